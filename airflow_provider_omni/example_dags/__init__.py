@@ -1,0 +1,1 @@
+"""DAGs to copy. Every one is run in the tests."""

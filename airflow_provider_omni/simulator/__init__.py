@@ -1,0 +1,1 @@
+"""A local OMNI server. Knows neither Airflow nor delivery."""
