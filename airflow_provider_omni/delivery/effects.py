@@ -1,0 +1,106 @@
+"""What the machines of ``delivery/`` ask for: API calls, reads and writes of memory, pauses.
+
+A machine is a generator. It yields one of the effects below, and gets the result sent back in, or an
+:class:`~airflow_provider_omni.omni.errors.OmniError` thrown into it. It does no I/O and knows no clock but the one it is
+given. So workers (``drivers.run``) and triggerers (``drivers.arun``) share every decision, and the crash harness can end
+a machine before, in the middle of and after each effect, which is where processes die.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from airflow_provider_omni.omni.api import Call
+
+Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+T = TypeVar("T")
+
+Clock: TypeAlias = Callable[[], float]
+"""Seconds since the epoch. Wall-clock time, since a machine's deadlines outlive its process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Execute an API call. Result: what the call's parser makes of the answer.
+
+    ``patience``: for calls that count against the account's budget of log calls (120 a minute, shared in the process):
+    how many seconds to wait for a free place before :class:`OmniBusyError` is thrown in. ``None``: no budget applies.
+    """
+
+    call: Call[Any]
+    patience: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Read what was saved under ``key`` by this try, an earlier one, or another copy of this trigger. Result: JSON or None."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Write ``value`` under ``key``, durably. Nothing that follows happens unless the write succeeded.
+
+    ``OmniStorageError`` is thrown in when it did not, or when it cannot be known.
+    """
+
+    key: str
+    value: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Make a receipt visible (XCom) so that what was paid for can be followed even if the task dies right after."""
+
+    receipt: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line for the task log. Ids and counts only: never a number, a text or a secret."""
+
+    text: str
+    warning: bool = False
+
+
+Effect: TypeAlias = Ask | Load | Save | Publish | Pause | Note
+Steps: TypeAlias = Generator[Effect, Any, T]
+
+
+class Memory(Protocol):
+    """Where a worker keeps things. See ``storage/`` for those of Airflow; the crash harness has its own."""
+
+    durable: bool
+    """Whether a later try can read what this one wrote. Without it the machines ask the logs instead."""
+
+    def load(self, key: str) -> Json:
+        """Return what was saved under ``key``, else None."""
+        ...
+
+    def save(self, key: str, value: Json) -> None:
+        """Write ``value``; return only when it is safe. Raises ``OmniStorageError``."""
+        ...
+
+
+class AsyncMemory(Protocol):
+    """The same for a triggerer."""
+
+    durable: bool
+
+    async def load(self, key: str) -> Json:
+        """Return what was saved under ``key``, else None."""
+        ...
+
+    async def save(self, key: str, value: Json) -> None:
+        """Write ``value``; return only when it is safe. Raises ``OmniStorageError``."""
+        ...
