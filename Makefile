@@ -1,0 +1,62 @@
+# What a person types. `make help` lists it. The work is done by dev/ and by the tools in .venv.
+#   PYTHON=/path/to/python   the Python to make .venv with (default: the first 3.11 to 3.13 that dev/find_python.sh finds)
+#   NO_UV=1                  venv and pip, even where there is a uv
+
+CONSTRAINTS := constraints/airflow-3.3.txt
+PY := .venv/bin/python
+WORKERS ?= auto
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help .venv demo up down test lint types layers test-fast test-e2e format constraints build clean
+
+help: ## This list
+	@sed -n 's/^\([a-z.][a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+# The stamp is written last, so that an interrupted installation is repeated.
+.venv/.ready: pyproject.toml $(CONSTRAINTS) dev/make_venv.sh
+	sh dev/make_venv.sh
+
+.venv: .venv/.ready ## Install everything into .venv
+
+demo: .venv/.ready ## Watch a real Airflow send LINE messages with SMS failover, against the simulator
+	$(PY) -m dev demo
+
+up: .venv/.ready ## Start the simulator and Airflow, and leave them running
+	$(PY) -m dev up
+
+down: .venv/.ready ## Stop what `make up` has started
+	$(PY) -m dev down
+
+test: lint types layers test-fast test-e2e ## Everything that .ci/run checks
+
+lint: .venv/.ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+types: .venv/.ready
+	.venv/bin/mypy
+
+layers: .venv/.ready
+	.venv/bin/lint-imports
+
+test-fast: .venv/.ready ## Unit and integration tests
+	$(PY) -m pytest -m "not e2e" -n $(WORKERS)
+
+test-e2e: .venv/.ready ## The tests that drive a real Airflow
+	$(PY) -m pytest -m e2e -n 0
+
+format: .venv/.ready ## Format the code
+	.venv/bin/ruff check --fix-only .
+	.venv/bin/ruff format .
+
+constraints: ## Resolve the constraints file anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate \
+	    --custom-compile-command "make constraints" --constraint constraints/airflow-3.3.in \
+	    --extra simulator --extra dev --output-file $(CONSTRAINTS) pyproject.toml
+
+build: .venv/.ready ## Build wheel and sdist into dist/
+	.venv/bin/hatchling build
+
+clean: down ## Stop what runs, and remove what was made, but for .venv
+	rm -rf .airflow build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
