@@ -1,0 +1,311 @@
+"""A simulator and a real Airflow in one folder: scheduler, triggerer, dag-processor, API server, SQLite.
+
+Used by `make demo`, `make up` and `make down`, and by the e2e tests, which also kill and freeze its parts. Waiting is
+always for something that can be asked for; there is no sleep of a guessed length.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+from dev.airflow_api import TERMINAL, AirflowApi, AirflowApiError, Task
+from dev.processes import Processes
+from dev.settings import Keys, Login, airflow_environment, free_port, omni_connection
+
+T = TypeVar("T")
+
+COMPONENTS: dict[str, list[str]] = {
+    "api-server": ["api-server"],
+    "dag-processor": ["dag-processor"],
+    # Logs are read from the files: everything is on one machine.
+    "scheduler": ["scheduler", "--skip-serve-logs"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],
+}
+"""Airflow's processes, by the name they have in our files, with their command."""
+
+HEALTHY = {"metadatabase", "scheduler", "triggerer", "dag_processor"}
+"""What must be healthy before a stack counts as started."""
+
+
+class StackError(Exception):
+    """The stack did not do what was waited for. The message holds what is known, with the end of the logs."""
+
+
+class AirflowStack:
+    """One Airflow with a simulator beside it.
+
+    folder: everything is in it: database, logs, keys, what runs. A second instance for the same folder finds that.
+    dags: the folder with the DAG files.
+    environment: more variables for Airflow's processes, for example other connections.
+    preferred_ports: Airflow's and the simulator's port, taken if they are free.
+    simulator_options: more arguments for the simulator's command line.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        dags: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        preferred_ports: tuple[int | None, int | None] = (None, None),
+        simulator_options: tuple[str, ...] = (),
+        say: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        self.folder = folder.resolve()
+        self.dags = dags.resolve()
+        self.processes = Processes(self.folder)
+        self._more = dict(environment or {})
+        self._preferred = preferred_ports
+        self._simulator_options = simulator_options
+        self._say = say
+        self._environment: dict[str, str] = {}
+        self._api: AirflowApi | None = None
+        self.simulator_url = ""
+
+    # Life
+
+    def start(self, *dag_ids: str, guarded: bool = True, timeout: float = 240.0) -> None:
+        """Start everything and wait until it is healthy and knows `dag_ids`.
+
+        What an interrupted run has left in the folder is stopped first. guarded: everything is stopped when this
+        process ends, however it ends; without, it stays until `stop`. Raises StackError for a DAG file that cannot
+        be read.
+        """
+        began = time.monotonic()
+        self.processes.stop_all()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if guarded:
+            self.processes.guard()
+        try:
+            airflow_port, simulator_port = self._ports()
+            self.simulator_url = f"http://127.0.0.1:{simulator_port}"
+            self._environment = {
+                **airflow_environment(self.folder, self.dags, airflow_port),
+                "AIRFLOW_CONN_OMNI_DEFAULT": omni_connection(simulator_port),
+                **self._more,
+            }
+            self._api = AirflowApi(f"http://127.0.0.1:{airflow_port}", self.login)
+            self._start_simulator(simulator_port)
+            self._migrate()
+            for name in COMPONENTS:
+                self.start_component(name)
+            self._wait_until_healthy(set(dag_ids), timeout - (time.monotonic() - began))
+        except BaseException:
+            self.stop()
+            raise
+        self._say(f"Ready after {time.monotonic() - began:.0f} s")
+
+    def stop(self) -> int:
+        """Stop everything, also what another process has started here; how many processes that were."""
+        stopped = self.processes.stop_all()
+        self.processes.end_guard()
+        return stopped
+
+    def wipe(self) -> None:
+        """Stop everything and remove the folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> AirflowStack:
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    # What a person or a test asks
+
+    @property
+    def api(self) -> AirflowApi:
+        """The client of this Airflow's REST API; there once the stack is being started."""
+        if self._api is None:
+            raise StackError("this stack has not been started")
+        return self._api
+
+    @property
+    def login(self) -> Login:
+        """The administrator's login."""
+        return Login("admin", Keys.of(self.folder).password)
+
+    def wait_until(self, holds: Callable[[], T | None], what: str, timeout: float = 120.0, every: float = 0.3) -> T:
+        """Ask `holds` until it returns something that counts as true, which is returned.
+
+        Raises StackError after `timeout` seconds, or at once when one of the stack's processes has died.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            with contextlib.suppress(AirflowApiError):
+                if result := holds():
+                    return result
+            if dead := self.processes.dead():
+                raise StackError(f"{', '.join(one.name for one in dead)} died while waiting for {what}\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise StackError(f"{what}: not within {timeout:.0f} s\n{self.tail()}")
+            time.sleep(every)
+
+    def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 300.0) -> str:
+        """Wait for the end of a run; `success` or `failed`."""
+
+        def ended() -> str | None:
+            state = self.api.run_state(dag_id, run_id)
+            return state if state in TERMINAL else None
+
+        try:
+            return self.wait_until(ended, f"the end of {dag_id} {run_id}", timeout)
+        except StackError as error:
+            with contextlib.suppress(AirflowApiError):
+                raise StackError(f"{error}\n{self.describe_run(dag_id, run_id)}") from None
+            raise
+
+    def wait_for_task(
+        self, dag_id: str, run_id: str, task_id: str, *states: str, try_number: int = 0, timeout: float = 120.0
+    ) -> Task:
+        """Wait until a task instance is in one of `states`, on try `try_number` or a later one."""
+
+        def reached() -> Task | None:
+            task = self.api.task(dag_id, run_id, task_id)
+            return task if task.state in states and task.try_number >= try_number else None
+
+        return self.wait_until(reached, f"{task_id} of {dag_id} to be {' or '.join(states)}", timeout)
+
+    def describe_run(self, dag_id: str, run_id: str) -> str:
+        """State and end of the log of every task: what a failed test prints."""
+        lines = []
+        for task in self.api.tasks(dag_id, run_id):
+            lines.append(f"{task.task_id}[{task.map_index}]: {task.state}, try {task.try_number}")
+            if task.state not in {"success", "skipped", None, "upstream_failed"}:
+                with contextlib.suppress(AirflowApiError):
+                    log = self.api.task_log(dag_id, run_id, task.task_id, max(task.try_number, 1), task.map_index)
+                    lines += ["    " + line for line in log.splitlines()[-40:]]
+        return "\n".join(lines)
+
+    def tail(self, lines: int = 15) -> str:
+        """The last lines of every component's log."""
+        parts = []
+        for log in sorted((self.folder / "logs").glob("*.log")):
+            text = log.read_text(errors="replace").splitlines()[-lines:]
+            parts.append(f"--- {log.name}\n" + "\n".join(text))
+        return "\n".join(parts)
+
+    def logs(self) -> Iterator[tuple[Path, str]]:
+        """Every log file with its text: the components', the tasks' and the triggers'."""
+        for log in sorted((self.folder / "logs").rglob("*.log*")):
+            if log.is_file():
+                yield log, log.read_text(errors="replace")
+
+    def rows(self, sql: str, *parameters: Any) -> list[sqlite3.Row]:
+        """Rows of Airflow's own database, read only: for what no API shows, such as triggers' arguments."""
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.folder / 'airflow.db'}?mode=ro", uri=True, timeout=30)
+        ) as db:
+            db.row_factory = sqlite3.Row
+            return db.execute(sql, parameters).fetchall()
+
+    # Parts
+
+    def start_component(self, name: str) -> None:
+        """Start one of Airflow's processes. A name such as `triggerer-2` makes a second one. Does not wait."""
+        command = COMPONENTS.get(name) or COMPONENTS[name.rpartition("-")[0]]
+        self.processes.start(name, [sys.executable, "-m", "airflow", *command], self._environment)
+
+    def signal_component(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a component's main process alone, as the system or an operator would.
+
+        Its end then counts as meant, but for the signals that stop and continue a process: it must live on.
+        """
+        process = self.processes.find(name)
+        if process is None:
+            raise StackError(f"{name} does not run")
+        if number not in {signal.SIGSTOP, signal.SIGCONT}:
+            self.processes.forget(name)
+        process.send_signal(number)
+        if number == signal.SIGKILL:
+            process.wait(timeout=10)
+
+    def restart_component(self, name: str, grace: float = 10.0) -> None:
+        """Stop a component with its children, and start it again."""
+        self.processes.stop(name, grace)
+        self.start_component(name)
+
+    def task_process(
+        self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, timeout: float = 60.0
+    ) -> psutil.Process:
+        """The process in which a task's code runs now. Its parent is the supervisor, which sends the heartbeats."""
+
+        def running() -> psutil.Process | None:
+            task = self.api.task(dag_id, run_id, task_id, map_index)
+            if task.state != "running" or task.pid is None:
+                return None
+            with contextlib.suppress(psutil.NoSuchProcess):
+                return psutil.Process(task.pid)
+            return None
+
+        return self.wait_until(running, f"a process of {task_id}", timeout)
+
+    def _ports(self) -> tuple[int, int]:
+        airflow, simulator = (free_port(preferred) for preferred in self._preferred)
+        while simulator == airflow:
+            simulator = free_port()
+        return airflow, simulator
+
+    def _start_simulator(self, port: int) -> None:
+        self._say(f"Starting the OMNI simulator on {self.simulator_url}")
+        command = [sys.executable, "-m", "airflow_provider_omni.simulator", "--host", "127.0.0.1", "--port", str(port)]
+        self.processes.start("simulator", [*command, *self._simulator_options], self._environment)
+        self.wait_until(lambda: _listens(port), "the simulator", timeout=60, every=0.05)
+
+    def _migrate(self) -> None:
+        self._say("Preparing Airflow's database")
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", "db", "migrate"],
+            env=self._environment,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise StackError(f"airflow db migrate failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+
+    def _wait_until_healthy(self, dag_ids: set[str], timeout: float) -> None:
+        self._say(f"Starting Airflow on {self.api.url}")
+        began = time.time()
+
+        def healthy() -> bool:
+            health = self.api.health()
+            # A database that was there before knows heartbeats of processes that are gone.
+            return all(health.get(part) == "healthy" for part in HEALTHY) and self._jobs_since(began) >= 3
+
+        self.wait_until(healthy, "a healthy Airflow", timeout)
+
+        def read() -> bool:
+            if errors := self.api.import_errors():
+                raise StackError("DAG files that cannot be read:\n" + "\n".join(errors))
+            return self.api.dag_ids() >= dag_ids
+
+        self.wait_until(read, "the DAG files to be read", timeout)
+
+    def _jobs_since(self, began: float) -> int:
+        rows = self.rows(
+            "select count(*) from job where state = 'running' and latest_heartbeat > datetime(?, 'unixepoch')", began
+        )
+        return int(rows[0][0])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
