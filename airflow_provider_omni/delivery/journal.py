@@ -1,0 +1,70 @@
+"""The journal: what was read from the read-once reports, in the compact form in which it is written down.
+
+Reports are gone once they were read, so they are written before anything is decided from them. One entry per bulk,
+JSON, holding message ids, statuses and times: no number, no text. Repeated strings stand once, in a table.
+
+``{"v": 1, "s": [[channel, state, status, currency], …], "m": {message_id: [[s, sent_ms, done_ms, cost, permanent], …]}}``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Json
+from airflow_provider_omni.delivery.tracking import Sighting
+from airflow_provider_omni.omni.statuses import StepState
+
+VERSION = 1
+
+
+def encode(sightings: Iterable[Sighting]) -> dict[str, Json]:
+    """Write sightings as one JSON value. The same sightings in any order give the same value."""
+    kinds: dict[tuple[str, str, str, str | None], int] = {}
+    messages: dict[str, list[Any]] = {}
+    for sighting in sorted(sightings, key=lambda each: (each.message_id, each.channel, each.state.value, each.status)):
+        kind = (sighting.channel, sighting.state.name, sighting.status, sighting.currency)
+        row = [
+            kinds.setdefault(kind, len(kinds)),
+            _milliseconds(sighting.sent_at),
+            _milliseconds(sighting.done_at),
+            sighting.cost,
+            sighting.permanent,
+        ]
+        messages.setdefault(sighting.message_id, []).append(row)
+    return {"v": VERSION, "s": [list(kind) for kind in kinds], "m": dict(messages)}
+
+
+def decode(entry: Json) -> Iterator[Sighting]:
+    """Read an entry back. An entry that is missing, or that this version cannot read, holds nothing: the logs heal it."""
+    try:
+        if not isinstance(entry, dict) or entry.get("v") != VERSION:
+            return
+        kinds: Any = entry["s"]
+        messages: Any = entry["m"]
+        rows = [
+            Sighting(
+                message_id=message_id,
+                channel=kinds[kind][0],
+                state=StepState[kinds[kind][1]],
+                status=kinds[kind][2],
+                currency=kinds[kind][3],
+                sent_at=_seconds(sent),
+                done_at=_seconds(done),
+                cost=cost,
+                permanent=permanent,
+            )
+            for message_id, each in messages.items()
+            for kind, sent, done, cost, permanent in each
+        ]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return
+    yield from rows
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
+
+
+def _seconds(milliseconds: Any) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000

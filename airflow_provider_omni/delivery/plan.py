@@ -1,0 +1,169 @@
+"""From what a user typed to what will be posted: recipients, ids, one request's content. Pure; refuses bad input."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_omni.delivery.identity import (
+    Identity,
+    fingerprint,
+    recipient_key_of_address,
+    recipient_key_of_number,
+)
+from airflow_provider_omni.delivery.numbers import InvalidNumberError, mask, normalise
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.models import Address, AdvancedRequest
+
+MAX_ROWS = 999
+"""Log rows that one look may bring while its page is surely not full."""
+UNKNOWN_FLOW_STEPS = 10
+"""Steps assumed for a flow that could not be read: the API knows ten channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One person. ``key`` goes into the ids; neither field is ever shown."""
+
+    key: str = field(repr=False)
+    address: Address = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """What became of ``to``: the people to send to, and how many entries were left out why."""
+
+    people: tuple[Recipient, ...]
+    requested: int
+    quarantined: int = 0
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SendPlan:
+    """One content for a few recipients, ready to be posted in one request.
+
+    ``request`` holds everything but destinations and bulk id. ``flow`` None: the scenario is read before the post.
+    ``scheduled_at``: seconds since the epoch, from ``sendAt``.
+    """
+
+    identity: Identity
+    request: AdvancedRequest = field(repr=False)
+    recipients: Recipients
+    flow: tuple[str, ...] | None = None
+    scheduled_at: float | None = None
+
+    @property
+    def scenario_key(self) -> str:
+        """The scenario that the request names."""
+        return self.request.scenario_key or ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells "same key, other content" apart."""
+        return fingerprint(self.request.to_wire())
+
+
+def chunk_limit(flow: Sequence[str] | None) -> int:
+    """How many messages one request may hold, so that all their log rows fit on a page that is not full."""
+    return MAX_ROWS // max(len(flow) if flow else UNKNOWN_FLOW_STEPS, 1)
+
+
+def read_recipients(to: Any, allowed: Iterable[str] | None = None) -> Recipients:
+    """Read ``to``: a number, a list of numbers, or destination dicts (``{"to": {"phoneNumber": …}}``).
+
+    A text that is a written list (``"['4179…', …]"``, which is what a template renders a list to) is read as that list.
+    ``allowed``: numbers; everybody else is quarantined. The same person twice is sent to once.
+
+    Raises :class:`OmniInputError` that names every bad entry, numbers masked.
+    """
+    entries = _entries(to)
+    problems: list[str] = []
+    people: dict[str, Recipient] = {}
+    quarantined = duplicates = 0
+    guard = _allowed(allowed, problems)
+    for index, entry in enumerate(entries):
+        try:
+            person = _read_destination(entry) if isinstance(entry, dict) else _person(Address(phone_number=normalise(entry)))
+        except (InvalidNumberError, ValueError) as error:
+            problems.append(f"to[{index}]: {error}")
+            continue
+        if guard is not None and person.address.phone_number not in guard:
+            quarantined += 1
+        elif person.key in people:
+            duplicates += 1
+        else:
+            people[person.key] = person
+    if not entries:
+        problems.append("to: found nobody, allowed: a number, a list of numbers, or destinations")
+    if problems:
+        raise OmniInputError("Nothing was sent: the recipients cannot be used", problems=tuple(problems))
+    return Recipients(tuple(people.values()), len(entries), quarantined, duplicates)
+
+
+def _entries(to: Any) -> list[Any]:
+    if isinstance(to, str) and to.strip().startswith(("[", "(", "{")):
+        try:
+            to = ast.literal_eval(to.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            raise OmniInputError(
+                "Nothing was sent: the recipients cannot be used",
+                problems=(f"to: found a text that starts like a list but is none, allowed: {_ALLOWED}",),
+            ) from None
+    if to is None:
+        return []
+    if isinstance(to, str | int | dict):
+        return [to]
+    if isinstance(to, Iterable) and not isinstance(to, bytes | bytearray):
+        return list(to)
+    raise OmniInputError(
+        "Nothing was sent: the recipients cannot be used", problems=(f"to: found {type(to).__name__}, allowed: {_ALLOWED}",)
+    )
+
+
+_ALLOWED = "a number, a list of numbers, or destination dicts"
+_ADDRESS_FIELDS = {
+    "phoneNumber": "phone_number",
+    "emailAddress": "email_address",
+    "pushRegistrationId": "push_registration_id",
+    "whatsAppUserId": "whats_app_user_id",
+}
+
+
+def _read_destination(entry: dict[str, Any]) -> Recipient:
+    if "messageId" in entry:
+        raise ValueError("messageId: is made by the provider, so that every try makes the same; leave it out")
+    unknown = sorted(set(map(str, entry)) - {"to"})
+    address = entry.get("to")
+    if unknown or not isinstance(address, dict):
+        raise ValueError('found a dict of another shape, allowed: {"to": {"phoneNumber": "41793026727"}}')
+    strange = sorted(set(map(str, address)) - set(_ADDRESS_FIELDS))
+    if strange or not any(address.values()):
+        raise ValueError(f"to: allowed fields: {', '.join(_ADDRESS_FIELDS)}; at least one")
+    bad = [name for name, value in address.items() if name != "phoneNumber" and not isinstance(value, str)]
+    if bad:
+        raise ValueError(f"to.{bad[0]}: found {type(address[bad[0]]).__name__}, allowed: text")
+    fields = {_ADDRESS_FIELDS[name]: value for name, value in address.items()}
+    if address.get("phoneNumber"):
+        fields["phone_number"] = normalise(address["phoneNumber"])
+    return _person(Address(**fields))
+
+
+def _person(address: Address) -> Recipient:
+    if address.phone_number:
+        return Recipient(recipient_key_of_number(address.phone_number), address)
+    return Recipient(recipient_key_of_address(address.to_wire()), address)
+
+
+def _allowed(allowed: Iterable[str] | None, problems: list[str]) -> frozenset[str] | None:
+    if allowed is None:
+        return None
+    numbers = set()
+    for number in allowed:
+        try:
+            numbers.add(normalise(number))
+        except InvalidNumberError:
+            problems.append(f"connection extra allowed_recipients: {mask(number)} is not a possible number")
+    return frozenset(numbers)

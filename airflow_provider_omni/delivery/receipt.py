@@ -1,0 +1,67 @@
+"""The receipt of a send: JSON, small whatever the batch's size, without a number and without a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_omni.delivery.verdict import MAX_IDS
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many recipients went where. ``requested`` is the sum of the others where the send came to its end.
+
+    ``accepted``: the vendor took them. ``unconfirmed``: they may have been taken. ``rejected``: certainly not
+    taken. ``quarantined``: not tried (bad row, or not among ``allowed_recipients``). ``duplicates``: asked for twice, sent once.
+    """
+
+    requested: int = 0
+    accepted: int = 0
+    unconfirmed: int = 0
+    rejected: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SentBulk:
+    """One request that was posted, or may have been: only its messages that are accepted or unconfirmed."""
+
+    bulk_id: str
+    message_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a send operator returns. ``to_json`` is what stands in XCom."""
+
+    scenario_key: str
+    flow: tuple[str, ...]
+    bulks: Sequence[SentBulk]
+    counts: Counts
+    sent_at: float | None = None
+    ledger_path: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """``bulks`` and ``message_ids`` are listed up to 100; ``message_id`` stands with a bulk of one message."""
+        message_ids = [each for bulk in self.bulks for each in bulk.message_ids]
+        data: dict[str, Any] = {
+            "scenario_key": self.scenario_key,
+            "flow": list(self.flow),
+            "bulks": [
+                {"bulk_id": bulk.bulk_id, "messages": len(bulk.message_ids)}
+                | ({"message_id": bulk.message_ids[0]} if len(bulk.message_ids) == 1 else {})
+                for bulk in self.bulks
+                if bulk.message_ids
+            ][:MAX_IDS],
+            "counts": {name: getattr(self.counts, name) for name in Counts.__slots__},
+            "sent_at": None if self.sent_at is None else datetime.fromtimestamp(self.sent_at, UTC).isoformat(),
+            "ledger_path": self.ledger_path,
+        }
+        if len(message_ids) <= MAX_IDS:
+            data["message_ids"] = message_ids
+        return data | self.extra

@@ -1,0 +1,187 @@
+"""The record of a send: what a later try must know, and the table by which a message's state changes.
+
+::
+
+    (nothing)  --intent-->  INTENT  --answer: taken-------->  ACCEPTED
+                                    --answer: refused------>  REFUSED     a later try uses the next attempt's id
+                                    --answer: seen before-->  SEEN
+                                    --certainly no effect-->  NOT_SENT    may be posted again, same id
+                                    --a log row------------>  ACCEPTED
+                                    --no log row, proven--->  ABSENT      may be posted again, same id
+                                    --only foreign ids----->  UNCONFIRMED never posted again
+                            SEEN    --a log row------------>  ACCEPTED
+                                    --no log row----------->  UNCONFIRMED
+
+INTENT is the unknown: the request may or may not have reached the vendor. It is resolved by asking, never by posting.
+The record holds ids, states and times; no number, no text.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Json
+from airflow_provider_omni.omni.errors import OmniStorageError
+
+KEY = "omni_send"
+VERSION = 1
+
+
+class MessageState(enum.Enum):
+    """Where a message stands between intent and certainty."""
+
+    INTENT = "intent"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    SEEN = "seen"
+    NOT_SENT = "not_sent"
+    ABSENT = "absent"
+    UNCONFIRMED = "unconfirmed"
+
+
+class Event(enum.Enum):
+    """What can be learned about a message."""
+
+    POSTING = "posting"
+    TAKEN = "taken"
+    REFUSED = "refused"
+    DUPLICATE = "duplicate"
+    NO_EFFECT = "no_effect"
+    LOG_ROW = "log_row"
+    PROVEN_ABSENT = "proven_absent"
+    NO_LOG_ROW = "no_log_row"
+    FOREIGN_ANSWER = "foreign_answer"
+
+
+_S, _E = MessageState, Event
+TRANSITIONS: dict[tuple[MessageState | None, Event], MessageState] = {
+    (None, _E.POSTING): _S.INTENT,
+    (_S.NOT_SENT, _E.POSTING): _S.INTENT,
+    (_S.ABSENT, _E.POSTING): _S.INTENT,
+    (_S.INTENT, _E.POSTING): _S.INTENT,  # only with trust_duplicate_rejection, or while backing off
+    (_S.INTENT, _E.TAKEN): _S.ACCEPTED,
+    (_S.INTENT, _E.REFUSED): _S.REFUSED,
+    (_S.INTENT, _E.DUPLICATE): _S.SEEN,
+    (_S.INTENT, _E.NO_EFFECT): _S.NOT_SENT,
+    (_S.INTENT, _E.LOG_ROW): _S.ACCEPTED,
+    (_S.INTENT, _E.PROVEN_ABSENT): _S.ABSENT,
+    (_S.INTENT, _E.FOREIGN_ANSWER): _S.UNCONFIRMED,
+    (_S.SEEN, _E.LOG_ROW): _S.ACCEPTED,
+    (_S.SEEN, _E.NO_LOG_ROW): _S.UNCONFIRMED,
+    (_S.UNCONFIRMED, _E.LOG_ROW): _S.ACCEPTED,
+    (None, _E.LOG_ROW): _S.ACCEPTED,
+    (None, _E.PROVEN_ABSENT): _S.ABSENT,
+}
+"""Every change there is. Anything else is a bug and raises KeyError rather than sends."""
+
+MAY_BE_POSTED = frozenset({None, _S.NOT_SENT, _S.ABSENT})
+OPEN = frozenset({_S.INTENT, _S.SEEN})
+FOLLOWED = frozenset({_S.ACCEPTED, _S.UNCONFIRMED, _S.INTENT, _S.SEEN})
+"""States in which a message may have reached its person: receipts list these."""
+
+
+@dataclass
+class Posting:
+    """One request: its ids, and what is known of each message. ``intent_at``: seconds since the epoch."""
+
+    bulk_id: str
+    intent_at: float
+    scheduled_at: float | None = None
+    messages: dict[str, MessageState] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Status names of the refused, by message id."""
+
+    def having(self, *states: MessageState) -> list[str]:
+        """Ids of the messages in one of these states."""
+        return [message_id for message_id, state in self.messages.items() if state in states]
+
+    def learn(self, message_id: str, event: Event) -> None:
+        """Change one message's state by the table."""
+        self.messages[message_id] = TRANSITIONS[self.messages.get(message_id), event]
+
+
+@dataclass
+class SendRecord:
+    """All that is kept of a send."""
+
+    fingerprint: str
+    flow: tuple[str, ...] | None = None
+    postings: list[Posting] = field(default_factory=list)
+
+    def state(self, message_id: str) -> MessageState | None:
+        """What is known of a message; None when it was never about to be posted."""
+        for posting in self.postings:
+            if message_id in posting.messages:
+                return posting.messages[message_id]
+        return None
+
+    def states(self) -> Iterator[MessageState]:
+        """Every message's state."""
+        for posting in self.postings:
+            yield from posting.messages.values()
+
+    def begin(self, bulk_id: str, message_ids: list[str], now: float, scheduled_at: float | None) -> Posting:
+        """Note the intent to post these messages in one request now. They leave the requests they stood in before."""
+        fresh = Posting(bulk_id, now, scheduled_at)
+        for message_id in message_ids:
+            fresh.messages[message_id] = TRANSITIONS[self.state(message_id), Event.POSTING]
+        for posting in self.postings:
+            for message_id in message_ids:
+                posting.messages.pop(message_id, None)
+                posting.reasons.pop(message_id, None)
+        self.postings = [posting for posting in self.postings if posting.messages]
+        self.postings.append(fresh)
+        return fresh
+
+    def to_json(self) -> dict[str, Json]:
+        """What is written into the task's state."""
+        return {
+            "v": VERSION,
+            "fingerprint": self.fingerprint,
+            "flow": None if self.flow is None else list(self.flow),
+            "postings": [
+                {
+                    "bulk_id": posting.bulk_id,
+                    "intent_at": posting.intent_at,
+                    "scheduled_at": posting.scheduled_at,
+                    "messages": {message_id: state.value for message_id, state in posting.messages.items()},
+                    "reasons": dict(posting.reasons),
+                }
+                for posting in self.postings
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, data: Json) -> SendRecord | None:
+        """Read it back; None when nothing was written.
+
+        Raises :class:`OmniStorageError` for a record that this version cannot read: sending on without it could send twice.
+        """
+        if data is None:
+            return None
+        try:
+            entry: Any = data
+            if entry["v"] != VERSION:
+                raise ValueError
+            return cls(
+                fingerprint=str(entry["fingerprint"]),
+                flow=None if entry["flow"] is None else tuple(entry["flow"]),
+                postings=[
+                    Posting(
+                        bulk_id=each["bulk_id"],
+                        intent_at=float(each["intent_at"]),
+                        scheduled_at=each["scheduled_at"],
+                        messages={key: MessageState(value) for key, value in each["messages"].items()},
+                        reasons=dict(each["reasons"]),
+                    )
+                    for each in entry["postings"]
+                ],
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise OmniStorageError(
+                "The record of what was sent cannot be read (written by another version?). Nothing was posted: "
+                "without it a message could be sent twice."
+            ) from None

@@ -1,0 +1,164 @@
+"""What is known of each message, from reports and log rows in any order, any number of times.
+
+A state only moves forward, per ``(messageId, channel)``: a join of a semilattice, so order and repetition cannot change
+the end. Knows no I/O and no clock.
+
+    handset delivery  >  final failure of the last step  >  operator delivery  >  pending
+
+A failed step that is not the flow's last closes nothing, since a later step can still run.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from airflow_provider_omni.omni.models import LogRow, Report
+from airflow_provider_omni.omni.statuses import StepState, step_state
+
+_RANK = {StepState.PENDING: 0, StepState.OPERATOR: 1, StepState.FAILED: 2, StepState.HANDSET: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One step of one message, as a report or a log row told it. Times are seconds since the epoch."""
+
+    message_id: str
+    channel: str
+    state: StepState
+    status: str
+    sent_at: float | None = None
+    done_at: float | None = None
+    cost: str | None = None
+    currency: str | None = None
+    permanent: bool | None = None
+
+    @classmethod
+    def of(cls, row: Report | LogRow) -> Sighting:
+        """Read a report or a log row. The cost is price per message times parts, as a decimal string."""
+        cost = None
+        if row.price is not None and row.price.price_per_message is not None:
+            cost = format((row.price.price_per_message * max(row.message_count or 1, 1)).normalize(), "f")
+        error = getattr(row, "error", None)
+        return cls(
+            message_id=row.message_id,
+            channel=(row.channel or "").upper(),
+            state=step_state(row.status),
+            status=row.status.name or row.status.group_name or "UNKNOWN",
+            sent_at=_seconds(row.sent_at),
+            done_at=_seconds(row.done_at),
+            cost=cost,
+            currency=row.price.currency if cost is not None and row.price else None,
+            permanent=error.permanent if error is not None else None,
+        )
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Which of two sightings of the same step stands: rank first, then details, so that any order ends the same."""
+        return (
+            _RANK[self.state],
+            self.done_at or 0.0,
+            self.status,
+            self.cost is not None,
+            Decimal(self.cost or 0),
+            self.currency or "",
+            self.permanent is not None,
+            bool(self.permanent),
+            -(self.sent_at or 0.0),
+        )
+
+
+class Outcome(enum.Enum):
+    """What became of a message so far."""
+
+    PENDING = "pending"
+    OPERATOR = "operator"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The outcome of a message and the sighting that decided it (None while nothing was seen)."""
+
+    outcome: Outcome
+    by: Sighting | None = None
+    settled: bool = False
+    """Closed by the settle time, because the flow is unknown."""
+
+
+NOTHING = Standing(Outcome.PENDING)
+
+
+class Tracker:
+    """Collects sightings and tells each message's standing.
+
+    ``flow``: the scenario's channels in order, or empty when unknown. Then a failure closes only ``settle_seconds``
+    after it was done, unless another step shows life.
+    """
+
+    def __init__(self, flow: Iterable[str] = (), settle_seconds: float = 300.0) -> None:
+        self.flow = tuple(step.upper() for step in flow)
+        self.settle_seconds = settle_seconds
+        self._steps: dict[str, dict[str, Sighting]] = {}
+
+    @property
+    def last_channel(self) -> str | None:
+        """The channel whose failure is final; None where the flow is unknown or uses that channel twice."""
+        return self.flow[-1] if self.flow and self.flow.count(self.flow[-1]) == 1 else None
+
+    def observe(self, sighting: Sighting) -> bool:
+        """Take a sighting in. Returns whether it told something new."""
+        steps = self._steps.setdefault(sighting.message_id, {})
+        known = steps.get(sighting.channel)
+        if known is not None and known.order >= sighting.order:
+            return False
+        steps[sighting.channel] = sighting
+        return True
+
+    def seen(self) -> Mapping[str, Mapping[str, Sighting]]:
+        """Every message seen, with its steps by channel."""
+        return self._steps
+
+    def steps(self, message_id: str) -> Iterator[Sighting]:
+        """The sightings of one message."""
+        yield from self._steps.get(message_id, {}).values()
+
+    def standing(self, message_id: str, now: float, *, closing: bool = False) -> Standing:
+        """What became of a message.
+
+        ``closing``: the deadline has come; a failed step after which nothing more was heard counts as the end.
+        """
+        steps = self._steps.get(message_id)
+        if not steps:
+            return NOTHING
+        best: dict[StepState, Sighting] = {}
+        for step in steps.values():
+            known = best.get(step.state)
+            if known is None or (step.done_at or 0.0, step.channel) > (known.done_at or 0.0, known.channel):
+                best[step.state] = step
+        if handset := best.get(StepState.HANDSET):
+            return Standing(Outcome.DELIVERED, handset)
+        last = steps.get(self.last_channel) if self.last_channel else None
+        if last is not None and last.state is StepState.FAILED:
+            return Standing(Outcome.FAILED, last)
+        if operator := best.get(StepState.OPERATOR):
+            return Standing(Outcome.OPERATOR, operator)
+        if failed := best.get(StepState.FAILED):
+            if closing:
+                return Standing(Outcome.FAILED, failed)
+            alive = StepState.PENDING in best
+            if not self.last_channel and not alive and failed.done_at is not None:
+                if now - failed.done_at >= self.settle_seconds:
+                    return Standing(Outcome.FAILED, failed, settled=True)
+            return Standing(Outcome.PENDING, failed)
+        return Standing(Outcome.PENDING, best[StepState.PENDING])
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    """Seconds since the epoch, to the millisecond: what the API gives and what the journal keeps."""
+    return None if moment is None else round(moment.timestamp(), 3)

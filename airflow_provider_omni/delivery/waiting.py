@@ -1,0 +1,300 @@
+"""The wait: read, write down, decide; heal by the logs what the read-once reports did not bring.
+
+One machine for all modes. A poking sensor drives one :meth:`Wait.poll` at a time, a trigger :meth:`Wait.until_decided`.
+
+What each death costs, and why nothing is lost:
+
+* before a report read: nothing was consumed;
+* after the read, before the write: the page is gone from the reports; the logs look at the next start brings it back;
+* after the write: the next copy reads the journal first thing.
+
+Two copies of a trigger steal pages from each other. Each merges before it writes, and the logs look that comes every few
+polls without progress brings what the other took.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Save, Steps
+from airflow_provider_omni.delivery.journal import decode, encode
+from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Tracker
+from airflow_provider_omni.delivery.verdict import Goal, Tally, Verdict, judge
+from airflow_provider_omni.delivery.watch import Bulk, Watch
+from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.errors import (
+    OmniAuthenticationError,
+    OmniBusyError,
+    OmniError,
+    OmniRequestError,
+    OmniStaleTryError,
+    OmniStorageError,
+)
+from airflow_provider_omni.omni.models import LogRow, Report
+from airflow_provider_omni.omni.statuses import StepState
+
+PAGE = 1000
+"""Rows a page of reports or logs can hold; a shorter page is the last."""
+MAX_PAGES = 100
+"""Pages of reports read in one go for one bulk; a server that never gives a short page must not hold us."""
+QUIET_POLLS = 4
+"""Polls without progress after which the logs are asked."""
+LOG_LAG = 30.0
+"""Seconds that the logs may lag behind; two looks this far apart that agree tell the size of an unknown bulk."""
+LAST_LOOK_PATIENCE = 60.0
+"""Seconds to wait for a place in the budget of log calls before giving up at the deadline."""
+REFUSALS = 3
+"""Polls in a row that the API may refuse (401, 403, other 4xx) before the wait ends with that error."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitEnd:
+    """How a wait ended. ``summary`` is JSON without numbers and texts."""
+
+    verdict: Verdict
+    summary: dict[str, Any]
+    explanation: str
+
+
+@dataclass
+class _Source:
+    """One filter by which reports are read: a bulk, or a message that is alone in its request."""
+
+    bulk: Bulk
+    expected: int | None
+    tally: Tally = field(default_factory=Tally)
+    stale: bool = True
+    """The tally does not yet hold all that was seen."""
+    unsaved: bool = False
+    logs_due: bool = True
+    quiet: int = 0
+    rows_at_last_look: tuple[float, int] | None = None
+    ids: set[str] = field(default_factory=set)
+
+    @property
+    def total(self) -> int:
+        return max(self.expected or 0, len(self.ids))
+
+    @property
+    def open(self) -> bool:
+        return self.expected is None or self.tally.unsettled > 0
+
+
+class Wait:
+    """Follows the messages of a :class:`Watch` until the verdict falls.
+
+    ``clock`` gives wall-clock seconds; ``jitter`` a number in [0, 1) that spreads the polls of many waits.
+    """
+
+    def __init__(self, watch: Watch, clock: Clock, jitter: Callable[[], float] = random.random) -> None:
+        self.watch = watch
+        self.clock = clock
+        self.jitter = jitter
+        self.tracker = Tracker(watch.flow, watch.settle_seconds)
+        self._sources = [_Source(bulk, bulk.messages, ids=set(bulk.message_ids)) for bulk in watch.bulks]
+        self._refused_polls = 0
+        self._started = False
+
+    def until_decided(self) -> Steps[WaitEnd]:
+        """Poll until the verdict falls; at the deadline at the latest."""
+        while True:
+            end = yield from self.poll()
+            if end is not None:
+                return end
+            pause = self.watch.poll_interval * (0.9 + 0.2 * self.jitter())
+            yield Pause(max(0.0, min(pause, self.watch.deadline - self.clock())))
+
+    def poll(self) -> Steps[WaitEnd | None]:
+        """Read once what is there to read. Returns the end, or None while it is not decided."""
+        if not self._started:
+            yield from self._recall()
+            self._started = True
+            if (end := self._decide(closing=False)) is not None:
+                return end
+        refusal: OmniError | None = None
+        closing = self.clock() >= self.watch.deadline
+        for source in self._sources:
+            if not source.open:
+                continue
+            refusal = (yield from self._read(source)) or refusal
+        yield from self._look(patience=LAST_LOOK_PATIENCE if closing else 0.0, everything=closing)
+        self._refused_polls = self._refused_polls + 1 if refusal is not None else 0
+        if refusal is not None and self._refused_polls >= REFUSALS:
+            raise refusal
+        return self._decide(closing=closing)
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def _recall(self) -> Steps[None]:
+        """Read back what an earlier try, or an earlier copy of this trigger, has written down."""
+        for source in self._sources:
+            try:
+                entry = yield Load(source.bulk.journal_key)
+            except OmniStorageError as error:
+                yield Note(f"The journal could not be read ({type(error).__name__}); the logs will fill it.", warning=True)
+                continue
+            self._take(source, decode(entry))
+
+    def _read(self, source: _Source) -> Steps[OmniError | None]:
+        """Drain the reports of one source. Returns the refusal, if the API refused."""
+        if self.watch.logs_only:
+            source.logs_due = True
+            return None
+        for _ in range(MAX_PAGES):
+            try:
+                page: list[Report] = yield Ask(api.get_reports(**source.bulk.report_filter, limit=PAGE))
+            except OmniError as error:
+                # The page may have been handed out to nobody: only the logs still have it.
+                source.logs_due = True
+                yield Note(f"A read of reports failed ({type(error).__name__}); the logs will be asked.", warning=True)
+                return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
+            news = self._take(source, (Sighting.of(report) for report in page))
+            source.quiet = 0 if news else source.quiet + 1
+            yield from self._write_down(source, news)
+            if len(page) < PAGE:
+                break
+        if source.quiet >= QUIET_POLLS:
+            source.logs_due = True
+        return None
+
+    def _look(self, *, patience: float, everything: bool) -> Steps[None]:
+        """Ask the logs about every source that is due; one call for many lone messages."""
+        due = [each for each in self._sources if each.open and (each.logs_due or everything or each.expected is None)]
+        alone = [each for each in due if each.bulk.alone]
+        for source in due:
+            if not source.bulk.alone:
+                assert source.bulk.bulk_id is not None
+                rows = yield from self._ask_logs(patience, bulk_ids=(source.bulk.bulk_id,))
+                if rows is None:
+                    continue
+                yield from self._heal(source, rows)
+                self._size_up(source, full=len(rows) >= PAGE)
+        for start in range(0, len(alone), self.watch.ids_per_look):
+            group = alone[start : start + self.watch.ids_per_look]
+            rows = yield from self._ask_logs(patience, message_ids=tuple(each.bulk.message_ids[0] for each in group))
+            if rows is None:
+                continue
+            if len(group) > 1 and not rows:
+                # Whether the vendor reads a list of ids is not certain: one id at a time is.
+                found = yield from self._ask_logs(patience, message_ids=(group[0].bulk.message_ids[0],))
+                if found:
+                    self.watch = replace(self.watch, ids_per_look=1)
+                rows = found or []
+            for source in group:
+                mine = [row for row in rows if row.message_id == source.bulk.message_ids[0]]
+                yield from self._heal(source, mine)
+
+    def _ask_logs(self, patience: float, **ids: tuple[str, ...]) -> Steps[list[LogRow] | None]:
+        try:
+            return (yield Ask(api.get_logs(**ids, limit=PAGE), patience=patience))  # type: ignore[arg-type]
+        except OmniBusyError:
+            return None
+        except OmniError as error:
+            yield Note(f"A look into the logs failed ({type(error).__name__}); it will be repeated.", warning=True)
+            return None
+
+    def _heal(self, source: _Source, rows: list[LogRow]) -> Steps[None]:
+        source.logs_due = False
+        source.quiet = 0
+        news = self._take(source, (Sighting.of(row) for row in rows))
+        yield from self._write_down(source, news)
+
+    def _size_up(self, source: _Source, *, full: bool) -> None:
+        """Settle how many messages an unknown bulk has: two looks, far enough apart, that agree."""
+        if source.expected is not None or full:
+            return
+        now, seen = self.clock(), len(source.ids)
+        if source.rows_at_last_look is None or source.rows_at_last_look[1] != seen:
+            source.rows_at_last_look = (now, seen)
+        elif seen and now - source.rows_at_last_look[0] >= LOG_LAG:
+            source.expected = seen
+            source.stale = True
+
+    def _take(self, source: _Source, sightings: Iterable[Sighting]) -> bool:
+        """Take sightings in. Returns whether any is worth writing down: more than "still under way"."""
+        news = False
+        for sighting in sightings:
+            if source.bulk.alone and sighting.message_id not in source.bulk.message_ids:
+                continue
+            new_id = sighting.message_id not in source.ids
+            source.ids.add(sighting.message_id)
+            if self.tracker.observe(sighting) or new_id:
+                source.stale = True
+                news = news or sighting.state is not StepState.PENDING
+        return news
+
+    def _write_down(self, source: _Source, news: bool) -> Steps[None]:
+        """Merge with what is written, and write. Until that succeeded nothing is decided from it."""
+        source.unsaved = source.unsaved or news
+        if not source.unsaved:
+            return
+        try:
+            written = yield Load(source.bulk.journal_key)
+            self._take(source, decode(written))
+            yield Save(source.bulk.journal_key, encode(self._worth_keeping(source)))
+            source.unsaved = False
+        except OmniStaleTryError:
+            raise
+        except OmniStorageError as error:
+            yield Note(f"The journal could not be written ({type(error).__name__}); it will be repeated.", warning=True)
+
+    def _worth_keeping(self, source: _Source) -> Iterable[Sighting]:
+        for message_id in source.ids:
+            for step in self.tracker.steps(message_id):
+                if step.state is not StepState.PENDING:
+                    yield step
+
+    # -- deciding ------------------------------------------------------------------------------------------------
+
+    def tally(self, *, closing: bool = False) -> Tally:
+        """The counts over all messages. Only bulks that something happened to are counted anew."""
+        now = self.clock()
+        total = Tally()
+        for source in self._sources:
+            ageing = not self.tracker.last_channel and source.open
+            if source.stale or closing or ageing:
+                source.tally = self._count(source, now, closing=closing)
+                source.stale = False
+            total.merge(source.tally)
+        return total
+
+    def _count(self, source: _Source, now: float, *, closing: bool) -> Tally:
+        tally = Tally(total=source.total)
+        for message_id in source.ids:
+            standing = self.tracker.standing(message_id, now, closing=closing)
+            if standing.by is None and standing.outcome is Outcome.PENDING:
+                continue
+            tally.add(message_id, standing, self.tracker.steps(message_id), self.watch.goal.delivered_means)
+        return tally
+
+    def _decide(self, *, closing: bool) -> WaitEnd | None:
+        tally = self.tally(closing=closing)
+        if any(source.unsaved for source in self._sources) and not closing:
+            return None
+        goal = self.watch.goal
+        if any(source.expected is None for source in self._sources):
+            if closing and not tally.total:
+                verdict = Verdict.TIMEOUT
+            elif closing:
+                verdict = judge(tally, goal, deadline_passed=True)
+            else:
+                early = goal.success_when == "any" and tally.delivered > 0 and not goal.settle
+                verdict = Verdict.SUCCESS if early else Verdict.OPEN
+        else:
+            verdict = judge(tally, goal, deadline_passed=closing)
+        if verdict is Verdict.OPEN:
+            return None
+        return WaitEnd(verdict, tally.summary(self.watch.ledger_path), explain(verdict, tally, goal))
+
+
+def explain(verdict: Verdict, tally: Tally, goal: Goal) -> str:
+    """Say in one sentence how it ended: counts only."""
+    counts = f"{tally.delivered} of {tally.total} delivered, {tally.failed} failed, {tally.pending} open"
+    if verdict is Verdict.SUCCESS:
+        return f"Delivery goal {goal.success_when!r} reached: {counts}."
+    if verdict is Verdict.FAILURE:
+        return f"Delivery goal {goal.success_when!r} cannot be reached any more: {counts}."
+    return f"The deadline came before delivery goal {goal.success_when!r} was reached: {counts}."

@@ -1,0 +1,135 @@
+"""What is waited for: made from a receipt or from ids, carried as plain JSON in a trigger's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_omni.delivery.verdict import Goal
+from airflow_provider_omni.omni.errors import OmniInputError
+
+IDS_PER_LOOK = 50
+"""Message ids in one logs call: 50 ids of 36 characters stay under the 2,048 characters that the sister API allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """Messages that are followed by one filter.
+
+    ``bulk_id`` None: a lone message id. ``messages`` None: their number is not known (ids given by hand).
+    """
+
+    bulk_id: str | None
+    messages: int | None
+    message_ids: tuple[str, ...] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is one message, followed by its own id: reports of lone messages may carry no bulk id."""
+        return self.messages == 1 and len(self.message_ids) == 1
+
+    @property
+    def report_filter(self) -> dict[str, str]:
+        """The filter for ``GET /omni/1/reports``; there is always one, so that nobody else's reports are taken."""
+        if self.alone:
+            return {"message_id": self.message_ids[0]}
+        assert self.bulk_id is not None
+        return {"bulk_id": self.bulk_id}
+
+    @property
+    def journal_key(self) -> str:
+        """The key under which its journal stands."""
+        return f"omni_journal_{self.message_ids[0] if self.alone else self.bulk_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Everything a wait needs to know; nothing in it names a person.
+
+    ``deadline``: wall-clock seconds since the epoch. ``poll_interval``: seconds. ``settle_seconds``: how long after a
+    failure an unknown flow is given for its next step. ``logs_only``: read no reports, because they could not be
+    written down (reschedule mode on Airflow < 3.3 without a ledger).
+    """
+
+    bulks: tuple[Bulk, ...]
+    deadline: float
+    goal: Goal = field(default_factory=Goal)
+    flow: tuple[str, ...] = ()
+    poll_interval: float = 30.0
+    settle_seconds: float = 300.0
+    logs_only: bool = False
+    ids_per_look: int = IDS_PER_LOOK
+    ledger_path: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, for a trigger's arguments."""
+        return {
+            "bulks": [[bulk.bulk_id, bulk.messages, list(bulk.message_ids)] for bulk in self.bulks],
+            "deadline": self.deadline,
+            "success_when": self.goal.success_when,
+            "delivered_means": self.goal.delivered_means,
+            "settle": self.goal.settle,
+            "flow": list(self.flow),
+            "poll_interval": self.poll_interval,
+            "settle_seconds": self.settle_seconds,
+            "logs_only": self.logs_only,
+            "ledger_path": self.ledger_path,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Watch:
+        """Read it back; what an older version did not write has its default, what a newer one wrote is ignored."""
+        return cls(
+            bulks=tuple(Bulk(bulk_id, messages, tuple(ids)) for bulk_id, messages, ids in data["bulks"]),
+            deadline=float(data["deadline"]),
+            goal=Goal(
+                data.get("success_when", "all"), data.get("delivered_means", "group"), bool(data.get("settle", False))
+            ),
+            flow=tuple(data.get("flow", ())),
+            poll_interval=float(data.get("poll_interval", 30.0)),
+            settle_seconds=float(data.get("settle_seconds", 300.0)),
+            logs_only=bool(data.get("logs_only", False)),
+            ledger_path=data.get("ledger_path"),
+        )
+
+
+def bulks_of_receipt(receipt: Any) -> tuple[Bulk, ...]:
+    """The bulks of a receipt. Raises :class:`OmniInputError` for what is not a receipt."""
+    problems: list[str] = []
+    bulks: list[Bulk] = []
+    rows = receipt.get("bulks") if isinstance(receipt, dict) else None
+    if not isinstance(rows, list):
+        raise OmniInputError(
+            "The receipt cannot be used",
+            problems=(f"receipt: found {type(receipt).__name__}, allowed: what a send operator returned",),
+        )
+    listed = receipt.get("message_ids") or []
+    for index, row in enumerate(rows):
+        bulk_id, messages = (row.get("bulk_id"), row.get("messages")) if isinstance(row, dict) else (None, None)
+        if not isinstance(bulk_id, str) or not bulk_id or type(messages) is not int or messages < 1:
+            problems.append(f"receipt.bulks[{index}]: allowed: {{'bulk_id': text, 'messages': 1 or more}}")
+            continue
+        ids: tuple[str, ...] = ()
+        if messages == 1 and isinstance(row.get("message_id"), str):
+            ids = (row["message_id"],)
+        elif len(rows) == 1 and len(listed) == messages:
+            ids = tuple(listed)
+        bulks.append(Bulk(bulk_id, messages, ids))
+    if problems:
+        raise OmniInputError("The receipt cannot be used", problems=tuple(problems))
+    return tuple(bulks)
+
+
+def bulks_of_ids(*, message_ids: Any = None, bulk_ids: Any = None) -> tuple[Bulk, ...]:
+    """Bulks from ids given by hand (a text or a list of texts). The size of a bulk is then not known."""
+    name, ids = ("message_ids", message_ids) if message_ids is not None else ("bulk_ids", bulk_ids)
+    listed: Sequence[Any] = [ids] if isinstance(ids, str) else list(ids or ())
+    bad = [str(index) for index, each in enumerate(listed) if not isinstance(each, str) or not 0 < len(each) <= 200]
+    if bad or not listed:
+        found = f"unusable entries at {', '.join(bad[:10])}" if bad else "nothing"
+        raise OmniInputError("The ids cannot be used", problems=(f"{name}: found {found}, allowed: ids of 1 to 200 characters",))
+    unique = tuple(dict.fromkeys(listed))
+    if name == "message_ids":
+        return tuple(Bulk(None, 1, (each,)) for each in unique)
+    return tuple(Bulk(each, None) for each in unique)
