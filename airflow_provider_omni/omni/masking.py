@@ -1,0 +1,34 @@
+"""Hiding phone numbers and addresses in text that a person or a log will see.
+
+Nothing here knows what a valid number is (`delivery/numbers.py` does): anything that could be one is hidden.
+"""
+
+from __future__ import annotations
+
+import re
+
+_DIGITS = re.compile(r"\d{6,}")
+_SEPARATED = re.compile(r"(?<![0-9A-Za-z])\+?\d(?:[\s().\-/]{0,2}\d){6,}(?![0-9A-Za-z])")
+_EMAIL = re.compile(r"[^\s@<>\"']{1,100}@[^\s@<>\"']{1,100}")
+_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d\S*)?")
+
+
+def mask_number(number: str) -> str:
+    """`41793026727` becomes `4179…726`: the first four digits and the last three; short ones show less, never all."""
+    digits = "".join(character for character in number if character.isdigit())
+    if len(digits) >= 10:
+        return f"{digits[:4]}…{digits[-3:]}"
+    return f"{digits[:2]}…{digits[-1:]}" if len(digits) >= 6 else "…"
+
+
+def mask_numbers_in(text: str) -> str:
+    """Free text with every e-mail address and every run of six or more digits masked, also `+41 79 302 67 27`.
+
+    Meant for what the vendor wrote: it may echo numbers. ISO dates are left alone.
+    """
+    hidden = _EMAIL.sub("…@…", text)
+    hidden = _SEPARATED.sub(
+        lambda match: match[0] if _ISO_TIME.fullmatch(match[0]) else mask_number(match[0]),
+        hidden,
+    )
+    return _DIGITS.sub(lambda match: mask_number(match[0]), hidden)

@@ -1,0 +1,279 @@
+"""What goes over the wire besides contents: scenarios, addresses, statuses, answers, reports, log rows.
+
+Attributes are snake_case, members of the JSON are the API's own names. Answers ignore members they do not know (the
+vendor may add some at any time) and miss nothing but what a decision needs: the message id and the status. What
+users type (scenarios, destinations) refuses unknown members, so that a typo is one clear error. Contents are in
+`content.py`; what a status means is in `statuses.py`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+
+class Channel(StrEnum):
+    """The channels a flow may have (newest specification, and two older ones that accounts may still have)."""
+
+    SMS = "SMS"
+    EMAIL = "EMAIL"
+    VOICE = "VOICE"
+    PUSH = "PUSH"
+    VIBER = "VIBER"
+    LINE = "LINE"
+    VKONTAKTE = "VKONTAKTE"
+    KAKAO_CHINGU = "KAKAO_CHINGU"
+    KAKAO_ALIM = "KAKAO_ALIM"
+    WHATSAPP = "WHATSAPP"
+    FACEBOOK = "FACEBOOK"
+    PARSECO = "PARSECO"
+
+
+class AnswerModel(BaseModel):
+    """Base of what the vendor sends: lenient, immutable, and silent about its values in errors."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="ignore",
+        frozen=True,
+        coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
+        defer_build=True,
+    )
+
+
+class TypedModel(BaseModel):
+    """Base of what users type: unknown members are refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        defer_build=True,
+    )
+
+    def to_wire(self) -> dict[str, Any]:
+        """The JSON object of the API: its own names, only what was set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+# --- scenarios -------------------------------------------------------------------------------------------------------
+
+
+class ScenarioStep(TypedModel):
+    """One step of a flow: a channel and its sender.
+
+    :param channel: see `Channel`.
+    :param from_: the channel's sender (`from` on the wire); the account's own when absent.
+    """
+
+    from_: str | None = Field(default=None, alias="from", min_length=1)
+    channel: Channel
+
+
+class NewScenario(TypedModel):
+    """The body of creating and of replacing a scenario.
+
+    :param flow: the steps, tried in this order; at least one.
+    :param default: makes it the account's default, for every caller who names no scenario.
+    """
+
+    name: str = Field(min_length=1)
+    flow: tuple[ScenarioStep, ...] = Field(min_length=1)
+    default: bool | None = None
+
+
+class SavedStep(AnswerModel):
+    """A step as the vendor tells it; the channel is free text, since new ones may appear."""
+
+    from_: str | None = Field(default=None, alias="from")
+    channel: str
+
+
+class Scenario(AnswerModel):
+    """A stored scenario.
+
+    :param key: opaque; what messages are sent with.
+    """
+
+    key: str = Field(min_length=1)
+    name: str | None = None
+    flow: tuple[SavedStep, ...] = ()
+    default: bool | None = None
+
+
+class ScenarioList(AnswerModel):
+    """The envelope of `GET /omni/1/scenarios`."""
+
+    scenarios: Annotated[list[Scenario], FailFast()]
+
+
+# --- destinations ----------------------------------------------------------------------------------------------------
+
+
+class Address(TypedModel):
+    """Where a message goes; at least one of the four. Its repr shows nothing."""
+
+    phone_number: str | None = Field(default=None, repr=False, min_length=1)
+    email_address: str | None = Field(default=None, repr=False, min_length=1)
+    push_registration_id: str | None = Field(default=None, repr=False, min_length=1)
+    whats_app_user_id: str | None = Field(default=None, repr=False, min_length=1, max_length=150)
+
+    @model_validator(mode="after")
+    def _some_address(self) -> Address:
+        if not (self.phone_number or self.email_address or self.push_registration_id or self.whats_app_user_id):
+            raise ValueError("no address: one of phoneNumber, emailAddress, pushRegistrationId, whatsAppUserId is needed")
+        return self
+
+
+class Destination(TypedModel):
+    """One recipient of a request and the id that its message gets (made by the vendor when absent)."""
+
+    to: Address
+    message_id: str | None = Field(default=None, min_length=1, max_length=200)
+
+
+# --- statuses --------------------------------------------------------------------------------------------------------
+
+
+class Status(AnswerModel):
+    """What happened to a message. All members may be missing; `statuses.py` decides what it means."""
+
+    group_id: int | None = None
+    group_name: str | None = None
+    id: int | None = None
+    name: str | None = None
+    description: str | None = Field(default=None, repr=False)
+
+
+class ReportError(AnswerModel):
+    """Why: the network's or the handset's detail.
+
+    :param permanent: would repeating the same message fail again? None where the vendor does not say.
+    """
+
+    group_id: int | None = None
+    group_name: str | None = None
+    id: int | None = None
+    name: str | None = None
+    description: str | None = Field(default=None, repr=False)
+    permanent: bool | None = None
+
+
+class Price(AnswerModel):
+    """What one message part cost, as reported."""
+
+    price_per_message: Decimal | None = None
+    currency: str | None = None
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+class SentTo(AnswerModel):
+    """The address as echoed in the answer to a send."""
+
+    phone_number: str | None = Field(default=None, repr=False)
+    email_address: str | None = Field(default=None, repr=False)
+
+
+class SentMessage(AnswerModel):
+    """One entry of the answer to a send. Match it by `message_id`, never by position or number."""
+
+    to: SentTo | None = Field(default=None, repr=False)
+    status: Status
+    message_id: str = Field(min_length=1)
+
+
+class SendResponse(AnswerModel):
+    """The answer to `POST /omni/1/advanced`: acceptance or refusal per recipient, never delivery."""
+
+    bulk_id: str | None = None
+    messages: Annotated[list[SentMessage], FailFast()]
+
+
+class Report(AnswerModel):
+    """One delivery report: about one message on one channel. The vendor hands it out once.
+
+    :param to: flat here, unlike in the answer to a send; hidden from repr.
+    :param message_count: parts of an SMS.
+    """
+
+    message_id: str = Field(min_length=1)
+    status: Status
+    channel: str | None = None
+    bulk_id: str | None = None
+    to: str | None = Field(default=None, repr=False)
+    sent_at: AwareDatetime | None = None
+    done_at: AwareDatetime | None = None
+    message_count: int | None = None
+    mcc_mnc: str | None = None
+    price: Price | None = None
+    error: ReportError | None = None
+    callback_data: str | None = Field(default=None, repr=False)
+
+
+class LogRow(AnswerModel):
+    """One row of the logs: about one message on one channel. Repeatable; without error and callback data."""
+
+    message_id: str = Field(min_length=1)
+    status: Status
+    channel: str | None = None
+    bulk_id: str | None = None
+    from_: str | None = Field(default=None, alias="from")
+    to: str | None = Field(default=None, repr=False)
+    text: str | None = Field(default=None, repr=False)
+    sent_at: AwareDatetime | None = None
+    done_at: AwareDatetime | None = None
+    message_count: int | None = None
+    mcc_mnc: str | None = None
+    price: Price | None = None
+
+
+class ReportPage(AnswerModel):
+    """The envelope of `GET /omni/1/reports`."""
+
+    results: Annotated[list[Report], FailFast()]
+
+
+class LogPage(AnswerModel):
+    """The envelope of `GET /omni/1/logs`."""
+
+    results: Annotated[list[LogRow], FailFast()]
+
+
+OPTIONAL_IN_ROWS = frozenset(
+    {"to", "text", "sentAt", "doneAt", "messageCount", "mccMnc", "price", "error", "callbackData", "from", "bulkId"}
+)
+"""Members of a report or log row that no verdict hangs on: where one is unreadable, the row is read without it."""
+
+__all__ = [
+    "OPTIONAL_IN_ROWS",
+    "Address",
+    "AnswerModel",
+    "Channel",
+    "Destination",
+    "LogPage",
+    "LogRow",
+    "NewScenario",
+    "Price",
+    "Report",
+    "ReportError",
+    "ReportPage",
+    "SavedStep",
+    "Scenario",
+    "ScenarioList",
+    "ScenarioStep",
+    "SendResponse",
+    "SentMessage",
+    "SentTo",
+    "Status",
+    "TypedModel",
+]

@@ -1,0 +1,170 @@
+"""What a status means: the registry as a table, and the pure decisions that hang on it.
+
+Ids are used twice by the vendor (87, 56, …) and new ones appear at any time. So decisions branch on the status group, then on
+the name, and use the id only where both are silent. The verdict over a whole flow is made in `delivery/`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+from typing import NamedTuple
+
+from airflow_provider_omni.omni.models import Status
+
+
+class Group(IntEnum):
+    """Status groups, which is what all decisions hang on."""
+
+    ACCEPTED = 0
+    PENDING = 1
+    UNDELIVERABLE = 2
+    DELIVERED = 3
+    EXPIRED = 4
+    REJECTED = 5
+
+
+class KnownStatus(NamedTuple):
+    """One row of the vendor's registry. `final` means: for that step of the flow."""
+
+    name: str
+    group: Group
+    final: bool
+
+
+_P, _U, _D, _E, _R = Group.PENDING, Group.UNDELIVERABLE, Group.DELIVERED, Group.EXPIRED, Group.REJECTED
+
+KNOWN_STATUSES: dict[int, KnownStatus] = {
+    1: KnownStatus("PENDING_TIME_VIOLATION", _P, False),
+    2: KnownStatus("DELIVERED_TO_OPERATOR", _D, False),
+    3: KnownStatus("PENDING_WAITING_DELIVERY", _P, False),
+    4: KnownStatus("UNDELIVERABLE_REJECTED_OPERATOR", _U, True),
+    5: KnownStatus("DELIVERED_TO_HANDSET", _D, True),
+    6: KnownStatus("REJECTED_NETWORK", _R, True),
+    7: KnownStatus("PENDING_ENROUTE", _P, False),
+    8: KnownStatus("REJECTED_PREFIX_MISSING", _R, True),
+    9: KnownStatus("UNDELIVERABLE_NOT_DELIVERED", _U, True),
+    10: KnownStatus("REJECTED_DND", _R, True),
+    11: KnownStatus("REJECTED_SOURCE", _R, True),
+    12: KnownStatus("REJECTED_NOT_ENOUGH_CREDITS", _R, True),
+    13: KnownStatus("REJECTED_SENDER", _R, True),
+    14: KnownStatus("REJECTED_DESTINATION_BLOCKLISTED", _R, True),
+    15: KnownStatus("EXPIRED_EXPIRED", _E, True),
+    16: KnownStatus("REJECTED_NOT_REACHABLE", _R, True),
+    17: KnownStatus("REJECTED_PREPAID_PACKAGE_EXPIRED", _R, True),
+    18: KnownStatus("REJECTED_DESTINATION_NOT_REGISTERED", _R, True),
+    19: KnownStatus("REJECTED_ROUTE_NOT_AVAILABLE", _R, True),
+    20: KnownStatus("REJECTED_FLOODING_FILTER", _R, True),
+    21: KnownStatus("REJECTED_SYSTEM_ERROR", _R, True),
+    22: KnownStatus("EXPIRED_UNKNOWN", _E, True),
+    23: KnownStatus("REJECTED_DUPLICATE_MESSAGE_ID", _R, True),
+    24: KnownStatus("REJECTED_INVALID_UDH", _R, True),
+    25: KnownStatus("REJECTED_MESSAGE_TOO_LONG", _R, True),
+    26: KnownStatus("PENDING_ACCEPTED", _P, False),
+    29: KnownStatus("EXPIRED_DLR_UNKNOWN", _E, True),
+    31: KnownStatus("UNDELIVERABLE_NOT_SENT", _U, True),
+    51: KnownStatus("MISSING_TO", _R, True),
+    52: KnownStatus("REJECTED_DESTINATION", _R, True),
+    66: KnownStatus("UNDELIVERABLE_NO_DESTINATION", _U, True),
+    87: KnownStatus("SIGNALS_BLOCKED", _R, True),
+    89: KnownStatus("REJECTED_INTERNAL_ERROR", _R, True),
+    96: KnownStatus("NO_ANSWER", _U, True),
+    97: KnownStatus("BUSY", _U, True),
+    98: KnownStatus("CANCELLED", _U, True),
+    99: KnownStatus("REJECTED", _R, True),
+    100: KnownStatus("UNDELIVERABLE_REJECTED_PLATFORM", _R, True),
+}
+"""The general registry, with the channels' own statuses where a LINE or SMS flow can meet them. 87 is used in groups 4 and 5."""
+
+DUPLICATE = 23
+"""`REJECTED_DUPLICATE_MESSAGE_ID`: seen before, which is not the same as refused."""
+
+STOPS_EVERYTHING = frozenset({12, 17})
+"""Account-wide: no credit, package expired. Nobody else's message would be accepted either."""
+
+MENDABLE = frozenset({12, 17, 20, 21, 89, 100})
+"""A later try may succeed: no credit, package expired, flooding filter, system error, internal error, platform unavailable."""
+
+_FAILED = frozenset({Group.UNDELIVERABLE, Group.EXPIRED, Group.REJECTED})
+_PREFIXES: tuple[tuple[str, Group], ...] = (
+    ("PENDING", Group.PENDING),
+    ("ACCEPTED", Group.ACCEPTED),
+    ("UNDELIVERABLE", Group.UNDELIVERABLE),
+    ("DELIVERED", Group.DELIVERED),
+    ("EXPIRED", Group.EXPIRED),
+    ("REJECTED", Group.REJECTED),
+)
+_GROUPS_BY_NAME = {group.name: group for group in Group}
+_IDS_BY_NAME = {known.name: number for number, known in KNOWN_STATUSES.items()}
+
+
+class StepState(Enum):
+    """How far one step of a flow has come."""
+
+    PENDING = "pending"
+    OPERATOR = "operator"
+    """The operator has it; the handset is not confirmed, and a further report may follow."""
+    HANDSET = "handset"
+    FAILED = "failed"
+
+
+def group_of(status: Status) -> Group | None:
+    """The status group: from `groupId`, else `groupName`, else the name's prefix, else the known id; None when all are silent."""
+    if status.group_id in Group._value2member_map_:
+        return Group(status.group_id)
+    if (named := _GROUPS_BY_NAME.get(_upper(status.group_name))) is not None:
+        return named
+    name = _upper(status.name)
+    if name in _IDS_BY_NAME:
+        return KNOWN_STATUSES[_IDS_BY_NAME[name]].group
+    for prefix, group in _PREFIXES:
+        if name.startswith(prefix):
+            return group
+    known = None if name or status.id is None else KNOWN_STATUSES.get(status.id)
+    return known.group if known else None
+
+
+def step_state(status: Status) -> StepState:
+    """What a report or log row with this status says about its step.
+
+    Only what the vendor documents as delivered to the handset counts as that; other statuses of the DELIVERED group count
+    as the operator's. A status that says nothing is pending.
+    """
+    group = group_of(status)
+    if group is Group.DELIVERED:
+        return StepState.HANDSET if _number(status) == 5 else StepState.OPERATOR
+    return StepState.FAILED if group in _FAILED else StepState.PENDING
+
+
+def is_refusal(status: Status) -> bool:
+    """Is this entry of a send's answer certainly not accepted?
+
+    Groups UNDELIVERABLE, EXPIRED and REJECTED are, but a duplicate is not, and neither is a status whose group id and
+    group name contradict each other: what is not certain is not a refusal, since refused recipients may be sent to again.
+    """
+    named = _GROUPS_BY_NAME.get(_upper(status.group_name))
+    return group_of(status) in _FAILED and (named is None or named in _FAILED) and not is_duplicate(status)
+
+
+def is_duplicate(status: Status) -> bool:
+    """Does it say that this message id was seen before? Id and name are both believed, to be on the safe side."""
+    return status.id == DUPLICATE or _upper(status.name) == KNOWN_STATUSES[DUPLICATE].name
+
+
+def stops_everything(status: Status) -> bool:
+    """Would every other recipient be refused for the same reason?"""
+    return is_refusal(status) and _number(status) in STOPS_EVERYTHING
+
+
+def mendable(status: Status) -> bool:
+    """May the very same message be accepted later?"""
+    return is_refusal(status) and _number(status) in MENDABLE
+
+
+def _number(status: Status) -> int | None:
+    """The registry's id: by name where the name is known or says something else, else as given."""
+    name = _upper(status.name)
+    return _IDS_BY_NAME.get(name) if name else status.id
+
+
+def _upper(name: str | None) -> str:
+    return (name or "").strip().upper()

@@ -1,0 +1,289 @@
+"""Refusing bad input before anything is sent, with every problem named at once.
+
+A line says which field, what was found and what is allowed. It never shows a text, a URL or a number: of those
+only the kind and the length. The limits themselves are in `content.py` and `models.py`; phone numbers are judged in `delivery/`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
+
+from airflow_provider_omni.omni.content import (
+    LINE_MODELS,
+    MANDATORY,
+    OTHER_CHANNELS,
+    Content,
+    Line,
+    Options,
+    Sms,
+    _check_url,
+)
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.masking import mask_numbers_in
+from airflow_provider_omni.omni.models import Channel, Destination, NewScenario
+from airflow_provider_omni.omni.timestamps import parse_time
+
+M = TypeVar("M", bound=BaseModel)
+
+MAX_AHEAD = timedelta(days=180)
+MAX_CALLBACK_DATA = 4000
+MAX_PROBLEMS = 50
+NOTIFY_CONTENT_TYPES = ("application/json", "application/xml")
+
+_SHOWN = frozenset(
+    {
+        "type", "channel", "validityPeriod", "validityPeriodTimeUnit", "duration", "transliteration", "languageCode",
+        "isPromotional", "default", "notify", "notifyContentType", "intermediateReport",
+    }
+)  # fmt: skip
+"""Fields whose value holds nothing personal, so that a line may show it."""
+
+_ALLOWED: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "omni": lambda ctx: str(ctx["allowed"]),
+    "literal_error": lambda ctx: str(ctx["expected"]),
+    "enum": lambda ctx: str(ctx["expected"]),
+    "string_type": lambda ctx: "a string",
+    "int_type": lambda ctx: "a whole number",
+    "int_parsing": lambda ctx: "a whole number",
+    "int_from_float": lambda ctx: "a whole number",
+    "int_parsing_size": lambda ctx: "a whole number",
+    "bool_type": lambda ctx: "true or false",
+    "bool_parsing": lambda ctx: "true or false",
+    "greater_than": lambda ctx: f"more than {ctx['gt']}",
+    "string_too_short": lambda ctx: f"at least {ctx['min_length']} character",
+    "string_too_long": lambda ctx: f"up to {ctx['max_length']:,} characters",
+    "too_short": lambda ctx: f"at least {ctx['min_length']}",
+    "dict_type": lambda ctx: "an object",
+    "model_type": lambda ctx: "an object",
+    "tuple_type": lambda ctx: "a list",
+    "list_type": lambda ctx: "a list",
+}
+"""What pydantic's kinds of error mean, in the words of the API."""
+
+
+def problems_of(error: ValidationError, root: str, model: type[BaseModel] | None = None) -> list[str]:
+    """What pydantic found, as lines such as `line.thumbnailUrl: missing`.
+
+    :param root: the name that the caller knows the value by (`line`).
+    :param model: adds what is allowed to lines about unknown members.
+    """
+    return [_line_of(problem, root, model) for problem in error.errors(include_url=False)[:MAX_PROBLEMS]]
+
+
+def _line_of(problem: Any, root: str, model: type[BaseModel] | None) -> str:
+    context: Mapping[str, Any] = problem.get("ctx") or {}
+    where = [part for part in problem["loc"] if part not in LINE_MODELS]
+    if "member" in context:
+        where.append(context["member"])
+    field = root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+    kind = problem["type"]
+    if kind == "missing":
+        return f"{field}: missing"
+    if kind == "extra_forbidden":
+        return f"{field}: unknown member{_hint(str(where[-1]), model if len(where) == 1 else None)}"
+    if kind == "value_error":
+        return f"{field}: {context.get('error', 'not usable')}"
+    found = context["found"] if kind == "omni" else describe(problem.get("input"), bool(where) and where[-1] in _SHOWN)
+    allowed = _ALLOWED[kind](context) if kind in _ALLOWED else mask_numbers_in(str(problem["msg"]))
+    return f"{field}: found {found}, allowed is {allowed}"
+
+
+def _hint(member: str, model: type[BaseModel] | None) -> str:
+    if model is None:
+        return ""
+    names = sorted(str(field.alias or name) for name, field in model.model_fields.items())
+    close = difflib.get_close_matches(member, names, n=1)
+    return f", did you mean {close[0]}?" if close else f", allowed are {', '.join(names)}"
+
+
+def describe(value: Any, shown: bool = False) -> str:
+    """What was found, in words that are safe to log: the value only if `shown`, else its kind and size."""
+    if value is None:
+        return "nothing"
+    if shown and isinstance(value, (str, int, float)):
+        return mask_numbers_in(repr(value)[:60])
+    if isinstance(value, str):
+        return f"a string of {len(value):,} characters"
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, (list, tuple, set)):
+        return f"a list of {len(value):,}"
+    return f"a value of type {type(value).__name__}"
+
+
+class _Findings:
+    """Collects problems over several fields."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def model(self, model: type[M], value: Any, root: str) -> M | None:
+        if isinstance(value, model):
+            return value
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            self.problems += problems_of(error, root, model)
+            return None
+
+    def add(self, field: str, found: str, allowed: str) -> None:
+        self.problems.append(f"{field}: found {found}, allowed is {allowed}")
+
+
+def check_content(
+    line: Line | Mapping[str, Any] | None = None,
+    sms: Sms | Mapping[str, Any] | None = None,
+    other_channels: Mapping[str, Any] | None = None,
+    *,
+    notify: bool | None = None,
+    notify_url: str | None = None,
+    notify_content_type: str | None = None,
+    callback_data: str | None = None,
+    intermediate_report: bool | None = None,
+    send_at: datetime | str | None = None,
+    now: datetime | None = None,
+) -> Content:
+    """What a request will say, or an OmniInputError that names every problem at once.
+
+    :param line: an object in the API's field names, or a model of `content.py`; `type` is TEXT when there is only a text.
+    :param other_channels: the other channels' objects by their member name (`whatsApp`, `viber`, …).
+    :param send_at: an aware datetime, or a string with an offset.
+    :param now: for tests.
+    """
+    findings = _Findings()
+    content = Content(
+        line=_check_line(findings, line),
+        sms=None if sms is None else findings.model(Sms, sms, "sms"),
+        others=_check_others(findings, other_channels),
+        options=Options(
+            notify=_check_flag(findings, "notify", notify),
+            notify_url=_check_notify_url(findings, notify_url),
+            notify_content_type=notify_content_type,
+            callback_data=_check_callback_data(findings, callback_data),
+            intermediate_report=_check_flag(findings, "intermediateReport", intermediate_report),
+            send_at=_check_send_at(findings, send_at, now or datetime.now(UTC)),
+        ),
+    )
+    if notify_content_type is not None and notify_content_type not in NOTIFY_CONTENT_TYPES:
+        findings.add("notifyContentType", describe(notify_content_type, True), " or ".join(NOTIFY_CONTENT_TYPES))
+    if line is None and sms is None and not other_channels:
+        findings.problems.append("no content: at least one of line, sms and the other channels' objects is needed")
+    if findings.problems:
+        raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=findings.problems)
+    return content
+
+
+def check_scenario(name: Any, flow: Any, default: Any = None) -> NewScenario:
+    """A scenario to create or to store, or an OmniInputError that names every problem."""
+    findings = _Findings()
+    steps = list(flow) if isinstance(flow, Sequence) and not isinstance(flow, str) else flow
+    scenario = findings.model(NewScenario, {"name": name, "flow": steps, "default": default}, "scenario")
+    if scenario is None:
+        raise OmniInputError("The scenario cannot be used as it is; nothing was sent.", problems=findings.problems)
+    return scenario
+
+
+def check_destination(value: Any, root: str = "to") -> Destination:
+    """A destination object in the API's field names, or an OmniInputError. Whether the number is possible is not asked here."""
+    findings = _Findings()
+    destination = findings.model(Destination, value, root)
+    if destination is None:
+        raise OmniInputError("A destination cannot be used as it is; nothing was sent.", problems=findings.problems)
+    return destination
+
+
+def steps_without_content(flow: Sequence[str], content: Content) -> tuple[str, ...]:
+    """The channels of a flow that the content has nothing to say on. What the vendor does with those is not documented."""
+    return tuple(channel for channel in flow if channel in Channel.__members__ and channel not in content.channels())
+
+
+def _check_line(findings: _Findings, line: Line | Mapping[str, Any] | None) -> Line | None:
+    if line is None or isinstance(line, tuple(LINE_MODELS.values())):
+        return line  # type: ignore[return-value]  # mypy does not follow a tuple of types
+    if not isinstance(line, Mapping):
+        findings.add("line", describe(line), "an object")
+        return None
+    kind = line.get("type")
+    if kind is None and "text" in line and not {"url", "packageId", "altText"} & set(line):
+        kind = "TEXT"
+    if not isinstance(kind, str) or kind not in LINE_MODELS:
+        findings.add("line.type", describe(kind, True), "one of " + ", ".join(LINE_MODELS))
+        return None
+    before = len(findings.problems)
+    checked: Line | None = findings.model(LINE_MODELS[kind], {**line, "type": kind}, "line")
+    if any(problem.endswith(": missing") for problem in findings.problems[before:]):
+        findings.problems.append(f"line: a message of type {kind} needs {' and '.join(MANDATORY[kind])}")
+    return checked
+
+
+def _check_others(findings: _Findings, others: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    if others is None:
+        return {}
+    if not isinstance(others, Mapping):
+        findings.add("other_channels", describe(others), "an object")
+        return {}
+    good: dict[str, dict[str, Any]] = {}
+    for name, value in others.items():
+        if name not in OTHER_CHANNELS:
+            own = " (line and sms have arguments of their own)" if name in ("line", "sms") else ""
+            findings.problems.append(f"other_channels.{name}: unknown, allowed are {', '.join(OTHER_CHANNELS)}{own}")
+        elif not isinstance(value, Mapping):
+            findings.add(f"other_channels.{name}", describe(value), "an object")
+        else:
+            good[name] = dict(value)
+            if not _is_json(good[name]):
+                findings.add(f"other_channels.{name}", "values that are not JSON", "strings, numbers, lists and objects")
+    return good
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        to_json(value, inf_nan_mode="strings")
+    except (PydanticSerializationError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _check_flag(findings: _Findings, field: str, value: Any) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    findings.add(field, describe(value, True), "true or false")
+    return None
+
+
+def _check_notify_url(findings: _Findings, url: Any) -> str | None:
+    if url is None:
+        return None
+    try:
+        return _check_url(url) if isinstance(url, str) else _check_url("")
+    except ValueError:
+        findings.add("notifyUrl", describe(url), "an http or https URL of up to 1,000 characters")
+        return None
+
+
+def _check_callback_data(findings: _Findings, data: Any) -> str | None:
+    if data is None or (isinstance(data, str) and len(data) <= MAX_CALLBACK_DATA and _is_json(data)):
+        return data
+    findings.add("callbackData", describe(data), f"a string of up to {MAX_CALLBACK_DATA:,} characters")
+    return None
+
+
+def _check_send_at(findings: _Findings, moment: Any, now: datetime) -> datetime | None:
+    allowed = "a time with an offset from UTC, less than 180 days ahead"
+    if moment is None:
+        return None
+    try:
+        parsed = parse_time(moment) if isinstance(moment, str) else moment
+        if parsed - now < MAX_AHEAD:
+            return parsed  # type: ignore[no-any-return]
+        found = f"a time {(parsed - now).days:,} days ahead"
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        found = "a time without an offset" if isinstance(moment, datetime) else describe(moment)
+    findings.add("sendAt", found, allowed)
+    return None
