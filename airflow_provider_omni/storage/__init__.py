@@ -1,1 +1,1 @@
-"""Where Airflow keeps things between tries: the task state store and the task's own XCom. Decides nothing."""
+"""Where Airflow keeps things between tries and copies of a trigger. What is kept is `delivery/`'s business."""

@@ -1,0 +1,111 @@
+"""Which scenario to use: what `ensure_scenario` does with those that the account already has. Decides, asks nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
+from airflow_provider_omni.omni.models import NewScenario, Scenario
+
+IF_EXISTS = ("reuse", "update", "create")
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """Use this one as it is."""
+
+    scenario: Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Update the scenario with this key."""
+
+    key: str
+    scenario: NewScenario
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Make a new one."""
+
+    scenario: NewScenario
+
+
+Decision: TypeAlias = Reuse | Replace | Create
+
+
+def decide(existing: Iterable[Scenario], wanted: NewScenario, if_exists: str) -> Decision:
+    """Say what brings the account to a scenario like ``wanted``.
+
+    The vendor makes a second scenario of the same name without complaint, so names are compared here:
+
+    ================================== ========== ==================== ==========
+    the account has                     ``reuse``  ``update``           ``create``
+    ================================== ========== ==================== ==========
+    none of that name                   create     create               create
+    that name and flow                  that one   that one             create
+    that name, one other flow           error      replace its flow     create
+    that name, several other flows      error      error (which one?)   create
+    ================================== ========== ==================== ==========
+
+    Of several with that name and flow (a repeated creation leaves them) the default one counts, else the lowest key, so
+    that every run finds the same. Where ``wanted`` is to be the default and the one found is not, it is updated; one
+    that is the default is never demoted, since that would leave other callers without.
+
+    Raises :class:`OmniInputError` for an unknown ``if_exists``, :class:`OmniConfigurationError` for the errors above.
+    """
+    if if_exists not in IF_EXISTS:
+        raise OmniInputError(
+            "The scenario cannot be made",
+            problems=(f"if_exists: found {if_exists!r}, allowed: 'reuse', 'update', 'create'",),
+        )
+    if if_exists == "create":
+        return Create(wanted)
+    namesakes = sorted(
+        (each for each in existing if each.name == wanted.name), key=lambda each: (not each.default, each.key)
+    )
+    if not namesakes:
+        return Create(wanted)
+    same = [each for each in namesakes if _same_flow(each, wanted)]
+    if same:
+        return Replace(same[0].key, wanted) if wanted.default and not same[0].default else Reuse(same[0])
+    if if_exists == "update" and len(namesakes) == 1:
+        keep_default = bool(wanted.default or namesakes[0].default)
+        return Replace(namesakes[0].key, wanted.model_copy(update={"default": keep_default}))
+    raise OmniConfigurationError(_conflict(namesakes, wanted, if_exists))
+
+
+def _conflict(namesakes: Sequence[Scenario], wanted: NewScenario, if_exists: str) -> str:
+    found = "; ".join(f"{each.key} ({_words(each.flow)})" for each in namesakes[:5])
+    advice = (
+        "remove the doubt by using another name"
+        if if_exists == "update"
+        else "use another name, or if_exists='update' to replace the flow for everybody who sends with it"
+    )
+    return (
+        f"The account has a scenario named {wanted.name!r} with another flow than {_words(wanted.flow)}: {found}. "
+        f"Nothing was changed; {advice}."
+    )
+
+
+def _same_flow(saved: Scenario, wanted: NewScenario) -> bool:
+    """A step without sender matches any: the vendor fills in the account's own."""
+    steps = list(zip(_flow(saved.flow), _flow(wanted.flow), strict=False))
+    return len(saved.flow) == len(wanted.flow) and all(
+        channel == wanted_channel and wanted_sender in (None, sender)
+        for (channel, sender), (wanted_channel, wanted_sender) in steps
+    )
+
+
+def _flow(steps: Iterable[object]) -> list[tuple[str, str | None]]:
+    return [(str(getattr(step, "channel", "")).upper(), getattr(step, "from_", None)) for step in steps]
+
+
+def _words(steps: Iterable[object]) -> str:
+    return (
+        " → ".join(f"{channel} from {sender!r}" if sender else channel for channel, sender in _flow(steps))
+        or "no steps"
+    )

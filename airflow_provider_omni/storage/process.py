@@ -1,0 +1,42 @@
+"""Memory that lasts as long as its process: for tests, for `dag.test()`, and where Airflow offers nothing better.
+
+Being not durable, it makes the machines of `delivery/` ask the logs wherever a durable one would have known.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_omni.delivery.effects import Json
+
+
+class ProcessMemory:
+    """A dict with the face of :class:`~airflow_provider_omni.delivery.effects.Memory`."""
+
+    durable = False
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Json] = {}
+
+    def load(self, key: str) -> Json:
+        """Return what was saved under ``key``, else None."""
+        return self._entries.get(key)
+
+    def save(self, key: str, value: Json) -> None:
+        """Keep ``value`` until the process ends."""
+        self._entries[key] = value
+
+
+class AsyncProcessMemory:
+    """The same for a trigger that does not know its task: nothing survives the triggerer."""
+
+    durable = False
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Json] = {}
+
+    async def load(self, key: str) -> Json:
+        """Return what was saved under ``key``, else None."""
+        return self._entries.get(key)
+
+    async def save(self, key: str, value: Json) -> None:
+        """Keep ``value`` until the process ends."""
+        self._entries[key] = value

@@ -1,0 +1,100 @@
+"""Memory of a trigger: XComs of the task that waits, which survive the triggerer and the return to a worker.
+
+Airflow clears them when a fresh try starts, not when a deferred one resumes. They are reached in another way on every
+line of Airflow (async on 3.3, in a thread on 3.0 to 3.2, through the database on 2.11), and a message that the
+triggerer's supervisor does not know is never answered, so each access has a time-out of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Json
+from airflow_provider_omni.omni.errors import OmniStorageError
+
+TIMEOUT = 30.0
+"""Seconds for one access. Far above what a healthy triggerer takes; an unanswered one costs a poll, not the wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKey:
+    """The task instance whose XComs are used."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """As keyword arguments of the XCom class, the same on all versions."""
+        return {"dag_id": self.dag_id, "run_id": self.run_id, "task_id": self.task_id, "map_index": self.map_index}
+
+
+class XComMemory:
+    """Keeps entries as XComs of ``task``, one XCom per key. Use it from an event loop.
+
+    Accesses of one memory never overlap, even when one timed out and still runs in its thread: a late old write must
+    not undo a newer one.
+    """
+
+    durable = True
+
+    def __init__(self, task: TaskKey, timeout: float = TIMEOUT) -> None:
+        self._task = task
+        self._timeout = timeout
+        self._running: asyncio.Future[Any] | None = None
+
+    async def load(self, key: str) -> Json:
+        """Return what was saved under ``key`` by any copy of the trigger, else None. Raises ``OmniStorageError``."""
+        xcom = _xcom_class()
+        names = self._task.names
+        if _speaks_async(xcom):
+            value: Json = await self._within(lambda: xcom.aget_one(key=key, **names), "read")
+        else:
+            value = await self._within(lambda: self._threaded(xcom.get_one, key=key, **names), "read")
+        return value
+
+    async def save(self, key: str, value: Json) -> None:
+        """Write ``value``; return only when it is stored. Raises ``OmniStorageError``."""
+        xcom = _xcom_class()
+        names = self._task.names
+        if _speaks_async(xcom):
+            await self._within(lambda: xcom.aset(key=key, value=value, **names), "written")
+        else:
+            await self._within(lambda: self._threaded(xcom.set, key=key, value=value, **names), "written")
+
+    async def _within(self, access: Callable[[], Awaitable[Any]], what: str) -> Any:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await access()
+        except Exception as error:
+            raise OmniStorageError(
+                f"The task's XCom could not be {what} ({type(error).__name__}).", retryable=True
+            ) from error
+
+    async def _threaded(self, function: Callable[..., Any], **names: Any) -> Any:
+        """Run in a thread, after the access before has come to its end: a thread cannot be stopped by a time-out."""
+        if self._running is not None and not self._running.done():
+            await asyncio.wait([self._running])
+        self._running = asyncio.ensure_future(asyncio.to_thread(function, **names))
+        # Shielded: what is written is written, whoever waits for it.
+        return await asyncio.shield(self._running)
+
+
+def _xcom_class() -> Any:
+    from airflow.providers.common.compat.sdk import XCom
+
+    return XCom
+
+
+def _speaks_async(xcom: Any) -> bool:
+    """Whether to use the async half: it is there, and no custom backend would block the event loop in it."""
+    if not hasattr(xcom, "aset"):
+        return False
+    from airflow.sdk.bases.xcom import BaseXCom
+
+    return (xcom.serialize_value, xcom.deserialize_value) == (BaseXCom.serialize_value, BaseXCom.deserialize_value)

@@ -1,0 +1,142 @@
+"""XComs as a trigger's memory, on each of the three ways in which Airflow's versions reach them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.omni.errors import OmniStorageError
+from airflow_provider_omni.storage import xcom as module
+from airflow_provider_omni.storage.xcom import TaskKey, XComMemory
+
+KEY = TaskKey("dag", "run", "task", 3)
+
+
+class ThreadedXCom:
+    """The XCom class of Airflow 2.11 to 3.2, which blocks."""
+
+    entries: dict[tuple[Any, ...], Any]
+    threads: set[int]
+
+    def __init_subclass__(cls) -> None:
+        cls.entries = {}
+        cls.threads = set()
+
+    @classmethod
+    def set(cls, *, key: str, value: Any, dag_id: str, run_id: str, task_id: str, map_index: int) -> None:
+        cls.threads.add(threading.get_ident())
+        cls.entries[dag_id, run_id, task_id, map_index, key] = value
+
+    @classmethod
+    def get_one(cls, *, key: str, dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
+        cls.threads.add(threading.get_ident())
+        return cls.entries.get((dag_id, run_id, task_id, map_index, key))
+
+
+@pytest.fixture
+def threaded(monkeypatch: pytest.MonkeyPatch) -> type[ThreadedXCom]:
+    class Fresh(ThreadedXCom):
+        pass
+
+    monkeypatch.setattr(module, "_xcom_class", lambda: Fresh)
+    return Fresh
+
+
+async def test_another_copy_of_the_trigger_loads_what_was_saved(threaded: type[ThreadedXCom]) -> None:
+    await XComMemory(KEY).save("journal", {"v": 1})
+    assert await XComMemory(KEY).load("journal") == {"v": 1}
+
+
+async def test_each_mapped_task_has_its_own_entries(threaded: type[ThreadedXCom]) -> None:
+    await XComMemory(KEY).save("journal", {"v": 1})
+    assert await XComMemory(TaskKey("dag", "run", "task", 4)).load("journal") is None
+
+
+async def test_blocking_xcoms_are_kept_off_the_event_loop(threaded: type[ThreadedXCom]) -> None:
+    await XComMemory(KEY).save("journal", {"v": 1})
+    assert threading.get_ident() not in threaded.threads
+
+
+async def test_an_access_that_fails_is_a_storage_error_without_the_value(
+    threaded: type[ThreadedXCom], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: Any) -> None:
+        raise RuntimeError("4179302672 is in here")
+
+    monkeypatch.setattr(threaded, "set", fail)
+    with pytest.raises(OmniStorageError) as caught:
+        await XComMemory(KEY).save("journal", {"v": 1})
+    assert "4179" not in str(caught.value)
+
+
+async def test_an_access_that_is_never_answered_ends_with_its_time_out(
+    threaded: type[ThreadedXCom], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(threaded, "get_one", lambda **_: release.wait(20))
+    with pytest.raises(OmniStorageError, match="TimeoutError"):
+        await XComMemory(KEY, timeout=0.05).load("journal")
+    release.set()
+
+
+async def test_a_write_that_timed_out_cannot_undo_a_later_one(
+    threaded: type[ThreadedXCom], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    order: list[int] = []
+
+    def slow(*, value: int, **_: Any) -> None:
+        if value == 1:
+            release.wait(20)
+        order.append(value)
+
+    monkeypatch.setattr(threaded, "set", slow)
+    memory = XComMemory(KEY, timeout=0.05)
+    with pytest.raises(OmniStorageError):
+        await memory.save("journal", 1)
+    memory._timeout = 20
+    later = asyncio.create_task(memory.save("journal", 2))
+    await asyncio.sleep(0)
+    release.set()
+    await later
+    assert order == [1, 2]
+
+
+class AsyncXCom:
+    """The XCom class of Airflow 3.3."""
+
+    entries: dict[str, Any]
+
+    @staticmethod
+    def serialize_value() -> None: ...
+
+    @classmethod
+    async def aset(cls, *, key: str, value: Any, **_: Any) -> None:
+        cls.entries[key] = value
+
+    @classmethod
+    async def aget_one(cls, *, key: str, **_: Any) -> Any:
+        return cls.entries.get(key)
+
+
+async def test_airflow_3_3_is_asked_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    AsyncXCom.entries = {}
+    monkeypatch.setattr(module, "_xcom_class", lambda: AsyncXCom)
+    monkeypatch.setattr(module, "_speaks_async", lambda _: True)
+    await XComMemory(KEY).save("journal", {"v": 2})
+    assert await XComMemory(KEY).load("journal") == {"v": 2}
+
+
+def test_a_custom_xcom_backend_is_kept_off_the_event_loop_because_it_may_block() -> None:
+    from airflow.sdk.bases.xcom import BaseXCom
+
+    class Remote(BaseXCom):
+        @staticmethod
+        def serialize_value(value: Any, **_: Any) -> str:
+            return "s3://…"
+
+    assert module._speaks_async(BaseXCom)
+    assert not module._speaks_async(Remote)
