@@ -1,0 +1,82 @@
+"""The simulator's time: real, by command, or faster than real.
+
+The engine never sleeps and never starts a timer. It asks a clock for the time of each call and works out what has happened
+since. Waiting for real (latency, answers that are held back) is the server's.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+DEFAULT_MANUAL_START = 1_767_225_600.0
+"""Where a `ManualClock` starts when nothing is said: 2026-01-01T00:00:00Z."""
+
+
+class Clock(Protocol):
+    """Where the engine gets its time from."""
+
+    def now(self) -> float:
+        """Seconds since 1970-01-01T00:00:00Z."""
+
+    def advance(self, seconds: float) -> None:
+        """Jump ahead by that many seconds."""
+
+
+class RealClock:
+    """The machine's time, plus whatever it was advanced by."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def now(self) -> float:
+        """Return the machine's time plus the jumps so far."""
+        return time.time() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Jump ahead; time goes on from there."""
+        self._ahead += _not_backwards(seconds)
+
+
+class ManualClock:
+    """A clock that moves only when it is told to."""
+
+    def __init__(self, start: float = DEFAULT_MANUAL_START) -> None:
+        self._now = start
+
+    def now(self) -> float:
+        """Return the time it was last set to."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move ahead by `seconds`."""
+        self._now += _not_backwards(seconds)
+
+
+class ScaledClock:
+    """A clock that runs `factor` times as fast as the machine's, from the moment it is made.
+
+    Dates in answers run ahead of the caller's; where that hurts, leave the clock real and set the switch `time_scale`.
+    """
+
+    def __init__(self, factor: float) -> None:
+        if factor <= 0:
+            raise ValueError(f"factor: {factor}, must be above 0")
+        self._factor = factor
+        self._wall_start = time.time()
+        self._tick_start = time.monotonic()
+        self._ahead = 0.0
+
+    def now(self) -> float:
+        """Return the scaled time."""
+        return self._wall_start + (time.monotonic() - self._tick_start) * self._factor + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Jump ahead by that many simulated seconds."""
+        self._ahead += _not_backwards(seconds)
+
+
+def _not_backwards(seconds: float) -> float:
+    if seconds < 0:
+        raise ValueError(f"seconds: {seconds}, time only moves ahead")
+    return seconds

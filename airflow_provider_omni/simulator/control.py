@@ -1,0 +1,175 @@
+"""The control calls under `/simulator/`: health, record, faults, switches, time, held answers. The vendor has none of these.
+
+A table of calls, each a function from simulator and JSON to JSON; `server.py` puts them on the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_omni.simulator.engine import Simulator
+from airflow_provider_omni.simulator.fates import DEFAULT_FATE, FATES
+from airflow_provider_omni.simulator.faults import CALLS, FAULT_KINDS, read_fault
+from airflow_provider_omni.simulator.settings import SWITCHES
+
+WAITABLE = ("held", "acceptances", "calls", "reports_read", "deliveries", "unread")
+LONGEST_WAIT = 600.0
+
+Members = Mapping[str, Any]
+Handler = Callable[[Simulator, Members], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class ControlCall:
+    """One row of the table in docs/simulator.md. `members`: of the JSON body, or of the query for a GET."""
+
+    method: str
+    path: str
+    members: tuple[str, ...]
+    what: str
+    handler: Handler
+
+
+async def _health(simulator: Simulator, _members: Members) -> Any:
+    return {
+        "status": "ok",
+        "time": simulator.clock.now(),
+        "unread": simulator.unread_reports(),
+        "held": len(simulator.held),
+    }
+
+
+async def _record(simulator: Simulator, members: Members) -> Any:
+    record = simulator.record
+    parts: dict[str, Callable[[], Any]] = {
+        "acceptances": lambda: record.acceptances,
+        "refusals": lambda: record.refusals,
+        "deliveries": lambda: record.deliveries,
+        "duplicates": record.duplicates,
+        "calls": lambda: record.calls,
+        "reports_read": lambda: record.reports_read,
+    }
+    wanted = [part for part in str(members.get("what", "")).split(",") if part] or list(parts)
+    if unknown := [part for part in wanted if part not in parts]:
+        raise ValueError(f"what: {', '.join(unknown)}, allowed are {', '.join(parts)}")
+    return {part: [dataclasses.asdict(one) for one in parts[part]()] for part in wanted}
+
+
+async def _switches(simulator: Simulator, _members: Members) -> Any:
+    return simulator.settings.switches()
+
+
+async def _set_switches(simulator: Simulator, members: Members) -> Any:
+    if unknown := [name for name in members if name not in SWITCHES]:
+        raise ValueError("; ".join(f"{name}: no such switch" for name in unknown))
+    simulator.configure(**members)
+    return simulator.settings.switches()
+
+
+async def _fates(_simulator: Simulator, _members: Members) -> Any:
+    return {"default": DEFAULT_FATE.what, **{ending: fate.what for ending, fate in FATES.items()}}
+
+
+async def _faults(simulator: Simulator, _members: Members) -> Any:
+    kinds = {kind.name: {"phase": kind.phase.value, "what": kind.what} for kind in FAULT_KINDS.values()}
+    return {"planned": [armed.to_json() for armed in simulator.faults.planned()], "kinds": kinds}
+
+
+async def _add_fault(simulator: Simulator, members: Members) -> Any:
+    return simulator.faults.add(read_fault(members)).to_json()
+
+
+async def _clear_faults(simulator: Simulator, _members: Members) -> Any:
+    simulator.faults.clear()
+    return {"planned": []}
+
+
+async def _clock(simulator: Simulator, _members: Members) -> Any:
+    return {"time": simulator.clock.now()}
+
+
+async def _advance(simulator: Simulator, members: Members) -> Any:
+    simulator.advance(_number(members, "advance", None))
+    return {"time": simulator.clock.now()}
+
+
+async def _held(simulator: Simulator, _members: Members) -> Any:
+    return {"held": [{"id": held.id, "call": held.call, "effect": held.effect} for held in simulator.held]}
+
+
+async def _release(simulator: Simulator, members: Members) -> Any:
+    held_id = members.get("id")
+    if held_id is not None and held_id not in {held.id for held in simulator.held}:
+        raise ValueError(f"id: {held_id!r} is not held")
+    return {"released": len(simulator.release(held_id))}
+
+
+async def _wait(simulator: Simulator, members: Members) -> Any:
+    what, call = members.get("for"), members.get("call")
+    if what not in WAITABLE:
+        raise ValueError(f"for: {what!r}, allowed are {', '.join(WAITABLE)}")
+    if call is not None and call not in CALLS:
+        raise ValueError(f"call: {call!r}, allowed are {', '.join(CALLS)}")
+    count = _number(members, "count", 1)
+    timeout = min(_number(members, "timeout", 10.0), LONGEST_WAIT)
+
+    def reached(watched: Simulator) -> bool:
+        return _count(watched, what, call) >= count
+
+    try:
+        await asyncio.to_thread(simulator.wait_until, reached, timeout)
+    except TimeoutError:
+        return {"reached": False, "count": _count(simulator, what, call)}
+    return {"reached": True, "count": _count(simulator, what, call)}
+
+
+def _count(simulator: Simulator, what: str, call: str | None) -> int:
+    record = simulator.record
+    if what == "held":
+        return sum(1 for held in simulator.held if call in (None, held.call))
+    if what == "calls":
+        return len(record.calls if call is None else record.calls_of(call))
+    if what == "unread":
+        return simulator.unread_reports()
+    return len(getattr(record, what))
+
+
+async def _reset(simulator: Simulator, _members: Members) -> Any:
+    simulator.reset()
+    return {"status": "ok"}
+
+
+def _number(members: Members, name: str, default: float | None) -> float:
+    value = members.get(name, default)
+    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{name}: {value!r} is not a number of 0 or more")
+    return value
+
+
+CONTROL_CALLS: tuple[ControlCall, ...] = (
+    ControlCall("GET", "/simulator/health", (), "is it up; its time, unread reports, held answers", _health),
+    ControlCall("GET", "/simulator/record", ("what",), "what happened; `what`: a comma list of parts", _record),
+    ControlCall("GET", "/simulator/fates", (), "the table of fates", _fates),
+    ControlCall("GET", "/simulator/switches", (), "the switches and their values", _switches),
+    ControlCall("POST", "/simulator/switches", ("any switch",), "change switches", _set_switches),
+    ControlCall("GET", "/simulator/faults", (), "the faults still to come, and the kinds there are", _faults),
+    ControlCall("POST", "/simulator/faults", ("kind", "any parameter"), "plan a fault", _add_fault),
+    ControlCall("DELETE", "/simulator/faults", (), "forget all faults", _clear_faults),
+    ControlCall("GET", "/simulator/clock", (), "the simulated time, in seconds since 1970", _clock),
+    ControlCall("POST", "/simulator/clock", ("advance",), "jump ahead by so many seconds", _advance),
+    ControlCall("GET", "/simulator/held", (), "the answers that are held back", _held),
+    ControlCall("POST", "/simulator/release", ("id",), "let a held answer go; without `id` all of them", _release),
+    ControlCall(
+        "POST",
+        "/simulator/wait",
+        ("for", "call", "count", "timeout"),
+        "return when there are `count` (1) of `for`, or after `timeout` (10) seconds",
+        _wait,
+    ),
+    ControlCall("POST", "/simulator/reset", (), "forget messages, scenarios, record and faults", _reset),
+)
+"""Every control call, in the order of the table."""

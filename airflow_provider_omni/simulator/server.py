@@ -1,0 +1,217 @@
+"""The simulator on a socket: Starlette and uvicorn with httptools (absolute-form request targets work with it, not with h11).
+
+Faults are done to the connection for real here: reset (RST), closed, cut short, held back, dripped. What they are is decided
+by the engine. Needs the extra `simulator`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from airflow_provider_omni.simulator.access import ControlAccess
+from airflow_provider_omni.simulator.control import CONTROL_CALLS, ControlCall
+from airflow_provider_omni.simulator.engine import Simulator
+from airflow_provider_omni.simulator.wire import Ending, WireReply, WireRequest
+
+TRANSPORT = "omni_simulator.transport"
+DRIP_BYTES = 16
+CHUNK_BYTES = 2**20
+SHUTDOWN_SECONDS = 1
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class ConnectionInScope(HttpToolsProtocol):
+    """Puts the connection's transport into the ASGI scope, so that a fault can drop it."""
+
+    def on_message_begin(self) -> None:
+        """Start a request."""
+        super().on_message_begin()
+        self.scope[TRANSPORT] = self.transport  # type: ignore[typeddict-unknown-key]
+
+
+class VendorCalls:
+    """The ASGI application that answers as the vendor does."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one request to its end, whatever that is."""
+        body = await _body(receive)
+        request = WireRequest(
+            method=scope["method"],
+            target_path=scope["raw_path"].decode("ascii"),
+            query=scope["query_string"].decode("latin-1"),
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            body=body,
+        )
+        reply = self._simulator.handle(request)
+        if reply.released is not None:
+            reply = await asyncio.wrap_future(reply.released)
+        if reply.delay:
+            await asyncio.sleep(reply.delay)
+        await _DELIVERIES[reply.ending](reply, scope[TRANSPORT], receive, send)
+
+
+async def _body(receive: Receive) -> bytes:
+    parts = []
+    more = True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message["type"] == "http.request" and message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _start(reply: WireReply) -> Message:
+    headers = {**reply.headers, "content-length": str(len(reply.body))}
+    return {
+        "type": "http.response.start",
+        "status": reply.status,
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
+    }
+
+
+async def _complete(reply: WireReply, _transport: asyncio.Transport, _receive: Receive, send: Send) -> None:
+    await send(_start(reply))
+    for begin in range(0, len(reply.body), CHUNK_BYTES):
+        await send({"type": "http.response.body", "body": reply.body[begin : begin + CHUNK_BYTES], "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _reset(_reply: WireReply, transport: asyncio.Transport, receive: Receive, _send: Send) -> None:
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()
+    await _gone(receive)
+
+
+async def _closed(_reply: WireReply, transport: asyncio.Transport, receive: Receive, _send: Send) -> None:
+    transport.close()
+    await _gone(receive)
+
+
+async def _truncated(reply: WireReply, transport: asyncio.Transport, receive: Receive, send: Send) -> None:
+    await send(_start(reply))
+    await send({"type": "http.response.body", "body": reply.body[: reply.sent_bytes], "more_body": True})
+    transport.close()
+    await _gone(receive)
+
+
+async def _dripped(reply: WireReply, _transport: asyncio.Transport, _receive: Receive, send: Send) -> None:
+    await send(_start(reply))
+    for begin in range(0, len(reply.body), DRIP_BYTES):
+        await send({"type": "http.response.body", "body": reply.body[begin : begin + DRIP_BYTES], "more_body": True})
+        await asyncio.sleep(reply.drip_seconds)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until the server has noticed that the connection is gone, so that it does not try to answer."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+_DELIVERIES: Mapping[Ending, Callable[[WireReply, asyncio.Transport, Receive, Send], Awaitable[None]]] = {
+    Ending.COMPLETE: _complete,
+    Ending.RESET: _reset,
+    Ending.CLOSED: _closed,
+    Ending.TRUNCATED: _truncated,
+    Ending.DRIPPED: _dripped,
+}
+
+
+def build_app(simulator: Simulator, access: ControlAccess) -> ASGIApp:
+    """Build the application: control calls under `/simulator/`, everything else is the vendor's."""
+    routes: list[Route | Mount] = [
+        Route(call.path, _control_endpoint(call, simulator, access), methods=[call.method]) for call in CONTROL_CALLS
+    ]
+    return Starlette(routes=[*routes, Mount("/", app=VendorCalls(simulator))])
+
+
+def _control_endpoint(call: ControlCall, simulator: Simulator, access: ControlAccess) -> Callable[..., Any]:
+    async def endpoint(request: Request) -> JSONResponse:
+        refusal = access.refusal(request.method, request.headers)
+        if refusal is not None:
+            return JSONResponse({"error": refusal[1]}, refusal[0])
+        try:
+            members = dict(request.query_params) if call.method == "GET" else json.loads(await request.body() or b"{}")
+            if not isinstance(members, dict):
+                raise ValueError("body: must be an object")
+            if "any" not in " ".join(call.members) and (
+                unknown := [name for name in members if name not in call.members]
+            ):
+                raise ValueError(f"{', '.join(unknown)}: unknown, allowed are {', '.join(call.members) or 'none'}")
+            return JSONResponse(await call.handler(simulator, members))
+        except ValueError as problem:
+            return JSONResponse({"error": str(problem)}, 400)
+
+    return endpoint
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that tells when it is ready and leaves signals to others."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, then tell."""
+        await super().startup(sockets)
+        self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+def make_server(simulator: Simulator, access: ControlAccess, on_ready: Callable[[], None]) -> Server:
+    """Build the server; serve it with `await server.serve(sockets=[bind(host, port)])`, stop it with `should_exit = True`."""
+    config = uvicorn.Config(
+        build_app(simulator, access),
+        http=ConnectionInScope,
+        ws="none",
+        lifespan="off",
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    return Server(config, on_ready)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Bind a TCP socket; port 0 takes a free one. Raises OSError."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.set_inheritable(False)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def base_url(host: str, port: int) -> str:
+    """Return the address to type into a connection; a wildcard address becomes loopback."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"

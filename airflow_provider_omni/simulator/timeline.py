@@ -1,0 +1,170 @@
+"""The arithmetic of failover: from a flow, a fate and validity periods to what happens when. Pure; nothing here waits.
+
+A message's whole future is known when it is accepted, so it is worked out once and then only looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_omni.simulator import outcomes
+from airflow_provider_omni.simulator.fates import Fate, Moment, Reporting, Since
+from airflow_provider_omni.simulator.outcomes import Status, StepError
+from airflow_provider_omni.simulator.settings import HOURS_48, Settings
+
+CONTENT_MEMBERS: dict[str, str] = {
+    "SMS": "sms",
+    "EMAIL": "email",
+    "VOICE": "voice",
+    "PUSH": "push",
+    "VIBER": "viber",
+    "LINE": "line",
+    "VKONTAKTE": "vKontakte",
+    "KAKAO_CHINGU": "kakaoChingu",
+    "KAKAO_ALIM": "kakaoAlim",
+    "WHATSAPP": "whatsApp",
+}
+"""Channel → member of the send request that holds its content."""
+
+UNIT_SECONDS: dict[str, float] = {
+    "NANOSECONDS": 1e-9,
+    "MICROSECONDS": 1e-6,
+    "MILLISECONDS": 1e-3,
+    "SECONDS": 1.0,
+    "MINUTES": 60.0,
+    "HOURS": 3600.0,
+    "DAYS": 86_400.0,
+}
+SHORTEST_VALIDITY = 31.0
+
+
+@dataclass(frozen=True)
+class FlowStep:
+    """One step of a scenario."""
+
+    channel: str
+    sender: str | None
+
+
+@dataclass(slots=True)
+class Change:
+    """The step got this status at that time."""
+
+    at: float
+    status: Status
+    error: StepError
+    reported_at: float
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """One attempted channel of one message, with all that will happen to it, oldest first."""
+
+    channel: str
+    sender: str | None
+    text: str | None
+    started_at: float
+    expires_at: float
+    logged_from: float
+    changes: list[Change] = field(default_factory=list)
+    cancelled: bool = False
+
+    def at(self, moment: float) -> Change | None:
+        """Return the latest change up to a time: None while nothing was heard."""
+        latest = None
+        for change in self.changes:
+            if change.at <= moment:
+                latest = change
+        return latest
+
+
+def validity_seconds(content: Mapping[str, Any], channel: str, settings: Settings) -> float:
+    """Return how long a step lives, in the vendor's seconds: 48 h at most. A number in a string is taken as a number."""
+    raw = content.get("validityPeriod")
+    if raw is None:
+        return min(settings.validity_of(channel), HOURS_48)
+    seconds = float(raw) * UNIT_SECONDS[str(content.get("validityPeriodTimeUnit") or "MINUTES").upper()]
+    if seconds < SHORTEST_VALIDITY and settings.short_validity == "raise":
+        seconds = SHORTEST_VALIDITY
+    return min(seconds, HOURS_48)
+
+
+def plan(
+    flow: Sequence[FlowStep], contents: Mapping[str, Any], fate: Fate, start: float, settings: Settings
+) -> list[Step]:
+    """Work out every step that will be attempted, from `start` on. Steps without content follow `missing_content`."""
+    steps: list[Step] = []
+    begin: float | None = start
+    for flow_step in flow:
+        content = contents.get(flow_step.channel)
+        if content is None and settings.missing_content == "skip":
+            continue
+        if begin is None:
+            break
+        step, begin = _attempt(flow_step, content, fate, begin, settings)
+        steps.append(step)
+    return steps
+
+
+def _attempt(
+    flow_step: FlowStep, content: Mapping[str, Any] | None, fate: Fate, begin: float, settings: Settings
+) -> tuple[Step, float | None]:
+    """Work out one step, and when the next one starts: None if it does not."""
+    scale = settings.time_scale
+    known = content or {}
+    expires_at = begin + validity_seconds(known, flow_step.channel, settings) / scale
+    text = known.get("text")
+    step = Step(flow_step.channel, flow_step.sender, text if isinstance(text, str) else None, begin, expires_at, begin)
+    if content is None:
+        step.changes.append(Change(begin, outcomes.REJECTED_PLATFORM, outcomes.BAD_REQUEST, begin))
+        return step, begin
+    moments = fate.sms if flow_step.channel == "SMS" else fate.chat
+    ended: float | None = None
+    failed = settled = False
+    for moment in moments:
+        at = (begin if moment.since is Since.START else expires_at) + moment.after * settings.beat_seconds / scale
+        if at > expires_at and not settled:
+            step.changes.append(_expiry(step, expires_at))
+            ended, failed, settled = expires_at, True, True
+        step.changes.append(_change(at, moment, settings))
+        if settled:
+            continue
+        if moment.status.failed:
+            ended, failed, settled = at, True, True
+        elif moment.status.on_handset or (
+            moment.status.at_operator and settings.operator_stops_failover and moment is moments[-1]
+        ):
+            settled = True
+    if not settled:
+        step.changes.append(_expiry(step, expires_at))
+        ended, failed = expires_at, True
+    return step, ended if failed else None
+
+
+def _change(at: float, moment: Moment, settings: Settings) -> Change:
+    reported_at = at + moment.report_after * settings.beat_seconds / settings.time_scale
+    return Change(at, moment.status, moment.error, reported_at)
+
+
+def _expiry(step: Step, at: float) -> Change:
+    heard_of = any(change.status.at_operator for change in step.changes)
+    status = outcomes.EXPIRED_UNKNOWN if heard_of else outcomes.EXPIRED
+    return Change(at, status, outcomes.VALIDITY_EXPIRED, at)
+
+
+def reported(steps: Sequence[Step], reporting: Reporting, settings: Settings) -> Iterator[tuple[float, Step, Change]]:
+    """Yield what comes out as reports: when, of which step, which change."""
+    if reporting in (Reporting.NO_REPORTS, Reporting.NOTHING):
+        return
+    for position, step in enumerate(steps):
+        is_last = position == len(steps) - 1
+        for change in step.changes:
+            if change.status.group_id in (0, 1):
+                continue
+            if change.status.failed and not is_last and settings.reports == "final":
+                continue
+            yield change.reported_at, step, change
+            if reporting is Reporting.TWICE:
+                yield change.reported_at + settings.beat_seconds / settings.time_scale, step, change
