@@ -15,7 +15,8 @@ from airflow_provider_omni.delivery.identity import (
 )
 from airflow_provider_omni.delivery.numbers import InvalidNumberError, mask, normalise
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.models import Address, AdvancedRequest
+from airflow_provider_omni.omni.content import AdvancedRequest, Content
+from airflow_provider_omni.omni.models import Address, Destination
 
 MAX_ROWS = 999
 """Log rows that one look may bring while its page is surely not full."""
@@ -45,25 +46,35 @@ class Recipients:
 class SendPlan:
     """One content for a few recipients, ready to be posted in one request.
 
-    ``request`` holds everything but destinations and bulk id. ``flow`` None: the scenario is read before the post.
-    ``scheduled_at``: seconds since the epoch, from ``sendAt``.
+    ``flow`` None: the scenario is read before the post.
     """
 
     identity: Identity
-    request: AdvancedRequest = field(repr=False)
+    scenario_key: str
+    content: Content = field(repr=False)
     recipients: Recipients
     flow: tuple[str, ...] | None = None
-    scheduled_at: float | None = None
 
     @property
-    def scenario_key(self) -> str:
-        """The scenario that the request names."""
-        return self.request.scenario_key or ""
+    def scheduled_at(self) -> float | None:
+        """When the vendor is asked to send (``sendAt``), in seconds since the epoch; None for at once."""
+        return self.content.options.send_at.timestamp() if self.content.options.send_at else None
 
     @property
     def fingerprint(self) -> str:
-        """Tells "same key, other content" apart."""
-        return fingerprint(self.request.to_wire())
+        """Tells "same key, other content" apart: scenario, content and options, not the recipients."""
+        return fingerprint(
+            {"scenarioKey": self.scenario_key} | self.content.to_wire() | {"options": self.content.options.to_wire()}
+        )
+
+    def request(self, bulk_id: str, to: Sequence[tuple[str, Recipient]]) -> AdvancedRequest:
+        """The request that posts these messages: ids and their people."""
+        return AdvancedRequest(
+            scenario_key=self.scenario_key,
+            bulk_id=bulk_id,
+            destinations=tuple(Destination(to=person.address, message_id=message_id) for message_id, person in to),
+            content=self.content,
+        )
 
 
 def chunk_limit(flow: Sequence[str] | None) -> int:

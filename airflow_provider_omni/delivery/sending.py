@@ -44,7 +44,7 @@ from airflow_provider_omni.omni.errors import (
     OmniStorageError,
     OmniUnknownOutcomeError,
 )
-from airflow_provider_omni.omni.models import Destination, Scenario, SendResponse
+from airflow_provider_omni.omni.models import Scenario, SendResponse
 from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendable
 
@@ -210,13 +210,7 @@ class Send:
         """Post one request: the intent is written anew before every POST, as close to it as can be."""
         ids = [message_id for message_id, _ in rest]
         bulk_id = self.plan.identity.bulk_id(ids)
-        request = self.plan.request.model_copy(
-            update={
-                "bulk_id": bulk_id,
-                "destinations": [Destination(to=person.address, message_id=message_id) for message_id, person in rest],
-            }
-        )
-        call = api.send_advanced(request)
+        call = api.send_advanced(self.plan.request(bulk_id, rest))
         for attempt in range(1, self.rules.attempts + 1):
             posting = self.record.begin(bulk_id, ids, self.clock(), self.plan.scheduled_at)
             self._sent_at = self._sent_at or posting.intent_at

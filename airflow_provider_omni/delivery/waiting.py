@@ -189,7 +189,8 @@ class Wait:
 
     def _ask_logs(self, patience: float, **ids: tuple[str, ...]) -> Steps[list[LogRow] | None]:
         try:
-            return (yield Ask(api.get_logs(**ids, limit=PAGE), patience=patience))  # type: ignore[arg-type]
+            rows: list[LogRow] = yield Ask(api.get_logs(**ids, limit=PAGE), patience=patience)  # type: ignore[arg-type]
+            return rows
         except OmniBusyError:
             return None
         except OmniError as error:
