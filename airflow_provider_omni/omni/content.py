@@ -1,4 +1,4 @@
-"""What is said: LINE and SMS contents in full, the other channels' objects as they are, and the request that carries them.
+"""What is said: LINE and SMS contents in full, the other channels' objects as they are, and the request around them.
 
 The models hold the fields and their limits; `validation.py` turns what they find into lines for people.
 """
@@ -60,6 +60,12 @@ def utf16_units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
+def _refused(found: str, allowed: str, member: str | None = None) -> PydanticCustomError:
+    """What a validator raises; `validation.py` makes a line of it. `member` is for validators of a whole object."""
+    where = {"member": member} if member else {}
+    return PydanticCustomError("omni", "{found}", {"found": found, "allowed": allowed, **where})
+
+
 def _spoken(limit: int | None) -> Any:
     """A validator for texts: not blank, no halves of surrogate pairs, at most `limit` UTF-16 units."""
 
@@ -73,26 +79,28 @@ def _spoken(limit: int | None) -> Any:
             if text.strip() and (limit is None or units <= limit):
                 return text
             found = f"{units:,} UTF-16 units" if text.strip() else "a blank text"
-        raise PydanticCustomError("omni", "{found}", {"found": found, "allowed": allowed})
+        raise _refused(found, allowed)
 
     return AfterValidator(check)
 
 
-def _check_url(url: str) -> str:
+def check_url(url: str) -> str:
+    """The URL as it is; ValueError unless it is http or https, has a host and up to 1,000 characters."""
     allowed = f"an http or https URL of up to {MAX_URL:,} characters"
     if len(url) > MAX_URL:
-        raise PydanticCustomError("omni", "{found}", {"found": f"{len(url):,} characters", "allowed": allowed})
+        raise _refused(f"{len(url):,} characters", allowed)
     try:
         parts = urlsplit(url)
-        good = parts.scheme.lower() in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url
+        good = parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
+        good = good and url.isprintable() and " " not in url
     except ValueError:
         good = False
     if not good:
-        raise PydanticCustomError("omni", "{found}", {"found": "something else", "allowed": allowed})
+        raise _refused("something else", allowed)
     return url
 
 
-Url = Annotated[str, AfterValidator(_check_url)]
+Url = Annotated[str, AfterValidator(check_url)]
 
 
 class WithValidity(TypedModel):
@@ -109,14 +117,11 @@ class WithValidity(TypedModel):
     @model_validator(mode="after")
     def _validity_in_range(self) -> WithValidity:
         if self.validity_period is None and self.validity_period_time_unit is not None:
-            raise PydanticCustomError(
-                "omni", "{found}", {"member": "validityPeriod", "found": "only validityPeriodTimeUnit", "allowed": "both"}
-            )
+            raise _refused("only validityPeriodTimeUnit", "both or neither", "validityPeriod")
         seconds = validity_seconds(self)
         if seconds is not None and not MIN_VALIDITY_SECONDS < seconds <= MAX_VALIDITY_SECONDS:
             found = f"{self.validity_period:,} {self.validity_period_time_unit or 'MINUTES'}"
-            allowed = "more than 30 seconds and up to 48 hours"
-            raise PydanticCustomError("omni", "{found}", {"member": "validityPeriod", "found": found, "allowed": allowed})
+            raise _refused(found, "more than 30 seconds and up to 48 hours", "validityPeriod")
         return self
 
 
@@ -172,7 +177,7 @@ class LineFlex(_Line):
     """A LINE flex message.
 
     :param alt_text: shown where flex is not; up to 400 UTF-16 units.
-    :param contents: the container, passed through unchanged (the vendor wants upper-case types: BUBBLE, CAROUSEL, BOX, …).
+    :param contents: the container, unchanged (the vendor wants upper-case types: BUBBLE, CAROUSEL, BOX, …).
     """
 
     type: Literal["FLEX"] = "FLEX"
@@ -261,7 +266,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Content:
-    """What one request says to all its recipients: contents per channel, and options. Checked; made by `check_content`."""
+    """What one request says to all its recipients: contents per channel, and options. Made by `check_content`."""
 
     line: Line | None = None
     sms: Sms | None = None
@@ -292,9 +297,43 @@ class AdvancedRequest:
     """
 
     destinations: tuple[Destination, ...] = field(repr=False)
-    content: Content
     scenario_key: str | None = None
     bulk_id: str | None = None
+    line: Line | None = None
+    sms: Sms | None = None
+    others: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    notify: bool | None = None
+    notify_url: str | None = field(default=None, repr=False)
+    notify_content_type: str | None = None
+    callback_data: str | None = field(default=None, repr=False)
+    intermediate_report: bool | None = None
+    send_at: datetime | None = None
+
+    @classmethod
+    def of(
+        cls,
+        content: Content,
+        destinations: tuple[Destination, ...],
+        scenario_key: str | None = None,
+        bulk_id: str | None = None,
+    ) -> AdvancedRequest:
+        """A checked content for these recipients."""
+        options = {name: getattr(content.options, name) for name in content.options.__dataclass_fields__}
+        return cls(
+            destinations=destinations,
+            scenario_key=scenario_key,
+            bulk_id=bulk_id,
+            line=content.line,
+            sms=content.sms,
+            others=content.others,
+            **options,
+        )
+
+    @property
+    def content(self) -> Content:
+        """What it says, apart from whom it says it to."""
+        options = {name: getattr(self, name) for name in Options.__dataclass_fields__}
+        return Content(line=self.line, sms=self.sms, others=self.others, options=Options(**options))
 
     def to_wire(self) -> dict[str, Any]:
         """The JSON object, member for member as in the source document, only what was set."""
@@ -304,11 +343,12 @@ class AdvancedRequest:
         if self.bulk_id is not None:
             wire["bulkId"] = self.bulk_id
         wire["destinations"] = [destination.to_wire() for destination in self.destinations]
-        return wire | self.content.to_wire() | self.content.options.to_wire()
+        content = self.content
+        return wire | content.to_wire() | content.options.to_wire()
 
 
 def validity_seconds(content: WithValidity | Mapping[str, Any] | None) -> float | None:
-    """How long this channel is tried, in seconds; None where the content does not say. Takes pass-through objects, too."""
+    """How long this channel is tried, in seconds; None where the content (or pass-through object) does not say."""
     if content is None:
         return None
     period: Any

@@ -1,7 +1,7 @@
 """The one tree of errors of this provider, from the socket up to the verdict.
 
-What an error says is decided where it is raised; how Airflow reacts to it (fail for good, retry, skip) is decided in the Airflow
-modules from `retryable`. No error ever holds a header, a body, a secret, a text or a whole phone number.
+What an error says is decided where it is raised; how Airflow reacts to it (fail for good, retry, skip) is decided in
+the Airflow modules from `retryable`. No error ever holds a header, a body, a secret, a text or a whole phone number.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class OmniAuthenticationError(OmniError):
 
 
 class OmniRequestError(OmniError):
-    """Any other 4xx: the vendor refused the request, so it certainly had no effect. `problems` holds its validation details."""
+    """Any other 4xx: refused, so it certainly had no effect. `problems` holds the vendor's validation details."""
 
 
 class OmniRateLimitError(OmniError):

@@ -129,7 +129,7 @@ class Address(TypedModel):
     @model_validator(mode="after")
     def _some_address(self) -> Address:
         if not (self.phone_number or self.email_address or self.push_registration_id or self.whats_app_user_id):
-            raise ValueError("no address: one of phoneNumber, emailAddress, pushRegistrationId, whatsAppUserId is needed")
+            raise ValueError("needs phoneNumber, emailAddress, pushRegistrationId or whatsAppUserId")
         return self
 
 

@@ -1,7 +1,7 @@
 """What a status means: the registry as a table, and the pure decisions that hang on it.
 
-Ids are used twice by the vendor (87, 56, …) and new ones appear at any time. So decisions branch on the status group, then on
-the name, and use the id only where both are silent. The verdict over a whole flow is made in `delivery/`.
+Ids are used twice by the vendor (87, 56, …) and new ones appear at any time. So decisions branch on the status group,
+then on the name, and use the id only where both are silent. The verdict over a whole flow is made in `delivery/`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ KNOWN_STATUSES: dict[int, KnownStatus] = {
     99: KnownStatus("REJECTED", _R, True),
     100: KnownStatus("UNDELIVERABLE_REJECTED_PLATFORM", _R, True),
 }
-"""The general registry, with the channels' own statuses where a LINE or SMS flow can meet them. 87 is used in groups 4 and 5."""
+"""The general registry, and what else a LINE or SMS flow can meet. 87 is used in groups 4 and 5."""
 
 DUPLICATE = 23
 """`REJECTED_DUPLICATE_MESSAGE_ID`: seen before, which is not the same as refused."""
@@ -82,7 +82,7 @@ STOPS_EVERYTHING = frozenset({12, 17})
 """Account-wide: no credit, package expired. Nobody else's message would be accepted either."""
 
 MENDABLE = frozenset({12, 17, 20, 21, 89, 100})
-"""A later try may succeed: no credit, package expired, flooding filter, system error, internal error, platform unavailable."""
+"""A later try may succeed: no credit, package expired, flooding filter, system or internal error, platform down."""
 
 _FAILED = frozenset({Group.UNDELIVERABLE, Group.EXPIRED, Group.REJECTED})
 _PREFIXES: tuple[tuple[str, Group], ...] = (
@@ -93,6 +93,7 @@ _PREFIXES: tuple[tuple[str, Group], ...] = (
     ("EXPIRED", Group.EXPIRED),
     ("REJECTED", Group.REJECTED),
 )
+_GROUP_IDS = frozenset(int(group) for group in Group)
 _GROUPS_BY_NAME = {group.name: group for group in Group}
 _IDS_BY_NAME = {known.name: number for number, known in KNOWN_STATUSES.items()}
 
@@ -108,8 +109,8 @@ class StepState(Enum):
 
 
 def group_of(status: Status) -> Group | None:
-    """The status group: from `groupId`, else `groupName`, else the name's prefix, else the known id; None when all are silent."""
-    if status.group_id in Group._value2member_map_:
+    """From `groupId`, else `groupName`, else the name, else the known id; None when all are silent."""
+    if status.group_id is not None and status.group_id in _GROUP_IDS:
         return Group(status.group_id)
     if (named := _GROUPS_BY_NAME.get(_upper(status.group_name))) is not None:
         return named
@@ -126,8 +127,8 @@ def group_of(status: Status) -> Group | None:
 def step_state(status: Status) -> StepState:
     """What a report or log row with this status says about its step.
 
-    Only what the vendor documents as delivered to the handset counts as that; other statuses of the DELIVERED group count
-    as the operator's. A status that says nothing is pending.
+    Only what the vendor documents as delivered to the handset counts as that; other statuses of the DELIVERED group
+    count as the operator's. A status that says nothing is pending.
     """
     group = group_of(status)
     if group is Group.DELIVERED:
@@ -139,7 +140,7 @@ def is_refusal(status: Status) -> bool:
     """Is this entry of a send's answer certainly not accepted?
 
     Groups UNDELIVERABLE, EXPIRED and REJECTED are, but a duplicate is not, and neither is a status whose group id and
-    group name contradict each other: what is not certain is not a refusal, since refused recipients may be sent to again.
+    group name contradict each other: refused recipients may be sent to again, so a refusal must be certain.
     """
     named = _GROUPS_BY_NAME.get(_upper(status.group_name))
     return group_of(status) in _FAILED and (named is None or named in _FAILED) and not is_duplicate(status)

@@ -1,13 +1,13 @@
 """Refusing bad input before anything is sent, with every problem named at once.
 
 A line says which field, what was found and what is allowed. It never shows a text, a URL or a number: of those
-only the kind and the length. The limits themselves are in `content.py` and `models.py`; phone numbers are judged in `delivery/`.
+only the kind and the length. The limits are in `content.py` and `models.py`; phone numbers are judged in `delivery/`.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -22,7 +22,8 @@ from airflow_provider_omni.omni.content import (
     Line,
     Options,
     Sms,
-    _check_url,
+    WithValidity,
+    check_url,
 )
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import mask_numbers_in
@@ -44,25 +45,25 @@ _SHOWN = frozenset(
 )  # fmt: skip
 """Fields whose value holds nothing personal, so that a line may show it."""
 
-_ALLOWED: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "omni": lambda ctx: str(ctx["allowed"]),
-    "literal_error": lambda ctx: str(ctx["expected"]),
-    "enum": lambda ctx: str(ctx["expected"]),
-    "string_type": lambda ctx: "a string",
-    "int_type": lambda ctx: "a whole number",
-    "int_parsing": lambda ctx: "a whole number",
-    "int_from_float": lambda ctx: "a whole number",
-    "int_parsing_size": lambda ctx: "a whole number",
-    "bool_type": lambda ctx: "true or false",
-    "bool_parsing": lambda ctx: "true or false",
-    "greater_than": lambda ctx: f"more than {ctx['gt']}",
-    "string_too_short": lambda ctx: f"at least {ctx['min_length']} character",
-    "string_too_long": lambda ctx: f"up to {ctx['max_length']:,} characters",
-    "too_short": lambda ctx: f"at least {ctx['min_length']}",
-    "dict_type": lambda ctx: "an object",
-    "model_type": lambda ctx: "an object",
-    "tuple_type": lambda ctx: "a list",
-    "list_type": lambda ctx: "a list",
+_ALLOWED: dict[str, str] = {
+    "omni": "{allowed}",
+    "literal_error": "{expected}",
+    "enum": "{expected}",
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a whole number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "greater_than": "more than {gt}",
+    "string_too_short": "at least {min_length} character",
+    "string_too_long": "up to {max_length:,} characters",
+    "too_short": "at least {min_length}",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "tuple_type": "a list",
+    "list_type": "a list",
 }
 """What pydantic's kinds of error mean, in the words of the API."""
 
@@ -73,7 +74,13 @@ def problems_of(error: ValidationError, root: str, model: type[BaseModel] | None
     :param root: the name that the caller knows the value by (`line`).
     :param model: adds what is allowed to lines about unknown members.
     """
-    return [_line_of(problem, root, model) for problem in error.errors(include_url=False)[:MAX_PROBLEMS]]
+    found = [problem for problem in error.errors(include_url=False)[:MAX_PROBLEMS] if not _is_echo(problem)]
+    return [_line_of(problem, root, model) for problem in found]
+
+
+def _is_echo(problem: Any) -> bool:
+    """A list that pydantic calls too short only because it did not count the items that are wrong themselves."""
+    return bool(problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"])
 
 
 def _line_of(problem: Any, root: str, model: type[BaseModel] | None) -> str:
@@ -90,7 +97,7 @@ def _line_of(problem: Any, root: str, model: type[BaseModel] | None) -> str:
     if kind == "value_error":
         return f"{field}: {context.get('error', 'not usable')}"
     found = context["found"] if kind == "omni" else describe(problem.get("input"), bool(where) and where[-1] in _SHOWN)
-    allowed = _ALLOWED[kind](context) if kind in _ALLOWED else mask_numbers_in(str(problem["msg"]))
+    allowed = _ALLOWED[kind].format(**context) if kind in _ALLOWED else mask_numbers_in(str(problem["msg"]))
     return f"{field}: found {found}, allowed is {allowed}"
 
 
@@ -130,7 +137,18 @@ class _Findings:
             return model.model_validate(value)
         except ValidationError as error:
             self.problems += problems_of(error, root, model)
-            return None
+        self._validity(model, value, root)
+        return None
+
+    def _validity(self, model: type[BaseModel], value: Any, root: str) -> None:
+        """Pydantic asks about the whole object only when each member is fine; here all problems are wanted at once."""
+        if not issubclass(model, WithValidity) or not isinstance(value, Mapping):
+            return
+        members = ("validityPeriod", "validityPeriodTimeUnit", "validity_period", "validity_period_time_unit")
+        try:
+            WithValidity.model_validate({member: value[member] for member in members if member in value})
+        except ValidationError as error:
+            self.problems += [line for line in problems_of(error, root) if line not in self.problems]
 
     def add(self, field: str, found: str, allowed: str) -> None:
         self.problems.append(f"{field}: found {found}, allowed is {allowed}")
@@ -151,7 +169,7 @@ def check_content(
 ) -> Content:
     """What a request will say, or an OmniInputError that names every problem at once.
 
-    :param line: an object in the API's field names, or a model of `content.py`; `type` is TEXT when there is only a text.
+    :param line: an object in the API's field names, or a model of `content.py`; `type` is TEXT if there is only a text.
     :param other_channels: the other channels' objects by their member name (`whatsApp`, `viber`, …).
     :param send_at: an aware datetime, or a string with an offset.
     :param now: for tests.
@@ -190,7 +208,7 @@ def check_scenario(name: Any, flow: Any, default: Any = None) -> NewScenario:
 
 
 def check_destination(value: Any, root: str = "to") -> Destination:
-    """A destination object in the API's field names, or an OmniInputError. Whether the number is possible is not asked here."""
+    """A destination object in the API's field names, or an OmniInputError. Judges no number."""
     findings = _Findings()
     destination = findings.model(Destination, value, root)
     if destination is None:
@@ -199,7 +217,7 @@ def check_destination(value: Any, root: str = "to") -> Destination:
 
 
 def steps_without_content(flow: Sequence[str], content: Content) -> tuple[str, ...]:
-    """The channels of a flow that the content has nothing to say on. What the vendor does with those is not documented."""
+    """The channels of a flow that the content says nothing on. What the vendor does with those is not documented."""
     return tuple(channel for channel in flow if channel in Channel.__members__ and channel not in content.channels())
 
 
@@ -238,7 +256,7 @@ def _check_others(findings: _Findings, others: Mapping[str, Any] | None) -> dict
         else:
             good[name] = dict(value)
             if not _is_json(good[name]):
-                findings.add(f"other_channels.{name}", "values that are not JSON", "strings, numbers, lists and objects")
+                findings.add(f"other_channels.{name}", "values that are not JSON", "what JSON has")
     return good
 
 
@@ -261,7 +279,7 @@ def _check_notify_url(findings: _Findings, url: Any) -> str | None:
     if url is None:
         return None
     try:
-        return _check_url(url) if isinstance(url, str) else _check_url("")
+        return check_url(url) if isinstance(url, str) else check_url("")
     except ValueError:
         findings.add("notifyUrl", describe(url), "an http or https URL of up to 1,000 characters")
         return None
@@ -274,14 +292,14 @@ def _check_callback_data(findings: _Findings, data: Any) -> str | None:
     return None
 
 
-def _check_send_at(findings: _Findings, moment: Any, now: datetime) -> datetime | None:
+def _check_send_at(findings: _Findings, moment: datetime | str | None, now: datetime) -> datetime | None:
     allowed = "a time with an offset from UTC, less than 180 days ahead"
     if moment is None:
         return None
     try:
         parsed = parse_time(moment) if isinstance(moment, str) else moment
         if parsed - now < MAX_AHEAD:
-            return parsed  # type: ignore[no-any-return]
+            return parsed
         found = f"a time {(parsed - now).days:,} days ahead"
     except (ValueError, TypeError, AttributeError, OverflowError):
         found = "a time without an offset" if isinstance(moment, datetime) else describe(moment)

@@ -1,0 +1,273 @@
+"""An account and how to talk to it, checked once: from the connection's fields to one immutable value.
+
+Knows the names of Airflow's connection fields, but not Airflow. Opens nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from airflow_provider_omni.omni.errors import OmniConfigurationError
+from airflow_provider_omni.omni.validation import describe
+
+AuthType = Literal["basic", "app", "bearer"]
+_SCHEMES: dict[str, str] = {"basic": "Basic", "app": "App", "bearer": "Bearer"}
+MAX_CONNECTIONS = 1000
+
+
+@dataclass(frozen=True)
+class OmniConfig:
+    """One account. Hashable, so that what is shared in a process can be kept per account; its repr shows no secret.
+
+    :param base_url: scheme, host and port, without a slash at the end.
+    :param authorization: the whole value of the Authorization header.
+    :param connect_timeout: seconds for making a connection, TLS included.
+    :param read_timeout: seconds from the sent request to the end of its answer.
+    :param requests_per_second: pace of this process; None is as fast as it goes.
+    :param max_connections: connections, and so requests under way, of this process.
+    :param allowed_recipients: when set, everybody else is quarantined; as typed in the connection.
+    :param id_secret: goes into the ids' namespace.
+    :param trust_duplicate_rejection: the account has verified that the vendor refuses a repeated message id.
+    :param account: stable short name of the account, without secrets: what limits are shared by.
+    """
+
+    base_url: str
+    authorization: str = field(repr=False)
+    connect_timeout: float = 10.0
+    read_timeout: float = 30.0
+    requests_per_second: float | None = None
+    max_connections: int = 8
+    allowed_recipients: frozenset[str] | None = field(default=None, repr=False)
+    id_secret: str | None = field(default=None, repr=False)
+    trust_duplicate_rejection: bool = False
+    account: str = ""
+
+    @classmethod
+    def from_connection(
+        cls,
+        host: str | None,
+        schema: str | None = None,
+        port: int | None = None,
+        login: str | None = None,
+        password: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> OmniConfig:
+        """From the fields of a connection, or an OmniConfigurationError that names every problem at once.
+
+        Values of `extra` may be strings, since a connection that is written as a URI has only those.
+        """
+        problems: list[str] = []
+        given = _read_extra(extra, problems)
+        allow_plain = bool(given.pop("allow_plain_http", False))
+        auth_type: str = given.pop("auth_type", "basic")
+        base_url = _base_url(host, schema, port, allow_plain, problems)
+        authorization = _authorization(auth_type, login, password, problems)
+        if problems:
+            raise OmniConfigurationError(
+                "The OMNI connection cannot be used as it is; nothing was sent.", problems=tuple(problems)
+            )
+        who = login if auth_type == "basic" else ""
+        account = hashlib.sha256(f"{base_url}\0{who}".encode()).hexdigest()[:12]
+        return cls(base_url=base_url, authorization=authorization, account=account, **given)
+
+
+def authorization_header(config: OmniConfig) -> str:
+    """The value of the Authorization header: a secret, to be masked wherever it could be logged."""
+    return config.authorization
+
+
+# --- host ------------------------------------------------------------------------------------------------------------
+
+
+def _base_url(host: str | None, schema: str | None, port: int | None, allow_plain: bool, problems: list[str]) -> str:
+    """The account's base URL. The host field may hold it whole, or the host alone beside schema and port."""
+    text = (host or "").strip().rstrip("/")
+    if not text:
+        problems.append("host: missing; it is the account's base URL, such as https://xyz123.api.infobip.com")
+        return ""
+    scheme = (schema or "").strip().lower() or "https"
+    try:
+        parts = urlsplit(text if "://" in text else f"{scheme}://{_bracketed(text)}")
+        scheme, name, own_port = parts.scheme.lower(), parts.hostname or "", parts.port
+    except ValueError:
+        problems.append("host: found something that is not a URL, allowed is such as https://xyz123.api.infobip.com")
+        return ""
+    if not name or not _is_host(name):
+        problems.append("host: found something that is no host name, allowed is such as xyz123.api.infobip.com")
+    if parts.path or parts.query or parts.fragment or parts.username is not None or parts.password is not None:
+        problems.append("host: allowed are scheme, host and port only; the provider adds paths such as /omni/1")
+    if own_port is not None and port is not None and own_port != port:
+        problems.append(f"port: found {port}, but the host says {own_port}")
+    _check_scheme(scheme, name, allow_plain, problems)
+    number = own_port if own_port is not None else port
+    if number is not None and not 0 < number < 65536:
+        problems.append(f"port: found {number}, allowed is 1 to 65535")
+    return f"{scheme}://{_bracketed(name)}" + (f":{number}" if number is not None else "")
+
+
+def _bracketed(name: str) -> str:
+    return f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
+
+
+def _is_host(name: str) -> bool:
+    if is_loopback(name) or ":" in name:
+        return _is_address(name) or name.lower().rstrip(".") == "localhost"
+    return name.isascii() and all(0 < len(label) < 64 and label.replace("-", "").replace("_", "").isalnum()
+                                  for label in name.rstrip(".").split("."))  # fmt: skip
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(name: str) -> bool:
+    """Does this host name or address stay on this machine?"""
+    if name.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_scheme(scheme: str, name: str, allow_plain: bool, problems: list[str]) -> None:
+    if scheme == "https" or (scheme == "http" and is_loopback(name)):
+        return
+    if scheme != "http":
+        problems.append(f"schema: found {scheme!r}, allowed are https, and http to this machine")
+        return
+    bare = name.lower().rstrip(".")
+    if bare == "infobip.com" or bare.endswith(".infobip.com"):
+        problems.append("schema: found http, allowed is https: the password would go to the vendor in the clear")
+    elif not allow_plain:
+        problems.append(
+            "schema: found http, allowed is https; http to another machine needs the extra allow_plain_http"
+        )
+
+
+# --- login -----------------------------------------------------------------------------------------------------------
+
+
+def _authorization(auth_type: str, login: str | None, password: str | None, problems: list[str]) -> str:
+    if not password:
+        hint = "" if auth_type == "basic" else f"; with auth_type {auth_type} it is the key or token"
+        problems.append("password: missing" + hint)
+    if auth_type != "basic":
+        if password and not (password.isascii() and password.isprintable() and " " not in password):
+            problems.append("password: holds spaces or characters that a key or token cannot have")
+        return f"{_SCHEMES[auth_type]} {password}"
+    if not login:
+        problems.append("login: missing; without one, use the extra auth_type with app or bearer")
+    elif ":" in login or not login.isprintable():
+        problems.append("login: holds a colon or a control character, which Basic authentication cannot carry")
+    raw = f"{login}:{password}".encode("utf-8", "surrogateescape")
+    return "Basic " + base64.b64encode(raw).decode("ascii")
+
+
+# --- extra -----------------------------------------------------------------------------------------------------------
+
+
+def _read_extra(extra: Mapping[str, Any] | None, problems: list[str]) -> dict[str, Any]:
+    if extra is None:
+        return {}
+    if not isinstance(extra, Mapping):
+        problems.append(f"extra: found {describe(extra)}, allowed is a JSON object")
+        return {}
+    good: dict[str, Any] = {}
+    for name, value in extra.items():
+        if name not in EXTRAS:
+            problems.append(f"extra.{name}: unknown, allowed are {', '.join(EXTRAS)}")
+        elif value is not None and value != "":
+            allowed, reader = EXTRAS[name]
+            try:
+                good[name] = reader(value)
+            except (ValueError, TypeError, OverflowError):
+                shown = name not in ("id_secret", "allowed_recipients")
+                problems.append(f"extra.{name}: found {describe(value, shown)}, allowed is {allowed}")
+    return good
+
+
+def _auth_type(value: Any) -> str:
+    kind = str(value).strip().lower()
+    if kind not in _SCHEMES:
+        raise ValueError
+    return kind
+
+
+def _positive(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TypeError
+    number = float(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError
+    return number
+
+
+def _seconds(value: Any) -> float:
+    seconds = _positive(value)
+    if seconds > 3600:
+        raise ValueError
+    return seconds
+
+
+def _count(value: Any) -> int:
+    number = _positive(value)
+    if number != int(number) or number > MAX_CONNECTIONS:
+        raise ValueError
+    return int(number)
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}[value.strip().lower()] if _is_flag(value) else _fail()
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().lower() in ("true", "false")
+
+
+def _fail() -> bool:
+    raise ValueError
+
+
+def _secret(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise TypeError
+    return value
+
+
+def _recipients(value: Any) -> frozenset[str]:
+    if isinstance(value, str):
+        value = json.loads(value) if value.lstrip().startswith("[") else value.split(",")
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        raise TypeError
+    if not all(isinstance(one, str) or (isinstance(one, int) and not isinstance(one, bool)) for one in value):
+        raise TypeError
+    return frozenset(text for one in value if (text := str(one).strip()))
+
+
+EXTRAS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "auth_type": ("basic, app or bearer", _auth_type),
+    "connect_timeout": ("a number of seconds, above 0 and up to 3600", _seconds),
+    "read_timeout": ("a number of seconds, above 0 and up to 3600", _seconds),
+    "requests_per_second": ("a number above 0", _positive),
+    "max_connections": (f"a whole number from 1 to {MAX_CONNECTIONS}", _count),
+    "allowed_recipients": ("a list of phone numbers", _recipients),
+    "id_secret": ("a string that is not blank", _secret),
+    "trust_duplicate_rejection": ("true or false", _flag),
+    "allow_plain_http": ("true or false", _flag),
+}
+"""Every extra of the connection: what is allowed, and what reads it (ValueError or TypeError for something else)."""

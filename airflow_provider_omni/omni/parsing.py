@@ -1,0 +1,110 @@
+"""Bytes of a good answer to models. Raises ValueError for everything that is not what the API promises.
+
+Whether an answer is good at all is decided in `answers.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from airflow_provider_omni.omni.models import (
+    OPTIONAL_IN_ROWS,
+    AnswerModel,
+    LogPage,
+    LogRow,
+    Report,
+    ReportPage,
+    Scenario,
+    ScenarioList,
+    SendResponse,
+)
+
+Row = TypeVar("Row", Report, LogRow)
+M = TypeVar("M", bound=AnswerModel)
+
+
+class UnreadableAnswerError(ValueError):
+    """What is wrong with an answer, in words that hold nothing of it."""
+
+
+def scenario(body: bytes) -> Scenario:
+    """The answer to creating, reading and replacing a scenario."""
+    return _whole(Scenario, body)
+
+
+def scenarios(body: bytes) -> list[Scenario]:
+    """The answer to listing scenarios."""
+    return _whole(ScenarioList, body).scenarios
+
+
+def send_response(body: bytes) -> SendResponse:
+    """The answer to a send."""
+    return _whole(SendResponse, body)
+
+
+def reports(body: bytes) -> list[Report]:
+    """The answer to a read of reports. A row with an unreadable optional member is read without that member."""
+    try:
+        return ReportPage.model_validate_json(body).results
+    except ValidationError:
+        pass
+    return _row_by_row(Report, body)
+
+
+def log_rows(body: bytes) -> list[LogRow]:
+    """The answer to a read of logs, as lenient as `reports`."""
+    try:
+        return LogPage.model_validate_json(body).results
+    except ValidationError:
+        pass
+    return _row_by_row(LogRow, body)
+
+
+def _whole(model: type[M], body: bytes) -> M:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        problem = _first_problem(error)
+    raise UnreadableAnswerError(problem)
+
+
+def _row_by_row(model: type[Row], body: bytes) -> list[Row]:
+    """The slow way, for pages that have something odd in them."""
+    page = load(body)
+    rows = page.get("results") if isinstance(page, dict) else None
+    if not isinstance(rows, list):
+        raise UnreadableAnswerError("there is no list of results")
+    return [_lenient(model, row) for row in rows]
+
+
+def _lenient(model: type[Row], row: Any) -> Row:
+    try:
+        return model.model_validate(row)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        odd = {str(each["loc"][0]) for each in found if each["loc"]}
+        problem = _first_problem(error)
+    if isinstance(row, dict) and odd and odd <= OPTIONAL_IN_ROWS:
+        return model.model_validate({name: value for name, value in row.items() if name not in odd})
+    raise UnreadableAnswerError(problem)
+
+
+def load(body: bytes) -> Any:
+    """Any JSON, or UnreadableAnswerError; bounded in depth and length of numbers, unlike the standard library."""
+    try:
+        return from_json(body)
+    except ValueError:
+        pass
+    raise UnreadableAnswerError("it is not JSON")
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Where and what, without the value. Member names are the API's own: unknown ones are never looked at."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    if first["type"] == "json_invalid":
+        return "it is not JSON"
+    where = ".".join("n" if isinstance(part, int) else part for part in first["loc"])
+    return f"{where or 'the answer'}: {first['type'].replace('_', ' ')}"
