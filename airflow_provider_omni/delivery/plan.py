@@ -69,12 +69,8 @@ class SendPlan:
 
     def request(self, bulk_id: str, to: Sequence[tuple[str, Recipient]]) -> AdvancedRequest:
         """The request that posts these messages: ids and their people."""
-        return AdvancedRequest(
-            scenario_key=self.scenario_key,
-            bulk_id=bulk_id,
-            destinations=tuple(Destination(to=person.address, message_id=message_id) for message_id, person in to),
-            content=self.content,
-        )
+        destinations = tuple(Destination(to=person.address, message_id=message_id) for message_id, person in to)
+        return AdvancedRequest.of(self.content, destinations, self.scenario_key, bulk_id)
 
 
 def chunk_limit(flow: Sequence[str] | None) -> int:
