@@ -37,10 +37,14 @@ def normalise(number: object) -> str:
     Raises :class:`InvalidNumberError`.
     """
     if isinstance(number, bool) or not isinstance(number, str | int):
-        raise InvalidNumberError(f"found {type(number).__name__}, allowed: text or an integer with the international number")
+        raise InvalidNumberError(
+            f"found {type(number).__name__}, allowed: text or an integer with the international number"
+        )
     text = str(number)
     if len(text) > 40 or not _SHAPE.match(text):
-        raise InvalidNumberError(f"found {mask(text)}, allowed: digits with an optional leading + or 00, such as +41793026727")
+        raise InvalidNumberError(
+            f"found {mask(text)}, allowed: digits with an optional leading + or 00, such as +41793026727"
+        )
     digits = _SEPARATORS.sub("", text.strip()).removeprefix("+")
     digits = digits.removeprefix("00")
     try:

@@ -14,8 +14,8 @@ from airflow_provider_omni.delivery.identity import (
     recipient_key_of_number,
 )
 from airflow_provider_omni.delivery.numbers import InvalidNumberError, mask, normalise
-from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.content import AdvancedRequest, Content
+from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import Address, Destination
 
 MAX_ROWS = 999
@@ -93,7 +93,9 @@ def read_recipients(to: Any, allowed: Iterable[str] | None = None) -> Recipients
     guard = _allowed(allowed, problems)
     for index, entry in enumerate(entries):
         try:
-            person = _read_destination(entry) if isinstance(entry, dict) else _person(Address(phone_number=normalise(entry)))
+            person = (
+                _read_destination(entry) if isinstance(entry, dict) else _person(Address(phone_number=normalise(entry)))
+            )
         except (InvalidNumberError, ValueError) as error:
             problems.append(f"to[{index}]: {error}")
             continue
@@ -126,7 +128,8 @@ def _entries(to: Any) -> list[Any]:
     if isinstance(to, Iterable) and not isinstance(to, bytes | bytearray):
         return list(to)
     raise OmniInputError(
-        "Nothing was sent: the recipients cannot be used", problems=(f"to: found {type(to).__name__}, allowed: {_ALLOWED}",)
+        "Nothing was sent: the recipients cannot be used",
+        problems=(f"to: found {type(to).__name__}, allowed: {_ALLOWED}",),
     )
 
 

@@ -81,7 +81,9 @@ class SendEnd:
 class Send:
     """Sends a :class:`SendPlan` once, however often it is run."""
 
-    def __init__(self, plan: SendPlan, rules: SendRules, clock: Clock, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self, plan: SendPlan, rules: SendRules, clock: Clock, jitter: Callable[[], float] = random.random
+    ) -> None:
         self.plan = plan
         self.rules = rules
         self.clock = clock
@@ -118,7 +120,9 @@ class Send:
             found = len(self.plan.recipients.people)
             raise OmniInputError(
                 "Nothing was sent: too many recipients for one request",
-                problems=(f"to: found {found}, allowed: {limit} for this flow; OmniSendBatchOperator takes any number",),
+                problems=(
+                    f"to: found {found}, allowed: {limit} for this flow; OmniSendBatchOperator takes any number",
+                ),
             )
         if known is None and not self.rules.dry_run:
             if not self.rules.surely_first:
@@ -221,7 +225,10 @@ class Send:
                 answer: SendResponse = yield Ask(call)
             except OmniError as error:
                 if error.effect is Effect.UNKNOWN:
-                    yield Note(f"The outcome of a POST is unknown ({type(error).__name__}): the logs will be asked.", warning=True)
+                    yield Note(
+                        f"The outcome of a POST is unknown ({type(error).__name__}): the logs will be asked.",
+                        warning=True,
+                    )
                     return error
                 for message_id in ids:
                     posting.learn(message_id, Event.NO_EFFECT)
@@ -300,7 +307,9 @@ class Send:
             )
         left = sum(state in MAY_BE_POSTED for state in states)
         if left:
-            return OmniUnknownOutcomeError(f"{left} messages were found absent again and again and are not sent.", retryable=True)
+            return OmniUnknownOutcomeError(
+                f"{left} messages were found absent again and again and are not sent.", retryable=True
+            )
         refused = self._reasons()
         if refused and self.rules.on_rejected == "fail":
             names = ", ".join(f"{count} × {name}" for name, count in sorted(refused.items()))

@@ -134,7 +134,9 @@ class Wait:
             try:
                 entry = yield Load(source.bulk.journal_key)
             except OmniStorageError as error:
-                yield Note(f"The journal could not be read ({type(error).__name__}); the logs will fill it.", warning=True)
+                yield Note(
+                    f"The journal could not be read ({type(error).__name__}); the logs will fill it.", warning=True
+                )
                 continue
             self._take(source, decode(entry))
 

@@ -128,7 +128,9 @@ def bulks_of_ids(*, message_ids: Any = None, bulk_ids: Any = None) -> tuple[Bulk
     bad = [str(index) for index, each in enumerate(listed) if not isinstance(each, str) or not 0 < len(each) <= 200]
     if bad or not listed:
         found = f"unusable entries at {', '.join(bad[:10])}" if bad else "nothing"
-        raise OmniInputError("The ids cannot be used", problems=(f"{name}: found {found}, allowed: ids of 1 to 200 characters",))
+        raise OmniInputError(
+            "The ids cannot be used", problems=(f"{name}: found {found}, allowed: ids of 1 to 200 characters",)
+        )
     unique = tuple(dict.fromkeys(listed))
     if name == "message_ids":
         return tuple(Bulk(None, 1, (each,)) for each in unique)
