@@ -26,8 +26,8 @@ RETRY_PAUSE = 5.0
 class LookRules:
     """When absence may be concluded.
 
-    ``read_timeout``: seconds that a POST of an earlier try may still be under way. ``grace``: seconds that the logs may lag behind
-    (not published by the vendor; longer is safer and delays only the repair of an unknown outcome).
+    ``read_timeout``: seconds that a POST of an earlier try may still be under way. ``grace``: seconds that the logs may
+    lag behind (not published by the vendor; longer is safer and delays only the repair of an unknown outcome).
     ``patience``: seconds that one resolution may take before the messages stay unknown.
     """
 

@@ -1,9 +1,9 @@
 """What the machines of ``delivery/`` ask for: API calls, reads and writes of memory, pauses.
 
 A machine is a generator. It yields one of the effects below, and gets the result sent back in, or an
-:class:`~airflow_provider_omni.omni.errors.OmniError` thrown into it. It does no I/O and knows no clock but the one it is
-given. So workers (``drivers.run``) and triggerers (``drivers.arun``) share every decision, and the crash harness can end
-a machine before, in the middle of and after each effect, which is where processes die.
+:class:`~airflow_provider_omni.omni.errors.OmniError` thrown into it. It does no I/O and knows no clock but the one
+that it is given. So workers (``drivers.run``) and triggerers (``drivers.arun``) share every decision, and the crash
+harness can end a machine before, in the middle of and after each effect, which is where processes die.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Read what was saved under ``key`` by this try, an earlier one, or another copy of this trigger. Result: JSON or None."""
+    """Read what this try, an earlier one or another copy of the trigger saved under ``key``. Result: JSON or None."""
 
     key: str
 

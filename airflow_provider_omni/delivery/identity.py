@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _BASE = uuid.UUID("6f1d2a5e-5d0b-5a41-9d3c-0a4c6e1f7b21")
-"""The namespace of all ids of this provider. Changing it makes every retry across the upgrade a new send: never change it."""
+"""The namespace of all ids. Never change it: every retry across the upgrade would be a new send."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 Reports are gone once they were read, so they are written before anything is decided from them. One entry per bulk,
 JSON, holding message ids, statuses and times: no number, no text. Repeated strings stand once, in a table.
 
-``{"v": 1, "s": [[channel, state, status, currency], …], "m": {message_id: [[s, sent_ms, done_ms, cost, permanent], …]}}``
+``{"v": 1,
+  "s": [[channel, state, status, currency], …],
+  "m": {message_id: [[s, sent_ms, done_ms, cost, permanent], …]}}``
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ def encode(sightings: Iterable[Sighting]) -> dict[str, Json]:
 
 
 def decode(entry: Json) -> Iterator[Sighting]:
-    """Read an entry back. An entry that is missing, or that this version cannot read, holds nothing: the logs heal it."""
+    """Read an entry back. One that is missing, or that this version cannot read, holds nothing: the logs heal it."""
     try:
         if not isinstance(entry, dict) or entry.get("v") != VERSION:
             return

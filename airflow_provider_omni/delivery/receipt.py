@@ -15,7 +15,8 @@ class Counts:
     """How many recipients went where. ``requested`` is the sum of the others where the send came to its end.
 
     ``accepted``: the vendor took them. ``unconfirmed``: they may have been taken. ``rejected``: certainly not
-    taken. ``quarantined``: not tried (bad row, or not among ``allowed_recipients``). ``duplicates``: asked for twice, sent once.
+    taken. ``quarantined``: not tried (bad row, or not among ``allowed_recipients``). ``duplicates``: asked for twice,
+    sent once.
     """
 
     requested: int = 0

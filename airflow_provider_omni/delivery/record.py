@@ -158,7 +158,7 @@ class SendRecord:
     def from_json(cls, data: Json) -> SendRecord | None:
         """Read it back; None when nothing was written.
 
-        Raises :class:`OmniStorageError` for a record that this version cannot read: sending on without it could send twice.
+        Raises :class:`OmniStorageError` for one that this version cannot read: sending without it could send twice.
         """
         if data is None:
             return None

@@ -57,7 +57,8 @@ class SendRules:
     """How a send behaves where the API leaves it open.
 
     ``look``: when absence may be concluded. ``trust_duplicate_rejection``: post again, same ids, what stays unknown.
-    ``attempts``: posts of one request that certainly had no effect before giving up. ``on_rejected``: ``fail`` or ``ignore``.
+    ``attempts``: posts of one request that certainly had no effect before giving up. ``on_rejected``: ``fail`` or
+    ``ignore``.
     ``surely_first``: this is known to be the first try ever of this send (try 1, never cleared), so an empty record
     means that nothing was posted.
     """
@@ -179,7 +180,7 @@ class Send:
         return self._verdict()
 
     def _rest(self) -> list[tuple[str, Recipient]]:
-        """Who is left to be posted: absent or never tried, or refused in an earlier try (with the next attempt's id)."""
+        """Who is left to be posted: absent, never tried, or refused in an earlier try (with the next attempt's id)."""
         rest = []
         for person in self.plan.recipients.people:
             message_id = self._id(person)
@@ -199,14 +200,15 @@ class Send:
             attempt += 1
 
     def _check_content(self) -> None:
-        """Refuse to mix two contents under one key. Where nothing may have reached anybody, the new one simply replaces it."""
+        """Refuse to mix two contents under one key. Where nobody can have been reached, the new one replaces it."""
         if self.record.fingerprint == self.plan.fingerprint:
             return
         sent = sum(state in FOLLOWED for state in self.record.states())
         if sent:
             raise OmniContentChangedError(
                 f"Same idempotency_key, other content: {sent} messages were or may have been sent with the earlier "
-                f"content, {len(self._rest())} are left and were not sent. Restore the content, or use another idempotency_key."
+                f"content, {len(self._rest())} are left and were not sent. Restore the content, or use another "
+                "idempotency_key."
             )
         self.record.fingerprint = self.plan.fingerprint
 
@@ -283,7 +285,7 @@ class Send:
         yield Save(KEY, self.record.to_json())
 
     def _write_outcome(self) -> Steps[None]:
-        """Write what was learned. If that fails the outcome is still true: the record says "unknown" and the logs know."""
+        """Write what was learned. If that fails it is still true: the record says "unknown", and the logs know."""
         for attempt in range(1, 4):
             try:
                 yield from self._write()

@@ -152,9 +152,9 @@ class Tracker:
             if closing:
                 return Standing(Outcome.FAILED, failed)
             alive = StepState.PENDING in best
-            if not self.last_channel and not alive and failed.done_at is not None:
-                if now - failed.done_at >= self.settle_seconds:
-                    return Standing(Outcome.FAILED, failed, settled=True)
+            closable = not self.last_channel and not alive and failed.done_at is not None
+            if closable and now - (failed.done_at or now) >= self.settle_seconds:
+                return Standing(Outcome.FAILED, failed, settled=True)
             return Standing(Outcome.PENDING, failed)
         return Standing(Outcome.PENDING, best[StepState.PENDING])
 

@@ -37,8 +37,8 @@ class Goal:
     """What the user waits for.
 
     ``success_when``: ``all``, ``any``, ``finished`` (every outcome known, whichever), or a ratio in (0, 1] of the
-    messages that must be delivered. ``delivered_means``: with ``group`` a delivery to the operator is enough while nothing final contradicts
-    it; with ``handset`` it still counts as pending. ``settle``: wait for every outcome first.
+    messages that must be delivered. ``delivered_means``: with ``group`` a delivery to the operator is enough while
+    nothing final contradicts it; with ``handset`` it still counts as pending. ``settle``: wait for every outcome first.
     """
 
     success_when: str | float = "all"

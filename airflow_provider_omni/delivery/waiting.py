@@ -8,8 +8,8 @@ What each death costs, and why nothing is lost:
 * after the read, before the write: the page is gone from the reports; the logs look at the next start brings it back;
 * after the write: the next copy reads the journal first thing.
 
-Two copies of a trigger steal pages from each other. Each merges before it writes, and the logs look that comes every few
-polls without progress brings what the other took.
+Two copies of a trigger steal pages from each other. Each merges before it writes, and the logs look that comes every
+few polls without progress brings what the other took.
 """
 
 from __future__ import annotations
