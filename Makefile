@@ -6,6 +6,8 @@ CONSTRAINTS := constraints/airflow-3.3.txt
 PY := .venv/bin/python
 WORKERS ?= auto
 export PYTHON
+# Airflow is a lot of code: without compiled modules each of its processes starts seconds later.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help .venv demo up down test lint types layers test-fast test-e2e format constraints build clean

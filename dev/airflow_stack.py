@@ -11,7 +11,6 @@ import shutil
 import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 import psutil
 
 from dev.airflow_api import TERMINAL, AirflowApi, AirflowApiError, Task
+from dev.database import migrate, place_empty_database
 from dev.processes import Processes
 from dev.settings import Keys, Login, airflow_environment, free_port, omni_connection
 
@@ -98,7 +98,7 @@ class AirflowStack:
             }
             self._api = AirflowApi(f"http://127.0.0.1:{airflow_port}", self.login)
             self._start_simulator(simulator_port)
-            self._migrate()
+            self._prepare_database()
             for name in COMPONENTS:
                 self.start_component(name)
             self._wait_until_healthy(set(dag_ids), timeout - (time.monotonic() - began))
@@ -266,19 +266,13 @@ class AirflowStack:
         self.processes.start("simulator", [*command, *self._simulator_options], self._environment)
         self.wait_until(lambda: _listens(port), "the simulator", timeout=60, every=0.05)
 
-    def _migrate(self) -> None:
+    def _prepare_database(self) -> None:
+        database = self.folder / "airflow.db"
         self._say("Preparing Airflow's database")
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"],
-            env=self._environment,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise StackError(f"airflow db migrate failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        if database.exists():
+            migrate(database, self._environment)
+        else:
+            place_empty_database(database, self._environment)
 
     def _wait_until_healthy(self, dag_ids: set[str], timeout: float) -> None:
         self._say(f"Starting Airflow on {self.api.url}")

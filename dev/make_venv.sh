@@ -5,6 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 constraints=constraints/airflow-3.3.txt
+unset PYTHONDONTWRITEBYTECODE
 
 if [ ! -x .venv/bin/python ] || ! .venv/bin/python -c '' 2>/dev/null; then
     python=${PYTHON:-$(sh dev/find_python.sh)}
@@ -19,8 +20,9 @@ fi
 
 if [ -z "${NO_UV:-}" ] && command -v uv >/dev/null 2>&1; then
     echo "Installing with $(uv --version)"
+    # --compile-bytecode: pip does so by itself. Airflow's processes then start twice as fast.
     uv pip install --python .venv/bin/python --constraint "$constraints" --build-constraint "$constraints" \
-        --editable '.[simulator,dev]'
+        --compile-bytecode --editable '.[simulator,dev]'
 else
     echo "Installing with pip"
     # PIP_CONSTRAINT, not --constraint: it also binds the environment in which pip builds our own package.

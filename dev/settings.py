@@ -45,6 +45,10 @@ QUIET = {
 }
 
 
+LEFT_OUT = ("AIRFLOW", "PYTHONDONTWRITEBYTECODE", "PYTEST_")
+"""Beginnings of inherited variables that our processes do not get: they would make another Airflow, or a slow one."""
+
+
 @dataclass(frozen=True)
 class Login:
     """What a person or a client needs to sign in to Airflow."""
@@ -97,7 +101,7 @@ def free_port(preferred: int | None = None) -> int:
 def airflow_environment(home: Path, dags: Path, port: int, parallelism: int = 8) -> dict[str, str]:
     """Every environment variable that the Airflow in `home` runs with.
 
-    Airflow settings of the calling shell are left out: they belong to another Airflow. Proxies are told to leave
+    Airflow settings of the calling shell belong to another Airflow and are left out. Proxies are told to leave
     loopback alone.
     """
     keys = Keys.of(home)
@@ -105,7 +109,7 @@ def airflow_environment(home: Path, dags: Path, port: int, parallelism: int = 8)
     if not passwords.exists():
         passwords.touch(mode=0o600)
         passwords.write_text(json.dumps({"admin": keys.password}))
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
     no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"]))
     url = f"http://127.0.0.1:{port}"
     return {

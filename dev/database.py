@@ -1,0 +1,45 @@
+"""Empty Airflow databases. Making one takes Airflow ten seconds, so it is made once for a version and then copied."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+CACHE = Path(__file__).resolve().parent.parent / ".airflow" / "cache"
+
+
+def place_empty_database(target: Path, environment: Mapping[str, str], cache: Path = CACHE) -> None:
+    """Copy an empty database of the installed Airflow to `target`. Several processes may do so at the same time.
+
+    environment: what Airflow runs with; where its database lies is overridden. Raises RuntimeError when Airflow cannot.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    template = cache / f"empty-{version('apache-airflow-core')}.db"
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not template.exists():
+            new = template.with_suffix(".new")
+            new.unlink(missing_ok=True)
+            migrate(new, environment)
+            new.replace(template)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(template, target)
+
+
+def migrate(file: Path, environment: Mapping[str, str]) -> None:
+    """`airflow db migrate` on an SQLite file: makes it, or brings an older version's up to date."""
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        env={**environment, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{file}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"airflow db migrate failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")

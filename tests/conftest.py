@@ -1,0 +1,96 @@
+"""An Airflow of their own for the tests: a home in a temporary folder for each process, and no way to other machines.
+
+Nothing of Airflow is imported here, since the variables must be set before anything does. A test that needs Airflow's
+database (`dag.test()`, for example) asks for the fixture `airflow_db`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.database import place_empty_database
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+EXAMPLE_DAGS = REPOSITORY / "airflow_provider_omni" / "example_dags"
+ROOT_VARIABLE = "OMNI_TESTS_ROOT"
+
+
+def _own_airflow() -> Path:
+    """Point Airflow to a new home in the session's folder, which xdist's workers inherit from the first process."""
+    root = os.environ.setdefault(ROOT_VARIABLE, tempfile.mkdtemp(prefix="omni-tests-"))
+    home = Path(root) / f"airflow-{os.getpid()}"
+    home.mkdir()
+    for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+        del os.environ[name]
+    os.environ.update(
+        {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            # dag.test() finds a DAG on Airflow 3.3 only if its file lies in here.
+            "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLE_DAGS),
+            "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "SCARF_ANALYTICS": "False",
+        }
+    )
+    return home
+
+
+OWNS_ROOT = ROOT_VARIABLE not in os.environ
+AIRFLOW_HOME = _own_airflow()
+
+
+def pytest_unconfigure() -> None:
+    """Remove the session's folder, in the process that has made it."""
+    if OWNS_ROOT:
+        shutil.rmtree(os.environ.pop(ROOT_VARIABLE), ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test in tests/e2e has the marker e2e."""
+    for item in items:
+        if Path(__file__).parent / "e2e" in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def airflow_db() -> Path:
+    """An empty database in this process's Airflow home; its path."""
+    database = AIRFLOW_HOME / "airflow.db"
+    if not database.exists():
+        place_empty_database(database, os.environ)
+    return database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only() -> Iterator[None]:
+    """No test reaches another machine: connecting to an address outside loopback is an error of the test."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+            raise AssertionError(f"a test wanted to connect to {address[0]}, which is not this machine")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
