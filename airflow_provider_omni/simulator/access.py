@@ -16,7 +16,8 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 class ControlAccess:
     """The rules for one server.
 
-    `hosts`: names under which control calls may be made. `credentials`: `login:password` that they need; None on loopback.
+    `hosts`: names under which control calls may be made. `credentials`: `login:password` that they need, None on
+    loopback.
     """
 
     hosts: frozenset[str] = LOOPBACK_NAMES
@@ -26,10 +27,7 @@ class ControlAccess:
         """Return status and reason when a control call is not allowed, None when it is. Header names are lower case."""
         host = headers.get("host", "")
         if _name(f"//{host}") not in self.hosts:
-            return (
-                403,
-                f"Host: this server answers control calls for {', '.join(sorted(self.hosts))} only (--allow-host)",
-            )
+            return 403, f"Host: control calls are taken for {', '.join(sorted(self.hosts))} only (--allow-host)"
         origin = headers.get("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             return 403, "Origin: control calls from pages of other sites are refused"

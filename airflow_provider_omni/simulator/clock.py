@@ -1,7 +1,7 @@
 """The simulator's time: real, by command, or faster than real.
 
-The engine never sleeps and never starts a timer. It asks a clock for the time of each call and works out what has happened
-since. Waiting for real (latency, answers that are held back) is the server's.
+The engine never sleeps and never starts a timer. It asks a clock for the time of each call and works out what has
+happened since. Waiting for real (latency, answers that are held back) is the server's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The control calls under `/simulator/`: health, record, faults, switches, time, held answers. The vendor has none of these.
+"""The control calls under `/simulator/`: health, record, faults, switches, time, held answers. None is the vendor's.
 
 A table of calls, each a function from simulator and JSON to JSON; `server.py` puts them on the socket.
 """

@@ -89,6 +89,6 @@ def format_time(moment: float, offset: str) -> str:
 
 
 def read_time(text: str) -> float:
-    """Read a time of a request: any ISO 8601 with an offset, with or without colon; UTC when there is none. ValueError else."""
+    """Read a time of a request: ISO 8601, offset with or without colon, else UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text.strip())
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -51,7 +51,7 @@ class Moment:
 class Fate:
     """One row of the table in docs/simulator.md.
 
-    `refused`: the status in the 200 answer when the message is not accepted at all. `answer_status`: the status of an accepted one.
+    `refused`: the status in the 200 answer when the message is not accepted at all. `answer_status`: when it is.
     """
 
     what: str

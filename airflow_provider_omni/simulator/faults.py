@@ -45,7 +45,7 @@ _KINDS = (
     FaultKind(
         "second-reader",
         Phase.BESIDE,
-        "somebody else reads all reports of the account just before the call; with `seconds`, every so many seconds instead",
+        "somebody else reads the account's reports just before the call; with `seconds`, every so many seconds instead",
         ("seconds",),
     ),
     FaultKind("throttle", Phase.BEFORE, "429, with Retry-After when `retry_after` is given", ("retry_after", "body")),
@@ -81,8 +81,9 @@ FAULT_KINDS: dict[str, FaultKind] = {kind.name: kind for kind in _KINDS}
 class Fault:
     """A fault to come.
 
-    `call`: one of `CALLS`, or `any`. `times`: how often it fires; None: for ever. `skip`: matching calls that pass first.
-    `probability`: chance at each matching call, drawn from `seed`. `contains`: only requests with this text in query or body.
+    `call`: one of `CALLS`, or `any`. `times`: how often it fires; None: for ever. `skip`: matching calls that pass
+    first. `probability`: chance at each matching call, drawn from `seed`. `contains`: only requests with this text in
+    query or body.
     The rest are parameters of the kind; see the table.
     """
 

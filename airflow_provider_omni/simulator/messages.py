@@ -1,6 +1,7 @@
-"""The messages of the simulated account, their reports and their log rows. No HTTP: `reading.py` and `sending.py` speak it.
+"""The messages of the simulated account, their reports and their log rows. `reading.py` and `sending.py` speak HTTP.
 
-Reports wait in a heap until their time has come, then in an index until somebody reads them, so that a read costs what it returns.
+Reports wait in a heap until their time has come, then in an index until somebody reads them: a read costs what it
+returns.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class MessageStore:
         self._plan_rows(message, message.steps)
         self._plan_reports(message, settings)
 
-    def replan(self, message: Message, kept: int, later: list[Step], settings: Settings) -> None:
+    def replan(self, message: Message, kept: int, later: list[Step], now: float, settings: Settings) -> None:
         """Keep the first `kept` steps and put others in place of the rest; reports already out stay out."""
         for step in message.steps[kept:]:
             step.cancelled = True
@@ -91,17 +92,19 @@ class MessageStore:
         message.queued.clear()
         message.steps = message.steps[:kept] + later
         self._plan_rows(message, later)
-        self._plan_reports(message, settings)
+        self._plan_reports(message, settings, after=now)
 
     def _plan_rows(self, message: Message, steps: Iterable[Step]) -> None:
         if message.in_logs:
             for step in steps:
                 bisect.insort(self._rows, (step.logged_from, next(self._numbers), message, step))
 
-    def _plan_reports(self, message: Message, settings: Settings) -> None:
+    def _plan_reports(self, message: Message, settings: Settings, after: float = 0.0) -> None:
         if not message.in_reports:
             return
         for available_at, step, change in reported(message.steps, message.reporting, settings):
+            if available_at <= after:
+                continue
             entry = ReportEntry(next(self._numbers), available_at, message, step, change)
             message.queued.append(entry)
             heapq.heappush(self._due, (available_at, entry.number, entry))

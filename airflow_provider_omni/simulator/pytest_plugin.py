@@ -1,6 +1,7 @@
 """The pytest fixture `omni_simulator`: a local OMNI server for the tests of people's own DAGs.
 
-pytest imports this module in every project that has the provider installed, so nothing is imported here until the fixture is used.
+pytest imports this module in every project that has the provider installed, so nothing is imported here until the
+fixture is used.
 """
 
 from __future__ import annotations

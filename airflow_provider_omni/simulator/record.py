@@ -50,7 +50,7 @@ class Delivery:
 class CallMade:
     """One request, whatever became of it.
 
-    `effect`: whether the call did its work. `ending`: a value of `Ending`. `entries`: destinations in a send, rows in an answer.
+    `effect`: whether the call did its work. `ending`: a value of `Ending`. `entries`: destinations or rows.
     """
 
     name: str

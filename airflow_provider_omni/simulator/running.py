@@ -1,4 +1,7 @@
-"""A simulator on a socket inside this process, in a thread of its own: for tests and notebooks. Needs the extra `simulator`."""
+"""A simulator on a socket inside this process, in a thread of its own: for tests and notebooks.
+
+Needs the extra `simulator`.
+"""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Sender:
         self._seen: dict[str, float] = {}
 
     def send(self, body: Any, now: float, settings: Settings) -> dict[str, Any]:
-        """Accept or refuse every destination and build the answer. Raises ApiProblem when the request as a whole is refused."""
+        """Accept or refuse every destination and build the answer. Raises ApiProblem for the whole request."""
         request = self._read(body, now, settings)
         entries = [self._take(request, destination, now, settings) for destination in request.destinations]
         if settings.answer_order == "reversed":
@@ -96,6 +96,9 @@ class Sender:
         if 0 < settings.max_destinations < len(destinations):
             raise ApiProblem(400, {"destinations": [f"size must be between 1 and {settings.max_destinations}"]})
         problems = _problems(body, now)
+        for position, one in enumerate(destinations):
+            if not isinstance(one.get("messageId"), str | None):
+                problems[f"destinations[{position}].messageId"] = ["must be a string"]
         if settings.bad_number == "400":
             for position, one in enumerate(destinations):
                 if _number_problem(one) is not None:
@@ -122,6 +125,19 @@ class Sender:
         send_at = body.get("sendAt")
         starts_at = now if send_at is None else max(now, read_time(send_at))
         return _Request(scenario, content, destinations, bulk_id or self._made_up_id(), bool(bulk_id), starts_at)
+
+    def follow(self, scenario: Scenario, now: float, settings: Settings) -> None:
+        """Let messages under way take the steps of an updated flow from where they are."""
+        for message in list(self._store.all()):
+            if message.content.scenario_key != scenario.key or not message.steps:
+                continue
+            kept = sum(1 for step in message.steps if step.started_at <= now)
+            begin = message.steps[kept - 1].failed_at if kept else message.starts_at
+            if begin is None or begin <= now:
+                continue
+            fate = fate_of(message.to) if message.to.isdigit() else DEFAULT_FATE
+            later = plan(scenario.flow[kept:], message.content.by_channel, fate, begin, settings)
+            self._store.replan(message, kept, later, now, settings)
 
     def _scenario(self, key: str | None, settings: Settings) -> Scenario | None:
         scenario = self._scenarios.find(key)
@@ -178,6 +194,8 @@ class Sender:
             refusal = outcomes.REJECTED_PLATFORM
         elif settings.short_validity == "reject" and _too_short(message, settings):
             refusal = outcomes.BAD_VALIDITY
+        if refusal is None and 0 < settings.message_credits <= len(self._record.acceptances):
+            refusal = outcomes.REFUSALS[12]
         if refusal is not None:
             self._refuse(message, refusal, now, settings)
             if settings.refused_uses_id:
@@ -223,7 +241,7 @@ class Sender:
         duplicate = status is outcomes.DUPLICATE
         message.in_logs = message.in_logs and not duplicate
         error = outcomes.DUPLICATE_MESSAGE if duplicate else outcomes.NO_ERROR
-        step = Step(first.channel, first.sender, None, at, at, at, [Change(at, status, error, at)])
+        step = Step(first.channel, first.sender, None, at, at, at, at, [Change(at, status, error, at)])
         message.steps = [step]
         message.reporting = Reporting.NORMAL
         self._store.add(message, settings)

@@ -1,7 +1,7 @@
-"""The simulator on a socket: Starlette and uvicorn with httptools (absolute-form request targets work with it, not with h11).
+"""The simulator on a socket: Starlette and uvicorn with httptools, with which absolute-form request targets work.
 
-Faults are done to the connection for real here: reset (RST), closed, cut short, held back, dripped. What they are is decided
-by the engine. Needs the extra `simulator`.
+Faults are done to the connection for real here: reset (RST), closed, cut short, held back, dripped. What they are is
+decided by the engine. Needs the extra `simulator`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -40,7 +40,7 @@ class ConnectionInScope(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start a request."""
         super().on_message_begin()
-        self.scope[TRANSPORT] = self.transport  # type: ignore[typeddict-unknown-key]
+        cast("dict[str, object]", self.scope)[TRANSPORT] = self.transport
 
 
 class VendorCalls:
@@ -183,7 +183,7 @@ class Server(uvicorn.Server):
 
 
 def make_server(simulator: Simulator, access: ControlAccess, on_ready: Callable[[], None]) -> Server:
-    """Build the server; serve it with `await server.serve(sockets=[bind(host, port)])`, stop it with `should_exit = True`."""
+    """Build the server: `await server.serve(sockets=[bind(host, port)])` runs it, `should_exit = True` stops it."""
     config = uvicorn.Config(
         build_app(simulator, access),
         http=ConnectionInScope,

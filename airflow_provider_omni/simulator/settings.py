@@ -11,7 +11,7 @@ from typing import Any
 
 HOURS_48 = 172_800.0
 SOURCE_SCENARIO_KEY = "CC9F01A5DC7BEE2C2B829D203482A654"
-"""The scenario key of the source document: the first scenario that is created gets it, so the document's requests work as printed."""
+"""The scenario key of the source document. The first scenario gets it: the document's requests work as printed."""
 OFFSETS = ("+0000", "+0100", "-0300", "+01:00", "Z")
 
 
@@ -26,7 +26,7 @@ def _prices() -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Settings:
-    """Who may call, and how the simulated account behaves. Frozen: `Simulator.configure` puts another one in its place."""
+    """Who may call, and how the simulated account behaves. Frozen: `Simulator.configure` puts another in its place."""
 
     login: str = "demo"
     password: str = dataclasses.field(default="demo", repr=False)
@@ -40,7 +40,9 @@ class Settings:
     """Seconds, where they differ from the switch `default_validity_seconds`."""
 
     create_status: int = _switch(201, "status of a created scenario", 201, 200)
-    source_scenario: bool = _switch(False, "the source document's scenario exists from the start", False, True)
+    source_scenario: bool = _switch(
+        False, "the source document's scenario exists from the start (or reset)", False, True
+    )
     duplicate_channels: str = _switch("accept", "a flow with one channel twice", "accept", "400")
     scenario_update: str = _switch(
         "new-messages",
@@ -72,13 +74,14 @@ class Settings:
     )
     duplicates: str = _switch(
         "status-23",
-        "a messageId seen before: status 23 in the answer, sent again, accepted but not sent, or rejected in a later report only",
+        "a messageId seen before: status 23 in the answer, sent again, ignored, or rejected in a later report only",
         "status-23",
         "accept",
         "ignore",
         "report",
     )
     duplicate_window_seconds: float = _switch(HOURS_48, "how long a messageId is remembered")
+    message_credits: int = _switch(0, "after so many accepted messages the rest is refused with status 12; 0: no limit")
     refused_uses_id: bool = _switch(False, "a messageId refused in the 200 answer counts as seen", False, True)
     refused_in: str = _switch(
         "nothing", "where messages refused in the 200 answer show up", "nothing", "logs", "reports", "both"
@@ -180,7 +183,7 @@ def _problem(name: str, value: Any) -> list[str]:
         return [f"{name}: {value!r} is not a {wanted[-1].__name__}"]
     if switch.values and value not in switch.values:
         return [f"{name}: {value!r}, allowed are {', '.join(map(str, switch.values))}"]
-    if not switch.values and not isinstance(value, str) and value < 0:
+    if not switch.values and isinstance(value, int | float) and value < 0:
         return [f"{name}: {value!r}, must not be below 0"]
     if name == "time_scale" and value == 0:
         return ["time_scale: 0, must be above 0"]

@@ -1,4 +1,4 @@
-"""Carrying out a fault: the answers of calls that never took effect, and what happens to the answers of those that did."""
+"""Carrying out a fault: the answers of calls that took no effect, and what becomes of the answers of those that did."""
 
 from __future__ import annotations
 

@@ -60,7 +60,10 @@ class Change:
 
 @dataclass(slots=True, eq=False)
 class Step:
-    """One attempted channel of one message, with all that will happen to it, oldest first."""
+    """One attempted channel of one message, with all that will happen to it, oldest first.
+
+    `failed_at`: when it has failed for good, so that the next step starts; None when it does not fail.
+    """
 
     channel: str
     sender: str | None
@@ -68,6 +71,7 @@ class Step:
     started_at: float
     expires_at: float
     logged_from: float
+    failed_at: float | None = None
     changes: list[Change] = field(default_factory=list)
     cancelled: bool = False
 
@@ -81,7 +85,7 @@ class Step:
 
 
 def validity_seconds(content: Mapping[str, Any], channel: str, settings: Settings) -> float:
-    """Return how long a step lives, in the vendor's seconds: 48 h at most. A number in a string is taken as a number."""
+    """Return how long a step lives, in the vendor's seconds: 48 h at most. A number in a string counts as a number."""
     raw = content.get("validityPeriod")
     if raw is None:
         return min(settings.validity_of(channel), HOURS_48)
@@ -103,55 +107,53 @@ def plan(
             continue
         if begin is None:
             break
-        step, begin = _attempt(flow_step, content, fate, begin, settings)
-        steps.append(step)
+        steps.append(_attempt(flow_step, content, fate, begin, settings))
+        begin = steps[-1].failed_at
     return steps
 
 
 def _attempt(
     flow_step: FlowStep, content: Mapping[str, Any] | None, fate: Fate, begin: float, settings: Settings
-) -> tuple[Step, float | None]:
-    """Work out one step, and when the next one starts: None if it does not."""
-    scale = settings.time_scale
+) -> Step:
+    """Work out one step. The first of failure, handset delivery and expiry settles it; later moments still show."""
+    beat = settings.beat_seconds / settings.time_scale
     known = content or {}
-    expires_at = begin + validity_seconds(known, flow_step.channel, settings) / scale
+    expires_at = begin + validity_seconds(known, flow_step.channel, settings) / settings.time_scale
     text = known.get("text")
     step = Step(flow_step.channel, flow_step.sender, text if isinstance(text, str) else None, begin, expires_at, begin)
     if content is None:
         step.changes.append(Change(begin, outcomes.REJECTED_PLATFORM, outcomes.BAD_REQUEST, begin))
-        return step, begin
+        step.failed_at = begin
+        return step
     moments = fate.sms if flow_step.channel == "SMS" else fate.chat
-    ended: float | None = None
-    failed = settled = False
+    settled = False
     for moment in moments:
-        at = (begin if moment.since is Since.START else expires_at) + moment.after * settings.beat_seconds / scale
+        at = (begin if moment.since is Since.START else expires_at) + moment.after * beat
         if at > expires_at and not settled:
-            step.changes.append(_expiry(step, expires_at))
-            ended, failed, settled = expires_at, True, True
-        step.changes.append(_change(at, moment, settings))
-        if settled:
-            continue
-        if moment.status.failed:
-            ended, failed, settled = at, True, True
-        elif moment.status.on_handset or (
-            moment.status.at_operator and settings.operator_stops_failover and moment is moments[-1]
-        ):
-            settled = True
+            settled = _expire(step)
+        step.changes.append(Change(at, moment.status, moment.error, at + moment.report_after * beat))
+        if not settled:
+            settled = _settles(moment, settings, last=moment is moments[-1])
+            if moment.status.failed:
+                step.failed_at = at
     if not settled:
-        step.changes.append(_expiry(step, expires_at))
-        ended, failed = expires_at, True
-    return step, ended if failed else None
+        _expire(step)
+    return step
 
 
-def _change(at: float, moment: Moment, settings: Settings) -> Change:
-    reported_at = at + moment.report_after * settings.beat_seconds / settings.time_scale
-    return Change(at, moment.status, moment.error, reported_at)
+def _settles(moment: Moment, settings: Settings, *, last: bool) -> bool:
+    """Return whether a step is over with this moment: an operator delivery is, when nothing more is to come."""
+    status = moment.status
+    return status.failed or status.on_handset or (status.at_operator and last and settings.operator_stops_failover)
 
 
-def _expiry(step: Step, at: float) -> Change:
-    heard_of = any(change.status.at_operator for change in step.changes)
-    status = outcomes.EXPIRED_UNKNOWN if heard_of else outcomes.EXPIRED
-    return Change(at, status, outcomes.VALIDITY_EXPIRED, at)
+def _expire(step: Step) -> bool:
+    """Let a step run out of validity: unknown to the end when the operator had it."""
+    at_operator = any(change.status.at_operator for change in step.changes)
+    status = outcomes.EXPIRED_UNKNOWN if at_operator else outcomes.EXPIRED
+    step.changes.append(Change(step.expires_at, status, outcomes.VALIDITY_EXPIRED, step.expires_at))
+    step.failed_at = step.expires_at
+    return True
 
 
 def reported(steps: Sequence[Step], reporting: Reporting, settings: Settings) -> Iterator[tuple[float, Step, Change]]:

@@ -1,6 +1,7 @@
 """One HTTP exchange as values, so that the engine can be driven without a socket.
 
-What a fault does to the connection is said by `WireReply.ending`; `server.py` does it for real, the crash harness acts it out.
+What a fault does to the connection is said by `WireReply.ending`; `server.py` does it for real, the crash harness acts
+it out.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Ending(enum.Enum):
     TRUNCATED = "truncated"
     """The headers and a part of the body arrive (`WireReply.sent_bytes`), then the connection is closed."""
     HELD = "held"
-    """Nothing arrives until `Simulator.release` (or `/simulator/release`) lets the answer go; for ever if nobody does."""
+    """Nothing arrives until `Simulator.release` (or `/simulator/release`) lets the answer go."""
     DRIPPED = "dripped"
     """The answer arrives in small pieces, `WireReply.drip_seconds` apart."""
 
@@ -32,7 +33,8 @@ class Ending(enum.Enum):
 class WireRequest:
     """A request as the server saw it.
 
-    `target_path` is the path alone, `query` what stood behind the question mark, still encoded; header names are lower case.
+    `target_path` is the path alone, `query` what stood behind the question mark, both still encoded; header names are
+    lower case.
     """
 
     method: str
