@@ -7,6 +7,7 @@ always for something that can be asked for; there is no sleep of a guessed lengt
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ from dev.airflow_api import TERMINAL, AirflowApi, AirflowApiError, Task
 from dev.database import migrate, place_empty_database
 from dev.processes import Processes
 from dev.settings import Keys, Login, airflow_environment, free_port, omni_connection
+from dev.simulator_api import SimulatorApi
 
 T = TypeVar("T")
 
@@ -72,31 +74,29 @@ class AirflowStack:
         self._say = say
         self._environment: dict[str, str] = {}
         self._api: AirflowApi | None = None
-        self.simulator_url = ""
+        self._simulator: SimulatorApi | None = None
 
     # Life
 
-    def start(self, *dag_ids: str, guarded: bool = True, timeout: float = 240.0) -> None:
+    def start(self, *dag_ids: str, timeout: float = 240.0) -> None:
         """Start everything and wait until it is healthy and knows `dag_ids`.
 
-        What an interrupted run has left in the folder is stopped first. guarded: everything is stopped when this
-        process ends, however it ends; without, it stays until `stop`. Raises StackError for a DAG file that cannot
+        What an interrupted run has left in the folder is stopped first. Everything is stopped when this
+        process ends, however it ends, unless `leave_running` was called. Raises StackError for a DAG file that cannot
         be read.
         """
         began = time.monotonic()
         self.processes.stop_all()
         self.folder.mkdir(parents=True, exist_ok=True)
-        if guarded:
-            self.processes.guard()
+        self.processes.guard()
         try:
             airflow_port, simulator_port = self._ports()
-            self.simulator_url = f"http://127.0.0.1:{simulator_port}"
+            self._reach(airflow_port, simulator_port)
             self._environment = {
                 **airflow_environment(self.folder, self.dags, airflow_port),
                 "AIRFLOW_CONN_OMNI_DEFAULT": omni_connection(simulator_port),
                 **self._more,
             }
-            self._api = AirflowApi(f"http://127.0.0.1:{airflow_port}", self.login)
             self._start_simulator(simulator_port)
             self._prepare_database()
             for name in COMPONENTS:
@@ -106,6 +106,20 @@ class AirflowStack:
             self.stop()
             raise
         self._say(f"Ready after {time.monotonic() - began:.0f} s")
+
+    def attach(self) -> bool:
+        """Find what already runs here, all of it and healthy; false if it does not."""
+        try:
+            ports = json.loads((self.folder / "ports.json").read_text())
+        except FileNotFoundError:
+            return False
+        self._reach(*ports)
+        complete = len(self.processes.known()) > len(COMPONENTS) and not self.processes.dead()
+        return complete and self._is_healthy()
+
+    def leave_running(self) -> None:
+        """After a guarded start: let everything live on when this process ends."""
+        self.processes.end_guard(keep=True)
 
     def stop(self) -> int:
         """Stop everything, also what another process has started here; how many processes that were."""
@@ -133,6 +147,13 @@ class AirflowStack:
         if self._api is None:
             raise StackError("this stack has not been started")
         return self._api
+
+    @property
+    def simulator(self) -> SimulatorApi:
+        """The client of the simulator's control calls."""
+        if self._simulator is None:
+            raise StackError("this stack has not been started")
+        return self._simulator
 
     @property
     def login(self) -> Login:
@@ -260,8 +281,13 @@ class AirflowStack:
             simulator = free_port()
         return airflow, simulator
 
+    def _reach(self, airflow_port: int, simulator_port: int) -> None:
+        self._api = AirflowApi(f"http://127.0.0.1:{airflow_port}", self.login)
+        self._simulator = SimulatorApi(f"http://127.0.0.1:{simulator_port}")
+        (self.folder / "ports.json").write_text(json.dumps([airflow_port, simulator_port]))
+
     def _start_simulator(self, port: int) -> None:
-        self._say(f"Starting the OMNI simulator on {self.simulator_url}")
+        self._say(f"Starting the OMNI simulator on {self.simulator.url}")
         command = [sys.executable, "-m", "airflow_provider_omni.simulator", "--host", "127.0.0.1", "--port", str(port)]
         self.processes.start("simulator", [*command, *self._simulator_options], self._environment)
         self.wait_until(lambda: _listens(port), "the simulator", timeout=60, every=0.05)
@@ -279,9 +305,8 @@ class AirflowStack:
         began = time.time()
 
         def healthy() -> bool:
-            health = self.api.health()
             # A database that was there before knows heartbeats of processes that are gone.
-            return all(health.get(part) == "healthy" for part in HEALTHY) and self._jobs_since(began) >= 3
+            return self._is_healthy() and self._jobs_since(began) >= 3
 
         self.wait_until(healthy, "a healthy Airflow", timeout)
 
@@ -291,6 +316,10 @@ class AirflowStack:
             return self.api.dag_ids() >= dag_ids
 
         self.wait_until(read, "the DAG files to be read", timeout)
+
+    def _is_healthy(self) -> bool:
+        health = self.api.health()
+        return all(health.get(part) == "healthy" for part in HEALTHY)
 
     def _jobs_since(self, began: float) -> int:
         rows = self.rows(

@@ -23,6 +23,9 @@ import psutil
 MARKER = "OMNI_DEV_STACK"
 """Environment variable that marks a stack's processes. Its value is the stack's folder."""
 
+KEEP = b"keep"
+"""What the guard reads when the stack is meant to live on."""
+
 
 @dataclass(frozen=True)
 class Started:
@@ -132,9 +135,11 @@ class Processes:
             start_new_session=True,
         )
 
-    def end_guard(self) -> None:
-        """Let the guard go. What still runs by then is stopped by it."""
+    def end_guard(self, keep: bool = False) -> None:
+        """Let the guard go. What still runs by then is stopped by it, unless `keep`."""
         if self._guard is not None and self._guard.stdin is not None:
+            if keep:
+                self._guard.stdin.write(KEEP)
             self._guard.stdin.close()
             self._guard.wait()
             self._guard = None
@@ -184,8 +189,8 @@ def _end(polite: list[psutil.Process], everything: list[psutil.Process], grace: 
 def _guard_main(folder: str) -> None:
     """Wait until the pipe at standard input closes, then stop what belongs to the stack."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.stdin.buffer.read()
-    Processes(Path(folder)).stop_all(grace=1.0)
+    if sys.stdin.buffer.read() != KEEP:
+        Processes(Path(folder)).stop_all(grace=1.0)
 
 
 if __name__ == "__main__":
