@@ -50,6 +50,11 @@ class OmniConfig:
     trust_duplicate_rejection: bool = False
     account: str = ""
 
+    @property
+    def is_local(self) -> bool:
+        """Does it talk to this machine? Then no proxy is asked."""
+        return is_loopback(urlsplit(self.base_url).hostname or "")
+
     @classmethod
     def from_connection(
         cls,

@@ -1,0 +1,246 @@
+"""The async client: moves the bytes of a call with aiohttp, for the triggerer.
+
+The twin of `client.py`: the same calls, the same answers, the same errors. Nothing is repeated here, and aiohttp, which
+by itself repeats a GET when a kept-alive connection breaks, is kept from it: a repeated report read loses reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import socket
+import ssl
+import urllib.request
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+import certifi
+from yarl import URL
+
+from airflow_provider_omni import __version__
+from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read
+from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.config import OmniConfig, authorization_header
+from airflow_provider_omni.omni.failures import Failure, chain, failure_error
+from airflow_provider_omni.omni.limits import pace_of
+
+T = TypeVar("T")
+
+CHUNK = 64 * 1024
+
+
+class AsyncOmniClient:
+    """Executes calls over kept-alive connections, at most `config.max_connections` at a time, in one event loop.
+
+    Time-outs are always set, TLS is always verified; redirects, netrc and cookies are not used.
+
+    :param config: the account.
+    :param sleep: waits for the pace; for tests.
+    """
+
+    def __init__(self, config: OmniConfig, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self.config = config
+        self._sleep = sleep
+        self._pace = pace_of(config.account, config.requests_per_second)
+        self._slots = asyncio.Semaphore(config.max_connections)
+        self._session: aiohttp.ClientSession | None = None
+        self._proxy = None if config.is_local else _environment_proxy(config.base_url)
+
+    async def execute(self, call: Call[T]) -> T:
+        """The call's model, or one of `errors.py`. Made once, whatever happens."""
+        async with self._slots:
+            if wait := self._pace.reserve():
+                await self._sleep(wait)
+            answer = await self._exchange(call)
+        return read(call, answer)
+
+    async def close(self) -> None:
+        """Close the connections that are kept alive. The client can be used again."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def __aenter__(self) -> AsyncOmniClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _exchange(self, call: Call[Any]) -> Answer:
+        session = await self._open()
+        try:
+            async with session.request(
+                call.method,
+                URL(self.config.base_url + call.target, encoded=True),
+                data=call.body,
+                headers=None if call.body is None else {"Content-Type": "application/json"},
+                proxy=self._proxy,
+                allow_redirects=False,
+            ) as response:
+                body = await _body(response)
+                if body is not None:
+                    return Answer(response.status, response.headers, body)
+                response.close()
+            failure = Failure.TOO_LONG
+        except _ExchangeFailedError as error:
+            failure = error.failure
+        except Exception as error:  # noqa: BLE001  whatever the library raises, the caller must learn the effect
+            failure = _failure(error)
+        # Raised out here, so that no library's message, which has the query in it, hangs on to our error.
+        raise failure_error(call, failure)
+
+    async def _open(self) -> aiohttp.ClientSession:
+        """The session, made at the first call, since it belongs to the event loop that runs then."""
+        if self._session is None or self._session.closed:
+            tls = await asyncio.to_thread(_tls_context) if self.config.base_url.startswith("https") else True
+            if self._session is None or self._session.closed:
+                self._session = self._new_session(tls)
+        return self._session
+
+    def _new_session(self, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:
+        connect, answer = self.config.connect_timeout, self.config.read_timeout
+        return aiohttp.ClientSession(
+            # `_slots` is the limit, so that waiting for a connection costs nothing of the time-outs.
+            connector=aiohttp.TCPConnector(limit=0, ssl=tls),
+            timeout=aiohttp.ClientTimeout(
+                total=connect + answer, connect=connect, sock_connect=connect, sock_read=answer
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_tell_failures_apart,),
+            trust_env=False,
+            headers={
+                "Authorization": authorization_header(self.config),
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": f"airflow-provider-omni/{__version__}",
+            },
+        )
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes | None:
+    """The body, decompressed; None if it is too long."""
+    parts = bytearray()
+    async for part in response.content.iter_chunked(CHUNK):
+        parts += part
+        if len(parts) > MAX_ANSWER_BYTES:
+            return None
+    return bytes(parts)
+
+
+class _ExchangeFailedError(Exception):
+    """What the middleware makes of every failure. No subclass of aiohttp's errors or of OSError: those are repeated."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.words)
+        self.failure = failure
+
+
+async def _tell_failures_apart(
+    request: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
+) -> aiohttp.ClientResponse:
+    """A client middleware around connecting, sending and reading the headers.
+
+    aiohttp repeats an idempotent request once if a ClientOSError or ServerDisconnectedError comes out of here.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        failure = _failure(error)
+    raise _ExchangeFailedError(failure)
+
+
+def _failure(error: Exception) -> Failure:
+    causes = chain(error)
+    if isinstance(error, _NOT_CONNECTED):
+        for kinds, failure in _NOT_SENT:
+            if any(isinstance(cause, kinds) for cause in causes):
+                return failure
+        return Failure.NOT_CONNECTED
+    for kinds, failure in _SENT:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return failure
+    return Failure.BROKEN
+
+
+_Kinds = tuple[type[BaseException], ...]
+
+_NOT_CONNECTED: _Kinds = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ServerFingerprintMismatch,
+    aiohttp.InvalidURL,
+)
+"""What aiohttp raises before anything of the request has left."""
+
+_NOT_SENT: tuple[tuple[_Kinds, Failure], ...] = (
+    ((aiohttp.ClientConnectorDNSError, socket.gaierror, aiohttp.InvalidURL, UnicodeError), Failure.NO_NAME),
+    ((aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError), Failure.PROXY),
+    ((aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError), Failure.CERTIFICATE),
+    ((aiohttp.ClientSSLError, ssl.SSLError), Failure.TLS),
+    ((TimeoutError,), Failure.CONNECT_TIMEOUT),
+    ((ConnectionRefusedError,), Failure.REFUSED),
+)
+_SENT: tuple[tuple[_Kinds, Failure], ...] = (
+    ((TimeoutError,), Failure.READ_TIMEOUT),
+    ((aiohttp.ClientResponseError, aiohttp.http_exceptions.HttpProcessingError), Failure.NOT_HTTP),
+    ((UnicodeError,), Failure.NOT_HTTP),
+)
+
+
+@functools.cache
+def _tls_context() -> ssl.SSLContext:
+    """Verifies against the same authorities as the sync client. Once per process: loading them takes long."""
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
+    return ssl.create_default_context(
+        cafile=None if os.path.isdir(bundle) else bundle,  # noqa: PTH112  no Path for one question
+        capath=bundle if os.path.isdir(bundle) else None,  # noqa: PTH112
+    )
+
+
+def _environment_proxy(base_url: str) -> str | None:
+    """The proxy that the environment names for this host. aiohttp's own way to it would read netrc as well."""
+    parts = urlsplit(base_url)
+    if urllib.request.proxy_bypass(parts.netloc):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+# --- one client for everybody in an event loop -----------------------------------------------------------------------
+
+
+@dataclass
+class _Shared:
+    client: AsyncOmniClient
+    users: int = 0
+
+
+_shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[OmniConfig, _Shared]] = weakref.WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def shared_client(config: OmniConfig) -> AsyncIterator[AsyncOmniClient]:
+    """The one client that this event loop has for the account, as all triggers of a connection use it.
+
+    It is made for the first user and closed after the last.
+    """
+    clients = _shared.setdefault(asyncio.get_running_loop(), {})
+    entry = clients.setdefault(config, _Shared(AsyncOmniClient(config)))
+    entry.users += 1
+    try:
+        yield entry.client
+    finally:
+        entry.users -= 1
+        if not entry.users:
+            del clients[config]
+            await entry.client.close()

@@ -1,0 +1,226 @@
+"""The sync client: moves the bytes of a call with requests, for workers.
+
+What the bytes mean is decided in `answers.py`, whether to try again in `retries.py`. Nothing is repeated here.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import os
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+
+import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_environ_proxies
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from airflow_provider_omni import __version__
+from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read
+from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.config import OmniConfig, authorization_header
+from airflow_provider_omni.omni.failures import Failure, chain, failure_error
+from airflow_provider_omni.omni.limits import pace_of
+
+T = TypeVar("T")
+
+CHUNK = 64 * 1024
+
+
+class OmniClient:
+    """Executes calls over kept-alive connections, at most `config.max_connections` at a time. Safe to share by threads.
+
+    Time-outs are always set, TLS is always verified; redirects, netrc and cookies are not used.
+
+    :param config: the account.
+    :param sleep: waits for the pace; for tests.
+    """
+
+    def __init__(self, config: OmniConfig, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.config = config
+        self._sleep = sleep
+        self._pace = pace_of(config.account, config.requests_per_second)
+        self._adapter = _Adapter(
+            pool_connections=2, pool_maxsize=config.max_connections, max_retries=0, pool_block=True
+        )
+        self._proxies = {} if config.is_local else get_environ_proxies(config.base_url, no_proxy=None)
+        self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        self._headers = {
+            "Authorization": authorization_header(config),
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": f"airflow-provider-omni/{__version__}",
+        }
+
+    def execute(self, call: Call[T]) -> T:
+        """The call's model, or one of `errors.py`. Made once, whatever happens."""
+        if wait := self._pace.reserve():
+            self._sleep(wait)
+        return read(call, self._exchange(call))
+
+    def close(self) -> None:
+        """Close the connections that are kept alive. The client can be used again."""
+        self._adapter.close()
+
+    def __enter__(self) -> OmniClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _exchange(self, call: Call[Any]) -> Answer:
+        try:
+            response = self._adapter.send(
+                self._prepared(call),
+                stream=True,
+                timeout=(self.config.connect_timeout, self.config.read_timeout),
+                verify=self._verify,
+                proxies=self._proxies,
+            )
+            with response:
+                body = _body(response)
+                if body is not None:
+                    return Answer(response.status_code, response.headers, body)
+            failure = Failure.TOO_LONG
+        except Exception as error:  # noqa: BLE001  whatever the libraries raise, the caller must learn the effect
+            failure = _failure(error)
+        # Raised out here, so that no library's message, which has the query in it, hangs on to our error.
+        raise failure_error(call, failure)
+
+    def _prepared(self, call: Call[Any]) -> requests.PreparedRequest:
+        """Put together by hand: a session's preparation merges environment, cookies and netrc into every request."""
+        request = requests.PreparedRequest()
+        request.method = call.method
+        request.url = self.config.base_url + call.target
+        request.headers = CaseInsensitiveDict(self._headers)
+        request.body = call.body
+        if call.body is not None:
+            request.headers["Content-Type"] = "application/json"
+            request.headers["Content-Length"] = str(len(call.body))
+        return request
+
+
+def _body(response: requests.Response) -> bytes | None:
+    """The body, decompressed; None if it is too long."""
+    parts = bytearray()
+    for part in response.raw.stream(CHUNK, decode_content=True):
+        parts += part
+        if len(parts) > MAX_ANSWER_BYTES:
+            return None
+    return bytes(parts)
+
+
+def _failure(error: Exception) -> Failure:
+    causes = chain(error)
+    table = _NOT_SENT if any(isinstance(cause, _NotConnectedError) for cause in causes) else _SENT
+    for kinds, failure in table:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return failure
+    return Failure.NOT_CONNECTED if table is _NOT_SENT else Failure.BROKEN
+
+
+class _NotConnectedError(urllib3.exceptions.HTTPError):
+    """Raised by `connect` only: nothing of the request had left. Passes through urllib3 and requests as it is."""
+
+
+_Kinds = tuple[type[BaseException], ...]
+
+_NOT_SENT: tuple[tuple[_Kinds, Failure], ...] = (
+    ((socket.gaierror, urllib3.exceptions.NameResolutionError, UnicodeError), Failure.NO_NAME),
+    ((ssl.SSLCertVerificationError,), Failure.CERTIFICATE),
+    ((ssl.SSLError,), Failure.TLS),
+    ((ConnectionRefusedError,), Failure.REFUSED),
+    ((TimeoutError,), Failure.CONNECT_TIMEOUT),
+)
+_SENT: tuple[tuple[_Kinds, Failure], ...] = (
+    ((urllib3.exceptions.ReadTimeoutError, TimeoutError), Failure.READ_TIMEOUT),
+    ((http.client.RemoteDisconnected, ConnectionError, http.client.IncompleteRead), Failure.BROKEN),
+    ((urllib3.exceptions.IncompleteRead,), Failure.BROKEN),
+    ((urllib3.exceptions.DecodeError, http.client.HTTPException, UnicodeError), Failure.NOT_HTTP),
+    ((requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError), Failure.NO_NAME),
+)
+
+
+# --- below requests: connections that say whether anything was sent, and answers that have a deadline ----------------
+
+
+class _BoundedRaw(io.RawIOBase):
+    """A socket's bytes until a moment, not just within a time-out per byte: a server that drips cannot hold us."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
+        self._raw, self._sock, self._deadline = raw, sock, deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _BoundedResponse(http.client.HTTPResponse):
+    """Raised by `connect` only: nothing of the request has left. It passes through urllib3 and requests unchanged."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        if (timeout := sock.gettimeout()) is not None:
+            raw = self.fp.detach()
+            self.fp = io.BufferedReader(_BoundedRaw(raw, sock, time.monotonic() + timeout))
+
+
+class _Connection(HTTPConnection):
+    response_class = _BoundedResponse
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except Exception as error:
+            raise _NotConnectedError("not connected") from error
+
+
+class _TlsConnection(HTTPSConnection):
+    response_class = _BoundedResponse
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except Exception as error:
+            raise _NotConnectedError("not connected") from error
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _Adapter(HTTPAdapter):
+    """requests' adapter over the connections above, also through a proxy."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        return manager

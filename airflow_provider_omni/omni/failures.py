@@ -1,0 +1,61 @@
+"""What a broken exchange is called, for the sync and the async client alike. Decides words and effect; does no I/O.
+
+The words never hold what the libraries say: their messages have the URL with its query in them.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, after_effect
+from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.errors import Effect, OmniError, OmniProtocolError, OmniTransportError
+
+
+class Failure(enum.Enum):
+    """Every way in which an exchange breaks: what it is called, and what the request may have done by then."""
+
+    NO_NAME = ("the host's name could not be resolved: check the connection's host", Effect.NONE)
+    CONNECT_TIMEOUT = ("no connection within connect_timeout", Effect.NONE)
+    REFUSED = ("the connection was refused: check the connection's host and port", Effect.NONE)
+    CERTIFICATE = ("the TLS certificate could not be verified: check the connection's host", Effect.NONE)
+    TLS = ("the TLS handshake failed: check the connection's host and scheme", Effect.NONE)
+    PROXY = ("the proxy did not make the connection", Effect.NONE)
+    NOT_CONNECTED = ("no connection could be made", Effect.NONE)
+    READ_TIMEOUT = ("no complete answer within read_timeout", Effect.UNKNOWN)
+    BROKEN = ("the connection broke before the answer was complete", Effect.UNKNOWN)
+    TOO_LONG = (f"the answer is longer than {MAX_ANSWER_BYTES // 2**20} MiB", Effect.UNKNOWN)
+    NOT_HTTP = ("what came back is not HTTP, or cannot be decompressed", Effect.UNKNOWN)
+
+    @property
+    def words(self) -> str:
+        """What happened."""
+        return self.value[0]
+
+    @property
+    def effect(self) -> Effect:
+        """What the request may have done by then."""
+        return self.value[1]
+
+
+_PROTOCOL = frozenset({Failure.TOO_LONG, Failure.NOT_HTTP})
+
+
+def failure_error(call: Call[Any], failure: Failure) -> OmniError:
+    """The error of the tree for a broken exchange."""
+    kind = OmniProtocolError if failure in _PROTOCOL else OmniTransportError
+    words = failure.words[0].upper() + failure.words[1:]
+    return kind(f"{words}. {after_effect(call, failure.effect)}", path=call.name, effect=failure.effect)
+
+
+def chain(error: BaseException) -> list[BaseException]:
+    """The error and what it was raised from or wraps, outermost first; libraries nest them in several ways."""
+    found: list[BaseException] = []
+    waiting: list[Any] = [error]
+    while waiting and len(found) < 50:
+        one = waiting.pop(0)
+        if isinstance(one, BaseException) and not any(one is known for known in found):
+            found.append(one)
+            waiting += [getattr(one, "reason", None), one.__cause__, one.__context__, *one.args]
+    return found

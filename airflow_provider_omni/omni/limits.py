@@ -1,0 +1,99 @@
+"""How fast this process may call: the pace of a connection, and the budget of logs calls. Per account, thread-safe.
+
+Nothing here waits: each says how long to, so that a thread, an event loop and a test can do it their own way.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+Clock = Callable[[], float]
+
+LOGS_PER_MINUTE = 100
+"""The vendor allows 120 calls a minute and account; other callers and processes of the account need some of them."""
+
+WINDOW = 60.0
+
+
+class CallBudget:
+    """At most `per_minute` calls in any 60 seconds.
+
+    :param per_minute: calls in a window.
+    :param clock: monotonic seconds; for tests.
+    :param jitter: 0 to 1; for tests.
+    """
+
+    def __init__(
+        self, per_minute: int = LOGS_PER_MINUTE, clock: Clock = time.monotonic, jitter: Clock = random.random
+    ) -> None:
+        if per_minute < 1:
+            raise ValueError(f"per_minute: found {per_minute}, allowed is at least 1")
+        self._per_minute = per_minute
+        self._clock = clock
+        self._jitter = jitter
+        self._taken: deque[float] = deque()
+        self._refused = 0
+        self._lock = threading.Lock()
+
+    def try_take(self) -> float:
+        """0 if the call may be made now, and it is then counted; else the seconds after which to ask again.
+
+        Those who are refused are spread over as much of the next window as their number needs, at random: so
+        nobody is always the last, and they do not come back all at once.
+        """
+        with self._lock:
+            now = self._clock()
+            while self._taken and self._taken[0] <= now - WINDOW:
+                self._taken.popleft()
+            if len(self._taken) < self._per_minute:
+                self._taken.append(now)
+                self._refused = max(0, self._refused - 1)
+                return 0.0
+            self._refused = min(self._refused + 1, self._per_minute)
+            until_free = self._taken[0] + WINDOW - now
+            spread = WINDOW * self._refused / self._per_minute
+            return max(until_free + spread * self._jitter(), 0.001)
+
+
+class Pace:
+    """At most `per_second` calls, evenly: everybody gets the next free slot, in the order of asking.
+
+    :param per_second: None is no limit.
+    """
+
+    def __init__(self, per_second: float | None, clock: Clock = time.monotonic) -> None:
+        self._gap = 0.0 if per_second is None else 1.0 / per_second
+        self._clock = clock
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def reserve(self) -> float:
+        """Seconds to wait before the call; its slot is taken."""
+        if not self._gap:
+            return 0.0
+        with self._lock:
+            now = self._clock()
+            slot = max(self._next, now)
+            self._next = slot + self._gap
+            return slot - now
+
+
+_lock = threading.Lock()
+_budgets: dict[str, CallBudget] = {}
+_paces: dict[tuple[str, float | None], Pace] = {}
+
+
+def logs_budget(account: str) -> CallBudget:
+    """The one budget of logs calls that this process has for the account (`OmniConfig.account`)."""
+    with _lock:
+        return _budgets.setdefault(account, CallBudget())
+
+
+def pace_of(account: str, per_second: float | None) -> Pace:
+    """The one pace that all clients of this process keep for the account, sync and async."""
+    with _lock:
+        return _paces.setdefault((account, per_second), Pace(per_second))

@@ -1,0 +1,88 @@
+"""Whether and when to make a call again. Decides; the waiting is done by tenacity with the sleep it is given.
+
+Never for a send or a read-once read of which nobody knows whether it took effect: `delivery/` resolves those by
+asking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.errors import Effect, OmniError
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+LONGEST_RETRY_AFTER = 300.0
+"""Who asks for more patience than this gets none: the error is raised, and Airflow's own retry is the next try."""
+
+
+def may_repeat(call: Call[Any], error: BaseException) -> bool:
+    """May this very call be made again after this error?"""
+    if not isinstance(error, OmniError) or not error.retryable:
+        return False
+    if (error.retry_after or 0.0) > LONGEST_RETRY_AFTER:
+        return False
+    return error.effect is Effect.NONE or call.repeatable
+
+
+def backoff(attempt: int, retry_after: float | None = None, jitter: Callable[[], float] = random.random) -> float:
+    """Seconds to wait after the attempt of this number, from 1.
+
+    Doubles up to a minute, of which half is random. At least `retry_after`, up to five minutes, and then a little more
+    than was asked, so that all who were told the same do not come back at once.
+    """
+    pause: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 30))
+    asked = min(max(retry_after or 0.0, 0.0), LONGEST_RETRY_AFTER)
+    return max(pause * (0.5 + 0.5 * jitter()), asked + min(asked, 1.0) * jitter())
+
+
+def patiently(
+    execute: Callable[[Call[T]], T],
+    call: Call[T],
+    sleep: Callable[[float], None] = time.sleep,
+    attempts: int = ATTEMPTS,
+) -> T:
+    """Execute the call, again where `may_repeat` allows it; then its last error.
+
+    :param execute: `OmniClient.execute`.
+    """
+    retrying = Retrying(
+        stop=stop_after_attempt(attempts),
+        wait=_pause,
+        retry=retry_if_exception(lambda error: may_repeat(call, error)),
+        sleep=sleep,
+        reraise=True,
+    )
+    return retrying(execute, call)
+
+
+async def apatiently(
+    execute: Callable[[Call[T]], Awaitable[T]],
+    call: Call[T],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    attempts: int = ATTEMPTS,
+) -> T:
+    """The same for `AsyncOmniClient.execute`."""
+    retrying = AsyncRetrying(
+        stop=stop_after_attempt(attempts),
+        wait=_pause,
+        retry=retry_if_exception(lambda error: may_repeat(call, error)),
+        sleep=sleep,
+        reraise=True,
+    )
+    return await retrying(execute, call)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    return backoff(state.attempt_number, getattr(error, "retry_after", None))
