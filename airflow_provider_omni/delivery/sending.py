@@ -45,7 +45,7 @@ from airflow_provider_omni.omni.errors import (
     OmniUnknownOutcomeError,
 )
 from airflow_provider_omni.omni.models import Scenario, SendResponse
-from airflow_provider_omni.omni.retries import backoff
+from airflow_provider_omni.omni.retries import backoff, may_repeat
 from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendable
 
 ROUNDS = 3
@@ -148,7 +148,7 @@ class Send:
             try:
                 return (yield Ask(call))
             except OmniError as error:
-                if not error.retryable or attempt == self.rules.attempts:
+                if not may_repeat(call, error) or attempt == self.rules.attempts:
                     raise
                 yield Pause(backoff(attempt, error.retry_after, self.jitter))
         raise AssertionError("unreachable")
@@ -234,7 +234,7 @@ class Send:
                     return error
                 for message_id in ids:
                     posting.learn(message_id, Event.NO_EFFECT)
-                if not error.retryable or attempt == self.rules.attempts:
+                if not may_repeat(call, error) or attempt == self.rules.attempts:
                     yield from self._write_outcome()
                     return error
                 pause = backoff(attempt, error.retry_after, self.jitter)
