@@ -1,0 +1,461 @@
+"""Both clients against real sockets: what they send, what they make of every way in which an exchange can break.
+
+Every test runs with the sync and with the async client, and counts requests at the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import ipaddress
+import json
+import socket
+import ssl
+import threading
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.aio import AsyncOmniClient, shared_client
+from airflow_provider_omni.omni.client import OmniClient
+from airflow_provider_omni.omni.config import OmniConfig
+from airflow_provider_omni.omni.content import AdvancedRequest
+from airflow_provider_omni.omni.errors import (
+    Effect,
+    OmniError,
+    OmniProtocolError,
+    OmniRateLimitError,
+    OmniServerError,
+    OmniTransportError,
+)
+from airflow_provider_omni.omni.models import Address, Destination
+from airflow_provider_omni.omni.validation import check_content
+from tests.integration.omni.trickster import Behaviour, Trickster, close, drip, flood, raw, reply, reset, silent
+
+NUMBER = "41793026727"
+EMPTY = b'{"results":[]}'
+SENT = json.dumps({"messages": [{"messageId": "m", "status": {"groupId": 1, "id": 7}}]}).encode()
+SEND = api.send_advanced(
+    AdvancedRequest.of(
+        check_content(sms={"text": "hello"}), (Destination(to=Address(phone_number=NUMBER), message_id="m"),)
+    )
+)
+REPORTS = api.get_reports(bulk_id="b")
+LOGS = api.get_logs(message_ids=["m"], to=NUMBER)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+Run = Callable[..., list[Any]]
+
+
+def config(url: str, **changes: Any) -> OmniConfig:
+    return OmniConfig.from_connection(
+        url, None, None, "demo", "secret-word", {"connect_timeout": 2, "read_timeout": 2, **changes}
+    )
+
+
+@pytest.fixture(params=["sync", "async"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Executes calls one after the other on one client; errors are results like any other."""
+
+    def sync(settings: OmniConfig, *calls: api.Call[Any]) -> list[Any]:
+        with OmniClient(settings) as client:
+            return [_outcome(lambda call=call: client.execute(call)) for call in calls]  # type: ignore[misc]
+
+    async def later(settings: OmniConfig, *calls: api.Call[Any]) -> list[Any]:
+        results: list[Any] = []
+        async with AsyncOmniClient(settings) as client:
+            for call in calls:
+                try:
+                    results.append(await client.execute(call))
+                except OmniError as error:
+                    results.append(error)
+        return results
+
+    return sync if request.param == "sync" else lambda *args: asyncio.run(later(*args))
+
+
+def _outcome(execute: Callable[[], Any]) -> Any:
+    try:
+        return execute()
+    except OmniError as error:
+        return error
+
+
+def test_a_request_says_who_asks_and_nothing_about_anybody_else(run: Run) -> None:
+    with Trickster([reply(200, SENT)]) as server:
+        [answer] = run(config(server.url), SEND)
+    [seen] = server.requests
+    assert answer.messages[0].message_id == "m"
+    assert seen.line == "POST /omni/1/advanced HTTP/1.1"
+    assert seen.headers["authorization"] == "Basic ZGVtbzpzZWNyZXQtd29yZA=="
+    assert seen.headers["content-type"] == "application/json"
+    assert seen.headers["accept"] == "application/json"
+    assert json.loads(seen.body) == {
+        "destinations": [{"to": {"phoneNumber": NUMBER}, "messageId": "m"}],
+        "sms": {"text": "hello"},
+    }
+
+
+def test_a_plus_in_a_time_and_a_comma_between_ids_survive_the_way(run: Run) -> None:
+    since = datetime(2026, 11, 23, 18, 41, tzinfo=UTC)
+    with Trickster([reply(200, EMPTY)]) as server:
+        run(config(server.url), api.get_logs(bulk_ids=["a+b", "c d"], sent_since=since))
+    assert server.requests[0].line == (
+        "GET /omni/1/logs?bulkId=a%2Bb%2Cc%20d&sentSince=2026-11-23T18%3A41%3A00.000%2B00%3A00&limit=1000 HTTP/1.1"
+    )
+
+
+def test_connections_are_kept_alive(run: Run) -> None:
+    with Trickster([reply(200, EMPTY)]) as server:
+        assert run(config(server.url), REPORTS, LOGS, REPORTS) == [[], [], []]
+    assert (server.connections, len(server.requests)) == (1, 3)
+
+
+def test_cookies_of_one_answer_do_not_come_back_in_the_next_request(run: Run) -> None:
+    with Trickster([reply(200, EMPTY, "Set-Cookie: a=b\r\n")]) as server:
+        run(config(server.url), LOGS, LOGS)
+    assert "cookie" not in server.requests[1].headers
+
+
+def test_the_password_of_a_netrc_file_is_not_used(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login other password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    with Trickster([reply(200, EMPTY)]) as server:
+        assert run(config(server.url), LOGS) == [[]]
+    assert server.requests[0].headers["authorization"] == "Basic ZGVtbzpzZWNyZXQtd29yZA=="
+
+
+def test_a_proxy_of_the_environment_is_not_asked_about_this_machine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with Trickster([reply(200, EMPTY)]) as server:
+        assert run(config(server.url), LOGS) == [[]]
+
+
+def test_a_proxy_of_the_environment_is_used_for_other_machines(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Trickster([reply(200, EMPTY)]) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        assert run(config("http://omni.invalid", allow_plain_http=True), REPORTS) == [[]]
+    assert proxy.requests[0].line.startswith("GET http://omni.invalid/omni/1/reports?")
+
+
+def test_a_proxy_that_is_down_means_that_nothing_was_sent(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("no_proxy", "")
+    [error] = run(config("http://omni.invalid", allow_plain_http=True), SEND)
+    assert (type(error), error.effect) == (OmniTransportError, Effect.NONE)
+
+
+# --- certainly not sent ----------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def assert_not_sent(error: Any, words: str) -> None:
+    assert isinstance(error, OmniTransportError), error
+    assert (error.effect, error.retryable) == (Effect.NONE, True)
+    assert words in str(error)
+    assert "Nothing was sent" in str(error)
+
+
+def test_a_refused_connection_means_that_nothing_was_sent(run: Run) -> None:
+    [error] = run(config(f"http://127.0.0.1:{free_port()}"), SEND)
+    assert_not_sent(error, "refused")
+
+
+def test_a_name_that_nobody_knows_means_that_nothing_was_sent(run: Run) -> None:
+    [error] = run(config("https://omni.invalid"), SEND)
+    assert_not_sent(error, "could not be resolved")
+
+
+def test_a_connection_that_is_not_made_in_time_means_that_nothing_was_sent(run: Run) -> None:
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):  # fills the queue of a listener that accepts nobody: the kernel then drops what comes
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        [error] = run(config(f"http://127.0.0.1:{listener.getsockname()[1]}", connect_timeout=0.3), SEND)
+    assert_not_sent(error, "connect_timeout")
+
+
+def test_a_server_that_speaks_no_tls_means_that_nothing_was_sent(run: Run) -> None:
+    with Trickster([raw(b"HTTP/1.1 200 OK\r\n\r\n")]) as server, socket.create_server(("127.0.0.1", 0)) as plain:
+        del server
+        threading.Thread(target=_answer_in_the_clear, args=(plain,), daemon=True).start()
+        [error] = run(config(f"https://127.0.0.1:{plain.getsockname()[1]}"), SEND)
+    assert_not_sent(error, "TLS")
+
+
+def _answer_in_the_clear(listener: socket.socket) -> None:
+    with listener.accept()[0] as sock:
+        sock.recv(10)
+        sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        sock.recv(65536)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that no authority has signed, with its key, in one file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture
+def tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def test_a_certificate_that_nobody_vouches_for_means_that_nothing_was_sent(run: Run, tls: ssl.SSLContext) -> None:
+    with Trickster([reply(200, SENT)], tls=tls) as server:
+        [error] = run(config(server.url), SEND)
+    assert_not_sent(error, "certificate")
+    assert server.requests == []
+
+
+@pytest.fixture
+def _fresh_authorities() -> Iterator[None]:
+    from airflow_provider_omni.omni.aio import _tls_context
+
+    _tls_context.cache_clear()
+    yield
+    _tls_context.cache_clear()
+
+
+@pytest.mark.usefixtures("_fresh_authorities")
+def test_the_authorities_of_the_environment_are_believed(
+    run: Run, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with Trickster([reply(200, SENT), close], tls=tls) as server:
+        answer, error = run(config(server.url), SEND, SEND)
+    assert answer.messages[0].message_id == "m"
+    assert error.effect is Effect.UNKNOWN
+
+
+# --- unknown ---------------------------------------------------------------------------------------------------------
+
+BROKEN: dict[str, Behaviour] = {
+    "closed without a byte": close,
+    "reset": reset,
+    "half a status line": raw(b"HTTP/1."),
+    "half the headers": raw(HEAD),
+    "half the body": raw(HEAD + b'Content-Length: 500\r\n\r\n{"messages":'),
+    "half a chunk": raw(HEAD + b'Transfer-Encoding: chunked\r\n\r\n50\r\n{"mess'),
+    "no last chunk": raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
+    "a bad chunk length": raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"),
+    "not HTTP": raw(b"\x00\xff garbage \r\n\r\n"),
+    "a header without end": raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000),
+    "too many headers": raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5_000 + b"\r\n"),
+    "a status of four digits": raw(b"HTTP/1.1 9999 OK\r\nContent-Length: 2\r\n\r\n{}"),
+    "bad gzip": raw(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!"),
+    "half of a gzip": raw(
+        HEAD + b"Content-Encoding: gzip\r\nContent-Length: 15\r\n\r\n" + gzip.compress(b'{"messages":[]}' * 9)[:15]
+    ),
+    "negative length": raw(HEAD + b"Content-Length: -5\r\n\r\n{}"),
+    "cut where the length is not said": raw(HEAD + b"Connection: close\r\n\r\n" + SENT[:20]),
+    "a body for another length": raw(HEAD + b"Content-Length: 2\r\n\r\n" + SENT),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_send_whose_answer_breaks_is_unknown_and_is_not_posted_again(run: Run, how: str) -> None:
+    with Trickster([BROKEN[how]]) as server:
+        [error] = run(config(server.url), SEND)
+    assert isinstance(error, (OmniTransportError, OmniProtocolError)), error
+    assert (error.effect, error.path) == (Effect.UNKNOWN, "POST /omni/1/advanced")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("how", ["closed without a byte", "reset", "half a status line", "half the body"])
+@pytest.mark.parametrize("call", [REPORTS, LOGS])
+def test_no_http_layer_repeats_a_read_when_a_kept_alive_connection_breaks(run: Run, how: str, call: Any) -> None:
+    with Trickster([reply(200, EMPTY), BROKEN[how], reply(200, EMPTY)]) as server:
+        first, error, third = run(config(server.url), call, call, call)
+    assert (first, third) == ([], [])
+    assert isinstance(error, (OmniTransportError, OmniProtocolError)), error
+    assert error.effect is Effect.UNKNOWN
+    assert [seen.connection for seen in server.requests] == [1, 1, 2]
+
+
+async def test_bare_aiohttp_would_repeat_it_which_is_why_the_test_above_is_worth_something() -> None:
+    with Trickster([reply(200, EMPTY), close, reply(200, EMPTY)]) as server:
+        async with aiohttp.ClientSession() as session:
+            for _ in range(2):
+                async with session.get(server.url + REPORTS.target) as response:
+                    await response.read()
+    assert len(server.requests) == 3
+
+
+def test_a_connection_that_was_closed_while_idle_is_replaced(run: Run) -> None:
+    with Trickster([raw(HEAD + b"Content-Length: 14\r\nConnection: close\r\n\r\n" + EMPTY)]) as server:
+        assert run(config(server.url), REPORTS, REPORTS) == [[], []]
+    assert (server.connections, len(server.requests)) == (2, 2)
+
+
+SLOW: dict[str, Behaviour] = {
+    "nothing comes": silent,
+    "the status line drips": drip(b"HTTP/1.1 200 ", b"O"),
+    "the headers drip": drip(HEAD, b"X: y\r\n"),
+    "the body drips": drip(HEAD + b"Content-Length: 100000\r\n\r\n", b" "),
+    "chunks drip": drip(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "go on, and on": drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("how", SLOW)
+def test_a_slow_answer_cannot_hold_us_beyond_the_time_outs(run: Run, how: str) -> None:
+    with Trickster([SLOW[how]]) as server:
+        started = time.monotonic()
+        [error] = run(config(server.url, connect_timeout=0.3, read_timeout=0.4), SEND)
+        took = time.monotonic() - started
+    assert (error.effect, len(server.requests)) == (Effect.UNKNOWN, 1)
+    assert took < 3
+
+
+def test_an_answer_over_64_mib_is_refused(run: Run) -> None:
+    with Trickster([flood(HEAD + b"\r\n", b" " * 2**20, 70)]) as server:
+        [error] = run(config(server.url, read_timeout=20), LOGS)
+    assert isinstance(error, OmniProtocolError)
+    assert "64 MiB" in str(error)
+
+
+def test_an_answer_over_64_mib_is_refused_before_it_is_unpacked(run: Run) -> None:
+    packer = zlib.compressobj(wbits=31)
+    bomb = b"".join(packer.compress(b" " * 2**20) for _ in range(400)) + packer.flush()
+    head = HEAD + f"Content-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
+    with Trickster([raw(head + bomb)]) as server:
+        tracemalloc.start()
+        [error] = run(config(server.url, read_timeout=30), LOGS)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert isinstance(error, OmniProtocolError)
+    assert "64 MiB" in str(error)
+    assert peak < 300 * 2**20
+
+
+def test_a_packed_answer_is_unpacked(run: Run) -> None:
+    with Trickster([reply(200, gzip.compress(EMPTY), "Content-Encoding: gzip\r\n")]) as server:
+        assert run(config(server.url), REPORTS) == [[]]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_refused(run: Run, status: int) -> None:
+    with Trickster([reply(200, EMPTY)]) as other:
+        with Trickster([reply(status, b"", f"Location: {other.url}/omni/1/logs\r\n")]) as server:
+            [error] = run(config(server.url), LOGS)
+        assert isinstance(error, OmniProtocolError)
+        assert (error.status, error.retryable, other.connections) == (status, False, 0)
+
+
+def test_an_error_answer_leaves_the_connection_usable(run: Run) -> None:
+    with Trickster([reply(503, b""), reply(429, b"", "Retry-After: 3\r\n"), reply(200, EMPTY)]) as server:
+        failed, slowed, rows = run(config(server.url), LOGS, LOGS, LOGS)
+    assert (type(failed), type(slowed), rows) == (OmniServerError, OmniRateLimitError, [])
+    assert (slowed.retry_after, server.connections) == (3.0, 1)
+
+
+@pytest.mark.parametrize("behaviour", [close, reply(200, b"?"), reply(400, b""), silent])
+def test_no_error_holds_a_number_a_text_or_the_password(run: Run, behaviour: Behaviour) -> None:
+    with Trickster([behaviour]) as server:
+        errors = run(config(server.url, read_timeout=0.3), SEND, LOGS)
+    for error in errors:
+        told = "".join(str(part) + repr(part) for part in (error, error.__cause__, error.__context__, vars(error)))
+        assert NUMBER not in told
+        assert "hello" not in told
+        assert "secret-word" not in told
+
+
+def test_the_pace_of_the_connection_is_kept() -> None:
+    waits: list[float] = []
+    with (
+        Trickster([reply(200, EMPTY)]) as server,
+        OmniClient(config(server.url, requests_per_second=0.1), waits.append) as client,
+    ):
+        client.execute(LOGS)
+        client.execute(LOGS)
+    assert [round(wait) for wait in waits] == [10]
+
+
+def test_many_threads_share_a_client_within_its_connections() -> None:
+    with Trickster([reply(200, EMPTY)]) as server, OmniClient(config(server.url, max_connections=3)) as client:
+        threads = [threading.Thread(target=client.execute, args=(LOGS,)) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(server.requests) == 20
+    assert server.connections <= 3
+
+
+async def test_many_tasks_share_a_client_within_its_connections() -> None:
+    with Trickster([reply(200, EMPTY)]) as server:
+        async with AsyncOmniClient(config(server.url, max_connections=3)) as client:
+            await asyncio.gather(*(client.execute(LOGS) for _ in range(20)))
+    assert len(server.requests) == 20
+    assert server.connections <= 3
+
+
+async def test_users_in_one_event_loop_share_one_session_until_the_last_has_gone() -> None:
+    with Trickster([reply(200, EMPTY)]) as server:
+        settings = config(server.url)
+        async with shared_client(settings) as one:
+            async with shared_client(settings) as other:
+                await other.execute(LOGS)
+            await one.execute(LOGS)
+            assert one is other
+        async with shared_client(settings) as later:
+            assert later is not one
+    assert server.connections == 1
+
+
+async def test_a_cancelled_call_gives_its_connection_slot_back() -> None:
+    with Trickster([silent, reply(200, EMPTY)]) as server:
+        async with AsyncOmniClient(config(server.url, max_connections=1)) as client:
+            task = asyncio.create_task(client.execute(LOGS))
+            while not server.requests:
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await client.execute(LOGS) == []
