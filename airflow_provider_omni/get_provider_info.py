@@ -1,4 +1,4 @@
-"""What Airflow is told about this package: its connection type, form and modules. Imports nothing, since every process calls it."""
+"""What Airflow is told about this package: connection type, form, modules. Imports nothing: every process calls it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     },
     "allowed_recipients": {
         "label": "Allowed recipients",
-        "description": "For test environments: when set, everybody else gets nothing. A list, or numbers split by commas.",
+        "description": "For test environments: when set, nobody else gets anything.",
         "schema": {"type": ["string", "array", "null"], "default": None},
     },
     "id_secret": {

@@ -92,9 +92,13 @@ def _xcom_class() -> Any:
 
 
 def _speaks_async(xcom: Any) -> bool:
-    """Whether to use the async half: it is there, and no custom backend would block the event loop in it."""
+    """Whether to use the async half: it is there, something answers it, and no custom backend would block in it."""
     if not hasattr(xcom, "aset"):
         return False
+    from airflow.sdk.execution_time import task_runner
+
+    if not hasattr(getattr(task_runner, "SUPERVISOR_COMMS", None), "asend"):
+        return False  # `dag.test()`
     from airflow.sdk.bases.xcom import BaseXCom
 
     return (xcom.serialize_value, xcom.deserialize_value) == (BaseXCom.serialize_value, BaseXCom.deserialize_value)

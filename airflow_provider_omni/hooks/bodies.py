@@ -1,0 +1,59 @@
+"""The body of a send as the API's documents show it, read into the model of it: for `OmniHook.send_advanced`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_omni.omni.content import OTHER_CHANNELS, AdvancedRequest, Content
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.models import Destination
+from airflow_provider_omni.omni.validation import check_content, check_destination, describe
+
+_OPTIONS = {
+    "notify": "notify",
+    "notifyUrl": "notify_url",
+    "notifyContentType": "notify_content_type",
+    "callbackData": "callback_data",
+    "intermediateReport": "intermediate_report",
+    "sendAt": "send_at",
+}
+_MEMBERS = ("scenarioKey", "bulkId", "destinations", "line", "sms", *OTHER_CHANNELS, *_OPTIONS)
+
+
+def read_body(body: Mapping[str, Any]) -> AdvancedRequest:
+    """Read a body such as ``{"scenarioKey": …, "destinations": […], "line": {…}, "sms": {…}}``.
+
+    Raises :class:`OmniInputError` that names every problem at once.
+    """
+    problems = [f"{name}: unknown, allowed are {', '.join(_MEMBERS)}" for name in body if name not in _MEMBERS]
+    destinations = _destinations(body.get("destinations"), problems)
+    for name in ("scenarioKey", "bulkId"):
+        if name in body and (not isinstance(body[name], str) or not body[name]):
+            problems.append(f"{name}: found {describe(body[name])}, allowed is a text that is not empty")
+    content: Content | None = None
+    try:
+        content = check_content(
+            body.get("line"),
+            body.get("sms"),
+            {name: body[name] for name in OTHER_CHANNELS if name in body},
+            **{argument: body.get(name) for name, argument in _OPTIONS.items()},
+        )
+    except OmniInputError as error:
+        problems += error.problems
+    if problems or content is None:
+        raise OmniInputError("The request cannot be sent as it is; nothing was sent.", problems=problems)
+    return AdvancedRequest.of(content, destinations, body.get("scenarioKey"), body.get("bulkId"))
+
+
+def _destinations(value: Any, problems: list[str]) -> tuple[Destination, ...]:
+    if not isinstance(value, list) or not value:
+        problems.append(f"destinations: found {describe(value)}, allowed is a list of at least one destination")
+        return ()
+    found = []
+    for index, each in enumerate(value):
+        try:
+            found.append(check_destination(each, f"destinations[{index}]"))
+        except OmniInputError as error:
+            problems += error.problems
+    return tuple(found)

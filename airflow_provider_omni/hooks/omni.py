@@ -1,0 +1,316 @@
+"""The hook: an Airflow connection on one side, the OMNI client on the other.
+
+How requests are built and answers read is `omni/`'s business; which scenario to use is decided in
+`delivery/scenarios.py`. Nothing here reads a connection before the first call, and nothing heavy is imported before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+
+from airflow_provider_omni.get_provider_info import UI_FIELD_BEHAVIOUR
+
+if TYPE_CHECKING:
+    from airflow_provider_omni.omni.aio import AsyncOmniClient
+    from airflow_provider_omni.omni.api import Call
+    from airflow_provider_omni.omni.client import OmniClient
+    from airflow_provider_omni.omni.config import OmniConfig
+    from airflow_provider_omni.omni.content import AdvancedRequest
+    from airflow_provider_omni.omni.models import LogRow, Report, Scenario, SendResponse
+
+T = TypeVar("T")
+
+DEFAULT_CONN_ID = "omni_default"
+SCENARIO_PAGE = 100
+"""Scenarios asked for at a time; a shorter page is the last."""
+MAX_SCENARIO_PAGES = 1000
+"""A server whose pages never get shorter must not hold a task for ever."""
+
+
+class OmniHook(BaseHook):
+    """Talks to Infobip's OMNI failover API with the account of an Airflow connection.
+
+    :param omni_conn_id: a connection of type ``omni``, read at the first call; docs/connection.md says what it holds.
+
+    Reads that may be repeated are repeated a few times when they fail; a send and a read of reports never are. Every
+    method raises errors of ``airflow_provider_omni.omni.errors``.
+    """
+
+    conn_name_attr = "omni_conn_id"
+    default_conn_name = DEFAULT_CONN_ID
+    conn_type = "omni"
+    hook_name = "Infobip OMNI"
+
+    def __init__(self, omni_conn_id: str = DEFAULT_CONN_ID) -> None:
+        super().__init__()
+        self.omni_conn_id = omni_conn_id
+        self._config: OmniConfig | None = None
+        self._client: OmniClient | None = None
+
+    # -- the connection ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Labels of the connection form, for Airflow before 3.2."""
+        return {key.replace("-", "_"): value for key, value in UI_FIELD_BEHAVIOUR.items()}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Extra fields of the connection form, for Airflow before 3.2. They say the same as ``conn-fields``."""
+        from wtforms import BooleanField, PasswordField, StringField  # type: ignore[import-untyped, unused-ignore]
+
+        from airflow_provider_omni.get_provider_info import get_provider_info
+
+        kinds = {"password": PasswordField, "boolean": BooleanField}
+        widgets: dict[str, Any] = {}
+        for name, spec in get_provider_info()["connection-types"][0]["conn-fields"].items():
+            schema = spec["schema"]
+            kind = kinds.get(schema.get("format", ""), kinds.get(schema["type"][0], StringField))
+            widgets[name] = kind(spec["label"], description=spec["description"])
+        return widgets
+
+    @property
+    def config(self) -> OmniConfig:
+        """The connection, read once and checked, with its secrets registered with Airflow's masker.
+
+        Raises ``OmniConfigurationError`` that names every problem.
+        """
+        if self._config is None:
+            connection = self.get_connection(self.omni_conn_id)
+            config = _config_of(connection, connection.extra_dejson)
+            for secret in _secrets_of(connection.password, config):
+                mask_secret(secret)
+            self._config = config
+        return self._config
+
+    def get_conn(self) -> OmniClient:
+        """Return the client; one per hook, made at the first call. :meth:`close` ends its connections."""
+        if self._client is None:
+            from airflow_provider_omni.omni.client import OmniClient
+
+            self._client = OmniClient(self.config)
+        return self._client
+
+    def close(self) -> None:
+        """Close the client's connections. The next call opens new ones."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def __enter__(self) -> OmniHook:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """List one scenario: costs nothing, changes nothing, takes no report."""
+        from airflow_provider_omni.omni import api
+        from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniError
+
+        try:
+            self.get_conn().execute(api.list_scenarios(limit=1))
+        except OmniAuthenticationError as error:
+            if error.status == 403:
+                return (
+                    True,
+                    "Signed in, but without the right to manage scenarios: sending may work, scenarios will not.",
+                )
+            return False, "Not signed in: the login, password or auth_type is wrong."
+        except OmniError as error:
+            return False, str(error)
+        finally:
+            self.close()
+        return True, "Signed in; scenarios can be listed."
+
+    # -- scenarios ---------------------------------------------------------------------------------------------------
+
+    def create_scenario(self, name: str, flow: Sequence[Any], default: bool = False) -> Scenario:
+        """Create a scenario, whether or not there is one of that name.
+
+        :param flow: steps such as ``{"channel": "LINE", "from": "InfoLine"}``, tried in this order.
+        :param default: make it the account's default.
+        """
+        from airflow_provider_omni.omni import api
+        from airflow_provider_omni.omni.validation import check_scenario
+
+        return self._execute(api.create_scenario(check_scenario(name, flow, default)))
+
+    def list_scenarios(self, is_default: bool | None = None) -> list[Scenario]:
+        """Return all scenarios of the account, page after page."""
+        from airflow_provider_omni.omni import api
+        from airflow_provider_omni.omni.errors import OmniProtocolError
+
+        found: list[Scenario] = []
+        for page in range(MAX_SCENARIO_PAGES):
+            rows = self._execute(api.list_scenarios(page, SCENARIO_PAGE, is_default))
+            found += rows
+            if len(rows) < SCENARIO_PAGE:
+                return found
+        raise OmniProtocolError(f"The list of scenarios does not end after {MAX_SCENARIO_PAGES} pages.")
+
+    def get_scenario(self, key: str) -> Scenario:
+        """Return one scenario."""
+        from airflow_provider_omni.omni import api
+
+        return self._execute(api.get_scenario(key))
+
+    def update_scenario(self, key: str, name: str, flow: Sequence[Any], default: bool = False) -> Scenario:
+        """Replace a scenario, for everybody who sends with it."""
+        from airflow_provider_omni.omni import api
+        from airflow_provider_omni.omni.validation import check_scenario
+
+        return self._execute(api.update_scenario(key, check_scenario(name, flow, default)))
+
+    def ensure_scenario(
+        self, name: str, flow: Sequence[Any], default: bool = False, if_exists: str = "reuse"
+    ) -> Scenario:
+        """Return a scenario like this, and make one only where there is none.
+
+        :param if_exists: ``reuse`` (default): same name and flow is used, same name and another flow is an error.
+            ``update``: the flow of that name is replaced. ``create``: always a new one, also on a retry of the task.
+        """
+        from airflow_provider_omni.delivery.scenarios import Create, Replace, Reuse, decide
+        from airflow_provider_omni.omni import api
+        from airflow_provider_omni.omni.errors import Effect, OmniError
+        from airflow_provider_omni.omni.validation import check_scenario
+
+        wanted = check_scenario(name, flow, default)
+        existing = [] if if_exists == "create" else self.list_scenarios()
+        match decide(existing, wanted, if_exists):
+            case Reuse(scenario):
+                return scenario
+            case Replace(key, scenario_to_be):
+                return self._execute(api.update_scenario(key, scenario_to_be))
+            case Create(scenario_to_be):
+                try:
+                    return self._execute(api.create_scenario(scenario_to_be))
+                except OmniError as error:
+                    if error.effect is Effect.NONE or if_exists == "create":
+                        raise
+                    # The answer was lost: what the list has now tells whether it was created.
+                    again = decide(self.list_scenarios(), wanted, if_exists)
+                    if isinstance(again, Reuse):
+                        return again.scenario
+                    raise
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    def send_advanced(self, request: AdvancedRequest | Mapping[str, Any]) -> SendResponse:
+        """Post one request, exactly once: after an error with ``effect`` UNKNOWN it may have been sent.
+
+        ``OmniSendMessageOperator`` knows what to do then; this method does not.
+
+        :param request: the API's own JSON object, or the model of it.
+        """
+        from airflow_provider_omni.omni import api
+
+        return self.get_conn().execute(api.send_advanced(_request_of(request)))
+
+    def get_reports(
+        self,
+        *,
+        bulk_id: str | None = None,
+        message_id: str | None = None,
+        channel: str | None = None,
+        limit: int = 1000,
+    ) -> list[Report]:
+        """Read delivery reports. **Each is handed out once**: what this returns, no sensor will see in a report.
+
+        Without ``bulk_id`` or ``message_id`` it takes the reports of everybody who uses the account.
+        """
+        from airflow_provider_omni.omni import api
+
+        if bulk_id is None and message_id is None:
+            self.log.warning("Reading reports without a filter: they are taken from everybody who uses this account.")
+        call = api.get_reports(bulk_id=bulk_id, message_id=message_id, channel=channel, limit=limit)
+        return self.get_conn().execute(call)
+
+    def get_logs(
+        self,
+        *,
+        bulk_ids: Sequence[str] = (),
+        message_ids: Sequence[str] = (),
+        channel: str | None = None,
+        general_status: str | None = None,
+        sent_since: datetime | None = None,
+        sent_until: datetime | None = None,
+        limit: int = 1000,
+    ) -> list[LogRow]:
+        """Read the logs of the last 48 hours, as often as wanted. The vendor allows 120 calls a minute."""
+        from airflow_provider_omni.omni import api
+
+        return self._execute(
+            api.get_logs(
+                bulk_ids=bulk_ids,
+                message_ids=message_ids,
+                channel=channel,
+                general_status=general_status,
+                sent_since=sent_since,
+                sent_until=sent_until,
+                limit=limit,
+            )
+        )
+
+    def _execute(self, call: Call[T]) -> T:
+        from airflow_provider_omni.omni.retries import patiently
+
+        execute: Callable[[Call[T]], T] = self.get_conn().execute
+        return patiently(execute, call)
+
+
+@contextlib.asynccontextmanager
+async def shared_async_client(omni_conn_id: str) -> AsyncIterator[AsyncOmniClient]:
+    """Give an async client for this connection, shared by everybody in this event loop who uses it at the same time.
+
+    All triggers of a connection in a triggerer so use one session and its kept-alive connections. The last to leave
+    closes it. A changed connection gets a client of its own.
+    """
+    from airflow_provider_omni.omni.aio import shared_client
+
+    async with shared_client(await _read_config(omni_conn_id)) as client:
+        yield client
+
+
+async def _read_config(omni_conn_id: str) -> OmniConfig:
+    """Read the connection in an event loop, without a blocking call in it."""
+    from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+
+    connection = await get_async_connection(omni_conn_id)
+    config = _config_of(connection, await get_async_extra_dejson(connection))
+    # The masker tells the supervisor by a blocking call, which must not happen on the loop.
+    for secret in _secrets_of(connection.password, config):
+        await asyncio.to_thread(mask_secret, secret)
+    return config
+
+
+def _config_of(connection: Any, extra: dict[str, Any]) -> OmniConfig:
+    from airflow_provider_omni.omni.config import OmniConfig
+
+    return OmniConfig.from_connection(
+        connection.host, connection.schema, connection.port, connection.login, connection.password, extra
+    )
+
+
+def _secrets_of(password: str | None, config: OmniConfig) -> list[str]:
+    """What must never be shown: as such, and as it goes over the wire."""
+    from airflow_provider_omni.omni.config import authorization_header
+
+    header = authorization_header(config)
+    return [each for each in (password, header, header.partition(" ")[2], config.id_secret) if each]
+
+
+def _request_of(request: AdvancedRequest | Mapping[str, Any]) -> AdvancedRequest:
+    from airflow_provider_omni.omni.content import AdvancedRequest
+
+    if isinstance(request, AdvancedRequest):
+        return request
+    from airflow_provider_omni.hooks.bodies import read_body
+
+    return read_body(request)

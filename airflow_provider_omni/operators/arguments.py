@@ -1,0 +1,88 @@
+"""From an operator's rendered arguments to a plan: everything that can be known before the first POST is refused here.
+
+Pure; knows no Airflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.delivery.plan import Recipients, SendPlan, read_recipients
+from airflow_provider_omni.omni.content import Content
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.validation import check_content, describe
+
+ON_REJECTED = ("fail", "ignore")
+
+
+def read_plan(
+    *,
+    idempotency_key: Any,
+    scenario_key: Any,
+    to: Any,
+    line: Any = None,
+    sms: Any = None,
+    other_channels: Any = None,
+    flow: Any = None,
+    on_rejected: Any = "fail",
+    id_secret: str | None = None,
+    allowed_recipients: Iterable[str] | None = None,
+    now: datetime | None = None,
+    **options: Any,
+) -> SendPlan:
+    """Read what a user typed into a plan, or raise one :class:`OmniInputError` that names every problem.
+
+    :param scenario_key: the key, or what ``OmniCreateScenarioOperator`` returned, which brings the flow along.
+    :param options: ``notify``, ``notify_url``, ``notify_content_type``, ``callback_data``, ``intermediate_report`` and
+        ``send_at``.
+    """
+    problems: list[str] = []
+    if isinstance(scenario_key, Mapping):
+        flow = flow or scenario_key.get("flow")
+        scenario_key = scenario_key.get("key")
+    for name, value in (("idempotency_key", idempotency_key), ("scenario_key", scenario_key)):
+        if not isinstance(value, str) or not value.strip():
+            problems.append(f"{name}: found {describe(value)}, allowed is a text that is not blank")
+    if on_rejected not in ON_REJECTED:
+        problems.append(f"on_rejected: found {describe(on_rejected, True)}, allowed is 'fail' or 'ignore'")
+    channels = _channels(flow, problems)
+    content = _content(problems, line, sms, other_channels, now=now, **options)
+    if content and channels and not set(channels) & set(content.channels()):
+        said, tried = ", ".join(content.channels()), ", ".join(channels)
+        problems.append(f"flow: tries {tried}, but there is content for {said} only: nobody would get anything")
+    recipients = _recipients(problems, to, allowed_recipients)
+    if problems or content is None or recipients is None:
+        raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=problems)
+    return SendPlan(Identity(idempotency_key, id_secret), scenario_key, content, recipients, channels)
+
+
+def _channels(flow: Any, problems: list[str]) -> tuple[str, ...] | None:
+    """The channels of a flow, given as names or as a scenario's steps; None where it is to be read from the scenario."""
+    if flow is None:
+        return None
+    steps = flow if isinstance(flow, Sequence) and not isinstance(flow, str) else []
+    named = [step.get("channel") if isinstance(step, Mapping) else step for step in steps]
+    names = [name for name in named if isinstance(name, str) and name]
+    if not names or len(names) < len(named):
+        problems.append(f"flow: found {describe(flow)}, allowed is a list of channels such as ['LINE', 'SMS']")
+        return None
+    return tuple(name.upper() for name in names)
+
+
+def _content(problems: list[str], *contents: Any, **options: Any) -> Content | None:
+    try:
+        return check_content(*contents, **options)
+    except OmniInputError as error:
+        problems += error.problems
+        return None
+
+
+def _recipients(problems: list[str], to: Any, allowed: Iterable[str] | None) -> Recipients | None:
+    try:
+        return read_recipients(to, allowed)
+    except OmniInputError as error:
+        problems += error.problems
+        return None

@@ -1,0 +1,21 @@
+"""How an error of `omni/errors.py` ends a task: for good where no retry can mend it, else so that Airflow retries."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+
+@contextlib.contextmanager
+def failing_for_good() -> Iterator[None]:
+    """Turn errors that a later try cannot mend into ``AirflowFailException``; others go through and may be retried."""
+    from airflow_provider_omni.omni.errors import OmniError
+
+    try:
+        yield
+    except OmniError as error:
+        if error.retryable:
+            raise
+        raise AirflowFailException(str(error)) from error

@@ -1,0 +1,219 @@
+"""Operators that make a scenario and send a message. Thin: what is sent, and whether at all, `delivery/` decides."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+from airflow_provider_omni.operators.failing import failing_for_good
+from airflow_provider_omni.operators.private import PrivateField, reveal
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_omni.omni.content import Line, Sms
+    from airflow_provider_omni.omni.models import Scenario
+
+
+class OmniCreateScenarioOperator(BaseOperator):
+    """Makes sure that the account has a scenario: the channels to try, in their order.
+
+    Returns ``{"key": …, "name": …, "flow": [{"channel": …, "from": …}, …], "default": …}``.
+
+    :param name: the scenario's name. The vendor does not mind two of one name; this operator does.
+    :param flow: steps such as ``{"channel": "LINE", "from": "InfoLine"}``, tried in this order. ``from`` is the sender;
+        without it the account's own is used.
+    :param default: make it the account's default, which everybody gets who names no scenario. Default False.
+    :param if_exists: ``reuse`` (default): a scenario of this name and flow is used, this name with another flow is an
+        error. ``update``: its flow is replaced, for everybody who sends with it. ``create``: a new one each time, and
+        one more with each retry.
+    :param omni_conn_id: the connection. Default ``omni_default``.
+    """
+
+    template_fields: Sequence[str] = ("name", "flow", "omni_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"flow": "json"}
+    ui_color = "#e8f5ec"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        flow: Sequence[Mapping[str, str]],
+        default: bool = False,
+        if_exists: str = "reuse",
+        omni_conn_id: str = DEFAULT_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.flow = flow
+        self.default = default
+        self.if_exists = if_exists
+        self.omni_conn_id = omni_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        """Find the scenario or make it."""
+        with failing_for_good(), OmniHook(self.omni_conn_id) as hook:
+            scenario = hook.ensure_scenario(self.name, self.flow, self.default, self.if_exists)
+        self.log.info("Scenario %r has the key %s.", scenario.name, scenario.key)
+        return _scenario_to_json(scenario)
+
+
+class OmniSendMessageOperator(BaseOperator):
+    """Sends one content to one or a few recipients, over the channels of a scenario, in one request.
+
+    Returns a receipt: ids and counts, no number and no text. Give it to ``OmniDeliverySensor``. It stands in XCom
+    before the task fails for any reason, so that what was paid for can be followed.
+
+    **Retries send nothing twice.** A retry, an overlapping try and a cleared task make the same message ids, look up
+    what an earlier try has done, and send only what certainly was not sent. A new run, or another ``idempotency_key``,
+    sends anew.
+
+    :param scenario_key: the key of the scenario, or what ``OmniCreateScenarioOperator`` returned (then the flow is
+        known without another call).
+    :param to: a number, a list of numbers, or destinations such as ``{"to": {"phoneNumber": "41793026727"}}``. Numbers
+        are international; ``+`` or ``00`` may stand before them. Renders masked.
+    :param line: the LINE message, in the API's own field names: ``{"type": "TEXT", "text": …}``, ``IMAGE``, ``AUDIO``,
+        ``VIDEO``, ``STICKER`` or ``FLEX``, or a model of ``omni.content``. Default: none.
+    :param sms: the SMS, ``{"text": …}``, or the model. Default: none. One channel at least needs content.
+    :param other_channels: objects for other channels by the API's names (``viber``, ``whatsApp``, …), passed through.
+    :param flow: the scenario's channels, such as ``["LINE", "SMS"]``. Default: the scenario is read once.
+    :param send_at: a time with its offset, less than 180 days ahead: the first step waits until then. Default: at once.
+        It cannot be taken back.
+    :param notify: False suppresses delivery reports; then a sensor has only the logs. Default: the account's setting.
+    :param notify_url: where the vendor pushes reports to. Default: the account's setting.
+    :param notify_content_type: ``application/json`` or ``application/xml``, for pushed reports.
+    :param callback_data: up to 4,000 characters that come back in reports.
+    :param intermediate_report: also push reports that are not final. Default False.
+    :param dry_run: check everything and post nothing; the receipt then says ``"dry_run": true``. Default False.
+    :param idempotency_key: names this send; the same key and recipient never get two messages. Default: DAG id, run id,
+        task id and map index. Must not hold the try number or the time.
+    :param on_rejected: ``fail`` (default): the task fails if the vendor refused any recipient, after the receipt was
+        pushed. ``ignore``: it succeeds, and the receipt's counts tell.
+    :param omni_conn_id: the connection. Default ``omni_default``.
+    """
+
+    template_fields: Sequence[str] = (
+        "scenario_key",
+        "to",
+        "line",
+        "sms",
+        "other_channels",
+        "flow",
+        "send_at",
+        "notify_url",
+        "callback_data",
+        "idempotency_key",
+        "omni_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"line": "json", "sms": "json", "other_channels": "json"}
+    ui_color = "#e8f5ec"
+
+    to = PrivateField()
+
+    def __init__(
+        self,
+        *,
+        scenario_key: str | Mapping[str, Any],
+        to: Any,
+        line: Mapping[str, Any] | Line | None = None,
+        sms: Mapping[str, Any] | Sms | None = None,
+        other_channels: Mapping[str, Mapping[str, Any]] | None = None,
+        flow: Sequence[str] | None = None,
+        send_at: datetime | str | None = None,
+        notify: bool | None = None,
+        notify_url: str | None = None,
+        notify_content_type: str | None = None,
+        callback_data: str | None = None,
+        intermediate_report: bool | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+        on_rejected: str = "fail",
+        omni_conn_id: str = DEFAULT_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.scenario_key = scenario_key
+        self.to = to
+        self.line = line
+        self.sms = sms
+        self.other_channels = other_channels
+        self.flow = flow
+        self.send_at = send_at
+        self.notify = notify
+        self.notify_url = notify_url
+        self.notify_content_type = notify_content_type
+        self.callback_data = callback_data
+        self.intermediate_report = intermediate_report
+        self.post_nothing = dry_run  # `dry_run` is a method of Airflow's operators
+        self.idempotency_key = idempotency_key
+        self.on_rejected = on_rejected
+        self.omni_conn_id = omni_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Send what is not yet sent, and return the receipt."""
+        from airflow_provider_omni.delivery.asking import LookRules
+        from airflow_provider_omni.delivery.drivers import run
+        from airflow_provider_omni.delivery.sending import Send, SendRules
+        from airflow_provider_omni.omni.limits import logs_budget
+        from airflow_provider_omni.operators.arguments import read_plan
+        from airflow_provider_omni.storage.worker import worker_memory
+
+        ti = context["ti"]
+        with failing_for_good(), OmniHook(self.omni_conn_id) as hook:
+            config = hook.config
+            plan = read_plan(
+                idempotency_key=default_key(ti) if self.idempotency_key is None else self.idempotency_key,
+                scenario_key=self.scenario_key,
+                to=reveal(self.to),
+                line=self.line,
+                sms=self.sms,
+                other_channels=self.other_channels,
+                flow=self.flow,
+                on_rejected=self.on_rejected,
+                id_secret=config.id_secret,
+                allowed_recipients=config.allowed_recipients,
+                send_at=self.send_at,
+                notify=self.notify,
+                notify_url=self.notify_url,
+                notify_content_type=self.notify_content_type,
+                callback_data=self.callback_data,
+                intermediate_report=self.intermediate_report,
+            )
+            rules = SendRules(
+                look=LookRules(read_timeout=config.connect_timeout + config.read_timeout),
+                trust_duplicate_rejection=config.trust_duplicate_rejection,
+                on_rejected=self.on_rejected,
+                # Under a key of the user's own, another task or run may have sent before.
+                surely_first=ti.try_number == 1 and self.idempotency_key is None,
+                dry_run=self.post_nothing,
+            )
+            end = run(
+                Send(plan, rules, time.time).run(),
+                client=hook.get_conn(),
+                memory=worker_memory(context),
+                budget=logs_budget(config.account),
+                publish=lambda receipt: ti.xcom_push(key="return_value", value=receipt),
+                note=cast("Any", self.log),
+            )
+            counts = ", ".join(f"{count} {name}" for name, count in end.receipt.to_json()["counts"].items())
+            self.log.info("%s: %s.", "Dry run, nothing was sent" if self.post_nothing else "Receipt", counts)
+            if end.error is not None:
+                raise end.error
+        return end.receipt.to_json()
+
+
+def default_key(ti: Any) -> str:
+    """The name of a send where the user gives none: the same for every try, another for every run and mapped task."""
+    return json.dumps([ti.dag_id, ti.run_id, ti.task_id, ti.map_index])
+
+
+def _scenario_to_json(scenario: Scenario) -> dict[str, Any]:
+    steps = [{"channel": step.channel} | ({"from": step.from_} if step.from_ else {}) for step in scenario.flow]
+    return {"key": scenario.key, "name": scenario.name, "flow": steps, "default": bool(scenario.default)}

@@ -1,0 +1,116 @@
+"""From a sensor's rendered arguments to a watch. Pure; knows no Airflow."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_omni.delivery.verdict import Goal
+from airflow_provider_omni.delivery.watch import Bulk, Watch, bulks_of_ids, bulks_of_receipt
+from airflow_provider_omni.omni.errors import OmniInputError
+
+DEFAULT_TIMEOUT = 24 * 3600.0
+"""Seconds. Not Airflow's seven days: the vendor forgets reports and logs after 48 hours."""
+MARGIN = 3600.0
+"""Seconds that a wait goes on after the last channel's validity has ended."""
+LOGS_ONLY_BULKS = 60
+"""More bulks than this cannot be followed by the logs alone: the vendor allows 120 calls a minute."""
+
+
+def read_watch(
+    *,
+    started_at: float,
+    timeout: float | None,
+    receipt: Any = None,
+    message_ids: Any = None,
+    bulk_ids: Any = None,
+    success_when: Any = "all",
+    delivered_means: Any = "group",
+    settle: Any = False,
+    flow: Sequence[str] = (),
+    last_channel: Any = None,
+    poll_interval: float = 30.0,
+    logs_only: bool = False,
+) -> Watch:
+    """Read what a user typed into a watch, or raise one :class:`OmniInputError` that names every problem.
+
+    :param started_at: when the wait began, seconds since the epoch.
+    :param timeout: seconds from ``started_at``; None: the validity of the receipt's channels and an hour, else a day.
+    :param flow: the channels of the scenario, where it was read; a receipt's own flow counts more.
+    """
+    problems: list[str] = []
+    receipt = _written_out(receipt)
+    goal = bulks = None
+    try:
+        bulks = _bulks(receipt, message_ids, bulk_ids)
+    except OmniInputError as error:
+        problems += error.problems
+    try:
+        goal = Goal(success_when, delivered_means, bool(settle))
+    except OmniInputError as error:
+        problems += error.problems
+    if last_channel is not None and (not isinstance(last_channel, str) or not last_channel):
+        problems.append(f"last_channel: found {type(last_channel).__name__}, allowed is a channel such as 'SMS'")
+    if bulks and logs_only and len(bulks) > LOGS_ONLY_BULKS:
+        problems.append(
+            f"mode: 'reschedule' on Airflow before 3.3 can follow {LOGS_ONLY_BULKS} requests, found {len(bulks)}; "
+            "allowed: deferrable=True, mode='poke', or Airflow 3.3"
+        )
+    if problems or bulks is None or goal is None:
+        raise OmniInputError("The sensor cannot wait for this.", problems=problems)
+    steps = _flow_of(receipt) or tuple(flow) or ((last_channel.upper(),) if last_channel else ())
+    return Watch(
+        bulks=bulks,
+        deadline=started_at + timeout if timeout is not None else _default_deadline(receipt, started_at),
+        goal=goal,
+        flow=steps,
+        poll_interval=max(poll_interval, 0.1),
+        logs_only=logs_only,
+        ledger_path=receipt.get("ledger_path") if isinstance(receipt, dict) else None,
+    )
+
+
+def _written_out(receipt: Any) -> Any:
+    """Read a receipt that a template has rendered to text."""
+    if isinstance(receipt, str) and receipt.strip().startswith("{"):
+        try:
+            return ast.literal_eval(receipt.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return receipt
+    return receipt
+
+
+def _bulks(receipt: Any, message_ids: Any, bulk_ids: Any) -> tuple[Bulk, ...]:
+    given = {"receipt": receipt, "message_ids": message_ids, "bulk_ids": bulk_ids}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) != 1:
+        found = " and ".join(named) or "none of them"
+        problem = f"receipt, message_ids, bulk_ids: found {found}, allowed is exactly one"
+        raise OmniInputError("The sensor cannot wait for this.", problems=(problem,))
+    if named == ["receipt"]:
+        return bulks_of_receipt(receipt)
+    return bulks_of_ids(message_ids=message_ids, bulk_ids=bulk_ids)
+
+
+def _flow_of(receipt: Any) -> tuple[str, ...]:
+    flow = receipt.get("flow") if isinstance(receipt, dict) else None
+    return tuple(str(step) for step in flow) if isinstance(flow, list) else ()
+
+
+def _default_deadline(receipt: Any, started_at: float) -> float:
+    """The validity of all channels and an hour, counted from when the first is tried; a day where not all say it."""
+    known = receipt if isinstance(receipt, dict) else {}
+    begins = max(started_at, _seconds(known.get("send_at")) or 0.0)
+    validity = known.get("validity_seconds")
+    if isinstance(validity, int | float) and not isinstance(validity, bool) and validity > 0:
+        return begins + validity + MARGIN
+    return begins + DEFAULT_TIMEOUT
+
+
+def _seconds(moment: Any) -> float | None:
+    try:
+        return datetime.fromisoformat(moment).astimezone(UTC).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None

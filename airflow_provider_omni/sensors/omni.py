@@ -1,0 +1,222 @@
+"""The sensor that waits until messages are delivered. Thin: what is read and when it ends, `delivery/` decides."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_omni.delivery.effects import Memory
+    from airflow_provider_omni.delivery.waiting import Wait
+    from airflow_provider_omni.delivery.watch import Watch
+
+TRIGGERER_GRACE = timedelta(minutes=10)
+"""How much later than the trigger Airflow itself gives up: the trigger's own end has the counts."""
+
+
+class OmniDeliverySensor(BaseSensorOperator):
+    """Waits until it is known what became of messages, and succeeds when enough of them were delivered.
+
+    Returns a summary: how many were delivered, failed and are open, by channel and status, their cost and how long they
+    took. It stands in XCom when the task fails or is skipped, too. A verdict falls as soon as it cannot change any more.
+
+    :param receipt: what a send operator returned. Exactly one of ``receipt``, ``message_ids`` and ``bulk_ids`` is given.
+    :param message_ids: a message id, or a list of them.
+    :param bulk_ids: a bulk id, or a list of them. How many messages a bulk has is then read from the logs.
+    :param success_when: ``all`` (default) messages delivered, ``any`` one, ``finished`` (every outcome known, whichever),
+        or a ratio such as 0.95 of the messages that the vendor accepted or may have accepted.
+    :param delivered_means: ``group`` (default): handed to the operator is enough while nothing final contradicts it.
+        ``handset``: only a confirmed handset counts.
+    :param settle: wait for every outcome even when the verdict is clear. Default False.
+    :param scenario_key: where there is no receipt: the scenario is read, so that it is known which channel is the last.
+    :param last_channel: the same without a call, such as ``SMS``. With neither, a failure counts as final when no other
+        channel was heard of for five minutes.
+    :param omni_conn_id: the connection. Default ``omni_default``.
+    :param deferrable: wait in the triggerer, without a worker. Default: ``[operators] default_deferrable``.
+    :param poke_interval: seconds between two looks, in every mode. Default 30.
+    :param timeout: seconds. Default: the channels' validity periods and an hour, where the receipt knows them all, else 24
+        hours. Airflow's ``default_timeout`` is not used: reports and logs are gone after 48 hours.
+    :param soft_fail: skip instead of failing, in all modes alike. Default False.
+    :param mode: ``poke`` (default) or ``reschedule``, where not deferrable.
+    """
+
+    template_fields: Sequence[str] = (
+        "receipt",
+        "message_ids",
+        "bulk_ids",
+        "scenario_key",
+        "last_channel",
+        "omni_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"receipt": "json"}
+    ui_color = "#e8f5ec"
+
+    def __init__(
+        self,
+        *,
+        receipt: Any = None,
+        message_ids: Any = None,
+        bulk_ids: Any = None,
+        success_when: str | float = "all",
+        delivered_means: str = "group",
+        settle: bool = False,
+        scenario_key: str | None = None,
+        last_channel: str | None = None,
+        omni_conn_id: str = DEFAULT_CONN_ID,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poke_interval: timedelta | float = 30.0,
+        timeout: timedelta | float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        from_airflow = timedelta(days=2) if timeout is None else timeout
+        super().__init__(poke_interval=poke_interval, timeout=from_airflow, **kwargs)
+        self.receipt = receipt
+        self.message_ids = message_ids
+        self.bulk_ids = bulk_ids
+        self.success_when = success_when
+        self.delivered_means = delivered_means
+        self.settle = settle
+        self.scenario_key = scenario_key
+        self.last_channel = last_channel
+        self.omni_conn_id = omni_conn_id
+        self.deferrable = deferrable
+        self.own_timeout = None if timeout is None else float(self.timeout)
+        self._wait: Wait | None = None
+        self._started_at: float | None = None
+
+    def execute(self, context: Context) -> Any:
+        """Wait here, or hand over to the triggerer."""
+        self._wait = None
+        self._started_at = time.time()
+        if not self.deferrable:
+            return super().execute(context)
+        from airflow_provider_omni.triggers.omni import OmniDeliveryTrigger
+
+        ti = context["ti"]
+        with self._ending(), OmniHook(self.omni_conn_id) as hook:
+            watch = self._read_watch(hook)
+        self.defer(
+            trigger=OmniDeliveryTrigger(
+                watch=watch.to_json(),
+                omni_conn_id=self.omni_conn_id,
+                dag_id=ti.dag_id,
+                run_id=ti.run_id,
+                task_id=ti.task_id,
+                map_index=ti.map_index if ti.map_index is not None else -1,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=max(watch.deadline - time.time(), 0.0)) + TRIGGERER_GRACE,
+        )
+
+    def poke(self, context: Context) -> bool | PokeReturnValue:
+        """Read once what is there to read; used in poke and reschedule mode."""
+        from airflow_provider_omni.delivery.drivers import run
+        from airflow_provider_omni.delivery.waiting import Wait
+        from airflow_provider_omni.omni.limits import logs_budget
+        from airflow_provider_omni.storage.worker import worker_memory
+
+        memory = worker_memory(context)
+        with self._ending(), OmniHook(self.omni_conn_id) as hook:
+            if self._wait is None:
+                watch = self._read_watch(hook, context, memory)
+                self._wait = Wait(watch, time.time)
+            end = None
+            # Once more where the deadline has come meanwhile: the last look asks the logs about everything.
+            while end is None:
+                late = time.time() >= self._wait.watch.deadline
+                end = run(
+                    self._wait.poll(),
+                    client=hook.get_conn(),
+                    memory=memory,
+                    budget=logs_budget(hook.config.account),
+                    note=cast("Any", self.log),
+                )
+                if end is None and (late or time.time() < self._wait.watch.deadline):
+                    return False
+        return PokeReturnValue(True, self._finish(context, end.verdict.value, end.explanation, end.summary))
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Take over from the triggerer. The event is checked: an unknown one is never a success."""
+        from airflow_provider_omni.omni.errors import OmniProtocolError
+
+        known = event if isinstance(event, dict) else {}
+        status, message = known.get("status"), str(known.get("message", ""))
+        if status in ("success", "failure", "timeout") and isinstance(known.get("summary"), dict):
+            return self._finish(context, status, message, known["summary"])
+        with self._ending():
+            if status == "error":
+                raise OmniProtocolError(message, retryable=bool(known.get("retryable")))
+            raise OmniProtocolError("The trigger ended with an event that this version does not know.", retryable=True)
+
+    def _read_watch(self, hook: OmniHook, context: Context | None = None, memory: Memory | None = None) -> Watch:
+        from airflow_provider_omni.sensors.arguments import read_watch
+        from airflow_provider_omni.storage.reschedules import first_poke_at
+
+        started_at = self._started_at or time.time()
+        logs_only = False
+        if context is not None and self.reschedule:
+            if (first := first_poke_at(context, self.retries or 0)) is not None:
+                started_at = first.timestamp()
+            logs_only = memory is not None and not memory.durable
+        flow: Sequence[str] = ()
+        if self.scenario_key is not None and self.receipt is None:
+            flow = [step.channel for step in hook.get_scenario(self.scenario_key).flow]
+        return read_watch(
+            started_at=started_at,
+            timeout=self.own_timeout,
+            receipt=self.receipt,
+            message_ids=self.message_ids,
+            bulk_ids=self.bulk_ids,
+            success_when=self.success_when,
+            delivered_means=self.delivered_means,
+            settle=self.settle,
+            flow=flow,
+            last_channel=self.last_channel,
+            poll_interval=self.poke_interval,
+            logs_only=logs_only,
+        )
+
+    def _finish(self, context: Context, status: str, message: str, summary: dict[str, Any]) -> dict[str, Any]:
+        """End the task as the verdict says. The summary goes to XCom first, since a failed task returns nothing."""
+        from airflow_provider_omni.omni.errors import OmniDeliveryTimeoutError, OmniUndeliveredError
+
+        context["ti"].xcom_push(key="return_value", value=summary)
+        if status == "timeout":
+            self._end(AirflowSensorTimeout(message), OmniDeliveryTimeoutError(message))
+        if status != "success":
+            self._end(AirflowFailException(message), OmniUndeliveredError(message))
+        self.log.info("%s", message)
+        return summary
+
+    @contextlib.contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Errors that no retry can mend end the task for good, or skip it; others may be retried."""
+        from airflow_provider_omni.omni.errors import OmniError
+
+        try:
+            yield
+        except OmniError as error:
+            if error.retryable and not self.never_fail:
+                raise
+            self._end(AirflowFailException(str(error)), error)
+
+    def _end(self, failure: Exception, cause: Exception) -> NoReturn:
+        if self.soft_fail or self.never_fail:
+            raise AirflowSkipException(f"Skipped, since soft_fail or never_fail is set: {failure}") from cause
+        raise failure from cause

@@ -1,0 +1,19 @@
+"""When a sensor in reschedule mode began: Airflow knows, and each of its lines is asked in another way."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+
+def first_poke_at(context: Any, retries: int) -> datetime | None:
+    """Return when the first poke since the task was last cleared began; None where this is the first."""
+    ti = context["ti"]
+    if hasattr(ti, "get_first_reschedule_date"):
+        began: datetime | None = ti.get_first_reschedule_date(context)
+        return began
+    from airflow.sensors.base import _orig_start_date  # Airflow 2.11
+
+    first_try = (ti.max_tries or 0) - retries + 1
+    began = _orig_start_date(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, first_try)
+    return began

@@ -1,0 +1,97 @@
+"""The half of the sensor that waits in the triggerer. Thin: what is read, and when it ends, `delivery/` decides."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, shared_async_client
+
+if TYPE_CHECKING:
+    from airflow_provider_omni.delivery.effects import AsyncMemory
+
+
+class OmniDeliveryTrigger(BaseTrigger):
+    """Waits until the verdict about some messages falls, and fires exactly one event.
+
+    The event is ``{"status": "success" | "failure" | "timeout" | "error", "message": …, "summary": {…}, "retryable": …}``:
+    ids and counts, never a number or a text, since Airflow writes events to the log.
+
+    A trigger may be run again from its first arguments at any time, and twice at once. So everything read from the
+    read-once reports is written to XComs of the waiting task before anything is decided from it, and read back first
+    thing. Deadlines are wall-clock times, since they must mean the same in another process.
+
+    :param watch: what is waited for, as plain JSON (``Watch.to_json()``).
+    :param omni_conn_id: the connection. Default ``omni_default``.
+    :param dag_id: with ``run_id``, ``task_id`` and ``map_index`` the task whose XComs hold the journal. Without them the
+        journal lives in memory, and outcomes that were read before a crash come from the logs.
+    """
+
+    def __init__(
+        self,
+        watch: dict[str, Any],
+        omni_conn_id: str = DEFAULT_CONN_ID,
+        dag_id: str | None = None,
+        run_id: str | None = None,
+        task_id: str | None = None,
+        map_index: int = -1,
+        **_: Any,  # what a newer or older version has written must not stop a wait that is under way
+    ) -> None:
+        super().__init__()
+        self.watch = watch
+        self.omni_conn_id = omni_conn_id
+        self.journal_dag_id = dag_id
+        self.journal_run_id = run_id
+        self.journal_task_id = task_id
+        self.journal_map_index = map_index
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and arguments: plain JSON, without numbers and texts."""
+        return (
+            "airflow_provider_omni.triggers.omni.OmniDeliveryTrigger",
+            {
+                "watch": self.watch,
+                "omni_conn_id": self.omni_conn_id,
+                "dag_id": self.journal_dag_id,
+                "run_id": self.journal_run_id,
+                "task_id": self.journal_task_id,
+                "map_index": self.journal_map_index,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, then say how it ended."""
+        yield TriggerEvent(await self._wait())
+
+    async def _wait(self) -> dict[str, Any]:
+        from airflow_provider_omni.delivery.drivers import arun
+        from airflow_provider_omni.delivery.waiting import Wait
+        from airflow_provider_omni.delivery.watch import Watch
+        from airflow_provider_omni.omni.errors import OmniError
+        from airflow_provider_omni.omni.limits import logs_budget
+
+        try:
+            async with shared_async_client(self.omni_conn_id) as client:
+                end = await arun(
+                    Wait(Watch.from_json(self.watch), time.time).until_decided(),
+                    client=client,
+                    memory=self._memory(),
+                    budget=logs_budget(client.config.account),
+                    note=cast("Any", self.log),
+                )
+        except OmniError as error:
+            return {"status": "error", "message": str(error), "retryable": error.retryable}
+        return {"status": end.verdict.value, "message": end.explanation, "summary": end.summary}
+
+    def _memory(self) -> AsyncMemory:
+        from airflow_provider_omni.storage.process import AsyncProcessMemory
+        from airflow_provider_omni.storage.xcom import TaskKey, XComMemory
+
+        if self.journal_dag_id is None or self.journal_run_id is None or self.journal_task_id is None:
+            return AsyncProcessMemory()
+        return XComMemory(
+            TaskKey(self.journal_dag_id, self.journal_run_id, self.journal_task_id, self.journal_map_index)
+        )
