@@ -189,7 +189,7 @@ class Sender:
             and settings.duplicates != "accept"
         ):
             return self._repeated(message, now, settings)
-        refusal = fate.refused or _number_problem(destination)
+        refusal = _number_problem(destination) or fate.refused
         if request.scenario is None:
             refusal = outcomes.REJECTED_PLATFORM
         elif settings.short_validity == "reject" and _too_short(message, settings):

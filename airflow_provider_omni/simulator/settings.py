@@ -41,7 +41,7 @@ class Settings:
 
     create_status: int = _switch(201, "status of a created scenario", 201, 200)
     source_scenario: bool = _switch(
-        False, "the source document's scenario exists from the start (or reset)", False, True
+        False, "the document's scenario exists from the start (or reset)", False, True
     )
     duplicate_channels: str = _switch("accept", "a flow with one channel twice", "accept", "400")
     scenario_update: str = _switch(
