@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import socket
+import string
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -72,7 +73,7 @@ class Keys:
         file = home / "keys.json"
         if not file.exists():
             keys = cls(
-                password=secrets.token_urlsafe(9),
+                password="".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(12)),
                 fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
                 jwt_secret=secrets.token_urlsafe(48),
                 api_secret_key=secrets.token_urlsafe(32),

@@ -1,0 +1,213 @@
+"""Every code block of README.md and docs/ is run or checked, and every link leads somewhere.
+
+Python blocks of one file are run one after the other and share their names, as a reader has read them: what makes DAGs
+is loaded by Airflow's DagBag, what holds test functions by pytest, everything else is executed inside a DAG. Shell
+commands are checked by what they call: see COMMANDS. A language or a command that nothing here knows fails, so that
+nobody forgets it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\S*)\n(?P<code>.*?)^ *```\s*$", re.M | re.S)
+LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?P<target>[^)\s]+)\)")
+DAG_LINES = 25
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: where it starts, its language, its code."""
+
+    page: Path
+    line: int
+    language: str
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(REPOSITORY)}:{self.line}"
+
+
+def blocks_of(page: Path) -> list[Block]:
+    text = page.read_text()
+    return [
+        Block(page, text[: match.start()].count("\n") + 1, match["language"], match["code"])
+        for match in FENCE.finditer(text)
+    ]
+
+
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+
+
+def is_test(block: Block) -> bool:
+    return block.language == "python" and "def test_" in block.code
+
+
+def is_dag(block: Block) -> bool:
+    return block.language == "python" and ("@dag" in block.code or "DAG(" in block.code)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_says_a_language_that_is_checked(page: Path) -> None:
+    languages = {block.language for block in blocks_of(page)}
+
+    assert languages <= {"python", "bash", "json", "text"}
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if is_dag(block)], ids=str)
+def test_dag_in_the_docs_is_taken_by_airflow(block: Block, tmp_path: Path) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    (tmp_path / "block.py").write_text(block.code)
+
+    bag = DagBag(str(tmp_path))
+
+    assert bag.import_errors == {}
+    assert bag.dags
+
+
+def test_tests_in_the_docs_pass(tmp_path: Path) -> None:
+    for number, block in enumerate(filter(is_test, BLOCKS)):
+        (tmp_path / f"test_block_{number}.py").write_text(f"# {block}\n{block.code}")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
+
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_other_python_in_the_docs_runs(page: Path) -> None:
+    from airflow.providers.common.compat.sdk import DAG
+
+    names: dict[str, Any] = {}
+    with DAG("docs", schedule=None):
+        for block in blocks_of(page):
+            if block.language == "python" and not is_dag(block) and not is_test(block):
+                code = "\n" * block.line + block.code
+                exec(compile(code, str(block), "exec"), names)
+
+
+def test_dag_of_the_readme_is_short() -> None:
+    (block,) = [block for block in blocks_of(REPOSITORY / "README.md") if is_dag(block)]
+
+    assert len(block.code.splitlines()) <= DAG_LINES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_json_in_the_docs_can_be_read(page: Path) -> None:
+    for block in blocks_of(page):
+        if block.language == "json":
+            json.loads(block.code)
+
+
+def check_make(words: list[str]) -> None:
+    targets = re.findall(r"^([a-z.][\w.-]*):", (REPOSITORY / "Makefile").read_text(), re.M)
+    assert {word for word in words if "=" not in word} <= set(targets)
+
+
+def check_pip(words: list[str]) -> None:
+    assert words[0] == "install"
+    assert re.fullmatch(r"airflow-provider-omni(\[simulator\])?", words[1])
+
+
+def check_python(words: list[str]) -> None:
+    assert words[:2] == ["-m", "airflow_provider_omni.simulator"]
+    from airflow_provider_omni.simulator.__main__ import make_parser, read_arguments
+
+    read_arguments(make_parser().parse_args(words[2:]))
+
+
+def check_airflow(words: list[str]) -> None:
+    from airflow.cli.cli_parser import get_parser
+
+    get_parser().parse_args(words)
+
+
+def check_export(words: list[str]) -> None:
+    name, _, value = words[0].partition("=")
+    if not name.startswith("AIRFLOW_CONN_"):
+        pytest.fail(f"{name}: not known here")
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_omni.omni.config import OmniConfig
+
+    connection = Connection.from_json(value) if value.startswith("{") else Connection(uri=value)
+    assert connection.conn_type == "omni"
+    OmniConfig.from_connection(
+        connection.host,
+        connection.schema,
+        connection.port,
+        connection.login,
+        connection.password,
+        connection.extra_dejson,
+    )
+
+
+def check_curl(words: list[str]) -> None:
+    from airflow_provider_omni.simulator.control import CONTROL_CALLS
+
+    (url,) = [word for word in words if word.startswith("http")]
+    host, _, path = url.removeprefix("http://").partition("/")
+    assert host == "127.0.0.1:8900"
+    method = words[words.index("-X") + 1] if "-X" in words else "POST" if {"-d", "--json"} & set(words) else "GET"
+    known = {(call.method, call.path) for call in CONTROL_CALLS}
+    assert path.startswith("omni/1/") or (method, f"/{path.partition('?')[0]}") in known
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "airflow": check_airflow,
+    "curl": check_curl,
+    "export": check_export,
+    "make": check_make,
+    "pip": check_pip,
+    "python": check_python,
+}
+"""First word of a shell command → what it must hold. `cd` and the like are not in it: a reader can do without."""
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "bash"], ids=str)
+def test_commands_in_the_docs_exist(block: Block) -> None:
+    for line in block.code.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words:
+            COMMANDS[words[0]](words[1:])
+
+
+@pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for match in LINK.finditer(FENCE.sub("", page.read_text())):
+        target, _, anchor = match["target"].partition("#")
+        if "://" in target:
+            continue
+        destination = (page.parent / target).resolve() if target else page
+        assert destination.exists(), match["target"]
+        assert not anchor or anchor in anchors_of(destination), match["target"]
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors that a page's headings get on the usual hosts."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text()), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}

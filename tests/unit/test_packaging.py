@@ -1,0 +1,115 @@
+"""What people install: the wheel's content, and what Airflow finds in it through the entry point."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from email import message_from_bytes
+from email.message import Message
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGE = REPOSITORY / "airflow_provider_omni"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel, built from the working tree without asking an index."""
+    target = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(target)],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+    )
+    (built,) = target.glob("*.whl")
+    return zipfile.ZipFile(built)
+
+
+def metadata(wheel: zipfile.ZipFile) -> Message:
+    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    return message_from_bytes(wheel.read(name))
+
+
+def test_wheel_holds_every_module_and_nothing_but_the_package(wheel: zipfile.ZipFile) -> None:
+    files = {name for name in wheel.namelist() if ".dist-info/" not in name}
+
+    modules = {str(module.relative_to(REPOSITORY)) for module in PACKAGE.rglob("*.py")}
+    assert modules <= files
+    assert {name.split("/")[0] for name in files} == {"airflow_provider_omni"}
+    assert "airflow_provider_omni/py.typed" in files
+
+
+def test_wheel_holds_example_dags_where_airflow_looks_for_them(wheel: zipfile.ZipFile) -> None:
+    assert "airflow_provider_omni/example_dags/omni_line_sms.py" in wheel.namelist()
+
+
+def test_wheel_carries_the_licence(wheel: zipfile.ZipFile) -> None:
+    (licence,) = [name for name in wheel.namelist() if name.endswith("licenses/LICENSE")]
+
+    assert wheel.read(licence).decode().split()[:2] == ["Apache", "License"]
+
+
+def test_wheel_asks_for_lower_bounds_only(wheel: zipfile.ZipFile) -> None:
+    required = metadata(wheel).get_all("Requires-Dist", [])
+
+    assert any(one.startswith("apache-airflow>=2.11") for one in required)
+    assert not [one for one in required if "<" in one.partition(";")[0] or "==" in one.partition(";")[0]]
+
+
+def test_airflow_finds_the_provider_by_its_entry_point() -> None:
+    (entry,) = [
+        one for one in entry_points(group="apache_airflow_provider") if one.module.startswith("airflow_provider_omni")
+    ]
+
+    assert entry.load()()["package-name"] == "airflow-provider-omni"
+
+
+def test_provider_info_is_made_without_importing_airflow() -> None:
+    code = (
+        "import sys; from airflow_provider_omni.get_provider_info import get_provider_info; get_provider_info();"
+        "sys.exit('airflow' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("list", "airflow-provider-omni"),
+        ("hooks", "airflow_provider_omni.hooks.omni.OmniHook"),
+        ("behaviours", "omni"),
+        ("triggers", "airflow_provider_omni.triggers.omni"),
+    ],
+)
+def test_airflow_providers_command_shows_us(command: str, shown: str) -> None:
+    # JSON, since the table is cut to the width of the terminal.
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow", "providers", command, "--output", "json"],
+        env=os.environ,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert shown in done.stdout
+
+
+def test_no_file_names_a_place_on_a_developers_machine() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    private = ["/" + "work/", "/" + "root/", "file:" + "//"]
+
+    found = [
+        name
+        for name in tracked.stdout.splitlines()
+        if (REPOSITORY / name).is_file()
+        and any(word in (REPOSITORY / name).read_text(errors="replace") for word in private)
+    ]
+
+    assert found == []
