@@ -15,6 +15,7 @@ from airflow_provider_omni.simulator.faults import FAULT_KINDS, parse_fault
 from airflow_provider_omni.simulator.settings import SWITCHES, Settings, read_switch
 
 MISSING_EXTRA = "The simulator's server needs an extra: pip install 'airflow-provider-omni[simulator]'"
+LAST_PORT = 65_535
 SHORTCUTS: dict[str, str] = {
     "time-scale": "time_scale",
     "beat": "beat_seconds",
@@ -85,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; return the exit status."""
     parser = make_parser()
     arguments = parser.parse_args(argv)
+    if not 0 <= arguments.port <= LAST_PORT:
+        parser.error(f"--port: {arguments.port}, must be 0 to {LAST_PORT}")
     try:
         simulator, access = read_arguments(arguments)
     except ValueError as problem:
