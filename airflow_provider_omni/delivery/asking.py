@@ -1,12 +1,17 @@
 """Asking the logs what became of an unknown POST: presence from any page, absence only where it is proven.
 
 Absence needs: a look filtered by one id, on a page that is not full, over all steps and channels, twice, a grace time
-apart, the first at least read time-out + grace after the intent, for a message that is not scheduled ahead and whose
-intent is younger than 47 h. Else it stays unknown.
+apart, the first at least the longest call + grace after the intent, for a message that is not scheduled ahead and
+whose intent is younger than 47 h. Else it stays unknown.
+
+Two looks, since two things can be late: the vendor takes a request in after its caller gave up, and the logs lag
+behind what was taken in. Each may take a grace time.
 """
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
@@ -14,20 +19,26 @@ from airflow_provider_omni.delivery.record import Event, MessageState, Posting
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.models import LogRow
+from airflow_provider_omni.omni.retries import backoff
 
 PAGE = 1000
+"""Rows that a page of the logs can hold; a full one proves no absence."""
 HORIZON = 47 * 3600.0
 """Seconds after which the logs (48 h) prove nothing any more."""
 RETRY_PAUSE = 5.0
-"""Seconds between looks that failed."""
+"""Seconds at least between looks that failed."""
+
+_S = MessageState
+_ASKED = (_S.INTENT, _S.SEEN, _S.UNCONFIRMED)
 
 
 @dataclass(frozen=True, slots=True)
 class LookRules:
     """When absence may be concluded.
 
-    ``read_timeout``: seconds that a POST of an earlier try may still be under way. ``grace``: seconds that the logs may
-    lag behind (not published by the vendor; longer is safer and delays only the repair of an unknown outcome).
+    ``read_timeout``: seconds that a POST of an earlier try may still be under way: the longest that a call can take.
+    ``grace``: seconds that the logs may lag behind, and that a request may be taken in after its caller gave up (not
+    published by the vendor; longer is safer and delays only the repair of an unknown outcome).
     ``patience``: seconds that one resolution may take before the messages stay unknown.
     """
 
@@ -37,95 +48,120 @@ class LookRules:
 
 
 @dataclass
-class _Looks:
-    """What the looks for one filter (a bulk, or one message) have shown so far."""
+class _Filter:
+    """One filter (a bulk, or one message) and what the looks through it have shown so far. Times are clock seconds."""
 
     message_ids: list[str]
+    bulk_id: str | None = None
+    next_at: float = 0.0
     first_empty_at: float | None = None
-    proven: bool = False
+    failures: int = 0
+    done: bool = False
+
+    def call(self) -> api.Call[list[LogRow]]:
+        """The look."""
+        if self.bulk_id is not None:
+            return api.get_logs(bulk_ids=(self.bulk_id,), limit=PAGE)
+        return api.get_logs(message_ids=(self.message_ids[0],), limit=PAGE)
 
 
 @dataclass
 class Asker:
-    """Resolves the open messages of a posting by looking into the logs."""
+    """Resolves the open messages of a posting by looking into the logs.
+
+    ``found_in``: the bulk ids that the logs name for messages that were found.
+    """
 
     rules: LookRules
     clock: Clock
-    _failures: int = field(default=0, init=False)
+    jitter: Callable[[], float] = random.random
+    found_in: dict[str, str] = field(default_factory=dict, init=False)
 
-    def settle(self, posting: Posting, *, by_bulk: bool = True) -> Steps[bool]:
-        """Resolve what can be resolved. Returns whether anything was learned.
-
-        ``by_bulk``: look by the bulk id (one call for all); else by each message id, for when an earlier try
-        may have posted these messages in another request.
-        """
+    def settle(self, posting: Posting) -> Steps[bool]:
+        """Resolve what can be resolved. Returns whether anything was learned."""
         before = dict(posting.messages)
-        waiting = posting.having(MessageState.INTENT, MessageState.SEEN)
-        open_ids = waiting + posting.having(MessageState.UNCONFIRMED)
-        groups = [_Looks(open_ids)] if by_bulk else [_Looks([each]) for each in open_ids]
+        filters = _filters(posting)
         give_up_at = self.clock() + self.rules.patience
-        while groups:
-            failed = False
-            for group in groups:
-                failed = (yield from self._look(posting, group, by_bulk=by_bulk)) or failed
-            groups = [group for group in groups if not group.proven and self._unresolved(posting, group)]
-            if not groups:
+        while filters:
+            for each in filters:
+                if each.next_at <= self.clock():
+                    yield from self._look(posting, each)
+            filters = [each for each in filters if not each.done and _unresolved(posting, each)]
+            if not filters:
                 break
-            pause = max(self._next_look(posting, groups) - self.clock(), RETRY_PAUSE if failed else 0.1)
-            if self.clock() + pause > give_up_at or self._hopeless(posting):
-                yield Note("The logs did not tell what became of a POST.", warning=True)
-                for message_id in posting.having(MessageState.SEEN):
-                    posting.learn(message_id, Event.NO_LOG_ROW)
+            next_at = min(each.next_at for each in filters)
+            if next_at > give_up_at:
                 break
-            yield Pause(pause)
+            yield Pause(max(next_at - self.clock(), 0.1))
+        for message_id in posting.having(_S.SEEN):
+            posting.learn(message_id, Event.NO_LOG_ROW)
+        if posting.having(_S.INTENT):
+            yield Note("The logs did not tell what became of a POST.", warning=True)
         return posting.messages != before
 
-    def _look(self, posting: Posting, group: _Looks, *, by_bulk: bool) -> Steps[bool]:
-        """Look once. Returns whether the look failed."""
+    def _look(self, posting: Posting, each: _Filter) -> Steps[None]:
         started = self.clock()
-        ids = {"bulk_ids": (posting.bulk_id,)} if by_bulk else {"message_ids": (group.message_ids[0],)}
         try:
-            rows: list[LogRow] = yield Ask(api.get_logs(**ids, limit=PAGE), patience=self.rules.patience)  # type: ignore[arg-type]
+            rows: list[LogRow] = yield Ask(each.call(), patience=self.rules.patience)
         except OmniError as error:
             yield Note(f"A look into the logs failed ({type(error).__name__}).", warning=True)
-            return True
-        present = {row.message_id for row in rows}
-        for message_id in group.message_ids:
-            if message_id in present and posting.messages[message_id] is not MessageState.ACCEPTED:
-                posting.learn(message_id, Event.LOG_ROW)
-        if len(rows) >= PAGE or self._hopeless(posting) or started < self._provable_at(posting):
-            return False
-        if group.first_empty_at is None:
-            group.first_empty_at = started
-        elif started - group.first_empty_at >= self.rules.grace:
-            self._conclude(posting, group)
-        return False
+            each.failures += 1
+            each.done = not error.retryable
+            each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, error.retry_after, self.jitter))
+            return
+        self._note_presence(posting, each, rows)
+        each.failures = 0
+        if len(rows) >= PAGE or not self._can_be_proven(posting):
+            each.done = True
+        elif started < (provable_at := self._provable_at(posting)):
+            each.next_at = provable_at
+        elif each.first_empty_at is None:
+            # From the answer on, since the call may have waited for a place in the budget before it was made.
+            each.first_empty_at = self.clock()
+            each.next_at = each.first_empty_at + self.rules.grace
+        elif started >= each.first_empty_at + self.rules.grace:
+            _conclude_absence(posting, each)
 
-    def _conclude(self, posting: Posting, group: _Looks) -> None:
-        """Two empty looks, far enough apart: what was not seen is not there."""
-        for message_id in group.message_ids:
-            state = posting.messages[message_id]
-            if state is MessageState.INTENT:
-                posting.learn(message_id, Event.PROVEN_ABSENT)
-            elif state is MessageState.SEEN:
-                posting.learn(message_id, Event.NO_LOG_ROW)
-        group.proven = True
-
-    def _unresolved(self, posting: Posting, group: _Looks) -> bool:
-        return any(posting.messages[each] in (MessageState.INTENT, MessageState.SEEN) for each in group.message_ids)
+    def _note_presence(self, posting: Posting, each: _Filter, rows: list[LogRow]) -> None:
+        for row in rows:
+            if row.message_id in each.message_ids:
+                if posting.messages[row.message_id] in _ASKED:
+                    posting.learn(row.message_id, Event.LOG_ROW)
+                if row.bulk_id:
+                    self.found_in[row.message_id] = row.bulk_id
 
     def _provable_at(self, posting: Posting) -> float:
         """When the first look may count: the POST is surely over, and the logs have caught up."""
         begun = max(posting.intent_at, posting.scheduled_at or 0.0)
         return begun + self.rules.read_timeout + self.rules.grace
 
-    def _next_look(self, posting: Posting, groups: list[_Looks]) -> float:
-        firsts = [group.first_empty_at for group in groups]
-        if any(first is None for first in firsts):
-            return self._provable_at(posting)
-        return max(first for first in firsts if first is not None) + self.rules.grace
-
-    def _hopeless(self, posting: Posting) -> bool:
-        """Whether absence can never be proven: the logs have forgotten, or the message is scheduled far ahead."""
+    def _can_be_proven(self, posting: Posting) -> bool:
+        """Whether absence can be proven: not when the logs have forgotten, nor long before a scheduled time."""
         now = self.clock()
-        return now - posting.intent_at >= HORIZON or self._provable_at(posting) - now > self.rules.patience
+        return now - posting.oldest < HORIZON and self._provable_at(posting) - now <= self.rules.patience
+
+
+def _filters(posting: Posting) -> list[_Filter]:
+    """Look by the bulk where all stands or falls with one request, else message by message.
+
+    A lone message is always asked for by its own id: whether its bulk id is kept is not published. So is one that was
+    seen before, since that may have been in another request.
+    """
+    together = posting.having(_S.INTENT, _S.UNCONFIRMED)
+    alone = posting.having(_S.SEEN)
+    if len(together) == 1 or not posting.by_bulk:
+        together, alone = [], together + alone
+    found = [_Filter(together, posting.bulk_id)] if together else []
+    return found + [_Filter([each]) for each in alone]
+
+
+def _conclude_absence(posting: Posting, each: _Filter) -> None:
+    """Two empty looks, far enough apart: what was not seen is not there."""
+    for message_id in each.message_ids:
+        if posting.messages[message_id] is _S.INTENT:
+            posting.learn(message_id, Event.PROVEN_ABSENT)
+    each.done = True
+
+
+def _unresolved(posting: Posting, each: _Filter) -> bool:
+    return any(posting.messages[message_id] in (_S.INTENT, _S.SEEN) for message_id in each.message_ids)

@@ -19,7 +19,7 @@ The record holds ids, states and times; no number, no text.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,14 +85,25 @@ FOLLOWED = frozenset({_S.ACCEPTED, _S.UNCONFIRMED, _S.INTENT, _S.SEEN})
 
 @dataclass
 class Posting:
-    """One request: its ids, and what is known of each message. ``intent_at``: seconds since the epoch."""
+    """One request: its ids, and what is known of each message. Times are seconds since the epoch.
+
+    ``intent_at``: no POST of it was begun later. ``since``: none was begun earlier, where that is not ``intent_at``.
+    ``by_bulk``: these messages can have been posted in this request only, so that its bulk id finds them all.
+    """
 
     bulk_id: str
     intent_at: float
     scheduled_at: float | None = None
+    since: float | None = None
+    by_bulk: bool = True
     messages: dict[str, MessageState] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     """Status names of the refused, by message id."""
+
+    @property
+    def oldest(self) -> float:
+        """The earliest moment at which it may have been posted."""
+        return self.intent_at if self.since is None else self.since
 
     def having(self, *states: MessageState) -> list[str]:
         """Ids of the messages in one of these states."""
@@ -126,6 +137,11 @@ class SendRecord:
     def begin(self, bulk_id: str, message_ids: list[str], now: float, scheduled_at: float | None) -> Posting:
         """Note the intent to post these messages in one request now. They leave the requests they stood in before."""
         fresh = Posting(bulk_id, now, scheduled_at)
+        for posting in self.postings:
+            unknown = posting.messages.keys() & set(message_ids) & set(posting.having(MessageState.INTENT))
+            if unknown and (posting.bulk_id != bulk_id or not posting.by_bulk):
+                # Posted again on trust: the vendor may have it from the earlier request.
+                fresh.by_bulk = False
         for message_id in message_ids:
             fresh.messages[message_id] = TRANSITIONS[self.state(message_id), Event.POSTING]
         for posting in self.postings:
@@ -135,6 +151,19 @@ class SendRecord:
         self.postings = [posting for posting in self.postings if posting.messages]
         self.postings.append(fresh)
         return fresh
+
+    def relocate(self, found_in: Mapping[str, str]) -> None:
+        """Move messages to the requests in which the logs have found them, so that they can be followed there."""
+        for message_id, bulk_id in found_in.items():
+            here = next((each for each in self.postings if message_id in each.messages), None)
+            if here is None or here.bulk_id == bulk_id:
+                continue
+            there = next((each for each in self.postings if each.bulk_id == bulk_id), None)
+            if there is None:
+                there = Posting(bulk_id, here.intent_at, here.scheduled_at, here.since)
+                self.postings.append(there)
+            there.messages[message_id] = here.messages.pop(message_id)
+        self.postings = [each for each in self.postings if each.messages]
 
     def to_json(self) -> dict[str, Json]:
         """What is written into the task's state."""
@@ -147,6 +176,8 @@ class SendRecord:
                     "bulk_id": posting.bulk_id,
                     "intent_at": posting.intent_at,
                     "scheduled_at": posting.scheduled_at,
+                    "since": posting.since,
+                    "by_bulk": posting.by_bulk,
                     "messages": {message_id: state.value for message_id, state in posting.messages.items()},
                     "reasons": dict(posting.reasons),
                 }
@@ -174,6 +205,8 @@ class SendRecord:
                         bulk_id=each["bulk_id"],
                         intent_at=float(each["intent_at"]),
                         scheduled_at=each["scheduled_at"],
+                        since=each["since"],
+                        by_bulk=bool(each["by_bulk"]),
                         messages={key: MessageState(value) for key, value in each["messages"].items()},
                         reasons=dict(each["reasons"]),
                     )

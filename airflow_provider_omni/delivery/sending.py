@@ -20,7 +20,7 @@ from typing import Any
 from airflow_provider_omni.delivery.asking import Asker, LookRules
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Publish, Save, Steps
 from airflow_provider_omni.delivery.plan import Recipient, SendPlan, chunk_limit
-from airflow_provider_omni.delivery.receipt import Counts, Receipt, SentBulk
+from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import (
     FOLLOWED,
     KEY,
@@ -31,6 +31,8 @@ from airflow_provider_omni.delivery.record import (
     Posting,
     SendRecord,
 )
+from airflow_provider_omni.delivery.sent import receipt_of_send, verdict_of_send
+from airflow_provider_omni.delivery.tracking import status_label
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
     Effect,
@@ -38,11 +40,8 @@ from airflow_provider_omni.omni.errors import (
     OmniContentChangedError,
     OmniError,
     OmniInputError,
-    OmniProtocolError,
-    OmniRejectedError,
     OmniStaleTryError,
     OmniStorageError,
-    OmniUnknownOutcomeError,
 )
 from airflow_provider_omni.omni.models import Scenario, SendResponse
 from airflow_provider_omni.omni.retries import backoff, may_repeat
@@ -50,6 +49,10 @@ from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendab
 
 ROUNDS = 3
 """How often one try may find messages absent and post them again."""
+FENCE_SECONDS = 5.0
+"""An intent that took longer to write is written again: a newer try may have begun while this one was held up."""
+FENCES = 5
+"""How often, before the try gives up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,9 @@ class SendRules:
     ``ignore``.
     ``surely_first``: this is known to be the first try ever of this send (try 1, never cleared), so an empty record
     means that nothing was posted.
+    ``first_try_at``: for the others, seconds since the epoch before which no try of this send can have begun. None (not
+    known), or longer ago than the logs reach: where there is no record, absence cannot be proven, and what the logs do
+    not show stays unknown.
     """
 
     look: LookRules
@@ -68,6 +74,7 @@ class SendRules:
     attempts: int = 5
     on_rejected: str = "fail"
     surely_first: bool = False
+    first_try_at: float | None = None
     dry_run: bool = False
 
 
@@ -93,7 +100,6 @@ class Send:
         self.record = SendRecord(plan.fingerprint)
         self._mendable = False
         self._refused_now: set[str] = set()
-        self._sent_at: float | None = None
 
     def run(self) -> Steps[SendEnd]:
         """Run to the end. Errors come back in the :class:`SendEnd`, so that the receipt is never lost with them."""
@@ -105,7 +111,8 @@ class Send:
         except OmniError as caught:
             error = caught
         receipt = self.receipt()
-        if not self.rules.dry_run:
+        if not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
+            # A try that was replaced must not write over the receipt of the one that runs now.
             yield Publish(receipt.to_json())
         return SendEnd(receipt, error)
 
@@ -127,7 +134,8 @@ class Send:
             )
         if known is None and not self.rules.dry_run:
             if not self.rules.surely_first:
-                yield from self._look_for_earlier_tries()
+                self._doubt_everything()
+                yield Note("An earlier try may have sent these messages: the logs are asked first.")
             # From here on an empty record means: nothing was posted.
             yield from self._write()
 
@@ -153,14 +161,17 @@ class Send:
                 yield Pause(backoff(attempt, error.retry_after, self.jitter))
         raise AssertionError("unreachable")
 
-    def _look_for_earlier_tries(self) -> Steps[None]:
-        """No record, but an earlier try may have posted: ask for each id, as if the intent were of this moment."""
-        ids = [self._id(person) for person in self.plan.recipients.people]
-        posting = Posting(self.plan.identity.bulk_id(ids), self.clock(), self.plan.scheduled_at)
-        posting.messages = dict.fromkeys(ids, MessageState.INTENT)
-        yield Note(f"An earlier try may have sent these {len(ids)} messages: the logs are asked first.")
-        yield from Asker(self.rules.look, self.clock).settle(posting, by_bulk=False)
-        self.record.postings.append(posting)
+    def _doubt_everything(self) -> None:
+        """No record, but an earlier try may have posted: all are unknown, as if the intent were of this moment.
+
+        Earlier tries may have posted them in other requests, so no bulk id would surely find them.
+        """
+        ids = self._ids()
+        if ids:
+            since = self.rules.first_try_at or 0.0
+            posting = Posting(self._bulk_id(ids), self.clock(), self.plan.scheduled_at, since, by_bulk=len(ids) == 1)
+            posting.messages = dict.fromkeys(ids, MessageState.INTENT)
+            self.record.postings.append(posting)
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
@@ -175,8 +186,6 @@ class Send:
             yield from self._settle_open()
             if error is not None and error.effect is Effect.NONE:
                 return error
-            if isinstance(error, OmniProtocolError) and MessageState.UNCONFIRMED in self.record.states():
-                return self._verdict() or error
         return self._verdict()
 
     def _rest(self) -> list[tuple[str, Recipient]]:
@@ -212,17 +221,17 @@ class Send:
             )
         self.record.fingerprint = self.plan.fingerprint
 
+    def _bulk_id(self, message_ids: Iterable[str]) -> str:
+        return self.plan.identity.bulk_id(message_ids)
+
     def _post(self, rest: list[tuple[str, Recipient]]) -> Steps[OmniError | None]:
-        """Post one request: the intent is written anew before every POST, as close to it as can be."""
+        """Post one request. Returns what went wrong with it as a whole."""
         ids = [message_id for message_id, _ in rest]
-        bulk_id = self.plan.identity.bulk_id(ids)
+        bulk_id = self._bulk_id(ids)
         call = api.send_advanced(self.plan.request(bulk_id, rest))
+        doubtful = {each for each in ids if self.record.state(each) is MessageState.INTENT}
         for attempt in range(1, self.rules.attempts + 1):
-            posting = self.record.begin(bulk_id, ids, self.clock(), self.plan.scheduled_at)
-            self._sent_at = self._sent_at or posting.intent_at
-            if attempt == 1:
-                yield Publish(self.receipt().to_json())
-            yield from self._write()
+            posting = yield from self._fence(bulk_id, ids, publish=attempt == 1)
             try:
                 answer: SendResponse = yield Ask(call)
             except OmniError as error:
@@ -233,7 +242,8 @@ class Send:
                     )
                     return error
                 for message_id in ids:
-                    posting.learn(message_id, Event.NO_EFFECT)
+                    if message_id not in doubtful:
+                        posting.learn(message_id, Event.NO_EFFECT)
                 if not may_repeat(call, error) or attempt == self.rules.attempts:
                     yield from self._write_outcome()
                     return error
@@ -241,42 +251,68 @@ class Send:
                 yield Note(f"Nothing was sent ({type(error).__name__}); the next attempt comes in {pause:.1f} s.")
                 yield Pause(pause)
                 continue
-            return (yield from self._read(answer, posting))
+            self._read(answer, posting, doubtful)
+            yield from self._write_outcome()
+            return None
         raise AssertionError("unreachable")
 
-    def _read(self, answer: SendResponse, posting: Posting) -> Steps[OmniError | None]:
-        """Match the answer's entries by message id, never by position."""
+    def _fence(self, bulk_id: str, ids: list[str], *, publish: bool) -> Steps[Posting]:
+        """Write the intent, as close to the POST as can be. Raises where that fails; then nothing may be posted."""
+        for _ in range(FENCES):
+            before = self.record.to_json()
+            posting = self.record.begin(bulk_id, ids, self.clock(), self.plan.scheduled_at)
+            if publish:
+                yield Publish(self.receipt().to_json())
+            posting.intent_at = self.clock()
+            try:
+                yield from self._write()
+            except OmniStorageError:
+                # Nothing is posted, whatever the store holds now: the receipt must not say that it may have been.
+                self.record = SendRecord.from_json(before) or self.record
+                raise
+            if self.clock() - posting.intent_at <= FENCE_SECONDS:
+                return posting
+            publish = False
+        raise OmniStorageError(
+            f"Writing the task's state took more than {FENCE_SECONDS:.0f} s, {FENCES} times. Nothing was posted after "
+            "that: a newer try may have taken over in the meantime.",
+            retryable=True,
+        )
+
+    def _read(self, answer: SendResponse, posting: Posting, doubtful: set[str]) -> None:
+        """Match the answer's entries by message id, never by position. What it does not name stays unknown.
+
+        ``doubtful``: messages whose earlier POST is still unknown: that this one was refused says nothing about that.
+        """
         entries = {entry.message_id: entry for entry in answer.messages if entry.message_id in posting.messages}
-        error: OmniError | None = None
         if answer.messages and not entries:
-            error = OmniProtocolError(
-                "The answer to a send names only messages that are not ours; it is never posted again",
-                path="/omni/1/advanced",
-                effect=Effect.UNKNOWN,
-            )
             for message_id in posting.messages:
                 posting.learn(message_id, Event.FOREIGN_ANSWER)
         for message_id, entry in entries.items():
             if is_duplicate(entry.status):
                 posting.learn(message_id, Event.DUPLICATE)
-            elif is_refusal(entry.status):
+            elif not is_refusal(entry.status):
+                posting.learn(message_id, Event.TAKEN)
+            elif message_id not in doubtful:
                 posting.learn(message_id, Event.REFUSED)
-                posting.reasons[message_id] = entry.status.name or "REJECTED"
+                posting.reasons[message_id] = status_label(entry.status)
                 self._refused_now.add(message_id)
                 self._mendable = self._mendable or mendable(entry.status)
-            else:
-                posting.learn(message_id, Event.TAKEN)
-        yield from self._write_outcome()
-        return error
 
     def _settle_open(self) -> Steps[None]:
         """Ask the logs about everything that is unknown, then write down what they said."""
         changed = False
-        for posting in self.record.postings:
+        for posting in list(self.record.postings):
             if posting.having(*OPEN, MessageState.UNCONFIRMED):
-                changed = (yield from Asker(self.rules.look, self.clock).settle(posting)) or changed
+                changed = (yield from self._ask_about(posting)) or changed
         if changed:
             yield from self._write_outcome()
+
+    def _ask_about(self, posting: Posting) -> Steps[bool]:
+        asker = Asker(self.rules.look, self.clock, self.jitter)
+        changed = yield from asker.settle(posting)
+        self.record.relocate(asker.found_in)
+        return changed
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -299,62 +335,18 @@ class Send:
 
     # -- reporting -------------------------------------------------------------------------------------------------
 
+    def _ids(self) -> list[str]:
+        return [self._id(person) for person in self.plan.recipients.people]
+
     def _verdict(self) -> OmniError | None:
-        states = [self.record.state(self._id(person)) for person in self.plan.recipients.people]
-        unknown = sum(state in OPEN for state in states) + len(self._strangers(OPEN))
-        if unknown:
-            return OmniUnknownOutcomeError(
-                f"{unknown} messages may or may not have been sent, and the logs did not tell. Nothing was posted "
-                "again. Clear the task to ask once more; docs/reliability.md says what else can be done."
-            )
-        left = sum(state in MAY_BE_POSTED for state in states)
-        if left:
-            return OmniUnknownOutcomeError(
-                f"{left} messages were found absent again and again and are not sent.", retryable=True
-            )
-        refused = self._reasons()
-        if refused and self.rules.on_rejected == "fail":
-            names = ", ".join(f"{count} × {name}" for name, count in sorted(refused.items()))
-            return OmniRejectedError(
-                f"{sum(refused.values())} of {len(states)} messages were refused: {names}.", retryable=self._mendable
-            )
-        return None
-
-    def _reasons(self) -> dict[str, int]:
-        reasons: dict[str, int] = {}
-        for person in self.plan.recipients.people:
-            message_id = self._id(person)
-            for posting in self.record.postings:
-                if posting.messages.get(message_id) is MessageState.REFUSED:
-                    name = posting.reasons.get(message_id, "REJECTED")
-                    reasons[name] = reasons.get(name, 0) + 1
-        return reasons
-
-    def _strangers(self, states: Iterable[MessageState]) -> list[str]:
-        """Ids in the record whose people are not in ``to`` any more."""
-        ours = {self._id(person) for person in self.plan.recipients.people}
-        return [each for posting in self.record.postings for each in posting.having(*states) if each not in ours]
+        return verdict_of_send(
+            self.record,
+            self._ids(),
+            trust_duplicate_rejection=self.rules.trust_duplicate_rejection,
+            rejected_is_failure=self.rules.on_rejected == "fail",
+            mendable=self._mendable,
+        )
 
     def receipt(self) -> Receipt:
         """The receipt of this moment."""
-        people = self.plan.recipients
-        states = [self.record.state(self._id(person)) for person in people.people]
-        if self._sent_at is None:
-            self._sent_at = min((posting.intent_at for posting in self.record.postings), default=None)
-        return Receipt(
-            scenario_key=self.plan.scenario_key,
-            flow=self.flow or (),
-            bulks=[SentBulk(posting.bulk_id, tuple(posting.having(*FOLLOWED))) for posting in self.record.postings],
-            counts=Counts(
-                requested=people.requested,
-                accepted=states.count(MessageState.ACCEPTED),
-                unconfirmed=sum(
-                    state in (MessageState.INTENT, MessageState.SEEN, MessageState.UNCONFIRMED) for state in states
-                ),
-                rejected=states.count(MessageState.REFUSED),
-                quarantined=people.quarantined,
-                duplicates=people.duplicates,
-            ),
-            sent_at=self._sent_at,
-            extra={"dry_run": True} if self.rules.dry_run else {},
-        )
+        return receipt_of_send(self.plan, self.record, self._ids(), self.flow, dry_run=self.rules.dry_run)

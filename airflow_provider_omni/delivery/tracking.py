@@ -15,10 +15,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from airflow_provider_omni.omni.models import LogRow, Report
-from airflow_provider_omni.omni.statuses import StepState, step_state
+from airflow_provider_omni.omni.masking import mask_numbers_in
+from airflow_provider_omni.omni.models import LogRow, Report, Status
+from airflow_provider_omni.omni.statuses import StepState, is_duplicate, step_state
+
+MAX_LABEL = 60
+"""Characters of a status's name that are kept; the registry's longest has 40."""
 
 _RANK = {StepState.PENDING: 0, StepState.OPERATOR: 1, StepState.FAILED: 2, StepState.HANDSET: 3}
 
@@ -47,8 +52,9 @@ class Sighting:
         return cls(
             message_id=row.message_id,
             channel=(row.channel or "").upper(),
-            state=step_state(row.status),
-            status=row.status.name or row.status.group_name or "UNKNOWN",
+            # A repeated id that was refused says nothing about the message that had it first.
+            state=StepState.PENDING if is_duplicate(row.status) else step_state(row.status),
+            status=status_label(row.status),
             sent_at=_seconds(row.sent_at),
             done_at=_seconds(row.done_at),
             cost=cost,
@@ -157,6 +163,16 @@ class Tracker:
                 return Standing(Outcome.FAILED, failed, settled=True)
             return Standing(Outcome.PENDING, failed)
         return Standing(Outcome.PENDING, best[StepState.PENDING])
+
+
+def status_label(status: Status) -> str:
+    """The status's name, fit for receipts, journals and summaries: short, and without anything like a number."""
+    return _label(status.name or status.group_name or "UNKNOWN")
+
+
+@lru_cache(maxsize=1024)
+def _label(name: str) -> str:
+    return mask_numbers_in(name)[:MAX_LABEL]
 
 
 def _seconds(moment: datetime | None) -> float | None:

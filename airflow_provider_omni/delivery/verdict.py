@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Standing
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.statuses import StepState
 
 MAX_IDS = 100
 """Lists of ids in receipts and summaries end here."""
@@ -79,6 +80,8 @@ class Tally:
     operator_only: int = 0
     failed: int = 0
     settled: int = 0
+    lingering: int = 0
+    """Pending messages of which a step has failed."""
     failed_message_ids: list[str] = field(default_factory=list)
     by_channel: Counter[str] = field(default_factory=Counter)
     by_status: Counter[str] = field(default_factory=Counter)
@@ -96,7 +99,10 @@ class Tally:
         return self.pending + self.operator_only
 
     def add(self, message_id: str, standing: Standing, steps: Iterable[Sighting], delivered_means: str) -> None:
-        """Count one message that was seen. ``total`` is set by the caller: it includes the unseen."""
+        """Count one message that was seen; messages come in the order of their ids.
+
+        ``total`` is set by the caller: it includes the unseen.
+        """
         steps = list(steps)
         for step in steps:
             if step.cost is not None and step.currency:
@@ -117,6 +123,8 @@ class Tally:
             self.settled += standing.settled
             if len(self.failed_message_ids) < MAX_IDS:
                 self.failed_message_ids.append(message_id)
+        else:
+            self.lingering += any(step.state is StepState.FAILED for step in steps)
 
     def merge(self, other: Tally) -> None:
         """Add another tally to this one."""
@@ -125,7 +133,8 @@ class Tally:
         self.operator_only += other.operator_only
         self.failed += other.failed
         self.settled += other.settled
-        self.failed_message_ids = (self.failed_message_ids + other.failed_message_ids)[:MAX_IDS]
+        self.lingering += other.lingering
+        self.failed_message_ids = sorted(self.failed_message_ids + other.failed_message_ids)[:MAX_IDS]
         self.by_channel += other.by_channel
         self.by_status += other.by_status
         for currency, cost in other.cost.items():

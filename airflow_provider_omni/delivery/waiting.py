@@ -34,6 +34,7 @@ from airflow_provider_omni.omni.errors import (
     OmniStorageError,
 )
 from airflow_provider_omni.omni.models import LogRow, Report
+from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import StepState
 
 PAGE = 1000
@@ -46,6 +47,8 @@ LOG_LAG = 30.0
 """Seconds that the logs may lag behind; two looks this far apart that agree tell the size of an unknown bulk."""
 LAST_LOOK_PATIENCE = 60.0
 """Seconds to wait for a place in the budget of log calls before giving up at the deadline."""
+LAST_LOOKS = 4
+"""How often a look that fails is repeated before giving up at the deadline."""
 REFUSALS = 3
 """Polls in a row that the API may refuse (401, 403, other 4xx) before the wait ends with that error."""
 
@@ -68,6 +71,8 @@ class _Source:
     tally: Tally = field(default_factory=Tally)
     stale: bool = True
     """The tally does not yet hold all that was seen."""
+    recalled: bool = False
+    """The journal was read back."""
     unsaved: bool = False
     logs_due: bool = True
     quiet: int = 0
@@ -80,7 +85,12 @@ class _Source:
 
     @property
     def open(self) -> bool:
+        """Whether there may be more to read."""
         return self.expected is None or self.tally.unsettled > 0
+
+    def knows(self, message_id: str) -> bool:
+        """Whether a row is about one of its messages. Refused ones may show up under its bulk id, too."""
+        return not self.bulk.message_ids or message_id in self.ids
 
 
 class Wait:
@@ -109,18 +119,19 @@ class Wait:
 
     def poll(self) -> Steps[WaitEnd | None]:
         """Read once what is there to read. Returns the end, or None while it is not decided."""
+        yield from self._recall()
         if not self._started:
-            yield from self._recall()
             self._started = True
             if (end := self._decide(closing=False)) is not None:
                 return end
         refusal: OmniError | None = None
         closing = self.clock() >= self.watch.deadline
         for source in self._sources:
-            if not source.open:
-                continue
-            refusal = (yield from self._read(source)) or refusal
-        yield from self._look(patience=LAST_LOOK_PATIENCE if closing else 0.0, everything=closing)
+            if source.open:
+                refusal = (yield from self._read(source)) or refusal
+            elif source.unsaved:
+                yield from self._write_down(source, news=False)
+        yield from self._look(closing=closing)
         self._refused_polls = self._refused_polls + 1 if refusal is not None else 0
         if refusal is not None and self._refused_polls >= REFUSALS:
             raise refusal
@@ -131,13 +142,16 @@ class Wait:
     def _recall(self) -> Steps[None]:
         """Read back what an earlier try, or an earlier copy of this trigger, has written down."""
         for source in self._sources:
+            if source.recalled:
+                continue
             try:
                 entry = yield Load(source.bulk.journal_key)
             except OmniStorageError as error:
                 yield Note(
-                    f"The journal could not be read ({type(error).__name__}); the logs will fill it.", warning=True
+                    f"The journal could not be read ({type(error).__name__}); it will be repeated.", warning=True
                 )
                 continue
+            source.recalled = True
             self._take(source, decode(entry))
 
     def _read(self, source: _Source) -> Steps[OmniError | None]:
@@ -155,44 +169,78 @@ class Wait:
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
             news = self._take(source, (Sighting.of(report) for report in page))
             source.quiet = 0 if news else source.quiet + 1
-            yield from self._write_down(source, news)
+            yield from self._write_down(source, news=news)
             if len(page) < PAGE:
                 break
-        if source.quiet >= QUIET_POLLS:
+        if source.quiet >= QUIET_POLLS or self._may_close_unheard(source):
             source.logs_due = True
         return None
 
-    def _look(self, *, patience: float, everything: bool) -> Steps[None]:
-        """Ask the logs about every source that is due; one call for many lone messages."""
-        due = [each for each in self._sources if each.open and (each.logs_due or everything or each.expected is None)]
-        alone = [each for each in due if each.bulk.alone]
-        for source in due:
-            if not source.bulk.alone:
-                assert source.bulk.bulk_id is not None
-                rows = yield from self._ask_logs(patience, bulk_ids=(source.bulk.bulk_id,))
-                if rows is None:
-                    continue
-                yield from self._heal(source, rows)
-                self._size_up(source, full=len(rows) >= PAGE)
-        for start in range(0, len(alone), self.watch.ids_per_look):
-            group = alone[start : start + self.watch.ids_per_look]
-            rows = yield from self._ask_logs(patience, message_ids=tuple(each.bulk.message_ids[0] for each in group))
-            if rows is None:
-                continue
-            if len(group) > 1 and not rows:
-                # Whether the vendor reads a list of ids is not certain: one id at a time is.
-                found = yield from self._ask_logs(patience, message_ids=(group[0].bulk.message_ids[0],))
-                if found:
-                    self.watch = replace(self.watch, ids_per_look=1)
-                rows = found or []
-            for source in group:
-                mine = [row for row in rows if row.message_id == source.bulk.message_ids[0]]
-                yield from self._heal(source, mine)
+    def _may_close_unheard(self, source: _Source) -> bool:
+        """Whether a failure may soon close a message because nothing more is heard: the logs must have been asked."""
+        return not self.tracker.last_channel and source.tally.lingering > 0
 
-    def _ask_logs(self, patience: float, **ids: tuple[str, ...]) -> Steps[list[LogRow] | None]:
+    def _look(self, *, closing: bool) -> Steps[None]:
+        """Ask the logs about every source that is due; one call for many lone messages."""
+        due = [each for each in self._sources if each.open and (each.logs_due or closing or each.expected is None)]
+        for source in due:
+            source.logs_due = True
+        for attempt in range(1, LAST_LOOKS + 1 if closing else 2):
+            for source in due:
+                if not source.bulk.alone and source.logs_due:
+                    yield from self._look_for_bulk(source, closing=closing)
+            yield from self._look_for_lone([each for each in due if each.bulk.alone], closing=closing)
+            if not closing or attempt == LAST_LOOKS or not any(each.logs_due for each in due):
+                return
+            yield Pause(backoff(attempt, None, self.jitter))
+
+    def _look_for_bulk(self, source: _Source, *, closing: bool) -> Steps[None]:
+        assert source.bulk.bulk_id is not None
+        rows = yield from self._ask_logs(closing, bulk_ids=(source.bulk.bulk_id,))
+        if rows is not None:
+            yield from self._heal(source, rows)
+            self._size_up(source, full=len(rows) >= PAGE)
+
+    def _look_for_lone(self, sources: list[_Source], *, closing: bool) -> Steps[None]:
+        waiting = [each for each in sources if each.logs_due]
+        while waiting:
+            group = waiting[: self._ids_in_one_look(waiting)]
+            rows = yield from self._ask_logs(closing, message_ids=tuple(each.bulk.message_ids[0] for each in group))
+            if rows is None:
+                waiting = waiting[len(group) :]
+                continue
+            found: dict[str, list[LogRow]] = {}
+            for row in rows:
+                found.setdefault(row.message_id, []).append(row)
+            unseen = [each for each in group if each.bulk.message_ids[0] not in found]
+            if unseen and len(group) > 1 and self.watch.ids_per_look > 1:
+                # Whether the vendor reads a list of ids in full is not certain: one id at a time is.
+                one = unseen[0].bulk.message_ids[0]
+                rows = yield from self._ask_logs(closing, message_ids=(one,))
+                if rows is None:
+                    waiting = waiting[len(group) :]
+                    continue
+                if rows:
+                    self.watch = replace(self.watch, ids_per_look=1)
+                    continue
+            for source in group:
+                yield from self._heal(source, found.get(source.bulk.message_ids[0], []))
+            waiting = waiting[len(group) :]
+
+    def _ids_in_one_look(self, sources: list[_Source]) -> int:
+        length = taken = 0
+        for source in sources[: self.watch.ids_per_look]:
+            length += len(source.bulk.message_ids[0]) + 1
+            if length > api.MAX_IDS_LENGTH:
+                break
+            taken += 1
+        return max(taken, 1)
+
+    def _ask_logs(self, closing: bool, **ids: tuple[str, ...]) -> Steps[list[LogRow] | None]:
+        """Ask the logs. None where that failed; the sources stay due."""
         try:
-            rows: list[LogRow] = yield Ask(api.get_logs(**ids, limit=PAGE), patience=patience)  # type: ignore[arg-type]
-            return rows
+            patience = LAST_LOOK_PATIENCE if closing else 0.0
+            return (yield Ask(api.get_logs(**ids, limit=PAGE), patience=patience))  # type: ignore[arg-type]
         except OmniBusyError:
             return None
         except OmniError as error:
@@ -203,7 +251,7 @@ class Wait:
         source.logs_due = False
         source.quiet = 0
         news = self._take(source, (Sighting.of(row) for row in rows))
-        yield from self._write_down(source, news)
+        yield from self._write_down(source, news=news)
 
     def _size_up(self, source: _Source, *, full: bool) -> None:
         """Settle how many messages an unknown bulk has: two looks, far enough apart, that agree."""
@@ -220,7 +268,7 @@ class Wait:
         """Take sightings in. Returns whether any is worth writing down: more than "still under way"."""
         news = False
         for sighting in sightings:
-            if source.bulk.alone and sighting.message_id not in source.bulk.message_ids:
+            if not source.knows(sighting.message_id):
                 continue
             new_id = sighting.message_id not in source.ids
             source.ids.add(sighting.message_id)
@@ -229,13 +277,14 @@ class Wait:
                 news = news or sighting.state is not StepState.PENDING
         return news
 
-    def _write_down(self, source: _Source, news: bool) -> Steps[None]:
+    def _write_down(self, source: _Source, *, news: bool) -> Steps[None]:
         """Merge with what is written, and write. Until that succeeded nothing is decided from it."""
         source.unsaved = source.unsaved or news
         if not source.unsaved:
             return
         try:
             written = yield Load(source.bulk.journal_key)
+            source.recalled = True
             self._take(source, decode(written))
             yield Save(source.bulk.journal_key, encode(self._worth_keeping(source)))
             source.unsaved = False
@@ -245,7 +294,7 @@ class Wait:
             yield Note(f"The journal could not be written ({type(error).__name__}); it will be repeated.", warning=True)
 
     def _worth_keeping(self, source: _Source) -> Iterable[Sighting]:
-        for message_id in source.ids:
+        for message_id in sorted(source.ids):
             for step in self.tracker.steps(message_id):
                 if step.state is not StepState.PENDING:
                     yield step
@@ -266,7 +315,7 @@ class Wait:
 
     def _count(self, source: _Source, now: float, *, closing: bool) -> Tally:
         tally = Tally(total=source.total)
-        for message_id in source.ids:
+        for message_id in sorted(source.ids):
             standing = self.tracker.standing(message_id, now, closing=closing)
             if standing.by is None and standing.outcome is Outcome.PENDING:
                 continue

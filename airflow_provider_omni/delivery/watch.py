@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,9 @@ from airflow_provider_omni.delivery.verdict import Goal
 from airflow_provider_omni.omni.errors import OmniInputError
 
 IDS_PER_LOOK = 50
-"""Message ids in one logs call: 50 ids of 36 characters stay under the 2,048 characters that the sister API allows."""
+"""Message ids in one logs call, at most: 50 of ours stay under the 2,048 characters that the sister API allows."""
+_ID = re.compile(r"[^,\s]{1,200}")
+"""An id that a filter can name: the logs take a list with commas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class Bulk:
     """Messages that are followed by one filter.
 
     ``bulk_id`` None: a lone message id. ``messages`` None: their number is not known (ids given by hand).
+    ``message_ids``: all of them or none; where they are known, rows of other messages are not counted.
     """
 
     bulk_id: str | None
@@ -104,32 +108,42 @@ def bulks_of_receipt(receipt: Any) -> tuple[Bulk, ...]:
             "The receipt cannot be used",
             problems=(f"receipt: found {type(receipt).__name__}, allowed: what a send operator returned",),
         )
-    listed = receipt.get("message_ids") or []
+    listed = _all_listed(receipt, rows)
+    position = 0
     for index, row in enumerate(rows):
         bulk_id, messages = (row.get("bulk_id"), row.get("messages")) if isinstance(row, dict) else (None, None)
         if not isinstance(bulk_id, str) or not bulk_id or type(messages) is not int or messages < 1:
             problems.append(f"receipt.bulks[{index}]: allowed: {{'bulk_id': text, 'messages': 1 or more}}")
             continue
-        ids: tuple[str, ...] = ()
+        ids = tuple(listed[position : position + messages])
+        position += messages
         if messages == 1 and isinstance(row.get("message_id"), str):
             ids = (row["message_id"],)
-        elif len(rows) == 1 and len(listed) == messages:
-            ids = tuple(listed)
-        bulks.append(Bulk(bulk_id, messages, ids))
+        bulks.append(Bulk(bulk_id, messages, ids if len(ids) == messages else ()))
     if problems:
         raise OmniInputError("The receipt cannot be used", problems=tuple(problems))
     return tuple(bulks)
+
+
+def _all_listed(receipt: dict[str, Any], rows: list[Any]) -> list[str]:
+    """The receipt's message ids where all are listed: they stand in the order of the bulks. Else none."""
+    listed = receipt.get("message_ids")
+    counts = [row.get("messages") for row in rows if isinstance(row, dict)]
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        return []
+    return listed if sum(count for count in counts if type(count) is int) == len(listed) else []
 
 
 def bulks_of_ids(*, message_ids: Any = None, bulk_ids: Any = None) -> tuple[Bulk, ...]:
     """Bulks from ids given by hand (a text or a list of texts). The size of a bulk is then not known."""
     name, ids = ("message_ids", message_ids) if message_ids is not None else ("bulk_ids", bulk_ids)
     listed: Sequence[Any] = [ids] if isinstance(ids, str) else list(ids or ())
-    bad = [str(index) for index, each in enumerate(listed) if not isinstance(each, str) or not 0 < len(each) <= 200]
+    bad = [str(index) for index, each in enumerate(listed) if not isinstance(each, str) or not _ID.fullmatch(each)]
     if bad or not listed:
         found = f"unusable entries at {', '.join(bad[:10])}" if bad else "nothing"
         raise OmniInputError(
-            "The ids cannot be used", problems=(f"{name}: found {found}, allowed: ids of 1 to 200 characters",)
+            "The ids cannot be used",
+            problems=(f"{name}: found {found}, allowed: ids of 1 to 200 characters, no comma",),
         )
     unique = tuple(dict.fromkeys(listed))
     if name == "message_ids":

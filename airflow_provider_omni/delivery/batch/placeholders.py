@@ -1,0 +1,123 @@
+"""`{field}` in texts: plain names only, filled from each recipient's row.
+
+No attribute access, no indexing, no conversions, no format specifications: a row's values never decide what code runs.
+`{{` and `}}` are literal braces. Knows no contents' limits; `omni/validation.py` judges what was filled in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+_TOKEN = re.compile(r"\{\{|\}\}|\{([^\W\d]\w*)\}|[{}]")
+_PLAIN = (str, int, float, Decimal, date, datetime, time, bool)
+
+Piece: TypeAlias = tuple[str, bool]
+"""A stretch of a text: (literal, False) or (name of a field, True)."""
+Fill: TypeAlias = Callable[[Mapping[str, Any]], Any]
+
+
+class MissingFieldError(ValueError):
+    """A row lacks a field that a text needs. Its text names the field, never a value."""
+
+
+def split(text: str) -> list[Piece]:
+    """Cut a text into literals and field names. Raises ValueError that says where a brace is wrong, without the text."""
+    pieces: list[Piece] = []
+    literal, end = "", 0
+    for token in _TOKEN.finditer(text):
+        literal += text[end : token.start()]
+        end = token.end()
+        if token[1] is not None:
+            if literal:
+                pieces.append((literal, False))
+            pieces.append((token[1], True))
+            literal = ""
+        elif token[0] in ("{{", "}}"):
+            literal += token[0][0]
+        else:
+            raise ValueError(
+                f"found a brace at character {token.start() + 1} that encloses no plain field name, "
+                "allowed is {name}, and {{ or }} for a brace itself"
+            )
+    literal += text[end:]
+    if literal or not pieces:
+        pieces.append((literal, False))
+    return pieces
+
+
+@dataclass(frozen=True)
+class Template:
+    """Contents with placeholders: the objects of a request (`line`, `sms`, …) as users typed them.
+
+    :param fields: the names that texts need, sorted.
+    :param places: where they stand (`line.text`), so that checks can tell a placeholder from a mistake.
+    """
+
+    fields: tuple[str, ...]
+    places: tuple[str, ...]
+    _fill: Fill = field(repr=False)
+
+    def fill(self, row: Mapping[str, Any]) -> Any:
+        """The objects with the row's values in. Raises MissingFieldError."""
+        return self._fill({name: value_of(row, name) for name in self.fields})
+
+    def values(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """The row's values of the needed fields: rows that agree in them get the same contents."""
+        return tuple([value_of(row, name) for name in self.fields])
+
+
+def value_of(row: Mapping[str, Any], name: str) -> str:
+    """A row's value as text. Nothing, an empty text and what is not plain are missing: nobody should read "Dear ,"."""
+    value = row.get(name)
+    if type(value) is str and value:
+        return value
+    if value is None or value == "":
+        raise MissingFieldError(f"the field {name} is {'empty' if name in row else 'missing'}")
+    if not isinstance(value, _PLAIN):
+        raise MissingFieldError(f"the field {name} is a {type(value).__name__}, allowed is text, a number or a date")
+    return str(value)
+
+
+def compile_template(value: Any, root: str, problems: list[str]) -> Template:
+    """Compile every text of `value`, however deep. What is wrong is added to `problems`, one line per place."""
+    fields: set[str] = set()
+    places: list[str] = []
+    fill = _compile(value, root, fields, places, problems)
+    return Template(tuple(sorted(fields)), tuple(places), fill)
+
+
+def _compile(value: Any, where: str, fields: set[str], places: list[str], problems: list[str]) -> Fill:
+    if isinstance(value, str):
+        try:
+            pieces = split(value)
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+            return lambda _: value
+        names = [piece for piece, is_field in pieces if is_field]
+        if not names:
+            literal = pieces[0][0]
+            return lambda _: literal
+        fields.update(names)
+        places.append(where)
+        return lambda row: "".join([row[piece] if is_field else piece for piece, is_field in pieces])
+    if isinstance(value, Mapping):
+        inner = {
+            name: _compile(each, f"{where}.{name}" if where else str(name), fields, places, problems)
+            for name, each in value.items()
+        }
+        return lambda row: {name: fill(row) for name, fill in inner.items()}
+    if isinstance(value, list | tuple):
+        items = [_compile(each, f"{where}[{index}]", fields, places, problems) for index, each in enumerate(value)]
+        return lambda row: [fill(row) for fill in items]
+    return lambda _: value
+
+
+def sample(template: Template) -> Iterator[Any]:
+    """The contents with stand-ins for the fields, for checks before any row is read: as words, and as URLs."""
+    for stand_in in ("x", "https://example.com/x"):
+        yield template.fill(dict.fromkeys(template.fields, stand_in))

@@ -1,0 +1,107 @@
+"""What a send amounts to: from its record to the receipt, and to the error that the task must fail with. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from airflow_provider_omni.delivery.plan import SendPlan
+from airflow_provider_omni.delivery.receipt import Counts, Receipt, SentBulk
+from airflow_provider_omni.delivery.record import FOLLOWED, MAY_BE_POSTED, OPEN, MessageState, Posting, SendRecord
+from airflow_provider_omni.omni.errors import OmniError, OmniRejectedError, OmniUnknownOutcomeError
+
+UNCONFIRMED = OPEN | {MessageState.UNCONFIRMED}
+"""States that a receipt counts as unconfirmed: the vendor may have taken these messages."""
+
+
+def verdict_of_send(
+    record: SendRecord,
+    message_ids: Sequence[str],
+    *,
+    trust_duplicate_rejection: bool = False,
+    rejected_is_failure: bool = True,
+    mendable: bool = False,
+) -> OmniError | None:
+    """Say what the task must fail with; None when everybody was sent to.
+
+    ``message_ids``: the current id of everybody in ``to``. ``mendable``: among the refusals of this try is one that a
+    later try may mend. With ``trust_duplicate_rejection`` the vendor's word that it has seen an id is enough.
+    """
+    states = [record.state(each) for each in message_ids]
+    doubt = OPEN if trust_duplicate_rejection else UNCONFIRMED
+    unknown = sum(state in doubt for state in states) + _strangers(record, message_ids, doubt)
+    if unknown:
+        return OmniUnknownOutcomeError(
+            f"{unknown} of {len(states)} messages may or may not have been sent, and the logs did not tell. They were "
+            "not sent again. Clear the task to ask once more; docs/reliability.md says what else can be done."
+        )
+    left = sum(state in MAY_BE_POSTED for state in states)
+    if left:
+        return OmniUnknownOutcomeError(
+            f"{left} of {len(states)} messages were found absent again and again and are not sent.", retryable=True
+        )
+    refused = _reasons(record, message_ids)
+    if refused and rejected_is_failure:
+        names = ", ".join(f"{count} × {name}" for name, count in sorted(refused.items()))
+        return OmniRejectedError(
+            f"{refused.total()} of {len(states)} messages were refused: {names}.", retryable=mendable
+        )
+    return None
+
+
+def receipt_of_send(
+    plan: SendPlan,
+    record: SendRecord,
+    message_ids: Sequence[str],
+    flow: tuple[str, ...] | None,
+    *,
+    dry_run: bool = False,
+) -> Receipt:
+    """The receipt of this moment. It also lists messages that were sent before their people left ``to``."""
+    people = plan.recipients
+    states = [record.state(each) for each in message_ids]
+    followed = [each for each in record.postings if each.having(*FOLLOWED)]
+    return Receipt(
+        scenario_key=plan.scenario_key,
+        flow=_attempted(plan, flow or ()),
+        bulks=[bulk for posting in followed for bulk in _bulks(posting)],
+        counts=Counts(
+            requested=people.requested,
+            accepted=states.count(MessageState.ACCEPTED),
+            unconfirmed=sum(state in UNCONFIRMED for state in states),
+            rejected=states.count(MessageState.REFUSED),
+            quarantined=people.quarantined,
+            duplicates=people.duplicates,
+        ),
+        sent_at=min((each.intent_at for each in followed), default=None),
+        extra={"dry_run": True} if dry_run else {},
+    )
+
+
+def _bulks(posting: Posting) -> list[SentBulk]:
+    """One for the request; one for each message where its bulk id may not find them."""
+    ids = posting.having(*FOLLOWED)
+    if posting.by_bulk:
+        return [SentBulk(posting.bulk_id, tuple(ids))]
+    return [SentBulk(posting.bulk_id, (each,)) for each in ids]
+
+
+def _attempted(plan: SendPlan, flow: tuple[str, ...]) -> tuple[str, ...]:
+    """The steps that there is content for: the failure of the last of them is the end of a message."""
+    channels = set(plan.content.channels())
+    return tuple(step for step in flow if step.upper() in channels) or flow
+
+
+def _reasons(record: SendRecord, message_ids: Sequence[str]) -> Counter[str]:
+    refused = {
+        message_id: posting.reasons.get(message_id, "REJECTED")
+        for posting in record.postings
+        for message_id in posting.having(MessageState.REFUSED)
+    }
+    return Counter(refused[each] for each in message_ids if each in refused)
+
+
+def _strangers(record: SendRecord, message_ids: Sequence[str], states: Collection[MessageState]) -> int:
+    """How many messages in these states belong to people who are not in ``to`` any more."""
+    ours = set(message_ids)
+    return sum(each not in ours for posting in record.postings for each in posting.having(*states))
