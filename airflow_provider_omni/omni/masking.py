@@ -14,7 +14,7 @@ _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d\S*)?")
 
 
 def mask_number(number: str) -> str:
-    """`41793026727` becomes `4179…726`: the first four digits and the last three; short ones show less, never all."""
+    """`41793026726` becomes `4179…726`: the first four digits and the last three; short ones show less, never all."""
     digits = "".join(character for character in number if character.isdigit())
     if len(digits) >= 10:
         return f"{digits[:4]}…{digits[-3:]}"
