@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.plan import Recipients, SendPlan, read_recipients
-from airflow_provider_omni.omni.content import Content
+from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content, validity_seconds
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.validation import check_content, describe
 
@@ -59,8 +59,24 @@ def read_plan(
     return SendPlan(Identity(idempotency_key, id_secret), scenario_key, content, recipients, channels)
 
 
+def with_times(receipt: dict[str, Any], content: Content) -> dict[str, Any]:
+    """Add to a receipt what its follower's time-out is made of: ``validity_seconds`` of all steps, where each says its
+    own, and ``send_at``, where it is sent later.
+    """
+    said = {"LINE": content.line, "SMS": content.sms} | {
+        OTHER_CHANNELS[name]: each for name, each in content.others.items()
+    }
+    periods = [validity_seconds(said.get(channel)) for channel in receipt["flow"]]
+    times: dict[str, Any] = {}
+    if periods and None not in periods:
+        times["validity_seconds"] = sum(period for period in periods if period is not None)
+    if content.options.send_at is not None:
+        times["send_at"] = content.options.send_at.isoformat()
+    return receipt | times
+
+
 def _channels(flow: Any, problems: list[str]) -> tuple[str, ...] | None:
-    """The channels of a flow, given as names or as a scenario's steps; None where it is to be read from the scenario."""
+    """The channels of a flow, given as names or as a scenario's steps; None: to be read from the scenario."""
     if flow is None:
         return None
     steps = flow if isinstance(flow, Sequence) and not isinstance(flow, str) else []

@@ -162,7 +162,7 @@ class OmniSendMessageOperator(BaseOperator):
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.delivery.sending import Send, SendRules
         from airflow_provider_omni.omni.limits import logs_budget
-        from airflow_provider_omni.operators.arguments import read_plan
+        from airflow_provider_omni.operators.arguments import read_plan, with_times
         from airflow_provider_omni.storage.worker import worker_memory
 
         ti = context["ti"]
@@ -199,14 +199,15 @@ class OmniSendMessageOperator(BaseOperator):
                 client=hook.get_conn(),
                 memory=worker_memory(context),
                 budget=logs_budget(config.account),
-                publish=lambda receipt: ti.xcom_push(key="return_value", value=receipt),
+                publish=lambda receipt: ti.xcom_push(key="return_value", value=with_times(receipt, plan.content)),
                 note=cast("Any", self.log),
             )
-            counts = ", ".join(f"{count} {name}" for name, count in end.receipt.to_json()["counts"].items())
+            receipt = with_times(end.receipt.to_json(), plan.content)
+            counts = ", ".join(f"{count} {name}" for name, count in receipt["counts"].items())
             self.log.info("%s: %s.", "Dry run, nothing was sent" if self.post_nothing else "Receipt", counts)
             if end.error is not None:
                 raise end.error
-        return end.receipt.to_json()
+        return receipt
 
 
 def default_key(ti: Any) -> str:

@@ -33,14 +33,14 @@ TRIGGERER_GRACE = timedelta(minutes=10)
 class OmniDeliverySensor(BaseSensorOperator):
     """Waits until it is known what became of messages, and succeeds when enough of them were delivered.
 
-    Returns a summary: how many were delivered, failed and are open, by channel and status, their cost and how long they
-    took. It stands in XCom when the task fails or is skipped, too. A verdict falls as soon as it cannot change any more.
+    Returns a summary: how many were delivered, failed and are open, by channel and status, their cost and how long
+    they took. It stands in XCom when the task fails or is skipped, too. A verdict falls as soon as it cannot change.
 
-    :param receipt: what a send operator returned. Exactly one of ``receipt``, ``message_ids`` and ``bulk_ids`` is given.
+    :param receipt: what a send operator returned. Give exactly one of ``receipt``, ``message_ids`` and ``bulk_ids``.
     :param message_ids: a message id, or a list of them.
     :param bulk_ids: a bulk id, or a list of them. How many messages a bulk has is then read from the logs.
-    :param success_when: ``all`` (default) messages delivered, ``any`` one, ``finished`` (every outcome known, whichever),
-        or a ratio such as 0.95 of the messages that the vendor accepted or may have accepted.
+    :param success_when: ``all`` (default) messages delivered, ``any`` one, ``finished`` (every outcome known,
+        whichever), or a ratio such as 0.95 of the messages that the vendor accepted or may have accepted.
     :param delivered_means: ``group`` (default): handed to the operator is enough while nothing final contradicts it.
         ``handset``: only a confirmed handset counts.
     :param settle: wait for every outcome even when the verdict is clear. Default False.
@@ -50,8 +50,8 @@ class OmniDeliverySensor(BaseSensorOperator):
     :param omni_conn_id: the connection. Default ``omni_default``.
     :param deferrable: wait in the triggerer, without a worker. Default: ``[operators] default_deferrable``.
     :param poke_interval: seconds between two looks, in every mode. Default 30.
-    :param timeout: seconds. Default: the channels' validity periods and an hour, where the receipt knows them all, else 24
-        hours. Airflow's ``default_timeout`` is not used: reports and logs are gone after 48 hours.
+    :param timeout: seconds. Default: the channels' validity periods and an hour, where the receipt knows them all, else
+        24 hours. Airflow's ``default_timeout`` is not used: reports and logs are gone after 48 hours.
     :param soft_fail: skip instead of failing, in all modes alike. Default False.
     :param mode: ``poke`` (default) or ``reschedule``, where not deferrable.
     """
@@ -123,6 +123,7 @@ class OmniDeliverySensor(BaseSensorOperator):
             method_name="execute_complete",
             timeout=timedelta(seconds=max(watch.deadline - time.time(), 0.0)) + TRIGGERER_GRACE,
         )
+        raise AssertionError("defer() raises")
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Read once what is there to read; used in poke and reschedule mode."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +12,8 @@ def first_poke_at(context: Any, retries: int) -> datetime | None:
     ti = context["ti"]
     if hasattr(ti, "get_first_reschedule_date"):
         began: datetime | None = ti.get_first_reschedule_date(context)
-        return began
-    from airflow.sensors.base import _orig_start_date  # Airflow 2.11
-
-    first_try = (ti.max_tries or 0) - retries + 1
-    began = _orig_start_date(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, first_try)
+    else:
+        module: Any = importlib.import_module("airflow.sensors.base")  # Airflow 2.11
+        first_try = (ti.max_tries or 0) - retries + 1
+        began = module._orig_start_date(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, first_try)
     return began

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class OmniDeliveryTrigger(BaseTrigger):
     """Waits until the verdict about some messages falls, and fires exactly one event.
 
-    The event is ``{"status": "success" | "failure" | "timeout" | "error", "message": …, "summary": {…}, "retryable": …}``:
-    ids and counts, never a number or a text, since Airflow writes events to the log.
+    The event is ``{"status": "success" | "failure" | "timeout" | "error", "message": …, "summary": {…}}``: ids and
+    counts, never a number or a text, since Airflow writes events to the log.
 
     A trigger may be run again from its first arguments at any time, and twice at once. So everything read from the
     read-once reports is written to XComs of the waiting task before anything is decided from it, and read back first
@@ -26,8 +26,8 @@ class OmniDeliveryTrigger(BaseTrigger):
 
     :param watch: what is waited for, as plain JSON (``Watch.to_json()``).
     :param omni_conn_id: the connection. Default ``omni_default``.
-    :param dag_id: with ``run_id``, ``task_id`` and ``map_index`` the task whose XComs hold the journal. Without them the
-        journal lives in memory, and outcomes that were read before a crash come from the logs.
+    :param dag_id: with ``run_id``, ``task_id`` and ``map_index`` the task whose XComs hold the journal. Without them
+        the journal lives in memory, and outcomes that were read before a crash come from the logs.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class OmniDeliveryTrigger(BaseTrigger):
         map_index: int = -1,
         **_: Any,  # what a newer or older version has written must not stop a wait that is under way
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.watch = watch
         self.omni_conn_id = omni_conn_id
         self.journal_dag_id = dag_id
@@ -64,7 +64,7 @@ class OmniDeliveryTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then say how it ended."""
-        yield TriggerEvent(await self._wait())
+        yield TriggerEvent(await self._wait())  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_omni.delivery.drivers import arun
