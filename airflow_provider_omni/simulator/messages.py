@@ -16,7 +16,7 @@ from typing import Any
 
 from airflow_provider_omni.simulator.fates import Reporting
 from airflow_provider_omni.simulator.settings import Settings
-from airflow_provider_omni.simulator.timeline import Change, FlowStep, Step, reported
+from airflow_provider_omni.simulator.timeline import Change, FlowStep, Step, milliseconds, reported
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class MessageStore:
         self._numbers = itertools.count()
         self._by_id: dict[str, list[Message]] = {}
         self._by_bulk: dict[str, list[Message]] = {}
-        self._rows: list[tuple[float, int, Message, Step]] = []
+        self._rows: list[tuple[int, int, Message, Step]] = []
         self._due: list[tuple[float, int, ReportEntry]] = []
         self._unread: dict[int, ReportEntry] = {}
         self._unread_by_id: dict[str, dict[int, ReportEntry]] = {}
@@ -97,7 +97,7 @@ class MessageStore:
     def _plan_rows(self, message: Message, steps: Iterable[Step]) -> None:
         if message.in_logs:
             for step in steps:
-                bisect.insort(self._rows, (step.logged_from, next(self._numbers), message, step))
+                bisect.insort(self._rows, (step.logged_ms, next(self._numbers), message, step))
 
     def _plan_reports(self, message: Message, settings: Settings, after: float = 0.0) -> None:
         if not message.in_reports:
@@ -207,15 +207,16 @@ class MessageStore:
     ) -> Iterator[tuple[Message, Step, Change | None]]:
         """Yield log rows as the logs show them now, newest first: the message, the step, its latest change."""
         seen_at = now - settings.log_lag_seconds
-        earliest = max(now - settings.retention_seconds, since if since is not None else 0.0)
-        latest = min(seen_at, until if until is not None else seen_at)
+        seen_ms = milliseconds(seen_at)
+        earliest = max(milliseconds(now - settings.retention_seconds), milliseconds(since or 0.0))
+        latest = seen_ms if until is None else min(seen_ms, milliseconds(until))
         messages = [message for key in message_ids for message in self._by_id.get(key, ())]
         if not message_ids:
             messages = [message for key in bulk_ids for message in self._by_bulk.get(key, ())]
-        found: Iterable[tuple[float, int, Message, Step]]
+        found: Iterable[tuple[int, int, Message, Step]]
         if message_ids or bulk_ids:
             candidates = (
-                (step.logged_from, number, message, step)
+                (step.logged_ms, number, message, step)
                 for number, message in enumerate(messages)
                 if message.in_logs and (not bulk_ids or message.bulk_id in bulk_ids)
                 for step in message.steps
@@ -231,7 +232,7 @@ class MessageStore:
             if step.cancelled:
                 continue
             if settings.log_rows == "last-step" and any(
-                other.logged_from <= seen_at for other in message.steps[message.steps.index(step) + 1 :]
+                other.logged_ms <= seen_ms for other in message.steps[message.steps.index(step) + 1 :]
             ):
                 continue
             yield message, step, step.at(seen_at)

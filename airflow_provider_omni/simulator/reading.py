@@ -131,7 +131,7 @@ def _common(message: Message, step: Step, change: Change | None, settings: Setti
         "bulkId": message.bulk_id,
         "messageId": message.message_id,
         "to": message.to,
-        "sentAt": format_time(step.logged_from, settings.offset),
+        "sentAt": format_time(step.logged_ms / 1000, settings.offset),
         "messageCount": _parts(step),
         "mccMnc": MCC_MNC,
         "price": {

@@ -25,6 +25,7 @@ from airflow_provider_omni.simulator.timeline import (
     Change,
     FlowStep,
     Step,
+    milliseconds,
     plan,
     validity_seconds,
 )
@@ -67,11 +68,13 @@ class Sender:
         self._scenarios = scenarios
         self._record = record
         self._rng = rng
-        self._seen: dict[str, float] = {}
+        self._seen: dict[tuple[str, str], float] = {}
+        self._bulk_ids: set[str] = set()
 
     def send(self, body: Any, now: float, settings: Settings) -> dict[str, Any]:
         """Accept or refuse every destination and build the answer. Raises ApiProblem for the whole request."""
         request = self._read(body, now, settings)
+        self._bulk_ids.add(request.bulk_id)
         entries = [self._take(request, destination, now, settings) for destination in request.destinations]
         if settings.answer_order == "reversed":
             entries.reverse()
@@ -114,6 +117,8 @@ class Sender:
             if len(missing) == len(scenario.flow) or (missing and settings.missing_content == "400"):
                 raise ApiProblem(400, {CONTENT_MEMBERS[channel]: ["may not be null"] for channel in missing})
         bulk_id = body.get("bulkId")
+        if bulk_id in self._bulk_ids and settings.repeated_bulk_id == "400":
+            raise ApiProblem(400, {"bulkId": ["was used before"]})
         content = Content(
             scenario_key=scenario.key if scenario else str(body.get("scenarioKey")),
             by_channel=contents,
@@ -182,7 +187,8 @@ class Sender:
         settings: Settings,
     ) -> Status:
         """Decide about one destination, do what was decided, return the status of its entry."""
-        seen_at = self._seen.get(message.message_id)
+        key = (message.message_id, request.bulk_id if settings.duplicate_scope == "bulk" else "")
+        seen_at = self._seen.get(key)
         if (
             seen_at is not None
             and now - seen_at <= settings.duplicate_window_seconds
@@ -199,12 +205,12 @@ class Sender:
         if refusal is not None:
             self._refuse(message, refusal, now, settings)
             if settings.refused_uses_id:
-                self._seen[message.message_id] = now
+                self._seen[key] = now
             return refusal
-        self._seen[message.message_id] = now
+        self._seen[key] = now
         message.steps = plan(message.flow, message.content.by_channel, fate, message.starts_at, settings)
         if settings.scheduled_in_logs:
-            message.steps[0].logged_from = now
+            message.steps[0].logged_ms = milliseconds(now)
         message.in_logs = fate.reporting is not Reporting.NOTHING
         content = message.content
         message.in_reports = not (
@@ -241,7 +247,7 @@ class Sender:
         duplicate = status is outcomes.DUPLICATE
         message.in_logs = message.in_logs and not duplicate
         error = outcomes.DUPLICATE_MESSAGE if duplicate else outcomes.NO_ERROR
-        step = Step(first.channel, first.sender, None, at, at, at, at, [Change(at, status, error, at)])
+        step = Step(first.channel, first.sender, None, at, at, milliseconds(at), at, [Change(at, status, error, at)])
         message.steps = [step]
         message.reporting = Reporting.NORMAL
         self._store.add(message, settings)

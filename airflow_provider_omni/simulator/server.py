@@ -61,7 +61,7 @@ class VendorCalls:
         )
         reply = self._simulator.handle(request)
         if reply.released is not None:
-            reply = await asyncio.wrap_future(reply.released)
+            reply = await asyncio.shield(asyncio.wrap_future(reply.released))
         if reply.delay:
             await asyncio.sleep(reply.delay)
         await _DELIVERIES[reply.ending](reply, scope[TRANSPORT], receive, send)

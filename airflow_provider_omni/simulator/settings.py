@@ -40,9 +40,7 @@ class Settings:
     """Seconds, where they differ from the switch `default_validity_seconds`."""
 
     create_status: int = _switch(201, "status of a created scenario", 201, 200)
-    source_scenario: bool = _switch(
-        False, "the document's scenario exists from the start (or reset)", False, True
-    )
+    source_scenario: bool = _switch(False, "the document's scenario exists from the start (or reset)", False, True)
     duplicate_channels: str = _switch("accept", "a flow with one channel twice", "accept", "400")
     scenario_update: str = _switch(
         "new-messages",
@@ -80,7 +78,11 @@ class Settings:
         "ignore",
         "report",
     )
+    duplicate_scope: str = _switch(
+        "account", "where a messageId may not be repeated: in the account, or under one bulkId", "account", "bulk"
+    )
     duplicate_window_seconds: float = _switch(HOURS_48, "how long a messageId is remembered")
+    repeated_bulk_id: str = _switch("accept", "a send with a bulkId seen before: goes on, or error", "accept", "400")
     message_credits: int = _switch(0, "after so many accepted messages the rest is refused with status 12; 0: no limit")
     refused_uses_id: bool = _switch(False, "a messageId refused in the 200 answer counts as seen", False, True)
     refused_in: str = _switch(
@@ -115,6 +117,12 @@ class Settings:
     scheduled_in_logs: bool = _switch(False, "a message with sendAt ahead is in the logs before it starts", False, True)
     operator_stops_failover: bool = _switch(
         True, "DELIVERED_TO_OPERATOR ends the validity timer; False: the step still expires", True, False
+    )
+    undeliverable_fails_over: str = _switch(
+        "at-once",
+        "an UNDELIVERABLE step starts the next one: at once, or when its validity ends",
+        "at-once",
+        "at-expiry",
     )
     default_validity_seconds: float = _switch(HOURS_48, "validity of a step for which none was sent")
     price_of_failed_steps: str = _switch("zero", "price of a failed step", "zero", "full")

@@ -38,6 +38,7 @@ UNIT_SECONDS: dict[str, float] = {
     "DAYS": 86_400.0,
 }
 SHORTEST_VALIDITY = 31.0
+UNDELIVERABLE = 2
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Change:
 class Step:
     """One attempted channel of one message, with all that will happen to it, oldest first.
 
-    `failed_at`: when it has failed for good, so that the next step starts; None when it does not fail.
+    `logged_ms`: its `sentAt`, in whole milliseconds since 1970, as the logs show and compare it; it is in the logs from
+    then on. `failed_at`: when it has failed for good, so that the next step starts; None when it does not fail.
     """
 
     channel: str
@@ -70,7 +72,7 @@ class Step:
     text: str | None
     started_at: float
     expires_at: float
-    logged_from: float
+    logged_ms: int
     failed_at: float | None = None
     changes: list[Change] = field(default_factory=list)
     cancelled: bool = False
@@ -93,6 +95,11 @@ def validity_seconds(content: Mapping[str, Any], channel: str, settings: Setting
     if seconds < SHORTEST_VALIDITY and settings.short_validity == "raise":
         seconds = SHORTEST_VALIDITY
     return min(seconds, HOURS_48)
+
+
+def milliseconds(moment: float) -> int:
+    """Return a time in whole milliseconds, rounded down but for the error of floating point."""
+    return int(moment * 1000 + 1e-3)
 
 
 def plan(
@@ -120,7 +127,8 @@ def _attempt(
     known = content or {}
     expires_at = begin + validity_seconds(known, flow_step.channel, settings) / settings.time_scale
     text = known.get("text")
-    step = Step(flow_step.channel, flow_step.sender, text if isinstance(text, str) else None, begin, expires_at, begin)
+    shown = text if isinstance(text, str) else None
+    step = Step(flow_step.channel, flow_step.sender, shown, begin, expires_at, milliseconds(begin))
     if content is None:
         step.changes.append(Change(begin, outcomes.REJECTED_PLATFORM, outcomes.BAD_REQUEST, begin))
         step.failed_at = begin
@@ -135,7 +143,8 @@ def _attempt(
         if not settled:
             settled = _settles(moment, settings, last=moment is moments[-1])
             if moment.status.failed:
-                step.failed_at = at
+                waits = moment.status.group_id == UNDELIVERABLE and settings.undeliverable_fails_over == "at-expiry"
+                step.failed_at = expires_at if waits else at
     if not settled:
         _expire(step)
     return step

@@ -120,7 +120,17 @@ def test_the_fixture_is_there_in_a_project_of_its_own(tmp_path: Path):
         "    health = urllib.request.urlopen(omni_simulator.url + '/simulator/health')\n"
         "    assert json.load(health)['status'] == 'ok'\n"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "AIRFLOW"))}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stdout
@@ -131,7 +141,17 @@ def test_without_the_extra_the_fixture_says_what_to_install(tmp_path: Path):
     (tmp_path / "test_mine.py").write_text(
         "import sys\nsys.modules['starlette'] = None\ndef test_mine(omni_simulator):\n    pass\n"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "AIRFLOW"))}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environment)
     assert "airflow-provider-omni[simulator]" in done.stdout

@@ -1,4 +1,4 @@
-"""The simulator on a real socket: faults are done to the connection, control calls work, requests and aiohttp can talk to it."""
+"""The simulator on a real socket: calls, faults that are done to the connection, control calls."""
 
 from __future__ import annotations
 
@@ -244,7 +244,11 @@ class TestControlCalls:
 
     @pytest.mark.parametrize(
         ("headers", "status"),
-        [({"host": "evil.example"}, 403), ({"origin": "http://evil.example"}, 403), ({"content-type": "text/plain"}, 415)],
+        [
+            ({"host": "evil.example"}, 403),
+            ({"origin": "http://evil.example"}, 403),
+            ({"content-type": "text/plain"}, 415),
+        ],
     )
     def test_strangers_are_kept_out(self, simulator, headers, status):
         merged = {"content-type": "application/json", **headers}

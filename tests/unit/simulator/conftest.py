@@ -36,7 +36,9 @@ class Driven:
         self.simulator = Simulator(Settings(**switches), self.clock)
         self.scenario_key = self.simulator.add_scenario(flow)
 
-    def call(self, method: str, path: str, query: Any = (), body: Any = None, authorization: str | None = DEMO) -> Answer:
+    def call(
+        self, method: str, path: str, query: Any = (), body: Any = None, authorization: str | None = DEMO
+    ) -> Answer:
         headers = {} if authorization is None else {"authorization": authorization}
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         reply = self.simulator.handle(WireRequest(method, path, urlencode(query), headers, raw))

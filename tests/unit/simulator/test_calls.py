@@ -94,7 +94,9 @@ class TestAuthorization:
     def test_each_scheme_is_taken(self, account, header):
         assert account.call("GET", "/omni/1/scenarios", authorization=header).status == 200
 
-    @pytest.mark.parametrize("header", ["App wrong", "Bearer", "Basic ???", "Basic /////w==", "Digest demo", "demo", ""])
+    @pytest.mark.parametrize(
+        "header", ["App wrong", "Bearer", "Basic ???", "Basic /////w==", "Digest demo", "demo", ""]
+    )
     def test_anything_else_is_401(self, account, header):
         assert account.call("GET", "/omni/1/scenarios", authorization=header).status == 401
 
@@ -187,7 +189,10 @@ class TestSend:
             ({"line": {"type": "AUDIO", "url": "x" * 1001, "duration": 1}}, "line.url"),
             ({"sms": {"text": ""}}, "sms.text"),
             ({"sms": {"text": "x", "validityPeriod": "soon"}}, "sms.validityPeriod"),
-            ({"sms": {"text": "x", "validityPeriod": 1, "validityPeriodTimeUnit": "AGES"}}, "sms.validityPeriodTimeUnit"),
+            (
+                {"sms": {"text": "x", "validityPeriod": 1, "validityPeriodTimeUnit": "AGES"}},
+                "sms.validityPeriodTimeUnit",
+            ),
             ({"callbackData": "x" * 4001}, "callbackData"),
             ({"sendAt": "tomorrow"}, "sendAt"),
             ({"sendAt": "2026-07-01T00:00:00.000+0000"}, "sendAt"),
@@ -312,6 +317,12 @@ class TestLogs:
         account.advance(5)
         rows = account.call("GET", "/omni/1/logs", query).json["results"]
         assert [row["messageId"] for row in rows] == found
+
+    def test_a_printed_time_finds_its_row_on_both_sides(self, account):
+        account.advance(0.1234567)
+        account.send_id("m1")
+        printed = account.logs()[0]["sentAt"]
+        assert len(account.logs(sentSince=printed)) == len(account.logs(sentUntil=printed)) == 1
 
     def test_logs_are_gone_after_48_hours(self, account):
         account.send()

@@ -1,4 +1,4 @@
-"""The engine around the calls: record, time, held answers, waiting, reset, and that it is fast enough for 20,000 schedules."""
+"""The engine around the calls: record, time, held answers, waiting, reset, and that it is fast."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Seen = tuple[str, int]
 
 @dataclass(frozen=True)
 class Ends:
-    """How a fate ends: reports oldest first (per step, and final only), the latest status of each row, who received what."""
+    """How a fate ends: reports oldest first (final only, per step), the last status of each row, what was received."""
 
     final: tuple[Seen, ...] = ()
     per_step: tuple[Seen, ...] | None = None

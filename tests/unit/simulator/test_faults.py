@@ -278,7 +278,9 @@ class TestReadingThem:
         assert parse_fault("latency,times=forever,seconds=0.5") == Fault("latency", times=None, seconds=0.5)
         assert parse_fault("throttle,retry_after=3,body=legacy") == Fault("throttle", retry_after=3.0, body="legacy")
 
-    @pytest.mark.parametrize("text", ["", "explode", "forbid,when=now", "forbid,times=x", "forbid,call=all", "forbid,times"])
+    @pytest.mark.parametrize(
+        "text", ["", "explode", "forbid,when=now", "forbid,times=x", "forbid,call=all", "forbid,times"]
+    )
     def test_what_is_wrong_is_said(self, text):
         with pytest.raises(ValueError, match=r"kind|fault|call"):
             parse_fault(text)

@@ -73,7 +73,9 @@ def _(account, value):
 @shows("scenario_update", "new-messages", "in-flight")
 def _(account, value):
     account.send("41793026744", viber={"text": "x"})
-    account.call("PUT", f"{SCENARIOS}/{account.scenario_key}", body={"flow": [{"channel": "LINE"}, {"channel": "VIBER"}]})
+    account.call(
+        "PUT", f"{SCENARIOS}/{account.scenario_key}", body={"flow": [{"channel": "LINE"}, {"channel": "VIBER"}]}
+    )
     account.advance(59)
     assert channels(account.logs()) == ["LINE"]
     account.advance(2)
@@ -153,6 +155,20 @@ def _(driven):
     assert entries(account.send_id("m1")) == [23]
     account.advance(1)
     assert entries(account.send_id("m1")) == [7]
+
+
+@shows("duplicate_scope", "account", "bulk")
+def _(account, value):
+    account.send_id("m1", bulkId="b1")
+    assert entries(account.send_id("m1", bulkId="b1")) == [23]
+    assert entries(account.send_id("m1", bulkId="b2")) == [23 if value == "account" else 7]
+
+
+@shows("repeated_bulk_id", "accept", "400")
+def _(account, value):
+    account.send(bulkId="b1")
+    assert account.send(bulkId="b1").status == (200 if value == "accept" else 400)
+    assert account.send(bulkId="b2").status == 200
 
 
 @shows("message_credits")
@@ -312,6 +328,15 @@ def _(account, value):
     assert [row["status"]["id"] for row in account.reports()] == ([2] if value else [29, 2])
 
 
+@shows("undeliverable_fails_over", "at-once", "at-expiry")
+def _(account, value):
+    account.send("41793026741")
+    account.advance(5)
+    assert channels(account.logs()) == (["SMS", "LINE"] if value == "at-once" else ["LINE"])
+    account.advance(60)
+    assert channels(account.logs()) == ["SMS", "LINE"]
+
+
 @shows("default_validity_seconds")
 def _(driven):
     account = driven(default_validity_seconds=40.0)
@@ -460,7 +485,9 @@ class TestSettingThem:
             read_switch(text)
 
     def test_secrets_stay_out_of_the_repr(self):
-        assert "hidden-word" not in repr(Settings(password="hidden-word", app_key="hidden-word", bearer_token="hidden-word"))
+        assert "hidden-word" not in repr(
+            Settings(password="hidden-word", app_key="hidden-word", bearer_token="hidden-word")
+        )
 
     def test_validity_can_differ_by_channel(self, driven):
         account = driven(default_validity_by_channel={"LINE": 40.0})
