@@ -94,7 +94,7 @@ def authorization_header(config: OmniConfig) -> str:
 
 def _base_url(host: str | None, schema: str | None, port: int | None, allow_plain: bool, problems: list[str]) -> str:
     """The account's base URL. The host field may hold it whole, or the host alone beside schema and port."""
-    text = (host or "").strip().rstrip("/")
+    text = (host or "").strip().removesuffix("/")
     if not text:
         problems.append("host: missing; it is the account's base URL, such as https://xyz123.api.infobip.com")
         return ""

@@ -111,7 +111,7 @@ class WithValidity(TypedModel):
     :param validity_period_time_unit: SECONDS, MINUTES (the vendor's default) or HOURS.
     """
 
-    validity_period: int | None = Field(default=None, gt=0)
+    validity_period: int | None = Field(default=None, gt=0, lt=10**9)
     validity_period_time_unit: TimeUnit | None = None
 
     @model_validator(mode="after")
@@ -154,7 +154,7 @@ class LineAudio(_Line):
 
     type: Literal["AUDIO"] = "AUDIO"
     url: Url = Field(repr=False)
-    duration: int = Field(gt=0)
+    duration: int = Field(gt=0, lt=2**63)
 
 
 class LineVideo(_Line):

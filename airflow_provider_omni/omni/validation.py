@@ -57,6 +57,7 @@ _ALLOWED: dict[str, str] = {
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "greater_than": "more than {gt}",
+    "less_than": "less than {lt:,}",
     "string_too_short": "at least {min_length} character",
     "string_too_long": "up to {max_length:,} characters",
     "too_short": "at least {min_length}",
@@ -113,6 +114,8 @@ def describe(value: Any, shown: bool = False) -> str:
     """What was found, in words that are safe to log: the value only if `shown`, else its kind and size."""
     if value is None:
         return "nothing"
+    if isinstance(value, int) and value.bit_length() > 64:
+        return "a huge number"
     if shown and isinstance(value, (str, int, float)):
         return mask_numbers_in(repr(value)[:60])
     if isinstance(value, str):

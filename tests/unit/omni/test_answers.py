@@ -1,0 +1,398 @@
+"""Reading answers: a model or a typed error, whatever the bytes are."""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.answers import Answer, read, retry_after
+from airflow_provider_omni.omni.content import AdvancedRequest
+from airflow_provider_omni.omni.errors import (
+    Effect,
+    OmniAuthenticationError,
+    OmniError,
+    OmniProtocolError,
+    OmniRateLimitError,
+    OmniRequestError,
+    OmniServerError,
+)
+from airflow_provider_omni.omni.models import Address, Destination, NewScenario, Price, Report, ScenarioStep
+from airflow_provider_omni.omni.validation import check_content
+
+NUMBER = "41793026727"
+TEXT = "Dear Anna, your parcel is here."
+SCENARIO = NewScenario(name="s", flow=(ScenarioStep(channel="LINE"),))
+SEND = api.send_advanced(
+    AdvancedRequest.of(
+        check_content(
+            {"type": "IMAGE", "url": "https://x.example/anna.png", "thumbnailUrl": "https://x.example/t.png"},
+            {"text": TEXT},
+        ),
+        (Destination(to=Address(phone_number=NUMBER)),),
+    )
+)
+CALLS: dict[str, api.Call[Any]] = {
+    "create": api.create_scenario(SCENARIO),
+    "list": api.list_scenarios(),
+    "get": api.get_scenario("K"),
+    "update": api.update_scenario("K", SCENARIO),
+    "send": SEND,
+    "reports": api.get_reports(bulk_id="b"),
+    "logs": api.get_logs(message_ids=["m"], to=NUMBER),
+}
+ROW: dict[str, Any] = {"messageId": "m", "status": {"groupId": 3, "id": 5}, "channel": "LINE"}
+
+
+def answer(status: int = 200, body: Any = b"", **headers: str) -> Answer:
+    return Answer(status, headers, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def fails(call: api.Call[Any], given_answer: Answer) -> OmniError:
+    with pytest.raises(OmniError) as caught:
+        read(call, given_answer)
+    return caught.value
+
+
+# --- good answers ----------------------------------------------------------------------------------------------------
+
+
+def test_members_that_nobody_knows_are_ignored() -> None:
+    [report] = read(CALLS["reports"], answer(body={"new": 1, "results": [{**ROW, "new": {"deep": []}}], "more": None}))
+    assert report == Report.model_validate(ROW)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("sentAt", "yesterday"),
+        ("doneAt", "2019-01-10T16:27:20"),
+        ("messageCount", "many"),
+        ("price", "cheap"),
+        ("price", {"pricePerMessage": "cheap"}),
+        ("error", []),
+        ("mccMnc", {}),
+        ("to", {"phoneNumber": NUMBER}),
+        ("callbackData", {}),
+    ],
+)
+@pytest.mark.parametrize("call", ["reports", "logs"])
+def test_an_odd_optional_member_loses_neither_its_row_nor_the_page(call: str, member: str, value: Any) -> None:
+    rows = read(CALLS[call], answer(body={"results": [ROW, {**ROW, "messageId": "n", member: value}]}))
+    assert [row.message_id for row in rows] == ["m", "n"]
+    assert rows[1].status == rows[0].status
+
+
+def test_numbers_where_strings_are_promised_are_read_as_strings() -> None:
+    [report] = read(CALLS["reports"], answer(body={"results": [{**ROW, "messageId": 7, "mccMnc": 22801, "to": 4179}]}))
+    assert (report.message_id, report.mcc_mnc, report.to) == ("7", "22801", "4179")
+
+
+def test_a_price_is_exact() -> None:
+    body = b'{"results":[{"messageId":"m","status":{},"price":{"pricePerMessage":0.0435,"currency":"EUR"}}]}'
+    [report] = read(CALLS["reports"], answer(body=body))
+    assert report.price is not None
+    assert str(report.price.price_per_message) == "0.0435"
+
+
+def test_nothing_but_the_id_and_the_status_is_needed() -> None:
+    [row] = read(CALLS["logs"], answer(body={"results": [{"messageId": "m", "status": {}}]}))
+    assert (row.channel, row.sent_at, row.price) == (None, None, None)
+
+
+def test_a_new_channel_in_a_stored_flow_is_read() -> None:
+    [scenario] = read(CALLS["list"], answer(body={"scenarios": [{"key": "K", "flow": [{"channel": "NEW"}]}]}))
+    assert scenario.flow[0].channel == "NEW"
+
+
+def test_reprs_of_rows_show_no_number_and_no_text() -> None:
+    body = {"results": [{**ROW, "to": NUMBER, "text": TEXT, "callbackData": TEXT}]}
+    shown = repr(read(CALLS["reports"], answer(body=body))) + repr(read(CALLS["logs"], answer(body=body)))
+    shown += repr(answer(body=body))
+    assert NUMBER not in shown
+    assert TEXT not in shown
+
+
+# --- answers that are not what the API promises ----------------------------------------------------------------------
+
+WRONG: dict[str, bytes] = {
+    "empty": b"",
+    "blank": b" \n",
+    "HTML": b"<html>Service unavailable</html>",
+    "half": b'{"results": [{"messageId": ',
+    "a list": b"[]",
+    "a string": b'"ok"',
+    "null": b"null",
+    "no envelope": b"{}",
+    "an envelope of null": b'{"results": null, "scenarios": null, "messages": null}',
+    "an envelope of an object": b'{"results": {}, "scenarios": {}, "messages": {}}',
+    "rows that are no objects": b'{"results": [1], "scenarios": [1], "messages": [1]}',
+    "rows without id": b'{"results": [{"status": {}}], "scenarios": [{}], "messages": [{"status": {}}]}',
+    "rows with an empty id": b'{"results": [{"messageId": "", "status": {}}], "scenarios": [{"key": ""}], "messages": [{"messageId": "", "status": {}}]}',
+    "rows without status": b'{"results": [{"messageId": "m"}], "scenarios": [{"key": null}], "messages": [{"messageId": "m"}]}',
+    "rows whose status is a string": b'{"results": [{"messageId": "m", "status": "ok"}], "scenarios": [{"key": []}], "messages": [{"messageId": "m", "status": "ok"}]}',
+    "UTF-16": '{"results": []}'.encode("utf-16"),
+    "bad UTF-8": b'{"results": [{"messageId": "\xff", "status": {}}]}',
+    "a long number": b'{"results": [' + b"9" * 100_000 + b"]}",
+    "deep": b"[" * 100_000,
+    "deep in an object": b'{"results":' + b'{"a":' * 100_000,
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_a_good_status_with_a_wrong_body_is_a_protocol_error(call: str, what: str, status: int) -> None:
+    error = fails(CALLS[call], answer(status, WRONG[what]))
+    assert isinstance(error, OmniProtocolError)
+    assert (error.status, error.effect, error.path) == (status, Effect.UNKNOWN, CALLS[call].name)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "effect", "retryable"),
+    [
+        (301, OmniProtocolError, Effect.UNKNOWN, False),
+        (307, OmniProtocolError, Effect.UNKNOWN, False),
+        (400, OmniRequestError, Effect.NONE, False),
+        (401, OmniAuthenticationError, Effect.NONE, False),
+        (403, OmniAuthenticationError, Effect.NONE, False),
+        (404, OmniRequestError, Effect.NONE, False),
+        (408, OmniRequestError, Effect.NONE, True),
+        (409, OmniRequestError, Effect.NONE, False),
+        (413, OmniRequestError, Effect.NONE, False),
+        (418, OmniRequestError, Effect.NONE, False),
+        (429, OmniRateLimitError, Effect.NONE, True),
+        (500, OmniServerError, Effect.UNKNOWN, True),
+        (502, OmniServerError, Effect.UNKNOWN, True),
+        (503, OmniServerError, Effect.UNKNOWN, True),
+        (599, OmniServerError, Effect.UNKNOWN, True),
+        (100, OmniProtocolError, Effect.UNKNOWN, True),
+        (0, OmniProtocolError, Effect.UNKNOWN, True),
+        (999, OmniProtocolError, Effect.UNKNOWN, True),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[1]", b'{"requestError": 5}', b'{"violations": {}}'])
+def test_a_bad_status_is_its_error_whatever_the_body(
+    status: int, kind: type[OmniError], effect: Effect, retryable: bool, body: bytes
+) -> None:
+    error = fails(SEND, answer(status, body))
+    assert (type(error), error.effect, error.retryable, error.status) == (kind, effect, retryable, status)
+    assert ("Nothing was sent." in str(error)) == (effect is Effect.NONE)
+
+
+def test_a_failed_read_of_reports_says_that_some_may_be_lost() -> None:
+    assert "the logs still have them" in str(fails(CALLS["reports"], answer(502)))
+
+
+# --- the vendor's words ----------------------------------------------------------------------------------------------
+
+
+def old_envelope(text: Any, errors: Any = None, code: Any = "BAD_REQUEST") -> Any:
+    return {"requestError": {"serviceException": {"messageId": code, "text": text, "validationErrors": errors}}}
+
+
+def test_the_older_error_body_is_understood() -> None:
+    error = fails(SEND, answer(400, old_envelope("Bad request", {"sms.text": ["is empty", "is short"], "x": "is odd"})))
+    assert error.code == "BAD_REQUEST"
+    assert 'The vendor says: "Bad request".' in str(error)
+    assert error.problems == ("sms.text: is empty", "sms.text: is short", "x: is odd")
+
+
+def test_the_newer_error_body_is_understood() -> None:
+    body = {
+        "errorCode": "E400",
+        "description": "Invalid",
+        "action": "Mend it",
+        "violations": [{"property": "line.url", "violation": "is long"}, {}, 5],
+        "resources": [],
+    }
+    error = fails(SEND, answer(400, body))
+    assert (error.code, error.problems) == ("E400", ("line.url: is long", "(no words)"))
+    assert '"Invalid"' in str(error)
+
+
+@pytest.mark.parametrize("errors", [["a", "b"], {"": ["a"], "x": [None, 5, {"y": 1}]}, "a", 7, [], {}])
+def test_validation_errors_may_have_any_shape(errors: Any) -> None:
+    error = fails(SEND, answer(400, old_envelope("t", errors)))
+    assert all(isinstance(problem, str) for problem in error.problems)
+
+
+def test_what_the_vendor_echoes_is_hidden() -> None:
+    words = f"{NUMBER} +41 79 302 67 27 {TEXT} {TEXT[:25]} https://x.example/anna.png anna@example.com"
+    for body in (old_envelope(words, {words: [words]}), {"description": words, "violations": [{"violation": words}]}):
+        told = str(fails(SEND, answer(400, body)))
+        assert not any(secret in told for secret in (NUMBER, "302 67", "Anna", "anna", "parcel"))
+
+
+def test_a_number_that_was_asked_for_is_hidden_too() -> None:
+    call = api.get_logs(to="12345")
+    assert "12345" not in str(fails(call, answer(400, old_envelope("no 12345"))))
+
+
+def test_the_vendors_words_are_bounded() -> None:
+    body = old_envelope("x" * 10_000, {str(n): ["y" * 10_000] for n in range(1000)})
+    assert len(str(fails(SEND, answer(400, body)))) < 10_000
+
+
+@pytest.mark.parametrize("code", ["a b", "x" * 65, "", 5, None, ["E"], "E\n4"])
+def test_a_code_that_is_none_is_left_out(code: Any) -> None:
+    assert fails(SEND, answer(400, old_envelope("t", code=code))).code is None
+
+
+def test_control_characters_do_not_reach_the_log() -> None:
+    assert str(fails(SEND, answer(400, old_envelope("a\x1b[31m\nb")))).isprintable()
+
+
+# --- Retry-After -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"RETRY-AFTER": "0"}, 0.0),
+        ({"Retry-After": "999999999"}, 86400.0),
+        ({"Retry-After": "Mon, 23 Nov 2026 18:42:00 GMT", "Date": "Mon, 23 Nov 2026 18:41:30 GMT"}, 30.0),
+        ({"Retry-After": "Mon, 23 Nov 2026 18:41:00 GMT", "Date": "Mon, 23 Nov 2026 18:41:30 GMT"}, 0.0),
+        ({"Retry-After": "Mon, 23 Nov 2026 18:42:00 GMT"}, None),
+        ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "1e9"}, None),
+        ({"Retry-After": "9" * 5000}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": ""}, None),
+        ({"Retry-After": "٣"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+def test_an_error_carries_retry_after() -> None:
+    assert fails(SEND, answer(429, **{"Retry-After": "7"})).retry_after == 7.0
+    assert fails(SEND, answer(503, **{"Retry-After": "7"})).retry_after == 7.0
+
+
+# --- anything --------------------------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10) | st.just(NUMBER),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "results",
+                    "messages",
+                    "scenarios",
+                    "messageId",
+                    "status",
+                    "groupId",
+                    "groupName",
+                    "id",
+                    "name",
+                    "key",
+                    "flow",
+                    "channel",
+                    "from",
+                    "to",
+                    "sentAt",
+                    "doneAt",
+                    "price",
+                    "pricePerMessage",
+                    "error",
+                    "permanent",
+                    "bulkId",
+                    "requestError",
+                    "serviceException",
+                    "text",
+                    "validationErrors",
+                    "violations",
+                    "property",
+                    "violation",
+                    "errorCode",
+                    "description",
+                    "x",
+                ]
+            ),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=30,
+)
+BODIES = st.binary(max_size=300) | JSON.map(lambda value: json.dumps(value).encode())
+HEADERS = st.dictionaries(
+    st.sampled_from(["Retry-After", "Date", "X"]) | st.text(max_size=8), st.text(max_size=40), max_size=4
+)
+
+
+@given(
+    call=st.sampled_from(sorted(CALLS)),
+    status=st.integers(0, 999) | st.sampled_from([200, 400, 429]),
+    headers=HEADERS,
+    body=BODIES,
+)
+@example(call="reports", status=200, headers={}, body=b'{"results": [{"messageId": "m", "status": {}, "price": NaN}]}')
+@example(call="reports", status=200, headers={}, body=b'{"results": [{"messageId": "m", "status": {"id": 1e999}}]}')
+@example(call="send", status=400, headers={}, body=b'{"requestError": {"serviceException": {"text": "\\ud800"}}}')
+def test_any_answer_gives_a_model_or_a_typed_error(
+    call: str, status: int, headers: dict[str, str], body: bytes
+) -> None:
+    started = time.monotonic()
+    try:
+        read(CALLS[call], Answer(status, headers, body))
+        assert 200 <= status < 300
+    except OmniError as error:
+        assert error.path == CALLS[call].name
+        assert error.__cause__ is None
+        assert error.__context__ is None
+        assert NUMBER not in str(error) + repr(error)
+        assert not (200 <= status < 300) or isinstance(error, OmniProtocolError)
+        str(error).encode("utf-8")
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("row", [b"{},", b'{"messageId":"m","status":1},', b'{"messageId":"m","status":{},"price":1},'])
+def test_a_long_answer_full_of_errors_takes_bounded_time_and_memory(row: bytes) -> None:
+    body = b'{"results":[' + row * (2 * 2**20 // len(row)) + b'{"messageId":7}]}'
+    tracemalloc.start()
+    started = time.monotonic()
+    error = fails(CALLS["reports"], answer(200, body))
+    took, peak = time.monotonic() - started, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(error, OmniProtocolError)
+    assert took < 30
+    assert peak < 400 * len(body)
+
+
+def test_a_full_page_of_reports_is_read_fast() -> None:
+    row = {
+        **ROW,
+        "bulkId": "b",
+        "to": NUMBER,
+        "sentAt": "2019-01-10T16:27:18.497+0000",
+        "doneAt": "2019-01-10T16:27:18.497+0000",
+        "price": {"pricePerMessage": 0.01, "currency": "EUR"},
+        "error": {"id": 0, "name": "NO_ERROR", "groupId": 0, "permanent": False},
+    }
+    given_answer = answer(200, {"results": [{**row, "messageId": str(n)} for n in range(1000)]})
+    took = min(_seconds(lambda: read(CALLS["reports"], given_answer)) for _ in range(5))
+    assert took < 0.25, "about 20 ms on a quiet machine"
+
+
+def _seconds(work: Any) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def test_a_price_without_currency_is_read() -> None:
+    assert Price.model_validate({"pricePerMessage": 0}).currency is None

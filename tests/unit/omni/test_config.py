@@ -1,0 +1,241 @@
+"""An account as one checked value."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_omni.omni.config import EXTRAS, OmniConfig, authorization_header
+from airflow_provider_omni.omni.errors import OmniConfigurationError
+
+HOST = "xyz123.api.infobip.com"
+
+
+def make(host: Any = HOST, schema: Any = None, port: Any = None, login: Any = "me", password: Any = "secret-word",
+         **extra: Any) -> OmniConfig:  # fmt: skip
+    return OmniConfig.from_connection(host, schema, port, login, password, extra)
+
+
+def problems(**arguments: Any) -> tuple[str, ...]:
+    with pytest.raises(OmniConfigurationError) as caught:
+        make(**arguments)
+    assert "secret-word" not in str(caught.value)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("host", "schema", "port", "url"),
+    [
+        (HOST, None, None, f"https://{HOST}"),
+        (f"https://{HOST}", None, None, f"https://{HOST}"),
+        (f"https://{HOST}/", None, None, f"https://{HOST}"),
+        (f" HTTPS://{HOST.upper()} ", None, None, f"https://{HOST}"),
+        (HOST, "https", 8443, f"https://{HOST}:8443"),
+        (f"https://{HOST}:8443", None, None, f"https://{HOST}:8443"),
+        (f"{HOST}:8443", None, None, f"https://{HOST}:8443"),
+        (f"{HOST}:8443", None, 8443, f"https://{HOST}:8443"),
+        ("127.0.0.1", "http", 8900, "http://127.0.0.1:8900"),
+        ("http://localhost:8900", None, None, "http://localhost:8900"),
+        ("http://localhost", "https", 8900, "http://localhost:8900"),
+        ("127.9.9.9", "http", None, "http://127.9.9.9"),
+        ("::1", "http", 8900, "http://[::1]:8900"),
+        ("http://[::1]:8900", None, None, "http://[::1]:8900"),
+    ],
+)
+def test_the_base_url_comes_from_host_schema_and_port(host: str, schema: Any, port: Any, url: str) -> None:
+    assert make(host, schema, port).base_url == url
+
+
+def test_plain_http_to_another_machine_needs_to_be_allowed() -> None:
+    assert problems(host="http://gateway.example")[0].startswith("schema: found http, allowed is https")
+    assert make("http://gateway.example", allow_plain_http=True).base_url == "http://gateway.example"
+
+
+@pytest.mark.parametrize("host", [HOST, "infobip.com", "API.INFOBIP.COM", "api.infobip.com."])
+def test_plain_http_to_the_vendor_is_never_allowed(host: str) -> None:
+    assert "in the clear" in problems(host=host, schema="http", allow_plain_http=True)[0]
+
+
+def test_a_name_that_only_looks_like_the_vendors_is_not_it() -> None:
+    assert make("http://notinfobip.com", allow_plain_http=True).base_url == "http://notinfobip.com"
+
+
+@pytest.mark.parametrize(
+    "host", [None, "", "https://", f"https://{HOST}/omni/1", f"{HOST}?x=1", f"me:secret-word@{HOST}", "a b", "http://[x", "ä.example", "x..y", f"{HOST}:99999", f"{HOST}:x", f"ftp://{HOST}"]
+)  # fmt: skip
+def test_a_host_that_is_none_is_refused(host: Any) -> None:
+    assert problems(host=host)
+
+
+def test_two_ports_that_differ_are_refused() -> None:
+    assert problems(host=f"{HOST}:1", port=2) == ("port: found 2, but the host says 1",)
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_port_that_is_none_is_refused(port: int) -> None:
+    assert problems(port=port) == (f"port: found {port}, allowed is 1 to 65535",)
+
+
+def test_basic_authentication_is_login_and_password_in_utf_8() -> None:
+    value = authorization_header(make(login="mé", password="pä:ss"))
+    assert base64.b64decode(value.removeprefix("Basic ")).decode() == "mé:pä:ss"
+
+
+@pytest.mark.parametrize(("auth_type", "value"), [("app", "App secret-word"), ("bearer", "Bearer secret-word"), ("APP", "App secret-word")])  # fmt: skip
+def test_a_key_or_token_is_the_password(auth_type: str, value: str) -> None:
+    assert make(login=None, auth_type=auth_type).authorization == value
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        ({"password": None}, "password: missing"),
+        ({"password": ""}, "password: missing"),
+        ({"login": None}, "login: missing"),
+        ({"login": "a:b"}, "login: holds a colon"),
+        ({"login": "a\nb"}, "login: holds a colon or a control"),
+        ({"auth_type": "app", "password": None}, "password: missing; with auth_type app"),
+        ({"auth_type": "app", "password": "secret-word\r\nX: y"}, "password: holds"),
+        ({"auth_type": "bearer", "password": "sécret"}, "password: holds"),
+        ({"auth_type": "oauth"}, "extra.auth_type: found 'oauth', allowed is basic, app or bearer"),
+    ],
+)
+def test_a_login_that_cannot_be_used_is_one_clear_line(arguments: dict[str, Any], start: str) -> None:
+    assert problems(**arguments)[0].startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("connect_timeout", 5, 5.0),
+        ("read_timeout", "2.5", 2.5),
+        ("requests_per_second", 0.5, 0.5),
+        ("max_connections", 32, 32),
+        ("max_connections", "32", 32),
+        ("allowed_recipients", ["+41793026727", 41793026728, " 0041793026729 "], frozenset({"+41793026727", "41793026728", "0041793026729"})),
+        ("allowed_recipients", "+41793026727, 41793026728", frozenset({"+41793026727", "41793026728"})),
+        ("allowed_recipients", '["41793026727"]', frozenset({"41793026727"})),
+        ("allowed_recipients", [], frozenset()),
+        ("id_secret", "pepper", "pepper"),
+        ("trust_duplicate_rejection", True, True),
+        ("trust_duplicate_rejection", "true", True),
+        ("trust_duplicate_rejection", "False", False),
+        ("connect_timeout", None, 10.0),
+        ("connect_timeout", "", 10.0),
+    ],
+)  # fmt: skip
+def test_an_extra_is_read_also_from_a_string(name: str, value: Any, read: Any) -> None:
+    assert getattr(make(**{name: value}), name) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("connect_timeout", "ten"),
+        ("connect_timeout", 0),
+        ("connect_timeout", -1),
+        ("connect_timeout", True),
+        ("connect_timeout", float("nan")),
+        ("read_timeout", float("inf")),
+        ("read_timeout", [5]),
+        ("read_timeout", 10**400),
+        ("requests_per_second", 0),
+        ("requests_per_second", {}),
+        ("max_connections", 1.5),
+        ("max_connections", 0),
+        ("max_connections", 1001),
+        ("allowed_recipients", 41793026727),
+        ("allowed_recipients", [None]),
+        ("allowed_recipients", {"a": 1}),
+        ("allowed_recipients", "[broken"),
+        ("id_secret", 5),
+        ("id_secret", " "),
+        ("trust_duplicate_rejection", "perhaps"),
+        ("trust_duplicate_rejection", 1),
+        ("allow_plain_http", "1"),
+        ("auth_type", 5),
+    ],
+)
+def test_an_extra_of_a_wrong_type_is_one_clear_line(name: str, value: Any) -> None:
+    [line] = problems(**{name: value})
+    assert line.startswith(f"extra.{name}: found ")
+    assert line.endswith(f"allowed is {EXTRAS[name][0]}")
+    assert "41793026727" not in line
+
+
+def test_an_unknown_extra_is_told_with_the_known_ones() -> None:
+    [line] = problems(timeout=5)
+    assert line == f"extra.timeout: unknown, allowed are {', '.join(EXTRAS)}"
+
+
+def test_every_problem_is_named_at_once() -> None:
+    found = problems(host=None, login=None, password=None, timeout=5, read_timeout="x")
+    assert [line.split(":")[0] for line in found] == [
+        "extra.timeout",
+        "extra.read_timeout",
+        "host",
+        "password",
+        "login",
+    ]
+
+
+@pytest.mark.parametrize("extra", ["{}", [], 5])
+def test_an_extra_that_is_no_object_is_refused(extra: Any) -> None:
+    with pytest.raises(OmniConfigurationError, match="extra: found"):
+        OmniConfig.from_connection(HOST, None, None, "me", "secret-word", extra)
+
+
+def test_the_defaults_hold_without_extra() -> None:
+    config = OmniConfig.from_connection(HOST, login="me", password="secret-word")
+    assert (config.connect_timeout, config.read_timeout, config.max_connections) == (10.0, 30.0, 8)
+    assert (config.requests_per_second, config.allowed_recipients, config.id_secret) == (None, None, None)
+
+
+def test_a_repr_shows_no_secret() -> None:
+    shown = repr(make(id_secret="pepper", allowed_recipients=["41793026727"]))
+    assert not any(secret in shown for secret in ("secret-word", "Basic", "pepper", "41793026727"))
+
+
+def test_the_account_is_the_same_whatever_the_password_and_the_time_outs() -> None:
+    assert make().account == make(password="other", read_timeout=5).account
+    assert len({make().account, make(login="you").account, make("abc.api.infobip.com").account}) == 3
+    assert make(auth_type="app").account == make(auth_type="app", login="x", password="other").account
+
+
+def test_a_config_can_be_a_key() -> None:
+    assert {make(allowed_recipients=["1"]): 1}[make(allowed_recipients=["1"])] == 1
+
+
+def test_only_addresses_of_this_machine_are_local() -> None:
+    assert make("http://localhost:1").is_local
+    assert not make().is_local
+
+
+ANYTHING = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.lists(st.text(max_size=3))
+)
+
+
+@given(
+    host=st.none() | st.text(max_size=30),
+    schema=st.none() | st.sampled_from(["http", "https", "", "ftp"]) | st.text(max_size=5),
+    port=st.none() | st.integers(-5, 70000),
+    login=st.none() | st.text(max_size=8),
+    password=st.none() | st.text(max_size=8),
+    extra=st.dictionaries(st.sampled_from(sorted(EXTRAS)) | st.text(max_size=5), ANYTHING, max_size=4),
+)
+def test_any_connection_is_a_config_or_one_typed_error(
+    host: Any, schema: Any, port: Any, login: Any, password: Any, extra: Any
+) -> None:
+    try:
+        config = OmniConfig.from_connection(host, schema, port, login, password, extra)
+    except OmniConfigurationError as error:
+        assert error.problems
+    else:
+        assert config.base_url.startswith("http")
+        assert config.authorization.isascii()
+        assert config.authorization.isprintable()

@@ -1,0 +1,421 @@
+"""Contents, their limits, and the lines that tell what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.content import (
+    LINE_MODELS,
+    MANDATORY,
+    OTHER_CHANNELS,
+    AdvancedRequest,
+    Content,
+    LineText,
+    Sms,
+    utf16_units,
+    validity_seconds,
+)
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.models import Address, Destination
+from airflow_provider_omni.omni.validation import (
+    check_content,
+    check_destination,
+    check_scenario,
+    steps_without_content,
+)
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+GOOD: dict[str, dict[str, Any]] = {
+    "TEXT": {"text": "t"},
+    "IMAGE": {"url": "https://x.example/i.png", "thumbnailUrl": "https://x.example/t.png"},
+    "AUDIO": {"url": "https://x.example/a.m4a", "duration": 4000},
+    "VIDEO": {"url": "https://x.example/v.mp4", "thumbnailUrl": "https://x.example/t.png"},
+    "STICKER": {"packageId": "1", "stickerId": "1"},
+    "FLEX": {"altText": "a", "contents": {"type": "BUBBLE", "hero": None, "body": [1, 2.5, True]}},
+}
+
+
+def problems(**arguments: Any) -> tuple[str, ...]:
+    with pytest.raises(OmniInputError) as caught:
+        check_content(**{"now": NOW, **arguments})
+    return caught.value.problems
+
+
+def test_the_table_of_mandatory_fields_is_what_the_models_demand() -> None:
+    for kind, model in LINE_MODELS.items():
+        demanded = {str(field.alias) for field in model.model_fields.values() if field.is_required()}
+        assert demanded == set(MANDATORY[kind])
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_line_type_goes_out_as_it_came_in(kind: str) -> None:
+    line = {"type": kind, **GOOD[kind], "validityPeriod": 5, "validityPeriodTimeUnit": "MINUTES"}
+    assert check_content(line).to_wire() == {"line": line}
+
+
+@pytest.mark.parametrize(("kind", "field"), [(kind, field) for kind, fields in MANDATORY.items() for field in fields])
+def test_a_missing_mandatory_field_is_named_with_all_that_the_type_needs(kind: str, field: str) -> None:
+    line = {"type": kind, **GOOD[kind]}
+    del line[field]
+    assert problems(line=line) == (
+        f"line.{field}: missing",
+        f"line: a message of type {kind} needs {' and '.join(MANDATORY[kind])}",
+    )
+
+
+def test_only_a_text_is_a_message_of_type_text() -> None:
+    assert check_content({"text": "t"}).to_wire() == {"line": {"type": "TEXT", "text": "t"}}
+
+
+@pytest.mark.parametrize("line", [{}, {"url": "https://x.example"}, {"type": None, "altText": "a", "text": "t"}])
+def test_without_a_type_anything_else_is_refused(line: dict[str, Any]) -> None:
+    assert problems(line=line) == (
+        "line.type: found nothing, allowed is one of TEXT, IMAGE, AUDIO, VIDEO, STICKER, FLEX",
+    )
+
+
+@pytest.mark.parametrize("kind", ["text", "VIDE", 7])
+def test_an_unknown_type_is_refused(kind: object) -> None:
+    [line] = problems(line={"type": kind, "text": "t"})
+    assert line == f"line.type: found {kind!r}, allowed is one of TEXT, IMAGE, AUDIO, VIDEO, STICKER, FLEX"
+
+
+def test_a_typo_is_told_with_what_was_meant() -> None:
+    assert "line.thumbnailUr: unknown member, did you mean thumbnailUrl?" in problems(
+        line={"type": "IMAGE", "url": "https://x.example", "thumbnailUr": "https://x.example"}
+    )
+
+
+def test_a_member_of_another_type_is_told_with_what_is_allowed() -> None:
+    [line] = problems(line={"type": "TEXT", "text": "t", "packageId": "1"})
+    assert line.startswith("line.packageId: unknown member, allowed are ")
+
+
+def test_every_problem_is_named_at_once() -> None:
+    found = problems(
+        line={"type": "IMAGE", "url": "ftp://x", "validityPeriod": 10, "validityPeriodTimeUnit": "SECONDS"},
+        sms={"text": "", "transliteration": "LATIN", "language": {"languageCode": "XX"}},
+        other_channels={"fax": {}, "viber": []},
+        notify="yes",
+        notify_url="x",
+        notify_content_type="text/plain",
+        callback_data="x" * 4001,
+        intermediate_report=1,
+        send_at=NOW + timedelta(days=180),
+    )
+    assert [line.split(":")[0] for line in found] == [
+        "line.url",
+        "line.thumbnailUrl",
+        "line.validityPeriod",
+        "line",
+        "sms.text",
+        "sms.transliteration",
+        "sms.language.languageCode",
+        "other_channels.fax",
+        "other_channels.viber",
+        "notify",
+        "notifyUrl",
+        "callbackData",
+        "intermediateReport",
+        "sendAt",
+        "notifyContentType",
+    ]
+
+
+def test_nothing_to_say_is_refused() -> None:
+    assert problems() == ("no content: at least one of line, sms and the other channels' objects is needed",)
+
+
+@pytest.mark.parametrize("value", ["text", 5, ["x"]])
+@pytest.mark.parametrize("field", ["line", "sms", "other_channels"])
+def test_a_content_that_is_no_object_is_refused(field: str, value: Any) -> None:
+    assert any(line.startswith(f"{field}:") and "an object" in line for line in problems(**{field: value}))
+
+
+@pytest.mark.parametrize(
+    ("text", "units"), [("x" * 5000, None), ("x" * 5001, "5,001"), ("😀" * 2500, None), ("😀" * 2501, "5,002")]
+)
+def test_a_line_text_is_measured_in_utf_16_units(text: str, units: str | None) -> None:
+    if units is None:
+        assert check_content({"text": text}).line == LineText(text=text)
+    else:
+        assert problems(line={"text": text})[0].startswith(f"line.text: found {units} UTF-16 units")
+
+
+@pytest.mark.parametrize(("length", "good"), [(400, True), (401, False)])
+def test_an_alt_text_has_400_units(length: int, good: bool) -> None:
+    line = {"type": "FLEX", "altText": "x" * length, "contents": {"type": "BUBBLE"}}
+    if good:
+        assert check_content(line).line is not None
+    else:
+        assert "401 UTF-16 units" in problems(line=line)[0]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t", "\ud83d"])
+@pytest.mark.parametrize("field", ["line", "sms"])
+def test_a_blank_or_broken_text_is_refused(field: str, text: str) -> None:
+    assert problems(**{field: {"text": text}})[0].startswith(f"{field}.text: found a ")
+
+
+def test_an_sms_may_be_long() -> None:
+    assert check_content(sms={"text": "x" * 100_000}).sms is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "good"),
+    [
+        ("https://x.example/" + "a" * 982, True),
+        ("https://x.example/" + "a" * 983, False),
+        ("http://x.example", True),
+        ("HTTPS://x.example", True),
+        ("ftp://x.example", False),
+        ("x.example/i.png", False),
+        ("https://", False),
+        ("https://x.example/a b", False),
+        ("https://[x", False),
+        ("https://x.example/\n", False),
+        ("", False),
+    ],
+)
+def test_a_url_is_http_and_has_up_to_1000_characters(url: str, good: bool) -> None:
+    line = {"type": "AUDIO", "url": url, "duration": 1}
+    if good:
+        assert check_content(line).to_wire()["line"]["url"] == url
+    else:
+        assert problems(line=line)[0].startswith("line.url: found ")
+
+
+@pytest.mark.parametrize(
+    ("period", "unit", "good"),
+    [
+        (30, "SECONDS", False),
+        (31, "SECONDS", True),
+        (1, "MINUTES", True),
+        (1, None, True),
+        (48, "HOURS", True),
+        (49, "HOURS", False),
+        (2880, None, True),
+        (2881, None, False),
+        (0, None, False),
+        (-1, "HOURS", False),
+        ("5", "MINUTES", True),
+        ("five", None, False),
+        (1.5, "MINUTES", False),
+        (2, "DAYS", False),
+        (None, "HOURS", False),
+        (10**400, "HOURS", False),
+    ],
+)
+@pytest.mark.parametrize("field", ["line", "sms"])
+def test_a_validity_is_over_30_seconds_and_up_to_48_hours(field: str, period: Any, unit: Any, good: bool) -> None:
+    content = {"text": "t", "validityPeriod": period}
+    if unit is not None:
+        content["validityPeriodTimeUnit"] = unit
+    if good:
+        assert check_content(**{field: content}) is not None
+    else:
+        assert problems(**{field: content})[0].startswith(f"{field}.validityPeriod")
+
+
+@pytest.mark.parametrize(
+    ("content", "seconds"),
+    [
+        (Sms(text="t", validity_period=5), 300.0),
+        (Sms(text="t", validity_period=31, validity_period_time_unit="SECONDS"), 31.0),
+        (Sms(text="t"), None),
+        ({"validityPeriod": 2, "validityPeriodTimeUnit": "HOURS"}, 7200.0),
+        ({"validityPeriod": "2"}, 120.0),
+        ({"validityPeriod": 2, "validityPeriodTimeUnit": "DAYS"}, None),
+        ({"validityPeriod": []}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_validity_in_seconds(content: Any, seconds: float | None) -> None:
+    assert validity_seconds(content) == seconds
+
+
+def test_an_sms_in_full_goes_out_as_it_came_in() -> None:
+    sms = {
+        "text": "t",
+        "validityPeriod": 2,
+        "validityPeriodTimeUnit": "HOURS",
+        "transliteration": "TURKISH",
+        "language": {"languageCode": "TR"},
+        "regional": {"indiaDlt": {"principalEntityId": "1", "telemarketerId": "2"}, "korea": {"title": "t"}},
+    }
+    assert check_content(sms=sms).to_wire() == {"sms": sms}
+
+
+def test_the_other_channels_pass_through_unchanged() -> None:
+    others = {name: {"any": [1, None, {"deep": "ö"}], "validityPeriod": 10**6} for name in OTHER_CHANNELS}
+    assert check_content(other_channels=others).to_wire() == others
+
+
+def test_an_other_channel_must_be_json() -> None:
+    assert problems(other_channels={"viber": {"x": object()}})[0].startswith("other_channels.viber: found values that")
+
+
+def test_models_are_taken_as_they_are() -> None:
+    line, sms = LineText(text="t"), Sms(text="s")
+    content = check_content(line, sms)
+    assert content.line is line
+    assert content.sms is sms
+
+
+def test_the_options_go_out_as_the_api_names_them() -> None:
+    options = {
+        "notify": False,
+        "notify_url": "https://x.example/n",
+        "notify_content_type": "application/json",
+        "callback_data": "c",
+        "intermediate_report": True,
+        "send_at": "2026-11-24T01:00:00+01:00",
+    }
+    content = check_content(sms={"text": "t"}, now=NOW, **options)
+    assert content.options.to_wire() == {
+        "notify": False,
+        "notifyUrl": "https://x.example/n",
+        "notifyContentType": "application/json",
+        "callbackData": "c",
+        "intermediateReport": True,
+        "sendAt": "2026-11-24T00:00:00.000+0000",
+    }
+
+
+@pytest.mark.parametrize(
+    ("send_at", "good"),
+    [
+        (NOW + timedelta(days=180) - timedelta(seconds=1), True),
+        (NOW + timedelta(days=180), False),
+        (NOW - timedelta(days=1), True),
+        ("2026-11-24T00:00:00Z", True),
+        ("2026-11-24T00:00:00", False),
+        (datetime(2026, 11, 24), False),
+        ("tomorrow", False),
+        (5, False),
+    ],
+)
+def test_send_at_has_an_offset_and_is_less_than_180_days_ahead(send_at: Any, good: bool) -> None:
+    if good:
+        assert check_content(sms={"text": "t"}, send_at=send_at, now=NOW).options.send_at is not None
+    else:
+        assert problems(sms={"text": "t"}, send_at=send_at)[0].startswith("sendAt: found ")
+
+
+def test_a_request_carries_only_what_was_set() -> None:
+    content = check_content(sms={"text": "t"}, callback_data="c")
+    to = Destination(to=Address(phone_number="4179", email_address="a@b"), message_id="m")
+    assert AdvancedRequest.of(content, (to,), "K", "B").to_wire() == {
+        "scenarioKey": "K",
+        "bulkId": "B",
+        "destinations": [{"to": {"phoneNumber": "4179", "emailAddress": "a@b"}, "messageId": "m"}],
+        "sms": {"text": "t"},
+        "callbackData": "c",
+    }
+
+
+def test_a_request_gives_its_content_back() -> None:
+    content = check_content({"text": "t"}, {"text": "s"}, {"viber": {"a": 1}}, notify=True, now=NOW)
+    assert AdvancedRequest.of(content, ()).content == content
+
+
+def test_no_repr_shows_a_text_a_url_or_a_number() -> None:
+    content = check_content(
+        {"type": "IMAGE", "url": "https://hidden.example", "thumbnailUrl": "https://hidden.example"},
+        {"text": "hidden"},
+        {"email": {"text": "hidden"}},
+        callback_data="hidden",
+        notify_url="https://hidden.example",
+    )
+    request = AdvancedRequest.of(content, (Destination(to=Address(phone_number="41793026727")),))
+    shown = repr(request) + repr(content) + repr(request.destinations) + repr(api.send_advanced(request))
+    assert "hidden" not in shown
+    assert "41793026727" not in shown
+
+
+@given(st.text(max_size=40).filter(lambda text: len(text) > 3), st.sampled_from(["line", "sms"]))
+def test_no_problem_shows_a_text(secret: str, field: str) -> None:
+    shown = "\n".join(problems(**{field: {"text": [secret], "validityPeriod": 1.5, "x": secret}}))
+    words = " ".join(problems(**{field: {"text": ["other"], "validityPeriod": 1.5, "x": "other"}}))
+    assert secret in words or secret not in shown
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=50))
+def test_utf_16_units_are_what_json_with_escapes_would_count(text: str) -> None:
+    assert utf16_units(text) == sum(2 if ord(character) > 0xFFFF else 1 for character in text)
+
+
+# --- scenarios and destinations --------------------------------------------------------------------------------------
+
+
+def test_a_scenario_names_every_problem() -> None:
+    with pytest.raises(OmniInputError) as caught:
+        check_scenario("", [{"channel": "LINEE"}, {"from": "x", "chanel": "SMS"}], "perhaps")
+    assert [line.split(":")[0] for line in caught.value.problems] == [
+        "scenario.name",
+        "scenario.flow[0].channel",
+        "scenario.flow[1].channel",
+        "scenario.flow[1].chanel",
+        "scenario.default",
+    ]
+
+
+@pytest.mark.parametrize("flow", [[], None, "LINE", {}, 5])
+def test_a_flow_without_steps_is_refused(flow: Any) -> None:
+    with pytest.raises(OmniInputError, match=r"scenario\.flow"):
+        check_scenario("s", flow)
+
+
+def test_a_scenario_without_default_does_not_mention_it() -> None:
+    assert check_scenario("s", [{"channel": "SMS"}]).to_wire() == {"name": "s", "flow": [{"channel": "SMS"}]}
+
+
+@pytest.mark.parametrize(
+    ("value", "start"),
+    [
+        ({"to": {}}, "to.to: needs phoneNumber"),
+        ({"to": {"phone": "41793026727"}}, "to.to.phone: unknown member"),
+        ({"to": "41793026727"}, "to.to: found a string of 11 characters"),
+        ({}, "to.to: missing"),
+        ({"to": {"phoneNumber": "1"}, "messageId": "x" * 201}, "to.messageId: found a string of 201 characters"),
+        (7, "to: found"),
+    ],
+)
+def test_a_bad_destination_is_one_clear_line(value: Any, start: str) -> None:
+    with pytest.raises(OmniInputError) as caught:
+        check_destination(value)
+    assert caught.value.problems[0].startswith(start), caught.value.problems
+    assert "41793026727" not in str(caught.value)
+
+
+def test_steps_that_the_content_says_nothing_on_are_named() -> None:
+    content = check_content({"text": "t"}, other_channels={"whatsApp": {"text": "t"}})
+    assert steps_without_content(["LINE", "SMS", "WHATSAPP", "NEW"], content) == ("SMS",)
+    assert Content().channels() == ()
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["type", "text", "url", "duration", "validityPeriod", "x"]), inner)
+        ),
+    )
+)
+def test_any_value_is_a_content_or_one_typed_error(value: Any) -> None:
+    for field in ("line", "sms", "other_channels"):
+        try:
+            content = check_content(**{field: value}, now=NOW)
+        except OmniInputError as error:
+            assert error.problems
+        else:
+            json.dumps(content.to_wire())

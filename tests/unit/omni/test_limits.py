@@ -1,0 +1,97 @@
+"""The budget of logs calls and the pace of a connection, with a clock of our own."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_omni.omni.limits import CallBudget, Pace, logs_budget, pace_of
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_window_has_so_many_calls_and_then_a_wait() -> None:
+    clock = Clock()
+    budget = CallBudget(3, clock, lambda: 0.0)
+    assert [budget.try_take() for _ in range(4)] == [0.0, 0.0, 0.0, 60.0]
+    clock.now += 59.9
+    assert budget.try_take() == pytest.approx(0.1)
+    clock.now += 0.1
+    assert [budget.try_take() for _ in range(3)] == [0.0, 0.0, 0.0]
+
+
+@given(st.lists(st.floats(0, 30), min_size=1, max_size=200), st.integers(1, 20))
+def test_no_window_of_a_minute_has_more_calls_than_allowed(pauses: list[float], per_minute: int) -> None:
+    clock, taken = Clock(), deque[float]()
+    budget = CallBudget(per_minute, clock)
+    for pause in pauses:
+        clock.now += pause
+        if budget.try_take() == 0.0:
+            taken.append(clock.now)
+            assert sum(1 for moment in taken if moment > clock.now - 60.0) <= per_minute
+
+
+def test_a_thousand_who_wait_as_they_are_told_all_get_their_turn() -> None:
+    clock, dice = Clock(), random.Random(7)
+    budget = CallBudget(100, clock, dice.random)
+    due = [(clock.now, waiter) for waiter in range(1000)]
+    asked = 0
+    while due:
+        due.sort()
+        clock.now, waiter = due.pop(0)
+        asked += 1
+        if wait := budget.try_take():
+            due.append((clock.now + wait, waiter))
+    assert clock.now - 1000.0 < 2 * 10 * 60
+    assert asked < 20 * 1000
+
+
+def test_a_budget_is_shared_by_threads() -> None:
+    budget, granted = CallBudget(50, Clock()), []
+    threads = [
+        threading.Thread(target=lambda: granted.extend(not budget.try_take() for _ in range(20))) for _ in range(10)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(granted) == 50
+
+
+def test_an_account_has_one_budget_in_the_process() -> None:
+    assert logs_budget("a") is logs_budget("a")
+    assert logs_budget("a") is not logs_budget("b")
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="per_minute"):
+        CallBudget(0)
+
+
+def test_slots_of_a_pace_are_evenly_spaced() -> None:
+    clock = Clock()
+    pace = Pace(4.0, clock)
+    assert [pace.reserve() for _ in range(3)] == [0.0, 0.25, 0.5]
+    clock.now += 10
+    assert [pace.reserve() for _ in range(2)] == [0.0, 0.25]
+
+
+def test_no_pace_is_no_wait() -> None:
+    pace = Pace(None, Clock())
+    assert [pace.reserve() for _ in range(3)] == [0.0, 0.0, 0.0]
+
+
+def test_an_account_has_one_pace_in_the_process() -> None:
+    assert pace_of("a", 1.0) is pace_of("a", 1.0)
+    assert pace_of("a", 1.0) is not pace_of("b", 1.0)
