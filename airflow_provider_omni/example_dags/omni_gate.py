@@ -19,7 +19,7 @@ with DAG(
     catchup=False,
     tags=["omni"],
     params={"to": Param("41793026727", type="string")},
-):
+) as dag:
 
     @task
     def load() -> int:
@@ -45,7 +45,7 @@ with DAG(
     text = "{{ ti.xcom_pull('load') }} rows were loaded and will be published now."
     tell = OmniSendMessageOperator(
         task_id="tell",
-        scenario_key=scenario.output["key"],
+        scenario_key=scenario.output,
         to="{{ params.to }}",
         line={"type": "TEXT", "text": text},
         sms={"text": text},

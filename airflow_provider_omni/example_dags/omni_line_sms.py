@@ -19,7 +19,7 @@ with DAG(
     catchup=False,
     tags=["omni"],
     params={"to": Param(["41793026727", "41793026740"], type="array", items={"type": "string"})},
-):
+) as dag:
     scenario = OmniCreateScenarioOperator(
         task_id="scenario",
         name="LINE, then SMS",
@@ -28,7 +28,7 @@ with DAG(
 
     send = OmniSendMessageOperator(
         task_id="send",
-        scenario_key=scenario.output["key"],
+        scenario_key=scenario.output,
         to="{{ params.to }}",
         line={"type": "TEXT", "text": "Your parcel is here.", "validityPeriod": 5},  # minutes until the SMS goes out
         sms={"text": "Your parcel is here.", "validityPeriod": 60},

@@ -29,7 +29,7 @@ with DAG(
     catchup=False,
     tags=["omni"],
     params={"to": Param("41793026727", type="string")},
-):
+) as dag:
     scenario = OmniCreateScenarioOperator(
         task_id="scenario",
         name="LINE, then SMS",
@@ -38,7 +38,7 @@ with DAG(
 
     send = OmniSendMessageOperator.partial(
         task_id="send",
-        scenario_key=scenario.output["key"],
+        scenario_key=scenario.output,
         to="{{ params.to }}",
         sms={"text": "Your parcel is here."},
     ).expand(line=MESSAGES)

@@ -15,7 +15,7 @@ from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook, shared_a
 from airflow_provider_omni.operators.private import PrivateField, reveal
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_omni.delivery.effects import Steps
     from airflow_provider_omni.delivery.sending import Send, SendEnd
@@ -61,7 +61,7 @@ class OmniNotifier(BaseNotifier):
     def __init__(
         self,
         *,
-        scenario_key: str | Mapping[str, Any],
+        scenario_key: str | Mapping[str, Any] | XComArg,
         to: Any,
         line: str | Mapping[str, Any] | Line | None = None,
         sms: str | Mapping[str, Any] | Sms | None = None,

@@ -15,7 +15,7 @@ from airflow_provider_omni.operators.failing import failing_for_good
 from airflow_provider_omni.operators.private import PrivateField, reveal
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_omni.omni.content import Line, Sms
     from airflow_provider_omni.omni.models import Scenario
@@ -120,12 +120,12 @@ class OmniSendMessageOperator(BaseOperator):
     def __init__(
         self,
         *,
-        scenario_key: str | Mapping[str, Any],
+        scenario_key: str | Mapping[str, Any] | XComArg,
         to: Any,
         line: Mapping[str, Any] | Line | None = None,
         sms: Mapping[str, Any] | Sms | None = None,
         other_channels: Mapping[str, Mapping[str, Any]] | None = None,
-        flow: Sequence[str] | None = None,
+        flow: Sequence[str] | XComArg | None = None,
         send_at: datetime | str | None = None,
         notify: bool | None = None,
         notify_url: str | None = None,

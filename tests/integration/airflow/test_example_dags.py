@@ -1,0 +1,52 @@
+"""The DAGs that people copy, each run by Airflow from its first to its last task against the simulator."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.simulator.running import RunningSimulator
+
+LINE_ONLY, LINE_REJECTED, NEITHER = "41793026727", "41793026740", "41793026743"
+
+
+def run(dag_id: str, **conf: Any) -> dict[str, str]:
+    """Run a DAG as ``dag.test()`` does, with short polls; the state of each task, mapped ones with their index."""
+    dag = importlib.import_module(f"airflow_provider_omni.example_dags.{dag_id}").dag
+    for task in dag.tasks:
+        for arguments in (task.__dict__, getattr(task, "partial_kwargs", {})):
+            if "poke_interval" in arguments:
+                arguments["poke_interval"] = 0.1
+    run = dag.test(run_conf=conf or None)
+    return {f"{ti.task_id}{'' if ti.map_index < 0 else ti.map_index}": str(ti.state) for ti in run.get_task_instances()}
+
+
+def test_omni_line_sms_ends_well_with_its_default_numbers(account: RunningSimulator) -> None:
+    assert set(run("omni_line_sms").values()) == {"success"}
+    deliveries = [(each.to, each.channel) for each in account.record.deliveries]
+    assert deliveries == [(LINE_ONLY, "LINE"), (LINE_REJECTED, "SMS")]
+
+
+def test_omni_line_sms_fails_when_somebody_got_nothing(account: RunningSimulator) -> None:
+    states = run("omni_line_sms", to=[LINE_ONLY, NEITHER])
+    assert states == {"scenario": "success", "send": "success", "delivered": "failed"}
+
+
+def test_omni_media_sends_each_of_the_five_line_types_once(account: RunningSimulator) -> None:
+    states = run("omni_media")
+    assert len(states) == 11
+    assert set(states.values()) == {"success"}
+    assert len({each.content_hash for each in account.record.acceptances}) == len(account.record.acceptances) == 5
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "publish", "ticket"),
+    [(LINE_REJECTED, "success", "success", "skipped"), (NEITHER, "skipped", "skipped", "success")],
+)
+def test_omni_gate_goes_on_only_when_the_message_was_delivered(
+    account: RunningSimulator, number: str, told: str, publish: str, ticket: str
+) -> None:
+    states = run("omni_gate", to=number)
+    assert (states["told"], states["publish"], states["open_ticket"]) == (told, publish, ticket)
