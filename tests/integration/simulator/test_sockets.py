@@ -141,7 +141,7 @@ class TestFaultsOnTheConnection:
         simulator.faults.add("latency", seconds=5)
         with pytest.raises(requests.ReadTimeout):
             post(simulator, timeout=0.2)
-        assert len(simulator.record.acceptances) == 1
+        simulator.wait_until(lambda engine: len(engine.record.acceptances) == 1)
 
     @pytest.mark.parametrize("kind", ["hold-before", "hold-after"])
     def test_an_answer_is_held_back_until_released(self, simulator, kind):
@@ -159,6 +159,7 @@ class TestFaultsOnTheConnection:
         simulator.faults.add("hold-before", call="send")
         with pytest.raises(requests.ReadTimeout):
             post(simulator, timeout=0.2)
+        simulator.wait_until(lambda engine: engine.held)
         assert simulator.record.acceptances == []
         simulator.release()
         assert len(simulator.record.acceptances) == 1
