@@ -1,0 +1,61 @@
+"""The ids of `delivery/identity.py` for a million recipients: the same, made from their bytes, in a fraction of the time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from airflow_provider_omni.delivery.identity import Identity
+
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""The variant bits of a UUID, set in its seventeenth hex digit."""
+
+
+class BatchIds:
+    """Ids of one send, as 16 bytes (how they are kept) and as text (how they are sent)."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+        self._space = hashlib.sha1(identity.namespace.bytes, usedforsecurity=False)
+        self._head = f'["message", {json.dumps(identity.key)}, '
+
+    def message_id(self, recipient_key: str, attempt: int = 0) -> bytes:
+        """The message id of a recipient, as bytes: `as_text` of it is `Identity.message_id`."""
+        digest = self._space.copy()
+        digest.update(f"{self._head}{json.dumps(recipient_key)}, {attempt}]".encode())
+        return _version_5(digest.hexdigest())
+
+    def message_id_of_number(self, number: str) -> bytes:
+        """The same for a recipient whose key is the number; attempt 0. Numbers need no escaping."""
+        digest = self._space.copy()
+        digest.update(f'{self._head}"number:{number}", 0]'.encode())
+        return _version_5(digest.hexdigest())
+
+    def bulk_id(self, message_ids: Iterable[str]) -> str:
+        """`Identity.bulk_id`."""
+        return self.identity.bulk_id(message_ids)
+
+    def label(self, recipient_key: str) -> str:
+        """A hash that stands for a recipient without a key of their own: the same in every send of the account."""
+        digest = self._space.copy()
+        digest.update(f'["recipient", {json.dumps(recipient_key)}]'.encode())
+        return digest.hexdigest()[:32]
+
+
+def _version_5(digest: str) -> bytes:
+    return bytes.fromhex(f"{digest[:12]}5{digest[13:16]}{_VARIANT[digest[16]]}{digest[17:32]}")
+
+
+def as_text(message_id: bytes) -> str:
+    """16 bytes as they are sent: `3f2a…-…`."""
+    digits = message_id.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def as_bytes(message_id: str) -> bytes:
+    """Back to 16 bytes. Raises ValueError for what is not one of our ids."""
+    packed = bytes.fromhex(message_id.replace("-", ""))
+    if len(packed) != 16:
+        raise ValueError("an id of another length")
+    return packed

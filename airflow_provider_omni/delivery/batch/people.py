@@ -1,0 +1,174 @@
+"""From rows to people: numbers normalised, keys and ids made, bad rows quarantined, duplicates found. One pass, on disk.
+
+Nothing of a row stays in memory. First comes, first counts: a later row with the same key is a duplicate.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, to_json
+
+from airflow_provider_omni.delivery.batch.contents import Contents
+from airflow_provider_omni.delivery.batch.fastnumbers import normalise_fast
+from airflow_provider_omni.delivery.batch.ids import BatchIds
+from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError
+from airflow_provider_omni.delivery.batch.rows import Row
+from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.batch.sharding import Shard
+from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
+from airflow_provider_omni.delivery.numbers import InvalidNumberError
+from airflow_provider_omni.omni.errors import OmniInputError
+
+_FLUSH = 2000
+"""Rows that are handed to the scratch database at once."""
+
+NOT_ALLOWED = "not among the connection's allowed_recipients"
+OTHER_TEXT = "the number came before with another text, and there is no key_field to tell the two apart"
+
+
+@dataclass
+class Census:
+    """How many rows went where. ``reasons``: why rows were quarantined, without the values, with their count."""
+
+    requested: int = 0
+    people: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How rows become people.
+
+    :param key_field: the field whose value is the recipient's key; None: the number is.
+    :param allowed: normalised numbers; everybody else is quarantined. None: everybody is allowed.
+    :param keep_fields: whether the rows themselves are kept, for a ledger.
+    """
+
+    phone_field: str = "phone"
+    key_field: str | None = None
+    allowed: frozenset[str] | None = field(default=None, repr=False)
+    shard: Shard | None = None
+    keep_fields: bool = False
+
+
+class _BadRowError(ValueError):
+    """A row that is quarantined. ``reason``: the kind of problem, to be counted."""
+
+    def __init__(self, detail: str, reason: str | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason or detail
+
+
+def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: BatchIds, scratch: Scratch) -> Census:
+    """Read all rows into the scratch database and say what was found."""
+    census = Census()
+    people: list[tuple[Any, ...]] = []
+    bad: list[tuple[int, str, str | None]] = []
+    key_field, allowed, shard = reading.key_field, reading.allowed, reading.shard
+    same = contents.same_for_all
+    for row in rows:
+        place, number, fields, problem = row
+        key: str | None = None
+        try:
+            if problem is not None:
+                raise _BadRowError(problem)
+            digits = normalise_fast(number)
+            if key_field is not None:
+                key = _key_of(fields, key_field)
+            if shard is not None and not shard.holds(
+                recipient_key_of_number(digits) if key is None else recipient_key_of_field(key)
+            ):
+                continue
+            if allowed is not None and digits not in allowed:
+                raise _BadRowError(NOT_ALLOWED)
+            content = same if same is not None else contents.of(fields if fields is not None else {})
+            message_id = (
+                ids.message_id_of_number(digits) if key is None else ids.message_id(recipient_key_of_field(key))
+            )
+            kept = _json_of(fields) if reading.keep_fields and fields is not None else None
+        except (InvalidNumberError, MissingFieldError, OmniInputError, _BadRowError) as error:
+            if shard is not None and key is None and not shard.holds(f"row:{number}"):
+                continue
+            detail, reason = _words(error)
+            bad.append((place, detail, key))
+            census.reasons[reason] += 1
+            census.requested += 1
+            if len(bad) >= _FLUSH:
+                _flush_bad(scratch, bad)
+            continue
+        census.requested += 1
+        people.append((place, message_id, int(digits), key, content, 1, kept))
+        if len(people) >= _FLUSH:
+            _flush_people(scratch, people)
+    _flush_people(scratch, people)
+    _flush_bad(scratch, bad)
+    _find_duplicates(scratch, reading, census)
+    census.people = scratch.one("SELECT count(*) FROM person")
+    census.quarantined = scratch.one("SELECT count(*) FROM quarantine")
+    return census
+
+
+def _key_of(fields: Mapping[str, Any] | None, key_field: str) -> str:
+    value = None if fields is None else fields.get(key_field)
+    if value is None or value == "":
+        raise _BadRowError(f"the key_field {key_field} is {'empty' if fields and key_field in fields else 'missing'}")
+    if isinstance(value, dict | list | tuple | set | bytes | bytearray | float | bool):
+        raise _BadRowError(f"the key_field {key_field} is a {type(value).__name__}, allowed is text or a whole number")
+    return str(value)
+
+
+def _json_of(fields: Mapping[str, Any]) -> str:
+    try:
+        return to_json(fields, fallback=str).decode()
+    except (PydanticSerializationError, ValueError, RecursionError):
+        raise _BadRowError("the row has values that cannot be kept") from None
+
+
+def _words(error: Exception) -> tuple[str, str]:
+    """What is written down for the row, and the kind it is counted as (without the masked number)."""
+    if isinstance(error, InvalidNumberError):
+        text = str(error)
+        inside = text[text.find("(") + 1 : text.find(")")] if "(" in text else ""
+        return f"phone number: {text}", f"not a phone number{f' ({inside})' if inside else ''}"
+    if isinstance(error, OmniInputError):
+        return "; ".join(error.problems), error.problems[0] if error.problems else error.message
+    if isinstance(error, _BadRowError):
+        return str(error), error.reason
+    return str(error), str(error)
+
+
+def _flush_people(scratch: Scratch, people: list[tuple[Any, ...]]) -> None:
+    scratch.many("INSERT INTO person (seq, id, number, key, content, todo, fields) VALUES (?, ?, ?, ?, ?, ?, ?)", people)
+    people.clear()
+
+
+def _flush_bad(scratch: Scratch, bad: list[tuple[int, str, str | None]]) -> None:
+    scratch.many("INSERT INTO quarantine (place, reason, key) VALUES (?, ?, ?)", bad)
+    bad.clear()
+
+
+def _find_duplicates(scratch: Scratch, reading: Reading, census: Census) -> None:
+    """Sort by id on disk; of each group the first row stays."""
+    scratch.do("CREATE INDEX person_id ON person (id)")
+    scratch.do(
+        "CREATE TEMP TABLE later AS SELECT later.seq AS seq, later.content IS NOT first.content AS other "
+        "FROM (SELECT id, min(seq) AS seq FROM person GROUP BY id HAVING count(*) > 1) AS twice "
+        "JOIN person AS first ON first.seq = twice.seq "
+        "JOIN person AS later ON later.id = twice.id AND later.seq > twice.seq"
+    )
+    if reading.key_field is None:
+        scratch.do("INSERT INTO quarantine (place, reason) SELECT seq, ? FROM later WHERE other", OTHER_TEXT)
+        others = scratch.one("SELECT count(*) FROM later WHERE other")
+        if others:
+            census.reasons[OTHER_TEXT] += others
+        census.duplicates = scratch.one("SELECT count(*) FROM later WHERE NOT other")
+    else:
+        census.duplicates = scratch.one("SELECT count(*) FROM later")
+    scratch.do("DELETE FROM person WHERE seq IN (SELECT seq FROM later)")
+    scratch.do("DROP TABLE later")

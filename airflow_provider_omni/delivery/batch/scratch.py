@@ -1,0 +1,92 @@
+"""The scratch database of one try: people, contents and quarantine on disk, so that a million recipients need no memory.
+
+It is this process's own working memory and dies with it, even when it is killed: the file is unlinked as soon as it is
+open. What a later try must know is written elsewhere. Knows SQL, and nothing of rows, numbers or requests.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+CACHE_KIB = 8 * 1024
+"""Memory that SQLite may use for its pages."""
+
+_SCHEMA = """
+CREATE TABLE person (
+    seq INTEGER PRIMARY KEY,      -- the row's place in the source
+    id BLOB NOT NULL,             -- message id, 16 bytes
+    number INTEGER NOT NULL,      -- digits only
+    key TEXT,                     -- the user's own key; NULL: the number is the key
+    content INTEGER NOT NULL,
+    todo INTEGER NOT NULL,        -- 1: to be sent in this try, 0: not, NULL never
+    fields TEXT                   -- the row as JSON; NULL: nothing but a number
+);
+CREATE TABLE content (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, tail TEXT NOT NULL, parts INTEGER NOT NULL);
+CREATE TABLE quarantine (place INTEGER NOT NULL, reason TEXT NOT NULL, key TEXT);
+CREATE TABLE posting (no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL, scheduled REAL, state TEXT, fingerprint TEXT);
+CREATE INDEX posting_bulk ON posting (bulk);
+CREATE TABLE known (id BLOB PRIMARY KEY, posting INTEGER NOT NULL, state TEXT, reason TEXT) WITHOUT ROWID;
+CREATE TABLE planned (id BLOB PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class Person(NamedTuple):
+    """One recipient of a request."""
+
+    seq: int
+    id: bytes
+    number: int
+    key: str | None
+
+
+class Scratch:
+    """A SQLite database on disk that has no name any more. Close it, or use it as a context manager.
+
+    :param folder: where to make it; the system's place for temporary files by default.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
+        with tempfile.TemporaryDirectory(prefix="omni-batch-", dir=folder, ignore_cleanup_errors=True) as name:
+            self.sql = sqlite3.connect(Path(name) / "batch.sqlite", isolation_level=None, check_same_thread=False)
+            for pragma in (
+                "journal_mode = OFF",
+                "synchronous = OFF",
+                "locking_mode = EXCLUSIVE",
+                "temp_store = FILE",
+                f"cache_size = -{CACHE_KIB}",
+            ):
+                self.sql.execute(f"PRAGMA {pragma}")
+            self.sql.executescript(_SCHEMA)
+            self.sql.execute("BEGIN")
+
+    def close(self) -> None:
+        """Forget everything."""
+        self.sql.close()
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def one(self, query: str, *values: Any) -> Any:
+        """The first column of the first row, or None."""
+        row = self.sql.execute(query, values).fetchone()
+        return None if row is None else row[0]
+
+    def rows(self, query: str, *values: Any) -> Iterator[Any]:
+        """The rows, read as they are asked for, on a cursor of their own."""
+        yield from self.sql.execute(query, values)
+
+    def do(self, query: str, *values: Any) -> int:
+        """Change something; how many rows were changed."""
+        return self.sql.execute(query, values).rowcount
+
+    def many(self, query: str, values: Iterable[Any]) -> None:
+        """Change something once for each of `values`."""
+        self.sql.executemany(query, values)

@@ -1,0 +1,43 @@
+"""`shard="3/16"`: which worker of a spread batch sends to whom. The recipient's key decides, whatever the order of rows."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from airflow_provider_omni.omni.errors import OmniInputError
+
+_SHARD = re.compile(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The part `number` (from 1) of `count`."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str | None) -> Shard | None:
+        """Read `3/16`; None for None and for an empty text. Raises OmniInputError."""
+        if text is None or not str(text).strip():
+            return None
+        match = _SHARD.fullmatch(str(text))
+        if match and 1 <= int(match[1]) <= int(match[2]):
+            return cls(int(match[1]), int(match[2]))
+        raise OmniInputError(
+            "Nothing was sent: the shard cannot be used",
+            problems=(f"shard: found {str(text)[:30]!r}, allowed is a part and a number of parts such as '3/16'",),
+        )
+
+    def holds(self, recipient_key: str) -> bool:
+        """Whether this recipient belongs here. Every recipient belongs to exactly one part."""
+        digest = hashlib.sha256(recipient_key.encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
+
+    @property
+    def folder(self) -> str:
+        """The name of this part's own folder in a ledger."""
+        width = len(str(self.count))
+        return f"shard-{self.number:0{width}d}-of-{self.count}"
