@@ -110,9 +110,12 @@ class Asker:
             each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, error.retry_after, self.jitter))
             return
         self._note_presence(posting, each, rows)
-        each.failures = 0
         if len(rows) >= PAGE or not self._can_be_proven(posting):
             each.done = True
+        elif any(row.message_id not in posting.messages for row in rows):
+            # Not what was asked for: such a page proves nothing.
+            each.failures += 1
+            each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, None, self.jitter))
         elif started < (provable_at := self._provable_at(posting)):
             each.next_at = provable_at
         elif each.first_empty_at is None:

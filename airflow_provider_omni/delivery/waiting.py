@@ -240,7 +240,7 @@ class Wait:
         """Ask the logs. None where that failed; the sources stay due."""
         try:
             patience = LAST_LOOK_PATIENCE if closing else 0.0
-            return (yield Ask(api.get_logs(**ids, limit=PAGE), patience=patience))  # type: ignore[arg-type]
+            return (yield Ask(api.get_logs(**ids, limit=PAGE), patience=patience))  # type: ignore[arg-type,no-any-return]
         except OmniBusyError:
             return None
         except OmniError as error:

@@ -1,0 +1,197 @@
+"""What is right, by the simulator's record alone: who got how many messages, and what became of each.
+
+Written without any code of ``delivery/``: its tables are said again here, in other words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from airflow_provider_omni.simulator.engine import Simulator
+from airflow_provider_omni.simulator.messages import Message
+from tests.crash.schedule import Schedule
+from tests.crash.tasks import SendTask, WaitTask
+
+FROZEN = "frozen between its fence and its POST, awake after the next try had sent"
+NO_FENCE = "tries overlapped on Airflow < 3.3 without a ledger"
+
+
+@dataclass
+class Judgement:
+    """What went wrong. ``excepted``: why the design excepts it, by what really happened."""
+
+    twice: list[str] = field(default_factory=list)
+    never: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    excepted: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a promise is broken."""
+        return bool((self.twice and not self.excepted) or self.never or self.wrong)
+
+
+def judge_send(schedule: Schedule, simulator: Simulator, task: SendTask) -> Judgement:
+    """Count messages by person."""
+    judgement = Judgement()
+    everybody = {number for people in schedule.send.people for number in people}
+    for number in sorted(everybody):
+        accepted = simulator.record.messages_for(number)
+        if len(accepted) > 1:
+            judgement.twice.append(f"…{number[-4:]} got {len(accepted)} messages")
+            judgement.excepted = _exception(schedule, task, {each.message_id for each in accepted})
+    if task.succeeded:
+        judgement.never += _never(schedule, simulator, task)
+    judgement.wrong += _false_claims(simulator, task)
+    return judgement
+
+
+def _exception(schedule: Schedule, task: SendTask, message_ids: set[str]) -> str | None:
+    """Why a second message is not against the promise: a try posted that Airflow had given up before."""
+    if schedule.guarantee == "A":
+        return None
+    stale = [post for post in task.posts if post.stale and post.message_ids & message_ids]
+    if stale:
+        return NO_FENCE if schedule.airflow == "3.2" else FROZEN
+    return schedule.outside[0] if schedule.outside else None
+
+
+def _never(schedule: Schedule, simulator: Simulator, task: SendTask) -> Iterable[str]:
+    refused = {refusal.to for refusal in simulator.record.refusals if refusal.status_id != 23}
+    assert task.end is not None
+    doubts = task.end.receipt.counts.unconfirmed if schedule.send.trust else 0
+    for person in task.content_plan.recipients.people:
+        number = person.address.phone_number or ""
+        excused = number in refused and (schedule.send.on_rejected == "ignore" or _shown_as_rejected(schedule))
+        if not simulator.record.messages_for(number) and not excused and not doubts:
+            yield f"…{number[-4:]} got nothing, and the task is green"
+
+
+def _shown_as_rejected(schedule: Schedule) -> bool:
+    """Whether a refusal stands in the logs like a message that was taken and failed on its first channel."""
+    return schedule.settings.refused_in in ("logs", "both")
+
+
+def _false_claims(simulator: Simulator, task: SendTask) -> Iterable[str]:
+    if task.end is None:
+        return
+    people = [person.address.phone_number or "" for person in task.content_plan.recipients.people]
+    refused = {refusal.to for refusal in simulator.record.refusals if refusal.status_id != 23}
+    possible = sum(bool(simulator.record.messages_for(number)) or number in refused for number in people)
+    claimed = task.end.receipt.counts.accepted
+    if claimed > possible:
+        yield f"the receipt says that {claimed} were accepted, the vendor has {possible}"
+
+
+# -- the wait ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Truth:
+    """How many of the followed messages stand where at a moment."""
+
+    total: int
+    handset: int
+    operator: int
+    failed: int
+    half_failed: int
+    """A step failed that is not the last, and nothing was delivered."""
+
+
+def truth_at(messages: Sequence[Message | None], flow: Sequence[str], moment: float) -> Truth:
+    """Look into the simulator's plans for the messages (None: it never took that one)."""
+    counts = {"handset": 0, "operator": 0, "failed": 0, "half": 0, "open": 0}
+    for message in messages:
+        counts[_standing(message, flow, moment)] += 1
+    return Truth(len(messages), counts["handset"], counts["operator"], counts["failed"], counts["half"])
+
+
+def _standing(message: Message | None, flow: Sequence[str], moment: float) -> str:
+    if message is None:
+        return "open"
+    steps = {}
+    for step in message.steps:
+        so_far = [change.status for change in step.changes if change.at <= moment]
+        if any(status.id == 5 for status in so_far):
+            return "handset"
+        if any(status.failed for status in so_far):
+            steps[step.channel] = "failed"
+        elif any(status.group_id == 3 for status in so_far):
+            steps[step.channel] = "operator"
+    if flow and steps.get(flow[-1]) == "failed":
+        return "failed"
+    if "operator" in steps.values():
+        return "operator"
+    return "half" if "failed" in steps.values() else "open"
+
+
+def right_verdict(truth: Truth, schedule: Schedule, *, closing: bool) -> str:
+    """The verdict that the goal asks for: open, success, failure; at the deadline with half failed ones as failed."""
+    wait = schedule.wait
+    group = wait.delivered_means == "group"
+    delivered = truth.handset + (truth.operator if group else 0)
+    failed = truth.failed + (truth.half_failed if closing else 0)
+    pending = truth.total - delivered - failed
+    if wait.settle and not closing and pending + (truth.operator if group else 0):
+        return "open"
+    if wait.success_when == "finished":
+        return "open" if pending else "success"
+    needed = {"all": truth.total, "any": min(1, truth.total)}.get(str(wait.success_when))
+    if needed is None:
+        needed = math.ceil(float(wait.success_when) * truth.total)
+    if wait.success_when == "any" and not truth.total:
+        return "failure"
+    if delivered >= needed:
+        return "success"
+    return "failure" if truth.total - failed < needed else "open"
+
+
+def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patience: float) -> list[str]:
+    """Compare the wait's end with the truth. ``patience``: seconds that the wait may be behind it."""
+    known = {message.message_id: message for message in simulator.record.messages}
+    ids = [message_id for bulk in task.watch.bulks for message_id in bulk.message_ids]
+    refused = {refusal.message_id for refusal in simulator.record.refusals if refusal.status_id != 23}
+    if set(ids) & refused - set(known) or len(known) != len(simulator.record.messages):
+        return []  # followed although refused (its answer was lost), or sent twice: there is no one truth
+    messages = [known.get(each) for each in ids]
+    flow = task.watch.flow
+    if task.result is None:
+        if task.error is None:
+            return ["the wait never ended"]
+        return [f"the wait ended with {type(task.error).__name__}"]
+    verdict, ended_at = task.result.verdict.value, task.ended_at
+    since = max(ended_at - patience, task.began_at)
+    moments = sorted({since, ended_at, *(at for at in _changes(messages) if since <= at <= ended_at)})
+    closing = ended_at >= task.watch.deadline
+    right = {right_verdict(truth_at(messages, flow, at), schedule, closing=closing) for at in moments}
+    if closing:
+        right |= {right_verdict(truth_at(messages, flow, at), schedule, closing=False) for at in moments}
+        right = {"timeout" if each == "open" else each for each in right}
+    wrong = []
+    if verdict not in right:
+        wrong.append(f"the wait says {verdict}, right would be {' or '.join(sorted(right))}")
+    truth = truth_at(messages, flow, ended_at)
+    if task.result.summary["delivered"] > truth.handset + truth.operator:
+        wrong.append("the summary has deliveries that did not happen")
+    return [*wrong, *_too_late(schedule, task, messages, patience)]
+
+
+def _too_late(schedule: Schedule, task: WaitTask, messages: Sequence[Message | None], patience: float) -> Iterable[str]:
+    """Whether the truth was decided long before the wait said so."""
+    flow, last = task.watch.flow, min(task.ended_at, task.watch.deadline)
+    decided = None
+    for at in sorted({task.began_at, *(each for each in _changes(messages) if task.began_at <= each <= last)}):
+        verdict = right_verdict(truth_at(messages, flow, at), schedule, closing=False)
+        if verdict == "open":
+            decided = None
+        elif decided is None:
+            decided = at
+    if decided is not None and last - decided > patience:
+        yield f"the wait ended {last - decided:.0f} s after it was decided, allowed {patience:.0f} s"
+
+
+def _changes(messages: Sequence[Message | None]) -> set[float]:
+    found = [message for message in messages if message is not None]
+    return {change.at for message in found for step in message.steps for change in step.changes}

@@ -1,0 +1,82 @@
+"""A seed in, a result out."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.crash.judging import Judgement, judge_send, judge_wait
+from tests.crash.schedule import Schedule, schedule_of
+from tests.crash.tasks import SendTask, WaitTask
+from tests.crash.world import CONNECT_TIMEOUT, READ_TIMEOUT, World
+
+SLACK = 60.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one schedule went."""
+
+    seed: int
+    guarantee: str
+    judgement: Judgement
+    events: Counter[str] = field(default_factory=Counter)
+    trace: tuple[str, ...] = ()
+
+    @property
+    def replay(self) -> str:
+        """The command that runs this schedule alone, with its trace."""
+        return f"python -m tests.crash --seed {self.seed} --trace"
+
+
+def run(seed: int, *, trace: bool = False) -> Result:
+    """Run the schedule of a seed to its end and judge it."""
+    plan = schedule_of(seed)
+    world = World(plan.settings, plan.weather, random.Random(f"omni world {seed}"), tracing=trace)
+    waits: list[WaitTask] = []
+    send = SendTask(world, plan, lambda task: _follow(world, plan, task, waits))
+    world.after(0.0, send.start_try)
+    came_to_an_end = world.run()
+    judgement = judge_send(plan, world.simulator, send)
+    if not came_to_an_end:
+        judgement.wrong.append("the schedule does not come to an end")
+    events = _count(plan, world, send, waits)
+    for wait in waits:
+        events[f"wait: {wait.result.verdict.value if wait.result else 'error'}"] += 1
+        if not judgement.twice:
+            judgement.wrong += judge_wait(plan, world.simulator, wait, _patience(plan, world, wait))
+    return Result(seed, plan.guarantee, judgement, events, tuple(world.trace))
+
+
+def _follow(world: World, plan: Schedule, task: SendTask, waits: list[WaitTask]) -> None:
+    """The wait begins when the sending task is done for good, also after a failure: there is a receipt."""
+    if task.receipt is None or not task.receipt["bulks"]:
+        world.over = True
+        return
+
+    def done() -> None:
+        world.over = True
+
+    waits.append(WaitTask(world, plan, task.receipt, done))
+    waits[0].start()
+
+
+def _patience(plan: Schedule, world: World, wait: WaitTask) -> float:
+    """How far a wait may be behind the truth: a few polls, the lag of the logs, and the time it was down."""
+    polls = 9 * 1.1 * plan.wait.poll_interval
+    faults = world.faults_so_far * (CONNECT_TIMEOUT + READ_TIMEOUT)
+    frozen = sum(mishap.frozen_for or 0.0 for mishap in plan.wait.mishaps if mishap is not None)
+    logs_down = plan.weather.logs_down[1] - plan.weather.logs_down[0]
+    reports = 5 * plan.settings.beat_seconds
+    return SLACK + polls + faults + frozen + logs_down + reports + plan.settings.log_lag_seconds + wait.downtime
+
+
+def _count(plan: Schedule, world: World, send: SendTask, waits: list[WaitTask]) -> Counter[str]:
+    events = Counter({"schedules": 1, "faults": world.faults_so_far, "tries of the send": send.try_number})
+    events["posts"] = len(send.posts)
+    events["posts by tries given up"] = sum(post.stale for post in send.posts)
+    events["sends green"] = send.succeeded
+    events[f"sends ended: {type(send.error).__name__ if send.error else 'green' if send.succeeded else 'lost'}"] = 1
+    events["waits"] = len(waits)
+    return events

@@ -1,0 +1,222 @@
+"""What a seed means: the account's behaviour, who is sent what, what goes wrong, and what the user does meanwhile."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_omni.simulator.fates import FATES
+from airflow_provider_omni.simulator.settings import Settings
+from tests.crash.processes import Mishap, Phase
+from tests.crash.world import LATEST, Weather
+
+FATE_NAMES = sorted(set(FATES) - {"73"})
+"""73 is accepted and shows up nowhere, ever: no log can tell that it was sent, so nothing is promised for it."""
+USUAL_FATES = ("27", "40", "41", "42", "43", "44", "45", "46", "47", "48", "49", "60", "61", "62", "63", "64")
+AIRFLOWS = ("3.3", "3.3", "3.3", "3.4", "3.2")
+WAIT_MODES = {
+    "3.3": ("trigger", "trigger", "poke", "reschedule"),
+    "3.4": ("trigger", "poke", "reschedule"),
+    "3.2": ("trigger", "poke", "reschedule"),
+}
+HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Send:
+    """The sending task. ``people``: numbers by try (the last entry holds for all later tries); ``texts`` likewise."""
+
+    people: tuple[tuple[str, ...], ...]
+    texts: tuple[str, ...]
+    retries: int
+    retry_delay: float
+    heartbeat: float
+    """Seconds until Airflow gives up a try that was killed or frozen."""
+    mishaps: tuple[Mishap | None, ...]
+    presumed_dead_after: float | None
+    """Airflow gives up the first try although it runs on (a partition): seconds after its start."""
+    clears: tuple[float, ...]
+    """The user clears the task so many seconds after it came to an end."""
+    first_try_known: bool
+    on_rejected: str
+    trust: bool
+    flow_given: bool
+    send_in: float | None
+    """``sendAt``, in seconds from the start."""
+    validity: tuple[int, int]
+    """Seconds, of LINE and of SMS."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """The waiting task."""
+
+    mode: str
+    success_when: str | float
+    delivered_means: str
+    settle: bool
+    poll_interval: float
+    timeout: float
+    retries: int
+    mishaps: tuple[Mishap | None, ...]
+    second_copy_after: float | None
+    """A second copy of the trigger starts although the first runs on (a triggerer presumed dead)."""
+    lost_events: int
+    """How many of its events the triggerer loses by dying after the yield."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Everything that a seed stands for."""
+
+    seed: int
+    guarantee: str
+    """A: the vendor refuses a repeated message id. B: it does not."""
+    airflow: str
+    settings: Settings
+    weather: Weather
+    store_failures: float
+    store_slowness: float
+    send: Send
+    wait: Wait
+    outside: tuple[str, ...] = field(default=())
+    """What lies outside of any promise in this schedule."""
+
+
+def schedule_of(seed: int) -> Schedule:
+    """Draw a schedule. The same seed gives the same one."""
+    rng = random.Random(f"omni crash {seed}")
+    guarantee = "A" if seed % 2 else "B"
+    airflow = rng.choice(AIRFLOWS)
+    long = rng.random() < 0.06
+    validity = _validity(rng, long=long)
+    send = _send(rng, guarantee, airflow, validity)
+    poll = rng.choice((900.0, 1800.0)) if long else max(rng.choice((10.0, 20.0, 30.0, 60.0)), sum(validity) / 60)
+    lag = rng.choice((0.0, 0.0, rng.uniform(0.0, LATEST)))
+    outside: tuple[str, ...] = ()
+    if rng.random() < 0.02:
+        lag, outside = rng.uniform(120.0, 600.0), ("the logs lag behind by more than the grace time",)
+    return Schedule(
+        seed=seed,
+        guarantee=guarantee,
+        airflow=airflow,
+        settings=_settings(rng, seed, guarantee, lag),
+        weather=Weather(
+            rate=rng.choice((0.0, 0.05, 0.15, 0.15, 0.4)),
+            most=rng.randint(1, 10),
+            logs_down=_logs_down(rng),
+            second_reader_every=rng.choice((None, None, None, poll * rng.uniform(0.3, 3.0))),
+        ),
+        store_failures=rng.choice((0.0, 0.0, 0.0, 0.1)),
+        store_slowness=rng.choice((0.0, 0.0, 0.1)),
+        send=send,
+        wait=_wait(rng, airflow, validity, poll, long=long),
+        outside=outside,
+    )
+
+
+def _settings(rng: random.Random, seed: int, guarantee: str, lag: float) -> Settings:
+    """Both settings of everything that the documents leave open."""
+    draw: dict[str, Any] = {
+        "duplicates": rng.choice(("status-23",) * 6 + ("ignore", "report")) if guarantee == "A" else "accept",
+        "refused_uses_id": rng.random() < 0.3,
+        "refused_in": rng.choice(("nothing", "nothing", "logs", "reports", "both")),
+        "answer_order": rng.choice(("request", "reversed", "random")),
+        "echo_bulk_id": rng.choice(("many", "given", "always")),
+        "single_bulk_id": rng.choice(("kept", "dropped")),
+        "reports": rng.choice(("final", "per-step")),
+        "report_consumption": rng.choice(("read", "read", "written")),
+        "filtered_read": rng.choice(("own", "own", "own", "all")),
+        "report_order": rng.choice(("newest", "oldest", "random")),
+        "report_bulk_id": rng.choice(("sent", "empty", "absent")),
+        "log_rows": rng.choice(("per-step", "per-step", "last-step")),
+        "scheduled_in_logs": rng.random() < 0.5,
+        "operator_stops_failover": rng.random() < 0.7,
+        "price_of_failed_steps": rng.choice(("zero", "full")),
+        "offset": rng.choice(("+0000", "+0100", "-0300", "+01:00", "Z")),
+        "error_body": rng.choice(("legacy", "current", "empty")),
+        "throttle_body": rng.choice(("legacy", "current", "empty")),
+        "retry_after": rng.random() < 0.5,
+        "beat_seconds": rng.choice((1.0, 5.0, 20.0, 40.0)),
+    }
+    return Settings(seed=seed, log_lag_seconds=lag, **draw)
+
+
+def _validity(rng: random.Random, *, long: bool) -> tuple[int, int]:
+    if long:
+        return rng.choice(((30 * 3600, 30 * 3600), (2 * 3600, 46 * 3600), (40 * 3600, 20 * 3600)))
+    return rng.choice(((60, 60), (120, 300), (600, 900)))
+
+
+def _logs_down(rng: random.Random) -> tuple[float, float]:
+    if rng.random() < 0.85:
+        return (0.0, 0.0)
+    since = rng.choice((0.0, rng.uniform(0.0, 600.0)))
+    return (since, since + rng.choice((60.0, 300.0, 1500.0)))
+
+
+def _send(rng: random.Random, guarantee: str, airflow: str, validity: tuple[int, int]) -> Send:
+    retries = rng.choice((0, 1, 2, 3, 5))
+    return Send(
+        people=_people(rng),
+        texts=("Hello", *(("Hello again",) if rng.random() < 0.06 else ())),
+        retries=retries,
+        retry_delay=rng.choice((1.0, 30.0, 300.0)),
+        heartbeat=rng.choice((30.0, 120.0, 300.0)),
+        mishaps=tuple(_mishap(rng, 0.6, most=12) for _ in range(retries + 1)),
+        presumed_dead_after=rng.uniform(0.0, 240.0) if rng.random() < 0.1 else None,
+        clears=_clears(rng),
+        first_try_known=rng.random() < 0.7,
+        on_rejected=rng.choice(("fail", "ignore")),
+        trust=guarantee == "A" and rng.random() < 0.15,
+        flow_given=rng.random() < 0.5,
+        send_in=rng.choice((300.0, 3000.0)) if rng.random() < 0.05 else None,
+        validity=validity,
+    )
+
+
+def _people(rng: random.Random) -> tuple[tuple[str, ...], ...]:
+    count = rng.choice((1, 1, 1, 2, 3, 4))
+    fates = USUAL_FATES if rng.random() < 0.6 else FATE_NAMES
+    everybody = [f"4179302{index:02d}{rng.choice(fates)}" for index in range(count + 1)]
+    usual = tuple(everybody[:count])
+    if rng.random() < 0.9:
+        return (usual,)
+    changed = rng.choice((everybody[: count + 1], everybody[1 : count + 1], list(reversed(usual))))
+    return (usual, tuple(changed))
+
+
+def _clears(rng: random.Random) -> tuple[float, ...]:
+    if rng.random() < 0.8:
+        return ()
+    return rng.choice(((20.0,), (600.0,), (2 * HOUR,), (60 * HOUR,), (20.0, 3 * HOUR)))
+
+
+def _mishap(rng: random.Random, chance: float, most: int) -> Mishap | None:
+    if rng.random() >= chance:
+        return None
+    phase = rng.choice((Phase.BEFORE, Phase.DURING))
+    frozen = rng.choice((None, None, rng.choice((20.0, 90.0, 400.0, 1500.0, 20_000.0))))
+    if rng.random() < 0.3:
+        return Mishap(rng.choice((1, 1, 1, 2, 3)), phase, frozen, only=rng.choice(("Save", "Ask", "Pause", "Publish")))
+    return Mishap(rng.randint(1, most), phase, frozen)
+
+
+def _wait(rng: random.Random, airflow: str, validity: tuple[int, int], poll: float, *, long: bool) -> Wait:
+    enough = sum(validity) + 10 * 40.0 + 40 * poll
+    mode = rng.choice(WAIT_MODES[airflow])
+    most = max(8, int(4 * sum(validity) / poll)) if long or rng.random() < 0.5 else 12
+    retries = rng.randint(0, 3)
+    return Wait(
+        mode=mode,
+        success_when=rng.choice(("all", "all", "all", "any", "finished", 0.5)),
+        delivered_means=rng.choice(("group", "group", "handset")),
+        settle=rng.random() < 0.2,
+        poll_interval=poll,
+        timeout=enough if long or rng.random() < 0.85 else rng.uniform(30.0, 400.0),
+        retries=retries,
+        mishaps=tuple(_mishap(rng, 0.6, most) for _ in range(retries + 1)),
+        second_copy_after=rng.uniform(0.0, 4 * poll) if mode == "trigger" and rng.random() < 0.15 else None,
+        lost_events=rng.choice((0, 0, 0, 1, 2)),
+    )

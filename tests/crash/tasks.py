@@ -1,0 +1,269 @@
+"""Airflow's part: tries and retries of the sending task, its clears, and a wait in each of its modes.
+
+The machines are built as operator, sensor and trigger build them; nothing here decides about messages.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_omni.delivery.asking import LookRules
+from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.delivery.plan import SendPlan, read_recipients
+from airflow_provider_omni.delivery.sending import Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.verdict import Goal
+from airflow_provider_omni.delivery.waiting import Wait, WaitEnd
+from airflow_provider_omni.delivery.watch import Watch, bulks_of_receipt
+from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
+from airflow_provider_omni.omni.errors import OmniError
+from tests.crash import schedule as plans
+from tests.crash.keeping import ForgetfulMemory, Keeping, StateMemory, XComMemory
+from tests.crash.processes import Mishap, Process
+from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A POST that a process began. ``stale``: Airflow had given its try up by then."""
+
+    message_ids: frozenset[str]
+    try_number: int
+    stale: bool
+
+
+@dataclass
+class SendTask:
+    """The sending task from its first try to its last, clears included. ``finished`` is called at each end."""
+
+    world: World
+    plan: plans.Schedule
+    finished: Callable[[SendTask], None]
+    succeeded: bool = False
+    end: SendEnd | None = None
+    error: OmniError | None = None
+    receipt: dict[str, Any] | None = None
+    posts: list[Posted] = field(default_factory=list)
+    try_number: int = 0
+    downtime: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.keeping = Keeping(self.world.rng, self.plan.store_failures, self.plan.store_slowness)
+        self._left = self.plan.send.retries
+        self._clears = list(self.plan.send.clears)
+        self._running: Process | None = None
+        """What Airflow takes for the running process; None between tries and after the end."""
+        self._began_at = self.world.now()
+
+    def start_try(self) -> None:
+        """Begin the next try: Airflow wipes the task's XCom and believes in this one only."""
+        send, world = self.plan.send, self.world
+        self.try_number += 1
+        number = self.keeping.current = self.try_number
+        self.receipt = None
+        memory = self._memory(number)
+        cleared = len(self._clears) < len(send.clears)
+        self.content_plan = send_plan(self.plan, world, number)
+        machine = Send(
+            self.content_plan,
+            SendRules(
+                look=LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
+                trust_duplicate_rejection=send.trust,
+                on_rejected=send.on_rejected,
+                surely_first=number == 1,
+                first_try_at=self._began_at if send.first_try_known or not cleared else None,
+            ),
+            world.now,
+            world.rng.random,
+        )
+        world.say("airflow", f"try {number} of the send begins")
+        mishap = send.mishaps[number - 1] if number <= len(send.mishaps) else None
+        self._running = Process(
+            world,
+            f"send #{number}",
+            machine.run(),
+            memory,
+            ended=self._ended,
+            lost=self._lost,
+            mishap=mishap,
+            publish=self._publish,
+            posted=lambda process, call: self._posted(number, call),
+        ).begin()
+        if number == 1 and send.presumed_dead_after is not None:
+            process = self._running
+            world.after(send.presumed_dead_after, lambda: self._give_up(process))
+
+    def _memory(self, number: int) -> StateMemory:
+        return (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)
+
+    def _publish(self, receipt: dict[str, Any]) -> None:
+        self.receipt = json.loads(json.dumps(receipt))
+
+    def _posted(self, number: int, call: Any) -> None:
+        ids = frozenset(each["messageId"] for each in json.loads(call.body)["destinations"])
+        stale = self.keeping.current != number
+        if stale:
+            self.world.say(f"send #{number}", "(Airflow has given this try up)")
+        self.posts.append(Posted(ids, number, stale))
+
+    def _lost(self, process: Process) -> None:
+        heartbeat = self.plan.send.heartbeat
+        self.downtime += heartbeat
+        self.world.after(heartbeat, lambda: (process.dead or process.frozen) and self._give_up(process))
+
+    def _give_up(self, process: Process) -> None:
+        """No heartbeat any more: Airflow takes the try for dead, whether or not it is."""
+        if process is self._running:
+            self.world.say("airflow", f"{process.name} is given up")
+            self._over(retryable=True)
+
+    def _ended(self, process: Process, value: Any, error: OmniError | None) -> None:
+        assert error is None, error
+        if process is not self._running:
+            self.world.say("airflow", f"the end of {process.name} is ignored: {value.error or 'success'}")
+            return
+        self.end, self.error = value, value.error
+        self.world.say("airflow", f"{process.name} ends: {type(value.error).__name__} {value.error or 'success'}")
+        if value.error is None:
+            self.succeeded = True
+            self._publish(value.receipt.to_json())
+            self._final()
+        else:
+            self._over(retryable=value.error.retryable)
+
+    def _over(self, *, retryable: bool) -> None:
+        self._running = None
+        if retryable and self._left > 0:
+            self._left -= 1
+            # Its id changes when the next try is scheduled: from here on the old one can write no more.
+            self.keeping.current = -self.try_number
+            self.world.after(self.plan.send.retry_delay, self.start_try)
+        else:
+            self.succeeded = False
+            self._final()
+
+    def _final(self) -> None:
+        self._running = None
+        if not self._clears:
+            self.finished(self)
+            return
+        self.world.after(self._clears.pop(0), self._clear)
+
+    def _clear(self) -> None:
+        self.world.say("airflow", "the user clears the send")
+        if self.plan.airflow == "3.4":
+            self.keeping.state.clear()
+        self._left = self.plan.send.retries
+        self.succeeded, self.end, self.error = False, None, None
+        self.start_try()
+
+
+def send_plan(plan: plans.Schedule, world: World, number: int) -> SendPlan:
+    """What the DAG's author wrote, as this try finds it."""
+    send = plan.send
+    people = send.people[min(number, len(send.people)) - 1]
+    text = send.texts[min(number, len(send.texts)) - 1]
+    line, sms = send.validity
+    send_at = datetime.fromtimestamp(world.start + send.send_in, UTC) if send.send_in else None
+    return SendPlan(
+        identity=Identity("dag|run|task|-1"),
+        scenario_key=world.scenario_key,
+        content=Content(
+            line=LineText(text=text, validity_period=line, validity_period_time_unit="SECONDS"),
+            sms=Sms(text=text, validity_period=sms, validity_period_time_unit="SECONDS"),
+            options=Options(send_at=send_at),
+        ),
+        recipients=read_recipients(list(people)),
+        flow=("LINE", "SMS") if send.flow_given else None,
+    )
+
+
+@dataclass
+class WaitTask:
+    """The waiting task in its mode. ``result``: the end that Airflow got, and when."""
+
+    world: World
+    plan: plans.Schedule
+    receipt: dict[str, Any]
+    finished: Callable[[], None]
+    result: WaitEnd | None = None
+    error: OmniError | None = None
+    ended_at: float = 0.0
+    downtime: float = 0.0
+
+    def __post_init__(self) -> None:
+        wait = self.plan.wait
+        self.keeping = Keeping(self.world.rng, self.plan.store_failures, self.plan.store_slowness, current=1)
+        self.began_at = self.world.now()
+        self.watch = Watch(
+            bulks=bulks_of_receipt(self.receipt),
+            deadline=self.began_at + wait.timeout,
+            goal=Goal(wait.success_when, wait.delivered_means, wait.settle),
+            flow=tuple(self.receipt["flow"]),
+            poll_interval=wait.poll_interval,
+            logs_only=wait.mode == "reschedule" and self.plan.airflow == "3.2",
+        )
+        self._mishaps: list[Mishap | None] = list(wait.mishaps)
+        self._lost_events = wait.lost_events if wait.mode == "trigger" else 0
+        self._copies: list[Process] = []
+        self._second_copy = wait.second_copy_after
+        self._copy_number = 0
+
+    def start(self) -> None:
+        """Begin: a trigger, a poking worker, or the first of many short processes."""
+        self._start_copy()
+        if self._second_copy is not None:
+            self.world.after(self._second_copy, lambda: self.result is None and self._start_copy())
+
+    def _start_copy(self) -> None:
+        if self.result is not None or self.error is not None:
+            return
+        mode, number = self.plan.wait.mode, self.keeping.current
+        self._copy_number += 1
+        watch = Watch.from_json(json.loads(json.dumps(self.watch.to_json())))
+        machine = Wait(watch, self.world.now, self.world.rng.random)
+        self._copies.append(
+            Process(
+                self.world,
+                f"{mode} #{self._copy_number}",
+                machine.poll() if mode == "reschedule" else machine.until_decided(),
+                self._memory(number),
+                ended=self._ended,
+                lost=self._lost,
+                mishap=self._mishaps.pop(0) if self._mishaps else None,
+            ).begin()
+        )
+
+    def _memory(self, number: int) -> StateMemory:
+        if self.plan.wait.mode == "trigger":
+            return XComMemory(self.keeping, number)
+        return (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)
+
+    def _lost(self, process: Process) -> None:
+        """The triggerer is dead, or the worker is: 30 s until somebody else takes over."""
+        self.downtime += 30.0
+        if self.plan.wait.mode != "trigger":
+            self.keeping.current += 1
+        self.world.after(30.0, self._start_copy)
+
+    def _ended(self, process: Process, value: Any, error: OmniError | None) -> None:
+        if self.result is not None or self.error is not None:
+            return
+        if self.plan.wait.mode != "trigger" and process.memory.try_number != self.keeping.current:
+            return
+        if error is None and value is None:
+            self.world.after(self.plan.wait.poll_interval, self._start_copy)
+            return
+        if self._lost_events:
+            self._lost_events -= 1
+            self.world.say(process.name, "** its event is lost: the triggerer dies before it is stored **")
+            self._lost(process)
+            return
+        self.world.say("airflow", f"the wait ends: {error or value.explanation}")
+        self.result, self.error, self.ended_at = value, error, self.world.now()
+        for copy in self._copies:
+            copy.kill()
+        self.finished()

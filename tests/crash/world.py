@@ -1,0 +1,184 @@
+"""Time, the simulated vendor, and the network between it and the processes. Knows nothing of Airflow."""
+
+from __future__ import annotations
+
+import base64
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from airflow_provider_omni.omni.answers import Answer, read
+from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.errors import OmniBusyError, OmniError
+from airflow_provider_omni.omni.failures import Failure, failure_error
+from airflow_provider_omni.omni.limits import CallBudget
+from airflow_provider_omni.simulator.clock import ManualClock
+from airflow_provider_omni.simulator.engine import Simulator
+from airflow_provider_omni.simulator.settings import Settings
+from airflow_provider_omni.simulator.wire import Ending, WireRequest
+
+READ_TIMEOUT = 30.0
+CONNECT_TIMEOUT = 10.0
+GRACE = 30.0
+LATEST = 28.0
+"""Seconds after the caller gave up within which the vendor may still take a request in; also the longest log lag."""
+
+Deliver = Callable[[Any, OmniError | None], None]
+
+AUTHORIZATION = {"authorization": "Basic " + base64.b64encode(b"demo:demo").decode()}
+NAMES = {"/omni/1/advanced": "send", "/omni/1/reports": "reports", "/omni/1/logs": "logs"}
+
+NOT_SENT = ("refused", "no-connection", "throttle", "throttle-retry-after")
+LOST = ("reset-before", "close-before", "error-before", "late", "slow", "reset-after", "close-after", "error-after")
+SPOILT = ("truncated", "unreadable", "empty", "wrong-shape")
+FAULTS: dict[str, tuple[str, ...]] = {
+    "send": (*NOT_SENT, *LOST, *LOST, *SPOILT, "foreign-ids", "missing-entries"),
+    "reports": (*NOT_SENT, *LOST, *SPOILT, "foreign-ids", "missing-entries"),
+    "logs": (*NOT_SENT, *LOST, *SPOILT),
+    "scenario": (*NOT_SENT, *LOST, *SPOILT),
+}
+"""What can happen to a call. `late`: the caller gives up, then the vendor takes it in. `slow`: the other way round."""
+
+
+@dataclass(frozen=True)
+class Weather:
+    """How the network of a schedule behaves. ``logs_down``: seconds from the start between which no look succeeds."""
+
+    rate: float = 0.0
+    most: int = 0
+    logs_down: tuple[float, float] = (0.0, 0.0)
+    second_reader_every: float | None = None
+
+
+@dataclass
+class World:
+    """One schedule's world. Everything random in it comes from ``rng``."""
+
+    settings: Settings
+    weather: Weather
+    rng: random.Random
+    tracing: bool = False
+    trace: list[str] = field(default_factory=list)
+    faults_so_far: int = 0
+    events: int = 0
+
+    def __post_init__(self) -> None:
+        self.clock = ManualClock()
+        self.start = self.clock.now()
+        self.simulator = Simulator(self.settings, self.clock)
+        self.scenario_key = self.simulator.add_scenario()
+        self.budget = CallBudget(clock=self.clock.now, jitter=self.rng.random)
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self.over = False
+
+    def now(self) -> float:
+        """Wall-clock seconds since the epoch."""
+        return self.clock.now()
+
+    def say(self, who: str, what: str) -> None:
+        """A line of the trace."""
+        if self.tracing:
+            self.trace.append(f"{self.now() - self.start:10.1f}  {who:<12} {what}")
+
+    def after(self, seconds: float, happen: Callable[[], None]) -> None:
+        """Let something happen later."""
+        heapq.heappush(self._queue, (self.now() + max(seconds, 0.0), next(self._order), happen))
+
+    def run(self, most_events: int = 60_000) -> bool:
+        """Let everything happen. Returns False if it does not come to an end."""
+        if self.weather.second_reader_every:
+            self.after(self.weather.second_reader_every, self._somebody_else_reads)
+        while self._queue:
+            at, _, happen = heapq.heappop(self._queue)
+            if at > self.now():
+                self.clock.advance(at - self.now())
+            self.events += 1
+            if self.events > most_events:
+                return False
+            happen()
+        return True
+
+    def _somebody_else_reads(self) -> None:
+        if not self.over:
+            self.simulator.handle(WireRequest("GET", "/omni/1/reports", "limit=1000", AUTHORIZATION))
+            self.after(self.weather.second_reader_every or 0.0, self._somebody_else_reads)
+
+    # -- the network ---------------------------------------------------------------------------------------------
+
+    def exchange(self, who: str, call: Call[Any], patience: float | None, deliver: Deliver) -> None:
+        """Carry out a call; its answer or its error is delivered later. The effect is the simulator's."""
+        if patience is not None and (wait := self.budget.try_take()):
+            if wait > patience:
+                self.after(0.0, lambda: deliver(None, OmniBusyError("no place in the budget")))
+            else:
+                self.after(wait, lambda: self.exchange(who, call, patience - wait, deliver))
+            return
+        name = NAMES.get(call.path, "scenario")
+        fault = self._fault(name)
+        request = WireRequest(
+            call.method, call.path, urlencode(call.query, quote_via=quote), AUTHORIZATION, call.body or b""
+        )
+        self.say(who, f"{call.name} {_shown(call)}{' !! ' + fault if fault else ''}")
+
+        def fail(failure: Failure) -> Callable[[], None]:
+            return lambda: deliver(None, failure_error(call, failure))
+
+        if fault == "refused":
+            self.after(0.01, fail(Failure.REFUSED))
+        elif fault == "no-connection":
+            self.after(CONNECT_TIMEOUT, fail(Failure.CONNECT_TIMEOUT))
+        elif fault == "late":
+            self.after(READ_TIMEOUT, fail(Failure.READ_TIMEOUT))
+            late = READ_TIMEOUT + self.rng.uniform(0.0, LATEST)
+            self.after(late, lambda: self._take_in(who, request))
+        elif fault == "slow":
+            self.after(self.rng.uniform(0.0, READ_TIMEOUT), lambda: self._take_in(who, request))
+            self.after(READ_TIMEOUT, fail(Failure.READ_TIMEOUT))
+        else:
+            transit = self.rng.uniform(0.01, 1.0) if self.rng.random() < 0.9 else self.rng.uniform(1.0, 14.0)
+            self.after(transit, lambda: self._answer(call, name, request, fault, transit, deliver))
+
+    def _fault(self, name: str) -> str | None:
+        since = self.now() - self.start
+        if name == "logs" and self.weather.logs_down[0] <= since < self.weather.logs_down[1]:
+            return self.rng.choice(("error-before", "reset-before", "refused", "throttle"))
+        if self.faults_so_far >= self.weather.most or self.rng.random() >= self.weather.rate:
+            return None
+        self.faults_so_far += 1
+        return self.rng.choice(FAULTS[name])
+
+    def _take_in(self, who: str, request: WireRequest) -> None:
+        self.say(who, f"  … the vendor takes in {request.method} {request.target_path}, its caller has gone")
+        self.simulator.handle(request)
+
+    def _answer(
+        self, call: Call[Any], name: str, request: WireRequest, fault: str | None, transit: float, deliver: Deliver
+    ) -> None:
+        plan = self.simulator.faults
+        plan.clear()
+        if fault == "throttle-retry-after":
+            plan.add("throttle", retry_after=float(self.rng.randint(1, 20)))
+        elif fault is not None:
+            plan.add(fault)
+        reply = self.simulator.handle(request)
+        plan.clear()
+        value, error = None, None
+        if reply.ending is not Ending.COMPLETE:
+            error = failure_error(call, Failure.BROKEN)
+        else:
+            try:
+                value = read(call, Answer(reply.status, reply.headers, reply.body))
+            except OmniError as caught:
+                error = caught
+        self.after(transit, lambda: deliver(value, error))
+
+
+def _shown(call: Call[Any]) -> str:
+    """Which ids a call is about, shortened; for the trace."""
+    ids = [value for name, value in call.query if name in ("bulkId", "messageId")]
+    return " ".join(f"{name}={value[:8]}" for name, value in call.query if value in ids)
