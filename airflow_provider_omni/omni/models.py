@@ -109,10 +109,14 @@ class Scenario(AnswerModel):
     default: bool | None = None
 
 
+MAX_ROWS = 10_000
+"""Rows of one answer. The API promises at most 1,000; more than this is not read, to keep time and memory bounded."""
+
+
 class ScenarioList(AnswerModel):
     """The envelope of `GET /omni/1/scenarios`."""
 
-    scenarios: Annotated[list[Scenario], FailFast()]
+    scenarios: Annotated[list[Scenario], FailFast()] = Field(max_length=MAX_ROWS)
 
 
 # --- destinations ----------------------------------------------------------------------------------------------------
@@ -196,7 +200,7 @@ class SendResponse(AnswerModel):
     """The answer to `POST /omni/1/advanced`: acceptance or refusal per recipient, never delivery."""
 
     bulk_id: str | None = None
-    messages: Annotated[list[SentMessage], FailFast()]
+    messages: Annotated[list[SentMessage], FailFast()] = Field(max_length=MAX_ROWS)
 
 
 class Report(AnswerModel):
@@ -240,13 +244,13 @@ class LogRow(AnswerModel):
 class ReportPage(AnswerModel):
     """The envelope of `GET /omni/1/reports`."""
 
-    results: Annotated[list[Report], FailFast()]
+    results: Annotated[list[Report], FailFast()] = Field(max_length=MAX_ROWS)
 
 
 class LogPage(AnswerModel):
     """The envelope of `GET /omni/1/logs`."""
 
-    results: Annotated[list[LogRow], FailFast()]
+    results: Annotated[list[LogRow], FailFast()] = Field(max_length=MAX_ROWS)
 
 
 OPTIONAL_IN_ROWS = frozenset(
@@ -255,6 +259,7 @@ OPTIONAL_IN_ROWS = frozenset(
 """Members of a report or log row that no verdict hangs on: where one is unreadable, the row is read without it."""
 
 __all__ = [
+    "MAX_ROWS",
     "OPTIONAL_IN_ROWS",
     "Address",
     "AnswerModel",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from airflow_provider_omni.omni.models import (
+    MAX_ROWS,
     OPTIONAL_IN_ROWS,
     AnswerModel,
     LogPage,
@@ -24,6 +25,11 @@ from airflow_provider_omni.omni.models import (
 
 Row = TypeVar("Row", Report, LogRow)
 M = TypeVar("M", bound=AnswerModel)
+
+
+LONG = 4 * 1024 * 1024
+MAX_VALUES = 2_000_000
+"""JSON values in an answer longer than `LONG`. Each takes far more memory read than written; 1,000 rows have 30,000."""
 
 
 class UnreadableAnswerError(ValueError):
@@ -47,6 +53,7 @@ def send_response(body: bytes) -> SendResponse:
 
 def reports(body: bytes) -> list[Report]:
     """The answer to a read of reports. A row with an unreadable optional member is read without that member."""
+    _check_size(body)
     try:
         return ReportPage.model_validate_json(body).results
     except ValidationError:
@@ -56,6 +63,7 @@ def reports(body: bytes) -> list[Report]:
 
 def log_rows(body: bytes) -> list[LogRow]:
     """The answer to a read of logs, as lenient as `reports`."""
+    _check_size(body)
     try:
         return LogPage.model_validate_json(body).results
     except ValidationError:
@@ -64,11 +72,18 @@ def log_rows(body: bytes) -> list[LogRow]:
 
 
 def _whole(model: type[M], body: bytes) -> M:
+    _check_size(body)
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         problem = _first_problem(error)
     raise UnreadableAnswerError(problem)
+
+
+def _check_size(body: bytes) -> None:
+    """Counts what separates and opens values, which is quick, before anything is made of them."""
+    if len(body) > LONG and sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+        raise UnreadableAnswerError("it has too many values")
 
 
 def _row_by_row(model: type[Row], body: bytes) -> list[Row]:
@@ -77,6 +92,8 @@ def _row_by_row(model: type[Row], body: bytes) -> list[Row]:
     rows = page.get("results") if isinstance(page, dict) else None
     if not isinstance(rows, list):
         raise UnreadableAnswerError("there is no list of results")
+    if len(rows) > MAX_ROWS:
+        raise UnreadableAnswerError(f"it has more than {MAX_ROWS:,} rows")
     return [_lenient(model, row) for row in rows]
 
 

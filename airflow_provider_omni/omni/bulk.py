@@ -1,0 +1,82 @@
+"""A send with hundreds of recipients: the same bytes and the same answer as `api.send_advanced`, without a model for each.
+
+Where an answer is in any way unusual the models read it, so that nothing is decided here that they would decide otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
+
+from airflow_provider_omni.omni import parsing
+from airflow_provider_omni.omni.api import ADVANCED, Call
+from airflow_provider_omni.omni.models import SendResponse, Status
+
+
+class BulkAnswer(NamedTuple):
+    """The entries of an answer, by status: few different ones, each with the ids of its messages in the answer's order."""
+
+    by_status: tuple[tuple[Status, tuple[str, ...]], ...]
+
+
+def send_bulk(scenario_key: str, bulk_id: str, to: Iterable[tuple[str, int]], tail: str) -> Call[BulkAnswer]:
+    """Send one content to many numbers.
+
+    :param to: message ids (of ours: nothing in them needs escaping) and numbers.
+    :param tail: the further members of the request as JSON, without the braces (`"line":{…},"sms":{…}`).
+    """
+    destinations = ",".join(
+        [f'{{"to":{{"phoneNumber":"{number}"}},"messageId":"{message_id}"}}' for message_id, number in to]
+    )
+    head = f'{{"scenarioKey":{json.dumps(scenario_key, ensure_ascii=False)},"bulkId":{json.dumps(bulk_id)}'
+    body = f'{head},"destinations":[{destinations}]{"," if tail else ""}{tail}}}'
+    return Call("POST", ADVANCED, read_bulk, body=body.encode())
+
+
+def read_bulk(body: bytes) -> BulkAnswer:
+    """The answer to a send. Raises UnreadableAnswerError like `parsing.send_response`."""
+    usual = _usual(body)
+    if usual is not None:
+        return usual
+    groups: dict[Status, list[str]] = {}
+    answer: SendResponse = parsing.send_response(body)
+    for message in answer.messages:
+        groups.setdefault(message.status, []).append(message.message_id)
+    return BulkAnswer(tuple((status, tuple(ids)) for status, ids in groups.items()))
+
+
+def _usual(body: bytes) -> BulkAnswer | None:
+    """What the models would say of an answer whose every entry has a text id and a plain status; None for any other."""
+    try:
+        entries = from_json(body)["messages"]
+        groups: dict[tuple[Any, ...], list[str]] = {}
+        for entry in entries:
+            message_id, status, to = entry["messageId"], entry["status"], entry.get("to")
+            kind = (
+                status.get("groupId"),
+                status.get("groupName"),
+                status.get("id"),
+                status.get("name"),
+                status.get("description"),
+            )
+            if type(message_id) is not str or not message_id or (to is not None and not _plain_address(to)):
+                return None
+            groups.setdefault(kind, []).append(message_id)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    found = []
+    for (group_id, group_name, number, name, description), ids in groups.items():
+        if not (type(group_id) is int and type(number) is int and type(group_name) is str and type(name) is str):
+            return None
+        if description is not None and type(description) is not str:
+            return None
+        status = Status(group_id=group_id, group_name=group_name, id=number, name=name, description=description)
+        found.append((status, tuple(ids)))
+    return BulkAnswer(tuple(found))
+
+
+def _plain_address(to: Any) -> bool:
+    return type(to) is dict and type(to.get("phoneNumber", "")) is str and "emailAddress" not in to
