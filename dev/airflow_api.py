@@ -63,6 +63,10 @@ class AirflowApi:
         except (requests.RequestException, ValueError):
             return {}
 
+    def warm_up(self) -> None:
+        """Have the tasks' own API built, which Airflow does at its first call and takes seconds for."""
+        self._content(self._send("GET", "/execution/health"))
+
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None, run_id: str | None = None) -> str:
         """Start a run; its id."""
         body: dict[str, Any] = {"logical_date": None, "conf": conf or {}}

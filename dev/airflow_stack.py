@@ -308,6 +308,8 @@ class AirflowStack:
             # A database that was there before knows heartbeats of processes that are gone.
             return self._is_healthy() and self._jobs_since(began) >= 3
 
+        self.wait_until(self.api.health, "Airflow's API server", timeout)
+        self.api.warm_up()
         self.wait_until(healthy, "a healthy Airflow", timeout)
 
         def read() -> bool:
