@@ -124,10 +124,12 @@ class SendRecord:
 
     def state(self, message_id: str) -> MessageState | None:
         """What is known of a message; None when it was never about to be posted."""
-        for posting in self.postings:
-            if message_id in posting.messages:
-                return posting.messages[message_id]
-        return None
+        posting = self.posting_of(message_id)
+        return None if posting is None else posting.messages[message_id]
+
+    def posting_of(self, message_id: str) -> Posting | None:
+        """The request in which a message was or may have been posted."""
+        return next((posting for posting in self.postings if message_id in posting.messages), None)
 
     def states(self) -> Iterator[MessageState]:
         """Every message's state."""
@@ -155,7 +157,7 @@ class SendRecord:
     def relocate(self, found_in: Mapping[str, str]) -> None:
         """Move messages to the requests in which the logs have found them, so that they can be followed there."""
         for message_id, bulk_id in found_in.items():
-            here = next((each for each in self.postings if message_id in each.messages), None)
+            here = self.posting_of(message_id)
             if here is None or here.bulk_id == bulk_id:
                 continue
             there = next((each for each in self.postings if each.bulk_id == bulk_id), None)

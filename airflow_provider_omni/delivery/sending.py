@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.delivery.asking import Asker, LookRules
+from airflow_provider_omni.delivery.asking import HORIZON, Asker, LookRules
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Publish, Save, Steps
 from airflow_provider_omni.delivery.plan import Recipient, SendPlan, chunk_limit
 from airflow_provider_omni.delivery.receipt import Receipt
@@ -59,7 +59,8 @@ FENCES = 5
 class SendRules:
     """How a send behaves where the API leaves it open.
 
-    ``look``: when absence may be concluded. ``trust_duplicate_rejection``: post again, same ids, what stays unknown.
+    ``look``: when absence may be concluded. ``trust_duplicate_rejection``: post again, same ids, what stays unknown
+    and is younger than 47 h.
     ``attempts``: posts of one request that certainly had no effect before giving up. ``on_rejected``: ``fail`` or
     ``ignore``.
     ``surely_first``: this is known to be the first try ever of this send (try 1, never cleared), so an empty record
@@ -193,11 +194,23 @@ class Send:
         rest = []
         for person in self.plan.recipients.people:
             message_id = self._id(person)
-            state = self.record.state(message_id)
-            unknown_but_trusted = state is MessageState.INTENT and self.rules.trust_duplicate_rejection
-            if message_id not in self._refused_now and (state in MAY_BE_POSTED or unknown_but_trusted):
+            may_be_posted = self.record.state(message_id) in MAY_BE_POSTED or self._trusted(message_id)
+            if message_id not in self._refused_now and may_be_posted:
                 rest.append((message_id, person))
         return rest
+
+    def _trusted(self, message_id: str) -> bool:
+        """Whether the vendor is trusted to refuse this unknown message if it has it.
+
+        Not for ever: how long it remembers ids is not published, so no longer than its logs and reports reach.
+        """
+        posting = self.record.posting_of(message_id)
+        return (
+            self.rules.trust_duplicate_rejection
+            and posting is not None
+            and posting.messages[message_id] is MessageState.INTENT
+            and self.clock() - posting.oldest < HORIZON
+        )
 
     def _id(self, person: Recipient) -> str:
         """The id of the current attempt: the first that was not refused in an earlier try."""

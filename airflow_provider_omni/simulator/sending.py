@@ -239,7 +239,6 @@ class Sender:
         message.in_reports = settings.refused_in in ("reports", "both")
         if message.in_logs or message.in_reports:
             self._add_rejected(message, status, now, settings)
-        message.in_reports = message.in_logs = True
 
     def _add_rejected(self, message: Message, status: Status, at: float, settings: Settings) -> None:
         """Let a message that was not sent show up as rejected; a repeated id only in the reports."""

@@ -5,6 +5,7 @@ Written without any code of ``delivery/``: its tables are said again here, in ot
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from airflow_provider_omni.simulator.messages import Message
 from tests.crash.schedule import Schedule
 from tests.crash.tasks import SendTask, WaitTask
 
+OLD = 40 * 3600.0
+"""Messages that were accepted so long before the wait began are not judged: the vendor keeps 48 h."""
 FROZEN = "frozen between its fence and its POST, awake after the next try had sent"
 NO_FENCE = "tries overlapped on Airflow < 3.3 without a ledger"
 
@@ -100,23 +103,37 @@ class Truth:
     """A step failed that is not the last, and nothing was delivered."""
 
 
-def truth_at(messages: Sequence[Message | None], flow: Sequence[str], moment: float) -> Truth:
+class View(enum.Enum):
+    """What of the truth a client can see, where the vendor's documents leave that open."""
+
+    ALL = "all"
+    NO_STEP_FAILURES = "no step failures"
+    """Reports are final only: that a step before the last failed after its operator delivery is told by no report."""
+    LAST_STEP = "last step"
+    """Logs have the latest step's row only: what a report told about an earlier one, and got lost, is nowhere."""
+
+
+def truth_at(messages: Sequence[Message | None], flow: Sequence[str], moment: float, view: View = View.ALL) -> Truth:
     """Look into the simulator's plans for the messages (None: it never took that one)."""
     counts = {"handset": 0, "operator": 0, "failed": 0, "half": 0, "open": 0}
     for message in messages:
-        counts[_standing(message, flow, moment)] += 1
+        counts[_standing(message, flow, moment, view)] += 1
     return Truth(len(messages), counts["handset"], counts["operator"], counts["failed"], counts["half"])
 
 
-def _standing(message: Message | None, flow: Sequence[str], moment: float) -> str:
+def _standing(message: Message | None, flow: Sequence[str], moment: float, view: View) -> str:
     if message is None:
         return "open"
     steps = {}
-    for step in message.steps:
+    begun = [step for step in message.steps if step.started_at <= moment]
+    for step in begun[-1:] if view is View.LAST_STEP else begun:
         so_far = [change.status for change in step.changes if change.at <= moment]
         if any(status.id == 5 for status in so_far):
             return "handset"
-        if any(status.failed for status in so_far):
+        operator = any(status.group_id == 3 for status in so_far)
+        if operator and view is View.NO_STEP_FAILURES and step.channel != flow[-1]:
+            steps[step.channel] = "operator"
+        elif any(status.failed for status in so_far):
             steps[step.channel] = "failed"
         elif any(status.group_id == 3 for status in so_far):
             steps[step.channel] = "operator"
@@ -156,6 +173,8 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     if set(ids) & refused - set(known) or len(known) != len(simulator.record.messages):
         return []  # followed although refused (its answer was lost), or sent twice: there is no one truth
     messages = [known.get(each) for each in ids]
+    if any(message and message.accepted_at < task.began_at - OLD for message in messages):
+        return []  # the vendor itself may have forgotten
     flow = task.watch.flow
     if task.result is None:
         if task.error is None:
@@ -165,17 +184,24 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     since = max(ended_at - patience, task.began_at)
     moments = sorted({since, ended_at, *(at for at in _changes(messages) if since <= at <= ended_at)})
     closing = ended_at >= task.watch.deadline
-    right = {right_verdict(truth_at(messages, flow, at), schedule, closing=closing) for at in moments}
+    views = [View.ALL]
+    if schedule.settings.reports == "final":
+        views.append(View.NO_STEP_FAILURES)
+    if schedule.settings.log_rows == "last-step":
+        views.append(View.LAST_STEP)
+    truths = [truth_at(messages, flow, at, view) for at in moments for view in views]
+    right = {right_verdict(truth, schedule, closing=closing) for truth in truths}
     if closing:
-        right |= {right_verdict(truth_at(messages, flow, at), schedule, closing=False) for at in moments}
+        right |= {right_verdict(truth, schedule, closing=False) for truth in truths}
         right = {"timeout" if each == "open" else each for each in right}
     wrong = []
     if verdict not in right:
         wrong.append(f"the wait says {verdict}, right would be {' or '.join(sorted(right))}")
-    truth = truth_at(messages, flow, ended_at)
-    if task.result.summary["delivered"] > truth.handset + truth.operator:
+    if task.result.summary["delivered"] > max(truth.handset + truth.operator for truth in truths):
         wrong.append("the summary has deliveries that did not happen")
-    return [*wrong, *_too_late(schedule, task, messages, patience)]
+    if len(views) == 1:
+        wrong += _too_late(schedule, task, messages, patience)
+    return wrong
 
 
 def _too_late(schedule: Schedule, task: WaitTask, messages: Sequence[Message | None], patience: float) -> Iterable[str]:

@@ -50,7 +50,9 @@ def run(seed: int, *, trace: bool = False) -> Result:
 
 
 def _follow(world: World, plan: Schedule, task: SendTask, waits: list[WaitTask]) -> None:
-    """The wait begins when the sending task is done for good, also after a failure: there is a receipt."""
+    """The wait begins at an end of the sending task, also after a failure: there is a receipt."""
+    if waits or (plan.wait.after_clears and not task.cleared):
+        return
     if task.receipt is None or not task.receipt["bulks"]:
         world.over = True
         return
@@ -67,6 +69,8 @@ def _patience(plan: Schedule, world: World, wait: WaitTask) -> float:
     polls = 9 * 1.1 * plan.wait.poll_interval
     faults = world.faults_so_far * (CONNECT_TIMEOUT + READ_TIMEOUT)
     frozen = sum(mishap.frozen_for or 0.0 for mishap in plan.wait.mishaps if mishap is not None)
+    if plan.store_slowness:
+        polls *= 3
     logs_down = plan.weather.logs_down[1] - plan.weather.logs_down[0]
     reports = 5 * plan.settings.beat_seconds
     return SLACK + polls + faults + frozen + logs_down + reports + plan.settings.log_lag_seconds + wait.downtime

@@ -62,6 +62,8 @@ class Wait:
     mishaps: tuple[Mishap | None, ...]
     second_copy_after: float | None
     """A second copy of the trigger starts although the first runs on (a triggerer presumed dead)."""
+    after_clears: bool
+    """Begins after the last clear of the send, not at its first end."""
     lost_events: int
     """How many of its events the triggerer loses by dying after the yield."""
 
@@ -218,5 +220,6 @@ def _wait(rng: random.Random, airflow: str, validity: tuple[int, int], poll: flo
         retries=retries,
         mishaps=tuple(_mishap(rng, 0.6, most) for _ in range(retries + 1)),
         second_copy_after=rng.uniform(0.0, 4 * poll) if mode == "trigger" and rng.random() < 0.15 else None,
+        after_clears=rng.random() < 0.3,
         lost_events=rng.choice((0, 0, 0, 1, 2)),
     )

@@ -58,6 +58,11 @@ class SendTask:
         """What Airflow takes for the running process; None between tries and after the end."""
         self._began_at = self.world.now()
 
+    @property
+    def cleared(self) -> bool:
+        """Whether the user has cleared it as often as the schedule says."""
+        return not self._clears
+
     def start_try(self) -> None:
         """Begin the next try: Airflow wipes the task's XCom and believes in this one only."""
         send, world = self.plan.send, self.world
@@ -147,10 +152,9 @@ class SendTask:
 
     def _final(self) -> None:
         self._running = None
-        if not self._clears:
-            self.finished(self)
-            return
-        self.world.after(self._clears.pop(0), self._clear)
+        self.finished(self)
+        if self._clears:
+            self.world.after(self._clears.pop(0), self._clear)
 
     def _clear(self) -> None:
         self.world.say("airflow", "the user clears the send")
