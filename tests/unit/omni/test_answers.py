@@ -105,6 +105,32 @@ def test_nothing_but_the_id_and_the_status_is_needed() -> None:
     assert (row.channel, row.sent_at, row.price) == (None, None, None)
 
 
+def test_entries_of_a_send_keep_their_own_statuses() -> None:
+    statuses = [
+        {"groupId": 1, "id": 7},
+        {"groupId": 5, "id": 6, "name": "REJECTED_NETWORK"},
+        {"groupId": 1, "id": 7},
+        {},
+    ]
+    entries = [{"messageId": str(n), "status": status, "to": NUMBER} for n, status in enumerate(statuses)]
+    response = read(SEND, answer(body={"bulkId": 5, "messages": [*entries, {"messageId": 9, "status": {"id": "26"}}]}))
+    assert response.bulk_id == "5"
+    assert [(one.message_id, one.status.group_id, one.status.id) for one in response.messages] == [
+        ("0", 1, 7),
+        ("1", 5, 6),
+        ("2", 1, 7),
+        ("3", None, None),
+        ("9", None, 26),
+    ]
+    assert NUMBER not in repr(response)
+
+
+@pytest.mark.parametrize("status", [{"groupId": []}, {"name": {}}, {"id": "x"}, {"groupId": 1.5}, [], 5, None])
+def test_an_entry_of_a_send_with_an_unreadable_status_is_a_protocol_error(status: Any) -> None:
+    body = {"messages": [{"messageId": "m", "status": {}}, {"messageId": "n", "status": status}]}
+    assert isinstance(fails(SEND, answer(body=body)), OmniProtocolError)
+
+
 def test_a_new_channel_in_a_stored_flow_is_read() -> None:
     [scenario] = read(CALLS["list"], answer(body={"scenarios": [{"key": "K", "flow": [{"channel": "NEW"}]}]}))
     assert scenario.flow[0].channel == "NEW"

@@ -91,8 +91,7 @@ def test_2_send_omni_message_response_format() -> None:
     [message] = response.messages
     assert response.bulk_id is None
     assert message.message_id == "50c24400-124f-4678-9f4b-309e994a4deb"
-    assert message.to is not None
-    assert message.to.phone_number == "41793026731"
+    assert message.to == {"phoneNumber": "41793026731"}
     assert (message.status.group_id, message.status.id, message.status.name) == (1, 7, "PENDING_ENROUTE")
 
 
