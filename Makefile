@@ -10,7 +10,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo up down test lint types layers test-fast test-e2e format constraints build clean
+.PHONY: help .venv demo up down test lint types layers test-fast test-e2e test-distributed format constraints build clean
 
 help: ## This list
 	@sed -n 's/^\([a-z.][a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -43,10 +43,18 @@ layers: .venv/.ready
 	.venv/bin/lint-imports
 
 test-fast: .venv/.ready ## Unit and integration tests
-	$(PY) -m pytest -m "not e2e" -n $(WORKERS)
+	$(PY) -m pytest -m "not e2e and not distributed" -n $(WORKERS)
 
 test-e2e: .venv/.ready ## The tests that drive a real Airflow
 	$(PY) -m pytest -m e2e -n 0
+
+# A venv of its own: what Celery and its friends bring must not hide from the other tests that something is not declared.
+.venv-distributed/.ready: pyproject.toml $(CONSTRAINTS) dev/make_venv.sh
+	sh dev/make_venv.sh .venv-distributed simulator,dev,distributed
+
+test-distributed: .venv-distributed/.ready ## The test of several machines: Celery, Redis, PostgreSQL (installed when root)
+	sh dev/install_servers.sh
+	.venv-distributed/bin/python -m pytest -m distributed -n 0 tests/distributed
 
 format: .venv/.ready ## Format the code
 	.venv/bin/ruff check --fix-only .
@@ -55,7 +63,7 @@ format: .venv/.ready ## Format the code
 constraints: ## Resolve the constraints file anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate \
 	    --custom-compile-command "make constraints" --constraint constraints/airflow-3.3.in \
-	    --extra simulator --extra dev --output-file $(CONSTRAINTS) pyproject.toml
+	    --extra simulator --extra dev --extra distributed --output-file $(CONSTRAINTS) pyproject.toml
 
 build: .venv/.ready ## Build wheel and sdist into dist/
 	.venv/bin/hatchling build

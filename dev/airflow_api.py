@@ -29,6 +29,9 @@ class Task:
     pid: int | None
     trigger_id: int | None
     triggerer: str | None
+    """The id of the triggerer's job."""
+    triggerer_host: str | None
+    hostname: str
 
     @classmethod
     def read(cls, entry: dict[str, Any]) -> Task:
@@ -43,6 +46,8 @@ class Task:
             pid=entry["pid"],
             trigger_id=trigger.get("id"),
             triggerer=str(job["id"]) if "id" in job else None,
+            triggerer_host=job.get("hostname"),
+            hostname=entry.get("hostname") or "",
         )
 
 

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import psutil
 
@@ -46,14 +46,20 @@ class StackError(Exception):
 
 
 class AirflowStack:
-    """One Airflow with a simulator beside it.
+    """One Airflow with a simulator beside it. `dev/distributed.py` makes several machines of it.
 
     folder: everything is in it: database, logs, keys, what runs. A second instance for the same folder finds that.
     dags: the folder with the DAG files.
     environment: more variables for Airflow's processes, for example other connections.
     preferred_ports: Airflow's and the simulator's port, taken if they are free.
     simulator_options: more arguments for the simulator's command line.
+    connection_extra: the extra of the connection `omni_default`.
     """
+
+    parts: ClassVar[tuple[str, ...]] = tuple(COMPONENTS)
+    """Airflow's processes by name; `triggerer-2` is a second triggerer."""
+    jobs: ClassVar[int] = 3
+    """How many of them have a heartbeat in the database."""
 
     def __init__(
         self,
@@ -63,6 +69,7 @@ class AirflowStack:
         environment: Mapping[str, str] | None = None,
         preferred_ports: tuple[int | None, int | None] = (None, None),
         simulator_options: tuple[str, ...] = (),
+        connection_extra: Mapping[str, Any] | None = None,
         say: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.folder = folder.resolve()
@@ -71,6 +78,7 @@ class AirflowStack:
         self._more = dict(environment or {})
         self._preferred = preferred_ports
         self._simulator_options = simulator_options
+        self._connection_extra = dict(connection_extra or {})
         self._say = say
         self._environment: dict[str, str] = {}
         self._api: AirflowApi | None = None
@@ -93,13 +101,13 @@ class AirflowStack:
             airflow_port, simulator_port = self._ports()
             self._reach(airflow_port, simulator_port)
             self._environment = {
-                **airflow_environment(self.folder, self.dags, airflow_port),
-                "AIRFLOW_CONN_OMNI_DEFAULT": omni_connection(simulator_port),
+                **self._settings(airflow_port),
+                "AIRFLOW_CONN_OMNI_DEFAULT": omni_connection(simulator_port, self._connection_extra),
                 **self._more,
             }
             self._start_simulator(simulator_port)
             self._prepare_database()
-            for name in COMPONENTS:
+            for name in self.parts:
                 self.start_component(name)
             self._wait_until_healthy(set(dag_ids), timeout - (time.monotonic() - began))
         except BaseException:
@@ -114,7 +122,7 @@ class AirflowStack:
         except FileNotFoundError:
             return False
         self._reach(*ports)
-        complete = len(self.processes.known()) > len(COMPONENTS) and not self.processes.dead()
+        complete = len(self.processes.known()) > len(self.parts) and not self.processes.dead()
         return complete and self._is_healthy()
 
     def leave_running(self) -> None:
@@ -226,7 +234,7 @@ class AirflowStack:
             if log.is_file():
                 yield log, log.read_text(errors="replace")
 
-    def rows(self, sql: str, *parameters: Any) -> list[sqlite3.Row]:
+    def rows(self, sql: str, *parameters: Any) -> list[Any]:
         """Rows of Airflow's own database, read only: for what no API shows, such as triggers' arguments."""
         with contextlib.closing(
             sqlite3.connect(f"file:{self.folder / 'airflow.db'}?mode=ro", uri=True, timeout=30)
@@ -238,8 +246,7 @@ class AirflowStack:
 
     def start_component(self, name: str) -> None:
         """Start one of Airflow's processes. A name such as `triggerer-2` makes a second one. Does not wait."""
-        command = COMPONENTS.get(name) or COMPONENTS[name.rpartition("-")[0]]
-        self.processes.start(name, [sys.executable, "-m", "airflow", *command], self._environment)
+        self.processes.start(name, [sys.executable, "-m", "airflow", *self._command(name)], self._environment)
 
     def signal_component(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a component's main process alone, as the system or an operator would.
@@ -275,6 +282,12 @@ class AirflowStack:
 
         return self.wait_until(running, f"a process of {task_id}", timeout)
 
+    def _settings(self, airflow_port: int) -> dict[str, str]:
+        return airflow_environment(self.folder, self.dags, airflow_port)
+
+    def _command(self, name: str) -> list[str]:
+        return COMPONENTS.get(name) or COMPONENTS[name.rpartition("-")[0]]
+
     def _ports(self) -> tuple[int, int]:
         airflow, simulator = (free_port(preferred) for preferred in self._preferred)
         while simulator == airflow:
@@ -290,7 +303,7 @@ class AirflowStack:
         self._say(f"Starting the OMNI simulator on {self.simulator.url}")
         command = [sys.executable, "-m", "airflow_provider_omni.simulator", "--host", "127.0.0.1", "--port", str(port)]
         self.processes.start("simulator", [*command, *self._simulator_options], self._environment)
-        self.wait_until(lambda: _listens(port), "the simulator", timeout=60, every=0.05)
+        self.wait_until(lambda: listens(port), "the simulator", timeout=60, every=0.05)
 
     def _prepare_database(self) -> None:
         database = self.folder / "airflow.db"
@@ -306,7 +319,7 @@ class AirflowStack:
 
         def healthy() -> bool:
             # A database that was there before knows heartbeats of processes that are gone.
-            return self._is_healthy() and self._jobs_since(began) >= 3
+            return self._is_healthy() and self._jobs_since(began) >= self.jobs
 
         self.wait_until(self.api.health, "Airflow's API server", timeout)
         self.api.warm_up()
@@ -330,7 +343,8 @@ class AirflowStack:
         return int(rows[0][0])
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody takes connections on this port of loopback."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -33,9 +33,14 @@ def place_empty_database(target: Path, environment: Mapping[str, str], cache: Pa
 
 def migrate(file: Path, environment: Mapping[str, str]) -> None:
     """`airflow db migrate` on an SQLite file: makes it, or brings an older version's up to date."""
+    migrate_configured({**environment, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{file}"})
+
+
+def migrate_configured(environment: Mapping[str, str]) -> None:
+    """`airflow db migrate` on the database that the environment names. Raises RuntimeError when Airflow cannot."""
     done = subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"],
-        env={**environment, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{file}"},
+        env=dict(environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

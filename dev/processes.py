@@ -20,6 +20,8 @@ from pathlib import Path
 
 import psutil
 
+from dev.machine import PART
+
 MARKER = "OMNI_DEV_STACK"
 """Environment variable that marks a stack's processes. Its value is the stack's folder."""
 
@@ -63,7 +65,7 @@ class Processes:
         with log.open("ab") as output:
             child = subprocess.Popen(
                 list(command),
-                env={**environment, MARKER: str(self.folder)},
+                env={**environment, MARKER: str(self.folder), PART: name},
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -103,6 +105,20 @@ class Processes:
         if process is not None:
             _end([process], [process, *_children_of(process)], grace)
         self._reap()
+
+    def kill(self, name: str) -> int:
+        """SIGKILL to a process and all that came out of it, as a power cut would; how many processes that were.
+
+        Its end counts as meant.
+        """
+        self.forget(name)
+        killed = 0
+        # Once more, since one of them may just have forked.
+        while left := list(self._marked(name)):
+            _end([], left, 0.0)
+            killed += len(left)
+        self._reap()
+        return killed
 
     def stop_all(self, grace: float = 5.0) -> int:
         """Stop everything that belongs to this stack, whoever started it; how many processes that were.
@@ -149,9 +165,13 @@ class Processes:
         for root in roots:
             yield root
             yield from _children_of(root)
+        yield from self._marked()
+
+    def _marked(self, part: str | None = None) -> Iterator[psutil.Process]:
         for process in psutil.process_iter():
             try:
-                if process.pid != os.getpid() and process.environ().get(MARKER) == str(self.folder):
+                marks = {} if process.pid == os.getpid() else process.environ()
+                if marks.get(MARKER) == str(self.folder) and part in (None, marks.get(PART)):
                     yield process
             except (psutil.Error, OSError):
                 continue  # gone, or somebody else's: in both cases not ours to stop

@@ -8,8 +8,10 @@ import os
 import secrets
 import socket
 import string
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 FAST = {
     # Airflow waits as long as a large installation can bear. A person who watches, and a test, should not. In seconds.
@@ -137,7 +139,7 @@ def airflow_environment(home: Path, dags: Path, port: int, parallelism: int = 8)
     }
 
 
-def omni_connection(port: int) -> str:
+def omni_connection(port: int, extra: Mapping[str, Any] | None = None) -> str:
     """The connection to a simulator on this port, as the value of an `AIRFLOW_CONN_…` variable."""
     return json.dumps(
         {
@@ -147,5 +149,6 @@ def omni_connection(port: int) -> str:
             "port": port,
             "login": "demo",
             "password": "demo",
+            "extra": dict(extra or {}),
         }
     )

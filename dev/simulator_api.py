@@ -46,6 +46,10 @@ class SimulatorApi:
         """Change switches."""
         self.call("POST", "switches", json=switches)
 
+    def advance(self, seconds: float) -> None:
+        """Jump ahead in the simulator's time."""
+        self.call("POST", "clock", json={"advance": seconds})
+
     def reset(self) -> None:
         """Forget messages, scenarios, record and faults."""
         self.call("POST", "reset", json={})
