@@ -7,21 +7,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_omni.delivery.effects import (
     Ask,
     AsyncMemory,
+    Done,
     Effect,
+    Fetch,
+    Folder,
+    Gather,
+    ListParts,
     Load,
     Memory,
     Note,
     Pause,
     Publish,
+    Put,
     Save,
     Steps,
+    Submit,
 )
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError
@@ -56,11 +65,15 @@ def run(
     publish: Callable[[dict[str, Any]], None] | None = None,
     note: logging.Logger = log,
     sleep: Callable[[float], None] = time.sleep,
+    folder: Folder | None = None,
+    connections: int = 1,
 ) -> T:
     """Carry out ``steps`` to their end in a worker and return what they return.
 
     Errors of ``omni/errors.py`` go into the machine; everything else (a SIGTERM's exception, a bug) ends it.
+    ``folder``: the ledger's. ``connections``: API calls that a batch makes at the same time.
     """
+    pool = _Pool(connections)
 
     def perform(effect: Effect) -> Any:
         match effect:
@@ -80,6 +93,12 @@ def run(
                 return sleep(seconds)
             case Note():
                 return _write(note, effect)
+            case Put() | Fetch() | ListParts():
+                return _in_folder(folder, effect)
+            case Submit(tag, effects):
+                return pool.start(tag, lambda: tuple([perform(each) for each in effects]))
+            case Gather():
+                return pool.finished()
 
     reply: Any = None
     error: OmniError | None = None
@@ -96,6 +115,7 @@ def run(
                 error = caught
     finally:
         steps.close()
+        pool.abandon()
 
 
 async def arun(
@@ -106,8 +126,12 @@ async def arun(
     budget: CallBudget | None = None,
     note: logging.Logger = log,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    folder: Folder | None = None,
 ) -> T:
-    """The same in a triggerer's event loop. A trigger publishes no receipt: sending is the workers' business."""
+    """The same in a triggerer's event loop. A trigger publishes no receipt: sending is the workers' business.
+
+    ``folder``: the ledger's; it is reached in threads.
+    """
 
     async def perform(effect: Effect) -> Any:
         match effect:
@@ -125,8 +149,10 @@ async def arun(
                 return await sleep(seconds)
             case Note():
                 return _write(note, effect)
-            case Publish():
-                raise TypeError("a trigger publishes no receipt")
+            case Put() | Fetch() | ListParts():
+                return await asyncio.to_thread(_in_folder, folder, effect)
+            case Publish() | Submit() | Gather():
+                raise TypeError("a trigger publishes no receipt and sends no batch")
 
     reply: Any = None
     error: OmniError | None = None
@@ -143,6 +169,58 @@ async def arun(
                 error = caught
     finally:
         steps.close()
+
+
+class _Pool:
+    """Carries out what is submitted, in threads that are made when the first comes."""
+
+    WRITERS = 3
+    """Threads besides those of the API calls, so that a write does not wait for a call to end."""
+
+    def __init__(self, connections: int) -> None:
+        self._size = connections + self.WRITERS
+        self._threads: ThreadPoolExecutor | None = None
+        self._ended: queue.SimpleQueue[Done | BaseException] = queue.SimpleQueue()
+
+    def start(self, tag: int, work: Callable[[], tuple[Any, ...]]) -> None:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self._size, thread_name_prefix="omni-batch")
+        self._threads.submit(self._carry_out, tag, work)
+
+    def _carry_out(self, tag: int, work: Callable[[], tuple[Any, ...]]) -> None:
+        try:
+            self._ended.put(Done(tag, work()))
+        except OmniError as error:
+            self._ended.put(Done(tag, (), error))
+        except BaseException as error:  # noqa: BLE001  a bug ends the machine, in the thread that runs it
+            self._ended.put(error)
+
+    def finished(self) -> list[Done]:
+        """What has ended, waiting for the first."""
+        ended = [self._ended.get()]
+        while not self._ended.empty():
+            ended.append(self._ended.get())
+        for each in ended:
+            if not isinstance(each, Done):
+                raise each
+        return [each for each in ended if isinstance(each, Done)]
+
+    def abandon(self) -> None:
+        """Start nothing more. What is under way ends on its own: nobody waits for it."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_folder(folder: Folder | None, effect: Put | Fetch | ListParts) -> Any:
+    if folder is None:
+        raise TypeError("there is no ledger")
+    match effect:
+        case Put(name, data):
+            return folder.write(name, data())
+        case Fetch(name):
+            return folder.read(name)
+        case ListParts(prefix):
+            return folder.list(prefix)
 
 
 def _place(budget: CallBudget, patience: float) -> float:

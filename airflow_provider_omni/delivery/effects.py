@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.errors import OmniError
 
 Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 T = TypeVar("T")
@@ -73,7 +74,56 @@ class Note:
     warning: bool = False
 
 
-Effect: TypeAlias = Ask | Load | Save | Publish | Pause | Note
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write a new part into the ledger's folder, whole or not at all. ``OmniStorageError`` as for :class:`Save`.
+
+    ``data`` makes the bytes, in the thread that writes them.
+    """
+
+    name: str
+    data: Callable[[], bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Read a part of the ledger's folder. Result: its bytes."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListParts:
+    """Names of the parts under a prefix of the ledger's folder, sorted. Sees everything that was written before it."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Start effects, one after the other, beside what is under way; the first error ends them. Result: None, at once.
+
+    Only :class:`Ask`, :class:`Save`, :class:`Put`, :class:`Fetch` and :class:`ListParts` can be submitted.
+    """
+
+    tag: int
+    effects: tuple[Ask | Save | Put | Fetch | ListParts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """Wait until something that was submitted has ended. Result: a list of :class:`Done`, at least one."""
+
+
+class Done(NamedTuple):
+    """How submitted effects ended: the result of each, or the error that ended them."""
+
+    tag: int
+    results: tuple[Any, ...]
+    error: OmniError | None = None
+
+
+Effect: TypeAlias = Ask | Load | Save | Publish | Pause | Note | Put | Fetch | ListParts | Submit | Gather
 Steps: TypeAlias = Generator[Effect, Any, T]
 
 
@@ -89,6 +139,26 @@ class Memory(Protocol):
 
     def save(self, key: str, value: Json) -> None:
         """Write ``value``; return only when it is safe. Raises ``OmniStorageError``."""
+        ...
+
+
+class Folder(Protocol):
+    """Where a ledger lives: a folder of parts that are written once. See ``ledger/folder.py`` and ``storage/``."""
+
+    def list(self, prefix: str) -> list[str]:
+        """Names of the parts that start with ``prefix`` (a folder's name and a slash), sorted; never a cached answer."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """A part's bytes. Raises ``OmniStorageError``, also when there is none."""
+        ...
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a part, whole or not at all; return only when it is safe. Raises ``OmniStorageError``."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove a part, if it is there. Raises ``OmniStorageError``."""
         ...
 
 

@@ -66,6 +66,9 @@ def _country(code: str) -> _Country:
     metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(
         int(code), region_code_for_country_code(int(code))
     )
+    # A code of the table has metadata, and these have a general description.
+    assert metadata is not None
+    assert metadata.general_desc is not None
     general = metadata.general_desc
     # National numbers of 17 digits are the longest that phonenumbers reads, of two the shortest.
     lengths = frozenset(length for length in general.possible_length if 2 <= length <= 14)

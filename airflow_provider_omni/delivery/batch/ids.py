@@ -36,10 +36,10 @@ class BatchIds:
         """`Identity.bulk_id`."""
         return self.identity.bulk_id(message_ids)
 
-    def label(self, recipient_key: str) -> str:
-        """A hash that stands for a recipient without a key of their own: the same in every send of the account."""
+    def send(self, shard: str) -> str:
+        """A hash that stands for this send: its key, the account's `id_secret`, and the shard."""
         digest = self._space.copy()
-        digest.update(f'["recipient", {json.dumps(recipient_key)}]'.encode())
+        digest.update(json.dumps(["send", self.identity.key, shard]).encode())
         return digest.hexdigest()[:32]
 
 

@@ -20,28 +20,52 @@ _SCHEMA = """
 CREATE TABLE person (
     seq INTEGER PRIMARY KEY,      -- the row's place in the source
     id BLOB NOT NULL,             -- message id, 16 bytes
+    first BLOB,                   -- the id of the first attempt, where that was refused and this is a later one
     number INTEGER NOT NULL,      -- digits only
     key TEXT,                     -- the user's own key; NULL: the number is the key
     content INTEGER NOT NULL,
-    todo INTEGER NOT NULL,        -- 1: to be sent in this try, 0: not, NULL never
+    todo INTEGER NOT NULL,        -- 1: this try may post to them
     fields TEXT                   -- the row as JSON; NULL: nothing but a number
 );
 CREATE TABLE content (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, tail TEXT NOT NULL, parts INTEGER NOT NULL);
 CREATE TABLE quarantine (place INTEGER NOT NULL, reason TEXT NOT NULL, key TEXT);
-CREATE TABLE posting (no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL, scheduled REAL, state TEXT, fingerprint TEXT);
+CREATE TABLE posting (
+    no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL NOT NULL, since REAL, scheduled REAL, by_bulk INTEGER NOT NULL,
+    state TEXT NOT NULL,          -- of its messages that have none of their own
+    told INTEGER NOT NULL DEFAULT 0,
+    fingerprint TEXT
+);
 CREATE INDEX posting_bulk ON posting (bulk);
 CREATE TABLE known (id BLOB PRIMARY KEY, posting INTEGER NOT NULL, state TEXT, reason TEXT) WITHOUT ROWID;
+CREATE INDEX known_posting ON known (posting);
 CREATE TABLE planned (id BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 
 
 class Person(NamedTuple):
-    """One recipient of a request."""
+    """One recipient of a request. Its repr would show a person: it is never logged.
+
+    :param label: by which outcomes name them, where that is not the message id: the user's own key, else the first
+        attempt's id.
+    """
 
     seq: int
     id: bytes
     number: int
-    key: str | None
+    label: str | None
+
+    @property
+    def text(self) -> str:
+        """The message id as it is sent."""
+        digits = self.id.hex()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+PERSON = (
+    "seq, id, number, coalesce(key, lower(substr(hex(first),1,8)||'-'||substr(hex(first),9,4)||'-'||"
+    "substr(hex(first),13,4)||'-'||substr(hex(first),17,4)||'-'||substr(hex(first),21)))"
+)
+"""The columns of a `Person`."""
 
 
 class Scratch:

@@ -1,0 +1,250 @@
+"""Where the record of a batch is kept, and how the fence is built on it: in a ledger, or in the task's own memory.
+
+Both give the machine the same: read back what earlier tries left, effects that write intents (the fence) together with
+outcomes, and a check of their results. What the lines mean is `known.py`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+from airflow_provider_omni.delivery.batch.known import Known
+from airflow_provider_omni.delivery.effects import Ask, Fetch, Json, ListParts, Load, Put, Save, Steps
+from airflow_provider_omni.delivery.ledger.parts import (
+    PLAN,
+    QUARANTINE,
+    SENT,
+    TRIES,
+    VERSION,
+    TryName,
+    pack,
+    unpack,
+)
+from airflow_provider_omni.delivery.record import Posting
+from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
+
+INDEX = "omni_batch"
+FENCE = "omni_batch_fence"
+
+Writes: TypeAlias = tuple[Ask | Save | Put | Fetch | ListParts, ...]
+
+
+class Keeper(Protocol):
+    """Keeps the record of one batch."""
+
+    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
+        """Say that this try begins, and replay what earlier tries left. A dry run says nothing, it only reads."""
+        ...
+
+    def writes(self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]) -> Writes:
+        """Effects that write these intents (the fence) and what was learned since the last write."""
+        ...
+
+    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
+        """Judge the results of `writes`. Raises OmniStaleTryError when another try has taken over: nothing may be posted."""
+        ...
+
+    def not_written(self, intents: Sequence[Posting]) -> None:
+        """The writes of these intents failed: they may be written or not."""
+        ...
+
+
+def intent_line(posting: Posting, labels: dict[str, str]) -> dict[str, Any]:
+    """The intent to post a request, as a line. ``labels``: what outcomes call a message's recipient, if not by its id."""
+    line: dict[str, Any] = {"bulk": posting.bulk_id, "at": round(posting.intent_at, 3), "ids": list(posting.messages)}
+    if posting.scheduled_at is not None:
+        line["scheduled"] = posting.scheduled_at
+    if posting.since is not None:
+        line["since"] = round(posting.since, 3)
+    if not posting.by_bulk:
+        line["by_bulk"] = False
+    if labels:
+        line["who"] = labels
+    return line
+
+
+class LedgerKeeper:
+    """Keeps it in a ledger: one immutable part for each window.
+
+    The ledger is a fence of its own, which does not need Airflow ≥ 3.3. A try first writes its own file under ``tries/``
+    and then reads what was sent; before each window's POSTs it writes the window's intents and then looks into ``tries/``.
+    So of two tries that overlap, either the older sees the newer and stops, or the newer sees the older's intents.
+
+    :param token: tells this try from all others; lower-case hex.
+    :param about: what the try's file says: hashes of key and shard, the fingerprint, names of fields.
+    :param fenced: whether to write into the task's memory besides, so that Airflow refuses a stale try.
+    """
+
+    def __init__(self, token: str, about: dict[str, Any], *, fenced: bool = True) -> None:
+        self.about = about
+        self.fenced = fenced
+        self._try = TryName(1, token)
+        self._sequence = 0
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the content of this try."""
+        return str(self.about["fingerprint"])
+
+    def part(self, kind: str) -> str:
+        """A name for this try's next part."""
+        self._sequence += 1
+        return self._try.part(kind, self._sequence)
+
+    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
+        """Write the try's file, then read what all tries have sent."""
+        names: list[str] = yield ListParts(TRIES)
+        earlier = [each for each in map(TryName.of, names) if each is not None]
+        if names:
+            yield from self._check_owner(names[0])
+        self._try = TryName(max((each.generation for each in earlier), default=0) + 1, self._try.token)
+        if not dry_run:
+            about = {"v": VERSION} | self.about
+            yield Put(self._try.part(TRIES), lambda: pack([about]))
+            self.written((), [(yield ListParts(TRIES))])
+        for name in (yield ListParts(SENT)):
+            data: bytes = yield Fetch(name)
+            header: dict[str, Any] = {}
+            for line in unpack(data, name):
+                if isinstance(line, dict) and "v" in line:
+                    header = line
+                    if line["v"] != VERSION:
+                        raise OmniStorageError(
+                            f"The ledger's part {name} was written by another version of this provider, which this one "
+                            "cannot read. Nothing was sent.",
+                            retryable=False,
+                        )
+                    continue
+                known.replay(line, header.get("fingerprint"))
+
+    def _check_owner(self, name: str) -> Steps[None]:
+        """A ledger belongs to one send: another key or shard in the same folder would mix two."""
+        data: bytes = yield Fetch(name)
+        for line in unpack(data, name):
+            if line.get("send") != self.about["send"]:
+                raise OmniInputError(
+                    "Nothing was sent: the ledger belongs to another send",
+                    problems=(
+                        "ledger_path: its send has another idempotency_key (or shard, or id_secret); name the run in "
+                        "the path, for example with {{ run_id }}",
+                    ),
+                )
+
+    def writes(self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]) -> Writes:
+        """One part; with intents also Airflow's own fence, and a look for a newer try."""
+        header = {"v": VERSION, "fingerprint": self.fingerprint}
+        name = self.part(SENT)
+        said = list(outcomes)
+        frozen = [intent_line(posting, label) for posting, label in zip(intents, labels, strict=True)]
+        writes: Writes = (Put(name, lambda: pack([header, *said, *frozen])),)
+        if intents and self.fenced:
+            writes += (Save(FENCE, {"v": VERSION, "part": name}),)
+        if intents:
+            writes += (ListParts(TRIES),)
+        return writes
+
+    def not_written(self, intents: Sequence[Posting]) -> None:
+        """Nothing to undo: parts that were not written are not there, and each try has another name."""
+
+    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
+        """Stop if a newer try has begun; of two that began at once, the greater token stays."""
+        names = results[-1] if results and isinstance(results[-1], list) else []
+        newer = [each for each in map(TryName.of, names) if each is not None and each > self._try]
+        if newer:
+            raise OmniStaleTryError(
+                "Another try of this send has begun on the same ledger, so this one stops here. It sent nothing after that.",
+                retryable=True,
+            )
+
+    def private(self, lines: Sequence[Any]) -> Put:
+        """A part of ``plan/``."""
+        kept = list(lines)
+        return Put(self.part(PLAN), lambda: pack(kept))
+
+    def left_out(self, lines: Sequence[Any]) -> Put:
+        """A part of ``quarantine/``."""
+        kept = list(lines)
+        return Put(self.part(QUARANTINE), lambda: pack(kept))
+
+
+class MemoryKeeper:
+    """Keeps it in the task's memory: one entry for each request, and an index that names them. For up to 100 requests.
+
+    An entry counts once the index names it, so that the write of the index is the fence.
+    """
+
+    def __init__(self, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+        self._bulks: list[str] = []
+        self._entries: dict[str, dict[str, Any]] = {}
+        self._kept: set[str] = set()
+
+    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
+        """Read the index and the entries that it names."""
+        index: Any = yield Load(INDEX)
+        if index is None:
+            return
+        try:
+            if index["v"] != VERSION:
+                raise ValueError
+            bulks = [str(each) for each in index["bulks"]]
+        except (KeyError, TypeError, ValueError):
+            raise OmniStorageError(
+                "The record of what was sent cannot be read (written by another version?). Nothing was sent: without it "
+                "a message could be sent twice.",
+                retryable=False,
+            ) from None
+        for bulk in bulks:
+            entry: Any = yield Load(_key(bulk))
+            if not isinstance(entry, dict):
+                raise OmniStorageError(
+                    f"The record of request {bulk} is missing. Nothing was sent: without it a message could be sent twice.",
+                    retryable=True,
+                )
+            known.replay(entry["intent"], entry["intent"].get("fingerprint"))
+            for line in entry["learned"]:
+                known.replay(line, None)
+            self._bulks.append(bulk)
+            self._entries[bulk] = entry
+            self._kept.add(bulk)
+
+    def writes(self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]) -> Writes:
+        """Entries first, the index last."""
+        changed: dict[str, None] = {}
+        for line in outcomes:
+            entry = self._entries.get(line["bulk"])
+            if entry is None:
+                continue
+            entry["learned"] = [each for each in entry["learned"] if "moved" in each] + [line]
+            changed[line["bulk"]] = None
+        for posting in intents:
+            intent = intent_line(posting, {}) | {"fingerprint": self.fingerprint}
+            self._entries[posting.bulk_id] = {"intent": intent, "learned": []}
+            if posting.bulk_id in self._bulks:
+                self._bulks.remove(posting.bulk_id)
+            self._bulks.append(posting.bulk_id)
+            changed[posting.bulk_id] = None
+        saves = tuple(Save(_key(bulk), _copy(self._entries[bulk])) for bulk in changed)
+        index: dict[str, Json] = {"v": VERSION, "bulks": list(self._bulks)}
+        return (*saves, Save(INDEX, index)) if intents else saves
+
+    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
+        """Nothing to judge: a stale try's write is refused by Airflow itself."""
+        self._kept.update(posting.bulk_id for posting in intents)
+
+    def not_written(self, intents: Sequence[Posting]) -> None:
+        """Keep the index from naming entries that may not be there."""
+        for posting in intents:
+            if posting.bulk_id not in self._kept:
+                self._bulks.remove(posting.bulk_id)
+                del self._entries[posting.bulk_id]
+
+
+def _key(bulk: str) -> str:
+    return f"{INDEX}_{bulk}"
+
+
+def _copy(entry: dict[str, Any]) -> Json:
+    """As of now: what is learned later must not slip into a write that is under way."""
+    return {"intent": entry["intent"], "learned": list(entry["learned"])}

@@ -1,0 +1,236 @@
+"""What earlier tries have left: their requests and messages, replayed into the scratch database, and asked about there.
+
+Lines come in the order in which they were written, whoever wrote them: intents (`{"bulk", "at", "ids", …}`) and what was
+known of a request later (`{"bulk", "all", …}`). Nothing undoes an acceptance.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from airflow_provider_omni.delivery.batch.ids import BatchIds, as_bytes, as_text
+from airflow_provider_omni.delivery.batch.scratch import PERSON, Person, Scratch
+from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
+from airflow_provider_omni.delivery.record import FOLLOWED, MAY_BE_POSTED, OPEN, MessageState, Posting
+from airflow_provider_omni.omni.errors import OmniStorageError
+
+_S = MessageState
+_TOLD = "coalesce(known.state, posting.state)"
+_JOINED = "known JOIN posting ON posting.no = known.posting"
+
+
+def _listed(states: frozenset[MessageState] | frozenset[MessageState | None]) -> str:
+    return ", ".join(sorted(f"'{state.value}'" for state in states if state is not None))
+
+
+def outcome_line(posting: Posting, moved: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What is known of a request by now, as a line: the state of most of its messages, and of the others.
+
+    ``moved``: the requests in which the logs have found messages.
+    """
+    counts = Counter(posting.messages.values())
+    common = max(counts, key=lambda state: (counts[state], state.value))
+    line: dict[str, Any] = {"bulk": posting.bulk_id, "all": common.value}
+    if len(counts) > 1:
+        others = sorted(counts.keys() - {common}, key=lambda state: state.value)
+        line["but"] = {state.value: posting.having(state) for state in others}
+    if posting.reasons:
+        line["reasons"] = dict(posting.reasons)
+    if moved:
+        line["moved"] = dict(moved)
+    return line
+
+
+class Known:
+    """Replays lines, and answers the questions that a later try has."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
+
+    def replay(self, line: Any, fingerprint: str | None) -> None:
+        """Take one line in. Raises OmniStorageError for a line that cannot be understood."""
+        try:
+            if "ids" in line:
+                self._intent(line, fingerprint)
+            elif "bulk" in line:
+                self._outcome(line)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise OmniStorageError(
+                "The record of what was sent cannot be read (written by another version?). Nothing was posted: "
+                "without it a message could be sent twice.",
+                retryable=False,
+            ) from None
+
+    def _intent(self, line: Mapping[str, Any], fingerprint: str | None) -> None:
+        scratch = self._scratch
+        scratch.do(
+            "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            str(line["bulk"]), float(line["at"]), line.get("since"), line.get("scheduled"),
+            int(line.get("by_bulk", True)), _S.INTENT.value, line.get("fingerprint", fingerprint),
+        )  # fmt: skip
+        number = scratch.one("SELECT last_insert_rowid()")
+        scratch.many(
+            "INSERT INTO known (id, posting) VALUES (?, ?) ON CONFLICT (id) DO UPDATE "
+            "SET posting = excluded.posting, state = NULL, reason = NULL "
+            f"WHERE coalesce(known.state, (SELECT state FROM posting WHERE no = known.posting)) IS NOT '{_S.ACCEPTED.value}'",
+            ((as_bytes(message_id), number) for message_id in line["ids"]),
+        )
+
+    def _outcome(self, line: Mapping[str, Any]) -> None:
+        """The line says all that is known of the request, so it replaces what was said before; but for acceptances."""
+        scratch = self._scratch
+        number = scratch.one("SELECT max(no) FROM posting WHERE bulk = ?", str(line["bulk"]))
+        if number is None:
+            return
+        common, taken = MessageState(line["all"]).value, _S.ACCEPTED.value
+        if scratch.one("SELECT told FROM posting WHERE no = ?", number):
+            scratch.do(
+                f"UPDATE known SET state = CASE (SELECT {_TOLD} FROM posting WHERE no = known.posting) "
+                "WHEN ? THEN ? END, reason = NULL WHERE posting = ?",
+                taken,
+                taken,
+                number,
+            )
+        scratch.do("UPDATE posting SET state = ?, told = 1 WHERE no = ?", common, number)
+        for state, message_ids in line.get("but", {}).items():
+            scratch.many(
+                f"UPDATE known SET state = ? WHERE id = ? AND posting = ? AND state IS NOT '{taken}'",
+                ((MessageState(state).value, as_bytes(message_id), number) for message_id in message_ids),
+            )
+        scratch.many(
+            f"UPDATE known SET reason = ? WHERE id = ? AND posting = ? AND state IS NOT '{taken}'",
+            ((reason, as_bytes(message_id), number) for message_id, reason in line.get("reasons", {}).items()),
+        )
+        for message_id, other in line.get("moved", {}).items():
+            self._move(as_bytes(message_id), str(other), number)
+
+    def _move(self, message_id: bytes, bulk: str, origin: int) -> None:
+        scratch = self._scratch
+        # Its state was the request's own so far; now it stands alone.
+        scratch.do(
+            f"UPDATE known SET state = (SELECT {_TOLD} FROM posting WHERE no = known.posting) WHERE id = ?", message_id
+        )
+        there = scratch.one("SELECT max(no) FROM posting WHERE bulk = ?", bulk)
+        if there is None:
+            scratch.do(
+                "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint) "
+                "SELECT ?, at, since, scheduled, 1, state, fingerprint FROM posting WHERE no = ?",
+                bulk,
+                origin,
+            )
+            there = scratch.one("SELECT last_insert_rowid()")
+        scratch.do("UPDATE known SET posting = ? WHERE id = ?", there, message_id)
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def empty(self) -> bool:
+        """Whether no earlier try has left anything."""
+        return self._scratch.one("SELECT 1 FROM posting LIMIT 1") is None
+
+    def settle_who_is_left(self, ids: BatchIds) -> None:
+        """Mark whom this try may post to: the never tried, the certainly not sent, and the refused with their next id."""
+        if self.empty():
+            return
+        scratch = self._scratch
+        self._raise_attempts(ids)
+        scratch.do(
+            f"UPDATE person SET todo = 0 WHERE EXISTS (SELECT 1 FROM {_JOINED} WHERE known.id = person.id "
+            f"AND {_TOLD} NOT IN ({_listed(MAY_BE_POSTED)}))"
+        )
+
+    def _raise_attempts(self, ids: BatchIds) -> None:
+        """Give those who were refused in an earlier try the id of the first attempt that was not."""
+        scratch, after = self._scratch, -1
+        refused = f"SELECT 1 FROM {_JOINED} WHERE known.id = ? AND {_TOLD} = '{_S.REFUSED.value}'"
+        while True:
+            page = list(
+                scratch.rows(
+                    f"SELECT person.seq, person.number, person.key FROM person JOIN {_JOINED} "
+                    f"WHERE known.id = person.id AND {_TOLD} = '{_S.REFUSED.value}' AND person.seq > ? "
+                    "ORDER BY person.seq LIMIT 1000",
+                    after,
+                )
+            )
+            if not page:
+                return
+            for seq, number, key in page:
+                recipient = recipient_key_of_number(str(number)) if key is None else recipient_key_of_field(key)
+                attempt = 1
+                while scratch.one(refused, ids.message_id(recipient, attempt)):
+                    attempt += 1
+                scratch.do(
+                    "UPDATE person SET first = id, id = ? WHERE seq = ?", ids.message_id(recipient, attempt), seq
+                )
+                after = seq
+
+    def counts(self) -> Counter[MessageState]:
+        """In which state the messages of this batch's people are; those of whom nothing is known are not counted."""
+        if self.empty():
+            return Counter()
+        found = self._scratch.rows(
+            f"SELECT {_TOLD}, count(*) FROM person JOIN {_JOINED} WHERE known.id = person.id GROUP BY 1"
+        )
+        return Counter({MessageState(state): count for state, count in found})
+
+    def other_fingerprints(self, fingerprint: str) -> int:
+        """How many messages may have reached their people with another content."""
+        return int(
+            self._scratch.one(
+                f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(FOLLOWED)}) AND posting.fingerprint IS NOT ?",
+                fingerprint,
+            )
+        )
+
+    def open_postings(self) -> Iterator[Posting]:
+        """Requests of earlier tries of which something is not known, oldest first."""
+        numbers = self._scratch.rows(
+            f"SELECT DISTINCT posting.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(OPEN)}) ORDER BY 1"
+        )
+        for (number,) in list(numbers):
+            yield self._posting(number)
+
+    def _posting(self, number: int) -> Posting:
+        bulk, at, since, scheduled, by_bulk = next(
+            self._scratch.rows("SELECT bulk, at, since, scheduled, by_bulk FROM posting WHERE no = ?", number)
+        )
+        rows = self._scratch.rows(
+            f"SELECT known.id, {_TOLD}, known.reason FROM {_JOINED} WHERE posting.no = ? ORDER BY known.id", number
+        )
+        posting = Posting(bulk, at, scheduled, since, bool(by_bulk))
+        for message_id, state, reason in rows:
+            posting.messages[as_text(message_id)] = MessageState(state)
+            if reason is not None:
+                posting.reasons[as_text(message_id)] = reason
+        return posting
+
+    def followed_bulks(self, limit: int) -> Iterator[tuple[str, list[str]]]:
+        """Requests whose messages may have reached their people, with those messages; up to `limit` of them."""
+        for number, bulk in list(
+            self._scratch.rows(
+                f"SELECT DISTINCT posting.no, posting.bulk FROM {_JOINED} WHERE {_TOLD} IN ({_listed(FOLLOWED)}) "
+                "ORDER BY posting.no LIMIT ?",
+                limit,
+            )
+        ):
+            rows = self._scratch.rows(
+                f"SELECT known.id FROM {_JOINED} WHERE posting.no = ? AND {_TOLD} IN ({_listed(FOLLOWED)}) ORDER BY 1",
+                number,
+            )
+            yield bulk, [as_text(message_id) for (message_id,) in rows]
+
+    def oldest(self) -> float | None:
+        """When the first request was about to be posted."""
+        found: float | None = self._scratch.one("SELECT min(at) FROM posting")
+        return found
+
+    def people_of(self, message_ids: list[str]) -> list[tuple[Person, int]]:
+        """Those of the messages that belong to this batch's people, with their content."""
+        found = []
+        for message_id in message_ids:
+            for *person, content in self._scratch.rows(
+                f"SELECT {PERSON}, content FROM person WHERE id = ?", as_bytes(message_id)
+            ):
+                found.append((Person(*person), content))
+        return found

@@ -1,0 +1,324 @@
+"""The batch: everything known before the first POST, then windows of requests, then the unknown asked about, then the rest.
+
+What each death leaves behind, and what the next try does:
+
+* before a window's intents are written: nothing of it was posted; its people are sent to like everybody who is left;
+* between that and the write of what was learned: INTENT, the unknown; the logs are asked, by the bulk ids in the record;
+* after that: nothing is posted again.
+
+So it does not matter whether the source has changed meanwhile: whoever was intended or accepted before stays that, and
+only people of whom nothing is known are sent to.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper, MemoryKeeper
+from airflow_provider_omni.delivery.batch.known import Known
+from airflow_provider_omni.delivery.batch.lanes import Lanes, Tidings
+from airflow_provider_omni.delivery.batch.plan import (
+    MAX_REQUESTS_WITHOUT_LEDGER,
+    SHOWN,
+    BatchPlan,
+    quarantine_lines,
+)
+from airflow_provider_omni.delivery.batch.planned import write_plan
+from airflow_provider_omni.delivery.batch.reporting import Progress, receipt_of, verdict_of
+from airflow_provider_omni.delivery.batch.requests import Request
+from airflow_provider_omni.delivery.batch.rules import BatchRules
+from airflow_provider_omni.delivery.batch.settling import AT_ONCE, settle
+from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
+from airflow_provider_omni.delivery.receipt import Receipt, SentBulk
+from airflow_provider_omni.delivery.record import MessageState, Posting
+from airflow_provider_omni.delivery.verdict import MAX_IDS
+from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.errors import (
+    OmniAuthenticationError,
+    OmniContentChangedError,
+    OmniError,
+    OmniInputError,
+    OmniStaleTryError,
+    OmniStorageError,
+)
+from airflow_provider_omni.omni.models import Scenario
+from airflow_provider_omni.omni.retries import backoff, may_repeat
+
+ROUNDS = 3
+"""How often one try may find messages absent and post them again."""
+_S = MessageState
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEnd:
+    """How a batch ended: always a receipt, and the error that the task must fail with, if any."""
+
+    receipt: Receipt
+    error: OmniError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTerms:
+    """Where the batch's ledger is (for the receipt), and the token that tells this try from all others."""
+
+    path: str
+    token: str
+
+
+class Batch:
+    """Sends a `BatchPlan` once, however often it is run.
+
+    :param ledger: None keeps the record in the task's memory, for up to 100 requests.
+    """
+
+    def __init__(
+        self,
+        plan: BatchPlan,
+        rules: BatchRules,
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+        ledger: LedgerTerms | None = None,
+    ) -> None:
+        self.plan = plan
+        self.rules = rules
+        self.clock = clock
+        self.jitter = jitter
+        self.ledger = ledger
+        self.flow = plan.spec.flow
+        self.known = Known(plan.scratch)
+        self.keeper: Keeper = (
+            MemoryKeeper(plan.fingerprint) if ledger is None else LedgerKeeper(ledger.token, plan.about())
+        )
+        self.tidings = Tidings()
+        self._left = self._requests = 0
+
+    def run(self) -> Steps[BatchEnd]:
+        """Run to the end. Errors come back in the `BatchEnd`, so that the receipt is never lost with them."""
+        error: OmniError | None = None
+        try:
+            yield from self._open()
+            if not self.rules.dry_run:
+                yield Publish(self.receipt().to_json())
+                error = yield from self._send()
+        except OmniError as caught:
+            error = caught
+        receipt = self.receipt()
+        if not self.rules.dry_run:
+            yield Publish(receipt.to_json())
+        return BatchEnd(receipt, error)
+
+    def receipt(self) -> Receipt:
+        """The receipt of this moment."""
+        return receipt_of(
+            self.plan,
+            self.tidings,
+            flow=self.flow or (),
+            ledger_path=None if self.ledger is None else self.ledger.path,
+            dry_run=self.rules.dry_run,
+            left=self._left,
+            requests=self._requests,
+        )
+
+    # -- before the first post -------------------------------------------------------------------------------------
+
+    def _open(self) -> Steps[None]:
+        """All that can be refused is refused here, before anything is written or posted."""
+        self.rules.check()
+        plan, census = self.plan, self.plan.census
+        if self.ledger is None and not (self.rules.recallable or self.rules.surely_first or self.rules.dry_run):
+            raise OmniInputError(
+                "Nothing was sent: an earlier try may have sent some, and there is no record of it",
+                problems=("ledger_path: is needed to retry or to clear a batch on Airflow below 3.3",),
+            )
+        yield from self._know_the_flow()
+        if problems := plan.spec.chunk_problems(self.flow):
+            raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
+        chunk = plan.spec.chunk(self.flow)
+        self._requests = plan.requests(chunk)
+        if self.ledger is None and self._requests > MAX_REQUESTS_WITHOUT_LEDGER:
+            raise OmniInputError(
+                f"Nothing was sent: this batch takes {self._requests:,} requests",
+                problems=(f"ledger_path: is needed for more than {MAX_REQUESTS_WITHOUT_LEDGER} requests",),
+            )
+        yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
+        for line in quarantine_lines(plan):
+            yield Note(f"Quarantined: {line}", warning=True)
+        if isinstance(self.keeper, LedgerKeeper) and not self.rules.dry_run:
+            yield from write_plan(plan, self.keeper)
+        self.known.settle_who_is_left(plan.ids)
+        self.tidings.states = self.known.counts()
+        self.tidings.first_post_at = self.known.oldest()
+        for bulk_id, ids in self.known.followed_bulks(MAX_IDS + 1):
+            self.tidings.sent[bulk_id] = SentBulk(bulk_id, tuple(ids))
+        self._left, self._requests = plan.left(), plan.requests(chunk)
+        self.chunk = chunk
+        self._check_content()
+        yield Note(
+            f"{census.requested:,} rows: {census.people:,} people, {census.quarantined:,} quarantined, "
+            f"{census.duplicates:,} duplicates. {self._left:,} left to send, in {self._requests:,} requests."
+        )
+
+    def _know_the_flow(self) -> Steps[None]:
+        if self.flow is not None:
+            return
+        call = api.get_scenario(self.plan.spec.scenario_key)
+        for attempt in range(1, self.rules.attempts + 1):
+            try:
+                scenario: Scenario = yield Ask(call)
+                self.flow = tuple(step.channel for step in scenario.flow)
+                return
+            except OmniError as error:
+                if isinstance(error, OmniAuthenticationError) and error.status == 403:
+                    yield Note("The account may send but not read scenarios: the flow stays unknown.", warning=True)
+                    return
+                if not may_repeat(call, error) or attempt == self.rules.attempts:
+                    raise
+                yield Pause(backoff(attempt, error.retry_after, self.jitter))
+
+    def _check_content(self) -> None:
+        """Refuse to mix two contents under one key."""
+        if not self._left:
+            return
+        sent = self.known.other_fingerprints(self.plan.fingerprint)
+        if sent:
+            raise OmniContentChangedError(
+                f"Same idempotency_key, other content: {sent:,} messages were or may have been sent with the earlier "
+                f"content, {self._left:,} are left and were not sent. Restore the content, or use another idempotency_key."
+            )
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def _send(self) -> Steps[OmniError | None]:
+        progress = Progress(self._left, self.tidings, self.clock)
+        lanes = Lanes(
+            self.plan, self.chunk, self.rules, self.keeper, self.tidings, self.clock, self.jitter, progress.note
+        )
+        earlier = list(self.known.open_postings())
+        try:
+            yield from self._post_all(lanes)
+            if self.tidings.stop is None:
+                yield from self._resolve(lanes, earlier)
+        except OmniStaleTryError:
+            lanes.give_back()
+            raise
+        except OmniError as error:
+            lanes.give_back()
+            yield from self._write_outcomes()
+            return error
+        lanes.give_back()
+        yield from self._write_outcomes()
+        return verdict_of(self.plan, self.tidings, self.rules, self._left)
+
+    def _post_all(self, lanes: Lanes) -> Steps[None]:
+        """Post everything that waits. Where many outcomes in a row are unknown, ask first and then go on."""
+        while True:
+            accepted = self.tidings.states[_S.ACCEPTED]
+            yield from lanes.run()
+            if lanes.broken is None:
+                return
+            broken = lanes.broken
+            yield Note("Many outcomes in a row are unknown: the logs are asked before more is posted.", warning=True)
+            yield from self._write_outcomes()
+            absent = yield from self._ask(self.tidings.open)
+            self.tidings.open = [posting for posting in self.tidings.open if posting.having(_S.INTENT)]
+            if self.tidings.states[_S.ACCEPTED] == accepted:
+                # Not one of them arrived: the vendor's side is down. A later try goes on from here.
+                self.tidings.stop = broken
+                return
+            lanes.add(absent)
+
+    def _resolve(self, lanes: Lanes, earlier: list[Posting]) -> Steps[None]:
+        """Ask about what is unknown, of earlier tries too; post what is absent; and so on."""
+        trusted = False
+        for _ in range(ROUNDS):
+            unknown = [*earlier, *self.tidings.open]
+            if not unknown:
+                return
+            yield from self._write_outcomes()
+            again = yield from self._ask(unknown)
+            self.tidings.open, earlier = [], []
+            left = [posting for posting in unknown if posting.having(_S.INTENT)]
+            if left and self.rules.trust_duplicate_rejection and not trusted:
+                trusted = True
+                again += self._on_trust(left)
+            if not again:
+                return
+            lanes.add(again)
+            yield from self._post_all(lanes)
+            if self.tidings.stop is not None:
+                return
+
+    def _ask(self, postings: list[Posting]) -> Steps[list[Request]]:
+        """Ask the logs about these requests. Returns requests for those people whose messages are proven absent."""
+        again: list[Request] = []
+        for start in range(0, len(postings), AT_ONCE):
+            group = postings[start : start + AT_ONCE]
+            before = [dict(posting.messages) for posting in group]
+            found_in = yield from settle(group, self.rules.look, self.clock, self.jitter)
+            for posting, old in zip(group, before, strict=True):
+                changed = {each: state for each, state in posting.messages.items() if old[each] is not state}
+                if not changed:
+                    continue
+                moved = {
+                    each: bulk for each, bulk in found_in.items() if each in posting.messages and bulk != posting.bulk_id
+                }
+                ours = self.known.people_of(list(changed))
+                for person, _ in ours:
+                    message_id = person.text
+                    self.tidings.move(old[message_id], {message_id: posting.messages[message_id]})
+                self.tidings.learned(posting, moved)
+                again += self._requests_of(
+                    [(person, content) for person, content in ours if posting.messages[person.text] is _S.ABSENT], _S.ABSENT
+                )
+            yield from self._write_outcomes()
+        return again
+
+    def _on_trust(self, postings: list[Posting]) -> list[Request]:
+        """Requests that post the same ids again, since this account refuses ids that it has seen."""
+        again: list[Request] = []
+        for posting in postings:
+            for request in self._requests_of(self.known.people_of(posting.having(_S.INTENT)), _S.INTENT):
+                # The vendor may have them from the earlier request: its bulk id alone does not find them.
+                request.by_bulk = request.bulk_id == posting.bulk_id and posting.by_bulk
+                again.append(request)
+        return again
+
+    def _requests_of(self, people: list[tuple[Any, int]], state: MessageState) -> list[Request]:
+        by_content: dict[int, list[Any]] = {}
+        for person, content in people:
+            by_content.setdefault(content, []).append(person)
+        requests = []
+        for content, group in by_content.items():
+            for start in range(0, len(group), self.chunk):
+                request = Request.of(content, group[start : start + self.chunk], self.plan.ids)
+                request.before = dict.fromkeys(request.ids, state)
+                requests.append(request)
+        return requests
+
+    def _write_outcomes(self) -> Steps[None]:
+        """Write what was learned. If that fails it is still true: the record says "unknown" and the logs know."""
+        if not self.tidings.unwritten:
+            return
+        for attempt in range(1, 4):
+            try:
+                for effect in self.keeper.writes((), list(self.tidings.unwritten.values()), ()):
+                    yield effect
+                self.tidings.unwritten = {}
+                return
+            except OmniStaleTryError:
+                raise
+            except OmniStorageError:
+                if attempt < 3:
+                    yield Pause(backoff(attempt, None, self.jitter))
+        yield Note("What was learned could not be written down; a later try will ask the logs again.", warning=True)
+
+
+def shown(plan: BatchPlan) -> Iterator[str]:
+    """The first quarantined rows, for a log: place and reason."""
+    for index, (place, reason, _) in enumerate(plan.quarantined()):
+        if index >= SHOWN:
+            return
+        yield f"row {place}: {reason}"

@@ -1,0 +1,240 @@
+"""The plan of a batch: everything that is known before the first POST, so that what can be refused is refused before it.
+
+The whole source is read into the scratch database first. So the number of people, duplicates, quarantined rows, requests
+and SMS parts are known, and guards such as `max_recipients` hold, before anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_omni.delivery.batch.contents import BatchContent, Contents
+from airflow_provider_omni.delivery.batch.ids import BatchIds
+from airflow_provider_omni.delivery.batch.people import NOT_ALLOWED, Census, Reading, take_in
+from airflow_provider_omni.delivery.batch.rows import Row
+from airflow_provider_omni.delivery.batch.scratch import PERSON, Person, Scratch
+from airflow_provider_omni.delivery.batch.sharding import Shard
+from airflow_provider_omni.delivery.identity import Identity, fingerprint
+from airflow_provider_omni.delivery.numbers import InvalidNumberError, mask, normalise
+from airflow_provider_omni.delivery.plan import chunk_limit
+from airflow_provider_omni.omni.errors import OmniInputError
+
+MAX_REQUESTS_WITHOUT_LEDGER = 100
+SHOWN = 20
+"""Quarantined rows that are named in a log or an error."""
+
+
+@dataclass(frozen=True)
+class BatchSpec:
+    """What a batch is asked to do, as users typed it.
+
+    :param identity: of the send. For a shard its key is the same in all shards.
+    :param content: with placeholders.
+    :param flow: the scenario's channels; None: the scenario is read before the first POST.
+    :param phone_field: the field with the phone number. ``key_field``: the field that tells people apart; None: the number does.
+    :param chunk_size: messages in one request; None, and the most: what one look into the logs surely shows
+        (999 divided by the flow's steps).
+    :param max_recipients: more people than this are refused before anything is sent.
+    :param allowed_recipients: numbers; everybody else is quarantined. None: everybody is allowed.
+    """
+
+    identity: Identity
+    scenario_key: str
+    content: BatchContent = field(repr=False)
+    flow: tuple[str, ...] | None = None
+    phone_field: str = "phone"
+    key_field: str | None = None
+    chunk_size: int | None = None
+    max_recipients: int | None = None
+    shard: Shard | None = None
+    allowed_recipients: frozenset[str] | None = field(default=None, repr=False)
+
+    def check(self) -> None:
+        """Refuse what cannot be meant. Raises OmniInputError that names every problem."""
+        problems = []
+        if not isinstance(self.scenario_key, str) or not self.scenario_key.strip():
+            problems.append("scenario_key: found nothing, allowed is the key of a scenario")
+        for name in ("phone_field", "key_field"):
+            value = getattr(self, name)
+            if not isinstance(value, str | None) or value == "" or (value is None and name == "phone_field"):
+                problems.append(f"{name}: found {value!r}, allowed is the name of a field")
+        for name in ("chunk_size", "max_recipients"):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < 1):
+                problems.append(f"{name}: found {value!r}, allowed is a whole number from 1")
+        problems += self.chunk_problems(self.flow)
+        for number in self.allowed_recipients or ():
+            try:
+                normalise(number)
+            except InvalidNumberError:
+                problems.append(f"connection extra allowed_recipients: {mask(number)} is not a possible number")
+        if problems:
+            raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
+
+    def chunk_problems(self, flow: tuple[str, ...] | None) -> list[str]:
+        """What is wrong with ``chunk_size`` for a flow; nothing while the flow is not known."""
+        size = self.chunk_size
+        if flow is None or type(size) is not int or size <= chunk_limit(flow):
+            return []
+        return [
+            f"chunk_size: found {size}, allowed are up to {chunk_limit(flow)} for a flow of {len(flow)} steps: "
+            "the log rows of one request must fit on one page"
+        ]
+
+    def chunk(self, flow: tuple[str, ...] | None) -> int:
+        """Messages in one request."""
+        limit = chunk_limit(flow)
+        return limit if self.chunk_size is None else min(self.chunk_size, limit)
+
+
+class BatchPlan:
+    """The people of a batch in its scratch database, and what was found on the way. Made by `plan_batch`."""
+
+    def __init__(self, spec: BatchSpec, census: Census, contents: Contents, scratch: Scratch) -> None:
+        self.spec = spec
+        self.census = census
+        self.scratch = scratch
+        self.ids = BatchIds(spec.identity)
+        self.options = contents.options
+        self.fields = contents.fields
+
+    @property
+    def scheduled_at(self) -> float | None:
+        """When the vendor is asked to send, in seconds since the epoch; None for at once."""
+        return self.options.send_at.timestamp() if self.options.send_at else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells "same key, other content" apart: scenario, contents with their placeholders, options; not the recipients."""
+        return fingerprint(
+            {"scenarioKey": self.spec.scenario_key, "options": self.options.to_wire()} | self.spec.content.typed()
+        )
+
+    def about(self) -> dict[str, Any]:
+        """What a ledger says of a try: hashes and names of fields, no recipient and no text."""
+        return {
+            "send": self.ids.send(self.spec.shard.folder if self.spec.shard else ""),
+            "fingerprint": self.fingerprint,
+            "scenario_key": self.spec.scenario_key,
+            "phone_field": self.spec.phone_field,
+            "key_field": self.spec.key_field,
+        }
+
+    def left(self) -> int:
+        """How many people this try may post to."""
+        return int(self.scratch.one("SELECT count(*) FROM person WHERE todo = 1"))
+
+    def requests(self, chunk: int) -> int:
+        """How many requests that takes."""
+        return int(
+            self.scratch.one(
+                "SELECT coalesce(sum((n + ? - 1) / ?), 0) FROM "
+                "(SELECT count(*) AS n FROM person WHERE todo = 1 GROUP BY content)",
+                chunk,
+                chunk,
+            )
+        )
+
+    def sms_parts(self) -> int:
+        """SMS parts if everybody who is left were sent the SMS: an estimate of what that costs at most."""
+        return int(
+            self.scratch.one(
+                "SELECT coalesce(sum(content.parts), 0) FROM person JOIN content ON content.id = person.content "
+                "WHERE person.todo = 1"
+            )
+        )
+
+    def chunks(self, size: int) -> Iterator[tuple[int, list[Person]]]:
+        """The people who are left, by content, in the order of the source: a content's number and its next people.
+
+        What is asked for is read at that moment: marks that change later change what comes later.
+        """
+        if self.spec_is_one_content():
+            ordered = f"SELECT {PERSON}, content FROM person WHERE seq > ? AND todo = 1 ORDER BY seq LIMIT ?"
+            after: tuple[int, ...] = (-1,)
+        else:
+            self.scratch.do("CREATE INDEX IF NOT EXISTS person_content ON person (content)")
+            ordered = (
+                f"SELECT {PERSON}, content FROM person INDEXED BY person_content "
+                "WHERE (content, seq) > (?, ?) AND todo = 1 ORDER BY content, seq LIMIT ?"
+            )
+            after = (-1, -1)
+        page: list[Any] = []
+        while True:
+            if len(page) < size:
+                fresh = list(self.scratch.rows(ordered, *after, max(size, 500)))
+                if fresh:
+                    seq, content = fresh[-1][0], fresh[-1][4]
+                    after = (seq,) if len(after) == 1 else (content, seq)
+                page += fresh
+            if not page:
+                return
+            content = page[0][4]
+            taken = 0
+            while taken < min(size, len(page)) and page[taken][4] == content:
+                taken += 1
+            yield content, [Person(*row[:4]) for row in page[:taken]]
+            page = page[taken:]
+
+    def spec_is_one_content(self) -> bool:
+        """Whether everybody gets the same."""
+        return not self.fields
+
+    def tail(self, content: int) -> str:
+        """The members of a request that say this content."""
+        return str(self.scratch.one("SELECT tail FROM content WHERE id = ?", content))
+
+    def quarantined(self) -> Iterator[tuple[int, str, str | None]]:
+        """Place, reason and the user's own key (where there is one) of every row that is left out."""
+        yield from self.scratch.rows("SELECT place, reason, key FROM quarantine ORDER BY place")
+
+
+def plan_batch(
+    spec: BatchSpec, rows: Iterable[Row], scratch: Scratch, now: datetime, *, keep_fields: bool = False
+) -> BatchPlan:
+    """Read the whole source and make the plan.
+
+    :param keep_fields: whether the rows themselves are kept, for a ledger.
+
+    Raises OmniInputError for contents, options and guards, all before anything is sent; bad rows are quarantined.
+    """
+    spec.check()
+    contents = Contents(spec.content, scratch, now)
+    allowed = spec.allowed_recipients
+    reading = Reading(
+        spec.phone_field,
+        spec.key_field,
+        None if allowed is None else frozenset(map(normalise, allowed)),
+        spec.shard,
+        keep_fields,
+    )
+    census = take_in(rows, reading, contents, BatchIds(spec.identity), scratch)
+    plan = BatchPlan(spec, census, contents, scratch)
+    _guard(plan)
+    return plan
+
+
+def _guard(plan: BatchPlan) -> None:
+    census, limit = plan.census, plan.spec.max_recipients
+    if limit is not None and census.people > limit:
+        raise OmniInputError(
+            "Nothing was sent: there are more recipients than allowed",
+            problems=(f"max_recipients: found {census.people:,} people, allowed are {limit:,}",),
+        )
+    bad = census.quarantined - census.reasons.get(NOT_ALLOWED, 0)
+    if bad and bad == census.requested:
+        raise OmniInputError(
+            f"Nothing was sent: not one of the {census.requested:,} rows can be used", problems=quarantine_lines(plan)
+        )
+
+
+def quarantine_lines(plan: BatchPlan) -> list[str]:
+    """What was quarantined, for a person: the reasons with their counts, the commonest first."""
+    found = plan.census.reasons.most_common(SHOWN)
+    lines = [f"{count:,} × {reason}" for reason, count in found]
+    if len(plan.census.reasons) > SHOWN:
+        lines.append(f"and {len(plan.census.reasons) - SHOWN:,} other reasons")
+    return lines

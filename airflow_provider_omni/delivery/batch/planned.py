@@ -1,0 +1,82 @@
+"""The private half of a ledger: who is sent to. Written before the first POST, for whom it is not there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic_core import from_json
+
+from airflow_provider_omni.delivery.batch.ids import as_bytes, as_text
+from airflow_provider_omni.delivery.batch.keeping import LedgerKeeper
+from airflow_provider_omni.delivery.batch.plan import BatchPlan
+from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.effects import Done, Fetch, Gather, ListParts, Put, Steps, Submit
+from airflow_provider_omni.delivery.ledger.parts import PLAN, unpack
+
+ROWS = 10_000
+"""Rows in one part."""
+AT_ONCE = 3
+"""Parts that are written at the same time."""
+
+
+def write_plan(plan: BatchPlan, keeper: LedgerKeeper) -> Steps[None]:
+    """Write the rows of those who are new, and what was quarantined. Raises OmniStorageError: then nothing was posted."""
+    yield from _read_planned(plan.scratch)
+    writes = iter(_parts(plan, keeper))
+    under_way = 0
+    failure = None
+    tag = 0
+    while True:
+        while under_way < AT_ONCE and failure is None and (part := next(writes, None)) is not None:
+            tag -= 1
+            yield Submit(tag, (part,))
+            under_way += 1
+        if not under_way:
+            break
+        done: list[Done] = yield Gather()
+        under_way -= len(done)
+        failure = failure or next((each.error for each in done if each.error is not None), None)
+    if failure is not None:
+        raise failure
+
+
+def _read_planned(scratch: Scratch) -> Steps[None]:
+    """The ids of everybody in the plans of earlier tries."""
+    names: list[str] = yield ListParts(PLAN)
+    for name in names:
+        data: bytes = yield Fetch(name)
+        scratch.many(
+            "INSERT OR IGNORE INTO planned (id) VALUES (?)", ((as_bytes(line["id"]),) for line in unpack(data, name))
+        )
+
+
+def _parts(plan: BatchPlan, keeper: LedgerKeeper) -> Iterator[Put]:
+    after = -1
+    while True:
+        rows = list(
+            plan.scratch.rows(
+                "SELECT seq, id, number, key, fields FROM person WHERE seq > ? "
+                "AND id NOT IN (SELECT id FROM planned) ORDER BY seq LIMIT ?",
+                after,
+                ROWS,
+            )
+        )
+        if not rows:
+            break
+        after = rows[-1][0]
+        yield keeper.private([_line(*row[1:]) for row in rows])
+    left_out = [
+        {"row": place, "reason": reason} | ({"recipient": key} if key else {}) for place, reason, key in plan.quarantined()
+    ]
+    if left_out:
+        yield keeper.left_out(left_out)
+
+
+def _line(message_id: bytes, number: int, key: str | None, fields: str | None) -> dict[str, Any]:
+    line: dict[str, Any] = {"id": as_text(message_id), "to": str(number)}
+    if key is not None:
+        line["key"] = key
+    if fields is not None:
+        line["fields"] = from_json(fields)
+    return line

@@ -1,0 +1,120 @@
+"""What a batch tells: its receipt, its verdict, and notes of progress. Counts and ids only. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_omni.delivery.batch.lanes import Tidings
+from airflow_provider_omni.delivery.batch.plan import BatchPlan
+from airflow_provider_omni.delivery.batch.rules import NOTE_EVERY, BatchRules
+from airflow_provider_omni.delivery.effects import Clock, Note
+from airflow_provider_omni.delivery.receipt import Counts, Receipt, SentBulk
+from airflow_provider_omni.delivery.record import OPEN, MessageState
+from airflow_provider_omni.delivery.verdict import MAX_IDS
+from airflow_provider_omni.omni.errors import Effect, OmniError, OmniRejectedError, OmniUnknownOutcomeError
+
+_S = MessageState
+
+
+def receipt_of(
+    plan: BatchPlan,
+    tidings: Tidings,
+    *,
+    flow: Sequence[str],
+    ledger_path: str | None,
+    dry_run: bool,
+    left: int,
+    requests: int,
+) -> Receipt:
+    """The receipt of this moment. Requests are listed up to 100, else they stand in the ledger only."""
+    states, census = tidings.states, plan.census
+    bulks: list[SentBulk] = [bulk for bulk in tidings.sent.values() if bulk.message_ids]
+    extra: dict[str, Any] = {"sms_parts": plan.sms_parts()}
+    if dry_run:
+        extra |= {"dry_run": True, "requests": requests, "recipients": left}
+    return Receipt(
+        scenario_key=plan.spec.scenario_key,
+        flow=tuple(flow),
+        bulks=bulks if len(tidings.sent) <= MAX_IDS else (),
+        counts=Counts(
+            requested=census.requested,
+            accepted=states[_S.ACCEPTED],
+            unconfirmed=states[_S.INTENT] + states[_S.SEEN] + states[_S.UNCONFIRMED],
+            rejected=states[_S.REFUSED],
+            quarantined=census.quarantined,
+            duplicates=census.duplicates,
+        ),
+        sent_at=tidings.first_post_at,
+        ledger_path=ledger_path,
+        extra=extra,
+    )
+
+
+def verdict_of(plan: BatchPlan, tidings: Tidings, rules: BatchRules, left: int) -> OmniError | None:
+    """The error that the task must fail with, or None."""
+    states = tidings.states
+    accepted, refused = states[_S.ACCEPTED], states[_S.REFUSED]
+    unknown = states[_S.INTENT] + states[_S.SEEN]
+    people = plan.census.people
+    sent = accepted + refused + unknown + states[_S.UNCONFIRMED]
+    how_far = f"{accepted:,} of {people:,} accepted, {refused:,} refused, {unknown:,} unknown, {people - sent:,} not sent"
+    if tidings.stop is not None:
+        return _stopped(tidings.stop, how_far)
+    if unknown:
+        return OmniUnknownOutcomeError(
+            f"{unknown:,} messages may or may not have been sent, and the logs did not tell; {how_far}. Nothing was posted "
+            "again. Clear the task to ask once more; docs/reliability.md says what else can be done."
+        )
+    if people > sent:
+        return OmniUnknownOutcomeError(
+            f"{people - sent:,} messages were found absent again and again and are not sent; {how_far}.", retryable=True
+        )
+    if refused and not _tolerated(rules.on_rejected, refused, sent):
+        names = ", ".join(f"{count:,} × {name}" for name, count in tidings.refused.most_common(10))
+        return OmniRejectedError(f"{refused:,} of {sent:,} messages were refused: {names}.", retryable=tidings.mendable)
+    return None
+
+
+def _stopped(stop: OmniError, how_far: str) -> OmniError:
+    """The error that stopped the batch, with how far it got."""
+    message = f"{stop.message} The batch stopped there: {how_far}. A retry or a clear goes on with who is left."
+    return type(stop)(
+        message,
+        status=stop.status,
+        code=stop.code,
+        path=stop.path,
+        effect=Effect.UNKNOWN if stop.effect is Effect.UNKNOWN else Effect.NONE,
+        retry_after=stop.retry_after,
+        problems=stop.problems,
+        retryable=stop.retryable,
+    )
+
+
+def _tolerated(on_rejected: str | float, refused: int, sent: int) -> bool:
+    if isinstance(on_rejected, str):
+        return on_rejected == "ignore"
+    return refused <= on_rejected * sent + 1e-9
+
+
+class Progress:
+    """Notes of how far a batch has got: at most one every five seconds."""
+
+    def __init__(self, left: int, tidings: Tidings, clock: Clock) -> None:
+        self._left = left
+        self._tidings = tidings
+        self._clock = clock
+        self._begun = self._noted = clock()
+
+    def note(self) -> Note | None:
+        """A note, if it is time for one."""
+        now = self._clock()
+        if now - self._noted < NOTE_EVERY:
+            return None
+        self._noted = now
+        done = self._tidings.posted
+        rate = done / max(now - self._begun, 1e-9)
+        seconds = round((self._left - done) / rate) if rate else 0
+        rest = f", {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} left" if rate and done < self._left else ""
+        unknown = sum(self._tidings.states[state] for state in OPEN)
+        return Note(f"{done:,} of {self._left:,} posted, {rate:,.0f}/s{rest}; {unknown:,} without answer yet.")

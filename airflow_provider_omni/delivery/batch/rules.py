@@ -1,0 +1,70 @@
+"""How a batch behaves where the API leaves it open, and what a user may choose. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_provider_omni.delivery.asking import LookRules
+from airflow_provider_omni.omni.errors import OmniInputError
+
+FRESH = 5.0
+"""Seconds: an older intent is written anew before its POST, so that a try that was replaced learns of it."""
+REFENCES = 5
+"""How often one request's intent may grow old before its POST: then writing is slower than sending can wait for."""
+WINDOW_SECONDS = 0.5
+"""How long a window should last: long enough that writing does not hold up sending, short enough to be asked about."""
+MOST_ROUNDS = 16
+"""Requests in a window, for each lane: where requests are small, several rounds of the lanes share one write."""
+WRITE_ATTEMPTS = 4
+"""Writes in a row that may fail before the batch ends."""
+UNKNOWN_IN_A_ROW = 16
+"""Requests in a row (at least two for each lane) with unknown outcome, after which the logs are asked before more is posted."""
+FENCES = 3
+"""Windows that are written at the same time, where writing takes longer than posting."""
+SYSTEMIC = 20
+"""Lone recipients refused by HTTP in a row, with none accepted between: then it is not the recipients."""
+NOTE_EVERY = 5.0
+"""Seconds between notes of progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRules:
+    """How a batch is sent.
+
+    :param look: when absence may be concluded from the logs.
+    :param connections: requests under way at the same time.
+    :param requests_per_second: the client's pace, so that no more requests are begun than it lets through in time.
+    :param trust_duplicate_rejection: post again, same ids, what stays unknown.
+    :param attempts: posts in a row that certainly had no effect (429, no connection) before giving up.
+    :param on_rejected: `fail`, `ignore`, or the highest tolerated ratio of refused recipients.
+    :param surely_first: this is known to be the first try ever, so an empty record means that nothing was posted.
+    :param recallable: what is saved in memory can be read by a later try.
+    :param dry_run: everything but the POSTs, and nothing is written.
+    """
+
+    look: LookRules
+    connections: int = 8
+    requests_per_second: float | None = None
+    trust_duplicate_rejection: bool = False
+    attempts: int = 8
+    on_rejected: str | float = "fail"
+    surely_first: bool = False
+    recallable: bool = True
+    dry_run: bool = False
+
+    @property
+    def lanes(self) -> int:
+        """Requests under way: no more than the pace lets begin while an intent is fresh."""
+        if self.requests_per_second is None:
+            return max(1, self.connections)
+        return max(1, min(self.connections, int(self.requests_per_second * FRESH)))
+
+    def check(self) -> None:
+        """Refuse what cannot be meant. Raises OmniInputError."""
+        goal = self.on_rejected
+        ratio = isinstance(goal, int | float) and not isinstance(goal, bool) and 0 <= goal <= 1
+        if not ratio and goal not in ("fail", "ignore"):
+            raise OmniInputError(
+                "Nothing was sent: the batch cannot be sent as it is.",
+                problems=(f"on_rejected: found {goal!r}, allowed is 'fail', 'ignore' or a highest ratio such as 0.02",),
+            )

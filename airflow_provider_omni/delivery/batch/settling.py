@@ -1,0 +1,116 @@
+"""Many unknown requests asked about at once: `delivery/asking.py`'s rules, side by side, so that their pauses overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from airflow_provider_omni.delivery.asking import PAGE, Asker, LookRules
+from airflow_provider_omni.delivery.effects import Ask, Clock, Effect, Note, Pause, Steps
+from airflow_provider_omni.delivery.record import OPEN, Event, MessageState, Posting
+from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
+from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.omni.models import LogRow
+
+T = TypeVar("T")
+
+AT_ONCE = 200
+"""Requests that are asked about side by side."""
+MANY_SEEN = 50
+"""More messages than this that the vendor has seen before are looked for together, not one by one."""
+
+
+def together(machines: Sequence[Steps[T]], clock: Clock) -> Steps[list[T]]:
+    """Run machines side by side: while one pauses, the others go on. Their results, in order."""
+    results: dict[int, T] = {}
+    wake_at = dict.fromkeys(range(len(machines)), clock())
+    replies: dict[int, tuple[Any, OmniError | None]] = {}
+    try:
+        while wake_at:
+            index = min(wake_at, key=lambda each: (wake_at[each], each))
+            if (wait := wake_at[index] - clock()) > 0:
+                yield Pause(wait)
+                continue
+            reply, error = replies.pop(index, (None, None))
+            try:
+                machine = machines[index]
+                effect: Effect = machine.send(reply) if error is None else machine.throw(error)
+            except StopIteration as stop:
+                results[index] = stop.value
+                del wake_at[index]
+                continue
+            if isinstance(effect, Pause):
+                wake_at[index] = clock() + effect.seconds
+                continue
+            try:
+                replies[index] = ((yield effect), None)
+            except OmniError as caught:
+                replies[index] = (None, caught)
+    finally:
+        for machine in machines:
+            machine.close()
+    return [results[index] for index in range(len(machines))]
+
+
+def settle(postings: Sequence[Posting], rules: LookRules, clock: Clock, jitter: Any) -> Steps[dict[str, str]]:
+    """Ask about everything that is open in these requests, and change their messages' states by what the logs say.
+
+    Returns the requests in which messages were found, by message id.
+    """
+    found_in: dict[str, str] = {}
+    yield from _presence(postings, found_in)
+    askers = []
+    for posting in postings:
+        if posting.having(*OPEN):
+            asker = Asker(rules, clock, jitter)
+            askers.append(asker)
+    machines = [
+        asker.settle(posting)
+        for asker, posting in zip(askers, [each for each in postings if each.having(*OPEN)], strict=True)
+    ]
+    yield from together(machines, clock)
+    for asker in askers:
+        found_in |= asker.found_in
+    return found_in
+
+
+def _presence(postings: Sequence[Posting], found_in: dict[str, str]) -> Steps[None]:
+    """Look for many messages in one call. From that, presence may be concluded, never absence.
+
+    For messages that would be asked for one by one: lone ones, and those the vendor has seen before. Of the latter there
+    may be a whole batch; those that are not found are left unconfirmed, which is what they would end as.
+    """
+    wanted: dict[str, Posting] = {}
+    seen: list[str] = []
+    for posting in postings:
+        ids = posting.having(MessageState.SEEN)
+        seen += ids
+        if len(posting.messages) == 1 or not posting.by_bulk:
+            ids = posting.having(*OPEN)
+        wanted |= dict.fromkeys(ids, posting)
+    ids = list(wanted)
+    if len(ids) < 3:
+        return
+    failures = 0
+    for start in range(0, len(ids), IDS_PER_LOOK):
+        try:
+            rows: list[LogRow] = yield Ask(
+                api.get_logs(message_ids=ids[start : start + IDS_PER_LOOK], limit=PAGE), patience=120.0
+            )
+        except OmniError as error:
+            failures += 1
+            if failures == 3 or not error.retryable:
+                yield Note(f"A look for many messages failed ({type(error).__name__}).", warning=True)
+                break
+            continue
+        for row in rows:
+            owner = wanted.get(row.message_id)
+            if owner is not None and owner.messages[row.message_id] in OPEN:
+                owner.learn(row.message_id, Event.LOG_ROW)
+                if row.bulk_id:
+                    found_in[row.message_id] = row.bulk_id
+    if len(seen) > MANY_SEEN:
+        for message_id in seen:
+            if wanted[message_id].messages[message_id] is MessageState.SEEN:
+                wanted[message_id].learn(message_id, Event.NO_LOG_ROW)

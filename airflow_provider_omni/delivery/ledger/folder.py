@@ -1,0 +1,86 @@
+"""A ledger's folder on a local or mounted file system. Other places are reached through `storage/object_storage.py`."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from airflow_provider_omni.omni.errors import OmniStorageError
+
+_UNFINISHED = ".unfinished-"
+
+
+class LocalFolder:
+    """Parts as files. A part appears whole, by a rename, after its bytes have reached the disk.
+
+    :param path: the folder; made with the first part.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def list(self, prefix: str) -> list[str]:
+        """Names of the parts below `prefix` (a folder's name with a slash, or nothing for all), sorted."""
+        top = self.path / prefix
+        try:
+            found = [
+                (Path(folder) / name).relative_to(self.path).as_posix()
+                for folder, _, names in os.walk(top)
+                for name in names
+                if not name.startswith(_UNFINISHED)
+            ]
+        except OSError as error:
+            raise _failed("listed", error) from error
+        return sorted(found)
+
+    def read(self, name: str) -> bytes:
+        """A part's bytes."""
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise _failed("read", error) from error
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a part under a name that nobody else uses."""
+        target = self.path / name
+        unfinished = target.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(target)
+            _sync_folder(target.parent)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise _failed("written", error) from error
+
+    def delete(self, name: str) -> None:
+        """Remove a part, if it is there."""
+        try:
+            (self.path / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise _failed("removed from", error) from error
+
+
+def _sync_folder(path: Path) -> None:
+    """Make the rename itself durable; where the file system does not offer that, a crash of the machine may undo it."""
+    try:
+        folder = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(folder)
+    except OSError:
+        pass
+    finally:
+        os.close(folder)
+
+
+def _failed(what: str, error: OSError) -> OmniStorageError:
+    return OmniStorageError(f"The ledger could not be {what} ({type(error).__name__}, errno {error.errno}).", retryable=True)

@@ -1,0 +1,76 @@
+"""Parts of a ledger: their names, and gzipped JSON Lines as their form. Knows no send and no folder.
+
+A name starts with the generation of the try that wrote it and holds that try's token, so that names sort in the order of
+tries and no two tries ever write the same one: ``sent/00002-3f9c0a1b-000017.jsonl.gz``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from airflow_provider_omni.omni.errors import OmniStorageError
+
+VERSION = 1
+ENDING = ".jsonl.gz"
+TRIES, PLAN, SENT, OUTCOMES, QUARANTINE = "tries/", "plan/", "sent/", "outcomes/", "quarantine/"
+_NAME = re.compile(r"(?:^|/)(\d{5,})-([0-9a-z]+)(?:-(\d+))?\.jsonl\.gz$")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class TryName:
+    """One try: its generation, and the token that tells it from others of the same generation."""
+
+    generation: int
+    token: str
+
+    def part(self, kind: str, sequence: int | None = None) -> str:
+        """The name of one of this try's parts."""
+        tail = "" if sequence is None else f"-{sequence:06d}"
+        return f"{kind}{self.generation:05d}-{self.token}{tail}{ENDING}"
+
+    @classmethod
+    def of(cls, name: str) -> TryName | None:
+        """The try that wrote the part of this name; None for a file that is none of ours."""
+        match = _NAME.search(name)
+        return cls(int(match[1]), match[2]) if match else None
+
+
+def pack(lines: Iterable[Any]) -> bytes:
+    """JSON Lines, gzipped. The same lines give the same bytes."""
+    return gzip.compress(b"\n".join([to_json(line) for line in lines]) + b"\n", compresslevel=1, mtime=0)
+
+
+def unpack(data: bytes, name: str) -> Iterator[Any]:
+    """The lines of a part. A part that ends in the middle was never finished, so nothing was done by it: it holds nothing.
+
+    Raises OmniStorageError for a part that is whole and yet not readable: going on without it could send twice.
+    """
+    try:
+        text = gzip.decompress(data)
+    except EOFError:
+        return
+    except (OSError, zlib.error):
+        if not data:
+            return
+        raise _damaged(name) from None
+    for line in text.splitlines():
+        if line:
+            try:
+                yield from_json(line)
+            except ValueError:
+                raise _damaged(name) from None
+
+
+def _damaged(name: str) -> OmniStorageError:
+    return OmniStorageError(
+        f"The ledger's part {name} cannot be read (damaged, or written by something else). Nothing was posted after "
+        "that: without it a message could be sent twice.",
+        retryable=False,
+    )

@@ -1,0 +1,187 @@
+"""Reading a ledger: outcomes and quarantine as rows, without phone numbers, a row at a time whatever the batch's size."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from airflow_provider_omni.delivery.batch.ids import as_bytes, as_text
+from airflow_provider_omni.delivery.batch.known import Known
+from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.effects import Folder
+from airflow_provider_omni.delivery.ledger.opening import ledgers_in
+from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, PLAN, QUARANTINE, SENT, TryName, unpack
+from airflow_provider_omni.delivery.ledger.steps import cost_of, is_permanent, sighting_of, step_of
+from airflow_provider_omni.delivery.record import MessageState
+from airflow_provider_omni.delivery.tracking import Sighting, Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """What became of one recipient. docs/batches.md describes the columns.
+
+    :param recipient: the value of `key_field` where the batch had one, else the id of the recipient's first message,
+        which is a hash.
+    :param state: what the vendor said to the send: accepted, refused, unconfirmed, seen, absent, not_sent, or intent
+        (not known).
+    :param reason: the status or error for which it was refused.
+    :param outcome: pending, operator, delivered or failed, as far as a wait has followed it; None where none has.
+    :param channel: the step of the flow that decided the outcome; ``status`` its status.
+    :param sent_at: seconds since the epoch; so is ``done_at``.
+    :param cost: of all steps, as the vendor reported it, as a decimal string per currency.
+    :param permanent: whether the same message would fail again, as far as the vendor said.
+    """
+
+    recipient: str
+    message_id: str
+    bulk_id: str
+    state: str
+    reason: str | None = None
+    outcome: str | None = None
+    channel: str | None = None
+    status: str | None = None
+    sent_at: float | None = None
+    done_at: float | None = None
+    cost: dict[str, str] | None = None
+    permanent: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dict, for tables."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """A row that was left out: its place in the source, and why. ``recipient``: the user's own key, where it was readable."""
+
+    row: int
+    reason: str
+    recipient: str | None = None
+
+
+def read_outcomes(ledger: Any) -> Iterator[OutcomeRow]:
+    """Every recipient that a request was about to be posted for, in no particular order; of a sharded ledger, all shards.
+
+    :param ledger: a local path, or an `ObjectStoragePath`.
+    """
+    for folder in ledgers_in(ledger):
+        with Scratch() as scratch:
+            yield from Outcomes(folder, scratch).rows()
+
+
+def read_quarantine(ledger: Any) -> Iterator[QuarantineRow]:
+    """The rows that the last try left out."""
+    for folder in ledgers_in(ledger):
+        names = folder.list(QUARANTINE)
+        last = max((each for each in map(TryName.of, names) if each is not None), default=None)
+        for name in names:
+            if TryName.of(name) == last:
+                for line in unpack(folder.read(name), name):
+                    yield QuarantineRow(line["row"], line["reason"], line.get("recipient"))
+
+
+def purge_plan(ledger: Any) -> int:
+    """Remove the private half: phone numbers and the rows' fields. Returns how many parts were removed.
+
+    After that the batch cannot be resent with `unreached`. A retry still sends nobody a message twice.
+    """
+    removed = 0
+    for folder in ledgers_in(ledger):
+        for name in folder.list(PLAN):
+            folder.delete(name)
+            removed += 1
+    return removed
+
+
+class Outcomes:
+    """One ledger's outcomes, gathered in a scratch database."""
+
+    def __init__(self, folder: Folder, scratch: Scratch) -> None:
+        self._folder = folder
+        self._scratch = scratch
+        self._known = Known(scratch)
+        self._flow: tuple[str, ...] = ()
+        scratch.do("CREATE TABLE who (id BLOB PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID")
+        scratch.do("CREATE INDEX who_label ON who (label)")
+        scratch.do("CREATE TABLE step (id BLOB, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID")
+        self._read_sent()
+        self._read_seen()
+
+    def _lines(self, kind: str) -> Iterator[Any]:
+        for name in self._folder.list(kind):
+            yield from unpack(self._folder.read(name), name)
+
+    def _read_sent(self) -> None:
+        for line in self._lines(SENT):
+            self._known.replay(line, None)
+            who = line.get("who")
+            if who:
+                self._scratch.many(
+                    "INSERT OR REPLACE INTO who (id, label) VALUES (?, ?)",
+                    ((as_bytes(message_id), label) for message_id, label in who.items()),
+                )
+
+    def _read_seen(self) -> None:
+        for line in self._lines(OUTCOMES):
+            if "v" in line:
+                self._flow = tuple(line.get("flow") or ()) or self._flow
+                continue
+            for step in line["steps"]:
+                self._merge(line["id"], step)
+
+    def _merge(self, message_id: str, step: list[Any]) -> None:
+        identifier, fresh = as_bytes(message_id), sighting_of(message_id, step)
+        known = self._scratch.one(
+            "SELECT step FROM step WHERE id = ? AND channel = ?", identifier, fresh.channel
+        )
+        if known is None or sighting_of(message_id, json.loads(known)).order < fresh.order:
+            self._scratch.do(
+                "INSERT OR REPLACE INTO step (id, channel, step) VALUES (?, ?, ?)",
+                identifier,
+                fresh.channel,
+                json.dumps(step_of(fresh)),
+            )
+
+    def rows(self) -> Iterator[OutcomeRow]:
+        """Every recipient once: by the last message that was about to be posted to them."""
+        tracker_flow = self._flow
+        for identifier, state, reason, bulk, number, label in self._scratch.rows(
+            "SELECT known.id, coalesce(known.state, posting.state), known.reason, posting.bulk, posting.no, who.label "
+            "FROM known JOIN posting ON posting.no = known.posting LEFT JOIN who ON who.id = known.id"
+        ):
+            message_id = as_text(identifier)
+            recipient = label or message_id
+            if state == MessageState.REFUSED.value and self._tried_again(recipient, number):
+                continue
+            steps = [
+                sighting_of(message_id, json.loads(step))
+                for (step,) in self._scratch.rows("SELECT step FROM step WHERE id = ?", identifier)
+            ]
+            row = OutcomeRow(recipient, message_id, bulk, state, reason)
+            yield _with_steps(row, steps, tracker_flow) if steps else row
+
+    def _tried_again(self, label: str, posting: int) -> bool:
+        """Whether a later attempt was about to be posted to the same recipient."""
+        later = "SELECT 1 FROM who JOIN known ON known.id = who.id WHERE who.label = ? AND known.posting > ?"
+        return self._scratch.one(later, label, posting) is not None
+
+
+def _with_steps(row: OutcomeRow, steps: list[Sighting], flow: tuple[str, ...]) -> OutcomeRow:
+    tracker = Tracker(flow)
+    for step in steps:
+        tracker.observe(step)
+    standing = tracker.standing(row.message_id, time.time())
+    by = standing.by
+    return replace(
+        row,
+        outcome=standing.outcome.value,
+        channel=by.channel if by else None,
+        status=by.status if by else None,
+        sent_at=min((step.sent_at for step in steps if step.sent_at is not None), default=None),
+        done_at=by.done_at if by else None,
+        cost=cost_of(steps),
+        permanent=is_permanent(standing, steps),
+    )

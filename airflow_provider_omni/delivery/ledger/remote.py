@@ -1,0 +1,66 @@
+"""A ledger's folder wherever fsspec reaches: S3, GCS, Azure, … The file system object is handed in.
+
+Object stores put a part in place whole, when its one upload ends. For file systems that are not, the readers leave out a
+part that ends in the middle: the write of such a part did not succeed, so nothing was done by it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from airflow_provider_omni.omni.errors import OmniStorageError
+
+
+class RemoteFolder:
+    """Parts as objects.
+
+    :param fs: an fsspec file system, or what looks like one.
+    :param path: the folder's path in it, without the scheme.
+    """
+
+    def __init__(self, fs: Any, path: str) -> None:
+        self._fs = fs
+        self.path = path.rstrip("/")
+
+    def list(self, prefix: str) -> list[str]:
+        """Names of the parts below `prefix`, sorted. fsspec remembers listings, which a fence must not believe."""
+        top = posixpath.join(self.path, prefix).rstrip("/")
+        try:
+            self._fs.invalidate_cache()
+            found = self._fs.find(top)
+        except FileNotFoundError:
+            return []
+        except Exception as error:
+            raise _failed("listed", error) from error
+        base = self._fs._strip_protocol(self.path) if hasattr(self._fs, "_strip_protocol") else self.path
+        return sorted(str(name)[len(base) :].lstrip("/") for name in found)
+
+    def read(self, name: str) -> bytes:
+        """A part's bytes."""
+        try:
+            return bytes(self._fs.cat_file(posixpath.join(self.path, name)))
+        except Exception as error:
+            raise _failed("read", error) from error
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a part under a name that nobody else uses, in one upload."""
+        target = posixpath.join(self.path, name)
+        try:
+            self._fs.makedirs(posixpath.dirname(target), exist_ok=True)
+            self._fs.pipe_file(target, data)
+        except Exception as error:
+            raise _failed("written", error) from error
+
+    def delete(self, name: str) -> None:
+        """Remove a part, if it is there."""
+        try:
+            self._fs.rm_file(posixpath.join(self.path, name))
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            raise _failed("removed from", error) from error
+
+
+def _failed(what: str, error: Exception) -> OmniStorageError:
+    return OmniStorageError(f"The ledger could not be {what} ({type(error).__name__}).", retryable=True)
