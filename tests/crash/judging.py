@@ -56,8 +56,10 @@ def _exception(schedule: Schedule, task: SendTask, message_ids: set[str]) -> str
     if schedule.guarantee == "A":
         return None
     stale = [post for post in task.posts if post.stale and post.message_ids & message_ids]
-    if stale:
-        return NO_FENCE if schedule.airflow == "3.2" else FROZEN
+    if stale and schedule.airflow == "3.2":
+        return NO_FENCE
+    if any(post.fenced for post in stale):
+        return FROZEN
     return schedule.outside[0] if schedule.outside else None
 
 
@@ -173,8 +175,10 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     if set(ids) & refused - set(known) or len(known) != len(simulator.record.messages):
         return []  # followed although refused (its answer was lost), or sent twice: there is no one truth
     messages = [known.get(each) for each in ids]
-    if any(message and message.accepted_at < task.began_at - OLD for message in messages):
-        return []  # the vendor itself may have forgotten
+    forgetful = schedule.airflow == "3.2" and schedule.wait.mode != "trigger"
+    horizon = (task.ended_at if forgetful else task.began_at) - OLD
+    if any(message and message.accepted_at < horizon for message in messages):
+        return []  # the vendor itself may have forgotten, and nobody wrote it down
     flow = task.watch.flow
     if task.result is None:
         if task.error is None:
@@ -194,6 +198,8 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     if closing:
         right |= {right_verdict(truth, schedule, closing=False) for truth in truths}
         right = {"timeout" if each == "open" else each for each in right}
+        if ended_at < simulator_start(simulator) + schedule.weather.logs_down[1] + patience:
+            right.add("timeout")  # nobody could look before giving up
     wrong = []
     if verdict not in right:
         wrong.append(f"the wait says {verdict}, right would be {' or '.join(sorted(right))}")
@@ -202,6 +208,11 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     if len(views) == 1:
         wrong += _too_late(schedule, task, messages, patience)
     return wrong
+
+
+def simulator_start(simulator: Simulator) -> float:
+    """When the schedule began."""
+    return min((call.at for call in simulator.record.calls), default=0.0)
 
 
 def _too_late(schedule: Schedule, task: WaitTask, messages: Sequence[Message | None], patience: float) -> Iterable[str]:

@@ -25,13 +25,15 @@ class Phase(enum.Enum):
 class Mishap:
     """What happens to a process at its n-th effect: killed, or frozen for some seconds. Kill: ``frozen_for`` None.
 
-    ``only``: count effects of this kind only (`Ask`, `Save`, …).
+    ``only``: count effects of this kind only (`Ask`, `Save`, …). ``after``: count those only that come so many seconds
+    after the process began.
     """
 
     at: int
     phase: Phase
     frozen_for: float | None = None
     only: str | None = None
+    after: float = 0.0
 
     def __str__(self) -> str:
         what = "killed" if self.frozen_for is None else f"frozen for {self.frozen_for:.0f} s"
@@ -51,13 +53,18 @@ class Process:
     mishap: Mishap | None = None
     publish: Callable[[dict[str, Any]], None] = lambda receipt: None
     posted: Callable[[Process, Any], None] = lambda process, call: None
+    saved: Callable[[Process], None] = lambda process: None
     effects: int = 0
+    began_at: float = 0.0
+    decided_at: float = 0.0
+    """When the machine asked for the effect that is being carried out."""
     dead: bool = False
     frozen: bool = False
     asleep: Callable[[], None] | None = None
 
     def begin(self) -> Process:
         """Start it."""
+        self.began_at = self.world.now()
         self.world.after(0.0, lambda: self._step(None, None))
         return self
 
@@ -86,6 +93,7 @@ class Process:
                 break
             self.world.say(self.name, f"note: {effect.text}")
             value, error = None, None
+        self.decided_at = self.world.now()
         if self._strikes(effect, Phase.BEFORE):
             self._fall(lambda: self._perform(effect))
             return
@@ -96,6 +104,8 @@ class Process:
     def _strikes(self, effect: Effect, phase: Phase) -> bool:
         mishap = self.mishap
         if mishap is None or (mishap.only is not None and mishap.only != type(effect).__name__):
+            return False
+        if self.world.now() < self.began_at + mishap.after:
             return False
         if phase is Phase.BEFORE:
             self.effects += 1
@@ -133,6 +143,7 @@ class Process:
             case Load(key):
                 self._store(f"load {key[:24]}", lambda: self.memory.load(key))
             case Save(key, value):
+                self.saved(self)
                 self._store(f"save {key[:24]}", lambda: self.memory.save(key, value))
             case Publish(receipt):
                 world.say(self.name, f"publish {receipt['counts']}")

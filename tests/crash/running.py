@@ -33,7 +33,7 @@ class Result:
 def run(seed: int, *, trace: bool = False) -> Result:
     """Run the schedule of a seed to its end and judge it."""
     plan = schedule_of(seed)
-    world = World(plan.settings, plan.weather, random.Random(f"omni world {seed}"), tracing=trace)
+    world = World(plan.settings, plan.weather, random.Random(f"omni world {seed}"), plan.flow, trace)
     waits: list[WaitTask] = []
     send = SendTask(world, plan, lambda task: _follow(world, plan, task, waits))
     world.after(0.0, send.start_try)

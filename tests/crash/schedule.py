@@ -9,11 +9,12 @@ from typing import Any
 from airflow_provider_omni.simulator.fates import FATES
 from airflow_provider_omni.simulator.settings import Settings
 from tests.crash.processes import Mishap, Phase
-from tests.crash.world import LATEST, Weather
+from tests.crash.world import FAULTS, LATEST, Weather
 
 FATE_NAMES = sorted(set(FATES) - {"73"})
 """73 is accepted and shows up nowhere, ever: no log can tell that it was sent, so nothing is promised for it."""
 USUAL_FATES = ("27", "40", "41", "42", "43", "44", "45", "46", "47", "48", "49", "60", "61", "62", "63", "64")
+FAST, SLOW = ("27", "40", "60", "64", "74"), ("44", "45", "46", "47", "48")
 AIRFLOWS = ("3.3", "3.3", "3.3", "3.4", "3.2")
 WAIT_MODES = {
     "3.3": ("trigger", "trigger", "poke", "reschedule"),
@@ -77,6 +78,7 @@ class Schedule:
     """A: the vendor refuses a repeated message id. B: it does not."""
     airflow: str
     settings: Settings
+    flow: tuple[str, ...]
     weather: Weather
     store_failures: float
     store_slowness: float
@@ -91,23 +93,29 @@ def schedule_of(seed: int) -> Schedule:
     rng = random.Random(f"omni crash {seed}")
     guarantee = "A" if seed % 2 else "B"
     airflow = rng.choice(AIRFLOWS)
-    long = rng.random() < 0.06
+    long = rng.random() < 0.12
     validity = _validity(rng, long=long)
-    send = _send(rng, guarantee, airflow, validity)
+    send = _send(rng, guarantee, airflow, validity, long=long)
     poll = rng.choice((900.0, 1800.0)) if long else max(rng.choice((10.0, 20.0, 30.0, 60.0)), sum(validity) / 60)
     lag = rng.choice((0.0, 0.0, rng.uniform(0.0, LATEST)))
     outside: tuple[str, ...] = ()
     if rng.random() < 0.02:
         lag, outside = rng.uniform(120.0, 600.0), ("the logs lag behind by more than the grace time",)
+    posts, logs_down = _posts(rng), _logs_down(rng)
+    if send.trust and rng.random() < 0.6:
+        # What trust is for: an answer is lost, and the logs do not tell.
+        posts, logs_down = (rng.choice(("reset-after", "error-after", "slow", "late")),), (0.0, 2000.0)
     return Schedule(
         seed=seed,
         guarantee=guarantee,
         airflow=airflow,
         settings=_settings(rng, seed, guarantee, lag),
+        flow=rng.choice((("LINE", "SMS"),) * 5 + (("SMS",), ("LINE",), ("SMS", "LINE"))),
         weather=Weather(
             rate=rng.choice((0.0, 0.05, 0.15, 0.15, 0.4)),
             most=rng.randint(1, 10),
-            logs_down=_logs_down(rng),
+            posts=posts,
+            logs_down=logs_down,
             second_reader_every=rng.choice((None, None, None, poll * rng.uniform(0.3, 3.0))),
         ),
         store_failures=rng.choice((0.0, 0.0, 0.0, 0.1)),
@@ -118,11 +126,17 @@ def schedule_of(seed: int) -> Schedule:
     )
 
 
+def _posts(rng: random.Random) -> tuple[str | None, ...]:
+    """The first POST is where most can go wrong: half of the schedules begin with a fault in it."""
+    if rng.random() < 0.5:
+        return ()
+    return tuple(rng.choice((*FAULTS["send"], "late", "late", None)) for _ in range(rng.choice((1, 1, 2))))
+
+
 def _settings(rng: random.Random, seed: int, guarantee: str, lag: float) -> Settings:
     """Both settings of everything that the documents leave open."""
     draw: dict[str, Any] = {
-        "duplicates": rng.choice(("status-23",) * 6 + ("ignore", "report")) if guarantee == "A" else "accept",
-        "refused_uses_id": rng.random() < 0.3,
+        "duplicates": rng.choice(("status-23",) * 5 + ("ignore", "report", "report")) if guarantee == "A" else "accept",
         "refused_in": rng.choice(("nothing", "nothing", "logs", "reports", "both")),
         "answer_order": rng.choice(("request", "reversed", "random")),
         "echo_bulk_id": rng.choice(("many", "given", "always")),
@@ -142,12 +156,15 @@ def _settings(rng: random.Random, seed: int, guarantee: str, lag: float) -> Sett
         "retry_after": rng.random() < 0.5,
         "beat_seconds": rng.choice((1.0, 5.0, 20.0, 40.0)),
     }
+    # An account that takes a repeated id with a smile, and then sends nothing although it had refused it before, cannot
+    # be told from one that sends.
+    draw["refused_uses_id"] = draw["duplicates"] == "status-23" and rng.random() < 0.4
     return Settings(seed=seed, log_lag_seconds=lag, **draw)
 
 
 def _validity(rng: random.Random, *, long: bool) -> tuple[int, int]:
     if long:
-        return rng.choice(((30 * 3600, 30 * 3600), (2 * 3600, 46 * 3600), (40 * 3600, 20 * 3600)))
+        return rng.choice(((48 * 3600, 12 * 3600), (30 * 3600, 30 * 3600), (2 * 3600, 47 * 3600)))
     return rng.choice(((60, 60), (120, 300), (600, 900)))
 
 
@@ -158,10 +175,10 @@ def _logs_down(rng: random.Random) -> tuple[float, float]:
     return (since, since + rng.choice((60.0, 300.0, 1500.0)))
 
 
-def _send(rng: random.Random, guarantee: str, airflow: str, validity: tuple[int, int]) -> Send:
+def _send(rng: random.Random, guarantee: str, airflow: str, validity: tuple[int, int], *, long: bool) -> Send:
     retries = rng.choice((0, 1, 2, 3, 5))
     return Send(
-        people=_people(rng),
+        people=_people(rng, long=long),
         texts=("Hello", *(("Hello again",) if rng.random() < 0.06 else ())),
         retries=retries,
         retry_delay=rng.choice((1.0, 30.0, 300.0)),
@@ -171,17 +188,21 @@ def _send(rng: random.Random, guarantee: str, airflow: str, validity: tuple[int,
         clears=_clears(rng),
         first_try_known=rng.random() < 0.7,
         on_rejected=rng.choice(("fail", "ignore")),
-        trust=guarantee == "A" and rng.random() < 0.15,
+        trust=guarantee == "A" and rng.random() < 0.25,
         flow_given=rng.random() < 0.5,
-        send_in=rng.choice((300.0, 3000.0)) if rng.random() < 0.05 else None,
+        send_in=rng.choice((300.0, 600.0, 3000.0)) if rng.random() < 0.1 else None,
         validity=validity,
     )
 
 
-def _people(rng: random.Random) -> tuple[tuple[str, ...], ...]:
+def _people(rng: random.Random, *, long: bool) -> tuple[tuple[str, ...], ...]:
     count = rng.choice((1, 1, 1, 2, 3, 4))
     fates = USUAL_FATES if rng.random() < 0.6 else FATE_NAMES
     everybody = [f"4179302{index:02d}{rng.choice(fates)}" for index in range(count + 1)]
+    if long and rng.random() < 0.7:
+        # One is heard of at once, one at the very end: what was heard must be kept for days.
+        count = 2
+        everybody = [f"417930200{rng.choice(FAST)}", f"417930201{rng.choice(SLOW)}", everybody[-1]]
     usual = tuple(everybody[:count])
     if rng.random() < 0.9:
         return (usual,)
@@ -210,15 +231,19 @@ def _wait(rng: random.Random, airflow: str, validity: tuple[int, int], poll: flo
     mode = rng.choice(WAIT_MODES[airflow])
     most = max(8, int(4 * sum(validity) / poll)) if long or rng.random() < 0.5 else 12
     retries = rng.randint(0, 3)
+    mishaps = [_mishap(rng, 0.6, most) for _ in range(retries + 1)]
+    if long and rng.random() < 0.6:
+        late = rng.choice((rng.uniform(0.6, 1.0) * sum(validity), 48 * HOUR + rng.uniform(0.0, 100.0)))
+        mishaps[0] = Mishap(rng.randint(1, 4), rng.choice((Phase.BEFORE, Phase.DURING)), after=late)
     return Wait(
         mode=mode,
-        success_when=rng.choice(("all", "all", "all", "any", "finished", 0.5)),
+        success_when=rng.choice(("all", "finished") if long else ("all", "all", "all", "any", "finished", 0.5)),
         delivered_means=rng.choice(("group", "group", "handset")),
         settle=rng.random() < 0.2,
         poll_interval=poll,
         timeout=enough if long or rng.random() < 0.85 else rng.uniform(30.0, 400.0),
         retries=retries,
-        mishaps=tuple(_mishap(rng, 0.6, most) for _ in range(retries + 1)),
+        mishaps=tuple(mishaps),
         second_copy_after=rng.uniform(0.0, 4 * poll) if mode == "trigger" and rng.random() < 0.15 else None,
         after_clears=rng.random() < 0.3,
         lost_events=rng.choice((0, 0, 0, 1, 2)),

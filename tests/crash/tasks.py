@@ -25,14 +25,22 @@ from tests.crash.keeping import ForgetfulMemory, Keeping, StateMemory, XComMemor
 from tests.crash.processes import Mishap, Process
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
+FENCE_SECONDS = 5.0
+"""How old the fence may be when a POST is decided on: said again here, so that the product cannot move it alone."""
+
 
 @dataclass(frozen=True)
 class Posted:
-    """A POST that a process began. ``stale``: Airflow had given its try up by then."""
+    """A POST that a process began.
+
+    ``stale``: Airflow had given its try up by then. ``fenced``: its intent had been written while it had not, and just
+    before the machine decided to post.
+    """
 
     message_ids: frozenset[str]
     try_number: int
     stale: bool
+    fenced: bool
 
 
 @dataclass
@@ -52,6 +60,7 @@ class SendTask:
 
     def __post_init__(self) -> None:
         self.keeping = Keeping(self.world.rng, self.plan.store_failures, self.plan.store_slowness)
+        self._fenced_at: dict[int, float] = {}
         self._left = self.plan.send.retries
         self._clears = list(self.plan.send.clears)
         self._running: Process | None = None
@@ -95,7 +104,8 @@ class SendTask:
             lost=self._lost,
             mishap=mishap,
             publish=self._publish,
-            posted=lambda process, call: self._posted(number, call),
+            posted=lambda process, call: self._posted(process, number, call),
+            saved=lambda process: self._saved(number),
         ).begin()
         if number == 1 and send.presumed_dead_after is not None:
             process = self._running
@@ -107,12 +117,17 @@ class SendTask:
     def _publish(self, receipt: dict[str, Any]) -> None:
         self.receipt = json.loads(json.dumps(receipt))
 
-    def _posted(self, number: int, call: Any) -> None:
+    def _saved(self, number: int) -> None:
+        if self.keeping.current == number:
+            self._fenced_at[number] = self.world.now()
+
+    def _posted(self, process: Process, number: int, call: Any) -> None:
         ids = frozenset(each["messageId"] for each in json.loads(call.body)["destinations"])
         stale = self.keeping.current != number
+        fenced = process.decided_at - self._fenced_at.get(number, 0.0) <= FENCE_SECONDS
         if stale:
-            self.world.say(f"send #{number}", "(Airflow has given this try up)")
-        self.posts.append(Posted(ids, number, stale))
+            self.world.say(process.name, "(Airflow has given this try up)")
+        self.posts.append(Posted(ids, number, stale, fenced))
 
     def _lost(self, process: Process) -> None:
         heartbeat = self.plan.send.heartbeat
@@ -181,7 +196,7 @@ def send_plan(plan: plans.Schedule, world: World, number: int) -> SendPlan:
             options=Options(send_at=send_at),
         ),
         recipients=read_recipients(list(people)),
-        flow=("LINE", "SMS") if send.flow_given else None,
+        flow=plan.flow if send.flow_given else None,
     )
 
 

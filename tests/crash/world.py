@@ -50,6 +50,8 @@ class Weather:
 
     rate: float = 0.0
     most: int = 0
+    posts: tuple[str | None, ...] = ()
+    """What happens to the first POSTs, whatever the rate."""
     logs_down: tuple[float, float] = (0.0, 0.0)
     second_reader_every: float | None = None
 
@@ -61,6 +63,7 @@ class World:
     settings: Settings
     weather: Weather
     rng: random.Random
+    flow: tuple[str, ...] = ("LINE", "SMS")
     tracing: bool = False
     trace: list[str] = field(default_factory=list)
     faults_so_far: int = 0
@@ -70,10 +73,11 @@ class World:
         self.clock = ManualClock()
         self.start = self.clock.now()
         self.simulator = Simulator(self.settings, self.clock)
-        self.scenario_key = self.simulator.add_scenario()
+        self.scenario_key = self.simulator.add_scenario([{"channel": channel} for channel in self.flow])
         self.budget = CallBudget(clock=self.clock.now, jitter=self.rng.random)
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
+        self._posts = 0
         self.over = False
 
     def now(self) -> float:
@@ -147,6 +151,11 @@ class World:
         since = self.now() - self.start
         if name == "logs" and self.weather.logs_down[0] <= since < self.weather.logs_down[1]:
             return self.rng.choice(("error-before", "reset-before", "refused", "throttle"))
+        if name == "send" and self._posts < len(self.weather.posts):
+            self._posts += 1
+            fault = self.weather.posts[self._posts - 1]
+            self.faults_so_far += fault is not None
+            return fault
         if self.faults_so_far >= self.weather.most or self.rng.random() >= self.weather.rate:
             return None
         self.faults_so_far += 1

@@ -1,0 +1,300 @@
+"""The machines with one rule taken out. The harness must find schedules in which each of them breaks a promise.
+
+Patches of the harness, not switches of the product.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+
+from airflow_provider_omni.delivery import asking, identity, record, sending, tracking, waiting
+from airflow_provider_omni.delivery.record import Event, MessageState
+from airflow_provider_omni.omni import answers
+from airflow_provider_omni.omni.errors import Effect, OmniError, OmniServerError, OmniTransportError
+from airflow_provider_omni.omni.statuses import is_refusal
+from tests.crash import keeping, tasks
+
+Patches = Callable[[], contextlib.AbstractContextManager[Any]]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A rule that is taken out, and what must then go wrong: ``twice``, ``never`` or ``wrong``."""
+
+    name: str
+    what: str
+    breaks: str
+    patches: Patches
+
+
+MUTANTS: dict[str, Mutant] = {}
+
+
+def _mutant(breaks: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    def register(function: Callable[[], Any]) -> Callable[[], Any]:
+        name = function.__name__.strip("_").replace("_", "-")
+        assert function.__doc__
+        MUTANTS[name] = Mutant(name, function.__doc__, breaks, contextlib.contextmanager(function))
+        return function
+
+    return register
+
+
+@_mutant("twice")
+def _no_reconcile() -> Iterator[None]:
+    """What is unknown is posted again without asking the logs."""
+
+    def settle(self: asking.Asker, posting: record.Posting) -> Iterator[Any]:
+        for message_id in posting.having(MessageState.INTENT):
+            posting.learn(message_id, Event.PROVEN_ABSENT)
+        return True
+        yield
+
+    with patch.object(asking.Asker, "settle", settle):
+        yield
+
+
+@_mutant("twice")
+def _no_fence() -> Iterator[None]:
+    """A try that was given up may still write, and so still posts."""
+    with patch.object(keeping.StateMemory, "stale", False):
+        yield
+
+
+@_mutant("twice")
+def _no_intent() -> Iterator[None]:
+    """The POST comes first, and is written down when its answer is there."""
+    original = sending.Send._fence
+
+    def fence(self: sending.Send, bulk_id: str, ids: list[str], *, publish: bool) -> Any:
+        steps = original(self, bulk_id, ids, publish=publish)
+        effect = next(steps)
+        while True:
+            try:
+                effect = steps.send((yield effect)) if not isinstance(effect, sending.Save) else steps.send(None)
+            except StopIteration as stop:
+                return stop.value
+
+    with patch.object(sending.Send, "_fence", fence):
+        yield
+
+
+@_mutant("twice")
+def _stale_fence() -> Iterator[None]:
+    """An intent that took long to write is not written again."""
+    with patch.object(sending, "FENCE_SECONDS", float("inf")):
+        yield
+
+
+@_mutant("wrong")
+def _no_journal() -> Iterator[None]:
+    """Reports that were read are not written down."""
+
+    def write_down(self: waiting.Wait, source: Any, *, news: bool) -> Iterator[Any]:
+        return
+        yield
+
+    with patch.object(waiting.Wait, "_write_down", write_down):
+        yield
+
+
+@_mutant("wrong")
+def _no_healing() -> Iterator[None]:
+    """The wait never asks the logs."""
+
+    def look(self: waiting.Wait, *, closing: bool) -> Iterator[Any]:
+        return
+        yield
+
+    with patch.object(waiting.Wait, "_look", look):
+        yield
+
+
+@_mutant("wrong")
+def _healing_only_at_the_start() -> Iterator[None]:
+    """The wait asks the logs when it begins, and not again."""
+    original = waiting.Wait._look
+
+    def look(self: waiting.Wait, *, closing: bool) -> Iterator[Any]:
+        if not getattr(self, "looked", False):
+            self.looked = True  # type: ignore[attr-defined]
+            yield from original(self, closing=closing)
+
+    with patch.object(waiting.Wait, "_look", look):
+        yield
+
+
+@_mutant("twice")
+def _ids_depend_on_the_try() -> Iterator[None]:
+    """Each try makes ids of its own."""
+    original = tasks.send_plan
+
+    def send_plan(plan: Any, world: Any, number: int) -> Any:
+        made = original(plan, world, number)
+        return replace(made, identity=identity.Identity(f"{made.identity.key}|{number}"))
+
+    with patch.object(tasks, "send_plan", send_plan):
+        yield
+
+
+@_mutant("never")
+def _match_by_position() -> Iterator[None]:
+    """The n-th entry of an answer is taken for the n-th recipient's."""
+    original = sending.Send._read
+
+    def read(self: sending.Send, answer: Any, posting: record.Posting, doubtful: set[str]) -> None:
+        ids = list(posting.messages)
+        entries = [
+            replace(entry, message_id=message_id) for entry, message_id in zip(answer.messages, ids, strict=False)
+        ]
+        original(self, replace(answer, messages=entries), posting, doubtful)
+
+    with patch.object(sending.Send, "_read", read):
+        yield
+
+
+@_mutant("twice")
+def _server_errors_mean_not_sent() -> Iterator[None]:
+    """A 5xx is taken for "nothing happened"."""
+    original = answers._error
+
+    def error(call: Any, answer: Any) -> OmniError:
+        made = original(call, answer)
+        if isinstance(made, OmniServerError):
+            made.effect = Effect.NONE
+        return made
+
+    with patch.object(answers, "_error", error):
+        yield
+
+
+@_mutant("twice")
+def _time_outs_mean_not_sent() -> Iterator[None]:
+    """A connection that broke is taken for "nothing happened"."""
+    from tests.crash import world
+
+    original = world.failure_error
+
+    def failure_error(call: Any, failure: Any) -> OmniError:
+        made = original(call, failure)
+        if isinstance(made, OmniTransportError):
+            made.effect = Effect.NONE
+        return made
+
+    with patch.object(world, "failure_error", failure_error):
+        yield
+
+
+@_mutant("twice")
+def _one_look_proves_absence() -> Iterator[None]:
+    """Absence is concluded from one look, after the same time as the first of two."""
+    original = asking.Asker._look
+
+    def look(self: asking.Asker, posting: record.Posting, each: Any) -> Iterator[Any]:
+        yield from original(self, posting, each)
+        if each.first_empty_at is not None:
+            asking._conclude_absence(posting, each)
+
+    with patch.object(asking.Asker, "_look", look):
+        yield
+
+
+@_mutant("twice")
+def _looks_come_at_once() -> Iterator[None]:
+    """Absence is concluded from looks right after the POST."""
+    with patch.object(asking.Asker, "_provable_at", lambda self, posting: posting.intent_at):
+        yield
+
+
+@_mutant("twice")
+def _old_logs_prove_absence() -> Iterator[None]:
+    """Logs that have forgotten are taken for proof."""
+    with patch.object(asking, "HORIZON", float("inf")):
+        yield
+
+
+@_mutant("twice")
+def _scheduled_is_absent() -> Iterator[None]:
+    """A message with sendAt ahead, which no log shows yet, is taken for absent."""
+
+    def provable_at(self: asking.Asker, posting: record.Posting) -> float:
+        return posting.intent_at + self.rules.read_timeout + self.rules.grace
+
+    with patch.object(asking.Asker, "_provable_at", provable_at):
+        yield
+
+
+@_mutant("twice")
+def _lone_messages_by_bulk() -> Iterator[None]:
+    """A message sent alone is looked for by its bulk id, which the vendor may not keep."""
+
+    def filters(posting: record.Posting) -> list[Any]:
+        return [asking._Filter(posting.having(*asking._ASKED), posting.bulk_id)]
+
+    with patch.object(asking, "_filters", filters):
+        yield
+
+
+@_mutant("twice")
+def _seen_before_means_refused() -> Iterator[None]:
+    """Status 23 is taken for a refusal, so that the next try uses a new id."""
+
+    with (
+        patch.object(sending, "is_duplicate", lambda status: False),
+        patch.object(sending, "is_refusal", lambda status: is_refusal(status) or status.id == 23),
+        patch.object(sending, "mendable", lambda status: True),
+    ):
+        yield
+
+
+@_mutant("never")
+def _seen_before_means_accepted() -> Iterator[None]:
+    """Status 23 is taken for "accepted", though the id may have been used up by a refusal."""
+
+    with (
+        patch.object(sending, "is_duplicate", lambda status: False),
+        patch.object(sending, "is_refusal", lambda status: is_refusal(status) and status.id != 23),
+    ):
+        yield
+
+
+@_mutant("never")
+def _rejections_unseen() -> Iterator[None]:
+    """HTTP 200 is taken for "everybody is accepted"."""
+    with patch.object(sending, "is_refusal", lambda status: False):
+        yield
+
+
+@_mutant("wrong")
+def _a_failed_step_is_the_end() -> Iterator[None]:
+    """Any failed step closes its message."""
+    original = tracking.Tracker.standing
+
+    def standing(self: tracking.Tracker, message_id: str, now: float, *, closing: bool = False) -> Any:
+        return original(self, message_id, now, closing=True)
+
+    with patch.object(tracking.Tracker, "standing", standing):
+        yield
+
+
+@_mutant("wrong")
+def _the_last_report_wins() -> Iterator[None]:
+    """A step's state goes back where a report comes late."""
+
+    def observe(self: tracking.Tracker, sighting: Any) -> bool:
+        self._steps.setdefault(sighting.message_id, {})[sighting.channel] = sighting
+        return True
+
+    with patch.object(tracking.Tracker, "observe", observe):
+        yield
+
+
+@_mutant("wrong")
+def _duplicate_reports_count() -> Iterator[None]:
+    """The report that a repeated id was rejected is taken for the end of the message that had it first."""
+    with patch.object(tracking, "is_duplicate", lambda status: False):
+        yield
