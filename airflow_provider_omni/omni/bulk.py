@@ -1,6 +1,8 @@
-"""A send with hundreds of recipients: the same bytes and the same answer as `api.send_advanced`, without a model for each.
+"""A send with hundreds of recipients: the same bytes and the same answer as `api.send_advanced`, without a model for
+each.
 
-Where an answer is in any way unusual the models read it, so that nothing is decided here that they would decide otherwise.
+Where an answer is in any way unusual the models read it, so that nothing is decided here that they would decide
+otherwise.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from airflow_provider_omni.omni.models import SendResponse, Status
 
 
 class BulkAnswer(NamedTuple):
-    """The entries of an answer, by status: few different ones, each with the ids of its messages in the answer's order."""
+    """The entries of an answer, by status: few different ones, each with the ids of its messages in the answer's
+    order.
+    """
 
     by_status: tuple[tuple[Status, tuple[str, ...]], ...]
 

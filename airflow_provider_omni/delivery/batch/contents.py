@@ -31,7 +31,8 @@ class BatchContent:
     """What users typed, with placeholders.
 
     :param line: an object in the API's field names, or a model of `omni/content.py`; so is `sms`.
-    :param options: the further keyword arguments of `check_content` (`notify`, `callback_data`, `send_at`, …); without placeholders.
+    :param options: the further keyword arguments of `check_content` (`notify`, `callback_data`, `send_at`, …);
+        without placeholders.
     """
 
     line: Any = field(default=None, repr=False)
@@ -101,7 +102,7 @@ class Contents:
             try:
                 return check_content(**filled, **self._options)
             except OmniInputError as error:
-                found.append([_line for _line in error.problems])
+                found.append(list(error.problems))
         fixed = [line for line in found[0] if all(line in other for other in found[1:])]
         fixed = [line for line in fixed if not line.startswith(tuple(f"{place}:" for place in self._template.places))]
         if fixed or not self._template.fields:

@@ -1,4 +1,6 @@
-"""The ids of `delivery/identity.py` for a million recipients: the same, made from their bytes, in a fraction of the time."""
+"""The ids of `delivery/identity.py` for a million recipients: the same, made from their bytes, in a fraction of the
+time.
+"""
 
 from __future__ import annotations
 

@@ -37,12 +37,16 @@ class Keeper(Protocol):
         """Say that this try begins, and replay what earlier tries left. A dry run says nothing, it only reads."""
         ...
 
-    def writes(self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]) -> Writes:
+    def writes(
+        self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
+    ) -> Writes:
         """Effects that write these intents (the fence) and what was learned since the last write."""
         ...
 
     def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
-        """Judge the results of `writes`. Raises OmniStaleTryError when another try has taken over: nothing may be posted."""
+        """Judge the results of `writes`. Raises OmniStaleTryError when another try has taken over: nothing may be
+        posted.
+        """
         ...
 
     def not_written(self, intents: Sequence[Posting]) -> None:
@@ -51,7 +55,9 @@ class Keeper(Protocol):
 
 
 def intent_line(posting: Posting, labels: dict[str, str]) -> dict[str, Any]:
-    """The intent to post a request, as a line. ``labels``: what outcomes call a message's recipient, if not by its id."""
+    """The intent to post a request, as a line. ``labels``: what outcomes call a message's recipient, if not by its
+    id.
+    """
     line: dict[str, Any] = {"bulk": posting.bulk_id, "at": round(posting.intent_at, 3), "ids": list(posting.messages)}
     if posting.scheduled_at is not None:
         line["scheduled"] = posting.scheduled_at
@@ -67,8 +73,10 @@ def intent_line(posting: Posting, labels: dict[str, str]) -> dict[str, Any]:
 class LedgerKeeper:
     """Keeps it in a ledger: one immutable part for each window.
 
-    The ledger is a fence of its own, which does not need Airflow ≥ 3.3. A try first writes its own file under ``tries/``
-    and then reads what was sent; before each window's POSTs it writes the window's intents and then looks into ``tries/``.
+    The ledger is a fence of its own, which does not need Airflow ≥ 3.3. A try first writes its own file under
+    ``tries/``
+    and then reads what was sent; before each window's POSTs it writes the window's intents and then looks into
+    ``tries/``.
     So of two tries that overlap, either the older sees the newer and stops, or the newer sees the older's intents.
 
     :param token: tells this try from all others; lower-case hex.
@@ -131,7 +139,9 @@ class LedgerKeeper:
                     ),
                 )
 
-    def writes(self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]) -> Writes:
+    def writes(
+        self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
+    ) -> Writes:
         """One part; with intents also Airflow's own fence, and a look for a newer try."""
         header = {"v": VERSION, "fingerprint": self.fingerprint}
         name = self.part(SENT)
@@ -147,13 +157,14 @@ class LedgerKeeper:
     def not_written(self, intents: Sequence[Posting]) -> None:
         """Nothing to undo: parts that were not written are not there, and each try has another name."""
 
-    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
+    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:  # noqa: ARG002
         """Stop if a newer try has begun; of two that began at once, the greater token stays."""
         names = results[-1] if results and isinstance(results[-1], list) else []
         newer = [each for each in map(TryName.of, names) if each is not None and each > self._try]
         if newer:
             raise OmniStaleTryError(
-                "Another try of this send has begun on the same ledger, so this one stops here. It sent nothing after that.",
+                "Another try of this send has begun on the same ledger, so this one stops here. It sent nothing "
+                "after that.",
                 retryable=True,
             )
 
@@ -180,7 +191,7 @@ class MemoryKeeper:
         self._entries: dict[str, dict[str, Any]] = {}
         self._kept: set[str] = set()
 
-    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
+    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:  # noqa: ARG002
         """Read the index and the entries that it names."""
         index: Any = yield Load(INDEX)
         if index is None:
@@ -191,7 +202,8 @@ class MemoryKeeper:
             bulks = [str(each) for each in index["bulks"]]
         except (KeyError, TypeError, ValueError):
             raise OmniStorageError(
-                "The record of what was sent cannot be read (written by another version?). Nothing was sent: without it "
+                "The record of what was sent cannot be read (written by another version?). Nothing was sent: without "
+                "it "
                 "a message could be sent twice.",
                 retryable=False,
             ) from None
@@ -199,7 +211,8 @@ class MemoryKeeper:
             entry: Any = yield Load(_key(bulk))
             if not isinstance(entry, dict):
                 raise OmniStorageError(
-                    f"The record of request {bulk} is missing. Nothing was sent: without it a message could be sent twice.",
+                    f"The record of request {bulk} is missing. Nothing was sent: without it a message could be sent "
+                    "twice.",
                     retryable=True,
                 )
             known.replay(entry["intent"], entry["intent"].get("fingerprint"))
@@ -209,7 +222,12 @@ class MemoryKeeper:
             self._entries[bulk] = entry
             self._kept.add(bulk)
 
-    def writes(self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]) -> Writes:
+    def writes(
+        self,
+        intents: Sequence[Posting],
+        outcomes: Sequence[dict[str, Any]],
+        labels: Sequence[dict[str, str]],  # noqa: ARG002
+    ) -> Writes:
         """Entries first, the index last."""
         changed: dict[str, None] = {}
         for line in outcomes:
@@ -229,7 +247,7 @@ class MemoryKeeper:
         index: dict[str, Json] = {"v": VERSION, "bulks": list(self._bulks)}
         return (*saves, Save(INDEX, index)) if intents else saves
 
-    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
+    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:  # noqa: ARG002
         """Nothing to judge: a stale try's write is refused by Airflow itself."""
         self._kept.update(posting.bulk_id for posting in intents)
 

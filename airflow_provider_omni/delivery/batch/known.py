@@ -1,9 +1,12 @@
 """What earlier tries have left: their requests and messages, replayed into the scratch database, and asked about there.
 
-Lines come in the order in which they were written, whoever wrote them: intents (`{"bulk", "at", "ids", …}`) and what was
+Lines come in the order in which they were written, whoever wrote them: intents (`{"bulk", "at", "ids", …}`) and what
+was
 known of a request later (`{"bulk", "all", …}`). Nothing undoes an acceptance.
 """
 
+# Every piece of SQL that is put together here is a constant of this room; values are always bound.
+# ruff: noqa: S608
 from __future__ import annotations
 
 from collections import Counter
@@ -66,7 +69,8 @@ class Known:
     def _intent(self, line: Mapping[str, Any], fingerprint: str | None) -> None:
         scratch = self._scratch
         scratch.do(
-            "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint) VALUES (?, ?, ?, ?, ?, ?, "
+            "?)",
             str(line["bulk"]), float(line["at"]), line.get("since"), line.get("scheduled"),
             int(line.get("by_bulk", True)), _S.INTENT.value, line.get("fingerprint", fingerprint),
         )  # fmt: skip
@@ -74,7 +78,8 @@ class Known:
         scratch.many(
             "INSERT INTO known (id, posting) VALUES (?, ?) ON CONFLICT (id) DO UPDATE "
             "SET posting = excluded.posting, state = NULL, reason = NULL "
-            f"WHERE coalesce(known.state, (SELECT state FROM posting WHERE no = known.posting)) IS NOT '{_S.ACCEPTED.value}'",
+            "WHERE coalesce(known.state, (SELECT state FROM posting WHERE no = known.posting)) IS NOT "
+            f"'{_S.ACCEPTED.value}'",
             ((as_bytes(message_id), number) for message_id in line["ids"]),
         )
 
@@ -130,7 +135,9 @@ class Known:
         return self._scratch.one("SELECT 1 FROM posting LIMIT 1") is None
 
     def settle_who_is_left(self, ids: BatchIds) -> None:
-        """Mark whom this try may post to: the never tried, the certainly not sent, and the refused with their next id."""
+        """Mark whom this try may post to: the never tried, the certainly not sent, and the refused with their next
+        id.
+        """
         if self.empty():
             return
         scratch = self._scratch
@@ -178,7 +185,8 @@ class Known:
         """How many messages may have reached their people with another content."""
         return int(
             self._scratch.one(
-                f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(FOLLOWED)}) AND posting.fingerprint IS NOT ?",
+                f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(FOLLOWED)}) AND posting.fingerprint IS "
+                "NOT ?",
                 fingerprint,
             )
         )

@@ -104,7 +104,9 @@ class Lanes:
         self.progress = progress
         self.broken: OmniError | None = None
         self._waiting: deque[Request] = deque()
-        self._chunks: Iterator[Request] = (Request.of(content, people, plan.ids) for content, people in plan.chunks(chunk))
+        self._chunks: Iterator[Request] = (
+            Request.of(content, people, plan.ids) for content, people in plan.chunks(chunk)
+        )
         self._fencing: dict[int, tuple[list[Request], dict[str, dict[str, Any]]]] = {}
         self._ready: deque[Request] = deque()
         self._flying: dict[int, tuple[Request, int]] = {}
@@ -125,7 +127,8 @@ class Lanes:
         self._waiting.extend(requests)
 
     def run(self) -> Steps[None]:
-        """Post what there is, until nothing is left, something stops the batch, or too many outcomes in a row are unknown.
+        """Post what there is, until nothing is left, something stops the batch, or too many outcomes in a row are
+        unknown.
 
         In the last case ``broken`` is set, and `run` goes on when it is called again. Raises OmniStorageError (also for
         a stale try) after all that was under way has ended.
@@ -212,7 +215,9 @@ class Lanes:
                 return
             pause = backoff(self._unwritable, None, self.jitter)
             self._paused_until = max(self._paused_until, self.clock() + pause)
-            yield Note(f"An intent could not be written ({type(error).__name__}); nothing was posted by it.", warning=True)
+            yield Note(
+                f"An intent could not be written ({type(error).__name__}); nothing was posted by it.", warning=True
+            )
             return
         self._unwritable = 0
         now = self.clock()
@@ -282,7 +287,8 @@ class Lanes:
         if read.foreign:
             self._stop(
                 OmniProtocolError(
-                    "The answer to a send names only messages that are not ours; it is never posted again, and no other",
+                    "The answer to a send names only messages that are not ours; it is never posted again, and no "
+                    "other",
                     path="POST /omni/1/advanced",
                 )
             )
@@ -300,7 +306,9 @@ class Lanes:
             if self._unknown >= max(2 * self.rules.lanes, UNKNOWN_IN_A_ROW):
                 self.broken = error
             if len(self.tidings.open) == 1:
-                yield Note(f"The outcome of a POST is unknown ({type(error).__name__}): the logs will be asked.", warning=True)
+                yield Note(
+                    f"The outcome of a POST is unknown ({type(error).__name__}): the logs will be asked.", warning=True
+                )
             return
         if course is Course.REFUSED:
             self._alone_refused += 1

@@ -1,9 +1,11 @@
-"""The batch: everything known before the first POST, then windows of requests, then the unknown asked about, then the rest.
+"""The batch: everything known before the first POST, then windows of requests, then the unknown asked about, then
+the rest.
 
 What each death leaves behind, and what the next try does:
 
 * before a window's intents are written: nothing of it was posted; its people are sent to like everybody who is left;
-* between that and the write of what was learned: INTENT, the unknown; the logs are asked, by the bulk ids in the record;
+* between that and the write of what was learned: INTENT, the unknown; the logs are asked, by the bulk ids in the
+record;
 * after that: nothing is posted again.
 
 So it does not matter whether the source has changed meanwhile: whoever was intended or accepted before stays that, and
@@ -186,7 +188,8 @@ class Batch:
         if sent:
             raise OmniContentChangedError(
                 f"Same idempotency_key, other content: {sent:,} messages were or may have been sent with the earlier "
-                f"content, {self._left:,} are left and were not sent. Restore the content, or use another idempotency_key."
+                f"content, {self._left:,} are left and were not sent. Restore the content, or use another "
+                "idempotency_key."
             )
 
     # -- sending -----------------------------------------------------------------------------------------------------
@@ -210,7 +213,7 @@ class Batch:
             return error
         lanes.give_back()
         yield from self._write_outcomes()
-        return verdict_of(self.plan, self.tidings, self.rules, self._left)
+        return verdict_of(self.plan, self.tidings, self.rules)
 
     def _post_all(self, lanes: Lanes) -> Steps[None]:
         """Post everything that waits. Where many outcomes in a row are unknown, ask first and then go on."""
@@ -263,7 +266,9 @@ class Batch:
                 if not changed:
                     continue
                 moved = {
-                    each: bulk for each, bulk in found_in.items() if each in posting.messages and bulk != posting.bulk_id
+                    each: bulk
+                    for each, bulk in found_in.items()
+                    if each in posting.messages and bulk != posting.bulk_id
                 }
                 ours = self.known.people_of(list(changed))
                 for person, _ in ours:
@@ -271,7 +276,8 @@ class Batch:
                     self.tidings.move(old[message_id], {message_id: posting.messages[message_id]})
                 self.tidings.learned(posting, moved)
                 again += self._requests_of(
-                    [(person, content) for person, content in ours if posting.messages[person.text] is _S.ABSENT], _S.ABSENT
+                    [(person, content) for person, content in ours if posting.messages[person.text] is _S.ABSENT],
+                    _S.ABSENT,
                 )
             yield from self._write_outcomes()
         return again
@@ -304,8 +310,7 @@ class Batch:
             return
         for attempt in range(1, 4):
             try:
-                for effect in self.keeper.writes((), list(self.tidings.unwritten.values()), ()):
-                    yield effect
+                yield from self.keeper.writes((), list(self.tidings.unwritten.values()), ())
                 self.tidings.unwritten = {}
                 return
             except OmniStaleTryError:

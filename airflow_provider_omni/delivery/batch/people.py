@@ -1,4 +1,5 @@
-"""From rows to people: numbers normalised, keys and ids made, bad rows quarantined, duplicates found. One pass, on disk.
+"""From rows to people: numbers normalised, keys and ids made, bad rows quarantined, duplicates found. One pass, on
+disk.
 
 Nothing of a row stays in memory. First comes, first counts: a later row with the same key is a duplicate.
 """
@@ -144,7 +145,9 @@ def _words(error: Exception) -> tuple[str, str]:
 
 
 def _flush_people(scratch: Scratch, people: list[tuple[Any, ...]]) -> None:
-    scratch.many("INSERT INTO person (seq, id, number, key, content, todo, fields) VALUES (?, ?, ?, ?, ?, ?, ?)", people)
+    scratch.many(
+        "INSERT INTO person (seq, id, number, key, content, todo, fields) VALUES (?, ?, ?, ?, ?, ?, ?)", people
+    )
     people.clear()
 
 

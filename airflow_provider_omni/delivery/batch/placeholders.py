@@ -26,7 +26,9 @@ class MissingFieldError(ValueError):
 
 
 def split(text: str) -> list[Piece]:
-    """Cut a text into literals and field names. Raises ValueError that says where a brace is wrong, without the text."""
+    """Cut a text into literals and field names. Raises ValueError that says where a brace is wrong, without the
+    text.
+    """
     pieces: list[Piece] = []
     literal, end = "", 0
     for token in _TOKEN.finditer(text):

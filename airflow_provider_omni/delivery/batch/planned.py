@@ -21,7 +21,9 @@ AT_ONCE = 3
 
 
 def write_plan(plan: BatchPlan, keeper: LedgerKeeper) -> Steps[None]:
-    """Write the rows of those who are new, and what was quarantined. Raises OmniStorageError: then nothing was posted."""
+    """Write the rows of those who are new, and what was quarantined. Raises OmniStorageError: then nothing was
+    posted.
+    """
     yield from _read_planned(plan.scratch)
     writes = iter(_parts(plan, keeper))
     under_way = 0
@@ -67,7 +69,8 @@ def _parts(plan: BatchPlan, keeper: LedgerKeeper) -> Iterator[Put]:
         after = rows[-1][0]
         yield keeper.private([_line(*row[1:]) for row in rows])
     left_out = [
-        {"row": place, "reason": reason} | ({"recipient": key} if key else {}) for place, reason, key in plan.quarantined()
+        {"row": place, "reason": reason} | ({"recipient": key} if key else {})
+        for place, reason, key in plan.quarantined()
     ]
     if left_out:
         yield keeper.left_out(left_out)

@@ -51,19 +51,22 @@ def receipt_of(
     )
 
 
-def verdict_of(plan: BatchPlan, tidings: Tidings, rules: BatchRules, left: int) -> OmniError | None:
+def verdict_of(plan: BatchPlan, tidings: Tidings, rules: BatchRules) -> OmniError | None:
     """The error that the task must fail with, or None."""
     states = tidings.states
     accepted, refused = states[_S.ACCEPTED], states[_S.REFUSED]
     unknown = states[_S.INTENT] + states[_S.SEEN]
     people = plan.census.people
     sent = accepted + refused + unknown + states[_S.UNCONFIRMED]
-    how_far = f"{accepted:,} of {people:,} accepted, {refused:,} refused, {unknown:,} unknown, {people - sent:,} not sent"
+    how_far = (
+        f"{accepted:,} of {people:,} accepted, {refused:,} refused, {unknown:,} unknown, {people - sent:,} not sent"
+    )
     if tidings.stop is not None:
         return _stopped(tidings.stop, how_far)
     if unknown:
         return OmniUnknownOutcomeError(
-            f"{unknown:,} messages may or may not have been sent, and the logs did not tell; {how_far}. Nothing was posted "
+            f"{unknown:,} messages may or may not have been sent, and the logs did not tell; {how_far}. Nothing was "
+            "posted "
             "again. Clear the task to ask once more; docs/reliability.md says what else can be done."
         )
     if people > sent:
@@ -115,6 +118,10 @@ class Progress:
         done = self._tidings.posted
         rate = done / max(now - self._begun, 1e-9)
         seconds = round((self._left - done) / rate) if rate else 0
-        rest = f", {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} left" if rate and done < self._left else ""
+        rest = (
+            f", {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} left"
+            if rate and done < self._left
+            else ""
+        )
         unknown = sum(self._tidings.states[state] for state in OPEN)
         return Note(f"{done:,} of {self._left:,} posted, {rate:,.0f}/s{rest}; {unknown:,} without answer yet.")

@@ -64,7 +64,7 @@ class Request:
         return self.posting
 
     def had_no_effect(self) -> None:
-        """This POST of it certainly sent nothing. What was unknown before it (posted again on trust) stays unknown."""
+        """The POST certainly sent nothing. What was unknown before it (posted again on trust) stays unknown."""
         assert self.posting is not None
         if self.state_before is not _S.INTENT:
             self.posting.messages = dict.fromkeys(self.ids, TRANSITIONS[_S.INTENT, Event.NO_EFFECT])

@@ -1,6 +1,7 @@
 """Rows of recipients, one at a time, from what a caller has: numbers, dicts, CSV or JSON Lines. Never all in memory.
 
-A row that cannot be read is a row with a problem, not an error: it is quarantined and the rest is sent. Only a source of
+A row that cannot be read is a row with a problem, not an error: it is quarantined and the rest is sent. Only a
+source of
 which nothing can be read is an error. What a row's number is worth is judged in `people.py`.
 """
 
@@ -42,8 +43,10 @@ def format_of(path: str) -> str:
         endings.pop()
     if endings and endings[-1] in _ENDINGS:
         return _ENDINGS[endings[-1]]
-    raise _unusable(f"recipients: found a path that ends in {'.'.join(endings[-1:]) or 'nothing'!r}, "
-                    "allowed are .csv, .jsonl and .ndjson, also with .gz")
+    raise _unusable(
+        f"recipients: found a path that ends in {'.'.join(endings[-1:]) or 'nothing'!r}, "
+        "allowed are .csv, .jsonl and .ndjson, also with .gz"
+    )
 
 
 def rows_of_entries(entries: Iterable[Any], phone_field: str) -> Iterator[Row]:
@@ -56,7 +59,9 @@ def rows_of_entries(entries: Iterable[Any], phone_field: str) -> Iterator[Row]:
 
 
 def rows_of_table(columns: Iterable[str], rows: Iterable[Iterable[Any]], phone_field: str) -> Iterator[Row]:
-    """Tuples as a database cursor gives them, with the names of their columns. Raises OmniInputError without a phone column."""
+    """Tuples as a database cursor gives them, with the names of their columns. Raises OmniInputError without a phone
+    column.
+    """
     names = _header(list(columns), phone_field, "the query's columns")
     at = names.index(phone_field)
     for place, values in enumerate(rows):
@@ -97,7 +102,9 @@ def rows_of_csv(lines: Iterable[str], phone_field: str, delimiter: str = ",") ->
 
 
 def rows_of_json_lines(lines: Iterable[str], phone_field: str) -> Iterator[Row]:
-    """One JSON value a line: an object, or a bare number. Blank lines are skipped. Raises OmniInputError for non-UTF-8."""
+    """One JSON value a line: an object, or a bare number. Blank lines are skipped. Raises OmniInputError for
+    non-UTF-8.
+    """
     place = 0
     source = iter(lines)
     while True:

@@ -18,7 +18,9 @@ MOST_ROUNDS = 16
 WRITE_ATTEMPTS = 4
 """Writes in a row that may fail before the batch ends."""
 UNKNOWN_IN_A_ROW = 16
-"""Requests in a row (at least two for each lane) with unknown outcome, after which the logs are asked before more is posted."""
+"""Requests in a row (at least two for each lane) with unknown outcome, after which the logs are asked before more is
+posted.
+"""
 FENCES = 3
 """Windows that are written at the same time, where writing takes longer than posting."""
 SYSTEMIC = 20

@@ -1,4 +1,5 @@
-"""The scratch database of one try: people, contents and quarantine on disk, so that a million recipients need no memory.
+"""The scratch database of one try: people, contents and quarantine on disk, so that a million recipients need no
+memory.
 
 It is this process's own working memory and dies with it, even when it is killed: the file is unlinked as soon as it is
 open. What a later try must know is written elsewhere. Knows SQL, and nothing of rows, numbers or requests.
@@ -62,8 +63,9 @@ class Person(NamedTuple):
 
 
 PERSON = (
-    "seq, id, number, coalesce(key, lower(substr(hex(first),1,8)||'-'||substr(hex(first),9,4)||'-'||"
-    "substr(hex(first),13,4)||'-'||substr(hex(first),17,4)||'-'||substr(hex(first),21)))"
+    "seq, id, number, coalesce(key, CASE WHEN first IS NOT NULL THEN "
+    "lower(substr(hex(first), 1, 8) || '-' || substr(hex(first), 9, 4) || '-' || substr(hex(first), 13, 4) || '-' || "
+    "substr(hex(first), 17, 4) || '-' || substr(hex(first), 21)) END)"
 )
 """The columns of a `Person`."""
 
@@ -95,7 +97,9 @@ class Scratch:
     def __enter__(self) -> Scratch:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def one(self, query: str, *values: Any) -> Any:

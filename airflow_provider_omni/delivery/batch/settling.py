@@ -1,4 +1,6 @@
-"""Many unknown requests asked about at once: `delivery/asking.py`'s rules, side by side, so that their pauses overlap."""
+"""Many unknown requests asked about at once: `delivery/asking.py`'s rules, side by side, so that their pauses
+overlap.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,8 @@ def settle(postings: Sequence[Posting], rules: LookRules, clock: Clock, jitter: 
 def _presence(postings: Sequence[Posting], found_in: dict[str, str]) -> Steps[None]:
     """Look for many messages in one call. From that, presence may be concluded, never absence.
 
-    For messages that would be asked for one by one: lone ones, and those the vendor has seen before. Of the latter there
+    For messages that would be asked for one by one: lone ones, and those the vendor has seen before. Of the latter
+    there
     may be a whole batch; those that are not found are left unconfirmed, which is what they would end as.
     """
     wanted: dict[str, Posting] = {}

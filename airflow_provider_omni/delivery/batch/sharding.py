@@ -1,4 +1,6 @@
-"""`shard="3/16"`: which worker of a spread batch sends to whom. The recipient's key decides, whatever the order of rows."""
+"""`shard="3/16"`: which worker of a spread batch sends to whom. The recipient's key decides, whatever the order of
+rows.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
@@ -57,7 +58,8 @@ class LocalFolder:
             unfinished.rename(target)
             _sync_folder(target.parent)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
             raise _failed("written", error) from error
 
     def delete(self, name: str) -> None:
@@ -83,4 +85,6 @@ def _sync_folder(path: Path) -> None:
 
 
 def _failed(what: str, error: OSError) -> OmniStorageError:
-    return OmniStorageError(f"The ledger could not be {what} ({type(error).__name__}, errno {error.errno}).", retryable=True)
+    return OmniStorageError(
+        f"The ledger could not be {what} ({type(error).__name__}, errno {error.errno}).", retryable=True
+    )

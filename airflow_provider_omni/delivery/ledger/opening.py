@@ -59,7 +59,9 @@ def folder_of(ledger: Any) -> Folder:
         return LocalFolder(ledger)
     if hasattr(ledger, "fs") and hasattr(ledger, "path"):
         protocol = getattr(ledger, "protocol", "")
-        return LocalFolder(ledger.path) if protocol in ("", "file", "local") else RemoteFolder(ledger.fs, str(ledger.path))
+        return (
+            LocalFolder(ledger.path) if protocol in ("", "file", "local") else RemoteFolder(ledger.fs, str(ledger.path))
+        )
     folder: Folder = ledger
     return folder
 

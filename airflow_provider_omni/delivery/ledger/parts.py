@@ -1,6 +1,7 @@
 """Parts of a ledger: their names, and gzipped JSON Lines as their form. Knows no send and no folder.
 
-A name starts with the generation of the try that wrote it and holds that try's token, so that names sort in the order of
+A name starts with the generation of the try that wrote it and holds that try's token, so that names sort in the
+order of
 tries and no two tries ever write the same one: ``sent/00002-3f9c0a1b-000017.jsonl.gz``.
 """
 
@@ -20,6 +21,7 @@ from airflow_provider_omni.omni.errors import OmniStorageError
 VERSION = 1
 ENDING = ".jsonl.gz"
 TRIES, PLAN, SENT, OUTCOMES, QUARANTINE = "tries/", "plan/", "sent/", "outcomes/", "quarantine/"
+_MAGIC = b"\x1f\x8b"
 _NAME = re.compile(r"(?:^|/)(\d{5,})-([0-9a-z]+)(?:-(\d+))?\.jsonl\.gz$")
 
 
@@ -48,7 +50,8 @@ def pack(lines: Iterable[Any]) -> bytes:
 
 
 def unpack(data: bytes, name: str) -> Iterator[Any]:
-    """The lines of a part. A part that ends in the middle was never finished, so nothing was done by it: it holds nothing.
+    """The lines of a part. A part that ends in the middle was never finished, so nothing was done by it: it holds
+    nothing.
 
     Raises OmniStorageError for a part that is whole and yet not readable: going on without it could send twice.
     """
@@ -57,7 +60,7 @@ def unpack(data: bytes, name: str) -> Iterator[Any]:
     except EOFError:
         return
     except (OSError, zlib.error):
-        if not data:
+        if len(data) < len(_MAGIC) and _MAGIC.startswith(data):
             return
         raise _damaged(name) from None
     for line in text.splitlines():

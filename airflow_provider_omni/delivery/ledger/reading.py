@@ -1,4 +1,6 @@
-"""Reading a ledger: outcomes and quarantine as rows, without phone numbers, a row at a time whatever the batch's size."""
+"""Reading a ledger: outcomes and quarantine as rows, without phone numbers, a row at a time whatever the batch's
+size.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ class OutcomeRow:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineRow:
-    """A row that was left out: its place in the source, and why. ``recipient``: the user's own key, where it was readable."""
+    """A row that was left out: its place in the source, and why. ``recipient``: the user's own key, where it was
+    readable.
+    """
 
     row: int
     reason: str
@@ -63,13 +67,19 @@ class QuarantineRow:
 
 
 def read_outcomes(ledger: Any) -> Iterator[OutcomeRow]:
-    """Every recipient that a request was about to be posted for, in no particular order; of a sharded ledger, all shards.
+    """Every recipient that a request was about to be posted for, in no particular order; of a sharded ledger, all
+    shards.
 
     :param ledger: a local path, or an `ObjectStoragePath`.
     """
     for folder in ledgers_in(ledger):
-        with Scratch() as scratch:
-            yield from Outcomes(folder, scratch).rows()
+        yield from read_outcomes_of(folder)
+
+
+def read_outcomes_of(folder: Folder) -> Iterator[OutcomeRow]:
+    """The same of one ledger's folder."""
+    with Scratch() as scratch:
+        yield from Outcomes(folder, scratch).rows()
 
 
 def read_quarantine(ledger: Any) -> Iterator[QuarantineRow]:
@@ -134,9 +144,7 @@ class Outcomes:
 
     def _merge(self, message_id: str, step: list[Any]) -> None:
         identifier, fresh = as_bytes(message_id), sighting_of(message_id, step)
-        known = self._scratch.one(
-            "SELECT step FROM step WHERE id = ? AND channel = ?", identifier, fresh.channel
-        )
+        known = self._scratch.one("SELECT step FROM step WHERE id = ? AND channel = ?", identifier, fresh.channel)
         if known is None or sighting_of(message_id, json.loads(known)).order < fresh.order:
             self._scratch.do(
                 "INSERT OR REPLACE INTO step (id, channel, step) VALUES (?, ?, ?)",

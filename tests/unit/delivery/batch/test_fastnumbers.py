@@ -45,7 +45,18 @@ def test_example_numbers_of_every_region_get_the_same_answer(region: str) -> Non
         st.text(alphabet="0123456789+ ().-/\n\t", max_size=45),
         st.text(max_size=20),
         st.integers(min_value=-10, max_value=10**16),
-        st.sampled_from([True, None, 4.17e10, b"41793026727", "４１７９３０２６７２７", "٤١٧٩٣٠٢٦٧٢٧", "+0041793026727", "41793026727\n"]),
+        st.sampled_from(
+            [
+                True,
+                None,
+                4.17e10,
+                b"41793026727",
+                "４１７９３０２６７２７",
+                "٤١٧٩٣٠٢٦٧٢٧",
+                "+0041793026727",
+                "41793026727\n",
+            ]
+        ),
     )
 )
 def test_anything_typed_gets_the_same_answer(typed: object) -> None:

@@ -1,0 +1,152 @@
+"""A batch against the simulator, in this process and without sockets: threads are real, time is not."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from airflow_provider_omni.delivery.asking import LookRules
+from airflow_provider_omni.delivery.batch.contents import BatchContent
+from airflow_provider_omni.delivery.batch.machine import Batch, BatchEnd, LedgerTerms
+from airflow_provider_omni.delivery.batch.plan import BatchPlan, BatchSpec, plan_batch
+from airflow_provider_omni.delivery.batch.rows import rows_of_entries
+from airflow_provider_omni.delivery.batch.rules import BatchRules
+from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.drivers import run
+from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.delivery.ledger.folder import LocalFolder
+from airflow_provider_omni.omni.answers import Answer, read
+from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.failures import Failure, failure_error
+from airflow_provider_omni.simulator.clock import ManualClock
+from airflow_provider_omni.simulator.engine import Simulator
+from airflow_provider_omni.simulator.settings import Settings
+from airflow_provider_omni.simulator.wire import Ending, WireRequest
+from airflow_provider_omni.storage.process import ProcessMemory
+
+AUTHORIZATION = {"authorization": "Basic " + base64.b64encode(b"demo:demo").decode()}
+TEXT = {"line": {"type": "TEXT", "text": "Hello"}, "sms": {"text": "Hello"}}
+
+
+class KilledError(Exception):
+    """The process was killed here."""
+
+
+class World:
+    """The vendor, and what outlives a try. `client_fault(n, call)` may name what happens to the n-th POST."""
+
+    def __init__(self, tmp_path: Path, **settings: Any) -> None:
+        self.clock = ManualClock()
+        self.simulator = Simulator(Settings(**settings), self.clock)
+        self.scenario_key = self.simulator.add_scenario()
+        self.memory = ProcessMemory()
+        self.folder = LocalFolder(tmp_path / "ledger")
+        self.fault: Callable[[int], str | None] = lambda post: None
+        self.posts = 0
+        self.poison: frozenset[str] = frozenset()
+        """Numbers whose requests are answered with 400."""
+        self.calls: list[Call[Any]] = []
+        self.tries = 0
+        self.lines: list[str] = []
+        self.published: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+
+    def execute(self, call: Call[Any]) -> Any:
+        """The client."""
+        with self._lock:
+            fault = None
+            self.calls.append(call)
+            if call.method == "POST":
+                self.posts += 1
+                fault = self.fault(self.posts)
+            if fault == "refused":
+                raise failure_error(call, Failure.REFUSED)
+            if call.method == "POST" and any(number in (call.body or b"").decode() for number in self.poison):
+                return read(call, Answer(400, {}, b'{"requestError":{"serviceException":{"messageId":"BAD_REQUEST"}}}'))
+            if fault == "kill":
+                raise KilledError
+            if fault == "kill-after":
+                self._handle(call)
+                raise KilledError
+            self.simulator.faults.clear()
+            if fault is not None:
+                self.simulator.faults.add(fault)
+            reply = self._handle(call)
+            self.simulator.faults.clear()
+        if reply.ending is not Ending.COMPLETE:
+            raise failure_error(call, Failure.BROKEN)
+        return read(call, Answer(reply.status, reply.headers, reply.body))
+
+    def _handle(self, call: Call[Any]) -> Any:
+        request = WireRequest(
+            call.method, call.path, urlencode(call.query, quote_via=quote), AUTHORIZATION, call.body or b""
+        )
+        return self.simulator.handle(request)
+
+    def plan(
+        self, recipients: Iterable[Any], scratch: Scratch, content: dict[str, Any] | None = None, **spec: Any
+    ) -> BatchPlan:
+        rules = {"chunk_size": 10, "scenario_key": self.scenario_key, "identity": Identity("run-1")} | spec
+        batch = BatchSpec(content=BatchContent(**(content or TEXT)), **rules)
+        rows = rows_of_entries(recipients, batch.phone_field)
+        return plan_batch(batch, rows, scratch, datetime.fromtimestamp(self.clock.now(), UTC), keep_fields=True)
+
+    def send(
+        self,
+        recipients: Iterable[Any],
+        content: dict[str, Any] | None = None,
+        *,
+        ledger: bool = True,
+        rules: dict[str, Any] | None = None,
+        folder: Any = None,
+        **spec: Any,
+    ) -> BatchEnd:
+        """One try of the task."""
+        self.tries += 1
+        with Scratch() as scratch:
+            plan = self.plan(recipients, scratch, content, **spec)
+            batch = Batch(
+                plan,
+                BatchRules(LookRules(), **({"connections": 4} | (rules or {}))),
+                self.clock.now,
+                lambda: 0.5,
+                LedgerTerms("memory://ledger", f"{self.tries:08x}") if ledger else None,
+            )
+            logger = logging.getLogger("batchworld")
+            logger.handlers = [_Lines(self.lines)]
+            logger.setLevel(logging.INFO)
+            logger.propagate = False
+            return run(
+                batch.run(),
+                client=self,
+                memory=self.memory,
+                publish=self.published.append,
+                note=logger,
+                sleep=self.clock.advance,
+                folder=folder or self.folder,
+                connections=4,
+            )
+
+    def accepted(self) -> list[str]:
+        """Every number that was accepted, as often as it was."""
+        return sorted(each.to for each in self.simulator.record.acceptances)
+
+
+class _Lines(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self.lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def numbers(count: int, start: int = 0) -> list[str]:
+    """Numbers whose fate is ordinary."""
+    return [f"4179{start + index:05d}00" for index in range(count)]

@@ -1,0 +1,240 @@
+"""The ledger: parts that are whole or not there, tries that fence each other, rows that can be read."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.ledger import LocalFolder, purge_plan, read_outcomes, read_quarantine, unreached
+from airflow_provider_omni.delivery.ledger.opening import SubFolder, folder_of
+from airflow_provider_omni.delivery.ledger.parts import TryName, pack, unpack
+from airflow_provider_omni.delivery.ledger.remote import RemoteFolder
+from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
+from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+
+
+def test_parts_come_back_line_by_line() -> None:
+    lines = [{"a": 1}, {"b": ["ü", None, 1.5]}]
+    assert list(unpack(pack(lines), "x")) == lines
+
+
+@pytest.mark.parametrize("kept", [0, 1, 10, 30, -9, -8, -1])
+def test_a_part_that_ends_in_the_middle_holds_nothing(kept: int) -> None:
+    data = pack([{"a": "x" * 50}, {"b": 2}])
+    assert list(unpack(data[:kept], "x")) == []
+
+
+@pytest.mark.parametrize(
+    "data", [b"plain text, no gzip", gzip.compress(b"{}\nnot json\n"), pack([1])[:-6] + b"\0\0\0\0\0\0"]
+)
+def test_a_part_that_is_damaged_stops_everything(data: bytes) -> None:
+    with pytest.raises(OmniStorageError, match="cannot be read"):
+        list(unpack(data, "sent/x"))
+
+
+def test_names_sort_by_try() -> None:
+    first, second = TryName(1, "ff"), TryName(2, "00")
+    assert first < second
+    assert TryName(1, "aa") < first
+    assert TryName.of(second.part("sent/", 7)) == second
+    assert first.part("sent/", 999) < second.part("sent/", 1)
+    assert TryName.of("sent/README.txt") is None
+
+
+def test_a_local_part_is_whole_or_not_there(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path / "a" / "b")
+    assert folder.list("sent/") == []
+    folder.write("sent/1", b"one")
+    folder.write("plan/x/2", b"two")
+    (tmp_path / "a" / "b" / "sent" / ".unfinished-1").write_bytes(b"half")
+    assert folder.list("") == ["plan/x/2", "sent/1"]
+    assert folder.list("sent/") == ["sent/1"]
+    assert folder.read("sent/1") == b"one"
+    folder.delete("sent/1")
+    folder.delete("sent/1")
+    assert folder.list("sent/") == []
+    with pytest.raises(OmniStorageError):
+        folder.read("sent/1")
+
+
+def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OmniStorageError, match="could not be written"):
+        LocalFolder(tmp_path / "file").write("sent/1", b"")
+
+
+def test_any_fsspec_file_system_will_do() -> None:
+    import fsspec
+
+    folder = RemoteFolder(fsspec.filesystem("memory"), "/test-ledger/x/")
+    assert folder.list("") == []
+    folder.write("sent/1", b"one")
+    folder.write("sent/2", b"two")
+    assert folder.list("sent/") == ["sent/1", "sent/2"]
+    assert SubFolder(folder, "sent").list("") == ["1", "2"]
+    assert folder.read("sent/2") == b"two"
+    folder.delete("sent/2")
+    folder.delete("sent/2")
+    assert folder.list("") == ["sent/1"]
+    with pytest.raises(OmniStorageError):
+        folder.read("sent/2")
+
+
+def test_a_url_as_text_is_refused_since_nobody_knows_with_which_credentials() -> None:
+    with pytest.raises(OmniInputError, match="ObjectStoragePath"):
+        folder_of("s3://bucket/ledger")
+
+
+class Overtaken(LocalFolder):
+    """A folder on which another try begins while this one writes its n-th part of what is sent."""
+
+    def __init__(self, path: Path, at: int, overtake: Any) -> None:
+        super().__init__(path)
+        self.at, self.overtake = at, overtake
+        self.sent = 0
+
+    def write(self, name: str, data: bytes) -> None:
+        if name.startswith("sent/"):
+            self.sent += 1
+            if self.sent == self.at:
+                self.overtake()
+        super().write(name, data)
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_try_that_was_overtaken_posts_nothing_more(tmp_path: Path, at: int) -> None:
+    world = World(tmp_path)
+    folder = Overtaken(
+        world.folder.path, at, lambda: world.folder.write(TryName(2, "0b").part("tries/"), pack([{"v": 1}]))
+    )
+    end = world.send(numbers(200), folder=folder)
+    assert isinstance(end.error, OmniStaleTryError)
+    assert len(world.accepted()) <= 40 * (at - 1)
+
+
+def test_a_newer_try_sees_what_the_overtaken_one_intended(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    def overtake() -> None:
+        folder.overtake = lambda: None
+        assert world.send(numbers(200)).error is None
+
+    folder = Overtaken(world.folder.path, 3, overtake)
+    end = world.send(numbers(200), folder=folder)
+    assert isinstance(end.error, OmniStaleTryError)
+    assert world.accepted() == numbers(200)
+
+
+def test_a_write_that_fails_now_and_then_is_repeated(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    folder = LocalFolder(world.folder.path)
+    write, count = folder.write, 0
+
+    def shaky(name: str, data: bytes) -> None:
+        nonlocal count
+        count += name.startswith("sent/")
+        if name.startswith("sent/") and count in (1, 3):
+            raise OmniStorageError("not now")
+        write(name, data)
+
+    folder.write = shaky  # type: ignore[method-assign]
+    assert world.send(numbers(200), folder=folder).error is None
+    assert world.accepted() == numbers(200)
+
+
+def test_a_ledger_that_cannot_be_written_ends_the_batch_before_anything_is_posted(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    folder = LocalFolder(world.folder.path)
+    write = folder.write
+
+    def broken(name: str, data: bytes) -> None:
+        if name.startswith("sent/"):
+            raise OmniStorageError("never")
+        write(name, data)
+
+    folder.write = broken  # type: ignore[method-assign]
+    assert isinstance(world.send(numbers(200), folder=folder).error, OmniStorageError)
+    assert not world.posts
+
+
+def test_outcomes_are_rows_without_numbers(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    bad = numbers(40)[3]
+    world.poison = frozenset({bad})
+    rows = [{"phone": number, "id": f"customer-{index}"} for index, number in enumerate(numbers(40))]
+    world.send([*rows, "nonsense"], key_field="id")
+    found = {row.recipient: row for row in read_outcomes(str(world.folder.path))}
+    assert set(found) == {f"customer-{index}" for index in range(40)}
+    assert (found["customer-3"].state, found["customer-3"].reason) == ("refused", "BAD_REQUEST")
+    assert found["customer-4"].state == "accepted"
+    assert not any(number in str(found) for number in numbers(40))
+    left_out = list(read_quarantine(str(world.folder.path)))
+    assert [(row.row, row.reason.split(":")[0]) for row in left_out] == [(40, "phone number")]
+
+
+def test_a_recipient_who_was_tried_again_is_one_row(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.poison = frozenset({numbers(40)[3]})
+    world.send(numbers(40))
+    world.poison = frozenset()
+    world.send(numbers(40))
+    found = list(read_outcomes(str(world.folder.path)))
+    assert len(found) == len({row.recipient for row in found}) == 40
+    assert {row.state for row in found} == {"accepted"}
+
+
+def test_only_the_private_half_holds_numbers_and_it_can_be_purged(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send([*numbers(40), "4179"])
+    for name in world.folder.list(""):
+        text = gzip.decompress(world.folder.read(name)).decode()
+        assert any(number in text for number in numbers(40)) is name.startswith("plan/")
+    assert purge_plan(str(world.folder.path)) == 1
+    assert world.send(numbers(41)).error is None
+    assert world.accepted() == numbers(41)
+
+
+def test_the_unreached_keep_their_fields(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    rows = [{"mobile": number, "name": f"N{index}"} for index, number in enumerate(numbers(40))]
+    world.poison = frozenset({numbers(40)[3]})
+    world.fault = lambda post: "refuse-auth" if post == 9 else None
+    end = world.send(rows, {"sms": {"text": "Dear {name}"}}, phone_field="mobile")
+    assert end.error is not None
+    again = list(unreached(str(world.folder.path)).rows(phone_field="phone"))
+    accepted = set(world.accepted())
+    assert {row.number for row in again} == set(numbers(40)) - accepted
+    assert all(row.fields and row.fields["name"] == f"N{numbers(40).index(row.number)}" for row in again)
+    assert all(row.fields and row.fields["phone"] == row.number for row in again)
+
+
+def test_the_unknown_are_resent_to_on_demand_only(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.fault = lambda post: "kill" if post == 2 else None
+    with pytest.raises(KilledError):
+        world.send(numbers(20), rules={"connections": 1})
+    told = str(world.folder.path)
+    assert not list(unreached(told).rows())
+    assert len(list(unreached(told, include_unknown=True).rows())) == 20
+
+
+def test_without_the_private_half_nobody_can_be_resent_to(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send(numbers(20))
+    purge_plan(str(world.folder.path))
+    with pytest.raises(OmniInputError, match="plan/"):
+        list(unreached(str(world.folder.path)).rows())
+
+
+def test_a_sharded_ledger_is_read_whole(tmp_path: Path) -> None:
+    from airflow_provider_omni.delivery.batch.sharding import Shard
+
+    world = World(tmp_path)
+    for part in (1, 2, 3):
+        shard = Shard(part, 3)
+        assert world.send(numbers(60), shard=shard, folder=SubFolder(world.folder, shard.folder)).error is None
+    assert world.accepted() == numbers(60)
+    assert len(list(read_outcomes(str(world.folder.path)))) == 60

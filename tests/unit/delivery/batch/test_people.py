@@ -1,0 +1,179 @@
+"""Who is sent to, who is left out and why; who shares a request with whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.batch.ids import as_text
+from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.batch.sharding import Shard
+from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.omni.errors import OmniInputError
+from tests.unit.delivery.batch.batchworld import World, numbers
+
+NAMED = {"line": {"type": "TEXT", "text": "Dear {name}"}}
+
+
+@pytest.fixture
+def scratch() -> Iterator[Scratch]:
+    with Scratch() as database:
+        yield database
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def people(plan: Any, size: int = 10) -> list[list[int]]:
+    return [[person.number for person in group] for _, group in plan.chunks(size)]
+
+
+def test_all_ways_to_write_a_number_are_one_person(world: World, scratch: Scratch) -> None:
+    plan = world.plan(["+41 79 302 67 27", "0041793026727", "41793026727", 41793026727], scratch)
+    assert (plan.census.people, plan.census.duplicates, plan.census.requested) == (1, 3, 4)
+
+
+def test_bad_rows_are_quarantined_with_place_and_reason_and_the_rest_is_sent(world: World, scratch: Scratch) -> None:
+    plan = world.plan(["41793026727", "nobody", {"x": 1}, 4.17e10, "4179", True, "41793026728"], scratch)
+    assert people(plan) == [[41793026727, 41793026728]]
+    assert [(place, reason.split(":")[0]) for place, reason, _ in plan.quarantined()] == [
+        (1, "phone number"),
+        (2, "the field phone is missing"),
+        (3, "phone number"),
+        (4, "phone number"),
+        (5, "phone number"),
+    ]
+    assert plan.census.quarantined == 5
+    assert sum(plan.census.reasons.values()) == 5
+
+
+def test_reasons_show_no_number(world: World, scratch: Scratch) -> None:
+    plan = world.plan([*numbers(1), "417915553331234567", "+4179155533a"], scratch)
+    told = str(list(plan.quarantined())) + str(plan.census)
+    assert "4179155533" not in told
+
+
+def test_whoever_is_not_among_the_allowed_is_quarantined(world: World, scratch: Scratch) -> None:
+    allowed = frozenset({"+41 79 302 67 27"})
+    plan = world.plan(["41793026727", "41793026728"], scratch, allowed_recipients=allowed)
+    assert people(plan) == [[41793026727]]
+    assert [reason for _, reason, _ in plan.quarantined()] == ["not among the connection's allowed_recipients"]
+
+
+def test_nobody_allowed_is_not_an_error(world: World, scratch: Scratch) -> None:
+    assert world.plan(numbers(3), scratch, allowed_recipients=frozenset({"41793026727"})).left() == 0
+
+
+def test_the_same_number_with_another_text_is_quarantined_where_no_key_tells_them_apart(
+    world: World, scratch: Scratch
+) -> None:
+    rows = [{"phone": "41793026727", "name": name} for name in ("Ada", "Bob", "Ada")]
+    plan = world.plan(rows, scratch, NAMED)
+    assert (plan.census.people, plan.census.duplicates, plan.census.quarantined) == (1, 1, 1)
+    assert [(place, "another text" in reason) for place, reason, _ in plan.quarantined()] == [(1, True)]
+
+
+def test_a_key_field_tells_people_apart_and_names_duplicates(world: World, scratch: Scratch) -> None:
+    rows = [
+        {"phone": "41793026727", "name": name, "id": key}
+        for name, key in (("Ada", 1), ("Bob", 2), ("Eve", "1"), ("Mia", None))
+    ]
+    plan = world.plan(rows, scratch, NAMED, key_field="id")
+    assert (plan.census.people, plan.census.duplicates, plan.census.quarantined) == (2, 1, 1)
+    ids = {as_text(person.id) for _, group in plan.chunks(10) for person in group}
+    assert ids == {Identity("run-1").message_id(f"key:{key}") for key in (1, 2)}
+
+
+def test_the_same_texts_share_requests(world: World, scratch: Scratch) -> None:
+    rows = [{"phone": number, "name": "Ada" if index % 2 else "Bob"} for index, number in enumerate(numbers(50))]
+    plan = world.plan(rows, scratch, NAMED)
+    sizes = [len(group) for group in people(plan)]
+    assert sizes == [10, 10, 5, 10, 10, 5]
+    assert plan.requests(10) == 6
+
+
+def test_personal_texts_have_a_request_each_in_the_order_of_the_source(world: World, scratch: Scratch) -> None:
+    rows = [{"phone": number, "name": f"N{index}"} for index, number in enumerate(numbers(5))]
+    plan = world.plan(rows, scratch, NAMED)
+    assert people(plan) == [[int(number)] for number in numbers(5)]
+
+
+@pytest.mark.parametrize("row", [{"name": ""}, {}, {"name": "x" * 5001}, {"name": None}])
+def test_a_row_whose_text_cannot_be_sent_is_quarantined(world: World, scratch: Scratch, row: dict[str, Any]) -> None:
+    plan = world.plan([{"phone": numbers(1)[0], "name": "Ada"}, {"phone": "41793026727"} | row], scratch, NAMED)
+    assert (plan.census.people, plan.census.quarantined) == (1, 1)
+
+
+def test_a_bare_number_has_no_fields(world: World, scratch: Scratch) -> None:
+    plan = world.plan(["41793026727", {"phone": numbers(1)[0], "name": "Ada"}], scratch, NAMED)
+    assert [reason for _, reason, _ in plan.quarantined()] == ["the field name is missing"]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ({"line": {"type": "TEXT", "text": "{name} {"}}, "line.text"),
+        ({"line": {"type": "IMAGE", "url": "{name}"}}, "line.thumbnailUrl: missing"),
+        ({"line": {"type": "TEXT", "text": "{name}", "txt": 1}}, "line.txt"),
+        ({"line": {"type": "TEXT", "text": "{name}"}, "sms": {"text": ""}}, "sms.text"),
+        ({}, "no content"),
+        ({"sms": {"text": "x"}, "options": {"callback_data": "x" * 5000}}, "callbackData"),
+    ],
+)
+def test_mistakes_that_do_not_depend_on_a_row_are_one_error(
+    world: World, scratch: Scratch, content: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(OmniInputError, match=problem):
+        world.plan(numbers(3), scratch, content or {"line": None})
+
+
+def test_a_url_may_be_a_placeholder(world: World, scratch: Scratch) -> None:
+    content = {"line": {"type": "IMAGE", "url": "{url}", "thumbnailUrl": "https://example.com/{id}.png"}}
+    rows = [{"phone": number, "url": "https://example.com/a", "id": 1} for number in numbers(2)]
+    plan = world.plan([*rows, {"phone": "41793026727", "url": "ftp://x", "id": 2}], scratch, content)
+    assert (plan.census.people, plan.census.quarantined) == (2, 1)
+
+
+@pytest.mark.parametrize("key_field", [None, "id"])
+def test_every_recipient_is_in_exactly_one_shard_whatever_the_order(world: World, key_field: str | None) -> None:
+    rows = [{"phone": number, "id": index} for index, number in enumerate(numbers(300))]
+    found: list[int] = []
+    sizes = []
+    requested = 0
+    for part in range(1, 8):
+        with Scratch() as scratch:
+            source = [*rows, "bad", {"phone": "x"}] if part % 2 else [{"phone": "x"}, "bad", *reversed(rows)]
+            plan = world.plan(source, scratch, shard=Shard(part, 7), key_field=key_field)
+            found += [number for group in people(plan) for number in group]
+            sizes.append(plan.census.people)
+            requested += plan.census.requested
+    assert sorted(found) == sorted(int(number) for number in numbers(300))
+    assert min(sizes) > 20
+    assert requested == 302
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/4", "1/4/2"])
+def test_a_shard_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(OmniInputError, match="shard"):
+        Shard.parse(text)
+
+
+def test_a_shard_is_read() -> None:
+    assert Shard.parse(" 3/16 ") == Shard(3, 16)
+    assert Shard.parse(None) is None
+    assert Shard(3, 16).folder == "shard-03-of-16"
+
+
+def test_what_cannot_be_meant_is_named_at_once(world: World, scratch: Scratch) -> None:
+    with pytest.raises(OmniInputError) as caught:
+        world.plan(
+            numbers(1), scratch, scenario_key=" ", chunk_size=0, max_recipients=0, phone_field="", flow=("LINE",)
+        )
+    assert len(caught.value.problems) == 4
+    with pytest.raises(OmniInputError, match="allowed are up to 499"):
+        world.plan(numbers(1), scratch, chunk_size=500, flow=("LINE", "SMS"))

@@ -1,0 +1,98 @@
+"""`{field}` and nothing else."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError, compile_template, split
+
+
+def fill(value: Any, row: dict[str, Any]) -> Any:
+    problems: list[str] = []
+    template = compile_template(value, "", problems)
+    assert not problems
+    return template.fill(row)
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "expected"),
+    [
+        ("Hello {name}", {"name": "Ada"}, "Hello Ada"),
+        ("{a}{b}{a}", {"a": "1", "b": "2"}, "121"),
+        ("{{name}} {name}", {"name": "Ada"}, "{name} Ada"),
+        ("{{{name}}}", {"name": "Ada"}, "{Ada}"),
+        ("{name}", {"name": "{other} {{}}"}, "{other} {{}}"),
+        ("no fields", {}, "no fields"),
+        ("", {}, ""),
+        ("{größe}", {"größe": "L"}, "L"),
+        (
+            "{n} {d} {when} {yes}",
+            {"n": 3, "d": Decimal("1.50"), "when": date(2026, 1, 2), "yes": True},
+            "3 1.50 2026-01-02 True",
+        ),
+    ],
+)
+def test_fields_are_filled(text: str, row: dict[str, Any], expected: str) -> None:
+    assert fill(text, row) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "}",
+        "{}",
+        "{0}",
+        "{a.b}",
+        "{a[0]}",
+        "{a!r}",
+        "{a:>10}",
+        "{ a }",
+        "{a",
+        "a}",
+        "{a}}",
+        "{a{b}}",
+        "{__class__.x}",
+    ],
+)
+def test_everything_but_plain_names_is_one_clear_error(text: str) -> None:
+    problems: list[str] = []
+    compile_template({"line": {"text": text}}, "", problems)
+    assert len(problems) == 1
+    assert problems[0].startswith("line.text: found a brace at character ")
+
+
+def test_every_mistake_is_named_without_the_text() -> None:
+    problems: list[str] = []
+    compile_template({"line": {"text": "secret {"}, "sms": {"text": "}"}}, "", problems)
+    assert [problem.split(":")[0] for problem in problems] == ["line.text", "sms.text"]
+    assert "secret" not in "".join(problems)
+
+
+@pytest.mark.parametrize("row", [{}, {"name": None}, {"name": ""}, {"name": ["a"]}, {"name": {"b": 1}}, {"name": b"x"}])
+def test_a_row_without_a_usable_value_lacks_the_field(row: dict[str, Any]) -> None:
+    with pytest.raises(MissingFieldError, match="the field name is"):
+        fill("{name}", row)
+
+
+def test_texts_are_filled_however_deep_and_the_rest_stays() -> None:
+    value = {"a": ["{x}", {"b": "{x}", "n": 4, "none": None, "yes": True}], "{x}": "key"}
+    assert fill(value, {"x": "1"}) == {"a": ["1", {"b": "1", "n": 4, "none": None, "yes": True}], "{x}": "key"}
+
+
+@given(st.text())
+def test_braces_that_are_doubled_come_back_as_they_were(text: str) -> None:
+    doubled = text.replace("{", "{{").replace("}", "}}")
+    assert "".join(piece for piece, _ in split(doubled)) == text
+
+
+@given(st.text(), st.text(min_size=1))
+def test_a_value_is_never_read_as_a_template(before: str, value: str) -> None:
+    doubled = before.replace("{", "{{").replace("}", "}}")
+    assert fill(doubled + "{x}", {"x": value}) == before + value

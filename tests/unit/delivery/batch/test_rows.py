@@ -1,0 +1,123 @@
+"""Rows from numbers, dicts, CSV and JSON Lines."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.batch.rows import (
+    Row,
+    format_of,
+    rows_of_csv,
+    rows_of_entries,
+    rows_of_json_lines,
+    rows_of_table,
+)
+from airflow_provider_omni.omni.errors import OmniInputError
+
+
+def csv_rows(text: str, **options: Any) -> list[Row]:
+    return list(rows_of_csv(io.StringIO(text, newline=""), "phone", **options))
+
+
+def test_entries_are_numbers_or_dicts() -> None:
+    rows = list(
+        rows_of_entries(
+            ["41793026727", 41793026727, {"phone": "1", "name": "Ada"}, {"name": "Bob"}, {"phone": None}], "phone"
+        )
+    )
+    assert rows[:3] == [Row(0, "41793026727"), Row(1, 41793026727), Row(2, "1", {"phone": "1", "name": "Ada"})]
+    assert [row.problem for row in rows[3:]] == ["the field phone is missing", "the field phone is empty"]
+
+
+def test_csv_has_a_header_and_may_have_a_byte_order_mark_and_quotes() -> None:
+    rows = csv_rows('\ufeffname,phone\r\n"Ada, \r\nCountess",417\r\n\r\nBob,418\r\n')
+    assert [(row.place, row.number, row.fields) for row in rows] == [
+        (3, "417", {"name": "Ada, \r\nCountess", "phone": "417"}),
+        (5, "418", {"name": "Bob", "phone": "418"}),
+    ]
+
+
+def test_csv_rows_of_another_width_are_problems() -> None:
+    rows = csv_rows("phone,name\n1,Ada\n2\n3,Bob,x\n4,Eve\n")
+    assert [(row.place, row.problem) for row in rows] == [
+        (2, None), (3, "the row has 1 cells, the header 2"), (4, "the row has 3 cells, the header 2"), (5, None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "name\nAda\n", "phone,name,name\n", "\n\n"])
+def test_csv_without_a_usable_header_is_refused(text: str) -> None:
+    with pytest.raises(OmniInputError):
+        csv_rows(text)
+
+
+def test_a_missing_header_does_not_show_the_first_person() -> None:
+    with pytest.raises(OmniInputError) as caught:
+        csv_rows("41793026727,Ada\n41793026728,Bob\n")
+    assert "41793026727" not in str(caught.value)
+
+
+def test_a_file_that_is_not_utf_8_is_refused() -> None:
+    source = io.TextIOWrapper(io.BytesIO("phone,name\n417,Zürich\n".encode("latin-1")), encoding="utf-8")
+    with pytest.raises(OmniInputError, match="UTF-8"):
+        list(rows_of_csv(source, "phone"))
+
+
+def test_a_cell_that_is_too_long_is_a_problem_and_reading_goes_on() -> None:
+    rows = csv_rows(f"phone,name\n1,{'x' * 200_000}\n2,Ada\n")
+    assert [row.problem for row in rows] == ["the line is not CSV", None]
+
+
+def test_json_lines_are_objects_or_numbers() -> None:
+    lines = io.StringIO('{"phone": "1", "name": "Ada"}\n\n"2"\n3\n{"phone": 4}\nnonsense\n{"name": "x"}\n[1]\n')
+    rows = list(rows_of_json_lines(lines, "phone"))
+    assert [(row.place, row.number, row.problem) for row in rows] == [
+        (1, "1", None), (3, "2", None), (4, 3, None), (5, 4, None), (6, None, "the line is not JSON"),
+        (7, None, "the field phone is missing"), (8, [1], None),
+    ]  # fmt: skip
+
+
+def test_rows_of_a_query_come_with_its_columns() -> None:
+    assert list(rows_of_table(["phone", "name"], [("1", "Ada")], "phone")) == [
+        Row(0, "1", {"phone": "1", "name": "Ada"})
+    ]
+    with pytest.raises(OmniInputError, match="phone_field"):
+        list(rows_of_table(["telephone"], [], "phone"))
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("a.csv", "csv"),
+        ("s3://b/a.CSV.gz", "csv"),
+        ("a.b.jsonl", "jsonl"),
+        ("x.ndjson.gz", "jsonl"),
+        ("a.jsonlines", "jsonl"),
+    ],
+)
+def test_the_ending_tells_the_format(path: str, kind: str) -> None:
+    assert format_of(path) == kind
+
+
+@pytest.mark.parametrize("path", ["a", "a.txt", "a.gz", "folder.csv/a"])
+def test_other_endings_are_refused(path: str) -> None:
+    with pytest.raises(OmniInputError):
+        format_of(path)
+
+
+def test_nothing_is_read_ahead() -> None:
+    taken = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal taken
+        yield "phone\n"
+        while True:
+            taken += 1
+            yield f"{taken}\n"
+
+    rows = rows_of_csv(lines(), "phone")
+    assert [next(rows).number for _ in range(3)] == ["1", "2", "3"]
+    assert taken == 3
