@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help .venv demo up down test lint types layers test-fast test-e2e test-distributed format constraints build clean
 
 help: ## This list
-	@sed -n 's/^\([a-z.][a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z.][a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 # The stamp is written last, so that an interrupted installation is repeated.
 .venv/.ready: pyproject.toml $(CONSTRAINTS) dev/make_venv.sh

@@ -36,7 +36,7 @@ class SimulatorApi:
 
     def clear_faults(self) -> None:
         """Forget the faults that have not happened yet."""
-        self.call("DELETE", "faults")
+        self.call("DELETE", "faults", json={})
 
     def release(self) -> None:
         """Let every answer go that is held back."""
