@@ -108,6 +108,16 @@ def test_pid_that_now_belongs_to_somebody_else_is_left_alone(processes: Processe
         stranger.kill()
 
 
+def test_part_is_killed_with_what_came_out_of_it_and_its_neighbour_is_not(processes: Processes) -> None:
+    part = processes.start("part", PARENT, os.environ)
+    neighbour = processes.start("neighbour", WAIT, os.environ)
+    child = int(first_line(part.log))
+
+    processes.kill("part")
+
+    assert (is_running(part.pid), is_running(child), is_running(neighbour.pid)) == (False, False, True)
+
+
 def test_stack_of_another_folder_is_left_alone(processes: Processes, tmp_path: Path) -> None:
     other = Processes(tmp_path / "other")
     other.folder.mkdir()

@@ -1,0 +1,44 @@
+"""Who gets a message in the test of several machines, and what the simulator's fates make of it (docs/simulator.md)."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+OUTCOMES: Mapping[str, tuple[str, str | None]] = {
+    "01": ("delivered", "LINE"),
+    "06": ("refused", None),
+    "40": ("delivered", "SMS"),
+    "43": ("failed", "SMS"),
+    "44": ("delivered", "SMS"),
+}
+"""By the number's last two digits: outcome and channel. 44 only once LINE's validity has ended, five minutes later."""
+
+LINE_VALIDITY = 300.0
+PEOPLE = 3000
+
+
+def number_of(customer: int) -> str:
+    """The phone number of a customer."""
+    ending = list(OUTCOMES)[customer % len(OUTCOMES)]
+    return f"4179{customer:05d}{ending}"
+
+
+def write_people(file: Path) -> None:
+    """Write everybody to a CSV file: customer and phone."""
+    with file.open("w", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow(["customer", "phone"])
+        writer.writerows([f"customer-{customer}", number_of(customer)] for customer in range(PEOPLE))
+
+
+def expected() -> dict[str, tuple[str, str | None]]:
+    """Outcome and channel by the customer's key."""
+    return {f"customer-{customer}": OUTCOMES[number_of(customer)[-2:]] for customer in range(PEOPLE)}
+
+
+def expected_counts() -> Counter[tuple[str, str | None]]:
+    """How many people have which outcome."""
+    return Counter(expected().values())
