@@ -111,7 +111,7 @@ class AirflowApi:
             headers={"Accept": "application/json"},
         )
         content = answer["content"]
-        return content if isinstance(content, str) else "\n".join(str(line) for line in content)
+        return content if isinstance(content, str) else "\n".join(_readable(line) for line in content)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """An XCom's value, or None where there is none."""
@@ -177,3 +177,11 @@ class AirflowApi:
         if not answer.ok:
             raise AirflowApiError(f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text[:500]}")
         return answer.json() if answer.content else None
+
+
+def _readable(line: Any) -> str:
+    """A line of a task's log: what is said, and the exceptions that come with it."""
+    if not isinstance(line, dict):
+        return str(line)
+    raised = [f"{one['exc_type']}: {one['exc_value']}" for one in line.get("error_detail") or ()]
+    return "\n    ".join([f"{line.get('timestamp') or '':<28}{line.get('level') or '':<8}{line['event']}", *raised])

@@ -16,6 +16,8 @@ from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.validation import check_content, describe
 
 ON_REJECTED = ("fail", "ignore")
+MOST_LOG_GRACE = 300
+"""Seconds. Two of them must fit into the time that a try gives the logs."""
 
 
 def read_plan(
@@ -28,6 +30,7 @@ def read_plan(
     other_channels: Any = None,
     flow: Any = None,
     on_rejected: Any = "fail",
+    log_grace: Any = 30.0,
     id_secret: str | None = None,
     allowed_recipients: Iterable[str] | None = None,
     now: datetime | None = None,
@@ -48,6 +51,8 @@ def read_plan(
             problems.append(f"{name}: found {describe(value)}, allowed is a text that is not blank")
     if on_rejected not in ON_REJECTED:
         problems.append(f"on_rejected: found {describe(on_rejected, True)}, allowed is 'fail' or 'ignore'")
+    if isinstance(log_grace, bool) or not isinstance(log_grace, int | float) or not 0 <= log_grace <= MOST_LOG_GRACE:
+        problems.append(f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds")
     channels = _channels(flow, problems)
     content = _content(problems, line, sms, other_channels, now=now, **options)
     if content and channels and not set(channels) & set(content.channels()):

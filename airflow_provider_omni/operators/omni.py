@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.operators.failing import failing_for_good
 from airflow_provider_omni.operators.private import PrivateField, reveal
+from airflow_provider_omni.operators.tries import first_try_at, is_surely_first
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -93,9 +94,13 @@ class OmniSendMessageOperator(BaseOperator):
     :param intermediate_report: also push reports that are not final. Default False.
     :param dry_run: check everything and post nothing; the receipt then says ``"dry_run": true``. Default False.
     :param idempotency_key: names this send; the same key and recipient never get two messages. Default: DAG id, run id,
-        task id and map index. Must not hold the try number or the time.
+        task id and map index. Must not hold the try number or the time. What another task or run has sent under a key
+        of your own is known from the vendor's logs, so for 48 hours.
     :param on_rejected: ``fail`` (default): the task fails if the vendor refused any recipient, after the receipt was
         pushed. ``ignore``: it succeeds, and the receipt's counts tell.
+    :param log_grace: seconds that the vendor's logs may be late, and that a request may be taken in after we gave up on
+        it. Default 30. Only where it is unknown whether a request arrived: it is sent again when the logs did not show
+        it for this long, twice. Less is faster, and risks a second message if the vendor is slower than that.
     :param omni_conn_id: the connection. Default ``omni_default``.
     """
 
@@ -135,6 +140,7 @@ class OmniSendMessageOperator(BaseOperator):
         dry_run: bool = False,
         idempotency_key: str | None = None,
         on_rejected: str = "fail",
+        log_grace: float = 30.0,
         omni_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
@@ -154,6 +160,7 @@ class OmniSendMessageOperator(BaseOperator):
         self.post_nothing = dry_run  # `dry_run` is a method of Airflow's operators
         self.idempotency_key = idempotency_key
         self.on_rejected = on_rejected
+        self.log_grace = log_grace
         self.omni_conn_id = omni_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -177,6 +184,7 @@ class OmniSendMessageOperator(BaseOperator):
                 other_channels=self.other_channels,
                 flow=self.flow,
                 on_rejected=self.on_rejected,
+                log_grace=self.log_grace,
                 id_secret=config.id_secret,
                 allowed_recipients=config.allowed_recipients,
                 send_at=self.send_at,
@@ -186,18 +194,20 @@ class OmniSendMessageOperator(BaseOperator):
                 callback_data=self.callback_data,
                 intermediate_report=self.intermediate_report,
             )
+            memory = worker_memory(context)
             rules = SendRules(
-                look=LookRules(read_timeout=config.connect_timeout + config.read_timeout),
+                look=LookRules(read_timeout=config.connect_timeout + config.read_timeout, grace=self.log_grace),
                 trust_duplicate_rejection=config.trust_duplicate_rejection,
                 on_rejected=self.on_rejected,
                 # Under a key of the user's own, another task or run may have sent before.
-                surely_first=ti.try_number == 1 and self.idempotency_key is None,
+                surely_first=is_surely_first(context, memory) and self.idempotency_key is None,
+                first_try_at=first_try_at(context, memory),
                 dry_run=self.post_nothing,
             )
             end = run(
                 Send(plan, rules, time.time).run(),
                 client=hook.get_conn(),
-                memory=worker_memory(context),
+                memory=memory,
                 budget=logs_budget(config.account),
                 publish=lambda receipt: ti.xcom_push(key="return_value", value=with_times(receipt, plan.content)),
                 note=cast("Any", self.log),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.crash.judging import Judgement, judge_send, judge_wait
@@ -30,9 +31,11 @@ class Result:
         return f"python -m tests.crash --seed {self.seed} --trace"
 
 
-def run(seed: int, *, trace: bool = False) -> Result:
-    """Run the schedule of a seed to its end and judge it."""
+def run(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule] | None = None) -> Result:
+    """Run the schedule of a seed to its end and judge it. ``focus`` changes the schedule first."""
     plan = schedule_of(seed)
+    if focus is not None:
+        plan = focus(plan)
     world = World(plan.settings, plan.weather, random.Random(f"omni world {seed}"), plan.flow, trace)
     waits: list[WaitTask] = []
     send = SendTask(world, plan, lambda task: _follow(world, plan, task, waits))

@@ -1,11 +1,14 @@
 """One real Airflow with a simulator for all e2e tests of a session.
 
-Tests share it, so each makes runs of its own and looks at its own numbers only; a test that kills or freezes a part
-brings it back. See dev/airflow_stack.py for what it can do.
+Its DAGs are the example DAGs, the README's DAG, and what lies in tests/e2e/dags. Tests share it, so each makes runs of
+its own and looks at its own messages only; a test that kills or freezes a part brings it back. dev/airflow_stack.py
+says what can be done with it.
 """
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +16,22 @@ import pytest
 
 from dev.airflow_stack import AirflowStack
 
-EXAMPLE_DAGS = Path(__file__).resolve().parents[2] / "airflow_provider_omni" / "example_dags"
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
+DAG_FOLDERS = [REPOSITORY / "airflow_provider_omni" / "example_dags", HERE / "dags"]
+README_DAG = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
-    """The running stack. Its DAG files are the example DAGs."""
-    stack = AirflowStack(tmp_path_factory.mktemp("stack"), EXAMPLE_DAGS)
-    stack.start("omni_line_sms")
+    """The running stack."""
+    dags = tmp_path_factory.mktemp("dags")
+    for folder in DAG_FOLDERS:
+        for file in folder.glob("*.py"):
+            shutil.copy(file, dags)
+    (code,) = README_DAG.findall((REPOSITORY / "README.md").read_text())
+    (dags / "readme.py").write_text(code)
+    stack = AirflowStack(tmp_path_factory.mktemp("stack"), dags)
+    stack.start("omni_line_sms", "order_shipped")
     yield stack
     stack.stop()

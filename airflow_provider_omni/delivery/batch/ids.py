@@ -13,6 +13,9 @@ from airflow_provider_omni.delivery.identity import Identity
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 """The variant bits of a UUID, set in its seventeenth hex digit."""
 
+_UNSHARED = 2000
+"""Bytes that are hashed without giving the interpreter's lock away, which a busy process gets back late."""
+
 
 class BatchIds:
     """Ids of one send, as 16 bytes (how they are kept) and as text (how they are sent)."""
@@ -35,8 +38,13 @@ class BatchIds:
         return _version_5(digest.hexdigest())
 
     def bulk_id(self, message_ids: Iterable[str]) -> str:
-        """`Identity.bulk_id`."""
-        return self.identity.bulk_id(message_ids)
+        """`Identity.bulk_id`, for ids that need no escaping."""
+        listed = '", "'.join(sorted(message_ids))
+        name = f'["bulk", {json.dumps(self.identity.key)}, "{listed}"]'.encode()
+        digest = self._space.copy()
+        for start in range(0, len(name), _UNSHARED):
+            digest.update(name[start : start + _UNSHARED])
+        return as_text(_version_5(digest.hexdigest()))
 
     def send(self, shard: str) -> str:
         """A hash that stands for this send: its key, the account's `id_secret`, and the shard."""

@@ -18,6 +18,7 @@ from airflow_provider_omni.delivery.ledger.parts import (
     TRIES,
     VERSION,
     TryName,
+    compress,
     pack,
     unpack,
 )
@@ -168,10 +169,9 @@ class LedgerKeeper:
                 retryable=True,
             )
 
-    def private(self, lines: Sequence[Any]) -> Put:
-        """A part of ``plan/``."""
-        kept = list(lines)
-        return Put(self.part(PLAN), lambda: pack(kept))
+    def private(self, lines: str) -> Put:
+        """A part of ``plan/``, whose lines are JSON already."""
+        return Put(self.part(PLAN), lambda: compress(lines.encode() + b"\n"))
 
     def left_out(self, lines: Sequence[Any]) -> Put:
         """A part of ``quarantine/``."""

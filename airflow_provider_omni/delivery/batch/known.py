@@ -28,11 +28,19 @@ def _listed(states: frozenset[MessageState] | frozenset[MessageState | None]) ->
     return ", ".join(sorted(f"'{state.value}'" for state in states if state is not None))
 
 
+def uniform(messages: Mapping[str, MessageState]) -> MessageState | None:
+    """The state that all messages are in; None where they differ, or there are none."""
+    states = list(messages.values())
+    return states[0] if states and states.count(states[0]) == len(states) else None
+
+
 def outcome_line(posting: Posting, moved: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What is known of a request by now, as a line: the state of most of its messages, and of the others.
 
     ``moved``: the requests in which the logs have found messages.
     """
+    if (only := uniform(posting.messages)) is not None and not posting.reasons and not moved:
+        return {"bulk": posting.bulk_id, "all": only.value}
     counts = Counter(posting.messages.values())
     common = max(counts, key=lambda state: (counts[state], state.value))
     line: dict[str, Any] = {"bulk": posting.bulk_id, "all": common.value}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_omni.delivery.batch.keeping import Keeper
-from airflow_provider_omni.delivery.batch.known import outcome_line
+from airflow_provider_omni.delivery.batch.known import outcome_line, uniform
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
 from airflow_provider_omni.delivery.batch.requests import Course, Request, course_of, read_answer
 from airflow_provider_omni.delivery.batch.rules import (
@@ -68,7 +68,11 @@ class Tidings:
         """Count messages that were all in one state, or nowhere, as what they are now."""
         if old is not None:
             self.states[old] -= len(messages)
-        self.states.update(messages.values())
+        only = uniform(messages)
+        if only is not None:
+            self.states[only] += len(messages)
+        else:
+            self.states.update(messages.values())
 
     def learned(self, posting: Posting, moved: dict[str, str] | None = None) -> None:
         """Have a request's states written with the next write."""
@@ -282,7 +286,7 @@ class Lanes:
         self._settled(request)
         self.tidings.refused.update(read.refused)
         self.tidings.mendable = self.tidings.mendable or read.mendable
-        if MessageState.ACCEPTED in request.posting.messages.values():
+        if _S.ACCEPTED in request.posting.messages.values():
             self._alone_refused = 0
         if read.foreign:
             self._stop(
@@ -353,7 +357,7 @@ class Lanes:
         assert posting is not None
         self.tidings.move(_S.INTENT, posting.messages)
         self.tidings.learned(posting)
-        if posting.having(*OPEN):
+        if uniform(posting.messages) is not _S.ACCEPTED and posting.having(*OPEN):
             self.tidings.open.append(posting)
 
     def _stop(self, error: OmniError) -> None:

@@ -95,7 +95,7 @@ class Batch:
             MemoryKeeper(plan.fingerprint) if ledger is None else LedgerKeeper(ledger.token, plan.about())
         )
         self.tidings = Tidings()
-        self._left = self._requests = 0
+        self._left = self._requests = self._parts = 0
 
     def run(self) -> Steps[BatchEnd]:
         """Run to the end. Errors come back in the `BatchEnd`, so that the receipt is never lost with them."""
@@ -122,6 +122,7 @@ class Batch:
             dry_run=self.rules.dry_run,
             left=self._left,
             requests=self._requests,
+            sms_parts=self._parts,
         )
 
     # -- before the first post -------------------------------------------------------------------------------------
@@ -155,7 +156,7 @@ class Batch:
         self.tidings.first_post_at = self.known.oldest()
         for bulk_id, ids in self.known.followed_bulks(MAX_IDS + 1):
             self.tidings.sent[bulk_id] = SentBulk(bulk_id, tuple(ids))
-        self._left, self._requests = plan.left(), plan.requests(chunk)
+        self._left, self._requests, self._parts = plan.left(), plan.requests(chunk), plan.sms_parts()
         self.chunk = chunk
         self._check_content()
         yield Note(

@@ -149,8 +149,9 @@ class BatchPlan:
         """SMS parts if everybody who is left were sent the SMS: an estimate of what that costs at most."""
         return int(
             self.scratch.one(
-                "SELECT coalesce(sum(content.parts), 0) FROM person JOIN content ON content.id = person.content "
-                "WHERE person.todo = 1"
+                "SELECT coalesce(sum(n * content.parts), 0) FROM "
+                "(SELECT content, count(*) AS n FROM person WHERE todo = 1 GROUP BY content) AS each "
+                "JOIN content ON content.id = each.content"
             )
         )
 
@@ -172,7 +173,7 @@ class BatchPlan:
         page: list[Any] = []
         while True:
             if len(page) < size:
-                fresh = list(self.scratch.rows(ordered, *after, max(size, 500)))
+                fresh = self.scratch.all(ordered, *after, max(size, 500))
                 if fresh:
                     seq, content = fresh[-1][0], fresh[-1][4]
                     after = (seq,) if len(after) == 1 else (content, seq)

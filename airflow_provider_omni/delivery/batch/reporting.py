@@ -26,11 +26,12 @@ def receipt_of(
     dry_run: bool,
     left: int,
     requests: int,
+    sms_parts: int,
 ) -> Receipt:
     """The receipt of this moment. Requests are listed up to 100, else they stand in the ledger only."""
     states, census = tidings.states, plan.census
     bulks: list[SentBulk] = [bulk for bulk in tidings.sent.values() if bulk.message_ids]
-    extra: dict[str, Any] = {"sms_parts": plan.sms_parts()}
+    extra: dict[str, Any] = {"sms_parts": sms_parts}
     if dry_run:
         extra |= {"dry_run": True, "requests": requests, "recipients": left}
     return Receipt(

@@ -111,6 +111,10 @@ class Scratch:
         """The rows, read as they are asked for, on a cursor of their own."""
         yield from self.sql.execute(query, values)
 
+    def all(self, query: str, *values: Any) -> list[Any]:
+        """The rows, read at once: for pages, and for what is changed while it is walked through."""
+        return self.sql.execute(query, values).fetchall()
+
     def do(self, query: str, *values: Any) -> int:
         """Change something; how many rows were changed."""
         return self.sql.execute(query, values).rowcount

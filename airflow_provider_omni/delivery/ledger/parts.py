@@ -46,7 +46,12 @@ class TryName:
 
 def pack(lines: Iterable[Any]) -> bytes:
     """JSON Lines, gzipped. The same lines give the same bytes."""
-    return gzip.compress(b"\n".join([to_json(line) for line in lines]) + b"\n", compresslevel=1, mtime=0)
+    return compress(b"\n".join([to_json(line) for line in lines]) + b"\n")
+
+
+def compress(text: bytes) -> bytes:
+    """JSON Lines that are text already."""
+    return gzip.compress(text, compresslevel=1, mtime=0)
 
 
 def unpack(data: bytes, name: str) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from airflow_provider_omni.simulator.running import RunningSimulator
 
 @pytest.fixture
 def account(omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch, airflow_db: Path) -> RunningSimulator:
-    """The simulated account of ``omni_default``: a delivery takes a twentieth of a second, a validity of minutes seconds."""
+    """The simulated account of ``omni_default``: deliveries take a twentieth of a second."""
     omni_simulator.configure(beat_seconds=0.05, source_scenario=True)
     omni_simulator.reset()
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", omni_simulator.airflow_connection_json)

@@ -130,13 +130,29 @@ async def test_airflow_3_3_is_asked_without_a_thread(monkeypatch: pytest.MonkeyP
     assert await XComMemory(KEY).load("journal") == {"v": 2}
 
 
-def test_a_custom_xcom_backend_is_kept_off_the_event_loop_because_it_may_block() -> None:
+class Comms:
+    """The triggerer's end of the wire to its supervisor."""
+
+    async def asend(self, message: Any) -> None: ...
+
+
+def test_a_custom_xcom_backend_is_kept_off_the_event_loop_because_it_may_block(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.bases.xcom import BaseXCom
+    from airflow.sdk.execution_time import task_runner
 
     class Remote(BaseXCom):
         @staticmethod
         def serialize_value(value: Any, **_: Any) -> str:
             return "s3://…"
 
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Comms(), raising=False)
     assert module._speaks_async(BaseXCom)
     assert not module._speaks_async(Remote)
+
+
+def test_in_a_dag_test_nothing_answers_the_async_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.bases.xcom import BaseXCom
+    from airflow.sdk.execution_time import task_runner
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", object(), raising=False)
+    assert not module._speaks_async(BaseXCom)

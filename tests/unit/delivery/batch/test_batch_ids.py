@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,3 +29,10 @@ def test_message_ids_of_numbers_are_those_of_a_single_send(key: str, number: int
 @given(st.binary(min_size=16, max_size=16))
 def test_bytes_and_text_are_the_same_id(packed: bytes) -> None:
     assert as_bytes(as_text(packed)) == packed
+
+
+@given(plain, st.none() | plain, st.lists(st.uuids(), min_size=1, max_size=60))
+def test_bulk_ids_are_those_of_a_single_send(key: str, secret: str | None, ids: list[UUID]) -> None:
+    identity = Identity(key, secret)
+    texts = [str(each) for each in ids] * 3
+    assert BatchIds(identity).bulk_id(texts) == identity.bulk_id(texts)
