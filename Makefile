@@ -10,7 +10,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo up down test lint types layers test-fast test-e2e test-distributed format constraints build clean
+.PHONY: help .venv demo up down test lint types layers test-fast test-e2e test-distributed soak format constraints build clean
 
 help: ## This list
 	@sed -n 's/^\([a-z.][a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -55,6 +55,9 @@ test-e2e: .venv/.ready ## The tests that drive a real Airflow
 test-distributed: .venv-distributed/.ready ## The test of several machines: Celery, Redis, PostgreSQL (installed when root)
 	sh dev/install_servers.sh
 	.venv-distributed/bin/python -m pytest -m distributed -n 0 tests/distributed
+
+soak: .venv/.ready ## The crash harness for SCHEDULES schedules (20000), on all cores
+	$(PY) -m tests.crash --schedules $(or $(SCHEDULES),20000)
 
 format: .venv/.ready ## Format the code
 	.venv/bin/ruff check --fix-only .

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from airflow_provider_omni.delivery import asking, identity, record, sending, tracking, waiting
 from airflow_provider_omni.delivery.record import Event, MessageState
-from airflow_provider_omni.omni import answers
+from airflow_provider_omni.omni import answers, failures
 from airflow_provider_omni.omni.errors import Effect, OmniError, OmniServerError, OmniTransportError
 from airflow_provider_omni.omni.statuses import is_refusal
 from tests.crash import keeping, tasks
@@ -79,12 +79,18 @@ def _focused(
     return focus
 
 
-_CALM = {"rate": 0.0, "logs_down": (0.0, 0.0)}
-_B = {"guarantee": "B", "airflow": "3.3", "store_failures": 0.0, "store_slowness": 0.0}
-_A = _B | {"guarantee": "A"}
-_QUIET = {"mishaps": (None,) * 6, "presumed_dead_after": None, "clears": (), "trust": False, "send_in": None}
-_RETRIED = _QUIET | {"retries": 3, "retry_delay": 1.0, "heartbeat": 30.0, "flow_given": True}
-_TRUSTED = _RETRIED | {"trust": True, "people": (("41793020027",),), "texts": ("Hello",)}
+_CALM: dict[str, Any] = {"rate": 0.0, "logs_down": (0.0, 0.0)}
+_B: dict[str, Any] = {"guarantee": "B", "airflow": "3.3", "store_failures": 0.0, "store_slowness": 0.0}
+_A: dict[str, Any] = _B | {"guarantee": "A"}
+_QUIET: dict[str, Any] = {
+    "mishaps": (None,) * 6,
+    "presumed_dead_after": None,
+    "clears": (),
+    "trust": False,
+    "send_in": None,
+}
+_RETRIED: dict[str, Any] = _QUIET | {"retries": 3, "retry_delay": 1.0, "heartbeat": 30.0, "flow_given": True}
+_TRUSTED: dict[str, Any] = _RETRIED | {"trust": True, "people": (("41793020027",),), "texts": ("Hello",)}
 
 
 def _answer_lost(*faults: str, lag: float | None = None, **send: Any) -> Focus:
@@ -291,7 +297,7 @@ def _time_outs_mean_not_sent() -> Iterator[None]:
     """A connection that broke is taken for "nothing happened"."""
     from tests.crash import world
 
-    original = world.failure_error
+    original = failures.failure_error
 
     def failure_error(call: Any, failure: Any) -> OmniError:
         made = original(call, failure)

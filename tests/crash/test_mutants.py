@@ -1,0 +1,24 @@
+"""The harness is checked: with a rule taken out it must find broken promises, and none with the rule in."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.crash.mutants import MUTANTS, Mutant
+from tests.crash.running import run
+
+SEEDS = range(16)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_the_harness_notices_when_a_rule_is_taken_out(mutant: Mutant) -> None:
+    with mutant.patches():
+        judgements = [run(seed, focus=mutant.focus).judgement for seed in SEEDS]
+    broken = [judgement for judgement in judgements if judgement.failed and getattr(judgement, mutant.breaks)]
+    assert broken, mutant.what
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_the_same_schedules_break_nothing_while_the_rule_is_in(mutant: Mutant) -> None:
+    broken = [result.judgement for seed in SEEDS if (result := run(seed, focus=mutant.focus)).judgement.failed]
+    assert not broken
