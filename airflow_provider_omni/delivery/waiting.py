@@ -96,11 +96,15 @@ class _Source:
 class Wait:
     """Follows the messages of a :class:`Watch` until the verdict falls.
 
-    ``clock`` gives wall-clock seconds; ``jitter`` a number in [0, 1) that spreads the polls of many waits.
+    ``clock`` gives wall-clock seconds; ``jitter`` a number in [0, 1) that spreads the polls of many waits. ``refusals``:
+    polls in a row that the API may refuse; 1 where each poll is a wait of its own (reschedule mode).
     """
 
-    def __init__(self, watch: Watch, clock: Clock, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self, watch: Watch, clock: Clock, jitter: Callable[[], float] = random.random, refusals: int = REFUSALS
+    ) -> None:
         self.watch = watch
+        self.refusals = refusals
         self.clock = clock
         self.jitter = jitter
         self.tracker = Tracker(watch.flow, watch.settle_seconds)
@@ -133,7 +137,7 @@ class Wait:
                 yield from self._write_down(source, news=False)
         yield from self._look(closing=closing)
         self._refused_polls = self._refused_polls + 1 if refusal is not None else 0
-        if refusal is not None and self._refused_polls >= REFUSALS:
+        if refusal is not None and self._refused_polls >= self.refusals:
             raise refusal
         return self._decide(closing=closing)
 

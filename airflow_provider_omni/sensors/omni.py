@@ -128,7 +128,7 @@ class OmniDeliverySensor(BaseSensorOperator):
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Read once what is there to read; used in poke and reschedule mode."""
         from airflow_provider_omni.delivery.drivers import run
-        from airflow_provider_omni.delivery.waiting import Wait
+        from airflow_provider_omni.delivery.waiting import REFUSALS, Wait
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.storage.worker import worker_memory
 
@@ -136,7 +136,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         with self._ending(), OmniHook(self.omni_conn_id) as hook:
             if self._wait is None:
                 watch = self._read_watch(hook, context, memory)
-                self._wait = Wait(watch, time.time)
+                self._wait = Wait(watch, time.time, refusals=1 if self.reschedule else REFUSALS)
             end = None
             # Once more where the deadline has come meanwhile: the last look asks the logs about everything.
             while end is None:

@@ -1,0 +1,323 @@
+"""The hook: what it reads from a connection, what it hides, and what it makes of the vendor's answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.get_provider_info import get_provider_info
+from airflow_provider_omni.hooks import omni as module
+from airflow_provider_omni.hooks.omni import OmniHook, shared_async_client
+from airflow_provider_omni.omni.answers import Answer, read
+from airflow_provider_omni.omni.config import EXTRAS
+from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniTransportError
+
+CONNECTION = {"conn_type": "omni", "host": "xyz.api.infobip.com", "login": "somebody", "password": "long-password"}
+
+
+class Client:
+    """Answers every call with the next of these answers, or raises it."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.calls: list[Any] = []
+
+    def execute(self, call: Any) -> Any:
+        self.calls.append(call)
+        answer = self.answers.pop(0) if self.answers else Answer(200, {}, b"{}")
+        if isinstance(answer, Exception):
+            raise answer
+        return read(call, answer)
+
+    def close(self) -> None: ...
+
+
+def ok(body: Any, status: int = 200) -> Answer:
+    return Answer(status, {"content-type": "application/json"}, json.dumps(body).encode())
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def connect(**fields: Any) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", json.dumps(CONNECTION | fields))
+
+    connect()
+    return connect
+
+
+@pytest.fixture
+def answering(connected: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Client]:
+    def answer(*answers: Any) -> Client:
+        client = Client(*answers)
+        monkeypatch.setattr(OmniHook, "get_conn", lambda _: client)
+        return client
+
+    return answer
+
+
+def scenario(key: str, name: str = "alerts") -> dict[str, Any]:
+    return {"key": key, "name": name, "flow": [{"channel": "LINE", "from": "InfoLine"}], "default": False}
+
+
+FLOW = [{"channel": "LINE", "from": "InfoLine"}]
+
+
+# -- the connection -------------------------------------------------------------------------------------------
+
+
+def test_making_a_hook_reads_no_connection() -> None:
+    OmniHook("a connection that does not exist")
+
+
+def test_the_connection_is_read_once(connected: Any) -> None:
+    hook = OmniHook()
+    assert hook.config is hook.config
+    assert hook.config.base_url == "https://xyz.api.infobip.com"
+
+
+def test_every_problem_of_the_connection_is_named(connected: Any) -> None:
+    connected(host="", extra={"retries": 3, "read_timeout": "soon"})
+    with pytest.raises(OmniConfigurationError) as caught:
+        _ = OmniHook().config
+    for field in ("host", "extra.retries", "extra.read_timeout"):
+        assert f"\n - {field}: " in str(caught.value)
+
+
+def test_password_header_and_id_secret_are_masked(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr(module, "mask_secret", masked.append)
+    connected(extra={"id_secret": "pepper-pepper"})
+    _ = OmniHook().config
+    header = "c29tZWJvZHk6bG9uZy1wYXNzd29yZA=="
+    assert masked == ["long-password", f"Basic {header}", header, "pepper-pepper"]
+
+
+@pytest.mark.parametrize(
+    ("status", "good", "words"),
+    [
+        (200, True, "Signed in"),
+        (401, False, "Not signed in"),
+        (403, True, "without the right to manage scenarios"),
+        (500, False, "500"),
+    ],
+)
+def test_testing_a_connection_tells_who_is_signed_in(answering: Any, status: int, good: bool, words: str) -> None:
+    answering(ok({"scenarios": []}, status))
+    result, message = OmniHook().test_connection()
+    assert result is good
+    assert words in message
+
+
+def test_testing_a_connection_only_lists_one_scenario(answering: Any) -> None:
+    client = answering(ok({"scenarios": []}))
+    OmniHook().test_connection()
+    (call,) = client.calls
+    assert (call.method, call.target) == ("GET", "/omni/1/scenarios?page=0&limit=1")
+
+
+def test_testing_a_connection_that_cannot_be_used_says_why(connected: Any) -> None:
+    connected(password="")
+    assert OmniHook().test_connection() == (False, str(failure_of(lambda: OmniHook().config)))
+
+
+def failure_of(action: Callable[[], Any]) -> Exception:
+    with pytest.raises(OmniConfigurationError) as caught:
+        action()
+    return caught.value
+
+
+def test_the_form_has_every_extra_of_the_connection_and_no_other() -> None:
+    (form,) = get_provider_info()["connection-types"]
+    assert set(form["conn-fields"]) == set(EXTRAS)
+
+
+def test_the_labels_for_older_airflow_are_the_same() -> None:
+    (form,) = get_provider_info()["connection-types"]
+    assert OmniHook.get_ui_field_behaviour()["relabeling"] == form["ui-field-behaviour"]["relabeling"]
+    assert set(OmniHook.get_ui_field_behaviour()) == {"hidden_fields", "relabeling", "placeholders"}
+
+
+# -- scenarios ------------------------------------------------------------------------------------------------
+
+
+def test_scenarios_are_listed_until_a_short_page(answering: Any) -> None:
+    full = ok({"scenarios": [scenario(str(number)) for number in range(100)]})
+    client = answering(full, full, ok({"scenarios": [scenario("last")]}))
+    assert len(OmniHook().list_scenarios()) == 201
+    assert [dict(call.query)["page"] for call in client.calls] == ["0", "1", "2"]
+
+
+def test_a_scenario_that_is_there_is_reused_without_a_second_call(answering: Any) -> None:
+    client = answering(ok({"scenarios": [scenario("A")]}))
+    assert OmniHook().ensure_scenario("alerts", FLOW).key == "A"
+    assert len(client.calls) == 1
+
+
+def test_a_scenario_whose_creation_was_not_answered_is_looked_up_and_not_created_twice(answering: Any) -> None:
+    lost = OmniTransportError("the answer was lost")
+    client = answering(ok({"scenarios": []}), lost, ok({"scenarios": [scenario("A")]}))
+    assert OmniHook().ensure_scenario("alerts", FLOW).key == "A"
+    assert [call.method for call in client.calls] == ["GET", "POST", "GET"]
+
+
+def test_a_scenario_that_was_not_created_after_all_is_an_error_for_airflows_retry(answering: Any) -> None:
+    lost = OmniTransportError("the answer was lost")
+    answering(ok({"scenarios": []}), lost, ok({"scenarios": []}))
+    with pytest.raises(OmniTransportError):
+        OmniHook().ensure_scenario("alerts", FLOW)
+
+
+def test_if_exists_create_asks_for_no_list(answering: Any) -> None:
+    client = answering(ok(scenario("B"), 201))
+    assert OmniHook().ensure_scenario("alerts", FLOW, if_exists="create").key == "B"
+    assert [call.method for call in client.calls] == ["POST"]
+
+
+def test_update_replaces_a_scenario(answering: Any) -> None:
+    client = answering(ok(scenario("A")))
+    OmniHook().update_scenario("A", "alerts", FLOW, default=True)
+    assert (client.calls[0].method, client.calls[0].path) == ("PUT", "/omni/1/scenarios/A")
+    assert json.loads(client.calls[0].body) == {"name": "alerts", "flow": FLOW, "default": True}
+
+
+def test_a_flow_that_cannot_be_used_is_refused_before_any_call(answering: Any) -> None:
+    client = answering()
+    with pytest.raises(OmniInputError, match="channel"):
+        OmniHook().create_scenario("alerts", [{"channel": "PIGEON"}])
+    assert client.calls == []
+
+
+# -- messages: the responses of the source document -----------------------------------------------------------
+
+
+def test_response_of_creating_a_scenario(answering: Any) -> None:
+    flow = [{"from": "InfoLine", "channel": "LINE"}, {"from": "InfoSMS", "channel": "SMS"}]
+    key = "CC9F01A5DC7BEE2C2B829D203482A654"
+    answering(ok({"key": key, "name": "My LINE-SMS scenario", "flow": flow, "default": True}))
+    made = OmniHook().create_scenario("My LINE-SMS scenario", flow, default=True)
+    assert (made.key, made.name, made.default) == (key, "My LINE-SMS scenario", True)
+    assert [(step.channel, step.from_) for step in made.flow] == [("LINE", "InfoLine"), ("SMS", "InfoSMS")]
+
+
+def test_response_of_sending_a_text_message(answering: Any) -> None:
+    status = {
+        "groupId": 1,
+        "groupName": "PENDING",
+        "id": 7,
+        "name": "PENDING_ENROUTE",
+        "description": "Message sent to next instance",
+    }
+    message_id = "50c24400-124f-4678-9f4b-309e994a4deb"
+    row = {"to": {"phoneNumber": "41793026731"}, "status": status, "messageId": message_id}
+    client = answering(ok({"messages": [row]}))
+    body = {
+        "scenarioKey": "CC9F01A5DC7BEE2C2B829D203482A654",
+        "destinations": [{"to": {"phoneNumber": "41793026727"}}],
+        "line": {"type": "TEXT", "text": "For those who are."},
+        "sms": {"text": "For those who are not."},
+    }
+    sent = OmniHook().send_advanced(body)
+    assert json.loads(client.calls[0].body) == body
+    assert [(each.message_id, each.status.name) for each in sent.messages] == [(message_id, "PENDING_ENROUTE")]
+
+
+def test_response_of_getting_delivery_reports(answering: Any) -> None:
+    report = {
+        "bulkId": "",
+        "price": {"pricePerMessage": 0.000000, "currency": "HRK"},
+        "status": {
+            "id": 5,
+            "groupId": 3,
+            "groupName": "DELIVERED",
+            "name": "DELIVERED_TO_HANDSET",
+            "description": "Message delivered to handset",
+        },
+        "error": {
+            "id": 0,
+            "name": "NO_ERROR",
+            "description": "No Error",
+            "groupId": 0,
+            "groupName": "OK",
+            "permanent": False,
+        },
+        "messageId": "1215f543ab19-345f-adbd-12ad31451ed25f35",
+        "doneAt": "2019-01-10T16:27:20.098+0000",
+        "messageCount": 1,
+        "sentAt": "2019-01-10T16:27:18.497+0000",
+        "to": "41793026727",
+        "channel": "LINE",
+    }
+    client = answering(ok({"results": [report]}))
+    (read_report,) = OmniHook().get_reports()
+    assert client.calls[0].path == "/omni/1/reports"
+    assert read_report.message_id == "1215f543ab19-345f-adbd-12ad31451ed25f35"
+    assert read_report.status.name == "DELIVERED_TO_HANDSET"
+    assert read_report.error is not None
+    assert read_report.error.permanent is False
+    assert read_report.channel == "LINE"
+    assert read_report.done_at is not None
+    assert read_report.done_at.isoformat() == "2019-01-10T16:27:20.098000+00:00"
+
+
+def test_a_read_of_reports_that_failed_is_not_repeated_because_they_are_handed_out_once(answering: Any) -> None:
+    client = answering(OmniTransportError("broken"), ok({"results": []}))
+    with pytest.raises(OmniTransportError):
+        OmniHook().get_reports(bulk_id="b")
+    assert len(client.calls) == 1
+
+
+def test_a_send_that_failed_is_not_repeated(answering: Any) -> None:
+    client = answering(OmniTransportError("broken"))
+    with pytest.raises(OmniTransportError):
+        OmniHook().send_advanced({"destinations": [{"to": {"phoneNumber": "41793026727"}}], "sms": {"text": "Hello"}})
+    assert len(client.calls) == 1
+
+
+def test_a_body_with_several_mistakes_is_one_error_that_names_them_all(answering: Any) -> None:
+    client = answering()
+    body = {"scenario": "K", "destinations": [{"to": {}}], "line": {"type": "TEXTS"}, "bulkId": 7}
+    with pytest.raises(OmniInputError) as caught:
+        OmniHook().send_advanced(body)
+    for field in ("scenario", "destinations[0]", "line.type", "bulkId"):
+        assert f"\n - {field}" in str(caught.value)
+    assert client.calls == []
+
+
+def test_logs_are_asked_with_the_names_of_the_api(answering: Any) -> None:
+    client = answering(ok({"results": []}))
+    OmniHook().get_logs(bulk_ids=["a", "b"], channel="SMS", general_status="REJECTED")
+    query = dict(client.calls[0].query)
+    assert query == {"bulkId": "a,b", "channel": "SMS", "generalStatus": "REJECTED", "limit": "1000"}
+
+
+# -- triggers -------------------------------------------------------------------------------------------------
+
+
+async def test_triggers_of_one_connection_share_a_client_and_the_last_one_closes_it(connected: Any) -> None:
+    entered = asyncio.Event()
+    leave = asyncio.Event()
+    clients: list[Any] = []
+
+    async def trigger() -> None:
+        async with shared_async_client("omni_default") as client:
+            clients.append(client)
+            if len(clients) == 2:
+                entered.set()
+            await leave.wait()
+
+    tasks = [asyncio.create_task(trigger()) for _ in range(2)]
+    await entered.wait()
+    leave.set()
+    await asyncio.gather(*tasks)
+    assert clients[0] is clients[1]
+
+
+async def test_a_changed_connection_gets_a_client_of_its_own(connected: Any) -> None:
+    async with shared_async_client("omni_default") as before:
+        connected(password="another-password")
+        async with shared_async_client("omni_default") as after:
+            assert after is not before
