@@ -38,9 +38,18 @@ class SimulatorApi:
         """Forget the faults that have not happened yet."""
         self.call("DELETE", "faults", json={})
 
-    def release(self) -> None:
-        """Let every answer go that is held back."""
-        self.call("POST", "release", json={})
+    def held(self) -> list[dict[str, Any]]:
+        """The answers that are held back now: `id`, `call`, and `effect`, whether the call has done its work."""
+        answer: dict[str, list[dict[str, Any]]] = self.call("GET", "held")
+        return answer["held"]
+
+    def release(self, held_id: int | None = None) -> None:
+        """Let an answer go that is held back; all of them without an id."""
+        self.call("POST", "release", json={} if held_id is None else {"id": held_id})
+
+    def drop(self, held_id: int | None = None) -> None:
+        """Reset the connection of an answer that is held back; all of them without an id. There is no further effect."""
+        self.call("POST", "drop", json={} if held_id is None else {"id": held_id})
 
     def configure(self, **switches: Any) -> None:
         """Change switches."""
