@@ -54,6 +54,8 @@ class AirflowStack:
     preferred_ports: Airflow's and the simulator's port, taken if they are free.
     simulator_options: more arguments for the simulator's command line.
     connection_extra: the extra of the connection `omni_default`.
+    connections: extras of further connections to the simulator, by their ids.
+    password: the simulator's, and so these connections'.
     """
 
     parts: ClassVar[tuple[str, ...]] = tuple(COMPONENTS)
@@ -70,6 +72,8 @@ class AirflowStack:
         preferred_ports: tuple[int | None, int | None] = (None, None),
         simulator_options: tuple[str, ...] = (),
         connection_extra: Mapping[str, Any] | None = None,
+        connections: Mapping[str, Mapping[str, Any]] | None = None,
+        password: str = "demo",
         say: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.folder = folder.resolve()
@@ -78,7 +82,8 @@ class AirflowStack:
         self._more = dict(environment or {})
         self._preferred = preferred_ports
         self._simulator_options = simulator_options
-        self._connection_extra = dict(connection_extra or {})
+        self._connections = {**(connections or {}), "omni_default": dict(connection_extra or {})}
+        self._password = password
         self._say = say
         self._environment: dict[str, str] = {}
         self._api: AirflowApi | None = None
@@ -102,7 +107,10 @@ class AirflowStack:
             self._reach(airflow_port, simulator_port)
             self._environment = {
                 **self._settings(airflow_port),
-                "AIRFLOW_CONN_OMNI_DEFAULT": omni_connection(simulator_port, self._connection_extra),
+                **{
+                    f"AIRFLOW_CONN_{name.upper()}": omni_connection(simulator_port, extra, self._password)
+                    for name, extra in self._connections.items()
+                },
                 **self._more,
             }
             self._start_simulator(simulator_port)
@@ -302,7 +310,8 @@ class AirflowStack:
     def _start_simulator(self, port: int) -> None:
         self._say(f"Starting the OMNI simulator on {self.simulator.url}")
         command = [sys.executable, "-m", "airflow_provider_omni.simulator", "--host", "127.0.0.1", "--port", str(port)]
-        self.processes.start("simulator", [*command, *self._simulator_options], self._environment)
+        options = ["--password", self._password, *self._simulator_options]
+        self.processes.start("simulator", [*command, *options], self._environment)
         self.wait_until(lambda: listens(port), "the simulator", timeout=60, every=0.05)
 
     def _prepare_database(self) -> None:

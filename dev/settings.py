@@ -139,7 +139,7 @@ def airflow_environment(home: Path, dags: Path, port: int, parallelism: int = 8)
     }
 
 
-def omni_connection(port: int, extra: Mapping[str, Any] | None = None) -> str:
+def omni_connection(port: int, extra: Mapping[str, Any] | None = None, password: str = "demo") -> str:
     """The connection to a simulator on this port, as the value of an `AIRFLOW_CONN_…` variable."""
     return json.dumps(
         {
@@ -148,7 +148,7 @@ def omni_connection(port: int, extra: Mapping[str, Any] | None = None) -> str:
             "host": "127.0.0.1",
             "port": port,
             "login": "demo",
-            "password": "demo",
+            "password": password,
             "extra": dict(extra or {}),
         }
     )

@@ -48,7 +48,7 @@ class SimulatorApi:
         self.call("POST", "release", json={} if held_id is None else {"id": held_id})
 
     def drop(self, held_id: int | None = None) -> None:
-        """Reset the connection of an answer that is held back; all of them without an id. There is no further effect."""
+        """Reset the connection of an answer that is held back, all of them without an id; without further effect."""
         self.call("POST", "drop", json={} if held_id is None else {"id": held_id})
 
     def configure(self, **switches: Any) -> None:

@@ -102,10 +102,18 @@ async def _held(simulator: Simulator, _members: Members) -> Any:
 
 
 async def _release(simulator: Simulator, members: Members) -> Any:
-    held_id = members.get("id")
+    return {"released": len(simulator.release(_held_id(simulator, members)))}
+
+
+async def _drop(simulator: Simulator, members: Members) -> Any:
+    return {"dropped": simulator.drop_held(_held_id(simulator, members))}
+
+
+def _held_id(simulator: Simulator, members: Members) -> int | None:
+    held_id: int | None = members.get("id")
     if held_id is not None and held_id not in {held.id for held in simulator.held}:
         raise ValueError(f"id: {held_id!r} is not held")
-    return {"released": len(simulator.release(held_id))}
+    return held_id
 
 
 async def _wait(simulator: Simulator, members: Members) -> Any:
@@ -163,6 +171,9 @@ CONTROL_CALLS: tuple[ControlCall, ...] = (
     ControlCall("POST", "/simulator/clock", ("advance",), "jump ahead by so many seconds", _advance),
     ControlCall("GET", "/simulator/held", (), "the answers that are held back", _held),
     ControlCall("POST", "/simulator/release", ("id",), "let a held answer go; without `id` all of them", _release),
+    ControlCall(
+        "POST", "/simulator/drop", ("id",), "let a held answer end in a reset, without effect; without `id` all", _drop
+    ),
     ControlCall(
         "POST",
         "/simulator/wait",

@@ -137,12 +137,18 @@ class Simulator:
             self._changed.notify_all()
             return replies
 
-    def drop_held(self) -> None:
-        """Let every held answer end in a reset, without further effect: the server is going away."""
+    def drop_held(self, held_id: int | None = None) -> int:
+        """Let a held answer end in a reset, all of them without an id; how many there were.
+
+        A call that `hold-before` stopped never takes effect then.
+        """
         with self._changed:
-            for held in self._held.values():
+            dropped = [held for held in self._held.values() if held_id in (None, held.id)]
+            for held in dropped:
+                del self._held[held.id]
                 held.answer.set_result(dataclasses.replace(spoiling.NO_ANSWER, ending=Ending.RESET))
-            self._held.clear()
+            self._changed.notify_all()
+            return len(dropped)
 
     def wait_until(self, predicate: Callable[[Simulator], object], timeout: float = 10.0) -> None:
         """Wait, in real seconds, until `predicate(simulator)` holds. Looks after every call, and at short intervals.

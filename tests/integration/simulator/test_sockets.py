@@ -222,6 +222,16 @@ class TestControlCalls:
             assert control(simulator, "POST", "release", id=held[0]["id"]).json() == {"released": 1}
             assert waiting.result(10).status_code == 200
 
+    def test_what_is_dropped_has_no_effect_and_its_connection_is_reset(self, simulator):
+        control(simulator, "POST", "faults", kind="hold-before", call="send")
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(post, simulator)
+            assert control(simulator, "POST", "wait", **{"for": "held", "call": "send"}).json()["reached"] is True
+            assert control(simulator, "POST", "drop").json() == {"dropped": 1}
+            with pytest.raises(requests.ConnectionError):
+                waiting.result(10)
+        assert simulator.record.acceptances == []
+
     @pytest.mark.parametrize("what", ["acceptances", "calls", "deliveries", "reports_read", "unread", "held"])
     def test_wait_gives_up(self, simulator, what):
         answer = control(simulator, "POST", "wait", **{"for": what, "count": 1, "timeout": 0})
