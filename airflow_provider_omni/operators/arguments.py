@@ -53,7 +53,7 @@ def read_plan(
         problems.append(f"on_rejected: found {describe(on_rejected, True)}, allowed is 'fail' or 'ignore'")
     if isinstance(log_grace, bool) or not isinstance(log_grace, int | float) or not 0 <= log_grace <= MOST_LOG_GRACE:
         problems.append(f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds")
-    channels = _channels(flow, problems)
+    channels = read_channels(flow, problems)
     content = _content(problems, line, sms, other_channels, now=now, **options)
     if content and channels and not set(channels) & set(content.channels()):
         said, tried = ", ".join(content.channels()), ", ".join(channels)
@@ -71,16 +71,21 @@ def with_times(receipt: dict[str, Any], content: Content) -> dict[str, Any]:
     said = {"LINE": content.line, "SMS": content.sms} | {
         OTHER_CHANNELS[name]: each for name, each in content.others.items()
     }
+    return times_of(receipt, said, content.options.send_at)
+
+
+def times_of(receipt: dict[str, Any], said: Mapping[str, Any], send_at: datetime | None) -> dict[str, Any]:
+    """The same, from each channel's content or JSON object."""
     periods = [validity_seconds(said.get(channel)) for channel in receipt["flow"]]
     times: dict[str, Any] = {}
     if periods and None not in periods:
         times["validity_seconds"] = sum(period for period in periods if period is not None)
-    if content.options.send_at is not None:
-        times["send_at"] = content.options.send_at.isoformat()
+    if send_at is not None:
+        times["send_at"] = send_at.isoformat()
     return receipt | times
 
 
-def _channels(flow: Any, problems: list[str]) -> tuple[str, ...] | None:
+def read_channels(flow: Any, problems: list[str]) -> tuple[str, ...] | None:
     """The channels of a flow, given as names or as a scenario's steps; None: to be read from the scenario."""
     if flow is None:
         return None
