@@ -96,8 +96,8 @@ class _Source:
 class Wait:
     """Follows the messages of a :class:`Watch` until the verdict falls.
 
-    ``clock`` gives wall-clock seconds; ``jitter`` a number in [0, 1) that spreads the polls of many waits. ``refusals``:
-    polls in a row that the API may refuse; 1 where each poll is a wait of its own (reschedule mode).
+    ``clock`` gives wall-clock seconds; ``jitter`` a number in [0, 1) that spreads the polls of many waits.
+    ``refusals``: polls in a row that the API may refuse; 1 where each poll is a wait of its own (reschedule mode).
     """
 
     def __init__(

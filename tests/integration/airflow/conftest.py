@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_omni.simulator.running import RunningSimulator
+from tests.integration.airflow.batchtask import BatchTask
 
 
 @pytest.fixture
@@ -16,3 +17,9 @@ def account(omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch, a
     omni_simulator.reset()
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", omni_simulator.airflow_connection_json)
     return omni_simulator
+
+
+@pytest.fixture
+def batch_task() -> BatchTask:
+    """A task on Airflow 3.3, which keeps its state over tries."""
+    return BatchTask()

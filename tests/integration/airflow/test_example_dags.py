@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +34,20 @@ def test_omni_line_sms_ends_well_with_its_default_numbers(account: RunningSimula
 def test_omni_line_sms_fails_when_somebody_got_nothing(account: RunningSimulator) -> None:
     states = run("omni_line_sms", to=[LINE_ONLY, NEITHER])
     assert states == {"scenario": "success", "send": "success", "delivered": "failed"}
+
+
+def test_nothing_that_airflow_keeps_of_a_run_holds_a_number_but_the_parameters_that_were_typed(
+    account: RunningSimulator, airflow_db: Path
+) -> None:
+    run("omni_line_sms")
+    with sqlite3.connect(airflow_db) as database:
+        tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
+        # The DAG's own source and parameters, and what was typed when the run was triggered.
+        kept = sorted(set(tables) - {"serialized_dag", "dag_code", "dag_run"})
+        rows = {name: database.execute(f"select * from {name}").fetchall() for name in kept}
+    assert rows["rendered_task_instance_fields"]
+    assert rows["xcom"]
+    assert [name for name, found in rows.items() if LINE_ONLY in repr(found) or LINE_REJECTED in repr(found)] == []
 
 
 def test_omni_media_sends_each_of_the_five_line_types_once(account: RunningSimulator) -> None:

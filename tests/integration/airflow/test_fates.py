@@ -206,7 +206,7 @@ def test_every_fate_ends_right(
     account: RunningSimulator, task: Task, mode: str, reports: str, code: str, expected: str
 ) -> None:
     account.configure(reports=reports)
-    end, summary = wait(task, mode, send(task, code), delivered_means="handset", timeout=200)
+    end, summary = wait(task, mode, send(task, code), delivered_means="handset", timeout=140)
     assert (end, summary["by_channel"]) == {
         LINE: ("success", {"LINE": 1}),
         SMS: ("success", {"SMS": 1}),

@@ -1,0 +1,94 @@
+"""The notifier: what it sends when, sync and async, and which ids it makes."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.notifications.omni import OmniNotifier, send_omni_notification
+from airflow_provider_omni.omni.errors import OmniInputError, OmniTransportError
+from airflow_provider_omni.simulator.running import RunningSimulator
+from airflow_provider_omni.simulator.settings import SOURCE_SCENARIO_KEY
+
+
+@pytest.fixture
+def account(omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> RunningSimulator:
+    omni_simulator.configure(source_scenario=True)
+    omni_simulator.reset()
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", omni_simulator.airflow_connection_json)
+    return omni_simulator
+
+
+def notifier(**arguments: Any) -> OmniNotifier:
+    defaults = {"scenario_key": SOURCE_SCENARIO_KEY, "to": "41793026727", "line": "{{ ti.task_id }} failed"}
+    return OmniNotifier(**defaults | arguments)
+
+
+def context(task_id: str = "load", try_number: int = 1) -> dict[str, Any]:
+    ti = SimpleNamespace(dag_id="dag", run_id="run", task_id=task_id, map_index=-1, try_number=try_number)
+    return {"ti": ti}
+
+
+def ids(account: RunningSimulator) -> list[str]:
+    return [each.message_id for each in account.record.acceptances]
+
+
+def test_a_callback_sends_one_message_with_one_call(account: RunningSimulator) -> None:
+    notifier()(context())
+    assert [call.name for call in account.record.calls] == ["send"]
+    assert len(ids(account)) == 1
+
+
+def test_two_tasks_are_two_notifications_even_from_one_notifier(account: RunningSimulator) -> None:
+    one = notifier()
+    one(context("load"))
+    one(context("publish"))
+    assert len({each.content_hash for each in account.record.acceptances}) == 2
+    assert len(set(ids(account))) == 2
+
+
+def test_each_try_is_notified_about(account: RunningSimulator) -> None:
+    notifier()(context(try_number=1))
+    notifier()(context(try_number=2))
+    assert len(set(ids(account))) == 2
+
+
+def test_the_same_occasion_makes_the_same_ids_so_that_the_vendor_can_refuse_the_second(
+    account: RunningSimulator,
+) -> None:
+    notifier()(context())
+    notifier()(context())
+    assert len(ids(account)) == 1
+
+
+async def test_a_deadline_alert_is_sent_from_the_event_loop(account: RunningSimulator) -> None:
+    alert = notifier(line=None, sms="{{ dag_run.run_id }} is late")
+    alert.context = {"dag_run": {"dag_id": "dag", "run_id": "run"}, "deadline": {"id": "d"}}
+    await alert
+    assert len(ids(account)) == 1
+
+
+def test_what_cannot_be_sent_raises_and_is_not_posted(account: RunningSimulator) -> None:
+    with pytest.raises(OmniInputError, match=r"to\[0\]"):
+        notifier(to="12")(context())
+    assert account.record.calls == []
+
+
+def test_a_vendor_that_cannot_be_reached_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://login:long-password@127.0.0.1:1/http")
+    monkeypatch.setattr("airflow_provider_omni.delivery.sending.backoff", lambda *_: 0.0)
+    with pytest.raises(OmniTransportError):
+        notifier()(context())
+
+
+def test_the_number_is_hidden_from_the_context_that_airflow_logs() -> None:
+    seen = context()
+    quiet = notifier()
+    quiet._update_context(seen)
+    assert "41793026727" not in repr(seen["to"])
+
+
+def test_the_lower_case_name_is_the_same() -> None:
+    assert send_omni_notification is OmniNotifier

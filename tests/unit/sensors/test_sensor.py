@@ -1,0 +1,125 @@
+"""What the sensor makes of Airflow's side: defaults, deferral, the trigger's events."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+
+from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.sensors.omni import TRIGGERER_GRACE, OmniDeliverySensor
+
+RECEIPT = {"flow": ["LINE", "SMS"], "bulks": [{"bulk_id": "b", "messages": 2}]}
+SUMMARY = {"total": 2, "delivered": 1, "failed": 1, "pending": 0}
+
+
+def sensor(**arguments: Any) -> OmniDeliverySensor:
+    return OmniDeliverySensor(**{"task_id": "wait", "receipt": RECEIPT} | arguments)
+
+
+class Context(dict[str, Any]):
+    def __init__(self) -> None:
+        self.xcoms: dict[str, Any] = {}
+        push = lambda key, value: self.xcoms.__setitem__(key, value)  # noqa: E731
+        super().__init__(
+            ti=SimpleNamespace(dag_id="dag", run_id="run", task_id="wait", map_index=4, try_number=1, xcom_push=push)
+        )
+
+
+def complete(status: Any, **arguments: Any) -> Any:
+    event = {"status": status, "message": "1 of 2 delivered", "summary": SUMMARY}
+    return sensor(**arguments).execute_complete(Context(), event)
+
+
+def test_a_success_returns_the_summary() -> None:
+    assert complete("success") == SUMMARY
+
+
+def test_too_few_deliveries_fail_the_task_for_good_with_counts() -> None:
+    with pytest.raises(AirflowFailException, match="1 of 2 delivered"):
+        complete("failure")
+
+
+def test_the_deadline_is_airflows_own_exception_for_it() -> None:
+    with pytest.raises(AirflowSensorTimeout, match="1 of 2 delivered"):
+        complete("timeout")
+
+
+@pytest.mark.parametrize("status", ["failure", "timeout"])
+@pytest.mark.parametrize("option", ["soft_fail", "never_fail"])
+def test_soft_fail_and_never_fail_skip(status: str, option: str) -> None:
+    with pytest.raises(AirflowSkipException, match="1 of 2 delivered"):
+        complete(status, **{option: True})
+
+
+@pytest.mark.parametrize("status", ["failure", "timeout", "success"])
+def test_the_summary_stands_in_xcom_however_it_ends(status: str) -> None:
+    context = Context()
+    event = {"status": status, "message": "", "summary": SUMMARY}
+    with contextlib.suppress(AirflowFailException, AirflowSensorTimeout):
+        sensor().execute_complete(context, event)
+    assert context.xcoms["return_value"] == SUMMARY
+
+
+def test_an_error_that_a_retry_may_mend_is_left_to_airflows_retries() -> None:
+    with pytest.raises(OmniError, match="broken"):
+        sensor().execute_complete(Context(), {"status": "error", "message": "broken", "retryable": True})
+
+
+def test_an_error_that_no_retry_can_mend_fails_for_good() -> None:
+    with pytest.raises(AirflowFailException, match="wrong password"):
+        sensor().execute_complete(Context(), {"status": "error", "message": "wrong password", "retryable": False})
+
+
+@pytest.mark.parametrize("event", [None, {}, {"status": "done"}, {"status": "success"}, "success", ["success"]])
+def test_an_event_that_is_not_known_is_never_a_success(event: Any) -> None:
+    with pytest.raises(OmniError, match="does not know"):
+        sensor().execute_complete(Context(), event)
+
+
+@pytest.fixture
+def deferred(monkeypatch: pytest.MonkeyPatch) -> TaskDeferred:
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://login:long-password@127.0.0.1:1/http")
+    with pytest.raises(TaskDeferred) as caught:
+        sensor(deferrable=True, timeout=600).execute(Context())
+    return caught.value
+
+
+def test_deferring_asks_nothing_of_the_vendor_and_hands_plain_json_over(deferred: TaskDeferred) -> None:
+    _, arguments = deferred.trigger.serialize()
+    assert json.loads(json.dumps(arguments)) == arguments
+    assert (arguments["dag_id"], arguments["run_id"], arguments["task_id"]) == ("dag", "run", "wait")
+    assert arguments["map_index"] == 4
+
+
+def test_airflow_gives_up_later_than_the_trigger_whose_end_has_the_counts(deferred: TaskDeferred) -> None:
+    assert deferred.timeout is not None
+    assert TRIGGERER_GRACE < deferred.timeout <= timedelta(seconds=600) + TRIGGERER_GRACE
+
+
+@pytest.mark.parametrize(
+    ("option", "exception"), [({}, AirflowFailException), ({"soft_fail": True}, AirflowSkipException)]
+)
+@pytest.mark.parametrize("mode", [{"mode": "poke"}, {"mode": "reschedule"}, {"deferrable": True}])
+def test_bad_input_ends_the_task_the_same_way_in_every_mode(
+    monkeypatch: pytest.MonkeyPatch, mode: Any, option: Any, exception: type[Exception]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://login:long-password@127.0.0.1:1/http")
+    context = Context()
+    context["ti"].get_first_reschedule_date = lambda _: None
+    with pytest.raises(exception, match="success_when"):
+        sensor(success_when="most", **mode | option).execute(context)
+
+
+def test_making_a_sensor_reads_no_connection() -> None:
+    sensor(omni_conn_id="a connection that does not exist", scenario_key="K")

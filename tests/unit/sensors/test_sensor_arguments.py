@@ -1,0 +1,92 @@
+"""From what a user typed to a watch: exactly one source, a known goal, a deadline that fits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.watch import Watch
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.sensors.arguments import read_watch
+
+NOW = 1_800_000_000.0
+HOUR = 3600.0
+
+
+def receipt(**changes: Any) -> dict[str, Any]:
+    bulks = [{"bulk_id": "b", "messages": 2}]
+    return {"scenario_key": "K", "flow": ["LINE", "SMS"], "bulks": bulks, "counts": {}, "ledger_path": None} | changes
+
+
+def watch(**arguments: Any) -> Watch:
+    return read_watch(**{"started_at": NOW, "timeout": None} | arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"receipt": receipt(), "bulk_ids": ["b"]}, {"message_ids": "m", "bulk_ids": "b"}],
+    ids=["none", "receipt and bulk ids", "both ids"],
+)
+def test_exactly_one_source_is_taken(arguments: Any) -> None:
+    with pytest.raises(OmniInputError, match="allowed is exactly one"):
+        watch(**arguments)
+
+
+def test_every_problem_is_named_at_once() -> None:
+    with pytest.raises(OmniInputError) as caught:
+        watch(success_when="most", delivered_means="seen", last_channel=3)
+    for field in ("receipt, message_ids, bulk_ids", "success_when", "delivered_means", "last_channel"):
+        assert f"\n - {field}: " in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", ["no receipt", {"bulks": "b"}, {"bulks": [{"bulk_id": ""}]}, 7, []])
+def test_what_is_not_a_receipt_is_refused(bad: Any) -> None:
+    with pytest.raises(OmniInputError, match="receipt"):
+        watch(receipt=bad)
+
+
+def test_a_receipt_that_a_template_has_made_a_text_is_read() -> None:
+    assert watch(receipt=str(receipt())) == watch(receipt=receipt())
+
+
+def test_the_flow_of_the_receipt_tells_the_last_channel() -> None:
+    assert watch(receipt=receipt(), flow=("SMS",), last_channel="VIBER").flow == ("LINE", "SMS")
+
+
+def test_without_a_receipt_the_scenarios_flow_counts_more_than_the_last_channel() -> None:
+    assert watch(bulk_ids="b", flow=("LINE", "SMS"), last_channel="viber").flow == ("LINE", "SMS")
+
+
+def test_the_last_channel_alone_is_enough() -> None:
+    assert watch(message_ids=["m"], last_channel="sms").flow == ("SMS",)
+
+
+def test_a_time_out_counts_from_the_start_of_the_wait() -> None:
+    assert watch(receipt=receipt(validity_seconds=60), timeout=10.0).deadline == NOW + 10
+
+
+def test_the_default_is_the_validity_of_all_channels_and_an_hour() -> None:
+    assert watch(receipt=receipt(validity_seconds=600)).deadline == NOW + 600 + HOUR
+
+
+@pytest.mark.parametrize("arguments", [{"receipt": receipt()}, {"bulk_ids": ["b"]}], ids=["receipt", "ids"])
+def test_the_default_is_a_day_where_the_validity_is_not_known(arguments: Any) -> None:
+    assert watch(**arguments).deadline == NOW + 24 * HOUR
+
+
+def test_the_default_counts_from_when_the_message_is_sent() -> None:
+    later = receipt(send_at="2027-01-15T10:00:00+00:00", validity_seconds=600)  # two hours after NOW
+    assert watch(receipt=later).deadline == NOW + 2 * HOUR + 600 + HOUR
+
+
+def test_the_logs_alone_follow_no_more_bulks_than_the_vendor_lets_them() -> None:
+    many = receipt(bulks=[{"bulk_id": str(number), "messages": 2} for number in range(61)])
+    assert len(watch(receipt=many).bulks) == 61
+    with pytest.raises(OmniInputError, match="deferrable=True"):
+        watch(receipt=many, logs_only=True)
+
+
+def test_a_watch_is_plain_json_and_back() -> None:
+    made = watch(receipt=receipt(), success_when=0.95, settle=True)
+    assert Watch.from_json(made.to_json()) == made

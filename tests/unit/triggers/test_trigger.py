@@ -1,0 +1,63 @@
+"""The trigger: what Airflow stores of it, and what comes out of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from airflow.models.trigger import Trigger
+
+from airflow_provider_omni.delivery.waiting import Wait
+from airflow_provider_omni.delivery.watch import Bulk, Watch
+from airflow_provider_omni.omni.errors import OmniAuthenticationError
+from airflow_provider_omni.storage.process import AsyncProcessMemory
+from airflow_provider_omni.storage.xcom import XComMemory
+from airflow_provider_omni.triggers.omni import OmniDeliveryTrigger
+
+WATCH = Watch((Bulk("b", 2),), deadline=1_800_000_000.0, flow=("LINE", "SMS")).to_json()
+
+
+def trigger(**arguments: Any) -> OmniDeliveryTrigger:
+    task = {"dag_id": "dag", "run_id": "run", "task_id": "wait", "map_index": 3}
+    return OmniDeliveryTrigger(**{"watch": WATCH, "omni_conn_id": "omni_other"} | task | arguments)
+
+
+def test_a_trigger_made_anew_from_what_airflow_stored_is_the_same() -> None:
+    path, arguments = trigger().serialize()
+    assert path == f"{OmniDeliveryTrigger.__module__}.{OmniDeliveryTrigger.__qualname__}"
+    assert OmniDeliveryTrigger(**json.loads(json.dumps(arguments))).serialize() == (path, arguments)
+
+
+def test_airflows_own_row_gives_the_arguments_back() -> None:
+    _, arguments = trigger().serialize()
+    assert Trigger.from_object(trigger()).kwargs == arguments
+
+
+def test_arguments_of_another_version_do_not_stop_a_wait_that_is_under_way() -> None:
+    arguments = trigger().serialize()[1]
+    assert OmniDeliveryTrigger(**arguments, poll_mode="fast").serialize()[1] == arguments
+    assert OmniDeliveryTrigger(watch=WATCH).serialize()[1]["omni_conn_id"] == "omni_default"
+
+
+def test_the_journal_stands_in_the_waiting_tasks_xcoms() -> None:
+    memory = trigger()._memory()
+    assert isinstance(memory, XComMemory)
+    assert memory._task.names == {"dag_id": "dag", "run_id": "run", "task_id": "wait", "map_index": 3}
+
+
+def test_a_trigger_that_knows_no_task_keeps_its_journal_in_memory() -> None:
+    assert isinstance(OmniDeliveryTrigger(watch=WATCH)._memory(), AsyncProcessMemory)
+
+
+async def test_an_error_becomes_an_event_so_that_the_task_decides_about_retry_and_skip(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(self: Wait) -> Any:
+        raise OmniAuthenticationError("wrong password", status=401)
+        yield
+
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_OTHER", "omni://login:long-password@127.0.0.1:1/http")
+    monkeypatch.setattr(Wait, "until_decided", refused)
+    events = [event.payload async for event in trigger().run()]
+    assert events == [{"status": "error", "message": "wrong password [HTTP 401]", "retryable": False}]
