@@ -152,3 +152,9 @@ class OmniStaleTryError(OmniStorageError):
     """Airflow refused the write because a newer try of this task has taken over: this one must do nothing more."""
 
     default_retryable = False
+
+
+class OmniStoppedError(OmniError):
+    """Airflow told this process to stop. Nothing was done by the call; a later try goes on from there."""
+
+    default_retryable = True

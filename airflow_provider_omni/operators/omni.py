@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+from airflow_provider_omni.operators.batch import OmniSendBatchOperator
 from airflow_provider_omni.operators.failing import failing_for_good
 from airflow_provider_omni.operators.private import PrivateField, reveal
 from airflow_provider_omni.operators.tries import first_try_at, is_surely_first
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_omni.omni.content import Line, Sms
     from airflow_provider_omni.omni.models import Scenario
+
+__all__ = ["OmniCreateScenarioOperator", "OmniSendBatchOperator", "OmniSendMessageOperator"]
 
 
 class OmniCreateScenarioOperator(BaseOperator):

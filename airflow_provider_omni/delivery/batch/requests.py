@@ -9,7 +9,7 @@ import enum
 from collections import Counter
 from dataclasses import dataclass, field
 
-from airflow_provider_omni.delivery.batch.ids import BatchIds, as_text
+from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.scratch import Person
 from airflow_provider_omni.delivery.record import TRANSITIONS, Event, MessageState, Posting
 from airflow_provider_omni.omni.bulk import BulkAnswer
@@ -18,6 +18,7 @@ from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
     OmniError,
     OmniRequestError,
+    OmniStoppedError,
 )
 from airflow_provider_omni.omni.retries import LONGEST_RETRY_AFTER
 from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendable, stops_everything
@@ -50,7 +51,7 @@ class Request:
     @classmethod
     def of(cls, content: int, people: list[Person], ids: BatchIds) -> Request:
         """A request that was never tried."""
-        texts = [as_text(person.id) for person in people]
+        texts = [person.id for person in people]
         return cls(content, people, ids.bulk_id(texts), texts)
 
     def begin(self, now: float, scheduled_at: float | None) -> Posting:
@@ -107,7 +108,7 @@ def course_of(error: OmniError, people: int) -> Course:
     """What to do after an error, for a request with so many people."""
     if error.effect is Effect.UNKNOWN:
         return Course.UNKNOWN
-    if isinstance(error, OmniAuthenticationError):
+    if isinstance(error, OmniAuthenticationError | OmniStoppedError):
         return Course.STOP
     if error.retryable:
         return Course.STOP if (error.retry_after or 0.0) > LONGEST_RETRY_AFTER else Course.AGAIN

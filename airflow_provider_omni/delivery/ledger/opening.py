@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.folder import LocalFolder
 from airflow_provider_omni.delivery.ledger.remote import RemoteFolder
@@ -74,3 +75,20 @@ def ledgers_in(ledger: Any) -> Iterator[Folder]:
         yield folder
     for shard in sorted({match[1] for name in names if (match := _SHARD.match(name))}):
         yield SubFolder(folder, shard)
+
+
+def check_shards(ledger: Folder, shard: Shard) -> None:
+    """Refuse a shard of another division than what the ledger has: people would land in two of them.
+
+    Raises OmniInputError.
+    """
+    there = {match[1] for name in ledger.list("") if (match := _SHARD.match(name))}
+    others = sorted(name for name in there if not name.endswith(f"-of-{shard.count}"))
+    if others:
+        raise OmniInputError(
+            "Nothing was sent: the ledger belongs to a batch that was divided in another way",
+            problems=(
+                f"shard: found a division into {shard.count}, the ledger has {others[0]}; keep the number of shards "
+                "for a run, or name another ledger_path and idempotency_key",
+            ),
+        )

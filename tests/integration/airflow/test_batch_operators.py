@@ -1,4 +1,4 @@
-"""Batches by their operators, against a simulator over sockets: sources, retries, ledgers, shards, and what is shown."""
+"""Batches by their operators, against a simulator over sockets: sources, retries, ledgers, shards, what is shown."""
 
 from __future__ import annotations
 

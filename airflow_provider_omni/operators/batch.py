@@ -1,0 +1,319 @@
+"""Operators that send to many people. Thin: who gets what, and whether at all, `delivery/batch/` decides."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+from airflow_provider_omni.operators.failing import failing_for_good
+from airflow_provider_omni.operators.recipients import RecipientsField, opened_rows
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_omni.delivery.batch.machine import Batch, BatchEnd
+    from airflow_provider_omni.delivery.batch.plan import BatchSpec
+    from airflow_provider_omni.delivery.batch.rows import Row
+    from airflow_provider_omni.delivery.batch.rules import BatchRules
+    from airflow_provider_omni.delivery.batch.sharding import Shard
+    from airflow_provider_omni.delivery.effects import Folder, Memory
+    from airflow_provider_omni.delivery.ledger.unreached import Unreached
+    from airflow_provider_omni.omni.config import OmniConfig
+    from airflow_provider_omni.omni.content import Line, Sms
+    from airflow_provider_omni.operators.stopping import Stop
+
+
+class BatchOperator(BaseOperator):
+    """What all operators share that send to many people; where the rows come from is a subclass's business.
+
+    The arguments are described at :class:`OmniSendBatchOperator`.
+    """
+
+    template_fields: Sequence[str] = (
+        "scenario_key",
+        "line",
+        "sms",
+        "other_channels",
+        "flow",
+        "phone_field",
+        "key_field",
+        "ledger_path",
+        "shard",
+        "send_at",
+        "notify_url",
+        "callback_data",
+        "idempotency_key",
+        "omni_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"line": "json", "sms": "json", "other_channels": "json"}
+    ui_color = "#e8f5ec"
+
+    def __init__(
+        self,
+        *,
+        scenario_key: str | Mapping[str, Any] | XComArg,
+        line: Mapping[str, Any] | Line | None = None,
+        sms: Mapping[str, Any] | Sms | None = None,
+        other_channels: Mapping[str, Mapping[str, Any]] | None = None,
+        flow: Sequence[str] | XComArg | None = None,
+        phone_field: str = "phone",
+        key_field: str | None = None,
+        ledger_path: Any = None,
+        shard: str | None = None,
+        chunk_size: int | None = None,
+        max_connections: int | None = None,
+        max_recipients: int | None = None,
+        send_at: datetime | str | None = None,
+        notify: bool | None = None,
+        notify_url: str | None = None,
+        notify_content_type: str | None = None,
+        callback_data: str | None = None,
+        intermediate_report: bool | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+        on_rejected: str | float = "fail",
+        log_grace: float = 30.0,
+        omni_conn_id: str = DEFAULT_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.scenario_key = scenario_key
+        self.line = line
+        self.sms = sms
+        self.other_channels = other_channels
+        self.flow = flow
+        self.phone_field = phone_field
+        self.key_field = key_field
+        self.ledger_path = ledger_path
+        self.shard = shard
+        self.chunk_size = chunk_size
+        self.max_connections = max_connections
+        self.max_recipients = max_recipients
+        self.send_at = send_at
+        self.notify = notify
+        self.notify_url = notify_url
+        self.notify_content_type = notify_content_type
+        self.callback_data = callback_data
+        self.intermediate_report = intermediate_report
+        self.post_nothing = dry_run  # `dry_run` is a method of Airflow's operators
+        self.idempotency_key = idempotency_key
+        self.on_rejected = on_rejected
+        self.log_grace = log_grace
+        self.omni_conn_id = omni_conn_id
+        self._stop: Stop | None = None
+
+    def opened_rows(self) -> AbstractContextManager[Iterable[Row]]:
+        """The source of recipients, opened while it is read."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Send to whom nothing was sent yet, and return the receipt."""
+        from airflow_provider_omni.delivery.batch.machine import Batch, LedgerTerms
+        from airflow_provider_omni.delivery.batch.plan import plan_batch
+        from airflow_provider_omni.delivery.batch.scratch import Scratch
+        from airflow_provider_omni.delivery.batch.sharding import Shard
+        from airflow_provider_omni.operators.batch_arguments import with_times
+        from airflow_provider_omni.operators.stopping import Stop
+        from airflow_provider_omni.storage.worker import worker_memory
+
+        ti = context["ti"]
+        self._stop = Stop()
+        memory = worker_memory(context)
+        with failing_for_good(), OmniHook(self.omni_conn_id) as hook, Scratch() as scratch:
+            config = hook.config
+            shard = Shard.parse(self.shard)
+            spec = self._read_batch(config, shard, ti)
+            rules = self._read_rules(config, context, memory)
+            ledger, folder = self._open_ledger(shard)
+            with self.opened_rows() as rows:
+                plan = plan_batch(spec, rows, scratch, datetime.now(UTC), keep_fields=folder is not None)
+            terms = None if ledger is None else LedgerTerms(ledger, uuid.uuid4().hex)
+            batch = Batch(plan, rules, time.time, ledger=terms)
+
+            def publish(receipt: dict[str, Any]) -> None:
+                ti.xcom_push(key="return_value", value=with_times(receipt, plan))
+
+            try:
+                end = self._run(batch, config, memory, folder, publish)
+            except BaseException:
+                # A time-out, or Airflow ends the task: what was paid for can be followed all the same.
+                self._publish_at_last(batch, publish)
+                raise
+            receipt = with_times(end.receipt.to_json(), plan)
+            counts = ", ".join(f"{count:,} {name}" for name, count in receipt["counts"].items())
+            self.log.info("%s: %s.", "Dry run, nothing was sent" if self.post_nothing else "Receipt", counts)
+            if end.error is not None:
+                raise end.error
+        return receipt
+
+    def on_kill(self) -> None:
+        """Post nothing more. What is under way is still heard, as far as Airflow gives the time."""
+        if self._stop is not None:
+            self._stop.told = True
+
+    # -- from arguments to values ------------------------------------------------------------------------------------
+
+    def _read_batch(self, config: OmniConfig, shard: Shard | None, ti: Any) -> BatchSpec:
+        from airflow_provider_omni.delivery.batch.contents import BatchContent
+        from airflow_provider_omni.operators.batch_arguments import read_batch
+
+        options = {
+            "send_at": self.send_at,
+            "notify": self.notify,
+            "notify_url": self.notify_url,
+            "notify_content_type": self.notify_content_type,
+            "callback_data": self.callback_data,
+            "intermediate_report": self.intermediate_report,
+        }
+        return read_batch(
+            config,
+            idempotency_key=default_batch_key(ti, shard) if self.idempotency_key is None else self.idempotency_key,
+            scenario_key=self.scenario_key,
+            flow=self.flow,
+            content=BatchContent(self.line, self.sms, self.other_channels, options),
+            shard=shard,
+            phone_field=self.phone_field,
+            key_field=self.key_field or None,
+            chunk_size=self.chunk_size,
+            max_recipients=self.max_recipients,
+        )
+
+    def _read_rules(self, config: OmniConfig, context: Context, memory: Memory) -> BatchRules:
+        from airflow_provider_omni.operators.batch_arguments import Tries, read_rules
+        from airflow_provider_omni.operators.tries import is_surely_first
+
+        own_key = self.idempotency_key is not None
+        return read_rules(
+            config,
+            Tries(
+                retries=self.retries or 0,
+                recallable=memory.durable,
+                surely_first=is_surely_first(context, memory) and not own_key,
+            ),
+            own_key=own_key,
+            has_ledger=bool(self.ledger_path),
+            max_connections=self.max_connections,
+            on_rejected=self.on_rejected,
+            log_grace=self.log_grace,
+            dry_run=self.post_nothing,
+        )
+
+    def _open_ledger(self, shard: Shard | None) -> tuple[str | None, Folder | None]:
+        """The ledger's path for the receipt, and its folder; of a shard, its own."""
+        from airflow_provider_omni.delivery.ledger.opening import check_shards
+        from airflow_provider_omni.storage.object_storage import ledger_folder, text_of
+
+        if not self.ledger_path:
+            return None, None
+        path = text_of(self.ledger_path)
+        if shard is None:
+            return path, ledger_folder(self.ledger_path)
+        check_shards(ledger_folder(self.ledger_path), shard)
+        return f"{path.rstrip('/')}/{shard.folder}", ledger_folder(self.ledger_path, shard.folder)
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def _run(
+        self,
+        batch: Batch,
+        config: OmniConfig,
+        memory: Memory,
+        folder: Folder | None,
+        publish: Callable[[dict[str, Any]], None],
+    ) -> BatchEnd:
+        from airflow_provider_omni.delivery.drivers import run
+        from airflow_provider_omni.omni.client import OmniClient
+        from airflow_provider_omni.omni.limits import logs_budget
+        from airflow_provider_omni.operators.stopping import StoppableClient
+
+        assert self._stop is not None
+        connections = batch.rules.connections
+        with OmniClient(replace(config, max_connections=connections), sleep=self._stop.sleep) as client:
+            return run(
+                batch.run(),
+                client=StoppableClient(client, self._stop),
+                memory=memory,
+                budget=logs_budget(config.account),
+                publish=publish,
+                note=cast("Any", self.log),
+                sleep=self._stop.sleep,
+                folder=folder,
+                connections=connections,
+            )
+
+    def _publish_at_last(self, batch: Batch, publish: Callable[[dict[str, Any]], None]) -> None:
+        if self.post_nothing:
+            return
+        try:
+            publish(batch.receipt().to_json())
+        except Exception as error:  # noqa: BLE001  the error that ends the task counts more
+            self.log.warning("The receipt could not be pushed (%s).", type(error).__name__)
+
+
+class OmniSendBatchOperator(BatchOperator):
+    """Sends to many people over several connections, each once, and returns a receipt: ids and counts, no number, no
+    text. Give it to ``OmniDeliverySensor``.
+
+    Those who get the same text share requests. ``{name}`` in texts is filled from each recipient's row. A row that
+    cannot be used is left out and counted (``quarantined``); so is one that comes twice (``duplicates``).
+
+    **Retries send nothing twice**, also when the source has changed meanwhile: a retry, an overlapping try and a
+    cleared task make the same message ids, read what an earlier try has written down, ask the vendor's logs about what
+    is unknown, and send only what certainly was not sent. A new run, or another ``idempotency_key``, sends anew.
+
+    :param scenario_key: the key of the scenario, or what ``OmniCreateScenarioOperator`` returned.
+    :param recipients: numbers, or dicts (rows) with one in ``phone_field``, in a list or another iterable, also from
+        XCom; or the path or URL of a file, a template: ``.csv`` with a header or ``.jsonl``, also ``.gz``; or
+        ``unreached(…)`` of another batch's ledger. Renders as a path or a count.
+    :param line: the LINE message in the API's own field names, with ``{field}`` placeholders: names of a row's fields.
+    :param sms: the SMS, likewise. ``other_channels``: objects for other channels by the API's names.
+    :param flow: the scenario's channels, such as ``["LINE", "SMS"]``. Default: the scenario is read once.
+    :param phone_field: the field with the phone number. Default ``phone``.
+    :param key_field: the field that tells people apart, such as a customer's number: then outcomes are listed under it,
+        and two rows with the same number and different keys are two messages. Default: the number tells.
+    :param ledger_path: a folder or URL (``s3://aws_default@bucket/ledgers/{{ run_id }}``) where this run's ledger is
+        kept: what was sent, what became of it, and who was asked for. A template; each run, and each mapped task
+        without ``shard``, needs one of its own. Needed for more than 100 requests, for a key of your own, and on
+        Airflow before 3.3 with retries.
+    :param shard: such as ``3/16``: this task sends to that part of the recipients. All 16 tasks read the same source;
+        each recipient lands in one of them.
+    :param chunk_size: recipients in one request. Default, and the most: 999 divided by the flow's steps.
+    :param max_connections: requests under way at the same time. Default: the connection's ``max_connections``.
+    :param max_recipients: more people than this are refused before anything is sent. Default: no limit.
+    :param send_at: as at ``OmniSendMessageOperator``; so are ``notify``, ``notify_url``, ``notify_content_type``,
+        ``callback_data`` and ``intermediate_report``. Without placeholders.
+    :param dry_run: everything but the POSTs; the receipt says how many requests, recipients and SMS parts it would be.
+    :param idempotency_key: names this send. Default: DAG id, run id, task id and map index; for a shard no map index.
+    :param on_rejected: ``fail`` (default): the task fails if the vendor refused anybody, after the receipt was pushed.
+        ``ignore``: it succeeds. A ratio such as 0.02: it fails above that share.
+    :param log_grace: seconds that the vendor's logs may be late. Default 30.
+    :param omni_conn_id: the connection. Default ``omni_default``.
+    """
+
+    template_fields: Sequence[str] = ("recipients", *BatchOperator.template_fields)
+
+    recipients = RecipientsField()
+
+    def __init__(self, *, recipients: Iterable[Any] | str | XComArg | Unreached, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.recipients = recipients
+
+    def opened_rows(self) -> AbstractContextManager[Iterable[Row]]:
+        """Rows from whatever `recipients` is."""
+        return opened_rows(self.recipients, self.phone_field)
+
+
+def default_batch_key(ti: Any, shard: Shard | None) -> str:
+    """The name of a batch where the user gives none. All shards share one, however they are mapped."""
+    from airflow_provider_omni.operators.omni import default_key
+
+    return default_key(ti) if shard is None else json.dumps([ti.dag_id, ti.run_id, ti.task_id])

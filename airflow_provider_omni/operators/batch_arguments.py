@@ -1,0 +1,138 @@
+"""From a batch operator's rendered arguments to a specification and rules. Pure; knows no Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_omni.delivery.asking import LookRules
+from airflow_provider_omni.delivery.batch.contents import BatchContent
+from airflow_provider_omni.delivery.batch.plan import BatchPlan, BatchSpec
+from airflow_provider_omni.delivery.batch.rules import BatchRules
+from airflow_provider_omni.delivery.batch.sharding import Shard
+from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.omni.config import OmniConfig
+from airflow_provider_omni.omni.content import OTHER_CHANNELS
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.validation import describe
+from airflow_provider_omni.operators.arguments import MOST_LOG_GRACE, read_channels, times_of
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """What is known of earlier tries of this task.
+
+    :param retries: how often Airflow may try again.
+    :param recallable: what this try writes into Airflow's memory can be read by a later one.
+    :param surely_first: no earlier try can have posted anything without a record of it.
+    """
+
+    retries: int
+    recallable: bool
+    surely_first: bool
+
+
+def read_batch(
+    config: OmniConfig,
+    *,
+    idempotency_key: Any,
+    scenario_key: Any,
+    flow: Any,
+    content: BatchContent,
+    shard: Shard | None,
+    phone_field: Any,
+    key_field: Any,
+    chunk_size: Any,
+    max_recipients: Any,
+) -> BatchSpec:
+    """Read what a user typed, or raise one OmniInputError that names every problem which needs no recipient."""
+    problems: list[str] = []
+    if isinstance(scenario_key, Mapping):
+        flow = flow or scenario_key.get("flow")
+        scenario_key = scenario_key.get("key")
+    if not isinstance(idempotency_key, str) or not idempotency_key.strip():
+        problems.append(f"idempotency_key: found {describe(idempotency_key)}, allowed is a text that is not blank")
+    spec = BatchSpec(
+        identity=Identity(str(idempotency_key), config.id_secret),
+        scenario_key=scenario_key,
+        content=content,
+        flow=read_channels(flow, problems),
+        phone_field=phone_field,
+        key_field=key_field,
+        chunk_size=chunk_size,
+        max_recipients=max_recipients,
+        shard=shard,
+        allowed_recipients=config.allowed_recipients,
+    )
+    try:
+        spec.check()
+    except OmniInputError as error:
+        problems += error.problems
+    said = channels_of(content)
+    if said and spec.flow and not set(said) & set(spec.flow):
+        problems.append(
+            f"flow: tries {', '.join(spec.flow)}, but there is content for {', '.join(said)} only: nobody would get "
+            "anything"
+        )
+    if problems:
+        raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
+    return spec
+
+
+def read_rules(
+    config: OmniConfig,
+    tries: Tries,
+    *,
+    own_key: bool,
+    has_ledger: bool,
+    max_connections: Any,
+    on_rejected: Any,
+    log_grace: Any,
+    dry_run: bool,
+) -> BatchRules:
+    """Read how the batch is to be sent, or raise an OmniInputError that names every problem.
+
+    :param own_key: the user has given an ``idempotency_key``.
+    """
+    problems: list[str] = []
+    if max_connections is not None and (type(max_connections) is not int or max_connections < 1):
+        problems.append(f"max_connections: found {describe(max_connections)}, allowed is a whole number from 1")
+    if type(log_grace) not in (int, float) or not 0 <= log_grace <= MOST_LOG_GRACE:
+        problems.append(f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds")
+    if not has_ledger and not dry_run:
+        if tries.retries and not tries.recallable:
+            problems.append("ledger_path: a batch with retries needs one on Airflow before 3.3")
+        if own_key:
+            problems.append(
+                "ledger_path: an idempotency_key of your own needs one, since another task or run may have used it"
+            )
+    if problems:
+        raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
+    rules = BatchRules(
+        look=LookRules(read_timeout=config.connect_timeout + config.read_timeout, grace=float(log_grace)),
+        connections=max_connections or config.max_connections,
+        requests_per_second=config.requests_per_second,
+        trust_duplicate_rejection=config.trust_duplicate_rejection,
+        on_rejected=on_rejected,
+        surely_first=tries.surely_first,
+        recallable=tries.recallable,
+        dry_run=dry_run,
+    )
+    rules.check()
+    return rules
+
+
+def channels_of(content: BatchContent) -> dict[str, Any]:
+    """What was given for each channel: an object in the API's names, placeholders and all."""
+    typed = content.typed()
+    others = typed.get("other_channels")
+    said = {channel: typed[name] for name, channel in (("line", "LINE"), ("sms", "SMS")) if name in typed}
+    if isinstance(others, Mapping):
+        said |= {OTHER_CHANNELS[name]: each for name, each in others.items() if name in OTHER_CHANNELS}
+    return said
+
+
+def with_times(receipt: dict[str, Any], plan: BatchPlan) -> dict[str, Any]:
+    """Add to a receipt what its follower's time-out is made of, as `arguments.with_times` does for one request."""
+    return times_of(receipt, channels_of(plan.spec.content), plan.options.send_at)
