@@ -1,6 +1,6 @@
 """Design section 6, sending: ratios against a bare `requests.Session` loop, in one run, against a minimal server.
 
-    python -m benchmarks.send [--quick]
+python -m benchmarks.send [--quick]
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def bodies(plan: BatchPlan, chunk: int) -> list[bytes]:
     """The same bodies as the batch posts."""
     found = []
     for content, people in plan.chunks(chunk):
-        to = [(person.text, person.number) for person in people]
+        to = [(person.id, person.number) for person in people]
         found.append(send_bulk("K", plan.ids.bulk_id(each for each, _ in to), to, plan.tail(content)).body or b"")
     return found
 
@@ -90,7 +90,12 @@ def bare(url: str, posts: list[bytes], connections: int) -> float:
 def ours(url: str, plan: BatchPlan, connections: int) -> float:
     """Seconds that the batch takes: with a ledger, from a ready plan to its verdict."""
     config = OmniConfig.from_connection(
-        url.split("//")[1].split(":")[0], "http", int(url.rsplit(":", 1)[1]), "demo", "demo", {"max_connections": connections}
+        url.split("//")[1].split(":")[0],
+        "http",
+        int(url.rsplit(":", 1)[1]),
+        "demo",
+        "demo",
+        {"max_connections": connections},
     )
     with tempfile.TemporaryDirectory() as folder, OmniClient(config) as client:
         batch = Batch(
@@ -136,9 +141,13 @@ def main() -> None:
 
     with running() as url:
         compare(f"one text to {people:,}, no latency: bare loop / ours", 0.9, shared(url, 8, 1), options.rounds)
-        compare(f"one text to {people:,}, no latency: bare loop in 8 threads / ours", 0.9, shared(url, 8, 8), options.rounds)
+        compare(
+            f"one text to {people:,}, no latency: bare loop in 8 threads / ours", 0.9, shared(url, 8, 8), options.rounds
+        )
     with running(0.05) as url:
-        compare(f"one text to {people:,}, 50 ms, 8 connections: bare loop / ours", 0.9, shared(url, 8, 8), options.rounds)
+        compare(
+            f"one text to {people:,}, 50 ms, 8 connections: bare loop / ours", 0.9, shared(url, 8, 8), options.rounds
+        )
 
         def one_by_one() -> tuple[float, float]:
             with Scratch() as scratch:

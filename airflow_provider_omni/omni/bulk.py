@@ -18,6 +18,9 @@ from airflow_provider_omni.omni.api import ADVANCED, Call
 from airflow_provider_omni.omni.models import SendResponse, Status
 
 
+_NOTHING = object()
+
+
 class BulkAnswer(NamedTuple):
     """The entries of an answer, by status: few different ones, each with the ids of its messages in the answer's
     order.
@@ -57,18 +60,16 @@ def _usual(body: bytes) -> BulkAnswer | None:
     try:
         entries = from_json(body)["messages"]
         groups: dict[tuple[Any, ...], list[str]] = {}
+        last: Any = _NOTHING
+        group: list[str] = []
         for entry in entries:
             message_id, status, to = entry["messageId"], entry["status"], entry.get("to")
-            kind = (
-                status.get("groupId"),
-                status.get("groupName"),
-                status.get("id"),
-                status.get("name"),
-                status.get("description"),
-            )
+            if status != last:
+                kind = tuple([status.get(name) for name in ("groupId", "groupName", "id", "name", "description")])
+                last, group = status, groups.setdefault(kind, [])
             if type(message_id) is not str or not message_id or (to is not None and not _plain_address(to)):
                 return None
-            groups.setdefault(kind, []).append(message_id)
+            group.append(message_id)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     found = []

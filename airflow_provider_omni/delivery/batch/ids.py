@@ -18,20 +18,20 @@ _UNSHARED = 2000
 
 
 class BatchIds:
-    """Ids of one send, as 16 bytes (how they are kept) and as text (how they are sent)."""
+    """Ids of one send, as text."""
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
         self._space = hashlib.sha1(identity.namespace.bytes, usedforsecurity=False)
         self._head = f'["message", {json.dumps(identity.key)}, '
 
-    def message_id(self, recipient_key: str, attempt: int = 0) -> bytes:
-        """The message id of a recipient, as bytes: `as_text` of it is `Identity.message_id`."""
+    def message_id(self, recipient_key: str, attempt: int = 0) -> str:
+        """`Identity.message_id`."""
         digest = self._space.copy()
         digest.update(f"{self._head}{json.dumps(recipient_key)}, {attempt}]".encode())
         return _version_5(digest.hexdigest())
 
-    def message_id_of_number(self, number: str) -> bytes:
+    def message_id_of_number(self, number: str) -> str:
         """The same for a recipient whose key is the number; attempt 0. Numbers need no escaping."""
         digest = self._space.copy()
         digest.update(f'{self._head}"number:{number}", 0]'.encode())
@@ -44,7 +44,7 @@ class BatchIds:
         digest = self._space.copy()
         for start in range(0, len(name), _UNSHARED):
             digest.update(name[start : start + _UNSHARED])
-        return as_text(_version_5(digest.hexdigest()))
+        return _version_5(digest.hexdigest())
 
     def send(self, shard: str) -> str:
         """A hash that stands for this send: its key, the account's `id_secret`, and the shard."""
@@ -53,19 +53,6 @@ class BatchIds:
         return digest.hexdigest()[:32]
 
 
-def _version_5(digest: str) -> bytes:
-    return bytes.fromhex(f"{digest[:12]}5{digest[13:16]}{_VARIANT[digest[16]]}{digest[17:32]}")
-
-
-def as_text(message_id: bytes) -> str:
-    """16 bytes as they are sent: `3f2a…-…`."""
-    digits = message_id.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-def as_bytes(message_id: str) -> bytes:
-    """Back to 16 bytes. Raises ValueError for what is not one of our ids."""
-    packed = bytes.fromhex(message_id.replace("-", ""))
-    if len(packed) != 16:
-        raise ValueError("an id of another length")
-    return packed
+def _version_5(digest: str) -> str:
+    """A UUID of version 5 from the hex digest of its name."""
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_provider_omni.delivery.batch.ids import BatchIds, as_bytes, as_text
+from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.scratch import PERSON, Person, Scratch
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
 from airflow_provider_omni.delivery.record import FOLLOWED, MAY_BE_POSTED, OPEN, MessageState, Posting
@@ -88,7 +88,7 @@ class Known:
             "SET posting = excluded.posting, state = NULL, reason = NULL "
             "WHERE coalesce(known.state, (SELECT state FROM posting WHERE no = known.posting)) IS NOT "
             f"'{_S.ACCEPTED.value}'",
-            ((as_bytes(message_id), number) for message_id in line["ids"]),
+            ((message_id, number) for message_id in line["ids"]),
         )
 
     def _outcome(self, line: Mapping[str, Any]) -> None:
@@ -110,14 +110,14 @@ class Known:
         for state, message_ids in line.get("but", {}).items():
             scratch.many(
                 f"UPDATE known SET state = ? WHERE id = ? AND posting = ? AND state IS NOT '{taken}'",
-                ((MessageState(state).value, as_bytes(message_id), number) for message_id in message_ids),
+                ((MessageState(state).value, message_id, number) for message_id in message_ids),
             )
         scratch.many(
             f"UPDATE known SET reason = ? WHERE id = ? AND posting = ? AND state IS NOT '{taken}'",
-            ((reason, as_bytes(message_id), number) for message_id, reason in line.get("reasons", {}).items()),
+            ((reason, message_id, number) for message_id, reason in line.get("reasons", {}).items()),
         )
         for message_id, other in line.get("moved", {}).items():
-            self._move(as_bytes(message_id), str(other), number)
+            self._move(message_id, str(other), number)
 
     def _move(self, message_id: bytes, bulk: str, origin: int) -> None:
         scratch = self._scratch
@@ -216,9 +216,9 @@ class Known:
         )
         posting = Posting(bulk, at, scheduled, since, bool(by_bulk))
         for message_id, state, reason in rows:
-            posting.messages[as_text(message_id)] = MessageState(state)
+            posting.messages[message_id] = MessageState(state)
             if reason is not None:
-                posting.reasons[as_text(message_id)] = reason
+                posting.reasons[message_id] = reason
         return posting
 
     def followed_bulks(self, limit: int) -> Iterator[tuple[str, list[str]]]:
@@ -234,7 +234,7 @@ class Known:
                 f"SELECT known.id FROM {_JOINED} WHERE posting.no = ? AND {_TOLD} IN ({_listed(FOLLOWED)}) ORDER BY 1",
                 number,
             )
-            yield bulk, [as_text(message_id) for (message_id,) in rows]
+            yield bulk, [message_id for (message_id,) in rows]
 
     def oldest(self) -> float | None:
         """When the first request was about to be posted."""
@@ -246,7 +246,7 @@ class Known:
         found = []
         for message_id in message_ids:
             for *person, content in self._scratch.rows(
-                f"SELECT {PERSON}, content FROM person WHERE id = ?", as_bytes(message_id)
+                f"SELECT {PERSON}, content FROM person WHERE id = ?", message_id
             ):
                 found.append((Person(*person), content))
         return found

@@ -273,11 +273,11 @@ class Batch:
                 }
                 ours = self.known.people_of(list(changed))
                 for person, _ in ours:
-                    message_id = person.text
+                    message_id = person.id
                     self.tidings.move(old[message_id], {message_id: posting.messages[message_id]})
                 self.tidings.learned(posting, moved)
                 again += self._requests_of(
-                    [(person, content) for person, content in ours if posting.messages[person.text] is _S.ABSENT],
+                    [(person, content) for person, content in ours if posting.messages[person.id] is _S.ABSENT],
                     _S.ABSENT,
                 )
             yield from self._write_outcomes()

@@ -27,6 +27,8 @@ from airflow_provider_omni.delivery.plan import chunk_limit
 from airflow_provider_omni.omni.errors import OmniInputError
 
 MAX_REQUESTS_WITHOUT_LEDGER = 100
+PAGE = 4000
+"""People that are read from the scratch database at once."""
 SHOWN = 20
 """Quarantined rows that are named in a log or an error."""
 
@@ -105,6 +107,8 @@ class BatchPlan:
         self.ids = BatchIds(spec.identity)
         self.options = contents.options
         self.fields = contents.fields
+        self._only = contents.same_for_all
+        self._tail = (0, "")
 
     @property
     def scheduled_at(self) -> float | None:
@@ -136,6 +140,8 @@ class BatchPlan:
 
     def requests(self, chunk: int) -> int:
         """How many requests that takes."""
+        if self._only is not None:
+            return -(-self.left() // chunk)
         return int(
             self.scratch.one(
                 "SELECT coalesce(sum((n + ? - 1) / ?), 0) FROM "
@@ -147,6 +153,8 @@ class BatchPlan:
 
     def sms_parts(self) -> int:
         """SMS parts if everybody who is left were sent the SMS: an estimate of what that costs at most."""
+        if self._only is not None:
+            return self.left() * int(self.scratch.one("SELECT parts FROM content WHERE id = ?", self._only))
         return int(
             self.scratch.one(
                 "SELECT coalesce(sum(n * content.parts), 0) FROM "
@@ -160,40 +168,46 @@ class BatchPlan:
 
         What is asked for is read at that moment: marks that change later change what comes later.
         """
-        if self.spec_is_one_content():
-            ordered = f"SELECT {PERSON}, content FROM person WHERE seq > ? AND todo = 1 ORDER BY seq LIMIT ?"
-            after: tuple[int, ...] = (-1,)
-        else:
-            self.scratch.do("CREATE INDEX IF NOT EXISTS person_content ON person (content)")
-            ordered = (
-                f"SELECT {PERSON}, content FROM person INDEXED BY person_content "
-                "WHERE (content, seq) > (?, ?) AND todo = 1 ORDER BY content, seq LIMIT ?"
-            )
-            after = (-1, -1)
+        if self._only is not None:
+            yield from ((self._only, people) for people in self._in_order(size))
+            return
+        self.scratch.do("CREATE INDEX IF NOT EXISTS person_content ON person (content)")
+        after: tuple[int, int] = (-1, -1)
         page: list[Any] = []
         while True:
             if len(page) < size:
-                fresh = self.scratch.all(ordered, *after, max(size, 500))
+                fresh = self.scratch.all(
+                    f"SELECT {PERSON}, content FROM person INDEXED BY person_content "
+                    "WHERE (content, seq) > (?, ?) AND todo = 1 ORDER BY content, seq LIMIT ?",
+                    *after,
+                    max(size, PAGE),
+                )
                 if fresh:
-                    seq, content = fresh[-1][0], fresh[-1][4]
-                    after = (seq,) if len(after) == 1 else (content, seq)
+                    after = fresh[-1][4], fresh[-1][0]
                 page += fresh
             if not page:
                 return
-            content = page[0][4]
-            taken = 0
+            content, taken = page[0][4], 0
             while taken < min(size, len(page)) and page[taken][4] == content:
                 taken += 1
             yield content, [Person(*row[:4]) for row in page[:taken]]
             page = page[taken:]
 
-    def spec_is_one_content(self) -> bool:
-        """Whether everybody gets the same."""
-        return not self.fields
+    def _in_order(self, size: int) -> Iterator[list[Person]]:
+        """Several chunks are read at a time: each read lets other threads go first."""
+        after, most = -1, size * max(1, PAGE // size)
+        while page := self.scratch.all(
+            f"SELECT {PERSON} FROM person WHERE seq > ? AND todo = 1 ORDER BY seq LIMIT ?", after, most
+        ):
+            after = page[-1][0]
+            for start in range(0, len(page), size):
+                yield list(map(Person._make, page[start : start + size]))
 
     def tail(self, content: int) -> str:
         """The members of a request that say this content."""
-        return str(self.scratch.one("SELECT tail FROM content WHERE id = ?", content))
+        if content != self._tail[0]:
+            self._tail = content, str(self.scratch.one("SELECT tail FROM content WHERE id = ?", content))
+        return self._tail[1]
 
     def quarantined(self) -> Iterator[tuple[int, str, str | None]]:
         """Place, reason and the user's own key (where there is one) of every row that is left out."""

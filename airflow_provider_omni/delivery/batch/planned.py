@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from airflow_provider_omni.delivery.batch.ids import as_bytes
 from airflow_provider_omni.delivery.batch.keeping import LedgerKeeper
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
 from airflow_provider_omni.delivery.batch.scratch import Scratch
@@ -46,17 +45,16 @@ def _read_planned(scratch: Scratch) -> Steps[None]:
     names: list[str] = yield ListParts(PLAN)
     for name in names:
         data: bytes = yield Fetch(name)
-        scratch.many(
-            "INSERT OR IGNORE INTO planned (id) VALUES (?)", ((as_bytes(line["id"]),) for line in unpack(data, name))
-        )
+        scratch.many("INSERT OR IGNORE INTO planned (id) VALUES (?)", ((line["id"],) for line in unpack(data, name)))
 
 
 def _parts(plan: BatchPlan, keeper: LedgerKeeper) -> Iterator[Put]:
     after = -1
+    known = "AND id NOT IN (SELECT id FROM planned)" if plan.scratch.one("SELECT 1 FROM planned LIMIT 1") else ""
     while True:
         last, lines = plan.scratch.all(
             f"SELECT max(seq), group_concat({_LINE}, char(10)) FROM (SELECT seq, id, number, key, fields FROM person "
-            "WHERE seq > ? AND id NOT IN (SELECT id FROM planned) ORDER BY seq LIMIT ?)",
+            f"WHERE seq > ? {known} ORDER BY seq LIMIT ?)",
             after,
             ROWS,
         )[0]
@@ -73,8 +71,10 @@ def _parts(plan: BatchPlan, keeper: LedgerKeeper) -> Iterator[Put]:
 
 
 _LINE = (
-    "'{\"id\":\"' || lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || "
-    "substr(hex(id), 17, 4) || '-' || substr(hex(id), 21)) || '\",\"to\":\"' || number || '\"' || "
+    '\'{"id":"\' || id || \'","to":"\' || number || \'"\' || '
     "coalesce(',\"key\":' || json_quote(key), '') || coalesce(',\"fields\":' || fields, '') || '}'"
 )
-"""A row of ``plan/`` as JSON, put together where the rows are: `{"id", "to"}`, and `key` and `fields` where there are any."""
+"""A row of ``plan/`` as JSON, put together where the rows are: `{"id", "to"}`, and `key` and `fields` where there are any.
+
+The id is that of the first message.
+"""

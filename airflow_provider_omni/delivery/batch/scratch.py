@@ -20,8 +20,8 @@ CACHE_KIB = 8 * 1024
 _SCHEMA = """
 CREATE TABLE person (
     seq INTEGER PRIMARY KEY,      -- the row's place in the source
-    id BLOB NOT NULL,             -- message id, 16 bytes
-    first BLOB,                   -- the id of the first attempt, where that was refused and this is a later one
+    id TEXT NOT NULL,             -- message id
+    first TEXT,                   -- the id of the first attempt, where that was refused and this is a later one
     number INTEGER NOT NULL,      -- digits only
     key TEXT,                     -- the user's own key; NULL: the number is the key
     content INTEGER NOT NULL,
@@ -37,9 +37,9 @@ CREATE TABLE posting (
     fingerprint TEXT
 );
 CREATE INDEX posting_bulk ON posting (bulk);
-CREATE TABLE known (id BLOB PRIMARY KEY, posting INTEGER NOT NULL, state TEXT, reason TEXT) WITHOUT ROWID;
+CREATE TABLE known (id TEXT PRIMARY KEY, posting INTEGER NOT NULL, state TEXT, reason TEXT) WITHOUT ROWID;
 CREATE INDEX known_posting ON known (posting);
-CREATE TABLE planned (id BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE planned (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -51,22 +51,12 @@ class Person(NamedTuple):
     """
 
     seq: int
-    id: bytes
+    id: str
     number: int
     label: str | None
 
-    @property
-    def text(self) -> str:
-        """The message id as it is sent."""
-        digits = self.id.hex()
-        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
-
-PERSON = (
-    "seq, id, number, coalesce(key, CASE WHEN first IS NOT NULL THEN "
-    "lower(substr(hex(first), 1, 8) || '-' || substr(hex(first), 9, 4) || '-' || substr(hex(first), 13, 4) || '-' || "
-    "substr(hex(first), 17, 4) || '-' || substr(hex(first), 21)) END)"
-)
+PERSON = "seq, id, number, coalesce(key, first)"
 """The columns of a `Person`."""
 
 

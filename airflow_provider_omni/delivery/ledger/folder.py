@@ -20,6 +20,7 @@ class LocalFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._made: set[Path] = set()
 
     def __str__(self) -> str:
         return str(self.path)
@@ -50,7 +51,9 @@ class LocalFolder:
         target = self.path / name
         unfinished = target.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.parent not in self._made:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._made.add(target.parent)
             with unfinished.open("xb") as file:
                 file.write(data)
                 file.flush()

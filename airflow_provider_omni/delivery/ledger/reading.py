@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from airflow_provider_omni.delivery.batch.ids import as_bytes, as_text
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.effects import Folder
@@ -114,9 +113,9 @@ class Outcomes:
         self._scratch = scratch
         self._known = Known(scratch)
         self._flow: tuple[str, ...] = ()
-        scratch.do("CREATE TABLE who (id BLOB PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID")
+        scratch.do("CREATE TABLE who (id TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID")
         scratch.do("CREATE INDEX who_label ON who (label)")
-        scratch.do("CREATE TABLE step (id BLOB, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID")
+        scratch.do("CREATE TABLE step (id TEXT, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID")
         self._read_sent()
         self._read_seen()
 
@@ -131,7 +130,7 @@ class Outcomes:
             if who:
                 self._scratch.many(
                     "INSERT OR REPLACE INTO who (id, label) VALUES (?, ?)",
-                    ((as_bytes(message_id), label) for message_id, label in who.items()),
+                    ((message_id, label) for message_id, label in who.items()),
                 )
 
     def _read_seen(self) -> None:
@@ -143,7 +142,7 @@ class Outcomes:
                 self._merge(line["id"], step)
 
     def _merge(self, message_id: str, step: list[Any]) -> None:
-        identifier, fresh = as_bytes(message_id), sighting_of(message_id, step)
+        identifier, fresh = message_id, sighting_of(message_id, step)
         known = self._scratch.one("SELECT step FROM step WHERE id = ? AND channel = ?", identifier, fresh.channel)
         if known is None or sighting_of(message_id, json.loads(known)).order < fresh.order:
             self._scratch.do(
@@ -160,7 +159,7 @@ class Outcomes:
             "SELECT known.id, coalesce(known.state, posting.state), known.reason, posting.bulk, posting.no, who.label "
             "FROM known JOIN posting ON posting.no = known.posting LEFT JOIN who ON who.id = known.id"
         ):
-            message_id = as_text(identifier)
+            message_id = identifier
             recipient = label or message_id
             if state == MessageState.REFUSED.value and self._tried_again(recipient, number):
                 continue

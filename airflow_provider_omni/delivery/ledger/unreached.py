@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from pydantic_core import from_json, to_json
 
-from airflow_provider_omni.delivery.batch.ids import as_bytes
 from airflow_provider_omni.delivery.batch.rows import Row
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.ledger.opening import ledgers_in
@@ -54,12 +53,12 @@ class Unreached:
                 )
             was_called = _phone_field(folder)
             with Scratch() as scratch:
-                scratch.do("CREATE TABLE plan (label TEXT PRIMARY KEY, id BLOB, person TEXT NOT NULL) WITHOUT ROWID")
+                scratch.do("CREATE TABLE plan (label TEXT PRIMARY KEY, person TEXT NOT NULL) WITHOUT ROWID")
                 for name in names:
                     scratch.many(
-                        "INSERT OR REPLACE INTO plan (label, id, person) VALUES (?, ?, ?)",
+                        "INSERT OR REPLACE INTO plan (label, person) VALUES (?, ?)",
                         (
-                            (line.get("key") or line["id"], as_bytes(line["id"]), to_json(line).decode())
+                            (line.get("key") or line["id"], to_json(line).decode())
                             for line in unpack(folder.read(name), name)
                         ),
                     )

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.ids import as_text
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.identity import Identity
@@ -85,7 +84,7 @@ def test_a_key_field_tells_people_apart_and_names_duplicates(world: World, scrat
     ]
     plan = world.plan(rows, scratch, NAMED, key_field="id")
     assert (plan.census.people, plan.census.duplicates, plan.census.quarantined) == (2, 1, 1)
-    ids = {as_text(person.id) for _, group in plan.chunks(10) for person in group}
+    ids = {person.id for _, group in plan.chunks(10) for person in group}
     assert ids == {Identity("run-1").message_id(f"key:{key}") for key in (1, 2)}
 
 
