@@ -1,4 +1,4 @@
-"""The soak: `python -m tests.crash --schedules 20000`. One schedule: `--seed N --trace`. The harness itself: `--mutants`.
+"""The soak: `python -m tests.crash --schedules 20000`. One: `--seed N --trace`. The harness itself: `--mutants`.
 
 Exit code 0 only if no promise was broken (with `--mutants`: if every mutant was noticed).
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from airflow_provider_omni.simulator.engine import Simulator
@@ -175,6 +175,8 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     if set(ids) & refused - set(known) or len(known) != len(simulator.record.messages):
         return []  # followed although refused (its answer was lost), or sent twice: there is no one truth
     messages = [known.get(each) for each in ids]
+    if _posted_elsewhere(task, known):
+        return []  # the receipt is older than what was sent in the end, to other people in another request
     forgetful = schedule.airflow == "3.2" and schedule.wait.mode != "trigger"
     horizon = (task.ended_at if forgetful else task.began_at) - OLD
     if any(message and message.accepted_at < horizon for message in messages):
@@ -208,6 +210,16 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     if len(views) == 1:
         wrong += _too_late(schedule, task, messages, patience)
     return wrong
+
+
+def _posted_elsewhere(task: WaitTask, known: Mapping[str, Message]) -> bool:
+    """Whether a message is followed by a bulk id that it was not posted with: a clear with another ``to``."""
+    return any(
+        message_id in known and known[message_id].bulk_id not in ("", bulk.bulk_id)
+        for bulk in task.watch.bulks
+        if not bulk.alone
+        for message_id in bulk.message_ids
+    )
 
 
 def simulator_start(simulator: Simulator) -> float:

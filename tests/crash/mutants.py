@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from airflow_provider_omni.delivery import asking, identity, record, sending, tracking, waiting
+from airflow_provider_omni.delivery.effects import Save, Steps
 from airflow_provider_omni.delivery.record import Event, MessageState
 from airflow_provider_omni.omni import answers, failures
 from airflow_provider_omni.omni.errors import Effect, OmniError, OmniServerError, OmniTransportError
@@ -160,7 +161,7 @@ _FROM_DAYS_AGO = _focused(
 def _no_reconcile() -> Iterator[None]:
     """What is unknown is posted again without asking the logs."""
 
-    def settle(self: asking.Asker, posting: record.Posting) -> Iterator[Any]:
+    def settle(self: asking.Asker, posting: record.Posting) -> Steps[bool]:
         for message_id in posting.having(MessageState.INTENT):
             posting.learn(message_id, Event.PROVEN_ABSENT)
         return True
@@ -187,7 +188,7 @@ def _no_intent() -> Iterator[None]:
         effect = next(steps)
         while True:
             try:
-                effect = steps.send((yield effect)) if not isinstance(effect, sending.Save) else steps.send(None)
+                effect = steps.send((yield effect)) if not isinstance(effect, Save) else steps.send(None)
             except StopIteration as stop:
                 return stop.value
 

@@ -87,7 +87,7 @@ class SendTask:
                 look=LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
                 trust_duplicate_rejection=send.trust,
                 on_rejected=send.on_rejected,
-                surely_first=number == 1,
+                surely_first=number == 1 or (memory.durable and not cleared),
                 first_try_at=self._began_at if send.first_try_known or not cleared else None,
             ),
             world.now,
@@ -132,7 +132,12 @@ class SendTask:
     def _lost(self, process: Process) -> None:
         heartbeat = self.plan.send.heartbeat
         self.downtime += heartbeat
-        self.world.after(heartbeat, lambda: (process.dead or process.frozen) and self._give_up(process))
+
+        def no_heartbeat() -> None:
+            if process.dead or process.frozen:
+                self._give_up(process)
+
+        self.world.after(heartbeat, no_heartbeat)
 
     def _give_up(self, process: Process) -> None:
         """No heartbeat any more: Airflow takes the try for dead, whether or not it is."""
@@ -235,7 +240,7 @@ class WaitTask:
         """Begin: a trigger, a poking worker, or the first of many short processes."""
         self._start_copy()
         if self._second_copy is not None:
-            self.world.after(self._second_copy, lambda: self.result is None and self._start_copy())
+            self.world.after(self._second_copy, self._start_copy)
 
     def _start_copy(self) -> None:
         if self.result is not None or self.error is not None:

@@ -1,0 +1,223 @@
+"""Asking the logs. Each condition for concluding absence has a test that fails without it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.asking import HORIZON, PAGE, Asker, LookRules
+from airflow_provider_omni.delivery.effects import Ask, Pause
+from airflow_provider_omni.delivery.record import MessageState, Posting
+from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniBusyError, OmniServerError
+from tests.unit.delivery.stage import START, Stage, row
+
+S = MessageState
+RULES = LookRules(read_timeout=40.0, grace=30.0, patience=900.0)
+PROVABLE = START + 70.0
+
+
+def unknown(*ids: str, state: MessageState = S.INTENT, intent_at: float = START, **more: Any) -> Posting:
+    posting = Posting("bulk", intent_at, **more)
+    posting.messages = dict.fromkeys(ids or ("m",), state)
+    return posting
+
+
+def settle(posting: Posting, stage: Stage, rules: LookRules = RULES) -> Asker:
+    asker = Asker(rules, stage.clock, jitter=lambda: 0.0)
+    stage.play(asker.settle(posting))
+    return asker
+
+
+def look_times(stage: Stage) -> list[float]:
+    """When each look was made, in seconds after the start."""
+    times, now = [], 0.0
+    for effect in stage.effects:
+        if isinstance(effect, Pause):
+            now += effect.seconds
+        elif isinstance(effect, Ask):
+            times.append(round(now, 3))
+    return times
+
+
+def test_a_row_on_the_first_page_is_presence_without_any_waiting() -> None:
+    posting, stage = unknown(), Stage(logs=[[row("m")]])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.ACCEPTED}
+    assert look_times(stage) == [0.0]
+
+
+def test_presence_counts_whatever_the_row_says() -> None:
+    for state in ("enroute", "failed", "handset", "refused"):
+        posting, stage = unknown(), Stage(logs=[[row("m", state)]])
+        settle(posting, stage)
+        assert posting.messages == {"m": S.ACCEPTED}
+
+
+def test_absence_takes_two_looks_a_grace_time_apart_after_the_longest_call_and_a_grace_time() -> None:
+    posting, stage = unknown(), Stage()
+    settle(posting, stage)
+    assert posting.messages == {"m": S.ABSENT}
+    first, *counted = look_times(stage)
+    assert first == 0.0
+    assert counted == [70.0, 100.0]
+
+
+@pytest.mark.parametrize("seconds", [60.0, 69.9])
+def test_a_look_too_early_after_the_intent_proves_nothing(seconds: float) -> None:
+    posting, stage = unknown(), Stage(now=START + seconds, logs=[[], [], [row("m")]])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.ACCEPTED}
+
+
+def test_one_empty_look_proves_nothing() -> None:
+    posting, stage = unknown(), Stage(now=START + 500.0, logs=[[], [row("m")]])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.ACCEPTED}
+
+
+def test_the_grace_time_counts_from_the_first_answer_not_from_the_first_question() -> None:
+    stage = Stage(now=START + 500.0)
+
+    def slow(call: Any) -> Any:
+        stage.now += 50.0
+        return []
+
+    stage.logs = [slow, []]
+    posting = unknown()
+    settle(posting, stage)
+    assert look_times(stage) == [0.0, 30.0]
+
+
+def test_a_full_page_proves_nothing() -> None:
+    posting, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[[row("n")] * PAGE])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.INTENT, "n": S.ACCEPTED}
+    assert len(stage.looks) == 1
+
+
+def test_a_page_of_other_peoples_messages_proves_nothing() -> None:
+    posting, stage = unknown(), Stage(now=START + 500.0, logs=[[row("somebody else's")]])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.INTENT}
+
+
+def test_an_intent_older_than_47_hours_proves_nothing() -> None:
+    for age, state in ((HORIZON - 200.0, S.ABSENT), (HORIZON + 1.0, S.INTENT)):
+        posting, stage = unknown(), Stage(now=START + age)
+        settle(posting, stage)
+        assert posting.messages == {"m": state}
+
+
+def test_an_intent_that_may_be_older_than_47_hours_proves_nothing() -> None:
+    posting, stage = unknown(since=START - HORIZON), Stage(now=START + 500.0)
+    settle(posting, stage)
+    assert posting.messages == {"m": S.INTENT}
+
+
+def test_an_old_message_that_the_logs_still_show_is_found() -> None:
+    posting, stage = unknown(since=0.0), Stage(now=START + 500.0, logs=[[row("m")]])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.ACCEPTED}
+
+
+def test_a_message_scheduled_far_ahead_stays_unknown_at_once() -> None:
+    posting, stage = unknown(scheduled_at=START + 3600.0), Stage()
+    settle(posting, stage)
+    assert posting.messages == {"m": S.INTENT}
+    assert len(stage.looks) == 1
+
+
+def test_a_message_scheduled_soon_is_proven_absent_only_after_its_time() -> None:
+    posting, stage = unknown(scheduled_at=START + 300.0), Stage()
+    settle(posting, stage)
+    assert posting.messages == {"m": S.ABSENT}
+    assert look_times(stage) == [0.0, 370.0, 400.0]
+
+
+def test_looks_that_fail_are_repeated_and_prove_nothing() -> None:
+    fails = OmniServerError("down")
+    posting, stage = unknown(), Stage(now=START + 500.0, logs=[fails, fails, [], fails, []])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.ABSENT}
+    times = look_times(stage)
+    assert all(later - earlier >= 5.0 for earlier, later in itertools.pairwise(times))
+
+
+def test_logs_that_never_answer_leave_it_unknown_within_the_patience() -> None:
+    posting, stage = unknown(), Stage(logs=[OmniServerError("down")])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.INTENT}
+    assert 800.0 < stage.now - START <= 900.0
+    assert len(stage.looks) < 60
+
+
+def test_a_login_without_the_right_to_read_logs_leaves_it_unknown_at_once() -> None:
+    posting, stage = unknown(), Stage(logs=[OmniAuthenticationError("no right", status=403)])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.INTENT}
+    assert len(stage.looks) == 1
+
+
+def test_a_budget_that_is_used_up_is_waited_for() -> None:
+    posting, stage = unknown(), Stage(logs=[OmniBusyError("full"), [row("m")]])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.ACCEPTED}
+    asks = [effect for effect in stage.effects if isinstance(effect, Ask)]
+    assert all(ask.patience == RULES.patience for ask in asks)
+
+
+def test_messages_of_one_request_are_looked_for_together() -> None:
+    posting, stage = unknown("a", "b", "c"), Stage(logs=[[row("b")]])
+    settle(posting, stage)
+    assert posting.messages == {"a": S.ABSENT, "b": S.ACCEPTED, "c": S.ABSENT}
+    assert {look.get("bulkId") for look in stage.looks} == {"bulk"}
+
+
+@pytest.mark.parametrize(
+    "posting",
+    [unknown("m"), unknown("m", "n", by_bulk=False), unknown("m", state=S.SEEN), unknown("m", "n", state=S.SEEN)],
+    ids=["alone", "perhaps in another request", "seen before", "several seen before"],
+)
+def test_where_the_bulk_id_may_not_find_a_message_it_is_looked_for_by_its_own(posting: Posting) -> None:
+    stage = Stage()
+    settle(posting, stage)
+    assert all("bulkId" not in look for look in stage.looks)
+    assert {look["messageId"] for look in stage.looks} == set(posting.messages)
+
+
+def test_one_id_is_asked_for_at_a_time() -> None:
+    stage = Stage()
+    settle(unknown("m", "n", by_bulk=False), stage)
+    assert all("," not in look["messageId"] for look in stage.looks)
+
+
+def test_the_bulk_that_the_logs_name_is_kept() -> None:
+    asker = settle(unknown("m", by_bulk=False), Stage(logs=[[row("m", bulk_id="real")]]))
+    assert asker.found_in == {"m": "real"}
+
+
+def test_seen_before_without_a_row_is_unconfirmed_never_absent() -> None:
+    posting = unknown(state=S.SEEN)
+    settle(posting, Stage())
+    assert posting.messages == {"m": S.UNCONFIRMED}
+
+
+def test_seen_before_with_a_row_is_accepted() -> None:
+    posting = unknown(state=S.SEEN)
+    settle(posting, Stage(logs=[[], [row("m")]]))
+    assert posting.messages == {"m": S.ACCEPTED}
+
+
+def test_an_unconfirmed_message_is_looked_for_once_and_stays_so() -> None:
+    posting, stage = unknown(state=S.UNCONFIRMED), Stage(now=START + 500.0)
+    settle(posting, stage)
+    assert posting.messages == {"m": S.UNCONFIRMED}
+    assert len(stage.looks) == 1
+
+
+def test_nothing_unknown_asks_nothing() -> None:
+    stage = Stage()
+    settle(unknown(state=S.ACCEPTED), stage)
+    assert stage.effects == []

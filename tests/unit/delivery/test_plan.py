@@ -1,0 +1,135 @@
+"""From what a user typed to recipients and a request."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.delivery.plan import Recipients, SendPlan, chunk_limit, read_recipients
+from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
+from airflow_provider_omni.omni.errors import OmniInputError
+
+NUMBER, OTHER = "41793026727", "41793026731"
+
+
+def numbers(recipients: Recipients) -> list[str | None]:
+    return [person.address.phone_number for person in recipients.people]
+
+
+def plan(text: str = "Hello", scenario_key: str = "S", to: Any = NUMBER, **options: Any) -> SendPlan:
+    content = Content(line=LineText(text=text), sms=Sms(text=text), options=Options(**options))
+    return SendPlan(Identity("key"), scenario_key, content, read_recipients(to), ("LINE", "SMS"))
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        [NUMBER, OTHER],
+        (NUMBER, OTHER),
+        iter([NUMBER, OTHER]),
+        [int(NUMBER), "+" + OTHER],
+        f"['{NUMBER}', '{OTHER}']",
+        f" [{NUMBER}, '+{OTHER}'] ",
+        f"('{NUMBER}', '{OTHER}')",
+        [{"to": {"phoneNumber": NUMBER}}, OTHER],
+        str([{"to": {"phoneNumber": NUMBER}}, {"to": {"phoneNumber": OTHER}}]),
+    ],
+)
+def test_recipients_are_read_from_lists_destinations_and_what_templates_make_of_them(to: Any) -> None:
+    assert numbers(read_recipients(to)) == [NUMBER, OTHER]
+
+
+def test_one_number_is_one_recipient() -> None:
+    for to in (NUMBER, int(NUMBER), {"to": {"phoneNumber": "+" + NUMBER}}, f"{{'to': {{'phoneNumber': '{NUMBER}'}}}}"):
+        assert numbers(read_recipients(to)) == [NUMBER]
+
+
+def test_the_same_person_is_sent_to_once_however_the_number_is_written() -> None:
+    found = read_recipients([NUMBER, "+" + NUMBER, {"to": {"phoneNumber": "00" + NUMBER}}, OTHER])
+    assert numbers(found) == [NUMBER, OTHER]
+    assert (found.requested, found.duplicates, found.quarantined) == (4, 2, 0)
+
+
+def test_only_allowed_recipients_are_sent_to_the_others_are_quarantined() -> None:
+    found = read_recipients([NUMBER, OTHER, {"to": {"emailAddress": "a@example.org"}}], allowed=["+" + NUMBER])
+    assert numbers(found) == [NUMBER]
+    assert (found.requested, found.quarantined) == (3, 2)
+
+
+def test_an_empty_list_of_allowed_recipients_allows_nobody() -> None:
+    assert read_recipients(NUMBER, allowed=[]).quarantined == 1
+
+
+@pytest.mark.parametrize(
+    ("to", "problem"),
+    [
+        ([], "to: found nobody"),
+        (None, "to: found nobody"),
+        (3.5, "to: found float"),
+        (b"41793026727", "to: found bytes"),
+        ("[41793026727", "starts like a list but is none"),
+        ("[__import__('os')]", "starts like a list but is none"),
+        (["12"], "to[0]: found …"),
+        ([NUMBER, "x", OTHER], "to[1]: "),
+        ([{"phoneNumber": NUMBER}], "to[0]: found a dict of another shape"),
+        ([{"to": {"phoneNumber": NUMBER}, "messageId": "mine"}], "to[0]: messageId: is made by the provider"),
+        ([{"to": {}}], "to[0]: to: allowed fields"),
+        ([{"to": {"phone": NUMBER}}], "to[0]: to: allowed fields"),
+        ([{"to": {"emailAddress": 5}}], "to[0]: to.emailAddress: found int"),
+    ],
+)
+def test_what_cannot_be_sent_to_is_refused_with_its_place(to: Any, problem: str) -> None:
+    with pytest.raises(OmniInputError) as raised:
+        read_recipients(to)
+    assert any(each.startswith(problem) or problem in each for each in raised.value.problems), raised.value.problems
+
+
+def test_every_bad_entry_is_named_at_once_and_no_number_is_shown() -> None:
+    bad = "417930267271234"
+    with pytest.raises(OmniInputError) as raised:
+        read_recipients([bad, OTHER, "y"], allowed=["z"])
+    assert [each.split(":")[0] for each in raised.value.problems] == [
+        "connection extra allowed_recipients",
+        "to[0]",
+        "to[2]",
+    ]
+    assert bad not in str(raised.value)
+    assert OTHER not in str(raised.value)
+
+
+def test_recipients_do_not_show_their_numbers() -> None:
+    assert NUMBER not in repr(read_recipients(NUMBER))
+    assert NUMBER not in repr(plan())
+
+
+@pytest.mark.parametrize(
+    ("flow", "most"), [(("SMS",), 999), (("LINE", "SMS"), 499), (("A",) * 10, 99), (None, 99), ((), 99)]
+)
+def test_all_log_rows_of_a_request_fit_on_a_page_that_is_not_full(flow: Any, most: int) -> None:
+    assert chunk_limit(flow) == most
+    assert most * len(flow or ("?",) * 10) < 1000
+
+
+def test_the_fingerprint_tells_scenario_content_and_options_apart_but_not_recipients() -> None:
+    same = {plan().fingerprint, plan(to=[OTHER]).fingerprint}
+    others = {plan(text="Bye").fingerprint, plan(scenario_key="T").fingerprint, plan(notify=False).fingerprint}
+    assert len(same) == 1
+    assert len(same | others) == 4
+
+
+def test_the_request_holds_our_ids_and_the_content() -> None:
+    made = plan()
+    [person] = made.recipients.people
+    wire = made.request("bulk", [("id", person)]).to_wire()
+    assert (wire["bulkId"], wire["scenarioKey"]) == ("bulk", "S")
+    assert wire["destinations"] == [{"to": {"phoneNumber": NUMBER}, "messageId": "id"}]
+    assert wire["line"]["text"] == wire["sms"]["text"] == "Hello"
+
+
+def test_send_at_is_when_it_is_scheduled() -> None:
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+    assert plan(send_at=moment).scheduled_at == moment.timestamp()
+    assert plan().scheduled_at is None
