@@ -1,0 +1,613 @@
+"""The send: what each answer, each failure and each death leads to, and what the next try does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.asking import HORIZON, LookRules
+from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Publish, Save
+from airflow_provider_omni.delivery.identity import Identity, recipient_key_of_number
+from airflow_provider_omni.delivery.plan import SendPlan, read_recipients
+from airflow_provider_omni.delivery.record import KEY
+from airflow_provider_omni.delivery.sending import FENCE_SECONDS, Send, SendEnd, SendRules
+from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
+from airflow_provider_omni.omni.errors import (
+    Effect,
+    OmniAuthenticationError,
+    OmniContentChangedError,
+    OmniInputError,
+    OmniProtocolError,
+    OmniRateLimitError,
+    OmniRejectedError,
+    OmniRequestError,
+    OmniServerError,
+    OmniStaleTryError,
+    OmniStorageError,
+    OmniTransportError,
+    OmniUnknownOutcomeError,
+)
+from airflow_provider_omni.omni.models import SendResponse, SentMessage
+from tests.unit.delivery.stage import START, Stage, accepted, answered, row, status
+
+A, B, C = "41793026727", "41793026731", "41793026740"
+NOT_SENT = OmniTransportError("refused", effect=Effect.NONE)
+LOST = OmniTransportError("the answer never came")
+LOOK = LookRules(read_timeout=40.0, grace=30.0, patience=900.0)
+AN_HOUR_AGO = START - 3600.0
+
+
+def plan(to: Any = A, text: str = "Hello", flow: Any = ("LINE", "SMS"), **options: Any) -> SendPlan:
+    content = Content(line=LineText(text=text), sms=Sms(text=text), options=Options(**options))
+    return SendPlan(Identity("key"), "SCENARIO", content, read_recipients(to), flow)
+
+
+def message_id(number: str, attempt: int = 0) -> str:
+    return Identity("key").message_id(recipient_key_of_number(number), attempt)
+
+
+def send(stage: Stage, made: SendPlan | None = None, until: Any = None, **rules: Any) -> SendEnd:
+    """One try. A first one unless ``first_try_at`` is given."""
+    rules = {"surely_first": "first_try_at" not in rules, "look": LOOK} | rules
+    machine = Send(made or plan(), SendRules(**rules), stage.clock, jitter=lambda: 0.0).run()
+    return stage.play(machine, until) if until else stage.play(machine)
+
+
+def counts(end: SendEnd) -> dict[str, int]:
+    return {name: count for name, count in end.receipt.to_json()["counts"].items() if count}
+
+
+def is_post(effect: Any) -> bool:
+    return isinstance(effect, Ask) and effect.call.method == "POST"
+
+
+# -- the plain way -------------------------------------------------------------------------------------------------
+
+
+def test_a_send_that_nothing_disturbs_posts_once_and_is_green() -> None:
+    stage = Stage()
+    end = send(stage, plan([A, B]))
+    assert end.error is None
+    assert counts(end) == {"requested": 2, "accepted": 2}
+    assert stage.posted == [[message_id(A), message_id(B)]]
+    assert stage.looks == []
+
+
+def test_the_intent_is_written_and_a_receipt_published_before_the_post() -> None:
+    stage = Stage()
+    send(stage, until=is_post)
+    assert [type(effect) for effect in stage.effects][-2:] == [Publish, Save]
+    assert stage.memory[KEY]["postings"][0]["messages"] == {message_id(A): "intent"}
+    assert stage.published[-1]["message_ids"] == [message_id(A)]
+
+
+def test_the_receipt_is_published_before_the_failure() -> None:
+    stage = Stage(posts=[OmniRequestError("no", status=400)])
+    end = send(stage)
+    assert isinstance(end.error, OmniRequestError)
+    assert stage.published[-1] == end.receipt.to_json()
+    assert isinstance(stage.effects[-1], Publish)
+
+
+def test_the_flow_is_read_once_and_kept() -> None:
+    stage = Stage()
+    assert send(stage, plan(flow=None)).receipt.flow == ("LINE", "SMS")
+    assert len(stage.asked("GET", "SCENARIO")) == 1
+    send(stage, plan(flow=None), first_try_at=START)
+    assert len(stage.asked("GET", "SCENARIO")) == 1
+
+
+def test_a_step_without_content_is_not_waited_for() -> None:
+    content = Content(line=LineText(text="Hello"))
+    made = SendPlan(Identity("key"), "SCENARIO", content, read_recipients(A), ("LINE", "SMS"))
+    assert send(Stage(), made).receipt.flow == ("LINE",)
+
+
+def test_without_the_right_to_read_scenarios_the_flow_stays_unknown_and_the_send_goes_on() -> None:
+    stage = Stage(scenario=[OmniAuthenticationError("no", status=403)])
+    end = send(stage, plan(flow=None))
+    assert end.error is None
+    assert end.receipt.flow == ()
+
+
+@pytest.mark.parametrize("error", [OmniAuthenticationError("no", status=401), OmniRequestError("none", status=404)])
+def test_a_scenario_that_is_not_there_stops_before_the_post(error: Exception) -> None:
+    stage = Stage(scenario=[error])
+    assert send(stage, plan(flow=None)).error is error
+    assert stage.posted == []
+
+
+def test_a_scenario_that_cannot_be_read_for_a_moment_is_asked_for_again() -> None:
+    stage = Stage(scenario=[LOST, OmniServerError("down"), Stage().scenario[0]])
+    assert send(stage, plan(flow=None)).error is None
+
+
+def test_too_many_recipients_for_one_request_are_refused_before_the_post() -> None:
+    stage = Stage()
+    end = send(stage, plan([f"4179302{n:04d}" for n in range(500)]))
+    assert isinstance(end.error, OmniInputError)
+    assert "found 500, allowed: 499" in str(end.error)
+    assert stage.posted == []
+
+
+def test_a_dry_run_posts_and_writes_nothing() -> None:
+    stage = Stage()
+    end = send(stage, dry_run=True)
+    assert end.error is None
+    assert end.receipt.to_json()["dry_run"] is True
+    assert stage.posted == []
+    assert stage.memory == {}
+    assert stage.published == []
+
+
+def test_quarantined_and_doubled_recipients_are_counted() -> None:
+    recipients = read_recipients([A, A, B], allowed=[A])
+    made = SendPlan(Identity("key"), "S", plan().content, recipients, ("LINE", "SMS"))
+    assert counts(send(Stage(), made)) == {"requested": 3, "accepted": 1, "quarantined": 1, "duplicates": 1}
+
+
+def test_nobody_left_is_a_green_send_without_a_post() -> None:
+    stage = Stage()
+    made = SendPlan(Identity("key"), "S", plan().content, read_recipients(A, allowed=[B]), ("LINE", "SMS"))
+    assert send(stage, made).error is None
+    assert send(stage, made, first_try_at=START).error is None
+    assert stage.posted == []
+
+
+# -- what certainly did not happen ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [NOT_SENT, OmniRateLimitError("slow down", status=429, retry_after=7.0)])
+def test_what_certainly_had_no_effect_is_posted_again_with_the_same_ids(error: Exception) -> None:
+    stage = Stage(posts=[error, error, accepted])
+    end = send(stage)
+    assert end.error is None
+    assert stage.posted == [[message_id(A)]] * 3
+    assert stage.looks == []
+
+
+def test_retry_after_is_honoured() -> None:
+    stage = Stage(posts=[OmniRateLimitError("slow down", status=429, retry_after=70.0), accepted])
+    send(stage)
+    assert stage.now - START >= 70.0
+
+
+def test_the_intent_is_written_anew_before_every_post() -> None:
+    stage = Stage(posts=[NOT_SENT, accepted])
+    send(stage)
+    posts = [n for n, effect in enumerate(stage.effects) if is_post(effect)]
+    assert all(isinstance(stage.effects[n - 1], Save) for n in posts)
+
+
+def test_after_a_number_of_attempts_the_error_is_reported_and_nothing_is_unknown() -> None:
+    stage = Stage(posts=[NOT_SENT])
+    end = send(stage, attempts=3)
+    assert end.error is NOT_SENT
+    assert len(stage.posted) == 3
+    assert counts(end) == {"requested": 1}
+
+
+def test_a_refused_request_is_reported_at_once_and_may_be_sent_later() -> None:
+    stage = Stage(posts=[OmniRequestError("bad", status=400), accepted])
+    assert isinstance(send(stage).error, OmniRequestError)
+    assert len(stage.posted) == 1
+    assert send(stage, first_try_at=START).error is None
+    assert stage.posted == [[message_id(A)]] * 2
+
+
+# -- what is unknown ------------------------------------------------------------------------------------------------
+
+UNKNOWN = [
+    LOST,
+    OmniServerError("5xx", status=500),
+    OmniServerError("5xx", status=503),
+    OmniProtocolError("unreadable"),
+    OmniProtocolError("redirect", status=302, retryable=False),
+    SendResponse(messages=[]),
+]
+
+
+@pytest.mark.parametrize("answer", UNKNOWN, ids=lambda each: f"{type(each).__name__} {each}"[:40])
+def test_what_is_unknown_is_asked_for_and_not_posted_again(answer: Any) -> None:
+    stage = Stage(posts=[answer], logs=[[row(message_id(A))]])
+    end = send(stage)
+    assert end.error is None
+    assert counts(end) == {"requested": 1, "accepted": 1}
+    assert len(stage.posted) == 1
+
+
+@pytest.mark.parametrize("answer", UNKNOWN, ids=lambda each: f"{type(each).__name__} {each}"[:40])
+def test_what_is_proven_absent_is_posted_again_with_the_same_ids(answer: Any) -> None:
+    stage = Stage(posts=[answer, accepted])
+    assert send(stage).error is None
+    assert stage.posted == [[message_id(A)]] * 2
+    assert stage.now - START >= LOOK.read_timeout + 2 * LOOK.grace
+
+
+def test_what_the_logs_do_not_tell_stays_unknown_and_the_task_says_how_many() -> None:
+    stage = Stage(posts=[LOST], logs=[OmniServerError("down")])
+    end = send(stage, plan([A, B]))
+    assert isinstance(end.error, OmniUnknownOutcomeError)
+    assert end.error.retryable
+    assert "2 of 2" in str(end.error)
+    assert counts(end) == {"requested": 2, "unconfirmed": 2}
+    assert len(stage.posted) == 1
+
+
+def test_only_what_is_absent_is_posted_again() -> None:
+    stage = Stage(posts=[LOST, accepted], logs=[[row(message_id(A))]])
+    end = send(stage, plan([A, B]))
+    assert stage.posted == [[message_id(A), message_id(B)], [message_id(B)]]
+    assert counts(end) == {"requested": 2, "accepted": 2}
+    bulks = [bulk["bulk_id"] for bulk in end.receipt.to_json()["bulks"]]
+    assert len(set(bulks)) == 2
+
+
+def test_one_try_does_not_post_for_ever() -> None:
+    stage = Stage(posts=[LOST])
+    end = send(stage)
+    assert isinstance(end.error, OmniUnknownOutcomeError)
+    assert len(stage.posted) == 3
+
+
+# -- what the answer says -------------------------------------------------------------------------------------------
+
+
+def test_entries_are_matched_by_id_never_by_position() -> None:
+    def backwards(call: Any) -> SendResponse:
+        answer = answered(d27="refused")(call)
+        return SendResponse(messages=answer.messages[::-1])
+
+    end = send(Stage(posts=[backwards]), plan([A, B]), on_rejected="ignore")
+    assert end.receipt.to_json()["message_ids"] == [message_id(B)]
+
+
+def test_an_entry_that_is_missing_is_unknown() -> None:
+    def first_only(call: Any) -> SendResponse:
+        return SendResponse(messages=accepted(call).messages[:1])
+
+    stage = Stage(posts=[first_only], logs=[[row(message_id(B))]])
+    end = send(stage, plan([A, B]))
+    assert end.error is None
+    assert len(stage.looks) == 1
+    assert len(stage.posted) == 1
+
+
+def foreign(call: Any) -> SendResponse:
+    return SendResponse(messages=[SentMessage(message_id="not ours", status=status("enroute"))])
+
+
+def test_an_answer_with_only_foreign_ids_is_never_posted_again() -> None:
+    stage = Stage(posts=[foreign])
+    assert isinstance(send(stage).error, OmniUnknownOutcomeError)
+    assert isinstance(send(stage, first_try_at=START).error, OmniUnknownOutcomeError)
+    assert len(stage.posted) == 1
+
+
+def test_an_answer_with_only_foreign_ids_is_accepted_when_the_logs_say_so() -> None:
+    stage = Stage(posts=[foreign], logs=[[], [row(message_id(A))]])
+    assert isinstance(send(stage).error, OmniUnknownOutcomeError)
+    end = send(stage, first_try_at=START)
+    assert end.error is None
+    assert counts(end) == {"requested": 1, "accepted": 1}
+
+
+def test_refused_recipients_fail_the_task_with_their_reasons_and_are_not_in_the_receipt() -> None:
+    stage = Stage(posts=[answered(d27="refused", d31="refused")])
+    end = send(stage, plan([A, B, C]))
+    assert isinstance(end.error, OmniRejectedError)
+    assert "2 of 3 messages were refused: 2 × REJECTED_NETWORK" in str(end.error)
+    assert not end.error.retryable
+    assert counts(end) == {"requested": 3, "accepted": 1, "rejected": 2}
+    assert end.receipt.to_json()["message_ids"] == [message_id(C)]
+
+
+def test_refused_recipients_may_be_ignored() -> None:
+    assert send(Stage(posts=[answered(d27="refused")]), on_rejected="ignore").error is None
+
+
+def test_a_refusal_that_may_be_mended_is_worth_a_retry() -> None:
+    end = send(Stage(posts=[answered(d27="no credit")]))
+    assert end.error is not None
+    assert end.error.retryable
+
+
+def test_one_try_does_not_post_to_the_refused_again() -> None:
+    stage = Stage(posts=[answered(d27="refused")])
+    send(stage)
+    assert len(stage.posted) == 1
+
+
+def test_the_attempt_rises_only_after_a_recorded_refusal() -> None:
+    stage = Stage(posts=[answered(d27="no credit"), answered(d27="no credit"), accepted])
+    send(stage, plan([A, B]))
+    send(stage, plan([A, B]), first_try_at=START)
+    end = send(stage, plan([A, B]), first_try_at=START)
+    assert stage.posted == [[message_id(A), message_id(B)], [message_id(A, 1)], [message_id(A, 2)]]
+    assert end.error is None
+    assert counts(end) == {"requested": 2, "accepted": 2}
+
+
+def test_a_refusal_that_was_not_written_down_does_not_raise_the_attempt() -> None:
+    stage = Stage(posts=[answered(d27="refused"), accepted])
+    send(stage, until=lambda effect: isinstance(effect, Save) and len(stage.posted) == 1)
+    send(stage, first_try_at=START)
+    assert stage.posted == [[message_id(A)], [message_id(A)]]
+
+
+def test_a_reason_never_holds_a_number() -> None:
+    def says_a_number(call: Any) -> SendResponse:
+        odd = status("refused").model_copy(update={"name": f"REJECTED 41793026727 {'x' * 100}"})
+        return SendResponse(messages=[SentMessage(message_id=message_id(A), status=odd)])
+
+    stage = Stage(posts=[says_a_number])
+    end = send(stage)
+    assert "41793026727" not in str(stage.memory) + str(end.error)
+
+
+def test_seen_before_with_a_log_row_is_accepted() -> None:
+    stage = Stage(posts=[answered(d27="seen")], logs=[[row(message_id(A))]])
+    end = send(stage)
+    assert end.error is None
+    assert counts(end) == {"requested": 1, "accepted": 1}
+
+
+def test_seen_before_without_a_log_row_is_unconfirmed_and_never_accepted_nor_posted_again() -> None:
+    stage = Stage(posts=[answered(d27="seen")])
+    end = send(stage)
+    assert isinstance(end.error, OmniUnknownOutcomeError)
+    assert counts(end) == {"requested": 1, "unconfirmed": 1}
+    assert isinstance(send(stage, first_try_at=START).error, OmniUnknownOutcomeError)
+    assert len(stage.posted) == 1
+
+
+# -- trust_duplicate_rejection --------------------------------------------------------------------------------------
+
+DOWN = OmniServerError("down")
+
+
+def test_with_trust_what_stays_unknown_is_posted_again_with_the_same_ids() -> None:
+    stage = Stage(posts=[LOST, answered(d27="seen")], logs=[DOWN])
+    end = send(stage, trust_duplicate_rejection=True)
+    assert stage.posted == [[message_id(A)]] * 2
+    assert end.error is None
+    assert counts(end) == {"requested": 1, "unconfirmed": 1}
+
+
+def test_trust_does_not_reach_further_back_than_the_logs() -> None:
+    stage = Stage(posts=[LOST], logs=[DOWN])
+    send(stage)
+    stage.now += HORIZON
+    end = send(stage, first_try_at=START, trust_duplicate_rejection=True)
+    assert isinstance(end.error, OmniUnknownOutcomeError)
+    assert len(stage.posted) == 1
+
+
+@pytest.mark.parametrize("second", [answered(d27="refused"), OmniRequestError("bad", status=400), NOT_SENT])
+def test_that_a_second_post_failed_says_nothing_about_the_first(second: Any) -> None:
+    stage = Stage(posts=[LOST, second], logs=[DOWN])
+    end = send(stage, trust_duplicate_rejection=True, attempts=1)
+    assert end.error is not None
+    assert counts(end) == {"requested": 1, "unconfirmed": 1}
+    assert set(stage.memory[KEY]["postings"][0]["messages"].values()) == {"intent"}
+
+
+# -- deaths, and what the next try does ------------------------------------------------------------------------------
+
+
+def nth(kind: type, number: int) -> Any:
+    seen: list[Any] = []
+
+    def reached(effect: Any) -> bool:
+        seen.extend([effect] if isinstance(effect, kind) else [])
+        return len(seen) == number
+
+    return reached
+
+
+def test_killed_before_the_intent_was_written_the_next_try_starts_anew() -> None:
+    stage = Stage()
+    send(stage, until=nth(Save, 2))
+    assert send(stage, first_try_at=START).error is None
+    assert len(stage.posted) == 1
+    assert stage.looks == []
+
+
+def test_killed_between_the_post_and_its_answer_the_next_try_asks() -> None:
+    stage = Stage(logs=[[row(message_id(A))]])
+    send(stage, until=lambda effect: isinstance(effect, Save) and bool(stage.posted))
+    end = send(stage, first_try_at=START)
+    assert end.error is None
+    assert len(stage.posted) == 1
+    assert len(stage.looks) == 1
+
+
+def test_killed_after_the_answer_was_written_the_next_try_posts_nothing() -> None:
+    stage = Stage()
+    send(stage)
+    end = send(stage, first_try_at=START)
+    assert end.error is None
+    assert counts(end) == {"requested": 1, "accepted": 1}
+    assert len(stage.posted) == 1
+    assert stage.looks == []
+
+
+def test_without_a_record_a_later_try_asks_for_each_id_first() -> None:
+    stage = Stage(logs=[[], [row(message_id(B), bulk_id="theirs")], []])
+    end = send(stage, plan([A, B]), first_try_at=AN_HOUR_AGO)
+    assert stage.looks[0]["messageId"] == message_id(A)
+    assert stage.looks[1]["messageId"] == message_id(B)
+    assert stage.posted == [[message_id(A)]]
+    assert end.error is None
+
+
+def test_what_is_found_without_a_record_is_followed_in_the_request_that_the_logs_name() -> None:
+    stage = Stage(logs=[[row(message_id(A), bulk_id="theirs")], [row(message_id(B), bulk_id="theirs")]])
+    end = send(stage, plan([A, B]), first_try_at=AN_HOUR_AGO)
+    assert [(bulk.bulk_id, set(bulk.message_ids)) for bulk in end.receipt.bulks] == [
+        ("theirs", {message_id(A), message_id(B)})
+    ]
+
+
+@pytest.mark.parametrize("first_try_at", [None, START - HORIZON - 1.0])
+def test_without_a_record_what_may_be_older_than_the_logs_stays_unknown(first_try_at: float | None) -> None:
+    stage = Stage()
+    end = send(stage, first_try_at=first_try_at)
+    assert isinstance(end.error, OmniUnknownOutcomeError)
+    assert stage.posted == []
+
+
+def test_doubt_without_a_record_outlives_the_try_that_could_not_ask() -> None:
+    stage = Stage(logs=[DOWN])
+    send(stage, plan([A, B]), first_try_at=AN_HOUR_AGO)
+    stage.logs = [[]]
+    send(stage, plan([A, B]), first_try_at=AN_HOUR_AGO)
+    assert all("bulkId" not in look for look in stage.looks)
+
+
+def test_a_receipt_of_doubtful_messages_lets_each_be_followed_by_its_own_id() -> None:
+    stage = Stage(logs=[DOWN])
+    rows = send(stage, plan([A, B]), first_try_at=AN_HOUR_AGO).receipt.to_json()["bulks"]
+    assert [each["message_id"] for each in rows] == [message_id(A), message_id(B)]
+
+
+def test_a_scheduled_message_of_an_unknown_try_stays_unknown_until_its_time() -> None:
+    send_at = datetime.fromtimestamp(START + 7200.0, UTC)
+    stage = Stage(posts=[LOST, accepted])
+    assert isinstance(send(stage, plan(send_at=send_at)).error, OmniUnknownOutcomeError)
+    stage.now = START + 7300.0
+    assert send(stage, plan(send_at=send_at), first_try_at=START).error is None
+    assert len(stage.posted) == 2
+
+
+# -- the fence ------------------------------------------------------------------------------------------------------
+
+STALE = OmniStaleTryError("a newer try has taken over", retryable=True)
+FAILS = OmniStorageError("cannot write", retryable=True)
+
+
+@pytest.mark.parametrize("error", [STALE, FAILS])
+def test_a_try_that_cannot_write_its_intent_posts_nothing(error: OmniStorageError) -> None:
+    stage = Stage(saves=[None, error])
+    end = send(stage)
+    assert end.error is error
+    assert stage.posted == []
+    assert counts(end) == {"requested": 1}
+
+
+def test_a_stale_try_does_not_publish_over_the_receipt_of_the_current_one() -> None:
+    stage = Stage(saves=[STALE])
+    send(stage)
+    assert stage.published == []
+
+
+def test_an_intent_that_took_long_to_write_is_written_again() -> None:
+    stage = Stage()
+    slow = iter([0.0, FENCE_SECONDS + 1.0, 0.0])
+
+    def until(effect: Any) -> bool:
+        stage.save_seconds = next(slow, 0.0) if isinstance(effect, Save) else 0.0
+        return is_post(effect)
+
+    send(stage, until=until)
+    assert sum(isinstance(effect, Save) for effect in stage.effects) == 3
+    assert stage.memory[KEY]["postings"][0]["intent_at"] == stage.now
+
+
+def test_a_store_that_is_always_slow_lets_nothing_be_posted() -> None:
+    stage = Stage(save_seconds=FENCE_SECONDS + 1.0)
+    end = send(stage)
+    assert isinstance(end.error, OmniStorageError)
+    assert stage.posted == []
+
+
+def test_a_record_that_cannot_be_read_lets_nothing_be_posted() -> None:
+    assert isinstance(send(Stage(loads=[FAILS])).error, OmniStorageError)
+    assert isinstance(send(Stage(memory={KEY: {"v": 99}})).error, OmniStorageError)
+
+
+def test_an_outcome_that_cannot_be_written_down_is_still_true() -> None:
+    stage = Stage(saves=[None, None, FAILS])
+    end = send(stage)
+    assert end.error is None
+    assert counts(end) == {"requested": 1, "accepted": 1}
+
+
+def test_a_try_that_is_replaced_while_it_posts_says_so() -> None:
+    assert send(Stage(saves=[None, None, STALE])).error is STALE
+
+
+# -- same key, other content ----------------------------------------------------------------------------------------
+
+
+def test_other_content_is_refused_while_something_is_left_to_send() -> None:
+    stage = Stage(posts=[answered(d27="no credit")])
+    send(stage, plan([A, B]))
+    end = send(stage, plan([A, B], text="Bye"), first_try_at=START)
+    assert isinstance(end.error, OmniContentChangedError)
+    assert "1 messages were or may have been sent" in str(end.error)
+    assert len(stage.posted) == 1
+
+
+def test_other_content_changes_nothing_where_everybody_was_sent_to() -> None:
+    stage = Stage()
+    send(stage)
+    assert send(stage, plan(text="Bye"), first_try_at=START).error is None
+    assert len(stage.posted) == 1
+
+
+def test_other_content_is_sent_where_nobody_can_have_been_reached() -> None:
+    stage = Stage(posts=[OmniRequestError("bad text", status=400), accepted])
+    send(stage)
+    assert send(stage, plan(text="Bye"), first_try_at=START).error is None
+    assert stage.asked("POST", "/advanced")[-1]["line"]["text"] == "Bye"
+
+
+def test_unknown_messages_count_as_sent_when_the_content_changes() -> None:
+    stage = Stage(posts=[LOST], logs=[DOWN])
+    send(stage)
+    end = send(stage, plan([A, B], text="Bye"), first_try_at=START)
+    assert isinstance(end.error, OmniContentChangedError)
+    assert len(stage.posted) == 1
+
+
+def test_a_recipient_who_joins_later_is_sent_to_and_those_who_left_stay_in_the_receipt() -> None:
+    stage = Stage()
+    send(stage, plan([A, B]))
+    end = send(stage, plan([B, C]), first_try_at=START)
+    assert stage.posted == [[message_id(A), message_id(B)], [message_id(C)]]
+    assert counts(end) == {"requested": 2, "accepted": 2}
+    assert set(end.receipt.to_json()["message_ids"]) == {message_id(each) for each in (A, B, C)}
+
+
+def test_an_unknown_message_to_somebody_who_left_still_stops_the_task() -> None:
+    stage = Stage(posts=[LOST], logs=[DOWN])
+    send(stage, plan(A))
+    stage.posts = [accepted]
+    assert isinstance(send(stage, plan(B), first_try_at=START).error, OmniUnknownOutcomeError)
+
+
+# -- what is kept and shown -----------------------------------------------------------------------------------------
+
+
+def test_no_number_and_no_text_is_kept_published_or_noted() -> None:
+    stage = Stage(posts=[LOST, answered(d27="refused")])
+    end = send(stage, plan([A, B], text="a secret text"))
+    shown = [stage.memory, stage.published, stage.notes, str(end.error), repr(end), repr(stage.effects)]
+    for number in (A, B):
+        assert number not in str(shown)
+    assert "a secret text" not in str(shown)
+
+
+def test_pauses_are_bounded() -> None:
+    stage = Stage(posts=[NOT_SENT])
+    send(stage)
+    assert max(effect.seconds for effect in stage.effects if isinstance(effect, Pause)) <= 60.0
+
+
+def test_the_record_is_read_first_thing() -> None:
+    stage = Stage()
+    send(stage)
+    assert isinstance(stage.effects[0], Load)
