@@ -7,9 +7,10 @@ functions tell the two apart.
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omni.delivery.effects import Memory
+if TYPE_CHECKING:
+    from airflow_provider_omni.delivery.effects import Memory
 
 
 def is_surely_first(context: Any, memory: Memory) -> bool:
