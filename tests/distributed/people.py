@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ OUTCOMES: Mapping[str, tuple[str, str | None]] = {
 }
 """By the number's last two digits: outcome and channel. 44 only once LINE's validity has ended, five minutes later."""
 
+NUMBER = re.compile(r"4179\d{7}")
 LINE_VALIDITY = 300.0
 PEOPLE = 3000
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from airflow_provider_omni.delivery.ledger import OutcomeRow, read_outcomes
 from dev.airflow_api import Task
 from dev.airflow_stack import StackError
 from dev.distributed import TRIGGERERS, WORKERS, DistributedStack
-from tests.distributed.people import LINE_VALIDITY, write_people
+from tests.distributed.people import LINE_VALIDITY, NUMBER, write_people
 
 DAGS = Path(__file__).parent / "dags"
 DAG_ID = "distributed_shards"
@@ -26,8 +26,8 @@ SHARDS = 6
 BEFORE = 8
 """Requests that are answered before answers are held back."""
 
-CONNECTION = {"connect_timeout": 2, "read_timeout": 10}
-"""Seconds. What a lost worker has posted is asked for only after that time and a grace."""
+CONNECTION = {"connect_timeout": 2, "read_timeout": 20}
+"""Seconds. Longer than answers are held back; what a lost worker has posted is asked for only after that and a grace."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Story:
     summaries: list[dict[str, Any]]
     record: dict[str, list[dict[str, Any]]]
     outcomes: list[OutcomeRow]
+    telling_logs: list[str]
+    """Log files of Airflow's, its tasks' and its triggers' that hold a phone number."""
     described: str
     """The tasks' states and the ends of their logs, for a person who looks for the reason."""
 
@@ -87,7 +89,8 @@ def play(stack: DistributedStack, say: Callable[[str], None]) -> Story:
         summaries=[stack.api.xcom(DAG_ID, run_id, "delivered", map_index=shard) for shard in range(SHARDS)],
         record=stack.simulator.record("acceptances", "refusals", "reports_read"),
         outcomes=list(read_outcomes(str(ledger))),
-        described=stack.describe_run(DAG_ID, run_id),
+        telling_logs=[str(log) for log, text in stack.logs() if log.stem != "simulator" and NUMBER.search(text)],
+        described="\n".join([stack.describe_run(DAG_ID, run_id), *_given_up(stack, run_id, tasks)]),
     )
 
 
@@ -114,6 +117,14 @@ def _lose_triggerer(stack: DistributedStack, run_id: str) -> list[Task]:
 
     stack.wait_until(taken_over, "the other triggerer to take over", timeout=60)
     return [task for task in waiting if task.triggerer_host == victim]
+
+
+def _given_up(stack: DistributedStack, run_id: str, tasks: list[Task]) -> Iterator[str]:
+    """The logs of the tries that were not the last."""
+    for task in tasks:
+        for number in range(1, task.try_number):
+            yield f"{task.task_id}[{task.map_index}], try {number}"
+            yield stack.api.task_log(DAG_ID, run_id, task.task_id, number, task.map_index)
 
 
 def _busiest(hosts: list[Any]) -> str:

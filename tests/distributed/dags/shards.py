@@ -30,6 +30,7 @@ with DAG("distributed_shards", schedule=None, start_date=datetime(2026, 1, 1), c
         sms={"text": "Your parcel is here.", "validityPeriod": 60},
         chunk_size=50,
         max_connections=2,
+        log_grace=3,
         on_rejected="ignore",
     ).expand(shard=[f"{number}/{SHARDS}" for number in range(1, SHARDS + 1)])
     OmniDeliverySensor.partial(task_id="delivered", success_when="finished", deferrable=True, poke_interval=2).expand(
