@@ -34,6 +34,10 @@ class SimulatorApi:
         """Plan a fault; the kinds are in docs/simulator.md."""
         self.call("POST", "faults", json={"kind": kind, **parameters})
 
+    def count_faults(self, kind: str) -> int:
+        """How many calls were struck by faults of this kind."""
+        return sum(call["fault"] == kind for call in self.record("calls")["calls"])
+
     def clear_faults(self) -> None:
         """Forget the faults that have not happened yet."""
         self.call("DELETE", "faults", json={})

@@ -15,10 +15,14 @@ from pathlib import Path
 import pytest
 
 from dev.airflow_stack import AirflowStack
+from tests.e2e.dags.people import FROZEN, KILLED, WAITED
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 DAG_FOLDERS = [REPOSITORY / "airflow_provider_omni" / "example_dags", HERE / "dags"]
+PASSWORD = "e2e-Kennwort-7Rq"
+ID_SECRET = "e2e-Geheimnis-x4T"
+SECRET = {"id_secret": ID_SECRET}
 README_DAG = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
 
 
@@ -31,7 +35,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
             shutil.copy(file, dags)
     (code,) = README_DAG.findall((REPOSITORY / "README.md").read_text())
     (dags / "readme.py").write_text(code)
-    stack = AirflowStack(tmp_path_factory.mktemp("stack"), dags)
-    stack.start("omni_line_sms", "order_shipped")
+    stack = AirflowStack(
+        tmp_path_factory.mktemp("stack"),
+        dags,
+        password=PASSWORD,
+        connection_extra=SECRET,
+        connections={
+            "omni_quick": SECRET | {"connect_timeout": 2, "read_timeout": 5},
+            "omni_patient": SECRET | {"connect_timeout": 2, "read_timeout": 300},
+        },
+        # The worst vendor: it takes a message id as often as it comes.
+        simulator_options=("--switch", "source_scenario=true", "--duplicates", "accept"),
+    )
+    stack.start("omni_line_sms", "order_shipped", *KILLED, *FROZEN, *WAITED)
     yield stack
     stack.stop()
