@@ -27,7 +27,7 @@ BEFORE = 8
 """Requests that are answered before answers are held back."""
 
 CONNECTION = {"connect_timeout": 2, "read_timeout": 20}
-"""Seconds. Longer than answers are held back; what a lost worker has posted is asked for only after that and a grace."""
+"""Seconds. Longer than answers are held back; what a lost worker has posted is asked for only later than that."""
 
 
 @dataclass(frozen=True)
