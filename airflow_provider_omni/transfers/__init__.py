@@ -1,0 +1,1 @@
+"""Operators that take recipients from another system."""

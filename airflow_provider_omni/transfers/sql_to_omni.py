@@ -1,0 +1,144 @@
+"""From a database to a batch: the rows of a query are its recipients. Thin: `operators/batch.py` does the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException, BaseHook
+
+from airflow_provider_omni.operators.batch import BatchOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_omni.delivery.batch.rows import Row
+
+FETCH = 5000
+"""Rows that are taken from the cursor at a time."""
+
+
+class SqlToOmniOperator(BatchOperator):
+    """Sends to the people that a query finds: each row is a recipient, each column a field for ``{column}`` in texts.
+
+    Rows are streamed, never all in memory: with a cursor on the server's side for PostgreSQL and MySQL, else as the
+    database's driver does it. The query runs again on a retry; who got a message does not get a second one, and who is
+    new gets one. All other arguments are those of ``OmniSendBatchOperator``.
+
+    :param sql: one query, a template or the name of a ``.sql`` file. A column must be named as ``phone_field``.
+    :param conn_id: an Airflow connection to a database, of any type that has a ``DbApiHook``.
+    :param parameters: values for the query's own placeholders, in the driver's style; a template. They are shown among
+        the rendered templates.
+    :param hook_params: further arguments of the database's hook, such as ``{"schema": "shop"}``.
+
+    Needs ``apache-airflow-providers-common-sql`` and the provider of the database.
+    """
+
+    template_fields: Sequence[str] = ("sql", "conn_id", "parameters", *BatchOperator.template_fields)
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **BatchOperator.template_fields_renderers,
+        "sql": "sql",
+        "parameters": "json",
+    }
+
+    def __init__(
+        self,
+        *,
+        sql: str,
+        conn_id: str,
+        parameters: Mapping[str, Any] | Sequence[Any] | None = None,
+        hook_params: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sql = sql
+        self.conn_id = conn_id
+        self.parameters = parameters
+        self.hook_params = hook_params
+
+    def opened_rows(self) -> AbstractContextManager[Iterable[Row]]:
+        """The rows of the query."""
+        return queried(self._hook(), self.sql, self.parameters, self.phone_field)
+
+    def _hook(self) -> Any:
+        from airflow_provider_omni.omni.errors import OmniInputError
+
+        try:
+            from airflow.providers.common.sql.hooks.sql import DbApiHook
+        except ImportError as error:
+            raise AirflowOptionalProviderFeatureException(
+                "SqlToOmniOperator needs apache-airflow-providers-common-sql: install it, and the provider of the "
+                "database."
+            ) from error
+        hook = BaseHook.get_hook(self.conn_id, hook_params=dict(self.hook_params or {}))
+        if not isinstance(hook, DbApiHook):
+            raise OmniInputError(
+                "Nothing was sent: the recipients cannot be read.",
+                problems=(f"conn_id: found a connection with a {type(hook).__name__}, allowed is one to a database",),
+            )
+        return hook
+
+
+@contextlib.contextmanager
+def queried(hook: Any, sql: str, parameters: Any, phone_field: str) -> Iterator[Iterable[Row]]:
+    """Run a query and give its rows, fetched as they are asked for. Nothing is committed.
+
+    :param hook: a ``DbApiHook``.
+
+    Raises OmniInputError for a statement without result, or without the column ``phone_field``.
+    """
+    from airflow_provider_omni.delivery.batch.rows import rows_of_table
+
+    with contextlib.closing(hook.get_conn()) as connection, contextlib.closing(streaming_cursor(connection)) as cursor:
+        cursor.arraysize = FETCH
+        cursor.execute(sql, parameters) if parameters else cursor.execute(sql)
+        # A cursor on the server's side knows its columns after the first rows.
+        first = cursor.fetchmany(FETCH)
+        if cursor.description is None:
+            from airflow_provider_omni.omni.errors import OmniInputError
+
+            raise OmniInputError(
+                "Nothing was sent: the query cannot be used.",
+                problems=("sql: found a statement that has no result, allowed is one query",),
+            )
+        columns = [column[0] for column in cursor.description]
+        yield rows_of_table(columns, _fetched(cursor, first), phone_field)
+
+
+def _fetched(cursor: Any, first: Sequence[Any]) -> Iterator[Any]:
+    rows = first
+    while rows:
+        for row in rows:
+            # Connections may be set up to give rows as dicts, in the order of the columns.
+            yield tuple(row.values()) if isinstance(row, Mapping) else row
+        rows = cursor.fetchmany(FETCH)
+
+
+def streaming_cursor(connection: Any) -> Any:
+    """A cursor that leaves the rows with the server until they are fetched, where the driver has a kind of its own."""
+    driver = type(connection).__module__.partition(".")[0]
+    make = _SERVER_SIDE.get(driver)
+    return connection.cursor() if make is None else make(connection)
+
+
+def _named(connection: Any) -> Any:
+    # Needs a transaction, which is how these drivers begin.
+    return connection.cursor(name="airflow_provider_omni")
+
+
+def _unbuffered(module: str) -> Callable[[Any], Any]:
+    def make(connection: Any) -> Any:
+        return connection.cursor(importlib.import_module(module).SSCursor)
+
+    return make
+
+
+_SERVER_SIDE: dict[str, Callable[[Any], Any]] = {
+    "psycopg2": _named,
+    "psycopg": _named,
+    "MySQLdb": _unbuffered("MySQLdb.cursors"),
+    "pymysql": _unbuffered("pymysql.cursors"),
+}
+"""Drivers whose plain cursor takes the whole result into memory, and the cursor of theirs that does not."""

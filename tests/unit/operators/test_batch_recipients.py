@@ -1,0 +1,206 @@
+"""`recipients`: Airflow may render and resolve it, nobody sees a number in it, and rows come of it whatever it is."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
+from airflow.serialization.helpers import serialize_template_field
+
+from airflow_provider_omni.delivery.ledger import unreached
+from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
+from airflow_provider_omni.operators.batch import OmniSendBatchOperator
+from airflow_provider_omni.operators.recipients import opened_rows
+
+NUMBER, OTHER = "41793026727", "41793026731"
+ROWS = [{"phone": NUMBER, "name": "Ann"}, {"phone": OTHER, "name": "Bo"}]
+
+
+def operator(recipients: Any, **arguments: Any) -> OmniSendBatchOperator:
+    return OmniSendBatchOperator(
+        **{"task_id": "send", "scenario_key": "K", "sms": {"text": "Hi"}, "recipients": recipients, **arguments}
+    )
+
+
+def shown(operator: Any) -> str:
+    """What Airflow would store in its table of rendered templates."""
+    return json.dumps(serialize_template_field(operator.recipients, "recipients"), ensure_ascii=False)
+
+
+def rows(operator: OmniSendBatchOperator) -> list[tuple[Any, Any]]:
+    """Number and fields of each row."""
+    with operator.opened_rows() as found:
+        return [(row.number, row.fields) for row in found]
+
+
+# -- shown ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("recipients", "as_"),
+    [
+        ([NUMBER, OTHER], '"2 recipients"'),
+        (tuple(ROWS), '"2 recipients"'),
+        ([], '"0 recipients"'),
+        ((row for row in ROWS), '"recipients"'),
+        ({NUMBER: 1}, '"recipients"'),
+        (str([NUMBER]), '"…"'),
+        (NUMBER, '"…"'),
+        ("+41 79 302 67 27", '"…"'),
+        ("s3://aws_default@bucket/people.csv", '"s3://aws_default@bucket/people.csv"'),
+    ],
+)
+def test_recipients_are_shown_as_a_path_or_a_count(recipients: Any, as_: str) -> None:
+    sending = operator([])
+    sending.recipients = recipients
+    sending.render_template_fields({})
+    assert shown(sending) == as_
+    assert "302" not in repr(sending.recipients) + str(sending.recipients)
+
+
+def test_a_path_is_a_template() -> None:
+    sending = operator("/data/{{ ds }}.csv")
+    assert sending.recipients == "/data/{{ ds }}.csv"
+    sending.render_template_fields({"ds": "2026-11-20"})
+    assert shown(sending) == '"/data/2026-11-20.csv"'
+
+
+def test_the_path_of_an_object_store_is_a_template_too() -> None:
+    sending = operator(ObjectStoragePath("file:///data/{{ ds }}.csv"))
+    sending.render_template_fields({"ds": "2026-11-20"})
+    assert "file:///data/2026-11-20.csv" in shown(sending)
+
+
+def test_what_stands_in_rows_is_never_rendered() -> None:
+    rows_of_others = [{"phone": NUMBER, "name": "{{ secret }}"}, "{{ secret }}"]
+    sending = operator(rows_of_others)
+    sending.render_template_fields({"secret": "s3cret"})
+    assert rows(sending) == [(NUMBER, rows_of_others[0]), ("{{ secret }}", None)]
+
+
+def test_the_ledger_of_the_unreached_is_a_template() -> None:
+    sending = operator(unreached("/ledgers/{{ run_id }}"))
+    sending.render_template_fields({"run_id": "r1"})
+    assert sending.recipients.ledger_path == "/ledgers/r1"
+    assert "/ledgers/r1" in shown(sending)
+
+
+def test_an_xcom_of_another_task_makes_that_task_upstream_and_is_hidden_when_it_is_there() -> None:
+    with DAG("d", schedule=None, start_date=datetime(2026, 1, 1)):
+
+        @task
+        def people() -> list[str]:
+            return [NUMBER]
+
+        one = operator(people(), task_id="one")
+        several = operator([people(), people()], task_id="several")
+    assert one.upstream_task_ids == {"people"}
+    assert several.upstream_task_ids == {"people__1", "people__2"}
+    one.recipients = [NUMBER]
+    several.recipients = [[NUMBER], [OTHER]]
+    assert (shown(one), shown(several)) == ('"1 recipients"', '"2 recipients"')
+    assert rows(several) == [(NUMBER, None), (OTHER, None)]
+
+
+def test_a_callable_is_called_by_airflow_and_what_it_gives_is_hidden() -> None:
+    sending = operator(lambda context, jinja_env: (row for row in ROWS))
+    sending.render_template_fields({})
+    assert shown(sending) == '"recipients"'
+    assert [number for number, _ in rows(sending)] == [NUMBER, OTHER]
+
+
+def test_a_copied_operator_still_hides() -> None:
+    assert shown(copy.deepcopy(operator([NUMBER]))) == '"1 recipients"'
+
+
+def test_partial_and_expand_take_recipients_and_shards() -> None:
+    common = {"task_id": "send", "scenario_key": "K", "sms": {"text": "Hi"}}
+    with DAG("d", schedule=None, start_date=datetime(2026, 1, 1)):
+
+        @task
+        def people() -> list[list[str]]:
+            return [[NUMBER]]
+
+        over_people = OmniSendBatchOperator.partial(**common).expand(recipients=people())
+        over_shards = OmniSendBatchOperator.partial(**common | {"task_id": "shards"}, recipients=people()).expand(
+            shard=["1/2", "2/2"]
+        )
+    assert over_people.upstream_task_ids == {"people"}
+    assert over_shards.upstream_task_ids == {"people__1"}
+
+
+# -- rows ----------------------------------------------------------------------------------------------------------
+
+
+def generated() -> Iterator[str]:
+    yield from (NUMBER, OTHER)
+
+
+@pytest.mark.parametrize(
+    "recipients",
+    [
+        [NUMBER, OTHER],
+        (NUMBER, OTHER),
+        {NUMBER: 1, OTHER: 2}.keys(),
+        generated(),
+        [[NUMBER], [OTHER]],
+        f"['{NUMBER}', '{OTHER}']",
+    ],
+)
+def test_bare_numbers_come_from_any_iterable(recipients: Any) -> None:
+    assert [number for number, _ in rows(operator(recipients))] == [NUMBER, OTHER]
+
+
+def test_rows_come_from_dicts_in_a_list_or_in_its_text() -> None:
+    assert rows(operator(ROWS)) == rows(operator(str(ROWS))) == [(row["phone"], row) for row in ROWS]
+
+
+@pytest.mark.parametrize("make", [str, Path, ObjectStoragePath, lambda path: f"file://{path}"])
+@pytest.mark.parametrize("ending", [".csv", ".CSV", ".csv.gz", ".jsonl", ".ndjson.gz"])
+def test_rows_come_from_files(tmp_path: Path, ending: str, make: Any) -> None:
+    path = tmp_path / f"people{ending}"
+    if "csv" in ending.lower():
+        text = "phone,name\r\n" + "".join(f'{row["phone"]},"{row["name"]}"\r\n' for row in ROWS)
+    else:
+        text = "".join(json.dumps(row) + "\n" for row in ROWS)
+    path.write_bytes(gzip.compress(text.encode()) if ending.endswith(".gz") else text.encode())
+    assert rows(operator(make(str(path)))) == [(row["phone"], row) for row in ROWS]
+
+
+def test_a_line_end_inside_a_cell_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes(f'phone,name\r\n{NUMBER},"A\r\nB"\r\n'.encode())
+    assert rows(operator(str(path))) == [(NUMBER, {"phone": NUMBER, "name": "A\r\nB"})]
+
+
+def test_a_file_that_is_not_there_may_be_there_later(tmp_path: Path) -> None:
+    with pytest.raises(OmniStorageError, match="is not there") as raised:
+        rows(operator(str(tmp_path / "people.csv")))
+    assert raised.value.retryable
+
+
+def test_a_file_that_ends_in_the_middle_is_an_error_not_an_end(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv.gz"
+    text = "phone\n" + "".join(f"4179{index:07d}\n" for index in range(20_000))
+    path.write_bytes(gzip.compress(text.encode())[:-2000])
+    with pytest.raises(OmniStorageError):
+        rows(operator(str(path)))
+
+
+@pytest.mark.parametrize("recipients", [{"phone": NUMBER}, 41793026727, b"x", f"[{NUMBER}", "people.txt", object()])
+def test_what_cannot_be_read_is_refused_without_showing_it(recipients: Any) -> None:
+    with pytest.raises(OmniInputError) as raised:
+        rows(operator(recipients))
+    assert "302" not in str(raised.value)
+
+
+def test_none_is_no_recipients() -> None:
+    with pytest.raises(OmniInputError), opened_rows(None, "phone"):
+        pass
