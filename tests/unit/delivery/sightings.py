@@ -1,0 +1,27 @@
+"""Hypothesis strategies for what reports and log rows tell."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from airflow_provider_omni.delivery.tracking import Sighting
+from airflow_provider_omni.omni.statuses import StepState
+
+MESSAGES = ("m1", "m2", "m3")
+CHANNELS = ("LINE", "SMS", "VIBER")
+
+times = st.none() | st.integers(1_800_000_000_000, 1_800_000_100_000).map(lambda milliseconds: milliseconds / 1000)
+sightings = st.builds(
+    Sighting,
+    message_id=st.sampled_from(MESSAGES),
+    channel=st.sampled_from(CHANNELS),
+    state=st.sampled_from(StepState),
+    status=st.sampled_from(["A", "B"]),
+    sent_at=times,
+    done_at=times,
+    cost=st.none() | st.sampled_from(["0", "0.02", "1"]),
+    currency=st.none() | st.sampled_from(["EUR", "USD"]),
+    permanent=st.none() | st.booleans(),
+)
+stories = st.lists(sightings, max_size=12)
+flows = st.sampled_from([(), ("LINE", "SMS"), ("SMS",), ("LINE", "SMS", "VIBER"), ("SMS", "LINE", "SMS")])

@@ -1,0 +1,233 @@
+"""Both drivers carry out the same machine alike: one set of tests drives both."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.drivers import arun, run
+from airflow_provider_omni.delivery.effects import Ask, Load, Note, Pause, Publish, Save, Steps
+from airflow_provider_omni.delivery.verdict import Verdict
+from airflow_provider_omni.delivery.waiting import Wait
+from airflow_provider_omni.delivery.watch import Bulk, Watch
+from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.errors import OmniBusyError, OmniServerError, OmniStorageError
+from airflow_provider_omni.omni.limits import CallBudget
+from tests.unit.delivery.stage import START, report
+
+LOOK = api.get_logs(message_ids=("m",))
+
+
+class World:
+    """What a driver is given, in its sync and its async form. ``answer`` is what every call gets."""
+
+    def __init__(self, answer: Any = None, stored: Any = None) -> None:
+        self.answer = answer
+        self.stored = stored
+        self.done: list[Any] = []
+        self.now = START
+
+    def execute(self, call: Any) -> Any:
+        self.done.append(call.path)
+        return _given(self.answer)
+
+    def load(self, key: str) -> Any:
+        self.done.append(("load", key))
+        return _given(self.stored)
+
+    def save(self, key: str, value: Any) -> None:
+        self.done.append(("save", key, value))
+        if isinstance(self.stored, Exception):
+            raise self.stored
+
+    def sleep(self, seconds: float) -> None:
+        self.done.append(("sleep", seconds))
+        self.now += seconds
+
+
+class AsyncWorld:
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def execute(self, call: Any) -> Any:
+        return self.world.execute(call)
+
+    async def load(self, key: str) -> Any:
+        return self.world.load(key)
+
+    async def save(self, key: str, value: Any) -> None:
+        self.world.save(key, value)
+
+    async def sleep(self, seconds: float) -> None:
+        self.world.sleep(seconds)
+
+
+def _given(answer: Any) -> Any:
+    answer = answer.pop(0) if isinstance(answer, list) and answer and isinstance(answer[0], list) else answer
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+Drive = Callable[..., Any]
+
+
+def sync_drive(steps: Steps[Any], world: World, budget: CallBudget | None = None) -> Any:
+    world.memory = world  # type: ignore[attr-defined]
+    return run(steps, client=world, memory=_memory(world), budget=budget, sleep=world.sleep)
+
+
+def async_drive(steps: Steps[Any], world: World, budget: CallBudget | None = None) -> Any:
+    twin = AsyncWorld(world)
+    return asyncio.run(arun(steps, client=twin, memory=_memory(twin), budget=budget, sleep=twin.sleep))
+
+
+def _memory(world: Any) -> Any:
+    world.durable = True
+    return world
+
+
+@pytest.fixture(params=[sync_drive, async_drive], ids=["worker", "triggerer"])
+def drive(request: pytest.FixtureRequest) -> Drive:
+    return request.param  # type: ignore[no-any-return]
+
+
+def test_each_effect_is_carried_out_and_its_result_sent_in(drive: Drive) -> None:
+    def machine() -> Steps[Any]:
+        loaded = yield Load("key")
+        rows = yield Ask(LOOK)
+        yield Save("key", {"rows": rows})
+        yield Pause(3.0)
+        yield Note("done")
+        return loaded, rows
+
+    world = World(answer="rows", stored="loaded")
+    assert drive(machine(), world) == ("loaded", "rows")
+    assert world.done == [("load", "key"), "/omni/1/logs", ("save", "key", {"rows": "rows"}), ("sleep", 3.0)]
+
+
+@pytest.mark.parametrize("error", [OmniServerError("down"), OmniStorageError("full")])
+def test_our_errors_are_thrown_into_the_machine_which_may_go_on(drive: Drive, error: Any) -> None:
+    def machine() -> Steps[str]:
+        try:
+            yield Ask(LOOK) if isinstance(error, OmniServerError) else Save("key", 1)
+        except type(error) as caught:
+            return f"met {caught}"
+        return "met nothing"
+
+    assert drive(machine(), World(answer=error, stored=error)) == f"met {error}"
+
+
+def test_other_exceptions_end_the_machine_without_asking_it(drive: Drive) -> None:
+    closed = []
+
+    def machine() -> Steps[None]:
+        try:
+            yield Ask(LOOK)
+        except Exception:  # noqa: BLE001
+            closed.append("asked")
+        finally:
+            closed.append("closed")
+
+    with pytest.raises(ZeroDivisionError):
+        drive(machine(), World(answer=ZeroDivisionError()))
+    assert closed == ["closed"]
+
+
+def test_a_machines_own_error_comes_out(drive: Drive) -> None:
+    def machine() -> Steps[None]:
+        yield Pause(0.0)
+        raise OmniServerError("mine")
+
+    with pytest.raises(OmniServerError, match="mine"):
+        drive(machine(), World())
+
+
+def full_budget(world: World) -> CallBudget:
+    budget = CallBudget(per_minute=1, clock=lambda: world.now, jitter=lambda: 0.0)
+    budget.try_take()
+    return budget
+
+
+def machine_with_patience(patience: float | None) -> Steps[Any]:
+    return (yield Ask(LOOK, patience=patience))
+
+
+def test_a_place_in_the_budget_is_waited_for_as_long_as_there_is_patience(drive: Drive) -> None:
+    world = World(answer="rows")
+    assert drive(machine_with_patience(90.0), world, full_budget(world)) == "rows"
+    assert world.now - START >= 60.0
+
+
+def test_without_patience_the_machine_is_told_that_it_is_busy(drive: Drive) -> None:
+    world = World(answer="rows")
+    with pytest.raises(OmniBusyError):
+        drive(machine_with_patience(0.0), world, full_budget(world))
+    assert world.done == []
+
+
+def test_a_call_without_patience_does_not_count_against_the_budget(drive: Drive) -> None:
+    world = World(answer="rows")
+    assert drive(machine_with_patience(None), world, full_budget(world)) == "rows"
+
+
+def test_a_whole_wait_goes_the_same_way_in_both(drive: Drive) -> None:
+    world = World(answer=[[], [], [report("m")], []])
+    machine = Wait(Watch((Bulk(None, 1, ("m",)),), START + 3600.0), lambda: world.now, jitter=lambda: 0.5)
+    assert drive(machine.until_decided(), world).verdict is Verdict.SUCCESS
+    assert [each if isinstance(each, str) else each[0] for each in world.done] == [
+        "load",
+        "/omni/1/reports",
+        "/omni/1/logs",
+        "sleep",
+        "/omni/1/reports",
+        "load",
+        "save",
+    ] + (["/omni/1/logs"] if world.done[-1] == "/omni/1/logs" else [])
+
+
+def test_notes_reach_the_log_with_their_level(drive: Drive, caplog: pytest.LogCaptureFixture) -> None:
+    def machine() -> Steps[None]:
+        yield Note("quiet")
+        yield Note("loud", warning=True)
+
+    with caplog.at_level(logging.INFO):
+        drive(machine(), World())
+    assert [(record.levelname, record.message) for record in caplog.records if record.message in ("quiet", "loud")] == [
+        ("INFO", "quiet"),
+        ("WARNING", "loud"),
+    ]
+
+
+def test_a_worker_publishes_receipts_and_a_triggerer_never_does() -> None:
+    def machine() -> Steps[None]:
+        yield Publish({"bulks": []})
+
+    published: list[Any] = []
+    world = World()
+    run(machine(), client=world, memory=_memory(world), publish=published.append)
+    assert published == [{"bulks": []}]
+    with pytest.raises(TypeError):
+        async_drive(machine(), World())
+
+
+async def test_a_trigger_that_is_cancelled_closes_its_machine() -> None:
+    closed = []
+
+    def machine() -> Steps[None]:
+        try:
+            yield Pause(3600.0)
+        finally:
+            closed.append(True)
+
+    twin = AsyncWorld(World())
+    task = asyncio.create_task(arun(machine(), client=twin, memory=_memory(twin)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert closed == [True]

@@ -1,0 +1,158 @@
+"""What is known of a message does not depend on the order or the repetition of what told it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Standing, Tracker
+from airflow_provider_omni.delivery.verdict import Tally
+from airflow_provider_omni.omni.models import Price, ReportError
+from airflow_provider_omni.omni.statuses import StepState
+from tests.unit.delivery.sightings import MESSAGES, flows, stories
+from tests.unit.delivery.stage import START, report, row
+
+NOW = START + 50_000.0
+P, OP, D, F = Outcome.PENDING, Outcome.OPERATOR, Outcome.DELIVERED, Outcome.FAILED
+
+
+def tracked(story: Iterable[Sighting], flow: tuple[str, ...] = ("LINE", "SMS")) -> Tracker:
+    tracker = Tracker(flow)
+    for sighting in story:
+        tracker.observe(sighting)
+    return tracker
+
+
+def summary(tracker: Tracker, *, closing: bool) -> dict[str, Any]:
+    tally = Tally(total=len(MESSAGES))
+    for message_id in MESSAGES:
+        tally.add(message_id, tracker.standing(message_id, NOW, closing=closing), tracker.steps(message_id), "group")
+    return tally.summary()
+
+
+@given(stories, flows, st.booleans(), st.randoms(use_true_random=False))
+def test_the_outcome_does_not_depend_on_order_or_repetition(
+    story: list[Sighting], flow: tuple[str, ...], closing: bool, random: Any
+) -> None:
+    again = story + random.sample(story, len(story) // 2)
+    random.shuffle(again)
+    assert summary(tracked(story, flow), closing=closing) == summary(tracked(again, flow), closing=closing)
+
+
+@given(stories, flows)
+def test_nothing_new_is_told_twice(story: list[Sighting], flow: tuple[str, ...]) -> None:
+    tracker = tracked(story, flow)
+    assert not any(tracker.observe(sighting) for sighting in story)
+
+
+@given(stories, stories, flows)
+def test_a_step_only_moves_forward(before: list[Sighting], after: list[Sighting], flow: tuple[str, ...]) -> None:
+    ranks = [StepState.PENDING, StepState.OPERATOR, StepState.FAILED, StepState.HANDSET]
+    tracker = tracked(before, flow)
+    known = {(m, c): step.state for m, steps in tracker.seen().items() for c, step in steps.items()}
+    for sighting in after:
+        tracker.observe(sighting)
+    for (message_id, channel), state in known.items():
+        assert ranks.index(tracker.seen()[message_id][channel].state) >= ranks.index(state)
+
+
+@given(stories, flows, st.booleans())
+def test_a_handset_delivery_is_never_undone(story: list[Sighting], flow: tuple[str, ...], closing: bool) -> None:
+    told = {sighting.message_id for sighting in story if sighting.state is StepState.HANDSET}
+    tracker = tracked(story, flow)
+    assert all(tracker.standing(each, NOW, closing=closing).outcome is D for each in told)
+
+
+SEEN = [
+    # what was seen by channel, in the flow LINE → SMS, and what it means: while waiting, and at the deadline
+    ({}, P, P),
+    ({"LINE": "enroute"}, P, P),
+    ({"LINE": "handset"}, D, D),
+    ({"LINE": "operator"}, OP, OP),
+    ({"LINE": "failed"}, P, F),
+    ({"LINE": "failed", "SMS": "enroute"}, P, F),
+    ({"LINE": "failed", "SMS": "operator"}, OP, OP),
+    ({"LINE": "failed", "SMS": "handset"}, D, D),
+    ({"LINE": "failed", "SMS": "failed"}, F, F),
+    ({"SMS": "failed"}, F, F),
+    ({"LINE": "operator", "SMS": "failed"}, F, F),
+    ({"LINE": "handset", "SMS": "failed"}, D, D),
+    ({"LINE": "operator", "SMS": "enroute"}, OP, OP),
+    ({"LINE": "operator", "SMS": "handset"}, D, D),
+]
+
+
+@pytest.mark.parametrize(("seen", "waiting", "closing"), SEEN, ids=[str(each[0]) for each in SEEN])
+def test_what_is_seen_means(seen: dict[str, str], waiting: Outcome, closing: Outcome) -> None:
+    tracker = tracked(Sighting.of(report("m", state, channel)) for channel, state in seen.items())
+    assert tracker.standing("m", NOW).outcome is waiting
+    assert tracker.standing("m", NOW, closing=True).outcome is closing
+
+
+def test_where_the_flow_is_unknown_a_failure_closes_after_the_settle_time_and_says_so() -> None:
+    tracker = Tracker((), settle_seconds=300.0)
+    tracker.observe(Sighting.of(report("m", "failed", done=10.0)))
+    assert tracker.standing("m", START + 309.0).outcome is P
+    standing = tracker.standing("m", START + 310.0)
+    assert (standing.outcome, standing.settled) == (F, True)
+
+
+def test_where_the_flow_is_unknown_a_step_that_is_alive_keeps_the_message_open() -> None:
+    tracker = Tracker((), settle_seconds=300.0)
+    tracker.observe(Sighting.of(report("m", "failed")))
+    tracker.observe(Sighting.of(row("m", "enroute", "SMS")))
+    assert tracker.standing("m", NOW).outcome is P
+
+
+def test_a_failure_without_a_time_closes_only_at_the_deadline() -> None:
+    tracker = Tracker(())
+    tracker.observe(Sighting.of(report("m", "failed", done=None)))
+    assert tracker.standing("m", NOW).outcome is P
+    assert tracker.standing("m", NOW, closing=True).outcome is F
+
+
+@pytest.mark.parametrize(
+    ("flow", "last"), [((), None), (("LINE", "SMS"), "SMS"), (("sms",), "SMS"), (("SMS", "LINE", "SMS"), None)]
+)
+def test_the_last_channel_is_known_where_the_flow_says_so(flow: tuple[str, ...], last: str | None) -> None:
+    assert Tracker(flow).last_channel == last
+
+
+def test_the_refusal_of_a_repeated_id_says_nothing_about_the_message_that_had_it_first() -> None:
+    tracker = tracked([Sighting.of(report("m", "seen", "SMS"))], ("SMS",))
+    assert tracker.standing("m", NOW).outcome is P
+
+
+def test_a_report_without_channel_or_details_still_counts() -> None:
+    tracker = tracked([Sighting.of(report("m", channel=None, done=None))])  # type: ignore[arg-type]
+    assert tracker.standing("m", NOW).outcome is D
+
+
+def test_cost_is_price_times_parts_as_a_decimal_string() -> None:
+    price = Price(price_per_message=Decimal("0.0500"), currency="EUR")
+    assert Sighting.of(report("m", price=price, message_count=3)).cost == "0.15"
+    assert Sighting.of(report("m", price=price)).cost == "0.05"
+    assert Sighting.of(report("m", price=Price(price_per_message=Decimal(100)))).cost == "100"
+    assert Sighting.of(report("m")).cost is None
+
+
+def test_whether_an_error_is_permanent_is_three_valued_and_logs_do_not_say() -> None:
+    for permanent in (True, False, None):
+        assert Sighting.of(report("m", error=ReportError(permanent=permanent))).permanent is permanent
+    assert Sighting.of(row("m", "failed")).permanent is None
+
+
+def test_a_status_name_is_kept_short_and_without_numbers() -> None:
+    odd = report("m").status.model_copy(update={"name": "DELIVERED to 41793026727 " + "x" * 99})
+    label = Sighting.of(report("m").model_copy(update={"status": odd})).status
+    assert "41793026727" not in label
+    assert len(label) <= 60
+
+
+def test_nothing_seen_is_pending() -> None:
+    assert Tracker().standing("m", NOW) == Standing(P)

@@ -1,0 +1,162 @@
+"""From counts to success, failure or "not yet"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_omni.delivery.tracking import Sighting, Tracker
+from airflow_provider_omni.delivery.verdict import Goal, Tally, Verdict, judge, percentiles
+from airflow_provider_omni.omni.errors import OmniInputError
+from tests.unit.delivery.stage import START, report
+
+OPEN, SUCCESS, FAILURE, TIMEOUT = Verdict.OPEN, Verdict.SUCCESS, Verdict.FAILURE, Verdict.TIMEOUT
+
+TABLE = [
+    # goal, total, delivered, failed: before the deadline, at the deadline
+    ("all", 3, 3, 0, SUCCESS, SUCCESS),
+    ("all", 3, 2, 0, OPEN, TIMEOUT),
+    ("all", 3, 2, 1, FAILURE, FAILURE),
+    ("all", 3, 0, 1, FAILURE, FAILURE),
+    ("any", 3, 1, 0, SUCCESS, SUCCESS),
+    ("any", 3, 0, 2, OPEN, TIMEOUT),
+    ("any", 3, 0, 3, FAILURE, FAILURE),
+    ("finished", 3, 0, 3, SUCCESS, SUCCESS),
+    ("finished", 3, 2, 1, SUCCESS, SUCCESS),
+    ("finished", 3, 2, 0, OPEN, TIMEOUT),
+    (0.5, 4, 2, 0, SUCCESS, SUCCESS),
+    (0.5, 4, 1, 2, OPEN, TIMEOUT),
+    (0.5, 4, 1, 3, FAILURE, FAILURE),
+    (0.95, 20, 19, 0, SUCCESS, SUCCESS),
+    (0.95, 20, 18, 1, OPEN, TIMEOUT),
+    (0.95, 20, 18, 2, FAILURE, FAILURE),
+    (1, 2, 1, 0, OPEN, TIMEOUT),
+    ("all", 0, 0, 0, SUCCESS, SUCCESS),
+    ("finished", 0, 0, 0, SUCCESS, SUCCESS),
+    (0.5, 0, 0, 0, SUCCESS, SUCCESS),
+    ("any", 0, 0, 0, FAILURE, FAILURE),
+]
+
+
+@pytest.mark.parametrize(("goal", "total", "delivered", "failed", "before", "at_the_deadline"), TABLE)
+def test_the_verdict_falls_as_soon_as_it_cannot_change(
+    goal: Any, total: int, delivered: int, failed: int, before: Verdict, at_the_deadline: Verdict
+) -> None:
+    tally = Tally(total=total, delivered=delivered, failed=failed)
+    assert judge(tally, Goal(goal)) is before
+    assert judge(tally, Goal(goal), deadline_passed=True) is at_the_deadline
+
+
+@pytest.mark.parametrize(("goal", "total", "delivered", "failed", "before", "at_the_deadline"), TABLE)
+def test_settle_waits_for_the_rest_and_then_says_the_same(
+    goal: Any, total: int, delivered: int, failed: int, before: Verdict, at_the_deadline: Verdict
+) -> None:
+    tally = Tally(total=total, delivered=delivered, failed=failed)
+    expected = before if delivered + failed == total else OPEN
+    assert judge(tally, Goal(goal, settle=True)) is expected
+    assert judge(tally, Goal(goal, settle=True), deadline_passed=True) is at_the_deadline
+
+
+@given(
+    st.sampled_from(["all", "any", "finished", 0.25, 0.5, 0.95, 1.0]),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(0, 30),
+)
+def test_a_verdict_that_has_fallen_stands_whatever_the_rest_turns_out_to_be(
+    goal: Any, delivered: int, failed: int, pending: int, more_delivered: int, more_failed: int
+) -> None:
+    total = delivered + failed + pending
+    first = judge(Tally(total=total, delivered=delivered, failed=failed), Goal(goal))
+    delivered += min(more_delivered, pending)
+    failed = min(failed + more_failed, total - delivered)
+    if first is not OPEN:
+        assert judge(Tally(total=total, delivered=delivered, failed=failed), Goal(goal)) is first
+
+
+@pytest.mark.parametrize("wrong", ["most", 0, -0.5, 1.5, True, None, "0.5"])
+def test_a_goal_that_cannot_be_meant_is_refused(wrong: Any) -> None:
+    with pytest.raises(OmniInputError, match="success_when"):
+        Goal(wrong)
+
+
+def test_every_problem_of_a_goal_is_named_at_once() -> None:
+    with pytest.raises(OmniInputError) as raised:
+        Goal("most", "handsets")
+    assert len(raised.value.problems) == 2
+
+
+def tally_of(*reports: Any, means: str = "group", total: int | None = None) -> Tally:
+    tracker = Tracker(("LINE", "SMS"))
+    for each in reports:
+        tracker.observe(Sighting.of(each))
+    ids = sorted(tracker.seen())
+    tally = Tally(total=len(ids) if total is None else total)
+    for message_id in ids:
+        standing = tracker.standing(message_id, START + 1000.0)
+        tally.add(message_id, standing, tracker.steps(message_id), means)
+    return tally
+
+
+@pytest.mark.parametrize(("means", "delivered", "pending"), [("group", 1, 0), ("handset", 0, 1)])
+def test_an_operator_delivery_is_one_for_the_group_and_pending_for_the_handset(
+    means: str, delivered: int, pending: int
+) -> None:
+    tally = tally_of(report("m", "operator"), means=means)
+    assert (tally.delivered, tally.pending) == (delivered, pending)
+    assert tally.unsettled == 1
+
+
+def test_a_summary_is_what_the_design_says() -> None:
+    tally = tally_of(
+        report("a", "handset", done=4.0),
+        report("b", "failed", "LINE"),
+        report("b", "handset", "SMS", done=8.0),
+        report("c", "failed", "SMS"),
+        total=5,
+    )
+    assert tally.summary("ledger") == {
+        "total": 5,
+        "delivered": 2,
+        "failed": 1,
+        "pending": 2,
+        "by_channel": {"LINE": 1, "SMS": 1},
+        "by_status": {"DELIVERED_TO_HANDSET": 2, "NOT_SEEN": 2, "UNDELIVERABLE_NOT_DELIVERED": 1},
+        "cost": {},
+        "seconds_to_delivery": {"p50": 4.0, "p95": 8.0, "max": 8.0},
+        "failed_message_ids": ["c"],
+        "closed_by_settle_time": 0,
+        "ledger_path": "ledger",
+    }
+
+
+def test_costs_of_all_steps_are_added_by_currency_without_rounding() -> None:
+    def priced(message_id: str, amount: str, currency: str, channel: str) -> Any:
+        price = {"pricePerMessage": amount, "currency": currency}
+        return report(message_id, channel=channel, price=price)
+
+    reports = [priced(f"m{n}", "0.1", "EUR", "LINE") for n in range(3)] + [priced("m0", "0.05", "USD", "SMS")]
+    assert tally_of(*reports).summary()["cost"] == {"EUR": "0.3", "USD": "0.05"}
+
+
+def test_failed_ids_are_listed_up_to_a_hundred_whatever_the_order() -> None:
+    tallies = [tally_of(*(report(f"m{n:03}", "failed", "SMS") for n in part)) for part in (range(90), range(90, 200))]
+    listed = []
+    for order in (tallies, tallies[::-1]):
+        total = Tally()
+        for each in order:
+            total.merge(each)
+        assert total.failed == 200
+        listed.append(total.summary()["failed_message_ids"])
+    assert listed[0] == listed[1] == [f"m{n:03}" for n in range(100)]
+
+
+def test_percentiles_are_nearest_rank_and_none_without_deliveries() -> None:
+    assert percentiles([]) == {"p50": None, "p95": None, "max": None}
+    assert percentiles([float(n) for n in range(1, 101)]) == {"p50": 50.0, "p95": 95.0, "max": 100.0}
+    assert percentiles([2.0]) == {"p50": 2.0, "p95": 2.0, "max": 2.0}

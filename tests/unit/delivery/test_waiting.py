@@ -1,0 +1,444 @@
+"""The wait: read, write down, decide; and the logs fill what the reports did not bring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Save
+from airflow_provider_omni.delivery.journal import decode
+from airflow_provider_omni.delivery.verdict import Goal, Verdict
+from airflow_provider_omni.delivery.waiting import PAGE, QUIET_POLLS, REFUSALS, Wait, WaitEnd
+from airflow_provider_omni.delivery.watch import Bulk, Watch
+from airflow_provider_omni.omni.errors import (
+    OmniAuthenticationError,
+    OmniBusyError,
+    OmniServerError,
+    OmniStaleTryError,
+    OmniStorageError,
+    OmniTransportError,
+)
+from tests.unit.delivery.stage import START, Stage, report, row
+
+LOST = OmniTransportError("the answer never came")
+FAILS = OmniStorageError("cannot write")
+BULK = Bulk("bulk", 2, ("a", "b"))
+ALONE = Bulk("bulk", 1, ("m",))
+HOUR = 3600.0
+
+
+def watch(*bulks: Bulk, timeout: float = HOUR, goal: Goal | None = None, **more: Any) -> Watch:
+    more.setdefault("flow", ("LINE", "SMS"))
+    more.setdefault("poll_interval", 30.0)
+    return Watch(bulks or (ALONE,), START + timeout, goal or Goal(), **more)
+
+
+def wait(stage: Stage, made: Watch | None = None, until: Any = None) -> Any:
+    machine = Wait(made or watch(), stage.clock, jitter=lambda: 0.5).until_decided()
+    return stage.play(machine, until) if until else stage.play(machine)
+
+
+def polls(stage: Stage, made: Watch, number: int) -> list[WaitEnd | None]:
+    machine = Wait(made, stage.clock, jitter=lambda: 0.5)
+    ends = []
+    for _ in range(number):
+        ends.append(stage.play(machine.poll()))
+        stage.now += made.poll_interval
+    return ends
+
+
+def kinds(stage: Stage) -> list[str]:
+    """What was done, in order, in short."""
+    names = {Load: "load", Save: "save", Pause: "pause"}
+    return [
+        effect.call.path.rsplit("/", 1)[-1] if isinstance(effect, Ask) else names[type(effect)]
+        for effect in stage.effects
+        if isinstance(effect, Ask | Load | Save | Pause)
+    ]
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_delivery_ends_the_wait_with_a_summary() -> None:
+    stage = Stage(reports=[[], [report("m")]])
+    end = wait(stage)
+    assert end.verdict is Verdict.SUCCESS
+    assert (end.summary["delivered"], end.summary["total"]) == (1, 1)
+    assert "1 of 1 delivered" in end.explanation
+
+
+def test_reports_are_never_read_without_a_filter_and_always_a_thousand_at_a_time() -> None:
+    stage = Stage()
+    wait(stage, watch(BULK, ALONE, Bulk(None, 1, ("n",)), Bulk("hand", None), timeout=100.0))
+    assert stage.reads
+    assert all(("bulkId" in read) != ("messageId" in read) and read["limit"] == "1000" for read in stage.reads)
+
+
+def test_the_journal_is_read_first_of_all_and_may_decide_alone() -> None:
+    first = Stage(reports=[[report("m")]])
+    wait(first, watch(goal=Goal(settle=True)))
+    second = Stage(memory=first.memory, reports=[LOST], logs=[LOST])
+    assert wait(second).verdict is Verdict.SUCCESS
+    assert kinds(second) == ["load"]
+
+
+def test_what_was_read_is_written_down_before_anything_is_decided() -> None:
+    stage = Stage(reports=[[report("m")]])
+    wait(stage)
+    done = kinds(stage)
+    assert done[done.index("reports") : done.index("reports") + 3] == ["reports", "load", "save"]
+
+
+def test_pages_are_read_until_a_short_one_and_each_is_written_down() -> None:
+    ids = tuple(f"m{n}" for n in range(PAGE + 1))
+    pages = [[report(each) for each in ids[:PAGE]], [report(ids[PAGE])]]
+    stage = Stage(reports=pages)
+    end = wait(stage, watch(Bulk("bulk", PAGE + 1)))
+    assert end.verdict is Verdict.SUCCESS
+    assert kinds(stage)[1:] == ["reports", "load", "save", "reports", "load", "save", "logs"]
+
+
+def test_only_changes_are_written() -> None:
+    stage = Stage(reports=[[report("a")]])
+    wait(stage, watch(BULK, timeout=600.0))
+    assert kinds(stage).count("save") == 1
+
+
+def test_a_message_that_is_only_under_way_is_not_worth_writing() -> None:
+    stage = Stage(logs=[[row("m")]])
+    wait(stage, watch(timeout=600.0))
+    assert "save" not in kinds(stage)
+
+
+def test_what_another_copy_wrote_is_merged_not_overwritten() -> None:
+    other = Stage(reports=[[report("a")]])
+    wait(other, watch(BULK, timeout=60.0))
+    stage = Stage(reports=[[], [report("b")]])
+
+    def steals(call: Any) -> Any:
+        stage.memory.update(other.memory)
+        return [report("b")]
+
+    stage.reports = [[], steals, []]
+    assert wait(stage, watch(BULK)).verdict is Verdict.SUCCESS
+    assert {sighting.message_id for sighting in decode(stage.memory[BULK.journal_key])} == {"a", "b"}
+
+
+def test_done_sources_are_not_read_again() -> None:
+    done, open_ = Bulk(None, 1, ("m",)), Bulk(None, 1, ("n",))
+    stage = Stage(reports=[[report("m")], []])
+    wait(stage, watch(done, open_, timeout=600.0))
+    assert sum(read.get("messageId") == "m" for read in stage.reads) == 1
+
+
+# -- a dirty journal -------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_decided_from_what_could_not_be_written_down() -> None:
+    stage = Stage(reports=[[report("m")], []], saves=[FAILS])
+    assert polls(stage, watch(), 3) == [None, None, None]
+
+
+def test_what_could_not_be_written_is_written_later_though_nothing_more_is_read() -> None:
+    stage = Stage(reports=[[report("m")], []], saves=[FAILS, FAILS, FAILS, None])
+    ends = polls(stage, watch(), 3)
+    assert ends[0] is None
+    assert next(end.verdict for end in ends if end is not None) is Verdict.SUCCESS
+    assert len(stage.reads) == 1
+
+
+def test_at_the_deadline_the_verdict_falls_even_if_nothing_can_be_written() -> None:
+    stage = Stage(reports=[[report("m")], []], saves=[FAILS])
+    assert wait(stage, watch(timeout=300.0)).verdict is Verdict.SUCCESS
+
+
+def test_a_journal_that_cannot_be_read_at_first_is_read_later() -> None:
+    before = Stage(reports=[[report("m")]])
+    wait(before, watch(goal=Goal(settle=True)))
+    stage = Stage(memory=before.memory, loads=[FAILS, FAILS, None])
+    assert wait(stage).verdict is Verdict.SUCCESS
+    assert stage.now - START < 120.0
+
+
+def test_a_stale_try_stops() -> None:
+    stage = Stage(reports=[[report("m")]], saves=[OmniStaleTryError("replaced")])
+    with pytest.raises(OmniStaleTryError):
+        wait(stage)
+
+
+# -- healing ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_logs_are_asked_at_every_start() -> None:
+    stage = Stage(logs=[[row("m", "handset")]])
+    assert wait(stage).verdict is Verdict.SUCCESS
+    assert stage.now == START
+
+
+@pytest.mark.parametrize("error", [LOST, OmniServerError("down", status=500)])
+def test_the_logs_are_asked_after_a_read_that_failed(error: Exception) -> None:
+    stage = Stage(reports=[[], error, []], logs=[[], [row("m", "handset")]])
+    assert wait(stage).verdict is Verdict.SUCCESS
+    assert stage.now == START + 30.0
+
+
+def test_what_a_second_reader_took_is_healed_within_a_few_polls() -> None:
+    stage = Stage(logs=[[], [row("m", "handset")]])
+    assert wait(stage).verdict is Verdict.SUCCESS
+    assert stage.now - START <= QUIET_POLLS * 30.0
+
+
+def test_a_look_that_fails_is_repeated_at_the_next_poll() -> None:
+    stage = Stage(logs=[LOST, LOST, [row("m", "handset")]])
+    assert wait(stage).verdict is Verdict.SUCCESS
+    assert stage.now == START + 60.0
+
+
+def test_while_the_budget_is_used_up_the_wait_goes_on_without_the_logs() -> None:
+    stage = Stage(logs=[OmniBusyError("full")], reports=[[], [], [report("m")]])
+    assert wait(stage).verdict is Verdict.SUCCESS
+    patience = [effect.patience for effect in stage.effects if isinstance(effect, Ask) and "logs" in effect.call.path]
+    assert set(patience) == {0.0}
+
+
+def test_before_giving_up_the_logs_are_asked_and_waited_for() -> None:
+    stage = Stage(logs=[[]])
+
+    def at_last(call: Any) -> Any:
+        return [row("m", "handset")] if stage.now >= START + 50.0 else []
+
+    stage.logs = [at_last]
+    assert wait(stage, watch(timeout=50.0)).verdict is Verdict.SUCCESS
+    last = [effect for effect in stage.effects if isinstance(effect, Ask)][-1]
+    assert (last.patience or 0.0) > 0.0
+
+
+def test_a_last_look_that_fails_is_repeated_before_giving_up() -> None:
+    stage = Stage(logs=[[], LOST, OmniBusyError("full"), [row("m", "handset")]])
+    assert wait(stage, watch(timeout=10.0)).verdict is Verdict.SUCCESS
+
+
+def test_a_last_look_that_always_fails_does_not_hold_the_wait_for_ever() -> None:
+    stage = Stage(logs=[LOST])
+    end = wait(stage, watch(timeout=10.0))
+    assert end.verdict is Verdict.TIMEOUT
+    assert stage.now - START < 60.0
+
+
+def test_messages_under_way_do_not_make_the_logs_be_asked_at_every_poll() -> None:
+    stage = Stage(logs=[[row("m")]])
+    wait(stage, watch(timeout=3000.0))
+    assert len(stage.looks) <= 3000.0 / 30.0 / QUIET_POLLS + 3
+
+
+# -- lone messages in one look ---------------------------------------------------------------------------------------
+
+
+def lone(number: int) -> tuple[Bulk, ...]:
+    return tuple(Bulk(None, 1, (f"m{n}",)) for n in range(number))
+
+
+def logs_of(*delivered: str, reads: str = "all") -> Any:
+    """Logs that show these as delivered; of a list of ids the vendor reads all, the first, or none at all."""
+
+    def answer(call: Any) -> Any:
+        asked = dict(call.query)["messageId"].split(",")
+        if reads == "first":
+            asked = asked[:1]
+        elif reads == "one" and len(asked) > 1:
+            asked = []
+        return [row(each, "handset") for each in asked if each in delivered]
+
+    return answer
+
+
+@pytest.mark.parametrize("reads", ["all", "first", "one"])
+def test_lone_messages_are_healed_whether_or_not_the_vendor_reads_lists(reads: str) -> None:
+    everybody = [f"m{n}" for n in range(7)]
+    stage = Stage(logs=[logs_of(*everybody, reads=reads)])
+    end = wait(stage, watch(*lone(7)))
+    assert end.verdict is Verdict.SUCCESS
+    assert stage.now == START
+
+
+def test_one_look_is_enough_for_many_lone_messages() -> None:
+    stage = Stage(logs=[logs_of(*[f"m{n}" for n in range(40)])])
+    wait(stage, watch(*lone(40)))
+    assert len(stage.looks) == 1
+
+
+def test_messages_that_no_log_shows_cost_one_look_more_and_do_not_end_the_lists() -> None:
+    stage = Stage(logs=[logs_of("m0", "m1")])
+    polls(stage, watch(*lone(5)), 1)
+    assert [look["messageId"].count(",") + 1 for look in stage.looks] == [5, 1]
+
+
+def test_long_ids_given_by_hand_are_asked_for_in_as_many_looks_as_it_takes() -> None:
+    ids = ["x" * 190 + f"{n:03}" for n in range(30)]
+    stage = Stage(logs=[logs_of(*ids)])
+    assert wait(stage, watch(*(Bulk(None, 1, (each,)) for each in ids))).verdict is Verdict.SUCCESS
+    assert all(len(look["messageId"]) <= 2048 for look in stage.looks)
+
+
+# -- who is counted --------------------------------------------------------------------------------------------------
+
+
+def test_refused_messages_that_show_up_under_the_bulk_id_are_not_counted() -> None:
+    stage = Stage(logs=[[row("a", "handset"), row("b", "handset"), row("refused", "refused", "SMS")]])
+    end = wait(stage, watch(BULK))
+    assert end.verdict is Verdict.SUCCESS
+    assert end.summary["total"] == 2
+
+
+def test_a_foreign_report_among_a_lone_messages_reports_is_not_counted() -> None:
+    stage = Stage(reports=[[report("somebody else's", "failed", "SMS"), report("m")]])
+    assert wait(stage).summary["total"] == 1
+
+
+def test_an_unknown_bulk_is_as_large_as_two_looks_apart_agree() -> None:
+    stage = Stage(logs=[[row("a", "handset")], [row("a", "handset"), row("b", "handset")]])
+    end = wait(stage, watch(Bulk("hand", None)))
+    assert end.verdict is Verdict.SUCCESS
+    assert end.summary["total"] == 2
+    assert stage.now - START == 60.0
+
+
+def test_an_unknown_bulk_may_succeed_early_for_any() -> None:
+    stage = Stage(logs=[[row("a", "handset"), row("b")]])
+    assert wait(stage, watch(Bulk("hand", None), goal=Goal("any"))).verdict is Verdict.SUCCESS
+    assert stage.now == START
+
+
+def test_an_unknown_bulk_of_which_nothing_is_heard_times_out() -> None:
+    end = wait(Stage(), watch(Bulk("hand", None), timeout=600.0))
+    assert end.verdict is Verdict.TIMEOUT
+    assert end.summary["total"] == 0
+
+
+def test_an_unknown_bulk_with_a_full_page_of_rows_is_not_sized() -> None:
+    stage = Stage(logs=[[row(f"m{n}", "handset") for n in range(PAGE)]])
+    assert polls(stage, watch(Bulk("hand", None)), 4) == [None] * 4
+
+
+# -- deciding --------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_step_waits_for_the_next_one() -> None:
+    stage = Stage(reports=[[report("m", "failed", "LINE")], [], [report("m", "handset", "SMS")]])
+    assert wait(stage).verdict is Verdict.SUCCESS
+
+
+def test_the_failure_of_the_last_step_ends_the_wait() -> None:
+    stage = Stage(reports=[[report("m", "failed", "LINE"), report("m", "failed", "SMS")]])
+    end = wait(stage)
+    assert end.verdict is Verdict.FAILURE
+    assert end.summary["failed_message_ids"] == ["m"]
+    assert "cannot be reached any more" in end.explanation
+
+
+def test_at_the_deadline_a_failed_step_after_which_nothing_came_counts_as_failed() -> None:
+    stage = Stage(reports=[[report("m", "failed", "LINE")], []])
+    end = wait(stage, watch(timeout=300.0))
+    assert end.verdict is Verdict.FAILURE
+    assert end.summary["failed"] == 1
+
+
+def test_the_deadline_is_wall_clock_time_and_says_how_many_are_open() -> None:
+    stage = Stage(reports=[[report("a")], []])
+    end = wait(stage, watch(BULK, timeout=100.0))
+    assert end.verdict is Verdict.TIMEOUT
+    assert "1 of 2 delivered, 0 failed, 1 open" in end.explanation
+    assert stage.now == START + 100.0
+
+
+def test_a_wait_that_begins_after_its_deadline_still_looks_once() -> None:
+    stage = Stage(now=START + 2 * HOUR, logs=[[row("m", "handset")]])
+    assert wait(stage).verdict is Verdict.SUCCESS
+
+
+def test_an_operator_delivery_waits_for_the_handset_where_that_is_meant() -> None:
+    goal = Goal(delivered_means="handset")
+    stage = Stage(reports=[[report("m", "operator", "SMS")], [report("m", "handset", "SMS")]])
+    assert wait(stage, watch(goal=goal)).verdict is Verdict.SUCCESS
+    assert stage.now == START + 30.0
+
+
+def test_settle_waits_for_every_outcome() -> None:
+    stage = Stage(reports=[[report("a")], [], [report("b", "failed", "SMS")]])
+    end = wait(stage, watch(BULK, goal=Goal("any", settle=True)))
+    assert end.verdict is Verdict.SUCCESS
+    assert end.summary["pending"] == 0
+
+
+def test_where_the_flow_is_unknown_the_logs_are_asked_before_a_failure_closes() -> None:
+    stage = Stage(reports=[[report("m", "failed", "LINE")], []], logs=[[], [row("m", "enroute", "SMS")]])
+    end = wait(stage, watch(flow=(), poll_interval=400.0, timeout=2000.0))
+    assert end.verdict is Verdict.FAILURE  # at the deadline, not after the settle time
+    assert stage.now == START + 2000.0
+
+
+def test_where_the_flow_is_unknown_the_summary_says_what_was_closed_by_the_settle_time() -> None:
+    stage = Stage(reports=[[report("m", "failed", "LINE")], []])
+    end = wait(stage, watch(flow=()))
+    assert end.verdict is Verdict.FAILURE
+    assert end.summary["closed_by_settle_time"] == 1
+    assert stage.now - START < 400.0
+
+
+def test_nothing_to_wait_for_is_decided_at_once() -> None:
+    stage = Stage()
+    machine = Wait(Watch((), START + HOUR), stage.clock)
+    end = stage.play(machine.until_decided())
+    assert end.verdict is Verdict.SUCCESS
+    assert stage.effects == []
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_api_that_refuses_the_reads_ends_the_wait_after_a_few_polls(status: int) -> None:
+    refusal = OmniAuthenticationError("no", status=status)
+    stage = Stage(reports=[refusal])
+    with pytest.raises(OmniAuthenticationError):
+        wait(stage)
+    assert len(stage.reads) == REFUSALS
+
+
+def test_a_refusal_that_passes_does_not_end_the_wait() -> None:
+    refusal = OmniAuthenticationError("no", status=401)
+    stage = Stage(reports=[refusal, refusal, [], refusal, refusal, [report("m")]])
+    assert wait(stage).verdict is Verdict.SUCCESS
+
+
+def test_where_reports_could_not_be_kept_none_are_read() -> None:
+    stage = Stage(logs=[[], [row("m", "handset")]])
+    assert wait(stage, watch(logs_only=True)).verdict is Verdict.SUCCESS
+    assert stage.reads == []
+
+
+def test_polls_of_many_waits_are_spread() -> None:
+    pauses = set()
+    for jitter in (0.0, 0.5, 0.99):
+        stage = Stage(reports=[[], [report("m")]])
+        stage.play(Wait(watch(), stage.clock, jitter=lambda jitter=jitter: jitter).until_decided())  # type: ignore[misc]
+        pauses |= {effect.seconds for effect in stage.effects if isinstance(effect, Pause)}
+    assert len(pauses) == 3
+    assert all(27.0 <= pause <= 33.0 for pause in pauses)
+
+
+# -- deaths ----------------------------------------------------------------------------------------------------------
+
+
+def test_killed_after_the_read_and_before_the_write_the_logs_bring_it_back() -> None:
+    stage = Stage(reports=[[report("m")], []])
+    wait(stage, until=lambda effect: isinstance(effect, Load) and bool(stage.reads))
+    stage.logs = [[row("m", "handset")]]
+    assert wait(stage).verdict is Verdict.SUCCESS
+
+
+def test_killed_after_the_write_the_next_copy_decides_without_a_call() -> None:
+    stage = Stage(reports=[[report("m")], []])
+    wait(stage, until=lambda effect: bool(stage.memory))
+    stage.effects.clear()
+    assert wait(stage).verdict is Verdict.SUCCESS
+    assert kinds(stage) == ["load"]

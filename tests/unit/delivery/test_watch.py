@@ -1,0 +1,87 @@
+"""What is waited for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.receipt import Counts, Receipt, SentBulk
+from airflow_provider_omni.delivery.verdict import Goal
+from airflow_provider_omni.delivery.watch import Bulk, Watch, bulks_of_ids, bulks_of_receipt
+from airflow_provider_omni.omni.errors import OmniInputError
+
+
+def receipt(*sizes: int) -> dict[str, Any]:
+    bulks = [SentBulk(f"b{n}", tuple(f"b{n}m{m}" for m in range(size))) for n, size in enumerate(sizes)]
+    return Receipt("S", ("LINE",), bulks, Counts()).to_json()
+
+
+def test_a_lone_message_is_followed_by_its_own_id_and_a_bulk_by_its_bulk_id() -> None:
+    alone, together = bulks_of_receipt(receipt(1, 3))
+    assert alone.report_filter == {"message_id": "b0m0"}
+    assert together.report_filter == {"bulk_id": "b1"}
+    assert together.message_ids == ("b1m0", "b1m1", "b1m2")
+
+
+def test_ids_that_are_not_all_listed_are_not_guessed() -> None:
+    assert [bulk.message_ids for bulk in bulks_of_receipt(receipt(60, 60))] == [(), ()]
+    damaged = receipt(2, 2) | {"message_ids": ["b0m0", "b0m1", "b1m0"]}
+    assert [bulk.message_ids for bulk in bulks_of_receipt(damaged)] == [(), ()]
+
+
+def test_a_receipt_of_nothing_has_no_bulks() -> None:
+    assert bulks_of_receipt(receipt()) == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        "x",
+        [],
+        {},
+        {"bulks": "x"},
+        {"bulks": [{"bulk_id": "b"}]},
+        {"bulks": [{"bulk_id": "", "messages": 1}]},
+        {"bulks": [{"bulk_id": "b", "messages": True}]},
+    ],
+)
+def test_what_is_not_a_receipt_is_refused(wrong: Any) -> None:
+    with pytest.raises(OmniInputError, match="receipt"):
+        bulks_of_receipt(wrong)
+
+
+def test_ids_given_by_hand_become_bulks_of_known_and_of_unknown_size() -> None:
+    assert bulks_of_ids(message_ids=["a", "b", "a"]) == (Bulk(None, 1, ("a",)), Bulk(None, 1, ("b",)))
+    assert bulks_of_ids(bulk_ids="b") == (Bulk("b", None),)
+
+
+@pytest.mark.parametrize("wrong", [[], "", ["a,b"], ["a b"], ["x" * 201], [3], [None]])
+def test_ids_that_no_filter_can_name_are_refused(wrong: Any) -> None:
+    with pytest.raises(OmniInputError, match="ids"):
+        bulks_of_ids(message_ids=wrong)
+
+
+def test_a_watch_is_plain_json_and_comes_back_the_same() -> None:
+    watch = Watch(
+        bulks=(Bulk("b", 2, ("x", "y")), Bulk(None, 1, ("z",)), Bulk("c", None)),
+        deadline=5.5,
+        goal=Goal(0.95, "handset", True),
+        flow=("LINE", "SMS"),
+        poll_interval=7.0,
+        settle_seconds=8.0,
+        logs_only=True,
+        ledger_path="ledger",
+    )
+    assert Watch.from_json(json.loads(json.dumps(watch.to_json()))) == watch
+
+
+def test_what_an_older_version_did_not_write_has_its_default_and_what_a_newer_one_wrote_is_ignored() -> None:
+    assert Watch.from_json({"bulks": [["b", 2, []]], "deadline": 5, "news": 1}) == Watch((Bulk("b", 2),), 5.0)
+
+
+def test_journals_of_different_bulks_never_share_a_key() -> None:
+    bulks = (Bulk("b", 2), Bulk("b", 1, ("m",)), Bulk("b", 1, ("n",)), Bulk("c", None))
+    assert len({bulk.journal_key for bulk in bulks}) == 4
