@@ -88,17 +88,14 @@ def test_provider_info_is_made_without_importing_airflow() -> None:
         ("triggers", "airflow_provider_omni.triggers.omni"),
     ],
 )
-def test_airflow_providers_command_shows_us(command: str, shown: str) -> None:
-    # JSON, since the table is cut to the width of the terminal.
-    done = subprocess.run(
-        [sys.executable, "-m", "airflow", "providers", command, "--output", "json"],
-        env=os.environ,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+def test_airflow_providers_command_shows_us(command: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from airflow.cli.cli_parser import get_parser
 
-    assert shown in done.stdout
+    # JSON, since the table is cut to the width of the terminal.
+    arguments = get_parser().parse_args(["providers", command, "--output", "json"])
+    arguments.func(arguments)
+
+    assert shown in capsys.readouterr().out
 
 
 def test_airflow_takes_our_examples_when_it_loads_examples() -> None:
