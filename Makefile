@@ -46,7 +46,7 @@ test-fast: .venv/.ready ## Unit and integration tests
 	$(PY) -m pytest -m "not e2e and not distributed" -n $(WORKERS)
 
 test-e2e: .venv/.ready ## The tests that drive a real Airflow
-	$(PY) -m pytest -m e2e -n 0
+	$(PY) -m pytest -m e2e -n 0 tests/e2e
 
 # A venv of its own: what Celery and its friends bring must not hide from the other tests that something is not declared.
 .venv-distributed/.ready: pyproject.toml $(CONSTRAINTS) dev/make_venv.sh
