@@ -65,6 +65,7 @@ class SendRules:
     ``ignore``.
     ``surely_first``: this is known to be the first try ever of this send (try 1, never cleared), so an empty record
     means that nothing was posted.
+    ``shared_key``: other tasks or runs may send under this key, so what is not on this task's record is asked for too.
     ``first_try_at``: for the others, seconds since the epoch before which no try of this send can have begun. None (not
     known), or longer ago than the logs reach: where there is no record, absence cannot be proven, and what the logs do
     not show stays unknown.
@@ -75,6 +76,7 @@ class SendRules:
     attempts: int = 5
     on_rejected: str = "fail"
     surely_first: bool = False
+    shared_key: bool = False
     first_try_at: float | None = None
     dry_run: bool = False
 
@@ -133,10 +135,14 @@ class Send:
                     f"to: found {found}, allowed: {limit} for this flow; OmniSendBatchOperator takes any number",
                 ),
             )
-        if known is None and not self.rules.dry_run:
-            if not self.rules.surely_first:
-                self._doubt_everything()
-                yield Note("An earlier try may have sent these messages: the logs are asked first.")
+        if self.rules.dry_run:
+            return
+        doubted = False
+        if self.rules.shared_key or (known is None and not self.rules.surely_first):
+            doubted = self._doubt_what_is_not_on_record()
+        if doubted:
+            yield Note("These messages may have been sent before: the logs are asked first.")
+        if doubted or known is None:
             # From here on an empty record means: nothing was posted.
             yield from self._write()
 
@@ -162,17 +168,18 @@ class Send:
                 yield Pause(backoff(attempt, error.retry_after, self.jitter))
         raise AssertionError("unreachable")
 
-    def _doubt_everything(self) -> None:
-        """No record, but an earlier try may have posted: all are unknown, as if the intent were of this moment.
+    def _doubt_what_is_not_on_record(self) -> bool:
+        """Somebody else may have posted what is not on record: it is unknown, as if the intent were of this moment.
 
-        Earlier tries may have posted them in other requests, so no bulk id would surely find them.
+        It may have been in other requests, so no bulk id would surely find it.
         """
-        ids = self._ids()
+        ids = [each for each in self._ids() if self.record.state(each) is None]
         if ids:
             since = self.rules.first_try_at or 0.0
             posting = Posting(self._bulk_id(ids), self.clock(), self.plan.scheduled_at, since, by_bulk=len(ids) == 1)
             posting.messages = dict.fromkeys(ids, MessageState.INTENT)
             self.record.postings.append(posting)
+        return bool(ids)
 
     # -- sending ---------------------------------------------------------------------------------------------------
 

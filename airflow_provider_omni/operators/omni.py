@@ -202,8 +202,9 @@ class OmniSendMessageOperator(BaseOperator):
                 look=LookRules(read_timeout=config.connect_timeout + config.read_timeout, grace=self.log_grace),
                 trust_duplicate_rejection=config.trust_duplicate_rejection,
                 on_rejected=self.on_rejected,
+                surely_first=is_surely_first(context, memory),
                 # Under a key of the user's own, another task or run may have sent before.
-                surely_first=is_surely_first(context, memory) and self.idempotency_key is None,
+                shared_key=self.idempotency_key is not None,
                 first_try_at=first_try_at(context, memory),
                 dry_run=self.post_nothing,
             )

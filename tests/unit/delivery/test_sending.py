@@ -612,3 +612,22 @@ def test_the_record_is_read_first_thing() -> None:
     stage = Stage()
     send(stage)
     assert isinstance(stage.effects[0], Load)
+
+
+# -- a key that others use, too --------------------------------------------------------------------------------------
+
+
+def test_under_a_shared_key_everybody_is_asked_for_first_even_in_a_first_try() -> None:
+    stage = Stage(logs=[[row(message_id(A), bulk_id="another task's")], []])
+    end = send(stage, plan([A, B]), shared_key=True, surely_first=True, first_try_at=START)
+    assert stage.posted == [[message_id(B)]]
+    assert counts(end) == {"requested": 2, "accepted": 2}
+
+
+def test_under_a_shared_key_who_is_not_on_the_record_is_asked_for_too() -> None:
+    stage = Stage(logs=[[]])
+    send(stage, plan(A), shared_key=True, first_try_at=START)
+    stage.logs = [[row(message_id(B))]]
+    end = send(stage, plan([A, B]), shared_key=True, first_try_at=START)
+    assert len(stage.posted) == 1
+    assert counts(end) == {"requested": 2, "accepted": 2}

@@ -101,7 +101,7 @@ def test_under_a_key_of_ones_own_the_logs_are_asked_and_can_prove_that_nothing_w
     task: Any, rules: list[Any]
 ) -> None:
     send(task, idempotency_key="order 7")
-    assert not rules[0].surely_first
+    assert rules[0].shared_key
     assert rules[0].first_try_at is not None
 
 

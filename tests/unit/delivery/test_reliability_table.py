@@ -1,0 +1,153 @@
+"""The table of docs/reliability.md, row by row: what is sent when a task runs again, whatever made it run again.
+
+How Airflow keeps the record on each version is `storage/`'s; here a row is what that leaves the send with.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.asking import HORIZON, LookRules
+from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.delivery.plan import SendPlan, read_recipients
+from airflow_provider_omni.delivery.sending import Send, SendEnd, SendRules
+from airflow_provider_omni.omni.content import Content, LineText, Sms
+from airflow_provider_omni.omni.errors import OmniUnknownOutcomeError
+from tests.unit.delivery.stage import START, Stage, row
+
+A, B = "41793026727", "41793026731"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reliability.md"
+TABLE_HEADER = "| what happens | what is sent | why |"
+
+
+def key(run_id: str = "scheduled__1", map_index: int = -1) -> str:
+    """The default key: dag id, run id, task id, map index; never the try number."""
+    return json.dumps(["dag", run_id, "task", map_index])
+
+
+def send(stage: Stage, idempotency_key: str, to: Any = A, **rules: Any) -> SendEnd:
+    content = Content(line=LineText(text="Hello"), sms=Sms(text="Hello"))
+    made = SendPlan(Identity(idempotency_key), "SCENARIO", content, read_recipients(to), ("LINE", "SMS"))
+    machine = Send(made, SendRules(look=LookRules(), **rules), stage.clock, jitter=lambda: 0.0)
+    end: SendEnd = stage.play(machine.run())
+    return end
+
+
+def vendor(stage: Stage) -> Any:
+    """Logs that show what was posted on this stage."""
+
+    def answer(call: Any) -> Any:
+        asked = dict(call.query).get("messageId", "").split(",")
+        return [row(each) for ids in stage.posted for each in ids if each in asked]
+
+    return answer
+
+
+def first_try(to: Any = A, idempotency_key: str | None = None) -> Stage:
+    stage = Stage()
+    stage.logs = [vendor(stage)]
+    assert send(stage, idempotency_key or key(), to, surely_first=True).error is None
+    return stage
+
+
+def test_retry_after_the_answer_was_kept_sends_nothing() -> None:
+    stage = first_try()
+    assert send(stage, key(), surely_first=True).error is None
+    assert len(stage.posted) == 1
+
+
+def test_clear_with_the_record_kept_sends_nothing() -> None:
+    stage = first_try()
+    stage.now += 30 * 24 * 3600.0
+    assert send(stage, key()).error is None
+    assert len(stage.posted) == 1
+
+
+def test_clear_with_the_record_gone_asks_the_logs_and_sends_nothing() -> None:
+    stage = first_try()
+    stage.memory.clear()
+    end = send(stage, key(), first_try_at=START)
+    assert end.error is None
+    assert len(stage.posted) == 1
+    assert end.receipt.counts.accepted == 1
+
+
+def test_clear_with_the_record_gone_for_two_days_sends_nothing_and_says_unknown() -> None:
+    stage = first_try()
+    stage.memory.clear()
+    stage.logs = [[]]
+    stage.now += HORIZON + 3600.0
+    assert isinstance(send(stage, key(), first_try_at=START).error, OmniUnknownOutcomeError)
+    assert len(stage.posted) == 1
+
+
+@pytest.mark.parametrize("run_id", ["backfill__2", "manual__3"])
+def test_another_run_is_another_send(run_id: str) -> None:
+    stage = first_try()
+    stage.memory.clear()
+    assert send(stage, key(run_id), surely_first=True).error is None
+    assert len(stage.posted) == 2
+    assert stage.posted[0] != stage.posted[1]
+
+
+def test_the_same_run_id_again_makes_the_same_ids_so_the_logs_know_them() -> None:
+    stage = first_try()
+    stage.memory.clear()
+    assert send(stage, key(), first_try_at=START).error is None
+    assert len(stage.posted) == 1
+
+
+def test_the_same_run_id_again_is_not_recognised_where_it_looks_like_a_first_try() -> None:
+    stage = first_try()
+    stage.memory.clear()
+    send(stage, key(), surely_first=True)
+    # The ids are the same, so a vendor that refuses repeated ids refuses it; another sends it.
+    assert stage.posted[0] == stage.posted[1]
+
+
+def test_mapped_tasks_in_another_order_send_again_to_whoever_moved() -> None:
+    stages = [first_try(number, key(map_index=index)) for index, number in enumerate((A, B))]
+    for index, number in enumerate((B, A)):
+        send(stages[index], key(map_index=index), number)
+    assert all(len(stage.posted) == 2 for stage in stages)
+
+
+def test_mapped_tasks_in_another_order_under_a_key_without_index_send_nothing() -> None:
+    both = Stage()
+    both.logs = [vendor(both)]
+    records: list[dict[str, Any]] = [{}, {}]
+    for order in ((A, B), (B, A)):
+        for index, number in enumerate(order):
+            both.memory = records[index]
+            assert send(both, "mine", number, shared_key=True, first_try_at=START).error is None
+    assert len(both.posted) == 2
+
+
+def test_a_key_of_ones_own_is_one_send_over_runs_for_as_long_as_the_logs_reach() -> None:
+    stage = first_try(idempotency_key="invoice 7")
+    stage.memory.clear()
+    assert send(stage, "invoice 7", shared_key=True, surely_first=True, first_try_at=stage.now).error is None
+    assert len(stage.posted) == 1
+
+
+def test_every_row_of_the_table_is_here() -> None:
+    text = PAGE.read_text()
+    lines = text[text.index(TABLE_HEADER) :].split("\n\n")[0].splitlines()[2:]
+    rows = [re.sub(r"[`*]", "", line.split("|")[1]).strip() for line in lines]
+    assert rows == [
+        "retry",
+        "clear, Airflow 3.3",
+        "clear, Airflow below 3.3, or a later one that drops the task's state",
+        "the same, two days later",
+        "backfill, another run",
+        "the run is deleted, and triggered with the same run id",
+        "mapped tasks in another order",
+        "the same, with an idempotency_key without the index",
+        "another run, with an idempotency_key of your own",
+        "dag.test()",
+    ]
