@@ -11,10 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, overload
 
-from airflow_provider_omni.omni.masking import mask_number
+from airflow_provider_omni.omni.masking import mask_number, mask_numbers_in
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _NUMBER = re.compile(r"\s*\+?[0-9][0-9 ().\-/]*")
+_WRITTEN_LIST = re.compile(r"\[[\s'\"+0-9,().\-/]*\]")
+"""What a template renders a list of numbers to."""
 
 
 class Hidden:
@@ -33,6 +35,8 @@ class Hidden:
         value = self._value
         if isinstance(value, str | int) and _NUMBER.fullmatch(str(value)):
             return mask_number(str(value))
+        if isinstance(value, str) and _WRITTEN_LIST.fullmatch(value):
+            return mask_numbers_in(value)
         return "…" if isinstance(value, str) else f"<{type(value).__name__}>"
 
     def __eq__(self, other: object) -> bool:

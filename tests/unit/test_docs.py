@@ -154,7 +154,7 @@ def check_export(words: list[str]) -> None:
 
     from airflow_provider_omni.omni.config import OmniConfig
 
-    connection = Connection.from_json(value) if value.startswith("{") else Connection(uri=value)
+    connection = Connection.from_json(value) if value.startswith("{") else Connection(conn_id="docs", uri=value)
     assert connection.conn_type == "omni"
     OmniConfig.from_connection(
         connection.host,
