@@ -104,7 +104,8 @@ def ours(url: str, plan: BatchPlan, connections: int) -> float:
         )  # fmt: skip
         begun = time.perf_counter()
         end = run(
-            batch.run(), client=client, memory=ProcessMemory(), folder=LocalFolder(Path(folder)), connections=connections,
+            batch.run(), client=client, memory=ProcessMemory(), folder=LocalFolder(Path(folder)),
+            connections=connections,
             note=logging.getLogger("benchmark"),
         )  # fmt: skip
         took = time.perf_counter() - begun

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from airflow_provider_omni.delivery.effects import (
     Ask,
     AsyncMemory,
+    Compute,
     Done,
     Effect,
     Fetch,
@@ -95,6 +96,8 @@ def run(
                 return _write(note, effect)
             case Put() | Fetch() | ListParts():
                 return _in_folder(folder, effect)
+            case Compute(function):
+                return function()
             case Submit(tag, effects):
                 return pool.start(tag, lambda: tuple([perform(each) for each in effects]))
             case Gather():
@@ -151,6 +154,8 @@ async def arun(
                 return _write(note, effect)
             case Put() | Fetch() | ListParts():
                 return await asyncio.to_thread(_in_folder, folder, effect)
+            case Compute(function):
+                return await asyncio.to_thread(function)
             case Publish() | Submit() | Gather():
                 raise TypeError("a trigger publishes no receipt and sends no batch")
 

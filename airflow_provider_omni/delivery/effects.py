@@ -100,6 +100,16 @@ class ListParts:
 
 
 @dataclass(frozen=True, slots=True)
+class Compute:
+    """Call a function that needs long and touches nothing outside the machine. Result: what it returns.
+
+    In a thread where an event loop must not be held up meanwhile.
+    """
+
+    function: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Submit:
     """Start effects, one after the other, beside what is under way; the first error ends them. Result: None, at once.
 
@@ -123,7 +133,7 @@ class Done(NamedTuple):
     error: OmniError | None = None
 
 
-Effect: TypeAlias = Ask | Load | Save | Publish | Pause | Note | Put | Fetch | ListParts | Submit | Gather
+Effect: TypeAlias = Ask | Load | Save | Publish | Pause | Note | Put | Fetch | ListParts | Compute | Submit | Gather
 Steps: TypeAlias = Generator[Effect, Any, T]
 
 

@@ -126,6 +126,10 @@ class Tracker:
         steps[sighting.channel] = sighting
         return True
 
+    def forget(self, message_id: str) -> None:
+        """Drop a message whose standing is settled and counted: it takes memory."""
+        self._steps.pop(message_id, None)
+
     def seen(self) -> Mapping[str, Mapping[str, Sighting]]:
         """Every message seen, with its steps by channel."""
         return self._steps

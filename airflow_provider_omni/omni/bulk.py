@@ -17,7 +17,6 @@ from airflow_provider_omni.omni import parsing
 from airflow_provider_omni.omni.api import ADVANCED, Call
 from airflow_provider_omni.omni.models import SendResponse, Status
 
-
 _NOTHING = object()
 
 

@@ -236,6 +236,26 @@ class Known:
             )
             yield bulk, [message_id for (message_id,) in rows]
 
+    def followed_counts(self) -> Iterator[tuple[str, int, int, str]]:
+        """Of each request whose messages may have reached people: its id, how many may have, of how many, and one of
+        them.
+        """
+        yield from self._scratch.rows(
+            f"SELECT posting.bulk, sum({_TOLD} IN ({_listed(FOLLOWED)})) AS followed, count(*), min(known.id) "
+            f"FROM {_JOINED} GROUP BY posting.no HAVING followed > 0 ORDER BY posting.no"
+        )
+
+    def not_followed(self) -> Iterator[str]:
+        """Messages that were refused, in requests of which others were not: rows about them may show up all the
+        same.
+        """
+        for (message_id,) in self._scratch.rows(
+            f"SELECT known.id FROM {_JOINED} WHERE {_TOLD} NOT IN ({_listed(FOLLOWED)}) AND EXISTS ("
+            "SELECT 1 FROM known AS other JOIN posting AS here ON here.no = other.posting WHERE other.posting = known.posting AND "
+            f"coalesce(other.state, here.state) IN ({_listed(FOLLOWED)}))"
+        ):
+            yield message_id
+
     def oldest(self) -> float | None:
         """When the first request was about to be posted."""
         found: float | None = self._scratch.one("SELECT min(at) FROM posting")

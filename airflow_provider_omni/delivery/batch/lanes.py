@@ -55,7 +55,9 @@ class Tidings:
     open: list[Posting] = field(default_factory=list)
     """Requests of which something is not known."""
     sent: dict[str, SentBulk] = field(default_factory=dict)
-    """Requests that may have reached people, while they are few."""
+    """Requests that may have reached people, up to 100 of them."""
+    too_many: bool = False
+    """There are more than stand in `sent`."""
     unwritten: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What was learned and not yet written, by bulk id."""
     stop: OmniError | None = None
@@ -77,8 +79,16 @@ class Tidings:
     def learned(self, posting: Posting, moved: dict[str, str] | None = None) -> None:
         """Have a request's states written with the next write."""
         self.unwritten[posting.bulk_id] = outcome_line(posting, moved)
-        if len(self.sent) <= MAX_IDS:
-            self.sent[posting.bulk_id] = SentBulk(posting.bulk_id, tuple(posting.having(*FOLLOWED)))
+        self.follow(posting.bulk_id, posting.having(*FOLLOWED))
+
+    def follow(self, bulk_id: str, message_ids: list[str]) -> None:
+        """Note which messages of a request may have reached people."""
+        if not message_ids:
+            self.sent.pop(bulk_id, None)
+        elif bulk_id in self.sent or len(self.sent) < MAX_IDS:
+            self.sent[bulk_id] = SentBulk(bulk_id, tuple(message_ids))
+        else:
+            self.too_many = True
 
 
 class Lanes:
@@ -269,6 +279,8 @@ class Lanes:
             self._tags += 1
             self._flying[self._tags] = (request, self._round)
             self.tidings.move(request.state_before, posting.messages)
+            # It may arrive from here on, also if this process dies before it is answered.
+            self.tidings.follow(request.bulk_id, request.ids)
             self.tidings.posted += len(request.ids)
             to = [(message_id, person.number) for message_id, person in zip(request.ids, request.people, strict=True)]
             call = send_bulk(self.plan.spec.scenario_key, request.bulk_id, to, self.plan.tail(request.content))

@@ -34,7 +34,7 @@ from airflow_provider_omni.delivery.batch.requests import Request
 from airflow_provider_omni.delivery.batch.rules import BatchRules
 from airflow_provider_omni.delivery.batch.settling import AT_ONCE, settle
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
-from airflow_provider_omni.delivery.receipt import Receipt, SentBulk
+from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import MessageState, Posting
 from airflow_provider_omni.delivery.verdict import MAX_IDS
 from airflow_provider_omni.omni import api
@@ -151,12 +151,15 @@ class Batch:
             yield Note(f"Quarantined: {line}", warning=True)
         if isinstance(self.keeper, LedgerKeeper) and not self.rules.dry_run:
             yield from write_plan(plan, self.keeper)
+        self._parts = plan.sms_parts()
         self.known.settle_who_is_left(plan.ids)
         self.tidings.states = self.known.counts()
         self.tidings.first_post_at = self.known.oldest()
         for bulk_id, ids in self.known.followed_bulks(MAX_IDS + 1):
-            self.tidings.sent[bulk_id] = SentBulk(bulk_id, tuple(ids))
-        self._left, self._requests, self._parts = plan.left(), plan.requests(chunk), plan.sms_parts()
+            self.tidings.follow(bulk_id, ids)
+        self._left, self._requests = plan.left(), plan.requests(chunk)
+        if self.rules.dry_run:
+            self._parts = plan.sms_parts()
         self.chunk = chunk
         self._check_content()
         yield Note(

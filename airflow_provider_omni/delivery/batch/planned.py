@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+
 from airflow_provider_omni.delivery.batch.keeping import LedgerKeeper
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
 from airflow_provider_omni.delivery.batch.scratch import Scratch
@@ -74,7 +75,7 @@ _LINE = (
     '\'{"id":"\' || id || \'","to":"\' || number || \'"\' || '
     "coalesce(',\"key\":' || json_quote(key), '') || coalesce(',\"fields\":' || fields, '') || '}'"
 )
-"""A row of ``plan/`` as JSON, put together where the rows are: `{"id", "to"}`, and `key` and `fields` where there are any.
+"""A row of ``plan/`` as JSON, put together where the rows are: `{"id", "to"}`, and `key` and `fields` if there are any.
 
 The id is that of the first message.
 """

@@ -9,9 +9,8 @@ from airflow_provider_omni.delivery.batch.lanes import Tidings
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
 from airflow_provider_omni.delivery.batch.rules import NOTE_EVERY, BatchRules
 from airflow_provider_omni.delivery.effects import Clock, Note
-from airflow_provider_omni.delivery.receipt import Counts, Receipt, SentBulk
+from airflow_provider_omni.delivery.receipt import Counts, Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState
-from airflow_provider_omni.delivery.verdict import MAX_IDS
 from airflow_provider_omni.omni.errors import Effect, OmniError, OmniRejectedError, OmniUnknownOutcomeError
 
 _S = MessageState
@@ -30,14 +29,13 @@ def receipt_of(
 ) -> Receipt:
     """The receipt of this moment. Requests are listed up to 100, else they stand in the ledger only."""
     states, census = tidings.states, plan.census
-    bulks: list[SentBulk] = [bulk for bulk in tidings.sent.values() if bulk.message_ids]
     extra: dict[str, Any] = {"sms_parts": sms_parts}
     if dry_run:
         extra |= {"dry_run": True, "requests": requests, "recipients": left}
     return Receipt(
         scenario_key=plan.spec.scenario_key,
         flow=tuple(flow),
-        bulks=bulks if len(tidings.sent) <= MAX_IDS else (),
+        bulks=() if tidings.too_many and ledger_path is not None else list(tidings.sent.values()),
         counts=Counts(
             requested=census.requested,
             accepted=states[_S.ACCEPTED],

@@ -1,0 +1,172 @@
+"""Waiting on a batch: from its ledger, into its ledger, whatever dies on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.drivers import run
+from airflow_provider_omni.delivery.ledger import read_outcomes, unreached
+from airflow_provider_omni.delivery.ledger.slices import Slices, Stretch
+from airflow_provider_omni.delivery.ledger.waiting import wait_for
+from airflow_provider_omni.delivery.verdict import Goal, Verdict
+from airflow_provider_omni.delivery.waiting import WaitEnd
+from airflow_provider_omni.delivery.watch import Watch
+from airflow_provider_omni.omni.limits import CallBudget
+from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+
+
+def saying(text: str) -> dict[str, Any]:
+    """A content whose steps are tried for a minute each, so that nothing takes days."""
+    return {"line": {"type": "TEXT", "text": text, "validityPeriod": 1}, "sms": {"text": text, "validityPeriod": 1}}
+
+
+PERSONAL = saying("Dear {name}")
+SHARED = saying("Hello")
+
+
+def wait(world: World, hours: float = 2.0, until: float | None = None, **goal: Any) -> WaitEnd:
+    """Wait like a worker does; `until`: killed at that time."""
+    watch = Watch((), world.clock.now() + hours * 3600, Goal(**goal), ("LINE", "SMS"), ledger_path="memory://ledger")
+    world.tries += 1
+    machine = wait_for(watch, world.clock.now, f"{world.tries:08x}", lambda: 0.5)
+
+    def sleep(seconds: float) -> None:
+        world.clock.advance(seconds)
+        if until is not None and world.clock.now() > until:
+            raise KilledError
+
+    budget = CallBudget(clock=world.clock.now, jitter=lambda: 0.5)
+    return run(
+        machine.until_decided(), client=world, memory=world.memory, folder=world.folder, sleep=sleep, budget=budget
+    )
+
+
+def mixed(count: int) -> list[str]:
+    """Numbers with several fates."""
+    return [
+        f"4179{index:05d}{fate}"
+        for index, fate in zip(range(count), ("00", "40", "41", "43", "44") * count, strict=False)
+    ]
+
+
+def rows_of(world: World) -> Counter[tuple[str | None, str | None]]:
+    return Counter((row.outcome, row.channel) for row in read_outcomes(str(world.folder.path)))
+
+
+def test_a_batch_is_followed_from_its_ledger(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert world.send(mixed(200), content=SHARED).error is None
+    end = wait(world, success_when="finished")
+    assert end.verdict is Verdict.SUCCESS
+    assert end.summary["total"] == 200
+    assert (end.summary["delivered"], end.summary["failed"]) == (160, 40)
+    assert end.summary["by_channel"] == {"LINE": 40, "SMS": 120}
+    assert sum(rows_of(world).values()) == 200
+    assert Counter(row.outcome for row in read_outcomes(str(world.folder.path))) == {"delivered": 160, "failed": 40}
+
+
+@pytest.mark.parametrize("after", [5.0, 40.0, 70.0])
+def test_a_wait_that_was_killed_is_taken_up_by_another(tmp_path: Path, after: float) -> None:
+    world = World(tmp_path)
+    world.send(mixed(60), SHARED)
+    with pytest.raises(KilledError):
+        wait(world, until=world.clock.now() + after, success_when="finished", settle=True)
+    end = wait(world, success_when="finished")
+    assert (end.summary["total"], end.summary["delivered"], end.summary["failed"]) == (60, 48, 12)
+
+
+def test_reports_that_somebody_else_reads_are_found_in_the_logs(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send(mixed(60), SHARED)
+    world.simulator.faults.clear()
+    execute = world.execute
+    from airflow_provider_omni.omni import api
+
+    def stolen(call: Any) -> Any:
+        if "reports" in call.path:
+            execute(api.get_reports())
+        return execute(call)
+
+    world.execute = stolen  # type: ignore[method-assign]
+    end = wait(world, success_when="finished")
+    assert (end.summary["total"], end.summary["delivered"], end.summary["failed"]) == (60, 48, 12)
+
+
+def test_many_personal_texts_are_followed_through_slices_of_the_logs(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    rows = [{"phone": number, "name": f"N{index}"} for index, number in enumerate(mixed(1500))]
+    world.fault = lambda post: world.clock.advance(0.01)  # type: ignore[func-returns-value]
+    assert world.send(rows, PERSONAL).error is None
+    world.calls.clear()
+    end = wait(world, success_when="finished")
+    assert (end.summary["total"], end.summary["delivered"], end.summary["failed"]) == (1500, 1200, 300)
+    assert not [call for call in world.calls if "reports" in call.path]
+    assert len(world.calls) < 200
+    assert Counter(row.outcome for row in read_outcomes(str(world.folder.path))) == {"delivered": 1200, "failed": 300}
+
+
+def test_a_few_personal_texts_are_followed_one_by_one(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    rows = [{"phone": number, "name": f"N{index}"} for index, number in enumerate(mixed(50))]
+    assert world.send(rows, PERSONAL).error is None
+    end = wait(world, success_when="finished")
+    assert (end.summary["total"], end.summary["delivered"], end.summary["failed"]) == (50, 40, 10)
+
+
+def test_refused_recipients_are_not_waited_for(tmp_path: Path) -> None:
+    world = World(tmp_path, refused_in="both")
+    refused = [number[:-2] + "06" for number in numbers(5, start=500)]
+    world.send([*numbers(45), *refused], SHARED, rules={"on_rejected": "ignore"})
+    end = wait(world)
+    assert (end.verdict, end.summary["total"], end.summary["delivered"]) == (Verdict.SUCCESS, 45, 45)
+
+
+def test_memory_of_what_is_settled_is_released(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send(numbers(300), SHARED)
+    watch = Watch((), world.clock.now() + 7200, Goal("finished"), ("LINE", "SMS"), ledger_path="x")
+    machine = wait_for(watch, world.clock.now, "aa", lambda: 0.5)
+    end = run(
+        machine.until_decided(), client=world, memory=world.memory, folder=world.folder, sleep=world.clock.advance
+    )
+    assert end.summary["delivered"] == 300
+    assert not machine.tracker.seen()
+
+
+def test_the_unreached_of_a_followed_batch_are_those_whose_delivery_failed_for_now(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    people = (
+        numbers(10)
+        + [number[:-2] + "42" for number in numbers(10, 100)]
+        + [number[:-2] + "43" for number in numbers(10, 200)]
+    )
+    world.send(people, SHARED)
+    end = wait(world, success_when="finished")
+    assert (end.summary["delivered"], end.summary["failed"]) == (10, 20)
+    again = {row.number for row in unreached(str(world.folder.path)).rows()}
+    assert again == set(people[10:20])
+
+
+def test_a_ledger_that_was_never_sent_with_is_an_error(tmp_path: Path) -> None:
+    from airflow_provider_omni.omni.errors import OmniInputError
+
+    with pytest.raises(OmniInputError, match="nothing was ever sent"):
+        wait(World(tmp_path))
+
+
+def test_slices_halve_until_a_page_is_not_full_and_close_when_nothing_can_change() -> None:
+    slices = Slices(0.0)
+    (whole,) = slices.due(1000.0)
+    assert slices.full(whole) == (Stretch(0.0, 500.0), Stretch(500.0, 1000.0))
+    assert slices.full(Stretch(1.0, 1.001)) == ()
+    slices.seen(Stretch(0.0, 300.0), 1000.0, pending=False)
+    slices.seen(Stretch(300.0, 350.0), 1000.0, pending=True)
+    slices.seen(Stretch(500.0, 1000.0), 1000.0, pending=False)
+    slices.failed(Stretch(350.0, 500.0))
+    assert list(slices.due(1030.0)) == [
+        Stretch(300.0, 350.0), Stretch(500.0, 1000.0), Stretch(350.0, 500.0), Stretch(1000.0, 1030.0),
+    ]  # fmt: skip
