@@ -91,6 +91,7 @@ class Process:
                 return
             if not isinstance(effect, Note):
                 break
+            self.world.shows(self.name, effect.text)
             self.world.say(self.name, f"note: {effect.text}")
             value, error = None, None
         self.decided_at = self.world.now()
@@ -143,10 +144,12 @@ class Process:
             case Load(key):
                 self._store(f"load {key[:24]}", lambda: self.memory.load(key))
             case Save(key, value):
+                world.shows(self.name, str(value))
                 self.saved(self)
                 self._store(f"save {key[:24]}", lambda: self.memory.save(key, value))
             case Publish(receipt):
                 world.say(self.name, f"publish {receipt['counts']}")
+                world.shows(self.name, str(receipt))
                 self.publish(receipt)
                 world.after(0.05, lambda: self._step(None, None))
             case _:

@@ -36,12 +36,13 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule]
     plan = schedule_of(seed)
     if focus is not None:
         plan = focus(plan)
-    world = World(plan.settings, plan.weather, random.Random(f"omni world {seed}"), plan.flow, trace)
+    world = World(plan.settings, plan.weather, random.Random(f"omni world {seed}"), plan.flow, trace, _secrets(plan))
     waits: list[WaitTask] = []
     send = SendTask(world, plan, lambda task: _follow(world, plan, task, waits))
     world.after(0.0, send.start_try)
     came_to_an_end = world.run()
     judgement = judge_send(plan, world.simulator, send)
+    judgement.wrong += sorted(world.leaks)
     if not came_to_an_end:
         judgement.wrong.append("the schedule does not come to an end")
     events = _count(plan, world, send, waits)
@@ -50,6 +51,10 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule]
         if not judgement.twice:
             judgement.wrong += judge_wait(plan, world.simulator, wait, _patience(plan, world, wait))
     return Result(seed, plan.guarantee, judgement, events, tuple(world.trace))
+
+
+def _secrets(plan: Schedule) -> tuple[str, ...]:
+    return (*{number for people in plan.send.people for number in people}, *plan.send.texts)
 
 
 def _follow(world: World, plan: Schedule, task: SendTask, waits: list[WaitTask]) -> None:

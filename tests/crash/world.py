@@ -65,7 +65,10 @@ class World:
     rng: random.Random
     flow: tuple[str, ...] = ("LINE", "SMS")
     tracing: bool = False
+    secrets: tuple[str, ...] = ()
+    """What may be kept, published and noted nowhere: the numbers of everybody, and the texts."""
     trace: list[str] = field(default_factory=list)
+    leaks: set[str] = field(default_factory=set)
     faults_so_far: int = 0
     events: int = 0
 
@@ -88,6 +91,11 @@ class World:
         """A line of the trace."""
         if self.tracing:
             self.trace.append(f"{self.now() - self.start:10.1f}  {who:<12} {what}")
+
+    def shows(self, who: str, text: str) -> None:
+        """Somebody can read this now."""
+        if any(secret in text for secret in self.secrets):
+            self.leaks.add(f"{who} shows a number or a text")
 
     def after(self, seconds: float, happen: Callable[[], None]) -> None:
         """Let something happen later."""
