@@ -251,8 +251,8 @@ class Known:
         """
         for (message_id,) in self._scratch.rows(
             f"SELECT known.id FROM {_JOINED} WHERE {_TOLD} NOT IN ({_listed(FOLLOWED)}) AND EXISTS ("
-            "SELECT 1 FROM known AS other JOIN posting AS here ON here.no = other.posting WHERE other.posting = known.posting AND "
-            f"coalesce(other.state, here.state) IN ({_listed(FOLLOWED)}))"
+            "SELECT 1 FROM known AS other JOIN posting AS here ON here.no = other.posting "
+            f"WHERE other.posting = known.posting AND coalesce(other.state, here.state) IN ({_listed(FOLLOWED)}))"
         ):
             yield message_id
 

@@ -28,7 +28,9 @@ def test_a_part_that_ends_in_the_middle_holds_nothing(kept: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"plain text, no gzip", gzip.compress(b"{}\nnot json\n"), pack([1])[:-6] + b"\0\0\0\0\0\0"]
+    "data",
+    [b"plain text, no gzip at all", gzip.compress(b"{}\nnot json\n", mtime=0), pack([1])[:-6] + b"\0\0\0\0\0\0"],
+    ids=["no gzip", "no JSON", "another checksum"],
 )
 def test_a_part_that_is_damaged_stops_everything(data: bytes) -> None:
     with pytest.raises(OmniStorageError, match="cannot be read"):
