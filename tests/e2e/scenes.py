@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import psutil
+import requests
 
 from dev.airflow_api import Task
 from dev.airflow_stack import AirflowStack
-from tests.e2e.dags.people import people_of
+from tests.e2e.dags.people import LINE_VALIDITY, SCENARIO, bulk_of, messages_of, people_of
+
+PASSWORD = "e2e-Kennwort-7Rq"
+ID_SECRET = "e2e-Geheimnis-x4T"
+"""The secrets of every connection in the e2e tests."""
 
 PATIENCE = 120.0
 """Seconds for whatever a loaded machine may take long for."""
@@ -75,9 +80,9 @@ def one_each(dag_id: str) -> Counter[str]:
     return Counter(people_of(dag_id))
 
 
-def hold(stack: AirflowStack, kind: str, call: str, dag_id: str | None = None) -> None:
-    """Have the next call held back; with `dag_id` the next one that names the DAG's people."""
-    stack.simulator.add_fault(kind, call=call, **({"contains": people_of(dag_id)[0]} if dag_id else {}))
+def hold(stack: AirflowStack, kind: str, call: str, contains: str | None = None) -> None:
+    """Have the next call held back; with `contains` the next one with this text in query or body."""
+    stack.simulator.add_fault(kind, call=call, contains=contains)
 
 
 def wait_until_held(stack: AirflowStack, call: str) -> int:
@@ -85,6 +90,23 @@ def wait_until_held(stack: AirflowStack, call: str) -> int:
     stack.simulator.wait_for("held", call=call, timeout=PATIENCE)
     (held,) = [one["id"] for one in stack.simulator.held() if one["call"] == call]
     return int(held)
+
+
+def send_by_hand(stack: AirflowStack, dag_id: str) -> None:
+    """Send to the people of a DAG that only waits."""
+    validity = {"validityPeriod": LINE_VALIDITY, "validityPeriodTimeUnit": "SECONDS"}
+    body = {
+        "scenarioKey": SCENARIO,
+        "bulkId": bulk_of(dag_id),
+        "destinations": [
+            {"to": {"phoneNumber": number}, "messageId": message_id}
+            for number, message_id in zip(people_of(dag_id), messages_of(dag_id), strict=True)
+        ],
+        "line": {"type": "TEXT", "text": "Hello"} | validity,
+        "sms": {"text": "Hello"} | validity,
+    }
+    url = f"{stack.simulator.url}/omni/1/advanced"
+    requests.post(url, json=body, auth=("demo", PASSWORD), timeout=10).raise_for_status()
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from tests.e2e.scenes import PATIENCE, Frozen, Run, hold, one_each, wait_until_h
 
 def killed_after_effect(stack: AirflowStack, run: Run) -> None:
     """The vendor has the request, and its answer is on the way."""
-    hold(stack, "hold-after", "send", run.dag_id)
+    hold(stack, "hold-after", "send", people_of(run.dag_id)[0])
     process = run.process()
     held = wait_until_held(stack, "send")
     process.kill()
@@ -30,7 +30,7 @@ def killed_after_effect(stack: AirflowStack, run: Run) -> None:
 
 def killed_before_effect(stack: AirflowStack, run: Run) -> None:
     """The request has left, and never arrives."""
-    hold(stack, "hold-before", "send", run.dag_id)
+    hold(stack, "hold-before", "send", people_of(run.dag_id)[0])
     process = run.process()
     held = wait_until_held(stack, "send")
     process.kill()
@@ -95,7 +95,7 @@ def frozen_before_intent(stack: AirflowStack, run: Run) -> Frozen:
 
 def frozen_after_effect(stack: AirflowStack, run: Run) -> Frozen:
     """The vendor has the request, and its answer is on the way."""
-    hold(stack, "hold-after", "send", run.dag_id)
+    hold(stack, "hold-after", "send", people_of(run.dag_id)[0])
     process = run.process()
     held = wait_until_held(stack, "send")
     frozen = Frozen.of(process)

@@ -18,7 +18,7 @@ KILLED = ("killed_after_effect", "killed_before_effect", "killed_before_intent")
 FROZEN = ("frozen_before_first_intent", "frozen_before_intent", "frozen_after_effect")
 """DAGs whose sending task is stopped until the next try has run, and then continued."""
 
-SENT = (*KILLED, *FROZEN, "restarted", "leaking")
+SENT = (*KILLED, *FROZEN, "restarted")
 """DAGs that send, and some of them wait."""
 
 WAITED = ("waiting_killed", "waiting_terminated", "waiting_twice")
