@@ -6,12 +6,15 @@ brings them where they are missing. Knows no Airflow.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from dev.processes import Processes
 
@@ -68,8 +71,10 @@ class Postgres:
     def stop(processes: Processes, timeout: float = 10.0) -> None:
         """End the server without waiting for its clients, so that it leaves no shared memory behind."""
         if (process := processes.find("postgres")) is not None:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout)
+            processes.forget("postgres")
+            with contextlib.suppress(psutil.Error):  # else it ends with all the others
+                process.send_signal(signal.SIGINT)
+                process.wait(timeout)
 
 
 @dataclass(frozen=True)
