@@ -184,7 +184,7 @@ def send(task: Task, code: str) -> dict[str, Any]:
 def wait(task: Task, mode: str, receipt: dict[str, Any], **arguments: Any) -> tuple[str, dict[str, Any]]:
     """How the sensor ended, and its summary from XCom."""
     kind: dict[str, Any] = {"deferrable": True} if mode == "deferrable" else {"mode": mode}
-    sensor = OmniDeliverySensor(task_id="wait", receipt=receipt, **{"poke_interval": 2} | kind | arguments)
+    sensor = OmniDeliverySensor(task_id="wait", receipt=receipt, **{"poke_interval": 1.5} | kind | arguments)
     try:
         getattr(task, mode)(sensor)
     except AirflowSensorTimeout:

@@ -1,4 +1,4 @@
-"""What a DAG file makes Airflow import by using this provider: nothing that is heavy, since DAG files are read often."""
+"""What a DAG file makes Airflow import by using this provider: nothing heavy, since DAG files are read often."""
 
 from __future__ import annotations
 
