@@ -42,6 +42,7 @@ def read_watch(
     """
     problems: list[str] = []
     receipt = _written_out(receipt)
+    ledger_path = _ledger_of(receipt)
     goal = bulks = None
     try:
         bulks = _bulks(receipt, message_ids, bulk_ids)
@@ -53,6 +54,7 @@ def read_watch(
         problems += error.problems
     if last_channel is not None and (not isinstance(last_channel, str) or not last_channel):
         problems.append(f"last_channel: found {type(last_channel).__name__}, allowed is a channel such as 'SMS'")
+    logs_only = logs_only and ledger_path is None  # where there is a ledger, what is read is written down in it
     if bulks and logs_only and len(bulks) > LOGS_ONLY_BULKS:
         problems.append(
             f"mode: 'reschedule' on Airflow before 3.3 can follow {LOGS_ONLY_BULKS} requests, found {len(bulks)}; "
@@ -68,7 +70,7 @@ def read_watch(
         flow=steps,
         poll_interval=max(poll_interval, 0.1),
         logs_only=logs_only,
-        ledger_path=receipt.get("ledger_path") if isinstance(receipt, dict) else None,
+        ledger_path=ledger_path,
     )
 
 
@@ -90,8 +92,14 @@ def _bulks(receipt: Any, message_ids: Any, bulk_ids: Any) -> tuple[Bulk, ...]:
         problem = f"receipt, message_ids, bulk_ids: found {found}, allowed is exactly one"
         raise OmniInputError("The sensor cannot wait for this.", problems=(problem,))
     if named == ["receipt"]:
-        return bulks_of_receipt(receipt)
+        # With a ledger, the receipt may not list all; the ledger does.
+        return bulks_of_receipt(receipt) if _ledger_of(receipt) is None else ()
     return bulks_of_ids(message_ids=message_ids, bulk_ids=bulk_ids)
+
+
+def _ledger_of(receipt: Any) -> str | None:
+    path = receipt.get("ledger_path") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
+    return path if isinstance(path, str) and path else None
 
 
 def _flow_of(receipt: Any) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
@@ -36,7 +37,8 @@ class OmniDeliverySensor(BaseSensorOperator):
     Returns a summary: how many were delivered, failed and are open, by channel and status, their cost and how long
     they took. It stands in XCom when the task fails or is skipped, too. A verdict falls as soon as it cannot change.
 
-    :param receipt: what a send operator returned. Give exactly one of ``receipt``, ``message_ids`` and ``bulk_ids``.
+    :param receipt: what a send operator returned. Give exactly one of ``receipt``, ``message_ids`` and ``bulk_ids``. A
+        batch with a ledger is followed from it, whatever its size, and its outcomes are written into it.
     :param message_ids: a message id, or a list of them.
     :param bulk_ids: a bulk id, or a list of them. How many messages a bulk has is then read from the logs.
     :param success_when: ``all`` (default) messages delivered, ``any`` one, ``finished`` (every outcome known,
@@ -128,15 +130,19 @@ class OmniDeliverySensor(BaseSensorOperator):
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Read once what is there to read; used in poke and reschedule mode."""
         from airflow_provider_omni.delivery.drivers import run
-        from airflow_provider_omni.delivery.waiting import REFUSALS, Wait
+        from airflow_provider_omni.delivery.ledger.waiting import wait_for
+        from airflow_provider_omni.delivery.waiting import REFUSALS
         from airflow_provider_omni.omni.limits import logs_budget
+        from airflow_provider_omni.storage.object_storage import ledger_folder
         from airflow_provider_omni.storage.worker import worker_memory
 
         memory = worker_memory(context)
         with self._ending(), OmniHook(self.omni_conn_id) as hook:
             if self._wait is None:
                 watch = self._read_watch(hook, context, memory)
-                self._wait = Wait(watch, time.time, refusals=1 if self.reschedule else REFUSALS)
+                self._wait = wait_for(watch, time.time, uuid.uuid4().hex, refusals=1 if self.reschedule else REFUSALS)
+            path = self._wait.watch.ledger_path
+            folder = None if path is None else ledger_folder(path)
             end = None
             # Once more where the deadline has come meanwhile: the last look asks the logs about everything.
             while end is None:
@@ -147,6 +153,7 @@ class OmniDeliverySensor(BaseSensorOperator):
                     memory=memory,
                     budget=logs_budget(hook.config.account),
                     note=cast("Any", self.log),
+                    folder=folder,
                 )
                 if end is None and (late or time.time() < self._wait.watch.deadline):
                     return False

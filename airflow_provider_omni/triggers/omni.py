@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+import uuid
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,7 +24,8 @@ class OmniDeliveryTrigger(BaseTrigger):
 
     A trigger may be run again from its first arguments at any time, and twice at once. So everything read from the
     read-once reports is written to XComs of the waiting task before anything is decided from it, and read back first
-    thing. Deadlines are wall-clock times, since they must mean the same in another process.
+    thing; where a batch has a ledger, to the ledger. Deadlines are wall-clock times, since they must mean the same in
+    another process.
 
     :param watch: what is waited for, as plain JSON (``Watch.to_json()``).
     :param omni_conn_id: the connection. Default ``omni_default``.
@@ -68,19 +71,25 @@ class OmniDeliveryTrigger(BaseTrigger):
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_omni.delivery.drivers import arun
-        from airflow_provider_omni.delivery.waiting import Wait
+        from airflow_provider_omni.delivery.ledger.waiting import wait_for
         from airflow_provider_omni.delivery.watch import Watch
         from airflow_provider_omni.omni.errors import OmniError
         from airflow_provider_omni.omni.limits import logs_budget
+        from airflow_provider_omni.storage.object_storage import ledger_folder
 
+        watch = Watch.from_json(self.watch)
         try:
+            # Reads a connection, and with it may come a file system's package.
+            path = watch.ledger_path
+            folder = None if path is None else await asyncio.to_thread(ledger_folder, path)
             async with shared_async_client(self.omni_conn_id) as client:
                 end = await arun(
-                    Wait(Watch.from_json(self.watch), time.time).until_decided(),
+                    wait_for(watch, time.time, uuid.uuid4().hex).until_decided(),
                     client=client,
                     memory=self._memory(),
                     budget=logs_budget(client.config.account),
                     note=cast("Any", self.log),
+                    folder=folder,
                 )
         except OmniError as error:
             return {"status": "error", "message": str(error), "retryable": error.retryable}

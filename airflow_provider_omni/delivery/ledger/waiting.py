@@ -16,12 +16,12 @@ from typing import Any
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.effects import Ask, Clock, Compute, Fetch, ListParts, Note, Put, Steps
-from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, VERSION, TryName, pack, unpack
+from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, TRIES, VERSION, TryName, pack, unpack
 from airflow_provider_omni.delivery.ledger.slices import Slices, Stretch
 from airflow_provider_omni.delivery.ledger.steps import sighting_of, step_of
 from airflow_provider_omni.delivery.tracking import Sighting
 from airflow_provider_omni.delivery.verdict import Tally
-from airflow_provider_omni.delivery.waiting import LAST_LOOK_PATIENCE, PAGE, Wait, _Source
+from airflow_provider_omni.delivery.waiting import LAST_LOOK_PATIENCE, PAGE, REFUSALS, Wait, WaitEnd, _Source
 from airflow_provider_omni.delivery.watch import Bulk, Watch
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
@@ -44,12 +44,16 @@ MARGIN = 60.0
 """Seconds before the first intent at which looking begins: clocks differ."""
 
 
-def wait_for(watch: Watch, clock: Clock, token: str, jitter: Callable[[], float] = random.random) -> Wait:
+def wait_for(
+    watch: Watch, clock: Clock, token: str, jitter: Callable[[], float] = random.random, refusals: int = REFUSALS
+) -> Wait:
     """The wait for a watch: with its ledger, where it has one.
 
     :param token: tells this copy of the wait from all others; lower-case hex.
     """
-    return LedgerWait(watch, clock, token, jitter) if watch.ledger_path is not None else Wait(watch, clock, jitter)
+    if watch.ledger_path is None:
+        return Wait(watch, clock, jitter, refusals)
+    return LedgerWait(watch, clock, token, jitter, refusals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,18 @@ class Followed:
 class LedgerWait(Wait):
     """Follows everything that a ledger says was sent, or may have been."""
 
-    def __init__(self, watch: Watch, clock: Clock, token: str, jitter: Callable[[], float] = random.random) -> None:
-        super().__init__(watch, clock, jitter)
+    def __init__(
+        self,
+        watch: Watch,
+        clock: Clock,
+        token: str,
+        jitter: Callable[[], float] = random.random,
+        refusals: int = REFUSALS,
+    ) -> None:
+        super().__init__(watch, clock, jitter, refusals)
         self._name = TryName(0, token)
         self._sequence = 0
-        self._loaded = False
+        self._made = self._loaded = False
         self._left_out: frozenset[str] = frozenset()
         self._news: dict[str, _Source] = {}
         self._by_bulk: dict[str, _Source] = {}
@@ -84,14 +95,26 @@ class LedgerWait(Wait):
 
     # -- beginning ---------------------------------------------------------------------------------------------------
 
+    def poll(self) -> Steps[WaitEnd | None]:
+        """As ever. Until the ledger could be read nothing is decided."""
+        try:
+            yield from self._recall()
+        except OmniStorageError as error:
+            if not error.retryable or self.clock() >= self.watch.deadline:
+                raise
+            yield Note(f"The ledger could not be read ({type(error).__name__}); it will be repeated.", warning=True)
+            return None
+        return (yield from super().poll())
+
     def _recall(self) -> Steps[None]:
         """Read what was sent, and what earlier copies of this wait have written. Raises OmniStorageError, to be
         tried again.
         """
         if self._loaded:
             return
-        followed = yield from self._read_sent()
-        self._make_sources(followed)
+        if not self._made:
+            self._make_sources((yield from self._read_sent()))
+            self._made = True
         names: list[str] = yield ListParts(OUTCOMES)
         self._recalling = True
         for name in names:
@@ -108,10 +131,14 @@ class LedgerWait(Wait):
                 data: bytes = yield Fetch(name)
                 yield Compute(lambda data=data, name=name: _replay(known, unpack(data, name)))  # type: ignore[misc]
             followed: Followed = yield Compute(lambda: _followed(known))
-        if not names:
-            raise OmniInputError(
-                "There is nothing to wait for", problems=("ledger_path: nothing was ever sent with this ledger",)
-            )
+            if not names and not (yield ListParts(TRIES)):
+                raise OmniInputError(
+                    "There is nothing to wait for",
+                    problems=(
+                        "ledger_path: no batch has used this ledger; that of a shard is a folder in it, and stands in "
+                        "the shard's receipt",
+                    ),
+                )
         return followed
 
     def _make_sources(self, followed: Followed) -> None:
