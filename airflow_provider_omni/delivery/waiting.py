@@ -45,8 +45,8 @@ QUIET_POLLS = 4
 """Polls without progress after which the logs are asked."""
 LOG_LAG = 30.0
 """Seconds that the logs may lag behind; two looks this far apart that agree tell the size of an unknown bulk."""
-LAST_LOOK_PATIENCE = 60.0
-"""Seconds to wait for a place in the budget of log calls before giving up at the deadline."""
+LAST_LOOK_PATIENCE = 300.0
+"""Seconds that the last looks may take before giving up at the deadline, with waiting for the budget of log calls."""
 LAST_LOOKS = 4
 """How often a look that fails is repeated before giving up at the deadline."""
 REFUSALS = 3
@@ -189,27 +189,30 @@ class Wait:
         due = [each for each in self._sources if each.open and (each.logs_due or closing or each.expected is None)]
         for source in due:
             source.logs_due = True
+        until = self.clock() + (LAST_LOOK_PATIENCE if closing else 0.0)
         for attempt in range(1, LAST_LOOKS + 1 if closing else 2):
             for source in due:
                 if not source.bulk.alone and source.logs_due:
-                    yield from self._look_for_bulk(source, closing=closing)
-            yield from self._look_for_lone([each for each in due if each.bulk.alone], closing=closing)
-            if not closing or attempt == LAST_LOOKS or not any(each.logs_due for each in due):
+                    yield from self._look_for_bulk(source, until)
+            yield from self._look_for_lone([each for each in due if each.bulk.alone], until)
+            if self.clock() >= until:
+                return
+            if attempt == LAST_LOOKS or not any(each.logs_due for each in due):
                 return
             yield Pause(backoff(attempt, None, self.jitter))
 
-    def _look_for_bulk(self, source: _Source, *, closing: bool) -> Steps[None]:
+    def _look_for_bulk(self, source: _Source, until: float) -> Steps[None]:
         assert source.bulk.bulk_id is not None
-        rows = yield from self._ask_logs(closing, bulk_ids=(source.bulk.bulk_id,))
+        rows = yield from self._ask_logs(until, bulk_ids=(source.bulk.bulk_id,))
         if rows is not None:
             yield from self._heal(source, rows)
             self._size_up(source, full=len(rows) >= PAGE)
 
-    def _look_for_lone(self, sources: list[_Source], *, closing: bool) -> Steps[None]:
+    def _look_for_lone(self, sources: list[_Source], until: float) -> Steps[None]:
         waiting = [each for each in sources if each.logs_due]
         while waiting:
             group = waiting[: self._ids_in_one_look(waiting)]
-            rows = yield from self._ask_logs(closing, message_ids=tuple(each.bulk.message_ids[0] for each in group))
+            rows = yield from self._ask_logs(until, message_ids=tuple(each.bulk.message_ids[0] for each in group))
             if rows is None:
                 waiting = waiting[len(group) :]
                 continue
@@ -220,7 +223,7 @@ class Wait:
             if unseen and len(group) > 1 and self.watch.ids_per_look > 1:
                 # Whether the vendor reads a list of ids in full is not certain: one id at a time is.
                 one = unseen[0].bulk.message_ids[0]
-                rows = yield from self._ask_logs(closing, message_ids=(one,))
+                rows = yield from self._ask_logs(until, message_ids=(one,))
                 if rows is None:
                     waiting = waiting[len(group) :]
                     continue
@@ -240,10 +243,10 @@ class Wait:
             taken += 1
         return max(taken, 1)
 
-    def _ask_logs(self, closing: bool, **ids: tuple[str, ...]) -> Steps[list[LogRow] | None]:
-        """Ask the logs. None where that failed; the sources stay due."""
+    def _ask_logs(self, until: float, **ids: tuple[str, ...]) -> Steps[list[LogRow] | None]:
+        """Ask the logs, with patience until then. None where that failed; the sources stay due."""
+        patience = max(0.0, until - self.clock())
         try:
-            patience = LAST_LOOK_PATIENCE if closing else 0.0
             return (yield Ask(api.get_logs(**ids, limit=PAGE), patience=patience))  # type: ignore[arg-type,no-any-return]
         except OmniBusyError:
             return None

@@ -40,6 +40,8 @@ class Send:
     clears: tuple[float, ...]
     """The user clears the task so many seconds after it came to an end."""
     first_try_known: bool
+    shared_key: bool
+    """An `idempotency_key` of the user's own."""
     on_rejected: str
     trust: bool
     flow_given: bool
@@ -191,6 +193,7 @@ def _send(rng: random.Random, guarantee: str, airflow: str, validity: tuple[int,
         presumed_dead_after=rng.uniform(0.0, 240.0) if rng.random() < 0.1 else None,
         clears=_clears(rng),
         first_try_known=rng.random() < 0.7,
+        shared_key=rng.random() < 0.1,
         on_rejected=rng.choice(("fail", "ignore")),
         trust=guarantee == "A" and rng.random() < 0.25,
         flow_given=rng.random() < 0.5,

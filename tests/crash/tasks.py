@@ -81,14 +81,16 @@ class SendTask:
         memory = self._memory(number)
         cleared = len(self._clears) < len(send.clears)
         self.content_plan = send_plan(self.plan, world, number)
+        surely_first = number == 1 or (memory.durable and not cleared)
         machine = Send(
             self.content_plan,
             SendRules(
                 look=LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
                 trust_duplicate_rejection=send.trust,
                 on_rejected=send.on_rejected,
-                surely_first=number == 1 or (memory.durable and not cleared),
-                first_try_at=self._began_at if send.first_try_known or not cleared else None,
+                surely_first=surely_first,
+                shared_key=send.shared_key,
+                first_try_at=self._first_try_at(cleared) if not surely_first else world.now(),
             ),
             world.now,
             world.rng.random,
@@ -110,6 +112,10 @@ class SendTask:
         if number == 1 and send.presumed_dead_after is not None:
             process = self._running
             world.after(send.presumed_dead_after, lambda: self._give_up(process))
+
+    def _first_try_at(self, cleared: bool) -> float | None:
+        """What the context tells: without a clear the start of the run, after one perhaps nothing."""
+        return self._began_at if self.plan.send.first_try_known or not cleared else None
 
     def _memory(self, number: int) -> StateMemory:
         return (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)

@@ -227,6 +227,20 @@ def test_a_last_look_that_always_fails_does_not_hold_the_wait_for_ever() -> None
     assert stage.now - START < 60.0
 
 
+def test_giving_up_is_over_in_time_however_many_bulks_wait_for_the_budget() -> None:
+    stage = Stage()
+
+    def busy(call: Any) -> Any:
+        stage.now += 60.0
+        return OmniBusyError("full")
+
+    stage.logs = [busy]
+    assert wait(stage, watch(*(Bulk(f"b{n}", 2) for n in range(100)), timeout=0.0)).verdict is Verdict.TIMEOUT
+    patience = [effect.patience for effect in stage.effects if isinstance(effect, Ask) and "logs" in effect.call.path]
+    assert patience[:6] == [300.0, 240.0, 180.0, 120.0, 60.0, 0.0]
+    assert set(patience[6:]) == {0.0}
+
+
 def test_messages_under_way_do_not_make_the_logs_be_asked_at_every_poll() -> None:
     stage = Stage(logs=[[row("m")]])
     wait(stage, watch(timeout=3000.0))
