@@ -40,6 +40,8 @@ class Story:
     """What ran on the worker when it was lost."""
     lost_waits: list[Task]
     """The sensors whose triggers ran in the triggerer when it was lost."""
+    lost_reports: int
+    """Reports that were handed out by then, in answers that nobody has read."""
     sends: list[Task]
     waits: list[Task]
     receipts: list[dict[str, Any]]
@@ -70,7 +72,8 @@ def play(stack: DistributedStack, say: Callable[[str], None]) -> Story:
         say("all shards sent")
         _wait_for_all(stack, run_id, "delivered", "deferred", timeout=60)
         stack.simulator.wait_for("held", SHARDS, timeout=90)
-        say("all sensors wait for reports")
+        lost_reports = len(stack.simulator.record("reports_read")["reports_read"])
+        say(f"all sensors wait for answers, with {lost_reports} reports")
         lost_waits = _lose_triggerer(stack, run_id)
         say(f"triggerer lost, with {len(lost_waits)} sensors")
         stack.simulator.advance(LINE_VALIDITY + 1)
@@ -83,11 +86,12 @@ def play(stack: DistributedStack, say: Callable[[str], None]) -> Story:
         state=state,
         lost_sends=lost_sends,
         lost_waits=lost_waits,
+        lost_reports=lost_reports,
         sends=[task for task in tasks if task.task_id == "send"],
         waits=[task for task in tasks if task.task_id == "delivered"],
         receipts=[stack.api.xcom(DAG_ID, run_id, "send", map_index=shard) for shard in range(SHARDS)],
         summaries=[stack.api.xcom(DAG_ID, run_id, "delivered", map_index=shard) for shard in range(SHARDS)],
-        record=stack.simulator.record("acceptances", "refusals", "reports_read"),
+        record=stack.simulator.record("acceptances"),
         outcomes=list(read_outcomes(str(ledger))),
         telling_logs=[str(log) for log, text in stack.logs() if log.stem != "simulator" and NUMBER.search(text)],
         described="\n".join([stack.describe_run(DAG_ID, run_id), *_given_up(stack, run_id, tasks)]),
