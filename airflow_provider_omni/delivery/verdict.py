@@ -105,7 +105,8 @@ class Tally:
         """
         steps = list(steps)
         for step in steps:
-            if step.cost is not None and step.currency:
+            # What a step under way will cost is not told yet: a failed one may cost nothing.
+            if step.cost is not None and step.currency and step.state is not StepState.PENDING:
                 self.cost[step.currency] = self.cost.get(step.currency, Decimal(0)) + Decimal(step.cost)
         if standing.by is not None:
             self.by_status[standing.by.status] += 1
