@@ -1,4 +1,4 @@
-"""Batches in the harness: many requests on several connections, a ledger whose writes can be killed, sources that change.
+"""Batches in the harness: many requests on several connections, ledger writes that are killed, sources that change.
 
     python -m tests.crash.batches --seed 4711        one schedule, with its trace
     python -m tests.crash.batches --schedules 5000   many; failing seeds are printed
@@ -472,9 +472,9 @@ class Result:
         return f"python -m tests.crash.batches --seed {self.seed}"
 
 
-def run(seed: int, *, trace: bool = False) -> Result:
-    """Run one schedule and judge it."""
-    plan = plan_of(seed)
+def run(seed: int, *, trace: bool = False, focus: Callable[[Plan], Plan] = lambda plan: plan) -> Result:
+    """Run one schedule and judge it. ``focus`` leads it to where a rule matters."""
+    plan = focus(plan_of(seed))
     rng = random.Random(f"omni batch course {seed}")
     world = World(plan.settings, plan.weather, rng, tracing=trace)
     course = Course(plan, world, Bucket(rng, plan.store_failures), Keeping(rng, plan.store_failures))

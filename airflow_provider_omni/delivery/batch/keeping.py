@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
 from airflow_provider_omni.delivery.batch.known import Known
+from airflow_provider_omni.delivery.batch.rules import FENCES
 from airflow_provider_omni.delivery.effects import Ask, Fetch, Json, ListParts, Load, Put, Save, Steps
 from airflow_provider_omni.delivery.ledger.parts import (
     PLAN,
@@ -32,7 +33,12 @@ Writes: TypeAlias = tuple[Ask | Save | Put | Fetch | ListParts, ...]
 
 
 class Keeper(Protocol):
-    """Keeps the record of one batch."""
+    """Keeps the record of one batch.
+
+    ``writers``: how many `writes` may be under way at the same time.
+    """
+
+    writers: int
 
     def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
         """Say that this try begins, and replay what earlier tries left. A dry run says nothing, it only reads."""
@@ -84,6 +90,9 @@ class LedgerKeeper:
     :param about: what the try's file says: hashes of key and shard, the fingerprint, names of fields.
     :param fenced: whether to write into the task's memory besides, so that Airflow refuses a stale try.
     """
+
+    writers = FENCES
+    """Parts do not touch each other."""
 
     def __init__(self, token: str, about: dict[str, Any], *, fenced: bool = True) -> None:
         self.about = about
@@ -184,6 +193,9 @@ class MemoryKeeper:
 
     An entry counts once the index names it, so that the write of the index is the fence.
     """
+
+    writers = 1
+    """An index that is written late must not undo a newer one."""
 
     def __init__(self, fingerprint: str) -> None:
         self.fingerprint = fingerprint

@@ -175,7 +175,7 @@ class Lanes:
 
     def _start_windows(self) -> Steps[None]:
         """Write intents ahead of the lanes: so many that these do not run dry while the next are written."""
-        while not self._halted and self.clock() >= self._paused_until and len(self._fencing) < FENCES:
+        while not self._halted and self.clock() >= self._paused_until and len(self._fencing) < self.keeper.writers:
             prepared = len(self._ready) + sum(len(requests) for requests, _ in self._fencing.values())
             if prepared >= self._window * self._ahead:
                 return
