@@ -2,9 +2,12 @@
 
 The last two digits are the simulator's fates (docs/simulator.md): 01 gets it on LINE, 40 is not on LINE and gets the
 SMS, 44 gets the SMS when the validity of LINE has ended. No DAG sends to another's people, so each test has its own.
+The numbers are long, so that no time or id looks like one by chance.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 SCENARIO = "CC9F01A5DC7BEE2C2B829D203482A654"
 """The scenario that the simulator has from its start."""
@@ -21,6 +24,16 @@ FROZEN = ("frozen_before_first_intent", "frozen_before_intent", "frozen_after_ef
 SENT = (*KILLED, *FROZEN, "restarted")
 """DAGs that send, and some of them wait."""
 
+LEAKING: Mapping[str, list[str]] = {
+    "send": ["4915115540101", "4915115540144"],
+    "rendered": ["4915115540201"],
+    "mapped": ["4915115540301", "4915115540302"],
+    "refused": ["4915115540401", "4915115540418"],
+    "told": ["4915115540501"],
+    "unusable": ["+49 1511 554 06 01", "0049 (0)1511 554 06 02 03 04"],
+}
+"""Numbers by the tasks of the DAG `leaking`; 18 is refused, `told` is who is told of that. As people type them."""
+
 WAITED = ("waiting_killed", "waiting_terminated", "waiting_twice")
 """DAGs that only wait: the test sends."""
 
@@ -28,7 +41,8 @@ WAITED = ("waiting_killed", "waiting_terminated", "waiting_twice")
 def people_of(dag_id: str) -> list[str]:
     """The numbers of a DAG's two people: one is reached soon, one takes the way over SMS."""
     place = (*SENT, *WAITED).index(dag_id)
-    return [f"4179{place:05d}01", f"4179{place:05d}{'44' if dag_id in WAITED else '40'}"]
+    begin = f"491511{55310 + place}"
+    return [f"{begin}01", f"{begin}{'44' if dag_id in WAITED else '40'}"]
 
 
 def bulk_of(dag_id: str) -> str:
