@@ -12,6 +12,9 @@ from typing import Any
 
 from airflow_provider_omni.omni.errors import OmniStorageError
 
+WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "oci", "ocilake", "oss"})
+"""Protocols of object stores: a key needs no folder, and making one may make a bucket out of a misspelt name."""
+
 
 class RemoteFolder:
     """Parts as objects.
@@ -23,6 +26,8 @@ class RemoteFolder:
     def __init__(self, fs: Any, path: str) -> None:
         self._fs = fs
         self.path = path.rstrip("/")
+        protocols = getattr(fs, "protocol", ())
+        self._without_folders = not WITHOUT_FOLDERS.isdisjoint([protocols] if isinstance(protocols, str) else protocols)
 
     def list(self, prefix: str) -> list[str]:
         """Names of the parts below `prefix`, sorted. fsspec remembers listings, which a fence must not believe."""
@@ -48,7 +53,8 @@ class RemoteFolder:
         """Write a part under a name that nobody else uses, in one upload."""
         target = posixpath.join(self.path, name)
         try:
-            self._fs.makedirs(posixpath.dirname(target), exist_ok=True)
+            if not self._without_folders:
+                self._fs.makedirs(posixpath.dirname(target), exist_ok=True)
             self._fs.pipe_file(target, data)
         except Exception as error:
             raise _failed("written", error) from error

@@ -158,6 +158,12 @@ def test_a_ledger_that_was_never_sent_with_is_an_error(tmp_path: Path) -> None:
         wait(World(tmp_path))
 
 
+def test_a_batch_that_had_nobody_to_send_to_is_over_at_once(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert world.send(numbers(3), allowed_recipients=frozenset({"41793026727"})).error is None
+    assert wait(world).verdict is Verdict.SUCCESS
+
+
 def test_slices_halve_until_a_page_is_not_full_and_close_when_nothing_can_change() -> None:
     slices = Slices(0.0)
     (whole,) = slices.due(1000.0)
