@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psutil
@@ -33,10 +33,14 @@ class Run:
     """Messages that the vendor had accepted when the run began."""
 
     @classmethod
-    def of(cls, stack: AirflowStack, dag_id: str, task_id: str = "send") -> Run:
+    def of(cls, stack: AirflowStack, dag_id: str, task_id: str = "send", conf: dict[str, Any] | None = None) -> Run:
         """Start a run."""
         sent_before = len(stack.simulator.record("acceptances")["acceptances"])
-        return cls(stack, dag_id, stack.api.trigger(dag_id), task_id, sent_before)
+        return cls(stack, dag_id, stack.api.trigger(dag_id, conf), task_id, sent_before)
+
+    def of_task(self, task_id: str) -> Run:
+        """The same run, seen from another task."""
+        return replace(self, task_id=task_id)
 
     def task(self) -> Task:
         """Its task, as Airflow sees it."""
@@ -68,11 +72,15 @@ class Run:
         """What the task has pushed: a receipt or a summary."""
         return self.stack.api.xcom(self.dag_id, self.run_id, self.task_id)
 
-    def messages(self) -> Counter[str]:
-        """How many messages the vendor has accepted for each of the DAG's people since the run began."""
-        mine = people_of(self.dag_id)
+    def accepted(self) -> Counter[str]:
+        """How many messages the vendor has accepted for each number since the run began."""
         accepted = self.stack.simulator.record("acceptances")["acceptances"][self.sent_before :]
-        return Counter(one["to"] for one in accepted if one["to"] in mine)
+        return Counter(one["to"] for one in accepted)
+
+    def messages(self) -> Counter[str]:
+        """The same for the DAG's people."""
+        mine = people_of(self.dag_id)
+        return Counter({number: count for number, count in self.accepted().items() if number in mine})
 
 
 def one_each(dag_id: str) -> Counter[str]:

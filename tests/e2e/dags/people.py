@@ -21,6 +21,18 @@ KILLED = ("killed_after_effect", "killed_before_effect", "killed_before_intent")
 FROZEN = ("frozen_before_first_intent", "frozen_before_intent", "frozen_after_effect")
 """DAGs whose sending task is stopped until the next try has run, and then continued."""
 
+CROWD = 20_000
+"""People of the DAG `crowd`, which sends to many."""
+
+CROWD_FATES: Mapping[str, tuple[str, str | None]] = {
+    "01": ("delivered", "LINE"),
+    "40": ("delivered", "SMS"),
+    "44": ("delivered", "SMS"),
+    "43": ("failed", "SMS"),
+    "18": ("refused", None),
+}
+"""What becomes of them, on which channel, by the last two digits."""
+
 SENT = (*KILLED, *FROZEN, "restarted")
 """DAGs that send, and some of them wait."""
 
@@ -53,3 +65,8 @@ def bulk_of(dag_id: str) -> str:
 def messages_of(dag_id: str) -> list[str]:
     """The message ids of its two people."""
     return [f"message-{dag_id}-{person}" for person in range(2)]
+
+
+def crowd_number(person: int) -> str:
+    """The number of one of the crowd."""
+    return f"491512{person:05d}{list(CROWD_FATES)[person % len(CROWD_FATES)]}"
