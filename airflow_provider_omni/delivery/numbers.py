@@ -7,6 +7,8 @@ import re
 import phonenumbers
 
 _SHAPE = re.compile(r"^\s*(?:\+|00)?[0-9][0-9 ().\-/]*$")
+_DECIMAL = re.compile(r"^\s*(?:\+|00)?[0-9]{7,}\.[0-9]{1,2}\s*$")
+"""``4915112345678.0``: a float that was written as text. Its last digits are none of the number."""
 _SEPARATORS = re.compile(r"[ ().\-/]")
 
 
@@ -32,7 +34,8 @@ def normalise(number: object) -> str:
 
     ``+41 79 302 67 27``, ``0041793026727`` and ``41793026727`` give ``41793026727``. Only *possible* numbers pass
     (right length for their country); whether one is in use is the vendor's to say. A bool, a float or text with
-    letters is refused: a number that a spreadsheet has turned into ``4.17E10`` must not reach a stranger.
+    letters is refused: a number that a spreadsheet has turned into ``4.17E10`` or ``41793026727.0`` must not reach a
+    stranger.
 
     Raises :class:`InvalidNumberError`.
     """
@@ -43,7 +46,11 @@ def normalise(number: object) -> str:
     text = str(number)
     if len(text) > 40 or not _SHAPE.match(text):
         raise InvalidNumberError(
-            f"found {mask(text)}, allowed: digits with an optional leading + or 00, such as +41793026727"
+            f"found {_shown(text)}, allowed: digits with an optional leading + or 00, such as +41793026727"
+        )
+    if _DECIMAL.match(text):
+        raise InvalidNumberError(
+            f"found {mask(text.split('.')[0])} as a decimal fraction, allowed: digits without a .0"
         )
     digits = _SEPARATORS.sub("", text.strip()).removeprefix("+")
     digits = digits.removeprefix("00")
@@ -56,6 +63,15 @@ def normalise(number: object) -> str:
         words = _REASONS.get(reason, "not a possible number")
         raise InvalidNumberError(f"found {mask(text)} ({words}), allowed: a possible number in international format")
     return f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
+
+
+def _shown(text: str) -> str:
+    """The masked number, or why there is none."""
+    if re.search(r"\d", text):
+        return mask(text)
+    if text.strip() == "None":
+        return "'None' (a template that found nothing?)"
+    return "a text without digits" if text.strip() else "a blank text"
 
 
 _REASONS = {

@@ -46,6 +46,7 @@ from airflow_provider_omni.omni.errors import (
 from airflow_provider_omni.omni.models import Scenario, SendResponse
 from airflow_provider_omni.omni.retries import backoff, may_repeat
 from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendable
+from airflow_provider_omni.omni.validation import steps_without_content
 
 ROUNDS = 3
 """How often one try may find messages absent and post them again."""
@@ -156,6 +157,9 @@ class Send:
                 if error.status != 403:
                     raise
                 yield Note("The account may send but not read scenarios: the flow stays unknown.", warning=True)
+        silent = ", ".join(steps_without_content(self.flow or (), self.plan.content))
+        if silent:
+            yield Note(f"The scenario tries {silent} too, but the message has no content for it.", warning=True)
         self.record.flow = self.flow
 
     def _patiently(self, call: api.Call[Any]) -> Steps[Any]:

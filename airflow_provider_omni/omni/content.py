@@ -96,7 +96,7 @@ def check_url(url: str) -> str:
     except ValueError:
         good = False
     if not good:
-        raise _refused("something else", allowed)
+        raise _refused(f"{len(url):,} characters that are no such URL", allowed)
     return url
 
 

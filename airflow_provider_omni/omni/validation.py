@@ -224,6 +224,10 @@ def steps_without_content(flow: Sequence[str], content: Content) -> tuple[str, .
     return tuple(channel for channel in flow if channel in Channel.__members__ and channel not in content.channels())
 
 
+_TELLING = {"url", "thumbnailUrl", "duration", "packageId", "stickerId", "altText", "contents"}
+"""Members that a LINE text never has: with one of them the type must be said."""
+
+
 def _check_line(findings: _Findings, line: Line | Mapping[str, Any] | None) -> Line | None:
     if line is None or isinstance(line, tuple(LINE_MODELS.values())):
         return line  # type: ignore[return-value]  # mypy does not follow a tuple of types
@@ -231,7 +235,7 @@ def _check_line(findings: _Findings, line: Line | Mapping[str, Any] | None) -> L
         findings.add("line", describe(line), "an object")
         return None
     kind = line.get("type")
-    if kind is None and "text" in line and not {"url", "packageId", "altText"} & set(line):
+    if kind is None and line and not _TELLING & set(line):
         kind = "TEXT"
     if not isinstance(kind, str) or kind not in LINE_MODELS:
         findings.add("line.type", describe(kind, True), "one of " + ", ".join(LINE_MODELS))
@@ -305,6 +309,13 @@ def _check_send_at(findings: _Findings, moment: datetime | str | None, now: date
             return parsed
         found = f"a time {(parsed - now).days:,} days ahead"
     except (ValueError, TypeError, AttributeError, OverflowError):
-        found = "a time without an offset" if isinstance(moment, datetime) else describe(moment)
+        found = "a time without an offset" if _is_naive(moment) else describe(moment)
     findings.add("sendAt", found, allowed)
     return None
+
+
+def _is_naive(moment: Any) -> bool:
+    try:
+        return (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).tzinfo is None
+    except (ValueError, AttributeError):
+        return False

@@ -5,6 +5,8 @@ Pure; knows no Airflow.
 
 from __future__ import annotations
 
+import ast
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +15,7 @@ from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.plan import Recipients, SendPlan, read_recipients
 from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content, validity_seconds
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.models import Channel
 from airflow_provider_omni.omni.validation import check_content, describe
 
 ON_REJECTED = ("fail", "ignore")
@@ -53,6 +56,8 @@ def read_plan(
         problems.append(f"on_rejected: found {describe(on_rejected, True)}, allowed is 'fail' or 'ignore'")
     if isinstance(log_grace, bool) or not isinstance(log_grace, int | float) or not 0 <= log_grace <= MOST_LOG_GRACE:
         problems.append(f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds")
+    if isinstance(scenario_key, str) and scenario_key.strip() == "None":
+        problems.append("scenario_key: found 'None' (a template that found nothing?), allowed is a scenario's key")
     channels = read_channels(flow, problems)
     content = _content(problems, line, sms, other_channels, now=now, **options)
     if content and channels and not set(channels) & set(content.channels()):
@@ -89,13 +94,20 @@ def read_channels(flow: Any, problems: list[str]) -> tuple[str, ...] | None:
     """The channels of a flow, given as names or as a scenario's steps; None: to be read from the scenario."""
     if flow is None:
         return None
+    if isinstance(flow, str):  # what a template renders a list to
+        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            flow = ast.literal_eval(flow.strip())
     steps = flow if isinstance(flow, Sequence) and not isinstance(flow, str) else []
     named = [step.get("channel") if isinstance(step, Mapping) else step for step in steps]
     names = [name for name in named if isinstance(name, str) and name]
     if not names or len(names) < len(named):
         problems.append(f"flow: found {describe(flow)}, allowed is a list of channels such as ['LINE', 'SMS']")
         return None
-    return tuple(name.upper() for name in names)
+    channels = tuple(name.upper() for name in names)
+    unknown = ", ".join(repr(name) for name in channels if name not in Channel.__members__)
+    if unknown:
+        problems.append(f"flow: found {unknown[:80]}, allowed are {', '.join(Channel.__members__)}")
+    return channels
 
 
 def _content(problems: list[str], *contents: Any, **options: Any) -> Content | None:

@@ -11,11 +11,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 @contextlib.contextmanager
 def failing_for_good() -> Iterator[None]:
     """Turn errors that a later try cannot mend into ``AirflowFailException``; others go through and may be retried."""
-    from airflow_provider_omni.omni.errors import OmniError
+    from airflow_provider_omni.omni.errors import OmniError, OmniInputError
 
     try:
         yield
     except OmniError as error:
         if error.retryable:
             raise
-        raise AirflowFailException(str(error)) from error
+        # Bad input needs no traceback: its text would stand in the log twice.
+        raise AirflowFailException(str(error)) from (None if isinstance(error, OmniInputError) else error)

@@ -84,3 +84,21 @@ def test_any_text_is_a_number_or_refused(text: str) -> None:
     assert digits.isascii()
     assert digits.isdigit()
     assert normalise(digits) == digits
+
+
+@pytest.mark.parametrize("written", ["4915112345678.0", "+41793026727.00", " 41793026727.5 "])
+def test_a_number_that_a_spreadsheet_made_a_fraction_of_is_refused_rather_than_read_with_a_digit_more(
+    written: str,
+) -> None:
+    with pytest.raises(InvalidNumberError, match=r"found 4\d{3}…\d{3} as a decimal fraction"):
+        normalise(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [("None", "'None' (a template that found nothing?)"), (" ", "a blank text"), ("Anna", "a text without digits")],
+)
+def test_a_text_without_digits_is_said_to_be_one_and_not_shown(written: str, found: str) -> None:
+    with pytest.raises(InvalidNumberError) as caught:
+        normalise(written)
+    assert str(caught.value).startswith(f"found {found}, allowed: digits")

@@ -418,3 +418,14 @@ def test_any_value_is_a_content_or_one_typed_error(value: Any) -> None:
         except OmniInputError:
             wire = {}
         json.dumps(wire)
+
+
+def test_a_typo_in_the_only_member_of_a_line_text_is_named_and_not_the_type_that_may_be_left_out() -> None:
+    found = problems(line={"txt": "t"})
+    assert found[:2] == ("line.text: missing", "line.txt: unknown member, did you mean text?")
+
+
+def test_a_send_time_written_without_an_offset_is_called_so() -> None:
+    assert problems(line={"text": "t"}, send_at="2026-12-01 10:00:00")[0].startswith(
+        "sendAt: found a time without an offset, allowed"
+    )

@@ -210,3 +210,29 @@ def refuse(vendor: Any, status_id: int, name: str) -> None:
         return type(accepted)(200, accepted.headers, json.dumps(entries).encode())
 
     vendor.send = answer
+
+
+def test_a_template_that_found_no_scenario_is_refused_before_anything_is_asked(vendor: Any, task: Any) -> None:
+    with pytest.raises(AirflowFailException, match="scenario_key: found 'None'"):
+        operator(scenario_key="None").execute(task.context())
+    assert vendor.bodies == []
+
+
+def test_a_flow_with_a_channel_that_there_is_not_is_refused(vendor: Any, task: Any) -> None:
+    with pytest.raises(AirflowFailException, match="flow: found 'SSM', allowed are SMS, ") as caught:
+        operator(flow=["LINE", "SSM"], line={"text": "t"}).execute(task.context())
+    assert caught.value.__suppress_context__, "bad input stands in the log once"
+    assert vendor.bodies == []
+
+
+def test_a_flow_that_a_template_rendered_to_text_is_read_as_a_list(vendor: Any, task: Any) -> None:
+    receipt = operator(flow="['LINE', 'SMS']", line={"text": "Hello"}).execute(task.context())
+    assert receipt["flow"] == ["LINE", "SMS"]
+
+
+def test_a_step_that_nothing_was_said_on_is_named_in_the_log(
+    vendor: Any, task: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    operator().execute(task.context())
+    said = capfd.readouterr()
+    assert "tries LINE too, but the message has no content for it" in said.out + said.err
