@@ -76,25 +76,25 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
     for row in rows:
         place, number, fields, problem = row
         key: str | None = None
+        who: str | None = None
         try:
             if problem is not None:
                 raise _BadRowError(problem)
-            digits = normalise_fast(number)
             if key_field is not None:
                 key = _key_of(fields, key_field)
-            if shard is not None and not shard.holds(
-                recipient_key_of_number(digits) if key is None else recipient_key_of_field(key)
-            ):
-                continue
+                who = recipient_key_of_field(key)
+            digits = normalise_fast(number)
+            if shard is not None:
+                who = who or recipient_key_of_number(digits)
+                if not shard.holds(who):
+                    continue
             if allowed is not None and digits not in allowed:
                 raise _BadRowError(NOT_ALLOWED)
             content = same if same is not None else contents.of(fields if fields is not None else {})
-            message_id = (
-                ids.message_id_of_number(digits) if key is None else ids.message_id(recipient_key_of_field(key))
-            )
+            message_id = ids.message_id_of_number(digits) if key is None or who is None else ids.message_id(who)
             kept = _json_of(fields) if reading.keep_fields and fields is not None else None
         except (InvalidNumberError, MissingFieldError, OmniInputError, _BadRowError) as error:
-            if shard is not None and key is None and not shard.holds(f"row:{number}"):
+            if shard is not None and not shard.holds(who or f"row:{number}"):
                 continue
             detail, reason = _words(error)
             bad.append((place, detail, key))

@@ -29,6 +29,8 @@ from airflow_provider_omni.omni.errors import OmniInputError
 MAX_REQUESTS_WITHOUT_LEDGER = 100
 PAGE = 4000
 """People that are read from the scratch database at once."""
+SYSTEMATIC = 20
+"""Rows of a shard that are all bad, from which it is not by chance."""
 SHOWN = 20
 """Quarantined rows that are named in a log or an error."""
 
@@ -247,7 +249,8 @@ def _guard(plan: BatchPlan) -> None:
             problems=(f"max_recipients: found {census.people:,} people, allowed are {limit:,}",),
         )
     bad = census.quarantined - census.reasons.get(NOT_ALLOWED, 0)
-    if bad and bad == census.requested:
+    # A shard may have few rows, and these bad ones, by chance.
+    if bad >= (1 if plan.spec.shard is None else SYSTEMATIC) and bad == census.requested:
         raise OmniInputError(
             f"Nothing was sent: not one of the {census.requested:,} rows can be used", problems=quarantine_lines(plan)
         )

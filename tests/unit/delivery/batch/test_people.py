@@ -176,3 +176,27 @@ def test_what_cannot_be_meant_is_named_at_once(world: World, scratch: Scratch) -
     assert len(caught.value.problems) == 4
     with pytest.raises(OmniInputError, match="allowed are up to 499"):
         world.plan(numbers(1), scratch, chunk_size=500, flow=("LINE", "SMS"))
+
+
+@pytest.mark.parametrize("key_field", [None, "id"])
+def test_a_row_that_is_left_out_is_counted_in_one_shard(world: World, key_field: str | None) -> None:
+    rows: list[dict[str, Any]] = [{"phone": number, "id": f"c{index}"} for index, number in enumerate(numbers(40))]
+    rows += [{"phone": f"1{index}", "id": f"d{index}"} for index in range(10)]
+    left_out: list[int] = []
+    for number in range(1, 5):
+        with Scratch() as scratch:
+            plan = world.plan(rows, scratch, NAMED, key_field=key_field, shard=Shard(number, 4))
+            assert plan.census.requested == plan.census.quarantined
+            left_out += [place for place, _, _ in plan.quarantined()]
+    assert sorted(left_out) == list(range(50))
+
+
+def test_a_shard_of_bad_rows_only_is_an_error_once_there_are_many(world: World, scratch: Scratch) -> None:
+    with pytest.raises(OmniInputError, match="not one of the"):
+        world.plan([f"1{index}" for index in range(100)], scratch, shard=Shard(1, 2))
+
+
+def test_a_bad_number_is_left_out_under_the_users_own_key(world: World, scratch: Scratch) -> None:
+    rows = [{"phone": "12", "id": "c1"}, {"phone": "41793026727", "id": "c2"}]
+    plan = world.plan(rows, scratch, key_field="id")
+    assert [key for _, _, key in plan.quarantined()] == ["c1"]
