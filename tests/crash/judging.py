@@ -187,7 +187,8 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
             return ["the wait never ended"]
         return [f"the wait ended with {type(task.error).__name__}"]
     verdict, ended_at = task.result.verdict.value, task.ended_at
-    since = max(ended_at - patience, task.began_at)
+    # The logs may show now what was true before the wait began.
+    since = max(ended_at - patience, task.began_at - schedule.settings.log_lag_seconds)
     moments = sorted({since, ended_at, *(at for at in _changes(messages) if since <= at <= ended_at)})
     closing = ended_at >= task.watch.deadline
     views = [View.ALL]
