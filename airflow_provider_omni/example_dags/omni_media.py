@@ -38,7 +38,7 @@ with DAG(
 
     send = OmniSendMessageOperator.partial(
         task_id="send",
-        scenario_key=scenario.output["key"],
+        scenario_key=scenario.output,
         to="{{ params.to }}",
         sms={"text": "Your parcel is here."},
     ).expand(line=MESSAGES)

@@ -28,9 +28,9 @@ __all__ = ["OmniCreateScenarioOperator", "OmniSendBatchOperator", "OmniSendMessa
 class OmniCreateScenarioOperator(BaseOperator):
     """Makes sure that the account has a scenario: the channels to try, in their order.
 
-    Returns ``{"key": …, "name": …, "flow": [{"channel": …, "from": …}, …], "default": …}``, and pushes each member under
-    its own name, too: ``scenario.output`` and ``scenario.output["key"]`` both serve as a ``scenario_key``. The former
-    brings the flow along, which saves a call.
+    Returns ``{"key": …, "name": …, "flow": [{"channel": …, "from": …}, …], "default": …}``, and pushes each member
+    under its own name, too: ``scenario.output`` and ``scenario.output["key"]`` both serve as a ``scenario_key``. The
+    former brings the flow along, which saves a call.
 
     :param name: the scenario's name. The vendor does not mind two of one name; this operator does.
     :param flow: steps such as ``{"channel": "LINE", "from": "InfoLine"}``, tried in this order. ``from`` is the sender;
