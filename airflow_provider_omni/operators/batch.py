@@ -189,14 +189,15 @@ class BatchOperator(BaseOperator):
 
     def _read_rules(self, config: OmniConfig, context: Context, memory: Memory) -> BatchRules:
         from airflow_provider_omni.operators.batch_arguments import Tries, read_rules
-        from airflow_provider_omni.operators.tries import is_surely_first
+        from airflow_provider_omni.operators.tries import is_recallable, is_surely_first
 
         own_key = self.idempotency_key is not None
         return read_rules(
             config,
             Tries(
                 retries=self.retries or 0,
-                recallable=memory.durable,
+                durable=memory.durable,
+                recallable=is_recallable(context, memory),
                 surely_first=is_surely_first(context, memory) and not own_key,
             ),
             own_key=own_key,

@@ -24,11 +24,13 @@ class Tries:
     """What is known of earlier tries of this task.
 
     :param retries: how often Airflow may try again.
-    :param recallable: what this try writes into Airflow's memory can be read by a later one.
+    :param durable: what this try writes into Airflow's memory can be read by the next.
+    :param recallable: what earlier ones wrote can be read by this one.
     :param surely_first: no earlier try can have posted anything without a record of it.
     """
 
     retries: int
+    durable: bool
     recallable: bool
     surely_first: bool
 
@@ -101,7 +103,7 @@ def read_rules(
     if type(log_grace) not in (int, float) or not 0 <= log_grace <= MOST_LOG_GRACE:
         problems.append(f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds")
     if not has_ledger and not dry_run:
-        if tries.retries and not tries.recallable:
+        if tries.retries and not tries.durable:
             problems.append("ledger_path: a batch with retries needs one on Airflow before 3.3")
         if own_key:
             problems.append(

@@ -22,6 +22,14 @@ def is_surely_first(context: Any, memory: Memory) -> bool:
     return context["ti"].try_number == 1 or (memory.durable and _never_cleared(context))
 
 
+def is_recallable(context: Any, memory: Memory) -> bool:
+    """Whether what earlier tries had to write down can be read: then an empty record means that nothing was posted.
+
+    Airflow 3.3 keeps a task's state over a clear; later lines may not.
+    """
+    return memory.durable and (_never_cleared(context) or _airflow() < (3, 4))
+
+
 def first_try_at(context: Any, memory: Memory) -> float | None:
     """A time before which no try of this task can have posted, seconds since the epoch; None if that is not known."""
     if is_surely_first(context, memory):
@@ -31,6 +39,13 @@ def first_try_at(context: Any, memory: Memory) -> float | None:
     names = ("start_date",) if _never_cleared(context) else ("run_after", "data_interval_end")
     known = [moment.timestamp() for name in names if (moment := getattr(run, name, None)) is not None]
     return known[0] if known and known[0] <= time.time() else None
+
+
+def _airflow() -> tuple[int, int]:
+    from airflow import __version__
+
+    major, minor = __version__.split(".")[:2]
+    return int(major), int(minor)
 
 
 def _never_cleared(context: Any) -> bool:

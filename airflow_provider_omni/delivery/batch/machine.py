@@ -32,10 +32,10 @@ from airflow_provider_omni.delivery.batch.planned import write_plan
 from airflow_provider_omni.delivery.batch.reporting import Progress, receipt_of, verdict_of
 from airflow_provider_omni.delivery.batch.requests import Request
 from airflow_provider_omni.delivery.batch.rules import BatchRules
-from airflow_provider_omni.delivery.batch.settling import AT_ONCE, settle
+from airflow_provider_omni.delivery.batch.settling import AT_ONCE, IN_DOUBT, settle
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
 from airflow_provider_omni.delivery.receipt import Receipt
-from airflow_provider_omni.delivery.record import MessageState, Posting
+from airflow_provider_omni.delivery.record import OPEN, MessageState, Posting
 from airflow_provider_omni.delivery.verdict import MAX_IDS
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
@@ -92,7 +92,9 @@ class Batch:
         self.flow = plan.spec.flow
         self.known = Known(plan.scratch)
         self.keeper: Keeper = (
-            MemoryKeeper(plan.fingerprint) if ledger is None else LedgerKeeper(ledger.token, plan.about())
+            MemoryKeeper(plan.fingerprint, plan.about()["send"])
+            if ledger is None
+            else LedgerKeeper(ledger.token, plan.about())
         )
         self.tidings = Tidings()
         self._left = self._requests = self._parts = 0
@@ -108,7 +110,8 @@ class Batch:
         except OmniError as caught:
             error = caught
         receipt = self.receipt()
-        if not self.rules.dry_run:
+        if not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
+            # A try that was replaced must not write over the receipt of the one that runs now.
             yield Publish(receipt.to_json())
         return BatchEnd(receipt, error)
 
@@ -131,11 +134,6 @@ class Batch:
         """All that can be refused is refused here, before anything is written or posted."""
         self.rules.check()
         plan, census = self.plan, self.plan.census
-        if self.ledger is None and not (self.rules.recallable or self.rules.surely_first or self.rules.dry_run):
-            raise OmniInputError(
-                "Nothing was sent: an earlier try may have sent some, and there is no record of it",
-                problems=("ledger_path: is needed to retry or to clear a batch on Airflow below 3.3",),
-            )
         yield from self._know_the_flow()
         if problems := plan.spec.chunk_problems(self.flow):
             raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
@@ -147,6 +145,7 @@ class Batch:
                 problems=(f"ledger_path: is needed for more than {MAX_REQUESTS_WITHOUT_LEDGER} requests",),
             )
         yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
+        self._check_record()
         for line in quarantine_lines(plan):
             yield Note(f"Quarantined: {line}", warning=True)
         if isinstance(self.keeper, LedgerKeeper) and not self.rules.dry_run:
@@ -166,6 +165,18 @@ class Batch:
             f"{census.requested:,} rows: {census.people:,} people, {census.quarantined:,} quarantined, "
             f"{census.duplicates:,} duplicates. {self._left:,} left to send, in {self._requests:,} requests."
         )
+
+    def _check_record(self) -> None:
+        """Where an earlier try may have sent, and its record may have been lost, an empty one means nothing."""
+        rules = self.rules
+        if self.ledger is None and self.known.empty() and not (rules.recallable or rules.surely_first or rules.dry_run):
+            raise OmniInputError(
+                "Nothing was sent: an earlier try may have sent some, and there is no record of it",
+                problems=(
+                    "ledger_path: is needed to retry or clear a batch where Airflow keeps no state of the task (before "
+                    "3.3), or drops it when the task is cleared",
+                ),
+            )
 
     def _know_the_flow(self) -> Steps[None]:
         if self.flow is not None:
@@ -217,7 +228,13 @@ class Batch:
             return error
         lanes.give_back()
         yield from self._write_outcomes()
-        return verdict_of(self.plan, self.tidings, self.rules)
+        return verdict_of(self.plan, self.tidings, self.rules, self._strangers(earlier))
+
+    def _strangers(self, earlier: list[Posting]) -> int:
+        """How many messages of earlier tries stay in doubt whose people have left the source."""
+        doubt = IN_DOUBT if not self.rules.trust_duplicate_rejection else OPEN
+        ids = [message_id for posting in earlier for message_id in posting.having(*doubt)]
+        return len(ids) - len(self.known.people_of(ids))
 
     def _post_all(self, lanes: Lanes) -> Steps[None]:
         """Post everything that waits. Where many outcomes in a row are unknown, ask first and then go on."""

@@ -449,3 +449,29 @@ def test_the_unreached_of_one_batch_are_the_recipients_of_another(account: Runni
     counts = receipt.execute(BatchTask().context(run_id="again"))["counts"]
     assert (counts["requested"], counts["rejected"]) == (1, 1)
     assert [each.to for each in account.record.refusals] == [refused, refused]
+
+
+@pytest.mark.parametrize("line", ["3.3.2", "3.4.0"])
+def test_a_cleared_batch_without_a_record_is_sent_only_where_airflow_would_have_kept_one(
+    account: RunningSimulator, batch_task: BatchTask, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setattr("airflow.__version__", line)
+    context = batch_task.context(try_number=2)
+    context["dag_run"].clear_number = 1
+    if line == "3.3.2":
+        operator(recipients=numbers(3)).execute(context)
+    else:
+        with pytest.raises(AirflowFailException, match="there is no record of it"):
+            operator(recipients=numbers(3)).execute(context)
+    assert len(accepted(account)) == (3 if line == "3.3.2" else 0)
+
+
+def test_a_cleared_batch_whose_record_is_there_goes_on(
+    account: RunningSimulator, batch_task: BatchTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator(recipients=numbers(3)).execute(batch_task.context())
+    monkeypatch.setattr("airflow.__version__", "3.4.0")
+    context = batch_task.context(try_number=2)
+    context["dag_run"].clear_number = 1
+    operator(recipients=numbers(5)).execute(context)
+    assert accepted(account) == numbers(5)
