@@ -163,11 +163,15 @@ class Tally:
         }
 
 
-def judge(tally: Tally, goal: Goal, *, deadline_passed: bool = False) -> Verdict:
+def judge(tally: Tally, goal: Goal, *, deadline_passed: bool = False, unsent: int = 0) -> Verdict:
     """Say whether the wait is over.
 
-    Nothing to wait for (no message was accepted) is a success for every goal but ``any``.
+    Nothing to wait for is a success for every goal but ``any`` (a dry run, or a test environment that lets nobody
+    through), unless it is so because ``unsent`` people were refused or never sent to: a gate must not open when
+    nobody who should have been told was.
     """
+    if not tally.total and unsent and goal.success_when != "finished":
+        return Verdict.FAILURE
     needed = goal.needed(tally.total)
     if goal.settle and tally.unsettled and not deadline_passed:
         return Verdict.OPEN

@@ -338,19 +338,21 @@ class Wait:
             if closing and not tally.total:
                 verdict = Verdict.TIMEOUT
             elif closing:
-                verdict = judge(tally, goal, deadline_passed=True)
+                verdict = judge(tally, goal, deadline_passed=True, unsent=self.watch.unsent)
             else:
                 early = goal.success_when == "any" and tally.delivered > 0 and not goal.settle
                 verdict = Verdict.SUCCESS if early else Verdict.OPEN
         else:
-            verdict = judge(tally, goal, deadline_passed=closing)
+            verdict = judge(tally, goal, deadline_passed=closing, unsent=self.watch.unsent)
         if verdict is Verdict.OPEN:
             return None
-        return WaitEnd(verdict, tally.summary(self.watch.ledger_path), explain(verdict, tally, goal))
+        return WaitEnd(verdict, tally.summary(self.watch.ledger_path), explain(verdict, tally, goal, self.watch.unsent))
 
 
-def explain(verdict: Verdict, tally: Tally, goal: Goal) -> str:
+def explain(verdict: Verdict, tally: Tally, goal: Goal, unsent: int = 0) -> str:
     """Say in one sentence how it ended: counts only."""
+    if not tally.total and unsent and verdict is Verdict.FAILURE:
+        return f"Nobody was sent to: the vendor refused, or the send never reached, all {unsent} recipients."
     counts = f"{tally.delivered} of {tally.total} delivered, {tally.failed} failed, {tally.pending} open"
     if verdict is Verdict.SUCCESS:
         return f"Delivery goal {goal.success_when!r} reached: {counts}."

@@ -65,6 +65,8 @@ class Watch:
     logs_only: bool = False
     ids_per_look: int = IDS_PER_LOOK
     ledger_path: str | None = None
+    unsent: int = 0
+    """People who should have got a message of this receipt and certainly did not: refused, or never posted."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for a trigger's arguments."""
@@ -79,6 +81,7 @@ class Watch:
             "settle_seconds": self.settle_seconds,
             "logs_only": self.logs_only,
             "ledger_path": self.ledger_path,
+            "unsent": self.unsent,
         }
 
     @classmethod
@@ -95,6 +98,7 @@ class Watch:
             settle_seconds=float(data.get("settle_seconds", 300.0)),
             logs_only=bool(data.get("logs_only", False)),
             ledger_path=data.get("ledger_path"),
+            unsent=int(data.get("unsent", 0)),
         )
 
 
@@ -123,6 +127,16 @@ def bulks_of_receipt(receipt: Any) -> tuple[Bulk, ...]:
     if problems:
         raise OmniInputError("The receipt cannot be used", problems=tuple(problems))
     return tuple(bulks)
+
+
+def unsent_of_receipt(receipt: Any) -> int:
+    """How many of a receipt's people were refused or never posted; 0 for a dry run, which posts nobody on purpose."""
+    counts = receipt.get("counts") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
+    if not isinstance(counts, dict):
+        return 0
+    known = {name: count for name, count in counts.items() if type(count) is int}
+    settled = ("accepted", "unconfirmed", "quarantined", "duplicates")
+    return max(0, known.get("requested", 0) - sum(known.get(name, 0) for name in settled))
 
 
 def _all_listed(receipt: dict[str, Any], rows: list[Any]) -> list[str]:

@@ -158,3 +158,9 @@ class OmniStoppedError(OmniError):
     """Airflow told this process to stop. Nothing was done by the call; a later try goes on from there."""
 
     default_retryable = True
+
+
+def named(name: object) -> type[OmniError]:
+    """The class of this name, for an error that crossed a process as JSON; unknown names are protocol errors."""
+    kind = globals().get(name) if isinstance(name, str) else None
+    return kind if isinstance(kind, type) and issubclass(kind, OmniError) else OmniProtocolError

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_omni.delivery.verdict import Goal
-from airflow_provider_omni.delivery.watch import Bulk, Watch, bulks_of_ids, bulks_of_receipt
+from airflow_provider_omni.delivery.watch import Bulk, Watch, bulks_of_ids, bulks_of_receipt, unsent_of_receipt
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.models import Channel
+from airflow_provider_omni.omni.validation import describe
 
 DEFAULT_TIMEOUT = 24 * 3600.0
 """Seconds. Not Airflow's seven days: the vendor forgets reports and logs after 48 hours."""
@@ -52,8 +54,10 @@ def read_watch(
         goal = Goal(success_when, delivered_means, bool(settle))
     except OmniInputError as error:
         problems += error.problems
-    if last_channel is not None and (not isinstance(last_channel, str) or not last_channel):
-        problems.append(f"last_channel: found {type(last_channel).__name__}, allowed is a channel such as 'SMS'")
+    if not isinstance(settle, bool):
+        problems.append(f"settle: found {type(settle).__name__}, allowed is True or False")
+    if last_channel is not None and (not isinstance(last_channel, str) or last_channel.upper() not in list(Channel)):
+        problems.append(f"last_channel: found {describe(last_channel, True)}, allowed is one of {', '.join(Channel)}")
     logs_only = logs_only and ledger_path is None  # where there is a ledger, what is read is written down in it
     if bulks and logs_only and len(bulks) > LOGS_ONLY_BULKS:
         problems.append(
@@ -71,6 +75,7 @@ def read_watch(
         poll_interval=max(poll_interval, 0.1),
         logs_only=logs_only,
         ledger_path=ledger_path,
+        unsent=unsent_of_receipt(receipt),
     )
 
 

@@ -161,7 +161,7 @@ class OmniDeliverySensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Take over from the triggerer. The event is checked: an unknown one is never a success."""
-        from airflow_provider_omni.omni.errors import OmniProtocolError
+        from airflow_provider_omni.omni import errors
 
         known = event if isinstance(event, dict) else {}
         status, message = known.get("status"), str(known.get("message", ""))
@@ -169,8 +169,11 @@ class OmniDeliverySensor(BaseSensorOperator):
             return self._finish(context, status, message, known["summary"])
         with self._ending():
             if status == "error":
-                raise OmniProtocolError(message, retryable=bool(known.get("retryable")))
-            raise OmniProtocolError("The trigger ended with an event that this version does not know.", retryable=True)
+                error = errors.named(known.get("error"))(message, retryable=bool(known.get("retryable")))
+                raise error
+            raise errors.OmniProtocolError(
+                "The trigger ended with an event that this version does not know.", retryable=True
+            )
 
     def _read_watch(self, hook: OmniHook, context: Context | None = None, memory: Memory | None = None) -> Watch:
         from airflow_provider_omni.sensors.arguments import read_watch
@@ -226,5 +229,7 @@ class OmniDeliverySensor(BaseSensorOperator):
 
     def _end(self, failure: Exception, cause: Exception) -> NoReturn:
         if self.soft_fail or self.never_fail:
+            # In deferrable mode Airflow's own words replace ours on the way out.
+            self.log.warning("%s", failure)
             raise AirflowSkipException(f"Skipped, since soft_fail or never_fail is set: {failure}") from cause
         raise failure from cause

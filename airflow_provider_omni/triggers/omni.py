@@ -92,7 +92,8 @@ class OmniDeliveryTrigger(BaseTrigger):
                     folder=folder,
                 )
         except OmniError as error:
-            return {"status": "error", "message": str(error), "retryable": error.retryable}
+            kind = type(error).__name__
+            return {"status": "error", "error": kind, "message": str(error), "retryable": error.retryable}
         return {"status": end.verdict.value, "message": end.explanation, "summary": end.summary}
 
     def _memory(self) -> AsyncMemory:

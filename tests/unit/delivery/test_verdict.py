@@ -160,3 +160,16 @@ def test_percentiles_are_nearest_rank_and_none_without_deliveries() -> None:
     assert percentiles([]) == {"p50": None, "p95": None, "max": None}
     assert percentiles([float(n) for n in range(1, 101)]) == {"p50": 50.0, "p95": 95.0, "max": 100.0}
     assert percentiles([2.0]) == {"p50": 2.0, "p95": 2.0, "max": 2.0}
+
+
+@pytest.mark.parametrize("goal", ["all", "any", 0.95])
+def test_a_gate_stays_shut_when_everybody_was_refused(goal: str | float) -> None:
+    assert judge(Tally(), Goal(goal), unsent=3) is Verdict.FAILURE
+
+
+def test_nobody_to_wait_for_is_a_success_when_nobody_was_meant_to_be_sent_to() -> None:
+    assert judge(Tally(), Goal("all"), unsent=0) is Verdict.SUCCESS
+
+
+def test_finished_asks_for_outcomes_only_so_refusals_open_it() -> None:
+    assert judge(Tally(), Goal("finished"), unsent=3) is Verdict.SUCCESS

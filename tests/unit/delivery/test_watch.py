@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_omni.delivery.receipt import Counts, Receipt, SentBulk
 from airflow_provider_omni.delivery.verdict import Goal
-from airflow_provider_omni.delivery.watch import Bulk, Watch, bulks_of_ids, bulks_of_receipt
+from airflow_provider_omni.delivery.watch import Bulk, Watch, bulks_of_ids, bulks_of_receipt, unsent_of_receipt
 from airflow_provider_omni.omni.errors import OmniInputError
 
 
@@ -85,3 +85,10 @@ def test_what_an_older_version_did_not_write_has_its_default_and_what_a_newer_on
 def test_journals_of_different_bulks_never_share_a_key() -> None:
     bulks = (Bulk("b", 2), Bulk("b", 1, ("m",)), Bulk("b", 1, ("n",)), Bulk("c", None))
     assert len({bulk.journal_key for bulk in bulks}) == 4
+
+
+def test_the_people_of_a_receipt_who_got_nothing_are_counted() -> None:
+    counts = {"requested": 7, "accepted": 1, "unconfirmed": 1, "rejected": 2, "quarantined": 1, "duplicates": 1}
+    assert unsent_of_receipt({"counts": counts}) == 3  # two refused, one never posted
+    assert unsent_of_receipt({"counts": counts, "dry_run": True}) == 0
+    assert unsent_of_receipt("no receipt") == 0

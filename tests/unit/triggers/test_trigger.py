@@ -60,4 +60,10 @@ async def test_an_error_becomes_an_event_so_that_the_task_decides_about_retry_an
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_OTHER", "omni://login:long-password@127.0.0.1:1/http")
     monkeypatch.setattr(Wait, "until_decided", refused)
     events = [event.payload async for event in trigger().run()]
-    assert events == [{"status": "error", "message": "wrong password [HTTP 401]", "retryable": False}]
+    (event,) = events
+    assert event == {
+        "status": "error",
+        "error": "OmniAuthenticationError",
+        "message": "wrong password [HTTP 401]",
+        "retryable": False,
+    }
