@@ -65,10 +65,11 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's description in the form of Airflow's ``provider_info.schema.json``."""
-    modules = {
+    modules: dict[str, list[dict[str, Any]]] = {
         room: [{"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_omni.{room}.omni"]}]
         for room in ("hooks", "operators", "sensors", "triggers")
     }
+    modules["operators"][0]["python-modules"].append("airflow_provider_omni.operators.batch")
     return {
         "package-name": "airflow-provider-omni",
         "name": "Infobip OMNI",
@@ -81,6 +82,13 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         **modules,
+        "transfers": [
+            {
+                "source-integration-name": "Common SQL",
+                "target-integration-name": _INTEGRATION,
+                "python-module": "airflow_provider_omni.transfers.sql_to_omni",
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": "omni",
