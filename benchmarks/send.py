@@ -59,8 +59,8 @@ def bodies(plan: BatchPlan, chunk: int) -> list[bytes]:
     """The same bodies as the batch posts."""
     found = []
     for content, people in plan.chunks(chunk):
-        to = [(person.id, person.number) for person in people]
-        found.append(send_bulk("K", plan.ids.bulk_id(each for each, _ in to), to, plan.tail(content)).body or b"")
+        to = zip(people.ids, people.numbers, strict=True)
+        found.append(send_bulk("K", plan.ids.bulk_id(people.ids), to, plan.tail(content)).body or b"")
     return found
 
 

@@ -17,7 +17,8 @@ from airflow_provider_omni.omni import parsing
 from airflow_provider_omni.omni.api import ADVANCED, Call
 from airflow_provider_omni.omni.models import SendResponse, Status
 
-_NOTHING = object()
+_SAID = ("groupId", "groupName", "id", "name", "description")
+"""The members of a status that its model has."""
 
 
 class BulkAnswer(NamedTuple):
@@ -58,17 +59,11 @@ def _usual(body: bytes) -> BulkAnswer | None:
     """What the models would say of an answer whose every entry has a text id and a plain status; None for any other."""
     try:
         entries = from_json(body)["messages"]
-        groups: dict[tuple[Any, ...], list[str]] = {}
-        last: Any = _NOTHING
-        group: list[str] = []
-        for entry in entries:
-            message_id, status, to = entry["messageId"], entry["status"], entry.get("to")
-            if status != last:
-                kind = tuple([status.get(name) for name in ("groupId", "groupName", "id", "name", "description")])
-                last, group = status, groups.setdefault(kind, [])
-            if type(message_id) is not str or not message_id or (to is not None and not _plain_address(to)):
-                return None
-            group.append(message_id)
+        ids = [entry["messageId"] for entry in entries]
+        statuses = [entry["status"] for entry in entries]
+        if set(map(type, ids)) - {str} or not all(ids) or not _plain_addresses([entry.get("to") for entry in entries]):
+            return None
+        groups = _by_status(statuses, ids)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     found = []
@@ -82,5 +77,20 @@ def _usual(body: bytes) -> BulkAnswer | None:
     return BulkAnswer(tuple(found))
 
 
-def _plain_address(to: Any) -> bool:
-    return type(to) is dict and type(to.get("phoneNumber", "")) is str and "emailAddress" not in to
+def _by_status(statuses: list[Any], ids: list[str]) -> dict[tuple[Any, ...], list[str]]:
+    """Ids by what their status says; nearly always all say the same."""
+    groups: dict[tuple[Any, ...], list[str]] = {}
+    if statuses and statuses.count(statuses[0]) == len(statuses):
+        groups[tuple([statuses[0].get(name) for name in _SAID])] = ids
+        return groups
+    for status, message_id in zip(statuses, ids, strict=True):
+        groups.setdefault(tuple([status.get(name) for name in _SAID]), []).append(message_id)
+    return groups
+
+
+def _plain_addresses(addresses: list[Any]) -> bool:
+    """Whether every entry's address is none, or a phone number as text, which the models take as it is."""
+    given = [address for address in addresses if address is not None]
+    if set(map(type, given)) - {dict} or any("emailAddress" in address for address in given):
+        return False
+    return not set(map(type, [address.get("phoneNumber", "") for address in given])) - {str}

@@ -116,6 +116,8 @@ class LedgerKeeper:
         earlier = [each for each in map(TryName.of, names) if each is not None]
         if names:
             yield from self._check_owner(names[0])
+        if self.fenced:
+            yield from self._check_memory(dry_run=dry_run)
         self._try = TryName(max((each.generation for each in earlier), default=0) + 1, self._try.token)
         if not dry_run:
             about = {"v": VERSION} | self.about
@@ -135,6 +137,23 @@ class LedgerKeeper:
                         )
                     continue
                 known.replay(line, header.get("fingerprint"))
+
+    def _check_memory(self, *, dry_run: bool) -> Steps[None]:
+        """Airflow's memory, where it lasts, tells whether an earlier try has kept its record in another place.
+
+        The write shows that this try is the current one, before it stops any other by its file under ``tries/``.
+        """
+        if (yield from _was_kept(INDEX, "bulks")) is not None:
+            raise _kept_elsewhere("an earlier try of this task had none, and kept its record in Airflow")
+        last: Any = yield from _was_kept(FENCE, "part")
+        ours = last is not None and last.get("send") == self.about["send"]
+        if ours and last["part"] not in (yield ListParts(SENT)):
+            raise _kept_elsewhere("what an earlier try of this task has sent is not in it")
+        if not dry_run:
+            yield Save(FENCE, self._fence(last["part"] if ours else None))
+
+    def _fence(self, part: str | None) -> dict[str, Json]:
+        return {"v": VERSION, "part": part, "send": self.about["send"]}
 
     def _check_owner(self, name: str) -> Steps[None]:
         """A ledger belongs to one send: another key or shard in the same folder would mix two."""
@@ -159,7 +178,7 @@ class LedgerKeeper:
         frozen = [intent_line(posting, label) for posting, label in zip(intents, labels, strict=True)]
         writes: Writes = (Put(name, lambda: pack([header, *said, *frozen])),)
         if intents and self.fenced:
-            writes += (Save(FENCE, {"v": VERSION, "part": name}),)
+            writes += (Save(FENCE, self._fence(name)),)
         if intents:
             writes += (ListParts(TRIES),)
         return writes
@@ -169,7 +188,15 @@ class LedgerKeeper:
 
     def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:  # noqa: ARG002
         """Stop if a newer try has begun; of two that began at once, the greater token stays."""
-        names = results[-1] if results and isinstance(results[-1], list) else []
+        if not results or not isinstance(results[-1], list):
+            return
+        names = results[-1]
+        if self._try.part(TRIES) not in names:
+            raise OmniStorageError(
+                "The ledger does not show what was just written into it. Nothing was posted after that: it may not "
+                "show other tries either.",
+                retryable=True,
+            )
         newer = [each for each in map(TryName.of, names) if each is not None and each > self._try]
         if newer:
             raise OmniStaleTryError(
@@ -197,21 +224,32 @@ class MemoryKeeper:
     writers = 1
     """An index that is written late must not undo a newer one."""
 
-    def __init__(self, fingerprint: str) -> None:
+    def __init__(self, fingerprint: str, send: str = "") -> None:
+        """``send``: a hash of key and shard."""
         self.fingerprint = fingerprint
+        self.send = send
         self._bulks: list[str] = []
         self._entries: dict[str, dict[str, Any]] = {}
         self._kept: set[str] = set()
 
-    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:  # noqa: ARG002
-        """Read the index and the entries that it names."""
+    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
+        """Read the index and the entries that it names; then write it, which shows that this try is the current one."""
         index: Any = yield Load(INDEX)
-        if index is None:
-            return
+        if (yield from _was_kept(FENCE, "part")) is not None:
+            raise _kept_elsewhere("an earlier try of this task had one, and its record is there")
+        if index is not None:
+            yield from self._read(index, known)
+        if not dry_run:
+            yield Save(INDEX, self._index())
+
+    def _index(self) -> dict[str, Json]:
+        return {"v": VERSION, "send": self.send, "bulks": list(self._bulks)}
+
+    def _read(self, index: Any, known: Known) -> Steps[None]:
         try:
             if index["v"] != VERSION:
                 raise ValueError
-            bulks = [str(each) for each in index["bulks"]]
+            bulks, send = [str(each) for each in index["bulks"]], str(index["send"])
         except (KeyError, TypeError, ValueError):
             raise OmniStorageError(
                 "The record of what was sent cannot be read (written by another version?). Nothing was sent: without "
@@ -219,6 +257,14 @@ class MemoryKeeper:
                 "a message could be sent twice.",
                 retryable=False,
             ) from None
+        if bulks and send != self.send:
+            raise OmniInputError(
+                "Nothing was sent: an earlier try of this task sent under another key",
+                problems=(
+                    "idempotency_key: (or shard, or id_secret) must stay the same in all tries of a task; name a "
+                    "ledger_path where mapped shards may change places",
+                ),
+            )
         for bulk in bulks:
             entry: Any = yield Load(_key(bulk))
             if not isinstance(entry, dict):
@@ -256,8 +302,7 @@ class MemoryKeeper:
             self._bulks.append(posting.bulk_id)
             changed[posting.bulk_id] = None
         saves = tuple(Save(_key(bulk), _copy(self._entries[bulk])) for bulk in changed)
-        index: dict[str, Json] = {"v": VERSION, "bulks": list(self._bulks)}
-        return (*saves, Save(INDEX, index)) if intents else saves
+        return (*saves, Save(INDEX, self._index())) if intents else saves
 
     def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:  # noqa: ARG002
         """Nothing to judge: a stale try's write is refused by Airflow itself."""
@@ -269,6 +314,22 @@ class MemoryKeeper:
             if posting.bulk_id not in self._kept:
                 self._bulks.remove(posting.bulk_id)
                 del self._entries[posting.bulk_id]
+
+
+def _was_kept(key: str, what: str) -> Steps[Any]:
+    """An entry of the task's memory that says that something was sent; None where it says nothing."""
+    entry: Any = yield Load(key)
+    return entry if isinstance(entry, dict) and entry.get(what) else None
+
+
+def _kept_elsewhere(why: str) -> OmniInputError:
+    return OmniInputError(
+        "Nothing was sent: this is not where the record of this send is kept",
+        problems=(
+            f"ledger_path: {why}; restore the one that was used, since it must stay the same in all tries of a task "
+            "(no try number and no time of now in it)",
+        ),
+    )
 
 
 def _key(bulk: str) -> str:

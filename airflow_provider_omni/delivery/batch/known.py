@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_omni.delivery.batch.ids import BatchIds
-from airflow_provider_omni.delivery.batch.scratch import PERSON, Person, Scratch
+from airflow_provider_omni.delivery.batch.scratch import PERSON, Scratch
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
 from airflow_provider_omni.delivery.record import FOLLOWED, MAY_BE_POSTED, OPEN, MessageState, Posting
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 _S = MessageState
+_DOUBTED = OPEN | {_S.UNCONFIRMED}
 _TOLD = "coalesce(known.state, posting.state)"
 _JOINED = "known JOIN posting ON posting.no = known.posting"
 
@@ -202,7 +203,7 @@ class Known:
     def open_postings(self) -> Iterator[Posting]:
         """Requests of earlier tries of which something is not known, oldest first."""
         numbers = self._scratch.rows(
-            f"SELECT DISTINCT posting.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(OPEN)}) ORDER BY 1"
+            f"SELECT DISTINCT posting.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(_DOUBTED)}) ORDER BY 1"
         )
         for (number,) in list(numbers):
             yield self._posting(number)
@@ -261,12 +262,11 @@ class Known:
         found: float | None = self._scratch.one("SELECT min(at) FROM posting")
         return found
 
-    def people_of(self, message_ids: list[str]) -> list[tuple[Person, int]]:
-        """Those of the messages that belong to this batch's people, with their content."""
-        found = []
+    def people_of(self, message_ids: list[str]) -> dict[str, tuple[Any, ...]]:
+        """Those of the messages that belong to this batch's people: columns of `PERSON`, and the content's number."""
+        found = {}
         for message_id in message_ids:
-            for *person, content in self._scratch.rows(
-                f"SELECT {PERSON}, content FROM person WHERE id = ?", message_id
-            ):
-                found.append((Person(*person), content))
+            rows = self._scratch.all(f"SELECT {PERSON}, content FROM person WHERE id = ?", message_id)
+            if rows:
+                found[message_id] = rows[0]
         return found

@@ -8,7 +8,7 @@ its intent is written anew. Nothing is posted after a write that failed, and not
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,7 +81,7 @@ class Tidings:
         self.unwritten[posting.bulk_id] = outcome_line(posting, moved)
         self.follow(posting.bulk_id, posting.having(*FOLLOWED))
 
-    def follow(self, bulk_id: str, message_ids: list[str]) -> None:
+    def follow(self, bulk_id: str, message_ids: Sequence[str]) -> None:
         """Note which messages of a request may have reached people."""
         if not message_ids:
             self.sent.pop(bulk_id, None)
@@ -282,7 +282,7 @@ class Lanes:
             # It may arrive from here on, also if this process dies before it is answered.
             self.tidings.follow(request.bulk_id, request.ids)
             self.tidings.posted += len(request.ids)
-            to = [(message_id, person.number) for message_id, person in zip(request.ids, request.people, strict=True)]
+            to = zip(request.ids, request.people.numbers, strict=True)
             call = send_bulk(self.plan.spec.scenario_key, request.bulk_id, to, self.plan.tail(request.content))
             yield Submit(self._tags, (Ask(call),))
 
@@ -293,7 +293,7 @@ class Lanes:
             yield from self._failed(request, done.error, begun_in)
             return
         answer: BulkAnswer = done.results[0]
-        read = read_answer(answer, request.posting)
+        read = read_answer(answer, request.posting, doubtful=request.state_before is _S.INTENT)
         self._throttled = self._unknown = 0
         self._settled(request)
         self.tidings.refused.update(read.refused)
@@ -325,6 +325,10 @@ class Lanes:
                 yield Note(
                     f"The outcome of a POST is unknown ({type(error).__name__}): the logs will be asked.", warning=True
                 )
+            return
+        if course is Course.REFUSED and request.state_before is _S.INTENT:
+            # Posted again on trust: that this POST was refused says nothing about the one before.
+            self._settled(request)
             return
         if course is Course.REFUSED:
             self._alone_refused += 1

@@ -15,7 +15,7 @@ only people of whom nothing is known are sent to.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ from airflow_provider_omni.delivery.batch.planned import write_plan
 from airflow_provider_omni.delivery.batch.reporting import Progress, receipt_of, verdict_of
 from airflow_provider_omni.delivery.batch.requests import Request
 from airflow_provider_omni.delivery.batch.rules import BatchRules
+from airflow_provider_omni.delivery.batch.scratch import People
 from airflow_provider_omni.delivery.batch.settling import AT_ONCE, IN_DOUBT, settle
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
 from airflow_provider_omni.delivery.receipt import Receipt
@@ -292,14 +293,11 @@ class Batch:
                     if each in posting.messages and bulk != posting.bulk_id
                 }
                 ours = self.known.people_of(list(changed))
-                for person, _ in ours:
-                    message_id = person.id
+                for message_id in ours:
                     self.tidings.move(old[message_id], {message_id: posting.messages[message_id]})
                 self.tidings.learned(posting, moved)
-                again += self._requests_of(
-                    [(person, content) for person, content in ours if posting.messages[person.id] is _S.ABSENT],
-                    _S.ABSENT,
-                )
+                absent = [row for message_id, row in ours.items() if posting.messages[message_id] is _S.ABSENT]
+                again += self._requests_of(absent, _S.ABSENT)
             yield from self._write_outcomes()
         return again
 
@@ -307,20 +305,22 @@ class Batch:
         """Requests that post the same ids again, since this account refuses ids that it has seen."""
         again: list[Request] = []
         for posting in postings:
-            for request in self._requests_of(self.known.people_of(posting.having(_S.INTENT)), _S.INTENT):
+            people = self.known.people_of(posting.having(_S.INTENT))
+            for request in self._requests_of(people.values(), _S.INTENT):
                 # The vendor may have them from the earlier request: its bulk id alone does not find them.
                 request.by_bulk = request.bulk_id == posting.bulk_id and posting.by_bulk
                 again.append(request)
         return again
 
-    def _requests_of(self, people: list[tuple[Any, int]], state: MessageState) -> list[Request]:
+    def _requests_of(self, rows: Iterable[tuple[Any, ...]], state: MessageState) -> list[Request]:
+        """Requests for people who are all in one state; the last column of a row is the content's number."""
         by_content: dict[int, list[Any]] = {}
-        for person, content in people:
-            by_content.setdefault(content, []).append(person)
+        for row in rows:
+            by_content.setdefault(row[-1], []).append(row)
         requests = []
         for content, group in by_content.items():
             for start in range(0, len(group), self.chunk):
-                request = Request.of(content, group[start : start + self.chunk], self.plan.ids)
+                request = Request.of(content, People.of(group[start : start + self.chunk]), self.plan.ids)
                 request.before = dict.fromkeys(request.ids, state)
                 requests.append(request)
         return requests

@@ -19,7 +19,7 @@ from airflow_provider_omni.delivery.batch.contents import BatchContent, Contents
 from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.people import NOT_ALLOWED, Census, Reading, take_in
 from airflow_provider_omni.delivery.batch.rows import Row
-from airflow_provider_omni.delivery.batch.scratch import PERSON, Person, Scratch
+from airflow_provider_omni.delivery.batch.scratch import PERSON, People, Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.identity import Identity, fingerprint
 from airflow_provider_omni.delivery.numbers import InvalidNumberError, mask, normalise
@@ -120,10 +120,12 @@ class BatchPlan:
     @property
     def fingerprint(self) -> str:
         """Tells "same key, other content" apart: scenario, contents with their placeholders, options; not the
-        recipients.
+        recipients, but what tells them apart, since with another `key_field` everybody has another id.
         """
         return fingerprint(
-            {"scenarioKey": self.spec.scenario_key, "options": self.options.to_wire()} | self.spec.content.typed()
+            {"scenarioKey": self.spec.scenario_key, "options": self.options.to_wire()}
+            | ({} if self.spec.key_field is None else {"keyField": self.spec.key_field})
+            | self.spec.content.typed()
         )
 
     def about(self) -> dict[str, Any]:
@@ -165,7 +167,7 @@ class BatchPlan:
             )
         )
 
-    def chunks(self, size: int) -> Iterator[tuple[int, list[Person]]]:
+    def chunks(self, size: int) -> Iterator[tuple[int, People]]:
         """The people who are left, by content, in the order of the source: a content's number and its next people.
 
         What is asked for is read at that moment: marks that change later change what comes later.
@@ -192,10 +194,10 @@ class BatchPlan:
             content, taken = page[0][4], 0
             while taken < min(size, len(page)) and page[taken][4] == content:
                 taken += 1
-            yield content, [Person(*row[:4]) for row in page[:taken]]
+            yield content, People.of(page[:taken])
             page = page[taken:]
 
-    def _in_order(self, size: int) -> Iterator[list[Person]]:
+    def _in_order(self, size: int) -> Iterator[People]:
         """Several chunks are read at a time: each read lets other threads go first."""
         after, most = -1, size * max(1, PAGE // size)
         while page := self.scratch.all(
@@ -203,7 +205,7 @@ class BatchPlan:
         ):
             after = page[-1][0]
             for start in range(0, len(page), size):
-                yield list(map(Person._make, page[start : start + size]))
+                yield People.of(page[start : start + size])
 
     def tail(self, content: int) -> str:
         """The members of a request that say this content."""

@@ -50,23 +50,29 @@ def receipt_of(
     )
 
 
-def verdict_of(plan: BatchPlan, tidings: Tidings, rules: BatchRules) -> OmniError | None:
-    """The error that the task must fail with, or None."""
+def verdict_of(plan: BatchPlan, tidings: Tidings, rules: BatchRules, strangers: int = 0) -> OmniError | None:
+    """The error that the task must fail with, or None. ``strangers``: messages in doubt to people who left the source.
+
+    With ``trust_duplicate_rejection`` the vendor's word that it has seen an id is enough.
+    """
     states = tidings.states
     accepted, refused = states[_S.ACCEPTED], states[_S.REFUSED]
-    unknown = states[_S.INTENT] + states[_S.SEEN]
+    unknown, trusted = states[_S.INTENT] + states[_S.SEEN], 0
+    if rules.trust_duplicate_rejection:
+        trusted = states[_S.UNCONFIRMED]
+    else:
+        unknown += states[_S.UNCONFIRMED]
     people = plan.census.people
-    sent = accepted + refused + unknown + states[_S.UNCONFIRMED]
+    sent = accepted + refused + unknown + trusted
     how_far = (
         f"{accepted:,} of {people:,} accepted, {refused:,} refused, {unknown:,} unknown, {people - sent:,} not sent"
     )
     if tidings.stop is not None:
         return _stopped(tidings.stop, how_far)
-    if unknown:
+    if unknown + strangers:
         return OmniUnknownOutcomeError(
-            f"{unknown:,} messages may or may not have been sent, and the logs did not tell; {how_far}. Nothing was "
-            "posted "
-            "again. Clear the task to ask once more; docs/reliability.md says what else can be done."
+            f"{unknown + strangers:,} messages may or may not have been sent, and the logs did not tell; {how_far}. "
+            "Nothing was posted again. Clear the task to ask once more; docs/reliability.md says what else can be done."
         )
     if people > sent:
         return OmniUnknownOutcomeError(

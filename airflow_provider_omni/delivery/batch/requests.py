@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from airflow_provider_omni.delivery.batch.ids import BatchIds
-from airflow_provider_omni.delivery.batch.scratch import Person
+from airflow_provider_omni.delivery.batch.scratch import People
 from airflow_provider_omni.delivery.record import TRANSITIONS, Event, MessageState, Posting
 from airflow_provider_omni.omni.bulk import BulkAnswer
 from airflow_provider_omni.omni.errors import (
@@ -39,9 +39,8 @@ class Request:
     """
 
     content: int
-    people: list[Person] = field(repr=False)
+    people: People = field(repr=False)
     bulk_id: str
-    ids: list[str]
     posting: Posting | None = None
     before: dict[str, MessageState] = field(default_factory=dict)
     by_bulk: bool = True
@@ -49,10 +48,14 @@ class Request:
     refenced: int = 0
 
     @classmethod
-    def of(cls, content: int, people: list[Person], ids: BatchIds) -> Request:
+    def of(cls, content: int, people: People, ids: BatchIds) -> Request:
         """A request that was never tried."""
-        texts = [person.id for person in people]
-        return cls(content, people, ids.bulk_id(texts), texts)
+        return cls(content, people, ids.bulk_id(people.ids))
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Its message ids."""
+        return self.people.ids
 
     def begin(self, now: float, scheduled_at: float | None) -> Posting:
         """Note the intent to post it now."""
@@ -78,8 +81,10 @@ class Request:
 
     def halves(self, ids: BatchIds) -> list[Request]:
         """Two requests with half of the people each, each with its own bulk id."""
-        middle = (len(self.people) + 1) // 2
-        halves = [Request.of(self.content, part, ids) for part in (self.people[:middle], self.people[middle:])]
+        size = len(self.ids)
+        middle = (size + 1) // 2
+        parts = (self.people.part(0, middle), self.people.part(middle, size))
+        halves = [Request.of(self.content, part, ids) for part in parts]
         for half in halves:
             half.before = {each: self.before[each] for each in half.ids if each in self.before}
             half.by_bulk = self.by_bulk
@@ -87,11 +92,10 @@ class Request:
 
     def labels(self) -> dict[str, str]:
         """What outcomes call a message's recipient, if not by its id."""
-        return {
-            message_id: person.label
-            for message_id, person in zip(self.ids, self.people, strict=True)
-            if person.label is not None
-        }
+        labels = self.people.labels
+        if labels.count(None) == len(labels):
+            return {}
+        return {each: label for each, label in zip(self.ids, labels, strict=True) if label is not None}
 
 
 class Course(enum.Enum):
@@ -127,9 +131,10 @@ class Read:
     foreign: bool = False
 
 
-def read_answer(answer: BulkAnswer, posting: Posting) -> Read:
+def read_answer(answer: BulkAnswer, posting: Posting, *, doubtful: bool = False) -> Read:
     """Match the answer's entries by message id, never by position, and change their messages' states.
 
+    ``doubtful``: an earlier POST of these messages is still unknown: that this one was refused says nothing about that.
     A message that the answer names twice with different statuses is not answered: it stays unknown.
     """
     messages = posting.messages
@@ -153,6 +158,8 @@ def read_answer(answer: BulkAnswer, posting: Posting) -> Read:
         name = status.name or "REJECTED"
         for message_id in dict.fromkeys(ids):
             if message_id not in messages or named[message_id] > 1:
+                continue
+            if doubtful and event is Event.REFUSED:
                 continue
             posting.learn(message_id, event)
             if event is Event.REFUSED:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -43,21 +43,30 @@ CREATE TABLE planned (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
-class Person(NamedTuple):
-    """One recipient of a request. Its repr would show a person: it is never logged.
+class People(NamedTuple):
+    """Some recipients, as columns. Its repr would show people: it is never logged.
 
-    :param label: by which outcomes name them, where that is not the message id: the user's own key, else the first
+    :param labels: by which outcomes name them, where that is not the message id: the user's own key, else the first
         attempt's id.
     """
 
-    seq: int
-    id: str
-    number: int
-    label: str | None
+    ids: tuple[str, ...]
+    numbers: tuple[int, ...]
+    labels: tuple[str | None, ...]
+
+    @classmethod
+    def of(cls, rows: Sequence[Any]) -> People:
+        """From rows that begin with the columns of `PERSON`."""
+        _, ids, numbers, labels = list(zip(*rows, strict=True))[:4]
+        return cls(ids, numbers, labels)
+
+    def part(self, start: int, end: int) -> People:
+        """Some of them."""
+        return People(self.ids[start:end], self.numbers[start:end], self.labels[start:end])
 
 
 PERSON = "seq, id, number, coalesce(key, first)"
-"""The columns of a `Person`."""
+"""Columns of a recipient: place, message id, number, label."""
 
 
 class Scratch:

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 AT_ONCE = 200
 """Requests that are asked about side by side."""
+IN_DOUBT = OPEN | {MessageState.UNCONFIRMED}
+"""States of messages that a later try asks about."""
 MANY_SEEN = 50
 """More messages than this that the vendor has seen before are looked for together, not one by one."""
 
@@ -64,12 +66,12 @@ def settle(postings: Sequence[Posting], rules: LookRules, clock: Clock, jitter: 
     yield from _presence(postings, found_in)
     askers = []
     for posting in postings:
-        if posting.having(*OPEN):
+        if posting.having(*IN_DOUBT):
             asker = Asker(rules, clock, jitter)
             askers.append(asker)
     machines = [
         asker.settle(posting)
-        for asker, posting in zip(askers, [each for each in postings if each.having(*OPEN)], strict=True)
+        for asker, posting in zip(askers, [each for each in postings if each.having(*IN_DOUBT)], strict=True)
     ]
     yield from together(machines, clock)
     for asker in askers:

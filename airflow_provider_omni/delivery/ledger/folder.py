@@ -31,7 +31,7 @@ class LocalFolder:
         try:
             found = [
                 (Path(folder) / name).relative_to(self.path).as_posix()
-                for folder, _, names in os.walk(top)
+                for folder, _, names in os.walk(top, onerror=_raise_unless_missing)
                 for name in names
                 if not name.startswith(_UNFINISHED)
             ]
@@ -71,6 +71,12 @@ class LocalFolder:
             (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise _failed("removed from", error) from error
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    """`os.walk` passes over what it cannot read. A ledger that cannot be read must not look like an empty one."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _sync_folder(path: Path) -> None:

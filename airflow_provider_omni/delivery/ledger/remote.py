@@ -34,7 +34,12 @@ class RemoteFolder:
         top = posixpath.join(self.path, prefix).rstrip("/")
         try:
             self._fs.invalidate_cache()
-            found = self._fs.find(top)
+            # Not `find`: what it cannot read it passes over, and a ledger that cannot be read must not look empty.
+            found = [
+                posixpath.join(folder, name)
+                for folder, _, names in self._fs.walk(top, on_error="raise")
+                for name in names
+            ]
         except FileNotFoundError:
             return []
         except Exception as error:

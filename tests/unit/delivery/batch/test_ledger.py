@@ -167,14 +167,14 @@ def test_outcomes_are_rows_without_numbers(tmp_path: Path) -> None:
     bad = numbers(40)[3]
     world.poison = frozenset({bad})
     rows = [{"phone": number, "id": f"customer-{index}"} for index, number in enumerate(numbers(40))]
-    world.send([*rows, "nonsense"], key_field="id")
+    world.send([*rows, {"phone": "nonsense", "id": "x"}], key_field="id")
     found = {row.recipient: row for row in read_outcomes(str(world.folder.path))}
     assert set(found) == {f"customer-{index}" for index in range(40)}
     assert (found["customer-3"].state, found["customer-3"].reason) == ("refused", "BAD_REQUEST")
     assert found["customer-4"].state == "accepted"
     assert not any(number in str(found) for number in numbers(40))
     left_out = list(read_quarantine(str(world.folder.path)))
-    assert [(row.row, row.reason.split(":")[0]) for row in left_out] == [(40, "phone number")]
+    assert [(row.row, row.reason.split(":")[0], row.recipient) for row in left_out] == [(40, "phone number", "x")]
 
 
 def test_a_recipient_who_was_tried_again_is_one_row(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def world(tmp_path: Path) -> World:
 
 
 def people(plan: Any, size: int = 10) -> list[list[int]]:
-    return [[person.number for person in group] for _, group in plan.chunks(size)]
+    return [list(group.numbers) for _, group in plan.chunks(size)]
 
 
 def test_all_ways_to_write_a_number_are_one_person(world: World, scratch: Scratch) -> None:
@@ -84,7 +84,7 @@ def test_a_key_field_tells_people_apart_and_names_duplicates(world: World, scrat
     ]
     plan = world.plan(rows, scratch, NAMED, key_field="id")
     assert (plan.census.people, plan.census.duplicates, plan.census.quarantined) == (2, 1, 1)
-    ids = {person.id for _, group in plan.chunks(10) for person in group}
+    ids = {each for _, group in plan.chunks(10) for each in group.ids}
     assert ids == {Identity("run-1").message_id(f"key:{key}") for key in (1, 2)}
 
 
