@@ -1,0 +1,232 @@
+"""Where a try must not believe what it sees: another place for the record, listings that fail, answers about a repeated
+POST, a try that was replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fsspec  # type: ignore[import-untyped]
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
+
+from airflow_provider_omni.delivery.batch.sharding import Shard
+from airflow_provider_omni.delivery.effects import Json
+from airflow_provider_omni.delivery.ledger.folder import LocalFolder
+from airflow_provider_omni.delivery.ledger.parts import TRIES
+from airflow_provider_omni.delivery.ledger.remote import RemoteFolder
+from airflow_provider_omni.omni.answers import Answer, read
+from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.errors import (
+    OmniContentChangedError,
+    OmniInputError,
+    OmniProtocolError,
+    OmniServerError,
+    OmniStaleTryError,
+    OmniStorageError,
+    OmniUnknownOutcomeError,
+)
+from airflow_provider_omni.omni.failures import Failure, failure_error
+from airflow_provider_omni.storage.process import ProcessMemory
+from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+
+
+def _vendor_accepts_repeated_ids(tmp_path: Path) -> World:
+    return World(tmp_path, duplicates="accept")
+
+
+def _without_logs(world: World) -> Callable[[], None]:
+    """Logs that cannot be read, until the returned function is called."""
+    execute = world.execute
+
+    def deaf(call: Call[Any]) -> Any:
+        if "logs" in call.path:
+            raise OmniServerError("down", status=503)
+        return execute(call)
+
+    world.execute = deaf  # type: ignore[method-assign]
+
+    def mend() -> None:
+        world.execute = execute  # type: ignore[method-assign]
+
+    return mend
+
+
+def _answers(world: World, *scripted: Callable[[Call[Any]], Any]) -> None:
+    """What the first POSTs get."""
+    execute, script = world.execute, list(scripted)
+
+    def answer(call: Call[Any]) -> Any:
+        return script.pop(0)(call) if call.method == "POST" and script else execute(call)
+
+    world.execute = answer  # type: ignore[method-assign]
+
+
+def _said(call: Call[Any], message_id: str | None, number: int, name: str) -> Any:
+    ids = [each["messageId"] for each in json.loads(call.body or b"")["destinations"]]
+    status = {"groupName": name.split("_")[0], "id": number, "name": name}
+    messages = [{"messageId": message_id or each, "status": status} for each in ids]
+    return read(call, Answer(200, {}, json.dumps({"messages": messages}).encode()))
+
+
+@pytest.mark.parametrize(("before", "after"), [("ledger", "other"), ("memory", "ledger"), ("ledger", "memory")])
+def test_a_try_that_keeps_its_record_elsewhere_than_the_one_before_sends_nothing(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    world = _vendor_accepts_repeated_ids(tmp_path)
+    assert world.send(numbers(5), ledger=before != "memory").error is None
+    other = LocalFolder(tmp_path / "other") if after == "other" else None
+    end = world.send(numbers(5), ledger=after != "memory", folder=other)
+    assert isinstance(end.error, OmniInputError)
+    assert world.accepted() == numbers(5)
+
+
+def test_without_a_memory_that_lasts_a_ledger_is_believed(tmp_path: Path) -> None:
+    world = _vendor_accepts_repeated_ids(tmp_path)
+    assert world.send(numbers(5)).error is None
+    world.memory = ProcessMemory()
+    assert world.send(numbers(8)).error is None
+    assert world.accepted() == numbers(8)
+
+
+def test_a_task_whose_shard_has_changed_places_sends_nothing_without_a_ledger(tmp_path: Path) -> None:
+    world = _vendor_accepts_repeated_ids(tmp_path)
+    world.send(numbers(20), ledger=False, shard=Shard(1, 2))
+    sent = world.accepted()
+    end = world.send(numbers(20), ledger=False, shard=Shard(2, 2))
+    assert isinstance(end.error, OmniInputError)
+    assert world.accepted() == sent
+
+
+def test_another_key_field_under_the_same_key_is_other_content(tmp_path: Path) -> None:
+    world = _vendor_accepts_repeated_ids(tmp_path)
+    rows = [{"phone": number, "id": str(index)} for index, number in enumerate(numbers(5))]
+    assert world.send(rows).error is None
+    assert isinstance(world.send(rows, key_field="id").error, OmniContentChangedError)
+    assert world.accepted() == numbers(5)
+
+
+def test_a_ledger_whose_parts_cannot_be_listed_is_not_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = _vendor_accepts_repeated_ids(tmp_path)
+    assert world.send(numbers(5)).error is None
+    world.memory = ProcessMemory()
+    scandir = os.scandir
+
+    def broken(path: Any) -> Any:
+        if str(path).rstrip("/").endswith("sent"):
+            raise OSError(5, "Input/output error")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", broken)
+    assert isinstance(world.send(numbers(5)).error, OmniStorageError)
+    assert world.accepted() == numbers(5)
+
+
+def test_a_remote_ledger_that_cannot_be_listed_is_not_an_empty_one() -> None:
+    class Broken(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+        cachable = False
+
+        def ls(self, path: str, detail: bool = True, **kwargs: Any) -> Any:
+            raise PermissionError(path)
+
+    with pytest.raises(OmniStorageError):
+        RemoteFolder(Broken(), "/ledger").list("sent/")
+    assert RemoteFolder(fsspec.filesystem("memory"), "/not-there").list("sent/") == []
+
+
+def test_a_ledger_that_does_not_show_what_was_just_written_is_not_believed(tmp_path: Path) -> None:
+    class Blind(LocalFolder):
+        def list(self, prefix: str) -> list[str]:
+            return [] if prefix == TRIES else super().list(prefix)
+
+    world = World(tmp_path)
+    end = world.send(numbers(5), folder=Blind(tmp_path / "blind"))
+    assert isinstance(end.error, OmniStorageError)
+    assert world.accepted() == []
+
+
+@pytest.mark.parametrize("refusal", ["in the answer", "by HTTP"])
+def test_a_refusal_of_what_was_posted_again_on_trust_says_nothing_about_the_first_post(
+    tmp_path: Path, refusal: str
+) -> None:
+    world = World(tmp_path)
+    mend = _without_logs(world)
+    execute = world.execute
+
+    def accepted_unheard(call: Call[Any]) -> Any:
+        execute(call)
+        raise failure_error(call, Failure.BROKEN)
+
+    def refused(call: Call[Any]) -> Any:
+        if refusal == "by HTTP":
+            return read(call, Answer(400, {}, b"{}"))
+        return _said(call, None, 6, "REJECTED_NETWORK")
+
+    _answers(world, accepted_unheard, refused)
+    rules = {"trust_duplicate_rejection": True}
+    end = world.send(numbers(1), rules=rules)
+    assert isinstance(end.error, OmniUnknownOutcomeError)
+    assert end.receipt.counts.unconfirmed == 1
+    mend()
+    assert world.send(numbers(1), rules=rules).error is None
+    assert world.accepted() == numbers(1)
+
+
+def test_who_stays_unconfirmed_keeps_the_task_from_succeeding_and_is_asked_about_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    execute = world.execute
+
+    def foreign(call: Call[Any]) -> Any:
+        execute(call)
+        return _said(call, "not-ours", 26, "PENDING_ACCEPTED")
+
+    mend = _without_logs(world)
+    _answers(world, foreign)
+    assert isinstance(world.send(numbers(2)).error, OmniProtocolError)
+    end = world.send(numbers(2))
+    assert isinstance(end.error, OmniUnknownOutcomeError)
+    assert end.receipt.counts.unconfirmed == 2
+    mend()
+    assert world.send(numbers(2)).error is None
+    assert world.accepted() == numbers(2)
+
+
+def test_messages_in_doubt_to_people_who_left_the_source_keep_the_task_from_succeeding(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.fault = lambda post: "kill-after" if post == 1 else None
+    with pytest.raises(KilledError):
+        world.send(numbers(2))
+    mend = _without_logs(world)
+    end = world.send(numbers(2, start=50))
+    assert isinstance(end.error, OmniUnknownOutcomeError)
+    mend()
+    assert world.send(numbers(2, start=50)).error is None
+    assert world.accepted() == sorted(numbers(2) + numbers(2, start=50))
+
+
+class _Replaced(ProcessMemory):
+    """What a try that was replaced gets: reads look empty, writes are refused."""
+
+    def load(self, key: str) -> Json:
+        return None
+
+    def save(self, key: str, value: Json) -> None:
+        raise OmniStaleTryError("replaced")
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+def test_a_try_that_was_replaced_writes_no_receipt_and_stops_nobody(tmp_path: Path, ledger: bool) -> None:
+    world = World(tmp_path)
+    assert world.send(numbers(5), ledger=ledger).error is None
+    receipts, parts = len(world.published), world.folder.list("")
+    world.memory = _Replaced()
+    assert isinstance(world.send(numbers(5), ledger=ledger).error, OmniStaleTryError)
+    assert len(world.published) == receipts
+    assert world.folder.list("") == parts
+    assert world.accepted() == numbers(5)
