@@ -1,23 +1,14 @@
-"""A second send to those whom a first one did not reach: a ledger as a source of recipients."""
+"""A second send to those whom a first one did not reach: what stands in a DAG file. Light, since DAG files are read
+often; the reading is `resending.py`'s business.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic_core import from_json, to_json
-
-from airflow_provider_omni.delivery.batch.rows import Row
-from airflow_provider_omni.delivery.batch.scratch import Scratch
-from airflow_provider_omni.delivery.ledger.opening import ledgers_in
-from airflow_provider_omni.delivery.ledger.parts import PLAN, TRIES, unpack
-from airflow_provider_omni.delivery.ledger.reading import OutcomeRow, read_outcomes_of
-from airflow_provider_omni.delivery.record import MessageState
-from airflow_provider_omni.omni.errors import OmniInputError
-
-_S = MessageState
-NEVER_SENT = frozenset({_S.NOT_SENT.value, _S.ABSENT.value})
-UNKNOWN = frozenset({_S.INTENT.value, _S.SEEN.value, _S.UNCONFIRMED.value})
+if TYPE_CHECKING:
+    from airflow_provider_omni.delivery.batch.rows import Row
 
 
 class Unreached:
@@ -41,38 +32,12 @@ class Unreached:
         :param ledger: the opened ledger (`ObjectStoragePath`); ``ledger_path`` as a local path by default.
         :param phone_field: under which the number stands, whatever it was called in the first batch.
 
-        Raises OmniInputError when the ledger has no private half (any more).
+        Raises OmniInputError when there is no ledger, or it has no private half (any more).
         """
-        place = 0
-        for folder in ledgers_in(self.ledger_path if ledger is None else ledger):
-            names = folder.list(PLAN)
-            if not names:
-                raise OmniInputError(
-                    "The unreached cannot be read from the ledger",
-                    problems=("ledger_path: its plan/ is empty: purged, or nothing was ever sent with this ledger",),
-                )
-            was_called = _phone_field(folder)
-            with Scratch() as scratch:
-                scratch.do("CREATE TABLE plan (label TEXT PRIMARY KEY, person TEXT NOT NULL) WITHOUT ROWID")
-                for name in names:
-                    scratch.many(
-                        "INSERT OR REPLACE INTO plan (label, person) VALUES (?, ?)",
-                        (
-                            (line.get("key") or line["id"], to_json(line).decode())
-                            for line in unpack(folder.read(name), name)
-                        ),
-                    )
-                for outcome in read_outcomes_of(folder):
-                    if is_unreached(outcome, include_unknown=self.include_unknown):
-                        person = scratch.one("SELECT person FROM plan WHERE label = ?", outcome.recipient)
-                        if person is not None:
-                            yield _row(place, from_json(person), was_called, phone_field)
-                            place += 1
-                    scratch.do("DELETE FROM plan WHERE label = ?", outcome.recipient)
-                # Whoever was planned and never came so far as to be posted.
-                for (person,) in scratch.rows("SELECT person FROM plan"):
-                    yield _row(place, from_json(person), was_called, phone_field)
-                    place += 1
+        from airflow_provider_omni.delivery.ledger.resending import rows_of_unreached
+
+        source = self.ledger_path if ledger is None else ledger
+        yield from rows_of_unreached(source, phone_field, include_unknown=self.include_unknown)
 
 
 def unreached(ledger_path: str, include_unknown: bool = False) -> Unreached:
@@ -86,30 +51,3 @@ def unreached(ledger_path: str, include_unknown: bool = False) -> Unreached:
     :param include_unknown: also those of whom it is not known. Some of them may get the message twice.
     """
     return Unreached(ledger_path, include_unknown)
-
-
-def is_unreached(row: OutcomeRow, *, include_unknown: bool = False) -> bool:
-    """Whether a recipient counts as not reached."""
-    if row.permanent:
-        return False
-    if row.outcome == "failed":
-        return True
-    if row.outcome in ("delivered", "operator"):
-        return False
-    if row.state in NEVER_SENT or row.state == _S.REFUSED.value:
-        return True
-    # Nothing final is known: under way, or nobody has followed it.
-    return include_unknown
-
-
-def _phone_field(folder: Any) -> str:
-    for name in folder.list(TRIES):
-        for line in unpack(folder.read(name), name):
-            return str(line.get("phone_field") or "phone")
-    return "phone"
-
-
-def _row(place: int, person: dict[str, Any], was_called: str, phone_field: str) -> Row:
-    fields = dict(person.get("fields") or {})
-    number = fields.pop(was_called, None) or person["to"]
-    return Row(place, person["to"], {**fields, phone_field: number})

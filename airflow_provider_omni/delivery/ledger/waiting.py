@@ -61,11 +61,13 @@ class Followed:
     """What a ledger says is to be followed.
 
     :param bulks: requests with several messages. ``lone``: ids of messages that were alone in theirs.
+    :param apart: those of ``lone`` that may stand in some request's rows too.
     :param left_out: messages of those requests that were refused: their rows count for nothing.
     """
 
     bulks: tuple[Bulk, ...]
     lone: tuple[str, ...]
+    apart: tuple[str, ...]
     left_out: frozenset[str]
     begin: float
 
@@ -89,6 +91,7 @@ class LedgerWait(Wait):
         self._news: dict[str, _Source] = {}
         self._by_bulk: dict[str, _Source] = {}
         self._by_lone: dict[str, _Source] = {}
+        self._apart: dict[str, _Source] = {}
         self._released: set[int] = set()
         self._slices: Slices | None = None
         self._recalling = False
@@ -161,6 +164,7 @@ class LedgerWait(Wait):
                 self._by_bulk[bulk.bulk_id] = source
             else:
                 self._by_lone[bulk.message_ids[0]] = source
+        self._apart = {message_id: self._by_lone[message_id] for message_id in followed.apart}
 
     def _take_part(self, lines: Iterable[Any]) -> None:
         """Take in what an earlier copy has written. What this version cannot read the logs bring again."""
@@ -249,8 +253,9 @@ class LedgerWait(Wait):
 
     def _take(self, source: _Source, sightings: Iterable[Sighting]) -> bool:
         """As ever; and note which messages have news to be written down."""
-        news = False
+        news, given = False, source
         for sighting in sightings:
+            source = self._apart.get(sighting.message_id, given)
             if sighting.message_id in self._left_out or id(source) in self._released:
                 continue
             if self._in_slices(source) and self._by_lone.get(sighting.message_id) is not source:
@@ -322,4 +327,5 @@ def _followed(known: Known) -> Followed:
             lone.append(only)
         else:
             bulks.append(Bulk(bulk_id, count))
-    return Followed(tuple(bulks), tuple(lone), frozenset(known.not_followed()), known.oldest() or 0.0)
+    apart = tuple(known.followed_apart())
+    return Followed(tuple(bulks), (*lone, *apart), apart, frozenset(known.not_followed()), known.oldest() or 0.0)

@@ -439,6 +439,20 @@ def test_no_number_stands_in_xcom_state_outcomes_or_errors(
     assert TEXT["sms"]["text"] not in shown
 
 
+def test_after_a_batch_to_nobody_nobody_is_unreached(account: RunningSimulator, tmp_path: Path) -> None:
+    first, second = str(tmp_path / "first"), str(tmp_path / "second")
+    operator(recipients=[], ledger_path=first).execute(BatchTask().context())
+    again = operator(recipients=unreached(first), ledger_path=second).execute(BatchTask().context(run_id="again"))
+    assert again["counts"]["requested"] == 0
+
+
+def test_the_unreached_of_no_ledger_are_an_error(account: RunningSimulator, tmp_path: Path) -> None:
+    operator(recipients=numbers(2), ledger_path=str(tmp_path / "first")).execute(BatchTask().context())
+    for path in (tmp_path, tmp_path / "other"):
+        with pytest.raises(AirflowFailException, match="no batch has used this ledger"):
+            operator(recipients=unreached(str(path))).execute(BatchTask().context(run_id="again"))
+
+
 def test_the_unreached_of_one_batch_are_the_recipients_of_another(account: RunningSimulator, tmp_path: Path) -> None:
     people = [{"phone": number, "name": f"n{number[-4:-2]}"} for number in numbers(4)]
     people[1]["phone"] = refused = people[1]["phone"][:-2] + REJECTED
