@@ -25,9 +25,20 @@ SECRET = {"id_secret": ID_SECRET}
 README_DAG = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
 
 
+LAST = ("test_kills_batch.py", "test_leaks.py")
+"""The batch makes the simulator's record long, which all others read; leaks are looked for in what all have left."""
+
+LIMIT = 600
+"""Seconds for a test. The first one starts Airflow, and a module's story is played in front of its first test."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The test of leaks comes last: it looks at what all others have left."""
-    items.sort(key=lambda item: item.path.name == "test_leaks.py")
+    """Order the tests of this folder, and give them time."""
+    mine = [item for item in items if HERE in item.path.parents]
+    others = [item for item in items if HERE not in item.path.parents]
+    for item in mine:
+        item.add_marker(pytest.mark.timeout(LIMIT))
+    items[:] = others + sorted(mine, key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
 
 
 @pytest.fixture(scope="session")

@@ -98,9 +98,12 @@ class Search:
                             yield from self.in_text(column, _readable(value, fernet), may_be)
 
     def in_bytes(self, file: Path) -> Iterator[Trace]:
-        """Needles in a database's files as they lie on the disk: also in what no table shows any more."""
+        """Needles in a database's files as they lie on the disk: also in what no table shows. For few needles."""
         for part in file.parent.glob(f"{file.name}*"):
-            yield from self.in_text(f"file {part.name}", part.read_bytes().decode("latin-1"))
+            content = part.read_bytes()
+            for needle in (*self._texts, *self._numbers.values()):
+                if needle.text.encode() in content:
+                    yield Trace(needle.name, f"file {part.name}")
 
 
 def _readable(value: Any, fernet: Fernet) -> str:

@@ -54,8 +54,11 @@ KILLS: dict[str, Callable[[AirflowStack, Run], None]] = {
 
 
 @pytest.fixture(scope="module")
-def killed(stack: AirflowStack) -> dict[str, Run]:
-    """Runs whose task was killed in its first try, each as its name says. Their retries run side by side."""
+def killed(stack: AirflowStack, frozen: dict[str, tuple[Run, Frozen]]) -> dict[str, Run]:
+    """Runs whose task was killed in its first try, each as its name says.
+
+    Meanwhile Airflow misses the heartbeats of those that were frozen before.
+    """
     runs = {}
     for dag_id in KILLED:
         runs[dag_id] = Run.of(stack, dag_id)
@@ -67,7 +70,7 @@ def killed(stack: AirflowStack) -> dict[str, Run]:
 def test_killed_task_is_tried_again_and_everybody_gets_one_message(killed: dict[str, Run], dag_id: str) -> None:
     run = killed[dag_id]
     assert run.end() == "success", run.described()
-    assert run.task().try_number == 2
+    assert run.task().try_number > 1
     assert run.messages() == one_each(dag_id)
     assert run.returned()["counts"]["accepted"] == 2
 
@@ -120,27 +123,33 @@ class Woken:
 
 
 @pytest.fixture(scope="module")
-def woken(stack: AirflowStack) -> dict[str, Woken]:
-    """Each run was frozen as its name says. They are frozen side by side, until the last one's next try has run."""
-    runs, frozen, receipts = {}, {}, {}
+def frozen(stack: AirflowStack) -> dict[str, tuple[Run, Frozen]]:
+    """Runs whose task was frozen in its first try, each as its name says."""
+    runs = {}
     for dag_id in FROZEN:
-        runs[dag_id] = Run.of(stack, dag_id)
-        frozen[dag_id] = FREEZES[dag_id](stack, runs[dag_id])
-    for dag_id, run in runs.items():
+        run = Run.of(stack, dag_id)
+        runs[dag_id] = run, FREEZES[dag_id](stack, run)
+    return runs
+
+
+@pytest.fixture(scope="module")
+def woken(stack: AirflowStack, frozen: dict[str, tuple[Run, Frozen]]) -> dict[str, Woken]:
+    """The same after the next try of all of them has run, and the first one has gone on to its end."""
+    receipts = {}
+    for dag_id, (run, _) in frozen.items():
         run.wait_for_task("success", "failed", try_number=2)
         receipts[dag_id] = run.returned()
-    for each in frozen.values():
-        each.wake(stack)
-    for each in frozen.values():
-        each.wait_for_end(stack)
-    return {dag_id: Woken(run, receipts[dag_id]) for dag_id, run in runs.items()}
+    for _, process in frozen.values():
+        process.wake(stack)
+        process.wait_for_end(stack)
+    return {dag_id: Woken(run, receipts[dag_id]) for dag_id, (run, _) in frozen.items()}
 
 
 @pytest.mark.parametrize("dag_id", FROZEN)
 def test_frozen_task_is_tried_again_and_sends_nothing_when_it_wakes(woken: dict[str, Woken], dag_id: str) -> None:
     run = woken[dag_id].run
     assert run.end() == "success", run.described()
-    assert run.task().try_number == 2
+    assert run.task().try_number > 1
     assert run.messages() == one_each(dag_id)
 
 
