@@ -222,12 +222,14 @@ class Known:
                 posting.reasons[message_id] = reason
         return posting
 
-    def followed_bulks(self, limit: int) -> Iterator[tuple[str, list[str]]]:
-        """Requests whose messages may have reached their people, with those messages; up to `limit` of them."""
-        for number, bulk in list(
+    def followed_bulks(self, limit: int) -> Iterator[tuple[str, list[str], bool]]:
+        """Requests whose messages may have reached their people, with those messages, and whether the request's id
+        finds them; up to `limit` of them.
+        """
+        for number, bulk, by_bulk in list(
             self._scratch.rows(
-                f"SELECT DISTINCT posting.no, posting.bulk FROM {_JOINED} WHERE {_TOLD} IN ({_listed(FOLLOWED)}) "
-                "ORDER BY posting.no LIMIT ?",
+                f"SELECT DISTINCT posting.no, posting.bulk, posting.by_bulk FROM {_JOINED} "
+                f"WHERE {_TOLD} IN ({_listed(FOLLOWED)}) ORDER BY posting.no LIMIT ?",
                 limit,
             )
         ):
@@ -235,7 +237,7 @@ class Known:
                 f"SELECT known.id FROM {_JOINED} WHERE posting.no = ? AND {_TOLD} IN ({_listed(FOLLOWED)}) ORDER BY 1",
                 number,
             )
-            yield bulk, [message_id for (message_id,) in rows]
+            yield bulk, [message_id for (message_id,) in rows], bool(by_bulk)
 
     def followed_counts(self) -> Iterator[tuple[str, int, int, str]]:
         """Of each request whose messages may have reached people: its id, how many may have, of how many, and one of
@@ -243,8 +245,18 @@ class Known:
         """
         yield from self._scratch.rows(
             f"SELECT posting.bulk, sum({_TOLD} IN ({_listed(FOLLOWED)})) AS followed, count(*), min(known.id) "
-            f"FROM {_JOINED} GROUP BY posting.no HAVING followed > 0 ORDER BY posting.no"
+            f"FROM {_JOINED} WHERE posting.by_bulk GROUP BY posting.no HAVING followed > 0 ORDER BY posting.no"
         )
+
+    def followed_apart(self) -> Iterator[str]:
+        """Messages that may have reached people, and in another request than the one on record: only their own ids
+        find them.
+        """
+        for (message_id,) in self._scratch.rows(
+            f"SELECT known.id FROM {_JOINED} WHERE NOT posting.by_bulk AND {_TOLD} IN ({_listed(FOLLOWED)}) "
+            "ORDER BY posting.no, known.id"
+        ):
+            yield message_id
 
     def not_followed(self) -> Iterator[str]:
         """Messages that were refused, in requests of which others were not: rows about them may show up all the

@@ -56,6 +56,8 @@ class Tidings:
     """Requests of which something is not known."""
     sent: dict[str, SentBulk] = field(default_factory=dict)
     """Requests that may have reached people, up to 100 of them."""
+    apart: set[str] = field(default_factory=set)
+    """Those of them whose messages may have been taken from an earlier request: only their own ids find them."""
     too_many: bool = False
     """There are more than stand in `sent`."""
     unwritten: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -79,16 +81,34 @@ class Tidings:
     def learned(self, posting: Posting, moved: dict[str, str] | None = None) -> None:
         """Have a request's states written with the next write."""
         self.unwritten[posting.bulk_id] = outcome_line(posting, moved)
-        self.follow(posting.bulk_id, posting.having(*FOLLOWED))
+        self.follow(posting.bulk_id, posting.having(*FOLLOWED), by_bulk=posting.by_bulk)
 
-    def follow(self, bulk_id: str, message_ids: Sequence[str]) -> None:
+    def follow(self, bulk_id: str, message_ids: Sequence[str], *, by_bulk: bool = True) -> None:
         """Note which messages of a request may have reached people."""
+        if not by_bulk:
+            self.apart.add(bulk_id)
+            self._leave_others(bulk_id, set(message_ids))
         if not message_ids:
             self.sent.pop(bulk_id, None)
         elif bulk_id in self.sent or len(self.sent) < MAX_IDS:
             self.sent[bulk_id] = SentBulk(bulk_id, tuple(message_ids))
         else:
             self.too_many = True
+
+    def _leave_others(self, bulk_id: str, message_ids: set[str]) -> None:
+        """Posted again, they are followed in one place only."""
+        for other, sent in list(self.sent.items()):
+            if other != bulk_id and not message_ids.isdisjoint(sent.message_ids):
+                left = tuple(each for each in sent.message_ids if each not in message_ids)
+                self.follow(other, left, by_bulk=other not in self.apart)
+
+    def bulks(self) -> list[SentBulk]:
+        """For the receipt: requests; one by one, messages that their request's id may not find."""
+        listed: list[SentBulk] = []
+        for bulk_id, sent in self.sent.items():
+            alone = bulk_id in self.apart
+            listed += [SentBulk(bulk_id, (each,)) for each in sent.message_ids] if alone else [sent]
+        return listed
 
 
 class Lanes:
@@ -280,7 +300,7 @@ class Lanes:
             self._flying[self._tags] = (request, self._round)
             self.tidings.move(request.state_before, posting.messages)
             # It may arrive from here on, also if this process dies before it is answered.
-            self.tidings.follow(request.bulk_id, request.ids)
+            self.tidings.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
             self.tidings.posted += len(request.ids)
             to = zip(request.ids, request.people.numbers, strict=True)
             call = send_bulk(self.plan.spec.scenario_key, request.bulk_id, to, self.plan.tail(request.content))

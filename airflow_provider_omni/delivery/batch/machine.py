@@ -155,8 +155,8 @@ class Batch:
         self.known.settle_who_is_left(plan.ids)
         self.tidings.states = self.known.counts()
         self.tidings.first_post_at = self.known.oldest()
-        for bulk_id, ids in self.known.followed_bulks(MAX_IDS + 1):
-            self.tidings.follow(bulk_id, ids)
+        for bulk_id, ids, by_bulk in self.known.followed_bulks(MAX_IDS + 1):
+            self.tidings.follow(bulk_id, ids, by_bulk=by_bulk)
         self._left, self._requests = plan.left(), plan.requests(chunk)
         if self.rules.dry_run:
             self._parts = plan.sms_parts()

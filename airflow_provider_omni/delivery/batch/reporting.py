@@ -35,7 +35,7 @@ def receipt_of(
     return Receipt(
         scenario_key=plan.spec.scenario_key,
         flow=tuple(flow),
-        bulks=() if tidings.too_many and ledger_path is not None else list(tidings.sent.values()),
+        bulks=() if tidings.too_many and ledger_path is not None else tidings.bulks(),
         counts=Counts(
             requested=census.requested,
             accepted=states[_S.ACCEPTED],

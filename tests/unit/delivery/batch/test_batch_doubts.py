@@ -15,10 +15,14 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from airflow_provider_omni.delivery.batch.sharding import Shard
+from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.effects import Json
 from airflow_provider_omni.delivery.ledger.folder import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import TRIES
 from airflow_provider_omni.delivery.ledger.remote import RemoteFolder
+from airflow_provider_omni.delivery.ledger.waiting import wait_for
+from airflow_provider_omni.delivery.verdict import Verdict
+from airflow_provider_omni.delivery.watch import Watch, bulks_of_receipt
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
@@ -230,3 +234,33 @@ def test_a_try_that_was_replaced_writes_no_receipt_and_stops_nobody(tmp_path: Pa
     assert len(world.published) == receipts
     assert world.folder.list("") == parts
     assert world.accepted() == numbers(5)
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+def test_messages_posted_again_on_trust_in_another_request_are_followed_once_and_found(
+    tmp_path: Path, ledger: bool
+) -> None:
+    world = World(tmp_path)
+    world.fault = lambda post: "kill-after" if post == 1 else None
+    rules = {"trust_duplicate_rejection": True}
+    with pytest.raises(KilledError):
+        world.send(numbers(4), ledger=ledger, rules=rules)
+    mend = _without_logs(world)
+    # Two have left the source, so the others are posted again in another request than the vendor has them from.
+    receipt = world.send(numbers(2), ledger=ledger, rules=rules).receipt.to_json()
+    mend()
+    watch = Watch(
+        () if ledger else bulks_of_receipt(receipt),
+        deadline=world.clock.now() + 86400,
+        flow=("LINE", "SMS"),
+        ledger_path="memory://ledger" if ledger else None,
+    )
+    end = run(
+        wait_for(watch, world.clock.now, "abc").until_decided(),
+        client=world,
+        memory=ProcessMemory(),
+        folder=world.folder,
+        sleep=world.clock.advance,
+    )
+    assert end.verdict is Verdict.SUCCESS
+    assert (end.summary["total"], end.summary["delivered"]) == (4, 4)
