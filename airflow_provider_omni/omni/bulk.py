@@ -91,6 +91,6 @@ def _by_status(statuses: list[Any], ids: list[str]) -> dict[tuple[Any, ...], lis
 def _plain_addresses(addresses: list[Any]) -> bool:
     """Whether every entry's address is none, or a phone number as text, which the models take as it is."""
     given = [address for address in addresses if address is not None]
-    if set(map(type, given)) - {dict} or any("emailAddress" in address for address in given):
+    if set(map(type, given)) - {dict} or True in ["emailAddress" in address for address in given]:
         return False
     return not set(map(type, [address.get("phoneNumber", "") for address in given])) - {str}
