@@ -7,13 +7,12 @@ its intent is written anew. Nothing is posted after a write that failed, and not
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from airflow_provider_omni.delivery.batch.keeping import Keeper
-from airflow_provider_omni.delivery.batch.known import outcome_line, uniform
+from airflow_provider_omni.delivery.batch.known import uniform
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
 from airflow_provider_omni.delivery.batch.requests import Course, Request, course_of, read_answer
 from airflow_provider_omni.delivery.batch.rules import (
@@ -27,10 +26,9 @@ from airflow_provider_omni.delivery.batch.rules import (
     WRITE_ATTEMPTS,
     BatchRules,
 )
+from airflow_provider_omni.delivery.batch.tidings import Tidings
 from airflow_provider_omni.delivery.effects import Ask, Clock, Done, Gather, Note, Pause, Steps, Submit
-from airflow_provider_omni.delivery.receipt import SentBulk
-from airflow_provider_omni.delivery.record import FOLLOWED, OPEN, Event, MessageState, Posting
-from airflow_provider_omni.delivery.verdict import MAX_IDS
+from airflow_provider_omni.delivery.record import OPEN, Event, MessageState
 from airflow_provider_omni.omni.bulk import BulkAnswer, send_bulk
 from airflow_provider_omni.omni.errors import (
     OmniError,
@@ -42,73 +40,6 @@ from airflow_provider_omni.omni.errors import (
 from airflow_provider_omni.omni.retries import backoff
 
 _S = MessageState
-
-
-@dataclass
-class Tidings:
-    """What is known of a batch while it is sent: everything that its receipt and its verdict need."""
-
-    states: Counter[MessageState] = field(default_factory=Counter)
-    """Messages of this batch's people, in each state."""
-    refused: Counter[str] = field(default_factory=Counter)
-    mendable: bool = False
-    open: list[Posting] = field(default_factory=list)
-    """Requests of which something is not known."""
-    sent: dict[str, SentBulk] = field(default_factory=dict)
-    """Requests that may have reached people, up to 100 of them."""
-    apart: set[str] = field(default_factory=set)
-    """Those of them whose messages may have been taken from an earlier request: only their own ids find them."""
-    too_many: bool = False
-    """There are more than stand in `sent`."""
-    unwritten: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What was learned and not yet written, by bulk id."""
-    stop: OmniError | None = None
-    """Why nothing more is posted."""
-    first_post_at: float | None = None
-    posted: int = 0
-    """Messages posted by this try."""
-
-    def move(self, old: MessageState | None, messages: dict[str, MessageState]) -> None:
-        """Count messages that were all in one state, or nowhere, as what they are now."""
-        if old is not None:
-            self.states[old] -= len(messages)
-        only = uniform(messages)
-        if only is not None:
-            self.states[only] += len(messages)
-        else:
-            self.states.update(messages.values())
-
-    def learned(self, posting: Posting, moved: dict[str, str] | None = None) -> None:
-        """Have a request's states written with the next write."""
-        self.unwritten[posting.bulk_id] = outcome_line(posting, moved)
-        self.follow(posting.bulk_id, posting.having(*FOLLOWED), by_bulk=posting.by_bulk)
-
-    def follow(self, bulk_id: str, message_ids: Sequence[str], *, by_bulk: bool = True) -> None:
-        """Note which messages of a request may have reached people."""
-        if not by_bulk:
-            self.apart.add(bulk_id)
-            self._leave_others(bulk_id, set(message_ids))
-        if not message_ids:
-            self.sent.pop(bulk_id, None)
-        elif bulk_id in self.sent or len(self.sent) < MAX_IDS:
-            self.sent[bulk_id] = SentBulk(bulk_id, tuple(message_ids))
-        else:
-            self.too_many = True
-
-    def _leave_others(self, bulk_id: str, message_ids: set[str]) -> None:
-        """Posted again, they are followed in one place only."""
-        for other, sent in list(self.sent.items()):
-            if other != bulk_id and not message_ids.isdisjoint(sent.message_ids):
-                left = tuple(each for each in sent.message_ids if each not in message_ids)
-                self.follow(other, left, by_bulk=other not in self.apart)
-
-    def bulks(self) -> list[SentBulk]:
-        """For the receipt: requests; one by one, messages that their request's id may not find."""
-        listed: list[SentBulk] = []
-        for bulk_id, sent in self.sent.items():
-            alone = bulk_id in self.apart
-            listed += [SentBulk(bulk_id, (each,)) for each in sent.message_ids] if alone else [sent]
-        return listed
 
 
 class Lanes:
