@@ -62,9 +62,14 @@ class SendPlan:
 
     @property
     def fingerprint(self) -> str:
-        """Tells "same key, other content" apart: scenario, content and options, not the recipients."""
+        """Tells "same key, other content" apart: scenario, content and options, not the recipients.
+
+        The ids' namespace is in it, too: with another ``id_secret`` everybody would have a new id, and get it twice.
+        """
         return fingerprint(
-            {"scenarioKey": self.scenario_key} | self.content.to_wire() | {"options": self.content.options.to_wire()}
+            {"scenarioKey": self.scenario_key, "namespace": str(self.identity.namespace)}
+            | self.content.to_wire()
+            | {"options": self.content.options.to_wire()}
         )
 
     def request(self, bulk_id: str, to: Sequence[tuple[str, Recipient]]) -> AdvancedRequest:

@@ -285,18 +285,20 @@ class Send:
         for _ in range(FENCES):
             before = self.record.to_json()
             posting = self.record.begin(bulk_id, ids, self.clock(), self.plan.scheduled_at)
-            if publish:
-                yield Publish(self.receipt().to_json())
-            posting.intent_at = self.clock()
             try:
                 yield from self._write()
             except OmniStorageError:
                 # Nothing is posted, whatever the store holds now: the receipt must not say that it may have been.
                 self.record = SendRecord.from_json(before) or self.record
                 raise
+            if publish:
+                # After a write: a try that was replaced must not put its receipt over the newer one's. Then the
+                # intent is written once more, so that nothing stands between the fence and the POST.
+                yield Publish(self.receipt().to_json())
+                publish = False
+                continue
             if self.clock() - posting.intent_at <= FENCE_SECONDS:
                 return posting
-            publish = False
         raise OmniStorageError(
             f"Writing the task's state took more than {FENCE_SECONDS:.0f} s, {FENCES} times. Nothing was posted after "
             "that: a newer try may have taken over in the meantime.",

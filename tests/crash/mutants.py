@@ -196,7 +196,7 @@ def _no_intent() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", _tried_again(Mishap(2, Phase.DURING, 20_000.0, only="Save")))
+@_mutant("twice", _tried_again(Mishap(3, Phase.DURING, 20_000.0, only="Save")))
 def _stale_fence() -> Iterator[None]:
     """An intent that took long to write is not written again."""
     with patch.object(sending, "FENCE_SECONDS", float("inf")):

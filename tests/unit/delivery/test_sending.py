@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -530,14 +531,21 @@ def test_a_record_that_cannot_be_read_lets_nothing_be_posted() -> None:
 
 
 def test_an_outcome_that_cannot_be_written_down_is_still_true() -> None:
-    stage = Stage(saves=[None, None, FAILS])
+    stage = Stage(saves=[None, None, None, FAILS])
     end = send(stage)
     assert end.error is None
     assert counts(end) == {"requested": 1, "accepted": 1}
 
 
 def test_a_try_that_is_replaced_while_it_posts_says_so() -> None:
-    assert send(Stage(saves=[None, None, STALE])).error is STALE
+    assert send(Stage(saves=[None, None, None, STALE])).error is STALE
+
+
+def test_a_try_that_was_replaced_before_its_fence_puts_no_receipt_over_the_newer_ones() -> None:
+    stage = Stage(saves=[None, STALE])
+    assert send(stage).error is STALE
+    assert [effect for effect in stage.effects if isinstance(effect, Publish)] == []
+    assert stage.posted == []
 
 
 # -- same key, other content ----------------------------------------------------------------------------------------
@@ -631,3 +639,12 @@ def test_under_a_shared_key_who_is_not_on_the_record_is_asked_for_too() -> None:
     end = send(stage, plan([A, B]), shared_key=True, first_try_at=START)
     assert len(stage.posted) == 1
     assert counts(end) == {"requested": 2, "accepted": 2}
+
+
+def test_another_id_secret_does_not_send_to_everybody_again() -> None:
+    stage = Stage()
+    send(stage)
+    moved = Stage(memory=stage.memory)
+    end = send(moved, replace(plan(), identity=Identity("key", "another secret")))
+    assert isinstance(end.error, OmniContentChangedError)
+    assert moved.posted == []
