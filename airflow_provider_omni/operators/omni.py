@@ -100,7 +100,7 @@ class OmniSendMessageOperator(BaseOperator):
     :param callback_data: up to 4,000 characters that come back in reports.
     :param intermediate_report: also push reports that are not final. Default False.
     :param dry_run: check everything and post nothing; the receipt then says ``"dry_run": true``. Default False.
-    :param idempotency_key: names this send; the same key and recipient never get two messages. Default: DAG id, run id,
+    :param idempotency_key: names this send; the same key and recipient get one message. Default: DAG id, run id,
         task id and map index. Must not hold the try number or the time. What another task or run has sent under a key
         of your own is known from the vendor's logs, so for 48 hours.
     :param on_rejected: ``fail`` (default): the task fails if the vendor refused any recipient, after the receipt was
