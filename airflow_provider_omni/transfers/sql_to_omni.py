@@ -72,7 +72,9 @@ class SqlToOmniOperator(BatchOperator):
                 "SqlToOmniOperator needs apache-airflow-providers-common-sql: install it, and the provider of the "
                 "database."
             ) from error
-        hook = BaseHook.get_hook(self.conn_id, hook_params=dict(self.hook_params or {}))
+        # `BaseHook.get_hook` takes no parameters on Airflow 2.11.
+        connection: Any = BaseHook.get_connection(self.conn_id)
+        hook = connection.get_hook(hook_params=dict(self.hook_params or {}))
         if not isinstance(hook, DbApiHook):
             raise OmniInputError(
                 "Nothing was sent: the recipients cannot be read.",

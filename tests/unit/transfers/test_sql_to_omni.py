@@ -50,10 +50,21 @@ def operator(**arguments: Any) -> SqlToOmniOperator:
     )
 
 
+def connect_to(hook: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the connection `shop` give this hook."""
+    connection = SimpleNamespace(get_hook=lambda *, hook_params: hook)
+    get_connection = BaseHook.get_connection
+    monkeypatch.setattr(
+        BaseHook,
+        "get_connection",
+        classmethod(lambda cls, conn_id: connection if conn_id == "shop" else get_connection(conn_id)),
+    )
+
+
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> Shop:
     shop = Shop()
-    monkeypatch.setattr(BaseHook, "get_hook", classmethod(lambda cls, conn_id, hook_params: shop))
+    connect_to(shop, monkeypatch)
     return shop
 
 
@@ -167,7 +178,7 @@ def test_the_result_stays_with_the_server_where_the_driver_would_take_all(driver
 
 
 def test_a_connection_to_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BaseHook, "get_hook", classmethod(lambda cls, conn_id, hook_params: BaseHook()))
+    connect_to(BaseHook(), monkeypatch)
     with pytest.raises(OmniInputError, match="conn_id"), operator().opened_rows():
         pass
 
