@@ -69,6 +69,8 @@ def waiting(stack: AirflowStack) -> tuple[Search, list[Trace]]:
         return all(task.state in ("success", "failed") for task in others)
 
     stack.wait_until(ended, "the other tasks to end", PATIENCE)
+    (told,) = LEAKING["told"]
+    stack.wait_until(lambda: run.accepted()[told], "the notifier to tell", PATIENCE)
     states = {task.task_id: task.state for task in stack.api.tasks("leaking", run.run_id)}
     assert states == dict.fromkeys(("send", "rendered", "mapped"), "success") | {
         "refused": "failed",
