@@ -129,4 +129,6 @@ class Progress:
             else ""
         )
         unknown = sum(self._tidings.states[state] for state in OPEN)
-        return Note(f"{done:,} of {self._left:,} posted, {rate:,.0f}/s{rest}; {unknown:,} without answer yet.")
+        # What was in doubt and was then found absent comes on top of what was left.
+        total = max(self._left, done)
+        return Note(f"{done:,} of {total:,} posted, {rate:,.0f}/s{rest}; {unknown:,} without answer yet.")
