@@ -7,8 +7,9 @@
                                     --answer: seen before-->  SEEN
                                     --certainly no effect-->  NOT_SENT    may be posted again, same id
                                     --a log row------------>  ACCEPTED
-                                    --no log row, proven--->  ABSENT      may be posted again, same id
+                                    --no log row, proven--->  ABSENT      may be posted again, same id, by this try
                                     --only foreign ids----->  UNCONFIRMED never posted again
+                            ABSENT  --a new try begins----->  INTENT      a frozen try may have woken up since
                             SEEN    --a log row------------>  ACCEPTED
                                     --no log row----------->  UNCONFIRMED
 
@@ -54,6 +55,7 @@ class Event(enum.Enum):
     PROVEN_ABSENT = "proven_absent"
     NO_LOG_ROW = "no_log_row"
     FOREIGN_ANSWER = "foreign_answer"
+    PROOF_OUTDATED = "proof_outdated"
 
 
 _S, _E = MessageState, Event
@@ -69,6 +71,7 @@ TRANSITIONS: dict[tuple[MessageState | None, Event], MessageState] = {
     (_S.INTENT, _E.LOG_ROW): _S.ACCEPTED,
     (_S.INTENT, _E.PROVEN_ABSENT): _S.ABSENT,
     (_S.INTENT, _E.FOREIGN_ANSWER): _S.UNCONFIRMED,
+    (_S.ABSENT, _E.PROOF_OUTDATED): _S.INTENT,
     (_S.SEEN, _E.LOG_ROW): _S.ACCEPTED,
     (_S.SEEN, _E.NO_LOG_ROW): _S.UNCONFIRMED,
     (_S.UNCONFIRMED, _E.LOG_ROW): _S.ACCEPTED,

@@ -126,6 +126,7 @@ class Send:
         known = SendRecord.from_json((yield Load(KEY)))
         if known is not None:
             self.record = known
+            self._doubt_old_proofs()
         yield from self._know_the_flow()
         limit = chunk_limit(self.flow)
         if len(self.plan.recipients.people) > limit:
@@ -146,6 +147,12 @@ class Send:
         if doubted or known is None:
             # From here on an empty record means: nothing was posted.
             yield from self._write()
+
+    def _doubt_old_proofs(self) -> None:
+        """What an earlier try has found absent may have been posted since, by a try that was frozen and woke up."""
+        for posting in self.record.postings:
+            for message_id in posting.having(MessageState.ABSENT):
+                posting.learn(message_id, Event.PROOF_OUTDATED)
 
     def _know_the_flow(self) -> Steps[None]:
         self.flow = self.flow or self.record.flow

@@ -12,7 +12,7 @@ from airflow_provider_omni.delivery.asking import HORIZON, LookRules
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Publish, Save
 from airflow_provider_omni.delivery.identity import Identity, recipient_key_of_number
 from airflow_provider_omni.delivery.plan import SendPlan, read_recipients
-from airflow_provider_omni.delivery.record import KEY
+from airflow_provider_omni.delivery.record import KEY, Event, SendRecord
 from airflow_provider_omni.delivery.sending import FENCE_SECONDS, Send, SendEnd, SendRules
 from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
 from airflow_provider_omni.omni.errors import (
@@ -648,3 +648,14 @@ def test_another_id_secret_does_not_send_to_everybody_again() -> None:
     end = send(moved, replace(plan(), identity=Identity("key", "another secret")))
     assert isinstance(end.error, OmniContentChangedError)
     assert moved.posted == []
+
+
+def test_what_an_earlier_try_found_absent_is_asked_for_again() -> None:
+    """A frozen try may have woken up and posted since."""
+    record = SendRecord(plan().fingerprint, ("LINE", "SMS"))
+    posting = record.begin("bulk", [message_id(A)], START - 600.0, None)
+    posting.learn(message_id(A), Event.PROVEN_ABSENT)
+    stage = Stage(memory={KEY: record.to_json()}, logs=[[row(message_id(A))]])
+    end = send(stage, surely_first=False)
+    assert stage.posted == []
+    assert counts(end) == {"requested": 1, "accepted": 1}
