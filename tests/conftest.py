@@ -10,6 +10,7 @@ import ipaddress
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,3 +95,11 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@pytest.fixture(autouse=True)
+def events_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No scheduler looks on here, so that a trigger need not wait for one to notice its worker's end."""
+    triggers = sys.modules.get("airflow_provider_omni.triggers.omni")
+    if triggers is not None:
+        monkeypatch.setattr(triggers, "EVENT_NOT_BEFORE", 0.0)

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from airflow_provider_omni.delivery.effects import AsyncMemory
 
 
+EVENT_NOT_BEFORE = 5.0
+"""Seconds after the trigger's start before which it fires no event.
+
+Airflow 3.3.2 fails a task whose trigger fires before the scheduler has noticed that its worker is done: it finds the
+task queued again, takes the worker's end for a kill from outside, and says "state mismatch" (seen on a loaded machine,
+2.3 s after the deferral).
+"""
+
+
 class OmniDeliveryTrigger(BaseTrigger):
     """Waits until the verdict about some messages falls, and fires exactly one event.
 
@@ -67,7 +76,11 @@ class OmniDeliveryTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then say how it ended."""
-        yield TriggerEvent(await self._wait())  # type: ignore[no-untyped-call]
+        started_at = time.monotonic() if EVENT_NOT_BEFORE else 0.0
+        event = await self._wait()
+        if EVENT_NOT_BEFORE:
+            await asyncio.sleep(max(0.0, EVENT_NOT_BEFORE - (time.monotonic() - started_at)))
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_omni.delivery.drivers import arun

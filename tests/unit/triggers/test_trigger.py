@@ -67,3 +67,21 @@ async def test_an_error_becomes_an_event_so_that_the_task_decides_about_retry_an
         "message": "wrong password [HTTP 401]",
         "retryable": False,
     }
+
+
+async def test_no_event_comes_before_the_scheduler_can_have_noticed_the_workers_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def at_once(self: OmniDeliveryTrigger) -> dict[str, str]:
+        return {"status": "success"}
+
+    monkeypatch.setattr(OmniDeliveryTrigger, "_wait", at_once)
+    monkeypatch.setattr("airflow_provider_omni.triggers.omni.asyncio.sleep", sleep)
+    monkeypatch.setattr("airflow_provider_omni.triggers.omni.EVENT_NOT_BEFORE", 5.0)
+    assert [event.payload async for event in trigger().run()] == [{"status": "success"}]
+    assert [round(seconds) for seconds in slept] == [5]
