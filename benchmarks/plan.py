@@ -22,7 +22,6 @@ from airflow_provider_omni.delivery.asking import LookRules
 from airflow_provider_omni.delivery.batch.contents import BatchContent
 from airflow_provider_omni.delivery.batch.machine import Batch, LedgerTerms
 from airflow_provider_omni.delivery.batch.plan import BatchSpec, plan_batch
-from airflow_provider_omni.delivery.batch.requests import Request
 from airflow_provider_omni.delivery.batch.rows import rows_of_csv
 from airflow_provider_omni.delivery.batch.rules import BatchRules
 from airflow_provider_omni.delivery.batch.scratch import Scratch
@@ -57,8 +56,8 @@ def speed(people: int) -> tuple[float, float]:
         cpu, real = time.process_time(), time.perf_counter()
         with path.open(newline="", encoding="utf-8") as lines, Scratch() as scratch:
             plan = plan_batch(spec(), rows_of_csv(lines, "phone"), scratch, datetime.now(UTC), keep_fields=True)
-            requests = sum(1 for content, group in plan.chunks(499) if Request.of(content, group, plan.ids))
-        assert requests == -(-people // 499)
+            plan.lay_out(499)
+            assert sum(1 for _ in plan.laid_out()) == -(-people // 499)
         return people / (time.process_time() - cpu), people / (time.perf_counter() - real)
 
 

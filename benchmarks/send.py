@@ -30,7 +30,7 @@ from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.ledger.folder import LocalFolder
-from airflow_provider_omni.omni.bulk import send_bulk
+from airflow_provider_omni.omni.bulk import destinations, send_bulk
 from airflow_provider_omni.omni.client import OmniClient
 from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.storage.process import ProcessMemory
@@ -59,8 +59,8 @@ def bodies(plan: BatchPlan, chunk: int) -> list[bytes]:
     """The same bodies as the batch posts."""
     found = []
     for content, people in plan.chunks(chunk):
-        to = zip(people.ids, people.numbers, strict=True)
-        found.append(send_bulk("K", plan.ids.bulk_id(people.ids), to, plan.tail(content)).body or b"")
+        bulk_id = plan.ids.bulk_id(people.ids)
+        found.append(send_bulk("K", bulk_id, people.destinations, plan.tail(content)).body or b"")
     return found
 
 
@@ -152,7 +152,9 @@ def main() -> None:
         def one_by_one() -> tuple[float, float]:
             with Scratch() as scratch:
                 plan = made(scratch, numbers(people), TEXT)
-                few = [send_bulk("K", "b", [(str(uuid.uuid4()), 41790000000)], plan.tail(1)).body or b""] * 800
+                few = [
+                    send_bulk("K", "b", destinations([(str(uuid.uuid4()), 41790000000)]), plan.tail(1)).body or b""
+                ] * 800
                 return bare(url, few, 8) * people / 800, ours(url, plan, 8)
 
         compare(f"the same, against one POST for each of {people:,}", 50, one_by_one, 1)

@@ -19,6 +19,8 @@ from airflow_provider_omni.omni.models import SendResponse, Status
 
 _SAID = ("groupId", "groupName", "id", "name", "description")
 """The members of a status that its model has."""
+_BETWEEN = ",\n"
+"""Between two entries. A line end is in no other place of them."""
 
 
 class BulkAnswer(NamedTuple):
@@ -29,17 +31,29 @@ class BulkAnswer(NamedTuple):
     by_status: tuple[tuple[Status, tuple[str, ...]], ...]
 
 
-def send_bulk(scenario_key: str, bulk_id: str, to: Iterable[tuple[str, int]], tail: str) -> Call[BulkAnswer]:
-    """Send one content to many numbers.
+def destinations(to: Iterable[tuple[str, int]]) -> str:
+    """The entries of a request's ``destinations``, one on a line.
 
     :param to: message ids (of ours: nothing in them needs escaping) and numbers.
-    :param tail: the further members of the request as JSON, without the braces (`"line":{…},"sms":{…}`).
     """
-    destinations = ",".join(
+    return _BETWEEN.join(
         [f'{{"to":{{"phoneNumber":"{number}"}},"messageId":"{message_id}"}}' for message_id, number in to]
     )
+
+
+def some_destinations(listed: str, start: int, end: int) -> str:
+    """Some of what `destinations` has listed, by position."""
+    return _BETWEEN.join(listed.split(_BETWEEN)[start:end])
+
+
+def send_bulk(scenario_key: str, bulk_id: str, listed: str, tail: str) -> Call[BulkAnswer]:
+    """Send one content to many numbers.
+
+    :param listed: to whom, as `destinations` lists them.
+    :param tail: the further members of the request as JSON, without the braces (`"line":{…},"sms":{…}`).
+    """
     head = f'{{"scenarioKey":{json.dumps(scenario_key, ensure_ascii=False)},"bulkId":{json.dumps(bulk_id)}'
-    body = f'{head},"destinations":[{destinations}]{"," if tail else ""}{tail}}}'
+    body = f'{head},"destinations":[{listed}]{"," if tail else ""}{tail}}}'
     return Call("POST", ADVANCED, read_bulk, body=body.encode())
 
 
@@ -61,7 +75,7 @@ def _usual(body: bytes) -> BulkAnswer | None:
         entries = from_json(body)["messages"]
         ids = [entry["messageId"] for entry in entries]
         statuses = [entry["status"] for entry in entries]
-        if set(map(type, ids)) - {str} or not all(ids) or not _plain_addresses([entry.get("to") for entry in entries]):
+        if set(map(type, ids)) - {str} or not all(ids):
             return None
         groups = _by_status(statuses, ids)
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -86,11 +100,3 @@ def _by_status(statuses: list[Any], ids: list[str]) -> dict[tuple[Any, ...], lis
     for status, message_id in zip(statuses, ids, strict=True):
         groups.setdefault(tuple([status.get(name) for name in _SAID]), []).append(message_id)
     return groups
-
-
-def _plain_addresses(addresses: list[Any]) -> bool:
-    """Whether every entry's address is none, or a phone number as text, which the models take as it is."""
-    given = [address for address in addresses if address is not None]
-    if set(map(type, given)) - {dict} or True in ["emailAddress" in address for address in given]:
-        return False
-    return not set(map(type, [address.get("phoneNumber", "") for address in given])) - {str}

@@ -69,9 +69,7 @@ class Lanes:
         self.progress = progress
         self.broken: OmniError | None = None
         self._waiting: deque[Request] = deque()
-        self._chunks: Iterator[Request] = (
-            Request.of(content, people, plan.ids) for content, people in plan.chunks(chunk)
-        )
+        self._laid_out: Iterator[Request] = plan.laid_out()
         self._fencing: dict[int, tuple[list[Request], dict[str, dict[str, Any]]]] = {}
         self._ready: deque[Request] = deque()
         self._flying: dict[int, tuple[Request, int]] = {}
@@ -140,7 +138,7 @@ class Lanes:
         room = self.rules.lanes * self.chunk
         taken: list[Request] = []
         while len(taken) < most:
-            request = self._waiting.popleft() if self._waiting else next(self._chunks, None)
+            request = self._waiting.popleft() if self._waiting else next(self._laid_out, None)
             if request is None:
                 break
             if taken and len(request.ids) > room:
@@ -233,8 +231,8 @@ class Lanes:
             # It may arrive from here on, also if this process dies before it is answered.
             self.tidings.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
             self.tidings.posted += len(request.ids)
-            to = zip(request.ids, request.people.numbers, strict=True)
-            call = send_bulk(self.plan.spec.scenario_key, request.bulk_id, to, self.plan.tail(request.content))
+            to, tail = request.people.destinations, self.plan.tail(request.content)
+            call = send_bulk(self.plan.spec.scenario_key, request.bulk_id, to, tail)
             yield Submit(self._tags, (Ask(call),))
 
     def _answered(self, done: Done) -> Steps[None]:

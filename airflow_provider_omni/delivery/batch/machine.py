@@ -15,7 +15,7 @@ only people of whom nothing is known are sent to.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,6 @@ from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.lanes import Lanes
 from airflow_provider_omni.delivery.batch.plan import (
     MAX_REQUESTS_WITHOUT_LEDGER,
-    SHOWN,
     BatchPlan,
     quarantine_lines,
 )
@@ -212,6 +211,7 @@ class Batch:
     # -- sending -----------------------------------------------------------------------------------------------------
 
     def _send(self) -> Steps[OmniError | None]:
+        self.plan.lay_out(self.chunk)
         progress = Progress(self._left, self.tidings, self.clock)
         lanes = Lanes(
             self.plan, self.chunk, self.rules, self.keeper, self.tidings, self.clock, self.jitter, progress.note
@@ -341,11 +341,3 @@ class Batch:
                 if attempt < 3:
                     yield Pause(backoff(attempt, None, self.jitter))
         yield Note("What was learned could not be written down; a later try will ask the logs again.", warning=True)
-
-
-def shown(plan: BatchPlan) -> Iterator[str]:
-    """The first quarantined rows, for a log: place and reason."""
-    for index, (place, reason, _) in enumerate(plan.quarantined()):
-        if index >= SHOWN:
-            return
-        yield f"row {place}: {reason}"

@@ -18,6 +18,7 @@ from typing import Any
 from airflow_provider_omni.delivery.batch.contents import BatchContent, Contents
 from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.people import NOT_ALLOWED, Census, Reading, take_in
+from airflow_provider_omni.delivery.batch.requests import Request
 from airflow_provider_omni.delivery.batch.rows import Row
 from airflow_provider_omni.delivery.batch.scratch import PERSON, People, Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard
@@ -29,6 +30,8 @@ from airflow_provider_omni.omni.errors import OmniInputError
 MAX_REQUESTS_WITHOUT_LEDGER = 100
 PAGE = 4000
 """People that are read from the scratch database at once."""
+READ_AT_ONCE = 8
+"""Requests that are read from there at once: up to a thousand people each."""
 SYSTEMATIC = 20
 """Rows of a shard that are all bad, from which it is not by chance."""
 SHOWN = 20
@@ -198,7 +201,7 @@ class BatchPlan:
             page = page[taken:]
 
     def _in_order(self, size: int) -> Iterator[People]:
-        """Several chunks are read at a time: each read lets other threads go first."""
+        """Several chunks are read at a time."""
         after, most = -1, size * max(1, PAGE // size)
         while page := self.scratch.all(
             f"SELECT {PERSON} FROM person WHERE seq > ? AND todo = 1 ORDER BY seq LIMIT ?", after, most
@@ -206,6 +209,25 @@ class BatchPlan:
             after = page[-1][0]
             for start in range(0, len(page), size):
                 yield People.of(page[start : start + size])
+
+    def lay_out(self, size: int) -> None:
+        """Put the requests together for everybody who is left, so that nothing is left to compute between POSTs."""
+        for content, people in self.chunks(size):
+            self.scratch.do(
+                "INSERT INTO request (content, bulk, ids, destinations, labels) VALUES (?, ?, ?, ?, ?)",
+                content, self.ids.bulk_id(people.ids), *people.stored(),
+            )  # fmt: skip
+
+    def laid_out(self) -> Iterator[Request]:
+        """Those requests, read a few at a time as they are asked for."""
+        after = 0
+        while page := self.scratch.all(
+            "SELECT no, content, bulk, ids, destinations, labels FROM request WHERE no > ? ORDER BY no LIMIT ?",
+            after, READ_AT_ONCE,
+        ):  # fmt: skip
+            after = page[-1][0]
+            for _, content, bulk_id, *people in page:
+                yield Request(content, People.from_stored(*people), bulk_id)
 
     def tail(self, content: int) -> str:
         """The members of a request that say this content."""

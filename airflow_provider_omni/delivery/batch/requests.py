@@ -141,7 +141,8 @@ def read_answer(answer: BulkAnswer, posting: Posting, *, doubtful: bool = False)
     if len(answer.by_status) == 1:
         status, ids = answer.by_status[0]
         # `is_refusal` covers all that is not plain acceptance but the duplicate.
-        if not is_refusal(status) and not is_duplicate(status) and messages.keys() == set(ids):
+        # In the request's own order, which is the usual one, ids are compared without being hashed.
+        if not is_refusal(status) and not is_duplicate(status) and (ids == (*messages,) or messages.keys() == set(ids)):
             posting.messages = dict.fromkeys(messages, TRANSITIONS[_S.INTENT, Event.TAKEN])
             return Read(Counter())
     named = Counter(message_id for _, ids in answer.by_status for message_id in set(ids))

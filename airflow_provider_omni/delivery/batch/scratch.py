@@ -14,6 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json, to_json
+
+from airflow_provider_omni.omni.bulk import destinations, some_destinations
+
 CACHE_KIB = 8 * 1024
 """Memory that SQLite may use for its pages."""
 
@@ -29,6 +33,12 @@ CREATE TABLE person (
     fields TEXT                   -- the row as JSON; NULL: nothing but a number
 );
 CREATE TABLE content (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, tail TEXT NOT NULL, parts INTEGER NOT NULL);
+CREATE TABLE request (            -- laid out before the first POST, for everybody whom this try may post to
+    no INTEGER PRIMARY KEY, content INTEGER NOT NULL, bulk TEXT NOT NULL,
+    ids TEXT NOT NULL,            -- with commas
+    destinations TEXT NOT NULL,   -- as the request has them
+    labels TEXT                   -- a JSON list; NULL: nobody has one
+);
 CREATE TABLE quarantine (place INTEGER NOT NULL, reason TEXT NOT NULL, key TEXT);
 CREATE TABLE posting (
     no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL NOT NULL, since REAL, scheduled REAL, by_bulk INTEGER NOT NULL,
@@ -46,23 +56,35 @@ CREATE TABLE planned (id TEXT PRIMARY KEY) WITHOUT ROWID;
 class People(NamedTuple):
     """Some recipients, as columns. Its repr would show people: it is never logged.
 
+    :param destinations: as a request lists them.
     :param labels: by which outcomes name them, where that is not the message id: the user's own key, else the first
         attempt's id.
     """
 
     ids: tuple[str, ...]
-    numbers: tuple[int, ...]
+    destinations: str
     labels: tuple[str | None, ...]
 
     @classmethod
     def of(cls, rows: Sequence[Any]) -> People:
         """From rows that begin with the columns of `PERSON`."""
         _, ids, numbers, labels = list(zip(*rows, strict=True))[:4]
-        return cls(ids, numbers, labels)
+        return cls(ids, destinations(zip(ids, numbers, strict=True)), labels)
 
     def part(self, start: int, end: int) -> People:
         """Some of them."""
-        return People(self.ids[start:end], self.numbers[start:end], self.labels[start:end])
+        return People(self.ids[start:end], some_destinations(self.destinations, start, end), self.labels[start:end])
+
+    def stored(self) -> tuple[str, str, str | None]:
+        """The columns `ids`, `destinations` and `labels` of a request that is laid out."""
+        known = self.labels.count(None) < len(self.labels)
+        return ",".join(self.ids), self.destinations, to_json(self.labels).decode() if known else None
+
+    @classmethod
+    def from_stored(cls, ids: str, listed: str, labels: str | None) -> People:
+        """From those columns."""
+        each = tuple(ids.split(","))
+        return cls(each, listed, (None,) * len(each) if labels is None else tuple(from_json(labels)))
 
 
 PERSON = "seq, id, number, coalesce(key, first)"

@@ -31,7 +31,9 @@ def test_the_body_is_that_of_a_single_send(text: str, count: int) -> None:
     )
     single = api.send_advanced(AdvancedRequest.of(content, destinations, text, "b"))
     tail = to_json(content.to_wire() | content.options.to_wire()).decode()[1:-1]
-    many = bulk.send_bulk(text, "b", [(each, 41790000000 + index) for index, each in enumerate(ids)], tail)
+    many = bulk.send_bulk(
+        text, "b", bulk.destinations((each, 41790000000 + index) for index, each in enumerate(ids)), tail
+    )
     assert json.loads(many.body or b"") == json.loads(single.body or b"")
     assert (many.method, many.path, many.repeatable) == (single.method, single.path, single.repeatable)
 

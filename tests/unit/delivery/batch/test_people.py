@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.batch.scratch import People, Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -28,8 +29,12 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
+def numbers_of(group: People) -> list[int]:
+    return [int(each["to"]["phoneNumber"]) for each in json.loads(f"[{group.destinations}]")]
+
+
 def people(plan: Any, size: int = 10) -> list[list[int]]:
-    return [list(group.numbers) for _, group in plan.chunks(size)]
+    return [numbers_of(group) for _, group in plan.chunks(size)]
 
 
 def test_all_ways_to_write_a_number_are_one_person(world: World, scratch: Scratch) -> None:
@@ -200,3 +205,26 @@ def test_a_bad_number_is_left_out_under_the_users_own_key(world: World, scratch:
     rows = [{"phone": "12", "id": "c1"}, {"phone": "41793026727", "id": "c2"}]
     plan = world.plan(rows, scratch, key_field="id")
     assert [key for _, _, key in plan.quarantined()] == ["c1"]
+
+
+def test_requests_are_laid_out_for_those_who_are_left_as_they_are_posted(world: World, scratch: Scratch) -> None:
+    rows = [{"phone": f"4179302672{each}", "name": "AB"[each % 2]} for each in range(7)]
+    plan = world.plan(rows, scratch, content=NAMED, key_field="phone")
+    scratch.do("UPDATE person SET todo = 0 WHERE seq = 2")
+    plan.lay_out(2)
+    laid_out = list(plan.laid_out())
+    assert [(each.content, each.people) for each in laid_out] == list(plan.chunks(2))
+    assert [each.bulk_id for each in laid_out] == [plan.ids.bulk_id(each.ids) for each in laid_out]
+    assert [label for each in laid_out for label in each.people.labels] == [
+        f"4179302672{each}" for each in (0, 4, 6, 1, 3, 5)
+    ]
+
+
+def test_half_of_a_request_is_posted_to_half_of_its_people(world: World, scratch: Scratch) -> None:
+    plan = world.plan([f"4179302672{each}" for each in range(5)], scratch)
+    ((_, group),) = plan.chunks(5)
+    assert (numbers_of(group.part(0, 3)), numbers_of(group.part(3, 5))) == (
+        [41793026720, 41793026721, 41793026722],
+        [41793026723, 41793026724],
+    )
+    assert group.part(3, 5).ids == group.ids[3:]
