@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.messages import Message
 from tests.crash.schedule import Schedule
-from tests.crash.tasks import SendTask, WaitTask
+from tests.crash.tasks import SendTask
+from tests.crash.waits import WaitTask
 
 OLD = 40 * 3600.0
 """Messages that were accepted so long before the wait began are not judged: the vendor keeps 48 h."""

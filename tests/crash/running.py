@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from tests.crash.judging import Judgement, judge_send, judge_wait
 from tests.crash.schedule import Schedule, schedule_of
-from tests.crash.tasks import SendTask, WaitTask
+from tests.crash.tasks import SendTask
+from tests.crash.waits import WaitTask
 from tests.crash.world import CONNECT_TIMEOUT, READ_TIMEOUT, World
 
 SLACK = 60.0
