@@ -122,6 +122,7 @@ class Bucket:
     rng: random.Random
     failures: float = 0.0
     parts: dict[str, bytes] = field(default_factory=dict)
+    written_at: dict[str, float] = field(default_factory=dict)
 
     def seconds(self) -> float:
         """How long an access takes."""
@@ -144,10 +145,15 @@ class Bucket:
         """A part, for judges: they fail never."""
         return self.parts[name]
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes, now: float) -> None:
         """Put a part there. Nobody writes a name twice."""
         assert name not in self.parts, name
         self.parts[name] = data
+        self.written_at[name] = now
+
+    def times(self, kind: str) -> list[float]:
+        """When the parts of one kind were written."""
+        return [self.written_at[name] for name in self.list(kind)]
 
     def lines(self, kind: str) -> list[Any]:
         """What stands in the parts of one kind, read without any code of ``delivery/``."""
@@ -156,4 +162,4 @@ class Bucket:
 
     def snapshot(self) -> Bucket:
         """As it is now: parts are never changed."""
-        return Bucket(self.rng, 0.0, dict(self.parts))
+        return Bucket(self.rng, 0.0, dict(self.parts), dict(self.written_at))

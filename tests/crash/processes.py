@@ -263,7 +263,7 @@ class Process:
                 def happen() -> None:
                     # Of a dead process perhaps not at all.
                     if not early and (not self.dead or world.rng.random() < 0.5):
-                        bucket.write(name, written)
+                        bucket.write(name, written, world.now())
                         world.say(self.name, f"  … {name} is there ({len(written)} bytes)")
             case Fetch(name):
                 error = bucket.breaks_reading()

@@ -61,6 +61,9 @@ class WaitTask:
     """What stood in the ledger at the end."""
     downtime: float = 0.0
 
+    copies: int = 0
+    """How many processes have begun."""
+
     def __post_init__(self) -> None:
         wait = self.plan.wait
         self.keeping = Keeping(self.world.rng, self.plan.store_failures, self.plan.store_slowness, current=1)
@@ -68,9 +71,8 @@ class WaitTask:
         self.watch = self._read_watch()
         self._mishaps: list[Mishap | None] = list(wait.mishaps)
         self._lost_events = wait.lost_events if wait.mode == "trigger" else 0
-        self._copies: list[Process] = []
+        self._processes: list[Process] = []
         self._second_copy = wait.second_copy_after
-        self._copy_number = 0
 
     def _read_watch(self) -> Watch:
         wait = self.plan.wait
@@ -95,17 +97,17 @@ class WaitTask:
         if self.result is not None or self.error is not None:
             return
         mode, number, now = self.plan.wait.mode, self.keeping.current, self.world.now
-        self._copy_number += 1
-        if mode == "poke" and self._copy_number > 1:
+        self.copies += 1
+        if mode == "poke" and self.copies > 1:
             self.watch = self._read_watch()  # a retry of a poking sensor waits as long as the first try
         watch = Watch.from_json(json.loads(json.dumps(self.watch.to_json())))
         refusals = 1 if mode == "reschedule" else REFUSALS
-        machine = wait_for(watch, now, f"{self._copy_number:08x}", self.world.rng.random, refusals)
+        machine = wait_for(watch, now, f"{self.copies:08x}", self.world.rng.random, refusals)
         ways = {"trigger": machine.until_decided, "poke": lambda: poke_on(machine, now)}
-        self._copies.append(
+        self._processes.append(
             Process(
                 self.world,
-                f"{mode} #{self._copy_number}",
+                f"{mode} #{self.copies}",
                 ways.get(mode, lambda: poke(machine, now))(),
                 self._memory(number),
                 ended=self._ended,
@@ -144,6 +146,6 @@ class WaitTask:
         self.result, self.error, self.ended_at = value, error, self.world.now()
         self.decided_from = process.began_at
         self.ledger = None if self.bucket is None else self.bucket.snapshot()
-        for copy in self._copies:
+        for copy in self._processes:
             copy.kill()
         self.finished()
