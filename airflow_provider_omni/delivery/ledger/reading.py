@@ -190,5 +190,5 @@ def _with_steps(row: OutcomeRow, steps: list[Sighting], flow: tuple[str, ...]) -
         sent_at=min((step.sent_at for step in steps if step.sent_at is not None), default=None),
         done_at=by.done_at if by else None,
         cost=cost_of(steps),
-        permanent=is_permanent(standing, steps),
+        permanent=is_permanent(standing),
     )
