@@ -43,9 +43,9 @@ class Case:
         self.refused = {each.message_id for each in record.refusals if each.status_id != REFUSED_AGAIN}
         self.shown_although_refused = self.schedule.settings.refused_in != "nothing"
         self.woken = {message_id for post in self.send.posts if post.woken for message_id in post.ids}
-        self.posted_late = {
-            message_id for post in self.send.posts if post.at >= wait.decided_from for message_id in post.ids
-        }
+        self.posted_late = self.send.posted_since(wait.decided_from)
+        self.unknown_at_first = self.send.posted_since(wait.began_at)
+        """What the first of the wait's processes may not follow: the user has cleared the send meanwhile."""
         self.views = views_of(self.schedule.settings)
         forgetful = wait.bucket is None and self.schedule.airflow == "3.2" and self.schedule.wait.mode != "trigger"
         self.horizon = (wait.ended_at if forgetful else wait.began_at) - OLD
@@ -68,7 +68,8 @@ class Case:
 
     def forgotten(self, message: Message) -> bool:
         """Whether the vendor itself may have forgotten it, with nothing of it written down."""
-        return message.accepted_at < self.horizon
+        unread_until = self.wait.decided_from if message.message_id in self.unknown_at_first else self.wait.began_at
+        return message.accepted_at < max(self.horizon, unread_until - OLD)
 
 
 def judge_batch_wait(case: Case) -> tuple[list[str], str]:

@@ -69,6 +69,10 @@ class BatchTask:
         """Whether the user has cleared it as often as the schedule says."""
         return not self._clears
 
+    def posted_since(self, moment: float) -> set[str]:
+        """Messages of which a POST began then or later."""
+        return {message_id for post in self.posts if post.at >= moment for message_id in post.ids}
+
     def close(self) -> None:
         """Forget the scratch databases, those of killed tries too."""
         for scratch in self._scratches:

@@ -145,6 +145,11 @@ class Known:
         """Whether no earlier try has left anything."""
         return self._scratch.one("SELECT 1 FROM posting LIMIT 1") is None
 
+    def doubt_old_proofs(self) -> None:
+        """What an earlier try has found absent may have been posted since, by a try that was frozen and woke up."""
+        for table in ("known", "posting"):
+            self._scratch.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.ABSENT.value}'")
+
     def settle_who_is_left(self, ids: BatchIds) -> None:
         """Mark whom this try may post to: the never tried, the certainly not sent, and the refused with their next
         id.
