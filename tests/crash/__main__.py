@@ -1,6 +1,8 @@
 """The soak: `python -m tests.crash --schedules 20000`. One: `--seed N --trace`. The harness itself: `--mutants`.
 
-`--batches`: the same for batches. Exit code 0 only if no promise was broken (with `--mutants`: if every mutant was noticed).
+`--batches`: the same for batches.
+
+Exit code 0 only if no promise was broken (with `--mutants`: if every mutant was noticed).
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from tests.crash import batch_mutants, batch_running, mutants, running
+from tests.crash import batch_mutants, batch_running, mutants, running, wait_mutants
 from tests.crash.batch_schedule import batch_schedule_of
 from tests.crash.judging import FROZEN, NO_FENCE
+from tests.crash.mutating import Mutant
 from tests.crash.running import Result
 from tests.crash.schedule import schedule_of
 
@@ -92,8 +95,8 @@ def _run(batches: bool) -> Callable[..., Result]:
     return batch_running.run if batches else running.run
 
 
-def _mutants(batches: bool) -> dict[str, mutants.Mutant]:
-    return batch_mutants.MUTANTS if batches else mutants.MUTANTS
+def _mutants(batches: bool) -> dict[str, Mutant]:
+    return batch_mutants.MUTANTS if batches else mutants.MUTANTS | wait_mutants.MUTANTS
 
 
 def _mutated(name: str, seeds: range, batches: bool) -> tuple[int, int]:

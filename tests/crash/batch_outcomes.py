@@ -1,6 +1,6 @@
 """What became of a batch's messages, by the simulator's record: the wait's end, each row of the ledger, the unreached.
 
-A wait reads one request after the other, so each message may be seen as of another moment, within what it may be behind.
+A wait reads one request after the other, so each message may be seen as of another moment, as far as it may be behind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from airflow_provider_omni.simulator.messages import Message
 from tests.crash.batch_judging import REFUSED_AGAIN
 from tests.crash.batch_schedule import BatchSchedule
 from tests.crash.batch_tasks import BatchTask
-from tests.crash.judging import OLD, Truth, View, changes_of, right_verdict, standing_of, too_late, views_of
+from tests.crash.judging import OLD, Truth, changes_of, right_verdict, standing_of, too_late, views_of
 from tests.crash.waits import WaitTask
 
 FOLLOWED = {"accepted", "intent", "seen", "unconfirmed"}

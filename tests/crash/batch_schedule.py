@@ -162,7 +162,10 @@ def _mishap(rng: random.Random) -> Mishap | None:
         return None
     frozen = rng.choice((None, None, rng.choice((6.0, 20.0, 90.0, 400.0, 5000.0, 20_000.0))))
     at = rng.choice((rng.randint(1, 12), rng.randint(1, 80)))
-    return Mishap(at, rng.choice((Phase.BEFORE, Phase.DURING)), frozen)
+    phase = rng.choice((Phase.BEFORE, Phase.DURING))
+    if frozen is not None and rng.random() < 0.4:
+        return Mishap(at, phase, frozen, then=Mishap(rng.randint(1, 6), rng.choice((Phase.BEFORE, Phase.DURING))))
+    return Mishap(at, phase, frozen)
 
 
 def _wait(rng: random.Random, airflow: str, validity: tuple[int, int], poll: float, *, long: bool) -> Wait:

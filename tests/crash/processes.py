@@ -46,7 +46,7 @@ class Mishap:
     """What happens to a process at its n-th effect: killed, or frozen for some seconds. Kill: ``frozen_for`` None.
 
     ``only``: count effects of this kind only (`Ask`, `Save`, …). ``after``: count those only that come so many seconds
-    after the process began.
+    after the process began. ``then``: what happens to it after it woke up.
     """
 
     at: int
@@ -54,6 +54,7 @@ class Mishap:
     frozen_for: float | None = None
     only: str | None = None
     after: float = 0.0
+    then: Mishap | None = None
 
     def __str__(self) -> str:
         what = "killed" if self.frozen_for is None else f"frozen for {self.frozen_for:.0f} s"
@@ -161,7 +162,7 @@ class Process:
             if later is not None:
                 self._asleep.append(later)
             self.world.after(self.mishap.frozen_for, self._wake)
-        self.mishap = None
+        self.mishap, self.effects = self.mishap.then, 0
         self.lost(self)
 
     def _wake(self) -> None:

@@ -267,7 +267,7 @@ class LedgerWait(Wait):
     # -- writing down ------------------------------------------------------------------------------------------------
 
     def _write_down(self, source: _Source, *, news: bool) -> Steps[None]:  # noqa: ARG002
-        """Several requests' news go into one part; nothing is decided before it is written. `_take` has marked whose."""
+        """Several requests' news go into one part; whose they are `_take` has marked. Nothing is decided before."""
         if len(self._news) >= FLUSH_MESSAGES:
             yield from self._flush()
 
