@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery.batch import keeping, known, lanes, machine
+from airflow_provider_omni.delivery.batch import keeping, known, lanes, machine, requests
 from airflow_provider_omni.delivery.effects import ListParts, Save
 from airflow_provider_omni.delivery.ledger import members, slices, waiting
 from airflow_provider_omni.delivery.record import MessageState
@@ -84,25 +84,27 @@ _FROM_DAYS_AGO = _followed(
     },
 )  # fmt: skip
 
-_DIED_AFTER_ITS_PROOF = focused(
-    **A | _LEDGER,
-    weather=CALM | {"posts": ()},
-    send=_SEND
-    | {
-        "sources": _people("27", "27"),
-        "personal": False,
-        "chunk": 10,
-        "connections": 1,
-        "tries": 2,
-        "clears": (60 * HOUR,),
-        # Frozen with its POST in hand; the next one dies after its proof, before its POST; then the first one wakes up,
-        # posts, and dies before it can write that down.
-        "mishaps": (
-            Mishap(3, Phase.BEFORE, 5000.0, only="Submit", then=Mishap(1, Phase.DURING, only="Gather")),
-            Mishap(1, Phase.BEFORE, only="Submit"),
-        ),
-    },
-)
+
+def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None = None) -> Focus:
+    """Frozen with its POST in hand. The next try proves that nothing was sent, and does not come to send. Then the
+    first one wakes up, posts, and dies before it can write that down. Days later there is one more try.
+    """
+    first = Mishap(3, Phase.BEFORE, 5000.0, only="Submit", then=Mishap(1, Phase.DURING, only="Gather"))
+    return focused(
+        **A | _LEDGER,
+        weather=CALM | {"posts": posts},
+        settings={"duplicates": "status-23", "refused_uses_id": False},
+        send=_SEND
+        | {
+            "sources": _people("27", "27"),
+            "personal": False,
+            "chunk": 10,
+            "connections": 1,
+            "tries": 2,
+            "clears": (60 * HOUR,),
+            "mishaps": (first, second),
+        },
+    )
 
 
 # -- the send ------------------------------------------------------------------------------------------------------
@@ -153,10 +155,17 @@ def _with_old_intents() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", _DIED_AFTER_ITS_PROOF)
+@_mutant("twice", _woken_after_a_proof(second=Mishap(1, Phase.BEFORE, only="Submit")))
 def _proofs_are_inherited() -> Iterator[None]:
     """What an earlier try has found absent is posted without asking again."""
     with patch.object(known.Known, "doubt_old_proofs", lambda self: None):
+        yield
+
+
+@_mutant("twice", _woken_after_a_proof(posts=("refused",) * 8))
+def _no_effect_is_inherited_after_a_proof() -> Iterator[None]:
+    """A POST without effect, after a proof of absence, lets a later try post without asking."""
+    with patch.object(requests.Request, "unposted", MessageState.NOT_SENT):
         yield
 
 

@@ -14,7 +14,19 @@ from airflow_provider_omni.omni import answers, failures
 from airflow_provider_omni.omni.errors import Effect, OmniError, OmniServerError, OmniTransportError
 from airflow_provider_omni.omni.statuses import is_refusal
 from tests.crash import keeping, tasks
-from tests.crash.mutating import CALM, RETRIED, TRUSTED, A, B, Mutant, answer_lost, focused, registering, tried_again
+from tests.crash.mutating import (
+    CALM,
+    RETRIED,
+    TRUSTED,
+    A,
+    B,
+    Focus,
+    Mutant,
+    answer_lost,
+    focused,
+    registering,
+    tried_again,
+)
 from tests.crash.processes import Mishap, Phase
 
 MUTANTS: dict[str, Mutant] = {}
@@ -39,6 +51,34 @@ def _no_reconcile() -> Iterator[None]:
 def _no_fence() -> Iterator[None]:
     """A try that was given up may still write, and so still posts."""
     with patch.object(keeping.StateMemory, "stale", False):
+        yield
+
+
+def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None = None) -> Focus:
+    """Frozen with its POST in hand. The next try proves that nothing was sent, and does not come to send. Then the
+    first one wakes up, posts, and dies before it can write that down. Days later there is one more try.
+    """
+    first = Mishap(1, Phase.BEFORE, 5000.0, only="Ask", then=Mishap(1, Phase.BEFORE))
+    return focused(
+        **A,
+        weather=CALM | {"posts": posts},
+        settings={"duplicates": "status-23", "refused_uses_id": False},
+        send=RETRIED
+        | {
+            "people": (("41793020027",),),
+            "texts": ("Hello",),
+            "retries": 1,
+            "clears": (60 * 3600.0,),
+            "shared_key": False,
+            "mishaps": (first, second),
+        },
+    )
+
+
+@_mutant("twice", _woken_after_a_proof(second=Mishap(2, Phase.BEFORE, only="Save")))
+def _proofs_are_inherited() -> Iterator[None]:
+    """What an earlier try has found absent is posted without asking again."""
+    with patch.object(sending.Send, "_doubt_old_proofs", lambda self: None):
         yield
 
 
