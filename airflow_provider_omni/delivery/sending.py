@@ -261,6 +261,7 @@ class Send:
         bulk_id = self._bulk_id(ids)
         call = api.send_advanced(self.plan.request(bulk_id, rest))
         doubtful = {each for each in ids if self.record.state(each) is MessageState.INTENT}
+        absent = {each for each in ids if self.record.state(each) is MessageState.ABSENT}
         for attempt in range(1, self.rules.attempts + 1):
             posting = yield from self._fence(bulk_id, ids, publish=attempt == 1)
             try:
@@ -274,7 +275,8 @@ class Send:
                     return error
                 for message_id in ids:
                     if message_id not in doubtful:
-                        posting.learn(message_id, Event.NO_EFFECT)
+                        # Absent as before, so that a later try asks again: a frozen one may wake up until then.
+                        posting.learn(message_id, Event.PROVEN_ABSENT if message_id in absent else Event.NO_EFFECT)
                 if not may_repeat(call, error) or attempt == self.rules.attempts:
                     yield from self._write_outcome()
                     return error

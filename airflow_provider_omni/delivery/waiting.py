@@ -15,7 +15,7 @@ few polls without progress brings what the other took.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -78,6 +78,9 @@ class _Source:
     quiet: int = 0
     rows_at_last_look: tuple[float, int] | None = None
     ids: set[str] = field(default_factory=set)
+    """Messages that are known to be in it: all that were seen, where it does not list them."""
+    members: Container[str] | None = None
+    """Which messages can be in it; None: those that it lists, or whichever are seen."""
 
     @property
     def total(self) -> int:
@@ -90,6 +93,8 @@ class _Source:
 
     def knows(self, message_id: str) -> bool:
         """Whether a row is about one of its messages. Refused ones may show up under its bulk id, too."""
+        if self.members is not None:
+            return message_id in self.members
         return not self.bulk.message_ids or message_id in self.ids
 
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.messages import Message
+from airflow_provider_omni.simulator.settings import Settings
 from tests.crash.schedule import Schedule
-from tests.crash.tasks import SendTask, WaitTask
+from tests.crash.tasks import SendTask
+from tests.crash.waits import WaitTask
 
 OLD = 40 * 3600.0
 """Messages that were accepted so long before the wait began are not judged: the vendor keeps 48 h."""
@@ -115,15 +117,26 @@ class View(enum.Enum):
     """Logs have the latest step's row only: what a report told about an earlier one, and got lost, is nowhere."""
 
 
+def views_of(settings: Settings) -> list[View]:
+    """What a client may see of an account that behaves like this."""
+    views = [View.ALL]
+    if settings.reports == "final":
+        views.append(View.NO_STEP_FAILURES)
+    if settings.log_rows == "last-step":
+        views.append(View.LAST_STEP)
+    return views
+
+
 def truth_at(messages: Sequence[Message | None], flow: Sequence[str], moment: float, view: View = View.ALL) -> Truth:
     """Look into the simulator's plans for the messages (None: it never took that one)."""
     counts = {"handset": 0, "operator": 0, "failed": 0, "half": 0, "open": 0}
     for message in messages:
-        counts[_standing(message, flow, moment, view)] += 1
+        counts[standing_of(message, flow, moment, view)] += 1
     return Truth(len(messages), counts["handset"], counts["operator"], counts["failed"], counts["half"])
 
 
-def _standing(message: Message | None, flow: Sequence[str], moment: float, view: View) -> str:
+def standing_of(message: Message | None, flow: Sequence[str], moment: float, view: View = View.ALL) -> str:
+    """Where a message stands at a moment: handset, operator, failed, half (a step, not the last), or open."""
     if message is None:
         return "open"
     steps = {}
@@ -189,13 +202,9 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     verdict, ended_at = task.result.verdict.value, task.ended_at
     # The logs may show now what was true before the wait began.
     since = max(ended_at - patience, task.began_at - schedule.settings.log_lag_seconds)
-    moments = sorted({since, ended_at, *(at for at in _changes(messages) if since <= at <= ended_at)})
+    moments = sorted({since, ended_at, *(at for at in changes_of(messages) if since <= at <= ended_at)})
     closing = ended_at >= task.watch.deadline
-    views = [View.ALL]
-    if schedule.settings.reports == "final":
-        views.append(View.NO_STEP_FAILURES)
-    if schedule.settings.log_rows == "last-step":
-        views.append(View.LAST_STEP)
+    views = views_of(schedule.settings)
     truths = [truth_at(messages, flow, at, view) for at in moments for view in views]
     right = {right_verdict(truth, schedule, closing=closing) for truth in truths}
     if closing:
@@ -209,7 +218,7 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     if task.result.summary["delivered"] > max(truth.handset + truth.operator for truth in truths):
         wrong.append("the summary has deliveries that did not happen")
     if len(views) == 1:
-        wrong += _too_late(schedule, task, messages, patience)
+        wrong += too_late(schedule, task, messages, patience)
     return wrong
 
 
@@ -228,11 +237,11 @@ def simulator_start(simulator: Simulator) -> float:
     return min((call.at for call in simulator.record.calls), default=0.0)
 
 
-def _too_late(schedule: Schedule, task: WaitTask, messages: Sequence[Message | None], patience: float) -> Iterable[str]:
+def too_late(schedule: Schedule, task: WaitTask, messages: Sequence[Message | None], patience: float) -> Iterable[str]:
     """Whether the truth was decided long before the wait said so."""
     flow, last = task.watch.flow, min(task.ended_at, task.watch.deadline)
     decided = None
-    for at in sorted({task.began_at, *(each for each in _changes(messages) if task.began_at <= each <= last)}):
+    for at in sorted({task.began_at, *(each for each in changes_of(messages) if task.began_at <= each <= last)}):
         verdict = right_verdict(truth_at(messages, flow, at), schedule, closing=False)
         if verdict == "open":
             decided = None
@@ -242,6 +251,7 @@ def _too_late(schedule: Schedule, task: WaitTask, messages: Sequence[Message | N
         yield f"the wait ended {last - decided:.0f} s after it was decided, allowed {patience:.0f} s"
 
 
-def _changes(messages: Sequence[Message | None]) -> set[float]:
+def changes_of(messages: Sequence[Message | None]) -> set[float]:
+    """When something happens to these messages."""
     found = [message for message in messages if message is not None]
     return {change.at for message in found for step in message.steps for change in step.changes}

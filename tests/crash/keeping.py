@@ -1,13 +1,16 @@
-"""What Airflow keeps between tries and between copies of a trigger, with its fence and its failures."""
+"""What is kept between tries and between copies of a trigger: Airflow's stores with their fence, and a ledger's folder.
+Both fail.
+"""
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
+from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError, OmniStorageError
 
 
 @dataclass
@@ -110,3 +113,53 @@ class ForgetfulMemory(StateMemory):
 
 def _read(entries: dict[str, str], key: str) -> Any:
     return json.loads(entries[key]) if key in entries else None
+
+
+@dataclass
+class Bucket:
+    """A ledger's folder, as an object store: writes are whole, take time, and may fail before or after their effect."""
+
+    rng: random.Random
+    failures: float = 0.0
+    parts: dict[str, bytes] = field(default_factory=dict)
+    written_at: dict[str, float] = field(default_factory=dict)
+
+    def seconds(self) -> float:
+        """How long an access takes."""
+        return self.rng.uniform(4.0, 30.0) if self.rng.random() < 0.03 else self.rng.uniform(0.005, 0.3)
+
+    def breaks_writing(self) -> tuple[bool, OmniError | None]:
+        """Whether a write fails before its effect, and the error of one that fails before or after it."""
+        early, late = self.rng.random() < self.failures, self.rng.random() < self.failures
+        return early, OmniStorageError("writing failed, or its answer was lost") if early or late else None
+
+    def breaks_reading(self) -> OmniError | None:
+        """The error of a read or a listing that fails."""
+        return OmniStorageError("reading failed") if self.rng.random() < self.failures else None
+
+    def list(self, prefix: str) -> list[str]:
+        """Names below a prefix."""
+        return sorted(name for name in self.parts if name.startswith(prefix))
+
+    def read(self, name: str) -> bytes:
+        """A part, for judges: they fail never."""
+        return self.parts[name]
+
+    def write(self, name: str, data: bytes, now: float) -> None:
+        """Put a part there. Nobody writes a name twice."""
+        assert name not in self.parts, name
+        self.parts[name] = data
+        self.written_at[name] = now
+
+    def times(self, kind: str) -> list[float]:
+        """When the parts of one kind were written."""
+        return [self.written_at[name] for name in self.list(kind)]
+
+    def lines(self, kind: str) -> list[Any]:
+        """What stands in the parts of one kind, read without any code of ``delivery/``."""
+        texts = (gzip.decompress(self.parts[name]).decode() for name in self.list(kind))
+        return [json.loads(line) for text in texts for line in text.splitlines()]
+
+    def snapshot(self) -> Bucket:
+        """As it is now: parts are never changed."""
+        return Bucket(self.rng, 0.0, dict(self.parts), dict(self.written_at))

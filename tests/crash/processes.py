@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import enum
+import gzip
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Ask, Effect, Load, Note, Pause, Publish, Save, Steps
+from airflow_provider_omni.delivery.effects import (
+    Ask,
+    Compute,
+    Done,
+    Effect,
+    Fetch,
+    Gather,
+    ListParts,
+    Load,
+    Note,
+    Pause,
+    Publish,
+    Put,
+    Save,
+    Steps,
+    Submit,
+)
 from airflow_provider_omni.omni.errors import OmniError
-from tests.crash.keeping import StateMemory
+from tests.crash.keeping import Bucket, StateMemory
 from tests.crash.world import World
+
+Then = Callable[[Any, OmniError | None], None]
+"""What goes on with the result of an effect, or with its error."""
 
 
 class Phase(enum.Enum):
@@ -26,7 +46,7 @@ class Mishap:
     """What happens to a process at its n-th effect: killed, or frozen for some seconds. Kill: ``frozen_for`` None.
 
     ``only``: count effects of this kind only (`Ask`, `Save`, …). ``after``: count those only that come so many seconds
-    after the process began.
+    after the process began. ``then``: what happens to it after it woke up.
     """
 
     at: int
@@ -34,6 +54,7 @@ class Mishap:
     frozen_for: float | None = None
     only: str | None = None
     after: float = 0.0
+    then: Mishap | None = None
 
     def __str__(self) -> str:
         what = "killed" if self.frozen_for is None else f"frozen for {self.frozen_for:.0f} s"
@@ -42,7 +63,11 @@ class Mishap:
 
 @dataclass(eq=False)
 class Process:
-    """Steps a machine. ``ended`` gets its value or its error; ``lost`` is called when it was killed or frozen."""
+    """Steps a machine. What it submits runs beside it, and dies or sleeps with it.
+
+    ``ended`` gets its value or its error; ``lost`` is called when it was killed or frozen. ``posted`` is told each POST
+    and when the machine has decided on it. ``bucket``: where its ledger is.
+    """
 
     world: World
     name: str
@@ -51,16 +76,17 @@ class Process:
     ended: Callable[[Process, Any, OmniError | None], None]
     lost: Callable[[Process], None]
     mishap: Mishap | None = None
+    bucket: Bucket | None = None
     publish: Callable[[dict[str, Any]], None] = lambda receipt: None
-    posted: Callable[[Process, Any], None] = lambda process, call: None
+    posted: Callable[[Process, Any, float], None] = lambda process, call, decided_at: None
     saved: Callable[[Process], None] = lambda process: None
     effects: int = 0
     began_at: float = 0.0
-    decided_at: float = 0.0
-    """When the machine asked for the effect that is being carried out."""
     dead: bool = False
     frozen: bool = False
-    asleep: Callable[[], None] | None = None
+    _asleep: list[Callable[[], None]] = field(default_factory=list)
+    _done: list[Done] = field(default_factory=list)
+    _gathering: bool = False
 
     def begin(self) -> Process:
         """Start it."""
@@ -72,11 +98,15 @@ class Process:
         """End it now, without a word."""
         self.dead = True
 
+    def _goes_on(self, later: Callable[[], None]) -> bool:
+        """Whether something of this process may go on now; if it is frozen, ``later`` goes on when it wakes."""
+        if self.frozen and not self.dead:
+            self._asleep.append(later)
+            return False
+        return not self.dead
+
     def _step(self, value: Any, error: OmniError | None) -> None:
-        if self.dead:
-            return
-        if self.frozen:
-            self.asleep = lambda: self._step(value, error)
+        if not self._goes_on(lambda: self._step(value, error)):
             return
         while True:
             try:
@@ -89,18 +119,27 @@ class Process:
                 self.dead = True
                 self.ended(self, None, raised)
                 return
-            if not isinstance(effect, Note):
-                break
-            self.world.shows(self.name, effect.text)
-            self.world.say(self.name, f"note: {effect.text}")
             value, error = None, None
-        self.decided_at = self.world.now()
+            if isinstance(effect, Note):
+                self.world.shows(self.name, effect.text)
+                self.world.say(self.name, f"note: {effect.text}")
+            elif isinstance(effect, Compute):
+                value, error = self._compute(effect)
+            else:
+                break
+        decided_at = self.world.now()
         if self._strikes(effect, Phase.BEFORE):
-            self._fall(lambda: self._perform(effect))
+            self._fall(lambda: self._perform(effect, decided_at))
             return
-        self._perform(effect)
+        self._perform(effect, decided_at)
         if self._strikes(effect, Phase.DURING):
             self._fall(None)
+
+    def _compute(self, effect: Compute) -> tuple[Any, OmniError | None]:
+        try:
+            return effect.function(), None
+        except OmniError as raised:
+            return None, raised
 
     def _strikes(self, effect: Effect, phase: Phase) -> bool:
         mishap = self.mishap
@@ -115,51 +154,129 @@ class Process:
     def _fall(self, later: Callable[[], None] | None) -> None:
         assert self.mishap is not None
         self.world.say(self.name, f"** {self.mishap} **")
+        self.world.mishaps += 1
         if self.mishap.frozen_for is None:
             self.dead = True
         else:
             self.frozen = True
-            self.asleep = later
+            if later is not None:
+                self._asleep.append(later)
             self.world.after(self.mishap.frozen_for, self._wake)
-        self.mishap = None
+        self.mishap, self.effects = self.mishap.then, 0
         self.lost(self)
 
     def _wake(self) -> None:
         self.frozen = False
         if not self.dead:
             self.world.say(self.name, "** wakes **")
-            if self.asleep is not None:
-                later, self.asleep = self.asleep, None
+            asleep, self._asleep = self._asleep, []
+            for later in asleep:
                 later()
 
-    def _perform(self, effect: Effect) -> None:
+    def _perform(self, effect: Effect, decided_at: float) -> None:
+        match effect:
+            case Submit(tag, effects):
+                self._chain(tag, list(effects), [], decided_at)
+                self.world.after(0.0, lambda: self._step(None, None))
+            case Gather():
+                self._gathering = True
+                self._hand_over()
+            case _:
+                self._one(effect, decided_at, self._step)
+
+    def _chain(self, tag: int, effects: list[Any], results: list[Any], decided_at: float) -> None:
+        """A thread: one effect after the other."""
+        if not self._goes_on(lambda: self._chain(tag, effects, results, decided_at)):
+            return
+        if not effects:
+            self._finish(Done(tag, tuple(results)))
+            return
+
+        def then(value: Any, error: OmniError | None) -> None:
+            if not self._goes_on(lambda: then(value, error)):
+                return
+            if error is not None:
+                self._finish(Done(tag, (), error))
+            else:
+                self._chain(tag, effects[1:], [*results, value], decided_at)
+
+        self._one(effects[0], decided_at, then)
+
+    def _finish(self, done: Done) -> None:
+        self._done.append(done)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        if self._gathering and self._done:
+            self._gathering = False
+            done, self._done = self._done, []
+            self.world.after(0.0, lambda: self._step(done, None))
+
+    def _one(self, effect: Any, decided_at: float, then: Then) -> None:
         world = self.world
         match effect:
             case Ask(call, patience):
                 if call.method == "POST":
-                    self.posted(self, call)
-                world.exchange(self.name, call, patience, self._step)
+                    self.posted(self, call, decided_at)
+                world.exchange(self.name, call, patience, then)
             case Pause(seconds):
-                world.after(seconds, lambda: self._step(None, None))
+                world.after(seconds, lambda: then(None, None))
             case Load(key):
-                self._store(f"load {key[:24]}", lambda: self.memory.load(key))
+                self._store(f"load {key[:24]}", lambda: self.memory.load(key), then)
             case Save(key, value):
                 world.shows(self.name, str(value))
                 self.saved(self)
-                self._store(f"save {key[:24]}", lambda: self.memory.save(key, value))
+                self._store(f"save {key[:24]}", lambda: self.memory.save(key, value), then)
             case Publish(receipt):
                 world.say(self.name, f"publish {receipt['counts']}")
                 world.shows(self.name, str(receipt))
                 self.publish(receipt)
-                world.after(0.05, lambda: self._step(None, None))
+                world.after(0.05, lambda: then(None, None))
+            case Put() | Fetch() | ListParts():
+                self._reach(effect, then)
             case _:
                 raise TypeError(effect)
 
-    def _store(self, what: str, access: Callable[[], Any]) -> None:
+    def _store(self, what: str, access: Callable[[], Any], then: Then) -> None:
         value, error = None, None
         try:
             value = access()
         except OmniError as caught:
             error = caught
         self.world.say(self.name, what + (f" !! {type(error).__name__}" if error else ""))
-        self.world.after(self.memory.keeping.seconds(), lambda: self._step(value, error))
+        self.world.after(self.memory.keeping.seconds(), lambda: then(value, error))
+
+    # -- the ledger's folder -----------------------------------------------------------------------------------------
+
+    def _reach(self, effect: Put | Fetch | ListParts, then: Then) -> None:
+        """Each takes effect, or is answered as of, some moment between its beginning and its end."""
+        world, bucket = self.world, self.bucket
+        assert bucket is not None
+        seconds, share = bucket.seconds(), world.rng.random()
+        found: dict[str, Any] = {"value": None}
+        match effect:
+            case Put(name, data):
+                written = data()
+                if not name.startswith("plan/"):  # the private half
+                    world.shows(self.name, gzip.decompress(written).decode())
+                early, error = bucket.breaks_writing()
+
+                def happen() -> None:
+                    # Of a dead process perhaps not at all.
+                    if not early and (not self.dead or world.rng.random() < 0.5):
+                        bucket.write(name, written, world.now())
+                        world.say(self.name, f"  … {name} is there ({len(written)} bytes)")
+            case Fetch(name):
+                error = bucket.breaks_reading()
+
+                def happen() -> None:
+                    found["value"] = bucket.parts[name]
+            case ListParts(name):
+                error = bucket.breaks_reading()
+
+                def happen() -> None:
+                    found["value"] = bucket.list(name)
+
+        world.say(self.name, f"{type(effect).__name__.lower()} {name}{' !!' if error else ''}")
+        world.after(seconds * share, happen)
+        world.after(seconds, lambda: then(None if error else found["value"], error))

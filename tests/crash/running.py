@@ -6,10 +6,12 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.crash.judging import Judgement, judge_send, judge_wait
 from tests.crash.schedule import Schedule, schedule_of
-from tests.crash.tasks import SendTask, WaitTask
+from tests.crash.tasks import SendTask
+from tests.crash.waits import WaitTask
 from tests.crash.world import CONNECT_TIMEOUT, READ_TIMEOUT, World
 
 SLACK = 60.0
@@ -24,11 +26,13 @@ class Result:
     judgement: Judgement
     events: Counter[str] = field(default_factory=Counter)
     trace: tuple[str, ...] = ()
+    options: str = ""
+    """Of the replay's command."""
 
     @property
     def replay(self) -> str:
         """The command that runs this schedule alone, with its trace."""
-        return f"python -m tests.crash --seed {self.seed} --trace"
+        return f"python -m tests.crash {self.options}--seed {self.seed} --trace"
 
 
 def run(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule] | None = None) -> Result:
@@ -49,7 +53,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule]
     for wait in waits:
         events[f"wait: {wait.result.verdict.value if wait.result else 'error'}"] += 1
         if not judgement.twice:
-            judgement.wrong += judge_wait(plan, world.simulator, wait, _patience(plan, world, wait))
+            judgement.wrong += judge_wait(plan, world.simulator, wait, patience(plan, world, wait))
     return Result(seed, plan.guarantee, judgement, events, tuple(world.trace))
 
 
@@ -72,16 +76,15 @@ def _follow(world: World, plan: Schedule, task: SendTask, waits: list[WaitTask])
     waits[0].start()
 
 
-def _patience(plan: Schedule, world: World, wait: WaitTask) -> float:
+def patience(plan: Any, world: World, wait: WaitTask) -> float:
     """How far a wait may be behind the truth: a few polls, the lag of the logs, and the time it was down."""
     polls = 9 * 1.1 * plan.wait.poll_interval
     faults = world.faults_so_far * (CONNECT_TIMEOUT + READ_TIMEOUT)
-    frozen = sum(mishap.frozen_for or 0.0 for mishap in plan.wait.mishaps if mishap is not None)
     if plan.store_slowness:
         polls *= 3
     logs_down = plan.weather.logs_down[1] - plan.weather.logs_down[0]
     reports = 5 * plan.settings.beat_seconds
-    return SLACK + polls + faults + frozen + logs_down + reports + plan.settings.log_lag_seconds + wait.downtime
+    return SLACK + polls + faults + logs_down + reports + plan.settings.log_lag_seconds + wait.downtime
 
 
 def _count(plan: Schedule, world: World, send: SendTask, waits: list[WaitTask]) -> Counter[str]:

@@ -96,14 +96,14 @@ def schedule_of(seed: int) -> Schedule:
     guarantee = "A" if seed % 2 else "B"
     airflow = rng.choice(AIRFLOWS)
     long = rng.random() < 0.12
-    validity = _validity(rng, long=long)
+    validity = draw_validity(rng, long=long)
     send = _send(rng, guarantee, airflow, validity, long=long)
     poll = rng.choice((900.0, 1800.0)) if long else max(rng.choice((10.0, 20.0, 30.0, 60.0)), sum(validity) / 60)
     lag = rng.choice((0.0, 0.0, rng.uniform(0.0, LATEST)))
     outside: tuple[str, ...] = ()
     if rng.random() < 0.02:
         lag, outside = rng.uniform(120.0, 600.0), ("the logs lag behind by more than the grace time",)
-    posts, logs_down = _posts(rng), _logs_down(rng)
+    posts, logs_down = _posts(rng), draw_logs_down(rng)
     if send.trust and rng.random() < 0.6:
         # What trust is for: an answer is lost, and the logs do not tell.
         posts, logs_down = (rng.choice(("reset-after", "error-after", "slow", "late")),), (0.0, 2000.0)
@@ -111,7 +111,7 @@ def schedule_of(seed: int) -> Schedule:
         seed=seed,
         guarantee=guarantee,
         airflow=airflow,
-        settings=_settings(rng, seed, guarantee, lag),
+        settings=draw_settings(rng, seed, guarantee, lag),
         flow=rng.choice((("LINE", "SMS"),) * 5 + (("SMS",), ("LINE",), ("SMS", "LINE"))),
         weather=Weather(
             rate=rng.choice((0.0, 0.05, 0.15, 0.15, 0.4)),
@@ -123,7 +123,7 @@ def schedule_of(seed: int) -> Schedule:
         store_failures=rng.choice((0.0, 0.0, 0.0, 0.1)),
         store_slowness=rng.choice((0.0, 0.0, 0.1)),
         send=send,
-        wait=_wait(rng, airflow, validity, poll, long=long),
+        wait=draw_wait(rng, airflow, validity, poll, long=long),
         outside=outside,
     )
 
@@ -135,7 +135,7 @@ def _posts(rng: random.Random) -> tuple[str | None, ...]:
     return tuple(rng.choice((*FAULTS["send"], "late", "late", None)) for _ in range(rng.choice((1, 1, 2))))
 
 
-def _settings(rng: random.Random, seed: int, guarantee: str, lag: float) -> Settings:
+def draw_settings(rng: random.Random, seed: int, guarantee: str, lag: float) -> Settings:
     """Both settings of everything that the documents leave open."""
     draw: dict[str, Any] = {
         "duplicates": rng.choice(("status-23",) * 5 + ("ignore", "report", "report")) if guarantee == "A" else "accept",
@@ -164,7 +164,7 @@ def _settings(rng: random.Random, seed: int, guarantee: str, lag: float) -> Sett
     return Settings(seed=seed, log_lag_seconds=lag, **draw)
 
 
-def _validity(rng: random.Random, *, long: bool) -> tuple[int, int]:
+def draw_validity(rng: random.Random, *, long: bool) -> tuple[int, int]:
     """Seconds of LINE and SMS. Long flows outlast the 48 h of the logs; no single step comes near them.
 
     The row of a step that is silent for nearly 48 h leaves the logs when it ends: nothing could heal its lost report.
@@ -174,7 +174,7 @@ def _validity(rng: random.Random, *, long: bool) -> tuple[int, int]:
     return rng.choice(((60, 60), (120, 300), (600, 900)))
 
 
-def _logs_down(rng: random.Random) -> tuple[float, float]:
+def draw_logs_down(rng: random.Random) -> tuple[float, float]:
     if rng.random() < 0.85:
         return (0.0, 0.0)
     since = rng.choice((0.0, rng.uniform(0.0, 600.0)))
@@ -189,7 +189,7 @@ def _send(rng: random.Random, guarantee: str, airflow: str, validity: tuple[int,
         retries=retries,
         retry_delay=rng.choice((1.0, 30.0, 300.0)),
         heartbeat=rng.choice((30.0, 120.0, 300.0)),
-        mishaps=tuple(_mishap(rng, 0.6, most=12) for _ in range(retries + 1)),
+        mishaps=tuple(draw_mishap(rng, 0.6, most=12) for _ in range(retries + 1)),
         presumed_dead_after=rng.uniform(0.0, 240.0) if rng.random() < 0.1 else None,
         clears=_clears(rng),
         first_try_known=rng.random() < 0.7,
@@ -223,7 +223,7 @@ def _clears(rng: random.Random) -> tuple[float, ...]:
     return rng.choice(((20.0,), (600.0,), (2 * HOUR,), (60 * HOUR,), (20.0, 3 * HOUR)))
 
 
-def _mishap(rng: random.Random, chance: float, most: int) -> Mishap | None:
+def draw_mishap(rng: random.Random, chance: float, most: int) -> Mishap | None:
     if rng.random() >= chance:
         return None
     phase = rng.choice((Phase.BEFORE, Phase.DURING))
@@ -233,12 +233,12 @@ def _mishap(rng: random.Random, chance: float, most: int) -> Mishap | None:
     return Mishap(rng.randint(1, most), phase, frozen)
 
 
-def _wait(rng: random.Random, airflow: str, validity: tuple[int, int], poll: float, *, long: bool) -> Wait:
+def draw_wait(rng: random.Random, airflow: str, validity: tuple[int, int], poll: float, *, long: bool) -> Wait:
     enough = sum(validity) + 10 * 40.0 + 40 * poll
     mode = rng.choice(WAIT_MODES[airflow])
     most = max(8, int(4 * sum(validity) / poll)) if long or rng.random() < 0.5 else 12
     retries = rng.randint(0, 3)
-    mishaps = [_mishap(rng, 0.6, most) for _ in range(retries + 1)]
+    mishaps = [draw_mishap(rng, 0.6, most) for _ in range(retries + 1)]
     if long and rng.random() < 0.6:
         late = rng.uniform(0.75, 1.0) * sum(validity)
         mishaps[0] = Mishap(rng.randint(1, 4), rng.choice((Phase.BEFORE, Phase.DURING)), after=late)

@@ -1,6 +1,6 @@
-"""Airflow's part: tries and retries of the sending task, its clears, and a wait in each of its modes.
+"""Airflow's part in a send: tries and retries of the sending task, and its clears.
 
-The machines are built as operator, sensor and trigger build them; nothing here decides about messages.
+The machine is built as the operator builds it; nothing here decides about messages.
 """
 
 from __future__ import annotations
@@ -15,14 +15,11 @@ from airflow_provider_omni.delivery.asking import LookRules
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.plan import SendPlan, read_recipients
 from airflow_provider_omni.delivery.sending import Send, SendEnd, SendRules
-from airflow_provider_omni.delivery.verdict import Goal
-from airflow_provider_omni.delivery.waiting import Wait, WaitEnd
-from airflow_provider_omni.delivery.watch import Watch, bulks_of_receipt
 from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
 from airflow_provider_omni.omni.errors import OmniError
 from tests.crash import schedule as plans
-from tests.crash.keeping import ForgetfulMemory, Keeping, StateMemory, XComMemory
-from tests.crash.processes import Mishap, Process
+from tests.crash.keeping import ForgetfulMemory, Keeping, StateMemory
+from tests.crash.processes import Process
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
 FENCE_SECONDS = 5.0
@@ -106,7 +103,7 @@ class SendTask:
             lost=self._lost,
             mishap=mishap,
             publish=self._publish,
-            posted=lambda process, call: self._posted(process, number, call),
+            posted=lambda process, call, decided_at: self._posted(process, number, call, decided_at),
             saved=lambda process: self._saved(number),
         ).begin()
         if number == 1 and send.presumed_dead_after is not None:
@@ -127,10 +124,10 @@ class SendTask:
         if self.keeping.current == number:
             self._fenced_at[number] = self.world.now()
 
-    def _posted(self, process: Process, number: int, call: Any) -> None:
+    def _posted(self, process: Process, number: int, call: Any, decided_at: float) -> None:
         ids = frozenset(each["messageId"] for each in json.loads(call.body)["destinations"])
         stale = self.keeping.current != number
-        fenced = process.decided_at - self._fenced_at.get(number, 0.0) <= FENCE_SECONDS
+        fenced = decided_at - self._fenced_at.get(number, 0.0) <= FENCE_SECONDS
         if stale:
             self.world.say(process.name, "(Airflow has given this try up)")
         self.posts.append(Posted(ids, number, stale, fenced))
@@ -209,91 +206,3 @@ def send_plan(plan: plans.Schedule, world: World, number: int) -> SendPlan:
         recipients=read_recipients(list(people)),
         flow=plan.flow if send.flow_given else None,
     )
-
-
-@dataclass
-class WaitTask:
-    """The waiting task in its mode. ``result``: the end that Airflow got, and when."""
-
-    world: World
-    plan: plans.Schedule
-    receipt: dict[str, Any]
-    finished: Callable[[], None]
-    result: WaitEnd | None = None
-    error: OmniError | None = None
-    ended_at: float = 0.0
-    downtime: float = 0.0
-
-    def __post_init__(self) -> None:
-        wait = self.plan.wait
-        self.keeping = Keeping(self.world.rng, self.plan.store_failures, self.plan.store_slowness, current=1)
-        self.began_at = self.world.now()
-        self.watch = Watch(
-            bulks=bulks_of_receipt(self.receipt),
-            deadline=self.began_at + wait.timeout,
-            goal=Goal(wait.success_when, wait.delivered_means, wait.settle),
-            flow=tuple(self.receipt["flow"]),
-            poll_interval=wait.poll_interval,
-            logs_only=wait.mode == "reschedule" and self.plan.airflow == "3.2",
-        )
-        self._mishaps: list[Mishap | None] = list(wait.mishaps)
-        self._lost_events = wait.lost_events if wait.mode == "trigger" else 0
-        self._copies: list[Process] = []
-        self._second_copy = wait.second_copy_after
-        self._copy_number = 0
-
-    def start(self) -> None:
-        """Begin: a trigger, a poking worker, or the first of many short processes."""
-        self._start_copy()
-        if self._second_copy is not None:
-            self.world.after(self._second_copy, self._start_copy)
-
-    def _start_copy(self) -> None:
-        if self.result is not None or self.error is not None:
-            return
-        mode, number = self.plan.wait.mode, self.keeping.current
-        self._copy_number += 1
-        watch = Watch.from_json(json.loads(json.dumps(self.watch.to_json())))
-        machine = Wait(watch, self.world.now, self.world.rng.random)
-        self._copies.append(
-            Process(
-                self.world,
-                f"{mode} #{self._copy_number}",
-                machine.poll() if mode == "reschedule" else machine.until_decided(),
-                self._memory(number),
-                ended=self._ended,
-                lost=self._lost,
-                mishap=self._mishaps.pop(0) if self._mishaps else None,
-            ).begin()
-        )
-
-    def _memory(self, number: int) -> StateMemory:
-        if self.plan.wait.mode == "trigger":
-            return XComMemory(self.keeping, number)
-        return (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)
-
-    def _lost(self, process: Process) -> None:
-        """The triggerer is dead, or the worker is: 30 s until somebody else takes over."""
-        self.downtime += 30.0
-        if self.plan.wait.mode != "trigger":
-            self.keeping.current += 1
-        self.world.after(30.0, self._start_copy)
-
-    def _ended(self, process: Process, value: Any, error: OmniError | None) -> None:
-        if self.result is not None or self.error is not None:
-            return
-        if self.plan.wait.mode != "trigger" and process.memory.try_number != self.keeping.current:
-            return
-        if error is None and value is None:
-            self.world.after(self.plan.wait.poll_interval, self._start_copy)
-            return
-        if self._lost_events:
-            self._lost_events -= 1
-            self.world.say(process.name, "** its event is lost: the triggerer dies before it is stored **")
-            self._lost(process)
-            return
-        self.world.say("airflow", f"the wait ends: {error or value.explanation}")
-        self.result, self.error, self.ended_at = value, error, self.world.now()
-        for copy in self._copies:
-            copy.kill()
-        self.finished()

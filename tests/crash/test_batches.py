@@ -1,92 +1,56 @@
-"""Schedules of batches, the same each time; and the same with one rule taken out, which must be noticed."""
+"""Schedules of batches and their waits, the same each time; and the same with one rule taken out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
-
 import pytest
 
-from airflow_provider_omni.delivery.batch import keeping, lanes, machine
-from airflow_provider_omni.delivery.effects import ListParts, Save
-from airflow_provider_omni.delivery.record import MessageState
-from tests.crash.batches import Plan, run
-from tests.crash.processes import Mishap, Phase
+from tests.crash.batch_mutants import MUTANTS
+from tests.crash.batch_running import run
+from tests.crash.mutating import Mutant
 
 SCHEDULES = 200
 SLICES = 5
-ENOUGH = 60
+ENOUGH = 16
 """Schedules within which the harness must notice that a rule is missing."""
+FROZEN_ENOUGH = 60
+"""The same where the moment matters at which a try is frozen."""
 
 
-def frozen_on_the_way(plan: Plan) -> Plan:
-    """The first try is frozen until long after the next, and the vendor takes whatever is sent."""
-    return replace(
-        plan,
-        guarantee="B",
-        settings=plan.settings.changed({"duplicates": "accept"}),
-        mishaps=(Mishap(4 + plan.seed % 40, Phase.DURING, 5000.0),),
-        tries=3,
-        heartbeat=30.0,
-        retry_delay=1.0,
-        connections=2,
-        chunk=1,
-    )
+def seeds_of(mutant: Mutant) -> range:
+    return range(FROZEN_ENOUGH if mutant.focus.__name__ == "_frozen_on_the_way" else ENOUGH)
 
 
 @pytest.mark.parametrize("part", range(SLICES))
 def test_no_schedule_of_a_batch_breaks_a_promise(part: int) -> None:
     results = [run(seed) for seed in range(part, SCHEDULES, SLICES)]
-    broken = [f"{result.broken}\n    {result.replay}" for result in results if result.broken]
+    broken = [f"{result.judgement}\n    {result.replay}" for result in results if result.judgement.failed]
     assert not broken, "\n".join(broken)
-    assert any(result.green for result in results)
 
 
-def without_reconciling(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is unknown is taken for absent."""
-
-    def settle(postings: Any, *_: Any) -> Any:
-        for posting in postings:
-            for message_id in posting.having(MessageState.INTENT):
-                posting.messages[message_id] = MessageState.ABSENT
-        yield from ()
-        return {}
-
-    monkeypatch.setattr(machine, "settle", settle)
+def test_both_guarantees_and_every_ending_of_a_wait_occur_in_these_schedules() -> None:
+    results = [run(seed) for seed in range(60)]
+    assert {result.guarantee for result in results} == {"A", "B"}
+    events = sum((result.events for result in results), start=type(results[0].events)())
+    for name in ("sends green", "waits from a ledger", "wait: success", "wait: failure", "wait: timeout"):
+        assert events[name] > 0, name
+    judged = events["waits"] - sum(count for name, count in events.items() if "not judged" in name)
+    assert judged > events["waits"] / 2
 
 
-def without_fence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Intents are written, but nobody looks whether another try has taken over."""
-    writes = keeping.LedgerKeeper.writes
-    monkeypatch.setattr(
-        keeping.LedgerKeeper,
-        "writes",
-        lambda *args: tuple(each for each in writes(*args) if not isinstance(each, Save | ListParts)),
-    )
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_a_missing_rule_is_noticed(mutant: Mutant) -> None:
+    with mutant.patches():
+        assert any(
+            (judgement := run(seed, focus=mutant.focus).judgement).failed and getattr(judgement, mutant.breaks)
+            for seed in seeds_of(mutant)
+        ), mutant.what
 
 
-def without_intent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is written before a POST."""
-    for keeper in (keeping.LedgerKeeper, keeping.MemoryKeeper):
-        writes = keeper.writes
-        monkeypatch.setattr(
-            keeper, "writes", lambda self, intents, outcomes, labels, writes=writes: writes(self, (), outcomes, ())
-        )
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_the_same_schedules_break_nothing_while_the_rule_is_in(mutant: Mutant) -> None:
+    results = [run(seed, focus=mutant.focus) for seed in seeds_of(mutant)]
+    assert not [f"{each.judgement} {each.replay}" for each in results if each.judgement.failed]
 
 
-def with_old_intents(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An intent may be as old as it likes."""
-    monkeypatch.setattr(lanes, "FRESH", 1e9)
-
-
-@pytest.mark.parametrize("mutate", [without_reconciling, without_fence, without_intent, with_old_intents])
-def test_a_missing_rule_is_noticed(
-    monkeypatch: pytest.MonkeyPatch, mutate: Callable[[pytest.MonkeyPatch], None]
-) -> None:
-    mutate(monkeypatch)
-    assert any(run(seed, focus=frozen_on_the_way).broken for seed in range(ENOUGH)), mutate.__doc__
-
-
-def test_the_same_schedules_break_nothing_while_the_rules_are_in() -> None:
-    assert not [result.replay for seed in range(ENOUGH) if (result := run(seed, focus=frozen_on_the_way)).broken]
+def test_a_seed_always_stands_for_the_same_schedule_and_the_same_course() -> None:
+    assert run(77, trace=True).trace == run(77, trace=True).trace

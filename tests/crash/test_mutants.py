@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.crash.mutants import MUTANTS, Mutant
+from tests.crash import mutants, wait_mutants
+from tests.crash.mutating import Mutant
 from tests.crash.running import run
 
+MUTANTS = mutants.MUTANTS | wait_mutants.MUTANTS
 SEEDS = range(16)
 
 

@@ -70,6 +70,8 @@ class World:
     trace: list[str] = field(default_factory=list)
     leaks: set[str] = field(default_factory=set)
     faults_so_far: int = 0
+    mishaps: int = 0
+    """Processes killed or frozen so far."""
     events: int = 0
 
     def __post_init__(self) -> None:

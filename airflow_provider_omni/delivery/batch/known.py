@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from airflow_provider_omni.delivery.batch.ids import BatchIds
@@ -143,6 +145,11 @@ class Known:
         """Whether no earlier try has left anything."""
         return self._scratch.one("SELECT 1 FROM posting LIMIT 1") is None
 
+    def doubt_old_proofs(self) -> None:
+        """What an earlier try has found absent may have been posted since, by a try that was frozen and woke up."""
+        for table in ("known", "posting"):
+            self._scratch.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.ABSENT.value}'")
+
     def settle_who_is_left(self, ids: BatchIds) -> None:
         """Mark whom this try may post to: the never tried, the certainly not sent, and the refused with their next
         id.
@@ -239,14 +246,19 @@ class Known:
             )
             yield bulk, [message_id for (message_id,) in rows], bool(by_bulk)
 
-    def followed_counts(self) -> Iterator[tuple[str, int, int, str]]:
-        """Of each request whose messages may have reached people: its id, how many may have, of how many, and one of
-        them.
+    def followed_requests(self) -> Iterator[tuple[str, int, list[str]]]:
+        """Each request whose messages may have reached people: its id, how many messages stand in it, and which of them
+        may have.
         """
-        yield from self._scratch.rows(
-            f"SELECT posting.bulk, sum({_TOLD} IN ({_listed(FOLLOWED)})) AS followed, count(*), min(known.id) "
-            f"FROM {_JOINED} WHERE posting.by_bulk GROUP BY posting.no HAVING followed > 0 ORDER BY posting.no"
+        rows = self._scratch.rows(
+            f"SELECT posting.no, posting.bulk, known.id, {_TOLD} IN ({_listed(FOLLOWED)}) FROM {_JOINED} "
+            "WHERE posting.by_bulk ORDER BY posting.no, known.id"
         )
+        for _, group in groupby(rows, key=itemgetter(0)):
+            request = list(group)
+            followed = [message_id for _, _, message_id, may_have in request if may_have]
+            if followed:
+                yield request[0][1], len(request), followed
 
     def followed_apart(self) -> Iterator[str]:
         """Messages that may have reached people, and in another request than the one on record: only their own ids
@@ -255,17 +267,6 @@ class Known:
         for (message_id,) in self._scratch.rows(
             f"SELECT known.id FROM {_JOINED} WHERE NOT posting.by_bulk AND {_TOLD} IN ({_listed(FOLLOWED)}) "
             "ORDER BY posting.no, known.id"
-        ):
-            yield message_id
-
-    def not_followed(self) -> Iterator[str]:
-        """Messages that were refused, in requests of which others were not: rows about them may show up all the
-        same.
-        """
-        for (message_id,) in self._scratch.rows(
-            f"SELECT known.id FROM {_JOINED} WHERE {_TOLD} NOT IN ({_listed(FOLLOWED)}) AND EXISTS ("
-            "SELECT 1 FROM known AS other JOIN posting AS here ON here.no = other.posting "
-            f"WHERE other.posting = known.posting AND coalesce(other.state, here.state) IN ({_listed(FOLLOWED)}))"
         ):
             yield message_id
 

@@ -332,7 +332,7 @@ class Lanes:
         """Nothing more is posted: intents that may be written and were not posted are certainly not sent."""
         for request in (*self._ready, *self._waiting):
             if request.intended and request.state_before is not _S.INTENT:
-                line = {"bulk": request.bulk_id, "all": _S.NOT_SENT.value}
+                line = {"bulk": request.bulk_id, "all": request.unposted.value}
                 self.tidings.unwritten.setdefault(request.bulk_id, line)
         self._ready.clear()
         self._waiting.clear()

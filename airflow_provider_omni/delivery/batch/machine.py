@@ -6,7 +6,7 @@ What each death leaves behind, and what the next try does:
 * before a window's intents are written: nothing of it was posted; its people are sent to like everybody who is left;
 * between that and the write of what was learned: INTENT, the unknown; the logs are asked, by the bulk ids in the
 record;
-* after that: nothing is posted again.
+* after that: nothing is posted again. What was found absent is asked for once more: a frozen try may have woken up.
 
 So it does not matter whether the source has changed meanwhile: whoever was intended or accepted before stays that, and
 only people of whom nothing is known are sent to.
@@ -152,6 +152,8 @@ class Batch:
         if isinstance(self.keeper, LedgerKeeper) and not self.rules.dry_run:
             yield from write_plan(plan, self.keeper)
         self._parts = plan.sms_parts()
+        if not self.rules.dry_run:
+            self.known.doubt_old_proofs()
         self.known.settle_who_is_left(plan.ids)
         self.tidings.states = self.known.counts()
         self.tidings.first_post_at = self.known.oldest()

@@ -68,16 +68,24 @@ class Request:
         return self.posting
 
     def had_no_effect(self) -> None:
-        """The POST certainly sent nothing. What was unknown before it (posted again on trust) stays unknown."""
+        """The POST certainly sent nothing. What was unknown before it (posted again on trust) stays unknown, and what
+        was proven absent stays that: a later try asks for it again, since the proof may be outdated by then.
+        """
         assert self.posting is not None
         if self.state_before is not _S.INTENT:
-            self.posting.messages = dict.fromkeys(self.ids, TRANSITIONS[_S.INTENT, Event.NO_EFFECT])
+            self.posting.messages = dict.fromkeys(self.ids, self.unposted)
         self.before = dict(self.posting.messages)
 
     @property
     def state_before(self) -> MessageState | None:
         """What all its messages were when it was begun: a request is made of messages that are in the same state."""
         return next(iter(self.before.values()), None)
+
+    @property
+    def unposted(self) -> MessageState:
+        """What its messages are if this try has certainly not posted them."""
+        event = Event.PROVEN_ABSENT if self.state_before is _S.ABSENT else Event.NO_EFFECT
+        return TRANSITIONS[_S.INTENT, event]
 
     def halves(self, ids: BatchIds) -> list[Request]:
         """Two requests with half of the people each, each with its own bulk id."""

@@ -161,7 +161,7 @@ class Outcomes:
         ):
             message_id = identifier
             recipient = label or message_id
-            if state == MessageState.REFUSED.value and self._tried_again(recipient, number):
+            if state == MessageState.REFUSED.value and self._tried_again(recipient, message_id, number):
                 continue
             steps = [
                 sighting_of(message_id, json.loads(step))
@@ -170,10 +170,15 @@ class Outcomes:
             row = OutcomeRow(recipient, message_id, bulk, state, reason)
             yield _with_steps(row, steps, tracker_flow) if steps else row
 
-    def _tried_again(self, label: str, posting: int) -> bool:
-        """Whether a later attempt was about to be posted to the same recipient."""
-        later = "SELECT 1 FROM who JOIN known ON known.id = who.id WHERE who.label = ? AND known.posting > ?"
-        return self._scratch.one(later, label, posting) is not None
+    def _tried_again(self, label: str, message_id: str, posting: int) -> bool:
+        """Whether another attempt was about to be posted to a refused recipient: a later one, or one that was not
+        refused. Tries that overlap may have written them down in any order.
+        """
+        another = (
+            "SELECT 1 FROM who JOIN known ON known.id = who.id JOIN posting ON posting.no = known.posting "
+            "WHERE who.label = ? AND known.id != ? AND (known.posting > ? OR coalesce(known.state, posting.state) != ?)"
+        )
+        return self._scratch.one(another, label, message_id, posting, MessageState.REFUSED.value) is not None
 
 
 def _with_steps(row: OutcomeRow, steps: list[Sighting], flow: tuple[str, ...]) -> OutcomeRow:
@@ -190,5 +195,5 @@ def _with_steps(row: OutcomeRow, steps: list[Sighting], flow: tuple[str, ...]) -
         sent_at=min((step.sent_at for step in steps if step.sent_at is not None), default=None),
         done_at=by.done_at if by else None,
         cost=cost_of(steps),
-        permanent=is_permanent(standing, steps),
+        permanent=is_permanent(standing),
     )

@@ -52,11 +52,10 @@ def cost_of(steps: Iterable[Sighting]) -> dict[str, str] | None:
     return {currency: format(cost, "f") for currency, cost in sorted(costs.items())} or None
 
 
-def is_permanent(standing: Standing, steps: Iterable[Sighting]) -> bool | None:
-    """Whether the same message would fail again: as the step that decided said, else any other that failed."""
-    if standing.outcome is not Outcome.FAILED:
+def is_permanent(standing: Standing) -> bool | None:
+    """Whether the same message would fail again: as the vendor said of the step that decided. What it said of an
+    earlier step is not about this one: a person who blocks one channel may be reached on the next.
+    """
+    if standing.outcome is not Outcome.FAILED or standing.by is None:
         return None
-    if standing.by is not None and standing.by.permanent is not None:
-        return standing.by.permanent
-    said = [step.permanent for step in steps if step.state is StepState.FAILED and step.permanent is not None]
-    return said[-1] if said else None
+    return standing.by.permanent

@@ -16,6 +16,7 @@ from typing import Any
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.effects import Ask, Clock, Compute, Fetch, ListParts, Note, Put, Steps
+from airflow_provider_omni.delivery.ledger.members import Members
 from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, TRIES, VERSION, TryName, pack, unpack
 from airflow_provider_omni.delivery.ledger.slices import Slices, Stretch
 from airflow_provider_omni.delivery.ledger.steps import sighting_of, step_of
@@ -60,15 +61,15 @@ def wait_for(
 class Followed:
     """What a ledger says is to be followed.
 
-    :param bulks: requests with several messages. ``lone``: ids of messages that were alone in theirs.
+    :param bulks: requests with several messages, and which messages count in each: rows about others may show up under
+        its id, too (refused ones, ones that were taken in another request, or a stranger's).
+    :param lone: ids of messages that were alone in theirs.
     :param apart: those of ``lone`` that may stand in some request's rows too.
-    :param left_out: messages of those requests that were refused: their rows count for nothing.
     """
 
-    bulks: tuple[Bulk, ...]
+    bulks: tuple[tuple[Bulk, Members], ...]
     lone: tuple[str, ...]
     apart: tuple[str, ...]
-    left_out: frozenset[str]
     begin: float
 
 
@@ -87,7 +88,6 @@ class LedgerWait(Wait):
         self._name = TryName(0, token)
         self._sequence = 0
         self._made = self._loaded = False
-        self._left_out: frozenset[str] = frozenset()
         self._news: dict[str, _Source] = {}
         self._by_bulk: dict[str, _Source] = {}
         self._by_lone: dict[str, _Source] = {}
@@ -145,8 +145,6 @@ class LedgerWait(Wait):
         return followed
 
     def _make_sources(self, followed: Followed) -> None:
-        self._left_out = followed.left_out
-        bulks = list(followed.bulks)
         many = len(followed.lone) > MANY_LONE
         if many:
             for start in range(0, len(followed.lone), LONE_TOGETHER):
@@ -155,15 +153,14 @@ class LedgerWait(Wait):
                 self._sources.append(source)
                 self._by_lone |= dict.fromkeys(ids, source)
             self._slices = Slices(followed.begin - MARGIN)
-        else:
-            bulks += [Bulk(None, 1, (message_id,)) for message_id in followed.lone]
-        for bulk in bulks:
-            source = _Source(bulk, bulk.messages, ids=set(bulk.message_ids))
+        for bulk, members in followed.bulks:
+            source = _Source(bulk, bulk.messages, members=members)
             self._sources.append(source)
-            if bulk.bulk_id is not None:
-                self._by_bulk[bulk.bulk_id] = source
-            else:
-                self._by_lone[bulk.message_ids[0]] = source
+            self._by_bulk[bulk.bulk_id or ""] = source
+        for message_id in () if many else followed.lone:
+            source = _Source(Bulk(None, 1, (message_id,)), 1, ids={message_id})
+            self._sources.append(source)
+            self._by_lone[message_id] = source
         self._apart = {message_id: self._by_lone[message_id] for message_id in followed.apart}
 
     def _take_part(self, lines: Iterable[Any]) -> None:
@@ -178,11 +175,12 @@ class LedgerWait(Wait):
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def _in_slices(self, source: _Source) -> bool:
-        return source.bulk.bulk_id is None and len(source.bulk.message_ids) > 1
+        """Whether it holds lone messages, a single one too, that are followed through time slices."""
+        return self._slices is not None and source.bulk.bulk_id is None
 
     def _read(self, source: _Source) -> Steps[OmniError | None]:
         """Reports are not read for messages that are followed in slices: it would take a call for each."""
-        if self._slices is not None and (self._in_slices(source) or source.bulk.alone):
+        if self._in_slices(source):
             source.logs_due = False
             return None
         return (yield from super()._read(source))
@@ -256,7 +254,7 @@ class LedgerWait(Wait):
         news, given = False, source
         for sighting in sightings:
             source = self._apart.get(sighting.message_id, given)
-            if sighting.message_id in self._left_out or id(source) in self._released:
+            if id(source) in self._released:
                 continue
             if self._in_slices(source) and self._by_lone.get(sighting.message_id) is not source:
                 continue
@@ -268,9 +266,8 @@ class LedgerWait(Wait):
 
     # -- writing down ------------------------------------------------------------------------------------------------
 
-    def _write_down(self, source: _Source, *, news: bool) -> Steps[None]:
-        """Several requests' news go into one part; nothing is decided before it is written."""
-        source.unsaved = source.unsaved or news
+    def _write_down(self, source: _Source, *, news: bool) -> Steps[None]:  # noqa: ARG002
+        """Several requests' news go into one part; whose they are `_take` has marked. Nothing is decided before."""
         if len(self._news) >= FLUSH_MESSAGES:
             yield from self._flush()
 
@@ -308,7 +305,7 @@ class LedgerWait(Wait):
                 for message_id in source.ids:
                     self.tracker.forget(message_id)
                     self._by_lone.pop(message_id, None)
-                source.ids = set()
+                source.ids, source.members = set(), None
 
     def _count(self, source: _Source, now: float, *, closing: bool) -> Tally:
         return source.tally if id(source) in self._released else super()._count(source, now, closing=closing)
@@ -320,12 +317,12 @@ def _replay(known: Known, lines: Iterator[Any]) -> None:
 
 
 def _followed(known: Known) -> Followed:
-    bulks: list[Bulk] = []
+    bulks: list[tuple[Bulk, Members]] = []
     lone: list[str] = []
-    for bulk_id, count, of, only in known.followed_counts():
+    for bulk_id, of, followed in known.followed_requests():
         if of == 1:
-            lone.append(only)
+            lone += followed
         else:
-            bulks.append(Bulk(bulk_id, count))
+            bulks.append((Bulk(bulk_id, len(followed)), Members(followed)))
     apart = tuple(known.followed_apart())
-    return Followed(tuple(bulks), (*lone, *apart), apart, frozenset(known.not_followed()), known.oldest() or 0.0)
+    return Followed(tuple(bulks), (*lone, *apart), apart, known.oldest() or 0.0)

@@ -1,0 +1,269 @@
+"""A batch, or its wait, with one rule taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
+
+from airflow_provider_omni.delivery.batch import keeping, known, lanes, machine, requests
+from airflow_provider_omni.delivery.effects import ListParts, Save
+from airflow_provider_omni.delivery.ledger import members, slices, waiting
+from airflow_provider_omni.delivery.record import MessageState
+from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
+from tests.crash.mutating import CALM, FAULTLESS, A, B, Focus, Mutant, focused, mode_of, registering
+from tests.crash.processes import Mishap, Phase
+from tests.crash.schedule import HOUR
+
+MUTANTS: dict[str, Mutant] = {}
+_mutant = registering(MUTANTS)
+
+_LEDGER: dict[str, Any] = {"ledger": True, "flow": ("LINE", "SMS"), "sizes": Sizes()}
+_SEND: dict[str, Any] = FAULTLESS | {"tries": 3, "retry_delay": 1.0, "heartbeat": 30.0, "keyed": False}
+_CLEAR: dict[str, Any] = {
+    "reports": "per-step",
+    "log_rows": "per-step",
+    "filtered_read": "own",
+    "refused_in": "nothing",
+}
+"""An account of which everything can be seen, so that the time is judged, too."""
+
+
+def _people(*fates: str) -> tuple[Rows]:
+    return (
+        tuple(
+            {"phone": f"4179{index:05d}{fate}", "name": f"Name{index}", "order": f"order-{index}"}
+            for index, fate in enumerate(fates)
+        ),
+    )
+
+
+def _followed(
+    *fates: str,
+    mode: str = "trigger",
+    goal: str = "all",
+    send: dict[str, Any] | None = None,
+    wait: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
+    second_reader_every: float | None = None,
+    **rest: Any,
+) -> Focus:
+    """A batch that is sent without any fault, and a wait of 20 s polls for these fates."""
+    return focused(
+        **B | _LEDGER | rest,
+        weather=CALM | {"posts": (), "second_reader_every": second_reader_every},
+        send=_SEND | {"sources": _people(*fates), "personal": False, "chunk": 2, "validity": (120, 300)} | (send or {}),
+        wait=mode_of(mode, goal, poll_interval=20.0, timeout=6000.0) | (wait or {}),
+        settings=_CLEAR | {"beat_seconds": 20.0} | (settings or {}),
+    )
+
+
+def _personal(*fates: str, beat: float = 20.0, lag: float = 0.0, page: int = 1000) -> Focus:
+    return _followed(
+        *fates,
+        send={"personal": True, "validity": (3000, 300)},
+        settings={"beat_seconds": beat, "log_lag_seconds": lag},
+        sizes=Sizes(many_lone=3, page=page),
+    )
+
+
+def _frozen_on_the_way(plan: BatchSchedule) -> BatchSchedule:
+    """The first try is frozen until long after the next, and the vendor takes whatever is sent."""
+    mishap = Mishap(4 + plan.seed % 40, Phase.DURING, 5000.0)
+    return focused(guarantee="B", send={**_SEND, "mishaps": (mishap,), "connections": 2, "chunk": 1})(plan)
+
+
+_FROM_DAYS_AGO = _followed(
+    "27", "27", "45", "45",
+    goal="finished",
+    send={"validity": (108_000, 108_000)},
+    wait={
+        "poll_interval": 1800.0,
+        "timeout": 300_000.0,
+        "mishaps": (Mishap(1, Phase.BEFORE, after=54 * HOUR),),
+    },
+)  # fmt: skip
+
+
+def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None = None) -> Focus:
+    """Frozen with its POST in hand. The next try proves that nothing was sent, and does not come to send. Then the
+    first one wakes up, posts, and dies before it can write that down. Days later there is one more try.
+    """
+    first = Mishap(3, Phase.BEFORE, 5000.0, only="Submit", then=Mishap(1, Phase.DURING, only="Gather"))
+    return focused(
+        **A | _LEDGER,
+        weather=CALM | {"posts": posts},
+        settings={"duplicates": "status-23", "refused_uses_id": False},
+        send=_SEND
+        | {
+            "sources": _people("27", "27"),
+            "personal": False,
+            "chunk": 10,
+            "connections": 1,
+            "tries": 2,
+            "clears": (60 * HOUR,),
+            "mishaps": (first, second),
+        },
+    )
+
+
+# -- the send ------------------------------------------------------------------------------------------------------
+
+
+@_mutant("twice", _frozen_on_the_way)
+def _without_reconciling() -> Iterator[None]:
+    """Whatever is unknown is taken for absent."""
+
+    def settle(postings: Any, *_: Any) -> Any:
+        for posting in postings:
+            for message_id in posting.having(MessageState.INTENT):
+                posting.messages[message_id] = MessageState.ABSENT
+        yield from ()
+        return {}
+
+    with patch.object(machine, "settle", settle):
+        yield
+
+
+@_mutant("twice", _frozen_on_the_way)
+def _without_fence() -> Iterator[None]:
+    """Intents are written, but nobody looks whether another try has taken over."""
+    writes = keeping.LedgerKeeper.writes
+
+    def unfenced(*given: Any) -> Any:
+        return tuple(each for each in writes(*given) if not isinstance(each, Save | ListParts))
+
+    with patch.object(keeping.LedgerKeeper, "writes", unfenced):
+        yield
+
+
+@_mutant("twice", _frozen_on_the_way)
+def _without_intent() -> Iterator[None]:
+    """Nothing is written before a POST."""
+    in_ledger, in_memory = keeping.LedgerKeeper.writes, keeping.MemoryKeeper.writes
+    with (
+        patch.object(keeping.LedgerKeeper, "writes", lambda self, _, outcomes, __: in_ledger(self, (), outcomes, ())),
+        patch.object(keeping.MemoryKeeper, "writes", lambda self, _, outcomes, __: in_memory(self, (), outcomes, ())),
+    ):
+        yield
+
+
+@_mutant("twice", _frozen_on_the_way)
+def _with_old_intents() -> Iterator[None]:
+    """An intent may be as old as it likes."""
+    with patch.object(lanes, "FRESH", 1e9):
+        yield
+
+
+@_mutant("twice", _woken_after_a_proof(second=Mishap(1, Phase.BEFORE, only="Submit")))
+def _proofs_are_inherited() -> Iterator[None]:
+    """What an earlier try has found absent is posted without asking again."""
+    with patch.object(known.Known, "doubt_old_proofs", lambda self: None):
+        yield
+
+
+@_mutant("twice", _woken_after_a_proof(posts=("refused",) * 8))
+def _no_effect_is_inherited_after_a_proof() -> Iterator[None]:
+    """A POST without effect, after a proof of absence, lets a later try post without asking."""
+    with patch.object(requests.Request, "unposted", MessageState.NOT_SENT):
+        yield
+
+
+# -- the wait ------------------------------------------------------------------------------------------------------
+
+
+@_mutant("wrong", _FROM_DAYS_AGO)
+def _outcomes_are_not_written() -> Iterator[None]:
+    """What was read is written into no ledger."""
+
+    def flush(self: Any) -> Iterator[Any]:
+        for source in self._news.values():
+            source.unsaved = False
+        self._news.clear()
+        yield from ()
+
+    with patch.object(waiting.LedgerWait, "_flush", flush):
+        yield
+
+
+@_mutant("wrong", _FROM_DAYS_AGO)
+def _outcomes_are_not_read_back() -> Iterator[None]:
+    """A wait that begins again does not read what stands in the ledger."""
+    with patch.object(waiting.LedgerWait, "_take_part", lambda self, lines: None):
+        yield
+
+
+@_mutant("wrong", _followed("27", "27", "27", store_failures=0.15, send={"tries": 40}))
+def _decided_before_it_is_written() -> Iterator[None]:
+    """The wait ends although what it ends with could not be written."""
+    decide = waiting.LedgerWait._decide
+
+    def decided(self: Any, *, closing: bool) -> Any:
+        for source in self._sources:
+            source.unsaved = False
+        return decide(self, closing=closing)
+
+    with patch.object(waiting.LedgerWait, "_decide", decided):
+        yield
+
+
+@_mutant("wrong", _followed("27", "27", "27", mode="reschedule", second_reader_every=7.0))
+def _no_look_at_the_start() -> Iterator[None]:
+    """A wait asks the logs after some polls without progress only; in reschedule mode each is a wait of its own."""
+    make = waiting.LedgerWait._make_sources
+
+    def made(self: Any, followed: Any) -> None:
+        make(self, followed)
+        for source in self._sources:
+            source.logs_due = False
+
+    with patch.object(waiting.LedgerWait, "_make_sources", made):
+        yield
+
+
+@_mutant("wrong", _followed("27", "49", "27", "49"))
+def _released_too_early() -> Iterator[None]:
+    """A request is forgotten as soon as one of its messages is delivered."""
+    release = waiting.LedgerWait._release
+
+    def released(self: Any) -> None:
+        release(self)
+        for source in self._sources:
+            if source.tally.delivered and not source.unsaved:
+                self._released.add(id(source))
+
+    with patch.object(waiting.LedgerWait, "_release", released):
+        yield
+
+
+@_mutant("wrong", _followed("27", "52", "27", "52", settings={"refused_in": "both"}))
+def _any_row_of_a_request_counts() -> Iterator[None]:
+    """Refused messages that show up under a request's id are counted."""
+    with patch.object(members.Members, "__contains__", lambda self, message_id: True):
+        yield
+
+
+@_mutant("wrong", _personal(*("49",) * 5, beat=200.0))
+def _slices_close_while_rows_are_pending() -> Iterator[None]:
+    """A stretch of the logs is done after some minutes, whatever is still under way in it."""
+    seen = slices.Slices.seen
+
+    def closed(self: Any, stretch: Any, now: float, *, pending: bool) -> None:
+        seen(self, stretch, now, pending=False)
+
+    with patch.object(slices.Slices, "seen", closed):
+        yield
+
+
+@_mutant("wrong", _personal(*("27",) * 5, lag=25.0))
+def _slices_close_at_once() -> Iterator[None]:
+    """A stretch of the logs is done once it was read, as if the logs never lagged behind."""
+    with patch.object(slices, "LAG", 0.0):
+        yield
+
+
+@_mutant("wrong", _personal(*("27", "40") * 10, page=12))
+def _full_pages_are_taken_for_whole() -> Iterator[None]:
+    """What does not fit on a page of the logs is not asked for."""
+    with patch.object(slices.Slices, "full", lambda self, stretch: ()):
+        yield

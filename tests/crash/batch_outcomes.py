@@ -1,0 +1,262 @@
+"""What became of a batch's messages, by the simulator's record: the wait's end, each row of the ledger, the unreached.
+
+A wait reads one request after the other, so each message may be seen as of another moment, as far as it may be behind.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from airflow_provider_omni.delivery.ledger import OutcomeRow, read_outcomes, unreached
+from airflow_provider_omni.delivery.watch import unsent_of_receipt
+from airflow_provider_omni.simulator.engine import Simulator
+from airflow_provider_omni.simulator.messages import Message
+from tests.crash.batch_judging import REFUSED_AGAIN
+from tests.crash.batch_schedule import BatchSchedule
+from tests.crash.batch_tasks import BatchTask
+from tests.crash.judging import OLD, Truth, changes_of, right_verdict, standing_of, too_late, views_of
+from tests.crash.waits import WaitTask
+
+FOLLOWED = {"accepted", "intent", "seen", "unconfirmed"}
+"""States of a row in which its message may have reached its person."""
+NEVER = {"not_sent", "absent"}
+SETTLED = {"handset", "failed"}
+
+
+@dataclass
+class Case:
+    """One wait of a batch, and what the vendor knows."""
+
+    schedule: BatchSchedule
+    simulator: Simulator
+    send: BatchTask
+    wait: WaitTask
+    patience: float
+    """Seconds that the wait may be behind."""
+
+    def __post_init__(self) -> None:
+        record, wait = self.simulator.record, self.wait
+        self.known: dict[str, Message] = {message.message_id: message for message in record.messages}
+        self.one_truth = len(self.known) == len(record.messages)
+        self.refused = {each.message_id for each in record.refusals if each.status_id != REFUSED_AGAIN}
+        self.shown_although_refused = self.schedule.settings.refused_in != "nothing"
+        self.woken = {message_id for post in self.send.posts if post.woken for message_id in post.ids}
+        self.posted_late = self.send.posted_since(wait.decided_from)
+        self.unknown_at_first = self.send.posted_since(wait.began_at)
+        """What the first of the wait's processes may not follow: the user has cleared the send meanwhile."""
+        self.views = views_of(self.schedule.settings)
+        forgetful = wait.bucket is None and self.schedule.airflow == "3.2" and self.schedule.wait.mode != "trigger"
+        self.horizon = (wait.ended_at if forgetful else wait.began_at) - OLD
+        self.since = wait.ended_at - self.patience
+
+    def at_any_time(self, message: Message) -> set[str]:
+        """Every standing that was once true of a message, until the wait's end."""
+        until = self.wait.ended_at
+        moments = {message.accepted_at - 1.0, *(at for at in changes_of([message]) if at <= until)}
+        return {standing_of(message, self.schedule.flow, at, view) for at in moments for view in self.views}
+
+    def of_late(self, message: Message) -> set[str]:
+        """Every standing in which the wait may see a message at its end. What is settled is not asked for again."""
+        until, flow = self.wait.ended_at, self.schedule.flow
+        if self.since < self.wait.began_at:
+            return self.at_any_time(message)  # it has not had the time yet
+        moments = {self.since, until, *(at for at in changes_of([message]) if self.since <= at <= until)}
+        late = {standing_of(message, flow, at, view) for at in moments for view in self.views}
+        return late | (self.at_any_time(message) & {"failed"})
+
+    def went_on_since(self, moment: float) -> bool:
+        """Whether the send learned or posted anything after a process of the wait had asked what there is to follow."""
+        ledger = self.wait.ledger
+        written = ledger is not None and any(at >= moment for at in ledger.times("sent/"))
+        return written or bool(self.send.posted_since(moment))
+
+    def forgotten(self, message: Message) -> bool:
+        """Whether the vendor itself may have forgotten it, with nothing of it written down."""
+        unread_until = self.wait.decided_from if message.message_id in self.unknown_at_first else self.wait.began_at
+        return message.accepted_at < max(self.horizon, unread_until - OLD)
+
+
+def judge_batch_wait(case: Case) -> tuple[list[str], str]:
+    """What is wrong with a wait and with what it has left in the ledger; and why its verdict was not judged, if so."""
+    wrong: list[str] = []
+    rows = None if case.wait.ledger is None else list(read_outcomes(case.wait.ledger))
+    if rows is not None:
+        wrong += _judge_rows(case, rows)
+        wrong += _judge_unreached(case, rows)
+    reason = _why_not(case, rows)
+    if reason:
+        return wrong, reason
+    if rows is None:
+        ids = [message_id for bulk in case.wait.watch.bulks for message_id in bulk.message_ids]
+    else:
+        ids = [row.message_id for row in rows if row.state in FOLLOWED]
+    wrong += _judge_end(case, ids)
+    if rows is not None and case.wait.result is not None:
+        wrong += _judge_written(case, rows)
+    return wrong, ""
+
+
+def _why_not(case: Case, rows: list[OutcomeRow] | None) -> str:
+    """Why there is no one truth about the verdict of this wait."""
+    wait, send = case.wait, case.send
+    if wait.error is not None:
+        unreadable = type(wait.error).__name__ == "OmniStorageError" and case.schedule.store_failures
+        return "the ledger could not be read until the deadline" if unreadable else ""
+    if not case.one_truth:
+        return "a message was sent twice"
+    if case.woken:
+        return "a frozen try woke up and posted"
+    if case.went_on_since(wait.decided_from):
+        return "the send went on"
+    ids = {row.message_id for row in rows or () if row.state in FOLLOWED}
+    ids |= {message_id for bulk in wait.watch.bulks for message_id in bulk.message_ids}
+    if case.shown_although_refused and ids & case.refused - set(case.known):
+        return "a refusal whose answer was lost shows up like a message"
+    if any(case.forgotten(case.known[each]) for each in ids if each in case.known):
+        return "the vendor may have forgotten"
+    if wait.ledger is None and any(post.at > wait.began_at for post in send.posts):
+        return "the send went on"
+    return ""
+
+
+def _judge_end(case: Case, ids: list[str]) -> Iterable[str]:
+    wait, goal = case.wait, case.schedule.wait
+    if wait.result is None:
+        yield f"the wait ended with {type(wait.error).__name__}" if wait.error else "the wait never ended"
+        return
+    summary, verdict = wait.result.summary, wait.result.verdict.value
+    closing = wait.ended_at >= wait.watch.deadline
+    messages = [case.known.get(each) for each in ids]
+    seen = [case.of_late(message) if message else {"open"} for message in messages]
+    good = {"handset", "operator"} if goal.delivered_means == "group" else {"handset"}
+    bad = {"failed", "half"} if closing else {"failed"}
+    total, delivered, failed = summary["total"], summary["delivered"], summary["failed"]
+    if total != len(ids):
+        yield f"the wait follows {total} messages, right would be {len(ids)}"
+        return
+    for name, count, what in (("delivered", delivered, good), ("failed", failed, bad)):
+        least, most = sum(each <= what for each in seen), sum(bool(each & what) for each in seen)
+        if closing and name == "failed":
+            least = sum(each <= {"failed"} for each in seen)
+        if not least <= count <= most and not (closing and _nobody_could_look(case)):
+            yield f"the wait says {count} {name}, right would be {least} to {most}"
+    right = _right_verdicts(case, total, delivered, failed, seen, closing=closing)
+    if verdict not in right:
+        yield f"the wait says {verdict}, right would be {' or '.join(sorted(right))}"
+    if len(case.views) == 1 and ids and not case.went_on_since(wait.began_at):
+        yield from too_late(case.schedule, wait, messages, case.patience)
+
+
+def _nobody_could_look(case: Case) -> bool:
+    """Whether the logs were down until the deadline."""
+    began = min(call.at for call in case.simulator.record.calls)
+    return case.wait.ended_at < began + case.schedule.weather.logs_down[1] + case.patience
+
+
+def _right_verdicts(
+    case: Case, total: int, delivered: int, failed: int, seen: list[set[str]], *, closing: bool
+) -> set[str]:
+    """The verdicts that the goal asks for, with these counts."""
+    goal = case.schedule.wait
+    if not total and unsent_of_receipt(case.wait.receipt) and goal.success_when != "finished":
+        return {"failure"}
+    operators = sum(each == {"operator"} for each in seen) if goal.delivered_means == "group" else 0
+    truth = Truth(total, delivered - operators, operators, failed, 0)
+    right = {right_verdict(truth, case.schedule, closing=False)}
+    if closing:
+        right |= {right_verdict(truth, case.schedule, closing=True)}
+        right = {"timeout" if each == "open" else each for each in right}
+    return right - {"open"}
+
+
+def _judge_written(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
+    """Whatever is counted was written down before."""
+    assert case.wait.result is not None
+    if case.wait.ended_at >= case.wait.watch.deadline:
+        return  # nothing is waited for any more, not even a store that does not answer
+    summary = case.wait.result.summary
+    written = sum(row.outcome in ("delivered", "operator", "failed") for row in rows)
+    if written < summary["delivered"] + summary["failed"]:
+        yield f"{summary['delivered'] + summary['failed']} outcomes are counted, {written} are written down"
+
+
+# -- the ledger's rows ---------------------------------------------------------------------------------------------
+
+OUTCOMES = {None: {"open"}, "pending": {"open", "half"}, "operator": {"operator"}, "delivered": {"handset"}}
+OUTCOMES |= {"failed": {"failed"}}
+"""What an outcome of the ledger says, in the words of `standing_of`."""
+
+
+def _judge_rows(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
+    """Whoever was accepted stands in one row, with an outcome that was true, and as fresh as it has to be."""
+    for recipient, count in Counter(row.recipient for row in rows).items():
+        if count > 1:
+            yield f"{recipient[:12]} is listed {count} times"
+    by_id = {row.message_id: row for row in rows}
+    for message_id, message in case.known.items():
+        if message_id in case.woken or not case.one_truth or message.accepted_at >= case.wait.ended_at:
+            continue
+        row = by_id.get(message_id)
+        if row is None or row.state not in FOLLOWED:
+            yield f"{message_id[:8]} was accepted, the ledger says {row.state if row else 'nothing'}"
+        else:
+            yield from _judge_outcome(case, row, message)
+    for row in rows:
+        if row.message_id in case.known:
+            continue
+        if row.state == "accepted" and not (case.shown_although_refused and row.message_id in case.refused):
+            yield f"{row.message_id[:8]} was never accepted, the ledger says it was"
+        if row.outcome is not None and row.message_id not in case.refused:
+            yield f"{row.message_id[:8]} was never accepted, the ledger says {row.outcome}"
+
+
+def _judge_outcome(case: Case, row: OutcomeRow, message: Message) -> Iterable[str]:
+    said = OUTCOMES[row.outcome]
+    if not said & (case.at_any_time(message) | {"open"}):
+        yield f"{row.message_id[:8]} is {row.outcome} in the ledger, which was never true"
+    if row.permanent and row.permanent not in _permanent(case, message):
+        yield f"{row.message_id[:8]} fails for good in the ledger, the vendor did not say so of what ended it"
+    unread = case.wait.error is not None or row.message_id in case.posted_late or case.forgotten(message)
+    if case.wait.ledger is None or unread or _why_not(case, [row]):
+        return
+    if not said & case.of_late(message):
+        right = " or ".join(sorted(case.of_late(message)))
+        yield f"{row.message_id[:8]} is {row.outcome} in the ledger at the wait's end, right would be {right}"
+
+
+def _permanent(case: Case, message: Message) -> set[bool | None]:
+    """What the vendor has said of whether the failure that ended a message is for good."""
+    steps = [step for step in message.steps if step.channel == case.schedule.flow[-1]]
+    failures = [each for step in steps for each in step.changes if each.at <= case.wait.ended_at and each.status.failed]
+    return {None, *(each.error.permanent for each in failures)}
+
+
+def _judge_unreached(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
+    """A second send goes to whoever failed, was refused or never sent to; not to the delivered, nor those under way."""
+    ledger = case.wait.ledger
+    assert ledger is not None
+    selected = Counter(str(row.number) for row in unreached("ledger").rows(ledger))
+    planned: dict[str, str] = {line.get("key") or line["id"]: line["to"] for line in ledger.lines("plan/")}
+    by_number: Mapping[str, OutcomeRow] = {planned[row.recipient]: row for row in rows if row.recipient in planned}
+    if len(by_number) != len(rows):
+        yield f"{len(rows) - len(by_number)} rows of the ledger belong to nobody who was planned"
+    for number in sorted(set(planned.values()) | set(selected)):
+        row = by_number.get(number)
+        if row is not None and (row.message_id in case.woken or row.message_id in case.refused & set(case.known)):
+            continue
+        wanted = row is None or _is_unreached(row)
+        if selected[number] != wanted:
+            state = f"{row.state}, {row.outcome}" if row else "never tried"
+            yield f"…{number[-7:]} ({state}) is {selected[number]} times among the unreached"
+        if wanted and row is None and case.simulator.record.messages_for(number) and not case.woken | case.posted_late:
+            yield f"…{number[-7:]} is unreached as if never tried, and has got a message"
+
+
+def _is_unreached(row: OutcomeRow) -> bool:
+    if row.outcome in ("delivered", "operator"):
+        return False
+    if row.outcome == "failed":
+        return not row.permanent
+    return row.state in NEVER or row.state == "refused"

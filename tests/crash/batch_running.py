@@ -1,0 +1,94 @@
+"""A seed in, a result out: a batch and its wait."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from unittest.mock import patch
+
+from airflow_provider_omni.delivery.ledger import waiting
+from tests.crash.batch_judging import judge_batch_send
+from tests.crash.batch_outcomes import Case, judge_batch_wait
+from tests.crash.batch_schedule import BatchSchedule, batch_schedule_of
+from tests.crash.batch_tasks import BatchTask
+from tests.crash.keeping import Bucket
+from tests.crash.running import Result, patience
+from tests.crash.waits import WaitTask
+from tests.crash.world import World
+
+MOST_EVENTS = 400_000
+SLOW_READ = 1.5
+"""Seconds that reading a part of the ledger takes, on average at the most."""
+
+
+def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], BatchSchedule] | None = None) -> Result:
+    """Run the schedule of a seed to its end and judge it. ``focus`` changes the schedule first."""
+    plan = batch_schedule_of(seed)
+    if focus is not None:
+        plan = focus(plan)
+    rng = random.Random(f"omni batch world {seed}")
+    world = World(plan.settings, plan.weather, rng, plan.flow, trace, _secrets(plan))
+    waits: list[WaitTask] = []
+    send = BatchTask(world, plan, Bucket(rng, plan.store_failures), lambda task: _follow(world, plan, task, waits))
+    sizes = {name.upper(): value for name, value in vars(plan.sizes).items()}
+    try:
+        with patch.multiple(waiting, **sizes):
+            world.after(0.0, send.start_try)
+            came_to_an_end = world.run(MOST_EVENTS)
+        judgement = judge_batch_send(plan, world.simulator, send)
+        judgement.wrong += sorted(world.leaks)
+        if not came_to_an_end:
+            judgement.wrong.append("the schedule does not come to an end")
+        events = _count(plan, world, send, waits)
+        for wait in waits:
+            behind = patience(plan, world, wait) + _reading(wait)
+            wrong, reason = judge_batch_wait(Case(plan, world.simulator, send, wait, behind))
+            judgement.wrong += wrong
+            events[f"wait: {wait.result.verdict.value if wait.result else 'error'}"] += 1
+            events[f"waits whose verdict is not judged: {reason}"] += bool(reason)
+    finally:
+        send.close()
+    return Result(seed, plan.guarantee, judgement, +events, tuple(world.trace), "--batches ")
+
+
+def _secrets(plan: BatchSchedule) -> tuple[str, ...]:
+    rows = [row for source in plan.send.sources for row in source]
+    return (*{row["phone"] for row in rows}, *{f"Dear {row['name']}" for row in rows}, "Hello to you")
+
+
+def _follow(world: World, plan: BatchSchedule, task: BatchTask, waits: list[WaitTask]) -> None:
+    """The wait begins at an end of the sending task, also after a failure: there is a receipt."""
+    if waits or (plan.wait.after_clears and not task.cleared):
+        return
+    if task.receipt is None or not (task.receipt["bulks"] or (plan.ledger and task.posts)):
+        world.over = world.over or task.cleared
+        return
+
+    def done() -> None:
+        world.over = True
+
+    waits.append(WaitTask(world, plan, task.receipt, done, task.bucket if plan.ledger else None))
+    waits[0].start()
+
+
+def _reading(wait: WaitTask) -> float:
+    """How much longer polls take because the ledger is read and written, and is asked again where that fails."""
+    if wait.ledger is None:
+        return 0.0
+    often = 10 if wait.plan.wait.mode == "reschedule" else wait.copies
+    again = 4 if wait.plan.store_failures else 1
+    return often * again * (60.0 + SLOW_READ * len(wait.ledger.parts))
+
+
+def _count(plan: BatchSchedule, world: World, send: BatchTask, waits: list[WaitTask]) -> Counter[str]:
+    events = Counter({"schedules": 1, "faults": world.faults_so_far, "tries of the send": send.try_number})
+    events["processes killed or frozen"] = world.mishaps
+    events["posts"] = len(send.posts)
+    events["posts by tries given up"] = sum(post.stale for post in send.posts)
+    events["messages accepted"] = len(world.simulator.record.acceptances)
+    events["sends green"] = send.end is not None
+    events[f"sends ended: {type(send.error).__name__ if send.error else 'green' if send.end else 'lost'}"] = 1
+    events["waits"] = len(waits)
+    events["waits from a ledger"] = sum(wait.bucket is not None for wait in waits)
+    return events

@@ -1,0 +1,182 @@
+"""What a seed means for a batch: many requests on several connections, a source that changes, a ledger that is slow.
+
+The account's switches and the wait are drawn as those of a single send.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+from airflow_provider_omni.simulator.settings import Settings
+from tests.crash.processes import Mishap, Phase
+from tests.crash.schedule import (
+    FAST,
+    FATE_NAMES,
+    HOUR,
+    SLOW,
+    USUAL_FATES,
+    WAIT_MODES,
+    Wait,
+    draw_logs_down,
+    draw_settings,
+    draw_validity,
+    draw_wait,
+)
+from tests.crash.world import FAULTS, LATEST, Weather
+
+Rows = tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True)
+class BatchSend:
+    """The sending task of a batch.
+
+    ``sources``: rows by try; the last holds for all later ones. ``personal``: a text for each name. ``keyed``: rows are
+    told apart by a key of their own. ``mishaps``, ``presumed_dead_after``, ``clears``: as for a single send.
+    """
+
+    sources: tuple[Rows, ...]
+    personal: bool
+    keyed: bool
+    chunk: int
+    connections: int
+    tries: int
+    retry_delay: float
+    heartbeat: float
+    mishaps: tuple[Mishap | None, ...]
+    presumed_dead_after: float | None
+    clears: tuple[float, ...]
+    trust: bool
+    flow_given: bool
+    validity: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Constants of the ledger's wait, so small that a few people are many (their names are those of the product)."""
+
+    many_lone: int = 100
+    lone_together: int = 1000
+    page: int = 1000
+    flush_messages: int = 5000
+
+
+@dataclass(frozen=True)
+class BatchSchedule:
+    """Everything that a seed stands for. What a `Schedule` has, too, is called the same."""
+
+    seed: int
+    guarantee: str
+    airflow: str
+    ledger: bool
+    settings: Settings
+    weather: Weather
+    store_failures: float
+    store_slowness: float
+    send: BatchSend
+    wait: Wait
+    sizes: Sizes
+    flow: tuple[str, ...] = ("LINE", "SMS")
+    outside: tuple[str, ...] = ()
+
+
+def batch_schedule_of(seed: int) -> BatchSchedule:
+    """Draw a schedule. The same seed gives the same one."""
+    rng = random.Random(f"omni batch {seed}")
+    guarantee = "A" if seed % 2 else "B"
+    ledger = rng.random() < 0.75
+    airflow = rng.choice(("3.3", "3.3", "3.4", "3.2")) if ledger else rng.choice(("3.3", "3.3", "3.4"))
+    long = rng.random() < 0.12
+    validity = draw_validity(rng, long=long)
+    poll = rng.choice((900.0, 1800.0)) if long else max(rng.choice((10.0, 20.0, 30.0, 60.0)), sum(validity) / 60)
+    settings = draw_settings(rng, seed, guarantee, rng.choice((0.0, 0.0, rng.uniform(0.0, LATEST))))
+    return BatchSchedule(
+        seed=seed,
+        guarantee=guarantee,
+        airflow=airflow,
+        ledger=ledger,
+        settings=settings,
+        weather=Weather(
+            rate=rng.choice((0.0, 0.05, 0.15, 0.3)),
+            most=rng.randint(1, 25),
+            posts=tuple(rng.choice((*FAULTS["send"], None, None)) for _ in range(rng.choice((0, 0, 3)))),
+            logs_down=draw_logs_down(rng),
+            second_reader_every=rng.choice((None, None, None, poll * rng.uniform(0.3, 3.0))),
+        ),
+        store_failures=rng.choice((0.0, 0.0, 0.02)),
+        store_slowness=0.0,
+        send=_send(rng, settings, validity, long=long),
+        wait=_wait(rng, airflow, validity, poll, long=long),
+        sizes=Sizes(
+            many_lone=rng.choice((3, 8, 100)),
+            lone_together=rng.choice((2, 5, 1000)),
+            page=rng.choice((12, 30, 1000)),
+            flush_messages=rng.choice((2, 5000)),
+        ),
+    )
+
+
+def _send(rng: random.Random, settings: Settings, validity: tuple[int, int], *, long: bool) -> BatchSend:
+    tries = rng.randint(1, 5)
+    return BatchSend(
+        sources=_sources(rng, long=long),
+        personal=rng.random() < 0.4,
+        keyed=rng.random() < 0.3,
+        chunk=rng.choice((1, 2, 3, 5)),
+        connections=rng.randint(1, 5),
+        tries=tries,
+        retry_delay=rng.choice((1.0, 30.0, 300.0)),
+        heartbeat=rng.choice((30.0, 120.0, 300.0)),
+        mishaps=tuple(_mishap(rng) for _ in range(tries)),
+        presumed_dead_after=rng.uniform(0.0, 20.0) if rng.random() < 0.2 else None,
+        clears=() if rng.random() < 0.7 else rng.choice(((20.0,), (600.0,), (20.0, 2 * HOUR), (60 * HOUR,))),
+        trust=settings.duplicates == "status-23" and rng.random() < 0.2,
+        flow_given=rng.random() < 0.7,
+        validity=validity,
+    )
+
+
+def _sources(rng: random.Random, *, long: bool) -> tuple[Rows, ...]:
+    count = rng.randint(2, 6) if long else rng.randint(3, 30)
+    fates = rng.choice((("00",), ("00", "00", "00", "40", "06", "52"), (*USUAL_FATES, "52"), tuple(FATE_NAMES)))
+    if long:
+        fates = (*FAST, *SLOW)
+    # "00" is no fate of its own: whoever has it is delivered to at once, on the first channel.
+    names = rng.choice((1, 3, 100))
+    everybody = [
+        {"phone": f"4179{index:05d}{rng.choice(fates)}", "name": f"Name{index % names}", "order": f"order-{index}"}
+        for index in range(count + 8)
+    ]
+    usual = tuple(everybody[:count])
+    if rng.random() < 0.4:
+        return (usual,)
+    changed = [everybody[rng.randint(0, 5) : rng.randint(count, count + 8)] for _ in range(3)]
+    for rows in changed:
+        rng.shuffle(rows)
+    return (usual, *(tuple(rows) or usual for rows in changed))
+
+
+def _mishap(rng: random.Random) -> Mishap | None:
+    if rng.random() < 0.35:
+        return None
+    frozen = rng.choice((None, None, rng.choice((6.0, 20.0, 90.0, 400.0, 5000.0, 20_000.0))))
+    at = rng.choice((rng.randint(1, 12), rng.randint(1, 80)))
+    phase = rng.choice((Phase.BEFORE, Phase.DURING))
+    if frozen is not None and rng.random() < 0.4:
+        return Mishap(at, phase, frozen, then=Mishap(rng.randint(1, 6), rng.choice((Phase.BEFORE, Phase.DURING))))
+    return Mishap(at, phase, frozen)
+
+
+def _wait(rng: random.Random, airflow: str, validity: tuple[int, int], poll: float, *, long: bool) -> Wait:
+    drawn = draw_wait(rng, airflow if airflow in WAIT_MODES else "3.3", validity, poll, long=long)
+    mishaps: list[Mishap | None] = []
+    for mishap in drawn.mishaps:
+        if drawn.mode == "reschedule":
+            mishaps += [None] * rng.choice((0, 0, rng.randint(0, 30)))
+        if mishap is not None and mishap.only == "Publish":
+            mishap = replace(mishap, only=rng.choice(("Put", "Fetch", "ListParts")))
+        elif mishap is not None and mishap.only is None and rng.random() < 0.5:
+            mishap = replace(mishap, at=rng.randint(1, 150))  # the ledger alone takes some dozens of effects
+        mishaps.append(mishap)
+    return replace(drawn, mishaps=tuple(mishaps))

@@ -1,0 +1,197 @@
+"""Airflow's part in a batch: tries and retries of the sending task, and its clears. Built as the operator builds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_omni.delivery.asking import LookRules
+from airflow_provider_omni.delivery.batch.contents import BatchContent
+from airflow_provider_omni.delivery.batch.machine import Batch, BatchEnd, LedgerTerms
+from airflow_provider_omni.delivery.batch.plan import BatchSpec, plan_batch
+from airflow_provider_omni.delivery.batch.rows import rows_of_entries
+from airflow_provider_omni.delivery.batch.rules import BatchRules
+from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError
+from tests.crash.batch_schedule import BatchSchedule, Rows
+from tests.crash.keeping import Bucket, ForgetfulMemory, Keeping, StateMemory
+from tests.crash.processes import Process
+from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
+
+ONE_WRITE = 2.0
+"""Seconds between the decision to post and the POST above which the process must have been frozen between them."""
+
+
+@dataclass(frozen=True)
+class BatchPost:
+    """A POST that a try began. ``woken``: after Airflow had given it up, by a process that was frozen in between."""
+
+    at: float
+    try_number: int
+    try_began_at: float
+    ids: frozenset[str]
+    stale: bool
+    woken: bool
+
+
+@dataclass
+class BatchTask:
+    """The sending task from its first try to its last, clears included. ``finished`` is called at each end."""
+
+    world: World
+    plan: BatchSchedule
+    bucket: Bucket
+    finished: Callable[[BatchTask], None]
+    try_number: int = 0
+    end: BatchEnd | None = None
+    """Of a green task."""
+    error: OmniError | None = None
+    receipt: dict[str, Any] | None = None
+    rows: Rows = ()
+    posts: list[BatchPost] = field(default_factory=list)
+    numbers: dict[str, str] = field(default_factory=dict)
+    """To whom each message id was posted."""
+    began_with: dict[int, Rows] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.keeping = Keeping(self.world.rng, self.plan.store_failures)
+        self._left = self.plan.send.tries - 1
+        self._clears = list(self.plan.send.clears)
+        self._running: Process | None = None
+        self._scratches: list[Scratch] = []
+
+    @property
+    def cleared(self) -> bool:
+        """Whether the user has cleared it as often as the schedule says."""
+        return not self._clears
+
+    def posted_since(self, moment: float) -> set[str]:
+        """Messages of which a POST began then or later."""
+        return {message_id for post in self.posts if post.at >= moment for message_id in post.ids}
+
+    def close(self) -> None:
+        """Forget the scratch databases, those of killed tries too."""
+        for scratch in self._scratches:
+            scratch.close()
+
+    def start_try(self) -> None:
+        """Begin the next try: Airflow wipes the task's XCom and believes in this one only."""
+        send, world = self.plan.send, self.world
+        self.try_number += 1
+        number = self.keeping.current = self.try_number
+        self.end = self.error = self.receipt = None
+        self.rows = self.began_with[number] = send.sources[min(number, len(send.sources)) - 1]
+        memory = (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)
+        self._scratches.append(Scratch())
+        never_cleared = len(self._clears) == len(send.clears)
+        batch = Batch(
+            plan_batch(
+                batch_spec(self.plan, world.scenario_key),
+                rows_of_entries(self.rows, "phone"),
+                self._scratches[-1],
+                datetime.fromtimestamp(world.now(), UTC),
+                keep_fields=True,
+            ),
+            BatchRules(
+                LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
+                connections=send.connections,
+                trust_duplicate_rejection=send.trust,
+                on_rejected="ignore",
+                surely_first=number == 1 or (memory.durable and never_cleared),
+                recallable=memory.durable and (never_cleared or self.plan.airflow != "3.4"),
+            ),
+            world.now,
+            world.rng.random,
+            LedgerTerms("memory://ledger", f"{world.rng.getrandbits(48):012x}") if self.plan.ledger else None,
+        )
+        world.say("airflow", f"try {number} begins with {len(self.rows)} rows")
+        self._running = process = Process(
+            world,
+            f"batch #{number}",
+            batch.run(),
+            memory,
+            ended=self._ended,
+            lost=self._lost,
+            mishap=send.mishaps[number - 1] if number <= len(send.mishaps) else None,
+            bucket=self.bucket,
+            publish=lambda receipt: self._publish(number, receipt),
+            posted=lambda process, call, decided_at: self._posted(process, number, call, decided_at),
+        ).begin()
+        if number == 1 and send.presumed_dead_after is not None:
+            world.after(send.presumed_dead_after, lambda: self._give_up(process))
+
+    def _publish(self, number: int, receipt: dict[str, Any]) -> None:
+        if number == self.try_number:
+            self.receipt = json.loads(json.dumps(receipt))
+
+    def _posted(self, process: Process, number: int, call: Any, decided_at: float) -> None:
+        destinations = json.loads(call.body)["destinations"]
+        self.numbers |= {each["messageId"]: each["to"]["phoneNumber"] for each in destinations}
+        stale, now = self.keeping.current != number, self.world.now()
+        woken = stale and now - decided_at > ONE_WRITE
+        if stale:
+            self.world.say(process.name, f"(Airflow has given this try up{', it was frozen' if woken else ''})")
+        ids = frozenset(each["messageId"] for each in destinations)
+        self.posts.append(BatchPost(now, number, process.began_at, ids, stale, woken))
+
+    def _lost(self, process: Process) -> None:
+        def no_heartbeat() -> None:
+            if process.dead or process.frozen:
+                self._give_up(process)
+
+        self.world.after(self.plan.send.heartbeat, no_heartbeat)
+
+    def _give_up(self, process: Process) -> None:
+        if process is self._running:
+            self.world.say("airflow", f"{process.name} is given up")
+            self._over(retry=True)
+
+    def _ended(self, process: Process, end: BatchEnd | None, error: OmniError | None) -> None:
+        error = end.error if end is not None else error
+        self.world.say(process.name, f"ended: {f'{type(error).__name__} {error}' if error else 'green'}")
+        if process is not self._running:
+            return
+        self.error = error
+        if end is not None and error is None:
+            self.end = end
+            self._over(retry=False)
+        else:
+            self._over(retry=isinstance(error, OmniStaleTryError) or (error is not None and error.retryable))
+
+    def _over(self, *, retry: bool) -> None:
+        self._running = None
+        if retry and self._left > 0:
+            self._left -= 1
+            # Its id changes when the next try is scheduled: from here on the old one can write no more.
+            self.keeping.current = -self.try_number
+            self.world.after(self.plan.send.retry_delay, self.start_try)
+            return
+        self.finished(self)
+        if self._clears:
+            self.world.after(self._clears.pop(0), self._clear)
+
+    def _clear(self) -> None:
+        self.world.say("airflow", "the user clears the send")
+        if self.plan.airflow == "3.4":
+            self.keeping.state.clear()
+        self._left = self.plan.send.tries - 1
+        self.start_try()
+
+
+def batch_spec(plan: BatchSchedule, scenario_key: str) -> BatchSpec:
+    """What the DAG's author wrote."""
+    send = plan.send
+    text = "Dear {name}" if send.personal else "Hello to you"
+    line, sms = ({"validityPeriod": each, "validityPeriodTimeUnit": "SECONDS"} for each in send.validity)
+    return BatchSpec(
+        Identity("run-1"),
+        scenario_key,
+        BatchContent(line={"type": "TEXT", "text": text} | line, sms={"text": text} | sms),
+        plan.flow if send.flow_given else None,
+        key_field="order" if send.keyed else None,
+        chunk_size=send.chunk,
+    )

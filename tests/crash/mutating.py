@@ -1,0 +1,149 @@
+"""What a mutant is: a rule that is taken out of the product, and schedules led to where it matters.
+
+Patches of the harness, not switches of the product. With each mutant the harness must find broken promises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.crash.processes import Mishap, Phase
+from tests.crash.schedule import Schedule
+from tests.crash.world import LATEST
+
+Patches = Callable[[], contextlib.AbstractContextManager[Any]]
+Focus = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A rule that is taken out, and what must then go wrong: ``twice``, ``never`` or ``wrong``.
+
+    ``focus``: leads any schedule to where the rule matters; everything else in it stays random.
+    """
+
+    name: str
+    what: str
+    breaks: str
+    focus: Focus
+    patches: Patches
+
+
+def registering(mutants: dict[str, Mutant]) -> Callable[[str, Focus], Callable[[Callable[[], Any]], Callable[[], Any]]]:
+    """A decorator that enters a mutant into a table: ``breaks`` and ``focus`` of it; its docstring says what it is."""
+
+    def mutant(breaks: str, focus: Focus) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+        def register(function: Callable[[], Any]) -> Callable[[], Any]:
+            name = function.__name__.strip("_").replace("_", "-")
+            assert function.__doc__
+            mutants[name] = Mutant(name, function.__doc__, breaks, focus, contextlib.contextmanager(function))
+            return function
+
+        return register
+
+    return mutant
+
+
+def focused(
+    *,
+    send: dict[str, Any] | None = None,
+    wait: dict[str, Any] | None = None,
+    weather: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
+    **rest: Any,
+) -> Focus:
+    """Change some fields of a schedule. Nothing lies outside of the promise in a focused one."""
+
+    def focus(plan: Schedule) -> Schedule:
+        switches = {"log_lag_seconds": min(plan.settings.log_lag_seconds, LATEST), **(settings or {})}
+        if rest.get("guarantee") == "B":
+            switches |= {"duplicates": "accept", "refused_uses_id": False}
+        return replace(
+            plan,
+            send=replace(plan.send, **(send or {})),
+            wait=replace(plan.wait, **(wait or {})),
+            weather=replace(plan.weather, **(weather or {})),
+            settings=plan.settings.changed(switches),
+            outside=(),
+            **rest,
+        )
+
+    return focus
+
+
+CALM: dict[str, Any] = {"rate": 0.0, "logs_down": (0.0, 0.0)}
+B: dict[str, Any] = {"guarantee": "B", "airflow": "3.3", "store_failures": 0.0, "store_slowness": 0.0}
+A: dict[str, Any] = B | {"guarantee": "A"}
+FAULTLESS: dict[str, Any] = {"mishaps": (None,) * 6, "presumed_dead_after": None, "clears": (), "trust": False}
+QUIET: dict[str, Any] = FAULTLESS | {"send_in": None}
+RETRIED: dict[str, Any] = QUIET | {"retries": 3, "retry_delay": 1.0, "heartbeat": 30.0, "flow_given": True}
+TRUSTED: dict[str, Any] = RETRIED | {"trust": True, "people": (("41793020027",),), "texts": ("Hello",)}
+
+
+def answer_lost(*faults: str, lag: float | None = None, **send: Any) -> Focus:
+    """A calm schedule whose first POSTs meet these faults."""
+    return focused(
+        **B,
+        weather=CALM | {"posts": faults},
+        send=RETRIED | {"people": (("41793020027",),), "texts": ("Hello",)} | send,
+        settings={} if lag is None else {"log_lag_seconds": lag},
+    )
+
+
+def tried_again(*mishaps: Mishap) -> Focus:
+    """A calm schedule whose tries meet these mishaps."""
+    return focused(
+        **B,
+        weather=CALM | {"posts": ()},
+        send=RETRIED | {"mishaps": mishaps, "people": (("41793020027",),), "texts": ("Hello",)},
+    )
+
+
+def mode_of(mode: str, goal: str = "all", **more: Any) -> dict[str, Any]:
+    """A wait in a mode, with nothing else special about it."""
+    return {
+        "mode": mode,
+        "success_when": goal,
+        "delivered_means": "group",
+        "settle": False,
+        "mishaps": (None,),
+        "lost_events": 0,
+        "second_copy_after": None,
+        "after_clears": False,
+    } | more
+
+
+def watched(*fates: str, every: float | None = None, settings: dict[str, Any] | None = None) -> Focus:
+    """A wait of 40 polls of 20 s for these fates, with or without a second reader."""
+    return focused(
+        **B,
+        flow=("LINE", "SMS"),
+        weather=CALM | {"posts": (), "second_reader_every": every},
+        send=RETRIED
+        | {
+            "people": (tuple(f"4179302{index:02d}{fate}" for index, fate in enumerate(fates)),),
+            "validity": (120, 300),
+            "texts": ("Hello",),
+        },
+        wait=mode_of("trigger", poll_interval=20.0, timeout=1500.0),
+        settings={"beat_seconds": 20.0, "filtered_read": "own", **(settings or {})},
+    )
+
+
+FROM_DAYS_AGO = focused(
+    **B,
+    flow=("LINE", "SMS"),
+    weather=CALM | {"posts": (), "second_reader_every": None},
+    send=RETRIED | {"people": (("41793020027", "41793020145"),), "validity": (108_000, 108_000), "texts": ("Hello",)},
+    wait=mode_of(
+        "trigger",
+        "finished",
+        poll_interval=1800.0,
+        timeout=300_000.0,
+        mishaps=(Mishap(1, Phase.BEFORE, after=54 * 3600.0),),
+    ),
+    settings={"filtered_read": "own"},
+)

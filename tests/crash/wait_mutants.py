@@ -1,0 +1,80 @@
+"""The wait for a single send with one rule taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
+
+from airflow_provider_omni.delivery import tracking, waiting
+from tests.crash.mutating import CALM, FROM_DAYS_AGO, TRUSTED, A, Mutant, focused, mode_of, registering, watched
+
+MUTANTS: dict[str, Mutant] = {}
+_mutant = registering(MUTANTS)
+
+
+@_mutant("wrong", FROM_DAYS_AGO)
+def _no_journal() -> Iterator[None]:
+    """Reports that were read are not written down."""
+
+    def write_down(self: waiting.Wait, source: Any, *, news: bool) -> Iterator[Any]:
+        return
+        yield
+
+    with patch.object(waiting.Wait, "_write_down", write_down):
+        yield
+
+
+@_mutant("wrong", watched("27", every=7.0))
+def _no_healing() -> Iterator[None]:
+    """The wait never asks the logs."""
+
+    def look(self: waiting.Wait, *, closing: bool) -> Iterator[Any]:
+        return
+        yield
+
+    with patch.object(waiting.Wait, "_look", look):
+        yield
+
+
+@_mutant("wrong", watched("27", every=7.0))
+def _healing_only_at_the_start() -> Iterator[None]:
+    """The wait asks the logs when it begins, and not again."""
+    original = waiting.Wait._look
+
+    def look(self: waiting.Wait, *, closing: bool) -> Iterator[Any]:
+        if not getattr(self, "looked", False):
+            self.looked = True  # type: ignore[attr-defined]
+            yield from original(self, closing=closing)
+
+    with patch.object(waiting.Wait, "_look", look):
+        yield
+
+
+@_mutant("wrong", watched("40", settings={"reports": "per-step"}))
+def _a_failed_step_is_the_end() -> Iterator[None]:
+    """Any failed step closes its message."""
+    original = tracking.Tracker.standing
+
+    def standing(self: tracking.Tracker, message_id: str, now: float, *, closing: bool = False) -> Any:
+        return original(self, message_id, now, closing=True)
+
+    with patch.object(tracking.Tracker, "standing", standing):
+        yield
+
+
+@_mutant(
+    "wrong",
+    focused(
+        **A,
+        flow=("SMS",),
+        weather=CALM | {"posts": ("slow",)},
+        send=TRUSTED | {"send_in": 3000.0},
+        wait=mode_of("trigger", poll_interval=20.0, timeout=6000.0),
+        settings={"duplicates": "report", "refused_uses_id": False, "filtered_read": "own"},
+    ),
+)
+def _duplicate_reports_count() -> Iterator[None]:
+    """The report that a repeated id was rejected is taken for the end of the message that had it first."""
+    with patch.object(tracking, "is_duplicate", lambda status: False):
+        yield

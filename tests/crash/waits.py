@@ -1,0 +1,151 @@
+"""Airflow's part in a wait: a trigger, a poking worker or the short processes of reschedule mode, and their ends.
+
+The machine is built as sensor and trigger build it, with the ledger where the receipt names one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Clock, Pause, Steps
+from airflow_provider_omni.delivery.ledger.waiting import wait_for
+from airflow_provider_omni.delivery.waiting import REFUSALS, Wait, WaitEnd
+from airflow_provider_omni.delivery.watch import Watch
+from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.sensors.arguments import read_watch
+from tests.crash.keeping import Bucket, ForgetfulMemory, Keeping, StateMemory, XComMemory
+from tests.crash.processes import Mishap, Process
+from tests.crash.world import World
+
+TAKEN_OVER = 30.0
+"""Seconds until another triggerer or worker takes over."""
+
+
+def poke(machine: Wait, clock: Clock) -> Steps[WaitEnd | None]:
+    """One poke of the sensor: once more where the deadline has come meanwhile."""
+    while True:
+        late = clock() >= machine.watch.deadline
+        end = yield from machine.poll()
+        if end is not None or late or clock() < machine.watch.deadline:
+            return end
+
+
+def poke_on(machine: Wait, clock: Clock) -> Steps[WaitEnd]:
+    """A worker that pokes until it is over."""
+    while (end := (yield from poke(machine, clock))) is None:
+        yield Pause(machine.watch.poll_interval)
+    return end
+
+
+@dataclass
+class WaitTask:
+    """The waiting task in its mode. ``result``: the end that Airflow got, and when.
+
+    ``plan``: a `Schedule` or a `BatchSchedule`. ``bucket``: the ledger's folder, where the receipt names a ledger.
+    """
+
+    world: World
+    plan: Any
+    receipt: dict[str, Any]
+    finished: Callable[[], None]
+    bucket: Bucket | None = None
+    result: WaitEnd | None = None
+    error: OmniError | None = None
+    ended_at: float = 0.0
+    decided_from: float = 0.0
+    """When the process began that came to the result."""
+    ledger: Bucket | None = None
+    """What stood in the ledger at the end."""
+    downtime: float = 0.0
+
+    copies: int = 0
+    """How many processes have begun."""
+
+    def __post_init__(self) -> None:
+        wait = self.plan.wait
+        self.keeping = Keeping(self.world.rng, self.plan.store_failures, self.plan.store_slowness, current=1)
+        self.began_at = self.world.now()
+        self.watch = self._read_watch()
+        self._mishaps: list[Mishap | None] = list(wait.mishaps)
+        self._lost_events = wait.lost_events if wait.mode == "trigger" else 0
+        self._processes: list[Process] = []
+        self._second_copy = wait.second_copy_after
+
+    def _read_watch(self) -> Watch:
+        wait = self.plan.wait
+        return read_watch(
+            started_at=self.world.now(),
+            timeout=wait.timeout,
+            receipt=self.receipt,
+            success_when=wait.success_when,
+            delivered_means=wait.delivered_means,
+            settle=wait.settle,
+            poll_interval=wait.poll_interval,
+            logs_only=wait.mode == "reschedule" and self.plan.airflow == "3.2",
+        )
+
+    def start(self) -> None:
+        """Begin: a trigger, a poking worker, or the first of many short processes."""
+        self._start_copy()
+        if self._second_copy is not None:
+            self.world.after(self._second_copy, self._start_copy)
+
+    def _start_copy(self) -> None:
+        if self.result is not None or self.error is not None:
+            return
+        mode, number, now = self.plan.wait.mode, self.keeping.current, self.world.now
+        self.copies += 1
+        if mode == "poke" and self.copies > 1:
+            self.watch = self._read_watch()  # a retry of a poking sensor waits as long as the first try
+        watch = Watch.from_json(json.loads(json.dumps(self.watch.to_json())))
+        refusals = 1 if mode == "reschedule" else REFUSALS
+        machine = wait_for(watch, now, f"{self.copies:08x}", self.world.rng.random, refusals)
+        ways = {"trigger": machine.until_decided, "poke": lambda: poke_on(machine, now)}
+        self._processes.append(
+            Process(
+                self.world,
+                f"{mode} #{self.copies}",
+                ways.get(mode, lambda: poke(machine, now))(),
+                self._memory(number),
+                ended=self._ended,
+                lost=self._lost,
+                mishap=self._mishaps.pop(0) if self._mishaps else None,
+                bucket=self.bucket,
+            ).begin()
+        )
+
+    def _memory(self, number: int) -> StateMemory:
+        if self.plan.wait.mode == "trigger":
+            return XComMemory(self.keeping, number)
+        return (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)
+
+    def _lost(self, process: Process) -> None:
+        """The triggerer is dead, or the worker is: it takes a while until somebody else takes over."""
+        self.downtime += TAKEN_OVER
+        if self.plan.wait.mode != "trigger":
+            self.keeping.current += 1
+        self.world.after(TAKEN_OVER, self._start_copy)
+
+    def _ended(self, process: Process, value: Any, error: OmniError | None) -> None:
+        if self.result is not None or self.error is not None:
+            return
+        if self.plan.wait.mode != "trigger" and process.memory.try_number != self.keeping.current:
+            return
+        if error is None and value is None:
+            self.world.after(self.plan.wait.poll_interval, self._start_copy)
+            return
+        if self._lost_events:
+            self._lost_events -= 1
+            self.world.say(process.name, "** its event is lost: the triggerer dies before it is stored **")
+            self._lost(process)
+            return
+        self.world.say("airflow", f"the wait ends: {error or value.explanation}")
+        self.result, self.error, self.ended_at = value, error, self.world.now()
+        self.decided_from = process.began_at
+        self.ledger = None if self.bucket is None else self.bucket.snapshot()
+        for copy in self._processes:
+            copy.kill()
+        self.finished()
