@@ -147,6 +147,8 @@ class SendRecord:
             if unknown and (posting.bulk_id != bulk_id or not posting.by_bulk):
                 # Posted again on trust: the vendor may have it from the earlier request.
                 fresh.by_bulk = False
+            if unknown:
+                fresh.since = min(posting.oldest, fresh.oldest)
         for message_id in message_ids:
             fresh.messages[message_id] = TRANSITIONS[self.state(message_id), Event.POSTING]
         for posting in self.postings:

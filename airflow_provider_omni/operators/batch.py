@@ -145,7 +145,9 @@ class BatchOperator(BaseOperator):
             try:
                 end = self._run(batch, config, memory, folder, publish)
             except BaseException:
-                # A time-out, or Airflow ends the task: what was paid for can be followed all the same.
+                # A time-out, or Airflow ends the task: what waits in a thread is not posted any more, and what was paid
+                # for can be followed all the same.
+                self._stop.told = True
                 self._publish_at_last(batch, publish)
                 raise
             receipt = with_times(end.receipt.to_json(), plan)

@@ -139,6 +139,13 @@ class Known:
             there = scratch.one("SELECT last_insert_rowid()")
         scratch.do("UPDATE known SET posting = ? WHERE id = ?", there, message_id)
 
+    def learn(self, states: Mapping[str, MessageState]) -> None:
+        """What this try has learned about messages of earlier ones."""
+        self._scratch.many(
+            "UPDATE known SET state = ? WHERE id = ?",
+            ((state.value, message_id) for message_id, state in states.items()),
+        )
+
     # -- questions ---------------------------------------------------------------------------------------------------
 
     def empty(self) -> bool:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_omni.delivery.asking import remembered
 from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper, MemoryKeeper
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.lanes import Lanes
@@ -163,7 +164,7 @@ class Batch:
         if self.rules.dry_run:
             self._parts = plan.sms_parts()
         self.chunk = chunk
-        self._check_content()
+        self._check_content(self._left)
         yield Note(
             f"{census.requested:,} rows: {census.people:,} people, {census.quarantined:,} quarantined, "
             f"{census.duplicates:,} duplicates. {self._left:,} left to send, in {self._requests:,} requests."
@@ -198,15 +199,15 @@ class Batch:
                     raise
                 yield Pause(backoff(attempt, error.retry_after, self.jitter))
 
-    def _check_content(self) -> None:
-        """Refuse to mix two contents under one key."""
-        if not self._left:
+    def _check_content(self, left: int) -> None:
+        """Refuse to mix two contents under one key: before anybody is sent to, and before what was found absent is."""
+        if not left:
             return
         sent = self.known.other_fingerprints(self.plan.fingerprint)
         if sent:
             raise OmniContentChangedError(
                 f"Same idempotency_key, other content: {sent:,} messages were or may have been sent with the earlier "
-                f"content, {self._left:,} are left and were not sent. Restore the content, or use another "
+                f"content, {left:,} are left and were not sent. Restore the content, or use another "
                 "idempotency_key."
             )
 
@@ -256,6 +257,7 @@ class Batch:
                 # Not one of them arrived: the vendor's side is down. A later try goes on from here.
                 self.tidings.stop = broken
                 return
+            self._check_content(sum(len(request.ids) for request in absent))
             lanes.add(absent)
 
     def _resolve(self, lanes: Lanes, earlier: list[Posting]) -> Steps[None]:
@@ -268,12 +270,12 @@ class Batch:
             yield from self._write_outcomes()
             again = yield from self._ask(unknown)
             self.tidings.open, earlier = [], []
-            left = [posting for posting in unknown if posting.having(_S.INTENT)]
-            if left and self.rules.trust_duplicate_rejection and not trusted:
+            if self.rules.trust_duplicate_rejection and not trusted:
                 trusted = True
-                again += self._on_trust(left)
+                again += self._on_trust(unknown)
             if not again:
                 return
+            self._check_content(sum(len(request.ids) for request in again))
             lanes.add(again)
             yield from self._post_all(lanes)
             if self.tidings.stop is not None:
@@ -295,6 +297,7 @@ class Batch:
                     for each, bulk in found_in.items()
                     if each in posting.messages and bulk != posting.bulk_id
                 }
+                self.known.learn(changed)
                 ours = self.known.people_of(list(changed))
                 for message_id in ours:
                     self.tidings.move(old[message_id], {message_id: posting.messages[message_id]})
@@ -308,10 +311,13 @@ class Batch:
         """Requests that post the same ids again, since this account refuses ids that it has seen."""
         again: list[Request] = []
         for posting in postings:
+            if not remembered(posting, self.clock()):
+                continue
             people = self.known.people_of(posting.having(_S.INTENT))
             for request in self._requests_of(people.values(), _S.INTENT):
                 # The vendor may have them from the earlier request: its bulk id alone does not find them.
                 request.by_bulk = request.bulk_id == posting.bulk_id and posting.by_bulk
+                request.since = posting.oldest
                 again.append(request)
         return again
 
