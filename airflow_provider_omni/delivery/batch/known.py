@@ -195,13 +195,14 @@ class Known:
                 )
                 after = seq
 
-    def counts(self) -> Counter[MessageState]:
-        """In which state the messages of this batch's people are; those of whom nothing is known are not counted."""
+    def counts(self, *, everybody: bool = False) -> Counter[MessageState]:
+        """In which state the messages of this batch's people are, or of everybody on record; those of whom nothing is
+        known are not counted.
+        """
         if self.empty():
             return Counter()
-        found = self._scratch.rows(
-            f"SELECT {_TOLD}, count(*) FROM person JOIN {_JOINED} WHERE known.id = person.id GROUP BY 1"
-        )
+        source = _JOINED if everybody else f"person JOIN {_JOINED} WHERE known.id = person.id"
+        found = self._scratch.rows(f"SELECT {_TOLD}, count(*) FROM {source} GROUP BY 1")
         return Counter({MessageState(state): count for state, count in found})
 
     def other_fingerprints(self, fingerprint: str) -> int:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_omni.delivery.asking import remembered
-from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper, MemoryKeeper
+from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.lanes import Lanes
 from airflow_provider_omni.delivery.batch.plan import (
@@ -29,16 +29,16 @@ from airflow_provider_omni.delivery.batch.plan import (
     quarantine_lines,
 )
 from airflow_provider_omni.delivery.batch.planned import write_plan
+from airflow_provider_omni.delivery.batch.recalling import keeper_of, recall
 from airflow_provider_omni.delivery.batch.reporting import Progress, receipt_of, verdict_of
 from airflow_provider_omni.delivery.batch.requests import Request
-from airflow_provider_omni.delivery.batch.rules import BatchRules
+from airflow_provider_omni.delivery.batch.rules import BatchRules, LedgerTerms
 from airflow_provider_omni.delivery.batch.scratch import People
 from airflow_provider_omni.delivery.batch.settling import AT_ONCE, IN_DOUBT, settle
 from airflow_provider_omni.delivery.batch.tidings import Tidings
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
 from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState, Posting
-from airflow_provider_omni.delivery.verdict import MAX_IDS
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
@@ -64,14 +64,6 @@ class BatchEnd:
     error: OmniError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerTerms:
-    """Where the batch's ledger is (for the receipt), and the token that tells this try from all others."""
-
-    path: str
-    token: str
-
-
 class Batch:
     """Sends a `BatchPlan` once, however often it is run.
 
@@ -93,12 +85,9 @@ class Batch:
         self.ledger = ledger
         self.flow = plan.spec.flow
         self.known = Known(plan.scratch)
-        self.keeper: Keeper = (
-            MemoryKeeper(plan.fingerprint, plan.about()["send"])
-            if ledger is None
-            else LedgerKeeper(ledger.token, plan.about())
-        )
-        self.tidings = Tidings()
+        self.keeper: Keeper = keeper_of(plan.about(), ledger)
+        self.tidings = Tidings.listing(ledger=ledger is not None)
+        self._entered = False
         self._left = self._requests = self._parts = 0
 
     def run(self) -> Steps[BatchEnd]:
@@ -111,6 +100,9 @@ class Batch:
                 error = yield from self._send()
         except OmniError as caught:
             error = caught
+            if not (self._entered or self.rules.dry_run or isinstance(error, OmniStaleTryError)):
+                recalled = yield from recall(self.plan.spec, self.plan.scratch, self.ledger)
+                return BatchEnd(self.receipt() if recalled is None else recalled, error)
         receipt = self.receipt()
         if not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
             # A try that was replaced must not write over the receipt of the one that runs now.
@@ -119,16 +111,11 @@ class Batch:
 
     def receipt(self) -> Receipt:
         """The receipt of this moment."""
-        return receipt_of(
-            self.plan,
-            self.tidings,
-            flow=self.flow or (),
-            ledger_path=None if self.ledger is None else self.ledger.path,
-            dry_run=self.rules.dry_run,
-            left=self._left,
-            requests=self._requests,
-            sms_parts=self._parts,
-        )
+        extra: dict[str, Any] = {"sms_parts": self._parts}
+        if self.rules.dry_run:
+            extra |= {"dry_run": True, "requests": self._requests, "recipients": self._left}
+        plan = self.plan
+        return receipt_of(plan.spec, plan.census, self.tidings, flow=self.flow or (), ledger=self.ledger, extra=extra)
 
     # -- before the first post -------------------------------------------------------------------------------------
 
@@ -147,6 +134,7 @@ class Batch:
                 problems=(f"ledger_path: is needed for more than {MAX_REQUESTS_WITHOUT_LEDGER} requests",),
             )
         yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
+        self._entered = True
         self._check_record()
         for line in quarantine_lines(plan):
             yield Note(f"Quarantined: {line}", warning=True)
@@ -156,10 +144,7 @@ class Batch:
         if not self.rules.dry_run:
             self.known.doubt_old_proofs()
         self.known.settle_who_is_left(plan.ids)
-        self.tidings.states = self.known.counts()
-        self.tidings.first_post_at = self.known.oldest()
-        for bulk_id, ids, by_bulk in self.known.followed_bulks(MAX_IDS + 1):
-            self.tidings.follow(bulk_id, ids, by_bulk=by_bulk)
+        self.tidings.recall(self.known)
         self._left, self._requests = plan.left(), plan.requests(chunk)
         if self.rules.dry_run:
             self._parts = plan.sms_parts()
@@ -233,7 +218,13 @@ class Batch:
             return error
         lanes.give_back()
         yield from self._write_outcomes()
-        return verdict_of(self.plan, self.tidings, self.rules, self._strangers(earlier))
+        return verdict_of(
+            self.plan,
+            self.tidings,
+            self.rules,
+            has_ledger=self.ledger is not None,
+            strangers=self._strangers(earlier),
+        )
 
     def _strangers(self, earlier: list[Posting]) -> int:
         """How many messages of earlier tries stay in doubt whose people have left the source."""

@@ -30,6 +30,14 @@ NOTE_EVERY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerTerms:
+    """Where the batch's ledger is (for the receipt), and the token that tells this try from all others."""
+
+    path: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class BatchRules:
     """How a batch is sent.
 
