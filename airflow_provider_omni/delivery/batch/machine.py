@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_omni.delivery.asking import HORIZON
 from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper, MemoryKeeper
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.lanes import Lanes
@@ -305,13 +306,18 @@ class Batch:
         return again
 
     def _on_trust(self, postings: list[Posting]) -> list[Request]:
-        """Requests that post the same ids again, since this account refuses ids that it has seen."""
+        """Requests that post the same ids again, since this account refuses ids that it has seen. Not for ever: how
+        long it remembers them is not published, so no longer than its logs reach.
+        """
         again: list[Request] = []
         for posting in postings:
+            if self.clock() - posting.oldest >= HORIZON:
+                continue
             people = self.known.people_of(posting.having(_S.INTENT))
             for request in self._requests_of(people.values(), _S.INTENT):
                 # The vendor may have them from the earlier request: its bulk id alone does not find them.
                 request.by_bulk = request.bulk_id == posting.bulk_id and posting.by_bulk
+                request.since = posting.oldest
                 again.append(request)
         return again
 
