@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger import read_outcomes, unreached, waiting
+from airflow_provider_omni.delivery.ledger.folder import LocalFolder
 from airflow_provider_omni.delivery.ledger.members import Members
 from airflow_provider_omni.delivery.ledger.parts import pack
 from airflow_provider_omni.delivery.verdict import Goal, Verdict
@@ -132,3 +133,22 @@ def test_refused_recipients_that_a_long_receipt_does_not_name_are_not_waited_for
     assert end.verdict is (Verdict.FAILURE if goal == "all" else Verdict.SUCCESS)
     assert end.summary["total"] == 180
     assert goal == "all" or (end.summary["delivered"], end.summary["failed"]) == (144, 36)
+
+
+def test_news_of_a_message_that_is_followed_apart_hold_nothing_up(tmp_path: Path) -> None:
+    """It was posted again on trust; its report comes with those of the first request, which has no news of its own."""
+    world = World(tmp_path)
+    delivered, *silent = numbers(1)[0], *(number[:-2] + "45" for number in numbers(2, 1))
+    world.send([delivered, *silent], SHARED)
+    ids = {each.to: each.message_id for each in world.simulator.record.acceptances}
+    first = world.simulator.record.acceptances[0].bulk_id
+    world.folder = LocalFolder(tmp_path / "another")
+    now = world.clock.now()
+    write_sent(
+        world,
+        "00001-aa-000001",
+        {"bulk": first, "at": now, "ids": list(ids.values())},
+        {"bulk": "posted again", "at": now, "ids": [ids[delivered]], "by_bulk": False},
+    )
+    assert wait(world, success_when="any").verdict is Verdict.SUCCESS
+    assert world.clock.now() - now < 60.0
