@@ -299,7 +299,9 @@ class Batch:
         return again
 
     def _on_trust(self, postings: list[Posting]) -> list[Request]:
-        """Requests that post the same ids again, since this account refuses ids that it has seen."""
+        """Requests that post the same ids again, since this account refuses ids that it has seen. Not for ever: how
+        long it remembers them is not published, so no longer than its logs reach.
+        """
         again: list[Request] = []
         for posting in postings:
             if not remembered(posting, self.clock()):

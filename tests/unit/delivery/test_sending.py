@@ -672,3 +672,15 @@ def test_what_was_found_absent_and_posted_without_effect_is_asked_for_again() ->
     end = send(stage, surely_first=False)
     assert len(stage.posted) == posted
     assert counts(end) == {"requested": 1, "accepted": 1}
+
+
+def test_trust_counts_from_the_first_time_that_a_message_may_have_been_posted() -> None:
+    """Posted again on trust after 40 hours, it is not after 80: the vendor may have forgotten the first."""
+    stage = Stage(posts=[LOST], logs=[DOWN])
+    send(stage, trust_duplicate_rejection=True)
+    stage.now = START + 40 * 3600.0
+    send(stage, trust_duplicate_rejection=True)
+    posted = len(stage.posted)
+    stage.now = START + 80 * 3600.0
+    send(stage, trust_duplicate_rejection=True)
+    assert len(stage.posted) == posted

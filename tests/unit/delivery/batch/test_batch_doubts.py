@@ -309,3 +309,26 @@ def test_an_old_proof_of_absence_does_not_outlast_the_logs(tmp_path: Path) -> No
     world.clock.advance(60 * 3600.0)
     assert isinstance(world.send(people).error, OmniUnknownOutcomeError)
     assert world.accepted() == people
+
+
+# -- trust in an account that refuses repeated ids ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tries_at_hours", [(60,), (40, 80)])
+def test_what_is_unknown_for_two_days_is_not_posted_again_on_trust(
+    tmp_path: Path, tries_at_hours: tuple[int, ...]
+) -> None:
+    """The account, too, forgets ids. What counts is when they may have been posted for the first time."""
+    world, people = World(tmp_path), numbers(3)
+    rules = {"trust_duplicate_rejection": True}
+    began = world.clock.now()
+    world.fault = lambda post: "reset-after"
+    mend = _without_logs(world)
+    world.send(people, rules=rules)
+    for hours in tries_at_hours:
+        world.clock.advance(began + hours * 3600.0 - world.clock.now())
+        if hours == tries_at_hours[-1]:
+            world.fault = lambda post: None
+        world.send(people, rules=rules)
+    mend()
+    assert world.accepted() == people

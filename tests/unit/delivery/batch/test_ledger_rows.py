@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger import read_outcomes, unreached, waiting
+from airflow_provider_omni.delivery.ledger.folder import LocalFolder
 from airflow_provider_omni.delivery.ledger.members import Members
 from airflow_provider_omni.delivery.ledger.parts import pack
-from airflow_provider_omni.delivery.verdict import Verdict
+from airflow_provider_omni.delivery.verdict import Goal, Verdict
+from airflow_provider_omni.delivery.waiting import Wait
+from airflow_provider_omni.delivery.watch import Watch, bulks_of_receipt
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.test_ledger_wait import PERSONAL, SHARED, mixed, wait
 
@@ -113,3 +117,38 @@ def test_members_know_whom_they_were_made_of() -> None:
     assert all(f"message {number}" in members for number in range(1000))
     assert not [number for number in range(1000, 5000) if f"message {number}" in members]
     assert "anything" not in Members([])
+
+
+@pytest.mark.parametrize("goal", ["all", "finished"])
+def test_refused_recipients_that_a_long_receipt_does_not_name_are_not_waited_for(tmp_path: Path, goal: str) -> None:
+    """Without a ledger, of more than 100 messages, nobody knows which rows of a request are about refused ones."""
+    world = World(tmp_path, refused_in="both")
+    refused = [number[:-2] + "06" for number in numbers(5, start=500)]
+    sent = world.send([*mixed(180), *refused], SHARED, ledger=False, rules={"on_rejected": "ignore"}, chunk_size=50)
+    receipt = sent.receipt.to_json()
+    assert "message_ids" not in receipt
+    watch = Watch(bulks_of_receipt(receipt), world.clock.now() + 7200.0, Goal(goal), ("LINE", "SMS"))
+    machine = Wait(watch, world.clock.now, lambda: 0.5)
+    end = run(machine.until_decided(), client=world, memory=world.memory, sleep=world.clock.advance)
+    assert end.verdict is (Verdict.FAILURE if goal == "all" else Verdict.SUCCESS)
+    assert end.summary["total"] == 180
+    assert goal == "all" or (end.summary["delivered"], end.summary["failed"]) == (144, 36)
+
+
+def test_news_of_a_message_that_is_followed_apart_hold_nothing_up(tmp_path: Path) -> None:
+    """It was posted again on trust; its report comes with those of the first request, which has no news of its own."""
+    world = World(tmp_path)
+    delivered, *silent = numbers(1)[0], *(number[:-2] + "45" for number in numbers(2, 1))
+    world.send([delivered, *silent], SHARED)
+    ids = {each.to: each.message_id for each in world.simulator.record.acceptances}
+    first = world.simulator.record.acceptances[0].bulk_id
+    world.folder = LocalFolder(tmp_path / "another")
+    now = world.clock.now()
+    write_sent(
+        world,
+        "00001-aa-000001",
+        {"bulk": first, "at": now, "ids": list(ids.values())},
+        {"bulk": "posted again", "at": now, "ids": [ids[delivered]], "by_bulk": False},
+    )
+    assert wait(world, success_when="any").verdict is Verdict.SUCCESS
+    assert world.clock.now() - now < 60.0
