@@ -344,8 +344,9 @@ class Wait:
         return tally
 
     def _may_be_refused(self, step: Sighting) -> bool:
-        """Whether a message looks as refused ones do where they show up: one step failed, and no other follows."""
-        return step.state is StepState.FAILED and step.channel != self.tracker.last_channel
+        """Whether a message looks as refused ones do where they show up: the first step failed, and no other follows."""
+        first = step.channel != self.tracker.last_channel or len(self.tracker.flow) == 1
+        return step.state is StepState.FAILED and first
 
     def _decide(self, *, closing: bool) -> WaitEnd | None:
         tally = self.tally(closing=closing)

@@ -265,7 +265,7 @@ def _released_too_early() -> Iterator[None]:
         yield
 
 
-@_mutant("wrong", _followed("27", "52", "27", "52", settings={"refused_in": "both"}))
+@_mutant("wrong", _followed("27", "52", "27", "52", settings={"refused_in": "both"}, flow=("SMS",)))
 def _any_row_of_a_request_counts() -> Iterator[None]:
     """Refused messages that show up under a request's id are counted."""
     with patch.object(members.Members, "__contains__", lambda self, message_id: True):
