@@ -344,7 +344,7 @@ class Wait:
         return tally
 
     def _may_be_refused(self, step: Sighting) -> bool:
-        """Whether a message looks as refused ones do where they show up: the first step failed, and no other follows."""
+        """Whether a message looks as refused ones do where they show up: one step failed, none has followed."""
         first = step.channel != self.tracker.last_channel or len(self.tracker.flow) == 1
         return step.state is StepState.FAILED and first
 
