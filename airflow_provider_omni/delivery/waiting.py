@@ -350,8 +350,8 @@ class Wait:
 
     def _decide(self, *, closing: bool) -> WaitEnd | None:
         tally = self.tally(closing=closing)
-        if any(source.unsaved for source in self._sources) and not closing:
-            return None
+        if any(source.unsaved or not source.recalled for source in self._sources) and not closing:
+            return None  # not written down yet, or not all that was written down could be read: counts must be whole
         goal = self.watch.goal
         if any(source.expected is None for source in self._sources):
             if closing and not tally.total:
