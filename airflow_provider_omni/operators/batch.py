@@ -216,9 +216,9 @@ class BatchOperator(BaseOperator):
         if not self.ledger_path:
             return None, None
         path = text_of(self.ledger_path)
+        check_shards(ledger_folder(self.ledger_path), shard)
         if shard is None:
             return path, ledger_folder(self.ledger_path)
-        check_shards(ledger_folder(self.ledger_path), shard)
         return f"{path.rstrip('/')}/{shard.folder}", ledger_folder(self.ledger_path, shard.folder)
 
     # -- sending -----------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Parts of a ledger: their names, and gzipped JSON Lines as their form. Knows no send and no folder.
 
-A name starts with the generation of the try that wrote it and holds that try's token, so that names sort in the
-order of
-tries and no two tries ever write the same one: ``sent/00002-3f9c0a1b-000017.jsonl.gz``.
+A name starts with the generation of the try that wrote it and holds that try's token, so that names sort in the order
+of tries and no two tries ever write the same one: ``sent/00002-3f9c0a1b-000017.jsonl.gz``. Whatever else lies in the
+folders (``.DS_Store``, ``.nfs…``, a copy that somebody made) is none of ours, and is passed over.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ VERSION = 1
 ENDING = ".jsonl.gz"
 TRIES, PLAN, SENT, OUTCOMES, QUARANTINE = "tries/", "plan/", "sent/", "outcomes/", "quarantine/"
 _MAGIC = b"\x1f\x8b"
-_NAME = re.compile(r"(?:^|/)(\d{5,})-([0-9a-z]+)(?:-(\d+))?\.jsonl\.gz$")
+_NAME = re.compile(r"(?:tries|plan|sent|outcomes|quarantine)/(\d{5,})-([0-9a-z]+)(?:-\d+)?\.jsonl\.gz")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -40,8 +40,13 @@ class TryName:
     @classmethod
     def of(cls, name: str) -> TryName | None:
         """The try that wrote the part of this name; None for a file that is none of ours."""
-        match = _NAME.search(name)
+        match = _NAME.fullmatch(name)
         return cls(int(match[1]), match[2]) if match else None
+
+
+def ours(names: Iterable[str]) -> list[str]:
+    """Those of the names in a ledger's folder that parts have."""
+    return [name for name in names if TryName.of(name) is not None]
 
 
 def pack(lines: Iterable[Any]) -> bytes:

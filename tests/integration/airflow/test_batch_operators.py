@@ -422,6 +422,19 @@ def test_another_division_of_the_same_ledger_is_refused(account: RunningSimulato
     assert len(account.record.acceptances) == sent
 
 
+@pytest.mark.parametrize(("before", "after"), [("1/2", None), (None, "1/2")])
+@pytest.mark.parametrize("key", [None, "another key"])
+def test_a_batch_in_shards_and_one_without_are_refused_the_same_ledger(
+    account: RunningSimulator, tmp_path: Path, before: str | None, after: str | None, key: str | None
+) -> None:
+    operator(recipients=numbers(50), shard=before, ledger_path=str(tmp_path)).execute(BatchTask().context())
+    sent = accepted(account)
+    again = operator(recipients=numbers(50), shard=after, ledger_path=str(tmp_path), idempotency_key=key)
+    with pytest.raises(AirflowFailException, match="divided in another way"):
+        again.execute(BatchTask().context(try_number=2))
+    assert accepted(account) == sent
+
+
 # -- what is kept and shown --------------------------------------------------------------------------------------------
 
 
