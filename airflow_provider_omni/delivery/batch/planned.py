@@ -10,7 +10,7 @@ from airflow_provider_omni.delivery.batch.keeping import LedgerKeeper
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.effects import Done, Fetch, Gather, ListParts, Put, Steps, Submit
-from airflow_provider_omni.delivery.ledger.parts import PLAN, unpack
+from airflow_provider_omni.delivery.ledger.parts import PLAN, ours, unpack
 
 ROWS = 10_000
 """Rows in one part."""
@@ -43,8 +43,7 @@ def write_plan(plan: BatchPlan, keeper: LedgerKeeper) -> Steps[None]:
 
 def _read_planned(scratch: Scratch) -> Steps[None]:
     """The ids of everybody in the plans of earlier tries."""
-    names: list[str] = yield ListParts(PLAN)
-    for name in names:
+    for name in ours((yield ListParts(PLAN))):
         data: bytes = yield Fetch(name)
         scratch.many("INSERT OR IGNORE INTO planned (id) VALUES (?)", ((line["id"],) for line in unpack(data, name)))
 

@@ -26,14 +26,16 @@ class LocalFolder:
         return str(self.path)
 
     def list(self, prefix: str) -> list[str]:
-        """Names of the parts below `prefix` (a folder's name with a slash, or nothing for all), sorted."""
+        """Names of the files below `prefix` (a folder's name with a slash, or nothing for all), sorted.
+
+        With what was never finished, and what others have left there: readers pass over it, a purge does not.
+        """
         top = self.path / prefix
         try:
             found = [
                 (Path(folder) / name).relative_to(self.path).as_posix()
                 for folder, _, names in os.walk(top, onerror=_raise_unless_missing)
                 for name in names
-                if not name.startswith(_UNFINISHED)
             ]
         except OSError as error:
             raise _failed("listed", error) from error

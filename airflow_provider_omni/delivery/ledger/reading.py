@@ -14,7 +14,7 @@ from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.opening import ledgers_in
-from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, PLAN, QUARANTINE, SENT, TryName, unpack
+from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, PLAN, QUARANTINE, SENT, TryName, ours, unpack
 from airflow_provider_omni.delivery.ledger.steps import cost_of, is_permanent, sighting_of, step_of
 from airflow_provider_omni.delivery.record import MessageState
 from airflow_provider_omni.delivery.tracking import Sighting, Tracker
@@ -84,7 +84,7 @@ def read_outcomes_of(folder: Folder) -> Iterator[OutcomeRow]:
 def read_quarantine(ledger: Any) -> Iterator[QuarantineRow]:
     """The rows that the last try left out."""
     for folder in ledgers_in(ledger):
-        names = folder.list(QUARANTINE)
+        names = ours(folder.list(QUARANTINE))
         last = max((each for each in map(TryName.of, names) if each is not None), default=None)
         for name in names:
             if TryName.of(name) == last:
@@ -120,7 +120,7 @@ class Outcomes:
         self._read_seen()
 
     def _lines(self, kind: str) -> Iterator[Any]:
-        for name in self._folder.list(kind):
+        for name in ours(self._folder.list(kind)):
             yield from unpack(self._folder.read(name), name)
 
     def _read_sent(self) -> None:

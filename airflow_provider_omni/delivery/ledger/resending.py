@@ -10,7 +10,7 @@ from pydantic_core import from_json, to_json
 from airflow_provider_omni.delivery.batch.rows import Row
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.ledger.opening import ledgers_in
-from airflow_provider_omni.delivery.ledger.parts import PLAN, SENT, TRIES, unpack
+from airflow_provider_omni.delivery.ledger.parts import PLAN, SENT, TRIES, ours, unpack
 from airflow_provider_omni.delivery.ledger.reading import OutcomeRow, read_outcomes_of
 from airflow_provider_omni.delivery.record import MessageState
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -23,11 +23,11 @@ def rows_of_unreached(ledger: Any, phone_field: str, *, include_unknown: bool) -
     """The recipients of a ledger, or of all its shards, who count as not reached. See `unreached`."""
     place, empty = 0, True
     for folder in ledgers_in(ledger):
-        if not folder.list(TRIES):
+        if not ours(folder.list(TRIES)):
             continue
         empty = False
-        names = folder.list(PLAN)
-        if not names and folder.list(SENT):
+        names = ours(folder.list(PLAN))
+        if not names and ours(folder.list(SENT)):
             raise _unreadable("its plan/ was removed: nobody knows the numbers any more")
         was_called = _phone_field(folder)
         with Scratch() as scratch:
@@ -70,7 +70,7 @@ def is_unreached(row: OutcomeRow, *, include_unknown: bool = False) -> bool:
 
 
 def _phone_field(folder: Any) -> str:
-    for name in folder.list(TRIES):
+    for name in ours(folder.list(TRIES)):
         for line in unpack(folder.read(name), name):
             return str(line.get("phone_field") or "phone")
     return "phone"
