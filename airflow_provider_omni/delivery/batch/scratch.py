@@ -44,12 +44,13 @@ CREATE TABLE posting (
     no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL NOT NULL, since REAL, scheduled REAL, by_bulk INTEGER NOT NULL,
     state TEXT NOT NULL,          -- of its messages that have none of their own
     told INTEGER NOT NULL DEFAULT 0,
-    fingerprint TEXT
+    fingerprint TEXT,
+    writer TEXT                   -- the try that wrote the intent; NULL: nobody asks
 );
 CREATE INDEX posting_bulk ON posting (bulk);
 CREATE TABLE known (id TEXT PRIMARY KEY, posting INTEGER NOT NULL, state TEXT, reason TEXT) WITHOUT ROWID;
 CREATE INDEX known_posting ON known (posting);
-CREATE TABLE planned (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE planned (id TEXT PRIMARY KEY, hash INTEGER NOT NULL) WITHOUT ROWID;  -- as earlier tries wrote them last
 """
 
 
