@@ -189,7 +189,7 @@ class BatchOperator(BaseOperator):
 
     def _read_rules(self, config: OmniConfig, context: Context, memory: Memory) -> BatchRules:
         from airflow_provider_omni.operators.batch_arguments import Tries, read_rules
-        from airflow_provider_omni.operators.tries import is_recallable, is_surely_first
+        from airflow_provider_omni.operators.tries import first_try_at, is_recallable, is_surely_first
 
         own_key = self.idempotency_key is not None
         return read_rules(
@@ -198,7 +198,9 @@ class BatchOperator(BaseOperator):
                 retries=self.retries or 0,
                 durable=memory.durable,
                 recallable=is_recallable(context, memory),
-                surely_first=is_surely_first(context, memory) and not own_key,
+                # Under a key of the user's own others may have sent, too: they share the ledger, which knows of them.
+                surely_first=is_surely_first(context, memory),
+                first_try_at=first_try_at(context, memory),
             ),
             own_key=own_key,
             has_ledger=bool(self.ledger_path),

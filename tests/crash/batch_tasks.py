@@ -63,6 +63,7 @@ class BatchTask:
         self._clears = list(self.plan.send.clears)
         self._running: Process | None = None
         self._scratches: list[Scratch] = []
+        self._began_at = self.world.now()
 
     @property
     def cleared(self) -> bool:
@@ -103,6 +104,7 @@ class BatchTask:
                 on_rejected="ignore",
                 surely_first=number == 1 or (memory.durable and never_cleared),
                 recallable=memory.durable and (never_cleared or self.plan.airflow != "3.4"),
+                first_try_at=self._began_at,
             ),
             world.now,
             world.rng.random,

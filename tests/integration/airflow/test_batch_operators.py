@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_omni.delivery.ledger import read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.client import OmniClient
-from airflow_provider_omni.omni.errors import OmniRejectedError, OmniStoppedError, OmniUnknownOutcomeError
+from airflow_provider_omni.omni.errors import (
+    OmniRejectedError,
+    OmniStoppedError,
+    OmniStorageError,
+    OmniUnknownOutcomeError,
+)
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator
 from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.integration.airflow.batchtask import TEXT, BatchTask, numbers
@@ -368,6 +374,40 @@ def test_an_outcome_that_stays_unknown_fails_with_what_to_do(
     receipt = operator(recipients=numbers(10), **kept).execute(batch_task.context(try_number=2))
     assert receipt["counts"]["accepted"] == 10
     assert accepted(account) == numbers(10)
+
+
+def _later_try_before_3_3() -> Any:
+    context = BatchTask(durable=False).context(try_number=2)
+    context["dag_run"].start_date = datetime.now(UTC) - timedelta(minutes=5)
+    return context
+
+
+def test_before_airflow_3_3_a_retry_that_finds_another_ledger_than_the_first_try_sends_nothing(
+    account: RunningSimulator, posts: Posts, tmp_path: Path
+) -> None:
+    account.configure(duplicates="accept")
+    posts.after[3] = lambda: account.configure(password="changed")
+    arguments: dict[str, Any] = {"recipients": numbers(60), "chunk_size": 10, "max_connections": 1, "retries": 3}
+    with pytest.raises(AirflowFailException):
+        operator(ledger_path=str(tmp_path / "worker 1"), **arguments).execute(BatchTask(durable=False).context())
+    account.configure(password="demo")
+    with pytest.raises(AirflowFailException, match="one that all workers see"):
+        operator(ledger_path=str(tmp_path / "worker 2"), **arguments).execute(_later_try_before_3_3())
+    assert accepted(account) == numbers(30)
+    operator(ledger_path=str(tmp_path / "worker 1"), **arguments).execute(_later_try_before_3_3())
+    assert accepted(account) == numbers(60)
+
+
+def test_before_airflow_3_3_a_retry_goes_on_whose_first_try_died_before_it_sent_anything(
+    account: RunningSimulator, tmp_path: Path
+) -> None:
+    send = operator(recipients=numbers(30), ledger_path=str(tmp_path / "ledger"), retries=3, key_field=None)
+    send.recipients = str(tmp_path / "not there.csv")
+    with pytest.raises(OmniStorageError):
+        send.execute(BatchTask(durable=False).context())
+    send.recipients = numbers(30)
+    send.execute(_later_try_before_3_3())
+    assert accepted(account) == numbers(30)
 
 
 # -- refused recipients ------------------------------------------------------------------------------------------------
