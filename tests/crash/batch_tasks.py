@@ -86,6 +86,9 @@ class BatchTask:
         number = self.keeping.current = self.try_number
         self.end = self.error = self.receipt = None
         self.rows = self.began_with[number] = send.sources[min(number, len(send.sources)) - 1]
+        if number == send.moved_at:
+            world.say("airflow", "the ledger's path leads to another place")
+            self.bucket = Bucket(world.rng, self.plan.store_failures)
         memory = (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)
         self._scratches.append(Scratch())
         never_cleared = len(self._clears) == len(send.clears)

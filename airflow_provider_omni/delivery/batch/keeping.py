@@ -127,7 +127,7 @@ class LedgerKeeper:
         if not dry_run:
             about = {"v": VERSION} | self.about
             yield Put(self._try.part(TRIES), lambda: pack([about]))
-            self.written((), [(yield ListParts(TRIES))])
+            yield from self.check_current()
         for name in ours((yield ListParts(SENT))):
             data: bytes = yield Fetch(name)
             header: dict[str, Any] = {}
@@ -142,6 +142,10 @@ class LedgerKeeper:
                         )
                     continue
                 known.replay(line, header.get("fingerprint"))
+
+    def check_current(self) -> Steps[None]:
+        """Raise OmniStaleTryError if another try has taken over."""
+        self.written((), [(yield ListParts(TRIES))])
 
     def _check_memory(self, *, dry_run: bool) -> Steps[None]:
         """Airflow's memory, where it lasts, tells whether an earlier try has kept its record in another place.

@@ -173,7 +173,7 @@ class Batch:
         rules = self.rules
         if not self.known.empty() or rules.recallable or rules.surely_first or rules.dry_run:
             return
-        if self.ledger is None:
+        if not isinstance(self.keeper, LedgerKeeper):
             raise OmniInputError(
                 "Nothing was sent: an earlier try may have sent some, and there is no record of it",
                 problems=(
@@ -181,7 +181,12 @@ class Batch:
                     "3.3), or drops it when the task is cleared",
                 ),
             )
-        yield from refuse_a_lost_record(self.plan, chunk, rules, self.clock, self.jitter)
+        try:
+            yield from refuse_a_lost_record(self.plan, chunk, rules, self.clock, self.jitter)
+        except OmniInputError:
+            # Or another try has sent it meanwhile, on this very ledger: one that had been frozen, for example.
+            yield from self.keeper.check_current()
+            raise
 
     def _know_the_flow(self) -> Steps[None]:
         if self.flow is not None:

@@ -17,6 +17,7 @@ from airflow_provider_omni.omni.errors import (
     OmniInputError,
     OmniRequestError,
     OmniServerError,
+    OmniStaleTryError,
     OmniUnknownOutcomeError,
 )
 from airflow_provider_omni.storage.process import ProcessMemory
@@ -104,6 +105,24 @@ def test_where_an_empty_ledger_means_nothing_was_sent_nobody_is_asked(tmp_path: 
     world = _world(tmp_path)
     assert _later_try(world, numbers(3), rules=rules).error is None
     assert not _looks(world)
+
+
+def test_what_another_try_has_sent_on_this_ledger_meanwhile_is_no_lost_record(tmp_path: Path) -> None:
+    """One that was frozen before it wrote its file, and woke up."""
+    world = _world(tmp_path)
+    execute = world.execute
+
+    def woken(call: Call[Any]) -> Any:
+        if "logs" in call.path:
+            world.execute = execute  # type: ignore[method-assign]
+            assert world.send(numbers(3)).error is None
+        return execute(call)
+
+    world.execute = woken  # type: ignore[method-assign]
+    end = _later_try(world, numbers(3))
+    assert isinstance(end.error, OmniStaleTryError)
+    assert world.accepted() == numbers(3)
+    assert len(world.published) == 2
 
 
 def _logs_answer(world: World, *answers: Any) -> None:
