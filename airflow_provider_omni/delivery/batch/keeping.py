@@ -54,9 +54,7 @@ class Keeper(Protocol):
         ...
 
     def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
-        """Judge the results of `writes`. Raises OmniStaleTryError when another try has taken over: nothing may be
-        posted.
-        """
+        """Judge the results of `writes`. Raises OmniStaleTryError when another try has taken over: post nothing."""
         ...
 
     def not_written(self, intents: Sequence[Posting]) -> None:

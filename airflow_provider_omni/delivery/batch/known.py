@@ -262,9 +262,7 @@ class Known:
                 yield request[0][1], len(request), followed
 
     def followed_apart(self) -> Iterator[str]:
-        """Messages that may have reached people, in another request than the one on record: only their own ids find
-        them.
-        """
+        """Messages that may have reached people in another request than the one on record: their own ids find them."""
         for (message_id,) in self._scratch.rows(
             f"SELECT known.id FROM {_JOINED} WHERE NOT posting.by_bulk AND {_TOLD} IN ({_listed(FOLLOWED)}) "
             "ORDER BY posting.no, known.id"

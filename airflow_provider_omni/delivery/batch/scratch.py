@@ -1,5 +1,4 @@
-"""The scratch database of one try: people, contents and quarantine on disk, so that a million recipients need no
-memory.
+"""The scratch database of one try: people, contents and quarantine on disk, so that a million need no memory.
 
 It is this process's own working memory and dies with it, even when it is killed: the file is unlinked as soon as it is
 open. What a later try must know is written elsewhere. Knows SQL, and nothing of rows, numbers or requests.

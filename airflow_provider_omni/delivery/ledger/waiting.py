@@ -110,8 +110,9 @@ class LedgerWait(Wait):
         return (yield from super().poll())
 
     def _recall(self) -> Steps[None]:
-        """Read what was sent, and what earlier copies of this wait have written. Raises OmniStorageError, to be
-        tried again.
+        """Read what was sent, and what earlier copies of this wait have written.
+
+        Raises OmniStorageError, to be tried again.
         """
         if self._loaded:
             return
@@ -202,9 +203,7 @@ class LedgerWait(Wait):
         self._release()
 
     def _look_at_slices(self, slices: Slices, *, closing: bool) -> Steps[None]:
-        """One round: everything that is open since the last one. Where the budget is spent, the rest waits for the
-        next.
-        """
+        """One round: everything that is open since the last one. Where the budget is spent, the rest has to wait."""
         if not any(source.open for source in self._sources if self._in_slices(source)):
             return
         patience = LAST_LOOK_PATIENCE if closing else self.watch.poll_interval
