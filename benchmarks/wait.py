@@ -150,8 +150,9 @@ async def waits(url: str, count: int, ledgers: Path | None) -> None:
     print(f"{count:,} waits of {BULKS * MESSAGES:,} messages, polled every {POLL:.0f} s: decided after {took:.0f} s")
     print(f"event loop late by p50 {lags[len(lags) // 2] * 1e3:.1f} ms, p99 {lags[int(len(lags) * 0.99)] * 1e3:.1f} ms "
           f"(target 50), at most {lags[-1] * 1e3:.0f} ms; {cpu / took:.0%} of one core")  # fmt: skip
-    print(f"reports asked for {client.counts['/omni/1/reports']:,} times; two reads of one bulk at least "
-          f"{client.closest:.0f} s apart (target: one a poll); logs {client.counts['/omni/1/logs']:,} times")  # fmt: skip
+    reports, logs = client.counts["/omni/1/reports"], client.counts["/omni/1/logs"]
+    print(f"reports asked for {reports:,} times; two reads of one bulk at least {client.closest:.0f} s apart (target: "
+          f"one a poll); logs {logs:,} times")  # fmt: skip
     done = supervisor.counts
     print(f"journal: {done['save']:,} writes and {done['load']:,} reads, {sum(done.values()) / took:.0f} a second")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")

@@ -32,6 +32,13 @@ _S = MessageState
 _ASKED = (_S.INTENT, _S.SEEN, _S.UNCONFIRMED)
 
 
+def remembered(posting: Posting, now: float) -> bool:
+    """Whether all of a request is young enough for the vendor to have it: in the logs, and among the ids that it
+    refuses. How long it remembers ids is not published, so no longer than its logs and reports reach.
+    """
+    return now - posting.oldest < HORIZON
+
+
 @dataclass(frozen=True, slots=True)
 class LookRules:
     """When absence may be concluded.
@@ -141,7 +148,7 @@ class Asker:
     def _can_be_proven(self, posting: Posting) -> bool:
         """Whether absence can be proven: not when the logs have forgotten, nor long before a scheduled time."""
         now = self.clock()
-        return now - posting.oldest < HORIZON and self._provable_at(posting) - now <= self.rules.patience
+        return remembered(posting, now) and self._provable_at(posting) - now <= self.rules.patience
 
 
 def _filters(posting: Posting) -> list[_Filter]:

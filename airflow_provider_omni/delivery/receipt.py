@@ -9,6 +9,11 @@ from typing import Any
 
 from airflow_provider_omni.delivery.verdict import MAX_IDS
 
+MOST_WITHOUT_LEDGER = 1000
+"""Requests that a receipt lists where there is no ledger: 100 that are planned, and what comes of halving them and of
+earlier tries.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -48,7 +53,10 @@ class Receipt:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """``bulks`` and ``message_ids`` are listed up to 100; ``message_id`` stands with a bulk of one message."""
+        """``bulks`` and ``message_ids`` are listed up to 100; without a ledger up to 1,000 bulks, since nothing else
+        tells what to follow. ``message_id`` stands with a bulk of one message.
+        """
+        most = MAX_IDS if self.ledger_path else MOST_WITHOUT_LEDGER
         message_ids = [each for bulk in self.bulks for each in bulk.message_ids]
         data: dict[str, Any] = {
             "scenario_key": self.scenario_key,
@@ -58,7 +66,7 @@ class Receipt:
                 | ({"message_id": bulk.message_ids[0]} if len(bulk.message_ids) == 1 else {})
                 for bulk in self.bulks
                 if bulk.message_ids
-            ][:MAX_IDS],
+            ][:most],
             "counts": {name: getattr(self.counts, name) for name in Counts.__slots__},
             "sent_at": None if self.sent_at is None else datetime.fromtimestamp(self.sent_at, UTC).isoformat(),
             "ledger_path": self.ledger_path,

@@ -144,9 +144,10 @@ class SendRecord:
         fresh = Posting(bulk_id, now, scheduled_at)
         for posting in self.postings:
             unknown = posting.messages.keys() & set(message_ids) & set(posting.having(MessageState.INTENT))
-            if unknown and (posting.bulk_id != bulk_id or not posting.by_bulk):
+            if unknown:
                 # Posted again on trust: the vendor may have it from the earlier request.
-                fresh.by_bulk = False
+                fresh.by_bulk = fresh.by_bulk and posting.bulk_id == bulk_id and posting.by_bulk
+                fresh.since = min(fresh.oldest, posting.oldest)
         for message_id in message_ids:
             fresh.messages[message_id] = TRANSITIONS[self.state(message_id), Event.POSTING]
         for posting in self.postings:

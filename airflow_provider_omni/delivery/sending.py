@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.delivery.asking import HORIZON, Asker, LookRules
+from airflow_provider_omni.delivery.asking import Asker, LookRules, remembered
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Publish, Save, Steps
 from airflow_provider_omni.delivery.plan import Recipient, SendPlan, chunk_limit
 from airflow_provider_omni.delivery.receipt import Receipt
@@ -218,16 +218,13 @@ class Send:
         return rest
 
     def _trusted(self, message_id: str) -> bool:
-        """Whether the vendor is trusted to refuse this unknown message if it has it.
-
-        Not for ever: how long it remembers ids is not published, so no longer than its logs and reports reach.
-        """
+        """Whether the vendor is trusted to refuse this unknown message if it has it."""
         posting = self.record.posting_of(message_id)
         return (
             self.rules.trust_duplicate_rejection
             and posting is not None
             and posting.messages[message_id] is MessageState.INTENT
-            and self.clock() - posting.oldest < HORIZON
+            and remembered(posting, self.clock())
         )
 
     def _id(self, person: Recipient) -> str:

@@ -84,7 +84,12 @@ class _Source:
 
     @property
     def total(self) -> int:
-        return max(self.expected or 0, len(self.ids))
+        return len(self.ids) if self.expected is None else self.expected
+
+    @property
+    def surplus(self) -> int:
+        """How many more messages were seen than are in it: refused ones, where the receipt does not list who is."""
+        return max(0, len(self.ids) - self.total)
 
     @property
     def open(self) -> bool:
@@ -327,12 +332,20 @@ class Wait:
 
     def _count(self, source: _Source, now: float, *, closing: bool) -> Tally:
         tally = Tally(total=source.total)
+        surplus = source.surplus
         for message_id in sorted(source.ids):
             standing = self.tracker.standing(message_id, now, closing=closing)
             if standing.by is None and standing.outcome is Outcome.PENDING:
                 continue
+            if surplus and standing.by and self._may_be_refused(standing.by):
+                surplus -= 1
+                continue
             tally.add(message_id, standing, self.tracker.steps(message_id), self.watch.goal.delivered_means)
         return tally
+
+    def _may_be_refused(self, step: Sighting) -> bool:
+        """Whether a message looks as refused ones do where they show up: one step failed, and no other follows."""
+        return step.state is StepState.FAILED and step.channel != self.tracker.last_channel
 
     def _decide(self, *, closing: bool) -> WaitEnd | None:
         tally = self.tally(closing=closing)

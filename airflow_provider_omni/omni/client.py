@@ -32,7 +32,10 @@ from airflow_provider_omni.omni.limits import pace_of
 
 T = TypeVar("T")
 
-CHUNK = 64 * 1024
+CHUNK = 256 * 1024
+"""Bytes that are read at once: an answer about a full request in one or two reads. Each read gives the interpreter's
+lock away, and a busy process gets it back late.
+"""
 
 
 class OmniClient:
@@ -155,10 +158,14 @@ _SENT: tuple[tuple[_Kinds, Failure], ...] = (
 
 
 class _BoundedRaw(io.RawIOBase):
-    """A socket's bytes until a moment, not just within a time-out per byte: a server that drips cannot hold us."""
+    """A socket's bytes until a moment, not just within a time-out per byte: a server that drips cannot hold us.
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
-        self._raw, self._sock, self._deadline = raw, sock, deadline
+    To the second: the socket's time-out is set anew only when it is off by that much.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, timeout: float) -> None:
+        self._raw, self._sock, self._set = raw, sock, timeout
+        self._deadline = time.monotonic() + timeout
 
     def readable(self) -> bool:
         return True
@@ -167,7 +174,9 @@ class _BoundedRaw(io.RawIOBase):
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
-        self._sock.settimeout(left)
+        if self._set - left > min(1.0, self._set / 10):
+            self._sock.settimeout(left)
+            self._set = left
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -182,7 +191,7 @@ class _BoundedResponse(http.client.HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         if (timeout := sock.gettimeout()) is not None:
             raw = self.fp.detach()
-            self.fp = io.BufferedReader(_BoundedRaw(raw, sock, time.monotonic() + timeout))
+            self.fp = io.BufferedReader(_BoundedRaw(raw, sock, timeout), buffer_size=CHUNK)
 
 
 class _Connection(HTTPConnection):

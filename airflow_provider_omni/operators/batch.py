@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -20,16 +20,18 @@ from airflow_provider_omni.operators.recipients import RecipientsField, opened_r
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_omni.delivery.batch.machine import Batch, BatchEnd
+    from airflow_provider_omni.delivery.batch.machine import Batch
     from airflow_provider_omni.delivery.batch.plan import BatchSpec
     from airflow_provider_omni.delivery.batch.rows import Row
     from airflow_provider_omni.delivery.batch.rules import BatchRules
     from airflow_provider_omni.delivery.batch.sharding import Shard
-    from airflow_provider_omni.delivery.effects import Folder, Memory
+    from airflow_provider_omni.delivery.effects import Folder, Memory, Steps
     from airflow_provider_omni.delivery.ledger.unreached import Unreached
     from airflow_provider_omni.omni.config import OmniConfig
     from airflow_provider_omni.omni.content import Line, Sms
     from airflow_provider_omni.operators.stopping import Stop
+
+T = TypeVar("T")
 
 
 class BatchOperator(BaseOperator):
@@ -117,8 +119,10 @@ class BatchOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to whom nothing was sent yet, and return the receipt."""
-        from airflow_provider_omni.delivery.batch.machine import Batch, LedgerTerms
+        from airflow_provider_omni.delivery.batch.machine import Batch
         from airflow_provider_omni.delivery.batch.plan import plan_batch
+        from airflow_provider_omni.delivery.batch.recalling import recall
+        from airflow_provider_omni.delivery.batch.rules import LedgerTerms
         from airflow_provider_omni.delivery.batch.scratch import Scratch
         from airflow_provider_omni.delivery.batch.sharding import Shard
         from airflow_provider_omni.operators.batch_arguments import with_times
@@ -134,18 +138,27 @@ class BatchOperator(BaseOperator):
             spec = self._read_batch(config, shard, ti)
             rules = self._read_rules(config, context, memory)
             ledger, folder = self._open_ledger(shard)
-            with self.opened_rows() as rows:
-                plan = plan_batch(spec, rows, scratch, datetime.now(UTC), keep_fields=folder is not None)
             terms = None if ledger is None else LedgerTerms(ledger, uuid.uuid4().hex)
+            try:
+                with self.opened_rows() as rows:
+                    plan = plan_batch(spec, rows, scratch, datetime.now(UTC), keep_fields=folder is not None)
+            except Exception:
+                if not self.post_nothing:
+                    # What an earlier try has sent can be followed all the same.
+                    steps = recall(spec, scratch, terms)
+                    self._run(steps, 1, config, memory, folder, lambda it: ti.xcom_push(key="return_value", value=it))
+                raise
             batch = Batch(plan, rules, time.time, ledger=terms)
 
             def publish(receipt: dict[str, Any]) -> None:
                 ti.xcom_push(key="return_value", value=with_times(receipt, plan))
 
             try:
-                end = self._run(batch, config, memory, folder, publish)
+                end = self._run(batch.run(), rules.connections, config, memory, folder, publish)
             except BaseException:
-                # A time-out, or Airflow ends the task: what was paid for can be followed all the same.
+                # A time-out, or Airflow ends the task: what waits in a thread is not posted any more, and what was paid
+                # for can be followed all the same.
+                self._stop.told = True
                 self._publish_at_last(batch, publish)
                 raise
             receipt = with_times(end.receipt.to_json(), plan)
@@ -227,22 +240,22 @@ class BatchOperator(BaseOperator):
 
     def _run(
         self,
-        batch: Batch,
+        steps: Steps[T],
+        connections: int,
         config: OmniConfig,
         memory: Memory,
         folder: Folder | None,
         publish: Callable[[dict[str, Any]], None],
-    ) -> BatchEnd:
+    ) -> T:
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.omni.client import OmniClient
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.operators.stopping import StoppableClient
 
         assert self._stop is not None
-        connections = batch.rules.connections
         with OmniClient(replace(config, max_connections=connections), sleep=self._stop.sleep) as client:
             return run(
-                batch.run(),
+                steps,
                 client=StoppableClient(client, self._stop),
                 memory=memory,
                 budget=logs_budget(config.account),

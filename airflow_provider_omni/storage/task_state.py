@@ -9,6 +9,7 @@ by contrast, looks like "nothing saved": only a write tells that a try is still 
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Json
@@ -23,11 +24,14 @@ class TaskStateMemory:
     def __init__(self, store: Any) -> None:
         """``store``: the context's ``task_state_store``."""
         self._store = store
+        # `dag.test()` swaps a global of the task SDK for the time of each access: a batch's threads must not overlap.
+        self._turn = threading.Lock()
 
     def load(self, key: str) -> Json:
         """Return what this try or an earlier one saved under ``key``, else None. Raises ``OmniStorageError``."""
         try:
-            value: Json = self._store.get(key)
+            with self._turn:
+                value: Json = self._store.get(key)
         except Exception as error:
             raise OmniStorageError(
                 f"The task's state could not be read ({type(error).__name__}). Nothing was sent after that.",
@@ -43,7 +47,8 @@ class TaskStateMemory:
         from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
         try:
-            self._store.set(key, value, retention=NEVER_EXPIRE)
+            with self._turn:
+                self._store.set(key, value, retention=NEVER_EXPIRE)
         except Exception as error:
             if _http_status(error) == 404:
                 raise OmniStaleTryError(

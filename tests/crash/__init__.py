@@ -5,12 +5,24 @@ generators, so a process is a generator that is stepped effect by effect and can
 after each. Bytes are real: ``omni/api.py`` builds them, ``omni/answers.py`` reads what the simulator's engine answers.
 
     world.py        time, the simulator, the network between it and the processes
-    keeping.py      what Airflow keeps: task state behind its fence, XCom
-    processes.py    a process: a machine, stepped; its mishap
+    keeping.py      what is kept: task state behind its fence, XCom, a ledger's folder
+    processes.py    a process: a machine, stepped; what it submits; its mishap
     schedule.py     what a seed means
-    tasks.py        Airflow's part: tries, retries, clears, triggers that are run again
+    tasks.py        Airflow's part in a send: tries, retries, clears
+    waits.py        Airflow's part in a wait: triggers that are run again, pokes, reschedules
     judging.py      what is right, by the simulator's record alone
     running.py      a seed in, a result out
-    mutants.py      the same with one rule taken out: the harness must notice
+    mutating.py     rules that are taken out, and schedules led to where they matter
+    mutants.py, wait_mutants.py    the send and the wait with one rule taken out: the harness must notice
     __main__.py     python -m tests.crash --schedules 20000
+
+Batches (``--batches``) share all that, and have parts of their own: many requests on several connections, a source that
+changes, a ledger whose reads and writes are slow, fail, and are moments to die at.
+
+    batch_schedule.py    what a seed means
+    batch_tasks.py       tries, retries, clears
+    batch_judging.py     who got how many messages; the receipt
+    batch_outcomes.py    the wait's end, every row of the ledger, the unreached
+    batch_running.py     a seed in, a result out
+    batch_mutants.py     the same with one rule taken out
 """

@@ -9,7 +9,7 @@ from unittest.mock import patch
 from airflow_provider_omni.delivery.batch import keeping, known, lanes, machine, requests
 from airflow_provider_omni.delivery.effects import ListParts, Save
 from airflow_provider_omni.delivery.ledger import members, slices, waiting
-from airflow_provider_omni.delivery.record import MessageState
+from airflow_provider_omni.delivery.record import MessageState, Posting
 from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
 from tests.crash.mutating import CALM, FAULTLESS, A, B, Focus, Mutant, focused, mode_of, registering
 from tests.crash.processes import Mishap, Phase
@@ -184,6 +184,35 @@ def _no_effect_is_inherited_after_a_proof() -> Iterator[None]:
 def _an_empty_ledger_is_believed() -> Iterator[None]:
     """A later try sends although the ledger is empty, and does not ask the logs first."""
     with patch.object(machine, "refuse_a_lost_record", lambda *_: iter(())):
+        yield
+
+
+def _trusted(clears: tuple[float, ...]) -> Focus:
+    """An account that is trusted to refuse repeated ids, whose answers get lost and whose logs are never there."""
+    return focused(
+        **A | _LEDGER,
+        weather=CALM | {"posts": ("reset-after",) * 6, "logs_down": (0.0, 1e9)},
+        settings={"duplicates": "status-23", "refused_uses_id": False},
+        send=_SEND
+        | {"sources": _people("27", "27"), "personal": False, "chunk": 10, "tries": 1, "trust": True, "clears": clears},
+    )
+
+
+@_mutant("twice", _trusted(clears=(60 * HOUR,)))
+def _trust_for_ever() -> Iterator[None]:
+    """The account is trusted to remember an id, however long ago it may have seen it."""
+    with patch.object(machine, "HORIZON", float("inf")):
+        yield
+
+
+@_mutant("twice", _trusted(clears=(40 * HOUR,) * 2))
+def _trust_is_renewed() -> Iterator[None]:
+    """A message that was posted again on trust counts as posted for the first time then."""
+
+    def posting(bulk: str, at: float, scheduled: float | None, _: Any, by_bulk: bool, messages: Any) -> Posting:
+        return Posting(bulk, at, scheduled, None, by_bulk, messages)
+
+    with patch.object(requests, "Posting", posting):
         yield
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from airflow_provider_omni.delivery.ledger import OutcomeRow, read_outcomes, unreached
-from airflow_provider_omni.delivery.watch import unsent_of_receipt
+from airflow_provider_omni.delivery.watch import Bulk, unsent_of_receipt
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.messages import Message
 from tests.crash.batch_judging import REFUSED_AGAIN
@@ -46,10 +46,18 @@ class Case:
         self.posted_late = self.send.posted_since(wait.decided_from)
         self.unknown_at_first = self.send.posted_since(wait.began_at)
         """What the first of the wait's processes may not follow: the user has cleared the send meanwhile."""
+        self.ids_of_receipt = [each for bulk in wait.watch.bulks for each in self._ids_of(bulk)]
         self.views = views_of(self.schedule.settings)
         forgetful = wait.bucket is None and self.schedule.airflow == "3.2" and self.schedule.wait.mode != "trigger"
         self.horizon = (wait.ended_at if forgetful else wait.began_at) - OLD
         self.since = wait.ended_at - self.patience
+
+    def _ids_of(self, bulk: Bulk) -> Iterable[str]:
+        """The messages of a request; of one that lists none, whichever the vendor has taken, and "" for each other."""
+        if bulk.message_ids:
+            return bulk.message_ids
+        taken = [message_id for message_id, each in self.known.items() if each.bulk_id == bulk.bulk_id]
+        return taken + [""] * ((bulk.messages or 0) - len(taken))
 
     def at_any_time(self, message: Message) -> set[str]:
         """Every standing that was once true of a message, until the wait's end."""
@@ -65,6 +73,10 @@ class Case:
         moments = {self.since, until, *(at for at in changes_of([message]) if self.since <= at <= until)}
         late = {standing_of(message, flow, at, view) for at in moments for view in self.views}
         return late | (self.at_any_time(message) & {"failed"})
+
+    def strangers_were_named(self) -> bool:
+        """Whether an answer was about messages that nobody had asked for."""
+        return any(call.name == "reports" and call.fault == "foreign-ids" for call in self.simulator.record.calls)
 
     def went_on_since(self, moment: float) -> bool:
         """Whether the send learned or posted anything after a process of the wait had asked what there is to follow."""
@@ -88,10 +100,7 @@ def judge_batch_wait(case: Case) -> tuple[list[str], str]:
     reason = _why_not(case, rows)
     if reason:
         return wrong, reason
-    if rows is None:
-        ids = [message_id for bulk in case.wait.watch.bulks for message_id in bulk.message_ids]
-    else:
-        ids = [row.message_id for row in rows if row.state in FOLLOWED]
+    ids = case.ids_of_receipt if rows is None else [row.message_id for row in rows if row.state in FOLLOWED]
     wrong += _judge_end(case, ids)
     if rows is not None and case.wait.result is not None:
         wrong += _judge_written(case, rows)
@@ -111,9 +120,11 @@ def _why_not(case: Case, rows: list[OutcomeRow] | None) -> str:
     if case.went_on_since(wait.decided_from):
         return "the send went on"
     ids = {row.message_id for row in rows or () if row.state in FOLLOWED}
-    ids |= {message_id for bulk in wait.watch.bulks for message_id in bulk.message_ids}
-    if case.shown_although_refused and ids & case.refused - set(case.known):
+    ids |= set(case.ids_of_receipt)
+    if case.shown_although_refused and ids & ({""} | case.refused - set(case.known)):
         return "a refusal whose answer was lost shows up like a message"
+    if wait.ledger is None and not case.schedule.ids_listed and case.strangers_were_named():
+        return "the receipt lists no ids, and an answer named a stranger's messages"
     if any(case.forgotten(case.known[each]) for each in ids if each in case.known):
         return "the vendor may have forgotten"
     if wait.ledger is None and any(post.at > wait.began_at for post in send.posts):

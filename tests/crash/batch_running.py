@@ -69,7 +69,8 @@ def _follow(world: World, plan: BatchSchedule, task: BatchTask, waits: list[Wait
     def done() -> None:
         world.over = True
 
-    waits.append(WaitTask(world, plan, task.receipt, done, task.bucket if plan.ledger else None))
+    receipt = {name: value for name, value in task.receipt.items() if name != "message_ids" or plan.ids_listed}
+    waits.append(WaitTask(world, plan, receipt, done, task.bucket if plan.ledger else None))
     waits[0].start()
 
 

@@ -79,6 +79,8 @@ class BatchSchedule:
     send: BatchSend
     wait: Wait
     sizes: Sizes
+    ids_listed: bool = True
+    """Whether the receipt lists the message ids; it does not, where there are more than 100."""
     flow: tuple[str, ...] = ("LINE", "SMS")
     outside: tuple[str, ...] = ()
 
@@ -116,6 +118,7 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
             page=rng.choice((12, 30, 1000)),
             flush_messages=rng.choice((2, 5000)),
         ),
+        ids_listed=rng.random() < 0.6,
     )
 
 
@@ -132,7 +135,9 @@ def _send(rng: random.Random, settings: Settings, validity: tuple[int, int], *, 
         heartbeat=rng.choice((30.0, 120.0, 300.0)),
         mishaps=tuple(_mishap(rng) for _ in range(tries)),
         presumed_dead_after=rng.uniform(0.0, 20.0) if rng.random() < 0.2 else None,
-        clears=() if rng.random() < 0.7 else rng.choice(((20.0,), (600.0,), (20.0, 2 * HOUR), (60 * HOUR,))),
+        clears=()
+        if rng.random() < 0.7
+        else rng.choice(((20.0,), (600.0,), (20.0, 2 * HOUR), (60 * HOUR,), (40 * HOUR,) * 2)),
         trust=settings.duplicates == "status-23" and rng.random() < 0.2,
         flow_given=rng.random() < 0.7,
         validity=validity,

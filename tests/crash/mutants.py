@@ -307,3 +307,18 @@ def _rejections_unseen() -> Iterator[None]:
     """HTTP 200 is taken for "everybody is accepted"."""
     with patch.object(sending, "is_refusal", lambda status: False):
         yield
+
+
+@_mutant(
+    "twice",
+    focused(
+        **A,
+        weather=CALM | {"posts": ("reset-after",) * 6, "logs_down": (0.0, 1e9)},
+        send=TRUSTED | {"retries": 0, "clears": (40 * 3600.0,) * 2, "shared_key": False},
+        settings={"duplicates": "status-23", "refused_uses_id": False},
+    ),
+)
+def _trust_is_renewed() -> Iterator[None]:
+    """A message that was posted again on trust counts as posted for the first time then."""
+    with patch.object(record.Posting, "oldest", property(lambda posting: posting.intent_at)):
+        yield

@@ -142,6 +142,13 @@ class Known:
             there = scratch.one("SELECT last_insert_rowid()")
         scratch.do("UPDATE known SET posting = ? WHERE id = ?", there, message_id)
 
+    def learn(self, states: Mapping[str, MessageState]) -> None:
+        """What this try has learned about messages of earlier ones."""
+        self._scratch.many(
+            "UPDATE known SET state = ? WHERE id = ?",
+            ((state.value, message_id) for message_id, state in states.items()),
+        )
+
     # -- questions ---------------------------------------------------------------------------------------------------
 
     def empty(self) -> bool:
@@ -189,13 +196,14 @@ class Known:
                 )
                 after = seq
 
-    def counts(self) -> Counter[MessageState]:
-        """In which state the messages of this batch's people are; those of whom nothing is known are not counted."""
+    def counts(self, *, everybody: bool = False) -> Counter[MessageState]:
+        """In which state the messages of this batch's people are, or of everybody on record; those of whom nothing is
+        known are not counted.
+        """
         if self.empty():
             return Counter()
-        found = self._scratch.rows(
-            f"SELECT {_TOLD}, count(*) FROM person JOIN {_JOINED} WHERE known.id = person.id GROUP BY 1"
-        )
+        source = _JOINED if everybody else f"person JOIN {_JOINED} WHERE known.id = person.id"
+        found = self._scratch.rows(f"SELECT {_TOLD}, count(*) FROM {source} GROUP BY 1")
         return Counter({MessageState(state): count for state, count in found})
 
     def other_fingerprints(self, fingerprint: str) -> int:

@@ -40,6 +40,7 @@ from airflow_provider_omni.omni.errors import (
 from airflow_provider_omni.omni.retries import backoff
 
 _S = MessageState
+SEND = "POST /omni/1/advanced"
 
 
 class Lanes:
@@ -155,6 +156,9 @@ class Lanes:
         for request in requests:
             postings.append(request.begin(now, self.plan.scheduled_at))
             request.intended = True
+            for _, carried in self._fencing.values():
+                # Older than this intent: if that write fails, it must not be written again after it.
+                carried.pop(request.bulk_id, None)
         self._tags += 1
         outcomes, self.tidings.unwritten = self.tidings.unwritten, {}
         self._fencing[self._tags] = requests, outcomes
@@ -243,8 +247,12 @@ class Lanes:
             return
         answer: BulkAnswer = done.results[0]
         read = read_answer(answer, request.posting, doubtful=request.state_before is _S.INTENT)
-        self._throttled = self._unknown = 0
+        self._throttled = 0
         self._settled(request)
+        if uniform(request.posting.messages) is _S.INTENT:
+            self._count_unknown(OmniProtocolError("The answer to a send names nobody", path=SEND))
+        else:
+            self._unknown = 0
         self.tidings.refused.update(read.refused)
         self.tidings.mendable = self.tidings.mendable or read.mendable
         if _S.ACCEPTED in request.posting.messages.values():
@@ -254,7 +262,7 @@ class Lanes:
                 OmniProtocolError(
                     "The answer to a send names only messages that are not ours; it is never posted again, and no "
                     "other",
-                    path="POST /omni/1/advanced",
+                    path=SEND,
                 )
             )
         if read.stops is not None:
@@ -267,9 +275,7 @@ class Lanes:
         if course is Course.UNKNOWN:
             self.tidings.open.append(posting)
             self.tidings.learned(posting)
-            self._unknown += 1
-            if self._unknown >= max(2 * self.rules.lanes, UNKNOWN_IN_A_ROW):
-                self.broken = error
+            self._count_unknown(error)
             if len(self.tidings.open) == 1:
                 yield Note(
                     f"The outcome of a POST is unknown ({type(error).__name__}): the logs will be asked.", warning=True
@@ -301,6 +307,11 @@ class Lanes:
         else:
             self._waiting.appendleft(request)
             yield from self._back_off(error, begun_in)
+
+    def _count_unknown(self, error: OmniError) -> None:
+        self._unknown += 1
+        if self._unknown >= max(2 * self.rules.lanes, UNKNOWN_IN_A_ROW):
+            self.broken = error
 
     def _back_off(self, error: OmniError, begun_in: int) -> Steps[None]:
         """All lanes together: errors of requests that were begun before the last pause do not count again."""

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper, MemoryKeeper
+from airflow_provider_omni.delivery.asking import remembered
+from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.lanes import Lanes
 from airflow_provider_omni.delivery.batch.lost import refuse_a_lost_record
@@ -27,16 +28,16 @@ from airflow_provider_omni.delivery.batch.plan import (
     quarantine_lines,
 )
 from airflow_provider_omni.delivery.batch.planned import write_plan
+from airflow_provider_omni.delivery.batch.recalling import keeper_of, recall
 from airflow_provider_omni.delivery.batch.reporting import Progress, receipt_of, verdict_of
 from airflow_provider_omni.delivery.batch.requests import Request
-from airflow_provider_omni.delivery.batch.rules import BatchRules
+from airflow_provider_omni.delivery.batch.rules import BatchRules, LedgerTerms
 from airflow_provider_omni.delivery.batch.scratch import People
 from airflow_provider_omni.delivery.batch.settling import AT_ONCE, IN_DOUBT, settle
 from airflow_provider_omni.delivery.batch.tidings import Tidings
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
 from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState, Posting
-from airflow_provider_omni.delivery.verdict import MAX_IDS
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
@@ -62,14 +63,6 @@ class BatchEnd:
     error: OmniError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerTerms:
-    """Where the batch's ledger is (for the receipt), and the token that tells this try from all others."""
-
-    path: str
-    token: str
-
-
 class Batch:
     """Sends a `BatchPlan` once, however often it is run.
 
@@ -91,12 +84,9 @@ class Batch:
         self.ledger = ledger
         self.flow = plan.spec.flow
         self.known = Known(plan.scratch)
-        self.keeper: Keeper = (
-            MemoryKeeper(plan.fingerprint, plan.about()["send"])
-            if ledger is None
-            else LedgerKeeper(ledger.token, plan.about())
-        )
-        self.tidings = Tidings()
+        self.keeper: Keeper = keeper_of(plan.about(), ledger)
+        self.tidings = Tidings.listing(ledger=ledger is not None)
+        self._entered = False
         self._left = self._requests = self._parts = 0
 
     def run(self) -> Steps[BatchEnd]:
@@ -109,6 +99,9 @@ class Batch:
                 error = yield from self._send()
         except OmniError as caught:
             error = caught
+            if not (self._entered or self.rules.dry_run or isinstance(error, OmniStaleTryError)):
+                recalled = yield from recall(self.plan.spec, self.plan.scratch, self.ledger)
+                return BatchEnd(self.receipt() if recalled is None else recalled, error)
         receipt = self.receipt()
         if not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
             # A try that was replaced must not write over the receipt of the one that runs now.
@@ -117,16 +110,11 @@ class Batch:
 
     def receipt(self) -> Receipt:
         """The receipt of this moment."""
-        return receipt_of(
-            self.plan,
-            self.tidings,
-            flow=self.flow or (),
-            ledger_path=None if self.ledger is None else self.ledger.path,
-            dry_run=self.rules.dry_run,
-            left=self._left,
-            requests=self._requests,
-            sms_parts=self._parts,
-        )
+        extra: dict[str, Any] = {"sms_parts": self._parts}
+        if self.rules.dry_run:
+            extra |= {"dry_run": True, "requests": self._requests, "recipients": self._left}
+        plan = self.plan
+        return receipt_of(plan.spec, plan.census, self.tidings, flow=self.flow or (), ledger=self.ledger, extra=extra)
 
     # -- before the first post -------------------------------------------------------------------------------------
 
@@ -145,6 +133,7 @@ class Batch:
                 problems=(f"ledger_path: is needed for more than {MAX_REQUESTS_WITHOUT_LEDGER} requests",),
             )
         yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
+        self._entered = True
         yield from self._check_record(chunk)
         for line in quarantine_lines(plan):
             yield Note(f"Quarantined: {line}", warning=True)
@@ -154,15 +143,12 @@ class Batch:
         if not self.rules.dry_run:
             self.known.doubt_old_proofs()
         self.known.settle_who_is_left(plan.ids)
-        self.tidings.states = self.known.counts()
-        self.tidings.first_post_at = self.known.oldest()
-        for bulk_id, ids, by_bulk in self.known.followed_bulks(MAX_IDS + 1):
-            self.tidings.follow(bulk_id, ids, by_bulk=by_bulk)
+        self.tidings.recall(self.known)
         self._left, self._requests = plan.left(), plan.requests(chunk)
         if self.rules.dry_run:
             self._parts = plan.sms_parts()
         self.chunk = chunk
-        self._check_content()
+        self._check_content(self._left)
         yield Note(
             f"{census.requested:,} rows: {census.people:,} people, {census.quarantined:,} quarantined, "
             f"{census.duplicates:,} duplicates. {self._left:,} left to send, in {self._requests:,} requests."
@@ -205,15 +191,15 @@ class Batch:
                     raise
                 yield Pause(backoff(attempt, error.retry_after, self.jitter))
 
-    def _check_content(self) -> None:
-        """Refuse to mix two contents under one key."""
-        if not self._left:
+    def _check_content(self, left: int) -> None:
+        """Refuse to mix two contents under one key: before anybody is sent to, and before what was found absent is."""
+        if not left:
             return
         sent = self.known.other_fingerprints(self.plan.fingerprint)
         if sent:
             raise OmniContentChangedError(
                 f"Same idempotency_key, other content: {sent:,} messages were or may have been sent with the earlier "
-                f"content, {self._left:,} are left and were not sent. Restore the content, or use another "
+                f"content, {left:,} are left and were not sent. Restore the content, or use another "
                 "idempotency_key."
             )
 
@@ -239,7 +225,13 @@ class Batch:
             return error
         lanes.give_back()
         yield from self._write_outcomes()
-        return verdict_of(self.plan, self.tidings, self.rules, self._strangers(earlier))
+        return verdict_of(
+            self.plan,
+            self.tidings,
+            self.rules,
+            has_ledger=self.ledger is not None,
+            strangers=self._strangers(earlier),
+        )
 
     def _strangers(self, earlier: list[Posting]) -> int:
         """How many messages of earlier tries stay in doubt whose people have left the source."""
@@ -263,6 +255,7 @@ class Batch:
                 # Not one of them arrived: the vendor's side is down. A later try goes on from here.
                 self.tidings.stop = broken
                 return
+            self._check_content(sum(len(request.ids) for request in absent))
             lanes.add(absent)
 
     def _resolve(self, lanes: Lanes, earlier: list[Posting]) -> Steps[None]:
@@ -275,12 +268,12 @@ class Batch:
             yield from self._write_outcomes()
             again = yield from self._ask(unknown)
             self.tidings.open, earlier = [], []
-            left = [posting for posting in unknown if posting.having(_S.INTENT)]
-            if left and self.rules.trust_duplicate_rejection and not trusted:
+            if self.rules.trust_duplicate_rejection and not trusted:
                 trusted = True
-                again += self._on_trust(left)
+                again += self._on_trust(unknown)
             if not again:
                 return
+            self._check_content(sum(len(request.ids) for request in again))
             lanes.add(again)
             yield from self._post_all(lanes)
             if self.tidings.stop is not None:
@@ -302,6 +295,7 @@ class Batch:
                     for each, bulk in found_in.items()
                     if each in posting.messages and bulk != posting.bulk_id
                 }
+                self.known.learn(changed)
                 ours = self.known.people_of(list(changed))
                 for message_id in ours:
                     self.tidings.move(old[message_id], {message_id: posting.messages[message_id]})
@@ -312,13 +306,18 @@ class Batch:
         return again
 
     def _on_trust(self, postings: list[Posting]) -> list[Request]:
-        """Requests that post the same ids again, since this account refuses ids that it has seen."""
+        """Requests that post the same ids again, since this account refuses ids that it has seen. Not for ever: how
+        long it remembers them is not published, so no longer than its logs reach.
+        """
         again: list[Request] = []
         for posting in postings:
+            if not remembered(posting, self.clock()):
+                continue
             people = self.known.people_of(posting.having(_S.INTENT))
             for request in self._requests_of(people.values(), _S.INTENT):
                 # The vendor may have them from the earlier request: its bulk id alone does not find them.
                 request.by_bulk = request.bulk_id == posting.bulk_id and posting.by_bulk
+                request.since = posting.oldest
                 again.append(request)
         return again
 

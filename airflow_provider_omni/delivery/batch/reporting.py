@@ -5,37 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_omni.delivery.batch.plan import BatchPlan
-from airflow_provider_omni.delivery.batch.rules import NOTE_EVERY, BatchRules
+from airflow_provider_omni.delivery.batch.people import Census
+from airflow_provider_omni.delivery.batch.plan import BatchPlan, BatchSpec
+from airflow_provider_omni.delivery.batch.rules import NOTE_EVERY, BatchRules, LedgerTerms
 from airflow_provider_omni.delivery.batch.tidings import Tidings
 from airflow_provider_omni.delivery.effects import Clock, Note
 from airflow_provider_omni.delivery.receipt import Counts, Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState
-from airflow_provider_omni.omni.errors import Effect, OmniError, OmniRejectedError, OmniUnknownOutcomeError
+from airflow_provider_omni.omni.errors import (
+    Effect,
+    OmniError,
+    OmniInputError,
+    OmniRejectedError,
+    OmniUnknownOutcomeError,
+)
 
 _S = MessageState
 
 
 def receipt_of(
-    plan: BatchPlan,
+    spec: BatchSpec,
+    census: Census,
     tidings: Tidings,
     *,
     flow: Sequence[str],
-    ledger_path: str | None,
-    dry_run: bool,
-    left: int,
-    requests: int,
-    sms_parts: int,
+    ledger: LedgerTerms | None,
+    extra: dict[str, Any] | None = None,
 ) -> Receipt:
     """The receipt of this moment. Requests are listed up to 100, else they stand in the ledger only."""
-    states, census = tidings.states, plan.census
-    extra: dict[str, Any] = {"sms_parts": sms_parts}
-    if dry_run:
-        extra |= {"dry_run": True, "requests": requests, "recipients": left}
+    states = tidings.states
     return Receipt(
-        scenario_key=plan.spec.scenario_key,
+        scenario_key=spec.scenario_key,
         flow=tuple(flow),
-        bulks=() if tidings.too_many and ledger_path is not None else tidings.bulks(),
+        bulks=() if tidings.too_many and ledger is not None else tidings.bulks(),
         counts=Counts(
             requested=census.requested,
             accepted=states[_S.ACCEPTED],
@@ -45,12 +47,14 @@ def receipt_of(
             duplicates=census.duplicates,
         ),
         sent_at=tidings.first_post_at,
-        ledger_path=ledger_path,
-        extra=extra,
+        ledger_path=None if ledger is None else ledger.path,
+        extra=extra or {},
     )
 
 
-def verdict_of(plan: BatchPlan, tidings: Tidings, rules: BatchRules, strangers: int = 0) -> OmniError | None:
+def verdict_of(
+    plan: BatchPlan, tidings: Tidings, rules: BatchRules, *, has_ledger: bool, strangers: int = 0
+) -> OmniError | None:
     """The error that the task must fail with, or None. ``strangers``: messages in doubt to people who left the source.
 
     With ``trust_duplicate_rejection`` the vendor's word that it has seen an id is enough.
@@ -77,6 +81,12 @@ def verdict_of(plan: BatchPlan, tidings: Tidings, rules: BatchRules, strangers: 
     if people > sent:
         return OmniUnknownOutcomeError(
             f"{people - sent:,} messages were found absent again and again and are not sent; {how_far}.", retryable=True
+        )
+    if tidings.too_many and not has_ledger:
+        return OmniInputError(
+            f"All was sent that could be, but in more than {tidings.most:,} requests: a receipt does not list all of "
+            f"them, so not all can be followed; {how_far}.",
+            problems=("ledger_path: is needed where so many requests had to be halved, or were sent by earlier tries",),
         )
     if refused and not _tolerated(rules.on_rejected, refused, sent):
         names = ", ".join(f"{count:,} × {name}" for name, count in tidings.refused.most_common(10))

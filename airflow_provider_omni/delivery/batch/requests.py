@@ -34,6 +34,7 @@ class Request:
 
     :param posting: what is known of its messages; made anew each time its intent is written.
     :param before: what was known when they were last begun, by message id; None: never tried.
+    :param since: when these messages may have been posted first, where they are posted again on trust.
     :param intended: whether an intent of it may have been written.
     :param refenced: how often writing its intent took too long.
     """
@@ -44,6 +45,7 @@ class Request:
     posting: Posting | None = None
     before: dict[str, MessageState] = field(default_factory=dict)
     by_bulk: bool = True
+    since: float | None = None
     intended: bool = False
     refenced: int = 0
 
@@ -64,7 +66,7 @@ class Request:
             messages = {each: TRANSITIONS[before.get(each), Event.POSTING] for each in self.ids}
         else:
             messages = dict.fromkeys(self.ids, TRANSITIONS[None, Event.POSTING])
-        self.posting = Posting(self.bulk_id, now, scheduled_at, by_bulk=self.by_bulk, messages=messages)
+        self.posting = Posting(self.bulk_id, now, scheduled_at, self.since, self.by_bulk, messages)
         return self.posting
 
     def had_no_effect(self) -> None:
@@ -95,7 +97,7 @@ class Request:
         halves = [Request.of(self.content, part, ids) for part in parts]
         for half in halves:
             half.before = {each: self.before[each] for each in half.ids if each in self.before}
-            half.by_bulk = self.by_bulk
+            half.by_bulk, half.since = self.by_bulk, self.since
         return halves
 
     def labels(self) -> dict[str, str]:

@@ -30,6 +30,14 @@ NOTE_EVERY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerTerms:
+    """Where the batch's ledger is (for the receipt), and the token that tells this try from all others."""
+
+    path: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class BatchRules:
     """How a batch is sent.
 
@@ -66,10 +74,16 @@ class BatchRules:
 
     def check(self) -> None:
         """Refuse what cannot be meant. Raises OmniInputError."""
+        problems = []
+        if self.requests_per_second is not None and self.requests_per_second * FRESH < 1:
+            # The client would hold a POST back for longer than its intent holds.
+            problems.append(
+                f"connection extra requests_per_second: found {self.requests_per_second}, a batch needs {1 / FRESH} or "
+                "more: what is written down as about to be sent is sent within seconds"
+            )
         goal = self.on_rejected
         ratio = isinstance(goal, int | float) and not isinstance(goal, bool) and 0 <= goal <= 1
         if not ratio and goal not in ("fail", "ignore"):
-            raise OmniInputError(
-                "Nothing was sent: the batch cannot be sent as it is.",
-                problems=(f"on_rejected: found {goal!r}, allowed is 'fail', 'ignore' or a highest ratio such as 0.02",),
-            )
+            problems.append(f"on_rejected: found {goal!r}, allowed is 'fail', 'ignore' or a highest ratio such as 0.02")
+        if problems:
+            raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)

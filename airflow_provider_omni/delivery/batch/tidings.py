@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_omni.delivery.batch.known import outcome_line, uniform
-from airflow_provider_omni.delivery.receipt import SentBulk
+from airflow_provider_omni.delivery.batch.known import Known, outcome_line, uniform
+from airflow_provider_omni.delivery.receipt import MOST_WITHOUT_LEDGER, SentBulk
 from airflow_provider_omni.delivery.record import FOLLOWED, MessageState, Posting
 from airflow_provider_omni.delivery.verdict import MAX_IDS
 from airflow_provider_omni.omni.errors import OmniError
@@ -26,8 +26,10 @@ class Tidings:
     mendable: bool = False
     open: list[Posting] = field(default_factory=list)
     """Requests of which something is not known."""
+    most: int = MAX_IDS
+    """How many requests are listed."""
     sent: dict[str, SentBulk] = field(default_factory=dict)
-    """Requests that may have reached people, up to 100 of them."""
+    """Requests that may have reached people, up to `most` of them."""
     apart: set[str] = field(default_factory=set)
     """Those of them whose messages may have been taken from an earlier request: only their own ids find them."""
     too_many: bool = False
@@ -39,6 +41,18 @@ class Tidings:
     first_post_at: float | None = None
     posted: int = 0
     """Messages posted by this try."""
+
+    @classmethod
+    def listing(cls, *, ledger: bool) -> Tidings:
+        """Without a ledger the receipt is all that can be followed, so it lists more."""
+        return cls(most=MAX_IDS if ledger else MOST_WITHOUT_LEDGER)
+
+    def recall(self, known: Known, *, everybody: bool = False) -> None:
+        """Take over what earlier tries have left: of this batch's people, or of everybody on record."""
+        self.states = known.counts(everybody=everybody)
+        self.first_post_at = known.oldest()
+        for bulk_id, ids, by_bulk in known.followed_bulks(self.most + 1):
+            self.follow(bulk_id, ids, by_bulk=by_bulk)
 
     def move(self, old: MessageState | None, messages: dict[str, MessageState]) -> None:
         """Count messages that were all in one state, or nowhere, as what they are now."""
@@ -53,7 +67,17 @@ class Tidings:
     def learned(self, posting: Posting, moved: dict[str, str] | None = None) -> None:
         """Have a request's states written with the next write."""
         self.unwritten[posting.bulk_id] = outcome_line(posting, moved)
-        self.follow(posting.bulk_id, posting.having(*FOLLOWED), by_bulk=posting.by_bulk)
+        followed = posting.having(*FOLLOWED)
+        if moved:
+            elsewhere: dict[str, list[str]] = {}
+            for message_id in followed:
+                if message_id in moved:
+                    elsewhere.setdefault(moved[message_id], []).append(message_id)
+            for bulk_id, ids in elsewhere.items():
+                there = self.sent[bulk_id].message_ids if bulk_id in self.sent else ()
+                self.follow(bulk_id, (*there, *(each for each in ids if each not in there)))
+            followed = [each for each in followed if each not in moved]
+        self.follow(posting.bulk_id, followed, by_bulk=posting.by_bulk)
 
     def follow(self, bulk_id: str, message_ids: Sequence[str], *, by_bulk: bool = True) -> None:
         """Note which messages of a request may have reached people."""
@@ -62,7 +86,7 @@ class Tidings:
             self._leave_others(bulk_id, set(message_ids))
         if not message_ids:
             self.sent.pop(bulk_id, None)
-        elif bulk_id in self.sent or len(self.sent) < MAX_IDS:
+        elif bulk_id in self.sent or len(self.sent) < self.most:
             self.sent[bulk_id] = SentBulk(bulk_id, tuple(message_ids))
         else:
             self.too_many = True

@@ -7,9 +7,10 @@ import json
 from airflow_provider_omni.delivery.receipt import Counts, Receipt, SentBulk
 
 
-def receipt(*sizes: int) -> dict[str, object]:
+def receipt(*sizes: int, ledger: str | None = None) -> dict[str, object]:
     bulks = [SentBulk(f"b{n}", tuple(f"b{n}m{m}" for m in range(size))) for n, size in enumerate(sizes)]
-    return Receipt("S", ("LINE", "SMS"), bulks, Counts(requested=sum(sizes)), sent_at=1_800_000_000.0).to_json()
+    counts = Counts(requested=sum(sizes))
+    return Receipt("S", ("LINE", "SMS"), bulks, counts, sent_at=1_800_000_000.0, ledger_path=ledger).to_json()
 
 
 def test_a_receipt_is_what_the_design_says() -> None:
@@ -37,11 +38,17 @@ def test_a_receipt_is_what_the_design_says() -> None:
 def test_ids_are_listed_up_to_a_hundred_and_bulks_too() -> None:
     assert len(receipt(100)["message_ids"]) == 100  # type: ignore[arg-type]
     assert "message_ids" not in receipt(101)
-    assert len(receipt(*[1] * 150)["bulks"]) == 100  # type: ignore[arg-type]
+    assert len(receipt(*[1] * 150, ledger="/l")["bulks"]) == 100  # type: ignore[arg-type]
+
+
+def test_without_a_ledger_a_thousand_bulks_are_listed_since_nothing_else_tells_what_to_follow() -> None:
+    assert len(receipt(*[8] * 150)["bulks"]) == 150  # type: ignore[arg-type]
+    assert len(receipt(*[8] * 1500)["bulks"]) == 1000  # type: ignore[arg-type]
 
 
 def test_a_receipt_stays_small_whatever_the_batch() -> None:
-    assert len(json.dumps(receipt(*[499] * 2000))) < 20_000
+    assert len(json.dumps(receipt(*[499] * 2000, ledger="/l"))) < 20_000
+    assert len(json.dumps(receipt(*[499] * 2000))) < 80_000
 
 
 def test_a_bulk_without_messages_is_left_out() -> None:

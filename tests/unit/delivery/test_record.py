@@ -125,3 +125,9 @@ def test_a_message_that_the_logs_found_elsewhere_is_followed_there() -> None:
         ("bulk", {"n": S.INTENT}),
         ("real", {"m": S.ACCEPTED}),
     ]
+
+
+def test_posting_again_on_trust_does_not_make_an_old_request_young() -> None:
+    record = SendRecord("f", postings=[posting(MessageState.INTENT)])
+    (message_id,) = record.postings[0].messages
+    assert record.begin("b2", [message_id], 5000.0, None).oldest == 1000.0

@@ -659,3 +659,28 @@ def test_what_an_earlier_try_found_absent_is_asked_for_again() -> None:
     end = send(stage, surely_first=False)
     assert stage.posted == []
     assert counts(end) == {"requested": 1, "accepted": 1}
+
+
+def test_what_was_found_absent_and_posted_without_effect_is_asked_for_again() -> None:
+    """The proof is as old as before: a frozen try may have woken up and posted since."""
+    record = SendRecord(plan().fingerprint, ("LINE", "SMS"))
+    record.begin("bulk", [message_id(A)], START - 600.0, None)
+    stage = Stage(memory={KEY: record.to_json()}, posts=[NOT_SENT], logs=[[], []])
+    assert send(stage, surely_first=False).error is not None
+    posted = len(stage.posted)
+    stage.posts, stage.logs = [], [[row(message_id(A))]]
+    end = send(stage, surely_first=False)
+    assert len(stage.posted) == posted
+    assert counts(end) == {"requested": 1, "accepted": 1}
+
+
+def test_trust_counts_from_the_first_time_that_a_message_may_have_been_posted() -> None:
+    """Posted again on trust after 40 hours, it is not after 80: the vendor may have forgotten the first."""
+    stage = Stage(posts=[LOST], logs=[DOWN])
+    send(stage, trust_duplicate_rejection=True)
+    stage.now = START + 40 * 3600.0
+    send(stage, trust_duplicate_rejection=True)
+    posted = len(stage.posted)
+    stage.now = START + 80 * 3600.0
+    send(stage, trust_duplicate_rejection=True)
+    assert len(stage.posted) == posted

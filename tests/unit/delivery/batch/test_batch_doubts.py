@@ -264,3 +264,71 @@ def test_messages_posted_again_on_trust_in_another_request_are_followed_once_and
     )
     assert end.verdict is Verdict.SUCCESS
     assert (end.summary["total"], end.summary["delivered"]) == (4, 4)
+
+
+# -- proofs of absence ----------------------------------------------------------------------------------------------
+
+
+def _until_absent(world: World, people: list[str]) -> Any:
+    """A try that is lost, then one that proves that nothing was sent and cannot send either. Returns the lost POST."""
+    lost: list[Call[Any]] = []
+    execute = world.execute
+
+    def lose_the_post(call: Call[Any]) -> Any:
+        if call.method == "POST":
+            lost.append(call)
+            raise KilledError
+        return execute(call)
+
+    world.execute = lose_the_post  # type: ignore[method-assign]
+    with pytest.raises(KilledError):
+        world.send(people)
+    world.execute = execute  # type: ignore[method-assign]
+    world.clock.advance(300.0)
+    world.fault = lambda post: "refused"
+    assert world.send(people).error is not None
+    world.fault = lambda post: None
+    return lost[0]
+
+
+@pytest.mark.parametrize("frozen_try_wakes_up", [True, False])
+def test_what_an_earlier_try_found_absent_is_asked_for_again(tmp_path: Path, frozen_try_wakes_up: bool) -> None:
+    """A frozen try may have woken up and posted since, also where the POST of the one that looked had no effect."""
+    world, people = _vendor_accepts_repeated_ids(tmp_path), numbers(3)
+    post = _until_absent(world, people)
+    if frozen_try_wakes_up:
+        world.execute(post)
+    world.clock.advance(600.0)
+    assert world.send(people).error is None
+    assert world.accepted() == people
+
+
+def test_an_old_proof_of_absence_does_not_outlast_the_logs(tmp_path: Path) -> None:
+    world, people = _vendor_accepts_repeated_ids(tmp_path), numbers(3)
+    world.execute(_until_absent(world, people))
+    world.clock.advance(60 * 3600.0)
+    assert isinstance(world.send(people).error, OmniUnknownOutcomeError)
+    assert world.accepted() == people
+
+
+# -- trust in an account that refuses repeated ids ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tries_at_hours", [(60,), (40, 80)])
+def test_what_is_unknown_for_two_days_is_not_posted_again_on_trust(
+    tmp_path: Path, tries_at_hours: tuple[int, ...]
+) -> None:
+    """The account, too, forgets ids. What counts is when they may have been posted for the first time."""
+    world, people = World(tmp_path), numbers(3)
+    rules = {"trust_duplicate_rejection": True}
+    began = world.clock.now()
+    world.fault = lambda post: "reset-after"
+    mend = _without_logs(world)
+    world.send(people, rules=rules)
+    for hours in tries_at_hours:
+        world.clock.advance(began + hours * 3600.0 - world.clock.now())
+        if hours == tries_at_hours[-1]:
+            world.fault = lambda post: None
+        world.send(people, rules=rules)
+    mend()
+    assert world.accepted() == people

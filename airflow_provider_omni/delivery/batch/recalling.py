@@ -1,0 +1,51 @@
+"""What earlier tries have sent, told by a try that fails before it could begin, so that it can be followed.
+
+Reads the record only. Nothing is written and nothing is posted.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_omni.delivery.batch.ids import BatchIds
+from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper, MemoryKeeper
+from airflow_provider_omni.delivery.batch.known import Known
+from airflow_provider_omni.delivery.batch.people import Census
+from airflow_provider_omni.delivery.batch.plan import BatchSpec
+from airflow_provider_omni.delivery.batch.reporting import receipt_of
+from airflow_provider_omni.delivery.batch.rules import LedgerTerms
+from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.batch.tidings import Tidings
+from airflow_provider_omni.delivery.effects import Note, Publish, Steps
+from airflow_provider_omni.delivery.receipt import Receipt
+from airflow_provider_omni.delivery.record import FOLLOWED
+from airflow_provider_omni.omni.errors import OmniError
+
+
+def keeper_of(about: dict[str, str | None], ledger: LedgerTerms | None) -> Keeper:
+    """Where a batch's record is kept. ``about``: what a ledger says of a try; its ``send`` tells sends apart."""
+    if ledger is None:
+        return MemoryKeeper(str(about["fingerprint"]), str(about["send"]))
+    return LedgerKeeper(ledger.token, dict(about))
+
+
+def recall(spec: BatchSpec, scratch: Scratch, ledger: LedgerTerms | None) -> Steps[Receipt | None]:
+    """Publish the receipt of what earlier tries have sent. None where they sent nothing, or it cannot be read."""
+    known, tidings = Known(scratch), Tidings.listing(ledger=ledger is not None)
+    shard = spec.shard.folder if spec.shard else ""
+    about: dict[str, str | None] = {"send": BatchIds(spec.identity).send(shard), "fingerprint": ""}
+    try:
+        yield from keeper_of(about, ledger).enter(known, dry_run=True)
+    except OmniError as error:
+        yield Note(f"What earlier tries have sent could not be read ({type(error).__name__}).", warning=True)
+        return None
+    tidings.recall(known, everybody=True)
+    sent = sum(tidings.states[state] for state in FOLLOWED)
+    if not sent:
+        return None
+    census = Census(requested=tidings.states.total())
+    receipt = receipt_of(spec, census, tidings, flow=spec.flow or (), ledger=ledger)
+    yield Note(
+        f"Earlier tries have sent {sent:,} messages, or may have: the receipt lists them. This try sends nothing.",
+        warning=True,
+    )
+    yield Publish(receipt.to_json())
+    return receipt

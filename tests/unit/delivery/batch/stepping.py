@@ -1,0 +1,119 @@
+"""A batch in one thread: what it submits waits until a script says which ends next, and how."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_omni.delivery.batch.machine import Batch
+from airflow_provider_omni.delivery.effects import (
+    Ask,
+    Done,
+    Fetch,
+    Gather,
+    ListParts,
+    Load,
+    Note,
+    Pause,
+    Publish,
+    Put,
+    Save,
+    Submit,
+)
+from airflow_provider_omni.omni.errors import OmniError
+from tests.unit.delivery.batch.batchworld import KilledError, World
+
+Step = tuple[str, OmniError | str | float | None]
+"""What ends next, by a part of its words; an error that it ends with, `kill` to kill the process after its effect, or
+how many seconds it takes.
+"""
+
+
+class Stepped:
+    """Runs a batch by a script; what the script does not name ends in the order in which it was submitted."""
+
+    def __init__(self, world: World, script: Sequence[Step]) -> None:
+        self.world = world
+        self.script = list(script)
+        self.names: dict[str, str] = {}
+        self.waiting: dict[int, tuple[Any, ...]] = {}
+
+    def run(self, batch: Batch) -> Any:
+        """Its end. Raises KilledError where the script says so."""
+        machine, reply, error = batch.run(), None, None
+        while True:
+            try:
+                effect = machine.send(reply) if error is None else machine.throw(error)
+            except StopIteration as stop:
+                return stop.value
+            reply, error = None, None
+            if isinstance(effect, Submit):
+                self.waiting[effect.tag] = effect.effects
+            elif isinstance(effect, Gather):
+                reply = [self._end_next()]
+            else:
+                try:
+                    reply = self._perform(effect)
+                except OmniError as caught:
+                    error = caught
+
+    def words(self, effects: tuple[Any, ...]) -> str:
+        """A POST by its request's name (R1, R2, … by first sight), a part by its lines."""
+        if isinstance(effects[0], Ask):
+            return f"POST {self._name(json.loads(effects[0].call.body)['bulkId'])}"
+        lines = [json.loads(line) for line in gzip.decompress(effects[0].data()).splitlines()]
+        said = [
+            f"intent {self._name(line['bulk'])}" if "ids" in line else f"{self._name(line['bulk'])}={line['all']}"
+            for line in lines
+            if "bulk" in line
+        ]
+        return "part: " + ", ".join(said)
+
+    def _name(self, bulk_id: str) -> str:
+        return self.names.setdefault(bulk_id, f"R{len(self.names) + 1}")
+
+    def _end_next(self) -> Done:
+        tag = next(iter(self.waiting))
+        outcome: OmniError | str | float | None = None
+        if self.script:
+            wanted, outcome = self.script.pop(0)
+            tags = [each for each, effects in self.waiting.items() if wanted in self.words(effects)]
+            assert tags, (wanted, [self.words(each) for each in self.waiting.values()])
+            tag = tags[0]
+        effects = self.waiting.pop(tag)
+        if isinstance(outcome, float):
+            self.world.clock.advance(outcome)
+        if isinstance(outcome, OmniError):
+            return Done(tag, (), outcome)
+        results = []
+        for each in effects:
+            try:
+                results.append(self._perform(each))
+            except OmniError as caught:
+                return Done(tag, (), caught)
+        if outcome == "kill":
+            raise KilledError
+        return Done(tag, tuple(results))
+
+    def _perform(self, effect: Any) -> Any:
+        world = self.world
+        match effect:
+            case Ask(call, _):
+                return world.execute(call)
+            case Load(key):
+                return world.memory.load(key)
+            case Save(key, value):
+                return world.memory.save(key, value)
+            case Put(name, data):
+                return world.folder.write(name, data())
+            case Fetch(name):
+                return world.folder.read(name)
+            case ListParts(prefix):
+                return world.folder.list(prefix)
+            case Pause(seconds):
+                return world.clock.advance(seconds)
+            case Publish() | Note():
+                return None
+        raise TypeError(effect)

@@ -1,0 +1,223 @@
+"""Where a batch is about to post something again, or to say what earlier tries have sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.asking import LookRules
+from airflow_provider_omni.delivery.batch.machine import Batch
+from airflow_provider_omni.delivery.batch.recalling import recall
+from airflow_provider_omni.delivery.batch.rules import BatchRules, LedgerTerms
+from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.drivers import run
+from airflow_provider_omni.delivery.ledger.waiting import wait_for
+from airflow_provider_omni.delivery.watch import Watch, bulks_of_receipt
+from airflow_provider_omni.omni.answers import Answer, read
+from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.errors import (
+    OmniContentChangedError,
+    OmniInputError,
+    OmniRateLimitError,
+    OmniServerError,
+    OmniStorageError,
+    OmniUnknownOutcomeError,
+)
+from airflow_provider_omni.storage.process import ProcessMemory
+from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+from tests.unit.delivery.batch.stepping import Stepped
+
+HOUR = 3600.0
+TRUST = {"trust_duplicate_rejection": True}
+
+
+def killed_after_post(world: World, number: int) -> None:
+    world.fault = lambda post: "kill-after" if post == number else None
+
+
+def unkilled(world: World) -> None:
+    world.fault = lambda post: None
+
+
+def failing(world: World, part_of_path: str) -> Any:
+    """Calls to there fail without an effect, until the returned function is called."""
+    execute = world.execute
+
+    def deaf(call: Call[Any]) -> Any:
+        if part_of_path in call.path:
+            raise OmniServerError("down", status=503)
+        return execute(call)
+
+    world.execute = deaf  # type: ignore[method-assign]
+
+    def mend() -> None:
+        world.execute = execute  # type: ignore[method-assign]
+
+    return mend
+
+
+def followed(world: World, receipt: dict[str, Any]) -> dict[str, Any]:
+    """The summary of a wait on the receipt alone."""
+    watch = Watch(bulks_of_receipt(receipt), deadline=world.clock.now() + 24 * HOUR, flow=("LINE", "SMS"))
+    machine = wait_for(watch, world.clock.now, "abc").until_decided()
+    end = run(machine, client=world, memory=ProcessMemory(), sleep=world.clock.advance)
+    return end.summary
+
+
+def test_an_old_not_sent_is_not_written_again_after_a_newer_intent(tmp_path: Path) -> None:
+    world = World(tmp_path, duplicates="accept")
+    slow_down, lost = OmniRateLimitError("slow down", status=429), OmniStorageError("S3 gave up", retryable=True)
+    script = [
+        ("part: ", None),  # the plan
+        ("intent R1", None),
+        ("POST R1", None),
+        ("intent R3", None),
+        ("POST R2", slow_down),
+        ("intent R5", lost),
+        ("POST R3", None),
+        ("intent R2, intent R7", None),  # its newer intent is there …
+        ("R2=not_sent", lost),  # … when the write of the older news fails, and is made again
+        ("intent R8", 1.5),
+        ("intent R5", None),
+        ("POST R2", "kill"),
+    ]
+    with Scratch() as scratch:
+        plan = world.plan(numbers(12), scratch, chunk_size=1)
+        rules, terms = BatchRules(LookRules(), connections=2), LedgerTerms("memory://ledger", "aa")
+        batch = Batch(plan, rules, world.clock.now, lambda: 0.5, terms)
+        with pytest.raises(KilledError):
+            Stepped(world, script).run(batch)
+    world.clock.advance(600)
+    assert world.send(numbers(12), chunk_size=1).error is None
+    assert world.accepted() == numbers(12)
+
+
+def test_trust_in_refused_ids_ends_when_the_vendor_may_have_forgotten_them(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    killed_after_post(world, 1)
+    with pytest.raises(KilledError):
+        world.send(numbers(1), rules=TRUST)
+    world.clock.advance(72 * HOUR)
+    end = world.send(numbers(1), rules=TRUST)
+    assert isinstance(end.error, OmniUnknownOutcomeError)
+    assert world.posts == 1
+
+
+def test_posting_again_on_trust_does_not_make_an_old_post_young(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    killed_after_post(world, 1)
+    with pytest.raises(KilledError):
+        world.send(numbers(3), rules=TRUST)
+    world.clock.advance(40 * HOUR)
+    mend_logs = failing(world, "logs")
+    mend = failing(world, "advanced")
+    assert isinstance(world.send(numbers(3), rules=TRUST).error, OmniUnknownOutcomeError)
+    mend()
+    mend_logs()
+    world.clock.advance(20 * HOUR)
+    assert isinstance(world.send(numbers(3)).error, OmniUnknownOutcomeError)
+    assert world.accepted() == numbers(3)
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+def test_what_is_found_absent_is_not_sent_with_another_text(tmp_path: Path, ledger: bool) -> None:
+    world = World(tmp_path)
+    world.fault = lambda post: "kill" if post == 2 else None
+    with pytest.raises(KilledError):
+        world.send(numbers(20), {"sms": {"text": "old price"}}, ledger=ledger, rules={"connections": 2})
+    unkilled(world)
+    world.clock.advance(300)
+    end = world.send(numbers(20), {"sms": {"text": "new price"}}, ledger=ledger)
+    assert isinstance(end.error, OmniContentChangedError)
+    assert "10 are left" in str(end.error)
+    assert len({each.content_hash for each in world.simulator.record.acceptances}) == 1
+
+
+def test_answers_that_name_nobody_stop_the_batch_like_other_unknown_ones(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    execute = world.execute
+
+    def nothing(call: Call[Any]) -> Any:
+        if call.method != "POST":
+            return execute(call)
+        world.posts += 1
+        return read(call, Answer(200, {}, b'{"messages": []}'))
+
+    world.execute = nothing  # type: ignore[method-assign]
+    assert world.send(numbers(1000), chunk_size=1).error is not None
+    assert world.posts < 100
+
+
+def test_a_pace_that_outlasts_an_intent_is_refused() -> None:
+    with pytest.raises(OmniInputError, match=r"requests_per_second: found 0\.08, a batch needs 0\.2 or more"):
+        BatchRules(LookRules(), requests_per_second=0.08).check()
+
+
+# -- receipts of what earlier tries have sent --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+def test_a_try_that_cannot_begin_publishes_the_receipt_of_the_one_before(tmp_path: Path, ledger: bool) -> None:
+    world = World(tmp_path)
+    killed_after_post(world, 3)
+    with pytest.raises(KilledError):
+        world.send(numbers(40), ledger=ledger, rules={"connections": 1})
+    unkilled(world)
+    with Scratch() as scratch:
+        spec = world.plan(numbers(1), scratch).spec
+    world.published.clear()
+    with Scratch() as scratch:
+        terms = LedgerTerms("memory://ledger", "0b") if ledger else None
+        run(
+            recall(spec, scratch, terms), client=world, memory=world.memory, folder=world.folder,
+            publish=world.published.append,
+        )  # fmt: skip
+    (receipt,) = world.published
+    counts = receipt["counts"]
+    assert (counts["accepted"], world.posts) == (20, 3)
+    assert sum(each["messages"] for each in receipt["bulks"]) == counts["accepted"] + counts["unconfirmed"] >= 30
+    assert receipt["ledger_path"] == ("memory://ledger" if ledger else None)
+
+
+def test_a_first_try_that_cannot_begin_publishes_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with Scratch() as scratch:
+        spec = world.plan(numbers(1), scratch).spec
+    with Scratch() as scratch:
+        steps = recall(spec, scratch, LedgerTerms("memory://ledger", "0b"))
+        assert (
+            run(steps, client=world, memory=world.memory, folder=world.folder, publish=world.published.append) is None
+        )
+    assert not world.published
+    assert not world.folder.list("")
+
+
+def test_a_scenario_that_cannot_be_read_costs_no_receipt(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send(numbers(10))
+    mend = failing(world, "scenarios")
+    end = world.send(numbers(10))
+    mend()
+    assert isinstance(end.error, OmniServerError)
+    assert end.receipt.counts.accepted == 10
+    assert world.published[-1]["counts"]["accepted"] == 10
+
+
+def test_without_a_ledger_more_than_a_hundred_requests_are_followed_all_the_same(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    everyone = numbers(60 * 8)
+    world.poison = frozenset(everyone[3::8])
+    receipt = world.send(everyone, ledger=False, chunk_size=8, rules={"on_rejected": "ignore"}).receipt.to_json()
+    assert len(receipt["bulks"]) > 100
+    assert followed(world, receipt)["total"] == receipt["counts"]["accepted"] == 60 * 7
+
+
+def test_a_message_that_the_vendor_has_in_another_request_is_followed_there(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send(numbers(4), ledger=False)
+    world.memory = ProcessMemory()  # the run was deleted, and triggered again under its id with more people
+    end = world.send(numbers(6), ledger=False)
+    assert end.receipt.counts.accepted == 6
+    assert followed(world, end.receipt.to_json())["delivered"] == 6

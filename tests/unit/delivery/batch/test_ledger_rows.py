@@ -1,0 +1,154 @@
+"""Which rows of reports and logs count for a batch, and what its ledger says then: what the crash harness has found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.drivers import run
+from airflow_provider_omni.delivery.ledger import read_outcomes, unreached, waiting
+from airflow_provider_omni.delivery.ledger.folder import LocalFolder
+from airflow_provider_omni.delivery.ledger.members import Members
+from airflow_provider_omni.delivery.ledger.parts import pack
+from airflow_provider_omni.delivery.verdict import Goal, Verdict
+from airflow_provider_omni.delivery.waiting import Wait
+from airflow_provider_omni.delivery.watch import Watch, bulks_of_receipt
+from tests.unit.delivery.batch.batchworld import World, numbers
+from tests.unit.delivery.batch.test_ledger_wait import PERSONAL, SHARED, mixed, wait
+
+HEADER = {"v": 1, "fingerprint": "of the content"}
+
+
+def write_sent(world: World, part: str, *lines: dict[str, Any]) -> None:
+    """A part of the ledger, as a try would write it."""
+    world.folder.write(f"sent/{part}.jsonl.gz", pack([HEADER, *lines]))
+
+
+def test_one_lone_message_more_than_stand_together_is_followed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was left over as a group of one, and asked for at the deadline only."""
+    monkeypatch.setattr(waiting, "MANY_LONE", 3)
+    monkeypatch.setattr(waiting, "LONE_TOGETHER", 2)
+    world = World(tmp_path)
+    world.send([{"phone": number, "name": number[4:9]} for number in numbers(5)], PERSONAL)
+    began = world.clock.now()
+    end = wait(world)
+    assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 5)
+    assert world.clock.now() - began < 120.0
+
+
+def test_a_message_that_was_refused_in_one_request_and_in_another_before_is_not_waited_for(tmp_path: Path) -> None:
+    """Its first request is not on record any more, yet the vendor may show its refusal under that one's id."""
+    world = World(tmp_path, refused_in="both")
+    number = numbers(1)[0][:-2] + "06"
+    world.send([*numbers(2, 1), number], SHARED, rules={"on_rejected": "ignore"})
+    (row,) = [each for each in read_outcomes(str(world.folder.path)) if each.state == "refused"]
+    now = world.clock.now()
+    write_sent(
+        world,
+        "00002-bb-000001",
+        {"bulk": "another request", "at": now, "ids": [row.message_id]},
+        {"bulk": "another request", "all": "refused"},
+    )
+    end = wait(world)
+    assert (end.verdict, end.summary["total"], end.summary["delivered"]) == (Verdict.SUCCESS, 2, 2)
+
+
+def test_rows_that_are_about_a_strangers_messages_count_for_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send(mixed(4), SHARED)
+    execute, garbled = world.execute, []
+
+    def execute_garbled(call: Any) -> Any:
+        answer = execute(call)
+        if "reports" in call.path and answer and not garbled:
+            garbled.append(len(answer))
+            return [each.model_copy(update={"message_id": f"stranger {index}"}) for index, each in enumerate(answer)]
+        return answer
+
+    world.execute = execute_garbled  # type: ignore[method-assign]
+    end = wait(world, success_when="finished")
+    assert garbled
+    assert (end.summary["total"], end.summary["delivered"], end.summary["failed"]) == (4, 3, 1)
+    assert {row.outcome for row in read_outcomes(str(world.folder.path))} == {"delivered", "failed"}
+
+
+def test_whether_a_failure_is_for_good_is_said_by_the_step_that_ended_it_only(tmp_path: Path) -> None:
+    """LINE: unknown user, for good. SMS: its validity ended, and its report was lost; the logs do not say why."""
+    world = World(tmp_path, reports="per-step")
+    world.send([number[:-2] + "46" for number in numbers(3)], SHARED)
+    execute = world.execute
+
+    def without_reports_of_sms(call: Any) -> Any:
+        answer = execute(call)
+        return [each for each in answer if each.channel != "SMS"] if "reports" in call.path else answer
+
+    world.execute = without_reports_of_sms  # type: ignore[method-assign]
+    wait(world, success_when="finished")
+    rows = list(read_outcomes(str(world.folder.path)))
+    assert {(row.outcome, row.channel, row.permanent) for row in rows} == {("failed", "SMS", None)}
+    assert len(list(unreached(str(world.folder.path)).rows())) == 3
+
+
+def test_a_refused_recipient_is_listed_once_however_overlapping_tries_have_written_their_attempts(
+    tmp_path: Path,
+) -> None:
+    """The part of an older try, with a second attempt, sorts before that of a newer one, with the first attempt."""
+    world = World(tmp_path)
+    number = numbers(1)[0][:-2] + "06"
+    world.send([number, *numbers(2, 1)], SHARED, rules={"on_rejected": "ignore"})
+    (row,) = [each for each in read_outcomes(str(world.folder.path)) if each.state == "refused"]
+    second = {"bulk": "its own", "at": world.clock.now(), "ids": ["second"], "who": {"second": row.recipient}}
+    write_sent(world, "00000-aa-000001", second)
+    rows = list(read_outcomes(str(world.folder.path)))
+    assert sorted((each.recipient == row.recipient, each.state) for each in rows) == [
+        (False, "accepted"),
+        (False, "accepted"),
+        (True, "intent"),
+    ]
+
+
+def test_members_know_whom_they_were_made_of() -> None:
+    members = Members(f"message {number}" for number in range(1000))
+    assert len(members) == 1000
+    assert all(f"message {number}" in members for number in range(1000))
+    assert not [number for number in range(1000, 5000) if f"message {number}" in members]
+    assert "anything" not in Members([])
+
+
+@pytest.mark.parametrize("goal", ["all", "finished"])
+def test_refused_recipients_that_a_long_receipt_does_not_name_are_not_waited_for(tmp_path: Path, goal: str) -> None:
+    """Without a ledger, of more than 100 messages, nobody knows which rows of a request are about refused ones."""
+    world = World(tmp_path, refused_in="both")
+    refused = [number[:-2] + "06" for number in numbers(5, start=500)]
+    sent = world.send([*mixed(180), *refused], SHARED, ledger=False, rules={"on_rejected": "ignore"}, chunk_size=50)
+    receipt = sent.receipt.to_json()
+    assert "message_ids" not in receipt
+    watch = Watch(bulks_of_receipt(receipt), world.clock.now() + 7200.0, Goal(goal), ("LINE", "SMS"))
+    machine = Wait(watch, world.clock.now, lambda: 0.5)
+    end = run(machine.until_decided(), client=world, memory=world.memory, sleep=world.clock.advance)
+    assert end.verdict is (Verdict.FAILURE if goal == "all" else Verdict.SUCCESS)
+    assert end.summary["total"] == 180
+    assert goal == "all" or (end.summary["delivered"], end.summary["failed"]) == (144, 36)
+
+
+def test_news_of_a_message_that_is_followed_apart_hold_nothing_up(tmp_path: Path) -> None:
+    """It was posted again on trust; its report comes with those of the first request, which has no news of its own."""
+    world = World(tmp_path)
+    delivered, *silent = numbers(1)[0], *(number[:-2] + "45" for number in numbers(2, 1))
+    world.send([delivered, *silent], SHARED)
+    ids = {each.to: each.message_id for each in world.simulator.record.acceptances}
+    first = world.simulator.record.acceptances[0].bulk_id
+    world.folder = LocalFolder(tmp_path / "another")
+    now = world.clock.now()
+    write_sent(
+        world,
+        "00001-aa-000001",
+        {"bulk": first, "at": now, "ids": list(ids.values())},
+        {"bulk": "posted again", "at": now, "ids": [ids[delivered]], "by_bulk": False},
+    )
+    assert wait(world, success_when="any").verdict is Verdict.SUCCESS
+    assert world.clock.now() - now < 60.0
