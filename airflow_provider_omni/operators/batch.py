@@ -202,7 +202,7 @@ class BatchOperator(BaseOperator):
 
     def _read_rules(self, config: OmniConfig, context: Context, memory: Memory) -> BatchRules:
         from airflow_provider_omni.operators.batch_arguments import Tries, read_rules
-        from airflow_provider_omni.operators.tries import is_recallable, is_surely_first
+        from airflow_provider_omni.operators.tries import first_try_at, is_recallable, is_surely_first
 
         own_key = self.idempotency_key is not None
         return read_rules(
@@ -211,7 +211,9 @@ class BatchOperator(BaseOperator):
                 retries=self.retries or 0,
                 durable=memory.durable,
                 recallable=is_recallable(context, memory),
-                surely_first=is_surely_first(context, memory) and not own_key,
+                # Under a key of the user's own others may have sent, too: they share the ledger, which knows of them.
+                surely_first=is_surely_first(context, memory),
+                first_try_at=first_try_at(context, memory),
             ),
             own_key=own_key,
             has_ledger=bool(self.ledger_path),
@@ -229,9 +231,9 @@ class BatchOperator(BaseOperator):
         if not self.ledger_path:
             return None, None
         path = text_of(self.ledger_path)
+        check_shards(ledger_folder(self.ledger_path), shard)
         if shard is None:
             return path, ledger_folder(self.ledger_path)
-        check_shards(ledger_folder(self.ledger_path), shard)
         return f"{path.rstrip('/')}/{shard.folder}", ledger_folder(self.ledger_path, shard.folder)
 
     # -- sending -----------------------------------------------------------------------------------------------------

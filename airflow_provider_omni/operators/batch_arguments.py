@@ -27,12 +27,14 @@ class Tries:
     :param durable: what this try writes into Airflow's memory can be read by the next.
     :param recallable: what earlier ones wrote can be read by this one.
     :param surely_first: no earlier try can have posted anything without a record of it.
+    :param first_try_at: when the first one can have begun at the earliest; None: not known.
     """
 
     retries: int
     durable: bool
     recallable: bool
     surely_first: bool
+    first_try_at: float | None
 
 
 def read_batch(
@@ -119,6 +121,7 @@ def read_rules(
         on_rejected=on_rejected,
         surely_first=tries.surely_first,
         recallable=tries.recallable,
+        first_try_at=tries.first_try_at,
         dry_run=dry_run,
     )
     rules.check()

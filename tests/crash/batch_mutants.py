@@ -86,11 +86,22 @@ _FROM_DAYS_AGO = _followed(
 )  # fmt: skip
 
 
+def _killed_and_moved(plan: BatchSchedule) -> BatchSchedule:
+    """The first try is killed on the way; the second finds an empty ledger, and Airflow remembers nothing.
+
+    The source stays as it is: who has left it nobody asks for, though they may come back.
+    """
+    mishap = Mishap(8 + plan.seed % 24, Phase.DURING)
+    send = _SEND | {"mishaps": (mishap,), "moved_at": 2, "sources": plan.send.sources[:1]}
+    return focused(**B | {"airflow": "3.2"}, weather=CALM, ledger=True, send=send)(plan)
+
+
 def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None = None) -> Focus:
     """Frozen with its POST in hand. The next try proves that nothing was sent, and does not come to send. Then the
     first one wakes up, posts, and dies before it can write that down. Days later there is one more try.
     """
-    first = Mishap(3, Phase.BEFORE, 5000.0, only="Submit", then=Mishap(1, Phase.DURING, only="Gather"))
+    # Parts of plan/ and quarantine/, the intents, the POST.
+    first = Mishap(4, Phase.BEFORE, 5000.0, only="Submit", then=Mishap(1, Phase.DURING, only="Gather"))
     return focused(
         **A | _LEDGER,
         weather=CALM | {"posts": posts},
@@ -156,7 +167,7 @@ def _with_old_intents() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", _woken_after_a_proof(second=Mishap(1, Phase.BEFORE, only="Submit")))
+@_mutant("twice", _woken_after_a_proof(second=Mishap(2, Phase.BEFORE, only="Submit")))
 def _proofs_are_inherited() -> Iterator[None]:
     """What an earlier try has found absent is posted without asking again."""
     with patch.object(known.Known, "doubt_old_proofs", lambda self: None):
@@ -167,6 +178,13 @@ def _proofs_are_inherited() -> Iterator[None]:
 def _no_effect_is_inherited_after_a_proof() -> Iterator[None]:
     """A POST without effect, after a proof of absence, lets a later try post without asking."""
     with patch.object(requests.Request, "unposted", MessageState.NOT_SENT):
+        yield
+
+
+@_mutant("twice", _killed_and_moved)
+def _an_empty_ledger_is_believed() -> Iterator[None]:
+    """A later try sends although the ledger is empty, and does not ask the logs first."""
+    with patch.object(machine, "refuse_a_lost_record", lambda *_: iter(())):
         yield
 
 

@@ -34,6 +34,7 @@ class BatchSend:
 
     ``sources``: rows by try; the last holds for all later ones. ``personal``: a text for each name. ``keyed``: rows are
     told apart by a key of their own. ``mishaps``, ``presumed_dead_after``, ``clears``: as for a single send.
+    ``moved_at``: the try from which on the ledger's path leads to another place, where nothing is.
     """
 
     sources: tuple[Rows, ...]
@@ -50,6 +51,7 @@ class BatchSend:
     trust: bool
     flow_given: bool
     validity: tuple[int, int]
+    moved_at: int | None = None
 
 
 @dataclass(frozen=True)

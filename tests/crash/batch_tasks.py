@@ -63,6 +63,7 @@ class BatchTask:
         self._clears = list(self.plan.send.clears)
         self._running: Process | None = None
         self._scratches: list[Scratch] = []
+        self._began_at = self.world.now()
 
     @property
     def cleared(self) -> bool:
@@ -85,6 +86,9 @@ class BatchTask:
         number = self.keeping.current = self.try_number
         self.end = self.error = self.receipt = None
         self.rows = self.began_with[number] = send.sources[min(number, len(send.sources)) - 1]
+        if number == send.moved_at:
+            world.say("airflow", "the ledger's path leads to another place")
+            self.bucket = Bucket(world.rng, self.plan.store_failures)
         memory = (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)
         self._scratches.append(Scratch())
         never_cleared = len(self._clears) == len(send.clears)
@@ -103,6 +107,7 @@ class BatchTask:
                 on_rejected="ignore",
                 surely_first=number == 1 or (memory.durable and never_cleared),
                 recallable=memory.durable and (never_cleared or self.plan.airflow != "3.4"),
+                first_try_at=self._began_at,
             ),
             world.now,
             world.rng.random,

@@ -1,7 +1,8 @@
 """Where the record of a batch is kept, and how the fence is built on it: in a ledger, or in the task's own memory.
 
 Both give the machine the same: read back what earlier tries left, effects that write intents (the fence) together with
-outcomes, and a check of their results. What the lines mean is `known.py`'s business.
+outcomes, and a check of their results. What the lines mean is `known.py`'s business, what a folder must hold to be
+believed `ledger/whole.py`'s.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from airflow_provider_omni.delivery.ledger.parts import (
     VERSION,
     TryName,
     compress,
+    ours,
     pack,
     unpack,
 )
+from airflow_provider_omni.delivery.ledger.whole import check_whole, owner_of
 from airflow_provider_omni.delivery.record import Posting
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
 
@@ -51,9 +54,7 @@ class Keeper(Protocol):
         ...
 
     def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
-        """Judge the results of `writes`. Raises OmniStaleTryError when another try has taken over: nothing may be
-        posted.
-        """
+        """Judge the results of `writes`. Raises OmniStaleTryError when another try has taken over: post nothing."""
         ...
 
     def not_written(self, intents: Sequence[Posting]) -> None:
@@ -62,8 +63,9 @@ class Keeper(Protocol):
 
 
 def intent_line(posting: Posting, labels: dict[str, str]) -> dict[str, Any]:
-    """The intent to post a request, as a line. ``labels``: what outcomes call a message's recipient, if not by its
-    id.
+    """The intent to post a request, as a line.
+
+    :param labels: what outcomes call a message's recipient, if not by its id.
     """
     line: dict[str, Any] = {"bulk": posting.bulk_id, "at": round(posting.intent_at, 3), "ids": list(posting.messages)}
     if posting.scheduled_at is not None:
@@ -81,10 +83,9 @@ class LedgerKeeper:
     """Keeps it in a ledger: one immutable part for each window.
 
     The ledger is a fence of its own, which does not need Airflow ≥ 3.3. A try first writes its own file under
-    ``tries/``
-    and then reads what was sent; before each window's POSTs it writes the window's intents and then looks into
-    ``tries/``.
-    So of two tries that overlap, either the older sees the newer and stops, or the newer sees the older's intents.
+    ``tries/`` and then reads what was sent; before each window's POSTs it writes the window's intents and then looks
+    into ``tries/``. So of two tries that overlap, either the older sees the newer and stops, or the newer sees the
+    older's intents.
 
     :param token: tells this try from all others; lower-case hex.
     :param about: what the try's file says: hashes of key and shard, the fingerprint, names of fields.
@@ -112,18 +113,20 @@ class LedgerKeeper:
 
     def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
         """Write the try's file, then read what all tries have sent."""
-        names: list[str] = yield ListParts(TRIES)
-        earlier = [each for each in map(TryName.of, names) if each is not None]
-        if names:
-            yield from self._check_owner(names[0])
+        # In this order: a try writes its file before it sends, so that none is seen to have sent without one.
+        sent = ours((yield ListParts(SENT)))
+        tries = ours((yield ListParts(TRIES)))
+        check_whole(tries, sent)
+        yield from self._check_owner(tries, sent)
         if self.fenced:
             yield from self._check_memory(dry_run=dry_run)
-        self._try = TryName(max((each.generation for each in earlier), default=0) + 1, self._try.token)
+        newest = max((each.generation for each in map(TryName.of, tries) if each is not None), default=0)
+        self._try = TryName(newest + 1, self._try.token)
         if not dry_run:
             about = {"v": VERSION} | self.about
             yield Put(self._try.part(TRIES), lambda: pack([about]))
-            self.written((), [(yield ListParts(TRIES))])
-        for name in (yield ListParts(SENT)):
+            yield from self.check_current()
+        for name in ours((yield ListParts(SENT))):
             data: bytes = yield Fetch(name)
             header: dict[str, Any] = {}
             for line in unpack(data, name):
@@ -137,6 +140,10 @@ class LedgerKeeper:
                         )
                     continue
                 known.replay(line, header.get("fingerprint"))
+
+    def check_current(self) -> Steps[None]:
+        """Raise OmniStaleTryError if another try has taken over."""
+        self.written((), [(yield ListParts(TRIES))])
 
     def _check_memory(self, *, dry_run: bool) -> Steps[None]:
         """Airflow's memory, where it lasts, tells whether an earlier try has kept its record in another place.
@@ -155,11 +162,14 @@ class LedgerKeeper:
     def _fence(self, part: str | None) -> dict[str, Json]:
         return {"v": VERSION, "part": part, "send": self.about["send"]}
 
-    def _check_owner(self, name: str) -> Steps[None]:
+    def _check_owner(self, tries: Sequence[str], sent: Sequence[str]) -> Steps[None]:
         """A ledger belongs to one send: another key or shard in the same folder would mix two."""
-        data: bytes = yield Fetch(name)
-        for line in unpack(data, name):
-            if line.get("send") != self.about["send"]:
+        for name in tries:
+            data: bytes = yield Fetch(name)
+            owner = owner_of(data, name)
+            if owner == self.about["send"]:
+                return
+            if owner is not None:
                 raise OmniInputError(
                     "Nothing was sent: the ledger belongs to another send",
                     problems=(
@@ -167,6 +177,13 @@ class LedgerKeeper:
                         "the path, for example with {{ run_id }}",
                     ),
                 )
+        if sent:
+            # A try whose file was not finished has sent nothing, so that what was sent is somebody else's.
+            raise OmniStorageError(
+                "The ledger does not tell whose it is: no file in tries/ can be read, and yet something was sent. "
+                "Nothing was sent by this try: without the record a message could be sent twice.",
+                retryable=False,
+            )
 
     def writes(
         self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
@@ -253,8 +270,7 @@ class MemoryKeeper:
         except (KeyError, TypeError, ValueError):
             raise OmniStorageError(
                 "The record of what was sent cannot be read (written by another version?). Nothing was sent: without "
-                "it "
-                "a message could be sent twice.",
+                "it a message could be sent twice.",
                 retryable=False,
             ) from None
         if bulks and send != self.send:

@@ -1,8 +1,7 @@
 """What earlier tries have left: their requests and messages, replayed into the scratch database, and asked about there.
 
 Lines come in the order in which they were written, whoever wrote them: intents (`{"bulk", "at", "ids", …}`) and what
-was
-known of a request later (`{"bulk", "all", …}`). Nothing undoes an acceptance.
+was known of a request later (`{"bulk", "all", …}`). Nothing undoes an acceptance.
 """
 
 # Every piece of SQL that is put together here is a constant of this room; values are always bound.
@@ -40,7 +39,7 @@ def uniform(messages: Mapping[str, MessageState]) -> MessageState | None:
 def outcome_line(posting: Posting, moved: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What is known of a request by now, as a line: the state of most of its messages, and of the others.
 
-    ``moved``: the requests in which the logs have found messages.
+    :param moved: the requests in which the logs have found messages.
     """
     if (only := uniform(posting.messages)) is not None and not posting.reasons and not moved:
         return {"bulk": posting.bulk_id, "all": only.value}
@@ -63,11 +62,14 @@ class Known:
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
 
-    def replay(self, line: Any, fingerprint: str | None) -> None:
-        """Take one line in. Raises OmniStorageError for a line that cannot be understood."""
+    def replay(self, line: Any, fingerprint: str | None, writer: str | None = None) -> None:
+        """Take one line in. Raises OmniStorageError for a line that cannot be understood.
+
+        :param writer: the try that wrote it.
+        """
         try:
             if "ids" in line:
-                self._intent(line, fingerprint)
+                self._intent(line, fingerprint, writer)
             elif "bulk" in line:
                 self._outcome(line)
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -77,13 +79,14 @@ class Known:
                 retryable=False,
             ) from None
 
-    def _intent(self, line: Mapping[str, Any], fingerprint: str | None) -> None:
+    def _intent(self, line: Mapping[str, Any], fingerprint: str | None, writer: str | None) -> None:
         scratch = self._scratch
         scratch.do(
-            "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint) VALUES (?, ?, ?, ?, ?, ?, "
-            "?)",
+            "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             str(line["bulk"]), float(line["at"]), line.get("since"), line.get("scheduled"),
             int(line.get("by_bulk", True)), _S.INTENT.value, line.get("fingerprint", fingerprint),
+            writer,
         )  # fmt: skip
         number = scratch.one("SELECT last_insert_rowid()")
         scratch.many(
@@ -131,8 +134,8 @@ class Known:
         there = scratch.one("SELECT max(no) FROM posting WHERE bulk = ?", bulk)
         if there is None:
             scratch.do(
-                "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint) "
-                "SELECT ?, at, since, scheduled, 1, state, fingerprint FROM posting WHERE no = ?",
+                "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer) "
+                "SELECT ?, at, since, scheduled, 1, state, fingerprint, writer FROM posting WHERE no = ?",
                 bulk,
                 origin,
             )
@@ -158,9 +161,7 @@ class Known:
             self._scratch.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.ABSENT.value}'")
 
     def settle_who_is_left(self, ids: BatchIds) -> None:
-        """Mark whom this try may post to: the never tried, the certainly not sent, and the refused with their next
-        id.
-        """
+        """Mark whom this try may post to: the never tried, the certainly not sent, the refused with their next id."""
         if self.empty():
             return
         scratch = self._scratch
@@ -239,7 +240,7 @@ class Known:
 
     def followed_bulks(self, limit: int) -> Iterator[tuple[str, list[str], bool]]:
         """Requests whose messages may have reached their people, with those messages, and whether the request's id
-        finds them; up to `limit` of them.
+        finds them; up to `limit` requests.
         """
         for number, bulk, by_bulk in list(
             self._scratch.rows(
@@ -255,8 +256,8 @@ class Known:
             yield bulk, [message_id for (message_id,) in rows], bool(by_bulk)
 
     def followed_requests(self) -> Iterator[tuple[str, int, list[str]]]:
-        """Each request whose messages may have reached people: its id, how many messages stand in it, and which of them
-        may have.
+        """Each request whose messages may have reached people: its id, how many messages stand in it, and which of
+        them may have.
         """
         rows = self._scratch.rows(
             f"SELECT posting.no, posting.bulk, known.id, {_TOLD} IN ({_listed(FOLLOWED)}) FROM {_JOINED} "
@@ -269,9 +270,7 @@ class Known:
                 yield request[0][1], len(request), followed
 
     def followed_apart(self) -> Iterator[str]:
-        """Messages that may have reached people, and in another request than the one on record: only their own ids
-        find them.
-        """
+        """Messages that may have reached people in another request than the one on record: their own ids find them."""
         for (message_id,) in self._scratch.rows(
             f"SELECT known.id FROM {_JOINED} WHERE NOT posting.by_bulk AND {_TOLD} IN ({_listed(FOLLOWED)}) "
             "ORDER BY posting.no, known.id"

@@ -1,11 +1,9 @@
-"""The batch: everything known before the first POST, then windows of requests, then the unknown asked about, then
-the rest.
+"""The batch: everything known before the first POST, then windows of requests, then the unknown, then the rest.
 
 What each death leaves behind, and what the next try does:
 
 * before a window's intents are written: nothing of it was posted; its people are sent to like everybody who is left;
-* between that and the write of what was learned: INTENT, the unknown; the logs are asked, by the bulk ids in the
-record;
+* between that and the write of what was learned: INTENT, the unknown; the logs are asked, by the bulk ids on record;
 * after that: nothing is posted again. What was found absent is asked for once more: a frozen try may have woken up.
 
 So it does not matter whether the source has changed meanwhile: whoever was intended or accepted before stays that, and
@@ -23,6 +21,7 @@ from airflow_provider_omni.delivery.asking import remembered
 from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.lanes import Lanes
+from airflow_provider_omni.delivery.batch.lost import refuse_a_lost_record
 from airflow_provider_omni.delivery.batch.plan import (
     MAX_REQUESTS_WITHOUT_LEDGER,
     BatchPlan,
@@ -135,7 +134,7 @@ class Batch:
             )
         yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
         self._entered = True
-        self._check_record()
+        yield from self._check_record(chunk)
         for line in quarantine_lines(plan):
             yield Note(f"Quarantined: {line}", warning=True)
         if isinstance(self.keeper, LedgerKeeper) and not self.rules.dry_run:
@@ -155,10 +154,12 @@ class Batch:
             f"{census.duplicates:,} duplicates. {self._left:,} left to send, in {self._requests:,} requests."
         )
 
-    def _check_record(self) -> None:
+    def _check_record(self, chunk: int) -> Steps[None]:
         """Where an earlier try may have sent, and its record may have been lost, an empty one means nothing."""
         rules = self.rules
-        if self.ledger is None and self.known.empty() and not (rules.recallable or rules.surely_first or rules.dry_run):
+        if not self.known.empty() or rules.recallable or rules.surely_first or rules.dry_run:
+            return
+        if not isinstance(self.keeper, LedgerKeeper):
             raise OmniInputError(
                 "Nothing was sent: an earlier try may have sent some, and there is no record of it",
                 problems=(
@@ -166,6 +167,12 @@ class Batch:
                     "3.3), or drops it when the task is cleared",
                 ),
             )
+        try:
+            yield from refuse_a_lost_record(self.plan, chunk, rules, self.clock, self.jitter)
+        except OmniInputError:
+            # Or another try has sent it meanwhile, on this very ledger: one that had been frozen, for example.
+            yield from self.keeper.check_current()
+            raise
 
     def _know_the_flow(self) -> Steps[None]:
         if self.flow is not None:

@@ -1,16 +1,21 @@
-"""The private half of a ledger: who is sent to. Written before the first POST, for whom it is not there already."""
+"""The private half of a ledger: who is sent to. Written before the first POST, for whom it is not there already as they
+are now: a key may have moved to another number, and fields change. After a purge it is not written again.
+"""
 
 # The SQL that is put together here is a constant; values are always bound.
 # ruff: noqa: S608
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+
+from pydantic_core import from_json
 
 from airflow_provider_omni.delivery.batch.keeping import LedgerKeeper
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.effects import Done, Fetch, Gather, ListParts, Put, Steps, Submit
-from airflow_provider_omni.delivery.ledger.parts import PLAN, unpack
+from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, damaged, lines_of, ours
 
 ROWS = 10_000
 """Rows in one part."""
@@ -19,11 +24,14 @@ AT_ONCE = 3
 
 
 def write_plan(plan: BatchPlan, keeper: LedgerKeeper) -> Steps[None]:
-    """Write the rows of those who are new, and what was quarantined. Raises OmniStorageError: then nothing was
-    posted.
+    """Write the rows of those who are new or have changed, and what was quarantined.
+
+    Raises OmniStorageError: then nothing was posted.
     """
-    yield from _read_planned(plan.scratch)
-    writes = iter(_parts(plan, keeper))
+    purged = bool(ours((yield ListParts(PURGED))))
+    if not purged:
+        yield from _read_planned(plan.scratch)
+    writes = iter(_parts(plan, keeper, purged=purged))
     under_way = 0
     failure = None
     tag = 0
@@ -42,20 +50,36 @@ def write_plan(plan: BatchPlan, keeper: LedgerKeeper) -> Steps[None]:
 
 
 def _read_planned(scratch: Scratch) -> Steps[None]:
-    """The ids of everybody in the plans of earlier tries."""
-    names: list[str] = yield ListParts(PLAN)
-    for name in names:
+    """Everybody in the plans of earlier tries, as the last of these has written them."""
+    scratch.sql.create_function("row_hash", 1, _hash, deterministic=True)
+    for name in ours((yield ListParts(PLAN))):
         data: bytes = yield Fetch(name)
-        scratch.many("INSERT OR IGNORE INTO planned (id) VALUES (?)", ((line["id"],) for line in unpack(data, name)))
+        scratch.many(
+            "INSERT OR REPLACE INTO planned (id, hash) VALUES (?, ?)",
+            ((_id_in(line, name), _hash(line)) for line in lines_of(data, name)),
+        )
 
 
-def _parts(plan: BatchPlan, keeper: LedgerKeeper) -> Iterator[Put]:
+def _hash(line: bytes | str) -> int:
+    """Tells whether a row has changed."""
+    text = line if isinstance(line, bytes) else line.encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
+
+
+def _id_in(line: bytes, name: str) -> str:
+    try:
+        return str(from_json(line)["id"])
+    except (ValueError, KeyError, TypeError):
+        raise damaged(name) from None
+
+
+def _parts(plan: BatchPlan, keeper: LedgerKeeper, *, purged: bool) -> Iterator[Put]:
     after = -1
-    known = "AND id NOT IN (SELECT id FROM planned)" if plan.scratch.one("SELECT 1 FROM planned LIMIT 1") else ""
-    while True:
+    unknown = _UNKNOWN if plan.scratch.one("SELECT 1 FROM planned LIMIT 1") else ""
+    while not purged:
         last, lines = plan.scratch.all(
             f"SELECT max(seq), group_concat({_LINE}, char(10)) FROM (SELECT seq, id, number, key, fields FROM person "
-            f"WHERE seq > ? {known} ORDER BY seq LIMIT ?)",
+            f"WHERE seq > ? {unknown} ORDER BY seq LIMIT ?)",
             after,
             ROWS,
         )[0]
@@ -67,8 +91,8 @@ def _parts(plan: BatchPlan, keeper: LedgerKeeper) -> Iterator[Put]:
         {"row": place, "reason": reason} | ({"recipient": key} if key else {})
         for place, reason, key in plan.quarantined()
     ]
-    if left_out:
-        yield keeper.left_out(left_out)
+    # Also where nobody was left out: then that is what the last try has to say.
+    yield keeper.left_out(left_out)
 
 
 _LINE = (
@@ -79,3 +103,5 @@ _LINE = (
 
 The id is that of the first message.
 """
+
+_UNKNOWN = f"AND row_hash({_LINE}) IS NOT (SELECT hash FROM planned WHERE planned.id = person.id)"

@@ -49,6 +49,8 @@ class BatchRules:
     :param on_rejected: `fail`, `ignore`, or the highest tolerated ratio of refused recipients.
     :param surely_first: this is known to be the first try ever, so an empty record means that nothing was posted.
     :param recallable: what is saved in memory can be read by a later try.
+    :param first_try_at: for the others, seconds since the epoch before which no try of this send can have begun; None:
+        not known.
     :param dry_run: everything but the POSTs, and nothing is written.
     """
 
@@ -60,6 +62,7 @@ class BatchRules:
     on_rejected: str | float = "fail"
     surely_first: bool = False
     recallable: bool = True
+    first_try_at: float | None = None
     dry_run: bool = False
 
     @property

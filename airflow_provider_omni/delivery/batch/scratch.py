@@ -1,5 +1,4 @@
-"""The scratch database of one try: people, contents and quarantine on disk, so that a million recipients need no
-memory.
+"""The scratch database of one try: people, contents and quarantine on disk, so that a million need no memory.
 
 It is this process's own working memory and dies with it, even when it is killed: the file is unlinked as soon as it is
 open. What a later try must know is written elsewhere. Knows SQL, and nothing of rows, numbers or requests.
@@ -44,12 +43,13 @@ CREATE TABLE posting (
     no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL NOT NULL, since REAL, scheduled REAL, by_bulk INTEGER NOT NULL,
     state TEXT NOT NULL,          -- of its messages that have none of their own
     told INTEGER NOT NULL DEFAULT 0,
-    fingerprint TEXT
+    fingerprint TEXT,
+    writer TEXT                   -- the try that wrote the intent; NULL: nobody asks
 );
 CREATE INDEX posting_bulk ON posting (bulk);
 CREATE TABLE known (id TEXT PRIMARY KEY, posting INTEGER NOT NULL, state TEXT, reason TEXT) WITHOUT ROWID;
 CREATE INDEX known_posting ON known (posting);
-CREATE TABLE planned (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE planned (id TEXT PRIMARY KEY, hash INTEGER NOT NULL) WITHOUT ROWID;  -- as earlier tries wrote them last
 """
 
 

@@ -7,6 +7,7 @@ import os
 import uuid
 from pathlib import Path
 
+from airflow_provider_omni.delivery.ledger.parts import PLAN
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 _UNFINISHED = ".unfinished-"
@@ -14,6 +15,9 @@ _UNFINISHED = ".unfinished-"
 
 class LocalFolder:
     """Parts as files. A part appears whole, by a rename, after its bytes have reached the disk.
+
+    What is private (``plan/``) only the user may read who runs the task. The rest is left to the umask: the triggerer,
+    which waits for the batch, may run as somebody else.
 
     :param path: the folder; made with the first part.
     """
@@ -26,14 +30,16 @@ class LocalFolder:
         return str(self.path)
 
     def list(self, prefix: str) -> list[str]:
-        """Names of the parts below `prefix` (a folder's name with a slash, or nothing for all), sorted."""
+        """Names of the files below `prefix` (a folder's name with a slash, or nothing for all), sorted.
+
+        With what was never finished, and what others have left there: readers pass over it, a purge does not.
+        """
         top = self.path / prefix
         try:
             found = [
                 (Path(folder) / name).relative_to(self.path).as_posix()
                 for folder, _, names in os.walk(top, onerror=_raise_unless_missing)
                 for name in names
-                if not name.startswith(_UNFINISHED)
             ]
         except OSError as error:
             raise _failed("listed", error) from error
@@ -50,11 +56,13 @@ class LocalFolder:
         """Write a part under a name that nobody else uses."""
         target = self.path / name
         unfinished = target.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
+        private = f"{target.parent.name}/" == PLAN
         try:
             if target.parent not in self._made:
-                target.parent.mkdir(parents=True, exist_ok=True)
+                target.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
                 self._made.add(target.parent)
-            with unfinished.open("xb") as file:
+            opener = _open_private if private else None
+            with open(unfinished, "xb", opener=opener) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -71,6 +79,10 @@ class LocalFolder:
             (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise _failed("removed from", error) from error
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
 
 
 def _raise_unless_missing(error: OSError) -> None:

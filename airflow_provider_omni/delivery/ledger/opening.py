@@ -10,10 +10,11 @@ from typing import Any
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.folder import LocalFolder
+from airflow_provider_omni.delivery.ledger.parts import TryName
 from airflow_provider_omni.delivery.ledger.remote import RemoteFolder
 from airflow_provider_omni.omni.errors import OmniInputError
 
-_SHARD = re.compile(r"^(shard-\d+-of-\d+)/")
+_SHARD = re.compile(r"(shard-\d+-of-\d+)/(.+)")
 
 
 class SubFolder:
@@ -70,25 +71,43 @@ def folder_of(ledger: Any) -> Folder:
 def ledgers_in(ledger: Any) -> Iterator[Folder]:
     """The ledger itself, or those of its shards, or both."""
     folder = folder_of(ledger)
-    names = folder.list("")
-    if any(not _SHARD.match(name) for name in names):
+    whole, shards = _divisions(folder)
+    if whole:
         yield folder
-    for shard in sorted({match[1] for name in names if (match := _SHARD.match(name))}):
+    for shard in shards:
         yield SubFolder(folder, shard)
 
 
-def check_shards(ledger: Folder, shard: Shard) -> None:
-    """Refuse a shard of another division than what the ledger has: people would land in two of them.
+def check_shards(ledger: Folder, shard: Shard | None) -> None:
+    """Refuse a batch that is divided in another way than the ledger's: people would get the message from both.
+
+    Whatever their keys are, since in one division no try sees what was sent in another.
+
+    :param ledger: the folder that ``ledger_path`` names.
+    :param shard: None for a batch that is not divided.
 
     Raises OmniInputError.
     """
-    there = {match[1] for name in ledger.list("") if (match := _SHARD.match(name))}
-    others = sorted(name for name in there if not name.endswith(f"-of-{shard.count}"))
-    if others:
-        raise OmniInputError(
-            "Nothing was sent: the ledger belongs to a batch that was divided in another way",
-            problems=(
-                f"shard: found a division into {shard.count}, the ledger has {others[0]}; keep the number of shards "
-                "for a run, or name another ledger_path and idempotency_key",
-            ),
-        )
+    whole, shards = _divisions(ledger)
+    found = "no shard" if shard is None else f"a division into {shard.count}"
+    others = shards if shard is None else [name for name in shards if not name.endswith(f"-of-{shard.count}")]
+    if shard is not None and whole:
+        there = "the ledger has a send without shards"
+    elif others:
+        there = f"the ledger has {others[0]}"
+    else:
+        return
+    raise OmniInputError(
+        "Nothing was sent: the ledger belongs to a batch that was divided in another way",
+        problems=(
+            f"shard: found {found}, {there}; keep the number of shards for a run, or name another ledger_path and "
+            "idempotency_key",
+        ),
+    )
+
+
+def _divisions(folder: Folder) -> tuple[bool, list[str]]:
+    """Whether a batch without shards has used the folder itself, and the folders of shards that have been used."""
+    names = folder.list("")
+    shards = {match[1] for name in names if (match := _SHARD.fullmatch(name)) and TryName.of(match[2])}
+    return any(TryName.of(name) for name in names), sorted(shards)

@@ -1,8 +1,8 @@
 """Parts of a ledger: their names, and gzipped JSON Lines as their form. Knows no send and no folder.
 
-A name starts with the generation of the try that wrote it and holds that try's token, so that names sort in the
-order of
-tries and no two tries ever write the same one: ``sent/00002-3f9c0a1b-000017.jsonl.gz``.
+A name starts with the generation of the try that wrote it and holds that try's token, so that names sort in the order
+of tries and no two tries ever write the same one: ``sent/00002-3f9c0a1b-000017.jsonl.gz``. Whatever else lies in the
+folders (``.DS_Store``, ``.nfs…``, a copy that somebody made) is none of ours, and is passed over.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from airflow_provider_omni.omni.errors import OmniStorageError
 VERSION = 1
 ENDING = ".jsonl.gz"
 TRIES, PLAN, SENT, OUTCOMES, QUARANTINE = "tries/", "plan/", "sent/", "outcomes/", "quarantine/"
+PURGED = "purged/"
+"""Says that ``plan/`` was removed and must stay so."""
 _MAGIC = b"\x1f\x8b"
-_NAME = re.compile(r"(?:^|/)(\d{5,})-([0-9a-z]+)(?:-(\d+))?\.jsonl\.gz$")
+_NAME = re.compile(r"(?:tries|plan|sent|outcomes|quarantine|purged)/(\d{5,})-([0-9a-z]+)(?:-\d+)?\.jsonl\.gz")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -32,16 +34,25 @@ class TryName:
     generation: int
     token: str
 
+    def __str__(self) -> str:
+        """Sorts as the tries do."""
+        return f"{self.generation:05d}-{self.token}"
+
     def part(self, kind: str, sequence: int | None = None) -> str:
         """The name of one of this try's parts."""
         tail = "" if sequence is None else f"-{sequence:06d}"
-        return f"{kind}{self.generation:05d}-{self.token}{tail}{ENDING}"
+        return f"{kind}{self}{tail}{ENDING}"
 
     @classmethod
     def of(cls, name: str) -> TryName | None:
         """The try that wrote the part of this name; None for a file that is none of ours."""
-        match = _NAME.search(name)
+        match = _NAME.fullmatch(name)
         return cls(int(match[1]), match[2]) if match else None
+
+
+def ours(names: Iterable[str]) -> list[str]:
+    """Those of the names in a ledger's folder that parts have."""
+    return [name for name in names if TryName.of(name) is not None]
 
 
 def pack(lines: Iterable[Any]) -> bytes:
@@ -55,10 +66,22 @@ def compress(text: bytes) -> bytes:
 
 
 def unpack(data: bytes, name: str) -> Iterator[Any]:
-    """The lines of a part. A part that ends in the middle was never finished, so nothing was done by it: it holds
-    nothing.
+    """The lines of a part, read.
 
     Raises OmniStorageError for a part that is whole and yet not readable: going on without it could send twice.
+    """
+    for line in lines_of(data, name):
+        try:
+            yield from_json(line)
+        except ValueError:
+            raise damaged(name) from None
+
+
+def lines_of(data: bytes, name: str) -> Iterator[bytes]:
+    """The lines of a part as they were written. A part that ends in the middle was never finished, so that nothing was
+    done by it: it holds nothing.
+
+    Raises OmniStorageError for a part that is whole and yet not readable.
     """
     try:
         text = gzip.decompress(data)
@@ -67,16 +90,14 @@ def unpack(data: bytes, name: str) -> Iterator[Any]:
     except (OSError, zlib.error):
         if len(data) < len(_MAGIC) and _MAGIC.startswith(data):
             return
-        raise _damaged(name) from None
+        raise damaged(name) from None
     for line in text.splitlines():
         if line:
-            try:
-                yield from_json(line)
-            except ValueError:
-                raise _damaged(name) from None
+            yield line
 
 
-def _damaged(name: str) -> OmniStorageError:
+def damaged(name: str) -> OmniStorageError:
+    """The error for a part that cannot be read."""
     return OmniStorageError(
         f"The ledger's part {name} cannot be read (damaged, or written by something else). Nothing was posted after "
         "that: without it a message could be sent twice.",

@@ -1,11 +1,10 @@
-"""Reading a ledger: outcomes and quarantine as rows, without phone numbers, a row at a time whatever the batch's
-size.
-"""
+"""Reading a ledger: outcomes and quarantine as rows, without phone numbers, one at a time whatever the batch's size."""
 
 from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -14,7 +13,18 @@ from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.opening import ledgers_in
-from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, PLAN, QUARANTINE, SENT, TryName, unpack
+from airflow_provider_omni.delivery.ledger.parts import (
+    OUTCOMES,
+    PLAN,
+    PURGED,
+    QUARANTINE,
+    SENT,
+    VERSION,
+    TryName,
+    ours,
+    pack,
+    unpack,
+)
 from airflow_provider_omni.delivery.ledger.steps import cost_of, is_permanent, sighting_of, step_of
 from airflow_provider_omni.delivery.record import MessageState
 from airflow_provider_omni.delivery.tracking import Sighting, Tracker
@@ -56,8 +66,9 @@ class OutcomeRow:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineRow:
-    """A row that was left out: its place in the source, and why. ``recipient``: the user's own key, where it was
-    readable.
+    """A row that was left out: its place in the source, and why.
+
+    :param recipient: the user's own key, where it was readable.
     """
 
     row: int
@@ -66,8 +77,7 @@ class QuarantineRow:
 
 
 def read_outcomes(ledger: Any) -> Iterator[OutcomeRow]:
-    """Every recipient that a request was about to be posted for, in no particular order; of a sharded ledger, all
-    shards.
+    """Every recipient that a request was about to be posted for, in no particular order; of all shards.
 
     :param ledger: a local path, or an `ObjectStoragePath`.
     """
@@ -84,7 +94,7 @@ def read_outcomes_of(folder: Folder) -> Iterator[OutcomeRow]:
 def read_quarantine(ledger: Any) -> Iterator[QuarantineRow]:
     """The rows that the last try left out."""
     for folder in ledgers_in(ledger):
-        names = folder.list(QUARANTINE)
+        names = ours(folder.list(QUARANTINE))
         last = max((each for each in map(TryName.of, names) if each is not None), default=None)
         for name in names:
             if TryName.of(name) == last:
@@ -95,10 +105,14 @@ def read_quarantine(ledger: Any) -> Iterator[QuarantineRow]:
 def purge_plan(ledger: Any) -> int:
     """Remove the private half: phone numbers and the rows' fields. Returns how many parts were removed.
 
-    After that the batch cannot be resent with `unreached`. A retry still sends nobody a message twice.
+    After that the batch cannot be resent with `unreached`. A retry still sends nobody a message twice, and does not
+    write the private half again. Purge when the send is over: one that runs meanwhile may go on writing.
     """
     removed = 0
     for folder in ledgers_in(ledger):
+        # Said first: if this process dies now, the next purge finds what is left, and no retry adds to it.
+        if not ours(folder.list(PURGED)):
+            folder.write(TryName(0, uuid.uuid4().hex).part(PURGED), pack([{"v": VERSION, "at": round(time.time(), 3)}]))
         for name in folder.list(PLAN):
             folder.delete(name)
             removed += 1
@@ -119,13 +133,16 @@ class Outcomes:
         self._read_sent()
         self._read_seen()
 
-    def _lines(self, kind: str) -> Iterator[Any]:
-        for name in self._folder.list(kind):
-            yield from unpack(self._folder.read(name), name)
+    def _lines(self, kind: str) -> Iterator[tuple[str, Any]]:
+        """The lines of all parts in a folder, each with the try that wrote it."""
+        for name in ours(self._folder.list(kind)):
+            writer = str(TryName.of(name))
+            for line in unpack(self._folder.read(name), name):
+                yield writer, line
 
     def _read_sent(self) -> None:
-        for line in self._lines(SENT):
-            self._known.replay(line, None)
+        for writer, line in self._lines(SENT):
+            self._known.replay(line, None, writer)
             who = line.get("who")
             if who:
                 self._scratch.many(
@@ -134,7 +151,7 @@ class Outcomes:
                 )
 
     def _read_seen(self) -> None:
-        for line in self._lines(OUTCOMES):
+        for _, line in self._lines(OUTCOMES):
             if "v" in line:
                 self._flow = tuple(line.get("flow") or ()) or self._flow
                 continue
@@ -154,10 +171,16 @@ class Outcomes:
 
     def rows(self) -> Iterator[OutcomeRow]:
         """Every recipient once: by the last message that was about to be posted to them."""
+        for row, _ in self.told():
+            yield row
+
+    def told(self) -> Iterator[tuple[OutcomeRow, str]]:
+        """The same, each with the try that was about to post it."""
         tracker_flow = self._flow
-        for identifier, state, reason, bulk, number, label in self._scratch.rows(
-            "SELECT known.id, coalesce(known.state, posting.state), known.reason, posting.bulk, posting.no, who.label "
-            "FROM known JOIN posting ON posting.no = known.posting LEFT JOIN who ON who.id = known.id"
+        for identifier, state, reason, bulk, number, writer, label in self._scratch.rows(
+            "SELECT known.id, coalesce(known.state, posting.state), known.reason, posting.bulk, posting.no, "
+            "posting.writer, who.label FROM known JOIN posting ON posting.no = known.posting "
+            "LEFT JOIN who ON who.id = known.id"
         ):
             message_id = identifier
             recipient = label or message_id
@@ -168,7 +191,7 @@ class Outcomes:
                 for (step,) in self._scratch.rows("SELECT step FROM step WHERE id = ?", identifier)
             ]
             row = OutcomeRow(recipient, message_id, bulk, state, reason)
-            yield _with_steps(row, steps, tracker_flow) if steps else row
+            yield _with_steps(row, steps, tracker_flow) if steps else row, writer
 
     def _tried_again(self, label: str, message_id: str, posting: int) -> bool:
         """Whether another attempt was about to be posted to a refused recipient: a later one, or one that was not

@@ -9,50 +9,73 @@ from pydantic_core import from_json, to_json
 
 from airflow_provider_omni.delivery.batch.rows import Row
 from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.opening import ledgers_in
-from airflow_provider_omni.delivery.ledger.parts import PLAN, SENT, TRIES, unpack
-from airflow_provider_omni.delivery.ledger.reading import OutcomeRow, read_outcomes_of
-from airflow_provider_omni.delivery.record import MessageState
+from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, SENT, TRIES, TryName, ours, unpack
+from airflow_provider_omni.delivery.ledger.reading import OutcomeRow, Outcomes
+from airflow_provider_omni.delivery.record import FOLLOWED, MessageState
 from airflow_provider_omni.omni.errors import OmniInputError
 
 _S = MessageState
 NEVER_SENT = frozenset({_S.NOT_SENT.value, _S.ABSENT.value})
+MAY_HAVE_GOT_IT = frozenset(state.value for state in FOLLOWED)
 
 
 def rows_of_unreached(ledger: Any, phone_field: str, *, include_unknown: bool) -> Iterator[Row]:
     """The recipients of a ledger, or of all its shards, who count as not reached. See `unreached`."""
     place, empty = 0, True
     for folder in ledgers_in(ledger):
-        if not folder.list(TRIES):
+        if not ours(folder.list(TRIES)):
             continue
         empty = False
-        names = folder.list(PLAN)
-        if not names and folder.list(SENT):
+        names = ours(folder.list(PLAN))
+        if ours(folder.list(PURGED)) or (not names and ours(folder.list(SENT))):
             raise _unreadable("its plan/ was removed: nobody knows the numbers any more")
         was_called = _phone_field(folder)
-        with Scratch() as scratch:
-            scratch.do("CREATE TABLE plan (label TEXT PRIMARY KEY, person TEXT NOT NULL) WITHOUT ROWID")
-            for name in names:
-                scratch.many(
-                    "INSERT OR REPLACE INTO plan (label, person) VALUES (?, ?)",
-                    (
-                        (line.get("key") or line["id"], to_json(line).decode())
-                        for line in unpack(folder.read(name), name)
-                    ),
-                )
-            for outcome in read_outcomes_of(folder):
+        with Scratch() as scratch, Scratch() as sent:
+            _read_plan(folder, names, scratch)
+            for outcome, writer in Outcomes(folder, sent).told():
                 if is_unreached(outcome, include_unknown=include_unknown):
-                    person = scratch.one("SELECT person FROM plan WHERE label = ?", outcome.recipient)
+                    person = _person(scratch, outcome, writer)
                     if person is not None:
                         yield _row(place, from_json(person), was_called, phone_field)
                         place += 1
                 scratch.do("DELETE FROM plan WHERE label = ?", outcome.recipient)
             # Whoever was planned and never came so far as to be posted.
-            for (person,) in scratch.rows("SELECT person FROM plan"):
+            for person, _ in scratch.rows("SELECT person, max(writer) FROM plan GROUP BY label"):
                 yield _row(place, from_json(person), was_called, phone_field)
                 place += 1
     if empty:
         raise _unreadable("no batch has used this ledger")
+
+
+def _read_plan(folder: Folder, names: list[str], scratch: Scratch) -> None:
+    """Everybody who was planned, as each try has written them that found them changed."""
+    scratch.do(
+        "CREATE TABLE plan (label TEXT, writer TEXT, person TEXT NOT NULL, PRIMARY KEY (label, writer)) WITHOUT ROWID"
+    )
+    for name in names:
+        writer = str(TryName.of(name))
+        scratch.many(
+            "INSERT OR REPLACE INTO plan (label, writer, person) VALUES (?, ?, ?)",
+            (
+                (line.get("key") or line["id"], writer, to_json(line).decode())
+                for line in unpack(folder.read(name), name)
+            ),
+        )
+
+
+def _person(scratch: Scratch, outcome: OutcomeRow, writer: str) -> str | None:
+    """A recipient's row. Of who may have got the message: as the try that posted it had it, since that is where it went
+    (a key may have moved to another number since). Of who certainly did not: the last one.
+    """
+    found: str | None = scratch.one(
+        "SELECT person FROM plan WHERE label = ? AND (NOT ? OR writer <= ?) ORDER BY writer DESC LIMIT 1",
+        outcome.recipient,
+        outcome.state in MAY_HAVE_GOT_IT,
+        writer,
+    )
+    return found
 
 
 def is_unreached(row: OutcomeRow, *, include_unknown: bool = False) -> bool:
@@ -70,7 +93,7 @@ def is_unreached(row: OutcomeRow, *, include_unknown: bool = False) -> bool:
 
 
 def _phone_field(folder: Any) -> str:
-    for name in folder.list(TRIES):
+    for name in ours(folder.list(TRIES)):
         for line in unpack(folder.read(name), name):
             return str(line.get("phone_field") or "phone")
     return "phone"

@@ -43,9 +43,9 @@ class Unreached:
 def unreached(ledger_path: str, include_unknown: bool = False) -> Unreached:
     """Recipients for another batch: those of an earlier one who were certainly not reached.
 
-    That is: whose delivery failed, who were refused, and who were not sent to. Left out are those whose error is
-    permanent (the same would fail again, as the vendor said of the step that ended it), those who were reached, and
-    those still under way.
+    That is: whose delivery failed, who were refused, and who were not sent to, whether or not they are still in the
+    source. Left out are those whose error is permanent (the same would fail again, as the vendor said of the step that
+    ended it), those who were reached, and those still under way.
 
     :param ledger_path: of the earlier batch; a template.
     :param include_unknown: also those of whom it is not known. Some of them may get the message twice.

@@ -17,7 +17,7 @@ from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.effects import Ask, Clock, Compute, Fetch, ListParts, Note, Put, Steps
 from airflow_provider_omni.delivery.ledger.members import Members
-from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, TRIES, VERSION, TryName, pack, unpack
+from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, TRIES, VERSION, TryName, ours, pack, unpack
 from airflow_provider_omni.delivery.ledger.slices import Slices, Stretch
 from airflow_provider_omni.delivery.ledger.steps import sighting_of, step_of
 from airflow_provider_omni.delivery.tracking import Sighting
@@ -110,15 +110,16 @@ class LedgerWait(Wait):
         return (yield from super().poll())
 
     def _recall(self) -> Steps[None]:
-        """Read what was sent, and what earlier copies of this wait have written. Raises OmniStorageError, to be
-        tried again.
+        """Read what was sent, and what earlier copies of this wait have written.
+
+        Raises OmniStorageError, to be tried again.
         """
         if self._loaded:
             return
         if not self._made:
             self._make_sources((yield from self._read_sent()))
             self._made = True
-        names: list[str] = yield ListParts(OUTCOMES)
+        names = ours((yield ListParts(OUTCOMES)))
         self._recalling = True
         for name in names:
             data: bytes = yield Fetch(name)
@@ -131,12 +132,12 @@ class LedgerWait(Wait):
     def _read_sent(self) -> Steps[Followed]:
         with Scratch() as scratch:
             known = Known(scratch)
-            names: list[str] = yield ListParts(SENT)
+            names = ours((yield ListParts(SENT)))
             for name in names:
                 data: bytes = yield Fetch(name)
                 yield Compute(lambda data=data, name=name: _replay(known, unpack(data, name)))  # type: ignore[misc]
             followed: Followed = yield Compute(lambda: _followed(known))
-            if not names and not (yield ListParts(TRIES)):
+            if not names and not ours((yield ListParts(TRIES))):
                 raise OmniInputError(
                     "There is nothing to wait for",
                     problems=(
@@ -204,9 +205,7 @@ class LedgerWait(Wait):
         self._release()
 
     def _look_at_slices(self, slices: Slices, *, closing: bool) -> Steps[None]:
-        """One round: everything that is open since the last one. Where the budget is spent, the rest waits for the
-        next.
-        """
+        """One round: everything that is open since the last one. Where the budget is spent, the rest has to wait."""
         if not any(source.open for source in self._sources if self._in_slices(source)):
             return
         patience = LAST_LOOK_PATIENCE if closing else self.watch.poll_interval

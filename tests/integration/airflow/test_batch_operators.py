@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_omni.delivery.ledger import read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.client import OmniClient
-from airflow_provider_omni.omni.errors import OmniRejectedError, OmniStoppedError, OmniUnknownOutcomeError
+from airflow_provider_omni.omni.errors import (
+    OmniRejectedError,
+    OmniStoppedError,
+    OmniStorageError,
+    OmniUnknownOutcomeError,
+)
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator
 from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.integration.airflow.batchtask import TEXT, BatchTask, numbers
@@ -370,6 +376,40 @@ def test_an_outcome_that_stays_unknown_fails_with_what_to_do(
     assert accepted(account) == numbers(10)
 
 
+def _later_try_before_3_3() -> Any:
+    context = BatchTask(durable=False).context(try_number=2)
+    context["dag_run"].start_date = datetime.now(UTC) - timedelta(minutes=5)
+    return context
+
+
+def test_before_airflow_3_3_a_retry_that_finds_another_ledger_than_the_first_try_sends_nothing(
+    account: RunningSimulator, posts: Posts, tmp_path: Path
+) -> None:
+    account.configure(duplicates="accept")
+    posts.after[3] = lambda: account.configure(password="changed")
+    arguments: dict[str, Any] = {"recipients": numbers(60), "chunk_size": 10, "max_connections": 1, "retries": 3}
+    with pytest.raises(AirflowFailException):
+        operator(ledger_path=str(tmp_path / "worker 1"), **arguments).execute(BatchTask(durable=False).context())
+    account.configure(password="demo")
+    with pytest.raises(AirflowFailException, match="one that all workers see"):
+        operator(ledger_path=str(tmp_path / "worker 2"), **arguments).execute(_later_try_before_3_3())
+    assert accepted(account) == numbers(30)
+    operator(ledger_path=str(tmp_path / "worker 1"), **arguments).execute(_later_try_before_3_3())
+    assert accepted(account) == numbers(60)
+
+
+def test_before_airflow_3_3_a_retry_goes_on_whose_first_try_died_before_it_sent_anything(
+    account: RunningSimulator, tmp_path: Path
+) -> None:
+    send = operator(recipients=numbers(30), ledger_path=str(tmp_path / "ledger"), retries=3, key_field=None)
+    send.recipients = str(tmp_path / "not there.csv")
+    with pytest.raises(OmniStorageError):
+        send.execute(BatchTask(durable=False).context())
+    send.recipients = numbers(30)
+    send.execute(_later_try_before_3_3())
+    assert accepted(account) == numbers(30)
+
+
 # -- refused recipients ------------------------------------------------------------------------------------------------
 
 
@@ -420,6 +460,19 @@ def test_another_division_of_the_same_ledger_is_refused(account: RunningSimulato
     with pytest.raises(AirflowFailException, match="shard: found a division into 3, the ledger has shard-1-of-2"):
         operator(recipients=numbers(50), shard="1/3", ledger_path=str(tmp_path)).execute(BatchTask().context())
     assert len(account.record.acceptances) == sent
+
+
+@pytest.mark.parametrize(("before", "after"), [("1/2", None), (None, "1/2")])
+@pytest.mark.parametrize("key", [None, "another key"])
+def test_a_batch_in_shards_and_one_without_are_refused_the_same_ledger(
+    account: RunningSimulator, tmp_path: Path, before: str | None, after: str | None, key: str | None
+) -> None:
+    operator(recipients=numbers(50), shard=before, ledger_path=str(tmp_path)).execute(BatchTask().context())
+    sent = accepted(account)
+    again = operator(recipients=numbers(50), shard=after, ledger_path=str(tmp_path), idempotency_key=key)
+    with pytest.raises(AirflowFailException, match="divided in another way"):
+        again.execute(BatchTask().context(try_number=2))
+    assert accepted(account) == sent
 
 
 # -- what is kept and shown --------------------------------------------------------------------------------------------

@@ -51,7 +51,6 @@ def test_a_local_part_is_whole_or_not_there(tmp_path: Path) -> None:
     assert folder.list("sent/") == []
     folder.write("sent/1", b"one")
     folder.write("plan/x/2", b"two")
-    (tmp_path / "a" / "b" / "sent" / ".unfinished-1").write_bytes(b"half")
     assert folder.list("") == ["plan/x/2", "sent/1"]
     assert folder.list("sent/") == ["sent/1"]
     assert folder.read("sent/1") == b"one"
