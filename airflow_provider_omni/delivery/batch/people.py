@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from numbers import Integral
 from typing import Any
+from uuid import UUID
 
 from pydantic_core import PydanticSerializationError, to_json
 
 from airflow_provider_omni.delivery.batch.contents import Contents
 from airflow_provider_omni.delivery.batch.fastnumbers import normalise_fast
 from airflow_provider_omni.delivery.batch.ids import BatchIds
-from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError
+from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError, is_nothing
 from airflow_provider_omni.delivery.batch.rows import Row
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard
@@ -116,17 +120,32 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
 
 
 def _key_of(fields: Mapping[str, Any] | None, key_field: str) -> str:
+    """The user's own key as text. Only what reads the same on every try: the text of a memoryview has its address in
+    it, that of a float may change with the driver.
+    """
     value = None if fields is None else fields.get(key_field)
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value):
         raise _BadRowError(f"the key_field {key_field} is {'empty' if fields and key_field in fields else 'missing'}")
-    if isinstance(value, dict | list | tuple | set | bytes | bytearray | float | bool):
-        raise _BadRowError(f"the key_field {key_field} is a {type(value).__name__}, allowed is text or a whole number")
-    return str(value)
+    if isinstance(value, bool) or not isinstance(value, str | Integral | Decimal | date | UUID):
+        raise _BadRowError(
+            f"the key_field {key_field} is a {type(value).__name__}, allowed is text, a whole number, a decimal, "
+            "a date or a UUID"
+        )
+    if is_nothing(value):
+        raise _BadRowError(f"the key_field {key_field} is empty")
+    try:
+        text = str(value)
+        text.encode()
+    except UnicodeEncodeError:
+        raise _BadRowError(f"the key_field {key_field} has half of a surrogate pair in it") from None
+    except ValueError:
+        raise _BadRowError(f"the key_field {key_field} is too long to be written down") from None
+    return text
 
 
 def _json_of(fields: Mapping[str, Any]) -> str:
     try:
-        return to_json(fields, fallback=str).decode()
+        return to_json(fields, fallback=str, inf_nan_mode="null").decode()
     except (PydanticSerializationError, ValueError, RecursionError):
         raise _BadRowError("the row has values that cannot be kept") from None
 

@@ -45,8 +45,8 @@ class BatchSpec:
     :param identity: of the send. For a shard its key is the same in all shards.
     :param content: with placeholders.
     :param flow: the scenario's channels; None: the scenario is read before the first POST.
-    :param phone_field: the field with the phone number. ``key_field``: the field that tells people apart; None: the
-        number does.
+    :param phone_field: the field with the phone number. ``key_field``: another field, which tells people apart; None:
+        the number does.
     :param chunk_size: messages in one request; None, and the most: what one look into the logs surely shows
         (999 divided by the flow's steps).
     :param max_recipients: more people than this are refused before anything is sent.
@@ -73,6 +73,11 @@ class BatchSpec:
             value = getattr(self, name)
             if not isinstance(value, str | None) or value == "" or (value is None and name == "phone_field"):
                 problems.append(f"{name}: found {value!r}, allowed is the name of a field")
+        if self.key_field is not None and self.key_field == self.phone_field:
+            problems.append(
+                "key_field: is the phone_field, and a number that is written in two ways would be two people. Leave "
+                "key_field out: the number tells recipients apart, however it is written"
+            )
         for name in ("chunk_size", "max_recipients"):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -208,16 +212,14 @@ def test_a_bad_number_is_left_out_under_the_users_own_key(world: World, scratch:
 
 
 def test_requests_are_laid_out_for_those_who_are_left_as_they_are_posted(world: World, scratch: Scratch) -> None:
-    rows = [{"phone": f"4179302672{each}", "name": "AB"[each % 2]} for each in range(7)]
-    plan = world.plan(rows, scratch, content=NAMED, key_field="phone")
+    rows = [{"phone": f"4179302672{each}", "name": "AB"[each % 2], "id": f"c{each}"} for each in range(7)]
+    plan = world.plan(rows, scratch, content=NAMED, key_field="id")
     scratch.do("UPDATE person SET todo = 0 WHERE seq = 2")
     plan.lay_out(2)
     laid_out = list(plan.laid_out())
     assert [(each.content, each.people) for each in laid_out] == list(plan.chunks(2))
     assert [each.bulk_id for each in laid_out] == [plan.ids.bulk_id(each.ids) for each in laid_out]
-    assert [label for each in laid_out for label in each.people.labels] == [
-        f"4179302672{each}" for each in (0, 4, 6, 1, 3, 5)
-    ]
+    assert [label for each in laid_out for label in each.people.labels] == [f"c{each}" for each in (0, 4, 6, 1, 3, 5)]
 
 
 def test_half_of_a_request_is_posted_to_half_of_its_people(world: World, scratch: Scratch) -> None:
@@ -228,3 +230,106 @@ def test_half_of_a_request_is_posted_to_half_of_its_people(world: World, scratch
         [41793026723, 41793026724],
     )
     assert group.part(3, 5).ids == group.ids[3:]
+
+
+def test_the_number_cannot_be_the_key_as_well(world: World, scratch: Scratch) -> None:
+    rows = [{"phone": number} for number in ("+41793026700", "0041793026700", "41793026700")]
+    with pytest.raises(OmniInputError, match="Leave key_field out: the number tells recipients apart, however"):
+        world.plan(rows, scratch, key_field="phone")
+    assert world.plan(rows, scratch).census.people == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        (memoryview(b"\x01\x02"), "is a memoryview, allowed is text"),
+        (b"\x01", "is a bytes, allowed is text"),
+        (math.nan, "is a float, allowed is text"),
+        (1.0, "is a float, allowed is text"),
+        (True, "is a bool, allowed is text"),
+        (["a"], "is a list, allowed is text"),
+        (object(), "is a object, allowed is text"),
+        (Decimal("NaN"), "is empty"),
+        ("", "is empty"),
+        pytest.param(10**5000, "is too long to be written down", id="huge"),
+        ("\ud800", "has half of a surrogate pair in it"),
+    ],
+)
+def test_a_key_that_may_read_differently_on_the_next_try_is_left_out(
+    world: World, scratch: Scratch, key: object, reason: str
+) -> None:
+    rows = [{"phone": "41793026727", "id": key}, {"phone": numbers(1)[0], "id": "x"}]
+    plan = world.plan(rows, scratch, key_field="id")
+    assert people(plan) == [[int(numbers(1)[0])]]
+    assert next(found for _, found, _ in plan.quarantined()).startswith(f"the key_field id {reason}")
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("ä b", "ä b"),
+        (7, "7"),
+        (Decimal("7.50"), "7.50"),
+        (date(2026, 11, 20), "2026-11-20"),
+        (datetime(2026, 11, 20, tzinfo=UTC), "2026-11-20 00:00:00+00:00"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+    ],
+)
+def test_a_key_is_text_a_whole_number_a_decimal_a_date_or_a_uuid(
+    world: World, scratch: Scratch, key: object, text: str
+) -> None:
+    plan = world.plan([{"phone": "41793026727", "id": key}], scratch, key_field="id")
+    assert [group.labels for _, group in plan.chunks(10)] == [(text,)]
+
+
+@pytest.mark.parametrize("number", ["\u00a041793026727", "\x1c41793026727", "\u200341793026727"])
+def test_a_number_after_a_space_of_another_kind_does_not_end_the_batch(
+    world: World, scratch: Scratch, number: str
+) -> None:
+    assert people(world.plan([number, numbers(1)[0]], scratch)) == [[41793026727, int(numbers(1)[0])]]
+
+
+@pytest.mark.parametrize(
+    "number", ["4179\ud8003026727", pytest.param(10**5000, id="huge"), math.nan, "4915112345678.0"]
+)
+def test_a_number_that_cannot_be_read_does_not_end_the_batch(world: World, scratch: Scratch, number: object) -> None:
+    plan = world.plan([{"phone": number}, numbers(1)[0]], scratch)
+    assert (people(plan), plan.census.quarantined) == ([[int(numbers(1)[0])]], 1)
+
+
+class NotATime(datetime):
+    """As pandas' NaT: a date that is none."""
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+
+class Ambiguous:
+    """As pandas' NA: whether it is equal to anything cannot be said."""
+
+    def __eq__(self, other: object) -> Any:
+        return self
+
+    def __bool__(self) -> bool:
+        raise TypeError("ambiguous")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        math.nan,
+        math.inf,
+        Decimal("NaN"),
+        Decimal("sNaN"),
+        NotATime(2026, 1, 1),
+        Ambiguous(),
+        pytest.param(10**5000, id="huge"),
+    ],
+)
+def test_nobody_reads_dear_nan(world: World, scratch: Scratch, value: object) -> None:
+    rows = [{"phone": "41793026727", "name": value}, {"phone": numbers(1)[0], "name": 1.5}]
+    plan = world.plan(rows, scratch, NAMED)
+    assert (people(plan), plan.census.quarantined) == ([[int(numbers(1)[0])]], 1)
