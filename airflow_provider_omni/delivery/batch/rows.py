@@ -99,7 +99,7 @@ def rows_of_csv(lines: Iterable[str], phone_field: str, delimiter: str = ",") ->
             if reader.line_num > before + 1 or "unexpected end" in str(error):
                 raise _unusable(
                     f"recipients: the row that begins in line {before + 1} has a quote that is not closed, or that "
-                    f"does not end its cell; read up to line {reader.line_num}. Inside a quoted cell write a quote twice"
+                    f"does not end its cell; read up to line {reader.line_num}. Inside a cell write a quote twice"
                 ) from None
             if names is None:
                 raise _unusable(f"recipients: line {before + 1} is not CSV, allowed is a header") from None
