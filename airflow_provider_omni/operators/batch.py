@@ -290,7 +290,8 @@ class OmniSendBatchOperator(BatchOperator):
         each recipient lands in one of them.
     :param chunk_size: recipients in one request. Default, and the most: 999 divided by the flow's steps.
     :param max_connections: requests under way at the same time. Default: the connection's ``max_connections``.
-    :param max_recipients: more people than this are refused before anything is sent. Default: no limit.
+    :param max_recipients: more people than this are refused before anything is sent; with ``shard``, more than this in
+        all shards together. Default: no limit.
     :param send_at: as at ``OmniSendMessageOperator``; so are ``notify``, ``notify_url``, ``notify_content_type``,
         ``callback_data`` and ``intermediate_report``. Without placeholders.
     :param dry_run: everything but the POSTs; the receipt says how many requests, recipients and SMS parts it would be.

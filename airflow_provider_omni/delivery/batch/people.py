@@ -23,7 +23,7 @@ from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError, is_nothing
 from airflow_provider_omni.delivery.batch.rows import Row
 from airflow_provider_omni.delivery.batch.scratch import Scratch
-from airflow_provider_omni.delivery.batch.sharding import Shard
+from airflow_provider_omni.delivery.batch.sharding import Shard, spread
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
 from airflow_provider_omni.delivery.numbers import InvalidNumberError
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -37,10 +37,13 @@ OTHER_TEXT = "the number came before with another text, and there is no key_fiel
 
 @dataclass
 class Census:
-    """How many rows went where. ``reasons``: why rows were quarantined, without the values, with their count."""
+    """How many rows went where. ``reasons``: why rows were quarantined, without the values, with their count.
+    ``elsewhere``: people of other shards, where they are counted.
+    """
 
     requested: int = 0
     people: int = 0
+    elsewhere: int = 0
     quarantined: int = 0
     duplicates: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
@@ -53,6 +56,8 @@ class Reading:
     :param key_field: the field whose value is the recipient's key; None: the number is.
     :param allowed: normalised numbers; everybody else is quarantined. None: everybody is allowed.
     :param keep_fields: whether the rows themselves are kept, for a ledger.
+    :param count_elsewhere: whether the people of other shards are counted: those with a possible number who are allowed,
+        whatever their texts.
     """
 
     phone_field: str = "phone"
@@ -60,6 +65,7 @@ class Reading:
     allowed: frozenset[str] | None = field(default=None, repr=False)
     shard: Shard | None = None
     keep_fields: bool = False
+    count_elsewhere: bool = False
 
 
 class _BadRowError(ValueError):
@@ -75,6 +81,7 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
     census = Census()
     people: list[tuple[Any, ...]] = []
     bad: list[tuple[int, str, str | None]] = []
+    others: list[tuple[int]] = []
     key_field, allowed, shard = reading.key_field, reading.allowed, reading.shard
     same = contents.same_for_all
     for row in rows:
@@ -90,7 +97,13 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
             digits = normalise_fast(number)
             if shard is not None:
                 who = who or recipient_key_of_number(digits)
-                if not shard.holds(who):
+                here = spread(who)
+                if not shard.holds_spread(here):
+                    if reading.count_elsewhere and (allowed is None or digits in allowed):
+                        # SQLite's integers have a sign.
+                        others.append((here >> 1,))
+                        if len(others) >= _FLUSH:
+                            _flush_others(scratch, others)
                     continue
             if allowed is not None and digits not in allowed:
                 raise _BadRowError(NOT_ALLOWED)
@@ -113,9 +126,11 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
             _flush_people(scratch, people)
     _flush_people(scratch, people)
     _flush_bad(scratch, bad)
+    _flush_others(scratch, others)
     _find_duplicates(scratch, reading, census)
     census.people = scratch.one("SELECT count(*) FROM person")
     census.quarantined = scratch.one("SELECT count(*) FROM quarantine")
+    census.elsewhere = scratch.one("SELECT count(*) FROM (SELECT 1 FROM elsewhere GROUP BY spread)")
     return census
 
 
@@ -173,6 +188,11 @@ def _flush_people(scratch: Scratch, people: list[tuple[Any, ...]]) -> None:
 def _flush_bad(scratch: Scratch, bad: list[tuple[int, str, str | None]]) -> None:
     scratch.many("INSERT INTO quarantine (place, reason, key) VALUES (?, ?, ?)", bad)
     bad.clear()
+
+
+def _flush_others(scratch: Scratch, others: list[tuple[int]]) -> None:
+    scratch.many("INSERT INTO elsewhere (spread) VALUES (?)", others)
+    others.clear()
 
 
 def _find_duplicates(scratch: Scratch, reading: Reading, census: Census) -> None:

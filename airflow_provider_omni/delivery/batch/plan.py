@@ -49,7 +49,8 @@ class BatchSpec:
         the number does.
     :param chunk_size: messages in one request; None, and the most: what one look into the logs surely shows
         (999 divided by the flow's steps).
-    :param max_recipients: more people than this are refused before anything is sent.
+    :param max_recipients: more people than this are refused before anything is sent. For a shard, too, those of the
+        whole source.
     :param allowed_recipients: numbers; everybody else is quarantined. None: everybody is allowed.
     """
 
@@ -263,6 +264,7 @@ def plan_batch(
         None if allowed is None else frozenset(map(normalise, allowed)),
         spec.shard,
         keep_fields,
+        count_elsewhere=spec.max_recipients is not None,
     )
     census = take_in(rows, reading, contents, BatchIds(spec.identity), scratch)
     plan = BatchPlan(spec, census, contents, scratch)
@@ -272,10 +274,12 @@ def plan_batch(
 
 def _guard(plan: BatchPlan) -> None:
     census, limit = plan.census, plan.spec.max_recipients
-    if limit is not None and census.people > limit:
+    found = census.people + census.elsewhere
+    if limit is not None and found > limit:
+        where = "" if plan.spec.shard is None else f" in all {plan.spec.shard.count:,} shards together"
         raise OmniInputError(
             "Nothing was sent: there are more recipients than allowed",
-            problems=(f"max_recipients: found {census.people:,} people, allowed are {limit:,}",),
+            problems=(f"max_recipients: found {found:,} people{where}, allowed are {limit:,}",),
         )
     bad = census.quarantined - census.reasons.get(NOT_ALLOWED, 0)
     # A shard may have few rows, and these bad ones, by chance.

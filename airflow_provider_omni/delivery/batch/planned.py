@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from airflow_provider_omni.delivery.batch.keeping import LedgerKeeper
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
@@ -63,12 +64,13 @@ def _parts(plan: BatchPlan, keeper: LedgerKeeper) -> Iterator[Put]:
             break
         after = last
         yield keeper.private(lines)
-    left_out = [
+    left_out = (
         {"row": place, "reason": reason} | ({"recipient": key} if key else {})
         for place, reason, key in plan.quarantined()
-    ]
-    if left_out:
-        yield keeper.left_out(left_out)
+    )
+    # A part at a time: a wrong file, or `allowed_recipients`, may leave out a million.
+    while part := list(islice(left_out, ROWS)):
+        yield keeper.left_out(part)
 
 
 _LINE = (

@@ -333,3 +333,19 @@ def test_nobody_reads_dear_nan(world: World, scratch: Scratch, value: object) ->
     rows = [{"phone": "41793026727", "name": value}, {"phone": numbers(1)[0], "name": 1.5}]
     plan = world.plan(rows, scratch, NAMED)
     assert (people(plan), plan.census.quarantined) == ([[int(numbers(1)[0])]], 1)
+
+
+@pytest.mark.parametrize("key_field", [None, "id"])
+def test_max_recipients_means_the_batch_and_not_the_shard(world: World, key_field: str | None) -> None:
+    rows = [{"phone": number, "id": f"c{index}"} for index, number in enumerate(numbers(100))]
+    rows += [*rows[:50], {"phone": "12", "id": "c200"}, {"phone": "41793026727", "id": "c201"}]
+    allowed = frozenset(numbers(100))  # not the last one
+    for number in range(1, 5):
+        common = {"shard": Shard(number, 4), "key_field": key_field, "allowed_recipients": allowed}
+        with Scratch() as scratch:
+            assert world.plan(rows, scratch, max_recipients=100, **common).census.people < 40
+        with (
+            Scratch() as scratch,
+            pytest.raises(OmniInputError, match="found 100 people in all 4 shards together, allowed are 99"),
+        ):
+            world.plan(rows, scratch, max_recipients=99, **common)
