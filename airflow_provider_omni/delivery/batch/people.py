@@ -56,8 +56,8 @@ class Reading:
     :param key_field: the field whose value is the recipient's key; None: the number is.
     :param allowed: normalised numbers; everybody else is quarantined. None: everybody is allowed.
     :param keep_fields: whether the rows themselves are kept, for a ledger.
-    :param count_elsewhere: whether the people of other shards are counted: those with a possible number who are allowed,
-        whatever their texts.
+    :param count_elsewhere: whether the people of other shards are counted: those with a possible number who are
+        allowed, whatever their texts.
     """
 
     phone_field: str = "phone"
@@ -111,7 +111,7 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
             message_id = ids.message_id_of_number(digits) if key is None or who is None else ids.message_id(who)
             kept = _json_of(fields) if reading.keep_fields and fields is not None else None
         except (InvalidNumberError, MissingFieldError, OmniInputError, _BadRowError) as error:
-            if shard is not None and not shard.holds(who or f"row:{number}"):
+            if shard is not None and not shard.holds(who or _name_of_row(number)):
                 continue
             detail, reason = _words(error)
             bad.append((place, detail, key))
@@ -156,6 +156,14 @@ def _key_of(fields: Mapping[str, Any] | None, key_field: str) -> str:
     except ValueError:
         raise _BadRowError(f"the key_field {key_field} is too long to be written down") from None
     return text
+
+
+def _name_of_row(number: object) -> str:
+    """What decides the shard of a row that has no key: the same in all of them."""
+    try:
+        return f"row:{number if isinstance(number, str | int | float) else type(number).__name__}"
+    except ValueError:  # thousands of digits
+        return "row:huge"
 
 
 def _json_of(fields: Mapping[str, Any]) -> str:

@@ -147,6 +147,61 @@ def test_a_url_may_be_a_placeholder(world: World, scratch: Scratch) -> None:
     assert (plan.census.people, plan.census.quarantined) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({"a": b"\xff"}, ".a: found a value of type bytes, allowed is what JSON has"),
+        ({"a": [{1, 2}]}, ".a[0]: found a value of type set"),
+        ({"a": {"b": datetime(2026, 1, 1, tzinfo=UTC)}}, ".a.b: found a value of type datetime"),
+        ({"a": Decimal("1.5")}, ".a: found a value of type Decimal"),
+        ({1: "x"}, ": found a name of type int, which is no text"),
+        ({"a": "\ud800"}, ".a: found a text with half of a surrogate pair"),
+        ({"a": math.nan}, ".a: found a number that is not finite"),
+        pytest.param({"a": 10**5000}, ".a: found a huge number", id="huge"),
+    ],
+)
+def test_what_json_does_not_have_is_a_problem_that_names_its_place(
+    world: World, scratch: Scratch, value: dict[Any, Any], problem: str
+) -> None:
+    content = {
+        "other_channels": {"viber": {"text": "{name}"} | value},
+        "line": {"type": "FLEX", "altText": "x", "contents": value},
+    }
+    with pytest.raises(OmniInputError) as caught:
+        world.plan(numbers(1), scratch, content)
+    assert [line.partition(problem)[0] for line in caught.value.problems] == ["line.contents", "other_channels.viber"]
+
+
+@pytest.mark.parametrize("content", [{"sms": {"text": b"x"}}, {"sms": {"text": "x", "validityPeriod": Decimal(5)}}])
+def test_a_text_or_a_period_of_a_foreign_type_is_a_problem(
+    world: World, scratch: Scratch, content: dict[str, Any]
+) -> None:
+    with pytest.raises(OmniInputError, match=r"sms\.\w+: found a value of type"):
+        world.plan(numbers(1), scratch, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "allowed"),
+    [
+        ({"sms": {"text": "x", "validityPeriod": "{v}"}}, "sms.validityPeriod: … "),
+        ({"line": {"type": "{v}", "text": "x"}}, "line.type: … one of TEXT, "),
+        ({"sms": {"text": "x", "validityPeriod": 417, "validityPeriodTimeUnit": "{v}"}}, "'SECONDS', "),
+        ({"sms": {"text": "x", "transliteration": "{v}"}}, "sms.transliteration: … 'NONE', "),
+        ({"sms": {"text": "x", "language": {"languageCode": "{v}"}}}, "sms.language.languageCode: … 'NONE', "),
+    ],
+)
+@pytest.mark.parametrize("value", ["Secret words", "417930267", "a, allowed is b"])
+def test_a_reason_never_shows_what_the_row_says(
+    world: World, scratch: Scratch, content: dict[str, Any], allowed: str, value: str
+) -> None:
+    # Not one row can be used, so that the error tells the reasons as well.
+    with pytest.raises(OmniInputError, match="not one of the 1 rows") as caught:
+        world.plan([{"phone": "41793026727", "v": value}], scratch, content)
+    told = str(caught.value)
+    assert allowed.replace("…", "found something else in the row, allowed is") in told
+    assert not any(each in told for each in ("Secret", "417", "a, allowed"))
+
+
 @pytest.mark.parametrize("key_field", [None, "id"])
 def test_every_recipient_is_in_exactly_one_shard_whatever_the_order(world: World, key_field: str | None) -> None:
     rows = [{"phone": number, "id": index} for index, number in enumerate(numbers(300))]
@@ -349,3 +404,12 @@ def test_max_recipients_means_the_batch_and_not_the_shard(world: World, key_fiel
             pytest.raises(OmniInputError, match="found 100 people in all 4 shards together, allowed are 99"),
         ):
             world.plan(rows, scratch, max_recipients=99, **common)
+
+
+def test_a_row_that_is_hard_to_name_is_counted_in_one_shard(world: World) -> None:
+    left_out = 0
+    for number in range(1, 5):
+        with Scratch() as scratch:
+            rows = [10**5000, memoryview(b"1"), None, object(), 1.5, "\ud800"]
+            left_out += world.plan(rows, scratch, shard=Shard(number, 4)).census.quarantined
+    assert left_out == 6
