@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import copy
 import gzip
 import importlib
+import io
 import json
+import lzma
+import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -174,6 +178,13 @@ def test_partial_and_expand_take_recipients_and_shards() -> None:
     assert over_shards.upstream_task_ids == {"people__1"}
 
 
+def zipped(data: bytes) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("people.csv", data)
+    return whole.getvalue()
+
+
 # -- rows ----------------------------------------------------------------------------------------------------------
 
 
@@ -280,8 +291,34 @@ def test_a_file_that_ends_in_the_middle_is_an_error_not_an_end(tmp_path: Path) -
     path = tmp_path / "people.csv.gz"
     text = "phone\n" + "".join(f"4179{index:07d}\n" for index in range(20_000))
     path.write_bytes(gzip.compress(text.encode())[:-2000])
-    with pytest.raises(OmniStorageError):
+    with pytest.raises(OmniInputError, match=r"people\.csv\.gz ends too early") as caught:
         rows(operator(str(path)))
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("ending", "compress"), [("gz", gzip.compress), ("xz", lzma.compress), ("bz2", bz2.compress), ("zip", zipped)]
+)
+def test_a_damaged_file_is_one_clear_error_that_names_it(tmp_path: Path, ending: str, compress: Any) -> None:
+    whole = compress(("phone\n" + "".join(f"4179{index * 7919 % 10**7:07d}\n" for index in range(5_000))).encode())
+    path = tmp_path / f"people.csv.{ending}"
+    seen: set[str] = set()
+    for at in range(0, len(whole), len(whole) // 40):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        failure = failure_of(lambda: rows(operator(str(path))))
+        # What comes out of a damaged file may be read before the damage shows.
+        assert failure is None or isinstance(failure, OmniInputError)
+        assert "4179" not in str(failure)
+        seen |= {line for line in getattr(failure, "problems", ()) if f"people.csv.{ending} is damaged" in line}
+    assert len(seen) == 1
+
+
+def failure_of(action: Any) -> Exception | None:
+    try:
+        action()
+    except Exception as error:  # noqa: BLE001  whatever it is
+        return error
+    return None
 
 
 @pytest.mark.parametrize("recipients", [{"phone": NUMBER}, 41793026727, b"x", f"[{NUMBER}", "people.txt", object()])
