@@ -259,6 +259,23 @@ def test_a_row_that_stands_beside_what_a_task_returned_is_not_taken_apart() -> N
     assert [number for number, _ in rows(sending)] == [OTHER, None, None]
 
 
+class Returned:
+    """As an XComArg: Airflow puts in its place what another task returned."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def resolve(self, context: Any, **_: Any) -> Any:
+        return self.value
+
+
+def test_what_several_tasks_returned_is_joined_when_airflow_has_rendered_it() -> None:
+    several = copy.copy(operator([Returned([NUMBER, OTHER]), Returned(ROWS[0]), OTHER, [NUMBER, 4930123400]]))
+    several.render_template_fields({})
+    assert shown(several) == '"4 recipients"'
+    assert [number for number, _ in rows(several)] == [NUMBER, OTHER, NUMBER, OTHER, None]
+
+
 def test_rows_come_from_dicts_in_a_list_or_in_its_text() -> None:
     assert rows(operator(ROWS)) == rows(operator(str(ROWS))) == [(row["phone"], row) for row in ROWS]
 
