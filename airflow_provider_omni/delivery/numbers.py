@@ -7,8 +7,10 @@ import re
 import phonenumbers
 
 _SHAPE = re.compile(r"^\s*(?:\+|00)?[0-9][0-9 ().\-/]*$")
-_DECIMAL = re.compile(r"^\s*(?:\+|00)?[0-9]{7,}\.[0-9]{1,2}\s*$")
-"""``4915112345678.0``: a float that was written as text. Its last digits are none of the number."""
+_DECIMAL = re.compile(r"^\s*\+?[0-9 ()\-/]*(?:[0-9]{7,}\.(?:[0-9]{1,2}|0+)|[0-9]\.0)\s*$")
+"""``4915112345678.0``: a float or a decimal that was written as text. Its last digits are none of the number."""
+_MOST_BITS = 128
+"""More than any number has. Python refuses to write down whole numbers of thousands of digits."""
 _SEPARATORS = re.compile(r"[ ().\-/]")
 
 
@@ -21,7 +23,8 @@ def mask(number: object) -> str:
 
     Short strings keep less; whatever is not a string of digits is shown by its type only.
     """
-    digits = re.sub(r"\D", "", str(number)) if isinstance(number, str | int) else ""
+    written = isinstance(number, str) or (isinstance(number, int) and number.bit_length() <= _MOST_BITS)
+    digits = re.sub(r"\D", "", str(number)) if written else ""
     if not digits:
         return f"<{type(number).__name__}>"
     if len(digits) < 10:
@@ -43,6 +46,8 @@ def normalise(number: object) -> str:
         raise InvalidNumberError(
             f"found {type(number).__name__}, allowed: text or an integer with the international number"
         )
+    if isinstance(number, int) and number.bit_length() > _MOST_BITS:
+        raise InvalidNumberError("found a huge whole number, allowed: the international number")
     text = str(number)
     if len(text) > 40 or not _SHAPE.match(text):
         raise InvalidNumberError(

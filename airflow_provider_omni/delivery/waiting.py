@@ -344,13 +344,14 @@ class Wait:
         return tally
 
     def _may_be_refused(self, step: Sighting) -> bool:
-        """Whether a message looks as refused ones do where they show up: one step failed, and no other follows."""
-        return step.state is StepState.FAILED and step.channel != self.tracker.last_channel
+        """Whether a message looks as refused ones do where they show up: one step failed, none has followed."""
+        first = step.channel != self.tracker.last_channel or len(self.tracker.flow) == 1
+        return step.state is StepState.FAILED and first
 
     def _decide(self, *, closing: bool) -> WaitEnd | None:
         tally = self.tally(closing=closing)
-        if any(source.unsaved for source in self._sources) and not closing:
-            return None
+        if any(source.unsaved or not source.recalled for source in self._sources) and not closing:
+            return None  # not written down yet, or not all that was written down could be read: counts must be whole
         goal = self.watch.goal
         if any(source.expected is None for source in self._sources):
             if closing and not tally.total:

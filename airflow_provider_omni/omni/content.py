@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from airflow_provider_omni.omni.models import Destination, TypedModel
+from airflow_provider_omni.omni.plainjson import foreign_to_json
 from airflow_provider_omni.omni.timestamps import format_body_time
 
 MANDATORY: dict[str, tuple[str, ...]] = {
@@ -103,6 +104,15 @@ def check_url(url: str) -> str:
 Url = Annotated[str, AfterValidator(check_url)]
 
 
+def _check_container(container: dict[str, Any]) -> dict[str, Any]:
+    for where, found in foreign_to_json(container, ""):
+        raise _refused(f"{found} in {where}" if where else found, "what JSON has")
+    return container
+
+
+Container = Annotated[dict[str, Any], AfterValidator(_check_container)]
+
+
 class WithValidity(TypedModel):
     """What every channel's content may say besides: how long to try this channel before the next step begins.
 
@@ -182,7 +192,7 @@ class LineFlex(_Line):
 
     type: Literal["FLEX"] = "FLEX"
     alt_text: Annotated[str, _spoken(MAX_ALT_TEXT)] = Field(repr=False)
-    contents: dict[str, Any] = Field(repr=False, min_length=1)
+    contents: Container = Field(repr=False, min_length=1)
 
 
 Line = LineText | LineImage | LineAudio | LineVideo | LineSticker | LineFlex

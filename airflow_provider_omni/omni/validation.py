@@ -9,10 +9,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticSerializationError, to_json
 
 from airflow_provider_omni.omni.content import (
     LINE_MODELS,
@@ -28,6 +28,7 @@ from airflow_provider_omni.omni.content import (
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import mask_numbers_in
 from airflow_provider_omni.omni.models import Channel, Destination, NewScenario
+from airflow_provider_omni.omni.plainjson import foreign_to_json
 from airflow_provider_omni.omni.timestamps import parse_time
 
 M = TypeVar("M", bound=BaseModel)
@@ -37,7 +38,7 @@ MAX_CALLBACK_DATA = 4000
 MAX_PROBLEMS = 50
 NOTIFY_CONTENT_TYPES = ("application/json", "application/xml")
 
-_SHOWN = frozenset(
+SHOWN = frozenset(
     {
         "type", "channel", "validityPeriod", "validityPeriodTimeUnit", "duration", "transliteration", "languageCode",
         "isPromotional", "default", "notify", "notifyContentType", "intermediateReport",
@@ -97,7 +98,7 @@ def _line_of(problem: Any, root: str, model: type[BaseModel] | None) -> str:
         return f"{field}: unknown member{_hint(str(where[-1]), model if len(where) == 1 else None)}"
     if kind == "value_error":
         return f"{field}: {context.get('error', 'not usable')}"
-    found = context["found"] if kind == "omni" else describe(problem.get("input"), bool(where) and where[-1] in _SHOWN)
+    found = context["found"] if kind == "omni" else describe(problem.get("input"), bool(where) and where[-1] in SHOWN)
     allowed = _ALLOWED[kind].format(**context) if kind in _ALLOWED else mask_numbers_in(str(problem["msg"]))
     return f"{field}: found {found}, allowed is {allowed}"
 
@@ -262,17 +263,14 @@ def _check_others(findings: _Findings, others: Mapping[str, Any] | None) -> dict
             findings.add(f"other_channels.{name}", describe(value), "an object")
         else:
             good[name] = dict(value)
-            if not _is_json(good[name]):
-                findings.add(f"other_channels.{name}", "values that are not JSON", "what JSON has")
+            findings.problems += not_json(good[name], f"other_channels.{name}")
     return good
 
 
-def _is_json(value: Any) -> bool:
-    try:
-        to_json(value, inf_nan_mode="strings")
-    except (PydanticSerializationError, ValueError, RecursionError):
-        return False
-    return True
+def not_json(value: Any, root: str) -> list[str]:
+    """Lines such as `other_channels.viber.at: found a value of type datetime, allowed is what JSON has`."""
+    found = islice(foreign_to_json(value, root), MAX_PROBLEMS)
+    return [f"{each.where}: found {each.found}, allowed is what JSON has" for each in found]
 
 
 def _check_flag(findings: _Findings, field: str, value: Any) -> bool | None:
@@ -293,7 +291,7 @@ def _check_notify_url(findings: _Findings, url: Any) -> str | None:
 
 
 def _check_callback_data(findings: _Findings, data: Any) -> str | None:
-    if data is None or (isinstance(data, str) and len(data) <= MAX_CALLBACK_DATA and _is_json(data)):
+    if data is None or (isinstance(data, str) and len(data) <= MAX_CALLBACK_DATA and not not_json(data, "")):
         return data
     findings.add("callbackData", describe(data), f"a string of up to {MAX_CALLBACK_DATA:,} characters")
     return None

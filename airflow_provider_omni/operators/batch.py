@@ -294,8 +294,9 @@ class OmniSendBatchOperator(BatchOperator):
     :param sms: the SMS, likewise. ``other_channels``: objects for other channels by the API's names.
     :param flow: the scenario's channels, such as ``["LINE", "SMS"]``. Default: the scenario is read once.
     :param phone_field: the field with the phone number. Default ``phone``.
-    :param key_field: the field that tells people apart, such as a customer's number: then outcomes are listed under it,
-        and two rows with the same number and different keys are two messages. Default: the number tells.
+    :param key_field: another field that tells people apart, such as a customer's id: then outcomes are listed under it,
+        and two rows with the same number and different keys are two messages. Text, a whole number, a decimal, a date
+        or a UUID. Default: the number tells, however it is written.
     :param ledger_path: a folder or URL (``s3://aws_default@bucket/ledgers/{{ run_id }}``) where this run's ledger is
         kept: what was sent, what became of it, and who was asked for. A template; each run, and each mapped task
         without ``shard``, needs one of its own. Needed for more than 100 requests, for a key of your own, and on
@@ -304,7 +305,8 @@ class OmniSendBatchOperator(BatchOperator):
         each recipient lands in one of them.
     :param chunk_size: recipients in one request. Default, and the most: 999 divided by the flow's steps.
     :param max_connections: requests under way at the same time. Default: the connection's ``max_connections``.
-    :param max_recipients: more people than this are refused before anything is sent. Default: no limit.
+    :param max_recipients: more people than this are refused before anything is sent; with ``shard``, more than this in
+        all shards together. Default: no limit.
     :param send_at: as at ``OmniSendMessageOperator``; so are ``notify``, ``notify_url``, ``notify_content_type``,
         ``callback_data`` and ``intermediate_report``. Without placeholders.
     :param dry_run: everything but the POSTs; the receipt says how many requests, recipients and SMS parts it would be.

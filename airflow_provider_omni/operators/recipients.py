@@ -9,11 +9,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_omni.delivery.ledger.unreached import Unreached
 from airflow_provider_omni.operators.private import Hidden, PrivateField, reveal
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _NOT_A_PATH = re.compile(r"\s*([\[({]|\+?[0-9][0-9 ().\-]*$)")
 """A text that is data: a list that a template has rendered to text, or a number."""
+_PATH = re.compile(r"\S(?:.*\S)?\.(?:csv|jsonl|ndjson|jsonlines)(?:\.(?:gz|bz2|xz|zst|zip))?", re.IGNORECASE)
+"""The only texts that are shown. All others may be numbers, however they are written. `rows.py` knows the formats; it
+is not imported here, since DAG files are read often.
+"""
+_LAZY = {"LazyXComSequence", "LazyXComSelectSequence"}
+"""What Airflow gives for the output of a mapped task, in Airflow 3 and 2."""
 
 
 class HiddenRecipients(Hidden):
@@ -29,6 +36,12 @@ class HiddenRecipients(Hidden):
         return f"{len(value):,} recipients" if isinstance(value, list | tuple | set | frozenset) else "recipients"
 
 
+class _FromTask(HiddenRecipients):
+    """What a task returned that stands in a list of several: if it is a list, one of recipients, not a row."""
+
+    __slots__ = ()
+
+
 class RecipientsField(PrivateField):
     """The template field `recipients`. Renders as its path or as a count.
 
@@ -36,6 +49,11 @@ class RecipientsField(PrivateField):
     """
 
     def __set__(self, instance: object, value: Any) -> None:
+        before = instance.__dict__.get(self._attribute)
+        if isinstance(before, list) and isinstance(value, list | tuple) and len(before) == len(value):
+            # The list that stood there, rendered by Airflow: now nothing else tells what tasks returned from rows.
+            both = zip(before, value, strict=True)
+            value = [_FromTask(now) if _is_for_airflow(then) else now for then, now in both]
         instance.__dict__[self._attribute] = hide_recipients(value)
 
 
@@ -45,12 +63,19 @@ def hide_recipients(value: Any) -> Any:
         return value
     if isinstance(value, str):
         is_template = any(mark in value for mark in _TEMPLATE_MARKS)
-        return HiddenRecipients(value) if _NOT_A_PATH.match(value) and not is_template else value
-    if isinstance(value, os.PathLike) or hasattr(value, "rows"):
+        return value if is_template or _is_path(value) else HiddenRecipients(value)
+    if isinstance(value, Unreached):
         return value
+    if isinstance(value, os.PathLike):
+        return value if _is_path(str(value)) else HiddenRecipients(value)
     if isinstance(value, list | tuple) and any(_is_for_airflow(item) for item in value):
         return [item if _is_for_airflow(item) else HiddenRecipients(item) for item in value]
     return HiddenRecipients(value)
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text is the path or URL of a file, and nothing else."""
+    return text.isprintable() and _PATH.fullmatch(text) is not None
 
 
 def _is_for_airflow(value: Any) -> bool:
@@ -62,13 +87,12 @@ def _is_for_airflow(value: Any) -> bool:
 def opened_rows(recipients: Any, phone_field: str) -> Iterator[Iterable[Any]]:
     """Rows from the rendered argument, read as they are asked for.
 
-    :param recipients: numbers or dicts in any iterable, lists of such (a mapped task's output); the path of a CSV or
-        JSON Lines file; or what ``unreached(…)`` made.
+    :param recipients: numbers or dicts in any iterable; what a mapped task or several tasks returned, each a list of
+        such; the path of a CSV or JSON Lines file; or what ``unreached(…)`` made.
 
     Raises OmniInputError for what cannot be read, OmniStorageError for what cannot be reached.
     """
     from airflow_provider_omni.delivery.batch.rows import format_of, read_rows, rows_of_entries
-    from airflow_provider_omni.delivery.ledger.unreached import Unreached
     from airflow_provider_omni.storage.object_storage import opened_text, storage_path
 
     recipients = _read_text(reveal(recipients))
@@ -79,19 +103,30 @@ def opened_rows(recipients: Any, phone_field: str) -> Iterator[Iterable[Any]]:
         with opened_text(recipients) as lines:
             yield read_rows(lines, kind, phone_field)
     elif isinstance(recipients, Iterable) and not isinstance(recipients, Mapping | bytes | bytearray):
-        yield rows_of_entries(_flat(recipients), phone_field)
+        yield rows_of_entries(_entries(recipients, _is_of_mapped_task(recipients)), phone_field)
     else:
         raise _unusable(recipients)
 
 
-def _flat(entries: Iterable[Any]) -> Iterator[Any]:
-    """Entries, and those of lists among them: a mapped task's output is a list for each of its copies."""
-    for entry in entries:
+def _entries(source: Iterable[Any], of_tasks: bool) -> Iterator[Any]:
+    """The recipients of a source. A list among them is a row (of a query, by XCom), in which an order's number may look
+    like a phone; only where it is what a task returned does it hold recipients.
+
+    :param of_tasks: each entry is what a copy of a mapped task returned.
+    """
+    for entry in source:
+        returned = of_tasks or isinstance(entry, _FromTask)
         entry = entry.reveal() if isinstance(entry, Hidden) else entry
-        if isinstance(entry, list | tuple):
-            yield from _flat(entry)
+        if _is_of_mapped_task(entry):
+            yield from _entries(entry, True)
+        elif returned and isinstance(entry, list | tuple):
+            yield from _entries(entry, False)
         else:
             yield entry
+
+
+def _is_of_mapped_task(value: Any) -> bool:
+    return any(each.__name__ in _LAZY and each.__module__.startswith("airflow.") for each in type(value).__mro__)
 
 
 def _read_text(recipients: Any) -> Any:

@@ -7,13 +7,17 @@ What is in them is `delivery/`'s business.
 from __future__ import annotations
 
 import contextlib
+import gzip
+import lzma
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any, TextIO, cast
 
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.opening import SubFolder, folder_of
-from airflow_provider_omni.omni.errors import OmniStorageError
+from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 
 READ_AHEAD = 4 * 1024 * 1024
 """Bytes of a remote file that are fetched at once. The file systems' own 50 MiB would be most of a task's memory."""
@@ -60,7 +64,8 @@ def opened_text(path: Any) -> Iterator[TextIO]:
     """Open a file as UTF-8 text, decompressed as its ending says (``.gz`` and what else fsspec knows).
 
     Line ends are left as they are, since CSV may hold some inside a cell. Raises OmniStorageError where it cannot be
-    opened or read: it may be there when the task is tried again.
+    opened or read: it may be there when the task is tried again. Raises OmniInputError where it cannot be decompressed;
+    where it only ends too early it may still be on its way, so that a later try may read it.
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -68,14 +73,35 @@ def opened_text(path: Any) -> Iterator[TextIO]:
     if isinstance(place, str):
         place = ObjectStoragePath(place)
     try:
-        file = place.fs.open(place.path, "rt", block_size=READ_AHEAD, compression="infer", encoding="utf-8", newline="")
-    except (OSError, EOFError) as error:
-        raise _failed(error) from error
-    try:
-        with file:
-            yield cast("TextIO", file)
-    except (OSError, EOFError) as error:
-        raise _failed(error) from error
+        with _opened(place) as file:
+            yield file
+    except Exception as error:
+        if _is_damage(error):
+            raise _damaged(path, ends_early=isinstance(error, EOFError)) from None
+        if isinstance(error, OSError):
+            raise _failed(error) from error
+        raise
+
+
+def _opened(place: Any) -> TextIO:
+    file = place.fs.open(place.path, "rt", block_size=READ_AHEAD, compression="infer", encoding="utf-8", newline="")
+    return cast("TextIO", file)
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether a decompressor says that this is not, or not wholly, what it reads. Not all have errors of their own."""
+    own = isinstance(error, EOFError | gzip.BadGzipFile | zlib.error | lzma.LZMAError | zipfile.BadZipFile)
+    of_bz2 = type(error) is OSError and error.errno is None and str(error) == "Invalid data stream"
+    return own or of_bz2 or type(error).__name__ == "ZstdError"
+
+
+def _damaged(path: Any, *, ends_early: bool) -> OmniInputError:
+    what = "ends too early; is it still being written?" if ends_early else "is damaged, or not what its ending says"
+    return OmniInputError(
+        "Nothing was sent: the recipients cannot be read.",
+        problems=(f"recipients: {text_of(path)} {what}",),
+        retryable=ends_early,
+    )
 
 
 def _failed(error: Exception) -> OmniStorageError:

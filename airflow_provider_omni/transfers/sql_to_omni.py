@@ -89,15 +89,16 @@ def queried(hook: Any, sql: str, parameters: Any, phone_field: str) -> Iterator[
 
     :param hook: a ``DbApiHook``.
 
-    Raises OmniInputError for a statement without result, or without the column ``phone_field``.
+    Raises OmniInputError for a statement without result, or without the column ``phone_field``; for what the driver
+    raises, an error without its words where these may show a row.
     """
     from airflow_provider_omni.delivery.batch.rows import rows_of_table
 
-    with contextlib.closing(hook.get_conn()) as connection, contextlib.closing(streaming_cursor(connection)) as cursor:
+    with _closing(hook.get_conn()) as connection, _closing(streaming_cursor(connection)) as cursor:
         cursor.arraysize = FETCH
-        cursor.execute(sql, parameters) if parameters else cursor.execute(sql)
+        _asked(lambda: cursor.execute(sql, parameters) if parameters else cursor.execute(sql), sql, fetching=False)
         # A cursor on the server's side knows its columns after the first rows.
-        first = cursor.fetchmany(FETCH)
+        first = _asked(lambda: cursor.fetchmany(FETCH), sql, fetching=True)
         if cursor.description is None:
             from airflow_provider_omni.omni.errors import OmniInputError
 
@@ -106,16 +107,37 @@ def queried(hook: Any, sql: str, parameters: Any, phone_field: str) -> Iterator[
                 problems=("sql: found a statement that has no result, allowed is one query",),
             )
         columns = [column[0] for column in cursor.description]
-        yield rows_of_table(columns, _fetched(cursor, first), phone_field)
+        yield rows_of_table(columns, _fetched(cursor, first, sql), phone_field)
 
 
-def _fetched(cursor: Any, first: Sequence[Any]) -> Iterator[Any]:
+def _fetched(cursor: Any, first: Sequence[Any], sql: str) -> Iterator[Any]:
     rows = first
     while rows:
         for row in rows:
             # Connections may be set up to give rows as dicts, in the order of the columns.
             yield tuple(row.values()) if isinstance(row, Mapping) else row
-        rows = cursor.fetchmany(FETCH)
+        rows = _asked(lambda: cursor.fetchmany(FETCH), sql, fetching=True)
+
+
+def _asked(ask: Callable[[], Any], sql: str, *, fetching: bool) -> Any:
+    """What a driver gives. Its errors may hold a row's values: they end here, and are in no chain of exceptions."""
+    from airflow_provider_omni.delivery.batch.queries import query_error
+
+    try:
+        return ask()
+    except Exception as error:  # noqa: BLE001  drivers have no common base
+        failure = query_error(error, sql, fetching=fetching)
+    raise failure
+
+
+@contextlib.contextmanager
+def _closing(it: Any) -> Iterator[Any]:
+    """Close it at the end. That it cannot be closed (after an error it may not) counts less than what came before."""
+    try:
+        yield it
+    finally:
+        with contextlib.suppress(Exception):
+            it.close()
 
 
 def streaming_cursor(connection: Any) -> Any:

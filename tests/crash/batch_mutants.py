@@ -46,12 +46,13 @@ def _followed(
     wait: dict[str, Any] | None = None,
     settings: dict[str, Any] | None = None,
     second_reader_every: float | None = None,
+    reports: tuple[str, ...] = (),
     **rest: Any,
 ) -> Focus:
     """A batch that is sent without any fault, and a wait of 20 s polls for these fates."""
     return focused(
         **B | _LEDGER | rest,
-        weather=CALM | {"posts": (), "second_reader_every": second_reader_every},
+        weather=CALM | {"posts": (), "reports": reports, "second_reader_every": second_reader_every},
         send=_SEND | {"sources": _people(*fates), "personal": False, "chunk": 2, "validity": (120, 300)} | (send or {}),
         wait=mode_of(mode, goal, poll_interval=20.0, timeout=6000.0) | (wait or {}),
         settings=_CLEAR | {"beat_seconds": 20.0} | (settings or {}),
@@ -283,9 +284,9 @@ def _released_too_early() -> Iterator[None]:
         yield
 
 
-@_mutant("wrong", _followed("27", "52", "27", "52", settings={"refused_in": "both"}))
+@_mutant("wrong", _followed("27", "27", "27", "27", reports=("foreign-ids",) * 6))
 def _any_row_of_a_request_counts() -> Iterator[None]:
-    """Refused messages that show up under a request's id are counted."""
+    """A stranger's messages that show up under a request's id are counted."""
     with patch.object(members.Members, "__contains__", lambda self, message_id: True):
         yield
 

@@ -68,7 +68,7 @@ class Case:
     def of_late(self, message: Message) -> set[str]:
         """Every standing in which the wait may see a message at its end. What is settled is not asked for again."""
         until, flow = self.wait.ended_at, self.schedule.flow
-        if self.since < self.wait.began_at:
+        if self.since < self._followed_from(message):
             return self.at_any_time(message)  # it has not had the time yet
         moments = {self.since, until, *(at for at in changes_of([message]) if self.since <= at <= until)}
         late = {standing_of(message, flow, at, view) for at in moments for view in self.views}
@@ -86,8 +86,11 @@ class Case:
 
     def forgotten(self, message: Message) -> bool:
         """Whether the vendor itself may have forgotten it, with nothing of it written down."""
-        unread_until = self.wait.decided_from if message.message_id in self.unknown_at_first else self.wait.began_at
-        return message.accepted_at < max(self.horizon, unread_until - OLD)
+        return message.accepted_at < max(self.horizon, self._followed_from(message) - OLD)
+
+    def _followed_from(self, message: Message) -> float:
+        """From when on the wait surely follows it."""
+        return self.wait.decided_from if message.message_id in self.unknown_at_first else self.wait.began_at
 
 
 def judge_batch_wait(case: Case) -> tuple[list[str], str]:

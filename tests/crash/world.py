@@ -52,6 +52,8 @@ class Weather:
     most: int = 0
     posts: tuple[str | None, ...] = ()
     """What happens to the first POSTs, whatever the rate."""
+    reports: tuple[str | None, ...] = ()
+    """What happens to the first reads of reports."""
     logs_down: tuple[float, float] = (0.0, 0.0)
     second_reader_every: float | None = None
 
@@ -82,7 +84,7 @@ class World:
         self.budget = CallBudget(clock=self.clock.now, jitter=self.rng.random)
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        self._posts = 0
+        self._posts = self._reads = 0
         self.over = False
 
     def now(self) -> float:
@@ -166,6 +168,9 @@ class World:
             fault = self.weather.posts[self._posts - 1]
             self.faults_so_far += fault is not None
             return fault
+        if name == "reports" and self._reads < len(self.weather.reports):
+            self._reads += 1
+            return self.weather.reports[self._reads - 1]
         if self.faults_so_far >= self.weather.most or self.rng.random() >= self.weather.rate:
             return None
         self.faults_so_far += 1

@@ -20,7 +20,7 @@ from airflow_provider_omni.delivery.smsparts import sms_parts
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import TypedModel
-from airflow_provider_omni.omni.validation import check_content
+from airflow_provider_omni.omni.validation import SHOWN, check_content, not_json
 
 REMEMBERED = 4096
 """Contents whose ids are kept in memory; others are found again in the scratch database."""
@@ -59,8 +59,10 @@ class Contents:
     def __init__(self, content: BatchContent, scratch: Scratch, now: datetime) -> None:
         self._scratch = scratch
         self._options = dict(content.options) | {"now": now}
-        problems: list[str] = []
-        self._template: Template = compile_template(content.typed(), "", problems)
+        typed = content.typed()
+        # Before anything else: what tells contents apart between tries is their JSON.
+        problems = not_json(typed, "")
+        self._template: Template = compile_template({} if problems else typed, "", problems)
         base = self._check_template(problems)
         self.options = base.options
         self._recent: OrderedDict[tuple[str, ...], int] = OrderedDict()
@@ -87,7 +89,11 @@ class Contents:
             self._recent.move_to_end(values)
             return known
         filled = self._template.fill(row)
-        number = self._number(check_content(**filled, **self._options))
+        try:
+            content = check_content(**filled, **self._options)
+        except OmniInputError as error:
+            raise _unusable([_without_value(line, self._template.places) for line in error.problems]) from None
+        number = self._number(content)
         self._recent[values] = number
         if len(self._recent) > REMEMBERED:
             self._recent.popitem(last=False)
@@ -122,6 +128,21 @@ class Contents:
             )
             number = self._scratch.one("SELECT last_insert_rowid()")
         return int(number)
+
+
+def _without_value(problem: str, places: tuple[str, ...]) -> str:
+    """A problem without what a row says. Lines show the values of some members (`validityPeriod`), as these are the
+    author's own; not so where a placeholder fills them, or the other half of a validity period.
+    """
+    field, found, rest = problem.partition(": found ")
+    parent, _, member = field.rpartition(".")
+    halves = _VALIDITY if member in _VALIDITY else (member,)
+    if not found or member not in SHOWN or not any(f"{parent}.{half}" in places for half in halves):
+        return problem
+    return f"{field}: found something else in the row, allowed is {rest.rpartition(', allowed is ')[2]}"
+
+
+_VALIDITY = ("validityPeriod", "validityPeriodTimeUnit")
 
 
 def _unusable(problems: list[str]) -> OmniInputError:

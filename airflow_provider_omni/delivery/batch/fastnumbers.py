@@ -15,8 +15,13 @@ from phonenumbers.phonenumberutil import region_code_for_country_code
 
 from airflow_provider_omni.delivery.numbers import normalise
 
-_TYPED = re.compile(r"\s*\+?[0-9][0-9 ().\-/]*")
-_DROPPED = str.maketrans("", "", " ().-/\t\n\r\f\v+")
+_TYPED = re.compile(r" *\+?[0-9][0-9 ()\-/]*")
+"""What separators do to a number without a question. Not a dot, which may be a decimal point (`4915112345678.0`), and
+no other white space than the plain one: those are judged by `normalise` alone.
+"""
+_DROPPED = str.maketrans("", "", " ()-/+")
+_MOST = 10**20
+"""No number is as long as this; a whole number of thousands of digits cannot even be written down."""
 
 
 class _Country(NamedTuple):
@@ -28,7 +33,7 @@ class _Country(NamedTuple):
 
 def normalise_fast(number: object) -> str:
     """The same as `normalise`, error for error."""
-    text = number if type(number) is str else str(number) if type(number) is int else ""
+    text = number if type(number) is str else str(number) if type(number) is int and 0 <= number < _MOST else ""
     digits = text[1:] if text[:1] == "+" else text
     if not (digits.isdigit() and digits.isascii()):
         if len(text) > 40 or not _TYPED.fullmatch(text):

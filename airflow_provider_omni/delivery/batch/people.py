@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from numbers import Integral
 from typing import Any
+from uuid import UUID
 
 from pydantic_core import PydanticSerializationError, to_json
 
 from airflow_provider_omni.delivery.batch.contents import Contents
 from airflow_provider_omni.delivery.batch.fastnumbers import normalise_fast
 from airflow_provider_omni.delivery.batch.ids import BatchIds
-from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError
+from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError, is_nothing
 from airflow_provider_omni.delivery.batch.rows import Row
 from airflow_provider_omni.delivery.batch.scratch import Scratch
-from airflow_provider_omni.delivery.batch.sharding import Shard
+from airflow_provider_omni.delivery.batch.sharding import Shard, spread
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
 from airflow_provider_omni.delivery.numbers import InvalidNumberError
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -33,10 +37,13 @@ OTHER_TEXT = "the number came before with another text, and there is no key_fiel
 
 @dataclass
 class Census:
-    """How many rows went where. ``reasons``: why rows were quarantined, without the values, with their count."""
+    """How many rows went where. ``reasons``: why rows were quarantined, without the values, with their count.
+    ``elsewhere``: people of other shards, where they are counted.
+    """
 
     requested: int = 0
     people: int = 0
+    elsewhere: int = 0
     quarantined: int = 0
     duplicates: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
@@ -49,6 +56,8 @@ class Reading:
     :param key_field: the field whose value is the recipient's key; None: the number is.
     :param allowed: normalised numbers; everybody else is quarantined. None: everybody is allowed.
     :param keep_fields: whether the rows themselves are kept, for a ledger.
+    :param count_elsewhere: whether the people of other shards are counted: those with a possible number who are
+        allowed, whatever their texts.
     """
 
     phone_field: str = "phone"
@@ -56,6 +65,7 @@ class Reading:
     allowed: frozenset[str] | None = field(default=None, repr=False)
     shard: Shard | None = None
     keep_fields: bool = False
+    count_elsewhere: bool = False
 
 
 class _BadRowError(ValueError):
@@ -71,6 +81,7 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
     census = Census()
     people: list[tuple[Any, ...]] = []
     bad: list[tuple[int, str, str | None]] = []
+    others: list[tuple[int]] = []
     key_field, allowed, shard = reading.key_field, reading.allowed, reading.shard
     same = contents.same_for_all
     for row in rows:
@@ -86,7 +97,13 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
             digits = normalise_fast(number)
             if shard is not None:
                 who = who or recipient_key_of_number(digits)
-                if not shard.holds(who):
+                here = spread(who)
+                if not shard.holds_spread(here):
+                    if reading.count_elsewhere and (allowed is None or digits in allowed):
+                        # SQLite's integers have a sign.
+                        others.append((here >> 1,))
+                        if len(others) >= _FLUSH:
+                            _flush_others(scratch, others)
                     continue
             if allowed is not None and digits not in allowed:
                 raise _BadRowError(NOT_ALLOWED)
@@ -94,7 +111,7 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
             message_id = ids.message_id_of_number(digits) if key is None or who is None else ids.message_id(who)
             kept = _json_of(fields) if reading.keep_fields and fields is not None else None
         except (InvalidNumberError, MissingFieldError, OmniInputError, _BadRowError) as error:
-            if shard is not None and not shard.holds(who or f"row:{number}"):
+            if shard is not None and not shard.holds(who or _name_of_row(number)):
                 continue
             detail, reason = _words(error)
             bad.append((place, detail, key))
@@ -109,24 +126,49 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
             _flush_people(scratch, people)
     _flush_people(scratch, people)
     _flush_bad(scratch, bad)
+    _flush_others(scratch, others)
     _find_duplicates(scratch, reading, census)
     census.people = scratch.one("SELECT count(*) FROM person")
     census.quarantined = scratch.one("SELECT count(*) FROM quarantine")
+    census.elsewhere = scratch.one("SELECT count(*) FROM (SELECT 1 FROM elsewhere GROUP BY spread)")
     return census
 
 
 def _key_of(fields: Mapping[str, Any] | None, key_field: str) -> str:
+    """The user's own key as text. Only what reads the same on every try: the text of a memoryview has its address in
+    it, that of a float may change with the driver.
+    """
     value = None if fields is None else fields.get(key_field)
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value):
         raise _BadRowError(f"the key_field {key_field} is {'empty' if fields and key_field in fields else 'missing'}")
-    if isinstance(value, dict | list | tuple | set | bytes | bytearray | float | bool):
-        raise _BadRowError(f"the key_field {key_field} is a {type(value).__name__}, allowed is text or a whole number")
-    return str(value)
+    if isinstance(value, bool) or not isinstance(value, str | Integral | Decimal | date | UUID):
+        raise _BadRowError(
+            f"the key_field {key_field} is a {type(value).__name__}, allowed is text, a whole number, a decimal, "
+            "a date or a UUID"
+        )
+    if is_nothing(value):
+        raise _BadRowError(f"the key_field {key_field} is empty")
+    try:
+        text = str(value)
+        text.encode()
+    except UnicodeEncodeError:
+        raise _BadRowError(f"the key_field {key_field} has half of a surrogate pair in it") from None
+    except ValueError:
+        raise _BadRowError(f"the key_field {key_field} is too long to be written down") from None
+    return text
+
+
+def _name_of_row(number: object) -> str:
+    """What decides the shard of a row that has no key: the same in all of them."""
+    try:
+        return f"row:{number if isinstance(number, str | int | float) else type(number).__name__}"
+    except ValueError:  # thousands of digits
+        return "row:huge"
 
 
 def _json_of(fields: Mapping[str, Any]) -> str:
     try:
-        return to_json(fields, fallback=str).decode()
+        return to_json(fields, fallback=str, inf_nan_mode="null").decode()
     except (PydanticSerializationError, ValueError, RecursionError):
         raise _BadRowError("the row has values that cannot be kept") from None
 
@@ -154,6 +196,11 @@ def _flush_people(scratch: Scratch, people: list[tuple[Any, ...]]) -> None:
 def _flush_bad(scratch: Scratch, bad: list[tuple[int, str, str | None]]) -> None:
     scratch.many("INSERT INTO quarantine (place, reason, key) VALUES (?, ?, ?)", bad)
     bad.clear()
+
+
+def _flush_others(scratch: Scratch, others: list[tuple[int]]) -> None:
+    scratch.many("INSERT INTO elsewhere (spread) VALUES (?)", others)
+    others.clear()
 
 
 def _find_duplicates(scratch: Scratch, reading: Reading, census: Census) -> None:

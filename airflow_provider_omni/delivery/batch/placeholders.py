@@ -6,6 +6,7 @@ No attribute access, no indexing, no conversions, no format specifications: a ro
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -74,15 +75,35 @@ class Template:
 
 
 def value_of(row: Mapping[str, Any], name: str) -> str:
-    """A row's value as text. Nothing, an empty text and what is not plain are missing: nobody should read "Dear ,"."""
+    """A row's value as text.
+
+    Nothing, an empty text, a number that is not finite and what is not plain are missing: nobody should read "Dear ,"
+    or "Dear nan,".
+    """
     value = row.get(name)
     if type(value) is str and value:
         return value
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value):
         raise MissingFieldError(f"the field {name} is {'empty' if name in row else 'missing'}")
     if not isinstance(value, _PLAIN):
         raise MissingFieldError(f"the field {name} is a {type(value).__name__}, allowed is text, a number or a date")
-    return str(value)
+    if is_nothing(value):
+        raise MissingFieldError(f"the field {name} is empty")
+    try:
+        return str(value)
+    except ValueError:
+        raise MissingFieldError(f"the field {name} is a number that is too long to be written down") from None
+
+
+def is_nothing(value: object) -> bool:
+    """Whether a value stands for an absent one, as pandas has it: a number that is not finite, or a date that is no
+    date (NaT, which is unequal to itself).
+    """
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, Decimal):
+        return not value.is_finite()
+    return isinstance(value, date) and value != value
 
 
 def compile_template(value: Any, root: str, problems: list[str]) -> Template:

@@ -45,11 +45,12 @@ class BatchSpec:
     :param identity: of the send. For a shard its key is the same in all shards.
     :param content: with placeholders.
     :param flow: the scenario's channels; None: the scenario is read before the first POST.
-    :param phone_field: the field with the phone number. ``key_field``: the field that tells people apart; None: the
-        number does.
+    :param phone_field: the field with the phone number. ``key_field``: another field, which tells people apart; None:
+        the number does.
     :param chunk_size: messages in one request; None, and the most: what one look into the logs surely shows
         (999 divided by the flow's steps).
-    :param max_recipients: more people than this are refused before anything is sent.
+    :param max_recipients: more people than this are refused before anything is sent. For a shard, too, those of the
+        whole source.
     :param allowed_recipients: numbers; everybody else is quarantined. None: everybody is allowed.
     """
 
@@ -73,6 +74,11 @@ class BatchSpec:
             value = getattr(self, name)
             if not isinstance(value, str | None) or value == "" or (value is None and name == "phone_field"):
                 problems.append(f"{name}: found {value!r}, allowed is the name of a field")
+        if self.key_field is not None and self.key_field == self.phone_field:
+            problems.append(
+                "key_field: is the phone_field, and a number that is written in two ways would be two people. Leave "
+                "key_field out: the number tells recipients apart, however it is written"
+            )
         for name in ("chunk_size", "max_recipients"):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):
@@ -258,6 +264,7 @@ def plan_batch(
         None if allowed is None else frozenset(map(normalise, allowed)),
         spec.shard,
         keep_fields,
+        count_elsewhere=spec.max_recipients is not None,
     )
     census = take_in(rows, reading, contents, BatchIds(spec.identity), scratch)
     plan = BatchPlan(spec, census, contents, scratch)
@@ -267,10 +274,12 @@ def plan_batch(
 
 def _guard(plan: BatchPlan) -> None:
     census, limit = plan.census, plan.spec.max_recipients
-    if limit is not None and census.people > limit:
+    found = census.people + census.elsewhere
+    if limit is not None and found > limit:
+        where = "" if plan.spec.shard is None else f" in all {plan.spec.shard.count:,} shards together"
         raise OmniInputError(
             "Nothing was sent: there are more recipients than allowed",
-            problems=(f"max_recipients: found {census.people:,} people, allowed are {limit:,}",),
+            problems=(f"max_recipients: found {found:,} people{where}, allowed are {limit:,}",),
         )
     bad = census.quarantined - census.reasons.get(NOT_ALLOWED, 0)
     # A shard may have few rows, and these bad ones, by chance.

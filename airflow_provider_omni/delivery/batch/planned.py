@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from itertools import islice
 
 from pydantic_core import from_json
 
@@ -87,12 +88,16 @@ def _parts(plan: BatchPlan, keeper: LedgerKeeper, *, purged: bool) -> Iterator[P
             break
         after = last
         yield keeper.private(lines)
-    left_out = [
+    left_out = (
         {"row": place, "reason": reason} | ({"recipient": key} if key else {})
         for place, reason, key in plan.quarantined()
-    ]
-    # Also where nobody was left out: then that is what the last try has to say.
-    yield keeper.left_out(left_out)
+    )
+    # A part at a time: a wrong file, or `allowed_recipients`, may leave out a million. Also where nobody was left out:
+    # then that is what the last try has to say.
+    part = list(islice(left_out, ROWS))
+    yield keeper.left_out(part)
+    while part := list(islice(left_out, ROWS)):
+        yield keeper.left_out(part)
 
 
 _LINE = (

@@ -1,20 +1,27 @@
 """Rows of recipients, one at a time, from what a caller has: numbers, dicts, CSV or JSON Lines. Never all in memory.
 
-A row that cannot be read is a row with a problem, not an error: it is quarantined and the rest is sent. Only a
-source of
-which nothing can be read is an error. What a row's number is worth is judged in `people.py`.
+A row that cannot be read is a row with a problem, not an error: it is quarantined and the rest is sent. An error is
+only a source that cannot be read, or of which it is not clear any more where its rows begin. What a row's number is
+worth is judged in `people.py`.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+from airflow_provider_omni.delivery.numbers import InvalidNumberError, normalise
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import mask_numbers_in
+
+MOST_IN_A_LINE = 1024 * 1024
+"""Characters. A few hundred KiB of gzip can hold a gigabyte without a line end, which would have to be in memory."""
+LIST = "the row is a list, which does not say what is the number: give dicts, or numbers"
+SWALLOWED = "a cell over several lines has a phone number in a line or between commas: is a quote not closed?"
 
 FORMATS = ("csv", "jsonl")
 _ENDINGS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "jsonlines": "jsonl"}
@@ -43,9 +50,11 @@ def format_of(path: str) -> str:
         endings.pop()
     if endings and endings[-1] in _ENDINGS:
         return _ENDINGS[endings[-1]]
+    # A text that is no path may be a number, or hold one.
+    ending = endings[-1] if endings and endings[-1].isalpha() and len(endings[-1]) <= 10 else None
     raise _unusable(
-        f"recipients: found a path that ends in {'.'.join(endings[-1:]) or 'nothing'!r}, "
-        "allowed are .csv, .jsonl and .ndjson, also with .gz"
+        f"recipients: found {'a text' if ending is None else f'a path that ends in {ending!r}'}, allowed are paths "
+        "that end in .csv, .jsonl or .ndjson, also with .gz"
     )
 
 
@@ -54,6 +63,8 @@ def rows_of_entries(entries: Iterable[Any], phone_field: str) -> Iterator[Row]:
     for place, entry in enumerate(entries):
         if isinstance(entry, Mapping):
             yield _row_of_object(place, entry, phone_field)
+        elif isinstance(entry, list | tuple):
+            yield Row(place, None, None, LIST)
         else:
             yield Row(place, entry)
 
@@ -72,17 +83,26 @@ def rows_of_table(columns: Iterable[str], rows: Iterable[Iterable[Any]], phone_f
 def rows_of_csv(lines: Iterable[str], phone_field: str, delimiter: str = ",") -> Iterator[Row]:
     """CSV with a header. Blank lines are skipped; a row with more or fewer cells than the header is a problem.
 
-    Raises OmniInputError for a header without `phone_field`, and for text that is not UTF-8.
+    Raises OmniInputError for a header without `phone_field`, for text that is not UTF-8, for a line that is too long,
+    and for a quote that is not closed: it makes one cell of the rows that follow, so nobody knows who would get what.
     """
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = csv.reader(_bounded(lines), delimiter=delimiter, strict=True)
     names: list[str] | None = None
-    at = 0
+    at = before = 0
     while True:
         try:
+            before = reader.line_num
             cells = next(reader)
         except StopIteration:
             break
-        except csv.Error:
+        except csv.Error as error:
+            if reader.line_num > before + 1 or "unexpected end" in str(error):
+                raise _unusable(
+                    f"recipients: the row that begins in line {before + 1} has a quote that is not closed, or that "
+                    f"does not end its cell; read up to line {reader.line_num}. Inside a cell write a quote twice"
+                ) from None
+            if names is None:
+                raise _unusable(f"recipients: line {before + 1} is not CSV, allowed is a header") from None
             yield Row(reader.line_num, None, None, "the line is not CSV")
             continue
         except UnicodeError:
@@ -93,6 +113,8 @@ def rows_of_csv(lines: Iterable[str], phone_field: str, delimiter: str = ",") ->
             cells[0] = cells[0].removeprefix("\ufeff")
             names = _header([cell.strip() for cell in cells], phone_field, "the CSV header")
             at, width = names.index(phone_field), len(names)
+        elif reader.line_num > before + 1 and any(_has_swallowed(cell, delimiter) for cell in cells):
+            yield Row(reader.line_num, None, None, SWALLOWED)
         elif len(cells) == width:
             yield Row(reader.line_num, cells[at], dict(zip(names, cells, strict=True)))
         elif cells:
@@ -103,10 +125,10 @@ def rows_of_csv(lines: Iterable[str], phone_field: str, delimiter: str = ",") ->
 
 def rows_of_json_lines(lines: Iterable[str], phone_field: str) -> Iterator[Row]:
     """One JSON value a line: an object, or a bare number. Blank lines are skipped. Raises OmniInputError for
-    non-UTF-8.
+    non-UTF-8 and for a line that is too long.
     """
     place = 0
-    source = iter(lines)
+    source = _bounded(lines)
     while True:
         try:
             line = next(source)
@@ -124,6 +146,8 @@ def rows_of_json_lines(lines: Iterable[str], phone_field: str) -> Iterator[Row]:
             continue
         if isinstance(entry, dict):
             yield _row_of_object(place, entry, phone_field)
+        elif isinstance(entry, list):
+            yield Row(place, None, None, LIST)
         else:
             yield Row(place, entry)
 
@@ -140,10 +164,42 @@ def _row_of_object(place: int, entry: Mapping[str, Any], phone_field: str) -> Ro
     return Row(place, number, entry)
 
 
+def _bounded(lines: Iterable[str]) -> Iterator[str]:
+    """The lines of a file, with an end to what one of them may take of memory. Raises OmniInputError."""
+    readline = getattr(lines, "readline", None)
+    if readline is None:
+        yield from lines
+        return
+    number = 0
+    while line := readline(MOST_IN_A_LINE + 1):
+        number += 1
+        if len(line) > MOST_IN_A_LINE:
+            raise _unusable(
+                f"recipients: line {number} has more than the {MOST_IN_A_LINE:,} characters that are allowed"
+            )
+        yield line
+
+
+def _has_swallowed(cell: str, delimiter: str) -> bool:
+    """Whether a cell over several lines looks like rows: a part of it that is nothing but a number could be somebody
+    else's, and would stand in a text.
+    """
+    if "\n" not in cell.strip() and "\r" not in cell.strip():
+        return False
+    for part in re.split(f"[\r\n{re.escape(delimiter)}]", cell):
+        try:
+            normalise(part.strip(' "'))
+        except InvalidNumberError:
+            continue
+        return True
+    return False
+
+
 def _header(names: list[str], phone_field: str, what: str) -> list[str]:
     problems = []
     if phone_field not in names:
-        problems.append(f"phone_field: {phone_field!r} is not among {what}: {_shown(names[:20])}")
+        found = "what looks like a person's data; is the header missing?" if _is_data(names) else _shown(names[:20])
+        problems.append(f"phone_field: {phone_field!r} is not among {what}: {found}")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         problems.append(f"recipients: {what} has twice: {_shown(twice[:10])}")
@@ -152,9 +208,17 @@ def _header(names: list[str], phone_field: str, what: str) -> list[str]:
     return names
 
 
+_NAME = re.compile(r"[^\W\d](?!.*\d{5})[\w .\-]{0,39}")
+
+
 def _shown(names: Iterable[str]) -> str:
-    """Names of columns; where a file has no header these are a person's data, so that numbers are masked."""
-    return mask_numbers_in(", ".join(str(name)[:40] for name in names))
+    """Names of columns. What does not look like one may be a person's data, and is not shown."""
+    return mask_numbers_in(", ".join(name if _NAME.fullmatch(name) else "…" for name in map(str, names)))
+
+
+def _is_data(names: Iterable[str]) -> bool:
+    """Whether a line of names is somebody's row: then its words are a person's as well."""
+    return any(sum(map(str.isdigit, name)) >= 5 or "@" in name for name in map(str, names))
 
 
 def _not_text(line: int) -> OmniInputError:

@@ -39,6 +39,7 @@ CREATE TABLE request (            -- laid out before the first POST, for everybo
     labels TEXT                   -- a JSON list; NULL: nobody has one
 );
 CREATE TABLE quarantine (place INTEGER NOT NULL, reason TEXT NOT NULL, key TEXT);
+CREATE TABLE elsewhere (spread INTEGER NOT NULL);  -- people of other shards, where these are counted
 CREATE TABLE posting (
     no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL NOT NULL, since REAL, scheduled REAL, by_bulk INTEGER NOT NULL,
     state TEXT NOT NULL,          -- of its messages that have none of their own

@@ -13,6 +13,12 @@ from airflow_provider_omni.omni.errors import OmniInputError
 _SHARD = re.compile(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*")
 
 
+def spread(recipient_key: str) -> int:
+    """64 bits that stand for a recipient, and decide where they belong."""
+    digest = hashlib.sha256(recipient_key.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """The part `number` (from 1) of `count`."""
@@ -35,8 +41,11 @@ class Shard:
 
     def holds(self, recipient_key: str) -> bool:
         """Whether this recipient belongs here. Every recipient belongs to exactly one part."""
-        digest = hashlib.sha256(recipient_key.encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
+        return self.holds_spread(spread(recipient_key))
+
+    def holds_spread(self, value: int) -> bool:
+        """The same for what `spread` gave."""
+        return value % self.count == self.number - 1
 
     @property
     def folder(self) -> str:

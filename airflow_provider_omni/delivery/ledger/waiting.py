@@ -125,6 +125,8 @@ class LedgerWait(Wait):
             data: bytes = yield Fetch(name)
             yield Compute(lambda data=data, name=name: self._take_part(unpack(data, name)))  # type: ignore[misc]
         self._recalling = False
+        for source in self._sources:
+            source.recalled = True
         self._loaded = True
 
     def _read_sent(self) -> Steps[Followed]:

@@ -162,6 +162,16 @@ def test_a_journal_that_cannot_be_read_at_first_is_read_later() -> None:
     assert stage.now - START < 120.0
 
 
+def test_nothing_is_decided_while_a_part_of_the_journal_could_not_be_read() -> None:
+    """One message has failed, so the verdict is clear; but the summary would leave the other one out."""
+    bulks = Bulk(None, 1, ("a",)), Bulk(None, 1, ("b",))
+    before = Stage(reports=[[report("a", "failed", "SMS")], [report("b")], []])
+    wait(before, watch(*bulks, goal=Goal(settle=True)))
+    stage = Stage(memory=before.memory, loads=[None, FAILS, None])
+    end = wait(stage, watch(*bulks))
+    assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.FAILURE, 1, 1)
+
+
 def test_a_stale_try_stops() -> None:
     stage = Stage(reports=[[report("m")]], saves=[OmniStaleTryError("replaced")])
     with pytest.raises(OmniStaleTryError):

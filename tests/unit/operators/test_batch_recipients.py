@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
+import contextlib
 import copy
 import gzip
+import importlib
+import io
 import json
-from collections.abc import Iterator
+import lzma
+import zipfile
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +20,9 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 from airflow.serialization.helpers import serialize_template_field
 
+from airflow_provider_omni.delivery.batch.rows import _COMPRESSED as COMPRESSED
+from airflow_provider_omni.delivery.batch.rows import _ENDINGS as ENDINGS
+from airflow_provider_omni.delivery.batch.rows import LIST
 from airflow_provider_omni.delivery.ledger import unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
@@ -54,7 +63,19 @@ def rows(operator: OmniSendBatchOperator) -> list[tuple[Any, Any]]:
         (str([NUMBER]), '"…"'),
         (NUMBER, '"…"'),
         ("+41 79 302 67 27", '"…"'),
+        (f"{NUMBER},{OTHER}", '"…"'),
+        (f"{NUMBER} ; {OTHER}", '"…"'),
+        (f"{NUMBER}\n{OTHER}", '"…"'),
+        (f"{NUMBER}\n{OTHER}.csv", '"…"'),
+        (f"tel:+{NUMBER}", '"…"'),
+        (f"'{NUMBER}'", '"…"'),
+        (f"\u202a+{NUMBER}\u202c", '"…"'),
+        ("people.txt", '"…"'),
+        (Path(NUMBER), '"recipients"'),
+        (Path("/data/people.csv"), '"/data/people.csv"'),
         ("s3://aws_default@bucket/people.csv", '"s3://aws_default@bucket/people.csv"'),
+        ("/data/of all/people.CSV.gz", '"/data/of all/people.CSV.gz"'),
+        ("people.ndjson", '"people.ndjson"'),
     ],
 )
 def test_recipients_are_shown_as_a_path_or_a_count(recipients: Any, as_: str) -> None:
@@ -63,6 +84,27 @@ def test_recipients_are_shown_as_a_path_or_a_count(recipients: Any, as_: str) ->
     sending.render_template_fields({})
     assert shown(sending) == as_
     assert "302" not in repr(sending.recipients) + str(sending.recipients)
+
+
+def test_whatever_ending_is_read_is_shown() -> None:
+    for ending in [*ENDINGS, *(f"{ending}.{packed}" for ending in ENDINGS for packed in COMPRESSED)]:
+        assert shown(operator(f"/data/people.{ending}")) == f'"/data/people.{ending}"'
+
+
+class Table:
+    """As a polars.DataFrame: its text shows its rows."""
+
+    def rows(self) -> list[tuple[str]]:
+        return [(NUMBER,)]
+
+    def __str__(self) -> str:
+        return f"shape: (1, 1) {NUMBER}"
+
+    __repr__ = __str__
+
+
+def test_a_table_with_rows_of_its_own_is_not_shown() -> None:
+    assert shown(operator(Table())) == '"recipients"'
 
 
 def test_a_path_is_a_template() -> None:
@@ -136,6 +178,13 @@ def test_partial_and_expand_take_recipients_and_shards() -> None:
     assert over_shards.upstream_task_ids == {"people__1"}
 
 
+def zipped(data: bytes) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("people.csv", data)
+    return whole.getvalue()
+
+
 # -- rows ----------------------------------------------------------------------------------------------------------
 
 
@@ -150,12 +199,64 @@ def generated() -> Iterator[str]:
         (NUMBER, OTHER),
         {NUMBER: 1, OTHER: 2}.keys(),
         generated(),
-        [[NUMBER], [OTHER]],
         f"['{NUMBER}', '{OTHER}']",
     ],
 )
 def test_bare_numbers_come_from_any_iterable(recipients: Any) -> None:
     assert [number for number, _ in rows(operator(recipients))] == [NUMBER, OTHER]
+
+
+class Lazy(Sequence[Any]):
+    """As Airflow gives the output of a mapped task: an item for each of its copies."""
+
+    def __init__(self, *items: Any) -> None:
+        self.items = items
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+OF_AIRFLOW_3 = type("LazyXComSequence", (Lazy,), {"__module__": "airflow.sdk.execution_time.lazy_sequence"})
+OF_AIRFLOW_2 = type("LazyXComSelectSequence", (Lazy,), {"__module__": "airflow.models.xcom"})
+
+
+def test_this_airflow_names_the_output_of_a_mapped_task_as_expected() -> None:
+    found = []
+    for each in (OF_AIRFLOW_3, OF_AIRFLOW_2):
+        with contextlib.suppress(ImportError):
+            found.append(hasattr(importlib.import_module(each.__module__), each.__name__))
+    assert any(found)
+
+
+@pytest.mark.parametrize("lazy", [OF_AIRFLOW_3, OF_AIRFLOW_2])
+def test_what_the_copies_of_a_mapped_task_returned_is_joined(lazy: Any) -> None:
+    assert rows(operator(lazy([NUMBER], [OTHER]))) == [(NUMBER, None), (OTHER, None)]
+    assert rows(operator(lazy(NUMBER, ROWS[1]))) == [(NUMBER, None), (OTHER, ROWS[1])]
+    several = operator([lambda: None, NUMBER])  # a stand-in for an XComArg
+    several.recipients = [lazy([OTHER], [NUMBER]), NUMBER]
+    assert [number for number, _ in rows(several)] == [OTHER, NUMBER, NUMBER]
+
+
+@pytest.mark.parametrize(
+    "recipients",
+    [
+        [[NUMBER, 4930123400], (OTHER, 4930123500)],
+        OF_AIRFLOW_3([[NUMBER, 4930123400]], [[OTHER, 4930123500]]),
+        str([[NUMBER, 4930123400], [OTHER, 4930123500]]),
+    ],
+)
+def test_rows_of_a_query_that_come_by_xcom_are_not_taken_apart(recipients: Any) -> None:
+    with operator(recipients).opened_rows() as found:
+        assert [(row.number, row.problem) for row in found] == [(None, LIST)] * 2
+
+
+def test_a_row_that_stands_beside_what_a_task_returned_is_not_taken_apart() -> None:
+    sending = operator([lambda: None, [NUMBER, 4930123400]])
+    sending.recipients = [[OTHER, [NUMBER, 4930123400]], sending.recipients[1]]
+    assert [number for number, _ in rows(sending)] == [OTHER, None, None]
 
 
 def test_rows_come_from_dicts_in_a_list_or_in_its_text() -> None:
@@ -190,8 +291,34 @@ def test_a_file_that_ends_in_the_middle_is_an_error_not_an_end(tmp_path: Path) -
     path = tmp_path / "people.csv.gz"
     text = "phone\n" + "".join(f"4179{index:07d}\n" for index in range(20_000))
     path.write_bytes(gzip.compress(text.encode())[:-2000])
-    with pytest.raises(OmniStorageError):
+    with pytest.raises(OmniInputError, match=r"people\.csv\.gz ends too early") as caught:
         rows(operator(str(path)))
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("ending", "compress"), [("gz", gzip.compress), ("xz", lzma.compress), ("bz2", bz2.compress), ("zip", zipped)]
+)
+def test_a_damaged_file_is_one_clear_error_that_names_it(tmp_path: Path, ending: str, compress: Any) -> None:
+    whole = compress(("phone\n" + "".join(f"4179{index * 7919 % 10**7:07d}\n" for index in range(5_000))).encode())
+    path = tmp_path / f"people.csv.{ending}"
+    seen: set[str] = set()
+    for at in range(0, len(whole), len(whole) // 40):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        failure = failure_of(lambda: rows(operator(str(path))))
+        # What comes out of a damaged file may be read before the damage shows.
+        assert failure is None or isinstance(failure, OmniInputError)
+        assert "4179" not in str(failure)
+        seen |= {line for line in getattr(failure, "problems", ()) if f"people.csv.{ending} is damaged" in line}
+    assert len(seen) == 1
+
+
+def failure_of(action: Any) -> Exception | None:
+    try:
+        action()
+    except Exception as error:  # noqa: BLE001  whatever it is
+        return error
+    return None
 
 
 @pytest.mark.parametrize("recipients", [{"phone": NUMBER}, 41793026727, b"x", f"[{NUMBER}", "people.txt", object()])

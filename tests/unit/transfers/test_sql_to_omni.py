@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 
-from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.transfers.sql_to_omni import FETCH, SqlToOmniOperator, queried, streaming_cursor
 
 
@@ -137,6 +137,49 @@ def test_rows_are_taken_as_they_are_read() -> None:
         for _ in range(FETCH + 1):
             next(reading)
     assert cursor.taken == 2 * FETCH
+
+
+class FailingCursor(CountingCursor):
+    """Fails at the n-th fetch, and cannot be closed after that."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def fetchmany(self, size: int) -> list[tuple[str]]:
+        self.at -= 1
+        if self.at < 0:
+            raise sqlite3.DataError("Ada 41793026727")
+        return super().fetchmany(size)
+
+    def close(self) -> None:
+        raise sqlite3.DataError("Ada 41793026727 again")
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_what_a_driver_says_of_a_row_is_in_no_chain_of_exceptions(at: int) -> None:
+    cursor = FailingCursor(at)
+    hook = SimpleNamespace(get_conn=lambda: SimpleNamespace(cursor=lambda: cursor, close=lambda: None))
+    with (
+        pytest.raises(OmniInputError, match=r"sqlite3\.DataError") as caught,
+        queried(hook, "S", None, "phone") as rows,
+    ):
+        list(rows)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert "302" not in str(caught.value)
+
+
+def test_a_row_that_sqlite_cannot_decode_is_not_shown(shop: Shop) -> None:
+    shop.database.execute("INSERT INTO orders VALUES (cast(x'3431373933303236373237ff' AS TEXT), 'Ada', 9)")
+    with pytest.raises(OmniStorageError, match="OperationalError") as caught, operator().opened_rows() as rows:
+        list(rows)
+    assert "302" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_an_error_of_the_batch_itself_passes_through(shop: Shop) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="disk"), operator().opened_rows():
+        raise sqlite3.OperationalError("disk is full")
 
 
 def test_rows_may_be_dicts() -> None:

@@ -63,7 +63,7 @@ class Stepped:
         """A POST by its request's name (R1, R2, … by first sight), a part by its lines."""
         if isinstance(effects[0], Ask):
             return f"POST {self._name(json.loads(effects[0].call.body)['bulkId'])}"
-        lines = [json.loads(line) for line in gzip.decompress(effects[0].data()).splitlines()]
+        lines = [json.loads(line) for line in gzip.decompress(effects[0].data()).splitlines() if line]
         said = [
             f"intent {self._name(line['bulk'])}" if "ids" in line else f"{self._name(line['bulk'])}={line['all']}"
             for line in lines

@@ -70,8 +70,8 @@ def test_an_old_not_sent_is_not_written_again_after_a_newer_intent(tmp_path: Pat
     world = World(tmp_path, duplicates="accept")
     slow_down, lost = OmniRateLimitError("slow down", status=429), OmniStorageError("S3 gave up", retryable=True)
     script = [
-        ("part: ", None),  # the plan …
-        ("part: ", None),  # … and who was left out
+        ("part: ", None),  # the plan
+        ("part: ", None),  # who is left out
         ("intent R1", None),
         ("POST R1", None),
         ("intent R3", None),

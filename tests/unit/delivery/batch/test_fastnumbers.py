@@ -42,7 +42,12 @@ def test_example_numbers_of_every_region_get_the_same_answer(region: str) -> Non
 
 @given(
     st.one_of(
-        st.text(alphabet="0123456789+ ().-/\n\t", max_size=45),
+        st.text(alphabet="0123456789+ ().-/\n\t\x1c\u00a0\u2003\u202a\ud800", max_size=45),
+        st.tuples(
+            st.sampled_from(["", " ", "+", "00", "\u00a0", "\x1c", "\u2003", "\n"]),
+            st.sampled_from(["4915112345678", "491511234567", "41793026727", "393401234567", "6281234567890"]),
+            st.sampled_from(["", ".", ".0", ".00", ".000", ".5", " .0", "-0", "\u00a0", "\x1c", "\u2003", "\ud800"]),
+        ).map("".join),
         st.text(max_size=20),
         st.integers(min_value=-10, max_value=10**16),
         st.sampled_from(
@@ -55,9 +60,16 @@ def test_example_numbers_of_every_region_get_the_same_answer(region: str) -> Non
                 "٤١٧٩٣٠٢٦٧٢٧",
                 "+0041793026727",
                 "41793026727\n",
+                10**5000,
             ]
         ),
     )
 )
 def test_anything_typed_gets_the_same_answer(typed: object) -> None:
     assert answer(normalise_fast, typed) == answer(normalise, typed)
+
+
+@pytest.mark.parametrize("written", ["4915112345678.0", "491511234567.00", "393401234567.0", "+6281234567890.0"])
+def test_a_decimal_is_refused_rather_than_read_with_a_digit_more(written: str) -> None:
+    with pytest.raises(InvalidNumberError, match="decimal fraction"):
+        normalise_fast(written)

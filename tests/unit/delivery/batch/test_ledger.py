@@ -239,3 +239,12 @@ def test_a_sharded_ledger_is_read_whole(tmp_path: Path) -> None:
         assert world.send(numbers(60), shard=shard, folder=SubFolder(world.folder, shard.folder)).error is None
     assert world.accepted() == numbers(60)
     assert len(list(read_outcomes(str(world.folder.path)))) == 60
+
+
+def test_rows_that_were_left_out_are_written_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_omni.delivery.batch.planned.ROWS", 3)
+    world = World(tmp_path)
+    assert world.send([*numbers(2), *(f"1{index}" for index in range(7))]).error is None
+    parts = [list(unpack(world.folder.read(name), name)) for name in world.folder.list("quarantine/")]
+    assert [len(part) for part in parts] == [3, 3, 1]
+    assert [row.row for row in read_quarantine(str(world.folder.path))] == list(range(2, 9))

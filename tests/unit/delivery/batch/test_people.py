@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -143,6 +147,61 @@ def test_a_url_may_be_a_placeholder(world: World, scratch: Scratch) -> None:
     assert (plan.census.people, plan.census.quarantined) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({"a": b"\xff"}, ".a: found a value of type bytes, allowed is what JSON has"),
+        ({"a": [{1, 2}]}, ".a[0]: found a value of type set"),
+        ({"a": {"b": datetime(2026, 1, 1, tzinfo=UTC)}}, ".a.b: found a value of type datetime"),
+        ({"a": Decimal("1.5")}, ".a: found a value of type Decimal"),
+        ({1: "x"}, ": found a name of type int, which is no text"),
+        ({"a": "\ud800"}, ".a: found a text with half of a surrogate pair"),
+        ({"a": math.nan}, ".a: found a number that is not finite"),
+        pytest.param({"a": 10**5000}, ".a: found a huge number", id="huge"),
+    ],
+)
+def test_what_json_does_not_have_is_a_problem_that_names_its_place(
+    world: World, scratch: Scratch, value: dict[Any, Any], problem: str
+) -> None:
+    content = {
+        "other_channels": {"viber": {"text": "{name}"} | value},
+        "line": {"type": "FLEX", "altText": "x", "contents": value},
+    }
+    with pytest.raises(OmniInputError) as caught:
+        world.plan(numbers(1), scratch, content)
+    assert [line.partition(problem)[0] for line in caught.value.problems] == ["line.contents", "other_channels.viber"]
+
+
+@pytest.mark.parametrize("content", [{"sms": {"text": b"x"}}, {"sms": {"text": "x", "validityPeriod": Decimal(5)}}])
+def test_a_text_or_a_period_of_a_foreign_type_is_a_problem(
+    world: World, scratch: Scratch, content: dict[str, Any]
+) -> None:
+    with pytest.raises(OmniInputError, match=r"sms\.\w+: found a value of type"):
+        world.plan(numbers(1), scratch, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "allowed"),
+    [
+        ({"sms": {"text": "x", "validityPeriod": "{v}"}}, "sms.validityPeriod: … "),
+        ({"line": {"type": "{v}", "text": "x"}}, "line.type: … one of TEXT, "),
+        ({"sms": {"text": "x", "validityPeriod": 417, "validityPeriodTimeUnit": "{v}"}}, "'SECONDS', "),
+        ({"sms": {"text": "x", "transliteration": "{v}"}}, "sms.transliteration: … 'NONE', "),
+        ({"sms": {"text": "x", "language": {"languageCode": "{v}"}}}, "sms.language.languageCode: … 'NONE', "),
+    ],
+)
+@pytest.mark.parametrize("value", ["Secret words", "417930267", "a, allowed is b"])
+def test_a_reason_never_shows_what_the_row_says(
+    world: World, scratch: Scratch, content: dict[str, Any], allowed: str, value: str
+) -> None:
+    # Not one row can be used, so that the error tells the reasons as well.
+    with pytest.raises(OmniInputError, match="not one of the 1 rows") as caught:
+        world.plan([{"phone": "41793026727", "v": value}], scratch, content)
+    told = str(caught.value)
+    assert allowed.replace("…", "found something else in the row, allowed is") in told
+    assert not any(each in told for each in ("Secret", "417", "a, allowed"))
+
+
 @pytest.mark.parametrize("key_field", [None, "id"])
 def test_every_recipient_is_in_exactly_one_shard_whatever_the_order(world: World, key_field: str | None) -> None:
     rows = [{"phone": number, "id": index} for index, number in enumerate(numbers(300))]
@@ -208,16 +267,14 @@ def test_a_bad_number_is_left_out_under_the_users_own_key(world: World, scratch:
 
 
 def test_requests_are_laid_out_for_those_who_are_left_as_they_are_posted(world: World, scratch: Scratch) -> None:
-    rows = [{"phone": f"4179302672{each}", "name": "AB"[each % 2]} for each in range(7)]
-    plan = world.plan(rows, scratch, content=NAMED, key_field="phone")
+    rows = [{"phone": f"4179302672{each}", "name": "AB"[each % 2], "id": f"c{each}"} for each in range(7)]
+    plan = world.plan(rows, scratch, content=NAMED, key_field="id")
     scratch.do("UPDATE person SET todo = 0 WHERE seq = 2")
     plan.lay_out(2)
     laid_out = list(plan.laid_out())
     assert [(each.content, each.people) for each in laid_out] == list(plan.chunks(2))
     assert [each.bulk_id for each in laid_out] == [plan.ids.bulk_id(each.ids) for each in laid_out]
-    assert [label for each in laid_out for label in each.people.labels] == [
-        f"4179302672{each}" for each in (0, 4, 6, 1, 3, 5)
-    ]
+    assert [label for each in laid_out for label in each.people.labels] == [f"c{each}" for each in (0, 4, 6, 1, 3, 5)]
 
 
 def test_half_of_a_request_is_posted_to_half_of_its_people(world: World, scratch: Scratch) -> None:
@@ -228,3 +285,131 @@ def test_half_of_a_request_is_posted_to_half_of_its_people(world: World, scratch
         [41793026723, 41793026724],
     )
     assert group.part(3, 5).ids == group.ids[3:]
+
+
+def test_the_number_cannot_be_the_key_as_well(world: World, scratch: Scratch) -> None:
+    rows = [{"phone": number} for number in ("+41793026700", "0041793026700", "41793026700")]
+    with pytest.raises(OmniInputError, match="Leave key_field out: the number tells recipients apart, however"):
+        world.plan(rows, scratch, key_field="phone")
+    assert world.plan(rows, scratch).census.people == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        (memoryview(b"\x01\x02"), "is a memoryview, allowed is text"),
+        (b"\x01", "is a bytes, allowed is text"),
+        (math.nan, "is a float, allowed is text"),
+        (1.0, "is a float, allowed is text"),
+        (True, "is a bool, allowed is text"),
+        (["a"], "is a list, allowed is text"),
+        (object(), "is a object, allowed is text"),
+        (Decimal("NaN"), "is empty"),
+        ("", "is empty"),
+        pytest.param(10**5000, "is too long to be written down", id="huge"),
+        ("\ud800", "has half of a surrogate pair in it"),
+    ],
+)
+def test_a_key_that_may_read_differently_on_the_next_try_is_left_out(
+    world: World, scratch: Scratch, key: object, reason: str
+) -> None:
+    rows = [{"phone": "41793026727", "id": key}, {"phone": numbers(1)[0], "id": "x"}]
+    plan = world.plan(rows, scratch, key_field="id")
+    assert people(plan) == [[int(numbers(1)[0])]]
+    assert next(found for _, found, _ in plan.quarantined()).startswith(f"the key_field id {reason}")
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("ä b", "ä b"),
+        (7, "7"),
+        (Decimal("7.50"), "7.50"),
+        (date(2026, 11, 20), "2026-11-20"),
+        (datetime(2026, 11, 20, tzinfo=UTC), "2026-11-20 00:00:00+00:00"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+    ],
+)
+def test_a_key_is_text_a_whole_number_a_decimal_a_date_or_a_uuid(
+    world: World, scratch: Scratch, key: object, text: str
+) -> None:
+    plan = world.plan([{"phone": "41793026727", "id": key}], scratch, key_field="id")
+    assert [group.labels for _, group in plan.chunks(10)] == [(text,)]
+
+
+@pytest.mark.parametrize("number", ["\u00a041793026727", "\x1c41793026727", "\u200341793026727"])
+def test_a_number_after_a_space_of_another_kind_does_not_end_the_batch(
+    world: World, scratch: Scratch, number: str
+) -> None:
+    assert people(world.plan([number, numbers(1)[0]], scratch)) == [[41793026727, int(numbers(1)[0])]]
+
+
+@pytest.mark.parametrize(
+    "number", ["4179\ud8003026727", pytest.param(10**5000, id="huge"), math.nan, "4915112345678.0"]
+)
+def test_a_number_that_cannot_be_read_does_not_end_the_batch(world: World, scratch: Scratch, number: object) -> None:
+    plan = world.plan([{"phone": number}, numbers(1)[0]], scratch)
+    assert (people(plan), plan.census.quarantined) == ([[int(numbers(1)[0])]], 1)
+
+
+class NotATime(datetime):
+    """As pandas' NaT: a date that is none."""
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+
+class Ambiguous:
+    """As pandas' NA: whether it is equal to anything cannot be said."""
+
+    def __eq__(self, other: object) -> Any:
+        return self
+
+    def __bool__(self) -> bool:
+        raise TypeError("ambiguous")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        math.nan,
+        math.inf,
+        Decimal("NaN"),
+        Decimal("sNaN"),
+        NotATime(2026, 1, 1),
+        Ambiguous(),
+        pytest.param(10**5000, id="huge"),
+    ],
+)
+def test_nobody_reads_dear_nan(world: World, scratch: Scratch, value: object) -> None:
+    rows = [{"phone": "41793026727", "name": value}, {"phone": numbers(1)[0], "name": 1.5}]
+    plan = world.plan(rows, scratch, NAMED)
+    assert (people(plan), plan.census.quarantined) == ([[int(numbers(1)[0])]], 1)
+
+
+@pytest.mark.parametrize("key_field", [None, "id"])
+def test_max_recipients_means_the_batch_and_not_the_shard(world: World, key_field: str | None) -> None:
+    rows = [{"phone": number, "id": f"c{index}"} for index, number in enumerate(numbers(100))]
+    rows += [*rows[:50], {"phone": "12", "id": "c200"}, {"phone": "41793026727", "id": "c201"}]
+    allowed = frozenset(numbers(100))  # not the last one
+    for number in range(1, 5):
+        common = {"shard": Shard(number, 4), "key_field": key_field, "allowed_recipients": allowed}
+        with Scratch() as scratch:
+            assert world.plan(rows, scratch, max_recipients=100, **common).census.people < 40
+        with (
+            Scratch() as scratch,
+            pytest.raises(OmniInputError, match="found 100 people in all 4 shards together, allowed are 99"),
+        ):
+            world.plan(rows, scratch, max_recipients=99, **common)
+
+
+def test_a_row_that_is_hard_to_name_is_counted_in_one_shard(world: World) -> None:
+    left_out = 0
+    for number in range(1, 5):
+        with Scratch() as scratch:
+            rows = [10**5000, memoryview(b"1"), None, object(), 1.5, "\ud800"]
+            left_out += world.plan(rows, scratch, shard=Shard(number, 4)).census.quarantined
+    assert left_out == 6

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.batch.rows import (
+    LIST,
+    MOST_IN_A_LINE,
+    SWALLOWED,
     Row,
     format_of,
     rows_of_csv,
@@ -57,7 +60,85 @@ def test_csv_without_a_usable_header_is_refused(text: str) -> None:
 def test_a_missing_header_does_not_show_the_first_person() -> None:
     with pytest.raises(OmniInputError) as caught:
         csv_rows("41793026727,Ada\n41793026728,Bob\n")
-    assert "41793026727" not in str(caught.value)
+    assert "is the header missing?" in str(caught.value)
+    assert "302" not in str(caught.value)
+    assert "Ada" not in str(caught.value)
+
+
+def test_only_names_of_columns_are_shown() -> None:
+    with pytest.raises(OmniInputError, match="the CSV header: telephone, Nächster Termin, …, …, _id"):
+        csv_rows("telephone,Nächster Termin,1,a=b,_id\n")
+
+
+def test_a_quote_that_is_never_closed_is_an_error_since_it_would_say_one_persons_number_to_another() -> None:
+    with pytest.raises(OmniInputError, match=r"row that begins in line 3 has a quote that is not closed") as caught:
+        csv_rows('phone,name\n41793026700,Eve\n41793026727,"Ada\n41793026728,Bob\n41793026729,Mia\n')
+    assert "302" not in str(caught.value)
+    assert "Ada" not in str(caught.value)
+    assert not caught.value.retryable
+
+
+def test_a_quote_that_is_closed_by_a_later_row_is_an_error() -> None:
+    with pytest.raises(OmniInputError, match=r"row that begins in line 2 .* read up to line 4"):
+        csv_rows('phone,name\n41793026727,"Ada\n41793026728,Bob\n41793026729,"Mia"\n')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'phone,name\n41793026727,"Ada\n41793026728,Bob"\n',
+        'name,phone\n"Ada,41793026727\nBob",41793026728\n',
+        'phone\n"41793026727\n41793026728"\n',
+        'phone,name\n41793026727,"Ada\n+41 79 302 67 28,Bob"\n',
+    ],
+)
+def test_a_cell_that_has_swallowed_a_row_is_a_problem(text: str) -> None:
+    assert [row.problem for row in csv_rows(text)] == [SWALLOWED]
+
+
+def test_a_cell_over_several_lines_is_fine_as_long_as_no_line_of_it_is_a_number() -> None:
+    cell = "Main street 5, 8001 Zürich\r\n2026-11-20\ncall +41 79 302 67 28 or us"
+    (row,) = csv_rows(f'phone,name\n"41793026727\n","{cell}"\n')
+    assert (row.problem, row.fields) == (None, {"phone": "41793026727\n", "name": cell})
+
+
+def test_text_after_a_closing_quote_is_a_problem_of_its_row() -> None:
+    rows = csv_rows('phone,name\n1,"Ada" x\n2,Bob\n')
+    assert [(row.place, row.problem) for row in rows] == [(2, "the line is not CSV"), (3, None)]
+
+
+def test_a_header_that_is_not_csv_is_not_passed_over() -> None:
+    with pytest.raises(OmniInputError, match="line 1 is not CSV"):
+        csv_rows('"phone"x,name\n1,Ada\n')
+
+
+class Endless(io.TextIOBase):
+    """A file without a line end. It must not be asked for more than a line may have."""
+
+    def __init__(self, head: str) -> None:
+        self.head = io.StringIO(head)
+
+    def readline(self, size: int = -1) -> str:  # type: ignore[override]
+        assert 0 < size <= MOST_IN_A_LINE + 1
+        return self.head.readline(size) or "4" * size
+
+
+@pytest.mark.parametrize(("read", "head"), [(rows_of_csv, "phone\n1\n"), (rows_of_json_lines, "1\n2\n")])
+def test_a_line_without_an_end_is_an_error_and_not_in_memory(read: Any, head: str) -> None:
+    with pytest.raises(OmniInputError, match="line 3 has more than the 1,048,576 characters that are allowed"):
+        list(read(Endless(head), "phone"))
+
+
+def test_a_row_that_is_a_list_is_a_problem_since_an_order_number_may_look_like_a_phone() -> None:
+    rows = list(rows_of_entries([["41793026727", 4930123400], ("41793026728",)], "phone"))
+    assert [(row.number, row.problem) for row in rows] == [(None, LIST)] * 2
+
+
+@pytest.mark.parametrize("text", ["1.41793026727", "41793026727,41793026728", "a.41793026727"])
+def test_a_text_that_is_no_path_is_not_shown(text: str) -> None:
+    with pytest.raises(OmniInputError, match="found a text, allowed are paths") as caught:
+        format_of(text)
+    assert "302" not in str(caught.value)
 
 
 def test_a_file_that_is_not_utf_8_is_refused() -> None:
@@ -76,7 +157,7 @@ def test_json_lines_are_objects_or_numbers() -> None:
     rows = list(rows_of_json_lines(lines, "phone"))
     assert [(row.place, row.number, row.problem) for row in rows] == [
         (1, "1", None), (3, "2", None), (4, 3, None), (5, 4, None), (6, None, "the line is not JSON"),
-        (7, None, "the field phone is missing"), (8, [1], None),
+        (7, None, "the field phone is missing"), (8, None, LIST),
     ]  # fmt: skip
 
 

@@ -1,0 +1,61 @@
+"""What JSON has, and nothing else: text keys, texts, numbers, true, false, null, lists and objects.
+
+Serialisers differ in what they make of the rest (bytes become text or an error, a set a list, `NaN` a word that is no
+JSON). What is sent, and what is compared between tries, must not depend on which of them comes first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+MOST_BITS = 1024
+"""Of a whole number. Python refuses to write down those of thousands of digits."""
+DEEPEST = 100
+
+
+class Foreign(NamedTuple):
+    """Something that JSON does not have: where it stands (`viber.buttons[0]`), and what it is, without its value."""
+
+    where: str
+    found: str
+
+
+def foreign_to_json(value: Any, where: str, depth: int = 0) -> Iterator[Foreign]:
+    """Everything in a value that JSON does not have, in order.
+
+    :param where: the name that the caller knows the value by; may be empty.
+    """
+    if value is None or isinstance(value, bool):
+        return
+    if depth > DEEPEST:
+        yield Foreign(where, f"more than {DEEPEST} levels")
+    elif isinstance(value, str):
+        if not _is_whole(value):
+            yield Foreign(where, "a text with half of a surrogate pair")
+    elif isinstance(value, int):
+        if value.bit_length() > MOST_BITS:
+            yield Foreign(where, "a huge number")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            yield Foreign(where, "a number that is not finite")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if not isinstance(name, str) or not _is_whole(name):
+                yield Foreign(where, f"a name of type {type(name).__name__}, which is no text")
+            else:
+                yield from foreign_to_json(item, f"{where}.{name}" if where else name, depth + 1)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from foreign_to_json(item, f"{where}[{index}]", depth + 1)
+    else:
+        yield Foreign(where, f"a value of type {type(value).__name__}")
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
