@@ -57,7 +57,7 @@ def ours(names: Iterable[str]) -> list[str]:
 
 def pack(lines: Iterable[Any]) -> bytes:
     """JSON Lines, gzipped. The same lines give the same bytes."""
-    return compress(b"\n".join([to_json(line) for line in lines]) + b"\n")
+    return compress(b"".join([to_json(line) + b"\n" for line in lines]))
 
 
 def compress(text: bytes) -> bytes:
