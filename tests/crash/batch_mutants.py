@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
+from airflow_provider_omni.delivery import asking
 from airflow_provider_omni.delivery.batch import keeping, known, lanes, machine, requests
 from airflow_provider_omni.delivery.effects import ListParts, Save
 from airflow_provider_omni.delivery.ledger import members, slices, waiting
@@ -202,7 +203,7 @@ def _trusted(clears: tuple[float, ...]) -> Focus:
 @_mutant("twice", _trusted(clears=(60 * HOUR,)))
 def _trust_for_ever() -> Iterator[None]:
     """The account is trusted to remember an id, however long ago it may have seen it."""
-    with patch.object(machine, "HORIZON", float("inf")):
+    with patch.object(asking, "HORIZON", float("inf")):
         yield
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -129,10 +130,13 @@ def views_of(settings: Settings) -> list[View]:
 
 def truth_at(messages: Sequence[Message | None], flow: Sequence[str], moment: float, view: View = View.ALL) -> Truth:
     """Look into the simulator's plans for the messages (None: it never took that one)."""
-    counts = {"handset": 0, "operator": 0, "failed": 0, "half": 0, "open": 0}
-    for message in messages:
-        counts[standing_of(message, flow, moment, view)] += 1
-    return Truth(len(messages), counts["handset"], counts["operator"], counts["failed"], counts["half"])
+    return truth_of([standing_of(message, flow, moment, view) for message in messages])
+
+
+def truth_of(standings: Sequence[str]) -> Truth:
+    """Count them."""
+    counts = Counter(standings)
+    return Truth(len(standings), counts["handset"], counts["operator"], counts["failed"], counts["half"])
 
 
 def standing_of(message: Message | None, flow: Sequence[str], moment: float, view: View = View.ALL) -> str:
@@ -238,12 +242,19 @@ def simulator_start(simulator: Simulator) -> float:
 
 
 def too_late(schedule: Schedule, task: WaitTask, messages: Sequence[Message | None], patience: float) -> Iterable[str]:
-    """Whether the truth was decided long before the wait said so."""
+    """Whether the truth was decided long before the wait said so.
+
+    What was seen to fail for good on the last step need not be looked at any more: that an earlier step delivers after
+    that, a wait need not notice.
+    """
     flow, last = task.watch.flow, min(task.ended_at, task.watch.deadline)
     decided = None
+    gone: set[int] = set()
     for at in sorted({task.began_at, *(each for each in changes_of(messages) if task.began_at <= each <= last)}):
-        verdict = right_verdict(truth_at(messages, flow, at), schedule, closing=False)
-        if verdict == "open":
+        standings = [standing_of(message, flow, at) for message in messages]
+        gone |= {index for index, standing in enumerate(standings) if standing == "failed"}
+        seen = ["failed" if index in gone else standing for index, standing in enumerate(standings)]
+        if "open" in {right_verdict(truth_of(each), schedule, closing=False) for each in (standings, seen)}:
             decided = None
         elif decided is None:
             decided = at

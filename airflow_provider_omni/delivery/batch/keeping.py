@@ -38,10 +38,12 @@ Writes: TypeAlias = tuple[Ask | Save | Put | Fetch | ListParts, ...]
 class Keeper(Protocol):
     """Keeps the record of one batch.
 
-    ``writers``: how many `writes` may be under way at the same time.
+    ``writers``: how many `writes` may be under way at the same time. ``flow``: the scenario's channels, which are kept
+    too; after `enter` those on record, where this try does not know them.
     """
 
     writers: int
+    flow: tuple[str, ...] | None
 
     def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
         """Say that this try begins, and replay what earlier tries left. A dry run says nothing, it only reads."""
@@ -98,6 +100,7 @@ class LedgerKeeper:
     def __init__(self, token: str, about: dict[str, Any], *, fenced: bool = True) -> None:
         self.about = about
         self.fenced = fenced
+        self.flow: tuple[str, ...] | None = None
         self._try = TryName(1, token)
         self._sequence = 0
 
@@ -138,6 +141,7 @@ class LedgerKeeper:
                             "cannot read. Nothing was sent.",
                             retryable=False,
                         )
+                    self.flow = self.flow or _flow(line)
                     continue
                 known.replay(line, header.get("fingerprint"))
 
@@ -189,7 +193,7 @@ class LedgerKeeper:
         self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
     ) -> Writes:
         """One part; with intents also Airflow's own fence, and a look for a newer try."""
-        header = {"v": VERSION, "fingerprint": self.fingerprint}
+        header = {"v": VERSION, "fingerprint": self.fingerprint, "flow": list(self.flow or ())}
         name = self.part(SENT)
         said = list(outcomes)
         frozen = [intent_line(posting, label) for posting, label in zip(intents, labels, strict=True)]
@@ -245,6 +249,7 @@ class MemoryKeeper:
         """``send``: a hash of key and shard."""
         self.fingerprint = fingerprint
         self.send = send
+        self.flow: tuple[str, ...] | None = None
         self._bulks: list[str] = []
         self._entries: dict[str, dict[str, Any]] = {}
         self._kept: set[str] = set()
@@ -260,13 +265,14 @@ class MemoryKeeper:
             yield Save(INDEX, self._index())
 
     def _index(self) -> dict[str, Json]:
-        return {"v": VERSION, "send": self.send, "bulks": list(self._bulks)}
+        return {"v": VERSION, "send": self.send, "flow": list(self.flow or ()), "bulks": list(self._bulks)}
 
     def _read(self, index: Any, known: Known) -> Steps[None]:
         try:
             if index["v"] != VERSION:
                 raise ValueError
             bulks, send = [str(each) for each in index["bulks"]], str(index["send"])
+            self.flow = self.flow or _flow(index)
         except (KeyError, TypeError, ValueError):
             raise OmniStorageError(
                 "The record of what was sent cannot be read (written by another version?). Nothing was sent: without "
@@ -330,6 +336,12 @@ class MemoryKeeper:
             if posting.bulk_id not in self._kept:
                 self._bulks.remove(posting.bulk_id)
                 del self._entries[posting.bulk_id]
+
+
+def _flow(kept: dict[str, Any]) -> tuple[str, ...] | None:
+    """The channels that a header or an index names; None where it was written by a try that did not know them."""
+    flow = kept.get("flow")
+    return tuple(map(str, flow)) if isinstance(flow, list) and flow else None
 
 
 def _was_kept(key: str, what: str) -> Steps[Any]:

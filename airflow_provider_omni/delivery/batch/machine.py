@@ -132,8 +132,10 @@ class Batch:
                 f"Nothing was sent: this batch takes {self._requests:,} requests",
                 problems=(f"ledger_path: is needed for more than {MAX_REQUESTS_WITHOUT_LEDGER} requests",),
             )
+        self.keeper.flow = self.flow
         yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
         self._entered = True
+        self.flow = self.flow or self.keeper.flow
         yield from self._check_record(chunk)
         for line in quarantine_lines(plan):
             yield Note(f"Quarantined: {line}", warning=True)

@@ -32,8 +32,9 @@ def recall(spec: BatchSpec, scratch: Scratch, ledger: LedgerTerms | None) -> Ste
     known, tidings = Known(scratch), Tidings.listing(ledger=ledger is not None)
     shard = spec.shard.folder if spec.shard else ""
     about: dict[str, str | None] = {"send": BatchIds(spec.identity).send(shard), "fingerprint": ""}
+    keeper = keeper_of(about, ledger)
     try:
-        yield from keeper_of(about, ledger).enter(known, dry_run=True)
+        yield from keeper.enter(known, dry_run=True)
     except OmniError as error:
         yield Note(f"What earlier tries have sent could not be read ({type(error).__name__}).", warning=True)
         return None
@@ -42,7 +43,7 @@ def recall(spec: BatchSpec, scratch: Scratch, ledger: LedgerTerms | None) -> Ste
     if not sent:
         return None
     census = Census(requested=tidings.states.total())
-    receipt = receipt_of(spec, census, tidings, flow=spec.flow or (), ledger=ledger)
+    receipt = receipt_of(spec, census, tidings, flow=spec.flow or keeper.flow or (), ledger=ledger)
     yield Note(
         f"Earlier tries have sent {sent:,} messages, or may have: the receipt lists them. This try sends nothing.",
         warning=True,

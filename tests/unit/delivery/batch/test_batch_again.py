@@ -202,7 +202,7 @@ def test_a_scenario_that_cannot_be_read_costs_no_receipt(tmp_path: Path) -> None
     end = world.send(numbers(10))
     mend()
     assert isinstance(end.error, OmniServerError)
-    assert end.receipt.counts.accepted == 10
+    assert (end.receipt.counts.accepted, end.receipt.flow) == (10, ("LINE", "SMS"))
     assert world.published[-1]["counts"]["accepted"] == 10
 
 
