@@ -36,7 +36,7 @@ class Looks:
         self.busy = False
         try:
             return (  # type: ignore[no-any-return]
-                yield Ask(api.get_logs(**query, limit=PAGE), patience=max(0.0, until - self.clock()))
+                yield Ask(api.get_logs(**{"limit": PAGE} | query), patience=max(0.0, until - self.clock()))
             )
         except OmniBusyError:
             self.busy = True

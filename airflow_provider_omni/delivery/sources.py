@@ -36,7 +36,7 @@ class Source:
     sliced: bool = False
     """It has no filter: its messages are followed through time slices of the logs."""
     doubted: set[str] = field(default_factory=set)
-    """Messages whose failure does not count yet, since not every step was heard of."""
+    """Messages whose failure does not count yet, since not every step was seen to fail."""
     released: bool = False
     """Nothing more can come; only its counts are kept."""
 

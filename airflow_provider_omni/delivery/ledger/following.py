@@ -51,6 +51,10 @@ def read_sent(accepted: int) -> Steps[Followed]:
             data: bytes = yield Fetch(name)
             yield Compute(lambda data=data, name=name: _replay(known, unpack(data, name)))  # type: ignore[misc]
         followed: Followed = yield Compute(lambda: _followed(known, names))
+        if followed.total < accepted:
+            # The last try may have doubted what an earlier one had proven absent, as its receipt then says.
+            known.doubt_old_proofs()
+            followed = yield Compute(lambda: _followed(known, names))
         if not names and not (yield ListParts(TRIES)):
             if accepted:
                 raise OmniStorageError(

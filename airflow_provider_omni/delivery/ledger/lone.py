@@ -2,8 +2,8 @@
 
 Three gaps are known. A slice may miss a message (a full page that cannot be cut, a clock that is wrong): the unseen are
 looked for by their ids now and then, and all that are open at the end. A vendor may show the last step only, so that a
-delivery on an earlier channel is told by its report alone: before a failure counts of which not every step was seen,
-the message's report is read, once.
+delivery on an earlier channel is told by its report alone: before a failure counts of which not every step was seen
+to fail, the message's report is read, once.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.models import LogRow, Report
 from airflow_provider_omni.omni.retries import backoff
+from airflow_provider_omni.omni.statuses import StepState
 
 LOOKS_BY_ID = 20
 """Calls for messages that no slice has shown, at one time before the deadline."""
@@ -80,6 +81,7 @@ class LoneWait(Wait):
                 until,
                 sent_since=datetime.fromtimestamp(stretch.since, UTC),
                 sent_until=datetime.fromtimestamp(stretch.until, UTC),
+                limit=PAGE,
             )
             if rows is None and self.looks.busy:
                 return
@@ -151,7 +153,7 @@ class LoneWait(Wait):
             source.doubted = {
                 message_id
                 for message_id in source.ids - self._heard
-                if len(list(self.tracker.steps(message_id))) < steps
+                if sum(step.state is StepState.FAILED for step in self.tracker.steps(message_id)) < steps
                 and self.tracker.standing(message_id, now).outcome is Outcome.FAILED
             }
         return super()._count(source, now, closing=closing)
