@@ -114,7 +114,8 @@ class Wait:
             if (end := (yield from self._decision(closing=False))) is not None:
                 return end
         closing = self.clock() >= self.watch.deadline
-        self._closing_since = self.clock() if closing else None
+        if closing and self._closing_since is None:
+            self._closing_since = self.clock()
         refusal = yield from self._read_all()
         yield from self._look(closing=closing)
         if closing:
@@ -229,7 +230,8 @@ class Wait:
 
     def _look_for(self, waiting: Sequence[Source], until: float) -> Steps[None]:
         """One look for each, several in a call where that goes. Those of whom it fails stay due."""
-        while waiting := [each for each in waiting if each.logs_due]:
+        latest = until if self._closing_since is not None else self.watch.deadline
+        while (waiting := [each for each in waiting if each.logs_due]) and self.clock() < latest:
             group = self.looks.together(waiting, len(self.watch.flow))
             kind = self.looks.kind(group[0])
             found = yield from self.looks.about(kind, [each.name for each in group], until)
@@ -369,7 +371,10 @@ class Wait:
             verdict = judge(tally, goal, deadline_passed=closing, unsent=self.watch.unsent)
         if verdict is Verdict.OPEN:
             return None
-        return WaitEnd(verdict, tally.summary(self.watch.ledger_path), explain(verdict, tally, goal, self.watch.unsent))
+        said = explain(verdict, tally, goal, self.watch.unsent)
+        if verdict is Verdict.TIMEOUT and any(source.expected is None for source in self._sources):
+            said += " How many messages its bulk_ids have is not known: the logs did not tell."
+        return WaitEnd(verdict, tally.summary(self.watch.ledger_path), said)
 
     def _of_unknown_size(self, tally: Tally, *, closing: bool) -> Verdict:
         """Where it is not known how many messages there are: what is seen may be the smaller part."""
