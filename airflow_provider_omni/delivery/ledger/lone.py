@@ -94,6 +94,8 @@ class LoneWait(Wait):
             else:
                 slices.seen(stretch, self.clock(), pending=pending, rows=len(rows))
             yield from self._write_if_much()
+            if self.clock() >= until:
+                return
 
     def _take_slice(self, rows: Sequence[LogRow]) -> bool:
         """Take in the rows that are ours. Returns whether one of our messages in it may still change: also a step that
@@ -132,16 +134,19 @@ class LoneWait(Wait):
                     yield from self._take_rows(source, rows)
             yield from self._write_if_much()
             open_ = [each for each in group if each not in found] + open_[len(group) :]
+            if self.clock() >= until:
+                return
 
     def _open_ones(self, *, with_seen: bool) -> list[str]:
         """Lone messages whose outcome is open, the unseen first."""
         now, unseen, others = self.clock(), list[str](), list[str]()
+        wanted = UNSURE if self.watch.goal.delivered_means == "handset" else UNSURE[:1]
         for source in self._sliced():
             for message_id in sorted(source.ids):
                 standing = self.tracker.standing(message_id, now)
                 if standing.by is None:
                     unseen.append(message_id)
-                elif with_seen and standing.outcome in UNSURE:
+                elif with_seen and standing.outcome in wanted:
                     others.append(message_id)
         return unseen + others
 
