@@ -53,7 +53,7 @@ def read_sent(accepted: int) -> Steps[Followed]:
         followed: Followed = yield Compute(lambda: _followed(known, names))
         if followed.total < accepted:
             # The last try may have doubted what an earlier one had proven absent, as its receipt then says.
-            known.doubt_old_proofs()
+            yield Compute(known.doubt_old_proofs)
             followed = yield Compute(lambda: _followed(known, names))
         if not names and not (yield ListParts(TRIES)):
             if accepted:

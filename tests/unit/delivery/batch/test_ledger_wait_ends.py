@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_omni.delivery.effects import Compute
 from airflow_provider_omni.delivery.ledger import read_outcomes
+from airflow_provider_omni.delivery.ledger.parts import pack
 from airflow_provider_omni.delivery.verdict import Verdict
 from airflow_provider_omni.omni.errors import OmniStorageError
 from airflow_provider_omni.omni.failures import Failure, failure_error
@@ -67,7 +68,8 @@ def test_a_ledger_that_cannot_be_written_ends_with_an_error_and_not_with_a_verdi
 
 
 def test_while_the_ledger_cannot_be_written_no_reports_are_taken(tmp_path: Path) -> None:
-    world = sent_to(tmp_path)
+    world = World(tmp_path)
+    world.send([number[:-2] + "61" for number in numbers(40)], SHARED)  # something more may come of them
     world.clock.advance(600.0)
     world.calls.clear()
     with pytest.raises(OmniStorageError):
@@ -116,6 +118,18 @@ def test_a_ledger_that_cannot_be_read_ends_as_the_deadline_does(tmp_path: Path) 
     end = wait(world, folder=Folder(world, lambda name, arguments, failed: name == "read"))
     assert end.verdict is Verdict.TIMEOUT
     assert "before the ledger could be used. The disk is away." in end.explanation
+
+
+def test_what_was_proven_absent_once_and_doubted_again_is_waited_for(tmp_path: Path) -> None:
+    """A try that goes on with an older proof of absence says so in its receipt, not in the ledger."""
+    world = World(tmp_path)
+    world.folder.write("tries/00001-aa.jsonl.gz", pack([{"v": 1}]))
+    lines = [{"v": 1, "fingerprint": "x"}, {"bulk": "b", "at": world.clock.now(), "ids": ["m", "n"]}]
+    world.folder.write("sent/00001-aa-000001.jsonl.gz", pack([*lines, {"bulk": "b", "all": "absent"}]))
+    end = wait(world, accepted=2)
+    assert (end.verdict, end.summary["total"]) == (Verdict.TIMEOUT, 2)
+    assert "0 of 2 delivered, 0 failed, 2 open" in end.explanation
+    assert wait(world).summary["total"] == 0
 
 
 # -- others who write ------------------------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ def test_a_message_whose_first_step_failed_is_followed_until_its_last_has(tmp_pa
         sms=(Moment(4, outcomes.NOT_DELIVERED, outcomes.ABSENT_SUBSCRIBER),),
     )
     monkeypatch.setitem(fates.FATES, "90", late)
+    monkeypatch.setattr(Slices, "_merge", lambda self: None)  # which would keep the stretch open, too
     monkeypatch.setattr(lone.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path, beat_seconds=600.0)
     world.send(people(MANY, "90"), saying("Dear {name}", 1, 120))
