@@ -15,42 +15,56 @@ few polls without progress brings what the other took.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Save, Steps
 from airflow_provider_omni.delivery.journal import decode, encode
+from airflow_provider_omni.delivery.looks import PAGE, Looks
+from airflow_provider_omni.delivery.sources import Source
 from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Tracker
 from airflow_provider_omni.delivery.verdict import Goal, Tally, Verdict, judge
-from airflow_provider_omni.delivery.watch import Bulk, Watch
+from airflow_provider_omni.delivery.watch import Watch
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
-    OmniBusyError,
     OmniError,
     OmniRequestError,
     OmniStaleTryError,
     OmniStorageError,
 )
+from airflow_provider_omni.omni.limits import LOGS_PER_MINUTE
 from airflow_provider_omni.omni.models import LogRow, Report
 from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import StepState
 
-PAGE = 1000
-"""Rows a page of reports or logs can hold; a shorter page is the last."""
 MAX_PAGES = 100
 """Pages of reports read in one go for one bulk; a server that never gives a short page must not hold us."""
 QUIET_POLLS = 4
 """Polls without progress after which the logs are asked."""
 LOG_LAG = 30.0
 """Seconds that the logs may lag behind; two looks this far apart that agree tell the size of an unknown bulk."""
-LAST_LOOK_PATIENCE = 300.0
-"""Seconds that the last looks may take before giving up at the deadline, with waiting for the budget of log calls."""
+ALL_SHOWN = 120.0
+"""Seconds after which all messages of a request stand in the logs, also where the vendor's clock is not ours."""
+CLOSING_READS = 120.0
+"""Seconds that the last reads of reports may take, from the deadline on."""
+CLOSING = 300.0
+"""Seconds that the last reads and looks may take together, with waiting for the budget of log calls. Airflow itself
+gives up 600 s after the deadline (`sensors.omni.TRIGGERER_GRACE`).
+"""
+LONGEST_LEAD = 3600.0
+"""Seconds before the deadline at which the last round of looks begins at the earliest: many requests take long."""
 LAST_LOOKS = 4
 """How often a look that fails is repeated before giving up at the deadline."""
+LAST_WRITES = 4
+"""How often what was read is tried to be written down at the deadline."""
 REFUSALS = 3
 """Polls in a row that the API may refuse (401, 403, other 4xx) before the wait ends with that error."""
+SERVED = 100
+"""More sources than this cannot all be looked for in one poll: where to begin then differs from process to process."""
+GOLDEN = 0.618033988749895
+"""Steps of this share of a circle come everywhere evenly, however far apart they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,47 +74,6 @@ class WaitEnd:
     verdict: Verdict
     summary: dict[str, Any]
     explanation: str
-
-
-@dataclass
-class _Source:
-    """One filter by which reports are read: a bulk, or a message that is alone in its request."""
-
-    bulk: Bulk
-    expected: int | None
-    tally: Tally = field(default_factory=Tally)
-    stale: bool = True
-    """The tally does not yet hold all that was seen."""
-    recalled: bool = False
-    """The journal was read back."""
-    unsaved: bool = False
-    logs_due: bool = True
-    quiet: int = 0
-    rows_at_last_look: tuple[float, int] | None = None
-    ids: set[str] = field(default_factory=set)
-    """Messages that are known to be in it: all that were seen, where it does not list them."""
-    members: Container[str] | None = None
-    """Which messages can be in it; None: those that it lists, or whichever are seen."""
-
-    @property
-    def total(self) -> int:
-        return len(self.ids) if self.expected is None else self.expected
-
-    @property
-    def surplus(self) -> int:
-        """How many more messages were seen than are in it: refused ones, where the receipt does not list who is."""
-        return max(0, len(self.ids) - self.total)
-
-    @property
-    def open(self) -> bool:
-        """Whether there may be more to read."""
-        return self.expected is None or self.tally.unsettled > 0
-
-    def knows(self, message_id: str) -> bool:
-        """Whether a row is about one of its messages. Refused ones may show up under its bulk id, too."""
-        if self.members is not None:
-            return message_id in self.members
-        return not self.bulk.message_ids or message_id in self.ids
 
 
 class Wait:
@@ -118,9 +91,11 @@ class Wait:
         self.clock = clock
         self.jitter = jitter
         self.tracker = Tracker(watch.flow, watch.settle_seconds)
-        self._sources = [_Source(bulk, bulk.messages, ids=set(bulk.message_ids)) for bulk in watch.bulks]
+        self.looks = Looks(clock, watch.ids_per_look)
+        self._sources = [Source(bulk, bulk.messages, ids=set(bulk.message_ids)) for bulk in watch.bulks]
         self._refused_polls = 0
         self._started = False
+        self._closing_since: float | None = None
 
     def until_decided(self) -> Steps[WaitEnd]:
         """Poll until the verdict falls; at the deadline at the latest."""
@@ -136,20 +111,27 @@ class Wait:
         yield from self._recall()
         if not self._started:
             self._started = True
-            if (end := self._decide(closing=False)) is not None:
+            if (end := (yield from self._decision(closing=False))) is not None:
                 return end
-        refusal: OmniError | None = None
         closing = self.clock() >= self.watch.deadline
-        for source in self._sources:
-            if source.open:
-                refusal = (yield from self._read(source)) or refusal
-            elif source.unsaved:
-                yield from self._write_down(source, news=False)
+        if closing and self._closing_since is None:
+            self._closing_since = self.clock()
+        refusal = yield from self._read_all()
         yield from self._look(closing=closing)
+        if closing:
+            yield from self._write_at_last()
         self._refused_polls = self._refused_polls + 1 if refusal is not None else 0
         if refusal is not None and self._refused_polls >= self.refusals:
             raise refusal
-        return self._decide(closing=closing)
+        return (yield from self._decision(closing=closing))
+
+    def _until(self, seconds: float, otherwise: float = 0.0) -> float:
+        """Until when something may go on: so many seconds after the last round has begun; before that so many as
+        `otherwise` says, and no longer than to the deadline.
+        """
+        if self._closing_since is not None:
+            return self._closing_since + seconds
+        return min(self.clock() + otherwise, self.watch.deadline)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -168,7 +150,23 @@ class Wait:
             source.recalled = True
             self._take(source, decode(entry))
 
-    def _read(self, source: _Source) -> Steps[OmniError | None]:
+    def _read_all(self) -> Steps[OmniError | None]:
+        """Read the reports of all that is open, those first that were not reached the last time. Returns a refusal."""
+        refusal: OmniError | None = None
+        until = self._until(CLOSING_READS, self.watch.deadline)
+        for source in sorted(self._sources, key=lambda each: each.read_at):
+            if source.unsaved:
+                yield from self._write_down(source, news=False)
+            if source.sliced or not source.open or self._writing_fails(source):
+                # While nothing can be written down, nothing is taken from the reports: they are handed out once.
+                continue
+            if self.clock() >= until:
+                break
+            source.read_at = self.clock()
+            refusal = (yield from self._read(source)) or refusal
+        return refusal
+
+    def _read(self, source: Source) -> Steps[OmniError | None]:
         """Drain the reports of one source. Returns the refusal, if the API refused."""
         if self.watch.logs_only:
             source.logs_due = True
@@ -178,110 +176,112 @@ class Wait:
                 page: list[Report] = yield Ask(api.get_reports(**source.bulk.report_filter, limit=PAGE))
             except OmniError as error:
                 # The page may have been handed out to nobody: only the logs still have it.
-                source.logs_due = True
+                source.logs_due = source.lost = True
                 yield Note(f"A read of reports failed ({type(error).__name__}); the logs will be asked.", warning=True)
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
-            news = self._take(source, (Sighting.of(report) for report in page))
+            news = yield from self._take_rows(source, page)
             source.quiet = 0 if news else source.quiet + 1
             yield from self._write_down(source, news=news)
-            if len(page) < PAGE:
+            if len(page) < PAGE or self._writing_fails(source):
                 break
         if source.quiet >= QUIET_POLLS or self._may_close_unheard(source):
             source.logs_due = True
         return None
 
-    def _may_close_unheard(self, source: _Source) -> bool:
+    def _writing_fails(self, source: Source) -> bool:
+        return source.unsaved
+
+    def _may_close_unheard(self, source: Source) -> bool:
         """Whether a failure may soon close a message because nothing more is heard: the logs must have been asked."""
         return not self.tracker.last_channel and source.tally.lingering > 0
 
+    # -- looking -------------------------------------------------------------------------------------------------
+
     def _look(self, *, closing: bool) -> Steps[None]:
-        """Ask the logs about every source that is due; one call for many lone messages."""
-        due = [each for each in self._sources if each.open and (each.logs_due or closing or each.expected is None)]
+        """Ask the logs about every source that is due, as far as the budget goes."""
+        due = self._due(closing=closing)
         for source in due:
             source.logs_due = True
-        until = self.clock() + (LAST_LOOK_PATIENCE if closing else 0.0)
+        until = self._until(CLOSING)
         for attempt in range(1, LAST_LOOKS + 1 if closing else 2):
-            for source in due:
-                if not source.bulk.alone and source.logs_due:
-                    yield from self._look_for_bulk(source, until)
-            yield from self._look_for_lone([each for each in due if each.bulk.alone], until)
-            if self.clock() >= until:
+            yield from self._look_for(due, until)
+            if attempt == LAST_LOOKS or not closing or self.clock() >= until:
                 return
-            if attempt == LAST_LOOKS or not any(each.logs_due for each in due):
+            if not any(each.logs_due for each in due):
                 return
             yield Pause(backoff(attempt, None, self.jitter))
 
-    def _look_for_bulk(self, source: _Source, until: float) -> Steps[None]:
-        assert source.bulk.bulk_id is not None
-        rows = yield from self._ask_logs(until, bulk_ids=(source.bulk.bulk_id,))
-        if rows is not None:
-            yield from self._heal(source, rows)
-            self._size_up(source, full=len(rows) >= PAGE)
+    def _due(self, *, closing: bool) -> list[Source]:
+        """Who is to be looked for: first those of whom reports were lost, then who has waited longest."""
+        candidates = [each for each in self._sources if each.open and not each.sliced]
+        now, count = self.clock(), len(candidates)
+        # So many take longer than the closing itself may: their last looks begin ahead of the deadline.
+        lead = min(max(0.0, count * 60.0 / LOGS_PER_MINUTE - CLOSING), LONGEST_LEAD)
+        last_round = self.watch.deadline - lead
+        if now < last_round or not lead:
+            last_round = 0.0
+        begin = int(count * (now / self.watch.poll_interval * GOLDEN % 1.0)) if count > SERVED else 0
+        ranked = [
+            (not each.lost, each.looked_at, (place - begin) % count, each)
+            for place, each in enumerate(candidates)
+            if each.logs_due or closing or each.expected is None or each.looked_at < last_round
+        ]
+        return [source for *_, source in sorted(ranked, key=lambda each: each[:3])]
 
-    def _look_for_lone(self, sources: list[_Source], until: float) -> Steps[None]:
-        waiting = [each for each in sources if each.logs_due]
-        while waiting:
-            group = waiting[: self._ids_in_one_look(waiting)]
-            rows = yield from self._ask_logs(until, message_ids=tuple(each.bulk.message_ids[0] for each in group))
-            if rows is None:
-                waiting = waiting[len(group) :]
+    def _look_for(self, waiting: Sequence[Source], until: float) -> Steps[None]:
+        """One look for each, several in a call where that goes. Those of whom it fails stay due."""
+        latest = until if self._closing_since is not None else self.watch.deadline
+        while (waiting := [each for each in waiting if each.logs_due]) and self.clock() < latest:
+            group = self.looks.together(waiting, len(self.watch.flow))
+            kind = self.looks.kind(group[0])
+            found = yield from self.looks.about(kind, [each.name for each in group], until)
+            if found is None:
+                if self.looks.busy:
+                    return
+                failed = set(group)
+                waiting = [each for each in waiting if each not in failed]
                 continue
-            found: dict[str, list[LogRow]] = {}
-            for row in rows:
-                found.setdefault(row.message_id, []).append(row)
-            unseen = [each for each in group if each.bulk.message_ids[0] not in found]
-            if unseen and len(group) > 1 and self.watch.ids_per_look > 1:
-                # Whether the vendor reads a list of ids in full is not certain: one id at a time is.
-                one = unseen[0].bulk.message_ids[0]
-                rows = yield from self._ask_logs(until, message_ids=(one,))
-                if rows is None:
-                    waiting = waiting[len(group) :]
-                    continue
-                if rows:
-                    self.watch = replace(self.watch, ids_per_look=1)
-                    continue
             for source in group:
-                yield from self._heal(source, found.get(source.bulk.message_ids[0], []))
-            waiting = waiting[len(group) :]
+                if source.name in found:
+                    yield from self._heal(source, found[source.name])
 
-    def _ids_in_one_look(self, sources: list[_Source]) -> int:
-        length = taken = 0
-        for source in sources[: self.watch.ids_per_look]:
-            length += len(source.bulk.message_ids[0]) + 1
-            if length > api.MAX_IDS_LENGTH:
-                break
-            taken += 1
-        return max(taken, 1)
-
-    def _ask_logs(self, until: float, **ids: tuple[str, ...]) -> Steps[list[LogRow] | None]:
-        """Ask the logs, with patience until then. None where that failed; the sources stay due."""
-        patience = max(0.0, until - self.clock())
-        try:
-            return (yield Ask(api.get_logs(**ids, limit=PAGE), patience=patience))  # type: ignore[arg-type,no-any-return]
-        except OmniBusyError:
-            return None
-        except OmniError as error:
-            yield Note(f"A look into the logs failed ({type(error).__name__}); it will be repeated.", warning=True)
-            return None
-
-    def _heal(self, source: _Source, rows: list[LogRow]) -> Steps[None]:
-        source.logs_due = False
+    def _heal(self, source: Source, rows: list[LogRow]) -> Steps[None]:
+        source.logs_due = source.lost = False
         source.quiet = 0
-        news = self._take(source, (Sighting.of(row) for row in rows))
+        source.looked_at = self.clock()
+        news = yield from self._take_rows(source, rows)
         yield from self._write_down(source, news=news)
+        self._size_up(source, full=len(rows) >= PAGE)
 
-    def _size_up(self, source: _Source, *, full: bool) -> None:
-        """Settle how many messages an unknown bulk has: two looks, far enough apart, that agree."""
+    def _size_up(self, source: Source, *, full: bool) -> None:
+        """Settle how many messages an unknown bulk has: two looks, far enough apart, that agree; or one, when all that
+        it shows was sent so long ago that nothing is missing any more, since a bulk is sent at once.
+        """
         if source.expected is not None or full:
             return
         now, seen = self.clock(), len(source.ids)
-        if source.rows_at_last_look is None or source.rows_at_last_look[1] != seen:
+        if seen and now - self._newest(source, now) >= ALL_SHOWN:
+            source.expected = seen
+            source.stale = True
+        elif source.rows_at_last_look is None or source.rows_at_last_look[1] != seen:
             source.rows_at_last_look = (now, seen)
         elif seen and now - source.rows_at_last_look[0] >= LOG_LAG:
             source.expected = seen
             source.stale = True
 
-    def _take(self, source: _Source, sightings: Iterable[Sighting]) -> bool:
+    def _newest(self, source: Source, now: float) -> float:
+        """When the first step of the message that came last was sent; now, where it is not told of all."""
+        return max(
+            min((step.sent_at or now for step in self.tracker.steps(message_id)), default=now)
+            for message_id in source.ids
+        )
+
+    def _take_rows(self, source: Source, rows: Sequence[Report | LogRow]) -> Steps[bool]:
+        """Take a page in."""
+        return self._take(source, [Sighting.of(row) for row in rows])
+        yield
+
+    def _take(self, source: Source, sightings: Iterable[Sighting]) -> bool:
         """Take sightings in. Returns whether any is worth writing down: more than "still under way"."""
         news = False
         for sighting in sightings:
@@ -294,7 +294,7 @@ class Wait:
                 news = news or sighting.state is not StepState.PENDING
         return news
 
-    def _write_down(self, source: _Source, *, news: bool) -> Steps[None]:
+    def _write_down(self, source: Source, *, news: bool) -> Steps[None]:
         """Merge with what is written, and write. Until that succeeded nothing is decided from it."""
         source.unsaved = source.unsaved or news
         if not source.unsaved:
@@ -310,7 +310,21 @@ class Wait:
         except OmniStorageError as error:
             yield Note(f"The journal could not be written ({type(error).__name__}); it will be repeated.", warning=True)
 
-    def _worth_keeping(self, source: _Source) -> Iterable[Sighting]:
+    def _write_at_last(self) -> Steps[None]:
+        """At the deadline, too, nothing is decided from what is not written down. Raises OmniStorageError."""
+        for attempt in range(1, LAST_WRITES + 1):
+            for source in self._sources:
+                if source.unsaved:
+                    yield from self._write_down(source, news=False)
+            if not any(source.unsaved for source in self._sources):
+                return
+            yield Pause(backoff(attempt, None, self.jitter))
+        raise OmniStorageError(
+            "The deadline has come, and what was read could not be written down, so nothing was decided from it.",
+            retryable=True,
+        )
+
+    def _worth_keeping(self, source: Source) -> Iterable[Sighting]:
         for message_id in sorted(source.ids):
             for step in self.tracker.steps(message_id):
                 if step.state is not StepState.PENDING:
@@ -324,18 +338,20 @@ class Wait:
         total = Tally()
         for source in self._sources:
             ageing = not self.tracker.last_channel and source.open
-            if source.stale or closing or ageing:
+            if not source.released and (source.stale or closing or ageing):
                 source.tally = self._count(source, now, closing=closing)
                 source.stale = False
             total.merge(source.tally)
         return total
 
-    def _count(self, source: _Source, now: float, *, closing: bool) -> Tally:
+    def _count(self, source: Source, now: float, *, closing: bool) -> Tally:
         tally = Tally(total=source.total)
         surplus = source.surplus
         for message_id in sorted(source.ids):
             standing = self.tracker.standing(message_id, now, closing=closing)
             if standing.by is None and standing.outcome is Outcome.PENDING:
+                continue
+            if not closing and message_id in source.doubted:
                 continue
             if surplus and standing.by and self._may_be_refused(standing.by):
                 surplus -= 1
@@ -348,24 +364,35 @@ class Wait:
         first = step.channel != self.tracker.last_channel or len(self.tracker.flow) == 1
         return step.state is StepState.FAILED and first
 
+    def _decision(self, *, closing: bool) -> Steps[WaitEnd | None]:
+        """Decide from what is written down."""
+        return self._decide(closing=closing)
+        yield
+
     def _decide(self, *, closing: bool) -> WaitEnd | None:
         tally = self.tally(closing=closing)
-        if any(source.unsaved or not source.recalled for source in self._sources) and not closing:
+        if any(source.unsaved or not (source.recalled or closing) for source in self._sources):
             return None  # not written down yet, or not all that was written down could be read: counts must be whole
         goal = self.watch.goal
         if any(source.expected is None for source in self._sources):
-            if closing and not tally.total:
-                verdict = Verdict.TIMEOUT
-            elif closing:
-                verdict = judge(tally, goal, deadline_passed=True, unsent=self.watch.unsent)
-            else:
-                early = goal.success_when == "any" and tally.delivered > 0 and not goal.settle
-                verdict = Verdict.SUCCESS if early else Verdict.OPEN
+            verdict = self._of_unknown_size(tally, closing=closing)
         else:
             verdict = judge(tally, goal, deadline_passed=closing, unsent=self.watch.unsent)
         if verdict is Verdict.OPEN:
             return None
-        return WaitEnd(verdict, tally.summary(self.watch.ledger_path), explain(verdict, tally, goal, self.watch.unsent))
+        said = explain(verdict, tally, goal, self.watch.unsent)
+        if verdict is Verdict.TIMEOUT and any(source.expected is None for source in self._sources):
+            said += " How many messages its bulk_ids have is not known: the logs did not tell."
+        return WaitEnd(verdict, tally.summary(self.watch.ledger_path), said)
+
+    def _of_unknown_size(self, tally: Tally, *, closing: bool) -> Verdict:
+        """Where it is not known how many messages there are: what is seen may be the smaller part."""
+        goal = self.watch.goal
+        if goal.success_when == "any" and tally.delivered and (closing or not goal.settle):
+            return Verdict.SUCCESS
+        if closing and goal.success_when == "all" and tally.failed:
+            return Verdict.FAILURE
+        return Verdict.TIMEOUT if closing else Verdict.OPEN
 
 
 def explain(verdict: Verdict, tally: Tally, goal: Goal, unsent: int = 0) -> str:

@@ -67,6 +67,8 @@ class Watch:
     ledger_path: str | None = None
     unsent: int = 0
     """People who should have got a message of this receipt and certainly did not: refused, or never posted."""
+    accepted: int = 0
+    """Messages that the receipt says were accepted, or may have been. A ledger with fewer is not whole."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for a trigger's arguments."""
@@ -82,24 +84,36 @@ class Watch:
             "logs_only": self.logs_only,
             "ledger_path": self.ledger_path,
             "unsent": self.unsent,
+            "accepted": self.accepted,
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Watch:
-        """Read it back; what an older version did not write has its default, what a newer one wrote is ignored."""
-        return cls(
-            bulks=tuple(Bulk(bulk_id, messages, tuple(ids)) for bulk_id, messages, ids in data["bulks"]),
-            deadline=float(data["deadline"]),
-            goal=Goal(
-                data.get("success_when", "all"), data.get("delivered_means", "group"), bool(data.get("settle", False))
-            ),
-            flow=tuple(data.get("flow", ())),
-            poll_interval=float(data.get("poll_interval", 30.0)),
-            settle_seconds=float(data.get("settle_seconds", 300.0)),
-            logs_only=bool(data.get("logs_only", False)),
-            ledger_path=data.get("ledger_path"),
-            unsent=int(data.get("unsent", 0)),
-        )
+        """Read it back; what an older version did not write has its default, what a newer one wrote is ignored. Raises
+        OmniInputError for what cannot be read.
+        """
+        try:
+            return cls(
+                bulks=tuple(Bulk(bulk_id, messages, tuple(ids)) for bulk_id, messages, ids in data["bulks"]),
+                deadline=float(data["deadline"]),
+                goal=Goal(
+                    data.get("success_when", "all"),
+                    data.get("delivered_means", "group"),
+                    bool(data.get("settle", False)),
+                ),
+                flow=tuple(data.get("flow", ())),
+                poll_interval=float(data.get("poll_interval", 30.0)),
+                settle_seconds=float(data.get("settle_seconds", 300.0)),
+                logs_only=bool(data.get("logs_only", False)),
+                ledger_path=data.get("ledger_path"),
+                unsent=int(data.get("unsent", 0)),
+                accepted=int(data.get("accepted", 0)),
+            )
+        except OmniInputError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            problem = f"watch: cannot be read ({type(error).__name__}), allowed: what Watch.to_json() gives"
+            raise OmniInputError("The sensor cannot wait for this.", problems=(problem,)) from None
 
 
 def bulks_of_receipt(receipt: Any) -> tuple[Bulk, ...]:
@@ -137,6 +151,13 @@ def unsent_of_receipt(receipt: Any) -> int:
     known = {name: count for name, count in counts.items() if type(count) is int}
     settled = ("accepted", "unconfirmed", "quarantined", "duplicates")
     return max(0, known.get("requested", 0) - sum(known.get(name, 0) for name in settled))
+
+
+def accepted_of_receipt(receipt: Any) -> int:
+    """How many of a receipt's messages were accepted, or may have been; 0 for a dry run."""
+    counts = receipt.get("counts") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
+    known = counts if isinstance(counts, dict) else {}
+    return sum(count for name in ("accepted", "unconfirmed") if type(count := known.get(name)) is int and count > 0)
 
 
 def _all_listed(receipt: dict[str, Any], rows: list[Any]) -> list[str]:

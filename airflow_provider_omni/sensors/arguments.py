@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_omni.delivery.verdict import Goal
-from airflow_provider_omni.delivery.watch import Bulk, Watch, bulks_of_ids, bulks_of_receipt, unsent_of_receipt
+from airflow_provider_omni.delivery.watch import (
+    Bulk,
+    Watch,
+    accepted_of_receipt,
+    bulks_of_ids,
+    bulks_of_receipt,
+    unsent_of_receipt,
+)
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import Channel
 from airflow_provider_omni.omni.validation import describe
@@ -76,6 +83,7 @@ def read_watch(
         logs_only=logs_only,
         ledger_path=ledger_path,
         unsent=unsent_of_receipt(receipt),
+        accepted=accepted_of_receipt(receipt),
     )
 
 

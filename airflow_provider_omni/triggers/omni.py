@@ -90,8 +90,8 @@ class OmniDeliveryTrigger(BaseTrigger):
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.storage.object_storage import ledger_folder
 
-        watch = Watch.from_json(self.watch)
         try:
+            watch = Watch.from_json(self.watch)
             # Reads a connection, and with it may come a file system's package.
             path = watch.ledger_path
             folder = None if path is None else await asyncio.to_thread(ledger_folder, path)

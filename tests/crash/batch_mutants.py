@@ -9,7 +9,7 @@ from unittest.mock import patch
 from airflow_provider_omni.delivery import asking
 from airflow_provider_omni.delivery.batch import keeping, known, lanes, machine, requests
 from airflow_provider_omni.delivery.effects import ListParts, Save
-from airflow_provider_omni.delivery.ledger import members, slices, waiting
+from airflow_provider_omni.delivery.ledger import lone, members, slices, waiting
 from airflow_provider_omni.delivery.record import MessageState, Posting
 from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
 from tests.crash.mutating import CALM, FAULTLESS, A, B, Focus, Mutant, focused, mode_of, registering
@@ -275,11 +275,10 @@ def _released_too_early() -> Iterator[None]:
     """A request is forgotten as soon as one of its messages is delivered."""
     release = waiting.LedgerWait._release
 
-    def released(self: Any) -> None:
-        release(self)
-        for source in self._sources:
-            if source.tally.delivered and not source.unsaved:
-                self._released.add(id(source))
+    def released(self: Any, sources: Any) -> None:
+        release(self, sources)
+        for source in sources:
+            source.released = source.released or source.tally.delivered > 0
 
     with patch.object(waiting.LedgerWait, "_release", released):
         yield
@@ -294,13 +293,19 @@ def _any_row_of_a_request_counts() -> Iterator[None]:
 
 @_mutant("wrong", _personal(*("49",) * 5, beat=200.0))
 def _slices_close_while_rows_are_pending() -> Iterator[None]:
-    """A stretch of the logs is done after some minutes, whatever is still under way in it."""
+    """A stretch of the logs is done after some minutes, whatever is still under way in it, and nothing is looked for by
+    its id.
+    """
     seen = slices.Slices.seen
 
-    def closed(self: Any, stretch: Any, now: float, *, pending: bool) -> None:
-        seen(self, stretch, now, pending=False)
+    def closed(self: Any, stretch: Any, now: float, *, pending: bool, rows: int = 0) -> None:
+        seen(self, stretch, now, pending=False, rows=rows)
 
-    with patch.object(slices.Slices, "seen", closed):
+    def look(self: Any, *, closing: bool) -> Iterator[Any]:
+        yield from ()
+
+    unmerged = patch.object(slices.Slices, "_merge", lambda self: None)
+    with patch.object(slices.Slices, "seen", closed), patch.object(lone.LoneWait, "_look_by_id", look), unmerged:
         yield
 
 

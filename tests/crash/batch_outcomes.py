@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from airflow_provider_omni.delivery.ledger import OutcomeRow, read_outcomes, unreached
-from airflow_provider_omni.delivery.watch import Bulk, unsent_of_receipt
+from airflow_provider_omni.delivery.watch import Bulk, accepted_of_receipt, unsent_of_receipt
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.messages import Message
 from tests.crash.batch_judging import REFUSED_AGAIN
@@ -103,7 +103,13 @@ def judge_batch_wait(case: Case) -> tuple[list[str], str]:
     reason = _why_not(case, rows)
     if reason:
         return wrong, reason
-    ids = case.ids_of_receipt if rows is None else [row.message_id for row in rows if row.state in FOLLOWED]
+    if rows is None:
+        ids = case.ids_of_receipt
+    else:
+        ids = [row.message_id for row in rows if row.state in FOLLOWED]
+        if len(ids) < accepted_of_receipt(case.wait.receipt):
+            # Proven absent once, and doubted by the try that has made the receipt.
+            ids += [row.message_id for row in rows if row.state == "absent"]
     wrong += _judge_end(case, ids)
     if rows is not None and case.wait.result is not None:
         wrong += _judge_written(case, rows)
@@ -116,6 +122,8 @@ def _why_not(case: Case, rows: list[OutcomeRow] | None) -> str:
     if wait.error is not None:
         unreadable = type(wait.error).__name__ == "OmniStorageError" and case.schedule.store_failures
         return "the ledger could not be read until the deadline" if unreadable else ""
+    if wait.result is not None and "before the ledger could be used" in wait.result.explanation:
+        return "the ledger could not be read until the deadline" if case.schedule.store_failures else ""
     if not case.one_truth:
         return "a message was sent twice"
     if case.woken:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery.ledger import waiting
+from airflow_provider_omni.delivery.ledger import lone, waiting
 from tests.crash.batch_judging import judge_batch_send
 from tests.crash.batch_outcomes import Case, judge_batch_wait
 from tests.crash.batch_schedule import BatchSchedule, batch_schedule_of
@@ -33,7 +33,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
     send = BatchTask(world, plan, Bucket(rng, plan.store_failures), lambda task: _follow(world, plan, task, waits))
     sizes = {name.upper(): value for name, value in vars(plan.sizes).items()}
     try:
-        with patch.multiple(waiting, **sizes):
+        with patch.multiple(waiting, **sizes), patch.object(lone, "PAGE", sizes["PAGE"]):
             world.after(0.0, send.start_try)
             came_to_an_end = world.run(MOST_EVENTS)
         judgement = judge_batch_send(plan, world.simulator, send)

@@ -1,23 +1,24 @@
 """Time slices of the logs: how thousands of lone messages are followed without a call for each.
 
-A look covers a stretch of time, whatever the messages. Where its page is full, the stretch is halved until it is not. A
-stretch is done once nothing in it can change for us any more. Knows no API: it says which stretch to look at, and is
-told
-what was seen. Times are seconds since the epoch.
+A look covers a stretch of time, whatever the messages. Where its page is full, the stretch is halved until it is not;
+where neighbours have room on one page, they are looked at together. A stretch is done once nothing in it can change for
+us any more. Knows no API: it says which stretch to look at, and is told what was seen. Times are seconds since the
+epoch.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
 LAG = 600.0
 """Seconds after which a row that is not in the logs is not expected in its stretch any more."""
 SHORTEST = 0.002
 """A stretch this short is not halved: the API's times have milliseconds."""
+UNREAD = 0.0
+"""When a stretch was looked at that never was, or whose last look failed: it comes first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Stretch:
     """From, inclusive, and until."""
 
@@ -30,34 +31,74 @@ class Stretch:
         return Stretch(self.since, middle), Stretch(middle, self.until)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    at: float
+    rows: int
+
+
 @dataclass
 class Slices:
-    """The stretches between the first send and now that still have something to tell."""
+    """The stretches between the first send and now that still have something to tell. ``page``: rows on a page."""
 
     begin: float
-    _open: list[Stretch] = field(default_factory=list)
+    page: int = 1000
+    _open: dict[Stretch, _Look] = field(default_factory=dict)
     _covered: float = 0.0
 
     def __post_init__(self) -> None:
         self._covered = self.begin
 
-    def due(self, now: float) -> deque[Stretch]:
-        """What to look at in this round: what is open, and what is new since the last one."""
-        stretches = list(self._open)
+    def due(self, now: float) -> list[Stretch]:
+        """What to look at in this round: the unread first, then what was looked at longest ago."""
         if now > self._covered:
-            stretches.append(Stretch(self._covered, now))
-        self._open, self._covered = [], max(now, self._covered)
-        return deque(stretches)
+            self._open[Stretch(self._covered, now)] = _Look(UNREAD, 0)
+            self._covered = now
+        self._merge()
+        return sorted(self._open, key=lambda each: (self._open[each].at, each))
 
-    def seen(self, stretch: Stretch, now: float, *, pending: bool) -> None:
-        """It was read whole. It stays open while a row of ours in it is pending, or rows may be missing yet."""
+    def unread(self) -> list[Stretch]:
+        """What was not looked at yet, or in vain."""
+        return sorted(each for each, look in self._open.items() if look.at == UNREAD)
+
+    def _merge(self) -> None:
+        """Put neighbours together that were far from full; the newest is not read yet, and as long as a poll."""
+        merged: dict[Stretch, _Look] = {}
+        last: Stretch | None = None
+        for stretch in sorted(self._open):
+            look = self._open[stretch]
+            before = merged.get(last) if last is not None else None
+            if (
+                last is not None
+                and before is not None
+                and last.until == stretch.since
+                and before.at != UNREAD
+                and (look.at != UNREAD or stretch.until == self._covered)
+                and before.rows + look.rows <= self.page // 2
+            ):
+                del merged[last]
+                stretch, look = (
+                    Stretch(last.since, stretch.until),
+                    _Look(min(before.at, look.at), before.rows + look.rows),
+                )
+            merged[stretch], last = look, stretch
+        self._open = merged
+
+    def seen(self, stretch: Stretch, now: float, *, pending: bool, rows: int = 0) -> None:
+        """It was read whole. It stays open while a message of ours in it is, or rows may be missing yet."""
+        self._open.pop(stretch, None)
         if pending or stretch.until > now - LAG:
-            self._open.append(stretch)
+            self._open[stretch] = _Look(now, rows)
 
     def failed(self, stretch: Stretch) -> None:
-        """It could not be read: again in the next round."""
-        self._open.append(stretch)
+        """It could not be read: first in the next round."""
+        self._open[stretch] = _Look(UNREAD, 0)
 
     def full(self, stretch: Stretch) -> tuple[Stretch, ...]:
         """Its page was full: what to look at instead; nothing where it cannot be cut any more."""
-        return () if stretch.until - stretch.since <= SHORTEST else stretch.halves()
+        if stretch.until - stretch.since <= SHORTEST:
+            return ()
+        self._open.pop(stretch, None)
+        halves = stretch.halves()
+        self._open |= dict.fromkeys(halves, _Look(UNREAD, 0))
+        return halves

@@ -8,12 +8,14 @@ import pytest
 
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Save
 from airflow_provider_omni.delivery.journal import decode
+from airflow_provider_omni.delivery.looks import PAGE
 from airflow_provider_omni.delivery.verdict import Goal, Verdict
-from airflow_provider_omni.delivery.waiting import PAGE, QUIET_POLLS, REFUSALS, Wait, WaitEnd
+from airflow_provider_omni.delivery.waiting import CLOSING, CLOSING_READS, QUIET_POLLS, REFUSALS, SERVED, Wait, WaitEnd
 from airflow_provider_omni.delivery.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
     OmniBusyError,
+    OmniRequestError,
     OmniServerError,
     OmniStaleTryError,
     OmniStorageError,
@@ -149,9 +151,23 @@ def test_what_could_not_be_written_is_written_later_though_nothing_more_is_read(
     assert len(stage.reads) == 1
 
 
-def test_at_the_deadline_the_verdict_falls_even_if_nothing_can_be_written() -> None:
+def test_at_the_deadline_a_write_that_fails_is_repeated_a_few_times() -> None:
+    stage = Stage(now=START + 2 * HOUR, reports=[[report("m")], []], saves=[FAILS, FAILS, FAILS, None])
+    assert wait(stage).verdict is Verdict.SUCCESS
+
+
+def test_at_the_deadline_nothing_is_decided_from_what_cannot_be_written_down() -> None:
     stage = Stage(reports=[[report("m")], []], saves=[FAILS])
-    assert wait(stage, watch(timeout=300.0)).verdict is Verdict.SUCCESS
+    with pytest.raises(OmniStorageError, match="could not be written down") as caught:
+        wait(stage, watch(timeout=300.0))
+    assert caught.value.retryable
+    assert stage.now - START < 330.0
+
+
+def test_while_a_write_fails_nothing_more_is_taken_from_the_reports() -> None:
+    stage = Stage(reports=[[report("a")], [report("b")]], saves=[FAILS])
+    assert polls(stage, watch(BULK), 5) == [None] * 5
+    assert len(stage.reads) == 1
 
 
 def test_a_journal_that_cannot_be_read_at_first_is_read_later() -> None:
@@ -247,8 +263,9 @@ def test_giving_up_is_over_in_time_however_many_bulks_wait_for_the_budget() -> N
     stage.logs = [busy]
     assert wait(stage, watch(*(Bulk(f"b{n}", 2) for n in range(100)), timeout=0.0)).verdict is Verdict.TIMEOUT
     patience = [effect.patience for effect in stage.effects if isinstance(effect, Ask) and "logs" in effect.call.path]
-    assert patience[:6] == [300.0, 240.0, 180.0, 120.0, 60.0, 0.0]
-    assert set(patience[6:]) == {0.0}
+    assert patience[0] == CLOSING
+    assert patience == sorted(patience, reverse=True)
+    assert stage.now - START <= CLOSING + 60.0
 
 
 def test_messages_under_way_do_not_make_the_logs_be_asked_at_every_poll() -> None:
@@ -306,6 +323,113 @@ def test_long_ids_given_by_hand_are_asked_for_in_as_many_looks_as_it_takes() -> 
     assert all(len(look["messageId"]) <= 2048 for look in stage.looks)
 
 
+# -- many requests ---------------------------------------------------------------------------------------------------
+
+
+def many(number: int) -> tuple[Bulk, ...]:
+    """Requests too large to be asked for together."""
+    return tuple(Bulk(f"b{n}", 400) for n in range(number))
+
+
+def scarce(stage: Stage, each_poll: int) -> Any:
+    """Logs that have room for so many calls at a time."""
+    calls: dict[float, int] = {}
+
+    def answer(call: Any) -> Any:
+        calls[stage.now] = calls.get(stage.now, 0) + 1
+        return OmniBusyError("full") if calls[stage.now] > each_poll else []
+
+    return answer
+
+
+def looked_at(stage: Stage) -> list[str]:
+    asked = [effect for effect in stage.effects if isinstance(effect, Ask) and "logs" in effect.call.path]
+    return [dict(effect.call.query)["bulkId"] for effect in asked]
+
+
+def test_small_requests_are_looked_for_together_and_large_ones_are_not() -> None:
+    stage = Stage(logs=[lambda call: [row("m", bulk_id=each) for each in dict(call.query)["bulkId"].split(",")]])
+    polls(stage, watch(*(Bulk(f"small{n}", 2) for n in range(40)), *many(3)), 1)
+    assert [read.count(",") + 1 for read in looked_at(stage)] == [41, 1, 1]
+
+
+def test_a_vendor_that_does_not_read_lists_of_requests_is_asked_for_one_at_a_time() -> None:
+    def answer(call: Any) -> Any:
+        asked = dict(call.query)["bulkId"]
+        return [] if "," in asked else [row(f"{asked}-{n}", "handset", bulk_id=asked) for n in "ab"]
+
+    stage = Stage(logs=[answer])
+    assert wait(stage, watch(*(Bulk(f"b{n}", 2) for n in range(7)))).verdict is Verdict.SUCCESS
+    assert stage.now == START
+
+
+def test_a_vendor_that_refuses_lists_is_asked_for_one_at_a_time() -> None:
+    def answer(call: Any) -> Any:
+        asked = dict(call.query)["messageId"]
+        return OmniRequestError("no lists", status=400) if "," in asked else [row(asked, "handset")]
+
+    stage = Stage(logs=[answer])
+    assert wait(stage, watch(*lone(5))).verdict is Verdict.SUCCESS
+    assert stage.now == START + 30.0
+
+
+def test_who_has_waited_longest_is_looked_for_first_so_that_nobody_starves() -> None:
+    stage = Stage()
+    stage.logs = [scarce(stage, 3)]
+    polls(stage, watch(*many(30), timeout=10 * HOUR), 10)
+    assert set(looked_at(stage)) == {f"b{n}" for n in range(30)}
+
+
+def test_requests_whose_reports_were_lost_are_looked_for_before_all_others() -> None:
+    stage = Stage()
+    stage.logs = [scarce(stage, 3)]
+    lose = lambda call: LOST if dict(call.query)["bulkId"] == "b20" and stage.now == START + 30 else []  # noqa: E731
+    stage.reports = [lose]
+    polls(stage, watch(*many(30), timeout=10 * HOUR), 2)
+    assert "b20" in looked_at(stage)[4:7]
+
+
+def test_processes_of_one_poll_each_begin_to_look_at_another_place() -> None:
+    count = 2 * SERVED
+    seen: set[str] = set()
+    stage = Stage()
+    stage.logs = [scarce(stage, SERVED)]
+    for _ in range(8):
+        polls(stage, watch(*many(count), timeout=10 * HOUR), 1)
+    seen = set(looked_at(stage))
+    assert len(seen) == count
+
+
+def test_the_last_round_begins_ahead_of_the_deadline_where_it_takes_longer_than_is_left_after_it() -> None:
+    stage = Stage()
+    stage.logs = [scarce(stage, 50)]
+    count = 1500  # fifteen minutes at a hundred a minute
+    made = watch(*many(count), timeout=2 * HOUR)
+    machine = Wait(made, stage.clock, jitter=lambda: 0.5)
+    for source in machine._sources:
+        source.looked_at, source.logs_due, source.quiet = START, False, -1000
+    stage.now = START + 2 * HOUR - 700.0
+    assert stage.play(machine.poll()) is None
+    assert not looked_at(stage)
+    stage.now = START + 2 * HOUR - 500.0
+    assert stage.play(machine.poll()) is None
+    assert len(looked_at(stage)) == 51
+
+
+@pytest.mark.parametrize("seconds", [0.25, 2.0])
+def test_the_end_of_two_thousand_open_requests_comes_before_airflows_own_time_out(seconds: float) -> None:
+    stage = Stage()
+
+    def slow(call: Any) -> Any:
+        stage.now += seconds
+        return []
+
+    stage.logs, stage.reports = [slow], [slow]
+    assert wait(stage, watch(*many(2000), timeout=HOUR)).verdict is Verdict.TIMEOUT
+    assert stage.now - START - HOUR <= CLOSING + 10 * seconds
+    assert CLOSING_READS < CLOSING
+
+
 # -- who is counted --------------------------------------------------------------------------------------------------
 
 
@@ -339,6 +463,24 @@ def test_an_unknown_bulk_of_which_nothing_is_heard_times_out() -> None:
     end = wait(Stage(), watch(Bulk("hand", None), timeout=600.0))
     assert end.verdict is Verdict.TIMEOUT
     assert end.summary["total"] == 0
+
+
+def test_an_unknown_bulk_that_was_sent_long_ago_is_as_large_as_one_look_says() -> None:
+    stage = Stage(now=START + 200.0, logs=[[row("a", "handset"), row("b", "handset")]])
+    ends = polls(stage, watch(Bulk("hand", None)), 1)
+    assert ends[0] is not None
+    assert ends[0].summary["total"] == 2
+
+
+@pytest.mark.parametrize(
+    ("goal", "verdict"),
+    [("all", Verdict.TIMEOUT), (0.5, Verdict.TIMEOUT), ("finished", Verdict.TIMEOUT), ("any", Verdict.SUCCESS)],
+)
+def test_at_the_deadline_a_bulk_of_unknown_size_is_a_success_for_any_only(goal: Any, verdict: Verdict) -> None:
+    stage = Stage(reports=[[report("a")], []], logs=[LOST])
+    end = wait(stage, watch(Bulk("hand", None), timeout=100.0, goal=Goal(goal, settle=True)))
+    assert end.verdict is verdict
+    assert ("not known" in end.explanation) == (verdict is Verdict.TIMEOUT)
 
 
 def test_an_unknown_bulk_with_a_full_page_of_rows_is_not_sized() -> None:

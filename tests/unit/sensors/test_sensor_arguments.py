@@ -90,3 +90,13 @@ def test_the_logs_alone_follow_no_more_bulks_than_the_vendor_lets_them() -> None
 def test_a_watch_is_plain_json_and_back() -> None:
     made = watch(receipt=receipt(), success_when=0.95, settle=True)
     assert Watch.from_json(made.to_json()) == made
+
+
+def test_a_watch_on_a_ledger_knows_how_many_the_receipt_says_may_have_been_accepted() -> None:
+    counts = {"requested": 9, "accepted": 5, "unconfirmed": 2, "rejected": 2}
+    made = watch(receipt=receipt(counts=counts, ledger_path="/ledger"))
+    assert made.accepted == 7
+    assert Watch.from_json(made.to_json()) == made
+    older = {name: value for name, value in made.to_json().items() if name != "accepted"}
+    assert Watch.from_json(older).accepted == 0
+    assert watch(receipt=receipt(counts=counts, ledger_path="/ledger", dry_run=True)).accepted == 0

@@ -69,6 +69,20 @@ async def test_an_error_becomes_an_event_so_that_the_task_decides_about_retry_an
     }
 
 
+@pytest.mark.parametrize(
+    "watch",
+    [
+        {},
+        {"bulks": [["b", 1, ["m"], "new"]], "deadline": 1.0},
+        WATCH | {"success_when": "most"},
+        WATCH | {"deadline": []},
+    ],
+)
+async def test_arguments_that_cannot_be_read_become_an_event_too(watch: dict[str, Any]) -> None:
+    (event,) = [event.payload async for event in trigger(watch=watch).run()]
+    assert (event["status"], event["error"], event["retryable"]) == ("error", "OmniInputError", False)
+
+
 async def test_no_event_comes_before_the_scheduler_can_have_noticed_the_workers_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

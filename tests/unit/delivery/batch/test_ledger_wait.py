@@ -10,39 +10,14 @@ import pytest
 
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger import read_outcomes, unreached
-from airflow_provider_omni.delivery.ledger.slices import Slices, Stretch
 from airflow_provider_omni.delivery.ledger.waiting import wait_for
 from airflow_provider_omni.delivery.verdict import Goal, Verdict
-from airflow_provider_omni.delivery.waiting import WaitEnd
 from airflow_provider_omni.delivery.watch import Watch
-from airflow_provider_omni.omni.limits import CallBudget
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
-
-
-def saying(text: str) -> dict[str, Any]:
-    """A content whose steps are tried for a minute each, so that nothing takes days."""
-    return {"line": {"type": "TEXT", "text": text, "validityPeriod": 1}, "sms": {"text": text, "validityPeriod": 1}}
-
+from tests.unit.delivery.batch.waits import saying, wait
 
 PERSONAL = saying("Dear {name}")
 SHARED = saying("Hello")
-
-
-def wait(world: World, hours: float = 2.0, until: float | None = None, **goal: Any) -> WaitEnd:
-    """Wait like a worker does; `until`: killed at that time."""
-    watch = Watch((), world.clock.now() + hours * 3600, Goal(**goal), ("LINE", "SMS"), ledger_path="memory://ledger")
-    world.tries += 1
-    machine = wait_for(watch, world.clock.now, f"{world.tries:08x}", lambda: 0.5)
-
-    def sleep(seconds: float) -> None:
-        world.clock.advance(seconds)
-        if until is not None and world.clock.now() > until:
-            raise KilledError
-
-    budget = CallBudget(clock=world.clock.now, jitter=lambda: 0.5)
-    return run(
-        machine.until_decided(), client=world, memory=world.memory, folder=world.folder, sleep=sleep, budget=budget
-    )
 
 
 def mixed(count: int) -> list[str]:
@@ -162,17 +137,3 @@ def test_a_batch_that_had_nobody_to_send_to_is_over_at_once(tmp_path: Path) -> N
     world = World(tmp_path)
     assert world.send(numbers(3), allowed_recipients=frozenset({"41793026727"})).error is None
     assert wait(world).verdict is Verdict.SUCCESS
-
-
-def test_slices_halve_until_a_page_is_not_full_and_close_when_nothing_can_change() -> None:
-    slices = Slices(0.0)
-    (whole,) = slices.due(1000.0)
-    assert slices.full(whole) == (Stretch(0.0, 500.0), Stretch(500.0, 1000.0))
-    assert slices.full(Stretch(1.0, 1.001)) == ()
-    slices.seen(Stretch(0.0, 300.0), 1000.0, pending=False)
-    slices.seen(Stretch(300.0, 350.0), 1000.0, pending=True)
-    slices.seen(Stretch(500.0, 1000.0), 1000.0, pending=False)
-    slices.failed(Stretch(350.0, 500.0))
-    assert list(slices.due(1030.0)) == [
-        Stretch(300.0, 350.0), Stretch(500.0, 1000.0), Stretch(350.0, 500.0), Stretch(1000.0, 1030.0),
-    ]  # fmt: skip

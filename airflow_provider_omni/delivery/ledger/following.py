@@ -1,0 +1,95 @@
+"""What a ledger says is to be followed: which messages may have reached people, and what finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_omni.delivery.batch.known import Known
+from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.effects import Compute, Fetch, ListParts, Steps
+from airflow_provider_omni.delivery.ledger.members import Members
+from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, ours, unpack
+from airflow_provider_omni.delivery.watch import Bulk
+from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a ledger says is to be followed.
+
+    :param bulks: requests with several messages, and which messages count in each: rows about others may show up under
+        its id, too (refused ones, ones that were taken in another request, or a stranger's).
+    :param lone: ids of messages that were alone in theirs.
+    :param apart: those of ``lone`` that may stand in some request's rows too.
+    :param parts: names of the parts that say so.
+    """
+
+    bulks: tuple[tuple[Bulk, Members], ...]
+    lone: tuple[str, ...]
+    apart: tuple[str, ...]
+    begin: float
+    parts: frozenset[str] = frozenset()
+
+    @property
+    def total(self) -> int:
+        """How many messages that is."""
+        return len(self.lone) + sum(bulk.messages or 0 for bulk, _ in self.bulks)
+
+
+def read_sent(accepted: int) -> Steps[Followed]:
+    """Read what was sent, or may have been. Raises OmniStorageError, to be tried again, where that is less than the
+    receipt says: parts may be missing, or their disk may not be mounted here.
+
+    :param accepted: how many messages the receipt says were accepted, or may have been.
+    """
+    with Scratch() as scratch:
+        known = Known(scratch)
+        names = ours((yield ListParts(SENT)))
+        for name in names:
+            data: bytes = yield Fetch(name)
+            yield Compute(lambda data=data, name=name: _replay(known, unpack(data, name)))  # type: ignore[misc]
+        followed: Followed = yield Compute(lambda: _followed(known, names))
+        if followed.total < accepted:
+            # The last try may have doubted what an earlier one had proven absent, as its receipt then says.
+            yield Compute(known.doubt_old_proofs)
+            followed = yield Compute(lambda: _followed(known, names))
+        if not names and not ours((yield ListParts(TRIES))):
+            if accepted:
+                raise OmniStorageError(
+                    f"There is no ledger, though its receipt says that {accepted} messages were accepted, or may have "
+                    "been: this machine does not see that path, or it was removed.",
+                    retryable=True,
+                )
+            raise OmniInputError(
+                "There is nothing to wait for",
+                problems=(
+                    "ledger_path: no batch has used this ledger; that of a shard is a folder in it, and stands in "
+                    "the shard's receipt",
+                ),
+            )
+    if followed.total < accepted:
+        raise OmniStorageError(
+            f"The ledger has {followed.total} of the {accepted} messages that its receipt says were accepted, or may "
+            "have been: parts of its sent/ are missing or cut short, or this machine sees another folder.",
+            retryable=True,
+        )
+    return followed
+
+
+def _replay(known: Known, lines: Iterator[Any]) -> None:
+    for line in lines:
+        known.replay(line, None)
+
+
+def _followed(known: Known, names: list[str]) -> Followed:
+    bulks: list[tuple[Bulk, Members]] = []
+    lone: list[str] = []
+    for bulk_id, of, followed in known.followed_requests():
+        if of == 1:
+            lone += followed
+        else:
+            bulks.append((Bulk(bulk_id, len(followed)), Members(followed)))
+    apart = tuple(known.followed_apart())
+    return Followed(tuple(bulks), (*lone, *apart), apart, known.oldest() or 0.0, frozenset(names))

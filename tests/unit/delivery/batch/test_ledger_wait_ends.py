@@ -1,0 +1,202 @@
+"""How a wait on a ledger ends where the ledger is not whole, cannot be written, or goes on meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.effects import Compute
+from airflow_provider_omni.delivery.ledger import read_outcomes
+from airflow_provider_omni.delivery.ledger.parts import pack
+from airflow_provider_omni.delivery.verdict import Verdict
+from airflow_provider_omni.omni.errors import OmniStorageError
+from airflow_provider_omni.omni.failures import Failure, failure_error
+from tests.unit.delivery.batch.batchworld import World, numbers
+from tests.unit.delivery.batch.waits import go_on, machine_of, saying, wait
+
+SHARED = saying("Hello")
+
+
+class Folder:
+    """The world's folder, of which some calls fail."""
+
+    def __init__(self, world: World, fails: Any) -> None:
+        self.world, self.fails, self.failed = world, fails, Counter[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any) -> Any:
+            if self.fails(name, arguments, self.failed[name]):
+                self.failed[name] += 1
+                raise OmniStorageError("The disk is away.", retryable=True)
+            return getattr(self.world.folder, name)(*arguments)
+
+        return call
+
+
+def outcomes(world: World) -> Counter[str | None]:
+    return Counter(row.outcome for row in read_outcomes(str(world.folder.path)))
+
+
+def sent_to(tmp_path: Path, count: int = 40) -> World:
+    world = World(tmp_path)
+    assert world.send(numbers(count), SHARED).error is None
+    return world
+
+
+# -- writing ---------------------------------------------------------------------------------------------------------
+
+
+def test_at_the_deadline_a_write_that_fails_is_repeated_and_then_decided(tmp_path: Path) -> None:
+    world = sent_to(tmp_path)
+    world.clock.advance(600.0)
+    folder = Folder(world, lambda name, arguments, failed: name == "write" and failed < 3)
+    end = wait(world, hours=-0.01, folder=folder, success_when="finished")
+    assert end.summary["delivered"] == 40
+    assert outcomes(world) == {"delivered": 40}
+
+
+def test_a_ledger_that_cannot_be_written_ends_with_an_error_and_not_with_a_verdict(tmp_path: Path) -> None:
+    world = sent_to(tmp_path)
+    folder = Folder(world, lambda name, arguments, failed: name == "write")
+    with pytest.raises(OmniStorageError, match="nothing was decided") as caught:
+        wait(world, folder=folder)
+    assert caught.value.retryable
+
+
+def test_while_the_ledger_cannot_be_written_no_reports_are_taken(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send([number[:-2] + "61" for number in numbers(40)], SHARED)  # something more may come of them
+    world.clock.advance(600.0)
+    world.calls.clear()
+    with pytest.raises(OmniStorageError):
+        wait(world, folder=Folder(world, lambda name, arguments, failed: name == "write"))
+    assert sum("reports" in call.path for call in world.calls) == 4  # the first round over four requests
+
+
+# -- a ledger that is not whole --------------------------------------------------------------------------------------
+
+
+def take_away(world: World, what: str) -> None:
+    if what == "sent":
+        shutil.rmtree(world.folder.path / "sent")
+    elif what == "folder":
+        shutil.rmtree(world.folder.path)
+    else:
+        part = sorted((world.folder.path / "sent").iterdir())[0]
+        part.write_bytes(part.read_bytes()[:-5])
+
+
+@pytest.mark.parametrize(
+    ("what", "says"), [("sent", "are missing"), ("cut", "cut short"), ("folder", "this machine does not see that path")]
+)
+def test_a_ledger_with_fewer_than_the_receipt_says_is_no_success(tmp_path: Path, what: str, says: str) -> None:
+    world = sent_to(tmp_path)
+    take_away(world, what)
+    end = wait(world, accepted=40)
+    assert end.verdict is Verdict.TIMEOUT
+    assert says in end.explanation
+    assert (end.summary["total"], end.summary["pending"]) == (40, 40)
+
+
+def test_a_folder_that_is_mounted_later_is_followed(tmp_path: Path) -> None:
+    world = sent_to(tmp_path)
+    away = world.folder.path.with_name("away")
+    world.folder.path.rename(away)
+    machine = machine_of(world, accepted=40)
+    assert go_on(world, machine.poll()) is None
+    away.rename(world.folder.path)
+    world.clock.advance(60.0)
+    assert go_on(world, machine.until_decided()).verdict is Verdict.SUCCESS
+
+
+def test_a_ledger_that_cannot_be_read_ends_as_the_deadline_does(tmp_path: Path) -> None:
+    world = sent_to(tmp_path)
+    end = wait(world, folder=Folder(world, lambda name, arguments, failed: name == "read"))
+    assert end.verdict is Verdict.TIMEOUT
+    assert "before the ledger could be used. The disk is away." in end.explanation
+
+
+def test_what_was_proven_absent_once_and_doubted_again_is_waited_for(tmp_path: Path) -> None:
+    """A try that goes on with an older proof of absence says so in its receipt, not in the ledger."""
+    world = World(tmp_path)
+    world.folder.write("tries/00001-aa.jsonl.gz", pack([{"v": 1}]))
+    lines = [{"v": 1, "fingerprint": "x"}, {"bulk": "b", "at": world.clock.now(), "ids": ["m", "n"]}]
+    world.folder.write("sent/00001-aa-000001.jsonl.gz", pack([*lines, {"bulk": "b", "all": "absent"}]))
+    end = wait(world, accepted=2)
+    assert (end.verdict, end.summary["total"]) == (Verdict.TIMEOUT, 2)
+    assert "0 of 2 delivered, 0 failed, 2 open" in end.explanation
+    assert wait(world).summary["total"] == 0
+
+
+# -- others who write ------------------------------------------------------------------------------------------------
+
+
+def test_what_another_copy_has_read_and_written_is_read_though_the_logs_are_silent(tmp_path: Path) -> None:
+    world = sent_to(tmp_path)
+    execute = world.execute
+
+    def without_logs(call: Any) -> Any:
+        if "logs" in call.path:
+            raise failure_error(call, Failure.BROKEN)
+        return execute(call)
+
+    world.execute = without_logs  # type: ignore[method-assign]
+    first = machine_of(world)
+    assert go_on(world, first.poll()) is None
+    world.clock.advance(120.0)
+    assert wait(world).verdict is Verdict.SUCCESS
+    began = world.clock.now()
+    assert go_on(world, first.until_decided()).verdict is Verdict.SUCCESS
+    assert world.clock.now() - began < 300.0
+
+
+def test_what_a_cleared_batch_sends_meanwhile_is_followed_too(tmp_path: Path) -> None:
+    world = sent_to(tmp_path, 20)
+    machine = machine_of(world)
+    assert go_on(world, machine.poll()) is None
+    world.send(numbers(40), SHARED)
+    world.clock.advance(60.0)
+    end = go_on(world, machine.until_decided())
+    assert (end.verdict, end.summary["total"], end.summary["delivered"]) == (Verdict.SUCCESS, 40, 40)
+    assert outcomes(world) == {"delivered": 40}
+
+
+# -- an event loop ---------------------------------------------------------------------------------------------------
+
+
+def test_outcomes_are_counted_in_threads_and_forgotten_as_soon_as_they_are_written(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send(numbers(3000), SHARED, chunk_size=400)
+    world.clock.advance(600.0)
+    machine = machine_of(world, success_when="finished")
+    known, kinds = [], Counter[str]()
+
+    def watched(steps: Any) -> Any:
+        reply: Any = None
+        error: Exception | None = None
+        while True:
+            try:
+                effect = steps.send(reply) if error is None else steps.throw(error)
+            except StopIteration as stop:
+                return stop.value
+            kinds[type(effect).__name__] += 1
+            known.append(len(machine.tracker.seen()))
+            reply, error = None, None
+            try:
+                reply = yield effect
+            except Exception as caught:  # noqa: BLE001
+                error = caught
+
+    from unittest.mock import patch
+
+    from airflow_provider_omni.delivery.ledger import waiting
+
+    with patch.object(waiting, "FLUSH_MESSAGES", 500):
+        end = go_on(world, watched(machine.until_decided()))
+    assert end.summary["delivered"] == 3000
+    assert max(known) <= 1000
+    assert kinds[Compute.__name__] > 8

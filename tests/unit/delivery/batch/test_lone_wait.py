@@ -1,0 +1,199 @@
+"""Personal texts in great number: followed through time slices of the logs, and by their ids where those leave gaps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.delivery.ledger import lone, read_outcomes, slices, unreached, waiting
+from airflow_provider_omni.delivery.ledger.folder import LocalFolder
+from airflow_provider_omni.delivery.ledger.slices import LAG, Slices, Stretch
+from airflow_provider_omni.delivery.verdict import Verdict
+from airflow_provider_omni.omni.failures import Failure, failure_error
+from airflow_provider_omni.simulator import fates, outcomes
+from airflow_provider_omni.simulator.fates import Fate, Moment, Since
+from tests.unit.delivery.batch.batchworld import World, numbers
+from tests.unit.delivery.batch.waits import saying, wait
+
+PERSONAL = saying("Dear {name}")
+MANY = 110
+
+
+def people(count: int, fate: str = "00") -> list[dict[str, str]]:
+    return [{"phone": number[:-2] + fate, "name": f"N{index}"} for index, number in enumerate(numbers(count))]
+
+
+# -- stretches -------------------------------------------------------------------------------------------------------
+
+
+def test_slices_halve_until_a_page_is_not_full_and_close_when_nothing_can_change() -> None:
+    made = Slices(0.0)
+    (whole,) = made.due(1000.0)
+    assert made.full(whole) == (Stretch(0.0, 500.0), Stretch(500.0, 1000.0))
+    assert made.full(Stretch(1.0, 1.001)) == ()
+    for half, pending in ((Stretch(0.0, 500.0), True), (Stretch(500.0, 1000.0), False)):
+        made.seen(half, 1000.0, pending=pending, rows=900)
+    assert made.due(1000.0) == [Stretch(0.0, 500.0), Stretch(500.0, 1000.0)]
+    made.seen(Stretch(0.0, 500.0), 1000.0 + LAG, pending=False, rows=900)
+    made.seen(Stretch(500.0, 1000.0), 1000.0 + LAG, pending=False, rows=900)
+    assert made.due(1000.0 + LAG) == [Stretch(1000.0, 1000.0 + LAG)]
+
+
+def test_the_unread_and_the_failed_come_first_then_who_was_looked_at_longest_ago() -> None:
+    made = Slices(0.0)
+    made.due(100.0)
+    for since, at in ((0.0, 120.0), (100.0, 110.0)):
+        made.due(since + 100.0)
+        made.seen(Stretch(since, since + 100.0), at, pending=True, rows=600)
+    made.due(300.0)
+    assert made.due(300.0) == [Stretch(200.0, 300.0), Stretch(100.0, 200.0), Stretch(0.0, 100.0)]
+    made.seen(Stretch(200.0, 300.0), 300.0, pending=True, rows=600)
+    made.failed(Stretch(0.0, 100.0))
+    assert made.due(300.0)[0] == Stretch(0.0, 100.0)
+    assert made.unread() == [Stretch(0.0, 100.0)]
+
+
+def test_neighbours_that_were_far_from_full_are_looked_at_together() -> None:
+    made = Slices(0.0)
+    for until in (100.0, 130.0, 160.0):
+        (stretch,) = made.due(until)
+        assert stretch == Stretch(0.0, until)
+        made.seen(stretch, until, pending=True, rows=100)
+
+
+# -- the wait --------------------------------------------------------------------------------------------------------
+
+
+def test_a_message_whose_first_step_failed_is_followed_until_its_last_has(tmp_path: Path, monkeypatch: Any) -> None:
+    """LINE expires, is delivered late all the same, and the SMS fails later: nobody is told twice."""
+    late = Fate(
+        "late",
+        chat=(Moment(2, outcomes.HANDSET, since=Since.EXPIRY),),
+        sms=(Moment(4, outcomes.NOT_DELIVERED, outcomes.ABSENT_SUBSCRIBER),),
+    )
+    monkeypatch.setitem(fates.FATES, "90", late)
+    monkeypatch.setattr(Slices, "_merge", lambda self: None)  # which would keep the stretch open, too
+    monkeypatch.setattr(lone.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
+    world = World(tmp_path, beat_seconds=600.0)
+    world.send(people(MANY, "90"), saying("Dear {name}", 1, 120))
+    end = wait(world, hours=5.0, success_when="finished")
+    assert (end.summary["delivered"], end.summary["failed"]) == (MANY, 0)
+    assert list(unreached(str(world.folder.path)).rows()) == []
+
+
+def test_a_few_messages_cost_a_call_or_two_at_each_poll(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send(people(MANY, "61"), PERSONAL)
+    world.calls.clear()
+    wait(world, hours=1.0, success_when="finished", delivered_means="handset")
+    assert len(world.calls) <= 2 * 120 + 10
+
+
+def test_while_the_budget_is_spent_nobody_starves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of 10 stand for many more messages than a minute's calls can show."""
+    monkeypatch.setattr(lone, "PAGE", 10)
+    monkeypatch.setattr(waiting, "PAGE", 10)
+    monkeypatch.setattr(lone.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
+    world = World(tmp_path)
+    world.fault = lambda post: world.clock.advance(1.0)  # type: ignore[func-returns-value]
+    world.send([*people(800, "61"), *people(1000)[800:]], PERSONAL, rules={"connections": 1})
+    end = wait(world, hours=1.0, success_when="finished", delivered_means="handset")
+    assert end.summary["by_status"] == {"DELIVERED_TO_HANDSET": 200, "DELIVERED_TO_OPERATOR": 800}
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_last_look_at_a_slice_that_fails_is_repeated(tmp_path: Path, monkeypatch: Any, failures: int) -> None:
+    monkeypatch.setattr(lone.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
+    world = World(tmp_path)
+    world.send(people(MANY), PERSONAL)
+    world.clock.advance(3600.0)
+    execute, looks = world.execute, Counter[str]()
+
+    def flaky(call: Any) -> Any:
+        looks[call.path] += 1
+        if call.path.endswith("logs") and looks[call.path] <= failures:
+            raise failure_error(call, Failure.BROKEN)
+        return execute(call)
+
+    world.execute = flaky  # type: ignore[method-assign]
+    assert wait(world, hours=-0.001).verdict is Verdict.SUCCESS
+
+
+def test_messages_on_a_page_that_cannot_be_cut_are_found_by_their_ids(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send(people(MANY), PERSONAL)
+    mine, world.folder = world.folder, LocalFolder(tmp_path / "other")
+    for number in range(3):
+        others = numbers(400, 10_000 + number * 1000)
+        world.send(others, saying("Other"), identity=Identity(f"other-{number}"), chunk_size=400)
+    world.folder = mine
+    assert wait(world).verdict is Verdict.SUCCESS
+
+
+@pytest.mark.parametrize("ahead", [120.0, 2 * 3600.0])
+def test_a_workers_clock_that_is_wrong_hides_no_message(tmp_path: Path, ahead: float) -> None:
+    world = World(tmp_path)
+    real = world.clock
+
+    class Ahead:
+        advance = real.advance
+
+        def now(self) -> float:
+            return real.now() + ahead
+
+    world.clock = Ahead()  # type: ignore[assignment]
+    world.send(people(MANY), PERSONAL)
+    assert wait(world).verdict is Verdict.SUCCESS
+
+
+def test_looks_by_id_before_the_deadline_are_few_and_go_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lone, "LOOKS_BY_ID", 4)
+    world = World(tmp_path, log_lag_seconds=10 * 3600.0)
+    world.send(people(300), PERSONAL)
+    world.calls.clear()
+    wait(world, hours=1.0)
+    asked = [dict(call.query).get("messageId", "") for call in world.calls]
+    assert len({each for ids in asked for each in ids.split(",") if each}) == 300
+    assert sum(bool(each) for each in asked) < 70
+
+
+def test_a_failure_of_which_not_every_step_was_seen_to_fail_counts_once_its_report_was_read(tmp_path: Path) -> None:
+    world = World(tmp_path, log_rows="last-step")
+    world.send([*people(100, "48"), *people(150, "42")[100:]], PERSONAL)
+    world.calls.clear()
+    end = wait(world, hours=3.0, success_when="finished")
+    assert (end.summary["delivered"], end.summary["failed"]) == (100, 50)
+    assert sum("reports" in call.path for call in world.calls) <= 150
+
+
+def test_a_failure_whose_steps_were_all_seen_to_fail_costs_no_report(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send(people(MANY, "42"), PERSONAL)
+    world.calls.clear()
+    end = wait(world, success_when="finished")
+    assert end.summary["failed"] == MANY
+    assert not [call for call in world.calls if "reports" in call.path]
+
+
+def test_reports_of_the_failed_that_cannot_be_read_leave_them_failed(tmp_path: Path) -> None:
+    world = World(tmp_path, log_rows="last-step")
+    world.send(people(MANY, "42"), PERSONAL)
+    execute = world.execute
+
+    def broken(call: Any) -> Any:
+        if "reports" in call.path:
+            raise failure_error(call, Failure.BROKEN)
+        return execute(call)
+
+    world.execute = broken  # type: ignore[method-assign]
+    assert wait(world, success_when="finished").summary["failed"] == MANY
+    assert Counter(row.outcome for row in read_outcomes(str(world.folder.path))) == {"failed": MANY}
+
+
+def test_a_margin_of_an_hour_stands_before_the_first_intent() -> None:
+    assert waiting.MARGIN == 3600.0
+    assert slices.LAG >= 600.0

@@ -1,0 +1,59 @@
+"""Waits on a batch, like a worker does them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from airflow_provider_omni.delivery.drivers import run
+from airflow_provider_omni.delivery.ledger.waiting import wait_for
+from airflow_provider_omni.delivery.verdict import Goal
+from airflow_provider_omni.delivery.waiting import Wait, WaitEnd
+from airflow_provider_omni.delivery.watch import Watch
+from airflow_provider_omni.omni.limits import CallBudget
+from tests.unit.delivery.batch.batchworld import KilledError, World
+
+QUIET = logging.getLogger("waits")
+QUIET.disabled = True
+
+
+def saying(text: str, line: int = 1, sms: int = 1) -> dict[str, Any]:
+    """A content whose steps are tried for a minute each, so that nothing takes days."""
+    return {
+        "line": {"type": "TEXT", "text": text, "validityPeriod": line},
+        "sms": {"text": text, "validityPeriod": sms},
+    }
+
+
+def machine_of(world: World, hours: float = 2.0, accepted: int = 0, **goal: Any) -> Wait:
+    """A wait that has not begun."""
+    deadline = world.clock.now() + hours * 3600
+    watch = Watch((), deadline, Goal(**goal), ("LINE", "SMS"), ledger_path="memory://ledger", accepted=accepted)
+    world.tries += 1
+    return wait_for(watch, world.clock.now, f"{world.tries:08x}", lambda: 0.5)
+
+
+def go_on(world: World, steps: Any, until: float | None = None, folder: Any = None, budget: Any = None) -> Any:
+    """Carry a machine's steps out; `until`: killed at that time."""
+
+    def sleep(seconds: float) -> None:
+        world.clock.advance(seconds)
+        if until is not None and world.clock.now() > until:
+            raise KilledError
+
+    return run(
+        steps,
+        client=world,
+        memory=world.memory,
+        folder=folder or world.folder,
+        sleep=sleep,
+        budget=budget or CallBudget(clock=world.clock.now, jitter=lambda: 0.5),
+        note=QUIET,
+    )
+
+
+def wait(world: World, hours: float = 2.0, until: float | None = None, **rules: Any) -> WaitEnd:
+    """Wait to the end."""
+    folder = rules.pop("folder", None)
+    end: WaitEnd = go_on(world, machine_of(world, hours, **rules).until_decided(), until, folder)
+    return end
