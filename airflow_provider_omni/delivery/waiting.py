@@ -93,6 +93,7 @@ class Wait:
         self.tracker = Tracker(watch.flow, watch.settle_seconds)
         self.looks = Looks(clock, watch.ids_per_look)
         self._sources = [Source(bulk, bulk.messages, ids=set(bulk.message_ids)) for bulk in watch.bulks]
+        self._unsent = watch.unsent
         self._refused_polls = 0
         self._started = False
         self._closing_since: float | None = None
@@ -377,10 +378,10 @@ class Wait:
         if any(source.expected is None for source in self._sources):
             verdict = self._of_unknown_size(tally, closing=closing)
         else:
-            verdict = judge(tally, goal, deadline_passed=closing, unsent=self.watch.unsent)
+            verdict = judge(tally, goal, deadline_passed=closing, unsent=self._unsent)
         if verdict is Verdict.OPEN:
             return None
-        said = explain(verdict, tally, goal, self.watch.unsent)
+        said = explain(verdict, tally, goal, self._unsent)
         if verdict is Verdict.TIMEOUT and any(source.expected is None for source in self._sources):
             said += " How many messages its bulk_ids have is not known: the logs did not tell."
         return WaitEnd(verdict, tally.summary(self.watch.ledger_path), said)

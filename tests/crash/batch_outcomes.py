@@ -182,7 +182,8 @@ def _right_verdicts(
 ) -> set[str]:
     """The verdicts that the goal asks for, with these counts."""
     goal = case.schedule.wait
-    if not total and unsent_of_receipt(case.wait.receipt) and goal.success_when != "finished":
+    nobody = unsent_of_receipt(case.wait.receipt) or accepted_of_receipt(case.wait.receipt)
+    if not total and nobody and goal.success_when != "finished":
         return {"failure"}
     operators = sum(each == {"operator"} for each in seen) if goal.delivered_means == "group" else 0
     truth = Truth(total, delivered - operators, operators, failed, 0)

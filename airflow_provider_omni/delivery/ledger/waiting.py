@@ -136,6 +136,9 @@ class LedgerWait(LoneWait):
 
     def _make_sources(self, followed: Followed) -> None:
         self._sent = followed.parts
+        # Who may have been reached when the receipt was made, and is known by now not to have been.
+        lost = max(0, self.watch.accepted - followed.total)
+        self._unsent = self.watch.unsent + lost
         many = len(followed.lone) > MANY_LONE
         if many:
             for start in range(0, len(followed.lone), LONE_TOGETHER):

@@ -132,6 +132,23 @@ def test_what_was_proven_absent_once_and_doubted_again_is_waited_for(tmp_path: P
     assert wait(world).summary["total"] == 0
 
 
+def test_who_was_refused_since_the_receipt_was_made_is_not_missing_from_the_ledger(tmp_path: Path) -> None:
+    """A receipt is made before each request, too: a try that dies then leaves one that calls everybody unconfirmed."""
+    world = sent_to(tmp_path, 5)
+    refused = [{"bulk": "r", "at": world.clock.now(), "ids": ["m", "n"]}, {"bulk": "r", "all": "refused"}]
+    world.folder.write("sent/00002-bb-000001.jsonl.gz", pack([{"v": 1, "fingerprint": "x"}, *refused]))
+    end = wait(world, accepted=7)
+    assert (end.verdict, end.summary["total"]) == (Verdict.SUCCESS, 5)
+
+
+def test_where_everybody_was_refused_since_the_receipt_was_made_no_gate_opens(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    lines = [{"v": 1, "fingerprint": "x"}, {"bulk": "r", "at": world.clock.now(), "ids": ["m", "n"]}]
+    world.folder.write("sent/00001-aa-000001.jsonl.gz", pack([*lines, {"bulk": "r", "all": "refused"}]))
+    end = wait(world, accepted=2)
+    assert (end.verdict, end.summary["total"]) == (Verdict.FAILURE, 0)
+
+
 # -- others who write ------------------------------------------------------------------------------------------------
 
 
