@@ -73,6 +73,8 @@ def _usual(body: bytes) -> BulkAnswer | None:
     """What the models would say of an answer whose every entry has a text id and a plain status; None for any other."""
     try:
         entries = from_json(body)["messages"]
+        if type(entries) is not list:
+            return None
         ids = [entry["messageId"] for entry in entries]
         statuses = [entry["status"] for entry in entries]
         if set(map(type, ids)) - {str} or not all(ids):

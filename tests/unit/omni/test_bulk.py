@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
@@ -72,6 +72,8 @@ document = st.one_of(
 
 
 @given(document)
+@example({"messages": ""})
+@example({"messages": {}})
 def test_any_answer_is_read_as_the_models_read_it(answer: Any) -> None:
     body = json.dumps(answer).encode()
     assert outcome(bulk.read_bulk, body) == outcome(parsing.send_response, body)
