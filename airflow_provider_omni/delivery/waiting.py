@@ -33,7 +33,7 @@ from airflow_provider_omni.omni.errors import (
     OmniStaleTryError,
     OmniStorageError,
 )
-from airflow_provider_omni.omni.models import LogRow, Report
+from airflow_provider_omni.omni.models import LogRow, Report, skipped_in
 from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import StepState
 
@@ -181,10 +181,12 @@ class Wait:
                 source.logs_due = True
                 yield Note(f"A read of reports failed ({type(error).__name__}); the logs will be asked.", warning=True)
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
+            # What a report said that could not be read, perhaps about one of ours, only the logs may still tell.
+            source.logs_due = source.logs_due or skipped_in(page) > 0
             news = self._take(source, (Sighting.of(report) for report in page))
             source.quiet = 0 if news else source.quiet + 1
             yield from self._write_down(source, news=news)
-            if len(page) < PAGE:
+            if len(page) + skipped_in(page) < PAGE:
                 break
         if source.quiet >= QUIET_POLLS or self._may_close_unheard(source):
             source.logs_due = True
@@ -216,7 +218,7 @@ class Wait:
         rows = yield from self._ask_logs(until, bulk_ids=(source.bulk.bulk_id,))
         if rows is not None:
             yield from self._heal(source, rows)
-            self._size_up(source, full=len(rows) >= PAGE)
+            self._size_up(source, full=len(rows) >= PAGE or skipped_in(rows) > 0)
 
     def _look_for_lone(self, sources: list[_Source], until: float) -> Steps[None]:
         waiting = [each for each in sources if each.logs_due]
@@ -271,7 +273,10 @@ class Wait:
         yield from self._write_down(source, news=news)
 
     def _size_up(self, source: _Source, *, full: bool) -> None:
-        """Settle how many messages an unknown bulk has: two looks, far enough apart, that agree."""
+        """Settle how many messages an unknown bulk has: two looks, far enough apart, that agree.
+
+        :param full: whether there may be more messages than the rows that could be read say.
+        """
         if source.expected is not None or full:
             return
         now, seen = self.clock(), len(source.ids)

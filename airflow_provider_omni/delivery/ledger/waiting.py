@@ -32,7 +32,7 @@ from airflow_provider_omni.omni.errors import (
     OmniStaleTryError,
     OmniStorageError,
 )
-from airflow_provider_omni.omni.models import LogRow
+from airflow_provider_omni.omni.models import LogRow, skipped_in
 from airflow_provider_omni.omni.statuses import StepState
 
 MANY_LONE = 100
@@ -228,8 +228,10 @@ class LedgerWait(Wait):
                     return
                 yield Note(f"A look into the logs failed ({type(error).__name__}); it will be repeated.", warning=True)
                 continue
-            pending = self._take_rows(rows)
-            halves: tuple[Stretch, ...] = slices.full(stretch) if len(rows) >= PAGE else ()
+            # A row that cannot be read may be one of ours: its stretch stays open like that of a pending one.
+            unclear = skipped_in(rows)
+            pending = self._take_rows(rows) or unclear > 0
+            halves: tuple[Stretch, ...] = slices.full(stretch) if len(rows) + unclear >= PAGE else ()
             if halves:
                 due.extendleft(reversed(halves))
             else:
