@@ -1,8 +1,8 @@
 """Asking the logs what became of an unknown POST: presence from any page, absence only where it is proven.
 
-Absence needs: a look filtered by one id, on a page that is not full, over all steps and channels, twice, a grace time
-apart, the first at least the longest call + grace after the intent, for a message that is not scheduled ahead and
-whose intent is younger than 47 h. Else it stays unknown.
+Absence needs: a look filtered by one id, on a page that is not full and was read whole, over all steps and channels,
+twice, a grace time apart, the first at least the longest call + grace after the intent, for a message that is not
+scheduled ahead and whose intent is younger than 47 h. Else it stays unknown.
 
 Two looks, since two things can be late: the vendor takes a request in after its caller gave up, and the logs lag
 behind what was taken in. Each may take a grace time.
@@ -18,7 +18,7 @@ from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Step
 from airflow_provider_omni.delivery.record import Event, MessageState, Posting
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError
-from airflow_provider_omni.omni.models import LogRow
+from airflow_provider_omni.omni.models import LogRow, skipped_in
 from airflow_provider_omni.omni.retries import backoff
 
 PAGE = 1000
@@ -117,10 +117,10 @@ class Asker:
             each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, error.retry_after, self.jitter))
             return
         self._note_presence(posting, each, rows)
-        if len(rows) >= PAGE or not self._can_be_proven(posting):
+        if len(rows) + skipped_in(rows) >= PAGE or not self._can_be_proven(posting):
             each.done = True
-        elif any(row.message_id not in posting.messages for row in rows):
-            # Not what was asked for: such a page proves nothing.
+        elif skipped_in(rows) or any(row.message_id not in posting.messages for row in rows):
+            # Not what was asked for, or a row that nobody can read, perhaps of this very message: that proves nothing.
             each.failures += 1
             each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, None, self.jitter))
         elif started < (provable_at := self._provable_at(posting)):

@@ -36,6 +36,7 @@ from airflow_provider_omni.delivery.effects import (
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError
 from airflow_provider_omni.omni.limits import CallBudget
+from airflow_provider_omni.omni.models import skipped_in
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ def run(
     ``folder``: the ledger's. ``connections``: API calls that a batch makes at the same time.
     """
     pool = _Pool(connections)
+    told: set[str] = set()
 
     def perform(effect: Effect) -> Any:
         match effect:
@@ -83,7 +85,7 @@ def run(
                     while wait := _place(budget, patience):
                         patience -= wait
                         sleep(wait)
-                return client.execute(call)
+                return _whole(client.execute(call), call, told, note)
             case Load(key):
                 return memory.load(key)
             case Save(key, value):
@@ -135,6 +137,7 @@ async def arun(
 
     ``folder``: the ledger's; it is reached in threads.
     """
+    told: set[str] = set()
 
     async def perform(effect: Effect) -> Any:
         match effect:
@@ -143,7 +146,7 @@ async def arun(
                     while wait := _place(budget, patience):
                         patience -= wait
                         await sleep(wait)
-                return await client.execute(call)
+                return _whole(await client.execute(call), call, told, note)
             case Load(key):
                 return await memory.load(key)
             case Save(key, value):
@@ -234,6 +237,19 @@ def _place(budget: CallBudget, patience: float) -> float:
     if wait > patience:
         raise OmniBusyError("the account's budget of log calls is used up for now")
     return wait
+
+
+def _whole(answer: Any, call: Call[Any], told: set[str], logger: logging.Logger) -> Any:
+    """The answer. That a kind of call has rows that cannot be read is said once: the same row may come for hours."""
+    if call.method == "GET" and call.name not in told and (skipped := skipped_in(answer)):
+        told.add(call.name)
+        logger.warning(
+            "%s row(s) of an answer to %s could not be read and were passed over; nothing is concluded from what is "
+            "not among the others. Further ones are not mentioned.",
+            skipped,
+            call.name,
+        )
+    return answer
 
 
 def _write(logger: logging.Logger, effect: Note) -> None:

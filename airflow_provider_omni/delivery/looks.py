@@ -12,7 +12,7 @@ from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Steps
 from airflow_provider_omni.delivery.sources import Source
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRequestError
-from airflow_provider_omni.omni.models import LogRow
+from airflow_provider_omni.omni.models import LogRow, skipped_in
 
 PAGE = 1000
 """Rows a page of reports or logs can hold; a shorter page is the last."""
@@ -58,7 +58,7 @@ class Looks:
             return None
         if len(ids) == 1:
             return {ids[0]: rows}
-        if len(rows) >= PAGE:
+        if len(rows) + skipped_in(rows) >= PAGE:
             self.at_once[kind] = max(1, len(ids) // 2)
             return {}
         found: dict[str, list[LogRow]] = {each: [] for each in ids}

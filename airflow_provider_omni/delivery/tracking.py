@@ -1,7 +1,7 @@
 """What is known of each message, from reports and log rows in any order, any number of times.
 
-A state only moves forward, per ``(messageId, channel)``: a join of a semilattice, so order and repetition cannot change
-the end. Knows no I/O and no clock.
+A state only moves forward, per ``(messageId, channel)``, and nothing that was told about it is forgotten: a join of a
+semilattice, so order and repetition cannot change the end. Knows no I/O and no clock.
 
     handset delivery  >  final failure of the last step  >  operator delivery  >  pending
 
@@ -23,14 +23,17 @@ from airflow_provider_omni.omni.models import LogRow, Report, Status
 from airflow_provider_omni.omni.statuses import StepState, is_duplicate, step_state
 
 MAX_LABEL = 60
-"""Characters of a status's name that are kept; the registry's longest has 40."""
+"""Characters of a status's or a channel's name that are kept; the registry's longest has 40."""
+MAX_CURRENCY = 10
+MAX_EXPONENT = 12
+"""An amount has at most so many digits before and after the point."""
 
 _RANK = {StepState.PENDING: 0, StepState.OPERATOR: 1, StepState.FAILED: 2, StepState.HANDSET: 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One step of one message, as a report or a log row told it. Times are seconds since the epoch."""
+    """One step of one message, as reports and log rows told it. Times are seconds since the epoch."""
 
     message_id: str
     channel: str
@@ -45,37 +48,60 @@ class Sighting:
     @classmethod
     def of(cls, row: Report | LogRow) -> Sighting:
         """Read a report or a log row. The cost is price per message times parts, as a decimal string."""
-        cost = None
-        if row.price is not None and row.price.price_per_message is not None:
-            cost = format((row.price.price_per_message * max(row.message_count or 1, 1)).normalize(), "f")
+        cost = None if row.price is None else _cost(row.price.price_per_message, row.message_count)
         error = getattr(row, "error", None)
         return cls(
             message_id=row.message_id,
-            channel=(row.channel or "").upper(),
+            channel=channel_label(row.channel),
             # A repeated id that was refused says nothing about the message that had it first.
             state=StepState.PENDING if is_duplicate(row.status) else step_state(row.status),
             status=status_label(row.status),
             sent_at=_seconds(row.sent_at),
             done_at=_seconds(row.done_at),
             cost=cost,
-            currency=row.price.currency if cost is not None and row.price else None,
+            currency=currency_label(row.price.currency) if cost is not None and row.price else None,
             permanent=error.permanent if error is not None else None,
         )
 
-    @property
-    def order(self) -> tuple[Any, ...]:
-        """Which of two sightings of the same step stands: rank first, then details, so that any order ends the same."""
-        return (
-            _RANK[self.state],
-            self.done_at or 0.0,
-            self.status,
-            self.cost is not None,
-            Decimal(self.cost or 0),
-            self.currency or "",
-            self.permanent is not None,
-            bool(self.permanent),
-            -(self.sent_at or 0.0),
+    def joined(self, other: Sighting) -> Sighting:
+        """What both tell of the same step. The further state stands, with what was said about it; of two that are as
+        far, each detail that only one of them knows is kept: logs have no error, and round times in their own way.
+
+        A join of a semilattice: of the chain of states, and within a state of one chain for each detail (the status
+        with its time, the cost with its currency, what is permanent); besides, the earliest time of sending.
+        """
+        ranks = _RANK[self.state], _RANK[other.state]
+        if ranks[0] == ranks[1]:
+            ended, paid = max(self, other, key=_ended), max(self, other, key=_paid)
+            permanent = max(self.permanent, other.permanent, key=_told)
+        else:
+            ended = paid = self if ranks[0] > ranks[1] else other
+            permanent = ended.permanent
+        sent = [each.sent_at for each in (self, other) if each.sent_at is not None]
+        return Sighting(
+            message_id=self.message_id,
+            channel=self.channel,
+            state=ended.state,
+            status=ended.status,
+            sent_at=min(sent, default=None),
+            done_at=ended.done_at,
+            cost=paid.cost,
+            currency=paid.currency,
+            permanent=permanent,
         )
+
+
+def _ended(step: Sighting) -> tuple[Any, ...]:
+    return (step.done_at is not None, step.done_at or 0.0, step.status)
+
+
+def _paid(step: Sighting) -> tuple[Any, ...]:
+    cost = step.cost
+    return (cost is not None, Decimal(cost or 0), cost or "", step.currency is not None, step.currency or "")
+
+
+def _told(said: bool | None) -> tuple[bool, bool]:
+    return (said is not None, bool(said))
 
 
 class Outcome(enum.Enum):
@@ -121,8 +147,10 @@ class Tracker:
         """Take a sighting in. Returns whether it told something new."""
         steps = self._steps.setdefault(sighting.message_id, {})
         known = steps.get(sighting.channel)
-        if known is not None and known.order >= sighting.order:
-            return False
+        if known is not None:
+            sighting = sighting if sighting == known else known.joined(sighting)
+            if sighting == known:
+                return False
         steps[sighting.channel] = sighting
         return True
 
@@ -170,13 +198,35 @@ class Tracker:
 
 
 def status_label(status: Status) -> str:
-    """The status's name, fit for receipts, journals and summaries: short, and without anything like a number."""
+    """The status's name, fit for receipts, journals, errors and summaries: short, and without a number."""
     return _label(status.name or status.group_name or "UNKNOWN")
+
+
+def channel_label(channel: str | None) -> str:
+    """The same of a channel, in capitals; empty where the vendor does not say it."""
+    return _label(channel.upper()) if channel else ""
+
+
+def currency_label(currency: str | None) -> str | None:
+    """The same of a currency."""
+    return _label(currency)[:MAX_CURRENCY] if currency else None
 
 
 @lru_cache(maxsize=1024)
 def _label(name: str) -> str:
-    return mask_numbers_in(name)[:MAX_LABEL]
+    return mask_numbers_in(name[: 4 * MAX_LABEL])[:MAX_LABEL]
+
+
+def _cost(price: Decimal | None, parts: int | None) -> str | None:
+    """Price times parts; None where that is no sum that anybody pays, such as `1E+99999`, which is long to write."""
+    if price is None or not _payable(price):
+        return None
+    cost = price * max(parts or 1, 1)
+    return format(cost.normalize(), "f") if _payable(cost) else None
+
+
+def _payable(amount: Decimal) -> bool:
+    return not amount or (amount.is_finite() and -MAX_EXPONENT <= amount.adjusted() <= MAX_EXPONENT)
 
 
 def _seconds(moment: datetime | None) -> float | None:

@@ -20,6 +20,10 @@ from airflow_provider_omni.omni.statuses import StepState
 MAX_IDS = 100
 """Lists of ids in receipts and summaries end here."""
 
+MAX_NAMES = 100
+"""Statuses, channels and currencies in a summary end here: their names are the vendor's, who may say anything."""
+OTHER = "OTHER"
+
 DELIVERED_MEANS = ("group", "handset")
 NAMED_GOALS = ("all", "any", "finished")
 
@@ -145,7 +149,7 @@ class Tally:
     def summary(self, ledger_path: str | None = None) -> dict[str, Any]:
         """The JSON that the sensor returns: ids and counts, no number and no text."""
         unseen = self.total - sum(self.by_status.values())
-        by_status = dict(sorted(self.by_status.items()))
+        by_status = most_common(self.by_status)
         if unseen > 0:
             by_status["NOT_SEEN"] = unseen
         return {
@@ -153,9 +157,9 @@ class Tally:
             "delivered": self.delivered,
             "failed": self.failed,
             "pending": self.pending,
-            "by_channel": dict(sorted(self.by_channel.items())),
+            "by_channel": most_common(self.by_channel),
             "by_status": by_status,
-            "cost": {currency: format(total, "f") for currency, total in sorted(self.cost.items())},
+            "cost": {currency: format(total, "f") for currency, total in sorted(self.cost.items())[:MAX_NAMES]},
             "seconds_to_delivery": percentiles(self.seconds),
             "failed_message_ids": sorted(self.failed_message_ids),
             "closed_by_settle_time": self.settled,
@@ -186,6 +190,15 @@ def judge(tally: Tally, goal: Goal, *, deadline_passed: bool = False, unsent: in
     if tally.total - tally.failed < needed:
         return Verdict.FAILURE
     return Verdict.TIMEOUT if deadline_passed else Verdict.OPEN
+
+
+def most_common(counts: Counter[str]) -> dict[str, int]:
+    """The counts by name, sorted; of too many names those that come most often, and the others together."""
+    if len(counts) <= MAX_NAMES:
+        return dict(sorted(counts.items()))
+    kept = dict(sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:MAX_NAMES])
+    kept[OTHER] = kept.get(OTHER, 0) + counts.total() - sum(kept.values())
+    return dict(sorted(kept.items()))
 
 
 def percentiles(seconds: list[float]) -> dict[str, float | None]:

@@ -35,7 +35,7 @@ from airflow_provider_omni.omni.errors import (
     OmniStorageError,
 )
 from airflow_provider_omni.omni.limits import LOGS_PER_MINUTE
-from airflow_provider_omni.omni.models import LogRow, Report
+from airflow_provider_omni.omni.models import LogRow, Report, skipped_in
 from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import StepState
 
@@ -180,10 +180,12 @@ class Wait:
                 source.logs_due = source.lost = True
                 yield Note(f"A read of reports failed ({type(error).__name__}); the logs will be asked.", warning=True)
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
+            # What a report said that could not be read, perhaps about one of ours, only the logs may still tell.
+            source.logs_due = source.logs_due or skipped_in(page) > 0
             news = yield from self._take_rows(source, page)
             source.quiet = 0 if news else source.quiet + 1
             yield from self._write_down(source, news=news)
-            if len(page) < PAGE or self._writing_fails(source):
+            if len(page) + skipped_in(page) < PAGE or self._writing_fails(source):
                 break
         if source.quiet >= QUIET_POLLS or self._may_close_unheard(source):
             source.logs_due = True
@@ -252,7 +254,7 @@ class Wait:
         source.looked_at = self.clock()
         news = yield from self._take_rows(source, rows)
         yield from self._write_down(source, news=news)
-        self._size_up(source, full=len(rows) >= PAGE)
+        self._size_up(source, full=len(rows) >= PAGE or skipped_in(rows) > 0)
 
     def _size_up(self, source: Source, *, full: bool) -> None:
         """Settle how many messages an unknown bulk has: two looks, far enough apart, that agree; or one, when all that

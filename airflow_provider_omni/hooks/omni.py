@@ -230,7 +230,7 @@ class OmniHook(BaseHook):
         if bulk_id is None and message_id is None:
             self.log.warning("Reading reports without a filter: they are taken from everybody who uses this account.")
         call = api.get_reports(bulk_id=bulk_id, message_id=message_id, channel=channel, limit=limit)
-        return self.get_conn().execute(call)
+        return self._whole(self.get_conn().execute(call))
 
     def get_logs(
         self,
@@ -246,17 +246,23 @@ class OmniHook(BaseHook):
         """Read the logs of the last 48 hours, as often as wanted. The vendor allows 120 calls a minute."""
         from airflow_provider_omni.omni import api
 
-        return self._execute(
-            api.get_logs(
-                bulk_ids=bulk_ids,
-                message_ids=message_ids,
-                channel=channel,
-                general_status=general_status,
-                sent_since=sent_since,
-                sent_until=sent_until,
-                limit=limit,
-            )
+        call = api.get_logs(
+            bulk_ids=bulk_ids,
+            message_ids=message_ids,
+            channel=channel,
+            general_status=general_status,
+            sent_since=sent_since,
+            sent_until=sent_until,
+            limit=limit,
         )
+        return self._whole(self._execute(call))
+
+    def _whole(self, rows: list[T]) -> list[T]:
+        from airflow_provider_omni.omni.models import skipped_in
+
+        if skipped := skipped_in(rows):
+            self.log.warning("%s row(s) of the answer could not be read and were left out.", skipped)
+        return rows
 
     def _execute(self, call: Call[T]) -> T:
         from airflow_provider_omni.omni.retries import patiently

@@ -175,7 +175,7 @@ def _dig(document: Any, *names: str) -> Any:
 
 
 def _code(value: Any) -> str | None:
-    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
+    return mask_numbers_in(value) if isinstance(value, str) and _CODE.fullmatch(value) else None
 
 
 def _validation_errors(value: Any) -> Iterator[tuple[str, Any]]:

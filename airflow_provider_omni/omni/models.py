@@ -8,11 +8,11 @@ users type (scenarios, destinations) refuses unknown members, so that a typo is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -243,6 +243,24 @@ class LogRow(AnswerModel):
     price: Price | None = None
 
 
+R = TypeVar("R")
+
+
+class Rows(list[R]):
+    """The rows of one answer that could be read.
+
+    ``skipped``: how many more it had. Whoever counts rows counts these too, and concludes nothing from what is not
+    among the others: it may have been said in one of these.
+    """
+
+    skipped: int = 0
+
+
+def skipped_in(rows: Sequence[Any]) -> int:
+    """How many rows of an answer could not be read."""
+    return rows.skipped if isinstance(rows, Rows) else 0
+
+
 class ReportPage(AnswerModel):
     """The envelope of `GET /omni/1/reports`."""
 
@@ -256,9 +274,12 @@ class LogPage(AnswerModel):
 
 
 OPTIONAL_IN_ROWS = frozenset(
-    {"to", "text", "sentAt", "doneAt", "messageCount", "mccMnc", "price", "error", "callbackData", "from", "bulkId"}
+    {
+        *("to", "text", "from", "channel", "bulkId", "callbackData", "error", "price"),
+        *("sentAt", "doneAt", "messageCount", "mccMnc"),
+    }
 )
-"""Members of a report or log row that no verdict hangs on: where one is unreadable, the row is read without it."""
+"""Members that a report or log row can do without: where one is unreadable, the row is read without it."""
 
 __all__ = [
     "MAX_ROWS",
@@ -274,6 +295,7 @@ __all__ = [
     "Report",
     "ReportError",
     "ReportPage",
+    "Rows",
     "SavedStep",
     "Scenario",
     "ScenarioList",
@@ -282,4 +304,5 @@ __all__ = [
     "SentMessage",
     "Status",
     "TypedModel",
+    "skipped_in",
 ]

@@ -18,6 +18,7 @@ from airflow_provider_omni.omni.models import (
     LogRow,
     Report,
     ReportPage,
+    Rows,
     Scenario,
     ScenarioList,
     SendResponse,
@@ -95,7 +96,10 @@ def _text(value: Any) -> str | None:
 
 
 def reports(body: bytes) -> list[Report]:
-    """The answer to a read of reports. A row with an unreadable optional member is read without that member."""
+    """The answer to a read of reports. What of a row is unreadable is left out; if that is its message id or its whole
+    status, so is the row. Then the answer is a `Rows` that says how many those were: one odd row, which may not even
+    be ours, must not take the others with it. An answer without any readable row is none.
+    """
     _check_size(body)
     try:
         return ReportPage.model_validate_json(body).results
@@ -137,18 +141,35 @@ def _row_by_row(model: type[Row], body: bytes) -> list[Row]:
         raise UnreadableAnswerError("there is no list of results")
     if len(rows) > MAX_ROWS:
         raise UnreadableAnswerError(f"it has more than {MAX_ROWS:,} rows")
-    return [_lenient(model, row) for row in rows]
+    readable: Rows[Row] = Rows()
+    problem = ""
+    for row in rows:
+        try:
+            readable.append(_lenient(model, row))
+        except UnreadableAnswerError as error:
+            problem = problem or str(error)
+            readable.skipped += 1
+    if readable.skipped and not readable:
+        raise UnreadableAnswerError(problem)
+    return readable
 
 
 def _lenient(model: type[Row], row: Any) -> Row:
+    """The row without those of its members, and of its status's, that cannot be read."""
     try:
         return model.model_validate(row)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        odd = {str(each["loc"][0]) for each in found if each["loc"]}
+        places = [each["loc"] for each in error.errors(include_url=False, include_input=False)]
         problem = _first_problem(error)
-    if isinstance(row, dict) and odd and odd <= OPTIONAL_IN_ROWS:
-        return model.model_validate({name: value for name, value in row.items() if name not in odd})
+    status = row.get("status") if isinstance(row, dict) else None
+    if not isinstance(status, dict):
+        raise UnreadableAnswerError(problem)
+    odd = {place[0] for place in places if place and place[0] != "status"}
+    unclear = {place[1] for place in places if len(place) > 1 and place[0] == "status"}
+    if odd <= OPTIONAL_IN_ROWS:
+        kept = {name: value for name, value in row.items() if name not in odd}
+        kept["status"] = {name: value for name, value in status.items() if name not in unclear}
+        return model.model_validate(kept)
     raise UnreadableAnswerError(problem)
 
 

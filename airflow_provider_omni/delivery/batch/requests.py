@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.scratch import People
 from airflow_provider_omni.delivery.record import TRANSITIONS, Event, MessageState, Posting
+from airflow_provider_omni.delivery.tracking import status_label
 from airflow_provider_omni.omni.bulk import BulkAnswer
 from airflow_provider_omni.omni.errors import (
     Effect,
@@ -166,7 +167,7 @@ def read_answer(answer: BulkAnswer, posting: Posting, *, doubtful: bool = False)
         return Read(refused, foreign=True)
     for status, ids in answer.by_status:
         event = Event.DUPLICATE if is_duplicate(status) else Event.REFUSED if is_refusal(status) else Event.TAKEN
-        name = status.name or "REJECTED"
+        name = status_label(status)
         for message_id in dict.fromkeys(ids):
             if message_id not in messages or named[message_id] > 1:
                 continue

@@ -20,7 +20,7 @@ from airflow_provider_omni.delivery.verdict import Tally
 from airflow_provider_omni.delivery.waiting import CLOSING, LAST_LOOKS, Wait
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError
-from airflow_provider_omni.omni.models import LogRow, Report
+from airflow_provider_omni.omni.models import LogRow, Report, skipped_in
 from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import StepState
 
@@ -89,7 +89,9 @@ class LoneWait(Wait):
                 slices.failed(stretch)
                 continue
             pending = yield from self._beside(rows, lambda rows=rows: self._take_slice(rows))  # type: ignore[misc]
-            if len(rows) >= PAGE and (halves := slices.full(stretch)):
+            # A row that cannot be read may be one of ours: its stretch stays open like that of a pending one.
+            pending = pending or skipped_in(rows) > 0
+            if len(rows) + skipped_in(rows) >= PAGE and (halves := slices.full(stretch)):
                 waiting += reversed(halves)
             else:
                 slices.seen(stretch, self.clock(), pending=pending, rows=len(rows))

@@ -159,15 +159,16 @@ class Outcomes:
                 self._merge(line["id"], step)
 
     def _merge(self, message_id: str, step: list[Any]) -> None:
-        identifier, fresh = message_id, sighting_of(message_id, step)
-        known = self._scratch.one("SELECT step FROM step WHERE id = ? AND channel = ?", identifier, fresh.channel)
-        if known is None or sighting_of(message_id, json.loads(known)).order < fresh.order:
-            self._scratch.do(
-                "INSERT OR REPLACE INTO step (id, channel, step) VALUES (?, ?, ?)",
-                identifier,
-                fresh.channel,
-                json.dumps(step_of(fresh)),
-            )
+        fresh = sighting_of(message_id, step)
+        known = self._scratch.one("SELECT step FROM step WHERE id = ? AND channel = ?", message_id, fresh.channel)
+        if known is not None:
+            fresh = sighting_of(message_id, json.loads(known)).joined(fresh)
+        self._scratch.do(
+            "INSERT OR REPLACE INTO step (id, channel, step) VALUES (?, ?, ?)",
+            message_id,
+            fresh.channel,
+            json.dumps(step_of(fresh)),
+        )
 
     def rows(self) -> Iterator[OutcomeRow]:
         """Every recipient once: by the last message that was about to be posted to them."""

@@ -11,6 +11,7 @@ from airflow_provider_omni.delivery.asking import HORIZON, PAGE, Asker, LookRule
 from airflow_provider_omni.delivery.effects import Ask, Pause
 from airflow_provider_omni.delivery.record import MessageState, Posting
 from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniBusyError, OmniServerError
+from airflow_provider_omni.omni.models import Rows
 from tests.unit.delivery.stage import START, Stage, row
 
 S = MessageState
@@ -101,6 +102,32 @@ def test_a_page_of_other_peoples_messages_proves_nothing() -> None:
     posting, stage = unknown(), Stage(now=START + 500.0, logs=[[row("somebody else's")]])
     settle(posting, stage)
     assert posting.messages == {"m": S.INTENT}
+
+
+def unread(*rows: Any) -> Rows[Any]:
+    """A page of which one row could not be read."""
+    page = Rows(rows)
+    page.skipped = 1
+    return page
+
+
+def test_a_page_with_a_row_that_cannot_be_read_proves_nothing() -> None:
+    posting, stage = unknown(), Stage(now=START + 500.0, logs=[unread()])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.INTENT}
+
+
+def test_a_row_that_cannot_be_read_takes_nothing_from_the_presence_of_the_others() -> None:
+    posting, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[unread(row("m")), [row("m")]])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.ACCEPTED, "n": S.ABSENT}
+
+
+def test_a_page_that_is_full_with_its_unreadable_rows_proves_nothing() -> None:
+    posting, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[unread(*[row("n")] * (PAGE - 1))])
+    settle(posting, stage)
+    assert posting.messages == {"m": S.INTENT, "n": S.ACCEPTED}
+    assert len(stage.looks) == 1
 
 
 def test_an_intent_older_than_47_hours_proves_nothing() -> None:

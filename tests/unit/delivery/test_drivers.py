@@ -17,6 +17,7 @@ from airflow_provider_omni.delivery.watch import Bulk, Watch
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniServerError, OmniStorageError
 from airflow_provider_omni.omni.limits import CallBudget
+from airflow_provider_omni.omni.models import Rows
 from tests.unit.delivery.stage import START, report
 
 LOOK = api.get_logs(message_ids=("m",))
@@ -231,3 +232,18 @@ async def test_a_trigger_that_is_cancelled_closes_its_machine() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert closed == [True]
+
+
+def test_rows_that_cannot_be_read_are_mentioned_once(drive: Drive, caplog: pytest.LogCaptureFixture) -> None:
+    page = Rows([report("m")])
+    page.skipped = 3
+
+    def machine() -> Steps[int]:
+        first = yield Ask(LOOK)
+        second = yield Ask(LOOK)
+        return len(first) + len(second)
+
+    with caplog.at_level(logging.INFO):
+        assert drive(machine(), World(page)) == 2
+    (line,) = [record.getMessage() for record in caplog.records if "could not be read" in record.getMessage()]
+    assert line.startswith("3 row(s) of an answer to GET /omni/1/logs")

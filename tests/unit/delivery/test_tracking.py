@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,7 @@ from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Standing,
 from airflow_provider_omni.delivery.verdict import Tally
 from airflow_provider_omni.omni.models import Price, ReportError
 from airflow_provider_omni.omni.statuses import StepState
-from tests.unit.delivery.sightings import MESSAGES, flows, stories
+from tests.unit.delivery.sightings import MESSAGES, flows, sightings, stories
 from tests.unit.delivery.stage import START, report, row
 
 NOW = START + 50_000.0
@@ -33,6 +34,23 @@ def summary(tracker: Tracker, *, closing: bool) -> dict[str, Any]:
     for message_id in MESSAGES:
         tally.add(message_id, tracker.standing(message_id, NOW, closing=closing), tracker.steps(message_id), "group")
     return tally.summary()
+
+
+@given(stories, st.randoms(use_true_random=False))
+def test_what_is_known_does_not_depend_on_order_or_repetition(story: list[Sighting], random: Any) -> None:
+    again = story + random.sample(story, len(story) // 2)
+    random.shuffle(again)
+    assert tracked(story).seen() == tracked(again).seen()
+
+
+@given(sightings, sightings, sightings)
+def test_two_sightings_of_a_step_are_joined_like_in_a_semilattice(
+    one: Sighting, two: Sighting, three: Sighting
+) -> None:
+    one, two, three = (replace(each, message_id="m", channel="SMS") for each in (one, two, three))
+    assert one.joined(one) == one
+    assert one.joined(two) == two.joined(one)
+    assert one.joined(two).joined(three) == one.joined(two.joined(three))
 
 
 @given(stories, flows, st.booleans(), st.randoms(use_true_random=False))
@@ -152,6 +170,53 @@ def test_a_status_name_is_kept_short_and_without_numbers() -> None:
     label = Sighting.of(report("m").model_copy(update={"status": odd})).status
     assert "41793026727" not in label
     assert len(label) <= 60
+
+
+@pytest.mark.parametrize("later", [0.0, 0.001, 3600.0])
+def test_a_row_of_the_logs_takes_nothing_from_what_a_report_has_told(later: float) -> None:
+    price = Price(price_per_message=Decimal("0.07"), currency="EUR")
+    told = report("m", "failed", "SMS", price=price, error=ReportError(permanent=True))
+    logged = row("m", "failed", "SMS", done=10.0 + later)
+    for story in ([told, logged], [logged, told], [logged, told, logged]):
+        (step,) = tracked(Sighting.of(each) for each in story).steps("m")
+        assert (step.permanent, step.cost, step.currency) == (True, "0.07", "EUR")
+        assert step.done_at == START + 10.0 + later
+
+
+def test_what_was_told_of_an_earlier_state_is_not_about_a_later_one() -> None:
+    price = Price(price_per_message=Decimal("0.07"), currency="EUR")
+    handed_over = report("m", "operator", "SMS", price=price, error=ReportError(permanent=False))
+    for story in ([handed_over, row("m", "failed", "SMS")], [row("m", "failed", "SMS"), handed_over]):
+        (step,) = tracked(Sighting.of(each) for each in story).steps("m")
+        assert (step.state, step.permanent, step.cost) == (StepState.FAILED, None, None)
+
+
+@pytest.mark.parametrize(
+    "price",
+    ["1E+99999", "1E-99999", "-1E+5000000", "1E+5000000", "0.00000000000000001", "1E300", "NaN", "sNaN", "Infinity"],
+)
+def test_a_price_that_nobody_pays_is_none(price: str) -> None:
+    odd = Price.model_construct(price_per_message=Decimal(price), currency="EUR")
+    sighting = Sighting.of(report("m").model_copy(update={"price": odd}))
+    assert (sighting.cost, sighting.currency) == (None, None)
+
+
+def test_a_price_of_nothing_is_nothing_however_it_is_written() -> None:
+    for zero in ("0", "0.00", "0E+99999", "0E-5000000"):
+        assert Sighting.of(report("m", price=Price(price_per_message=Decimal(zero)))).cost == "0"
+
+
+def test_more_parts_than_anybody_pays_for_have_no_cost() -> None:
+    price = Price(price_per_message=Decimal("0.05"), currency="EUR")
+    assert Sighting.of(report("m", price=price, message_count=10**4000)).cost is None
+
+
+def test_a_channel_and_a_currency_are_kept_short_and_without_numbers() -> None:
+    price = Price(price_per_message=Decimal(1), currency="to 41793026727 " + "x" * 99)
+    sighting = Sighting.of(report("m", channel="sms to 41793026727 " + "x" * 99, price=price))
+    assert sighting.channel.startswith("SMS TO 4179…727 ")
+    assert len(sighting.channel) == 60
+    assert sighting.currency == "to 4179…72"
 
 
 def test_nothing_seen_is_pending() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -154,6 +155,18 @@ def test_failed_ids_are_listed_up_to_a_hundred_whatever_the_order() -> None:
         assert total.failed == 200
         listed.append(total.summary()["failed_message_ids"])
     assert listed[0] == listed[1] == [f"m{n:03}" for n in range(100)]
+
+
+def test_a_summary_stays_small_however_many_names_the_vendor_has() -> None:
+    total = Tally(total=1000)
+    total.by_status.update({f"STATUS {n:03}": 1 for n in range(300)} | {"FREQUENT": 700})
+    total.by_channel.update({f"CHANNEL {n:03}": 1 for n in range(300)})
+    total.cost.update({f"C{n:03}": Decimal(1) for n in range(300)})
+    summary = total.summary()
+    assert summary["by_status"]["FREQUENT"] == 700
+    assert summary["by_status"]["OTHER"] == 201
+    assert summary["by_channel"]["OTHER"] == 200
+    assert (len(summary["by_status"]), len(summary["by_channel"]), len(summary["cost"])) == (101, 101, 100)
 
 
 def test_percentiles_are_nearest_rank_and_none_without_deliveries() -> None:

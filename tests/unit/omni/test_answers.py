@@ -22,7 +22,16 @@ from airflow_provider_omni.omni.errors import (
     OmniRequestError,
     OmniServerError,
 )
-from airflow_provider_omni.omni.models import Address, Destination, NewScenario, Price, Report, ScenarioStep
+from airflow_provider_omni.omni.models import (
+    Address,
+    Destination,
+    NewScenario,
+    Price,
+    Report,
+    ScenarioStep,
+    skipped_in,
+)
+from airflow_provider_omni.omni.statuses import StepState, step_state
 from airflow_provider_omni.omni.validation import check_content
 
 NUMBER = "41793026727"
@@ -79,6 +88,7 @@ def test_members_that_nobody_knows_are_ignored() -> None:
         ("mccMnc", {}),
         ("to", {"phoneNumber": NUMBER}),
         ("callbackData", {}),
+        ("channel", []),
     ],
 )
 @pytest.mark.parametrize("call", ["reports", "logs"])
@@ -86,6 +96,50 @@ def test_an_odd_optional_member_loses_neither_its_row_nor_the_page(call: str, me
     rows = read(CALLS[call], answer(body={"results": [ROW, {**ROW, "messageId": "n", member: value}]}))
     assert [row.message_id for row in rows] == ["m", "n"]
     assert rows[1].status == rows[0].status
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"messageId": None},
+        {"messageId": ""},
+        {"messageId": []},
+        {"status": None},
+        {"status": "DELIVERED"},
+        {"status": []},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("call", ["reports", "logs"])
+def test_a_row_without_a_readable_id_or_status_is_passed_over_and_counted(call: str, odd: dict[str, Any]) -> None:
+    rows = read(CALLS[call], answer(body={"results": [{**ROW, **odd}, ROW, 7, {**ROW, "messageId": "n"}]}))
+    assert [row.message_id for row in rows] == ["m", "n"]
+    assert skipped_in(rows) == 2
+
+
+def test_an_answer_that_is_read_whole_has_no_row_passed_over() -> None:
+    assert skipped_in(read(CALLS["logs"], answer(body={"results": [ROW]}))) == 0
+    assert skipped_in(read(CALLS["logs"], answer(body={"results": [ROW, {**ROW, "price": "cheap"}]}))) == 0
+    assert skipped_in(read(CALLS["logs"], answer(body={"results": []}))) == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ({"groupId": "x", "name": "DELIVERED_TO_HANDSET"}, StepState.HANDSET),
+        ({"groupId": 3, "id": 5.5}, StepState.OPERATOR),
+        ({"groupId": 2, "groupName": {}, "name": []}, StepState.FAILED),
+        ({"groupId": "DELIVERED", "groupName": "DELIVERED", "id": 5}, StepState.HANDSET),
+        ({"groupId": [], "name": {}}, StepState.PENDING),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("call", ["reports", "logs"])
+def test_of_an_odd_status_the_readable_members_count(call: str, told: dict[str, Any], state: StepState) -> None:
+    rows = read(CALLS[call], answer(body={"results": [ROW, {**ROW, "messageId": "n", "status": told}]}))
+    assert [row.message_id for row in rows] == ["m", "n"]
+    assert step_state(rows[1].status) is state
+    assert skipped_in(rows) == 0
 
 
 def test_numbers_where_strings_are_promised_are_read_as_strings() -> None:
@@ -271,6 +325,10 @@ def test_the_vendors_words_are_bounded() -> None:
 @pytest.mark.parametrize("code", ["a b", "x" * 65, "", 5, None, ["E"], "E\n4"])
 def test_a_code_that_is_none_is_left_out(code: Any) -> None:
     assert fails(SEND, answer(400, old_envelope("t", code=code))).code is None
+
+
+def test_a_code_with_a_number_in_it_is_masked() -> None:
+    assert fails(SEND, answer(400, {"errorCode": f"E_{NUMBER}"})).code == "E_4179…727"
 
 
 def test_control_characters_do_not_reach_the_log() -> None:

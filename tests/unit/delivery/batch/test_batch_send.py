@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.delivery.ledger import read_outcomes
+from airflow_provider_omni.omni.errors import OmniInputError, OmniRejectedError
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
 
 
@@ -84,3 +87,18 @@ def test_more_than_100_requests_need_a_ledger(tmp_path: Path) -> None:
     assert isinstance(end.error, OmniInputError)
     assert "ledger_path" in str(end.error)
     assert not world.posts
+
+
+def test_the_name_of_a_refusal_is_told_and_written_down_without_numbers(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    handle = world._handle
+
+    def naming(call: Any) -> Any:
+        reply = handle(call)
+        return replace(reply, body=reply.body.replace(b'"REJECTED_NETWORK"', b'"REJECTED_41790000006"'))
+
+    world._handle = naming  # type: ignore[method-assign]
+    end = world.send([*numbers(3), "41790000006"])
+    assert isinstance(end.error, OmniRejectedError)
+    assert "1 × REJECTED_4179…006" in end.error.message
+    assert [row.reason for row in read_outcomes(str(world.folder.path)) if row.reason] == ["REJECTED_4179…006"]

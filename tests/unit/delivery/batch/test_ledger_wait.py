@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,28 @@ def test_a_few_personal_texts_are_followed_one_by_one(tmp_path: Path) -> None:
     assert world.send(rows, PERSONAL).error is None
     end = wait(world, success_when="finished")
     assert (end.summary["total"], end.summary["delivered"], end.summary["failed"]) == (50, 40, 10)
+
+
+@pytest.mark.parametrize("personal", [False, True], ids=["one request", "time slices"])
+def test_a_row_that_cannot_be_read_hides_nobody_else(tmp_path: Path, personal: bool) -> None:
+    world = World(tmp_path)
+    rows = [{"phone": number, "name": f"N{index}"} for index, number in enumerate(mixed(110))]
+    assert world.send(rows, PERSONAL if personal else SHARED, chunk_size=400).error is None
+    handle = world._handle
+
+    def spoiled(call: Any) -> Any:
+        reply = handle(call)
+        if not call.path.endswith(("logs", "reports")):
+            return reply
+        body = json.loads(reply.body)
+        body["results"] += [{"messageId": None, "status": {"groupId": 3}, "channel": "SMS"}]
+        for row in body["results"]:
+            row["status"]["groupId"] = row["status"].pop("groupName", "x")
+        return replace(reply, body=json.dumps(body).encode())
+
+    world._handle = spoiled  # type: ignore[method-assign]
+    end = wait(world, success_when="finished")
+    assert (end.summary["total"], end.summary["delivered"], end.summary["failed"]) == (110, 88, 22)
 
 
 def test_refused_recipients_are_not_waited_for(tmp_path: Path) -> None:
