@@ -413,3 +413,17 @@ def test_a_row_that_is_hard_to_name_is_counted_in_one_shard(world: World) -> Non
             rows = [10**5000, memoryview(b"1"), None, object(), 1.5, "\ud800"]
             left_out += world.plan(rows, scratch, shard=Shard(number, 4)).census.quarantined
     assert left_out == 6
+
+
+def test_a_key_that_several_people_share_leaves_the_others_out_with_a_reason_and_never_as_duplicates(
+    world: World, scratch: Scratch
+) -> None:
+    first, second = numbers(2)
+    rows = [{"phone": number, "city": "Bern", "name": name} for number, name in ((first, "A"), (second, "B"))]
+    # The same key and number with another text is one person, as before.
+    rows.append({"phone": f"+{first}", "city": "Bern", "name": "C"})
+    plan = world.plan(rows, scratch, NAMED, key_field="city")
+    assert people(plan) == [[int(first)]]
+    assert list(plan.quarantined()) == [(1, "this key came before with another number", "Bern")]
+    assert dict(plan.census.reasons) == {"this key came before with another number": 1}
+    assert (plan.census.people, plan.census.duplicates, plan.census.quarantined) == (1, 1, 1)
