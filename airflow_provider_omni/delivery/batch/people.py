@@ -24,7 +24,7 @@ from airflow_provider_omni.delivery.batch.contents import Contents
 from airflow_provider_omni.delivery.batch.fastnumbers import normalise_fast
 from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError, is_nothing
-from airflow_provider_omni.delivery.batch.rows import Row
+from airflow_provider_omni.delivery.batch.rows import Row, other_case, shown_names
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard, spread
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
@@ -117,7 +117,7 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
         except (InvalidNumberError, MissingFieldError, OmniInputError, _BadRowError) as error:
             if shard is not None and not shard.holds(who or _name_of_row(number)):
                 continue
-            detail, reason = _words(error)
+            detail, reason = _words(error, fields)
             bad.append((place, detail, key))
             census.reasons[reason] += 1
             census.requested += 1
@@ -177,12 +177,15 @@ def _json_of(fields: Mapping[str, Any]) -> str:
         raise _BadRowError("the row has values that cannot be kept") from None
 
 
-def _words(error: Exception) -> tuple[str, str]:
-    """What is written down for the row, and the kind it is counted as (without the masked number)."""
+def _words(error: Exception, fields: Mapping[str, Any] | None) -> tuple[str, str]:
+    """What is written down for the row, and the kind it is counted as: without the masked number and the names of the
+    row's fields, which may be different in every row.
+    """
     if isinstance(error, InvalidNumberError):
-        text = str(error)
-        inside = text[text.find("(") + 1 : text.find(")")] if "(" in text else ""
-        return f"phone number: {text}", f"not a phone number{f' ({inside})' if inside else ''}"
+        return f"phone number: {error}", f"not a phone number ({error.kind})"
+    if isinstance(error, MissingFieldError) and error.missing:
+        there = "bare numbers have no fields" if not fields else f"there are: {shown_names(fields)}"
+        return f"{error}; {there}{other_case(error.missing, fields or ())}", str(error)
     if isinstance(error, OmniInputError):
         return "; ".join(error.problems), error.problems[0] if error.problems else error.message
     if isinstance(error, _BadRowError):

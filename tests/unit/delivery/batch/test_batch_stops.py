@@ -166,7 +166,7 @@ def test_more_people_than_allowed_are_refused_before_anything_is_sent(tmp_path: 
 
 def test_a_source_without_one_good_row_is_refused(tmp_path: Path) -> None:
     world = World(tmp_path)
-    with pytest.raises(OmniInputError, match="not one of the 2 rows"):
+    with pytest.raises(OmniInputError, match="not one row of 2 can"):
         world.send(["hello", {"telephone": "41793026727"}])
 
 
