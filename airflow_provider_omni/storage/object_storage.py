@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import lzma
 import os
 import zipfile
@@ -138,9 +139,24 @@ def _reachable(path: Any, name: str) -> Any:
     )
 
 
-def _opened(place: Any) -> TextIO:
+@contextlib.contextmanager
+def _opened(place: Any) -> Iterator[TextIO]:
+    if place.path.lower().endswith(".zip"):
+        # fsspec would read the first file of an archive and pass over all others.
+        with place.fs.open(place.path, "rb", block_size=READ_AHEAD) as data, zipfile.ZipFile(data) as archive:
+            names = [each.filename for each in archive.infolist() if not each.is_dir()]
+            names = [name for name in names if not name.startswith("__MACOSX/")]
+            if len(names) != 1:
+                raise OmniInputError(
+                    "Nothing was sent: the recipients cannot be read.",
+                    problems=(f"recipients: found an archive of {len(names):,} files, allowed is one in a .zip",),
+                )
+            with archive.open(names[0]) as member:
+                yield io.TextIOWrapper(member, encoding="utf-8", newline="")
+        return
     file = place.fs.open(place.path, "rt", block_size=READ_AHEAD, compression="infer", encoding="utf-8", newline="")
-    return cast("TextIO", file)
+    with file:
+        yield cast("TextIO", file)
 
 
 def _is_damage(error: Exception) -> bool:

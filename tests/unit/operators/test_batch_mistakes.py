@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -131,3 +132,27 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "people.csv"
     with pytest.raises(Exception, match=f"is not there: {missing}"), opened_rows(str(missing), "phone"):
         pass
+
+
+@pytest.mark.parametrize("names", [(), ("a.csv", "b.csv")])
+def test_an_archive_of_other_than_one_file_is_refused_since_only_one_would_be_read(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    path = tmp_path / "people.csv.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, f"phone\n{NUMBER}\n")
+    with (
+        pytest.raises(OmniInputError, match=f"found an archive of {len(names)} files, allowed is one"),
+        opened_rows(str(path), "phone"),
+    ):
+        pass
+
+
+def test_what_macos_adds_to_an_archive_does_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("people.csv", f"phone\n{NUMBER}\n")
+        archive.writestr("__MACOSX/._people.csv", "x")
+    with opened_rows(str(path), "phone") as rows:
+        assert [row.number for row in rows] == [NUMBER]
