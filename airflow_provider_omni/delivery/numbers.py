@@ -9,13 +9,18 @@ import phonenumbers
 _SHAPE = re.compile(r"^\s*(?:\+|00)?[0-9][0-9 ().\-/]*$")
 _DECIMAL = re.compile(r"^\s*\+?[0-9 ()\-/]*(?:[0-9]{7,}\.(?:[0-9]{1,2}|0+)|[0-9]\.0)\s*$")
 """``4915112345678.0``: a float or a decimal that was written as text. Its last digits are none of the number."""
+NO_CODE = "it does not start with a country code"
 _MOST_BITS = 128
 """More than any number has. Python refuses to write down whole numbers of thousands of digits."""
 _SEPARATORS = re.compile(r"[ ().\-/]")
 
 
 class InvalidNumberError(ValueError):
-    """The number cannot be one. Its text says why, with the number masked."""
+    """The number cannot be one. Its text says why, with the number masked. ``kind``: why, for counting; without it."""
+
+    def __init__(self, text: str, kind: str) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 def mask(number: object) -> str:
@@ -44,29 +49,36 @@ def normalise(number: object) -> str:
     """
     if isinstance(number, bool) or not isinstance(number, str | int):
         raise InvalidNumberError(
-            f"found {type(number).__name__}, allowed: text or an integer with the international number"
+            f"found {type(number).__name__}, allowed: text or an integer with the international number",
+            "empty" if number is None else f"a {type(number).__name__}, allowed are text and whole numbers",
         )
     if isinstance(number, int) and number.bit_length() > _MOST_BITS:
-        raise InvalidNumberError("found a huge whole number, allowed: the international number")
+        raise InvalidNumberError("found a huge whole number, allowed: the international number", "huge")
     text = str(number)
     if len(text) > 40 or not _SHAPE.match(text):
         raise InvalidNumberError(
-            f"found {_shown(text)}, allowed: digits with an optional leading + or 00, such as +41793026727"
+            f"found {_shown(text)}, allowed: digits with an optional leading + or 00, such as +41793026727",
+            "more than digits" if re.search(r"\d", text) else _shown(text),
         )
     if _DECIMAL.match(text):
         raise InvalidNumberError(
-            f"found {mask(text.split('.')[0])} as a decimal fraction, allowed: digits without a .0"
+            f"found {mask(text.split('.')[0])} as a decimal fraction, allowed: digits without a .0",
+            "a decimal fraction such as .0: a spreadsheet has made one of it",
         )
     digits = _SEPARATORS.sub("", text.strip()).removeprefix("+")
     digits = digits.removeprefix("00")
     try:
         parsed = phonenumbers.parse("+" + digits)
     except phonenumbers.NumberParseException:
-        raise InvalidNumberError(f"found {mask(text)}, allowed: a number that starts with its country code") from None
+        raise InvalidNumberError(
+            f"found {mask(text)}, allowed: a number that starts with its country code", NO_CODE
+        ) from None
     reason = phonenumbers.is_possible_number_with_reason(parsed)
     if reason not in (phonenumbers.ValidationResult.IS_POSSIBLE,):
         words = _REASONS.get(reason, "not a possible number")
-        raise InvalidNumberError(f"found {mask(text)} ({words}), allowed: a possible number in international format")
+        raise InvalidNumberError(
+            f"found {mask(text)} ({words}), allowed: a possible number in international format", words
+        )
     return f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
 
 

@@ -201,6 +201,20 @@ def most_common(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(kept.items()))
 
 
+def explain(verdict: Verdict, tally: Tally, goal: Goal, unsent: int = 0) -> str:
+    """Say how it ended: counts only. ``unsent``: the refused and the never posted, of whom no goal counts one."""
+    if not tally.total and unsent and verdict is Verdict.FAILURE:
+        return f"Nobody was sent to: the vendor refused, or the send never reached, all {unsent} recipients."
+    counts = f"{tally.delivered} of {tally.total} delivered, {tally.failed} failed, {tally.pending} open"
+    if unsent:
+        counts += f"; not counted: {unsent} who were refused or never sent to"
+    if verdict is Verdict.SUCCESS:
+        return f"Delivery goal {goal.success_when!r} reached: {counts}."
+    if verdict is Verdict.FAILURE:
+        return f"Delivery goal {goal.success_when!r} cannot be reached any more: {counts}."
+    return f"The deadline came before delivery goal {goal.success_when!r} was reached: {counts}."
+
+
 def percentiles(seconds: list[float]) -> dict[str, float | None]:
     """p50, p95 and max, nearest rank; None where nothing was delivered."""
     if not seconds:

@@ -24,7 +24,7 @@ from airflow_provider_omni.delivery.journal import decode, encode
 from airflow_provider_omni.delivery.looks import PAGE, Looks
 from airflow_provider_omni.delivery.sources import Source
 from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Tracker
-from airflow_provider_omni.delivery.verdict import Goal, Tally, Verdict, judge
+from airflow_provider_omni.delivery.verdict import Tally, Verdict, explain, judge
 from airflow_provider_omni.delivery.watch import Watch
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
@@ -396,15 +396,3 @@ class Wait:
         if closing and goal.success_when == "all" and tally.failed:
             return Verdict.FAILURE
         return Verdict.TIMEOUT if closing else Verdict.OPEN
-
-
-def explain(verdict: Verdict, tally: Tally, goal: Goal, unsent: int = 0) -> str:
-    """Say in one sentence how it ended: counts only."""
-    if not tally.total and unsent and verdict is Verdict.FAILURE:
-        return f"Nobody was sent to: the vendor refused, or the send never reached, all {unsent} recipients."
-    counts = f"{tally.delivered} of {tally.total} delivered, {tally.failed} failed, {tally.pending} open"
-    if verdict is Verdict.SUCCESS:
-        return f"Delivery goal {goal.success_when!r} reached: {counts}."
-    if verdict is Verdict.FAILURE:
-        return f"Delivery goal {goal.success_when!r} cannot be reached any more: {counts}."
-    return f"The deadline came before delivery goal {goal.success_when!r} was reached: {counts}."

@@ -10,6 +10,8 @@ from typing import Any
 from airflow_provider_omni.delivery.verdict import Goal
 from airflow_provider_omni.omni.errors import OmniInputError
 
+LAZY = frozenset({"LazyXComSequence", "LazyXComSelectSequence"})
+"""What Airflow gives for the output of a mapped task, in Airflow 3 and 2: by name, since this room knows no Airflow."""
 IDS_PER_LOOK = 50
 """Message ids in one logs call, at most: 50 of ours stay under the 2,048 characters that the sister API allows."""
 _ID = re.compile(r"[^,\s]{1,200}")
@@ -121,6 +123,14 @@ def bulks_of_receipt(receipt: Any) -> tuple[Bulk, ...]:
     problems: list[str] = []
     bulks: list[Bulk] = []
     rows = receipt.get("bulks") if isinstance(receipt, dict) else None
+    if type(receipt).__name__ in LAZY:
+        raise OmniInputError(
+            "The receipt cannot be used",
+            problems=(
+                "receipt: found the receipts of a mapped task, allowed is one receipt: "
+                "OmniDeliverySensor.partial(…).expand(receipt=….output) waits for each",
+            ),
+        )
     if not isinstance(rows, list):
         raise OmniInputError(
             "The receipt cannot be used",

@@ -40,7 +40,10 @@ def read_body(body: Mapping[str, Any]) -> AdvancedRequest:
             **{argument: body.get(name) for name, argument in _OPTIONS.items()},
         )
     except OmniInputError as error:
-        problems += error.problems
+        named = {argument: name for name, argument in _OPTIONS.items()}
+        for line in error.problems:
+            argument, colon, rest = line.partition(":")
+            problems.append(named.get(argument, argument) + colon + rest)
     if problems or content is None:
         raise OmniInputError("The request cannot be sent as it is; nothing was sent.", problems=problems)
     return AdvancedRequest.of(content, destinations, body.get("scenarioKey"), body.get("bulkId"))

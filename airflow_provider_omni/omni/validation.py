@@ -188,12 +188,12 @@ def check_content(
             notify_url=_check_notify_url(findings, notify_url),
             notify_content_type=notify_content_type,
             callback_data=_check_callback_data(findings, callback_data),
-            intermediate_report=_check_flag(findings, "intermediateReport", intermediate_report),
+            intermediate_report=_check_flag(findings, "intermediate_report", intermediate_report),
             send_at=_check_send_at(findings, send_at, now or datetime.now(UTC)),
         ),
     )
     if notify_content_type is not None and notify_content_type not in NOTIFY_CONTENT_TYPES:
-        findings.add("notifyContentType", describe(notify_content_type, True), " or ".join(NOTIFY_CONTENT_TYPES))
+        findings.add("notify_content_type", describe(notify_content_type, True), " or ".join(NOTIFY_CONTENT_TYPES))
     if line is None and sms is None and not other_channels:
         findings.problems.append("no content: at least one of line, sms and the other channels' objects is needed")
     if findings.problems:
@@ -286,14 +286,14 @@ def _check_notify_url(findings: _Findings, url: Any) -> str | None:
     try:
         return check_url(url) if isinstance(url, str) else check_url("")
     except ValueError:
-        findings.add("notifyUrl", describe(url), "an http or https URL of up to 1,000 characters")
+        findings.add("notify_url", describe(url), "an http or https URL of up to 1,000 characters")
         return None
 
 
 def _check_callback_data(findings: _Findings, data: Any) -> str | None:
     if data is None or (isinstance(data, str) and len(data) <= MAX_CALLBACK_DATA and not not_json(data, "")):
         return data
-    findings.add("callbackData", describe(data), f"a string of up to {MAX_CALLBACK_DATA:,} characters")
+    findings.add("callback_data", describe(data), f"a string of up to {MAX_CALLBACK_DATA:,} characters")
     return None
 
 
@@ -308,7 +308,7 @@ def _check_send_at(findings: _Findings, moment: datetime | str | None, now: date
         found = f"a time {(parsed - now).days:,} days ahead"
     except (ValueError, TypeError, AttributeError, OverflowError):
         found = "a time without an offset" if _is_naive(moment) else describe(moment)
-    findings.add("sendAt", found, allowed)
+    findings.add("send_at", found, allowed)
     return None
 
 

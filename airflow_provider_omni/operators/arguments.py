@@ -34,6 +34,7 @@ def read_plan(
     flow: Any = None,
     on_rejected: Any = "fail",
     log_grace: Any = 30.0,
+    dry_run: Any = False,
     id_secret: str | None = None,
     allowed_recipients: Iterable[str] | None = None,
     now: datetime | None = None,
@@ -56,8 +57,8 @@ def read_plan(
         problems.append(f"on_rejected: found {describe(on_rejected, True)}, allowed is 'fail' or 'ignore'")
     if isinstance(log_grace, bool) or not isinstance(log_grace, int | float) or not 0 <= log_grace <= MOST_LOG_GRACE:
         problems.append(f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds")
-    if isinstance(scenario_key, str) and scenario_key.strip() == "None":
-        problems.append("scenario_key: found 'None' (a template that found nothing?), allowed is a scenario's key")
+    problems += flag_problems("dry_run", dry_run)
+    problems += scenario_key_problems(scenario_key)
     channels = read_channels(flow, problems)
     content = _content(problems, line, sms, other_channels, now=now, **options)
     if content and channels and not set(channels) & set(content.channels()):
@@ -88,6 +89,21 @@ def times_of(receipt: dict[str, Any], said: Mapping[str, Any], send_at: datetime
     if send_at is not None:
         times["send_at"] = send_at.isoformat()
     return receipt | times
+
+
+def flag_problems(name: str, value: Any) -> list[str]:
+    """What is wrong with an argument that says yes or no and is no template: any text would mean yes."""
+    if type(value) is bool:
+        return []
+    kind = "a text" if isinstance(value, str) else describe(value, True)
+    return [f"{name}: found {kind}, allowed is True or False; it is no template"]
+
+
+def scenario_key_problems(key: Any) -> list[str]:
+    """What a template renders to that found nothing: it is a text, and the vendor would refuse everybody."""
+    if isinstance(key, str) and key.strip() == "None":
+        return ["scenario_key: found 'None' (a template that found nothing?), allowed is a scenario's key"]
+    return []
 
 
 def read_channels(flow: Any, problems: list[str]) -> tuple[str, ...] | None:

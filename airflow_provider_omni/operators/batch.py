@@ -20,6 +20,7 @@ from airflow_provider_omni.operators.recipients import RecipientsField, opened_r
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
+    from airflow_provider_omni.delivery.batch.contents import BatchContent
     from airflow_provider_omni.delivery.batch.machine import Batch
     from airflow_provider_omni.delivery.batch.plan import BatchSpec
     from airflow_provider_omni.delivery.batch.rows import Row
@@ -113,19 +114,23 @@ class BatchOperator(BaseOperator):
         self.omni_conn_id = omni_conn_id
         self._stop: Stop | None = None
 
-    def opened_rows(self) -> AbstractContextManager[Iterable[Row]]:
-        """The source of recipients, opened while it is read."""
+    def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
+        """The source of recipients, opened while it is read.
+
+        :param needed: fields that rows must have, which a source with a header can be asked for at once.
+        """
         raise NotImplementedError
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to whom nothing was sent yet, and return the receipt."""
+        from airflow_provider_omni.delivery.batch.contents import Contents
         from airflow_provider_omni.delivery.batch.machine import Batch
-        from airflow_provider_omni.delivery.batch.plan import plan_batch
+        from airflow_provider_omni.delivery.batch.plan import needed_fields, plan_batch
         from airflow_provider_omni.delivery.batch.recalling import recall
         from airflow_provider_omni.delivery.batch.rules import LedgerTerms
         from airflow_provider_omni.delivery.batch.scratch import Scratch
         from airflow_provider_omni.delivery.batch.sharding import Shard
-        from airflow_provider_omni.operators.batch_arguments import with_times
+        from airflow_provider_omni.operators.batch_arguments import Findings, with_times
         from airflow_provider_omni.operators.stopping import Stop
         from airflow_provider_omni.storage.worker import worker_memory
 
@@ -134,14 +139,22 @@ class BatchOperator(BaseOperator):
         memory = worker_memory(context)
         with failing_for_good(), OmniHook(self.omni_conn_id) as hook, Scratch() as scratch:
             config = hook.config
-            shard = Shard.parse(self.shard)
-            spec = self._read_batch(config, shard, ti)
-            rules = self._read_rules(config, context, memory)
-            ledger, folder = self._open_ledger(shard)
+            found, now = Findings(), datetime.now(UTC)
+            content = self._content()
+            shard = found.of(lambda: Shard.parse(self.shard))
+            spec = found.of(lambda: self._read_batch(config, content, shard, ti))
+            rules = found.of(lambda: self._read_rules(config, context, memory))
+            opened = found.of(lambda: self._open_ledger(shard))
+            contents = found.of(lambda: Contents(content, scratch, now))
+            if spec is None or rules is None or opened is None:
+                raise found.error()
+            ledger, folder = opened
             terms = None if ledger is None else LedgerTerms(ledger, uuid.uuid4().hex)
             try:
-                with self.opened_rows() as rows:
-                    plan = plan_batch(spec, rows, scratch, datetime.now(UTC), keep_fields=folder is not None)
+                if contents is None or found.errors:
+                    raise found.error()
+                with self.opened_rows(needed_fields(spec, contents)) as rows:
+                    plan = plan_batch(spec, rows, scratch, now, keep_fields=folder is not None, contents=contents)
             except Exception:
                 if not self.post_nothing:
                     # What an earlier try has sent can be followed all the same.
@@ -175,9 +188,8 @@ class BatchOperator(BaseOperator):
 
     # -- from arguments to values ------------------------------------------------------------------------------------
 
-    def _read_batch(self, config: OmniConfig, shard: Shard | None, ti: Any) -> BatchSpec:
+    def _content(self) -> BatchContent:
         from airflow_provider_omni.delivery.batch.contents import BatchContent
-        from airflow_provider_omni.operators.batch_arguments import read_batch
 
         options = {
             "send_at": self.send_at,
@@ -187,12 +199,17 @@ class BatchOperator(BaseOperator):
             "callback_data": self.callback_data,
             "intermediate_report": self.intermediate_report,
         }
+        return BatchContent(self.line, self.sms, self.other_channels, options)
+
+    def _read_batch(self, config: OmniConfig, content: BatchContent, shard: Shard | None, ti: Any) -> BatchSpec:
+        from airflow_provider_omni.operators.batch_arguments import read_batch
+
         return read_batch(
             config,
             idempotency_key=default_batch_key(ti, shard) if self.idempotency_key is None else self.idempotency_key,
             scenario_key=self.scenario_key,
             flow=self.flow,
-            content=BatchContent(self.line, self.sms, self.other_channels, options),
+            content=content,
             shard=shard,
             phone_field=self.phone_field,
             key_field=self.key_field or None,
@@ -216,7 +233,7 @@ class BatchOperator(BaseOperator):
                 first_try_at=first_try_at(context, memory),
             ),
             own_key=own_key,
-            has_ledger=bool(self.ledger_path),
+            has_ledger=self.ledger_path is not None,
             max_connections=self.max_connections,
             on_rejected=self.on_rejected,
             log_grace=self.log_grace,
@@ -226,15 +243,17 @@ class BatchOperator(BaseOperator):
     def _open_ledger(self, shard: Shard | None) -> tuple[str | None, Folder | None]:
         """The ledger's path for the receipt, and its folder; of a shard, its own."""
         from airflow_provider_omni.delivery.ledger.opening import check_shards
-        from airflow_provider_omni.storage.object_storage import ledger_folder, text_of
+        from airflow_provider_omni.storage.object_storage import ledger_folder, ledger_place, text_of
 
-        if not self.ledger_path:
+        if self.ledger_path is None:
             return None, None
-        path = text_of(self.ledger_path)
-        check_shards(ledger_folder(self.ledger_path), shard)
+        place = ledger_place(self.ledger_path)
+        path = text_of(place)
+        if shard is not None or self.shard is None:  # else it is not known how the batch is divided
+            check_shards(ledger_folder(place), shard)
         if shard is None:
-            return path, ledger_folder(self.ledger_path)
-        return f"{path.rstrip('/')}/{shard.folder}", ledger_folder(self.ledger_path, shard.folder)
+            return path, ledger_folder(place)
+        return f"{path.rstrip('/')}/{shard.folder}", ledger_folder(place, shard.folder)
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
@@ -325,9 +344,9 @@ class OmniSendBatchOperator(BatchOperator):
         super().__init__(**kwargs)
         self.recipients = recipients
 
-    def opened_rows(self) -> AbstractContextManager[Iterable[Row]]:
+    def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
         """Rows from whatever `recipients` is."""
-        return opened_rows(self.recipients, self.phone_field)
+        return opened_rows(self.recipients, self.phone_field, needed, self.log.warning)
 
 
 def default_batch_key(ti: Any, shard: Shard | None) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_omni.delivery.asking import LookRules
 from airflow_provider_omni.delivery.batch.contents import BatchContent
@@ -16,7 +16,39 @@ from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.content import OTHER_CHANNELS
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.validation import describe
-from airflow_provider_omni.operators.arguments import MOST_LOG_GRACE, read_channels, times_of
+from airflow_provider_omni.operators.arguments import (
+    MOST_LOG_GRACE,
+    flag_problems,
+    read_channels,
+    scenario_key_problems,
+    times_of,
+)
+
+T = TypeVar("T")
+
+
+class Findings:
+    """Errors of several readings of arguments, so that users hear of all their mistakes at once."""
+
+    def __init__(self) -> None:
+        self.errors: list[OmniInputError] = []
+
+    def of(self, read: Callable[[], T]) -> T | None:
+        """What a reading gives; None where it fails, which is kept for later."""
+        try:
+            return read()
+        except OmniInputError as error:
+            self.errors.append(error)
+            return None
+
+    def error(self) -> OmniInputError:
+        """One error that names everything."""
+        if len(self.errors) == 1:
+            return self.errors[0]
+        lines = [line for error in self.errors for line in error.problems or (error.message,)]
+        return OmniInputError(
+            "Nothing was sent: the batch cannot be sent as it is.", problems=tuple(dict.fromkeys(lines))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +105,7 @@ def read_batch(
         spec.check()
     except OmniInputError as error:
         problems += error.problems
+    problems += scenario_key_problems(scenario_key)
     said = channels_of(content)
     if said and spec.flow and not set(said) & set(spec.flow):
         problems.append(
@@ -93,17 +126,20 @@ def read_rules(
     max_connections: Any,
     on_rejected: Any,
     log_grace: Any,
-    dry_run: bool,
+    dry_run: Any,
 ) -> BatchRules:
     """Read how the batch is to be sent, or raise an OmniInputError that names every problem.
 
     :param own_key: the user has given an ``idempotency_key``.
     """
-    problems: list[str] = []
+    problems: list[str] = flag_problems("dry_run", dry_run)
     if max_connections is not None and (type(max_connections) is not int or max_connections < 1):
-        problems.append(f"max_connections: found {describe(max_connections)}, allowed is a whole number from 1")
+        found = describe(max_connections, type(max_connections) in (int, float))
+        problems.append(f"max_connections: found {found}, allowed is a whole number from 1")
+        max_connections = None
     if type(log_grace) not in (int, float) or not 0 <= log_grace <= MOST_LOG_GRACE:
         problems.append(f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds")
+        log_grace = 0.0
     if not has_ledger and not dry_run:
         if tries.retries and not tries.durable:
             problems.append("ledger_path: a batch with retries needs one on Airflow before 3.3")
@@ -111,8 +147,6 @@ def read_rules(
             problems.append(
                 "ledger_path: an idempotency_key of your own needs one, since another task or run may have used it"
             )
-    if problems:
-        raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
     rules = BatchRules(
         look=LookRules(read_timeout=config.connect_timeout + config.read_timeout, grace=float(log_grace)),
         connections=max_connections or config.max_connections,
@@ -124,7 +158,12 @@ def read_rules(
         first_try_at=tries.first_try_at,
         dry_run=dry_run,
     )
-    rules.check()
+    try:
+        rules.check()
+    except OmniInputError as error:
+        problems += error.problems
+    if problems:
+        raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
     return rules
 
 

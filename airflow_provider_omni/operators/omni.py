@@ -192,6 +192,7 @@ class OmniSendMessageOperator(BaseOperator):
                 flow=self.flow,
                 on_rejected=self.on_rejected,
                 log_grace=self.log_grace,
+                dry_run=self.post_nothing,
                 id_secret=config.id_secret,
                 allowed_recipients=config.allowed_recipients,
                 send_at=self.send_at,

@@ -6,7 +6,7 @@ import ast
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.ledger.unreached import Unreached
@@ -33,7 +33,9 @@ class HiddenRecipients(Hidden):
         if isinstance(value, str):
             return "…"
         # Not of anything that has a length: that of a mapped task's output costs a call.
-        return f"{len(value):,} recipients" if isinstance(value, list | tuple | set | frozenset) else "recipients"
+        if not isinstance(value, list | tuple | set | frozenset):
+            return "recipients"
+        return f"{len(value):,} recipient{'' if len(value) == 1 else 's'}"
 
 
 class _FromTask(HiddenRecipients):
@@ -70,7 +72,30 @@ def hide_recipients(value: Any) -> Any:
         return value if _is_path(str(value)) else HiddenRecipients(value)
     if isinstance(value, list | tuple) and any(_is_for_airflow(item) for item in value):
         return [item if _is_for_airflow(item) else HiddenRecipients(item) for item in value]
-    return HiddenRecipients(value)
+    return HiddenRecipients(_Once(value) if isinstance(value, Iterator) else value)
+
+
+class _Once:
+    """An iterator, which can be read once. Where tries share a process, as in ``dag.test()``, a later one would find it
+    used up: it would send to nobody, and succeed.
+    """
+
+    def __init__(self, rows: Iterator[Any]) -> None:
+        self._rows: Iterator[Any] | None = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        rows, self._rows = self._rows, None
+        if rows is None:
+            from airflow_provider_omni.omni.errors import OmniInputError
+
+            raise OmniInputError(
+                "Nothing was sent: the recipients cannot be read.",
+                problems=(
+                    "recipients: found an iterator that an earlier try has used up, allowed is what every try can read "
+                    "from its beginning: a list, or a file",
+                ),
+            )
+        return rows
 
 
 def _is_path(text: str) -> bool:
@@ -84,24 +109,31 @@ def _is_for_airflow(value: Any) -> bool:
 
 
 @contextlib.contextmanager
-def opened_rows(recipients: Any, phone_field: str) -> Iterator[Iterable[Any]]:
+def opened_rows(
+    recipients: Any,
+    phone_field: str,
+    needed: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[Iterable[Any]]:
     """Rows from the rendered argument, read as they are asked for.
 
     :param recipients: numbers or dicts in any iterable; what a mapped task or several tasks returned, each a list of
         such; the path of a CSV or JSON Lines file; or what ``unreached(…)`` made.
+    :param needed: fields that a header must have.
+    :param tell: gets what a person should know of the source, for the task's log.
 
     Raises OmniInputError for what cannot be read, OmniStorageError for what cannot be reached.
     """
     from airflow_provider_omni.delivery.batch.rows import format_of, read_rows, rows_of_entries
-    from airflow_provider_omni.storage.object_storage import opened_text, storage_path
+    from airflow_provider_omni.storage.object_storage import ledger_folder, opened_text
 
     recipients = _read_text(reveal(recipients))
     if isinstance(recipients, Unreached):
-        yield recipients.rows(storage_path(recipients.ledger_path), phone_field)
+        yield recipients.rows(ledger_folder(recipients.ledger_path), phone_field, tell)
     elif isinstance(recipients, str | os.PathLike) or hasattr(recipients, "fs"):
         kind = format_of(str(recipients))
         with opened_text(recipients) as lines:
-            yield read_rows(lines, kind, phone_field)
+            yield read_rows(lines, kind, phone_field, needed)
     elif isinstance(recipients, Iterable) and not isinstance(recipients, Mapping | bytes | bytearray):
         yield rows_of_entries(_entries(recipients, _is_of_mapped_task(recipients)), phone_field)
     else:

@@ -88,6 +88,10 @@ class OmniDeliverySensor(BaseSensorOperator):
     ) -> None:
         from_airflow = timedelta(days=2) if timeout is None else timeout
         super().__init__(poke_interval=poke_interval, timeout=from_airflow, **kwargs)
+        # None of the three is a template, so that a slip of the pen shows when the DAG is read, and not after the send.
+        from airflow_provider_omni.delivery.verdict import Goal
+
+        Goal(success_when, delivered_means, bool(settle))
         self.receipt = receipt
         self.message_ids = message_ids
         self.bulk_ids = bulk_ids

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import lzma
 import os
 import zipfile
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.opening import SubFolder, folder_of
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
+from airflow_provider_omni.omni.validation import describe
 
 READ_AHEAD = 4 * 1024 * 1024
 """Bytes of a remote file that are fetched at once. The file systems' own 50 MiB would be most of a task's memory."""
@@ -40,12 +43,41 @@ def storage_path(path: Any) -> Any:
     return ObjectStoragePath(text)
 
 
+def ledger_place(path: Any) -> Any:
+    """What users call a ledger, as it is the same place for all workers and tries: `~` is expanded.
+
+    Raises OmniInputError for what is no absolute path and no URL: a relative one is another folder for each process,
+    and `None` is what a template that found nothing renders to.
+    """
+    allowed = "allowed is an absolute path or a URL"
+    if hasattr(path, "fs"):
+        return path
+    if not isinstance(path, str | os.PathLike):
+        raise _no_ledger(f"found {describe(path)}, {allowed}")
+    text = os.fspath(path)
+    if not isinstance(text, str) or not text.strip() or text.strip() == "None":
+        found = "'None'" if isinstance(text, str) and text.strip() else "a blank text"
+        raise _no_ledger(f"found {found} (a template that found nothing?), {allowed}")
+    if "://" in text:
+        return text
+    local = Path(text).expanduser()
+    if not local.is_absolute():
+        raise _no_ledger(f"found a relative path, {allowed}: workers have folders of their own")
+    return str(local)
+
+
+def _no_ledger(problem: str) -> OmniInputError:
+    return OmniInputError("Nothing was sent: the ledger cannot be used.", problems=(f"ledger_path: {problem}",))
+
+
 def ledger_folder(path: Any, part: str | None = None) -> Folder:
     """The folder of a ledger.
 
     :param part: the folder of a shard inside it.
+
+    Raises OmniInputError for what cannot be meant, see `ledger_place`.
     """
-    folder = folder_of(storage_path(path))
+    folder = folder_of(_reachable(ledger_place(path), "ledger_path"))
     return folder if part is None else SubFolder(folder, part)
 
 
@@ -69,7 +101,7 @@ def opened_text(path: Any) -> Iterator[TextIO]:
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    place = storage_path(path)
+    place = _reachable(path, "recipients")
     if isinstance(place, str):
         place = ObjectStoragePath(place)
     try:
@@ -79,13 +111,52 @@ def opened_text(path: Any) -> Iterator[TextIO]:
         if _is_damage(error):
             raise _damaged(path, ends_early=isinstance(error, EOFError)) from None
         if isinstance(error, OSError):
-            raise _failed(error) from error
+            raise _failed(path, error) from error
         raise
 
 
-def _opened(place: Any) -> TextIO:
+def _reachable(path: Any, name: str) -> Any:
+    """The path, where Airflow has a file system for its scheme: else it says so, in words of its own, only on the way.
+
+    Raises OmniInputError.
+    """
+    try:
+        place = storage_path(path)
+        if not isinstance(place, str):
+            _ = place.fs
+    except ValueError as error:
+        if "filesystem" not in str(error).lower():
+            raise
+    else:
+        return place
+    scheme = text_of(path).partition("://")[0]
+    raise OmniInputError(
+        f"Nothing was sent: the {name} cannot be reached.",
+        problems=(
+            f"{name}: found a URL of {scheme}, for which Airflow has no object storage here; allowed are local paths "
+            "and the stores of installed providers, such as s3:// with apache-airflow-providers-amazon[s3fs]",
+        ),
+    )
+
+
+@contextlib.contextmanager
+def _opened(place: Any) -> Iterator[TextIO]:
+    if place.path.lower().endswith(".zip"):
+        # fsspec would read the first file of an archive and pass over all others.
+        with place.fs.open(place.path, "rb", block_size=READ_AHEAD) as data, zipfile.ZipFile(data) as archive:
+            names = [each.filename for each in archive.infolist() if not each.is_dir()]
+            names = [name for name in names if not name.startswith("__MACOSX/")]
+            if len(names) != 1:
+                raise OmniInputError(
+                    "Nothing was sent: the recipients cannot be read.",
+                    problems=(f"recipients: found an archive of {len(names):,} files, allowed is one in a .zip",),
+                )
+            with archive.open(names[0]) as member:
+                yield io.TextIOWrapper(member, encoding="utf-8", newline="")
+        return
     file = place.fs.open(place.path, "rt", block_size=READ_AHEAD, compression="infer", encoding="utf-8", newline="")
-    return cast("TextIO", file)
+    with file:
+        yield cast("TextIO", file)
 
 
 def _is_damage(error: Exception) -> bool:
@@ -104,6 +175,6 @@ def _damaged(path: Any, *, ends_early: bool) -> OmniInputError:
     )
 
 
-def _failed(error: Exception) -> OmniStorageError:
+def _failed(path: Any, error: Exception) -> OmniStorageError:
     what = "is not there" if isinstance(error, FileNotFoundError) else f"could not be read ({type(error).__name__})"
-    return OmniStorageError(f"The file of recipients {what}. Nothing was sent.", retryable=True)
+    return OmniStorageError(f"The file of recipients {what}: {text_of(path)}. Nothing was sent.", retryable=True)

@@ -58,9 +58,9 @@ class SqlToOmniOperator(BatchOperator):
         self.parameters = parameters
         self.hook_params = hook_params
 
-    def opened_rows(self) -> AbstractContextManager[Iterable[Row]]:
+    def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
         """The rows of the query."""
-        return queried(self._hook(), self.sql, self.parameters, self.phone_field)
+        return queried(self._hook(), self.sql, self.parameters, self.phone_field, needed)
 
     def _hook(self) -> Any:
         from airflow_provider_omni.omni.errors import OmniInputError
@@ -84,30 +84,38 @@ class SqlToOmniOperator(BatchOperator):
 
 
 @contextlib.contextmanager
-def queried(hook: Any, sql: str, parameters: Any, phone_field: str) -> Iterator[Iterable[Row]]:
+def queried(
+    hook: Any, sql: Any, parameters: Any, phone_field: str, needed: Sequence[str] = ()
+) -> Iterator[Iterable[Row]]:
     """Run a query and give its rows, fetched as they are asked for. Nothing is committed.
 
     :param hook: a ``DbApiHook``.
+    :param needed: further columns that the query must have.
 
-    Raises OmniInputError for a statement without result, or without the column ``phone_field``; for what the driver
-    raises, an error without its words where these may show a row.
+    Raises OmniInputError for what is no statement, for one without result, or without a column that is needed; for what
+    the driver raises, an error without its words where these may show a row.
     """
     from airflow_provider_omni.delivery.batch.rows import rows_of_table
+    from airflow_provider_omni.omni.errors import OmniInputError
 
+    if not isinstance(sql, str) or not sql.strip():
+        found = "a blank text" if isinstance(sql, str) else type(sql).__name__
+        raise OmniInputError(
+            "Nothing was sent: the query cannot be used.",
+            problems=(f"sql: found {found}, allowed is one query as text, or the name of a .sql file",),
+        )
     with _closing(hook.get_conn()) as connection, _closing(streaming_cursor(connection)) as cursor:
         cursor.arraysize = FETCH
         _asked(lambda: cursor.execute(sql, parameters) if parameters else cursor.execute(sql), sql, fetching=False)
         # A cursor on the server's side knows its columns after the first rows.
         first = _asked(lambda: cursor.fetchmany(FETCH), sql, fetching=True)
         if cursor.description is None:
-            from airflow_provider_omni.omni.errors import OmniInputError
-
             raise OmniInputError(
                 "Nothing was sent: the query cannot be used.",
                 problems=("sql: found a statement that has no result, allowed is one query",),
             )
         columns = [column[0] for column in cursor.description]
-        yield rows_of_table(columns, _fetched(cursor, first, sql), phone_field)
+        yield rows_of_table(columns, _fetched(cursor, first, sql), phone_field, needed)
 
 
 def _fetched(cursor: Any, first: Sequence[Any], sql: str) -> Iterator[Any]:

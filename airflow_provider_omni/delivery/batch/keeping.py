@@ -25,7 +25,7 @@ from airflow_provider_omni.delivery.ledger.parts import (
     pack,
     unpack,
 )
-from airflow_provider_omni.delivery.ledger.whole import check_whole, owner_of
+from airflow_provider_omni.delivery.ledger.whole import check_whole, key_field_of, owner_of
 from airflow_provider_omni.delivery.record import Posting
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
 
@@ -61,6 +61,10 @@ class Keeper(Protocol):
 
     def not_written(self, intents: Sequence[Posting]) -> None:
         """The writes of these intents failed: they may be written or not."""
+        ...
+
+    def changed(self) -> str:
+        """A sentence on what is known to differ from the earlier tries, beside the content; with a space before it."""
         ...
 
 
@@ -101,6 +105,7 @@ class LedgerKeeper:
         self.about = about
         self.fenced = fenced
         self.flow: tuple[str, ...] | None = None
+        self._key_field: Any = about.get("key_field")
         self._try = TryName(1, token)
         self._sequence = 0
 
@@ -145,6 +150,11 @@ class LedgerKeeper:
                     continue
                 known.replay(line, header.get("fingerprint"))
 
+    def changed(self) -> str:
+        """Another `key_field` makes other ids for everybody, which is hard to guess from "other content"."""
+        before, now = self._key_field, self.about.get("key_field")
+        return "" if before == now else f" The key_field has changed: it was {before!r} and is {now!r}."
+
     def check_current(self) -> Steps[None]:
         """Raise OmniStaleTryError if another try has taken over."""
         self.written((), [(yield ListParts(TRIES))])
@@ -172,13 +182,15 @@ class LedgerKeeper:
             data: bytes = yield Fetch(name)
             owner = owner_of(data, name)
             if owner == self.about["send"]:
+                self._key_field = key_field_of(data, name)
                 return
             if owner is not None:
                 raise OmniInputError(
                     "Nothing was sent: the ledger belongs to another send",
                     problems=(
-                        "ledger_path: its send has another idempotency_key (or shard, or id_secret); name the run in "
-                        "the path, for example with {{ run_id }}",
+                        "ledger_path: its send has another idempotency_key (or shard, or id_secret); name run, task "
+                        "and, where mapped, {{ ti.map_index }} in the path, such as …/{{ run_id }}/{{ ti.task_id }}; "
+                        "keep the try number and the time out of the key",
                     ),
                 )
         if sent:
@@ -325,6 +337,10 @@ class MemoryKeeper:
             changed[posting.bulk_id] = None
         saves = tuple(Save(_key(bulk), _copy(self._entries[bulk])) for bulk in changed)
         return (*saves, Save(INDEX, self._index())) if intents else saves
+
+    def changed(self) -> str:
+        """The memory has a hash of content and key_field together only."""
+        return ""
 
     def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:  # noqa: ARG002
         """Nothing to judge: a stale try's write is refused by Airflow itself."""

@@ -291,7 +291,9 @@ class Lanes:
             reason = error.code or f"HTTP {error.status}"
             posting.learn(message_id, Event.REFUSED)
             posting.reasons[message_id] = reason
-            self.tidings.refused[reason] += 1
+            # The ledger keeps the code; the log has the vendor's words besides, such as "scenarioKey: unknown".
+            words = "; ".join(error.problems[:3])
+            self.tidings.refused[f"{reason} ({words})" if words else reason] += 1
             self._settled(request)
             if self._alone_refused >= SYSTEMIC:
                 self._stop(error)

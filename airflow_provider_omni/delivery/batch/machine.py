@@ -24,12 +24,14 @@ from airflow_provider_omni.delivery.batch.lanes import Lanes
 from airflow_provider_omni.delivery.batch.lost import refuse_a_lost_record
 from airflow_provider_omni.delivery.batch.plan import (
     MAX_REQUESTS_WITHOUT_LEDGER,
+    SHOWN,
     BatchPlan,
+    quarantine_examples,
     quarantine_lines,
 )
 from airflow_provider_omni.delivery.batch.planned import write_plan
 from airflow_provider_omni.delivery.batch.recalling import keeper_of, recall
-from airflow_provider_omni.delivery.batch.reporting import Progress, receipt_of, verdict_of
+from airflow_provider_omni.delivery.batch.reporting import Progress, receipt_of, some, verdict_of
 from airflow_provider_omni.delivery.batch.requests import Request
 from airflow_provider_omni.delivery.batch.rules import BatchRules, LedgerTerms
 from airflow_provider_omni.delivery.batch.scratch import People
@@ -102,6 +104,8 @@ class Batch:
             if not (self._entered or self.rules.dry_run or isinstance(error, OmniStaleTryError)):
                 recalled = yield from recall(self.plan.spec, self.plan.scratch, self.ledger)
                 return BatchEnd(self.receipt() if recalled is None else recalled, error)
+        for reason, count in self.tidings.refused.most_common(SHOWN):
+            yield Note(f"Refused: {count:,} × {reason}", warning=True)
         receipt = self.receipt()
         if not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
             # A try that was replaced must not write over the receipt of the one that runs now.
@@ -139,6 +143,9 @@ class Batch:
         yield from self._check_record(chunk)
         for line in quarantine_lines(plan):
             yield Note(f"Quarantined: {line}", warning=True)
+        if self.ledger is None or self.rules.dry_run:  # else read_quarantine tells
+            for line in quarantine_examples(plan):
+                yield Note(f"Quarantined: {line}", warning=True)
         if isinstance(self.keeper, LedgerKeeper) and not self.rules.dry_run:
             yield from write_plan(plan, self.keeper)
         self._parts = plan.sms_parts()
@@ -151,9 +158,18 @@ class Batch:
             self._parts = plan.sms_parts()
         self.chunk = chunk
         self._check_content(self._left)
+        if not self._left and (sent := self.known.other_fingerprints(plan.fingerprint)):
+            # Mapped over texts, with one ledger for all of them, only the first text is ever sent.
+            yield Note(
+                f"Same idempotency_key, other content: {some(sent, 'message')} went out with the earlier content, and "
+                "nobody is left to send this one to. If both are meant, such as in tasks mapped over texts, give each "
+                "an idempotency_key and a ledger_path of its own.",
+                warning=True,
+            )
         yield Note(
-            f"{census.requested:,} rows: {census.people:,} people, {census.quarantined:,} quarantined, "
-            f"{census.duplicates:,} duplicates. {self._left:,} left to send, in {self._requests:,} requests."
+            f"{some(census.requested, 'row')}: {census.people:,} people, {census.quarantined:,} quarantined, "
+            f"{some(census.duplicates, 'duplicate')}. {self._left:,} left to send, in "
+            f"{some(self._requests, 'request')}."
         )
 
     def _check_record(self, chunk: int) -> Steps[None]:
@@ -201,8 +217,8 @@ class Batch:
         if sent:
             raise OmniContentChangedError(
                 f"Same idempotency_key, other content: {sent:,} messages were or may have been sent with the earlier "
-                f"content, {left:,} are left and were not sent. Restore the content, or use another "
-                "idempotency_key."
+                f"content, {left:,} are left and were not sent.{self.keeper.changed()} Restore the content, or use "
+                "another idempotency_key and ledger_path."
             )
 
     # -- sending -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,9 @@ disk.
 Nothing of a row stays in memory. First comes, first counts: a later row with the same key is a duplicate.
 """
 
+# Every piece of SQL that is put together here is a constant of this room; values are always bound.
+# ruff: noqa: S608
+
 from __future__ import annotations
 
 from collections import Counter
@@ -21,7 +24,7 @@ from airflow_provider_omni.delivery.batch.contents import Contents
 from airflow_provider_omni.delivery.batch.fastnumbers import normalise_fast
 from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError, is_nothing
-from airflow_provider_omni.delivery.batch.rows import Row
+from airflow_provider_omni.delivery.batch.rows import Row, other_case, shown_names
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard, spread
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
@@ -33,6 +36,7 @@ _FLUSH = 2000
 
 NOT_ALLOWED = "not among the connection's allowed_recipients"
 OTHER_TEXT = "the number came before with another text, and there is no key_field to tell the two apart"
+OTHER_NUMBER = "this key came before with another number"
 
 
 @dataclass
@@ -113,7 +117,7 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
         except (InvalidNumberError, MissingFieldError, OmniInputError, _BadRowError) as error:
             if shard is not None and not shard.holds(who or _name_of_row(number)):
                 continue
-            detail, reason = _words(error)
+            detail, reason = _words(error, fields)
             bad.append((place, detail, key))
             census.reasons[reason] += 1
             census.requested += 1
@@ -173,12 +177,15 @@ def _json_of(fields: Mapping[str, Any]) -> str:
         raise _BadRowError("the row has values that cannot be kept") from None
 
 
-def _words(error: Exception) -> tuple[str, str]:
-    """What is written down for the row, and the kind it is counted as (without the masked number)."""
+def _words(error: Exception, fields: Mapping[str, Any] | None) -> tuple[str, str]:
+    """What is written down for the row, and the kind it is counted as: without the masked number and the names of the
+    row's fields, which may be different in every row.
+    """
     if isinstance(error, InvalidNumberError):
-        text = str(error)
-        inside = text[text.find("(") + 1 : text.find(")")] if "(" in text else ""
-        return f"phone number: {text}", f"not a phone number{f' ({inside})' if inside else ''}"
+        return f"phone number: {error}", f"not a phone number ({error.kind})"
+    if isinstance(error, MissingFieldError) and error.missing:
+        there = "bare numbers have no fields" if not fields else f"there are: {shown_names(fields)}"
+        return f"{error}; {there}{other_case(error.missing, fields or ())}", str(error)
     if isinstance(error, OmniInputError):
         return "; ".join(error.problems), error.problems[0] if error.problems else error.message
     if isinstance(error, _BadRowError):
@@ -204,21 +211,27 @@ def _flush_others(scratch: Scratch, others: list[tuple[int]]) -> None:
 
 
 def _find_duplicates(scratch: Scratch, reading: Reading, census: Census) -> None:
-    """Sort by id on disk; of each group the first row stays."""
+    """Sort by id on disk; of each group the first row stays.
+
+    A later one that may not be the same message is no duplicate, which nobody would look at, but left out with its
+    reason: a key that several people share (a city) would else leave all but one of them without a word.
+    """
+    other, reason = (
+        ("later.content IS NOT first.content", OTHER_TEXT)
+        if reading.key_field is None
+        else ("later.number IS NOT first.number", OTHER_NUMBER)
+    )
     scratch.do("CREATE INDEX person_id ON person (id)")
     scratch.do(
-        "CREATE TEMP TABLE later AS SELECT later.seq AS seq, later.content IS NOT first.content AS other "
+        f"CREATE TEMP TABLE later AS SELECT later.seq AS seq, later.key AS key, {other} AS other "
         "FROM (SELECT id, min(seq) AS seq FROM person GROUP BY id HAVING count(*) > 1) AS twice "
         "JOIN person AS first ON first.seq = twice.seq "
         "JOIN person AS later ON later.id = twice.id AND later.seq > twice.seq"
     )
-    if reading.key_field is None:
-        scratch.do("INSERT INTO quarantine (place, reason) SELECT seq, ? FROM later WHERE other", OTHER_TEXT)
-        others = scratch.one("SELECT count(*) FROM later WHERE other")
-        if others:
-            census.reasons[OTHER_TEXT] += others
-        census.duplicates = scratch.one("SELECT count(*) FROM later WHERE NOT other")
-    else:
-        census.duplicates = scratch.one("SELECT count(*) FROM later")
+    scratch.do("INSERT INTO quarantine (place, reason, key) SELECT seq, ?, key FROM later WHERE other", reason)
+    others = scratch.one("SELECT count(*) FROM later WHERE other")
+    if others:
+        census.reasons[reason] += others
+    census.duplicates = scratch.one("SELECT count(*) FROM later WHERE NOT other")
     scratch.do("DELETE FROM person WHERE seq IN (SELECT seq FROM later)")
     scratch.do("DROP TABLE later")

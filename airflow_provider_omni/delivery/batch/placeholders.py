@@ -23,7 +23,14 @@ Fill: TypeAlias = Callable[[Mapping[str, Any]], Any]
 
 
 class MissingFieldError(ValueError):
-    """A row lacks a field that a text needs. Its text names the field, never a value."""
+    """A row lacks fields that texts need. Its text names the fields, never a value.
+
+    :param missing: those that the row does not have at all.
+    """
+
+    def __init__(self, text: str, missing: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.missing = missing
 
 
 def split(text: str) -> list[Piece]:
@@ -67,11 +74,27 @@ class Template:
 
     def fill(self, row: Mapping[str, Any]) -> Any:
         """The objects with the row's values in. Raises MissingFieldError."""
-        return self._fill({name: value_of(row, name) for name in self.fields})
+        return self._fill(dict(zip(self.fields, self.values(row), strict=True)))
 
     def values(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         """The row's values of the needed fields: rows that agree in them get the same contents."""
-        return tuple([value_of(row, name) for name in self.fields])
+        try:
+            return tuple([value_of(row, name) for name in self.fields])
+        except MissingFieldError:
+            raise self._all_missing(row) from None
+
+    def _all_missing(self, row: Mapping[str, Any]) -> MissingFieldError:
+        missing = tuple(name for name in self.fields if name not in row)
+        texts = []
+        if len(missing) > 1:
+            texts.append(f"the fields {', '.join(map(repr, missing))} are missing")
+        for name in self.fields:
+            try:
+                if len(missing) < 2 or name not in missing:
+                    value_of(row, name)
+            except MissingFieldError as error:
+                texts.append(str(error))
+        return MissingFieldError("; ".join(texts), missing)
 
 
 def value_of(row: Mapping[str, Any], name: str) -> str:
@@ -84,15 +107,15 @@ def value_of(row: Mapping[str, Any], name: str) -> str:
     if type(value) is str and value:
         return value
     if value is None or (isinstance(value, str) and not value):
-        raise MissingFieldError(f"the field {name} is {'empty' if name in row else 'missing'}")
+        raise MissingFieldError(f"the field {name!r} is {'empty' if name in row else 'missing'}")
     if not isinstance(value, _PLAIN):
-        raise MissingFieldError(f"the field {name} is a {type(value).__name__}, allowed is text, a number or a date")
+        raise MissingFieldError(f"the field {name!r} is a {type(value).__name__}, allowed is text, a number or a date")
     if is_nothing(value):
-        raise MissingFieldError(f"the field {name} is empty")
+        raise MissingFieldError(f"the field {name!r} is empty")
     try:
         return str(value)
     except ValueError:
-        raise MissingFieldError(f"the field {name} is a number that is too long to be written down") from None
+        raise MissingFieldError(f"the field {name!r} is a number that is too long to be written down") from None
 
 
 def is_nothing(value: object) -> bool:

@@ -35,7 +35,9 @@ READ_AT_ONCE = 8
 SYSTEMATIC = 20
 """Rows of a shard that are all bad, from which it is not by chance."""
 SHOWN = 20
-"""Quarantined rows that are named in a log or an error."""
+"""Reasons of quarantined rows that are named in a log or an error."""
+EXAMPLES = 5
+"""Quarantined rows that are named there."""
 
 
 @dataclass(frozen=True)
@@ -247,16 +249,23 @@ class BatchPlan:
 
 
 def plan_batch(
-    spec: BatchSpec, rows: Iterable[Row], scratch: Scratch, now: datetime, *, keep_fields: bool = False
+    spec: BatchSpec,
+    rows: Iterable[Row],
+    scratch: Scratch,
+    now: datetime,
+    *,
+    keep_fields: bool = False,
+    contents: Contents | None = None,
 ) -> BatchPlan:
     """Read the whole source and make the plan.
 
     :param keep_fields: whether the rows themselves are kept, for a ledger.
+    :param contents: those of the specification, where they are checked already, before the source was opened.
 
     Raises OmniInputError for contents, options and guards, all before anything is sent; bad rows are quarantined.
     """
     spec.check()
-    contents = Contents(spec.content, scratch, now)
+    contents = contents or Contents(spec.content, scratch, now)
     allowed = spec.allowed_recipients
     reading = Reading(
         spec.phone_field,
@@ -272,6 +281,12 @@ def plan_batch(
     return plan
 
 
+def needed_fields(spec: BatchSpec, contents: Contents) -> tuple[str, ...]:
+    """The fields that every row must have beside its number: what tells people apart, and what texts need."""
+    key = () if spec.key_field is None else (spec.key_field,)
+    return tuple(dict.fromkeys((*key, *(name for name in contents.fields if name != spec.phone_field))))
+
+
 def _guard(plan: BatchPlan) -> None:
     census, limit = plan.census, plan.spec.max_recipients
     found = census.people + census.elsewhere
@@ -285,8 +300,15 @@ def _guard(plan: BatchPlan) -> None:
     # A shard may have few rows, and these bad ones, by chance.
     if bad >= (1 if plan.spec.shard is None else SYSTEMATIC) and bad == census.requested:
         raise OmniInputError(
-            f"Nothing was sent: not one of the {census.requested:,} rows can be used", problems=quarantine_lines(plan)
+            f"Nothing was sent: not one row of {census.requested:,} can be used",
+            problems=(*quarantine_lines(plan), *quarantine_examples(plan)),
         )
+
+
+def quarantine_examples(plan: BatchPlan) -> list[str]:
+    """The first rows that were quarantined, for a person who has no ledger to read them from."""
+    found = plan.scratch.all("SELECT place, reason FROM quarantine ORDER BY place LIMIT ?", EXAMPLES)
+    return [f"row {place}: {reason}" for place, reason in found]
 
 
 def quarantine_lines(plan: BatchPlan) -> list[str]:

@@ -14,6 +14,7 @@ from airflow_provider_omni.delivery.receipt import Counts, Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState
 from airflow_provider_omni.omni.errors import (
     Effect,
+    OmniAuthenticationError,
     OmniError,
     OmniInputError,
     OmniRejectedError,
@@ -21,6 +22,11 @@ from airflow_provider_omni.omni.errors import (
 )
 
 _S = MessageState
+
+
+def some(count: int, noun: str) -> str:
+    """A count in a sentence: `1 row`, `2,000 rows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def receipt_of(
@@ -96,7 +102,12 @@ def verdict_of(
 
 def _stopped(stop: OmniError, how_far: str) -> OmniError:
     """The error that stopped the batch, with how far it got."""
-    message = f"{stop.message} The batch stopped there: {how_far}. A retry or a clear goes on with who is left."
+    then = (
+        "Correct the connection, then clear the task: it goes on with who is left."
+        if isinstance(stop, OmniAuthenticationError)
+        else "A retry or a clear goes on with who is left."
+    )
+    message = f"{stop.message} The batch stopped there: {how_far}. {then}"
     return type(stop)(
         message,
         status=stop.status,

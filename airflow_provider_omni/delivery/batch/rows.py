@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
@@ -21,6 +22,7 @@ from airflow_provider_omni.omni.masking import mask_numbers_in
 MOST_IN_A_LINE = 1024 * 1024
 """Characters. A few hundred KiB of gzip can hold a gigabyte without a line end, which would have to be in memory."""
 LIST = "the row is a list, which does not say what is the number: give dicts, or numbers"
+UNNAMED = "a cell stands in a column that has no name in the header"
 SWALLOWED = "a cell over several lines has a phone number in a line or between commas: is a quote not closed?"
 
 FORMATS = ("csv", "jsonl")
@@ -52,8 +54,9 @@ def format_of(path: str) -> str:
         return _ENDINGS[endings[-1]]
     # A text that is no path may be a number, or hold one.
     ending = endings[-1] if endings and endings[-1].isalpha() and len(endings[-1]) <= 10 else None
+    without = "a path without an ending" if "/" in path and not endings else "a text"
     raise _unusable(
-        f"recipients: found {'a text' if ending is None else f'a path that ends in {ending!r}'}, allowed are paths "
+        f"recipients: found {without if ending is None else f'a path that ends in {ending!r}'}, allowed are paths "
         "that end in .csv, .jsonl or .ndjson, also with .gz"
     )
 
@@ -69,26 +72,33 @@ def rows_of_entries(entries: Iterable[Any], phone_field: str) -> Iterator[Row]:
             yield Row(place, entry)
 
 
-def rows_of_table(columns: Iterable[str], rows: Iterable[Iterable[Any]], phone_field: str) -> Iterator[Row]:
+def rows_of_table(
+    columns: Iterable[str], rows: Iterable[Iterable[Any]], phone_field: str, needed: Sequence[str] = ()
+) -> Iterator[Row]:
     """Tuples as a database cursor gives them, with the names of their columns. Raises OmniInputError without a phone
-    column.
+    column, or one of those that are needed besides.
     """
-    names = _header(list(columns), phone_field, "the query's columns")
+    names = _header(list(columns), phone_field, "the query's columns", needed)
     at = names.index(phone_field)
+    empty = f"the field {phone_field} is empty"
     for place, values in enumerate(rows):
         cells = tuple(values)
-        yield Row(place, cells[at], dict(zip(names, cells, strict=True)))
+        yield Row(place, cells[at], dict(zip(names, cells, strict=True)), empty if cells[at] is None else None)
 
 
-def rows_of_csv(lines: Iterable[str], phone_field: str, delimiter: str = ",") -> Iterator[Row]:
-    """CSV with a header. Blank lines are skipped; a row with more or fewer cells than the header is a problem.
+def rows_of_csv(
+    lines: Iterable[str], phone_field: str, delimiter: str = ",", needed: Sequence[str] = ()
+) -> Iterator[Row]:
+    """CSV with a header. Blank lines are skipped; a row with more or fewer cells than the header is a problem. Columns
+    at the end that have neither a name nor values, as spreadsheets write them, are passed over.
 
-    Raises OmniInputError for a header without `phone_field`, for text that is not UTF-8, for a line that is too long,
-    and for a quote that is not closed: it makes one cell of the rows that follow, so nobody knows who would get what.
+    Raises OmniInputError for a header without `phone_field` or another name that is needed, for text that is not UTF-8,
+    for a line that is too long, and for a quote that is not closed: it makes one cell of the rows that follow, so
+    nobody knows who would get what.
     """
     reader = csv.reader(_bounded(lines), delimiter=delimiter, strict=True)
     names: list[str] | None = None
-    at = before = 0
+    at = before = width = named = 0
     while True:
         try:
             before = reader.line_num
@@ -105,18 +115,23 @@ def rows_of_csv(lines: Iterable[str], phone_field: str, delimiter: str = ",") ->
                 raise _unusable(f"recipients: line {before + 1} is not CSV, allowed is a header") from None
             yield Row(reader.line_num, None, None, "the line is not CSV")
             continue
-        except UnicodeError:
-            raise _not_text(reader.line_num) from None
+        except UnicodeError as error:
+            raise _not_text(reader.line_num, error) from None
         if names is None:
             if not cells:
                 continue
-            cells[0] = cells[0].removeprefix("\ufeff")
-            names = _header([cell.strip() for cell in cells], phone_field, "the CSV header")
-            at, width = names.index(phone_field), len(names)
+            width, names = len(cells), [cell.strip() for cell in cells]
+            while names and not names[-1]:
+                names.pop()
+            names = _header(names, phone_field, "the CSV header", needed, delimiter)
+            at, named = names.index(phone_field), len(names)
         elif reader.line_num > before + 1 and any(_has_swallowed(cell, delimiter) for cell in cells):
             yield Row(reader.line_num, None, None, SWALLOWED)
-        elif len(cells) == width:
+        elif len(cells) == width == named:
             yield Row(reader.line_num, cells[at], dict(zip(names, cells, strict=True)))
+        elif len(cells) == width:
+            problem = UNNAMED if any(cell.strip() for cell in cells[named:]) else None
+            yield Row(reader.line_num, cells[at], dict(zip(names, cells[:named], strict=True)), problem)
         elif cells:
             yield Row(reader.line_num, None, None, f"the row has {len(cells)} cells, the header {width}")
     if names is None:
@@ -134,13 +149,13 @@ def rows_of_json_lines(lines: Iterable[str], phone_field: str) -> Iterator[Row]:
             line = next(source)
         except StopIteration:
             return
-        except UnicodeError:
-            raise _not_text(place + 1) from None
+        except UnicodeError as error:
+            raise _not_text(place, error) from None
         place += 1
         if not line.strip():
             continue
         try:
-            entry = from_json(line.removeprefix("\ufeff") if place == 1 else line)
+            entry = from_json(line)
         except ValueError:
             yield Row(place, None, None, "the line is not JSON")
             continue
@@ -152,9 +167,11 @@ def rows_of_json_lines(lines: Iterable[str], phone_field: str) -> Iterator[Row]:
             yield Row(place, entry)
 
 
-def read_rows(lines: Iterable[str], kind: str, phone_field: str) -> Iterator[Row]:
-    """Read an open text stream of a kind that `format_of` gave."""
-    return rows_of_csv(lines, phone_field) if kind == "csv" else rows_of_json_lines(lines, phone_field)
+def read_rows(lines: Iterable[str], kind: str, phone_field: str, needed: Sequence[str] = ()) -> Iterator[Row]:
+    """Read an open text stream of a kind that `format_of` gave. ``needed``: further names that a header must have."""
+    if kind == "csv":
+        return rows_of_csv(lines, phone_field, needed=needed)
+    return rows_of_json_lines(lines, phone_field)
 
 
 def _row_of_object(place: int, entry: Mapping[str, Any], phone_field: str) -> Row:
@@ -165,14 +182,19 @@ def _row_of_object(place: int, entry: Mapping[str, Any], phone_field: str) -> Ro
 
 
 def _bounded(lines: Iterable[str]) -> Iterator[str]:
-    """The lines of a file, with an end to what one of them may take of memory. Raises OmniInputError."""
+    """The lines of a file without its byte order mark (which would hide the quote of a first cell), with an end to
+    what one of them may take of memory. Raises OmniInputError.
+    """
     readline = getattr(lines, "readline", None)
     if readline is None:
-        yield from lines
+        for number, line in enumerate(lines):
+            yield line if number else line.removeprefix("\ufeff")
         return
     number = 0
     while line := readline(MOST_IN_A_LINE + 1):
         number += 1
+        if number == 1:
+            line = line.removeprefix("\ufeff")
         if len(line) > MOST_IN_A_LINE:
             raise _unusable(
                 f"recipients: line {number} has more than the {MOST_IN_A_LINE:,} characters that are allowed"
@@ -195,14 +217,26 @@ def _has_swallowed(cell: str, delimiter: str) -> bool:
     return False
 
 
-def _header(names: list[str], phone_field: str, what: str) -> list[str]:
+def _header(
+    names: list[str], phone_field: str, what: str, needed: Sequence[str] = (), delimiter: str | None = None
+) -> list[str]:
+    """The names of columns, judged before any row is read."""
     problems = []
+    found = "what looks like a person's data; is the header missing?" if _is_data(names) else shown_names(names)
+    if delimiter is not None and len(names) == 1 and re.search("[;\t|]", names[0]):
+        found += f". The comma is the only delimiter: write the file with {delimiter!r} between its cells"
     if phone_field not in names:
-        found = "what looks like a person's data; is the header missing?" if _is_data(names) else _shown(names[:20])
-        problems.append(f"phone_field: {phone_field!r} is not among {what}: {found}")
+        problems.append(f"phone_field: {phone_field!r} is not among {what}: {found}{other_case((phone_field,), names)}")
+    missing = [name for name in needed if name not in names]
+    if missing and phone_field in names:
+        listed = ", ".join(map(repr, missing[:20]))
+        problems.append(
+            f"recipients: {listed}, which texts or the key_field need, {'is' if len(missing) == 1 else 'are'} not "
+            f"among {what}: {found}{other_case(missing, names)}"
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        problems.append(f"recipients: {what} has twice: {_shown(twice[:10])}")
+        problems.append(f"recipients: {what} has twice: {shown_names(twice)}")
     if problems:
         raise _unusable(*problems)
     return names
@@ -211,9 +245,17 @@ def _header(names: list[str], phone_field: str, what: str) -> list[str]:
 _NAME = re.compile(r"[^\W\d](?!.*\d{5})[\w .\-]{0,39}")
 
 
-def _shown(names: Iterable[str]) -> str:
-    """Names of columns. What does not look like one may be a person's data, and is not shown."""
-    return mask_numbers_in(", ".join(name if _NAME.fullmatch(name) else "…" for name in map(str, names)))
+def shown_names(names: Iterable[object]) -> str:
+    """Names of columns, twenty of them. What does not look like one may be a person's data, and is not shown."""
+    listed = islice(map(str, names), 20)
+    return mask_numbers_in(", ".join(name if _NAME.fullmatch(name) else "…" for name in listed))
+
+
+def other_case(missing: Iterable[str], names: Iterable[object]) -> str:
+    """A hint where a name differs in upper and lower case, or in spaces, only."""
+    meant = {name.strip().casefold() for name in missing}
+    near = [name for name in map(str, names) if name.strip().casefold() in meant]
+    return f"; upper and lower case count: {shown_names(near)}" if near else ""
 
 
 def _is_data(names: Iterable[str]) -> bool:
@@ -221,8 +263,17 @@ def _is_data(names: Iterable[str]) -> bool:
     return any(sum(map(str.isdigit, name)) >= 5 or "@" in name for name in map(str, names))
 
 
-def _not_text(line: int) -> OmniInputError:
-    return _unusable(f"recipients: line {line} or one soon after it is not UTF-8; save the file as UTF-8")
+def _not_text(read: int, error: UnicodeError) -> OmniInputError:
+    """``read``: how many lines were."""
+    begins = bytes(getattr(error, "object", b"")[:2]) if not read else b""
+    if begins in (b"\xff\xfe", b"\xfe\xff"):
+        return _unusable("recipients: found a file in UTF-16, allowed is UTF-8; save the file as UTF-8")
+    if begins == b"\x1f\x8b":
+        return _unusable("recipients: found a file that is gzipped, allowed is that where its name ends in .gz")
+    return _unusable(
+        f"recipients: line {read + 1} or one soon after it is not UTF-8 (is it Latin-1 or Windows-1252?); save the "
+        "file as UTF-8"
+    )
 
 
 def _unusable(*problems: str) -> OmniInputError:

@@ -28,8 +28,10 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str | None) -> Shard | None:
-        """Read `3/16`; None for None and for an empty text. Raises OmniInputError."""
-        if text is None or not str(text).strip():
+        """Read `3/16`; None for None. Raises OmniInputError, also for an empty text: a template that found nothing must
+        not make every shard send to everybody.
+        """
+        if text is None:
             return None
         match = _SHARD.fullmatch(str(text))
         if match and 1 <= int(match[1]) <= int(match[2]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -21,9 +21,11 @@ NEVER_SENT = frozenset({_S.NOT_SENT.value, _S.ABSENT.value})
 MAY_HAVE_GOT_IT = frozenset(state.value for state in FOLLOWED)
 
 
-def rows_of_unreached(ledger: Any, phone_field: str, *, include_unknown: bool) -> Iterator[Row]:
+def rows_of_unreached(
+    ledger: Any, phone_field: str, *, include_unknown: bool, tell: Callable[[str], None] = lambda _: None
+) -> Iterator[Row]:
     """The recipients of a ledger, or of all its shards, who count as not reached. See `unreached`."""
-    place, empty = 0, True
+    place, empty, open_ = 0, True, 0
     for folder in ledgers_in(ledger):
         if not ours(folder.list(TRIES)):
             continue
@@ -40,6 +42,8 @@ def rows_of_unreached(ledger: Any, phone_field: str, *, include_unknown: bool) -
                     if person is not None:
                         yield _row(place, from_json(person), was_called, phone_field)
                         place += 1
+                elif is_unreached(outcome, include_unknown=True):
+                    open_ += 1
                 scratch.do("DELETE FROM plan WHERE label = ?", outcome.recipient)
             # Whoever was planned and never came so far as to be posted.
             for person, _ in scratch.rows("SELECT person, max(writer) FROM plan GROUP BY label"):
@@ -47,6 +51,12 @@ def rows_of_unreached(ledger: Any, phone_field: str, *, include_unknown: bool) -
                 place += 1
     if empty:
         raise _unreadable("no batch has used this ledger")
+    if open_:
+        # Nobody has waited for them, or not long enough: an empty second send would look as if all had been reached.
+        tell(
+            f"{open_:,} recipients of that ledger have no outcome yet and are left out: let an OmniDeliverySensor with "
+            "success_when='finished' come between the two sends."
+        )
 
 
 def _read_plan(folder: Folder, names: list[str], scratch: Scratch) -> None:

@@ -4,7 +4,7 @@ often; the reading is `resending.py`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -26,18 +26,21 @@ class Unreached:
     def __repr__(self) -> str:
         return f"unreached({self.ledger_path!r}, include_unknown={self.include_unknown})"
 
-    def rows(self, ledger: Any = None, phone_field: str = "phone") -> Iterator[Row]:
+    def rows(
+        self, ledger: Any = None, phone_field: str = "phone", tell: Callable[[str], None] = lambda _: None
+    ) -> Iterator[Row]:
         """The recipients with the fields they had, so that the same texts can be filled.
 
         :param ledger: the opened ledger (`ObjectStoragePath`); ``ledger_path`` as a local path by default.
         :param phone_field: under which the number stands, whatever it was called in the first batch.
+        :param tell: gets how many are left out since nothing is known of them yet.
 
         Raises OmniInputError when there is no ledger, or it has no private half (any more).
         """
         from airflow_provider_omni.delivery.ledger.resending import rows_of_unreached
 
         source = self.ledger_path if ledger is None else ledger
-        yield from rows_of_unreached(source, phone_field, include_unknown=self.include_unknown)
+        yield from rows_of_unreached(source, phone_field, include_unknown=self.include_unknown, tell=tell)
 
 
 def unreached(ledger_path: str, include_unknown: bool = False) -> Unreached:

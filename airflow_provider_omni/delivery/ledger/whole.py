@@ -41,3 +41,9 @@ def owner_of(data: bytes, name: str) -> str | None:
     Raises OmniStorageError for a part that is damaged.
     """
     return next((str(line.get("send")) for line in unpack(data, name)), None)
+
+
+def key_field_of(data: bytes, name: str) -> str | None:
+    """What told recipients apart in the try that wrote this part of ``tries/``; None for their numbers."""
+    found = next((line.get("key_field") for line in unpack(data, name)), None)
+    return None if found is None else str(found)

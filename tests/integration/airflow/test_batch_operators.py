@@ -185,7 +185,7 @@ def test_progress_and_the_end_stand_in_the_log_without_a_number(
         ({"recipients": numbers(1), "on_rejected": "perhaps"}, "on_rejected"),
         ({"recipients": numbers(1), "line": None, "sms": None}, "content"),
         ({"recipients": numbers(1), "flow": ["VIBER"]}, "nobody would get anything"),
-        ({"recipients": ["1", "2"]}, "not one of the 2 rows can be used"),
+        ({"recipients": ["1", "2"]}, "not one row of 2 can be used"),
     ],
 )
 def test_what_cannot_be_meant_fails_for_good_before_anything_is_sent(

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Save
 from airflow_provider_omni.delivery.journal import decode
 from airflow_provider_omni.delivery.looks import PAGE
-from airflow_provider_omni.delivery.verdict import Goal, Verdict
+from airflow_provider_omni.delivery.verdict import Goal, Tally, Verdict, explain
 from airflow_provider_omni.delivery.waiting import CLOSING, CLOSING_READS, QUIET_POLLS, REFUSALS, SERVED, Wait, WaitEnd
 from airflow_provider_omni.delivery.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import (
@@ -608,3 +608,12 @@ def test_killed_after_the_write_the_next_copy_decides_without_a_call() -> None:
     stage.effects.clear()
     assert wait(stage).verdict is Verdict.SUCCESS
     assert kinds(stage) == ["load"]
+
+
+def test_whoever_was_refused_or_never_sent_to_is_named_beside_a_goal_that_was_reached_without_them() -> None:
+    tally = Tally(total=3, delivered=3)
+    assert explain(Verdict.SUCCESS, tally, Goal("all"), 7) == (
+        "Delivery goal 'all' reached: 3 of 3 delivered, 0 failed, 0 open; not counted: 7 who were refused or never "
+        "sent to."
+    )
+    assert "not counted" not in explain(Verdict.SUCCESS, tally, Goal("all"))

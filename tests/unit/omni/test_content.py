@@ -121,11 +121,11 @@ def test_every_problem_is_named_at_once() -> None:
         "other_channels.fax",
         "other_channels.viber",
         "notify",
-        "notifyUrl",
-        "callbackData",
-        "intermediateReport",
-        "sendAt",
-        "notifyContentType",
+        "notify_url",
+        "callback_data",
+        "intermediate_report",
+        "send_at",
+        "notify_content_type",
     ]
 
 
@@ -309,7 +309,7 @@ def test_send_at_has_an_offset_and_is_less_than_180_days_ahead(send_at: Any, goo
     if good:
         assert check_content(sms={"text": "t"}, send_at=send_at, now=NOW).options.send_at is not None
     else:
-        assert problems(sms={"text": "t"}, send_at=send_at)[0].startswith("sendAt: found ")
+        assert problems(sms={"text": "t"}, send_at=send_at)[0].startswith("send_at: found ")
 
 
 def test_a_request_carries_only_what_was_set() -> None:
@@ -429,5 +429,5 @@ def test_a_typo_in_the_only_member_of_a_line_text_is_named_and_not_the_type_that
 
 def test_a_send_time_written_without_an_offset_is_called_so() -> None:
     assert problems(line={"text": "t"}, send_at="2026-12-01 10:00:00")[0].startswith(
-        "sendAt: found a time without an offset, allowed"
+        "send_at: found a time without an offset, allowed"
     )

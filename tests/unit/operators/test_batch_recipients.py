@@ -147,7 +147,7 @@ def test_an_xcom_of_another_task_makes_that_task_upstream_and_is_hidden_when_it_
     assert several.upstream_task_ids == {"people__1", "people__2"}
     one.recipients = [NUMBER]
     several.recipients = [[NUMBER], [OTHER]]
-    assert (shown(one), shown(several)) == ('"1 recipients"', '"2 recipients"')
+    assert (shown(one), shown(several)) == ('"1 recipient"', '"2 recipients"')
     assert rows(several) == [(NUMBER, None), (OTHER, None)]
 
 
@@ -159,7 +159,7 @@ def test_a_callable_is_called_by_airflow_and_what_it_gives_is_hidden() -> None:
 
 
 def test_a_copied_operator_still_hides() -> None:
-    assert shown(copy.deepcopy(operator([NUMBER]))) == '"1 recipients"'
+    assert shown(copy.deepcopy(operator([NUMBER]))) == '"1 recipient"'
 
 
 def test_partial_and_expand_take_recipients_and_shards() -> None:

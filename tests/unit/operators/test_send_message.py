@@ -122,7 +122,7 @@ def test_bad_input_is_one_error_that_names_every_problem_and_nothing_is_sent(ven
         bad.execute(task.context())
     for field in (
         "scenario_key", "to[1]", "to[2]", "line.url", "line.thumbnailUrl", "sms.text", "sms.validityPeriod",
-        "other_channels.telegram", "callbackData", "sendAt", "on_rejected", "idempotency_key", "log_grace",
+        "other_channels.telegram", "callback_data", "send_at", "on_rejected", "idempotency_key", "log_grace",
     ):  # fmt: skip
         assert f"\n - {field}: " in str(caught.value), field
     assert vendor.calls == []
@@ -236,3 +236,12 @@ def test_a_step_that_nothing_was_said_on_is_named_in_the_log(
     operator().execute(task.context())
     said = capfd.readouterr()
     assert "tries LINE too, but the message has no content for it" in said.out + said.err
+
+
+@pytest.mark.parametrize("dry_run", ["false", "{{ params.dry }}", 0, None])
+def test_a_dry_run_is_true_or_false_since_any_text_would_send_nothing_and_succeed(
+    vendor: Any, task: Any, dry_run: Any
+) -> None:
+    with pytest.raises(AirflowFailException, match=r"dry_run: found .* allowed is True or False; it is no template"):
+        operator(dry_run=dry_run).execute(task.context())
+    assert vendor.calls == []

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
-from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.omni.errors import OmniError, OmniInputError
 from airflow_provider_omni.sensors.omni import TRIGGERER_GRACE, OmniDeliverySensor
 
 RECEIPT = {"flow": ["LINE", "SMS"], "bulks": [{"bulk_id": "b", "messages": 2}]}
@@ -117,8 +117,14 @@ def test_bad_input_ends_the_task_the_same_way_in_every_mode(
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://login:long-password@127.0.0.1:1/http")
     context = Context()
     context["ti"].get_first_reschedule_date = lambda _: None
-    with pytest.raises(exception, match="success_when"):
-        sensor(success_when="most", **mode | option).execute(context)
+    with pytest.raises(exception, match="last_channel"):
+        sensor(last_channel="FAX", **mode | option).execute(context)
+
+
+@pytest.mark.parametrize("typo", [{"success_when": "most"}, {"success_when": "{{ x }}"}, {"delivered_means": "seen"}])
+def test_a_slip_in_what_is_no_template_shows_when_the_dag_is_read(typo: Any) -> None:
+    with pytest.raises(OmniInputError, match=next(iter(typo))):
+        sensor(**typo)
 
 
 def test_making_a_sensor_reads_no_connection() -> None:

@@ -248,3 +248,20 @@ def test_a_mistake_in_the_arguments_fails_for_good(monkeypatch: pytest.MonkeyPat
     sending = operator(sms={"text": "Hi {name"})
     with pytest.raises(AirflowFailException, match="brace"):
         sending.execute({"ti": ti, "dag_run": SimpleNamespace(clear_number=0)})
+
+
+@pytest.mark.parametrize("sql", [["SELECT 1", "SELECT 2"], None, " "])
+def test_what_is_no_query_is_one_clear_problem(shop: Shop, sql: Any) -> None:
+    with (
+        pytest.raises(OmniInputError, match=r"sql: found .* allowed is one query"),
+        operator(sql=sql).opened_rows(),
+    ):
+        pass
+
+
+def test_columns_that_texts_need_are_looked_for_before_a_row_is_read(shop: Shop) -> None:
+    with (
+        operator().opened_rows(("name", "naem")) as rows,
+        pytest.raises(OmniInputError, match="'naem', which texts or the key_field need, is not among"),
+    ):
+        next(iter(rows))

@@ -222,3 +222,36 @@ def test_a_message_that_the_vendor_has_in_another_request_is_followed_there(tmp_
     end = world.send(numbers(6), ledger=False)
     assert end.receipt.counts.accepted == 6
     assert followed(world, end.receipt.to_json())["delivered"] == 6
+
+
+def test_a_try_that_finds_everybody_told_something_else_says_so(tmp_path: Path) -> None:
+    """As mapping over texts does where all of them share one shard's ledger: the second text is sent to nobody."""
+    world = World(tmp_path)
+    assert world.send(numbers(3), {"sms": {"text": "One"}}).error is None
+    end = world.send(numbers(3), {"sms": {"text": "Two"}})
+    assert end.error is None
+    assert len(world.accepted()) == 3
+    told = [line for line in world.lines if "Same idempotency_key, other content: 3 messages went out" in line]
+    assert len(told) == 1
+    assert "give each an idempotency_key and a ledger_path of its own" in told[0]
+
+
+def test_other_content_names_the_key_field_where_that_has_changed(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    rows = [{"phone": number, "id": number[-4:]} for number in numbers(2)]
+    assert world.send(rows).error is None
+    error = world.send(rows, key_field="id").error
+    assert isinstance(error, OmniContentChangedError)
+    assert "The key_field has changed: it was None and is 'id'." in str(error)
+    assert "another idempotency_key and ledger_path" in str(error)
+
+
+@pytest.mark.parametrize("on_rejected", ["ignore", "fail"])
+def test_reasons_of_refusals_are_logged_in_the_vendors_words_whatever_is_tolerated(
+    tmp_path: Path, on_rejected: str
+) -> None:
+    world = World(tmp_path)
+    end = world.send(numbers(2), scenario_key="nosuch", rules={"on_rejected": on_rejected}, flow=("LINE", "SMS"))
+    assert (end.error is None) == (on_rejected == "ignore")
+    assert "Refused: 2 × BAD_REQUEST (scenarioKey: unknown scenario)" in world.lines
+    assert on_rejected == "ignore" or "scenarioKey: unknown scenario" in str(end.error)

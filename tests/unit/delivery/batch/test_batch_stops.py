@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airflow_provider_omni.delivery.numbers import mask
+from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
     OmniContentChangedError,
@@ -166,7 +168,7 @@ def test_more_people_than_allowed_are_refused_before_anything_is_sent(tmp_path: 
 
 def test_a_source_without_one_good_row_is_refused(tmp_path: Path) -> None:
     world = World(tmp_path)
-    with pytest.raises(OmniInputError, match="not one of the 2 rows"):
+    with pytest.raises(OmniInputError, match="not one row of 2 can"):
         world.send(["hello", {"telephone": "41793026727"}])
 
 
@@ -205,3 +207,19 @@ def test_nothing_that_is_logged_or_published_or_kept_in_memory_holds_a_number(tm
     for number in numbers(95):
         assert not any(number in line for line in told)
     assert mask(numbers(1)[0])
+
+
+def test_a_wrong_password_is_not_mended_by_a_retry_and_the_error_does_not_say_so(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    execute = world.execute
+
+    def locked(call: Call[Any]) -> Any:
+        if call.method == "POST":
+            raise OmniAuthenticationError("The login was refused.", status=401)
+        return execute(call)
+
+    world.execute = locked  # type: ignore[method-assign]
+    error = world.send(numbers(3)).error
+    assert isinstance(error, OmniAuthenticationError)
+    assert "Correct the connection, then clear the task" in str(error)
+    assert "retry" not in str(error)

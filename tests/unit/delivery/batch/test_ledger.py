@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.ledger import LocalFolder, purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.delivery.ledger.opening import SubFolder, folder_of
 from airflow_provider_omni.delivery.ledger.parts import TryName, pack, unpack
@@ -248,3 +249,24 @@ def test_rows_that_were_left_out_are_written_a_part_at_a_time(tmp_path: Path, mo
     parts = [list(unpack(world.folder.read(name), name)) for name in world.folder.list("quarantine/")]
     assert [len(part) for part in parts] == [3, 3, 1]
     assert [row.row for row in read_quarantine(str(world.folder.path))] == list(range(2, 9))
+
+
+def test_a_second_send_before_the_wait_hears_how_many_are_left_out_since_nothing_is_known_of_them(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    assert world.send(numbers(4)).error is None
+    told: list[str] = []
+    assert list(unreached(str(world.folder.path)).rows(tell=told.append)) == []
+    assert [line.partition(" recipients of that ledger have no outcome yet")[0] for line in told] == ["4"]
+    told.clear()
+    assert len(list(unreached(str(world.folder.path), include_unknown=True).rows(tell=told.append))) == 4
+    assert told == []
+
+
+def test_a_ledger_of_another_send_says_what_belongs_into_its_path(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert world.send(numbers(1)).error is None
+    error = world.send(numbers(1), identity=Identity("another")).error
+    assert isinstance(error, OmniInputError)
+    assert "name run, task and, where mapped, {{ ti.map_index }} in the path" in str(error)

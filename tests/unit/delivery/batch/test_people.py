@@ -119,7 +119,8 @@ def test_a_row_whose_text_cannot_be_sent_is_quarantined(world: World, scratch: S
 
 def test_a_bare_number_has_no_fields(world: World, scratch: Scratch) -> None:
     plan = world.plan(["41793026727", {"phone": numbers(1)[0], "name": "Ada"}], scratch, NAMED)
-    assert [reason for _, reason, _ in plan.quarantined()] == ["the field name is missing"]
+    reasons = [reason for _, reason, _ in plan.quarantined()]
+    assert reasons == ["the field 'name' is missing; bare numbers have no fields"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_a_bare_number_has_no_fields(world: World, scratch: Scratch) -> None:
         ({"line": {"type": "TEXT", "text": "{name}", "txt": 1}}, "line.txt"),
         ({"line": {"type": "TEXT", "text": "{name}"}, "sms": {"text": ""}}, "sms.text"),
         ({}, "no content"),
-        ({"sms": {"text": "x"}, "options": {"callback_data": "x" * 5000}}, "callbackData"),
+        ({"sms": {"text": "x"}, "options": {"callback_data": "x" * 5000}}, "callback_data"),
     ],
 )
 def test_mistakes_that_do_not_depend_on_a_row_are_one_error(
@@ -195,7 +196,7 @@ def test_a_reason_never_shows_what_the_row_says(
     world: World, scratch: Scratch, content: dict[str, Any], allowed: str, value: str
 ) -> None:
     # Not one row can be used, so that the error tells the reasons as well.
-    with pytest.raises(OmniInputError, match="not one of the 1 rows") as caught:
+    with pytest.raises(OmniInputError, match="not one row of 1 can") as caught:
         world.plan([{"phone": "41793026727", "v": value}], scratch, content)
     told = str(caught.value)
     assert allowed.replace("…", "found something else in the row, allowed is") in told
@@ -256,7 +257,7 @@ def test_a_row_that_is_left_out_is_counted_in_one_shard(world: World, key_field:
 
 
 def test_a_shard_of_bad_rows_only_is_an_error_once_there_are_many(world: World, scratch: Scratch) -> None:
-    with pytest.raises(OmniInputError, match="not one of the"):
+    with pytest.raises(OmniInputError, match="not one row of"):
         world.plan([f"1{index}" for index in range(100)], scratch, shard=Shard(1, 2))
 
 
@@ -413,3 +414,52 @@ def test_a_row_that_is_hard_to_name_is_counted_in_one_shard(world: World) -> Non
             rows = [10**5000, memoryview(b"1"), None, object(), 1.5, "\ud800"]
             left_out += world.plan(rows, scratch, shard=Shard(number, 4)).census.quarantined
     assert left_out == 6
+
+
+def test_a_key_that_several_people_share_leaves_the_others_out_with_a_reason_and_never_as_duplicates(
+    world: World, scratch: Scratch
+) -> None:
+    first, second = numbers(2)
+    rows = [{"phone": number, "city": "Bern", "name": name} for number, name in ((first, "A"), (second, "B"))]
+    # The same key and number with another text is one person, as before.
+    rows.append({"phone": f"+{first}", "city": "Bern", "name": "C"})
+    plan = world.plan(rows, scratch, NAMED, key_field="city")
+    assert people(plan) == [[int(first)]]
+    assert list(plan.quarantined()) == [(1, "this key came before with another number", "Bern")]
+    assert dict(plan.census.reasons) == {"this key came before with another number": 1}
+    assert (plan.census.people, plan.census.duplicates, plan.census.quarantined) == (1, 1, 1)
+
+
+def test_reasons_tell_why_something_is_no_number(world: World, scratch: Scratch) -> None:
+    rows = [*numbers(1), 4.1e10, "41793026727.0", "0793026727", None, "", "4179302672a", "4179"]
+    assert set(world.plan(rows, scratch).census.reasons) == {
+        "not a phone number (a float, allowed are text and whole numbers)",
+        "not a phone number (a decimal fraction such as .0: a spreadsheet has made one of it)",
+        "not a phone number (it does not start with a country code)",
+        "not a phone number (empty)",
+        "not a phone number (a blank text)",
+        "not a phone number (more than digits)",
+        "not a phone number (too short for its country)",
+    }
+
+
+def test_all_fields_that_a_row_lacks_are_named_with_those_that_it_has(world: World, scratch: Scratch) -> None:
+    content = {"sms": {"text": "{name} {order} {city}"}}
+    row = {"phone": "41793026727", "Name": "Ada", "city": None}
+    with pytest.raises(OmniInputError) as caught:
+        world.plan([row], scratch, content)
+    assert caught.value.problems == (
+        "1 × the fields 'name', 'order' are missing; the field 'city' is empty",
+        "row 0: the fields 'name', 'order' are missing; the field 'city' is empty; there are: phone, Name, city; upper "
+        "and lower case count: Name",
+    )
+
+
+def test_without_a_ledger_the_log_has_the_first_rows_that_were_left_out(world: World) -> None:
+    rows = [*numbers(1), *["417930267x"] * 9]
+    world.send(rows, ledger=False)
+    assert len([line for line in world.lines if line.startswith("Quarantined: row ")]) == 5
+    assert "Quarantined: 9 × not a phone number (more than digits)" in world.lines
+    world.lines.clear()
+    world.send(rows, identity=Identity("other"), rules={"surely_first": True})
+    assert not any("row 1" in line for line in world.lines)

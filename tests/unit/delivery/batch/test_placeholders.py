@@ -77,7 +77,7 @@ def test_every_mistake_is_named_without_the_text() -> None:
 
 @pytest.mark.parametrize("row", [{}, {"name": None}, {"name": ""}, {"name": ["a"]}, {"name": {"b": 1}}, {"name": b"x"}])
 def test_a_row_without_a_usable_value_lacks_the_field(row: dict[str, Any]) -> None:
-    with pytest.raises(MissingFieldError, match="the field name is"):
+    with pytest.raises(MissingFieldError, match="the field 'name' is"):
         fill("{name}", row)
 
 

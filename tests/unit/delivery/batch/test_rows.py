@@ -202,3 +202,68 @@ def test_nothing_is_read_ahead() -> None:
     rows = rows_of_csv(lines(), "phone")
     assert [next(rows).number for _ in range(3)] == ["1", "2", "3"]
     assert taken == 3
+
+
+def refused(text: str, **options: Any) -> str:
+    with pytest.raises(OmniInputError) as caught:
+        csv_rows(text, **options)
+    return str(caught.value)
+
+
+def test_all_names_that_are_missing_are_told_from_the_header_before_a_row_is_read() -> None:
+    told = refused("phone,Name,city\nnever read", needed=("city", "name", "order", "id"))
+    assert "'name', 'order', 'id', which texts or the key_field need, are not among the CSV header" in told
+    assert "phone, Name, city; upper and lower case count: Name" in told
+    with pytest.raises(
+        OmniInputError, match="'x', which texts or the key_field need, is not among the query's columns"
+    ):
+        next(rows_of_table(["phone"], [["1"]], "phone", ("x",)))
+
+
+def test_a_phone_column_in_another_case_is_a_hint() -> None:
+    assert "phone_field: 'phone' is not among the CSV header: Phone; upper and lower case count: Phone" in refused(
+        "Phone\n1\n"
+    )
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_another_delimiter_is_named_as_the_reason(delimiter: str) -> None:
+    assert "The comma is the only delimiter" in refused(f"phone{delimiter}name\n1{delimiter}Ada\n")
+
+
+def test_a_byte_order_mark_does_not_hide_the_quote_of_the_first_name() -> None:
+    assert csv_rows('\ufeff"phone","name"\n"1","Ada"\n')[0].fields == {"phone": "1", "name": "Ada"}
+    assert next(rows_of_csv(iter(['\ufeff"phone"\n', "1\n"]), "phone")).number == "1"
+
+
+def test_columns_at_the_end_without_name_and_values_are_passed_over_as_spreadsheets_write_them() -> None:
+    rows = csv_rows("phone,name,,\n1,Ada,,\n2,Bob, Mr,\n3,Eve\n")
+    assert [(row.place, row.fields, row.problem) for row in rows] == [
+        (2, {"phone": "1", "name": "Ada"}, None),
+        (3, {"phone": "2", "name": "Bob"}, "a cell stands in a column that has no name in the header"),
+        (4, None, "the row has 2 cells, the header 4"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("phone,näme\n".encode("latin-1"), "line 1 or one soon after it is not UTF-8 (is it Latin-1 or Windows-1252?)"),
+        ("phone,name\n".encode("utf-16"), "found a file in UTF-16, allowed is UTF-8"),
+        (b"\x1f\x8b\x08\x00\xff\xff", "found a file that is gzipped, allowed is that where its name ends in .gz"),
+    ],
+)
+def test_another_encoding_is_named(data: bytes, told: str) -> None:
+    for read in (rows_of_csv, rows_of_json_lines):
+        with pytest.raises(OmniInputError) as caught:
+            list(read(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=""), "phone"))
+        assert told in str(caught.value)
+
+
+def test_a_path_without_an_ending_is_called_that() -> None:
+    with pytest.raises(OmniInputError, match="found a path without an ending"):
+        format_of("/data/people")
+
+
+def test_a_number_that_is_null_in_a_table_is_empty() -> None:
+    assert next(rows_of_table(["phone"], [[None]], "phone")).problem == "the field phone is empty"

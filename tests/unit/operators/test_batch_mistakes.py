@@ -1,0 +1,158 @@
+"""What users get wrong in a batch's arguments: all is said at once, before a source is opened or a call is made."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
+
+from airflow_provider_omni.delivery.ledger import unreached
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.operators.batch import OmniSendBatchOperator
+from airflow_provider_omni.operators.recipients import opened_rows
+from airflow_provider_omni.storage.object_storage import ledger_folder, ledger_place
+
+NUMBER = "41793026727"
+
+
+class Unopened(OmniSendBatchOperator):
+    """Its source must not be opened."""
+
+    def opened_rows(self, needed: Sequence[str] = ()) -> Any:
+        raise AssertionError("the source was opened")
+
+
+def failure(task: Any, **arguments: Any) -> str:
+    batch: dict[str, Any] = {"task_id": "send", "scenario_key": "K", "flow": ["SMS"], "sms": {"text": "Hi"}}
+    with pytest.raises(AirflowFailException) as caught:
+        Unopened(**batch | {"recipients": [NUMBER]} | arguments).execute(task.context())
+    return str(caught.value)
+
+
+def test_one_error_names_every_problem_of_arguments_rules_ledger_shard_and_contents(vendor: Any, task: Any) -> None:
+    told = failure(
+        task,
+        scenario_key="None",
+        idempotency_key=" ",
+        chunk_size=0,
+        max_recipients=-1,
+        phone_field="",
+        shard="0/1",
+        ledger_path="None",
+        max_connections=0,
+        on_rejected="x",
+        log_grace=-1,
+        dry_run="false",
+        sms={"text": "{0}", "txt": 1},
+        send_at="x",
+    )
+    for line in (
+        "scenario_key: found 'None'", "idempotency_key: ", "chunk_size: ", "max_recipients: ", "phone_field: ",
+        "shard: ", "ledger_path: found 'None'", "max_connections: found 0", "on_rejected: ", "log_grace: ",
+        "dry_run: found a text", "sms.text: ",
+    ):  # fmt: skip
+        assert f"\n - {line}" in told, line
+    assert vendor.calls == []
+
+
+def test_contents_are_checked_before_the_source_is_opened(task: Any, vendor: Any) -> None:
+    told = failure(task, sms={"text": "x", "txt": 1}, send_at="x", notify="x", recipients="/no/such/file.csv")
+    assert all(f"\n - {line}" in told for line in ("sms.txt: unknown member", "send_at: found ", "notify: found 'x'"))
+    assert vendor.calls == []
+
+
+@pytest.mark.parametrize("dry_run", ["false", "{{ params.dry }}", 1, None])
+def test_a_dry_run_is_true_or_false_since_any_text_would_send_nothing_and_succeed(
+    task: Any, vendor: Any, dry_run: Any
+) -> None:
+    assert "dry_run: found" in failure(task, dry_run=dry_run)
+    assert vendor.calls == []
+
+
+def test_an_empty_shard_is_refused_since_every_task_would_send_to_everybody(task: Any, vendor: Any) -> None:
+    assert "shard: found ''" in failure(task, shard="")
+    assert vendor.calls == []
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("ledgers/today", "a relative path"),
+        (Path("ledgers"), "a relative path"),
+        ("", "a blank text"),
+        ("None", "'None'"),
+        (5, "a value of type int"),
+        (None, "nothing"),
+    ],
+)
+def test_a_ledger_is_an_absolute_path_or_a_url(path: Any, found: str) -> None:
+    with pytest.raises(OmniInputError) as caught:
+        ledger_place(path)
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith(f"ledger_path: found {found}")
+    with pytest.raises(OmniInputError, match="ledger_path: found"), opened_rows(unreached(path), "phone"):
+        pass
+
+
+def test_a_ledger_in_the_home_folder_is_the_same_place_under_both_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert ledger_place("~/ledgers/r1") == f"{tmp_path}/ledgers/r1"
+    url = ObjectStoragePath("file:///data/ledgers")
+    assert ledger_place(url) is url
+    assert ledger_place("s3://c@bucket/ledgers") == "s3://c@bucket/ledgers"
+
+
+def test_a_scheme_that_airflow_has_no_store_for_is_one_clear_problem() -> None:
+    for url in ("nowhere://host/people.csv", "http://127.0.0.1:1/people.csv"):
+        scheme = url.partition(":")[0]
+        with (
+            pytest.raises(OmniInputError, match=f"recipients: found a URL of {scheme}, for which Airflow has no"),
+            opened_rows(url, "phone"),
+        ):
+            pass
+    with pytest.raises(OmniInputError, match="ledger_path: found a URL of nowhere, for which Airflow has no"):
+        ledger_folder("nowhere://host/ledger")
+
+
+def test_an_iterator_that_an_earlier_try_has_used_up_is_refused() -> None:
+    sending = OmniSendBatchOperator(task_id="send", scenario_key="K", sms={"text": "x"}, recipients=iter([NUMBER]))
+    with sending.opened_rows() as rows:
+        assert [row.number for row in rows] == [NUMBER]
+    with sending.opened_rows() as rows, pytest.raises(OmniInputError, match="that an earlier try has used up"):
+        list(rows)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "people.csv"
+    with pytest.raises(Exception, match=f"is not there: {missing}"), opened_rows(str(missing), "phone"):
+        pass
+
+
+@pytest.mark.parametrize("names", [(), ("a.csv", "b.csv")])
+def test_an_archive_of_other_than_one_file_is_refused_since_only_one_would_be_read(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    path = tmp_path / "people.csv.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, f"phone\n{NUMBER}\n")
+    with (
+        pytest.raises(OmniInputError, match=f"found an archive of {len(names)} files, allowed is one"),
+        opened_rows(str(path), "phone"),
+    ):
+        pass
+
+
+def test_what_macos_adds_to_an_archive_does_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("people.csv", f"phone\n{NUMBER}\n")
+        archive.writestr("__MACOSX/._people.csv", "x")
+    with opened_rows(str(path), "phone") as rows:
+        assert [row.number for row in rows] == [NUMBER]
