@@ -316,10 +316,10 @@ class OmniSendBatchOperator(BatchOperator):
     :param key_field: another field that tells people apart, such as a customer's id: then outcomes are listed under it,
         and two rows with the same number and different keys are two messages. Text, a whole number, a decimal, a date
         or a UUID. Default: the number tells, however it is written.
-    :param ledger_path: a folder or URL (``s3://aws_default@bucket/ledgers/{{ run_id }}``) where this run's ledger is
-        kept: what was sent, what became of it, and who was asked for. A template; each run, and each mapped task
-        without ``shard``, needs one of its own. Needed for more than 100 requests, for a key of your own, and on
-        Airflow before 3.3 with retries.
+    :param ledger_path: an absolute path or a URL such as ``s3://aws_default@bucket/ledgers/{{ run_id }}``: a folder for
+        this run's ledger, which says what was sent, what became of it, and who was asked for. A template; each run, and
+        each mapped task without ``shard``, needs one of its own. Needed for more than 100 requests, for a key of your
+        own, and on Airflow before 3.3 with retries.
     :param shard: such as ``3/16``: this task sends to that part of the recipients. All 16 tasks read the same source;
         each recipient lands in one of them.
     :param chunk_size: recipients in one request. Default, and the most: 999 divided by the flow's steps.
@@ -329,6 +329,7 @@ class OmniSendBatchOperator(BatchOperator):
     :param send_at: as at ``OmniSendMessageOperator``; so are ``notify``, ``notify_url``, ``notify_content_type``,
         ``callback_data`` and ``intermediate_report``. Without placeholders.
     :param dry_run: everything but the POSTs; the receipt says how many requests, recipients and SMS parts it would be.
+        True or False: it is no template.
     :param idempotency_key: names this send. Default: DAG id, run id, task id and map index; for a shard no map index.
     :param on_rejected: ``fail`` (default): the task fails if the vendor refused anybody, after the receipt was pushed.
         ``ignore``: it succeeds. A ratio such as 0.02: it fails above that share.

@@ -99,7 +99,8 @@ class OmniSendMessageOperator(BaseOperator):
     :param notify_content_type: ``application/json`` or ``application/xml``, for pushed reports.
     :param callback_data: up to 4,000 characters that come back in reports.
     :param intermediate_report: also push reports that are not final. Default False.
-    :param dry_run: check everything and post nothing; the receipt then says ``"dry_run": true``. Default False.
+    :param dry_run: check everything and post nothing; the receipt then says ``"dry_run": true``. Default False. No
+        template.
     :param idempotency_key: names this send; the same key and recipient get one message. Default: DAG id, run id,
         task id and map index. Must not hold the try number or the time. What another task or run has sent under a key
         of your own is known from the vendor's logs, so for 48 hours.
