@@ -67,7 +67,7 @@ class Tidings:
     def learned(self, posting: Posting, moved: dict[str, str] | None = None) -> None:
         """Have a request's states written with the next write."""
         self.unwritten[posting.bulk_id] = outcome_line(posting, moved)
-        followed = posting.having(*FOLLOWED)
+        followed = list(posting.messages) if uniform(posting.messages) in FOLLOWED else posting.having(*FOLLOWED)
         if moved:
             elsewhere: dict[str, list[str]] = {}
             for message_id in followed:
