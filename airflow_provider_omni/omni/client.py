@@ -185,7 +185,7 @@ class _BoundedRaw(io.RawIOBase):
 
 
 class _BoundedResponse(http.client.HTTPResponse):
-    """Raised by `connect` only: nothing of the request has left. It passes through urllib3 and requests unchanged."""
+    """An answer that must have come, all of it, within the socket's time-out from when it is waited for."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)

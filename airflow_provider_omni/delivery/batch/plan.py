@@ -1,9 +1,7 @@
-"""The plan of a batch: everything that is known before the first POST, so that what can be refused is refused before
-it.
+"""The plan of a batch: all that is known before the first POST, so that what can be refused is refused before it.
 
 The whole source is read into the scratch database first. So the number of people, duplicates, quarantined rows,
-requests
-and SMS parts are known, and guards such as `max_recipients` hold, before anything is sent.
+requests and SMS parts are known, and guards such as `max_recipients` hold, before anything is sent.
 """
 
 # Every piece of SQL that is put together here is a constant of this room; values are always bound.

@@ -83,8 +83,7 @@ def _presence(postings: Sequence[Posting], found_in: dict[str, str]) -> Steps[No
     """Look for many messages in one call. From that, presence may be concluded, never absence.
 
     For messages that would be asked for one by one: lone ones, and those the vendor has seen before. Of the latter
-    there
-    may be a whole batch; those that are not found are left unconfirmed, which is what they would end as.
+    there may be a whole batch; those that are not found are left unconfirmed, which is what they would end as.
     """
     wanted: dict[str, Posting] = {}
     seen: list[str] = []

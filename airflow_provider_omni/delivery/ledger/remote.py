@@ -1,7 +1,6 @@
 """A ledger's folder wherever fsspec reaches: S3, GCS, Azure, … The file system object is handed in.
 
-Object stores put a part in place whole, when its one upload ends. For file systems that are not, the readers leave
-out a
+Object stores put a part in place whole, when its one upload ends. For file systems that do not, the readers leave out a
 part that ends in the middle: the write of such a part did not succeed, so nothing was done by it.
 """
 
