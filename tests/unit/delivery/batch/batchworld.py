@@ -23,6 +23,7 @@ from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.ledger.folder import LocalFolder
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.errors import OmniServerError
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.engine import Simulator
@@ -132,6 +133,22 @@ class World:
                 folder=folder or self.folder,
                 connections=4,
             )
+
+    def failing(self, part_of_path: str) -> Callable[[], None]:
+        """Calls to there fail without an effect, until the returned function is called."""
+        execute = self.execute
+
+        def deaf(call: Call[Any]) -> Any:
+            if part_of_path in call.path:
+                raise OmniServerError("down", status=503)
+            return execute(call)
+
+        self.execute = deaf  # type: ignore[method-assign]
+
+        def mend() -> None:
+            self.execute = execute  # type: ignore[method-assign]
+
+        return mend
 
     def accepted(self) -> list[str]:
         """Every number that was accepted, as often as it was."""

@@ -41,23 +41,6 @@ def unkilled(world: World) -> None:
     world.fault = lambda post: None
 
 
-def failing(world: World, part_of_path: str) -> Any:
-    """Calls to there fail without an effect, until the returned function is called."""
-    execute = world.execute
-
-    def deaf(call: Call[Any]) -> Any:
-        if part_of_path in call.path:
-            raise OmniServerError("down", status=503)
-        return execute(call)
-
-    world.execute = deaf  # type: ignore[method-assign]
-
-    def mend() -> None:
-        world.execute = execute  # type: ignore[method-assign]
-
-    return mend
-
-
 def followed(world: World, receipt: dict[str, Any]) -> dict[str, Any]:
     """The summary of a wait on the receipt alone."""
     watch = Watch(bulks_of_receipt(receipt), deadline=world.clock.now() + 24 * HOUR, flow=("LINE", "SMS"))
@@ -112,8 +95,8 @@ def test_posting_again_on_trust_does_not_make_an_old_post_young(tmp_path: Path) 
     with pytest.raises(KilledError):
         world.send(numbers(3), rules=TRUST)
     world.clock.advance(40 * HOUR)
-    mend_logs = failing(world, "logs")
-    mend = failing(world, "advanced")
+    mend_logs = world.failing("logs")
+    mend = world.failing("advanced")
     assert isinstance(world.send(numbers(3), rules=TRUST).error, OmniUnknownOutcomeError)
     mend()
     mend_logs()
@@ -198,7 +181,7 @@ def test_a_first_try_that_cannot_begin_publishes_nothing(tmp_path: Path) -> None
 def test_a_scenario_that_cannot_be_read_costs_no_receipt(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.send(numbers(10))
-    mend = failing(world, "scenarios")
+    mend = world.failing("scenarios")
     end = world.send(numbers(10))
     mend()
     assert isinstance(end.error, OmniServerError)

@@ -29,7 +29,6 @@ from airflow_provider_omni.omni.errors import (
     OmniContentChangedError,
     OmniInputError,
     OmniProtocolError,
-    OmniServerError,
     OmniStaleTryError,
     OmniStorageError,
     OmniUnknownOutcomeError,
@@ -41,23 +40,6 @@ from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
 
 def _vendor_accepts_repeated_ids(tmp_path: Path) -> World:
     return World(tmp_path, duplicates="accept")
-
-
-def _without_logs(world: World) -> Callable[[], None]:
-    """Logs that cannot be read, until the returned function is called."""
-    execute = world.execute
-
-    def deaf(call: Call[Any]) -> Any:
-        if "logs" in call.path:
-            raise OmniServerError("down", status=503)
-        return execute(call)
-
-    world.execute = deaf  # type: ignore[method-assign]
-
-    def mend() -> None:
-        world.execute = execute  # type: ignore[method-assign]
-
-    return mend
 
 
 def _answers(world: World, *scripted: Callable[[Call[Any]], Any]) -> None:
@@ -160,7 +142,7 @@ def test_a_refusal_of_what_was_posted_again_on_trust_says_nothing_about_the_firs
     tmp_path: Path, refusal: str
 ) -> None:
     world = World(tmp_path)
-    mend = _without_logs(world)
+    mend = world.failing("logs")
     execute = world.execute
 
     def accepted_unheard(call: Call[Any]) -> Any:
@@ -190,7 +172,7 @@ def test_who_stays_unconfirmed_keeps_the_task_from_succeeding_and_is_asked_about
         execute(call)
         return _said(call, "not-ours", 26, "PENDING_ACCEPTED")
 
-    mend = _without_logs(world)
+    mend = world.failing("logs")
     _answers(world, foreign)
     assert isinstance(world.send(numbers(2)).error, OmniProtocolError)
     end = world.send(numbers(2))
@@ -206,7 +188,7 @@ def test_messages_in_doubt_to_people_who_left_the_source_keep_the_task_from_succ
     world.fault = lambda post: "kill-after" if post == 1 else None
     with pytest.raises(KilledError):
         world.send(numbers(2))
-    mend = _without_logs(world)
+    mend = world.failing("logs")
     end = world.send(numbers(2, start=50))
     assert isinstance(end.error, OmniUnknownOutcomeError)
     mend()
@@ -245,7 +227,7 @@ def test_messages_posted_again_on_trust_in_another_request_are_followed_once_and
     rules = {"trust_duplicate_rejection": True}
     with pytest.raises(KilledError):
         world.send(numbers(4), ledger=ledger, rules=rules)
-    mend = _without_logs(world)
+    mend = world.failing("logs")
     # Two have left the source, so the others are posted again in another request than the vendor has them from.
     receipt = world.send(numbers(2), ledger=ledger, rules=rules).receipt.to_json()
     mend()
@@ -323,7 +305,7 @@ def test_what_is_unknown_for_two_days_is_not_posted_again_on_trust(
     rules = {"trust_duplicate_rejection": True}
     began = world.clock.now()
     world.fault = lambda post: "reset-after"
-    mend = _without_logs(world)
+    mend = world.failing("logs")
     world.send(people, rules=rules)
     for hours in tries_at_hours:
         world.clock.advance(began + hours * 3600.0 - world.clock.now())
