@@ -5,9 +5,12 @@ A wait reads one request after the other, so each message may be seen as of anot
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_provider_omni.delivery.ledger import OutcomeRow, read_outcomes, unreached
 from airflow_provider_omni.delivery.watch import Bulk, accepted_of_receipt, unsent_of_receipt
@@ -17,6 +20,7 @@ from tests.crash.batch_judging import REFUSED_AGAIN
 from tests.crash.batch_schedule import BatchSchedule
 from tests.crash.batch_tasks import BatchTask
 from tests.crash.judging import OLD, Truth, changes_of, right_verdict, standing_of, too_late, views_of
+from tests.crash.keeping import Bucket
 from tests.crash.waits import WaitTask
 
 FOLLOWED = {"accepted", "intent", "seen", "unconfirmed"}
@@ -73,6 +77,13 @@ class Case:
         moments = {self.since, until, *(at for at in changes_of([message]) if self.since <= at <= until)}
         late = {standing_of(message, flow, at, view) for at in moments for view in self.views}
         return late | (self.at_any_time(message) & {"failed"})
+
+    def closed(self, message_id: str) -> bool:
+        """Whether the wait has said that a message counts as failed since nothing more was heard, and might say so."""
+        wait, flow = self.wait, self.wait.watch.flow
+        allowed = wait.ended_at >= wait.watch.deadline or not flow or flow.count(flow[-1]) > 1
+        lines = wait.ledger.lines("outcomes/") if wait.ledger is not None and allowed else []
+        return any(line.get("closed") and line["id"] == message_id for line in lines)
 
     def strangers_were_named(self) -> bool:
         """Whether an answer was about messages that nobody had asked for."""
@@ -237,6 +248,8 @@ def _judge_rows(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
 
 def _judge_outcome(case: Case, row: OutcomeRow, message: Message) -> Iterable[str]:
     said = OUTCOMES[row.outcome]
+    if row.outcome == "failed" and case.closed(row.message_id):
+        said = said | {"half"}
     if not said & (case.at_any_time(message) | {"open"}):
         yield f"{row.message_id[:8]} is {row.outcome} in the ledger, which was never true"
     if row.permanent and row.permanent not in _permanent(case, message):
@@ -265,16 +278,37 @@ def _judge_unreached(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
     by_number: Mapping[str, OutcomeRow] = {planned[row.recipient]: row for row in rows if row.recipient in planned}
     if len(by_number) != len(rows):
         yield f"{len(rows) - len(by_number)} rows of the ledger belong to nobody who was planned"
+    said = max((name for name in ledger.list("sent/") if _begins(ledger, name)), default=None)
+    there = [] if said is None else case.send.sources_since(said.split("-")[1])
+    planned_since = {
+        line["to"]
+        for name in ledger.list("plan/")
+        if said is not None and ledger.written_at[name] > ledger.written_at[said]
+        for line in _lines_of(ledger, name)
+    }
     for number in sorted(set(planned.values()) | set(selected)):
         row = by_number.get(number)
         if row is not None and (row.message_id in case.woken or row.message_id in case.refused & set(case.known)):
             continue
         wanted = row is None or _is_unreached(row)
+        if there and number not in there[0] and (row is None or row.state != "accepted"):
+            if any(number in later for later in there[1:]) or number in planned_since:
+                continue  # back again, and the try died before it could say so; or planned by a woken one after it
+            wanted = False  # whoever took them out of the source did not want them to get it
         if selected[number] != wanted:
             state = f"{row.state}, {row.outcome}" if row else "never tried"
             yield f"…{number[-7:]} ({state}) is {selected[number]} times among the unreached"
         if wanted and row is None and case.simulator.record.messages_for(number) and not case.woken | case.posted_late:
             yield f"…{number[-7:]} is unreached as if never tried, and has got a message"
+
+
+def _begins(ledger: Bucket, name: str) -> bool:
+    """Whether a part says who has left the source."""
+    return any(line.get("begins") for line in _lines_of(ledger, name))
+
+
+def _lines_of(ledger: Bucket, name: str) -> list[Any]:
+    return [json.loads(line) for line in gzip.decompress(ledger.parts[name]).decode().splitlines()]
 
 
 def _is_unreached(row: OutcomeRow) -> bool:

@@ -56,6 +56,8 @@ class BatchTask:
     numbers: dict[str, str] = field(default_factory=dict)
     """To whom each message id was posted."""
     began_with: dict[int, Rows] = field(default_factory=dict)
+    numbers_of: dict[str, set[str]] = field(default_factory=dict)
+    """Who was in the source of each try, by the try's token."""
 
     def __post_init__(self) -> None:
         self.keeping = Keeping(self.world.rng, self.plan.store_failures)
@@ -64,6 +66,11 @@ class BatchTask:
         self._running: Process | None = None
         self._scratches: list[Scratch] = []
         self._began_at = self.world.now()
+
+    def sources_since(self, token: str) -> list[set[str]]:
+        """Who was in the source of a try, and of each that began after it."""
+        tries = list(self.numbers_of)
+        return [self.numbers_of[each] for each in tries[tries.index(token) :]]
 
     @property
     def cleared(self) -> bool:
@@ -92,6 +99,8 @@ class BatchTask:
         memory = (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)
         self._scratches.append(Scratch())
         never_cleared = len(self._clears) == len(send.clears)
+        token = f"{world.rng.getrandbits(48):012x}"
+        self.numbers_of[token] = {row["phone"] for row in self.rows}
         batch = Batch(
             plan_batch(
                 batch_spec(self.plan, world.scenario_key),
@@ -111,7 +120,7 @@ class BatchTask:
             ),
             world.now,
             world.rng.random,
-            LedgerTerms("memory://ledger", f"{world.rng.getrandbits(48):012x}") if self.plan.ledger else None,
+            LedgerTerms("memory://ledger", token) if self.plan.ledger else None,
         )
         world.say("airflow", f"try {number} begins with {len(self.rows)} rows")
         self._running = process = Process(

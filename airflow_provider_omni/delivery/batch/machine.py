@@ -21,6 +21,7 @@ from airflow_provider_omni.delivery.asking import remembered
 from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.lanes import Lanes
+from airflow_provider_omni.delivery.batch.leaving import write_left
 from airflow_provider_omni.delivery.batch.lost import refuse_a_lost_record
 from airflow_provider_omni.delivery.batch.plan import (
     MAX_REQUESTS_WITHOUT_LEDGER,
@@ -148,6 +149,7 @@ class Batch:
                 yield Note(f"Quarantined: {line}", warning=True)
         if isinstance(self.keeper, LedgerKeeper) and not self.rules.dry_run:
             yield from write_plan(plan, self.keeper)
+            yield from write_left(plan.scratch, self.keeper)
         self._parts = plan.sms_parts()
         if not self.rules.dry_run:
             self.known.doubt_old_proofs()

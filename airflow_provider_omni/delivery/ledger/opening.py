@@ -78,6 +78,20 @@ def ledgers_in(ledger: Any) -> Iterator[Folder]:
         yield SubFolder(folder, shard)
 
 
+def missing_shards(ledger: Any) -> list[str]:
+    """The folders of shards that have never begun: each says in its name how many there are, and has one as soon as it
+    begins, also one that is sent to nobody.
+    """
+    _, there = _divisions(folder_of(ledger))
+    counts = {int(name.rpartition("-")[2]) for name in there}
+    return [
+        shard.folder
+        for count in sorted(counts)
+        for shard in (Shard(number, count) for number in range(1, count + 1))
+        if shard.folder not in there
+    ]
+
+
 def check_shards(ledger: Folder, shard: Shard | None) -> None:
     """Refuse a batch that is divided in another way than the ledger's: people would get the message from both.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import uuid
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from airflow_provider_omni.delivery.ledger.parts import (
 from airflow_provider_omni.delivery.ledger.steps import cost_of, is_permanent, sighting_of, step_of
 from airflow_provider_omni.delivery.record import MessageState
 from airflow_provider_omni.delivery.tracking import Sighting, Tracker
+from airflow_provider_omni.omni.errors import OmniStorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ class Outcomes:
         self._flow: tuple[str, ...] = ()
         scratch.do("CREATE TABLE who (id TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID")
         scratch.do("CREATE INDEX who_label ON who (label)")
+        scratch.do("CREATE TABLE closed (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        scratch.do("CREATE TABLE gone (id TEXT PRIMARY KEY) WITHOUT ROWID")
         scratch.do("CREATE TABLE step (id TEXT, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID")
         self._read_sent()
         self._read_seen()
@@ -138,11 +142,14 @@ class Outcomes:
         for name in ours(self._folder.list(kind)):
             writer = str(TryName.of(name))
             for line in unpack(self._folder.read(name), name):
+                _check_version(line, name)
                 yield writer, line
 
     def _read_sent(self) -> None:
         for writer, line in self._lines(SENT):
             self._known.replay(line, None, writer)
+            if "left" in line:
+                self._note_left(line)
             who = line.get("who")
             if who:
                 self._scratch.many(
@@ -150,13 +157,33 @@ class Outcomes:
                     ((message_id, label) for message_id, label in who.items()),
                 )
 
+    def _note_left(self, line: Any) -> None:
+        if line.get("begins"):  # a later try says it anew
+            self._scratch.do("DELETE FROM gone")
+        self._scratch.many("INSERT OR IGNORE INTO gone (id) VALUES (?)", ((each,) for each in line["left"]))
+
+    def has_left(self, first_id: str) -> bool:
+        """Whether somebody who was planned was not in the source any more at the last try.
+
+        :param first_id: the recipient's first message id.
+        """
+        return self._scratch.one("SELECT 1 FROM gone WHERE id = ?", first_id) is not None
+
     def _read_seen(self) -> None:
         for _, line in self._lines(OUTCOMES):
             if "v" in line:
                 self._flow = tuple(line.get("flow") or ()) or self._flow
                 continue
-            for step in line["steps"]:
-                self._merge(line["id"], step)
+            try:
+                for step in line["steps"]:
+                    self._merge(line["id"], step)
+                if line.get("closed"):
+                    self._scratch.do("INSERT OR IGNORE INTO closed (id) VALUES (?)", line["id"])
+            except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError):
+                raise OmniStorageError(
+                    "A part of the ledger's outcomes/ cannot be read (damaged, or written by something else).",
+                    retryable=False,
+                ) from None
 
     def _merge(self, message_id: str, step: list[Any]) -> None:
         fresh = sighting_of(message_id, step)
@@ -192,24 +219,38 @@ class Outcomes:
                 for (step,) in self._scratch.rows("SELECT step FROM step WHERE id = ?", identifier)
             ]
             row = OutcomeRow(recipient, message_id, bulk, state, reason)
-            yield _with_steps(row, steps, tracker_flow) if steps else row, writer
+            closed = self._scratch.one("SELECT 1 FROM closed WHERE id = ?", identifier) is not None
+            yield _with_steps(row, steps, tracker_flow, closed=closed) if steps else row, writer
 
     def _tried_again(self, label: str, message_id: str, posting: int) -> bool:
         """Whether another attempt was about to be posted to a refused recipient: a later one, or one that was not
         refused. Tries that overlap may have written them down in any order.
         """
+        # Without a key of the user's own, the first attempt has no label: its id is that of all others.
         another = (
-            "SELECT 1 FROM who JOIN known ON known.id = who.id JOIN posting ON posting.no = known.posting "
-            "WHERE who.label = ? AND known.id != ? AND (known.posting > ? OR coalesce(known.state, posting.state) != ?)"
+            "SELECT 1 FROM (SELECT id FROM who WHERE label = ? UNION SELECT ?) AS attempt "
+            "JOIN known ON known.id = attempt.id JOIN posting ON posting.no = known.posting "
+            "WHERE known.id != ? AND (known.posting > ? OR coalesce(known.state, posting.state) != ?)"
         )
-        return self._scratch.one(another, label, message_id, posting, MessageState.REFUSED.value) is not None
+        return self._scratch.one(another, label, label, message_id, posting, MessageState.REFUSED.value) is not None
 
 
-def _with_steps(row: OutcomeRow, steps: list[Sighting], flow: tuple[str, ...]) -> OutcomeRow:
-    tracker = Tracker(flow)
+def _check_version(line: Any, name: str) -> None:
+    """Raise OmniStorageError for a part that a newer version of this provider has written."""
+    if isinstance(line, dict) and line.get("v", VERSION) != VERSION:
+        raise OmniStorageError(
+            f"The ledger's part {name} was written by another version of this provider, which this one cannot read.",
+            retryable=False,
+        )
+
+
+def _with_steps(row: OutcomeRow, steps: list[Sighting], flow: tuple[str, ...], *, closed: bool) -> OutcomeRow:
+    """:param closed: a wait has looked until its end, and said that what has failed until then stays so."""
+    # Only a wait can tell how much time has passed without news: a reader does not know whether anybody has looked.
+    tracker = Tracker(flow, settle_seconds=math.inf)
     for step in steps:
         tracker.observe(step)
-    standing = tracker.standing(row.message_id, time.time())
+    standing = tracker.standing(row.message_id, 0.0, closing=closed)
     by = standing.by
     return replace(
         row,
@@ -219,5 +260,6 @@ def _with_steps(row: OutcomeRow, steps: list[Sighting], flow: tuple[str, ...]) -
         sent_at=min((step.sent_at for step in steps if step.sent_at is not None), default=None),
         done_at=by.done_at if by else None,
         cost=cost_of(steps),
-        permanent=is_permanent(standing),
+        # A step that is not the last one ended nothing: what was said of it is not about the one that was not heard of.
+        permanent=None if closed and by and by.channel != tracker.last_channel else is_permanent(standing),
     )

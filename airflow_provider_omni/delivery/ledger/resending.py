@@ -10,7 +10,7 @@ from pydantic_core import from_json, to_json
 from airflow_provider_omni.delivery.batch.rows import Row
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.effects import Folder
-from airflow_provider_omni.delivery.ledger.opening import ledgers_in
+from airflow_provider_omni.delivery.ledger.opening import ledgers_in, missing_shards
 from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, SENT, TRIES, TryName, ours, unpack
 from airflow_provider_omni.delivery.ledger.reading import OutcomeRow, Outcomes
 from airflow_provider_omni.delivery.record import FOLLOWED, MessageState
@@ -25,6 +25,11 @@ def rows_of_unreached(
     ledger: Any, phone_field: str, *, include_unknown: bool, tell: Callable[[str], None] = lambda _: None
 ) -> Iterator[Row]:
     """The recipients of a ledger, or of all its shards, who count as not reached. See `unreached`."""
+    if missing := missing_shards(ledger):
+        raise _unreadable(
+            f"{len(missing)} of its shards ({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}) never began, "
+            "so nobody knows who was to be sent to; let them run first, or name the folder of one shard"
+        )
     place, empty, open_ = 0, True, 0
     for folder in ledgers_in(ledger):
         if not ours(folder.list(TRIES)):
@@ -36,10 +41,11 @@ def rows_of_unreached(
         was_called = _phone_field(folder)
         with Scratch() as scratch, Scratch() as sent:
             _read_plan(folder, names, scratch)
-            for outcome, writer in Outcomes(folder, sent).told():
+            outcomes = Outcomes(folder, sent)
+            for outcome, writer in outcomes.told():
                 if is_unreached(outcome, include_unknown=include_unknown):
                     person = _person(scratch, outcome, writer)
-                    if person is not None:
+                    if person is not None and not _was_taken_out(outcomes, person, outcome):
                         yield _row(place, from_json(person), was_called, phone_field)
                         place += 1
                 elif is_unreached(outcome, include_unknown=True):
@@ -47,8 +53,9 @@ def rows_of_unreached(
                 scratch.do("DELETE FROM plan WHERE label = ?", outcome.recipient)
             # Whoever was planned and never came so far as to be posted.
             for person, _ in scratch.rows("SELECT person, max(writer) FROM plan GROUP BY label"):
-                yield _row(place, from_json(person), was_called, phone_field)
-                place += 1
+                if not _was_taken_out(outcomes, person):
+                    yield _row(place, from_json(person), was_called, phone_field)
+                    place += 1
     if empty:
         raise _unreadable("no batch has used this ledger")
     if open_:
@@ -100,6 +107,16 @@ def is_unreached(row: OutcomeRow, *, include_unknown: bool = False) -> bool:
         return True
     # Nothing final is known: under way, or nobody has followed it.
     return include_unknown
+
+
+def _was_taken_out(outcomes: Outcomes, person: str, row: OutcomeRow | None = None) -> bool:
+    """Whether a recipient has left the source before a message of theirs was accepted: whoever took them out did not
+    want them to get it.
+
+    :param row: None for somebody who was never about to be posted to.
+    """
+    accepted = row is not None and row.state == _S.ACCEPTED.value
+    return not accepted and outcomes.has_left(from_json(person)["id"])
 
 
 def _phone_field(folder: Any) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Compute, Fetch, ListParts, Note, Pause, Put, Steps
+from airflow_provider_omni.delivery.ledger.closing import closed_by_time, parts_of
 from airflow_provider_omni.delivery.ledger.following import Followed, read_sent
 from airflow_provider_omni.delivery.ledger.lone import LoneWait
 from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, VERSION, TryName, ours, pack, unpack
@@ -83,6 +85,8 @@ class LedgerWait(LoneWait):
         self._by_bulk: dict[str, Source] = {}
         self._apart: dict[str, Source] = {}
         self._recalling = False
+        self._closed: list[str] = []
+        """Messages closed by the settle time that are forgotten otherwise."""
 
     # -- beginning ---------------------------------------------------------------------------------------------------
 
@@ -104,14 +108,40 @@ class LedgerWait(LoneWait):
             if self._polls % QUIET_POLLS == 0 or self.clock() >= self.watch.deadline:
                 yield from self._read_others()
             yield from self._flush()
+            closing = self.clock() >= self.watch.deadline
             end = yield from super().poll()
-            if end is None or not (yield from self._went_on()):
+            if end is None:
+                return None
+            if not (yield from self._went_on()):
+                yield from self._write_closed(closing=closing)
                 return end
             yield Note("The batch has sent more meanwhile: its ledger is read anew.")
             self._begin()
             if self.clock() < self.watch.deadline:
                 return None
         return end
+
+    def _write_closed(self, *, closing: bool) -> Steps[None]:
+        """Write down who counts as failed for want of news, so that readers of the ledger count as the summary does."""
+        lines: list[list[Any]] = yield Compute(lambda: self._closed_lines(closing=closing))
+        for part in lines:
+            self._sequence += 1
+            try:
+                yield Put(self._name.part(OUTCOMES, self._sequence), partial(pack, part))
+            except OmniStaleTryError:
+                raise
+            except OmniStorageError as error:
+                yield Note(
+                    f"Who failed for want of news could not be written ({type(error).__name__}): they stay pending in "
+                    "the ledger.",
+                    warning=True,
+                )
+                return
+
+    def _closed_lines(self, *, closing: bool) -> list[list[Any]]:
+        seen = (each for source in self._sources if not source.released for each in sorted(source.ids))
+        now = self.clock()
+        return list(parts_of([*self._closed, *closed_by_time(self.tracker, seen, now, closing=closing)], self.watch))
 
     def _unread(self, error: OmniStorageError) -> WaitEnd:
         summary = Tally(total=self.watch.accepted).summary(self.watch.ledger_path)
@@ -299,6 +329,8 @@ class LedgerWait(LoneWait):
                 source.stale = False
             if not source.open:
                 source.released = True
+                if not self.tracker.last_channel:
+                    self._closed += closed_by_time(self.tracker, sorted(source.ids), now, closing=False)
                 for message_id in source.ids:
                     self.tracker.forget(message_id)
                     self._by_lone.pop(message_id, None)

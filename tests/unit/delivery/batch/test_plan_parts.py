@@ -98,14 +98,35 @@ def test_a_row_that_has_not_changed_is_written_once(tmp_path: Path) -> None:
     assert len(_plan_lines(world)) == 4
 
 
-def test_who_left_the_source_before_being_posted_to_is_resent_to_and_the_docs_say_so(tmp_path: Path) -> None:
+def test_who_left_the_source_before_being_posted_to_is_not_resent_to(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.fault = lambda post: "kill" if post == 1 else None
     with pytest.raises(KilledError):
         world.send(numbers(3), chunk_size=1, rules={"connections": 1})
     world.fault = lambda post: None
     assert world.send(numbers(2)).error is None
-    assert [row.number for row in unreached(str(world.folder.path)).rows()] == numbers(3)[2:]
+    assert [row.number for row in unreached(str(world.folder.path)).rows()] == []
+
+
+def test_who_came_back_into_the_source_and_was_not_posted_to_is_resent_to(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.fault = lambda post: "kill" if post == 1 else None
+    for people in (numbers(3), numbers(2), numbers(3)):
+        world.posts = 0
+        with pytest.raises(KilledError):
+            world.send(people, chunk_size=1, rules={"connections": 1})
+    left_out = [row.number for row in unreached(str(world.folder.path), include_unknown=True).rows()]
+    assert sorted(left_out) == numbers(3)
+
+
+def test_whose_message_was_accepted_and_failed_is_resent_to_although_they_have_left_the_source(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    gone, stays = numbers(2)
+    assert world.send([gone, stays]).error is None
+    world.send([stays])
+    (message_id,) = (line["id"] for line in _plan_lines(world) if line["to"] == gone)
+    _failed(world, message_id)
+    assert [row.number for row in unreached(str(world.folder.path)).rows()] == [gone]
 
 
 # -- rows that were left out -------------------------------------------------------------------------------------------
