@@ -27,7 +27,7 @@ from airflow_provider_omni.delivery.batch.rules import (
     BatchRules,
 )
 from airflow_provider_omni.delivery.batch.tidings import Tidings
-from airflow_provider_omni.delivery.effects import Ask, Clock, Done, Gather, Note, Pause, Steps, Submit
+from airflow_provider_omni.delivery.effects import Ask, Clock, Done, Gather, Note, Pause, Publish, Steps, Submit
 from airflow_provider_omni.delivery.record import OPEN, Event, MessageState
 from airflow_provider_omni.omni.bulk import BulkAnswer, send_bulk
 from airflow_provider_omni.omni.errors import (
@@ -59,7 +59,11 @@ class Lanes:
         clock: Clock,
         jitter: Callable[[], float],
         progress: Callable[[], Note | None],
+        publish: Callable[[], Publish] | None = None,
     ) -> None:
+        """``publish``: makes the effect that publishes the receipt, where nothing else tells what to follow if this
+        process dies.
+        """
         self.plan = plan
         self.chunk = chunk
         self.rules = rules
@@ -68,6 +72,7 @@ class Lanes:
         self.clock = clock
         self.jitter = jitter
         self.progress = progress
+        self.publish = publish
         self.broken: OmniError | None = None
         self._waiting: deque[Request] = deque()
         self._laid_out: Iterator[Request] = plan.laid_out()
@@ -202,6 +207,10 @@ class Lanes:
                         "nothing is posted on intents that old. Try a nearer ledger_path or a smaller chunk_size.",
                         retryable=True,
                     )
+        if self.publish is not None:
+            for request in requests:
+                self.tidings.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
+            yield self.publish()
         self._ready.extend(requests)
 
     def _measure(self, now: float) -> None:
@@ -347,5 +356,6 @@ class Lanes:
             if request.intended and request.state_before is not _S.INTENT:
                 line = {"bulk": request.bulk_id, "all": request.unposted.value}
                 self.tidings.unwritten.setdefault(request.bulk_id, line)
+                self.tidings.follow(request.bulk_id, ())
         self._ready.clear()
         self._waiting.clear()

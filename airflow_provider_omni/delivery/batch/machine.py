@@ -229,7 +229,15 @@ class Batch:
         self.plan.lay_out(self.chunk)
         progress = Progress(self._left, self.tidings, self.clock)
         lanes = Lanes(
-            self.plan, self.chunk, self.rules, self.keeper, self.tidings, self.clock, self.jitter, progress.note
+            self.plan,
+            self.chunk,
+            self.rules,
+            self.keeper,
+            self.tidings,
+            self.clock,
+            self.jitter,
+            progress.note,
+            None if self.ledger is not None else lambda: Publish(self.receipt().to_json()),
         )
         earlier = list(self.known.open_postings())
         try:

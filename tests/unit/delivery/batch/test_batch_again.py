@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +239,24 @@ def test_reasons_of_refusals_are_logged_in_the_vendors_words_whatever_is_tolerat
     assert (end.error is None) == (on_rejected == "ignore")
     assert "Refused: 2 × BAD_REQUEST (scenarioKey: unknown scenario)" in world.lines
     assert on_rejected == "ignore" or "scenarioKey: unknown scenario" in str(end.error)
+
+
+def test_without_a_ledger_the_receipt_of_a_killed_try_lists_whatever_was_posted(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    killed_after_post(world, 4)
+    with pytest.raises(KilledError):
+        world.send(numbers(60), ledger=False, rules={"connections": 1})
+    posted = {json.loads(call.body or b"")["bulkId"] for call in world.calls if call.method == "POST"}
+    assert len(posted) == 4
+    assert posted <= {each["bulk_id"] for each in world.published[-1]["bulks"]}
+
+
+def test_what_was_written_down_and_then_not_posted_is_not_in_the_receipt(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.failing("advanced")
+    end = world.send(numbers(60), ledger=False, rules={"connections": 1, "attempts": 1})
+    assert end.error is not None
+    execute = [call for call in world.calls if call.method == "POST"]
+    assert not execute
+    listed = {each for bulk in end.receipt.bulks for each in bulk.message_ids}
+    assert len(listed) == end.receipt.counts.unconfirmed
