@@ -105,7 +105,7 @@ class World:
         """Let something happen later."""
         heapq.heappush(self._queue, (self.now() + max(seconds, 0.0), next(self._order), happen))
 
-    def run(self, most_events: int = 60_000) -> bool:
+    def run(self, most_events: int = 200_000) -> bool:
         """Let everything happen. Returns False if it does not come to an end."""
         if self.weather.second_reader_every:
             self.after(self.weather.second_reader_every, self._somebody_else_reads)

@@ -86,6 +86,13 @@ def test_the_journal_is_read_first_of_all_and_may_decide_alone() -> None:
     assert kinds(second) == ["load"]
 
 
+def test_a_journal_with_an_operators_word_alone_decides_only_after_the_logs_were_asked() -> None:
+    first = Stage(reports=[[report("m", "operator", "SMS")]], logs=[[row("m", "operator", "SMS")]])
+    assert wait(first, watch(goal=Goal(delivered_means="handset"), timeout=1.0)).verdict is Verdict.TIMEOUT
+    second = Stage(memory=first.memory, reports=[[]], logs=[[row("m", "failed", "SMS", done=20.0)]])
+    assert wait(second).verdict is Verdict.FAILURE
+
+
 def test_what_was_read_is_written_down_before_anything_is_decided() -> None:
     stage = Stage(reports=[[report("m")]])
     wait(stage)
