@@ -141,7 +141,8 @@ def _why_not(case: Case, rows: list[OutcomeRow] | None) -> str:
         return "a frozen try woke up and posted"
     if case.went_on_since(wait.decided_from):
         return "the send went on"
-    ids = {row.message_id for row in rows or () if row.state in FOLLOWED}
+    # Proven absent once and doubted since, they are followed too.
+    ids = {row.message_id for row in rows or () if row.state in FOLLOWED or row.state == "absent"}
     ids |= set(case.ids_of_receipt)
     if case.shown_although_refused and ids & ({""} | case.refused - set(case.known)):
         return "a refusal whose answer was lost shows up like a message"
