@@ -141,6 +141,7 @@ class Batch:
         yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
         self._entered = True
         self.flow = self.flow or self.keeper.flow
+        self.tidings.recall(self.known)  # from here on the receipt has what earlier tries have sent
         yield from self._check_record(chunk)
         for line in quarantine_lines(plan):
             yield Note(f"Quarantined: {line}", warning=True)

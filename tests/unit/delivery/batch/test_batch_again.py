@@ -14,6 +14,7 @@ from airflow_provider_omni.delivery.batch.recalling import recall
 from airflow_provider_omni.delivery.batch.rules import BatchRules, LedgerTerms
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.drivers import run
+from airflow_provider_omni.delivery.ledger.folder import LocalFolder
 from airflow_provider_omni.delivery.ledger.waiting import wait_for
 from airflow_provider_omni.delivery.watch import Watch, bulks_of_receipt
 from airflow_provider_omni.omni.answers import Answer, read
@@ -187,6 +188,20 @@ def test_a_scenario_that_cannot_be_read_costs_no_receipt(tmp_path: Path) -> None
     mend()
     assert isinstance(end.error, OmniServerError)
     assert (end.receipt.counts.accepted, end.receipt.flow) == (10, ("LINE", "SMS"))
+    assert world.published[-1]["counts"]["accepted"] == 10
+
+
+def test_a_ledger_that_cannot_be_written_costs_no_receipt(tmp_path: Path) -> None:
+    class ReadOnly(LocalFolder):
+        def write(self, name: str, data: bytes) -> None:
+            if not name.startswith("tries/"):
+                raise OmniStorageError("no space left", retryable=True)
+            super().write(name, data)
+
+    world = World(tmp_path)
+    world.send(numbers(10))
+    end = world.send(numbers(10), folder=ReadOnly(world.folder.path))
+    assert isinstance(end.error, OmniStorageError)
     assert world.published[-1]["counts"]["accepted"] == 10
 
 
