@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.effects import Compute
-from airflow_provider_omni.delivery.ledger import read_outcomes
+from airflow_provider_omni.delivery.ledger import read_outcomes, unreached
+from airflow_provider_omni.delivery.ledger.opening import SubFolder
 from airflow_provider_omni.delivery.ledger.parts import pack
 from airflow_provider_omni.delivery.verdict import Verdict
-from airflow_provider_omni.omni.errors import OmniStorageError
+from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.waits import go_on, machine_of, saying, wait
@@ -217,3 +219,52 @@ def test_outcomes_are_counted_in_threads_and_forgotten_as_soon_as_they_are_writt
     assert end.summary["delivered"] == 3000
     assert max(known) <= 1000
     assert kinds[Compute.__name__] > 8
+
+
+# -- what readers are told -------------------------------------------------------------------------------------------
+
+
+def test_who_failed_for_want_of_news_at_the_deadline_has_failed_in_the_ledger_too_and_is_resent_to(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    number = numbers(1)[0][:-2] + "46"  # LINE refuses for good, the SMS is silent
+    world.send([number, *numbers(1, 1)], SHARED)
+    end = wait(world, hours=0.01, success_when="finished")
+    assert (end.summary["failed"], end.summary["delivered"]) == (1, 1)
+    (row,) = [each for each in read_outcomes(str(world.folder.path)) if each.outcome == "failed"]
+    assert row.permanent is None  # that of LINE is not about the SMS
+    assert [row.number for row in unreached(str(world.folder.path)).rows()] == [number]
+
+
+def test_nobody_has_failed_for_a_reader_while_a_wait_is_still_under_way(tmp_path: Path) -> None:
+    world = World(tmp_path, reports="per-step")
+    world.send([number[:-2] + "46" for number in numbers(2)], SHARED)
+    machine = machine_of(world)
+    assert go_on(world, machine.poll()) is None
+    world.clock.advance(20.0)
+    assert go_on(world, machine.poll()) is None
+    assert outcomes(world) == {"pending": 2}
+    assert list(unreached(str(world.folder.path)).rows()) == []
+
+
+def test_a_part_of_another_version_is_one_clear_error_of_the_reader(tmp_path: Path) -> None:
+    world = sent_to(tmp_path, 2)
+    world.folder.write("outcomes/00000-aa-000001.jsonl.gz", pack([{"v": 99}, {"id": "m", "something": "else"}]))
+    with pytest.raises(OmniStorageError, match="another version"):
+        outcomes(world)
+
+
+def test_a_damaged_line_of_outcomes_is_one_clear_error_of_the_reader_and_no_end_of_a_wait(tmp_path: Path) -> None:
+    world = sent_to(tmp_path, 2)
+    world.folder.write("outcomes/00000-aa-000001.jsonl.gz", pack([{"v": 1}, {"id": "m", "steps": [["LINE"]]}]))
+    assert wait(world).summary["delivered"] == 2
+    with pytest.raises(OmniStorageError, match="cannot be read"):
+        outcomes(world)
+
+
+def test_a_shard_that_never_began_is_told_before_anybody_is_resent_to(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.send(numbers(8), SHARED, shard=Shard(1, 3), folder=SubFolder(world.folder, "shard-1-of-3"))
+    with pytest.raises(OmniInputError, match=r"2 of its shards .* never began"):
+        list(unreached(str(world.folder.path)).rows())
