@@ -181,8 +181,9 @@ class Wait:
                 source.logs_due = source.lost = True
                 yield Note(f"A read of reports failed ({type(error).__name__}); the logs will be asked.", warning=True)
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
-            # What a report said that could not be read, perhaps about one of ours, only the logs may still tell.
-            source.logs_due = source.logs_due or skipped_in(page) > 0
+            if skipped_in(page):
+                # What such a report said, perhaps about one of ours, only the logs may still tell.
+                source.logs_due = source.lost = True
             news = yield from self._take_rows(source, page)
             source.quiet = 0 if news else source.quiet + 1
             yield from self._write_down(source, news=news)

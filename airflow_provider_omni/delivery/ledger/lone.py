@@ -94,7 +94,7 @@ class LoneWait(Wait):
             if len(rows) + skipped_in(rows) >= PAGE and (halves := slices.full(stretch)):
                 waiting += reversed(halves)
             else:
-                slices.seen(stretch, self.clock(), pending=pending, rows=len(rows))
+                slices.seen(stretch, self.clock(), pending=pending, rows=len(rows) + skipped_in(rows))
             yield from self._write_if_much()
             if self.clock() >= until:
                 return

@@ -21,6 +21,7 @@ from airflow_provider_omni.omni.errors import (
     OmniStorageError,
     OmniTransportError,
 )
+from airflow_provider_omni.omni.models import Rows
 from tests.unit.delivery.stage import START, Stage, report, row
 
 LOST = OmniTransportError("the answer never came")
@@ -48,6 +49,13 @@ def polls(stage: Stage, made: Watch, number: int) -> list[WaitEnd | None]:
         ends.append(stage.play(machine.poll()))
         stage.now += made.poll_interval
     return ends
+
+
+def unread(*rows: Any) -> Rows[Any]:
+    """A page of which one row could not be read."""
+    page = Rows(rows)
+    page.skipped = 1
+    return page
 
 
 def kinds(stage: Stage) -> list[str]:
@@ -215,6 +223,19 @@ def test_the_logs_are_asked_after_a_read_that_failed(error: Exception) -> None:
     stage = Stage(reports=[[], error, []], logs=[[], [row("m", "handset")]])
     assert wait(stage).verdict is Verdict.SUCCESS
     assert stage.now == START + 30.0
+
+
+def test_the_logs_are_asked_after_a_report_that_could_not_be_read() -> None:
+    stage = Stage(reports=[[], unread(report("n")), []], logs=[[], [row("m", "handset")]])
+    assert wait(stage).verdict is Verdict.SUCCESS
+    assert len(stage.looks) == 2
+    assert stage.now < START + 2 * 30.0
+
+
+def test_a_page_that_is_full_with_its_unreadable_rows_is_not_the_last() -> None:
+    stage = Stage(reports=[unread(*[report("n")] * (PAGE - 1)), [report("m")]])
+    assert wait(stage).verdict is Verdict.SUCCESS
+    assert stage.now == START
 
 
 def test_what_a_second_reader_took_is_healed_within_a_few_polls() -> None:
@@ -492,6 +513,11 @@ def test_at_the_deadline_a_bulk_of_unknown_size_is_a_success_for_any_only(goal: 
 
 def test_an_unknown_bulk_with_a_full_page_of_rows_is_not_sized() -> None:
     stage = Stage(logs=[[row(f"m{n}", "handset") for n in range(PAGE)]])
+    assert polls(stage, watch(Bulk("hand", None)), 4) == [None] * 4
+
+
+def test_an_unknown_bulk_with_a_row_that_cannot_be_read_is_not_sized() -> None:
+    stage = Stage(logs=[unread(row("a", "handset"))])
     assert polls(stage, watch(Bulk("hand", None)), 4) == [None] * 4
 
 

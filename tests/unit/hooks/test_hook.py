@@ -263,6 +263,16 @@ def test_response_of_getting_delivery_reports(answering: Any) -> None:
     assert read_report.done_at.isoformat() == "2019-01-10T16:27:20.098000+00:00"
 
 
+@pytest.mark.parametrize("read", [lambda: OmniHook().get_reports(bulk_id="b"), lambda: OmniHook().get_logs()])
+def test_rows_that_cannot_be_read_are_left_out_with_a_warning(
+    answering: Any, read: Any, caplog: Any, capsys: Any
+) -> None:
+    answering(ok({"results": [{"messageId": None, "status": {}}, {"messageId": "m", "status": {}}]}))
+    assert [row.message_id for row in read()] == ["m"]
+    # Airflow 2 logs through the standard library, Airflow 3 to the standard output.
+    assert "1 row(s) of the answer could not be read" in caplog.text + capsys.readouterr().out
+
+
 def test_a_read_of_reports_that_failed_is_not_repeated_because_they_are_handed_out_once(answering: Any) -> None:
     client = answering(OmniTransportError("broken"), ok({"results": []}))
     with pytest.raises(OmniTransportError):
