@@ -4,6 +4,10 @@ Absence needs: a look filtered by one id, on a page that is not full and was rea
 twice, a grace time apart, the first at least the longest call + grace after the intent, for a message that is not
 scheduled ahead and whose intent is younger than 47 h. Else it stays unknown.
 
+A request of several messages is looked for by its bulk id. Whether the vendor keeps a caller's bulk id is not
+published, so that two empty looks by it prove nothing yet: then the messages are looked for by their own ids, unless
+the filter is known to find requests of this account.
+
 Two looks, since two things can be late: the vendor takes a request in after its caller gave up, and the logs lag
 behind what was taken in. Each may take a grace time.
 """
@@ -11,13 +15,14 @@ behind what was taken in. Each may take a grace time.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
 from airflow_provider_omni.delivery.record import Event, MessageState, Posting
+from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
-from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.omni.errors import OmniError, OmniRequestError
 from airflow_provider_omni.omni.models import LogRow, skipped_in
 from airflow_provider_omni.omni.retries import backoff
 
@@ -27,6 +32,12 @@ HORIZON = 47 * 3600.0
 """Seconds after which the logs (48 h) prove nothing any more."""
 RETRY_PAUSE = 5.0
 """Seconds at least between looks that failed."""
+ALONE = 3
+"""Messages of a request that are looked for one by one before its bulk id is believed: whether the logs read a list of
+ids in full is not published either.
+"""
+LISTS = 20
+"""Looks by lists of ids, for one request at the most: more than the largest one has messages for."""
 
 _S = MessageState
 _ASKED = (_S.INTENT, _S.SEEN, _S.UNCONFIRMED)
@@ -64,24 +75,58 @@ class _Filter:
     first_empty_at: float | None = None
     failures: int = 0
     done: bool = False
+    found: bool = False
+    """The bulk filter has shown some of these messages, so that it shows all that were taken."""
+    checks: list[tuple[str, ...]] | None = None
+    """Looks by message ids that are left to be made, after two empty ones by the bulk id."""
+    overlooked: bool = False
+    """One of those looks has found what the bulk filter does not."""
 
     def call(self) -> api.Call[list[LogRow]]:
         """The look."""
+        if self.checks:
+            return api.get_logs(message_ids=self.checks[0], limit=PAGE)
         if self.bulk_id is not None:
             return api.get_logs(bulk_ids=(self.bulk_id,), limit=PAGE)
         return api.get_logs(message_ids=(self.message_ids[0],), limit=PAGE)
 
 
 @dataclass
+class BulkFilter:
+    """What is known of the logs' filter by bulk id: whether it finds requests of this account by the ids that we gave.
+
+    ``control``: a request with several messages that the vendor has accepted from this very try, and these messages.
+    """
+
+    control: tuple[str, Sequence[str]] | None = None
+    works: bool = False
+
+    def try_it(self) -> Steps[None]:
+        """Look for the request that must be there. That it is not found says nothing: the logs may lag behind."""
+        if self.works or self.control is None:
+            return
+        bulk_id, message_ids = self.control
+        try:
+            rows: list[LogRow] = yield Ask(api.get_logs(bulk_ids=(bulk_id,), limit=1), patience=60.0)
+        except OmniError:
+            return
+        self.works = any(row.message_id in message_ids for row in rows)
+
+
+@dataclass
 class Asker:
     """Resolves the open messages of a posting by looking into the logs.
 
-    ``found_in``: the bulk ids that the logs name for messages that were found.
+    ``bulk_filter``: what is known of it; shared by those who ask at the same time. ``lists``: looks by lists of ids, at
+    the most; a request with more messages is looked for by some of them, evenly. ``found_in``: the bulk ids that the
+    logs name for messages that were found.
     """
 
     rules: LookRules
     clock: Clock
     jitter: Callable[[], float] = random.random
+    bulk_filter: BulkFilter = field(default_factory=BulkFilter)
+    lists: int = LISTS
     found_in: dict[str, str] = field(default_factory=dict, init=False)
 
     def settle(self, posting: Posting) -> Steps[bool]:
@@ -93,7 +138,11 @@ class Asker:
             for each in filters:
                 if each.next_at <= self.clock():
                     yield from self._look(posting, each)
+            overlooked = any(each.done and each.overlooked for each in filters)
             filters = [each for each in filters if not each.done and _unresolved(posting, each)]
+            if overlooked:
+                # The vendor has not kept the bulk id: whoever is left is asked for alone, and twice.
+                filters += [_Filter([message_id]) for message_id in posting.having(_S.INTENT)]
             if not filters:
                 break
             next_at = min(each.next_at for each in filters)
@@ -111,18 +160,28 @@ class Asker:
         try:
             rows: list[LogRow] = yield Ask(each.call(), patience=self.rules.patience)
         except OmniError as error:
+            if each.checks and len(each.checks[0]) > 1 and isinstance(error, OmniRequestError) and not error.retryable:
+                # Perhaps it is the list that was refused.
+                each.checks = [ids for ids in each.checks if len(ids) == 1]
+                self._checked(posting, each)
+                return
             yield Note(f"A look into the logs failed ({type(error).__name__}).", warning=True)
             each.failures += 1
             each.done = not error.retryable
             each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, error.retry_after, self.jitter))
             return
         self._note_presence(posting, each, rows)
+        each.found = each.found or (each.checks is None and any(row.message_id in posting.messages for row in rows))
         if len(rows) + skipped_in(rows) >= PAGE or not self._can_be_proven(posting):
             each.done = True
         elif skipped_in(rows) or any(row.message_id not in posting.messages for row in rows):
             # Not what was asked for, or a row that nobody can read, perhaps of this very message: that proves nothing.
             each.failures += 1
             each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, None, self.jitter))
+        elif each.checks:
+            each.overlooked = each.overlooked or bool(rows)
+            del each.checks[0]
+            self._checked(posting, each)
         elif started < (provable_at := self._provable_at(posting)):
             each.next_at = provable_at
         elif each.first_empty_at is None:
@@ -130,6 +189,25 @@ class Asker:
             each.first_empty_at = self.clock()
             each.next_at = each.first_empty_at + self.rules.grace
         elif started >= each.first_empty_at + self.rules.grace:
+            yield from self._conclude_or_check(posting, each)
+
+    def _conclude_or_check(self, posting: Posting, each: _Filter) -> Steps[None]:
+        """After two looks: what was not seen is not there, unless the filter may be one that finds nothing."""
+        if each.bulk_id is None or each.found:
+            _conclude_absence(posting, each)
+            return
+        yield from self.bulk_filter.try_it()
+        each.checks = [] if self.bulk_filter.works else _checks(posting.having(_S.INTENT), self.lists)
+        self._checked(posting, each)
+
+    def _checked(self, posting: Posting, each: _Filter) -> None:
+        """One look by ids is over."""
+        if each.checks:
+            each.next_at = self.clock()
+        elif each.overlooked:
+            posting.by_bulk = False
+            each.done = True
+        else:
             _conclude_absence(posting, each)
 
     def _note_presence(self, posting: Posting, each: _Filter, rows: list[LogRow]) -> None:
@@ -163,6 +241,23 @@ def _filters(posting: Posting) -> list[_Filter]:
         together, alone = [], together + alone
     found = [_Filter(together, posting.bulk_id)] if together else []
     return found + [_Filter([each]) for each in alone]
+
+
+def _checks(message_ids: list[str], lists: int) -> list[tuple[str, ...]]:
+    """Looks by message ids: some of them alone, all of them (or as many as the lists hold, evenly) in lists."""
+    alone = evenly(message_ids, ALONE)
+    checks: list[tuple[str, ...]] = [(each,) for each in alone]
+    if len(message_ids) > ALONE:
+        some = evenly(message_ids, lists * IDS_PER_LOOK)
+        checks += [tuple(some[start : start + IDS_PER_LOOK]) for start in range(0, len(some), IDS_PER_LOOK)]
+    return checks
+
+
+def evenly(ids: list[str], most: int) -> list[str]:
+    """So many of them at the most, from the first to the last."""
+    if len(ids) <= most:
+        return ids
+    return [ids[round(index * (len(ids) - 1) / max(most - 1, 1))] for index in range(most)]
 
 
 def _conclude_absence(posting: Posting, each: _Filter) -> None:

@@ -6,6 +6,9 @@ JSON, holding message ids, statuses and times: no number, no text. Repeated stri
 ``{"v": 1,
   "s": [[channel, state, status, currency], …],
   "m": {message_id: [[s, sent_ms, done_ms, cost, permanent], …]}}``
+
+Where a request's messages are followed one by one, since its bulk id does not find them, each has an entry of its own,
+and the request's says so: ``"one_by_one": true``.
 """
 
 from __future__ import annotations
@@ -35,6 +38,11 @@ def encode(sightings: Iterable[Sighting]) -> dict[str, Json]:
         ]
         messages.setdefault(sighting.message_id, []).append(row)
     return {"v": VERSION, "s": [list(kind) for kind in kinds], "m": dict(messages)}
+
+
+def points_to_messages(entry: Json) -> bool:
+    """Whether a request's entry says that its messages are followed one by one."""
+    return isinstance(entry, dict) and entry.get("one_by_one") is True
 
 
 def decode(entry: Json) -> Iterator[Sighting]:

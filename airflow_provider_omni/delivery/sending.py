@@ -314,13 +314,22 @@ class Send:
     def _read(self, answer: SendResponse, posting: Posting, doubtful: set[str]) -> None:
         """Match the answer's entries by message id, never by position. What it does not name stays unknown.
 
+        Nor does it answer what it names twice with different statuses.
+
         ``doubtful``: messages whose earlier POST is still unknown: that this one was refused says nothing about that.
         """
         entries = {entry.message_id: entry for entry in answer.messages if entry.message_id in posting.messages}
+        contradicted = {
+            entry.message_id
+            for entry in answer.messages
+            if entry.message_id in entries and entry.status != entries[entry.message_id].status
+        }
         if answer.messages and not entries:
             for message_id in posting.messages:
                 posting.learn(message_id, Event.FOREIGN_ANSWER)
         for message_id, entry in entries.items():
+            if message_id in contradicted:
+                continue
             if is_duplicate(entry.status):
                 posting.learn(message_id, Event.DUPLICATE)
             elif not is_refusal(entry.status):

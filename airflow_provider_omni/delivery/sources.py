@@ -37,6 +37,13 @@ class Source:
     """It has no filter: its messages are followed through time slices of the logs."""
     doubted: set[str] = field(default_factory=set)
     """Messages whose failure does not count yet, since not every step was seen to fail."""
+    samples: tuple[str, ...] = ()
+    """Some of its messages, to be looked for by their own ids where its filter shows none."""
+    sampled: int = 0
+    unseen: bool = False
+    """The last look by its filter has shown nothing at all."""
+    heard: bool = False
+    """Something was heard of one of its messages."""
     released: bool = False
     """Nothing more can come; only its counts are kept."""
 

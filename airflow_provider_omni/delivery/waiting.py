@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Save, Steps
-from airflow_provider_omni.delivery.journal import decode, encode
+from airflow_provider_omni.delivery.journal import decode, encode, points_to_messages
 from airflow_provider_omni.delivery.looks import PAGE, Looks
 from airflow_provider_omni.delivery.sources import Source
 from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Tracker
 from airflow_provider_omni.delivery.verdict import Tally, Verdict, explain, judge
-from airflow_provider_omni.delivery.watch import Watch
+from airflow_provider_omni.delivery.watch import Bulk, Watch
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
@@ -61,6 +61,8 @@ REFUSALS = 3
 """Polls in a row that the API may refuse (401, 403, other 4xx) before the wait ends with that error."""
 SERVED = 100
 """More sources than this cannot all be looked for in one poll: where to begin then differs from process to process."""
+SAMPLES = 5
+"""Messages that are looked for by their own ids in one poll, where their requests' ids show nothing."""
 GOLDEN = 0.618033988749895
 """Steps of this share of a circle come everywhere evenly, however far apart they are."""
 
@@ -90,7 +92,10 @@ class Wait:
         self.jitter = jitter
         self.tracker = Tracker(watch.flow, watch.settle_seconds)
         self.looks = Looks(clock, watch.ids_per_look)
-        self._sources = [Source(bulk, bulk.messages, ids=set(bulk.message_ids)) for bulk in watch.bulks]
+        self._sources = [
+            Source(bulk, bulk.messages, ids=set(bulk.message_ids), samples=() if bulk.alone else bulk.message_ids)
+            for bulk in watch.bulks
+        ]
         self._unsent = watch.unsent
         self._refused_polls = 0
         self._started = False
@@ -139,6 +144,7 @@ class Wait:
 
     def _recall(self) -> Steps[None]:
         """Read back what an earlier try, or an earlier copy of this trigger, has written down."""
+        apart: list[Source] = []
         for source in self._sources:
             if source.recalled:
                 continue
@@ -151,6 +157,11 @@ class Wait:
                 continue
             source.recalled = True
             self._take(source, decode(entry))
+            if points_to_messages(entry):
+                apart.append(source)
+        if apart:
+            self._put_apart(apart)
+            yield from self._recall()
 
     def _read_all(self) -> Steps[OmniError | None]:
         """Read the reports of all that is open, those first that were not reached the last time. Returns a refusal."""
@@ -210,6 +221,7 @@ class Wait:
         until = self._until(CLOSING)
         for attempt in range(1, LAST_LOOKS + 1 if closing else 2):
             yield from self._look_for(due, until)
+            yield from self._doubt_bulk_ids(until)
             if attempt == LAST_LOOKS or not closing or self.clock() >= until:
                 return
             if not any(each.logs_due for each in due):
@@ -254,9 +266,59 @@ class Wait:
         source.logs_due = source.lost = False
         source.quiet = 0
         source.looked_at = self.clock()
+        source.unseen = not rows and not source.heard
         news = yield from self._take_rows(source, rows)
         yield from self._write_down(source, news=news)
         self._size_up(source, full=len(rows) >= PAGE or skipped_in(rows) > 0)
+
+    def _doubt_bulk_ids(self, until: float) -> Steps[None]:
+        """Whether the vendor keeps a caller's bulk id is not published. Where it shows nothing, look for a message
+        by its own id; where that shows something, follow the request's messages one by one.
+        """
+        overlooked: list[Source] = []
+        for number, source in enumerate(
+            [each for each in self._sources if each.unseen and not each.heard and each.samples and each.open]
+        ):
+            if number >= SAMPLES and not overlooked:
+                break
+            sample = source.samples[source.sampled % len(source.samples)]
+            source.sampled, source.unseen = source.sampled + 1, False
+            rows = yield from self.looks.ask(until, message_ids=(sample,))
+            if rows is None:
+                break
+            if any(row.message_id == sample for row in rows):
+                overlooked.append(source)
+        if overlooked:
+            yield Note(
+                f"The logs do not find {len(overlooked)} of the requests by their bulk ids, and find their messages: "
+                "these are followed by their own ids.",
+                warning=True,
+            )
+            yield from self._follow_one_by_one(overlooked, until)
+
+    def _follow_one_by_one(self, sources: Sequence[Source], until: float) -> Steps[None]:
+        """Do so from now on; and have later copies of this wait do so: the logs show it for two days only."""
+        for source in sources:
+            try:
+                yield Save(source.bulk.journal_key, encode(()) | {"one_by_one": True})
+            except OmniStaleTryError:
+                raise
+            except OmniStorageError as error:
+                yield Note(f"That could not be written down ({type(error).__name__}).", warning=True)
+        alone = self._put_apart(sources)
+        yield from self._recall()
+        for source in alone:
+            if source.open and not self._writing_fails(source):
+                yield from self._read(source)
+        yield from self._look_for(alone, until)
+
+    def _put_apart(self, sources: Sequence[Source]) -> list[Source]:
+        """Put a source for each message in place of these requests'."""
+        alone = [
+            Source(Bulk(None, 1, (each,)), 1, ids={each}) for source in sources for each in source.bulk.message_ids
+        ]
+        self._sources = [each for each in self._sources if each not in sources] + alone
+        return alone
 
     def _size_up(self, source: Source, *, full: bool) -> None:
         """Settle how many messages an unknown bulk has: two looks, far enough apart, that agree; or one, when all that
@@ -292,6 +354,7 @@ class Wait:
         for sighting in sightings:
             if not source.knows(sighting.message_id):
                 continue
+            source.heard = True
             new_id = sighting.message_id not in source.ids
             source.ids.add(sighting.message_id)
             if self.tracker.observe(sighting) or new_id:

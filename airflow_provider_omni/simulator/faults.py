@@ -70,6 +70,12 @@ _KINDS = (
     FaultKind("wrong-shape", Phase.AFTER, "200 with JSON of another shape"),
     FaultKind("foreign-ids", Phase.AFTER, "every messageId in the answer is somebody else's"),
     FaultKind("missing-entries", Phase.AFTER, "the last `count` (1) entries of the answer are missing", ("count",)),
+    FaultKind(
+        "contradiction",
+        Phase.AFTER,
+        "the last `count` (1) entries come twice, the second time with the opposite status",
+        ("count",),
+    ),
     FaultKind("huge", Phase.AFTER, "the body is padded to `mebibytes` (65)", ("mebibytes",)),
     FaultKind("drip", Phase.AFTER, "the answer comes in small pieces, `seconds` apart", ("seconds",)),
 )

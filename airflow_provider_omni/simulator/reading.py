@@ -55,8 +55,8 @@ def take_reports(query: Query, store: MessageStore, now: float, settings: Settin
 def log_rows(query: Query, store: MessageStore, now: float, settings: Settings) -> list[dict[str, Any]]:
     """Build the rows that a logs call returns."""
     wanted = LogFilter(
-        message_ids=_several(query, "messageId"),
-        bulk_ids=_several(query, "bulkId"),
+        message_ids=_several(query, "messageId", settings),
+        bulk_ids=_several(query, "bulkId", settings),
         channel=_choice(query, "channel", CONTENT_MEMBERS),
         group_name=_choice(query, "generalStatus", dict.fromkeys(GROUP_NAMES.values())),
         since=_time(query, "sentSince"),
@@ -162,11 +162,13 @@ def _one(query: Query, name: str) -> str | None:
     return values[0] if values else None
 
 
-def _several(query: Query, name: str) -> tuple[str, ...]:
+def _several(query: Query, name: str, settings: Settings) -> tuple[str, ...]:
     """Read a parameter that may be repeated, or be a comma list."""
-    return tuple(
-        dict.fromkeys(part.strip() for value in query.get(name, ()) for part in value.split(",") if part.strip())
-    )
+    values = query.get(name, ())
+    if settings.id_lists == "none":
+        return tuple(dict.fromkeys(value for value in values if value))
+    found = tuple(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
+    return found[:1] if settings.id_lists == "first" else found
 
 
 def _choice(query: Query, name: str, allowed: Mapping[str, Any]) -> str | None:

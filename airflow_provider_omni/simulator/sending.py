@@ -129,7 +129,11 @@ class Sender:
         )
         send_at = body.get("sendAt")
         starts_at = now if send_at is None else max(now, read_time(send_at))
-        return _Request(scenario, content, destinations, bulk_id or self._made_up_id(), bool(bulk_id), starts_at)
+        if bulk_id and len(destinations) > 1 and settings.given_bulk_id == "replaced":
+            bulk_id, given = self._made_up_id(), False
+        else:
+            given = bool(bulk_id)
+        return _Request(scenario, content, destinations, bulk_id or self._made_up_id(), given, starts_at)
 
     def follow(self, scenario: Scenario, now: float, settings: Settings) -> None:
         """Let messages under way take the steps of an updated flow from where they are."""
@@ -162,10 +166,13 @@ class Sender:
         phone_number = address.get("phoneNumber")
         to = digits(phone_number) if isinstance(phone_number, str) else ""
         fate = fate_of(to) if to else DEFAULT_FATE
-        alone = len(request.destinations) == 1 and settings.single_bulk_id == "dropped"
+        if len(request.destinations) == 1:
+            forgotten = settings.single_bulk_id == "dropped"
+        else:
+            forgotten = request.bulk_id_given and settings.given_bulk_id == "dropped"
         message = Message(
             message_id=message_id,
-            bulk_id="" if alone else request.bulk_id,
+            bulk_id="" if forgotten else request.bulk_id,
             to=to or _other_address(address),
             content=request.content,
             flow=request.scenario.flow if request.scenario else (),

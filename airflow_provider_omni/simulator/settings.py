@@ -99,6 +99,16 @@ class Settings:
     single_bulk_id: str = _switch(
         "kept", "bulkId of a message sent alone: kept, or forgotten (filters do not find it)", "kept", "dropped"
     )
+    given_bulk_id: str = _switch(
+        "kept",
+        "the caller's bulkId of a send with several destinations: kept, forgotten, or replaced by one of the account's",
+        "kept",
+        "dropped",
+        "replaced",
+    )
+    id_lists: str = _switch(
+        "all", "a comma list of ids in a filter: all of them, the first only, or one odd id", "all", "first", "none"
+    )
     reports: str = _switch("final", "reports: the final one only, or one per step", "final", "per-step")
     report_consumption: str = _switch(
         "read", "a report is gone once read, once its answer was written in full, or never", "read", "written", "never"

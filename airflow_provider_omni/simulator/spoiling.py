@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_omni.simulator.envelopes import ApiProblem, error_reply, json_reply
 from airflow_provider_omni.simulator.faults import Fault
+from airflow_provider_omni.simulator.outcomes import ENROUTE, REFUSALS
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.simulator.wire import Ending, WireReply
 
@@ -82,6 +83,18 @@ def _missing_entries(fault: Fault, reply: WireReply, _settings: Settings) -> Wir
     return _entries_changed(reply, lambda entries: entries[: max(0, len(entries) - fault.count)])
 
 
+def _contradiction(fault: Fault, reply: WireReply, _settings: Settings) -> WireReply:
+    """Name some messages twice: what was taken is refused in the same answer, and the other way round."""
+
+    def opposite(entry: Any) -> Any:
+        if not isinstance(entry, dict) or not isinstance(entry.get("status"), dict):
+            return entry
+        other = REFUSALS[6] if entry["status"].get("groupId") != REFUSALS[6].group_id else ENROUTE
+        return {**entry, "status": other.to_wire()}
+
+    return _entries_changed(reply, lambda entries: entries + [opposite(entry) for entry in entries[-fault.count :]])
+
+
 def _entries_changed(reply: WireReply, change: Callable[[list[Any]], list[Any]]) -> WireReply:
     body = json.loads(reply.body)
     changed = {name: change(value) if name in ("messages", "results") else value for name, value in body.items()}
@@ -106,6 +119,7 @@ _AFTER: Mapping[str, Callable[[Fault, WireReply, Settings], WireReply]] = {
     "wrong-shape": _wrong_shape,
     "foreign-ids": _foreign_ids,
     "missing-entries": _missing_entries,
+    "contradiction": _contradiction,
     "huge": _huge,
     "drip": _drip,
 }

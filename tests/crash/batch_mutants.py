@@ -94,7 +94,9 @@ def _killed_and_moved(plan: BatchSchedule) -> BatchSchedule:
     """
     mishap = Mishap(8 + plan.seed % 24, Phase.DURING)
     send = _SEND | {"mishaps": (mishap,), "moved_at": 2, "sources": plan.send.sources[:1]}
-    return focused(**B | {"airflow": "3.2"}, weather=CALM, ledger=True, send=send)(plan)
+    # Where the logs do not read lists of ids, only some are asked for, and this is a net and no proof.
+    lists = {"id_lists": "all"}
+    return focused(**B | {"airflow": "3.2"}, weather=CALM, ledger=True, send=send, settings=lists)(plan)
 
 
 def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None = None) -> Focus:
@@ -165,6 +167,46 @@ def _without_intent() -> Iterator[None]:
 def _with_old_intents() -> Iterator[None]:
     """An intent may be as old as it likes."""
     with patch.object(lanes, "FRESH", 1e9):
+        yield
+
+
+@_mutant(
+    "twice",
+    focused(
+        **B | _LEDGER,
+        weather=CALM | {"posts": ("reset-after", None, "reset-after")},
+        settings={"given_bulk_id": "dropped", "id_lists": "first"},
+        send=_SEND | {"sources": _people(*("27",) * 12), "personal": False, "chunk": 4, "connections": 1},
+    ),
+)
+def _bulk_ids_prove_absence() -> Iterator[None]:
+    """That the bulk id of a request finds nothing is believed, though the vendor may not keep it."""
+    with patch.object(asking, "_checks", lambda message_ids, lists: []):
+        yield
+
+
+@_mutant(
+    "twice",
+    focused(
+        **B | _LEDGER,
+        weather=CALM | {"posts": (), "contradictions": 1.0},
+        send=_SEND
+        | {"sources": _people(*("27",) * 12), "personal": False, "chunk": 4, "clears": (600.0,), "trust": False},
+    ),
+)
+def _a_contradiction_is_a_refusal() -> Iterator[None]:
+    """A message that an answer names as taken and as refused counts as refused."""
+    original = requests.read_answer
+
+    def read(answer: Any, posting: Posting, *, doubtful: bool = False) -> Any:
+        refused = [message_id for status, ids in answer.by_status for message_id in ids if status.group_id == 5]
+        left = [
+            (status, tuple(each for each in ids if status.group_id == 5 or each not in refused))
+            for status, ids in answer.by_status
+        ]
+        return original(answer._replace(by_status=tuple(left)), posting, doubtful=doubtful)
+
+    with patch.object(lanes, "read_answer", read):
         yield
 
 
@@ -320,4 +362,15 @@ def _slices_close_at_once() -> Iterator[None]:
 def _full_pages_are_taken_for_whole() -> Iterator[None]:
     """What does not fit on a page of the logs is not asked for."""
     with patch.object(slices.Slices, "full", lambda self, stretch: ()):
+        yield
+
+
+@_mutant("wrong", _followed("27", "27", "27", settings={"given_bulk_id": "dropped"}))
+def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
+    """A request whose bulk id finds nothing is not looked for by its messages' own ids."""
+
+    def doubt(self: Any, until: float) -> Iterator[Any]:
+        yield from ()
+
+    with patch.object(waiting.LedgerWait, "_doubt_bulk_ids", doubt):
         yield

@@ -245,7 +245,46 @@ def _lone_messages_by_bulk() -> Iterator[None]:
     def filters(posting: record.Posting) -> list[Any]:
         return [asking._Filter(posting.having(*asking._ASKED), posting.bulk_id)]
 
-    with patch.object(asking, "_filters", filters):
+    unchecked = patch.object(asking, "_checks", lambda message_ids, lists: [])
+    with patch.object(asking, "_filters", filters), unchecked:
+        yield
+
+
+_SEVERAL: dict[str, Any] = {"people": (("41793020027", "41793020127", "41793020227"),), "texts": ("Hello",)}
+
+
+@_mutant(
+    "twice",
+    focused(
+        **B,
+        weather=CALM | {"posts": ("reset-after",)},
+        send=RETRIED | _SEVERAL,
+        settings={"given_bulk_id": "dropped"},
+    ),
+)
+def _bulk_ids_prove_absence() -> Iterator[None]:
+    """That the bulk id of a request finds nothing is believed, though the vendor may not keep it."""
+    with patch.object(asking, "_checks", lambda message_ids, lists: []):
+        yield
+
+
+@_mutant(
+    "twice",
+    focused(
+        **B,
+        weather=CALM | {"posts": (), "contradictions": 1.0},
+        send=RETRIED | _SEVERAL | {"on_rejected": "fail"},
+    ),
+)
+def _the_last_word_counts() -> Iterator[None]:
+    """Of an answer that says two things about a message the last one is believed."""
+    original = sending.Send._read
+
+    def read(self: sending.Send, answer: Any, posting: record.Posting, doubtful: set[str]) -> None:
+        last = {entry.message_id: entry for entry in answer.messages}
+        original(self, replace(answer, messages=list(last.values())), posting, doubtful)
+
+    with patch.object(sending.Send, "_read", read), patch.object(sending, "mendable", lambda status: True):
         yield
 
 

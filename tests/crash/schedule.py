@@ -119,6 +119,7 @@ def schedule_of(seed: int) -> Schedule:
             posts=posts,
             logs_down=logs_down,
             second_reader_every=rng.choice((None, None, None, poll * rng.uniform(0.3, 3.0))),
+            contradictions=draw_contradictions(seed),
         ),
         store_failures=rng.choice((0.0, 0.0, 0.0, 0.1)),
         store_slowness=rng.choice((0.0, 0.0, 0.1)),
@@ -158,10 +159,18 @@ def draw_settings(rng: random.Random, seed: int, guarantee: str, lag: float) -> 
         "retry_after": rng.random() < 0.5,
         "beat_seconds": rng.choice((1.0, 5.0, 20.0, 40.0)),
     }
+    ids = random.Random(f"{seed}:bulk ids")
+    draw["given_bulk_id"] = ids.choice(("kept",) * 4 + ("dropped", "replaced"))
+    draw["id_lists"] = ids.choice(("all",) * 4 + ("first", "none"))
     # An account that takes a repeated id with a smile, and then sends nothing although it had refused it before, cannot
     # be told from one that sends.
     draw["refused_uses_id"] = draw["duplicates"] == "status-23" and rng.random() < 0.4
     return Settings(seed=seed, log_lag_seconds=lag, **draw)
+
+
+def draw_contradictions(seed: int) -> float:
+    """How often an answer to a send contradicts itself."""
+    return random.Random(f"{seed}:contradictions").choice((0.0, 0.0, 0.0, 0.1, 0.5))
 
 
 def draw_validity(rng: random.Random, *, long: bool) -> tuple[int, int]:

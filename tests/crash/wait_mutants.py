@@ -78,3 +78,14 @@ def _duplicate_reports_count() -> Iterator[None]:
     """The report that a repeated id was rejected is taken for the end of the message that had it first."""
     with patch.object(tracking, "is_duplicate", lambda status: False):
         yield
+
+
+@_mutant("wrong", watched("27", "27", settings={"given_bulk_id": "dropped"}))
+def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
+    """A request whose bulk id finds nothing is not looked for by its messages' own ids."""
+
+    def doubt(self: waiting.Wait, until: float) -> Iterator[Any]:
+        yield from ()
+
+    with patch.object(waiting.Wait, "_doubt_bulk_ids", doubt):
+        yield

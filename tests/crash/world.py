@@ -56,6 +56,8 @@ class Weather:
     """What happens to the first reads of reports."""
     logs_down: tuple[float, float] = (0.0, 0.0)
     second_reader_every: float | None = None
+    contradictions: float = 0.0
+    """The share of answers to a send that name some messages twice, as taken and as refused."""
 
 
 @dataclass
@@ -85,6 +87,7 @@ class World:
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._posts = self._reads = 0
+        self._twists = random.Random(f"{self.settings.seed}:twists")
         self.over = False
 
     def now(self) -> float:
@@ -189,6 +192,9 @@ class World:
             plan.add("throttle", retry_after=float(self.rng.randint(1, 20)))
         elif fault is not None:
             plan.add(fault)
+        elif name == "send" and self._twists.random() < self.weather.contradictions:
+            plan.add("contradiction", count=self._twists.randint(1, 3))
+            self.say("vendor", "  … contradicts itself")
         reply = self.simulator.handle(request)
         plan.clear()
         value, error = None, None

@@ -266,6 +266,8 @@ class Lanes:
         self.tidings.mendable = self.tidings.mendable or read.mendable
         if _S.ACCEPTED in request.posting.messages.values():
             self._alone_refused = 0
+            if self.tidings.bulk_filter.control is None and len(request.ids) > 1:
+                self.tidings.bulk_filter.control = (request.bulk_id, request.ids)
         if read.foreign:
             self._stop(
                 OmniProtocolError(

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
-from airflow_provider_omni.delivery.asking import HORIZON, PAGE, RETRY_PAUSE
+from airflow_provider_omni.delivery.asking import HORIZON, PAGE, RETRY_PAUSE, evenly
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
 from airflow_provider_omni.delivery.batch.rules import BatchRules
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
@@ -27,6 +27,8 @@ from airflow_provider_omni.omni.retries import backoff
 
 ALL = 1000
 """People up to whom everyone is asked for: twenty calls a look. Above, half of them are first ones, half by chance."""
+ALONE = 20
+"""Messages that are asked for one by one besides: whether the logs read a list of ids in full is not published."""
 ATTEMPTS = 5
 """Calls in a row that may fail, or be answered with what was not asked for."""
 
@@ -67,8 +69,8 @@ def _some_ids(plan: BatchPlan, chunk: int) -> list[str]:
 
 
 def _look(ids: list[str], rules: BatchRules, jitter: Callable[[], float]) -> Steps[None]:
-    for start in range(0, len(ids), IDS_PER_LOOK):
-        asked = ids[start : start + IDS_PER_LOOK]
+    lists = [ids[start : start + IDS_PER_LOOK] for start in range(0, len(ids), IDS_PER_LOOK)]
+    for asked in (*lists, *([each] for each in evenly(ids, ALONE))):
         rows = yield from _rows_of(asked, rules, jitter)
         if found := {row.message_id for row in rows}:
             raise OmniInputError(

@@ -314,7 +314,7 @@ class Batch:
         for start in range(0, len(postings), AT_ONCE):
             group = postings[start : start + AT_ONCE]
             before = [dict(posting.messages) for posting in group]
-            found_in = yield from settle(group, self.rules.look, self.clock, self.jitter)
+            found_in = yield from settle(group, self.rules.look, self.clock, self.jitter, self.tidings.bulk_filter)
             for posting, old in zip(group, before, strict=True):
                 changed = {each: state for each, state in posting.messages.items() if old[each] is not state}
                 if not changed:

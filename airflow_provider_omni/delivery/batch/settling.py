@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from airflow_provider_omni.delivery.asking import PAGE, Asker, LookRules
+from airflow_provider_omni.delivery.asking import LISTS, PAGE, Asker, BulkFilter, LookRules
 from airflow_provider_omni.delivery.effects import Ask, Clock, Effect, Note, Pause, Steps
 from airflow_provider_omni.delivery.record import OPEN, Event, MessageState, Posting
 from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
@@ -21,6 +21,10 @@ AT_ONCE = 200
 """Requests that are asked about side by side."""
 IN_DOUBT = OPEN | {MessageState.UNCONFIRMED}
 """States of messages that a later try asks about."""
+MOST_LISTS = 200
+"""Looks by lists of message ids, for all requests together, where it is not known that the logs find bulk ids: some two
+minutes of the account's budget.
+"""
 MANY_SEEN = 50
 """More messages than this that the vendor has seen before are looked for together, not one by one."""
 
@@ -57,22 +61,22 @@ def together(machines: Sequence[Steps[T]], clock: Clock) -> Steps[list[T]]:
     return [results[index] for index in range(len(machines))]
 
 
-def settle(postings: Sequence[Posting], rules: LookRules, clock: Clock, jitter: Any) -> Steps[dict[str, str]]:
+def settle(
+    postings: Sequence[Posting], rules: LookRules, clock: Clock, jitter: Any, bulk_filter: BulkFilter | None = None
+) -> Steps[dict[str, str]]:
     """Ask about everything that is open in these requests, and change their messages' states by what the logs say.
 
     Returns the requests in which messages were found, by message id.
+
+    :param bulk_filter: what is known of the logs' filter by bulk id.
     """
     found_in: dict[str, str] = {}
     yield from _presence(postings, found_in)
-    askers = []
-    for posting in postings:
-        if posting.having(*IN_DOUBT):
-            asker = Asker(rules, clock, jitter)
-            askers.append(asker)
-    machines = [
-        asker.settle(posting)
-        for asker, posting in zip(askers, [each for each in postings if each.having(*IN_DOUBT)], strict=True)
-    ]
+    in_doubt = [posting for posting in postings if posting.having(*IN_DOUBT)]
+    shared = BulkFilter() if bulk_filter is None else bulk_filter
+    lists = max(1, min(LISTS, MOST_LISTS // max(len(in_doubt), 1)))
+    askers = [Asker(rules, clock, jitter, shared, lists) for _ in in_doubt]
+    machines = [asker.settle(posting) for asker, posting in zip(askers, in_doubt, strict=True)]
     yield from together(machines, clock)
     for asker in askers:
         found_in |= asker.found_in

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_omni.delivery.asking import BulkFilter
 from airflow_provider_omni.delivery.batch.known import Known, outcome_line, uniform
 from airflow_provider_omni.delivery.receipt import MOST_WITHOUT_LEDGER, SentBulk
 from airflow_provider_omni.delivery.record import FOLLOWED, MessageState, Posting
@@ -38,6 +39,8 @@ class Tidings:
     """What was learned and not yet written, by bulk id."""
     stop: OmniError | None = None
     """Why nothing more is posted."""
+    bulk_filter: BulkFilter = field(default_factory=BulkFilter)
+    """Whether the logs find this try's requests by their bulk ids."""
     first_post_at: float | None = None
     posted: int = 0
     """Messages posted by this try."""

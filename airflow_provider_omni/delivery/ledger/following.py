@@ -21,12 +21,14 @@ class Followed:
 
     :param bulks: requests with several messages, and which messages count in each: rows about others may show up under
         its id, too (refused ones, ones that were taken in another request, or a stranger's).
+    :param samples: some messages of each of these requests.
     :param lone: ids of messages that were alone in theirs.
     :param apart: those of ``lone`` that may stand in some request's rows too.
     :param parts: names of the parts that say so.
     """
 
     bulks: tuple[tuple[Bulk, Members], ...]
+    samples: tuple[tuple[str, ...], ...]
     lone: tuple[str, ...]
     apart: tuple[str, ...]
     begin: float
@@ -38,11 +40,12 @@ class Followed:
         return len(self.lone) + sum(bulk.messages or 0 for bulk, _ in self.bulks)
 
 
-def read_sent(accepted: int) -> Steps[Followed]:
+def read_sent(accepted: int, *, one_by_one: bool = False) -> Steps[Followed]:
     """Read what was sent, or may have been. Raises OmniStorageError, to be tried again, where that is less than the
     receipt says: parts may be missing, or their disk may not be mounted here.
 
     :param accepted: how many messages the receipt says were accepted, or may have been.
+    :param one_by_one: the vendor does not find requests by the ids that we gave them.
     """
     with Scratch() as scratch:
         known = Known(scratch)
@@ -50,11 +53,11 @@ def read_sent(accepted: int) -> Steps[Followed]:
         for name in names:
             data: bytes = yield Fetch(name)
             yield Compute(lambda data=data, name=name: _replay(known, unpack(data, name)))  # type: ignore[misc]
-        followed: Followed = yield Compute(lambda: _followed(known, names))
+        followed: Followed = yield Compute(lambda: _followed(known, names, one_by_one))
         if followed.total < accepted:
             # The last try may have doubted what an earlier one had proven absent, as its receipt then says.
             yield Compute(known.doubt_old_proofs)
-            followed = yield Compute(lambda: _followed(known, names))
+            followed = yield Compute(lambda: _followed(known, names, one_by_one))
         if not names and not ours((yield ListParts(TRIES))):
             if accepted:
                 raise OmniStorageError(
@@ -85,13 +88,15 @@ def _replay(known: Known, lines: Iterator[Any]) -> None:
         known.replay(line, None)
 
 
-def _followed(known: Known, names: list[str]) -> Followed:
+def _followed(known: Known, names: list[str], one_by_one: bool) -> Followed:
     bulks: list[tuple[Bulk, Members]] = []
+    samples: list[tuple[str, ...]] = []
     lone: list[str] = []
     for bulk_id, of, followed in known.followed_requests():
-        if of == 1:
+        if of == 1 or one_by_one:
             lone += followed
         else:
             bulks.append((Bulk(bulk_id, len(followed)), Members(followed)))
+            samples.append((followed[0], followed[-1], followed[len(followed) // 2]))
     apart = tuple(known.followed_apart())
-    return Followed(tuple(bulks), (*lone, *apart), apart, known.oldest() or 0.0, frozenset(names))
+    return Followed(tuple(bulks), tuple(samples), (*lone, *apart), apart, known.oldest() or 0.0, frozenset(names))

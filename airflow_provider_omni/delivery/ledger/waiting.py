@@ -69,6 +69,9 @@ class LedgerWait(LoneWait):
         self._name = TryName(0, token)
         self._sequence = 0
         self._polls = 0
+        self._overlooked = self._told_one_by_one = self._one_by_one = False
+        """A request's id does not find its messages: seen, or said by an earlier copy; so each is followed by its own.
+        """
         self._begin()
 
     def _begin(self) -> None:
@@ -110,6 +113,9 @@ class LedgerWait(LoneWait):
             yield from self._flush()
             closing = self.clock() >= self.watch.deadline
             end = yield from super().poll()
+            if self._overlooked and not self._one_by_one:
+                yield from self._begin_one_by_one()
+                continue
             if end is None:
                 return None
             if not (yield from self._went_on()):
@@ -155,10 +161,15 @@ class LedgerWait(LoneWait):
         if self._loaded:
             return
         if not self._made:
-            followed = yield from read_sent(self.watch.accepted)
+            followed = yield from read_sent(self.watch.accepted, one_by_one=self._one_by_one)
             yield Compute(lambda: self._make_sources(followed))
             self._made = True
         yield from self._read_outcomes()
+        if self._told_one_by_one and not self._one_by_one:
+            self._one_by_one = True
+            self._begin()
+            yield from self._recall()
+            return
         for source in self._sources:
             source.recalled = True
         yield from self._count_and_release()
@@ -178,8 +189,8 @@ class LedgerWait(LoneWait):
                 self._sources.append(source)
                 self._by_lone |= dict.fromkeys(ids, source)
             self._slices = Slices(followed.begin - MARGIN, PAGE)
-        for bulk, members in followed.bulks:
-            source = Source(bulk, bulk.messages, members=members)
+        for (bulk, members), samples in zip(followed.bulks, followed.samples, strict=True):
+            source = Source(bulk, bulk.messages, members=members, samples=samples)
             self._sources.append(source)
             self._by_bulk[bulk.bulk_id or ""] = source
         for message_id in () if many else followed.lone:
@@ -187,6 +198,25 @@ class LedgerWait(LoneWait):
             self._sources.append(source)
             self._by_lone[message_id] = source
         self._apart = {message_id: self._by_lone[message_id] for message_id in followed.apart}
+
+    def _follow_one_by_one(self, sources: Sequence[Source], until: float) -> Steps[None]:  # noqa: ARG002
+        """There may be thousands: the ledger is read anew, for their ids."""
+        self._overlooked = True
+        yield from ()
+
+    def _begin_one_by_one(self) -> Steps[None]:
+        """Begin anew, and have later copies begin like that: the logs show it for two days only."""
+        yield from self._flush()
+        self._one_by_one = True
+        self._sequence += 1
+        line = {"v": VERSION, "flow": list(self.watch.flow), "one_by_one": True}
+        try:
+            yield Put(self._name.part(OUTCOMES, self._sequence), lambda: pack([line]))
+        except OmniStaleTryError:
+            raise
+        except OmniStorageError as error:
+            yield Note(f"That could not be written into the ledger ({type(error).__name__}).", warning=True)
+        self._begin()
 
     def _read_outcomes(self) -> Steps[None]:
         """Read what this and other copies of the wait have written, and was not read yet. Raises OmniStorageError."""
@@ -225,6 +255,7 @@ class LedgerWait(LoneWait):
         for line in lines:
             try:
                 if "steps" not in line:
+                    self._told_one_by_one = self._told_one_by_one or bool(line.get("one_by_one"))
                     continue
                 source = self._by_lone.get(line["id"]) or self._by_bulk.get(line.get("bulk") or "")
                 sightings = [sighting_of(line["id"], step) for step in line["steps"]]

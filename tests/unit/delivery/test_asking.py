@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.asking import HORIZON, PAGE, Asker, LookRules
+from airflow_provider_omni.delivery.asking import HORIZON, PAGE, Asker, BulkFilter, LookRules
 from airflow_provider_omni.delivery.effects import Ask, Pause
 from airflow_provider_omni.delivery.record import MessageState, Posting
-from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniBusyError, OmniServerError
+from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniBusyError, OmniRequestError, OmniServerError
 from airflow_provider_omni.omni.models import Rows
 from tests.unit.delivery.stage import START, Stage, row
 
@@ -248,3 +248,85 @@ def test_nothing_unknown_asks_nothing() -> None:
     stage = Stage()
     settle(unknown(state=S.ACCEPTED), stage)
     assert stage.effects == []
+
+
+def by_their_ids(*present: str) -> Any:
+    """Logs of a vendor who does not keep the callers' bulk ids: only message ids find something."""
+
+    def logs(call: Any) -> Any:
+        asked = dict(call.query).get("messageId", "").split(",")
+        return [row(each) for each in asked if each in present]
+
+    return logs
+
+
+MANY = tuple(f"m{index:03d}" for index in range(120))
+
+
+def test_a_bulk_id_that_finds_nothing_proves_no_absence_before_the_messages_were_looked_for_by_their_own_ids() -> None:
+    posting, stage = unknown("a", "b"), Stage(logs=[by_their_ids("a", "b")])
+    settle(posting, stage)
+    assert posting.messages == {"a": S.ACCEPTED, "b": S.ACCEPTED}
+    assert not posting.by_bulk
+
+
+def test_who_is_absent_is_told_from_who_is_not_where_the_bulk_id_is_not_kept() -> None:
+    posting, stage = unknown(*MANY), Stage(logs=[by_their_ids(*MANY[::2])])
+    settle(posting, stage)
+    assert set(posting.having(S.ACCEPTED)) == set(MANY[::2])
+    assert set(posting.having(S.ABSENT)) == set(MANY[1::2])
+    # Each of the absent was looked for alone, twice, a grace time apart.
+    alone = [look.get("messageId") for look in stage.looks]
+    assert all(alone.count(each) >= 2 for each in MANY[1::2])
+
+
+def test_one_message_that_is_found_is_enough_to_disbelieve_the_bulk_id_of_a_large_request() -> None:
+    for found in (MANY[0], MANY[61], MANY[-1]):
+        posting, stage = unknown(*MANY), Stage(logs=[by_their_ids(found)])
+        settle(posting, stage)
+        assert posting.messages[found] is S.ACCEPTED
+
+
+def test_where_lists_of_ids_are_refused_some_messages_are_looked_for_alone() -> None:
+    def logs(call: Any) -> Any:
+        asked = dict(call.query).get("messageId", "")
+        return OmniRequestError("no lists", status=400) if "," in asked else [row(asked)] if asked == MANY[-1] else []
+
+    posting, stage = unknown(*MANY), Stage(logs=[logs])
+    settle(posting, stage)
+    assert posting.messages[MANY[-1]] is S.ACCEPTED
+
+
+def test_where_nobody_is_found_by_any_id_all_are_absent() -> None:
+    posting, stage = unknown(*MANY), Stage()
+    settle(posting, stage)
+    assert set(posting.messages.values()) == {S.ABSENT}
+    assert len(stage.looks) == 3 + 3 + 3  # by the bulk id, alone, in lists
+
+
+def test_where_the_bulk_id_shows_some_of_a_request_it_would_show_the_others() -> None:
+    posting, stage = unknown("a", "b"), Stage(logs=[[row("a")]])
+    settle(posting, stage)
+    assert posting.messages == {"a": S.ACCEPTED, "b": S.ABSENT}
+    assert {tuple(look) for look in stage.looks} == {("bulkId", "limit")}
+
+
+def test_a_filter_that_finds_another_request_of_this_try_is_believed() -> None:
+    def logs(call: Any) -> Any:
+        return [row("c")] if dict(call.query).get("bulkId") == "control" else []
+
+    posting, stage = unknown(*MANY), Stage(logs=[logs])
+    asker = Asker(RULES, stage.clock, lambda: 0.0, BulkFilter(control=("control", ("c", "d"))))
+    stage.play(asker.settle(posting))
+    assert set(posting.messages.values()) == {S.ABSENT}
+    assert len(stage.looks) == 4
+    assert asker.bulk_filter.works
+
+
+def test_a_look_by_ids_that_fails_leaves_the_messages_unknown() -> None:
+    def logs(call: Any) -> Any:
+        return OmniServerError("down", status=503) if "messageId" in dict(call.query) else []
+
+    posting, stage = unknown("a", "b"), Stage(logs=[logs])
+    settle(posting, stage)
+    assert posting.messages == {"a": S.INTENT, "b": S.INTENT}

@@ -266,6 +266,34 @@ def test_entries_are_matched_by_id_never_by_position() -> None:
     assert end.receipt.to_json()["message_ids"] == [message_id(B)]
 
 
+def named_twice(first: str, second: str) -> Any:
+    """The answer names a message twice, with two statuses."""
+
+    def answer(call: Any) -> SendResponse:
+        once, again = (accepted(call, state).messages for state in (first, second))
+        return SendResponse(messages=[*once, *again])
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("enroute", "refused"), ("refused", "enroute"), ("seen", "refused"), ("refused", "seen")]
+)
+def test_an_answer_that_contradicts_itself_is_no_answer_so_that_no_retry_uses_a_new_id(first: str, second: str) -> None:
+    stage = Stage(posts=[named_twice(first, second)], logs=[OmniRequestError("no", status=400)])
+    assert isinstance(send(stage).error, OmniUnknownOutcomeError)
+    assert stage.memory[KEY]["postings"][0]["messages"] == {message_id(A): "intent"}
+    stage.logs = [[row(message_id(A))]]
+    assert send(stage).error is None
+    assert stage.posted == [[message_id(A)]]
+
+
+def test_an_answer_that_says_the_same_twice_is_an_answer() -> None:
+    stage = Stage(posts=[named_twice("enroute", "enroute")])
+    assert send(stage).error is None
+    assert stage.looks == []
+
+
 def test_an_entry_that_is_missing_is_unknown() -> None:
     def first_only(call: Any) -> SendResponse:
         return SendResponse(messages=accepted(call).messages[:1])

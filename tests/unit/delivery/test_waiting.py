@@ -650,3 +650,31 @@ def test_whoever_was_refused_or_never_sent_to_is_named_beside_a_goal_that_was_re
         "sent to."
     )
     assert "not counted" not in explain(Verdict.SUCCESS, tally, Goal("all"))
+
+
+def by_message_id(call: Any) -> list[Any]:
+    """Reports or logs of a vendor who does not keep the callers' bulk ids."""
+    asked = dict(call.query).get("messageId", "").split(",")
+    return [(row if "logs" in call.path else report)(each, "handset") for each in asked if each]
+
+
+def test_where_the_bulk_id_finds_nothing_the_messages_are_followed_by_their_own_ids() -> None:
+    stage = Stage(reports=[by_message_id], logs=[by_message_id])
+    end = wait(stage, watch(BULK))
+    assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 2)
+
+
+def test_a_later_copy_follows_them_so_too_when_the_logs_have_forgotten() -> None:
+    under_way = lambda call: [row("a", "enroute")] if dict(call.query).get("messageId") == "a" else []  # noqa: E731
+    first = Stage(reports=[[]], logs=[under_way])
+    wait(first, watch(BULK), until=lambda effect: isinstance(effect, Pause))
+    later = Stage(reports=[by_message_id], memory=first.memory)
+    end = wait(later, watch(BULK))
+    assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 2)
+    assert later.looks == [] or all("bulkId" not in look for look in later.looks)
+
+
+def test_a_bulk_id_that_finds_something_needs_no_look_by_message_ids() -> None:
+    stage = Stage(reports=[[], [report("a"), report("b")]], logs=[[row("a", "enroute"), row("b", "enroute")]])
+    assert wait(stage, watch(BULK)).verdict is Verdict.SUCCESS
+    assert all("messageId" not in look for look in stage.looks)

@@ -193,6 +193,14 @@ def _(account, add):
     assert len(account.send("41793026701", "41793026702", "41793026703").json["messages"]) == 1
 
 
+@shows("contradiction")
+def _(account, add):
+    add("contradiction")
+    answer = account.send("41793026701", "41793026706").json["messages"]
+    assert [entry["status"]["groupId"] for entry in answer] == [1, 5, 1]
+    assert answer[1]["messageId"] == answer[2]["messageId"]
+
+
 @shows("huge")
 def _(account, add):
     add("huge", mebibytes=2)

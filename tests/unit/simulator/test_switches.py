@@ -219,6 +219,26 @@ def _(account, value):
     assert account.logs()[0]["bulkId"] == ("b1" if kept else "")
 
 
+@shows("given_bulk_id", "kept", "dropped", "replaced")
+def _(account, value):
+    answer = account.send("41793026701", "41793026702", bulkId="b1").json
+    account.advance(2)
+    assert (answer["bulkId"] == "b1") is (value != "replaced")
+    assert len(account.logs(bulkId="b1")) == (2 if value == "kept" else 0)
+    assert len(account.reports(bulkId="b1")) == (2 if value == "kept" else 0)
+    named = {row["bulkId"] for row in account.logs()}
+    assert named == {"kept": {"b1"}, "dropped": {""}, "replaced": {answer["bulkId"]}}[value]
+
+
+@shows("id_lists", "all", "first", "none")
+def _(account, value):
+    for name in ("m1", "m2"):
+        account.send_id(name)
+    account.advance(2)
+    assert set(ids(account.logs(messageId="m2,m1"))) == {"all": {"m1", "m2"}, "first": {"m2"}, "none": set()}[value]
+    assert ids(account.logs(messageId="m1")) == ["m1"]
+
+
 @shows("reports", "final", "per-step")
 def _(account, value):
     account.send("41793026740")

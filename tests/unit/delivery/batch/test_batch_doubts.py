@@ -314,3 +314,49 @@ def test_what_is_unknown_for_two_days_is_not_posted_again_on_trust(
         world.send(people, rules=rules)
     mend()
     assert world.accepted() == people
+
+
+@pytest.mark.parametrize("given_bulk_id", ["kept", "dropped", "replaced"])
+@pytest.mark.parametrize("id_lists", ["all", "first", "none"])
+@pytest.mark.parametrize("ledger", [True, False])
+def test_an_answer_that_was_lost_costs_nobody_a_second_message_whether_or_not_the_bulk_id_is_kept(
+    tmp_path: Path, given_bulk_id: str, id_lists: str, ledger: bool
+) -> None:
+    world = World(tmp_path, duplicates="accept", given_bulk_id=given_bulk_id, id_lists=id_lists)
+    world.fault = {2: "kill-after", 3: "reset-after"}.get
+    with pytest.raises(KilledError):
+        world.send(numbers(30), ledger=ledger, rules={"connections": 1})
+    assert world.send(numbers(30), ledger=ledger).error is None
+    assert world.accepted() == numbers(30)
+
+
+def test_where_another_request_is_found_by_its_bulk_id_nobody_is_looked_for_by_ids_of_their_own(
+    tmp_path: Path,
+) -> None:
+    world = _vendor_accepts_repeated_ids(tmp_path)
+    world.fault = {2: "reset-before"}.get
+    assert world.send(numbers(30), rules={"connections": 1}).error is None
+    assert world.accepted() == numbers(30)
+    assert not [call for call in world.calls if "messageId" in dict(call.query)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 10])
+def test_messages_that_an_answer_names_twice_are_asked_for_and_sent_once(tmp_path: Path, count: int) -> None:
+    world = _vendor_accepts_repeated_ids(tmp_path)
+    execute = world.execute
+
+    def contradicted(call: Call[Any]) -> Any:
+        if call.method == "POST":
+            world.fault = lambda post: None
+            world.simulator.faults.add("contradiction", count=count)
+            reply = world._handle(call)
+            return read(call, Answer(reply.status, reply.headers, reply.body))
+        return execute(call)
+
+    world.execute = contradicted  # type: ignore[method-assign]
+    world.send(numbers(20))
+    world.execute = execute  # type: ignore[method-assign]
+    end = world.send(numbers(20))
+    assert end.error is None
+    assert end.receipt.counts.accepted == 20
+    assert world.accepted() == numbers(20)

@@ -161,3 +161,29 @@ def test_a_batch_that_had_nobody_to_send_to_is_over_at_once(tmp_path: Path) -> N
     world = World(tmp_path)
     assert world.send(numbers(3), allowed_recipients=frozenset({"41793026727"})).error is None
     assert wait(world).verdict is Verdict.SUCCESS
+
+
+@pytest.mark.parametrize("given_bulk_id", ["dropped", "replaced"])
+@pytest.mark.parametrize("people", [20, 250])
+def test_a_batch_is_followed_although_the_vendor_does_not_keep_its_bulk_ids(
+    tmp_path: Path, given_bulk_id: str, people: int
+) -> None:
+    world = World(tmp_path, given_bulk_id=given_bulk_id, report_bulk_id="empty")
+    assert world.send(mixed(people), content=SHARED).error is None
+    end = wait(world, success_when="finished")
+    assert end.verdict is Verdict.SUCCESS
+    assert (end.summary["delivered"], end.summary["failed"]) == (people * 4 // 5, people // 5)
+    outcomes = Counter(row.outcome for row in read_outcomes(str(world.folder.path)))
+    assert outcomes == {"delivered": people * 4 // 5, "failed": people // 5}
+
+
+def test_that_the_bulk_ids_are_not_kept_is_written_down_for_a_wait_that_begins_when_the_logs_have_forgotten(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, given_bulk_id="dropped", retention_seconds=4 * 3600.0)
+    assert world.send(numbers(20), content=saying("Hello", line=3, sms=3)).error is None
+    with pytest.raises(KilledError):
+        wait(world, until=world.clock.now() + 0.5)
+    world.simulator.configure(log_lag_seconds=1e6)
+    end = wait(world)
+    assert end.verdict is Verdict.SUCCESS
