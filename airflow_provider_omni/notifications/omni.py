@@ -141,7 +141,7 @@ class OmniNotifier(BaseNotifier):
         # The scenario's own flow would cost a call, and matters only to who follows the messages.
         plan = replace(plan, flow=plan.flow or plan.content.channels())
         rules = SendRules(
-            look=LookRules(read_timeout=config.connect_timeout + config.read_timeout, patience=PATIENCE),
+            look=LookRules(read_timeout=config.longest_call, patience=PATIENCE),
             surely_first=True,
         )
         return Send(plan, rules, time.time)

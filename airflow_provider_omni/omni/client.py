@@ -8,8 +8,10 @@ from __future__ import annotations
 import http.client
 import io
 import os
+import queue
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -22,6 +24,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.connection import allowed_gai_family
 
 from airflow_provider_omni import __version__
 from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read
@@ -82,6 +85,7 @@ class OmniClient:
         self.close()
 
     def _exchange(self, call: Call[Any]) -> Answer:
+        _BOUNDS.begin(self.config.connect_timeout, self.config.read_timeout)
         try:
             response = self._adapter.send(
                 self._prepared(call),
@@ -133,7 +137,7 @@ def _failure(error: Exception) -> Failure:
 
 
 class _NotConnectedError(urllib3.exceptions.HTTPError):
-    """Raised by `connect` only: nothing of the request had left. Passes through urllib3 and requests as it is."""
+    """Raised by connections only: nothing of the request had left. Passes through urllib3 and requests as it is."""
 
 
 _Kinds = tuple[type[BaseException], ...]
@@ -154,7 +158,79 @@ _SENT: tuple[tuple[_Kinds, Failure], ...] = (
 )
 
 
-# --- below requests: connections that say whether anything was sent, and answers that have a deadline ----------------
+# --- below requests: connections that say whether anything was sent, and calls that have a deadline ------------------
+
+
+class _Bounds(threading.local):
+    """Until when this thread's call may take what: what is asked later about a call rests on its having ended by then.
+
+    requests has a time-out for each address of a host, and for each piece that is written; nothing for the whole.
+    """
+
+    begin_by = end_by = float("inf")
+
+    def begin(self, connect: float, answer: float) -> None:
+        """A call begins: its request must have begun to leave within `connect` seconds, and all be over in the sum."""
+        self.begin_by = time.monotonic() + connect
+        self.end_by = self.begin_by + answer
+
+
+_BOUNDS = _Bounds()
+
+
+def _left(until: float) -> float:
+    """Seconds until then. Raises TimeoutError when it has come."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
+
+
+def _resolved(host: str, port: int) -> list[Any]:
+    """The addresses of a host. The system's resolver knows no time-out, so it is asked in a thread."""
+    host = host.strip("[]")
+    answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM))
+        except Exception as error:  # noqa: BLE001  raised where it is waited for
+            answer.put(error)
+
+    threading.Thread(target=ask, name="omni-resolver", daemon=True).start()
+    try:
+        found = answer.get(timeout=_left(_BOUNDS.begin_by))
+    except queue.Empty:
+        raise TimeoutError("timed out") from None
+    if isinstance(found, Exception):
+        raise found
+    return list(found)
+
+
+def _connected(host: str, port: int, options: Any, source: Any) -> socket.socket:
+    """A connection to the first address that takes one: all of them together have the time, in equal shares."""
+    addresses = _resolved(host, port)
+    failed: OSError = OSError("the name has no address")
+    for index, (family, kind, protocol, _, address) in enumerate(addresses):
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:
+            failed = error
+            continue
+        try:
+            for option in options or ():
+                sock.setsockopt(*option)
+            sock.settimeout(_left(_BOUNDS.begin_by) / (len(addresses) - index))
+            if source:
+                sock.bind(source)
+            sock.connect(address)
+            sock.settimeout(_left(_BOUNDS.begin_by))
+        except OSError as error:
+            sock.close()
+            failed = error
+            continue
+        return sock
+    raise failed
 
 
 class _BoundedRaw(io.RawIOBase):
@@ -185,33 +261,65 @@ class _BoundedRaw(io.RawIOBase):
 
 
 class _BoundedResponse(http.client.HTTPResponse):
-    """An answer that must have come, all of it, within the socket's time-out from when it is waited for."""
+    """An answer that must have come, all of it, within the socket's time-out from when it is waited for, and while
+    the call may last.
+    """
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         if (timeout := sock.gettimeout()) is not None:
+            timeout = max(min(timeout, _BOUNDS.end_by - time.monotonic()), 0.001)
             raw = self.fp.detach()
             self.fp = io.BufferedReader(_BoundedRaw(raw, sock, timeout), buffer_size=CHUNK)
 
 
-class _Connection(HTTPConnection):
-    response_class = _BoundedResponse
+class _Bounded:
+    """What both kinds of connection have: bounds, and an error of its own while nothing has left."""
+
+    sock: Any
+    host: str
+    port: int
+    socket_options: Any
+    source_address: Any
+    _leaving = False
+    """Something of the present request has left."""
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(getattr(self, "_dns_host", self.host), self.port, self.socket_options, self.source_address)
 
     def connect(self) -> None:
+        """Connect, through a proxy too, while a request may still begin."""
         try:
-            super().connect()
+            super().connect()  # type: ignore[misc]
         except Exception as error:
             raise _NotConnectedError("not connected") from error
+        self._leaving = False
+
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        """A request begins."""
+        self._leaving = False
+        super().putrequest(*args, **kwargs)  # type: ignore[misc]
+
+    def send(self, data: Any) -> None:
+        """Write within what is left of the call; begin no request later than it may."""
+        if self.sock is None:
+            self.connect()
+        if not self._leaving:
+            try:
+                _left(_BOUNDS.begin_by)
+            except TimeoutError as error:
+                raise _NotConnectedError("too late to begin") from error
+            self._leaving = True
+        self.sock.settimeout(_left(_BOUNDS.end_by))
+        super().send(data)  # type: ignore[misc]
 
 
-class _TlsConnection(HTTPSConnection):
+class _Connection(_Bounded, HTTPConnection):
     response_class = _BoundedResponse
 
-    def connect(self) -> None:
-        try:
-            super().connect()
-        except Exception as error:
-            raise _NotConnectedError("not connected") from error
+
+class _TlsConnection(_Bounded, HTTPSConnection):
+    response_class = _BoundedResponse
 
 
 class _Pool(HTTPConnectionPool):

@@ -29,8 +29,8 @@ class OmniConfig:
 
     :param base_url: scheme, host and port, without a slash at the end.
     :param authorization: the whole value of the Authorization header.
-    :param connect_timeout: seconds for making a connection, TLS included.
-    :param read_timeout: seconds from the sent request to the end of its answer.
+    :param connect_timeout: seconds for making a connection: the name, all addresses of the host, a proxy and TLS.
+    :param read_timeout: seconds from the sent request to the end of its answer; no call takes longer than both.
     :param requests_per_second: pace of this process; None is as fast as it goes.
     :param max_connections: connections, and so requests under way, of this process.
     :param allowed_recipients: when set, everybody else is quarantined; as typed in the connection.
@@ -49,6 +49,14 @@ class OmniConfig:
     id_secret: str | None = field(default=None, repr=False)
     trust_duplicate_rejection: bool = False
     account: str = ""
+
+    @property
+    def longest_call(self) -> float:
+        """Seconds within which a call is over for certain, from when it is to be made: its place in the pace, the
+        connection, whichever of the host's addresses takes it, and the answer.
+        """
+        pace = 0.0 if self.requests_per_second is None else 1.0 / self.requests_per_second
+        return self.connect_timeout + self.read_timeout + pace
 
     @property
     def is_local(self) -> bool:

@@ -148,7 +148,7 @@ def read_rules(
                 "ledger_path: an idempotency_key of your own needs one, since another task or run may have used it"
             )
     rules = BatchRules(
-        look=LookRules(read_timeout=config.connect_timeout + config.read_timeout, grace=float(log_grace)),
+        look=LookRules(read_timeout=config.longest_call, grace=float(log_grace)),
         connections=max_connections or config.max_connections,
         requests_per_second=config.requests_per_second,
         trust_duplicate_rejection=config.trust_duplicate_rejection,

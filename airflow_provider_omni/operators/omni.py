@@ -205,7 +205,7 @@ class OmniSendMessageOperator(BaseOperator):
             )
             memory = worker_memory(context)
             rules = SendRules(
-                look=LookRules(read_timeout=config.connect_timeout + config.read_timeout, grace=self.log_grace),
+                look=LookRules(read_timeout=config.longest_call, grace=self.log_grace),
                 trust_duplicate_rejection=config.trust_duplicate_rejection,
                 on_rejected=self.on_rejected,
                 surely_first=is_surely_first(context, memory),

@@ -194,6 +194,88 @@ def test_a_connection_that_is_not_made_in_time_means_that_nothing_was_sent(run: 
     assert_not_sent(error, "connect_timeout")
 
 
+def test_all_addresses_of_a_host_have_the_connect_timeout_together(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as stack:
+        deaf = []
+        for _ in range(6):
+            listener = stack.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            for _ in range(4):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(listener.getsockname())
+            deaf.append(listener.getsockname())
+        _resolves_to(monkeypatch, *deaf)
+        started = time.monotonic()
+        [error] = run(config("https://many.example", connect_timeout=0.4, read_timeout=0.2), SEND)
+        took = time.monotonic() - started
+    assert_not_sent(error, "connect_timeout")
+    assert took < 1.2
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as stack, Trickster([reply(200, SENT)]) as server:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        there = ("127.0.0.1", int(server.url.rsplit(":", 1)[1]))
+        _resolves_to(monkeypatch, listener.getsockname(), there)
+        [answer] = run(config("http://many.example", allow_plain_http=True, connect_timeout=1.0), SEND)
+    assert not isinstance(answer, OmniError), answer
+    assert len(server.requests) == 1
+
+
+def test_a_name_that_is_resolved_too_late_means_that_nothing_was_sent(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Trickster([reply(200, SENT)]) as server:
+        there = ("127.0.0.1", int(server.url.rsplit(":", 1)[1]))
+        _resolves_to(monkeypatch, there, seconds=0.6)
+        started = time.monotonic()
+        slow = config("http://slow.example", allow_plain_http=True, connect_timeout=0.2, read_timeout=5)
+        [error] = run(slow, SEND)
+        took = time.monotonic() - started
+        assert_not_sent(error, "connect_timeout")
+        assert server.requests == []
+    assert took < 1.2
+
+
+def test_a_server_that_takes_the_request_in_slowly_cannot_hold_us_beyond_the_time_outs(run: Run) -> None:
+    body = AdvancedRequest.of(
+        check_content(sms={"text": "hello"}),
+        tuple(Destination(to=Address(phone_number=NUMBER), message_id=f"{index:0200d}") for index in range(60_000)),
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        started = time.monotonic()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        [error] = run(config(url, connect_timeout=0.3, read_timeout=0.4), api.send_advanced(body))
+        took = time.monotonic() - started
+    assert error.effect is Effect.UNKNOWN
+    assert took < 2.0
+
+
+def _resolves_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int], seconds: float = 0.0) -> None:
+    """Let every name have these addresses, whatever the port, after some time."""
+
+    def resolve(host: Any, port: Any, *_: Any, **__: Any) -> list[Any]:
+        time.sleep(seconds)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    async def later(self: Any, host: Any, port: Any, **_: Any) -> list[Any]:
+        await asyncio.sleep(seconds)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", later)
+
+
 def test_a_server_that_speaks_no_tls_means_that_nothing_was_sent(run: Run) -> None:
     with Trickster([raw(b"HTTP/1.1 200 OK\r\n\r\n")]) as server, socket.create_server(("127.0.0.1", 0)) as plain:
         del server
