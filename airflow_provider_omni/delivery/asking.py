@@ -1,8 +1,8 @@
 """Asking the logs what became of an unknown POST: presence from any page, absence only where it is proven.
 
 Absence needs: a look filtered by one id, on a page that is not full and was read whole, over all steps and channels,
-twice, a grace time apart, the first at least the longest call + grace after the intent, for a message that is not
-scheduled ahead and whose intent is younger than 47 h. Else it stays unknown.
+twice, a grace time apart, the first when the longest call + grace are over since the POST can have been begun, for a
+message that is not scheduled ahead and whose intent is younger than 47 h. Else it stays unknown.
 
 A request of several messages is looked for by its bulk id. Whether the vendor keeps a caller's bulk id is not
 published, so that two empty looks by it prove nothing yet: then the messages are looked for by their own ids, unless
@@ -23,13 +23,17 @@ from airflow_provider_omni.delivery.record import Event, MessageState, Posting
 from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniRequestError
-from airflow_provider_omni.omni.models import LogRow, skipped_in
+from airflow_provider_omni.omni.models import LogRow, said_at, skipped_in
 from airflow_provider_omni.omni.retries import backoff
 
 PAGE = 1000
 """Rows that a page of the logs can hold; a full one proves no absence."""
 HORIZON = 47 * 3600.0
 """Seconds after which the logs (48 h) prove nothing any more."""
+CLOCKS = 3600.0
+"""Seconds by which the clocks of two processes may differ: the hour that the horizon leaves of the logs' two days."""
+FENCE = 5.0
+"""Seconds after its intent within which a POST is begun, at the latest; an older intent is written again."""
 RETRY_PAUSE = 5.0
 """Seconds at least between looks that failed."""
 ALONE = 3
@@ -45,9 +49,10 @@ _ASKED = (_S.INTENT, _S.SEEN, _S.UNCONFIRMED)
 
 def remembered(posting: Posting, now: float) -> bool:
     """Whether all of a request is young enough for the vendor to have it: in the logs, and among the ids that it
-    refuses. How long it remembers ids is not published, so no longer than its logs and reports reach.
+    refuses. How long it remembers ids is not published, so no longer than its logs and reports reach. One from far
+    ahead was written by a clock that nothing can be concluded from.
     """
-    return now - posting.oldest < HORIZON
+    return -CLOCKS <= now - posting.oldest < HORIZON
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +123,9 @@ class Asker:
     """Resolves the open messages of a posting by looking into the logs.
 
     ``bulk_filter``: what is known of it; shared by those who ask at the same time. ``lists``: looks by lists of ids, at
-    the most; a request with more messages is looked for by some of them, evenly. ``found_in``: the bulk ids that the
-    logs name for messages that were found.
+    the most; a request with more messages is looked for by some of them, evenly.
+    ``loaded_at``: when this try has read the record, and so taken over from the earlier ones; now by default.
+    ``found_in``: the bulk ids that the logs name for messages that were found.
     """
 
     rules: LookRules
@@ -127,11 +133,14 @@ class Asker:
     jitter: Callable[[], float] = random.random
     bulk_filter: BulkFilter = field(default_factory=BulkFilter)
     lists: int = LISTS
+    loaded_at: float | None = None
     found_in: dict[str, str] = field(default_factory=dict, init=False)
+    _asked_at: float = field(default=0.0, init=False)
 
     def settle(self, posting: Posting) -> Steps[bool]:
         """Resolve what can be resolved. Returns whether anything was learned."""
         before = dict(posting.messages)
+        self._asked_at = self.clock()
         filters = _filters(posting)
         give_up_at = self.clock() + self.rules.patience
         while filters:
@@ -184,6 +193,8 @@ class Asker:
             self._checked(posting, each)
         elif started < (provable_at := self._provable_at(posting)):
             each.next_at = provable_at
+        elif (too_early := self._too_early(posting, rows)) > 0:
+            each.next_at = self.clock() + max(RETRY_PAUSE, too_early)
         elif each.first_empty_at is None:
             # From the answer on, since the call may have waited for a place in the budget before it was made.
             each.first_empty_at = self.clock()
@@ -219,9 +230,26 @@ class Asker:
                     self.found_in[row.message_id] = row.bulk_id
 
     def _provable_at(self, posting: Posting) -> float:
-        """When the first look may count: the POST is surely over, and the logs have caught up."""
-        begun = max(posting.intent_at, posting.scheduled_at or 0.0)
-        return begun + self.rules.read_timeout + self.rules.grace
+        """When the first look may count: the POST is surely over, and the logs have caught up.
+
+        A POST of this try is over when it is asked about. Of one of an earlier try all that is known is that it was
+        begun at the latest a moment after this try took over; when its intent was written another clock has said.
+        """
+        longest, grace = self.rules.read_timeout, self.rules.grace
+        if posting.ours:
+            over_at = max(posting.intent_at + longest, self._asked_at)
+        else:
+            over_at = (self._asked_at if self.loaded_at is None else self.loaded_at) + FENCE + longest
+        if posting.scheduled_at is not None:
+            over_at = max(over_at, posting.scheduled_at + longest)
+        return over_at + grace
+
+    def _too_early(self, posting: Posting, rows: list[LogRow]) -> float:
+        """Seconds for which the vendor's own clock says that a message with `sendAt` cannot be in the logs yet."""
+        said = said_at(rows)
+        if posting.scheduled_at is None or said is None:
+            return 0.0
+        return posting.scheduled_at + self.rules.read_timeout + self.rules.grace - said
 
     def _can_be_proven(self, posting: Posting) -> bool:
         """Whether absence can be proven: not when the logs have forgotten, nor long before a scheduled time."""

@@ -102,6 +102,8 @@ class Posting:
     messages: dict[str, MessageState] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     """Status names of the refused, by message id."""
+    ours: bool = field(default=False, compare=False)
+    """This very try has posted it: its POST is over when it is asked about. Never kept."""
 
     @property
     def oldest(self) -> float:
@@ -141,7 +143,7 @@ class SendRecord:
 
     def begin(self, bulk_id: str, message_ids: list[str], now: float, scheduled_at: float | None) -> Posting:
         """Note the intent to post these messages in one request now. They leave the requests they stood in before."""
-        fresh = Posting(bulk_id, now, scheduled_at)
+        fresh = Posting(bulk_id, now, scheduled_at, ours=True)
         for posting in self.postings:
             unknown = posting.messages.keys() & set(message_ids) & set(posting.having(MessageState.INTENT))
             if unknown:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.delivery.asking import Asker, LookRules, remembered
+from airflow_provider_omni.delivery.asking import FENCE, Asker, LookRules, remembered
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Publish, Save, Steps
 from airflow_provider_omni.delivery.plan import Recipient, SendPlan, chunk_limit
 from airflow_provider_omni.delivery.receipt import Receipt
@@ -50,7 +50,7 @@ from airflow_provider_omni.omni.validation import steps_without_content
 
 ROUNDS = 3
 """How often one try may find messages absent and post them again."""
-FENCE_SECONDS = 5.0
+FENCE_SECONDS = FENCE
 """An intent that took longer to write is written again: a newer try may have begun while this one was held up."""
 FENCES = 5
 """How often, before the try gives up."""
@@ -103,6 +103,7 @@ class Send:
         self.flow = plan.flow
         self.record = SendRecord(plan.fingerprint)
         self._mendable = False
+        self._loaded_at: float | None = None
         self._refused_now: set[str] = set()
 
     def run(self) -> Steps[SendEnd]:
@@ -124,6 +125,7 @@ class Send:
 
     def _open(self) -> Steps[None]:
         known = SendRecord.from_json((yield Load(KEY)))
+        self._loaded_at = self.clock()
         if known is not None:
             self.record = known
             self._doubt_old_proofs()
@@ -350,7 +352,7 @@ class Send:
             yield from self._write_outcome()
 
     def _ask_about(self, posting: Posting) -> Steps[bool]:
-        asker = Asker(self.rules.look, self.clock, self.jitter)
+        asker = Asker(self.rules.look, self.clock, self.jitter, loaded_at=self._loaded_at)
         changed = yield from asker.settle(posting)
         self.record.relocate(asker.found_in)
         return changed

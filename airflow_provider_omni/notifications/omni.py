@@ -120,6 +120,7 @@ class OmniNotifier(BaseNotifier):
 
     def _send(self, context: Context, config: OmniConfig) -> Send:
         from airflow_provider_omni.delivery.asking import LookRules
+        from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.identity import Identity
         from airflow_provider_omni.delivery.sending import Send, SendRules
         from airflow_provider_omni.operators.arguments import read_plan
@@ -144,7 +145,7 @@ class OmniNotifier(BaseNotifier):
             look=LookRules(read_timeout=config.longest_call, patience=PATIENCE),
             surely_first=True,
         )
-        return Send(plan, rules, time.time)
+        return Send(plan, rules, steady_clock(time.time, time.monotonic))
 
     def _report(self, end: SendEnd) -> None:
         counts = end.receipt.counts

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from airflow_provider_omni.omni import parsing
 from airflow_provider_omni.omni.api import Call
@@ -25,6 +25,7 @@ from airflow_provider_omni.omni.errors import (
     OmniServerError,
 )
 from airflow_provider_omni.omni.masking import mask_numbers_in
+from airflow_provider_omni.omni.models import Rows
 from airflow_provider_omni.omni.parsing import UnreadableAnswerError
 
 T = TypeVar("T")
@@ -54,7 +55,12 @@ def read(call: Call[T], answer: Answer) -> T:
     """The model that the call promises, or one of `errors.py`, whatever the bytes are."""
     if 200 <= answer.status < 300:
         try:
-            return call.parse(answer.body)
+            model = call.parse(answer.body)
+            if isinstance(model, list):
+                rows = model if isinstance(model, Rows) else Rows(model)
+                rows.said_at = _date_of(answer.headers)
+                return cast("T", rows)
+            return model
         except UnreadableAnswerError as error:
             problem = "it is empty" if not answer.body.strip() else str(error)
         raise OmniProtocolError(
@@ -136,6 +142,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def _date_of(headers: Mapping[str, str]) -> float | None:
+    """Seconds since the epoch that the answer's `Date` names."""
+    text = next((value for name, value in headers.items() if name.lower() == "date"), "")
+    try:
+        return _aware(parsedate_to_datetime(text[:64])).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def _aware(moment: datetime) -> datetime:

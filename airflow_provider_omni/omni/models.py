@@ -250,15 +250,22 @@ class Rows(list[R]):
     """The rows of one answer that could be read.
 
     ``skipped``: how many more it had. Whoever counts rows counts these too, and concludes nothing from what is not
-    among the others: it may have been said in one of these.
+    among the others: it may have been said in one of these. ``said_at``: when, by the vendor's own clock (the answer's
+    Date), in seconds since the epoch; None where it does not say.
     """
 
     skipped: int = 0
+    said_at: float | None = None
 
 
 def skipped_in(rows: Sequence[Any]) -> int:
     """How many rows of an answer could not be read."""
     return rows.skipped if isinstance(rows, Rows) else 0
+
+
+def said_at(rows: Sequence[Any]) -> float | None:
+    """When the vendor has answered, by its own clock; None where it does not say."""
+    return rows.said_at if isinstance(rows, Rows) else None
 
 
 class ReportPage(AnswerModel):

@@ -130,6 +130,7 @@ class BatchOperator(BaseOperator):
         from airflow_provider_omni.delivery.batch.rules import LedgerTerms
         from airflow_provider_omni.delivery.batch.scratch import Scratch
         from airflow_provider_omni.delivery.batch.sharding import Shard
+        from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.operators.batch_arguments import Findings, with_times
         from airflow_provider_omni.operators.stopping import Stop
         from airflow_provider_omni.storage.worker import worker_memory
@@ -161,7 +162,7 @@ class BatchOperator(BaseOperator):
                     steps = recall(spec, scratch, terms)
                     self._run(steps, 1, config, memory, folder, lambda it: ti.xcom_push(key="return_value", value=it))
                 raise
-            batch = Batch(plan, rules, time.time, ledger=terms)
+            batch = Batch(plan, rules, steady_clock(time.time, time.monotonic), ledger=terms)
 
             def publish(receipt: dict[str, Any]) -> None:
                 ti.xcom_push(key="return_value", value=with_times(receipt, plan))

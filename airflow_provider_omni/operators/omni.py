@@ -174,6 +174,7 @@ class OmniSendMessageOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Send what is not yet sent, and return the receipt."""
         from airflow_provider_omni.delivery.asking import LookRules
+        from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.delivery.sending import Send, SendRules
         from airflow_provider_omni.omni.limits import logs_budget
@@ -215,7 +216,7 @@ class OmniSendMessageOperator(BaseOperator):
                 dry_run=self.post_nothing,
             )
             end = run(
-                Send(plan, rules, time.time).run(),
+                Send(plan, rules, steady_clock(time.time, time.monotonic)).run(),
                 client=hook.get_conn(),
                 memory=memory,
                 budget=logs_budget(config.account),

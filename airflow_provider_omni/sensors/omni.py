@@ -133,6 +133,7 @@ class OmniDeliverySensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Read once what is there to read; used in poke and reschedule mode."""
+        from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.delivery.ledger.waiting import wait_for
         from airflow_provider_omni.delivery.waiting import REFUSALS
@@ -144,7 +145,8 @@ class OmniDeliverySensor(BaseSensorOperator):
         with self._ending(), OmniHook(self.omni_conn_id) as hook:
             if self._wait is None:
                 watch = self._read_watch(hook, context, memory)
-                self._wait = wait_for(watch, time.time, uuid.uuid4().hex, refusals=1 if self.reschedule else REFUSALS)
+                clock = steady_clock(time.time, time.monotonic)
+                self._wait = wait_for(watch, clock, uuid.uuid4().hex, refusals=1 if self.reschedule else REFUSALS)
             path = self._wait.watch.ledger_path
             folder = None if path is None else ledger_folder(path)
             end = None

@@ -83,6 +83,7 @@ class OmniDeliveryTrigger(BaseTrigger):
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
+        from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import arun
         from airflow_provider_omni.delivery.ledger.waiting import wait_for
         from airflow_provider_omni.delivery.watch import Watch
@@ -97,7 +98,7 @@ class OmniDeliveryTrigger(BaseTrigger):
             folder = None if path is None else await asyncio.to_thread(ledger_folder, path)
             async with shared_async_client(self.omni_conn_id) as client:
                 end = await arun(
-                    wait_for(watch, time.time, uuid.uuid4().hex).until_decided(),
+                    wait_for(watch, steady_clock(time.time, time.monotonic), uuid.uuid4().hex).until_decided(),
                     client=client,
                     memory=self._memory(),
                     budget=logs_budget(client.config.account),

@@ -6,9 +6,10 @@ The account's switches and the wait are drawn as those of a single send.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from airflow_provider_omni.simulator.settings import Settings
+from tests.crash.clocks import Clocks, draw_clocks
 from tests.crash.processes import Mishap, Phase
 from tests.crash.schedule import (
     FAST,
@@ -83,6 +84,7 @@ class BatchSchedule:
     ids_listed: bool = True
     """Whether the receipt lists the message ids; it does not, where there are more than 100."""
     flow: tuple[str, ...] = ("LINE", "SMS")
+    clocks: Clocks = field(default=Clocks())
     outside: tuple[str, ...] = ()
 
 
@@ -121,6 +123,7 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
             flush_messages=rng.choice((2, 5000)),
         ),
         ids_listed=rng.random() < 0.6,
+        clocks=draw_clocks(seed),
     )
 
 

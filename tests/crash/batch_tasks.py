@@ -18,6 +18,7 @@ from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows
+from tests.crash.clocks import clock_of
 from tests.crash.keeping import Bucket, ForgetfulMemory, Keeping, StateMemory
 from tests.crash.processes import Process
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
@@ -118,7 +119,7 @@ class BatchTask:
                 recallable=memory.durable and (never_cleared or self.plan.airflow != "3.4"),
                 first_try_at=self._began_at,
             ),
-            world.now,
+            clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number),
             world.rng.random,
             LedgerTerms("memory://ledger", token) if self.plan.ledger else None,
         )

@@ -13,7 +13,8 @@ from airflow_provider_omni.delivery.record import Event, MessageState
 from airflow_provider_omni.omni import answers, failures
 from airflow_provider_omni.omni.errors import Effect, OmniError, OmniServerError, OmniTransportError
 from airflow_provider_omni.omni.statuses import is_refusal
-from tests.crash import keeping, tasks
+from tests.crash import clocks, keeping, tasks
+from tests.crash.clocks import Clocks
 from tests.crash.mutating import (
     CALM,
     RETRIED,
@@ -226,7 +227,8 @@ def _scheduled_is_absent() -> Iterator[None]:
     def provable_at(self: asking.Asker, posting: record.Posting) -> float:
         return posting.intent_at + self.rules.read_timeout + self.rules.grace
 
-    with patch.object(asking.Asker, "_provable_at", provable_at):
+    unchecked = patch.object(asking.Asker, "_too_early", lambda self, posting, rows: 0.0)
+    with patch.object(asking.Asker, "_provable_at", provable_at), unchecked:
         yield
 
 
@@ -247,6 +249,57 @@ def _lone_messages_by_bulk() -> Iterator[None]:
 
     unchecked = patch.object(asking, "_checks", lambda message_ids, lists: [])
     with patch.object(asking, "_filters", filters), unchecked:
+        yield
+
+
+def _killed_while_it_posts(clocks: Clocks) -> Focus:
+    """The first try dies while the vendor takes its time with the POST, and the next comes soon."""
+    return focused(
+        **B,
+        weather=CALM | {"posts": ("late",)},
+        settings={"log_lag_seconds": 27.0},
+        send=RETRIED
+        | {
+            "people": (("41793020027",),),
+            "texts": ("Hello",),
+            "mishaps": (Mishap(1, Phase.DURING, only="Ask"),),
+            "heartbeat": 1.0,
+        },
+        clocks=clocks,
+    )
+
+
+@_mutant("twice", _killed_while_it_posts(Clocks(by_turns=(-1800.0, 0.0))))
+def _clocks_of_two_processes_are_compared() -> Iterator[None]:
+    """That a POST is over is concluded from the time of its intent, which another process has written down."""
+
+    def provable_at(self: asking.Asker, posting: record.Posting) -> float:
+        return posting.intent_at + self.rules.read_timeout + self.rules.grace
+
+    with patch.object(asking.Asker, "_provable_at", provable_at):
+        yield
+
+
+@_mutant("twice", _killed_while_it_posts(Clocks(step=(0.6, 80.0))))
+def _the_wall_clock_measures_the_waiting() -> Iterator[None]:
+    """A step of the wall clock is taken for time that has passed."""
+    with patch.object(clocks, "steady_clock", lambda wall, elapsed: wall):
+        yield
+
+
+@_mutant(
+    "twice",
+    focused(
+        **B,
+        weather=CALM | {"posts": ("reset-after",)},
+        send=RETRIED | {"send_in": 600.0, "people": (("41793020027",),), "texts": ("Hello",)},
+        settings={"scheduled_in_logs": False},
+        clocks=Clocks(by_turns=(300.0,)),
+    ),
+)
+def _our_clock_says_that_it_is_time() -> Iterator[None]:
+    """A message with sendAt must be in the logs as soon as our own clock says so."""
+    with patch.object(asking.Asker, "_too_early", lambda self, posting, rows: 0.0):
         yield
 
 

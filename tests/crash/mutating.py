@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.crash.clocks import Clocks
 from tests.crash.processes import Mishap, Phase
 from tests.crash.schedule import Schedule
 from tests.crash.world import LATEST
@@ -68,7 +69,7 @@ def focused(
             weather=replace(plan.weather, **(weather or {})),
             settings=plan.settings.changed(switches),
             outside=(),
-            **rest,
+            **{"clocks": Clocks()} | rest,
         )
 
     return focus

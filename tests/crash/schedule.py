@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_omni.simulator.fates import FATES
 from airflow_provider_omni.simulator.settings import Settings
+from tests.crash.clocks import Clocks, draw_clocks
 from tests.crash.processes import Mishap, Phase
 from tests.crash.world import FAULTS, LATEST, Weather
 
@@ -86,6 +87,7 @@ class Schedule:
     store_slowness: float
     send: Send
     wait: Wait
+    clocks: Clocks = field(default=Clocks())
     outside: tuple[str, ...] = field(default=())
     """What lies outside of any promise in this schedule."""
 
@@ -125,6 +127,7 @@ def schedule_of(seed: int) -> Schedule:
         store_slowness=rng.choice((0.0, 0.0, 0.1)),
         send=send,
         wait=draw_wait(rng, airflow, validity, poll, long=long),
+        clocks=draw_clocks(seed),
         outside=outside,
     )
 

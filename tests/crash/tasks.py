@@ -18,6 +18,7 @@ from airflow_provider_omni.delivery.sending import Send, SendEnd, SendRules
 from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
 from airflow_provider_omni.omni.errors import OmniError
 from tests.crash import schedule as plans
+from tests.crash.clocks import clock_of
 from tests.crash.keeping import ForgetfulMemory, Keeping, StateMemory
 from tests.crash.processes import Process
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
@@ -89,7 +90,7 @@ class SendTask:
                 shared_key=send.shared_key,
                 first_try_at=self._first_try_at(cleared) if not surely_first else world.now(),
             ),
-            world.now,
+            clock_of(world, self.plan.clocks, self.plan.seed, f"send {number}", number),
             world.rng.random,
         )
         world.say("airflow", f"try {number} of the send begins")

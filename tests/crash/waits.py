@@ -16,6 +16,7 @@ from airflow_provider_omni.delivery.waiting import REFUSALS, Wait, WaitEnd
 from airflow_provider_omni.delivery.watch import Watch
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.sensors.arguments import read_watch
+from tests.crash.clocks import clock_of
 from tests.crash.keeping import Bucket, ForgetfulMemory, Keeping, StateMemory, XComMemory
 from tests.crash.processes import Mishap, Process
 from tests.crash.world import World
@@ -96,8 +97,10 @@ class WaitTask:
     def _start_copy(self) -> None:
         if self.result is not None or self.error is not None:
             return
-        mode, number, now = self.plan.wait.mode, self.keeping.current, self.world.now
+        mode, number = self.plan.wait.mode, self.keeping.current
         self.copies += 1
+        # Its deadline is a time of day, so that a clock that is off moves it; that is not judged here.
+        now = clock_of(self.world, self.plan.clocks, self.plan.seed, f"wait {self.copies}", off=False)
         if mode == "poke" and self.copies > 1:
             self.watch = self._read_watch()  # a retry of a poking sensor waits as long as the first try
         watch = Watch.from_json(json.loads(json.dumps(self.watch.to_json())))

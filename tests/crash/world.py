@@ -8,6 +8,8 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -202,7 +204,8 @@ class World:
             error = failure_error(call, Failure.BROKEN)
         else:
             try:
-                value = read(call, Answer(reply.status, reply.headers, reply.body))
+                date = format_datetime(datetime.fromtimestamp(self.now(), UTC), usegmt=True)
+                value = read(call, Answer(reply.status, {**reply.headers, "date": date}, reply.body))
             except OmniError as caught:
                 error = caught
         self.after(transit, lambda: deliver(value, error))

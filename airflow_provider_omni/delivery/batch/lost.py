@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
-from airflow_provider_omni.delivery.asking import HORIZON, PAGE, RETRY_PAUSE, evenly
+from airflow_provider_omni.delivery.asking import FENCE, HORIZON, PAGE, RETRY_PAUSE, evenly
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
 from airflow_provider_omni.delivery.batch.rules import BatchRules
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
@@ -41,7 +41,7 @@ def refuse_a_lost_record(
     Raises OmniInputError where something was sent, and OmniUnknownOutcomeError where the logs cannot tell.
     """
     now, look = clock(), rules.look
-    last_look_at = max(now, plan.scheduled_at or 0.0) + look.read_timeout + 2 * look.grace
+    last_look_at = max(now, plan.scheduled_at or 0.0) + FENCE + look.read_timeout + 2 * look.grace
     if last_look_at - now > look.patience:
         raise _cannot_tell("they do not show messages before their send_at", retryable=True)
     if rules.first_try_at is None or last_look_at - rules.first_try_at >= HORIZON:

@@ -90,6 +90,7 @@ class Batch:
         self.keeper: Keeper = keeper_of(plan.about(), ledger)
         self.tidings = Tidings.listing(ledger=ledger is not None)
         self._entered = False
+        self._loaded_at: float | None = None
         self._left = self._requests = self._parts = 0
 
     def run(self) -> Steps[BatchEnd]:
@@ -139,7 +140,7 @@ class Batch:
             )
         self.keeper.flow = self.flow
         yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
-        self._entered = True
+        self._entered, self._loaded_at = True, self.clock()
         self.flow = self.flow or self.keeper.flow
         self.tidings.recall(self.known)  # from here on the receipt has what earlier tries have sent
         yield from self._check_record(chunk)
@@ -314,7 +315,9 @@ class Batch:
         for start in range(0, len(postings), AT_ONCE):
             group = postings[start : start + AT_ONCE]
             before = [dict(posting.messages) for posting in group]
-            found_in = yield from settle(group, self.rules.look, self.clock, self.jitter, self.tidings.bulk_filter)
+            found_in = yield from settle(
+                group, self.rules.look, self.clock, self.jitter, self.tidings.bulk_filter, self._loaded_at
+            )
             for posting, old in zip(group, before, strict=True):
                 changed = {each: state for each, state in posting.messages.items() if old[each] is not state}
                 if not changed:

@@ -68,6 +68,7 @@ class Request:
         else:
             messages = dict.fromkeys(self.ids, TRANSITIONS[None, Event.POSTING])
         self.posting = Posting(self.bulk_id, now, scheduled_at, self.since, self.by_bulk, messages)
+        self.posting.ours = True
         return self.posting
 
     def had_no_effect(self) -> None:

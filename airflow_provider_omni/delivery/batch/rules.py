@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_omni.delivery.asking import LookRules
+from airflow_provider_omni.delivery.asking import FENCE, LookRules
 from airflow_provider_omni.omni.errors import OmniInputError
 
-FRESH = 5.0
+FRESH = FENCE
 """Seconds: an older intent is written anew before its POST, so that a try that was replaced learns of it."""
 REFENCES = 5
 """How often one request's intent may grow old before its POST: then writing is slower than sending can wait for."""

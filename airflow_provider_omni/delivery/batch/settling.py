@@ -62,20 +62,26 @@ def together(machines: Sequence[Steps[T]], clock: Clock) -> Steps[list[T]]:
 
 
 def settle(
-    postings: Sequence[Posting], rules: LookRules, clock: Clock, jitter: Any, bulk_filter: BulkFilter | None = None
+    postings: Sequence[Posting],
+    rules: LookRules,
+    clock: Clock,
+    jitter: Any,
+    bulk_filter: BulkFilter | None = None,
+    loaded_at: float | None = None,
 ) -> Steps[dict[str, str]]:
     """Ask about everything that is open in these requests, and change their messages' states by what the logs say.
 
     Returns the requests in which messages were found, by message id.
 
     :param bulk_filter: what is known of the logs' filter by bulk id.
+    :param loaded_at: when this try has read what the earlier ones have left; now by default.
     """
     found_in: dict[str, str] = {}
     yield from _presence(postings, found_in)
     in_doubt = [posting for posting in postings if posting.having(*IN_DOUBT)]
     shared = BulkFilter() if bulk_filter is None else bulk_filter
     lists = max(1, min(LISTS, MOST_LISTS // max(len(in_doubt), 1)))
-    askers = [Asker(rules, clock, jitter, shared, lists) for _ in in_doubt]
+    askers = [Asker(rules, clock, jitter, shared, lists, loaded_at) for _ in in_doubt]
     machines = [asker.settle(posting) for asker, posting in zip(askers, in_doubt, strict=True)]
     yield from together(machines, clock)
     for asker in askers:

@@ -62,7 +62,7 @@ def test_absence_takes_two_looks_a_grace_time_apart_after_the_longest_call_and_a
     assert posting.messages == {"m": S.ABSENT}
     first, *counted = look_times(stage)
     assert first == 0.0
-    assert counted == [70.0, 100.0]
+    assert counted == [75.0, 105.0]
 
 
 @pytest.mark.parametrize("seconds", [60.0, 69.9])
@@ -79,16 +79,16 @@ def test_one_empty_look_proves_nothing() -> None:
 
 
 def test_the_grace_time_counts_from_the_first_answer_not_from_the_first_question() -> None:
-    stage = Stage(now=START + 500.0)
+    stage = Stage()
 
     def slow(call: Any) -> Any:
         stage.now += 50.0
         return []
 
-    stage.logs = [slow, []]
-    posting = unknown()
-    settle(posting, stage)
-    assert look_times(stage) == [0.0, 30.0]
+    stage.logs = [slow, slow, []]
+    settle(unknown(), stage)
+    # A look of 50 s; 25 s later one that counts and takes 50 s as well; the last one a grace time after its end.
+    assert look_times(stage) == [0.0, 25.0, 55.0]
 
 
 def test_a_full_page_proves_nothing() -> None:
@@ -330,3 +330,45 @@ def test_a_look_by_ids_that_fails_leaves_the_messages_unknown() -> None:
     posting, stage = unknown("a", "b"), Stage(logs=[logs])
     settle(posting, stage)
     assert posting.messages == {"a": S.INTENT, "b": S.INTENT}
+
+
+@pytest.mark.parametrize("off", [-7200.0, -1800.0, -60.0, 60.0, 1800.0])
+def test_no_proof_rests_on_the_time_that_another_process_has_written_down(off: float) -> None:
+    posting, stage = unknown(intent_at=START + off), Stage()
+    settle(posting, stage)
+    assert posting.messages == {"m": S.ABSENT}
+    assert look_times(stage) == [0.0, 75.0, 105.0]
+
+
+def test_an_intent_from_far_ahead_was_written_by_a_clock_that_proves_nothing() -> None:
+    posting, stage = unknown(intent_at=START + 4000.0), Stage()
+    settle(posting, stage)
+    assert posting.messages == {"m": S.INTENT}
+
+
+@pytest.mark.parametrize(("asked_after", "looks"), [(2.0, [0.0, 68.0, 98.0]), (45.0, [0.0, 30.0, 60.0])])
+def test_a_post_of_this_try_is_over_when_it_is_asked_about(asked_after: float, looks: list[float]) -> None:
+    posting, stage = unknown(ours=True), Stage(now=START + asked_after)
+    settle(posting, stage)
+    assert look_times(stage) == looks
+
+
+def test_what_an_earlier_try_may_have_under_way_counts_from_when_this_one_took_over() -> None:
+    stage = Stage(now=START + 60.0)
+    asker = Asker(RULES, stage.clock, jitter=lambda: 0.0, loaded_at=START)
+    stage.play(asker.settle(unknown()))
+    assert look_times(stage) == [0.0, 15.0, 45.0]
+
+
+def test_whether_a_scheduled_message_can_be_in_the_logs_the_vendors_own_clock_says() -> None:
+    vendor_is_behind, stage = 300.0, Stage(now=START + 5.0)
+
+    def logs(call: Any) -> Any:
+        rows: Rows[Any] = Rows()
+        rows.said_at = stage.now - vendor_is_behind
+        return rows
+
+    stage.logs = [logs]
+    settle(unknown(scheduled_at=START, ours=True), stage)
+    counted = look_times(stage)[-2:]
+    assert counted[0] + 5.0 >= 70.0 + vendor_is_behind

@@ -29,6 +29,7 @@ from airflow_provider_omni.omni.models import (
     Price,
     Report,
     ScenarioStep,
+    said_at,
     skipped_in,
 )
 from airflow_provider_omni.omni.statuses import StepState, step_state
@@ -474,3 +475,16 @@ def _seconds(work: Any) -> float:
 
 def test_a_price_without_currency_is_read() -> None:
     assert Price.model_validate({"pricePerMessage": 0}).currency is None
+
+
+@pytest.mark.parametrize("call", ["reports", "logs"])
+@pytest.mark.parametrize(
+    ("date", "said"),
+    [("Fri, 27 Nov 2026 16:00:00 GMT", 1_795_795_200.0), ("yesterday", None), ("", None), (None, None)],
+)
+def test_rows_say_when_the_vendor_has_answered_by_its_own_clock(
+    call: str, date: str | None, said: float | None
+) -> None:
+    headers = {} if date is None else {"DATE": date}
+    rows = read(CALLS[call], Answer(200, headers, b'{"results": []}'))
+    assert (rows, said_at(rows)) == ([], said)
