@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -143,7 +142,7 @@ class BatchOperator(BaseOperator):
             found, now = Findings(), datetime.now(UTC)
             content = self._content()
             shard = found.of(lambda: Shard.parse(self.shard))
-            spec = found.of(lambda: self._read_batch(config, content, shard, ti))
+            spec = found.of(lambda: self._read_batch(config, content, shard, context))
             rules = found.of(lambda: self._read_rules(config, context, memory))
             opened = found.of(lambda: self._open_ledger(shard))
             contents = found.of(lambda: Contents(content, scratch, now))
@@ -202,12 +201,14 @@ class BatchOperator(BaseOperator):
         }
         return BatchContent(self.line, self.sms, self.other_channels, options)
 
-    def _read_batch(self, config: OmniConfig, content: BatchContent, shard: Shard | None, ti: Any) -> BatchSpec:
+    def _read_batch(
+        self, config: OmniConfig, content: BatchContent, shard: Shard | None, context: Context
+    ) -> BatchSpec:
         from airflow_provider_omni.operators.batch_arguments import read_batch
 
         return read_batch(
             config,
-            idempotency_key=default_batch_key(ti, shard) if self.idempotency_key is None else self.idempotency_key,
+            idempotency_key=self._key(shard, context),
             scenario_key=self.scenario_key,
             flow=self.flow,
             content=content,
@@ -217,6 +218,15 @@ class BatchOperator(BaseOperator):
             chunk_size=self.chunk_size,
             max_recipients=self.max_recipients,
         )
+
+    def _key(self, shard: Shard | None, context: Context) -> Any:
+        from airflow_provider_omni.operators.keys import default_key, shared_key, warning_about_own_key
+
+        if self.idempotency_key is None:
+            return default_key(context) if shard is None else shared_key(context)
+        if warning := warning_about_own_key(context, self.idempotency_key):
+            self.log.warning("%s", warning)
+        return self.idempotency_key
 
     def _read_rules(self, config: OmniConfig, context: Context, memory: Memory) -> BatchRules:
         from airflow_provider_omni.operators.batch_arguments import Tries, read_rules
@@ -319,8 +329,9 @@ class OmniSendBatchOperator(BatchOperator):
         or a UUID. Default: the number tells, however it is written.
     :param ledger_path: an absolute path or a URL such as ``s3://aws_default@bucket/ledgers/{{ run_id }}``: a folder for
         this run's ledger, which says what was sent, what became of it, and who was asked for. A template; each run, and
-        each mapped task without ``shard``, needs one of its own. Needed for more than 100 requests, for a key of your
-        own, and on Airflow before 3.3 with retries.
+        each mapped task without ``shard``, needs one of its own; so does each iteration of a loop
+        (``{{ loop.index }}``). Needed for more than 100 requests, for a key of your own, and on Airflow before 3.3
+        with retries.
     :param shard: such as ``3/16``: this task sends to that part of the recipients. All 16 tasks read the same source;
         each recipient lands in one of them.
     :param chunk_size: recipients in one request. Default, and the most: 999 divided by the flow's steps.
@@ -331,7 +342,8 @@ class OmniSendBatchOperator(BatchOperator):
         ``callback_data`` and ``intermediate_report``. Without placeholders.
     :param dry_run: everything but the POSTs; the receipt says how many requests, recipients and SMS parts it would be.
         True or False: it is no template.
-    :param idempotency_key: names this send. Default: DAG id, run id, task id and map index; for a shard no map index.
+    :param idempotency_key: names this send. Default: DAG id, run id, task id and map index; for a shard no map index;
+        in a task-group loop its index, too.
     :param on_rejected: ``fail`` (default): the task fails if the vendor refused anybody, after the receipt was pushed.
         ``ignore``: it succeeds. A ratio such as 0.02: it fails above that share.
     :param log_grace: seconds that the vendor's logs may be late. Default 30.
@@ -349,10 +361,3 @@ class OmniSendBatchOperator(BatchOperator):
     def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
         """Rows from whatever `recipients` is."""
         return opened_rows(self.recipients, self.phone_field, needed, self.log.warning)
-
-
-def default_batch_key(ti: Any, shard: Shard | None) -> str:
-    """The name of a batch where the user gives none. All shards share one, however they are mapped."""
-    from airflow_provider_omni.operators.omni import default_key
-
-    return default_key(ti) if shard is None else json.dumps([ti.dag_id, ti.run_id, ti.task_id])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
 from airflow_provider_omni.operators.failing import failing_for_good
+from airflow_provider_omni.operators.keys import default_key, warning_about_own_key
 from airflow_provider_omni.operators.private import PrivateField, reveal
 from airflow_provider_omni.operators.tries import first_try_at, is_surely_first
 
@@ -102,8 +102,8 @@ class OmniSendMessageOperator(BaseOperator):
     :param dry_run: check everything and post nothing; the receipt then says ``"dry_run": true``. Default False. No
         template.
     :param idempotency_key: names this send; the same key and recipient get one message. Default: DAG id, run id,
-        task id and map index. Must not hold the try number or the time. What another task or run has sent under a key
-        of your own is known from the vendor's logs, so for 48 hours.
+        task id and map index, and in a task-group loop its index. Must not hold the try number or the time. What
+        another task or run has sent under a key of your own is known from the vendor's logs, so for 48 hours.
     :param on_rejected: ``fail`` (default): the task fails if the vendor refused any recipient, after the receipt was
         pushed. ``ignore``: it succeeds, and the receipt's counts tell.
     :param log_grace: seconds that the vendor's logs may be late, and that a request may be taken in after we gave up on
@@ -182,10 +182,12 @@ class OmniSendMessageOperator(BaseOperator):
         from airflow_provider_omni.storage.worker import worker_memory
 
         ti = context["ti"]
+        if self.idempotency_key is not None and (warning := warning_about_own_key(context, self.idempotency_key)):
+            self.log.warning("%s", warning)
         with failing_for_good(), OmniHook(self.omni_conn_id) as hook:
             config = hook.config
             plan = read_plan(
-                idempotency_key=default_key(ti) if self.idempotency_key is None else self.idempotency_key,
+                idempotency_key=default_key(context) if self.idempotency_key is None else self.idempotency_key,
                 scenario_key=self.scenario_key,
                 to=reveal(self.to),
                 line=self.line,
@@ -229,11 +231,6 @@ class OmniSendMessageOperator(BaseOperator):
             if end.error is not None:
                 raise end.error
         return receipt
-
-
-def default_key(ti: Any) -> str:
-    """The name of a send where the user gives none: the same for every try, another for every run and mapped task."""
-    return json.dumps([ti.dag_id, ti.run_id, ti.task_id, ti.map_index])
 
 
 def _scenario_to_json(scenario: Scenario) -> dict[str, Any]:

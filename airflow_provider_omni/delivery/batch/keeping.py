@@ -188,8 +188,9 @@ class LedgerKeeper:
                 raise OmniInputError(
                     "Nothing was sent: the ledger belongs to another send",
                     problems=(
-                        "ledger_path: its send has another idempotency_key (or shard, or id_secret); name run, task "
-                        "and, where mapped, {{ ti.map_index }} in the path, such as …/{{ run_id }}/{{ ti.task_id }}; "
+                        "ledger_path: its send has another idempotency_key (or shard, or id_secret); name run, task, "
+                        "where mapped {{ ti.map_index }} and in a loop {{ loop.index }} in the path, such as "
+                        "…/{{ run_id }}/{{ ti.task_id }}; "
                         "keep the try number and the time out of the key",
                     ),
                 )

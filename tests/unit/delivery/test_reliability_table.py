@@ -25,9 +25,9 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "reliability.md"
 TABLE_HEADER = "| what happens | what is sent | why |"
 
 
-def key(run_id: str = "scheduled__1", map_index: int = -1) -> str:
-    """The default key: dag id, run id, task id, map index; never the try number."""
-    return json.dumps(["dag", run_id, "task", map_index])
+def key(run_id: str = "scheduled__1", map_index: int = -1, loop: int | None = None) -> str:
+    """The default key: dag id, run id, task id, map index, and in a loop its index; never the try number."""
+    return json.dumps(["dag", run_id, "task", map_index, *([] if loop is None else ["loop", loop])])
 
 
 def send(stage: Stage, idempotency_key: str, to: Any = A, **rules: Any) -> SendEnd:
@@ -128,6 +128,17 @@ def test_mapped_tasks_in_another_order_under_a_key_without_index_send_nothing() 
     assert len(both.posted) == 2
 
 
+def test_each_iteration_of_a_loop_is_another_send_and_a_clear_of_it_is_none() -> None:
+    stage = first_try(idempotency_key=key(loop=0))
+    stage.memory.clear()
+    assert send(stage, key(loop=1), surely_first=True).error is None
+    assert len(stage.posted) == 2
+    assert stage.posted[0] != stage.posted[1]
+    stage.memory.clear()
+    assert send(stage, key(loop=1), first_try_at=START).error is None
+    assert len(stage.posted) == 2
+
+
 def test_a_key_of_ones_own_is_one_send_over_runs_for_as_long_as_the_logs_reach() -> None:
     stage = first_try(idempotency_key="invoice 7")
     stage.memory.clear()
@@ -148,6 +159,7 @@ def test_every_row_of_the_table_is_here() -> None:
         "the run is deleted, and triggered with the same run id",
         "mapped tasks in another order",
         "the same, with an idempotency_key without the index",
+        "another iteration of a task-group loop (Airflow 3.4)",
         "another run, with an idempotency_key of your own",
         "dag.test()",
     ]

@@ -269,4 +269,4 @@ def test_a_ledger_of_another_send_says_what_belongs_into_its_path(tmp_path: Path
     assert world.send(numbers(1)).error is None
     error = world.send(numbers(1), identity=Identity("another")).error
     assert isinstance(error, OmniInputError)
-    assert "name run, task and, where mapped, {{ ti.map_index }} in the path" in str(error)
+    assert "name run, task, where mapped {{ ti.map_index }} and in a loop {{ loop.index }} in the path" in str(error)

@@ -1,0 +1,57 @@
+"""The names of sends where the user gives none. From a task's context; the same for every try of it.
+
+Every copy of a task that Airflow runs on its own is another send: of a mapped task, and of a task-group loop
+(Airflow 3.4). There all iterations of a task share DAG id, run id, task id and map index, so that a key without the
+iteration would make all but the first send to nobody. Its place is ``loop.index``: the region's id, by which Airflow
+itself tells iterations apart, changes with a clear.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+LOOP = "loop"
+
+
+def default_key(context: Mapping[str, Any]) -> str:
+    """The name of a send: the same for every try, another for every run, mapped task and iteration of a loop."""
+    ti = context["ti"]
+    return json.dumps([ti.dag_id, ti.run_id, ti.task_id, public_map_index(ti), *_iteration(context)])
+
+
+def shared_key(context: Mapping[str, Any]) -> str:
+    """The name of a batch in shards: the same for all of them, however they are mapped."""
+    ti = context["ti"]
+    return json.dumps([ti.dag_id, ti.run_id, ti.task_id, *_iteration(context)])
+
+
+def loop_index(context: Mapping[str, Any]) -> int | None:
+    """The iteration of the task-group loop that this task runs in, from 0; None outside of loops."""
+    index = getattr(context.get(LOOP), "index", None)
+    return index if isinstance(index, int) and not isinstance(index, bool) else None
+
+
+def public_map_index(ti: Any) -> int:
+    """The map index as it always was: -1 where the task is not mapped."""
+    index: int | None = getattr(ti, "map_index", None)
+    return -1 if index is None else index
+
+
+def warning_about_own_key(context: Mapping[str, Any], key: object) -> str | None:
+    """What to tell somebody whose own key may be the same in every iteration: all but the first would send nothing."""
+    index = loop_index(context)
+    if index is None or re.search(rf"(?<![0-9]){index}(?![0-9])", str(key)):
+        return None
+    return (
+        f"This is iteration {index} of a loop, and the idempotency_key of your own does not say so: iterations with "
+        "the same key are one send, and only the first of them sends. Put {{ loop.index }} into it."
+    )
+
+
+def _iteration(context: Mapping[str, Any]) -> list[Any]:
+    """What an iteration adds to a key. Nothing outside of loops: there the ids must stay what they have always been."""
+    index = loop_index(context)
+    return [] if index is None else [LOOP, index]
