@@ -8,9 +8,10 @@ worth is judged in `people.py`.
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
@@ -24,6 +25,15 @@ MOST_IN_A_LINE = 1024 * 1024
 LIST = "the row is a list, which does not say what is the number: give dicts, or numbers"
 UNNAMED = "a cell stands in a column that has no name in the header"
 SWALLOWED = "a cell over several lines has a phone number in a line or between commas: is a quote not closed?"
+
+_SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^\s"]|\t|\|)"?[\r\n]*', re.IGNORECASE)
+"""Excel's own first line, by which it knows the delimiter of a CSV."""
+_AROUND_JSON = " \t\r\n\ufeff"
+"""White space of JSON, and the mark that stands between files with a byte order mark that were joined."""
+_DECODER = json.JSONDecoder()
+_JSON_BEGINS = re.compile(r"\{|\[\s*(?:[\[{\"\d]|$)")
+_MARKUP = re.compile(r"<(?:[!?]|(?:html|head|body|table|div|meta|script)\b)", re.IGNORECASE)
+_EXPECTED = {"csv": "allowed is CSV with a header", "jsonl": "allowed is one JSON object a line"}
 
 FORMATS = ("csv", "jsonl")
 _ENDINGS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "jsonlines": "jsonl"}
@@ -89,34 +99,48 @@ def rows_of_table(
 def rows_of_csv(
     lines: Iterable[str], phone_field: str, delimiter: str = ",", needed: Sequence[str] = ()
 ) -> Iterator[Row]:
-    """CSV with a header. Blank lines are skipped; a row with more or fewer cells than the header is a problem. Columns
-    at the end that have neither a name nor values, as spreadsheets write them, are passed over.
+    """CSV with a header. Rows without a value are skipped. Cells that are missing at the end of a row are empty ones,
+    as spreadsheets leave them out; a row with more cells than the header is a problem. Columns at the end that have
+    neither a name nor values are passed over. A first line ``sep=;``, as Excel writes it, names the delimiter.
 
     Raises OmniInputError for a header without `phone_field` or another name that is needed, for text that is not UTF-8,
     for a line that is too long, and for a quote that is not closed: it makes one cell of the rows that follow, so
     nobody knows who would get what.
     """
-    reader = csv.reader(_bounded(lines), delimiter=delimiter, strict=True)
+    source = _bounded(lines)
+    try:
+        first = next(source, "")
+    except UnicodeError as error:
+        raise _not_text(0, error) from None
+    above = 0
+    if told := _SEPARATOR_LINE.fullmatch(first):
+        delimiter, above = told[1].replace("\\t", "\t"), 1
+    else:
+        _refuse_other_kinds(first, "csv")
+        source = chain((first,), source)
+    reader = csv.reader(source, delimiter=delimiter, strict=True)
     names: list[str] | None = None
     at = before = width = named = 0
     while True:
         try:
-            before = reader.line_num
+            before = reader.line_num + above
             cells = next(reader)
         except StopIteration:
             break
         except csv.Error as error:
-            if reader.line_num > before + 1 or "unexpected end" in str(error):
+            line = reader.line_num + above
+            if line > before + 1 or "unexpected end" in str(error):
                 raise _unusable(
                     f"recipients: the row that begins in line {before + 1} has a quote that is not closed, or that "
-                    f"does not end its cell; read up to line {reader.line_num}. Inside a cell write a quote twice"
+                    f"does not end its cell; read up to line {line}. Inside a cell write a quote twice"
                 ) from None
             if names is None:
                 raise _unusable(f"recipients: line {before + 1} is not CSV, allowed is a header") from None
-            yield Row(reader.line_num, None, None, "the line is not CSV")
+            yield Row(line, None, None, "the line is not CSV")
             continue
         except UnicodeError as error:
-            raise _not_text(reader.line_num, error) from None
+            raise _not_text(reader.line_num + above, error) from None
+        line = reader.line_num + above
         if names is None:
             if not cells:
                 continue
@@ -125,24 +149,31 @@ def rows_of_csv(
                 names.pop()
             names = _header(names, phone_field, "the CSV header", needed, delimiter)
             at, named = names.index(phone_field), len(names)
-        elif reader.line_num > before + 1 and any(_has_swallowed(cell, delimiter) for cell in cells):
-            yield Row(reader.line_num, None, None, SWALLOWED)
+        elif line > before + 1 and any(_has_swallowed(cell, delimiter) for cell in cells):
+            yield Row(line, None, None, SWALLOWED)
         elif len(cells) == width == named:
-            yield Row(reader.line_num, cells[at], dict(zip(names, cells, strict=True)))
-        elif len(cells) == width:
+            if cells[at].strip() or any(map(str.strip, cells)):
+                yield Row(line, cells[at], dict(zip(names, cells, strict=True)))
+        elif not any(map(str.strip, cells)):
+            continue
+        elif len(cells) <= width:
             problem = UNNAMED if any(cell.strip() for cell in cells[named:]) else None
-            yield Row(reader.line_num, cells[at], dict(zip(names, cells[:named], strict=True)), problem)
-        elif cells:
-            yield Row(reader.line_num, None, None, f"the row has {len(cells)} cells, the header {width}")
+            cells += [""] * (named - len(cells))
+            yield Row(line, cells[at], dict(zip(names, cells[:named], strict=True)), problem)
+        else:
+            yield Row(line, None, None, f"the row has {len(cells)} cells, the header {width}")
     if names is None:
         raise _unusable("recipients: found an empty file, allowed is CSV with a header")
 
 
 def rows_of_json_lines(lines: Iterable[str], phone_field: str) -> Iterator[Row]:
-    """One JSON value a line: an object, or a bare number. Blank lines are skipped. Raises OmniInputError for
-    non-UTF-8 and for a line that is too long.
+    """One JSON value a line: an object, or a bare number. Blank lines are skipped; objects that stand in one line, as
+    files leave them that were joined without a line end between, are rows each.
+
+    Raises OmniInputError for another kind of file (an array, JSON that goes over several lines, CSV), which its first
+    line tells, for non-UTF-8 and for a line that is too long.
     """
-    place = 0
+    place, begun = 0, False
     source = _bounded(lines)
     while True:
         try:
@@ -152,19 +183,46 @@ def rows_of_json_lines(lines: Iterable[str], phone_field: str) -> Iterator[Row]:
         except UnicodeError as error:
             raise _not_text(place, error) from None
         place += 1
-        if not line.strip():
+        line = line.strip(_AROUND_JSON)
+        if not line:
             continue
         try:
-            entry = from_json(line)
+            entries = [from_json(line)]
         except ValueError:
+            entries = _objects_in(line)
+        if not begun:
+            begun = True
+            if not entries or isinstance(entries[0], list):
+                _refuse_other_kinds(line, "jsonl")
+        if not entries:
             yield Row(place, None, None, "the line is not JSON")
-            continue
-        if isinstance(entry, dict):
-            yield _row_of_object(place, entry, phone_field)
-        elif isinstance(entry, list):
-            yield Row(place, None, None, LIST)
-        else:
-            yield Row(place, entry)
+        for entry in entries:
+            yield _row_of_value(place, entry, phone_field)
+
+
+def _row_of_value(place: int, entry: Any, phone_field: str) -> Row:
+    if isinstance(entry, dict):
+        return _row_of_object(place, entry, phone_field)
+    if isinstance(entry, list):
+        return Row(place, None, None, LIST)
+    return Row(place, entry)
+
+
+def _objects_in(line: str) -> list[Any]:
+    """The objects of a line that holds several; nothing where it holds something else."""
+    found: list[Any] = []
+    at = 0
+    while at < len(line):
+        if line[at] != "{":
+            return []
+        try:
+            entry, at = _DECODER.raw_decode(line, at)
+        except (ValueError, RecursionError):
+            return []
+        found.append(entry)
+        while at < len(line) and line[at] in _AROUND_JSON:
+            at += 1
+    return found
 
 
 def read_rows(lines: Iterable[str], kind: str, phone_field: str, needed: Sequence[str] = ()) -> Iterator[Row]:
@@ -172,6 +230,29 @@ def read_rows(lines: Iterable[str], kind: str, phone_field: str, needed: Sequenc
     if kind == "csv":
         return rows_of_csv(lines, phone_field, needed=needed)
     return rows_of_json_lines(lines, phone_field)
+
+
+def _refuse_other_kinds(first: str, kind: str) -> None:
+    """Raise OmniInputError where the first line tells that the file is not what its name says."""
+    begin = first.strip(_AROUND_JSON)
+    found = None
+    if begin.startswith("PK\x03\x04"):
+        found = f"a spreadsheet (.xlsx) or another zip archive, {_EXPECTED[kind]}"
+    elif _MARKUP.match(begin):
+        found = f"a web page or XML, {_EXPECTED[kind]}; was it downloaded without a login?"
+    elif kind == "csv" and _JSON_BEGINS.match(begin):
+        found = f"JSON, {_EXPECTED[kind]}; a file with one JSON object a line is called .jsonl"
+    elif kind == "jsonl" and begin.startswith("["):
+        found = f"a JSON array, {_EXPECTED[kind]}, without brackets around them and commas between"
+    elif kind == "jsonl" and begin.startswith("{"):
+        found = (
+            f"a first line that begins an object and is none, {_EXPECTED[kind]}: each whole in its line, and no comma "
+            "behind it"
+        )
+    elif kind == "jsonl":
+        found = f"a first line that is not JSON, {_EXPECTED[kind]}; a file with commas and a header is called .csv"
+    if found is not None:
+        raise _unusable(f"recipients: found {found}")
 
 
 def _row_of_object(place: int, entry: Mapping[str, Any], phone_field: str) -> Row:

@@ -44,11 +44,83 @@ def test_csv_has_a_header_and_may_have_a_byte_order_mark_and_quotes() -> None:
     ]
 
 
-def test_csv_rows_of_another_width_are_problems() -> None:
-    rows = csv_rows("phone,name\n1,Ada\n2\n3,Bob,x\n4,Eve\n")
+def test_csv_rows_with_more_cells_than_the_header_are_problems() -> None:
+    rows = csv_rows("phone,name\n1,Ada\n3,Bob,x\n4,Eve\n")
     assert [(row.place, row.problem) for row in rows] == [
-        (2, None), (3, "the row has 1 cells, the header 2"), (4, "the row has 3 cells, the header 2"), (5, None),
+        (2, None), (3, "the row has 3 cells, the header 2"), (4, None),
     ]  # fmt: skip
+
+
+def test_cells_that_excel_leaves_out_at_the_end_of_a_row_are_empty() -> None:
+    rows = csv_rows("phone,name,note\n1,Ada,vip\n2,Bob\n3\n")
+    assert [(row.number, row.fields, row.problem) for row in rows] == [
+        ("1", {"phone": "1", "name": "Ada", "note": "vip"}, None),
+        ("2", {"phone": "2", "name": "Bob", "note": ""}, None),
+        ("3", {"phone": "3", "name": "", "note": ""}, None),
+    ]
+
+
+def test_a_row_that_ends_before_its_number_has_none() -> None:
+    assert [(row.number, row.fields) for row in csv_rows("name,phone\nAda\n")] == [("", {"name": "Ada", "phone": ""})]
+
+
+@pytest.mark.parametrize("blank", [",,", "", "  , ,", ",", " "])
+def test_a_row_without_a_value_is_nobody(blank: str) -> None:
+    assert [row.number for row in csv_rows(f"phone,name,note\n{blank}\n1,Ada,x\n{blank}\n")] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("told", "delimiter"), [("sep=;", ";"), ("\ufeffSEP=;", ";"), ("sep=\t", "\t"), ('"sep=|"', "|")]
+)
+def test_the_line_by_which_excel_knows_the_delimiter_is_read(told: str, delimiter: str) -> None:
+    rows = csv_rows(f"{told}\r\nphone{delimiter}name\r\n1{delimiter}Ada, Countess\r\n")
+    assert [(row.place, row.fields) for row in rows] == [(3, {"phone": "1", "name": "Ada, Countess"})]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"phone": "41793026727"}\n', "found JSON, allowed is CSV with a header"),
+        ('[{"phone": "41793026727"}]', "found JSON, allowed is CSV"),
+        ("[\n", "found JSON, allowed is CSV"),
+        ("<!DOCTYPE html>\n<html>", "found a web page or XML, allowed is CSV"),
+        ("<table><tr><td>41793026727", "found a web page or XML, allowed is CSV"),
+        ("PK\x03\x04 xl/workbook", "found a spreadsheet (.xlsx) or another zip archive, allowed is CSV"),
+    ],
+)
+def test_a_csv_that_is_something_else_is_refused_as_a_whole_by_its_name(text: str, told: str) -> None:
+    refusal = refused(text)
+    assert told in refusal
+    assert "302" not in refusal
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            '[\n{"phone": "41793026727"},\n{"phone": "41793026731"}\n]\n',
+            "found a JSON array, allowed is one JSON object",
+        ),
+        ('[{"phone": "41793026727"},\n{"phone": "41793026731"}]\n', "found a JSON array"),
+        ('[{"phone": "41793026727"}, {"phone": "41793026731"}]', "found a JSON array"),
+        ('\n["41793026727", "41793026731"]\n', "found a JSON array"),
+        ('{\n  "phone": "41793026727"\n}\n', "found a first line that begins an object and is none"),
+        ('{"phone": "41793026727"},\n{"phone": "41793026731"}\n', "and no comma behind it"),
+        ("phone,name\n41793026727,Ada\n", "found a first line that is not JSON"),
+        ("<html>", "found a web page or XML, allowed is one JSON object a line"),
+    ],
+)
+def test_a_jsonl_that_is_something_else_is_refused_as_a_whole_by_its_name(text: str, told: str) -> None:
+    with pytest.raises(OmniInputError) as caught:
+        list(rows_of_json_lines(io.StringIO(text), "phone"))
+    assert told in str(caught.value)
+    assert "302" not in str(caught.value)
+
+
+def test_objects_in_one_line_and_files_with_a_mark_that_were_joined_lose_nobody() -> None:
+    text = '\ufeff{"phone": "1"}\n{"phone": "2"}\ufeff{"phone": "3"}{"phone": "4"}\n\ufeff{"phone": "5"}\n'
+    rows = list(rows_of_json_lines(io.StringIO(text), "phone"))
+    assert [(row.place, row.number) for row in rows] == [(1, "1"), (2, "2"), (2, "3"), (2, "4"), (3, "5")]
 
 
 @pytest.mark.parametrize("text", ["", "name\nAda\n", "phone,name,name\n", "\n\n"])
@@ -241,7 +313,7 @@ def test_columns_at_the_end_without_name_and_values_are_passed_over_as_spreadshe
     assert [(row.place, row.fields, row.problem) for row in rows] == [
         (2, {"phone": "1", "name": "Ada"}, None),
         (3, {"phone": "2", "name": "Bob"}, "a cell stands in a column that has no name in the header"),
-        (4, None, "the row has 2 cells, the header 4"),
+        (4, {"phone": "3", "name": "Eve"}, None),
     ]
 
 
