@@ -9,7 +9,7 @@ from unittest.mock import patch
 from airflow_provider_omni.delivery import asking
 from airflow_provider_omni.delivery.batch import keeping, known, lanes, machine, requests
 from airflow_provider_omni.delivery.effects import ListParts, Save
-from airflow_provider_omni.delivery.ledger import lone, members, slices, waiting
+from airflow_provider_omni.delivery.ledger import lone, members, slices, waiting, whole
 from airflow_provider_omni.delivery.record import MessageState, Posting
 from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
 from tests.crash.mutating import CALM, FAULTLESS, A, B, Focus, Mutant, focused, mode_of, registering
@@ -228,6 +228,28 @@ def _no_effect_is_inherited_after_a_proof() -> Iterator[None]:
 def _an_empty_ledger_is_believed() -> Iterator[None]:
     """A later try sends although the ledger is empty, and does not ask the logs first."""
     with patch.object(machine, "refuse_a_lost_record", lambda *_: iter(())):
+        yield
+
+
+@_mutant(
+    "twice",
+    focused(
+        **B | _LEDGER | {"airflow": "3.2"},
+        weather=CALM | {"posts": ()},
+        send=_SEND
+        | {
+            "sources": _people(*("27",) * 12),
+            "personal": False,
+            "chunk": 2,
+            "connections": 1,
+            "clears": (6000.0,),
+            "spoilt": "gone",
+        },
+    ),
+)
+def _parts_that_are_gone_are_not_missed() -> Iterator[None]:
+    """Nobody checks whether all parts of the ledger are there of which others say that they were."""
+    with patch.object(whole.Standing, "missing", lambda self: []):
         yield
 
 

@@ -27,6 +27,8 @@ from tests.crash.schedule import (
 )
 from tests.crash.world import FAULTS, LATEST, Weather
 
+SPOILT = ("gone", "cut", "empty")
+
 Rows = tuple[dict[str, str], ...]
 
 
@@ -54,6 +56,8 @@ class BatchSend:
     flow_given: bool
     validity: tuple[int, int]
     moved_at: int | None = None
+    spoilt: str | None = None
+    """What becomes of a part of the ledger's sent/ before a clear: it is gone, cut, or empty."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
         ),
         store_failures=rng.choice((0.0, 0.0, 0.02)),
         store_slowness=0.0,
-        send=_send(rng, settings, validity, long=long),
+        send=_send(rng, seed, settings, validity, long=long),
         wait=_wait(rng, airflow, validity, poll, long=long),
         sizes=Sizes(
             many_lone=rng.choice((3, 8, 100)),
@@ -127,7 +131,7 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
     )
 
 
-def _send(rng: random.Random, settings: Settings, validity: tuple[int, int], *, long: bool) -> BatchSend:
+def _send(rng: random.Random, seed: int, settings: Settings, validity: tuple[int, int], *, long: bool) -> BatchSend:
     tries = rng.randint(1, 5)
     return BatchSend(
         sources=_sources(rng, long=long),
@@ -146,6 +150,7 @@ def _send(rng: random.Random, settings: Settings, validity: tuple[int, int], *, 
         trust=settings.duplicates == "status-23" and rng.random() < 0.2,
         flow_given=rng.random() < 0.7,
         validity=validity,
+        spoilt=random.Random(f"{seed}:spoilt").choice((None,) * 5 + SPOILT),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -54,6 +55,8 @@ class BatchTask:
     receipt: dict[str, Any] | None = None
     rows: Rows = ()
     posts: list[BatchPost] = field(default_factory=list)
+    spoilt_at: float | None = None
+    """When a part of the ledger was taken away, or damaged."""
     numbers: dict[str, str] = field(default_factory=dict)
     """To whom each message id was posted."""
     began_with: dict[int, Rows] = field(default_factory=dict)
@@ -194,7 +197,21 @@ class BatchTask:
         if self.plan.airflow == "3.4":
             self.keeping.state.clear()
         self._left = self.plan.send.tries - 1
+        self._spoil()
         self.start_try()
+
+    def _spoil(self) -> None:
+        """Somebody tidies up, or restores the ledger half. Only after a try that came to its end: of one that was
+        killed nobody can say what it wrote last.
+        """
+        parts, ends = self.bucket.list("sent/"), self.bucket.list("ends/")
+        last = max(self.bucket.list("tries/"), default="").removeprefix("tries/")
+        if self.plan.send.spoilt is None or not parts or f"ends/{last}" not in ends:
+            return
+        name = random.Random(f"{self.plan.seed}:spoilt part {self.try_number}").choice(parts)
+        self.world.say("airflow", f"{name} is {self.plan.send.spoilt}")
+        self.spoilt_at = self.world.now() if self.spoilt_at is None else self.spoilt_at
+        self.bucket.spoil(name, self.plan.send.spoilt)
 
 
 def batch_spec(plan: BatchSchedule, scenario_key: str) -> BatchSpec:

@@ -111,6 +111,13 @@ class ForgetfulMemory(StateMemory):
         self._entries[key] = json.dumps(value, allow_nan=False)
 
 
+def _text_of(part: bytes) -> str:
+    try:
+        return gzip.decompress(part).decode()
+    except EOFError:
+        return ""  # cut short
+
+
 def _read(entries: dict[str, str], key: str) -> Any:
     return json.loads(entries[key]) if key in entries else None
 
@@ -151,13 +158,19 @@ class Bucket:
         self.parts[name] = data
         self.written_at[name] = now
 
+    def spoil(self, name: str, how: str) -> None:
+        """Damage a part, or remove it."""
+        data = self.parts.pop(name)
+        if how != "gone":
+            self.parts[name] = data[: len(data) // 2] if how == "cut" else b""
+
     def times(self, kind: str) -> list[float]:
         """When the parts of one kind were written."""
         return [self.written_at[name] for name in self.list(kind)]
 
     def lines(self, kind: str) -> list[Any]:
         """What stands in the parts of one kind, read without any code of ``delivery/``."""
-        texts = (gzip.decompress(self.parts[name]).decode() for name in self.list(kind))
+        texts = (_text_of(self.parts[name]) for name in self.list(kind))
         return [json.loads(line) for text in texts for line in text.splitlines()]
 
     def snapshot(self) -> Bucket:

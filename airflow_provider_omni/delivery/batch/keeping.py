@@ -14,6 +14,8 @@ from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.rules import FENCES
 from airflow_provider_omni.delivery.effects import Ask, Fetch, Json, ListParts, Load, Put, Save, Steps
 from airflow_provider_omni.delivery.ledger.parts import (
+    ENDS,
+    OUTCOMES,
     PLAN,
     QUARANTINE,
     SENT,
@@ -25,7 +27,14 @@ from airflow_provider_omni.delivery.ledger.parts import (
     pack,
     unpack,
 )
-from airflow_provider_omni.delivery.ledger.whole import check_whole, key_field_of, owner_of
+from airflow_provider_omni.delivery.ledger.whole import (
+    PARTS,
+    Standing,
+    check_whole,
+    key_field_of,
+    owner_of,
+    whole_lines,
+)
 from airflow_provider_omni.delivery.record import Posting
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
 
@@ -108,6 +117,12 @@ class LedgerKeeper:
         self._key_field: Any = about.get("key_field")
         self._try = TryName(1, token)
         self._sequence = 0
+        self._standing = Standing()
+        """Parts of `sent/` that this try has found, or written for certain."""
+        self._part_of: dict[str, str] = {}
+        """By request: the part that its intent is being written into."""
+        self._alone: str | None = None
+        """The part without intents that was put together last."""
 
     @property
     def fingerprint(self) -> str:
@@ -122,9 +137,10 @@ class LedgerKeeper:
     def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
         """Write the try's file, then read what all tries have sent."""
         # In this order: a try writes its file before it sends, so that none is seen to have sent without one.
-        sent = ours((yield ListParts(SENT)))
+        there = ours((yield ListParts("")))
         tries = ours((yield ListParts(TRIES)))
-        check_whole(tries, sent)
+        sent = [name for name in there if name.startswith(SENT)]
+        check_whole(tries, sent, [name for name in there if name.startswith((PLAN, QUARANTINE, ENDS, OUTCOMES))])
         yield from self._check_owner(tries, sent)
         if self.fenced:
             yield from self._check_memory(dry_run=dry_run)
@@ -134,10 +150,11 @@ class LedgerKeeper:
             about = {"v": VERSION} | self.about
             yield Put(self._try.part(TRIES), lambda: pack([about]))
             yield from self.check_current()
+        yield from self._read_ends([name for name in there if name.startswith(ENDS)])
         for name in ours((yield ListParts(SENT))):
             data: bytes = yield Fetch(name)
             header: dict[str, Any] = {}
-            for line in unpack(data, name):
+            for line in whole_lines(data, name, self._standing):
                 if isinstance(line, dict) and "v" in line:
                     header = line
                     if line["v"] != VERSION:
@@ -149,6 +166,25 @@ class LedgerKeeper:
                     self.flow = self.flow or _flow(line)
                     continue
                 known.replay(line, header.get("fingerprint"))
+        self._standing.check("Nothing was sent: what they say may have been sent already.", retryable=False)
+
+    def _read_ends(self, names: Sequence[str]) -> Steps[None]:
+        """What tries have said at their ends of the parts that stand."""
+        for name in names:
+            data: bytes = yield Fetch(name)
+            for line in unpack(data, name):
+                self._standing.claim(line)
+
+    def ends(self) -> Put | None:
+        """Say what stands in the end, so that it is noticed if some of it is gone; None where nothing does."""
+        stands = self._standing.to_json()
+        if not stands:
+            return None
+        return Put(self._try.part(ENDS), lambda: pack([{"v": VERSION, PARTS: stands}]))
+
+    def stands(self, name: str) -> None:
+        """Take note that a part of `sent/` was written for certain."""
+        self._standing.stands(name)
 
     def changed(self) -> str:
         """Another `key_field` makes other ids for everybody, which is hard to guess from "other content"."""
@@ -170,6 +206,8 @@ class LedgerKeeper:
         ours = last is not None and last.get("send") == self.about["send"]
         if ours and last["part"] not in (yield ListParts(SENT)):
             raise _kept_elsewhere("what an earlier try of this task has sent is not in it")
+        if ours:
+            self._standing.claim_part(last["part"])
         if not dry_run:
             yield Save(FENCE, self._fence(last["part"] if ours else None))
 
@@ -207,7 +245,12 @@ class LedgerKeeper:
     ) -> Writes:
         """One part; with intents also Airflow's own fence, and a look for a newer try."""
         header = {"v": VERSION, "fingerprint": self.fingerprint, "flow": list(self.flow or ())}
+        header |= {"lines": len(outcomes) + len(intents), PARTS: self._standing.to_json()}
         name = self.part(SENT)
+        if intents:
+            self._part_of |= {posting.bulk_id: name for posting in intents}
+        else:
+            self._alone = name
         said = list(outcomes)
         frozen = [intent_line(posting, label) for posting, label in zip(intents, labels, strict=True)]
         writes: Writes = (Put(name, lambda: pack([header, *said, *frozen])),)
@@ -218,10 +261,17 @@ class LedgerKeeper:
         return writes
 
     def not_written(self, intents: Sequence[Posting]) -> None:
-        """Nothing to undo: parts that were not written are not there, and each try has another name."""
+        """Whether they are there is not known: what was to be in them is written anew, under another name."""
+        for posting in intents:
+            self._part_of.pop(posting.bulk_id, None)
 
-    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:  # noqa: ARG002
+    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
         """Stop if a newer try has begun; of two that began at once, the greater token stays."""
+        for posting in intents:
+            if (name := self._part_of.pop(posting.bulk_id, None)) is not None:
+                self._standing.stands(name)
+        if not intents and not results and self._alone is not None:
+            self._standing.stands(self._alone)
         if not results or not isinstance(results[-1], list):
             return
         names = results[-1]

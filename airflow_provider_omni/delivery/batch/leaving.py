@@ -32,8 +32,10 @@ def write_left(scratch: Scratch, keeper: LedgerKeeper) -> Steps[None]:
     while True:
         ids = [each for (each,) in scratch.all(_LEFT, after, IDS)]
         if ids or begins:
-            lines = ({"v": VERSION, "fingerprint": keeper.fingerprint}, {"left": ids, "begins": begins})
-            yield Put(keeper.part(SENT), partial(pack, lines))
+            header = {"v": VERSION, "fingerprint": keeper.fingerprint, "lines": 1}
+            name = keeper.part(SENT)
+            yield Put(name, partial(pack, (header, {"left": ids, "begins": begins})))
+            keeper.stands(name)
         if len(ids) < IDS:
             return
         begins, after = False, ids[-1]

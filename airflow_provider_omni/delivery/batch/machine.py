@@ -252,9 +252,11 @@ class Batch:
         except OmniError as error:
             lanes.give_back()
             yield from self._write_outcomes()
+            yield from self._write_end()
             return error
         lanes.give_back()
         yield from self._write_outcomes()
+        yield from self._write_end()
         return verdict_of(
             self.plan,
             self.tidings,
@@ -366,6 +368,18 @@ class Batch:
                 requests.append(request)
         return requests
 
+    def _write_end(self) -> Steps[None]:
+        """Say in the ledger what stands in it. If that fails, a part that is gone later may not be missed."""
+        end = self.keeper.ends() if isinstance(self.keeper, LedgerKeeper) else None
+        if end is None:
+            return
+        try:
+            yield end
+        except OmniStaleTryError:
+            raise
+        except OmniStorageError as error:
+            yield Note(f"The end could not be written into the ledger ({type(error).__name__}).", warning=True)
+
     def _write_outcomes(self) -> Steps[None]:
         """Write what was learned. If that fails it is still true: the record says "unknown" and the logs know."""
         if not self.tidings.unwritten:
@@ -373,6 +387,7 @@ class Batch:
         for attempt in range(1, 4):
             try:
                 yield from self.keeper.writes((), list(self.tidings.unwritten.values()), ())
+                self.keeper.written((), ())
                 self.tidings.unwritten = {}
                 return
             except OmniStaleTryError:

@@ -10,7 +10,8 @@ from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.effects import Compute, Fetch, ListParts, Steps
 from airflow_provider_omni.delivery.ledger.members import Members
-from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, ours, unpack
+from airflow_provider_omni.delivery.ledger.parts import ENDS, SENT, TRIES, ours, unpack
+from airflow_provider_omni.delivery.ledger.whole import Standing, whole_lines
 from airflow_provider_omni.delivery.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 
@@ -48,11 +49,19 @@ def read_sent(accepted: int, *, one_by_one: bool = False) -> Steps[Followed]:
     :param one_by_one: the vendor does not find requests by the ids that we gave them.
     """
     with Scratch() as scratch:
-        known = Known(scratch)
+        known, standing = Known(scratch), Standing()
+        # Before sent/ is listed: they say what stands in it.
+        for name in ours((yield ListParts(ENDS))):
+            end: bytes = yield Fetch(name)
+            for line in unpack(end, name):
+                standing.claim(line)
         names = ours((yield ListParts(SENT)))
         for name in names:
             data: bytes = yield Fetch(name)
-            yield Compute(lambda data=data, name=name: _replay(known, unpack(data, name)))  # type: ignore[misc]
+            yield Compute(
+                lambda data=data, name=name: _replay(known, whole_lines(data, name, standing))  # type: ignore[misc]
+            )
+        standing.check("Whom to wait for is not known.", retryable=True)
         followed: Followed = yield Compute(lambda: _followed(known, names, one_by_one))
         if followed.total < accepted:
             # The last try may have doubted what an earlier one had proven absent, as its receipt then says.

@@ -21,10 +21,12 @@ from airflow_provider_omni.omni.errors import OmniStorageError
 VERSION = 1
 ENDING = ".jsonl.gz"
 TRIES, PLAN, SENT, OUTCOMES, QUARANTINE = "tries/", "plan/", "sent/", "outcomes/", "quarantine/"
+ENDS = "ends/"
+"""Says, when a try is over, which parts of ``sent/`` there are."""
 PURGED = "purged/"
 """Says that ``plan/`` was removed and must stay so."""
 _MAGIC = b"\x1f\x8b"
-_NAME = re.compile(r"(?:tries|plan|sent|outcomes|quarantine|purged)/(\d{5,})-([0-9a-z]+)(?:-\d+)?\.jsonl\.gz")
+_NAME = re.compile(r"(?:tries|plan|sent|ends|outcomes|quarantine|purged)/(\d{5,})-([0-9a-z]+)(?:-(\d+))?\.jsonl\.gz")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -48,6 +50,12 @@ class TryName:
         """The try that wrote the part of this name; None for a file that is none of ours."""
         match = _NAME.fullmatch(name)
         return cls(int(match[1]), match[2]) if match else None
+
+
+def sequence_of(name: str) -> int | None:
+    """The how many-th of its try's parts it is; None where its name does not say."""
+    match = _NAME.fullmatch(name)
+    return int(match[3]) if match and match[3] else None
 
 
 def ours(names: Iterable[str]) -> list[str]:

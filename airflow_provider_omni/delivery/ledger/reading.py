@@ -15,6 +15,7 @@ from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.opening import ledgers_in
 from airflow_provider_omni.delivery.ledger.parts import (
+    ENDS,
     OUTCOMES,
     PLAN,
     PURGED,
@@ -27,6 +28,7 @@ from airflow_provider_omni.delivery.ledger.parts import (
     unpack,
 )
 from airflow_provider_omni.delivery.ledger.steps import cost_of, is_permanent, sighting_of, step_of
+from airflow_provider_omni.delivery.ledger.whole import Standing, whole_lines
 from airflow_provider_omni.delivery.record import MessageState
 from airflow_provider_omni.delivery.tracking import Sighting, Tracker
 from airflow_provider_omni.omni.errors import OmniStorageError
@@ -137,16 +139,19 @@ class Outcomes:
         self._read_sent()
         self._read_seen()
 
-    def _lines(self, kind: str) -> Iterator[tuple[str, Any]]:
+    def _lines(self, kind: str, standing: Standing | None = None) -> Iterator[tuple[str, Any]]:
         """The lines of all parts in a folder, each with the try that wrote it."""
         for name in ours(self._folder.list(kind)):
-            writer = str(TryName.of(name))
-            for line in unpack(self._folder.read(name), name):
+            writer, data = str(TryName.of(name)), self._folder.read(name)
+            for line in unpack(data, name) if standing is None else whole_lines(data, name, standing):
                 _check_version(line, name)
                 yield writer, line
 
     def _read_sent(self) -> None:
-        for writer, line in self._lines(SENT):
+        standing = Standing()
+        for _, line in self._lines(ENDS):
+            standing.claim(line)
+        for writer, line in self._lines(SENT, standing):
             self._known.replay(line, None, writer)
             if "left" in line:
                 self._note_left(line)
@@ -156,6 +161,7 @@ class Outcomes:
                     "INSERT OR REPLACE INTO who (id, label) VALUES (?, ?)",
                     ((message_id, label) for message_id, label in who.items()),
                 )
+        standing.check("What became of whom is not known in full.", retryable=False)
 
     def _note_left(self, line: Any) -> None:
         if line.get("begins"):  # a later try says it anew

@@ -45,7 +45,9 @@ def rows_of_unreached(
             for outcome, writer in outcomes.told():
                 if is_unreached(outcome, include_unknown=include_unknown):
                     person = _person(scratch, outcome, writer)
-                    if person is not None and not _was_taken_out(outcomes, person, outcome):
+                    if person is None:
+                        raise _unreadable("parts of its plan/ are gone or cut short: it lacks people who were sent to")
+                    if not _was_taken_out(outcomes, person, outcome):
                         yield _row(place, from_json(person), was_called, phone_field)
                         place += 1
                 elif is_unreached(outcome, include_unknown=True):

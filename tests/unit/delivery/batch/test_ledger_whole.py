@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from airflow_provider_omni.delivery.batch.keeping import FENCE
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.delivery.ledger.opening import SubFolder, check_shards, ledgers_in
-from airflow_provider_omni.delivery.ledger.parts import TryName
+from airflow_provider_omni.delivery.ledger.parts import TryName, pack
 from airflow_provider_omni.delivery.ledger.waiting import wait_for
 from airflow_provider_omni.delivery.verdict import Verdict
 from airflow_provider_omni.delivery.watch import Watch
@@ -181,3 +185,139 @@ def test_a_batch_that_is_divided_in_another_way_is_refused_the_ledger(tmp_path: 
         check_shards(divided.folder, None)
     with pytest.raises(OmniInputError, match="found a division into 2, the ledger has shard-2-of-3"):
         check_shards(divided.folder, Shard(1, 2))
+
+
+# -- parts that say of each other that they were there -----------------------------------------------------------------
+
+
+def _gone(path: Path) -> None:
+    path.unlink()
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _short(path: Path) -> None:
+    """A whole part that holds less than it did."""
+    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    path.write_bytes(gzip.compress(b"".join(lines[:-1])))
+
+
+def _forgetful(tmp_path: Path) -> World:
+    """A vendor who takes an id twice, and an Airflow that remembers nothing."""
+    return World(tmp_path, duplicates="accept")
+
+
+def _send_again(world: World, people: int) -> OmniStorageError:
+    world.memory = ProcessMemory()
+    before = world.accepted()
+    end = world.send(numbers(people))
+    assert isinstance(end.error, OmniStorageError), end.error
+    assert not end.error.retryable
+    assert world.accepted() == before
+    return end.error
+
+
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("spoil", [_gone, _cut, _empty, _short])
+def test_whichever_part_of_what_was_sent_is_gone_or_cut_short_nobody_gets_it_twice(
+    tmp_path: Path, spoil: Callable[[Path], None], part: int
+) -> None:
+    world = _forgetful(tmp_path)
+    assert world.send(numbers(60), rules={"connections": 1}).error is None
+    parts = _parts(world, "sent/")
+    assert len(parts) >= 4
+    spoil(world.folder.path / parts[part * (len(parts) - 1) // 3])
+    assert "sent/" in str(_send_again(world, 70))
+
+
+@pytest.mark.parametrize("spoil", [_gone, _cut, _empty, _short])
+def test_the_parts_of_a_try_that_was_killed_are_missed_by_those_that_came_after_them(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    world = _forgetful(tmp_path)
+    world.fault = {5: "kill-after"}.get
+    with pytest.raises(KilledError):
+        world.send(numbers(100), rules={"connections": 1})
+    spoil(world.folder.path / _parts(world, "sent/")[0])
+    _send_again(world, 100)
+
+
+def test_what_a_killed_try_has_sent_last_the_next_one_says_was_there(tmp_path: Path) -> None:
+    world = _forgetful(tmp_path)
+    world.fault = {2: "kill-after"}.get
+    with pytest.raises(KilledError):
+        world.send(numbers(100), rules={"connections": 1})
+    last = _parts(world, "sent/")[-1]
+    assert world.send(numbers(100)).error is None
+    (world.folder.path / last).unlink()
+    assert last.removesuffix(".jsonl.gz") in str(_send_again(world, 110))
+
+
+def test_where_the_part_is_cut_short_that_airflow_remembers_nothing_is_sent(tmp_path: Path) -> None:
+    world = _forgetful(tmp_path)
+    world.fault = {3: "kill-after"}.get
+    with pytest.raises(KilledError):
+        world.send(numbers(100), rules={"connections": 1})
+    remembered: Any = world.memory.load(FENCE)
+    _cut(world.folder.path / remembered["part"])
+    before = world.accepted()
+    assert isinstance(world.send(numbers(100)).error, OmniStorageError)
+    assert world.accepted() == before
+
+
+@pytest.mark.parametrize("kept", range(1, 12))
+def test_a_restore_that_stopped_half_way_stops_the_send(tmp_path: Path, kept: int) -> None:
+    world = _forgetful(tmp_path)
+    assert world.send([*numbers(60), "12"], rules={"connections": 1}).error is None
+    names = sorted(name for name in world.folder.list("") if TryName.of(name))
+    for name in names[min(kept, len(names) - 1) :]:
+        (world.folder.path / name).unlink()
+    _send_again(world, 70)
+
+
+def test_a_part_that_is_cut_short_and_that_nobody_says_was_there_was_never_finished(tmp_path: Path) -> None:
+    world = _forgetful(tmp_path)
+    assert world.send(numbers(20)).error is None
+    (world.folder.path / "sent" / "00001-00000001-000999.jsonl.gz").write_bytes(b"\x1f\x8b\x08")
+    assert world.send(numbers(25)).error is None
+    assert world.accepted() == numbers(25)
+
+
+def test_readers_and_waits_say_that_parts_are_missing(tmp_path: Path) -> None:
+    world = _forgetful(tmp_path)
+    assert world.send(numbers(60), rules={"connections": 1}).error is None
+    (world.folder.path / _parts(world, "sent/")[0]).unlink()
+    told = str(world.folder.path)
+    for read in (lambda: list(read_outcomes(told)), lambda: list(unreached(told).rows())):
+        with pytest.raises(OmniStorageError, match="missing or cut short"):
+            read()
+    assert _wait(world) is Verdict.TIMEOUT
+
+
+def test_a_second_send_to_the_unreached_notices_that_people_are_missing_from_the_plan(tmp_path: Path) -> None:
+    world = _forgetful(tmp_path)
+    assert world.send(numbers(20)).error is None
+    _cut(world.folder.path / _parts(world, "plan/")[0])
+    with pytest.raises(OmniInputError, match="plan/ are gone or cut short"):
+        list(unreached(str(world.folder.path), include_unknown=True).rows())
+
+
+def test_a_ledger_of_the_version_before_is_read(tmp_path: Path) -> None:
+    world = _forgetful(tmp_path)
+    assert world.send(numbers(20)).error is None
+    for name in world.folder.list("ends/"):
+        (world.folder.path / name).unlink()
+    for name in _parts(world, "sent/"):
+        path = world.folder.path / name
+        header, *lines = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+        header = {key: value for key, value in header.items() if key not in ("lines", "parts")}
+        path.write_bytes(pack([header, *lines]))
+    assert world.send(numbers(25)).error is None
+    assert world.accepted() == numbers(25)
+    assert len(list(read_outcomes(str(world.folder.path)))) == 25
