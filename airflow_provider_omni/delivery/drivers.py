@@ -132,10 +132,12 @@ async def arun(
     note: logging.Logger = log,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     folder: Folder | None = None,
+    in_thread: Callable[..., Awaitable[Any]] = asyncio.to_thread,
 ) -> T:
     """The same in a triggerer's event loop. A trigger publishes no receipt: sending is the workers' business.
 
-    ``folder``: the ledger's; it is reached in threads.
+    ``folder``: the ledger's; it is reached in threads. ``in_thread`` carries a blocking call out there; a folder that
+    reads Airflow's connections needs one that leads back to the loop.
     """
     told: set[str] = set()
 
@@ -156,7 +158,7 @@ async def arun(
             case Note():
                 return _write(note, effect)
             case Put() | Fetch() | ListParts():
-                return await asyncio.to_thread(_in_folder, folder, effect)
+                return await in_thread(_in_folder, folder, effect)
             case Compute(function):
                 return await asyncio.to_thread(function)
             case Publish() | Submit() | Gather():

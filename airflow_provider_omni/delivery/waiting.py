@@ -57,6 +57,8 @@ LAST_LOOKS = 4
 """How often a look that fails is repeated before giving up at the deadline."""
 LAST_WRITES = 4
 """How often what was read is tried to be written down at the deadline."""
+JOURNAL_PATIENCE = 1800.0
+"""Seconds for which the journal may be out of reach before the wait ends with that error, far from its deadline."""
 REFUSALS = 3
 """Polls in a row that the API may refuse (401, 403, other 4xx) before the wait ends with that error."""
 SERVED = 100
@@ -100,6 +102,7 @@ class Wait:
         self._refused_polls = 0
         self._started = False
         self._closing_since: float | None = None
+        self._journal_fails_since: float | None = None
 
     def until_decided(self) -> Steps[WaitEnd]:
         """Poll until the verdict falls; at the deadline at the latest."""
@@ -154,7 +157,9 @@ class Wait:
                 yield Note(
                     f"The journal could not be read ({type(error).__name__}); it will be repeated.", warning=True
                 )
+                self._journal_fails(error)
                 continue
+            self._journal_fails_since = None
             source.recalled = True
             self._take(source, decode(entry))
             if points_to_messages(entry):
@@ -373,10 +378,26 @@ class Wait:
             self._take(source, decode(written))
             yield Save(source.bulk.journal_key, encode(self._worth_keeping(source)))
             source.unsaved = False
+            self._journal_fails_since = None
         except OmniStaleTryError:
             raise
         except OmniStorageError as error:
             yield Note(f"The journal could not be written ({type(error).__name__}); it will be repeated.", warning=True)
+            self._journal_fails(error)
+
+    def _journal_fails(self, error: OmniStorageError) -> None:
+        """Raise OmniStorageError once the journal could not be used for `JOURNAL_PATIENCE`: nothing is decided without
+        it, so that such a wait would go on until its deadline for nothing.
+        """
+        now = self.clock()
+        if self._journal_fails_since is None:
+            self._journal_fails_since = now
+        elif now - self._journal_fails_since >= JOURNAL_PATIENCE and now < self.watch.deadline:
+            raise OmniStorageError(
+                f"What was read could not be kept for {JOURNAL_PATIENCE / 60:.0f} minutes, so nothing was decided "
+                f"and the wait ends here: {error.message} A retry goes on from the vendor's logs.",
+                retryable=True,
+            ) from error
 
     def _write_at_last(self) -> Steps[None]:
         """At the deadline, too, nothing is decided from what is not written down. Raises OmniStorageError."""

@@ -6,7 +6,6 @@ How requests are built and answers read is `omni/`'s business; which scenario to
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
@@ -288,11 +287,13 @@ async def _read_config(omni_conn_id: str) -> OmniConfig:
     """Read the connection in an event loop, without a blocking call in it."""
     from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 
+    from airflow_provider_omni.storage.threads import in_thread
+
     connection = await get_async_connection(omni_conn_id)
     config = _config_of(connection, await get_async_extra_dejson(connection))
     # The masker tells the supervisor by a blocking call, which must not happen on the loop.
     for secret in _secrets_of(connection.password, config):
-        await asyncio.to_thread(mask_secret, secret)
+        await in_thread(mask_secret, secret)
     return config
 
 

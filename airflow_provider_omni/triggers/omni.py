@@ -90,12 +90,13 @@ class OmniDeliveryTrigger(BaseTrigger):
         from airflow_provider_omni.omni.errors import OmniError
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.storage.object_storage import ledger_folder
+        from airflow_provider_omni.storage.threads import in_thread
 
         try:
             watch = Watch.from_json(self.watch)
             # Reads a connection, and with it may come a file system's package.
             path = watch.ledger_path
-            folder = None if path is None else await asyncio.to_thread(ledger_folder, path)
+            folder = None if path is None else await in_thread(ledger_folder, path)
             async with shared_async_client(self.omni_conn_id) as client:
                 end = await arun(
                     wait_for(watch, steady_clock(time.time, time.monotonic), uuid.uuid4().hex).until_decided(),
@@ -104,6 +105,7 @@ class OmniDeliveryTrigger(BaseTrigger):
                     budget=logs_budget(client.config.account),
                     note=cast("Any", self.log),
                     folder=folder,
+                    in_thread=in_thread,
                 )
         except OmniError as error:
             kind = type(error).__name__
@@ -112,9 +114,12 @@ class OmniDeliveryTrigger(BaseTrigger):
 
     def _memory(self) -> AsyncMemory:
         from airflow_provider_omni.storage.process import AsyncProcessMemory
-        from airflow_provider_omni.storage.xcom import TaskKey, XComMemory
+        from airflow_provider_omni.storage.xcom import TaskKey, XComMemory, anybody_answers
 
         if self.journal_dag_id is None or self.journal_run_id is None or self.journal_task_id is None:
+            return AsyncProcessMemory()
+        if not anybody_answers():
+            self.log.warning("No supervisor answers here (dag.test()): the journal lasts as long as this process.")
             return AsyncProcessMemory()
         return XComMemory(
             TaskKey(self.journal_dag_id, self.journal_run_id, self.journal_task_id, self.journal_map_index)

@@ -10,7 +10,16 @@ from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Save
 from airflow_provider_omni.delivery.journal import decode
 from airflow_provider_omni.delivery.looks import PAGE
 from airflow_provider_omni.delivery.verdict import Goal, Tally, Verdict, explain
-from airflow_provider_omni.delivery.waiting import CLOSING, CLOSING_READS, QUIET_POLLS, REFUSALS, SERVED, Wait, WaitEnd
+from airflow_provider_omni.delivery.waiting import (
+    CLOSING,
+    CLOSING_READS,
+    JOURNAL_PATIENCE,
+    QUIET_POLLS,
+    REFUSALS,
+    SERVED,
+    Wait,
+    WaitEnd,
+)
 from airflow_provider_omni.delivery.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
@@ -191,6 +200,20 @@ def test_a_journal_that_cannot_be_read_at_first_is_read_later() -> None:
     stage = Stage(memory=before.memory, loads=[FAILS, FAILS, None])
     assert wait(stage).verdict is Verdict.SUCCESS
     assert stage.now - START < 120.0
+
+
+@pytest.mark.parametrize("broken", [{"loads": [FAILS]}, {"saves": [FAILS]}], ids=["read", "written"])
+def test_a_journal_that_stays_out_of_reach_ends_the_wait_with_an_error_long_before_its_deadline(broken: Any) -> None:
+    stage = Stage(reports=[[report("m")], []], **broken)
+    with pytest.raises(OmniStorageError, match="for 30 minutes") as caught:
+        wait(stage, watch(timeout=47 * HOUR))
+    assert caught.value.retryable
+    assert JOURNAL_PATIENCE <= stage.now - START < JOURNAL_PATIENCE + 60.0
+
+
+def test_a_journal_that_was_out_of_reach_for_a_quarter_of_an_hour_ends_nothing() -> None:
+    stage = Stage(reports=[[report("m")], []], loads=[FAILS] * 30 + [None])
+    assert wait(stage, watch(timeout=47 * HOUR)).verdict is Verdict.SUCCESS
 
 
 def test_nothing_is_decided_while_a_part_of_the_journal_could_not_be_read() -> None:

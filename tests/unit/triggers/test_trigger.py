@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.models.trigger import Trigger
+from airflow.sdk.execution_time import task_runner
 
 from airflow_provider_omni.delivery.waiting import Wait
 from airflow_provider_omni.delivery.watch import Bulk, Watch
@@ -40,7 +41,8 @@ def test_arguments_of_another_version_do_not_stop_a_wait_that_is_under_way() -> 
     assert OmniDeliveryTrigger(watch=WATCH).serialize()[1]["omni_conn_id"] == "omni_default"
 
 
-def test_the_journal_stands_in_the_waiting_tasks_xcoms() -> None:
+def test_the_journal_stands_in_the_waiting_tasks_xcoms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", object(), raising=False)
     memory = trigger()._memory()
     assert isinstance(memory, XComMemory)
     assert memory._task.names == {"dag_id": "dag", "run_id": "run", "task_id": "wait", "map_index": 3}
@@ -48,6 +50,12 @@ def test_the_journal_stands_in_the_waiting_tasks_xcoms() -> None:
 
 def test_a_trigger_that_knows_no_task_keeps_its_journal_in_memory() -> None:
     assert isinstance(OmniDeliveryTrigger(watch=WATCH)._memory(), AsyncProcessMemory)
+
+
+def test_where_no_supervisor_answers_the_journal_is_kept_in_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dag.test()` of Airflow 3.0, where every XCom access of a trigger raises ImportError."""
+    monkeypatch.delattr(task_runner, "SUPERVISOR_COMMS", raising=False)
+    assert isinstance(trigger()._memory(), AsyncProcessMemory)
 
 
 async def test_an_error_becomes_an_event_so_that_the_task_decides_about_retry_and_skip(

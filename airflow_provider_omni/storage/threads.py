@@ -1,0 +1,36 @@
+"""Blocking calls of a trigger, in threads from which Airflow finds its way back to the event loop.
+
+On Airflow 3.0 and 3.1 whatever asks the triggerer's supervisor (XComs, connections, the masker) is
+``async_to_sync(asend)``. From a thread of asgiref's that runs on the trigger's own loop. From any other thread, such
+as ``asyncio.to_thread``'s, it makes a second loop, whose use of the supervisor's channel ends the triggerer.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+THREADS = 32
+"""Calls at the same time. One that is never answered keeps its thread until the process ends."""
+
+
+async def in_thread(function: Callable[..., T], *args: Any, **names: Any) -> T:
+    """Call ``function`` in a thread that may ask Airflow's supervisor.
+
+    The threads are ours alone: neither asgiref's single one, in which one call that hangs would stop everybody's, nor
+    the loop's own, in which names are resolved.
+    """
+    from asgiref.sync import sync_to_async
+
+    bridged: Any = sync_to_async(function, thread_sensitive=False, executor=_executor())
+    result: T = await bridged(*args, **names)
+    return result
+
+
+@functools.cache
+def _executor() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="omni-trigger")
