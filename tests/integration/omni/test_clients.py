@@ -197,7 +197,7 @@ def test_a_connection_that_is_not_made_in_time_means_that_nothing_was_sent(run: 
 def test_all_addresses_of_a_host_have_the_connect_timeout_together(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with ExitStack() as stack:
         deaf = []
-        for _ in range(6):
+        for _ in range(16):
             listener = stack.enter_context(socket.socket())
             listener.bind(("127.0.0.1", 0))
             listener.listen(0)
@@ -208,10 +208,10 @@ def test_all_addresses_of_a_host_have_the_connect_timeout_together(run: Run, mon
             deaf.append(listener.getsockname())
         _resolves_to(monkeypatch, *deaf)
         started = time.monotonic()
-        [error] = run(config("https://many.example", connect_timeout=0.4, read_timeout=0.2), SEND)
+        [error] = run(config("https://many.example", connect_timeout=0.8, read_timeout=0.2), SEND)
         took = time.monotonic() - started
     assert_not_sent(error, "connect_timeout")
-    assert took < 1.2
+    assert took < 8.0, "each with a connect_timeout of its own would take 12.8 s"
 
 
 def test_an_address_that_does_not_answer_leaves_time_for_the_next(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +242,7 @@ def test_a_name_that_is_resolved_too_late_means_that_nothing_was_sent(
         took = time.monotonic() - started
         assert_not_sent(error, "connect_timeout")
         assert server.requests == []
-    assert took < 1.2
+    assert took < 4.0, "the read_timeout is 5 s"
 
 
 def test_a_server_that_takes_the_request_in_slowly_cannot_hold_us_beyond_the_time_outs(run: Run) -> None:
@@ -250,14 +250,15 @@ def test_a_server_that_takes_the_request_in_slowly_cannot_hold_us_beyond_the_tim
         check_content(sms={"text": "hello"}),
         tuple(Destination(to=Address(phone_number=NUMBER), message_id=f"{index:0200d}") for index in range(60_000)),
     )
+    call = api.send_advanced(body)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        started = time.monotonic()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        [error] = run(config(url, connect_timeout=0.3, read_timeout=0.4), api.send_advanced(body))
+        started = time.monotonic()
+        [error] = run(config(url, connect_timeout=0.3, read_timeout=0.4), call)
         took = time.monotonic() - started
     assert error.effect is Effect.UNKNOWN
-    assert took < 2.0
+    assert took < 15.0, "0.7 s on a quiet machine; without a bound it would never end"
 
 
 def _resolves_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int], seconds: float = 0.0) -> None:
