@@ -17,6 +17,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
 from airflow_provider_omni.delivery.record import Event, MessageState, Posting
@@ -134,6 +135,8 @@ class Asker:
     bulk_filter: BulkFilter = field(default_factory=BulkFilter)
     lists: int = LISTS
     loaded_at: float | None = None
+    tells: bool = True
+    """Says what is waited for, and until when; of many who ask at the same time one does."""
     found_in: dict[str, str] = field(default_factory=dict, init=False)
     _asked_at: float = field(default=0.0, init=False)
 
@@ -157,12 +160,26 @@ class Asker:
             next_at = min(each.next_at for each in filters)
             if next_at > give_up_at:
                 break
+            if self.tells and next_at > self.clock():
+                self.tells = False
+                yield self._what_for(posting, give_up_at)
             yield Pause(max(next_at - self.clock(), 0.1))
         for message_id in posting.having(_S.SEEN):
             posting.learn(message_id, Event.NO_LOG_ROW)
         if posting.having(_S.INTENT):
             yield Note("The logs did not tell what became of a POST.", warning=True)
         return posting.messages != before
+
+    def _what_for(self, posting: Posting, give_up_at: float) -> Note:
+        """What is waited for, and until when: it looks like an idle task otherwise."""
+        proof_at = max(self._provable_at(posting), self.clock()) + self.rules.grace
+        proof, end = (datetime.fromtimestamp(each, UTC).strftime("%H:%M:%S") for each in (proof_at, give_up_at))
+        count = len(posting.having(_S.INTENT, _S.SEEN))
+        return Note(
+            f"Whether {count:,} message{'s were' if count != 1 else ' was'} sent is being asked of the logs: until "
+            f"{proof if proof_at < give_up_at else end} UTC if they show none, until {end} UTC if they cannot "
+            "be read. Nothing is sent again before."
+        )
 
     def _look(self, posting: Posting, each: _Filter) -> Steps[None]:
         started = self.clock()
@@ -174,7 +191,7 @@ class Asker:
                 each.checks = [ids for ids in each.checks if len(ids) == 1]
                 self._checked(posting, each)
                 return
-            yield Note(f"A look into the logs failed ({type(error).__name__}).", warning=True)
+            yield Note(f"A look into the logs failed ({error.label}).", warning=True)
             each.failures += 1
             each.done = not error.retryable
             each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, error.retry_after, self.jitter))

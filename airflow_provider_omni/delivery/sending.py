@@ -103,6 +103,7 @@ class Send:
         self.flow = plan.flow
         self.record = SendRecord(plan.fingerprint)
         self._mendable = False
+        self._lost: OmniError | None = None
         self._loaded_at: float | None = None
         self._refused_now: set[str] = set()
 
@@ -268,9 +269,9 @@ class Send:
             except OmniError as error:
                 if error.effect is Effect.UNKNOWN:
                     yield Note(
-                        f"The outcome of a POST is unknown ({type(error).__name__}): the logs will be asked.",
-                        warning=True,
+                        f"The outcome of a POST is unknown ({error.label}): the logs will be asked.", warning=True
                     )
+                    self._lost = error
                     return error
                 for message_id in ids:
                     if message_id not in doubtful:
@@ -280,7 +281,7 @@ class Send:
                     yield from self._write_outcome()
                     return error
                 pause = backoff(attempt, error.retry_after, self.jitter)
-                yield Note(f"Nothing was sent ({type(error).__name__}); the next attempt comes in {pause:.1f} s.")
+                yield Note(f"Nothing was sent ({error.label}); the next attempt comes in {pause:.1f} s.")
                 yield Pause(pause)
                 continue
             self._read(answer, posting, doubtful)
@@ -388,6 +389,7 @@ class Send:
             trust_duplicate_rejection=self.rules.trust_duplicate_rejection,
             rejected_is_failure=self.rules.on_rejected == "fail",
             mendable=self._mendable,
+            lost=self._lost,
         )
 
     def receipt(self) -> Receipt:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from airflow_provider_omni.delivery.plan import SendPlan
 from airflow_provider_omni.delivery.receipt import Counts, Receipt, SentBulk
 from airflow_provider_omni.delivery.record import FOLLOWED, MAY_BE_POSTED, OPEN, MessageState, Posting, SendRecord
-from airflow_provider_omni.omni.errors import OmniError, OmniRejectedError, OmniUnknownOutcomeError
+from airflow_provider_omni.omni.errors import Effect, OmniError, OmniRejectedError, OmniUnknownOutcomeError
 
 UNCONFIRMED = OPEN | {MessageState.UNCONFIRMED}
 """States that a receipt counts as unconfirmed: the vendor may have taken these messages."""
@@ -21,11 +21,13 @@ def verdict_of_send(
     trust_duplicate_rejection: bool = False,
     rejected_is_failure: bool = True,
     mendable: bool = False,
+    lost: OmniError | None = None,
 ) -> OmniError | None:
     """Say what the task must fail with; None when everybody was sent to.
 
     ``message_ids``: the current id of everybody in ``to``. ``mendable``: among the refusals of this try is one that a
-    later try may mend. With ``trust_duplicate_rejection`` the vendor's word that it has seen an id is enough.
+    later try may mend. ``lost``: how the last request ended whose outcome was unknown at first. With
+    ``trust_duplicate_rejection`` the vendor's word that it has seen an id is enough.
     """
     states = [record.state(each) for each in message_ids]
     doubt = OPEN if trust_duplicate_rejection else UNCONFIRMED
@@ -37,9 +39,7 @@ def verdict_of_send(
         )
     left = sum(state in MAY_BE_POSTED for state in states)
     if left:
-        return OmniUnknownOutcomeError(
-            f"{left} of {len(states)} messages were found absent again and again and are not sent.", retryable=True
-        )
+        return never_arrived(lost, f"{left} of {len(states)} messages were not sent")
     refused = _reasons(record, message_ids)
     if refused and rejected_is_failure:
         names = ", ".join(f"{count} × {name}" for name, count in sorted(refused.items()))
@@ -47,6 +47,24 @@ def verdict_of_send(
             f"{refused.total()} of {len(states)} messages were refused: {names}.", retryable=mendable
         )
     return None
+
+
+def never_arrived(lost: OmniError | None, how_many: str) -> OmniError:
+    """The error for requests that ended without a proper answer again and again, and of which the logs have proven each
+    time that nothing had arrived. It is that of the last of them: the vendor's side, or the way there, is down.
+    """
+    kind = OmniUnknownOutcomeError if lost is None else type(lost)
+    # Its first sentence only: the others say that the outcome is not known, which it is by now.
+    why = "" if lost is None else f" The last one ended like this: {lost.message.partition('. ')[0].rstrip('.')}."
+    return kind(
+        f"{how_many}: each request failed, and the logs have shown each time that it had not arrived. A retry, or a "
+        f"clear, sends them.{why}",
+        status=None if lost is None else lost.status,
+        path=None if lost is None else lost.path,
+        code=None if lost is None else lost.code,
+        effect=Effect.NONE,
+        retryable=True,
+    )
 
 
 def receipt_of_send(

@@ -64,6 +64,11 @@ class OmniError(Exception):
         """The sentence without the details in brackets."""
         return str(self.args[0]) if self.args else ""
 
+    @property
+    def label(self) -> str:
+        """Its class, and the HTTP status where there was one: for a line of the log."""
+        return f"{type(self).__name__}, HTTP {self.status}" if self.status else type(self).__name__
+
     def __str__(self) -> str:
         where = [part for part in (self.path, self.status and f"HTTP {self.status}", self.code) if part]
         text = self.message + (f" [{', '.join(where)}]" if where else "")

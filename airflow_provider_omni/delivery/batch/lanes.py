@@ -288,9 +288,7 @@ class Lanes:
             self.tidings.learned(posting)
             self._count_unknown(error)
             if len(self.tidings.open) == 1:
-                yield Note(
-                    f"The outcome of a POST is unknown ({type(error).__name__}): the logs will be asked.", warning=True
-                )
+                yield Note(f"The outcome of a POST is unknown ({error.label}): the logs will be asked.", warning=True)
             return
         if course is Course.REFUSED and request.state_before is _S.INTENT:
             # Posted again on trust: that this POST was refused says nothing about the one before.
@@ -322,6 +320,7 @@ class Lanes:
             yield from self._back_off(error, begun_in)
 
     def _count_unknown(self, error: OmniError) -> None:
+        self.tidings.lost = error
         self._unknown += 1
         if self._unknown >= max(2 * self.rules.lanes, UNKNOWN_IN_A_ROW):
             self.broken = error
@@ -336,7 +335,7 @@ class Lanes:
                 return
             pause = backoff(self._throttled, error.retry_after, self.jitter)
             self._paused_until = max(self._paused_until, self.clock() + pause)
-            yield Note(f"Nothing was sent by a POST ({type(error).__name__}); the next comes in {pause:.1f} s.")
+            yield Note(f"Nothing was sent by a POST ({error.label}); the next comes in {pause:.1f} s.")
         elif error.retry_after:
             self._paused_until = max(self._paused_until, self.clock() + backoff(1, error.retry_after, self.jitter))
 

@@ -12,6 +12,7 @@ from airflow_provider_omni.delivery.batch.tidings import Tidings
 from airflow_provider_omni.delivery.effects import Clock, Note
 from airflow_provider_omni.delivery.receipt import Counts, Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState
+from airflow_provider_omni.delivery.sent import never_arrived
 from airflow_provider_omni.omni.errors import (
     Effect,
     OmniAuthenticationError,
@@ -85,9 +86,7 @@ def verdict_of(
             "Nothing was posted again. Clear the task to ask once more; docs/reliability.md says what else can be done."
         )
     if people > sent:
-        return OmniUnknownOutcomeError(
-            f"{people - sent:,} messages were found absent again and again and are not sent; {how_far}.", retryable=True
-        )
+        return never_arrived(tidings.lost, f"{people - sent:,} messages were not sent ({how_far})")
     if tidings.too_many and not has_ledger:
         return OmniInputError(
             f"All was sent that could be, but in more than {tidings.most:,} requests: a receipt does not list all of "

@@ -82,6 +82,8 @@ def settle(
     shared = BulkFilter() if bulk_filter is None else bulk_filter
     lists = max(1, min(LISTS, MOST_LISTS // max(len(in_doubt), 1)))
     askers = [Asker(rules, clock, jitter, shared, lists, loaded_at) for _ in in_doubt]
+    for asker in askers[1:]:
+        asker.tells = False
     machines = [asker.settle(posting) for asker, posting in zip(askers, in_doubt, strict=True)]
     yield from together(machines, clock)
     for asker in askers:

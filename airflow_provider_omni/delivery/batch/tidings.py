@@ -41,6 +41,8 @@ class Tidings:
     """Why nothing more is posted."""
     bulk_filter: BulkFilter = field(default_factory=BulkFilter)
     """Whether the logs find this try's requests by their bulk ids."""
+    lost: OmniError | None = None
+    """How the last request ended whose outcome was unknown at first."""
     first_post_at: float | None = None
     posted: int = 0
     """Messages posted by this try."""

@@ -247,11 +247,27 @@ def test_only_what_is_absent_is_posted_again() -> None:
     assert len(set(bulks)) == 2
 
 
-def test_one_try_does_not_post_for_ever() -> None:
-    stage = Stage(posts=[LOST])
+@pytest.mark.parametrize("error", [LOST, OmniServerError("The vendor's side failed. Whether.", status=503)])
+def test_one_try_does_not_post_for_ever_and_ends_with_what_went_wrong(error: Any) -> None:
+    stage = Stage(posts=[error])
     end = send(stage)
-    assert isinstance(end.error, OmniUnknownOutcomeError)
     assert len(stage.posted) == 3
+    assert type(end.error) is type(error)
+    assert (end.error.status, end.error.effect, end.error.retryable) == (error.status, Effect.NONE, True)
+    assert "1 of 1 messages were not sent" in str(end.error)
+    assert error.message.partition(".")[0] in str(end.error)
+    assert "Whether" not in str(end.error)
+    assert counts(end) == {"requested": 1}
+
+
+def test_what_is_waited_for_and_until_when_stands_in_the_log() -> None:
+    stage = Stage(posts=[OmniServerError("down", status=503), accepted])
+    assert send(stage).error is None
+    [waits] = [each for each in stage.notes if "until" in each]
+    assert "Whether 1 message was sent" in waits
+    until = datetime.fromtimestamp(START + 100.0, UTC).strftime("%H:%M:%S")
+    assert f"until {until} UTC if they show none" in waits
+    assert any("HTTP 503" in each for each in stage.notes)
 
 
 # -- what the answer says -------------------------------------------------------------------------------------------
