@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_omni.delivery.guard import lets_through
 from airflow_provider_omni.delivery.identity import (
     Identity,
     fingerprint,
@@ -104,7 +105,7 @@ def read_recipients(to: Any, allowed: Iterable[str] | None = None) -> Recipients
         except (InvalidNumberError, ValueError) as error:
             problems.append(f"to[{index}]: {error}")
             continue
-        if guard is not None and person.address.phone_number not in guard:
+        if not lets_through(guard, person.address):
             quarantined += 1
         elif person.key in people:
             duplicates += 1

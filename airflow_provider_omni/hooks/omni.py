@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_omni.omni.client import OmniClient
     from airflow_provider_omni.omni.config import OmniConfig
     from airflow_provider_omni.omni.content import AdvancedRequest
+    from airflow_provider_omni.omni.errors import OmniError
     from airflow_provider_omni.omni.models import LogRow, Report, Scenario, SendResponse
 
 T = TypeVar("T")
@@ -81,8 +82,12 @@ class OmniHook(BaseHook):
         Raises ``OmniConfigurationError`` that names every problem.
         """
         if self._config is None:
-            connection = self.get_connection(self.omni_conn_id)
-            config = _config_of(connection, connection.extra_dejson)
+            connection = None
+            with contextlib.suppress(ValueError, TypeError):
+                connection = self.get_connection(self.omni_conn_id)
+            if connection is None:
+                raise _unreadable(self.omni_conn_id)
+            config = _config_of(connection)
             for secret in _secrets_of(connection.password, config):
                 mask_secret(secret)
             self._config = config
@@ -204,13 +209,31 @@ class OmniHook(BaseHook):
     def send_advanced(self, request: AdvancedRequest | Mapping[str, Any]) -> SendResponse:
         """Post one request, exactly once: after an error with ``effect`` UNKNOWN it may have been sent.
 
-        ``OmniSendMessageOperator`` knows what to do then; this method does not.
+        ``OmniSendMessageOperator`` knows what to do then; this method does not. A request with anybody whom the
+        connection's ``allowed_recipients`` does not name is refused as a whole.
 
         :param request: the API's own JSON object, or the model of it.
         """
         from airflow_provider_omni.omni import api
 
-        return self.get_conn().execute(api.send_advanced(_request_of(request)))
+        checked = _request_of(request)
+        self._keep_to_the_guard(checked)
+        return self.get_conn().execute(api.send_advanced(checked))
+
+    def _keep_to_the_guard(self, request: AdvancedRequest) -> None:
+        guard = _guard_of(self.config)
+        if guard is None:
+            return
+        from airflow_provider_omni.delivery.guard import lets_through
+        from airflow_provider_omni.omni.errors import OmniInputError
+
+        problems = [
+            f"destinations[{index}]: is not among the connection's allowed_recipients, expected only those"
+            for index, each in enumerate(request.destinations)
+            if not lets_through(guard, each.to)
+        ]
+        if problems:
+            raise OmniInputError("The request cannot be sent as it is; nothing was sent.", problems=problems[:50])
 
     def get_reports(
         self,
@@ -285,32 +308,57 @@ async def shared_async_client(omni_conn_id: str) -> AsyncIterator[AsyncOmniClien
 
 async def _read_config(omni_conn_id: str) -> OmniConfig:
     """Read the connection in an event loop, without a blocking call in it."""
-    from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+    from airflow.providers.common.compat.connection import get_async_connection
 
     from airflow_provider_omni.storage.threads import in_thread
 
-    connection = await get_async_connection(omni_conn_id)
-    config = _config_of(connection, await get_async_extra_dejson(connection))
+    connection = None
+    with contextlib.suppress(ValueError, TypeError):
+        connection = await get_async_connection(omni_conn_id)
+    if connection is None:
+        raise _unreadable(omni_conn_id)
+    config = _config_of(connection)
     # The masker tells the supervisor by a blocking call, which must not happen on the loop.
     for secret in _secrets_of(connection.password, config):
         await in_thread(mask_secret, secret)
     return config
 
 
-def _config_of(connection: Any, extra: dict[str, Any]) -> OmniConfig:
-    from airflow_provider_omni.omni.config import OmniConfig
+def _unreadable(omni_conn_id: str) -> OmniError:
+    """What Airflow cannot read, in our words: its own may quote a part of the password."""
+    from airflow_provider_omni.omni.errors import OmniConfigurationError
 
-    return OmniConfig.from_connection(
-        connection.host, connection.schema, connection.port, connection.login, connection.password, extra
+    return OmniConfigurationError(
+        f"The connection {omni_conn_id!r} cannot be read: it is neither a JSON object nor a URI that Airflow knows. In "
+        "a URI login and password must be percent-encoded, and a port must be a whole number. Nothing was sent."
     )
 
 
-def _secrets_of(password: str | None, config: OmniConfig) -> list[str]:
+def _config_of(connection: Any) -> OmniConfig:
+    from airflow_provider_omni.omni.config import OmniConfig
+
+    config = OmniConfig.from_airflow(connection)
+    _guard_of(config)  # a guard that cannot be read is told by the Test of the connection, and before any send
+    return config
+
+
+def _guard_of(config: OmniConfig) -> frozenset[str] | None:
+    """The numbers that may be sent to; None for everybody."""
+    if config.allowed_recipients is None:
+        return None
+    from airflow_provider_omni.delivery.guard import read_guard
+
+    return read_guard(config.allowed_recipients)
+
+
+def _secrets_of(password: Any, config: OmniConfig) -> list[str]:
     """What must never be shown: as such, and as it goes over the wire."""
     from airflow_provider_omni.omni.config import authorization_header
 
     header = authorization_header(config)
-    return [each for each in (password, header, header.partition(" ")[2], config.id_secret) if each]
+    typed = str(password or "")
+    found = [typed.rstrip("\r\n"), typed, header, header.partition(" ")[2], config.id_secret]
+    return [each for each in dict.fromkeys(found) if each]
 
 
 def _request_of(request: AdvancedRequest | Mapping[str, Any]) -> AdvancedRequest:

@@ -10,10 +10,11 @@ import hashlib
 import ipaddress
 import json
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from airflow_provider_omni.omni.errors import OmniConfigurationError
 from airflow_provider_omni.omni.validation import describe
@@ -21,6 +22,7 @@ from airflow_provider_omni.omni.validation import describe
 AuthType = Literal["basic", "app", "bearer"]
 _SCHEMES: dict[str, str] = {"basic": "Basic", "app": "App", "bearer": "Bearer"}
 MAX_CONNECTIONS = 1000
+CONNECTION_TYPE = "omni"
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,24 @@ class OmniConfig:
         """Does it talk to this machine? Then no proxy is asked."""
         return is_loopback(urlsplit(self.base_url).hostname or "")
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What nobody may see of this account, in every form in which it goes over the wire; the longest first."""
+        scheme, _, credentials = self.authorization.partition(" ")
+        found = {self.authorization, credentials}
+        if scheme == "Basic":
+            pair = base64.b64decode(credentials).decode("utf-8", "surrogateescape")
+            found |= {pair, pair.partition(":")[2]}
+        found |= {self.id_secret} if self.id_secret else set()
+        found |= {quote(each, safe="") for each in found}
+        return tuple(sorted((each for each in found if each), key=len, reverse=True))
+
     @classmethod
     def from_connection(
         cls,
         host: str | None,
         schema: str | None = None,
-        port: int | None = None,
+        port: int | str | None = None,
         login: str | None = None,
         password: str | None = None,
         extra: Mapping[str, Any] | None = None,
@@ -77,11 +91,48 @@ class OmniConfig:
 
         Values of `extra` may be strings, since a connection that is written as a URI has only those.
         """
+        return cls._checked([], host, schema, port, login, password, extra)
+
+    @classmethod
+    def from_airflow(cls, connection: Any) -> OmniConfig:
+        """From a connection as Airflow hands it out: of the type ``omni``, its ``extra`` still the text that was typed.
+
+        Airflow's own reader of that text makes no options of what is no JSON, and so no guards. Raises like
+        `from_connection`.
+        """
         problems: list[str] = []
+        kind = connection.conn_type
+        if not isinstance(kind, str) or kind.strip().lower() != CONNECTION_TYPE:
+            shown = repr(kind[:40]) if isinstance(kind, str) and kind else "none"
+            problems.append(f"conn_type: got {shown}, expected {CONNECTION_TYPE!r}: another system's login stays there")
+        extra = read_extra_text(connection.extra, problems)
+        return cls._checked(
+            problems,
+            connection.host,
+            connection.schema,
+            connection.port,
+            connection.login,
+            connection.password,
+            extra,
+        )
+
+    @classmethod
+    def _checked(
+        cls, problems: list[str], host: Any, schema: Any, port: Any, login: Any, password: Any, extra: Any
+    ) -> OmniConfig:
         given = _read_extra(extra, problems)
         allow_plain = bool(given.pop("allow_plain_http", False))
         auth_type: str = given.pop("auth_type", "basic")
-        base_url = _base_url(host, schema, port, allow_plain, problems)
+        base_url = _base_url(
+            _text("host", host, problems),
+            _text("schema", schema, problems),
+            _port(port, problems),
+            allow_plain,
+            problems,
+        )
+        login = _text("login", login, problems, shown=False).rstrip("\r\n")
+        # The last line of a secret's file has a line end, and no password has one.
+        password = _text("password", password, problems, shown=False).rstrip("\r\n")
         authorization = _authorization(auth_type, login, password, problems)
         if problems:
             raise OmniConfigurationError(
@@ -92,6 +143,70 @@ class OmniConfig:
         return cls(base_url=base_url, authorization=authorization, account=account, **given)
 
 
+def read_extra_text(text: Any, problems: list[str]) -> Mapping[str, Any] | None:
+    """The options of a connection's ``extra``; None where it has none. Whatever is wrong with it is a problem: options
+    that nobody can read may be guards.
+    """
+    if text is None or text == "":
+        return None
+    if isinstance(text, Mapping):
+        return text
+    found = describe(text, False)
+    if isinstance(text, str):
+        try:
+            read = json.loads(text, object_pairs_hook=_each_name_once)
+        except _TwiceError as error:
+            problems.append(f"extra: got {error} twice, expected every option once")
+            return None
+        except (ValueError, RecursionError):
+            found = "a text that is not JSON"
+        else:
+            if isinstance(read, dict):
+                return read
+            found = "JSON within JSON: it was written down twice" if isinstance(read, str) else describe(read, False)
+    problems.append(f'extra: got {found}, expected a JSON object such as {{"read_timeout": 60}}')
+    return None
+
+
+class _TwiceError(ValueError):
+    """An object has a name twice, and which of the two counts is anybody's guess."""
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _TwiceError(twice if twice in EXTRAS else "a name")
+    return read
+
+
+def _text(name: str, value: Any, problems: list[str], shown: bool = True) -> str:
+    """A field of the connection. A login of digits may have become a number on its way here."""
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 256:
+        return str(value)
+    if not isinstance(value, str):
+        problems.append(f"{name}: got {describe(value, shown)}, expected a text")
+        return ""
+    return value
+
+
+def _port(value: Any, problems: list[str]) -> int | None:
+    """The port, also as the text that some stores of connections hold."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,5}", value.strip()):
+        return int(value)
+    problems.append(f"port: got {describe(value, False)}, expected a whole number from 1 to 65535")
+    return None
+
+
 def authorization_header(config: OmniConfig) -> str:
     """The value of the Authorization header: a secret, to be masked wherever it could be logged."""
     return config.authorization
@@ -100,20 +215,20 @@ def authorization_header(config: OmniConfig) -> str:
 # --- host ------------------------------------------------------------------------------------------------------------
 
 
-def _base_url(host: str | None, schema: str | None, port: int | None, allow_plain: bool, problems: list[str]) -> str:
+def _base_url(host: str, schema: str, port: int | None, allow_plain: bool, problems: list[str]) -> str:
     """The account's base URL. The host field may hold it whole, or the host alone beside schema and port."""
-    text = (host or "").strip().removesuffix("/")
+    text = host.strip().removesuffix("/")
     if not text:
         problems.append("host: missing; it is the account's base URL, such as https://xyz123.api.infobip.com")
         return ""
-    scheme = (schema or "").strip().lower() or "https"
+    scheme = schema.strip().lower() or "https"
     try:
         parts = urlsplit(text if "://" in text else f"{scheme}://{_bracketed(text)}")
         scheme, name, own_port = parts.scheme.lower(), parts.hostname or "", parts.port
     except ValueError:
         problems.append("host: found something that is not a URL, allowed is such as https://xyz123.api.infobip.com")
         return ""
-    if not name or not _is_host(name):
+    if not name or not _is_host(name) or ("[" in parts.netloc and not _BRACKETS.search(parts.netloc)):
         problems.append("host: found something that is no host name, allowed is such as xyz123.api.infobip.com")
     if parts.path or parts.query or parts.fragment or parts.username is not None or parts.password is not None:
         problems.append("host: allowed are scheme, host and port only; the provider adds paths such as /omni/1")
@@ -124,6 +239,9 @@ def _base_url(host: str | None, schema: str | None, port: int | None, allow_plai
     if number is not None and not 0 < number < 65536:
         problems.append(f"port: found {number}, allowed is 1 to 65535")
     return f"{scheme}://{_bracketed(name)}" + (f":{number}" if number is not None else "")
+
+
+_BRACKETS = re.compile(r"\[[^\[\]]+\](:[0-9]*)?$")
 
 
 def _bracketed(name: str) -> str:
@@ -138,6 +256,8 @@ def _is_host(name: str) -> bool:
 
 
 def _is_address(name: str) -> bool:
+    if not re.fullmatch(r"[0-9A-Za-z.:]+(%[0-9A-Za-z._~-]+)?", name):
+        return False
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -159,7 +279,8 @@ def _check_scheme(scheme: str, name: str, allow_plain: bool, problems: list[str]
     if scheme == "https" or (scheme == "http" and is_loopback(name)):
         return
     if scheme != "http":
-        problems.append(f"schema: found {scheme!r}, allowed are https, and http to this machine")
+        # Not shown: where a password in a URI was not percent-encoded, this is a part of it.
+        problems.append("schema: got something else, expected https, or http to this machine")
         return
     bare = name.lower().rstrip(".")
     if bare == "infobip.com" or bare.endswith(".infobip.com"):
@@ -173,7 +294,7 @@ def _check_scheme(scheme: str, name: str, allow_plain: bool, problems: list[str]
 # --- login -----------------------------------------------------------------------------------------------------------
 
 
-def _authorization(auth_type: str, login: str | None, password: str | None, problems: list[str]) -> str:
+def _authorization(auth_type: str, login: str, password: str, problems: list[str]) -> str:
     if not password:
         hint = "" if auth_type == "basic" else f"; with auth_type {auth_type} it is the key or token"
         problems.append("password: missing" + hint)
@@ -185,8 +306,17 @@ def _authorization(auth_type: str, login: str | None, password: str | None, prob
         problems.append("login: missing; without one, use the extra auth_type with app or bearer")
     elif ":" in login or not login.isprintable():
         problems.append("login: holds a colon or a control character, which Basic authentication cannot carry")
-    raw = f"{login}:{password}".encode("utf-8", "surrogateescape")
+    if _CONTROL.search(password):
+        problems.append("password: holds a line end or a control character, which Basic authentication cannot carry")
+    try:
+        raw = f"{login}:{password}".encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        problems.append("login, password: hold half of a surrogate pair, which is no character")
+        return ""
     return "Basic " + base64.b64encode(raw).decode("ascii")
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 # --- extra -----------------------------------------------------------------------------------------------------------
@@ -201,15 +331,19 @@ def _read_extra(extra: Mapping[str, Any] | None, problems: list[str]) -> dict[st
     good: dict[str, Any] = {}
     for name, value in extra.items():
         if name not in EXTRAS:
-            problems.append(f"extra.{name}: unknown, allowed are {', '.join(EXTRAS)}")
-        elif value is not None and value != "":
+            problems.append(f"extra.{_name(name)}: unknown, allowed are {', '.join(EXTRAS)}")
+        elif value is not None and (value != "" or name in GUARDS):
             allowed, reader = EXTRAS[name]
             try:
                 good[name] = reader(value)
             except (ValueError, TypeError, OverflowError):
-                shown = name not in ("id_secret", "allowed_recipients")
-                problems.append(f"extra.{name}: found {describe(value, shown)}, allowed is {allowed}")
+                problems.append(f"extra.{name}: found {describe(value, name not in HIDDEN)}, allowed is {allowed}")
     return good
+
+
+def _name(name: Any) -> str:
+    """An unknown option's name, where it can be one: what has slipped here may be anything."""
+    return name if isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z_.\-]{0,59}", name) else "…"
 
 
 def _auth_type(value: Any) -> str:
@@ -264,12 +398,36 @@ def _secret(value: Any) -> str:
 
 def _recipients(value: Any) -> frozenset[str]:
     if isinstance(value, str):
-        value = json.loads(value) if value.lstrip().startswith("[") else value.split(",")
+        value = json.loads(value) if value.lstrip().startswith("[") else [value]
     if not isinstance(value, (list, tuple, set, frozenset)):
         raise TypeError
     if not all(isinstance(one, str) or (isinstance(one, int) and not isinstance(one, bool)) for one in value):
         raise TypeError
-    return frozenset(text for one in value if (text := str(one).strip()))
+    found = frozenset(number for one in value for number in _written_numbers(str(one)))
+    if value and not found:
+        raise ValueError  # an emptied text says nothing: neither "everybody" nor "nobody"
+    return found
+
+
+def _written_numbers(text: str) -> Iterator[str]:
+    """The numbers of a text, between commas, semicolons, line ends or spaces. ``+41 79 302 67 27`` is one."""
+    for piece in _BETWEEN_NUMBERS.split(text):
+        parts = piece.split()
+        if all(sum(character.isdigit() for character in part) >= _WHOLE_NUMBER for part in parts):
+            yield from parts
+            continue
+        number = ""
+        for part in parts:
+            if part.startswith("+") and number:
+                yield number
+                number = ""
+            number = f"{number} {part}".strip()
+        yield number
+
+
+_BETWEEN_NUMBERS = re.compile("[,;\\r\\n\\t\\v\\f\\x85\u2028\u2029\u3001\uff0c\uff1b|]+")
+_WHOLE_NUMBER = 7
+"""Digits between two spaces that are a number of their own rather than a part of one."""
 
 
 EXTRAS: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -278,9 +436,20 @@ EXTRAS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "read_timeout": ("a number of seconds, above 0 and up to 3600", _seconds),
     "requests_per_second": ("a number above 0", _positive),
     "max_connections": (f"a whole number from 1 to {MAX_CONNECTIONS}", _count),
-    "allowed_recipients": ("a list of phone numbers", _recipients),
+    "allowed_recipients": ("a list of phone numbers; [] lets nobody through", _recipients),
     "id_secret": ("a string that is not blank", _secret),
     "trust_duplicate_rejection": ("true or false", _flag),
     "allow_plain_http": ("true or false", _flag),
 }
-"""Every extra of the connection: what is allowed, and what reads it (ValueError or TypeError for something else)."""
+"""Every extra of the connection: what is allowed, and what reads it (ValueError or TypeError for something else).
+
+What it reads is the member of `OmniConfig` of the same name.
+"""
+
+GUARDS = frozenset({"allowed_recipients", "id_secret"})
+"""Options that keep something from happening: a blank one is an error, not the default. (null is: Airflow's form writes
+it for every field that nobody has touched.)
+"""
+
+HIDDEN = frozenset({"allowed_recipients", "id_secret"})
+"""Options whose value no error shows."""

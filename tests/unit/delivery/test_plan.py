@@ -59,6 +59,12 @@ def test_only_allowed_recipients_are_sent_to_the_others_are_quarantined() -> Non
     assert (found.requested, found.quarantined) == (3, 2)
 
 
+def test_an_allowed_number_takes_no_other_address_past_the_guard_with_it() -> None:
+    both = {"to": {"phoneNumber": "41793026727", "emailAddress": "stranger@example.com"}}
+    found = read_recipients([both, "41793026727"], allowed=["41793026727"])
+    assert (found.quarantined, [person.address.email_address for person in found.people]) == (1, [None])
+
+
 def test_an_empty_list_of_allowed_recipients_allows_nobody() -> None:
     assert read_recipients(NUMBER, allowed=[]).quarantined == 1
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -94,6 +96,94 @@ def test_password_header_and_id_secret_are_masked(connected: Any, monkeypatch: p
     _ = OmniHook().config
     header = "c29tZWJvZHk6bG9uZy1wYXNzd29yZA=="
     assert masked == ["long-password", f"Basic {header}", header, "pepper-pepper"]
+
+
+BROKEN_EXTRAS = ["{'allowed_recipients': ['41793026727']}", '{"allowed_recipients": ["41793026727"],}', "null", "[]"]
+
+
+def as_uri(extra: str) -> str:
+    return f"omni://somebody:long-password@xyz.api.infobip.com/?__extra__={quote(extra)}"
+
+
+@pytest.mark.parametrize("written", ["json", "uri"])
+@pytest.mark.parametrize("extra", BROKEN_EXTRAS)
+async def test_a_guard_that_cannot_be_read_stops_both_halves_of_the_hook(
+    connected: Any, monkeypatch: pytest.MonkeyPatch, extra: str, written: str
+) -> None:
+    connected(extra=extra)
+    if written == "uri":
+        monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", as_uri(extra))
+    error = failure_of(lambda: OmniHook().config)
+    assert "\n - extra: got " in str(error)
+    assert "41793026727" not in str(error)
+    assert OmniHook().test_connection() == (False, str(error))
+    with pytest.raises(OmniConfigurationError):
+        async with shared_async_client("omni_default"):
+            pytest.fail("the guard is off")
+
+
+@pytest.mark.parametrize("query", [
+    "allowed_recipients=41793026727",
+    "__extra__=" + quote('{"allowed_recipients": ["41793026727"]}'),
+    "__extra__=" + quote('{"allowed_recipients": "41793026727"}'),
+])  # fmt: skip
+async def test_the_guard_of_a_connection_that_is_written_as_a_uri_holds(
+    monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", f"omni://somebody:long-password@xyz.api.infobip.com/?{query}")
+    assert OmniHook().config.allowed_recipients == frozenset({"41793026727"})
+    async with shared_async_client("omni_default") as client:
+        assert client.config.allowed_recipients == frozenset({"41793026727"})
+
+
+def test_a_guard_that_a_uri_leaves_blank_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://me:long-password@xyz.api.infobip.com/?allowed_recipients=")
+    assert "\n - extra.allowed_recipients: found " in str(failure_of(lambda: OmniHook().config))
+
+
+async def test_the_test_of_a_connection_refuses_an_allowed_recipient_that_is_no_number(connected: Any) -> None:
+    connected(extra={"allowed_recipients": "41793026727; 12"})
+    error = failure_of(lambda: OmniHook().config)
+    assert "extra.allowed_recipients: … is no number" in str(error)
+    assert OmniHook().test_connection() == (False, str(error))
+    with pytest.raises(OmniConfigurationError):
+        async with shared_async_client("omni_default"):
+            pytest.fail("the guard is off")
+
+
+@pytest.mark.parametrize("uri", [
+    "postgres://somebody:long-password@xyz.api.infobip.com/db", "//somebody:long-password@xyz.api.infobip.com",
+])  # fmt: skip
+async def test_the_password_of_a_connection_of_another_type_stays_there(
+    monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", uri)
+    assert "\n - conn_type: got " in str(failure_of(lambda: OmniHook().config))
+    with pytest.raises(OmniConfigurationError, match="conn_type"):
+        async with shared_async_client("omni_default"):
+            pytest.fail("connected")
+
+
+def test_airflow_quotes_a_part_of_the_password_in_a_broken_connection_and_we_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ValueError("Port could not be cast to integer value as 'long-pass'")
+
+    monkeypatch.setattr(OmniHook, "get_connection", broken)
+    error = failure_of(lambda: OmniHook().config)
+    assert "percent-encoded" in str(error)
+    assert "long-pass" not in "".join(traceback.format_exception(error))
+
+
+def test_a_password_with_the_line_end_of_its_file_is_masked_without_it(
+    connected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr(module, "mask_secret", masked.append)
+    connected(password="long-password\n")
+    _ = OmniHook().config
+    assert masked[0] == "long-password"
 
 
 @pytest.mark.parametrize(
@@ -285,6 +375,45 @@ def test_a_send_that_failed_is_not_repeated(answering: Any) -> None:
     with pytest.raises(OmniTransportError):
         OmniHook().send_advanced({"destinations": [{"to": {"phoneNumber": "41793026727"}}], "sms": {"text": "Hello"}})
     assert len(client.calls) == 1
+
+
+def send_to(*addresses: dict[str, str]) -> Any:
+    return OmniHook().send_advanced({"destinations": [{"to": to} for to in addresses], "sms": {"text": "Hello"}})
+
+
+def test_a_request_with_anybody_outside_of_the_allowed_recipients_is_refused_as_a_whole(
+    connected: Any, answering: Any
+) -> None:
+    client = answering(ok({"messages": []}))
+    connected(extra={"allowed_recipients": ["+41 79 302 67 27"]})
+    with pytest.raises(OmniInputError) as caught:
+        send_to(
+            {"phoneNumber": "41793026727"},
+            {"phoneNumber": "41793026731"},
+            {"emailAddress": "somebody@example.com"},
+            {"phoneNumber": "41793026727", "emailAddress": "somebody@example.com"},
+            {"phoneNumber": "12"},
+        )
+    assert [line.split(":")[0] for line in caught.value.problems] == [
+        f"destinations[{index}]" for index in (1, 2, 3, 4)
+    ]
+    assert not any(part in str(caught.value) for part in ("4179", "example"))
+    assert client.calls == []
+
+
+def test_a_request_to_allowed_recipients_only_is_posted(connected: Any, answering: Any) -> None:
+    client = answering(ok({"messages": []}))
+    connected(extra={"allowed_recipients": "41793026727"})
+    send_to({"phoneNumber": "0041 79 302 67 27"})
+    assert len(client.calls) == 1
+
+
+def test_an_empty_list_of_allowed_recipients_lets_the_hook_post_to_nobody(connected: Any, answering: Any) -> None:
+    client = answering()
+    connected(extra={"allowed_recipients": []})
+    with pytest.raises(OmniInputError, match=r"destinations\[0\]"):
+        send_to({"phoneNumber": "41793026727"})
+    assert client.calls == []
 
 
 def test_a_body_with_several_mistakes_is_one_error_that_names_them_all(answering: Any) -> None:

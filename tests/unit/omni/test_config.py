@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -126,6 +128,15 @@ def test_a_login_that_cannot_be_used_is_one_clear_line(arguments: dict[str, Any]
         ("allowed_recipients", "+41793026727, 41793026728", frozenset({"+41793026727", "41793026728"})),
         ("allowed_recipients", '["41793026727"]', frozenset({"41793026727"})),
         ("allowed_recipients", [], frozenset()),
+        ("allowed_recipients", "[]", frozenset()),
+        ("allowed_recipients", None, None),
+        ("allowed_recipients", "41793026727; 41793026728", frozenset({"41793026727", "41793026728"})),
+        ("allowed_recipients", "41793026727\r\n41793026728\r\n", frozenset({"41793026727", "41793026728"})),
+        ("allowed_recipients", "41793026727 41793026728", frozenset({"41793026727", "41793026728"})),
+        ("allowed_recipients", "41793026727\u300141793026728", frozenset({"41793026727", "41793026728"})),
+        ("allowed_recipients", "+41 79 302 67 27 +41 (79) 302-67-28",
+         frozenset({"+41 79 302 67 27", "+41 (79) 302-67-28"})),
+        ("allowed_recipients", ["41793026727, 41793026728", ""], frozenset({"41793026727", "41793026728"})),
         ("id_secret", "pepper", "pepper"),
         ("trust_duplicate_rejection", True, True),
         ("trust_duplicate_rejection", "true", True),
@@ -158,7 +169,13 @@ def test_an_extra_is_read_also_from_a_string(name: str, value: Any, read: Any) -
         ("allowed_recipients", [None]),
         ("allowed_recipients", {"a": 1}),
         ("allowed_recipients", "[broken"),
+        ("allowed_recipients", "['41793026727']"),
+        ("allowed_recipients", ""),
+        ("allowed_recipients", " , ;\n"),
+        ("allowed_recipients", ["", " "]),
+        ("allowed_recipients", False),
         ("id_secret", 5),
+        ("id_secret", ""),
         ("id_secret", " "),
         ("trust_duplicate_rejection", "perhaps"),
         ("trust_duplicate_rejection", 1),
@@ -221,6 +238,120 @@ def test_only_addresses_of_this_machine_are_local() -> None:
     assert not make().is_local
 
 
+def typed(extra: Any, conn_type: Any = "omni", **fields: Any) -> OmniConfig:
+    """A connection as Airflow hands it out: its extra is a text."""
+    whole = {"host": HOST, "schema": None, "port": None, "login": "me", "password": "secret-word", **fields}
+    return OmniConfig.from_airflow(SimpleNamespace(conn_type=conn_type, extra=extra, **whole))
+
+
+def typed_problems(extra: Any, **fields: Any) -> tuple[str, ...]:
+    with pytest.raises(OmniConfigurationError) as caught:
+        typed(extra, **fields)
+    assert "41793026727" not in str(caught.value)
+    assert "secret-word" not in str(caught.value)
+    return caught.value.problems
+
+
+GUARDED = {"allowed_recipients": ["41793026727"]}
+
+
+@pytest.mark.parametrize(
+    ("extra", "found"),
+    [
+        ('{"allowed_recipients": ["41793026727"], "allow_plain_http": False}', "a text that is not JSON"),
+        ('{"allowed_recipients": ["41793026727"],}', "a text that is not JSON"),
+        ("{'allowed_recipients': ['41793026727']}", "a text that is not JSON"),
+        ("allowed_recipients=41793026727", "a text that is not JSON"),
+        (" ", "a text that is not JSON"),
+        ("\ufeff" + json.dumps(GUARDED), "a text that is not JSON"),
+        (json.dumps(GUARDED) + json.dumps(GUARDED), "a text that is not JSON"),
+        ("[" * 100_000, "a text that is not JSON"),
+        ("null", "nothing"),
+        ("41793026727", "int"),
+        ("true", "bool"),
+        ('["41793026727"]', "list"),
+        (json.dumps(json.dumps(GUARDED)), "JSON within JSON: it was written down twice"),
+        (b"{}", "bytes"),
+        (["41793026727"], "list"),
+        (0, "int"),
+    ],
+)
+def test_an_extra_that_is_no_json_object_is_refused_since_it_may_hold_a_guard(extra: Any, found: str) -> None:
+    [line] = typed_problems(extra)
+    assert line.startswith("extra: got ")
+    assert "expected a JSON object" in line
+    assert found in line
+
+
+def test_a_guard_that_is_written_twice_is_refused() -> None:
+    extra = '{"allowed_recipients": ["41793026727"], "allowed_recipients": null}'
+    assert typed_problems(extra) == ("extra: got allowed_recipients twice, expected every option once",)
+
+
+def test_an_extra_that_is_a_json_object_is_read_and_none_is_none() -> None:
+    assert typed(json.dumps(GUARDED)).allowed_recipients == frozenset({"41793026727"})
+    assert typed(GUARDED).allowed_recipients == frozenset({"41793026727"})
+    assert [typed(nothing).allowed_recipients for nothing in (None, "", "{}")] == [None, None, None]
+
+
+@pytest.mark.parametrize("kind", ["postgres", "http", "", None, 5, "omnipotent"])
+def test_a_connection_of_another_type_is_refused(kind: Any) -> None:
+    [line] = typed_problems(None, conn_type=kind)
+    assert line.startswith("conn_type: got ")
+    assert "expected 'omni'" in line
+
+
+@pytest.mark.parametrize(
+    ("port", "url"),
+    [("8443", ":8443"), (" 8443 ", ":8443"), (8443.0, ":8443"), ("", ""), (None, "")],
+)
+def test_a_port_may_be_a_text(port: Any, url: str) -> None:
+    assert make(port=port).base_url == f"https://{HOST}{url}"
+
+
+@pytest.mark.parametrize("port", ["https", "84.43", "-1", "8443x", True, 84.5, [8443], "1" * 5000])
+def test_a_port_that_is_no_number_is_refused(port: Any) -> None:
+    [line] = problems(port=port)
+    assert line.startswith("port: got ")
+    assert line.endswith("expected a whole number from 1 to 65535")
+
+
+def test_the_line_end_of_a_secrets_file_is_no_part_of_the_password_or_the_login() -> None:
+    assert make(password="secret-word\n").authorization == make().authorization
+    assert make(login="me\r\n", password="secret-word\r\n").authorization == make().authorization
+    assert make(auth_type="app", password="secret-word\n").authorization == "App secret-word"
+    assert make(login="me\n").account == make().account
+
+
+@pytest.mark.parametrize("password", ["secret-word\r\nX: y", "\nsecret-word", "secret\x00-word", "secret-word\n "])
+@pytest.mark.parametrize("auth_type", ["basic", "app", "bearer"])
+def test_a_password_with_a_line_end_within_is_refused_with_words(auth_type: str, password: str) -> None:
+    [line] = problems(auth_type=auth_type, password=password)
+    assert line.startswith("password: holds ")
+
+
+def test_a_login_of_digits_may_have_become_a_number() -> None:
+    assert make(login=12345, password=67890).authorization == make(login="12345", password="67890").authorization
+
+
+@pytest.mark.parametrize("field", ["host", "schema", "login", "password"])
+def test_a_field_that_is_no_text_is_refused(field: str) -> None:
+    assert problems(**{field: ["secret-word"]})[0].startswith(f"{field}: got a list")
+
+
+@pytest.mark.parametrize("host", ["[::1%a b]", "https://[::1%a b]", "[fe80::1%\x00]", "[::1]x", "x@y"])
+def test_nothing_but_a_host_goes_into_the_base_url(host: str) -> None:
+    assert problems(host=host)
+
+
+def test_half_a_surrogate_pair_is_refused() -> None:
+    assert problems(password="secret-word\ud800")[0].startswith("login, password: hold half")
+
+
+def test_a_part_of_a_password_that_slipped_into_the_scheme_is_not_shown() -> None:
+    assert "word" not in "".join(problems(schema="word@xyz123.api.infobip.com"))
+
+
 ANYTHING = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.lists(st.text(max_size=3))
 )
@@ -229,9 +360,9 @@ ANYTHING = (
 @given(
     host=st.none() | st.text(max_size=30),
     schema=st.none() | st.sampled_from(["http", "https", "", "ftp"]) | st.text(max_size=5),
-    port=st.none() | st.integers(-5, 70000),
-    login=st.none() | st.text(max_size=8),
-    password=st.none() | st.text(max_size=8),
+    port=st.none() | st.integers(-5, 70000) | st.text(max_size=5) | st.floats(),
+    login=st.none() | st.text(max_size=8) | st.integers(),
+    password=st.none() | st.text(max_size=8) | st.integers(),
     extra=st.dictionaries(st.sampled_from(sorted(EXTRAS)) | st.text(max_size=5), ANYTHING, max_size=4),
 )
 def test_any_connection_is_a_config_or_one_typed_error(
