@@ -7,33 +7,31 @@ by itself repeats a GET when a kept-alive connection breaks, is kept from it: a 
 from __future__ import annotations
 
 import asyncio
-import functools
-import os
 import socket
 import ssl
-import urllib.request
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
-import certifi
 from yarl import URL
 
 from airflow_provider_omni import __version__
 from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.config import OmniConfig, authorization_header
-from airflow_provider_omni.omni.failures import Failure, chain, failure_error
+from airflow_provider_omni.omni.environment import Way, find_way, load_context
+from airflow_provider_omni.omni.failures import Failure, chain, failure_error, through_a_proxy
 from airflow_provider_omni.omni.limits import pace_of
 
 T = TypeVar("T")
 
 CHUNK = 64 * 1024
+_tls_context = load_context
+"""The authorities of both clients; to be cleared where a bundle changes within a tick of the file system's clock."""
 
 
 class AsyncOmniClient:
@@ -51,7 +49,7 @@ class AsyncOmniClient:
         self._pace = pace_of(config.account, config.requests_per_second)
         self._slots = asyncio.Semaphore(config.max_connections)
         self._session: aiohttp.ClientSession | None = None
-        self._proxy = None if config.is_local else _environment_proxy(config.base_url)
+        self._way = Way()
 
     async def execute(self, call: Call[T]) -> T:
         """The call's model, or one of `errors.py`. Made once, whatever happens."""
@@ -77,14 +75,23 @@ class AsyncOmniClient:
 
     async def _exchange(self, call: Call[Any]) -> Answer:
         session = await self._open()
+        proxy = self._way.proxy
+        progress = _Progress()
+        # What is the account's goes with each request, never with the session: aiohttp asks a proxy for a tunnel with
+        # the session's headers, and makes the proxy's login of this one.
+        headers = {"Authorization": authorization_header(self.config)}
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
         try:
             async with session.request(
                 call.method,
                 URL(self.config.base_url + call.target, encoded=True),
                 data=call.body,
-                headers=None if call.body is None else {"Content-Type": "application/json"},
-                proxy=self._proxy,
+                headers=headers,
+                proxy=None if proxy is None else proxy.url,
+                proxy_headers=None if proxy is None else proxy.headers,
                 allow_redirects=False,
+                trace_request_ctx=progress,
             ) as response:
                 body = await _body(response)
                 if body is not None:
@@ -92,21 +99,25 @@ class AsyncOmniClient:
                 response.close()
             failure = Failure.TOO_LONG
         except _ExchangeFailedError as error:
-            failure = error.failure
+            failure = _failure(error.cause, progress.connected, proxy is not None)
         except Exception as error:  # noqa: BLE001  whatever the library raises, the caller must learn the effect
-            failure = _failure(error)
+            failure = _failure(error, progress.connected, proxy is not None)
         # Raised out here, so that no library's message, which has the query in it, hangs on to our error.
-        raise failure_error(call, failure)
+        raise failure_error(call, failure, self._way)
 
     async def _open(self) -> aiohttp.ClientSession:
         """The session, made at the first call, since it belongs to the event loop that runs then."""
         if self._session is None or self._session.closed:
-            tls = await asyncio.to_thread(_tls_context) if self.config.base_url.startswith("https") else True
+            way = await asyncio.to_thread(find_way, self.config.base_url)
             if self._session is None or self._session.closed:
-                self._session = self._new_session(tls)
+                self._way = way
+                self._session = self._new_session(way.tls or True)
         return self._session
 
     def _new_session(self, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:
+        connected = aiohttp.TraceConfig()
+        connected.on_connection_create_end.append(_note_connected)
+        connected.on_connection_reuseconn.append(_note_connected)
         connect, answer = self.config.connect_timeout, self.config.read_timeout
         return aiohttp.ClientSession(
             # `_slots` is the limit, so that waiting for a connection costs nothing of the time-outs.
@@ -116,9 +127,9 @@ class AsyncOmniClient:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             middlewares=(_tell_failures_apart,),
+            trace_configs=[connected],
             trust_env=False,
             headers={
-                "Authorization": authorization_header(self.config),
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
                 "User-Agent": f"airflow-provider-omni/{__version__}",
@@ -136,12 +147,23 @@ async def _body(response: aiohttp.ClientResponse) -> bytes | None:
     return bytes(parts)
 
 
+@dataclass
+class _Progress:
+    """How far a request has come: before it has a connection, nothing of it can have left."""
+
+    connected: bool = False
+
+
+async def _note_connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _event: Any) -> None:
+    context.trace_request_ctx.connected = True
+
+
 class _ExchangeFailedError(Exception):
     """What the middleware makes of every failure. No subclass of aiohttp's errors or of OSError: those are repeated."""
 
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.words)
-        self.failure = failure
+    def __init__(self, cause: Exception) -> None:
+        super().__init__("the exchange failed")
+        self.cause = cause
 
 
 async def _tell_failures_apart(
@@ -153,38 +175,28 @@ async def _tell_failures_apart(
     """
     try:
         return await handler(request)
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        failure = _failure(error)
-    raise _ExchangeFailedError(failure)
+    except Exception as error:  # noqa: BLE001
+        cause = error
+    raise _ExchangeFailedError(cause)
 
 
-def _failure(error: Exception) -> Failure:
+def _failure(error: Exception, connected: bool, proxied: bool) -> Failure:
     causes = chain(error)
-    if isinstance(error, _NOT_CONNECTED):
-        for kinds, failure in _NOT_SENT:
-            if any(isinstance(cause, kinds) for cause in causes):
-                return failure
-        return Failure.NOT_CONNECTED
-    for kinds, failure in _SENT:
+    failure = Failure.BROKEN if connected else Failure.NOT_CONNECTED
+    for kinds, named in _SENT if connected else _NOT_SENT:
         if any(isinstance(cause, kinds) for cause in causes):
-            return failure
-    return Failure.BROKEN
+            failure = named
+            break
+    if connected or not proxied:
+        return failure
+    refused = next((cause for cause in causes if isinstance(cause, aiohttp.ClientHttpProxyError)), None)
+    return through_a_proxy(failure, None if refused is None else refused.status)
 
 
 _Kinds = tuple[type[BaseException], ...]
 
-_NOT_CONNECTED: _Kinds = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.ServerFingerprintMismatch,
-    aiohttp.InvalidURL,
-)
-"""What aiohttp raises before anything of the request has left."""
-
 _NOT_SENT: tuple[tuple[_Kinds, Failure], ...] = (
     ((aiohttp.ClientConnectorDNSError, socket.gaierror, aiohttp.InvalidURL, UnicodeError), Failure.NO_NAME),
-    ((aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError), Failure.PROXY),
     ((aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError), Failure.CERTIFICATE),
     ((aiohttp.ClientSSLError, ssl.SSLError), Failure.TLS),
     ((TimeoutError,), Failure.CONNECT_TIMEOUT),
@@ -195,25 +207,6 @@ _SENT: tuple[tuple[_Kinds, Failure], ...] = (
     ((aiohttp.ClientResponseError, aiohttp.http_exceptions.HttpProcessingError), Failure.NOT_HTTP),
     ((UnicodeError,), Failure.NOT_HTTP),
 )
-
-
-@functools.cache
-def _tls_context() -> ssl.SSLContext:
-    """Verifies against the same authorities as the sync client. Once per process: loading them takes long."""
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
-    return ssl.create_default_context(
-        cafile=None if os.path.isdir(bundle) else bundle,  # noqa: PTH112  no Path for one question
-        capath=bundle if os.path.isdir(bundle) else None,  # noqa: PTH112
-    )
-
-
-def _environment_proxy(base_url: str) -> str | None:
-    """The proxy that the environment names for this host. aiohttp's own way to it would read netrc as well."""
-    parts = urlsplit(base_url)
-    if urllib.request.proxy_bypass(parts.netloc):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 # --- one client for everybody in an event loop -----------------------------------------------------------------------

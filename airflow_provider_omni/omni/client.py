@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import http.client
 import io
-import os
 import queue
+import re
 import socket
 import ssl
 import threading
@@ -21,7 +21,6 @@ import requests
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.connection import allowed_gai_family
@@ -30,7 +29,8 @@ from airflow_provider_omni import __version__
 from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.config import OmniConfig, authorization_header
-from airflow_provider_omni.omni.failures import Failure, chain, failure_error
+from airflow_provider_omni.omni.environment import Way, find_way
+from airflow_provider_omni.omni.failures import Failure, chain, failure_error, through_a_proxy
 from airflow_provider_omni.omni.limits import pace_of
 
 T = TypeVar("T")
@@ -54,11 +54,8 @@ class OmniClient:
         self.config = config
         self._sleep = sleep
         self._pace = pace_of(config.account, config.requests_per_second)
-        self._adapter = _Adapter(
-            pool_connections=2, pool_maxsize=config.max_connections, max_retries=0, pool_block=True
-        )
-        self._proxies = {} if config.is_local else get_environ_proxies(config.base_url, no_proxy=None)
-        self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        self._adapter: _Adapter | None = None
+        self._opening = threading.Lock()
         self._headers = {
             "Authorization": authorization_header(config),
             "Accept": "application/json",
@@ -74,7 +71,8 @@ class OmniClient:
 
     def close(self) -> None:
         """Close the connections that are kept alive. The client can be used again."""
-        self._adapter.close()
+        if self._adapter is not None:
+            self._adapter.close()
 
     def __enter__(self) -> OmniClient:
         return self
@@ -84,15 +82,23 @@ class OmniClient:
     ) -> None:
         self.close()
 
+    def _open(self) -> _Adapter:
+        """The adapter, made at the first call: what the environment says about the way may be an error."""
+        with self._opening:
+            if self._adapter is None:
+                self._adapter = _Adapter(find_way(self.config.base_url), self.config.max_connections)
+            return self._adapter
+
     def _exchange(self, call: Call[Any]) -> Answer:
+        adapter = self._adapter or self._open()
         _BOUNDS.begin(self.config.connect_timeout, self.config.read_timeout)
         try:
-            response = self._adapter.send(
+            response = adapter.send(
                 self._prepared(call),
                 stream=True,
                 timeout=(self.config.connect_timeout, self.config.read_timeout),
-                verify=self._verify,
-                proxies=self._proxies,
+                verify=True,
+                proxies=adapter.proxies,
             )
             with response:
                 body = _body(response)
@@ -102,7 +108,7 @@ class OmniClient:
         except Exception as error:  # noqa: BLE001  whatever the libraries raise, the caller must learn the effect
             failure = _failure(error)
         # Raised out here, so that no library's message, which has the query in it, hangs on to our error.
-        raise failure_error(call, failure)
+        raise failure_error(call, failure, adapter.way)
 
     def _prepared(self, call: Call[Any]) -> requests.PreparedRequest:
         """Put together by hand: a session's preparation merges environment, cookies and netrc into every request."""
@@ -129,15 +135,29 @@ def _body(response: requests.Response) -> bytes | None:
 
 def _failure(error: Exception) -> Failure:
     causes = chain(error)
-    table = _NOT_SENT if any(isinstance(cause, _NotConnectedError) for cause in causes) else _SENT
-    for kinds, failure in table:
+    kinds_of_failure = _SENT if _BOUNDS.sent else _NOT_SENT
+    failure = Failure.BROKEN if _BOUNDS.sent else Failure.NOT_CONNECTED
+    for kinds, named in kinds_of_failure:
         if any(isinstance(cause, kinds) for cause in causes):
-            return failure
-    return Failure.NOT_CONNECTED if table is _NOT_SENT else Failure.BROKEN
+            failure = named
+            break
+    refused = next((cause for cause in causes if isinstance(cause, _NoTunnelError)), None)
+    return failure if refused is None else through_a_proxy(failure, refused.status)
 
 
 class _NotConnectedError(urllib3.exceptions.HTTPError):
     """Raised by connections only: nothing of the request had left. Passes through urllib3 and requests as it is."""
+
+
+class _NoTunnelError(_NotConnectedError):
+    """It was the proxy that did not connect us.
+
+    :param status: the HTTP status by which it has refused; None where it has not.
+    """
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__("no tunnel")
+        self.status = status
 
 
 _Kinds = tuple[type[BaseException], ...]
@@ -168,11 +188,14 @@ class _Bounds(threading.local):
     """
 
     begin_by = end_by = float("inf")
+    sent = False
+    """Something of the request may have left: a call that fails before that certainly had no effect."""
 
     def begin(self, connect: float, answer: float) -> None:
         """A call begins: its request must have begun to leave within `connect` seconds, and all be over in the sum."""
         self.begin_by = time.monotonic() + connect
         self.end_by = self.begin_by + answer
+        self.sent = False
 
 
 _BOUNDS = _Bounds()
@@ -281,19 +304,33 @@ class _Bounded:
     port: int
     socket_options: Any
     source_address: Any
+    proxy: Any
     _leaving = False
     """Something of the present request has left."""
+    _connecting = False
+    """What is sent now is sent to the proxy, to be connected."""
+    _tunnelled = False
+    """The proxy has connected us."""
 
     def _new_conn(self) -> socket.socket:
         return _connected(getattr(self, "_dns_host", self.host), self.port, self.socket_options, self.source_address)
 
     def connect(self) -> None:
         """Connect, through a proxy too, while a request may still begin."""
+        self._connecting, self._tunnelled = True, False
         try:
             super().connect()  # type: ignore[misc]
         except Exception as error:
+            if getattr(self, "proxy", None) is not None and not self._tunnelled:
+                raise _NoTunnelError(_refusal(error)) from error
             raise _NotConnectedError("not connected") from error
+        finally:
+            self._connecting = False
         self._leaving = False
+
+    def _tunnel(self) -> None:
+        super()._tunnel()  # type: ignore[misc]
+        self._tunnelled = True
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
         """A request begins."""
@@ -310,8 +347,15 @@ class _Bounded:
             except TimeoutError as error:
                 raise _NotConnectedError("too late to begin") from error
             self._leaving = True
-        self.sock.settimeout(_left(_BOUNDS.end_by))
+        self.sock.settimeout(_left(_BOUNDS.begin_by if self._connecting else _BOUNDS.end_by))
+        _BOUNDS.sent = _BOUNDS.sent or not self._connecting
         super().send(data)  # type: ignore[misc]
+
+
+def _refusal(error: BaseException) -> int | None:
+    """The status by which a proxy has refused; the standard library has it in its words only."""
+    found = [re.match(r"Tunnel connection failed: (\d{3})\b", str(each)) for each in chain(error)]
+    return next((int(match[1]) for match in found if match), None)
 
 
 class _Connection(_Bounded, HTTPConnection):
@@ -331,13 +375,26 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """requests' adapter over the connections above, also through a proxy."""
+    """requests' adapter over the connections above, for one way: its proxy, and the authorities that it believes."""
+
+    def __init__(self, way: Way, connections: int) -> None:
+        self.way = way
+        self.proxies = {} if way.proxy is None else {"https": way.proxy.url}
+        super().__init__(pool_connections=2, pool_maxsize=connections, max_retries=0, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, ssl_context=self.way.tls, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        tls = self.way.tls
+        manager = super().proxy_manager_for(proxy, ssl_context=tls, proxy_ssl_context=tls, **kwargs)
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         return manager
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:  # noqa: ARG002
+        return {} if self.way.proxy is None else self.way.proxy.headers
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002
+        """Leave it to the context of the way: requests would add the authorities of certifi to it."""
+        conn.cert_reqs = "CERT_REQUIRED"

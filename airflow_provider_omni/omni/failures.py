@@ -6,11 +6,14 @@ The words never hold what the libraries say: their messages have the URL with it
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, after_effect
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import Effect, OmniError, OmniProtocolError, OmniTransportError
+
+if TYPE_CHECKING:
+    from airflow_provider_omni.omni.environment import Way
 
 
 class Failure(enum.Enum):
@@ -22,6 +25,8 @@ class Failure(enum.Enum):
     CERTIFICATE = ("the TLS certificate could not be verified: check the connection's host", Effect.NONE)
     TLS = ("the TLS handshake failed: check the connection's host and scheme", Effect.NONE)
     PROXY = ("the proxy did not make the connection", Effect.NONE)
+    PROXY_DOWN = ("the proxy could not be reached", Effect.NONE)
+    PROXY_LOGIN = ("the proxy wants a login (HTTP 407): it belongs into the proxy's URL", Effect.NONE)
     NOT_CONNECTED = ("no connection could be made", Effect.NONE)
     READ_TIMEOUT = ("no complete answer within read_timeout", Effect.UNKNOWN)
     BROKEN = ("the connection broke before the answer was complete", Effect.UNKNOWN)
@@ -42,11 +47,41 @@ class Failure(enum.Enum):
 _PROTOCOL = frozenset({Failure.TOO_LONG, Failure.NOT_HTTP})
 
 
-def failure_error(call: Call[Any], failure: Failure) -> OmniError:
-    """The error of the tree for a broken exchange."""
+_FOR_GOOD = frozenset({Failure.PROXY_LOGIN})
+_OF_THE_BUNDLE = frozenset({Failure.CERTIFICATE, Failure.TLS})
+
+
+def failure_error(call: Call[Any], failure: Failure, way: Way | None = None) -> OmniError:
+    """The error of the tree for a broken exchange.
+
+    :param way: how it went; what may be to blame of it is named while nothing had left.
+    """
     kind = OmniProtocolError if failure in _PROTOCOL else OmniTransportError
     words = failure.words[0].upper() + failure.words[1:]
-    return kind(f"{words}. {after_effect(call, failure.effect)}", path=call.name, effect=failure.effect)
+    named = []
+    if way is not None and failure.effect is Effect.NONE:
+        named += [f"the proxy is {way.proxy.shown}"] if way.proxy else []
+        named += [f"the authorities are {way.authorities}"] if failure in _OF_THE_BUNDLE and way.authorities else []
+    return kind(
+        f"{words}{'; ' if named else ''}{', '.join(named)}. {after_effect(call, failure.effect)}",
+        path=call.name,
+        effect=failure.effect,
+        retryable=False if failure in _FOR_GOOD else None,
+    )
+
+
+def through_a_proxy(failure: Failure, status: int | None = None) -> Failure:
+    """What it is called when it happens before the proxy has made the tunnel: then it is the proxy's.
+
+    :param status: the HTTP status by which the proxy has refused, where it did.
+    """
+    if status == 407:
+        return Failure.PROXY_LOGIN
+    if status is not None:
+        return Failure.PROXY
+    if failure in (Failure.NO_NAME, Failure.REFUSED):
+        return Failure.PROXY_DOWN
+    return Failure.PROXY if failure is Failure.NOT_CONNECTED else failure
 
 
 def chain(error: BaseException) -> list[BaseException]:

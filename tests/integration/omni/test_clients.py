@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import ipaddress
 import json
 import socket
 import ssl
@@ -15,9 +14,8 @@ import threading
 import time
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,6 @@ import pytest
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.aio import AsyncOmniClient, shared_client
 from airflow_provider_omni.omni.client import OmniClient
-from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.content import AdvancedRequest
 from airflow_provider_omni.omni.errors import (
     Effect,
@@ -39,6 +36,7 @@ from airflow_provider_omni.omni.errors import (
 )
 from airflow_provider_omni.omni.models import Address, Destination
 from airflow_provider_omni.omni.validation import check_content
+from tests.integration.omni.calling import Run, config
 from tests.integration.omni.trickster import Behaviour, Trickster, close, drip, flood, raw, reply, reset, silent
 
 NUMBER = "41793026727"
@@ -52,42 +50,6 @@ SEND = api.send_advanced(
 REPORTS = api.get_reports(bulk_id="b")
 LOGS = api.get_logs(message_ids=["m"], to=NUMBER)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-
-Run = Callable[..., list[Any]]
-
-
-def config(url: str, **changes: Any) -> OmniConfig:
-    return OmniConfig.from_connection(
-        url, None, None, "demo", "secret-word", {"connect_timeout": 2, "read_timeout": 2, **changes}
-    )
-
-
-@pytest.fixture(params=["sync", "async"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Executes calls one after the other on one client; errors are results like any other."""
-
-    def sync(settings: OmniConfig, *calls: api.Call[Any]) -> list[Any]:
-        with OmniClient(settings) as client:
-            return [_outcome(lambda call=call: client.execute(call)) for call in calls]  # type: ignore[misc]
-
-    async def later(settings: OmniConfig, *calls: api.Call[Any]) -> list[Any]:
-        results: list[Any] = []
-        async with AsyncOmniClient(settings) as client:
-            for call in calls:
-                try:
-                    results.append(await client.execute(call))
-                except OmniError as error:
-                    results.append(error)
-        return results
-
-    return sync if request.param == "sync" else lambda *args: asyncio.run(later(*args))
-
-
-def _outcome(execute: Callable[[], Any]) -> Any:
-    try:
-        return execute()
-    except OmniError as error:
-        return error
 
 
 def test_a_request_says_who_asks_and_nothing_about_anybody_else(run: Run) -> None:
@@ -139,21 +101,6 @@ def test_a_proxy_of_the_environment_is_not_asked_about_this_machine(run: Run, mo
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with Trickster([reply(200, EMPTY)]) as server:
         assert run(config(server.url), LOGS) == [[]]
-
-
-def test_a_proxy_of_the_environment_is_used_for_other_machines(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Trickster([reply(200, EMPTY)]) as proxy:
-        monkeypatch.setenv("http_proxy", proxy.url)
-        monkeypatch.setenv("no_proxy", "")
-        assert run(config("http://omni.invalid", allow_plain_http=True), REPORTS) == [[]]
-    assert proxy.requests[0].line.startswith("GET http://omni.invalid/omni/1/reports?")
-
-
-def test_a_proxy_that_is_down_means_that_nothing_was_sent(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setenv("no_proxy", "")
-    [error] = run(config("http://omni.invalid", allow_plain_http=True), SEND)
-    assert (type(error), error.effect) == (OmniTransportError, Effect.NONE)
 
 
 # --- certainly not sent ----------------------------------------------------------------------------------------------
@@ -292,43 +239,6 @@ def _answer_in_the_clear(listener: socket.socket) -> None:
         sock.recv(65536)
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that no authority has signed, with its key, in one file."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
-@pytest.fixture
-def tls(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
-
-
 def test_a_certificate_that_nobody_vouches_for_means_that_nothing_was_sent(run: Run, tls: ssl.SSLContext) -> None:
     with Trickster([reply(200, SENT)], tls=tls) as server:
         [error] = run(config(server.url), SEND)
@@ -336,16 +246,6 @@ def test_a_certificate_that_nobody_vouches_for_means_that_nothing_was_sent(run: 
     assert server.requests == []
 
 
-@pytest.fixture
-def _fresh_authorities() -> Iterator[None]:
-    from airflow_provider_omni.omni.aio import _tls_context
-
-    _tls_context.cache_clear()
-    yield
-    _tls_context.cache_clear()
-
-
-@pytest.mark.usefixtures("_fresh_authorities")
 def test_the_authorities_of_the_environment_are_believed(
     run: Run, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
