@@ -1,8 +1,10 @@
 # What a person types. `make help` lists it. The work is done by dev/ and by the tools in .venv.
 #   PYTHON=/path/to/python   the Python to make .venv with (default: the first 3.11 to 3.13 that dev/find_python.sh finds)
+#   AIRFLOW=3.1              make up: another Airflow (3.0, 3.1), from a venv of its own
 #   NO_UV=1                  venv and pip, even where there is a uv
 
 CONSTRAINTS := constraints/airflow-3.3.txt
+AIRFLOW ?= 3.3
 PY := .venv/bin/python
 WORKERS ?= auto
 export PYTHON
@@ -24,8 +26,14 @@ help: ## This list
 demo: .venv/.ready ## Watch a real Airflow send LINE messages with SMS failover, against the simulator
 	$(PY) -m dev demo
 
-up: .venv/.ready ## Start the simulator and Airflow, and leave them running
-	$(PY) -m dev up
+# The Airflow of `make up`: ours, or one in a venv of its own, which is made when it is asked for.
+OTHER := $(if $(filter 3.3,$(AIRFLOW)),,.venv-airflow-$(AIRFLOW))
+
+.venv-airflow-%/.ready: pyproject.toml constraints/airflow-%.txt dev/make_venv.sh
+	sh dev/make_venv.sh .venv-airflow-$* "" $*
+
+up: .venv/.ready $(if $(OTHER),$(OTHER)/.ready) ## Start the simulator and Airflow, and leave them running
+	$(PY) -m dev up $(if $(OTHER),--python $(OTHER)/bin/python)
 
 down: .venv/.ready ## Stop what `make up` has started
 	$(PY) -m dev down
@@ -45,7 +53,7 @@ layers: .venv/.ready
 test-fast: .venv/.ready ## Unit and integration tests
 	$(PY) -m pytest -m "not e2e and not distributed" -n $(WORKERS)
 
-test-e2e: .venv/.ready ## The tests that drive a real Airflow
+test-e2e: .venv/.ready .venv-airflow-3.1/.ready ## The tests that drive a real Airflow
 	$(PY) -m pytest -m e2e -n 0 tests/e2e
 
 # A venv of its own: what Celery and its friends bring must not hide from the other tests that something is not declared.

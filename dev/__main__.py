@@ -8,11 +8,13 @@ import fcntl
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from dev.airflow_stack import AirflowStack, StackError
-from dev.database import CACHE
+from dev.database import CACHE, airflow_version
 from dev.demo import DAG_ID, run_demo
+from dev.settings import examples_connections
 
 STATE = CACHE.parent
 REPOSITORY = STATE.parent
@@ -30,10 +32,24 @@ def demo() -> int:
         return 0 if run_demo(STATE / "demo", EXAMPLE_DAGS, _say) else 1
 
 
-def up() -> int:
+def stack_of_up(python: str = sys.executable) -> AirflowStack:
+    """The stack of `make up`: every example's connections are there. Each Airflow has a folder of its own."""
+    ours = python == sys.executable
+    folder = STATE / ("up" if ours else f"up-{airflow_version(python)}")
+    return AirflowStack(
+        folder,
+        EXAMPLE_DAGS,
+        environment=examples_connections(folder),
+        preferred_ports=PREFERRED_PORTS,
+        python=python,
+        say=_say,
+    )
+
+
+def up(python: str = sys.executable) -> int:
     """Start a stack that stays, or tell where the running one is."""
-    stack = AirflowStack(STATE / "up", EXAMPLE_DAGS, preferred_ports=PREFERRED_PORTS, say=_say)
-    with _alone("up"):
+    stack = stack_of_up(python)
+    with _alone(stack.folder.name):
         if not stack.attach():
             stack.start(DAG_ID)
             stack.leave_running()
@@ -50,14 +66,14 @@ def up() -> int:
 def down() -> int:
     """Stop what `up`, or an interrupted `up` or `demo`, has left."""
     stopped = 0
-    for name in ("up", "demo"):
+    for name in ("up", "demo", *(folder.name for folder in STATE.glob("up-*") if folder.is_dir())):
         with contextlib.suppress(Busy), _alone(name):
             stopped += AirflowStack(STATE / name, EXAMPLE_DAGS).stop()
     _say(f"Stopped {stopped} processes." if stopped else "Nothing was running.")
     return 0
 
 
-COMMANDS: dict[str, Callable[[], int]] = {"demo": demo, "up": up, "down": down}
+COMMANDS: dict[str, Callable[..., int]] = {"demo": demo, "up": up, "down": down}
 
 
 @contextlib.contextmanager
@@ -84,9 +100,15 @@ def main() -> int:
     """Run the command that the command line names; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m dev", description=__doc__)
     parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--python", help="up: the Python of another venv, whose Airflow is to run")
+    arguments = parser.parse_args()
+    if arguments.python and arguments.command != "up":
+        parser.error("--python goes with up only")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return COMMANDS[parser.parse_args().command]()
+        # Absolute, but not resolved: a venv's Python is a link.
+        more = {"python": str(Path(arguments.python).absolute())} if arguments.python else {}
+        return COMMANDS[arguments.command](**more)
     except (StackError, Busy, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -56,6 +56,8 @@ class AirflowStack:
     connection_extra: the extra of the connection `omni_default`.
     connections: extras of further connections to the simulator, by their ids.
     password: the simulator's, and so these connections'.
+    python: the Python whose Airflow runs; that of another venv makes a stack of another version. The simulator always
+        runs on ours.
     """
 
     parts: ClassVar[tuple[str, ...]] = tuple(COMPONENTS)
@@ -74,6 +76,7 @@ class AirflowStack:
         connection_extra: Mapping[str, Any] | None = None,
         connections: Mapping[str, Mapping[str, Any]] | None = None,
         password: str = "demo",
+        python: str = sys.executable,
         say: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.folder = folder.resolve()
@@ -84,6 +87,7 @@ class AirflowStack:
         self._simulator_options = simulator_options
         self._connections = {**(connections or {}), "omni_default": dict(connection_extra or {})}
         self._password = password
+        self._python = python
         self._say = say
         self._environment: dict[str, str] = {}
         self._api: AirflowApi | None = None
@@ -254,7 +258,7 @@ class AirflowStack:
 
     def start_component(self, name: str) -> None:
         """Start one of Airflow's processes. A name such as `triggerer-2` makes a second one. Does not wait."""
-        self.processes.start(name, [sys.executable, "-m", "airflow", *self._command(name)], self._environment)
+        self.processes.start(name, [self._python, "-m", "airflow", *self._command(name)], self._environment)
 
     def signal_component(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a component's main process alone, as the system or an operator would.
@@ -318,9 +322,9 @@ class AirflowStack:
         database = self.folder / "airflow.db"
         self._say("Preparing Airflow's database")
         if database.exists():
-            migrate(database, self._environment)
+            migrate(database, self._environment, self._python)
         else:
-            place_empty_database(database, self._environment)
+            place_empty_database(database, self._environment, python=self._python)
 
     def _wait_until_healthy(self, dag_ids: set[str], timeout: float) -> None:
         self._say(f"Starting Airflow on {self.api.url}")

@@ -139,6 +139,14 @@ def airflow_environment(home: Path, dags: Path, port: int, parallelism: int = 8)
     }
 
 
+def examples_connections(folder: Path) -> dict[str, str]:
+    """What the example DAGs need besides `omni_default`, as environment variables. SQLite's file lies in `folder`.
+
+    JSON, since a URI with an absolute path is refused by the SQLite provider.
+    """
+    return {"AIRFLOW_CONN_OMNI_SHOP": json.dumps({"conn_type": "sqlite", "host": str(folder / "shop.db")})}
+
+
 def omni_connection(port: int, extra: Mapping[str, Any] | None = None, password: str = "demo") -> str:
     """The connection to a simulator on this port, as the value of an `AIRFLOW_CONN_…` variable."""
     return json.dumps(

@@ -1,8 +1,12 @@
 """From a table to everybody in it: a text for each row, outcomes on record, and a second try for the unreached.
 
-Needs a connection ``omni_shop`` to a database that SQL can make a table in, such as
-``AIRFLOW_CONN_OMNI_SHOP=sqlite:////tmp/omni_shop.db`` with apache-airflow-providers-sqlite. With the simulator, the
-numbers' last two digits decide what becomes of the messages: the fourth person is reached neither by LINE nor by SMS.
+Needs a connection ``omni_shop`` to a database that SQL can make a table in. ``make up`` brings one; elsewhere, with
+apache-airflow-providers-sqlite, this is enough:
+
+    AIRFLOW_CONN_OMNI_SHOP='{"conn_type": "sqlite", "host": "/tmp/omni_shop.db"}'
+
+With the simulator, the numbers' last two digits decide what becomes of the messages: the fourth person is reached
+neither by LINE nor by SMS.
 """
 
 from __future__ import annotations

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import re
 import sqlite3
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_omni.delivery.ledger import read_outcomes
+from airflow_provider_omni.example_dags import omni_etl_batch
 from airflow_provider_omni.simulator.running import RunningSimulator
+from dev.settings import examples_connections
 from tests.integration.airflow.test_example_dags import run
 
 
@@ -24,7 +27,20 @@ def numbers_kept(database: Path, numbers: set[str]) -> set[str]:
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_OMNI_SHOP", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "shop.db")}))
+    """The connection that the example's docstring gives, to a file of this test's."""
+    (told,) = re.findall(r"AIRFLOW_CONN_OMNI_SHOP='(.*)'", omni_etl_batch.__doc__ or "")
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_SHOP", told.replace("/tmp/omni_shop.db", str(tmp_path / "shop.db")))
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_a_database_of_make_up_takes_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in examples_connections(tmp_path).items():
+        monkeypatch.setenv(name, value)
+
+    database = BaseHook.get_hook(omni_etl_batch.DATABASE)
+    database.run("CREATE TABLE shipped (order_id INTEGER)")
+
+    assert database.get_records("SELECT count(*) FROM shipped") == [(0,)]
 
 
 @pytest.mark.usefixtures("shop")
