@@ -102,7 +102,8 @@ class Wait:
         self._refused_polls = 0
         self._started = False
         self._closing_since: float | None = None
-        self._journal_fails_since: float | None = None
+        self._failing_since: dict[str, float] = {}
+        """Since when which entry of the journal is out of reach."""
 
     def until_decided(self) -> Steps[WaitEnd]:
         """Poll until the verdict falls; at the deadline at the latest."""
@@ -157,9 +158,9 @@ class Wait:
                 yield Note(
                     f"The journal could not be read ({type(error).__name__}); it will be repeated.", warning=True
                 )
-                self._journal_fails(error)
+                self._journal_fails(source.bulk.journal_key, error)
                 continue
-            self._journal_fails_since = None
+            self._failing_since.pop(source.bulk.journal_key, None)
             source.recalled = True
             self._take(source, decode(entry))
             if points_to_messages(entry):
@@ -378,21 +379,20 @@ class Wait:
             self._take(source, decode(written))
             yield Save(source.bulk.journal_key, encode(self._worth_keeping(source)))
             source.unsaved = False
-            self._journal_fails_since = None
+            self._failing_since.pop(source.bulk.journal_key, None)
         except OmniStaleTryError:
             raise
         except OmniStorageError as error:
             yield Note(f"The journal could not be written ({type(error).__name__}); it will be repeated.", warning=True)
-            self._journal_fails(error)
+            self._journal_fails(source.bulk.journal_key, error)
 
-    def _journal_fails(self, error: OmniStorageError) -> None:
-        """Raise OmniStorageError once the journal could not be used for `JOURNAL_PATIENCE`: nothing is decided without
+    def _journal_fails(self, key: str, error: OmniStorageError) -> None:
+        """Raise OmniStorageError once this entry could not be used for `JOURNAL_PATIENCE`: nothing is decided without
         it, so that such a wait would go on until its deadline for nothing.
         """
         now = self.clock()
-        if self._journal_fails_since is None:
-            self._journal_fails_since = now
-        elif now - self._journal_fails_since >= JOURNAL_PATIENCE and now < self.watch.deadline:
+        since = self._failing_since.setdefault(key, now)
+        if now - since >= JOURNAL_PATIENCE and now < self.watch.deadline:
             raise OmniStorageError(
                 f"What was read could not be kept for {JOURNAL_PATIENCE / 60:.0f} minutes, so nothing was decided "
                 f"and the wait ends here: {error.message} A retry goes on from the vendor's logs.",

@@ -311,11 +311,11 @@ class LedgerWait(LoneWait):
         except OmniStorageError as error:
             self._news, self._blocked = taken, True
             yield Note(f"Outcomes could not be written ({type(error).__name__}); it will be repeated.", warning=True)
-            self._journal_fails(error)
+            self._journal_fails(OUTCOMES, error)
             return
         self._outcomes.add(name)
         self._blocked = False
-        self._journal_fails_since = None
+        self._failing_since.pop(OUTCOMES, None)
         for source in taken.values():
             source.unsaved = False
 

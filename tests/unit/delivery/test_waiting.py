@@ -211,6 +211,12 @@ def test_a_journal_that_stays_out_of_reach_ends_the_wait_with_an_error_long_befo
     assert JOURNAL_PATIENCE <= stage.now - START < JOURNAL_PATIENCE + 60.0
 
 
+def test_one_entry_that_stays_out_of_reach_ends_the_wait_though_the_others_can_be_used() -> None:
+    stage = Stage(reports=[[report("a")], [], [], []], loads=[None, FAILS])
+    with pytest.raises(OmniStorageError, match="for 30 minutes"):
+        wait(stage, watch(Bulk(None, 1, ("a",)), Bulk(None, 1, ("b",)), timeout=47 * HOUR))
+
+
 def test_a_journal_that_was_out_of_reach_for_a_quarter_of_an_hour_ends_nothing() -> None:
     stage = Stage(reports=[[report("m")], []], loads=[FAILS] * 30 + [None])
     assert wait(stage, watch(timeout=47 * HOUR)).verdict is Verdict.SUCCESS
