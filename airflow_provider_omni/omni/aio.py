@@ -50,6 +50,7 @@ class AsyncOmniClient:
         self._slots = asyncio.Semaphore(config.max_connections)
         self._session: aiohttp.ClientSession | None = None
         self._way = Way()
+        self._secrets = config.secrets
 
     async def execute(self, call: Call[T]) -> T:
         """The call's model, or one of `errors.py`. Made once, whatever happens."""
@@ -57,7 +58,7 @@ class AsyncOmniClient:
             if wait := self._pace.reserve():
                 await self._sleep(wait)
             answer = await self._exchange(call)
-        return read(call, answer)
+        return read(call, answer, self._secrets)
 
     async def close(self) -> None:
         """Close the connections that are kept alive. The client can be used again."""

@@ -7,7 +7,7 @@ says of the vendor's own words is masked: it may echo what was sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,7 +24,7 @@ from airflow_provider_omni.omni.errors import (
     OmniRequestError,
     OmniServerError,
 )
-from airflow_provider_omni.omni.masking import mask_numbers_in
+from airflow_provider_omni.omni.masking import hide_secrets, mask_numbers_in
 from airflow_provider_omni.omni.models import Rows
 from airflow_provider_omni.omni.parsing import UnreadableAnswerError
 
@@ -51,8 +51,11 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-def read(call: Call[T], answer: Answer) -> T:
-    """The model that the call promises, or one of `errors.py`, whatever the bytes are."""
+def read(call: Call[T], answer: Answer, secrets: Sequence[str] = ()) -> T:
+    """The model that the call promises, or one of `errors.py`, whatever the bytes are.
+
+    :param secrets: what no error may hold, even if the vendor says it (`OmniConfig.secrets`).
+    """
     if 200 <= answer.status < 300:
         try:
             model = call.parse(answer.body)
@@ -68,7 +71,7 @@ def read(call: Call[T], answer: Answer) -> T:
             status=answer.status,
             path=call.name,
         )
-    raise _error(call, answer)
+    raise _error(call, answer, secrets)
 
 
 def after_effect(call: Call[Any], effect: Effect) -> str:
@@ -82,9 +85,9 @@ def after_effect(call: Call[Any], effect: Effect) -> str:
     return "Whether it took effect is not known: ask the logs or the list, do not repeat it blindly."
 
 
-def _error(call: Call[Any], answer: Answer) -> OmniError:
+def _error(call: Call[Any], answer: Answer, secrets: Sequence[str]) -> OmniError:
     status = answer.status
-    details = _vendor_details(call, answer.body) if status >= 400 else _Details()
+    details = _vendor_details(call, answer.body, secrets) if status >= 400 else _Details()
     effect = Effect.NONE if 400 <= status < 500 else Effect.UNKNOWN
     after = after_effect(call, effect)
     said = f' The vendor says: "{details.text}".' if details.text else ""
@@ -164,7 +167,7 @@ class _Details:
     problems: tuple[str, ...] = ()
 
 
-def _vendor_details(call: Call[Any], body: bytes) -> _Details:
+def _vendor_details(call: Call[Any], body: bytes, secrets: Sequence[str]) -> _Details:
     """The vendor's code and words from either envelope. Of a body that is not JSON nothing is shown."""
     if len(body) > MAX_ERROR_BODY:
         return _Details()
@@ -172,14 +175,14 @@ def _vendor_details(call: Call[Any], body: bytes) -> _Details:
         document = parsing.load(body)
     except UnreadableAnswerError:
         return _Details()
-    hide = _Hider(call)
+    hide = _Hider(call, secrets)
     old = _dig(document, "requestError", "serviceException")
     if isinstance(old, dict):
         problems = _lines(hide, _validation_errors(old.get("validationErrors")))
-        return _Details(_code(old.get("messageId")), hide(old.get("text")), problems)
+        return _Details(_code(old.get("messageId"), secrets), hide(old.get("text")), problems)
     if isinstance(document, dict):
         problems = _lines(hide, _violations(document.get("violations")))
-        return _Details(_code(document.get("errorCode")), hide(document.get("description")), problems)
+        return _Details(_code(document.get("errorCode"), secrets), hide(document.get("description")), problems)
     return _Details()
 
 
@@ -189,8 +192,10 @@ def _dig(document: Any, *names: str) -> Any:
     return document
 
 
-def _code(value: Any) -> str | None:
-    return mask_numbers_in(value) if isinstance(value, str) and _CODE.fullmatch(value) else None
+def _code(value: Any, secrets: Sequence[str]) -> str | None:
+    if not isinstance(value, str) or not _CODE.fullmatch(value) or hide_secrets(value, secrets) != value:
+        return None
+    return mask_numbers_in(value)
 
 
 def _validation_errors(value: Any) -> Iterator[tuple[str, Any]]:
@@ -224,10 +229,13 @@ def _lines(hide: _Hider, found: Iterator[tuple[str, Any]]) -> tuple[str, ...]:
 
 
 class _Hider:
-    """Takes out of the vendor's words what we sent (texts, URLs, numbers), and everything that looks like a number."""
+    """Takes out of the vendor's words what we sent (the account's secrets, texts, URLs, numbers), and everything that
+    looks like a number or like a login that is sent along.
+    """
 
-    def __init__(self, call: Call[Any]) -> None:
+    def __init__(self, call: Call[Any], secrets: Sequence[str]) -> None:
         self._call = call
+        self._secrets = secrets
         self._sent: tuple[str, ...] | None = None
 
     def __call__(self, said: object) -> str:
@@ -235,7 +243,8 @@ class _Hider:
             return ""
         if self._sent is None:
             self._sent = _sent_strings(self._call)
-        words = said[: 4 * MAX_DETAIL_LENGTH]
+        # All of it first: a secret that is cut in two would be known by neither half.
+        words = hide_secrets(said, self._secrets)[: 4 * MAX_DETAIL_LENGTH]
         for sent in self._sent:
             words = words.replace(sent, "…")
         words = "".join(character if character.isprintable() else " " for character in mask_numbers_in(words))

@@ -56,6 +56,7 @@ class OmniClient:
         self._pace = pace_of(config.account, config.requests_per_second)
         self._adapter: _Adapter | None = None
         self._opening = threading.Lock()
+        self._secrets = config.secrets
         self._headers = {
             "Authorization": authorization_header(config),
             "Accept": "application/json",
@@ -67,7 +68,7 @@ class OmniClient:
         """The call's model, or one of `errors.py`. Made once, whatever happens."""
         if wait := self._pace.reserve():
             self._sleep(wait)
-        return read(call, self._exchange(call))
+        return read(call, self._exchange(call), self._secrets)
 
     def close(self) -> None:
         """Close the connections that are kept alive. The client can be used again."""

@@ -1,11 +1,13 @@
-"""Hiding phone numbers and addresses in text that a person or a log will see.
+"""Hiding phone numbers, addresses and secrets in text that a person or a log will see.
 
 Nothing here knows what a valid number is (`delivery/numbers.py` does): anything that could be one is hidden.
 """
 
 from __future__ import annotations
 
+import html
 import re
+from collections.abc import Iterable
 
 _DIGITS = re.compile(r"\d{6,}")
 _SEPARATED = re.compile(r"(?<![0-9A-Za-z])\+?\d(?:[\s().\-/]{0,2}\d){6,}(?![0-9A-Za-z])")
@@ -32,3 +34,21 @@ def mask_numbers_in(text: str) -> str:
         hidden,
     )
     return _DIGITS.sub(lambda match: mask_number(match[0]), hidden)
+
+
+_CREDENTIALS = re.compile(r"(?i)\b(basic|app|bearer|digest)(\s+)(?=[\w+/=.~\-]*[\d=+/_.~\-])[\w+/=.~\-]{6,}")
+_WHOLE_WORDS = 4
+"""A secret that is shorter than this stands in every other word, too, and is hidden where it is a word."""
+
+
+def hide_secrets(text: str, secrets: Iterable[str]) -> str:
+    """Free text without these secrets, in any case, also as HTML writes them; and without what stands where a login
+    stands (``Basic ZGVtbzpkZW1v``), whosesoever it is.
+    """
+    for secret in sorted(secrets, key=len, reverse=True):
+        for form in {secret, html.escape(secret), html.escape(secret, quote=False)}:
+            pattern = re.escape(form)
+            if len(form) < _WHOLE_WORDS:
+                pattern = rf"(?<!\w){pattern}(?!\w)"
+            text = re.sub(pattern, "…", text, flags=re.IGNORECASE)
+    return _CREDENTIALS.sub(r"\1\2…", text)

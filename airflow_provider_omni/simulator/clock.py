@@ -6,11 +6,14 @@ happened since. Waiting for real (latency, answers that are held back) is the se
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Protocol
 
 DEFAULT_MANUAL_START = 1_767_225_600.0
 """Where a `ManualClock` starts when nothing is said: 2026-01-01T00:00:00Z."""
+LATEST = 7_258_118_400.0
+"""No clock goes beyond 2200-01-01T00:00:00Z: what is added to it must still be a date."""
 
 
 class Clock(Protocol):
@@ -35,7 +38,7 @@ class RealClock:
 
     def advance(self, seconds: float) -> None:
         """Jump ahead; time goes on from there."""
-        self._ahead += _not_backwards(seconds)
+        self._ahead += _jump(seconds, self.now())
 
 
 class ManualClock:
@@ -50,7 +53,7 @@ class ManualClock:
 
     def advance(self, seconds: float) -> None:
         """Move ahead by `seconds`."""
-        self._now += _not_backwards(seconds)
+        self._now += _jump(seconds, self.now())
 
 
 class ScaledClock:
@@ -60,7 +63,7 @@ class ScaledClock:
     """
 
     def __init__(self, factor: float) -> None:
-        if factor <= 0:
+        if not (math.isfinite(factor) and factor > 0):
             raise ValueError(f"factor: {factor}, must be above 0")
         self._factor = factor
         self._wall_start = time.time()
@@ -73,10 +76,12 @@ class ScaledClock:
 
     def advance(self, seconds: float) -> None:
         """Jump ahead by that many simulated seconds."""
-        self._ahead += _not_backwards(seconds)
+        self._ahead += _jump(seconds, self.now())
 
 
-def _not_backwards(seconds: float) -> float:
-    if seconds < 0:
+def _jump(seconds: float, now: float) -> float:
+    if not seconds >= 0:
         raise ValueError(f"seconds: {seconds}, time only moves ahead")
-    return seconds
+    if seconds > LATEST - now:
+        raise ValueError(f"seconds: got {seconds:g}, expected less than {max(LATEST - now, 0):g}: time ends in 2200")
+    return float(seconds)

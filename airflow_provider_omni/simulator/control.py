@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from airflow_provider_omni.simulator.settings import SWITCHES
 
 WAITABLE = ("held", "acceptances", "calls", "reports_read", "deliveries", "unread")
 LONGEST_WAIT = 600.0
+LARGEST_NUMBER = 1e12
 
 Members = Mapping[str, Any]
 Handler = Callable[[Simulator, Members], Awaitable[Any]]
@@ -111,8 +113,8 @@ async def _drop(simulator: Simulator, members: Members) -> Any:
 
 def _held_id(simulator: Simulator, members: Members) -> int | None:
     held_id: int | None = members.get("id")
-    if held_id is not None and held_id not in {held.id for held in simulator.held}:
-        raise ValueError(f"id: {held_id!r} is not held")
+    if held_id is not None and (type(held_id) is not int or held_id not in {held.id for held in simulator.held}):
+        raise ValueError(f"id: {str(held_id)[:40]} is not held")
     return held_id
 
 
@@ -155,6 +157,8 @@ def _number(members: Members, name: str, default: float | None) -> float:
     value = members.get(name, default)
     if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
         raise ValueError(f"{name}: {value!r} is not a number of 0 or more")
+    if not value <= LARGEST_NUMBER or not math.isfinite(value):
+        raise ValueError(f"{name}: got more than can be meant, expected up to {LARGEST_NUMBER:,.0f}")
     return value
 
 

@@ -28,6 +28,11 @@ ERROR_TEXTS: dict[int, tuple[str, str]] = {
 }
 """HTTP status → the vendor's `messageId` and `text`."""
 
+MOST_DIGITS = 18
+"""Of a number in a query."""
+LAST_DATE = 253_370_764_800.0
+"""9999-01-01T00:00:00Z: what happens later is dated so, since no date is written beyond it."""
+
 _ZONES: dict[str, timezone] = {
     "+0000": UTC,
     "Z": UTC,
@@ -84,7 +89,7 @@ def json_reply(status: int, body: Any) -> WireReply:
 
 def format_time(moment: float, offset: str) -> str:
     """Write a time as answers do: milliseconds, and the offset as the switch says."""
-    whole = datetime.fromtimestamp(moment, _ZONES[offset])
+    whole = datetime.fromtimestamp(min(moment, LAST_DATE), _ZONES[offset])
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{whole.microsecond // 1000:03d}{offset}"
 
 

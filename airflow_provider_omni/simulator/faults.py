@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import itertools
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,17 @@ from airflow_provider_omni.simulator.wire import WireRequest
 
 CALLS = ("create_scenario", "list_scenarios", "get_scenario", "update_scenario", "send", "reports", "logs")
 ANY_CALL = "any"
+SHORTEST = 0.001
+LARGEST = {
+    "seconds": 1_000_000,
+    "retry_after": 1_000_000,
+    "mebibytes": 256,
+    "count": 1_000_000,
+    "times": 1_000_000_000,
+    "skip": 1_000_000_000,
+    "seed": 2**64,
+}
+"""Above every number of a fault: a slip must not stop the simulator, or fill its machine."""
 
 
 class Phase(enum.Enum):
@@ -124,8 +136,20 @@ class Fault:
             problems.append(f"status: {self.status}, must be 400 to 599")
         if min(self.seconds, self.skip, self.count, self.mebibytes, self.retry_after or 0) < 0:
             problems.append("seconds, skip, count, mebibytes and retry_after must not be below 0")
+        problems += self._too_much()
         if problems:
             raise ValueError("; ".join(problems))
+
+    def _too_much(self) -> list[str]:
+        numbers = {name: getattr(self, name) for name in LARGEST if getattr(self, name) is not None}
+        problems = [
+            f"{name}: got more than can be meant, expected up to {LARGEST[name]:,}"
+            for name, value in numbers.items()
+            if not value <= LARGEST[name] or not math.isfinite(value)
+        ]
+        if 0 < self.seconds < SHORTEST:
+            problems.append(f"seconds: {self.seconds}, must be 0 or at least {SHORTEST}")
+        return problems
 
 
 def read_fault(values: Mapping[str, Any]) -> Fault:

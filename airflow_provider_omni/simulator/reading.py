@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_omni.simulator import outcomes
-from airflow_provider_omni.simulator.envelopes import ApiProblem, format_time, read_time
+from airflow_provider_omni.simulator.envelopes import MOST_DIGITS, ApiProblem, format_time, read_time
 from airflow_provider_omni.simulator.fates import Reporting
 from airflow_provider_omni.simulator.messages import Message, MessageStore, ReportEntry
 from airflow_provider_omni.simulator.outcomes import GROUP_NAMES
@@ -192,7 +192,7 @@ def _limit(query: Query, settings: Settings) -> int:
     raw = _one(query, "limit")
     if raw is None:
         return DEFAULT_LIMIT
-    if not raw.isascii() or not raw.isdigit() or int(raw) < 1:
+    if not raw.isascii() or not raw.isdigit() or len(raw) > MOST_DIGITS or int(raw) < 1:
         raise ApiProblem(400, {"limit": ["must be a number, 1 or more"]})
     if int(raw) > MAX_LIMIT and settings.limit_above_max == "400":
         raise ApiProblem(400, {"limit": [f"must be {MAX_LIMIT} or less"]})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.simulator.envelopes import ApiProblem
+from airflow_provider_omni.simulator.envelopes import MOST_DIGITS, ApiProblem
 from airflow_provider_omni.simulator.settings import SOURCE_SCENARIO_KEY, Settings
 from airflow_provider_omni.simulator.timeline import CONTENT_MEMBERS, FlowStep
 
@@ -93,7 +93,7 @@ class ScenarioBook:
 
 def _count(query: Mapping[str, list[str]], name: str, default: int, at_least: int) -> int:
     raw = (query.get(name) or [str(default)])[0]
-    if not raw.isascii() or not raw.isdigit() or int(raw) < at_least:
+    if not raw.isascii() or not raw.isdigit() or len(raw) > MOST_DIGITS or int(raw) < at_least:
         raise ApiProblem(400, {name: [f"must be a number, {at_least} or more"]})
     return int(raw)
 

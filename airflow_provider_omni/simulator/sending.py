@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 import uuid
 from collections.abc import Mapping
@@ -302,9 +303,10 @@ def _content_problems(channel: str, member: str, content: Any) -> dict[str, list
     if unit not in UNIT_SECONDS:
         problems[f"{member}.validityPeriodTimeUnit"] = [f"must be one of {', '.join(UNIT_SECONDS)}"]
     try:
-        if float(content.get("validityPeriod") or 0) < 0:
+        validity = float(content.get("validityPeriod") or 0)
+        if not (math.isfinite(validity) and validity >= 0):
             problems[f"{member}.validityPeriod"] = ["must be a positive number"]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         problems[f"{member}.validityPeriod"] = ["must be a number"]
     return problems
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import socket
 import struct
@@ -25,12 +26,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from airflow_provider_omni.simulator.access import ControlAccess
 from airflow_provider_omni.simulator.control import CONTROL_CALLS, ControlCall
 from airflow_provider_omni.simulator.engine import Simulator
+from airflow_provider_omni.simulator.envelopes import ApiProblem, error_reply
 from airflow_provider_omni.simulator.wire import Ending, WireReply, WireRequest
 
 TRANSPORT = "omni_simulator.transport"
 DRIP_BYTES = 16
 CHUNK_BYTES = 2**20
 SHUTDOWN_SECONDS = 1
+LARGEST_BODY = 16 * 2**20
+"""Bytes of a request, which are read before anybody is asked for a login. A thousand recipients take a tenth of it."""
+LARGEST_CONTROL_BODY = 2**20
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -51,7 +56,12 @@ class VendorCalls:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request to its end, whatever that is."""
-        body = await _body(receive)
+        body = await _body(scope, receive, LARGEST_BODY)
+        if body is None:
+            reply = error_reply(ApiProblem(413), self._simulator.settings)
+            headers = {**reply.headers, "connection": "close"}
+            await _complete(dataclasses.replace(reply, headers=headers), scope[TRANSPORT], receive, send)
+            return
         request = WireRequest(
             method=scope["method"],
             target_path=scope["raw_path"].decode("ascii"),
@@ -67,14 +77,20 @@ class VendorCalls:
         await _DELIVERIES[reply.ending](reply, scope[TRANSPORT], receive, send)
 
 
-async def _body(receive: Receive) -> bytes:
-    parts = []
+async def _body(scope: Scope, receive: Receive, largest: int) -> bytes | None:
+    """The body of a request; None where it is, or says that it is, longer than `largest`."""
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    if not length.isdigit() or len(length) > 18 or int(length) > largest:
+        return None
+    body = bytearray()
     more = True
     while more:
         message = await receive()
-        parts.append(message.get("body", b""))
+        body += message.get("body", b"")
+        if len(body) > largest:
+            return None
         more = message["type"] == "http.request" and message.get("more_body", False)
-    return b"".join(parts)
+    return bytes(body)
 
 
 def _start(reply: WireReply) -> Message:
@@ -150,7 +166,10 @@ def _control_endpoint(call: ControlCall, simulator: Simulator, access: ControlAc
         if refusal is not None:
             return JSONResponse({"error": refusal[1]}, refusal[0])
         try:
-            members = dict(request.query_params) if call.method == "GET" else json.loads(await request.body() or b"{}")
+            body = await _body(request.scope, request.receive, LARGEST_CONTROL_BODY)
+            if body is None:
+                return JSONResponse({"error": f"body: longer than {LARGEST_CONTROL_BODY:,} bytes"}, 413)
+            members = dict(request.query_params) if call.method == "GET" else json.loads(body or b"{}")
             if not isinstance(members, dict):
                 raise ValueError("body: must be an object")
             if "any" not in " ".join(call.members) and (
@@ -158,6 +177,8 @@ def _control_endpoint(call: ControlCall, simulator: Simulator, access: ControlAc
             ):
                 raise ValueError(f"{', '.join(unknown)}: unknown, allowed are {', '.join(call.members) or 'none'}")
             return JSONResponse(await call.handler(simulator, members))
+        except RecursionError:
+            return JSONResponse({"error": "body: nested too deeply"}, 400)
         except ValueError as problem:
             return JSONResponse({"error": str(problem)}, 400)
 

@@ -5,13 +5,17 @@ docs/simulator.md by a test. What a switch does is done where it belongs; here i
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 HOURS_48 = 172_800.0
+SLOWEST = 1e-6
 SOURCE_SCENARIO_KEY = "CC9F01A5DC7BEE2C2B829D203482A654"
 """The scenario key of the source document. The first scenario gets it: the document's requests work as printed."""
+LARGEST = 1e9
+"""Above every number of a switch: seconds of thirty years."""
 OFFSETS = ("+0000", "+0100", "-0300", "+01:00", "Z")
 
 
@@ -201,10 +205,13 @@ def _problem(name: str, value: Any) -> list[str]:
         return [f"{name}: {value!r} is not a {wanted[-1].__name__}"]
     if switch.values and value not in switch.values:
         return [f"{name}: {value!r}, allowed are {', '.join(map(str, switch.values))}"]
-    if not switch.values and isinstance(value, int | float) and value < 0:
-        return [f"{name}: {value!r}, must not be below 0"]
-    if name == "time_scale" and value == 0:
-        return ["time_scale: 0, must be above 0"]
+    if not switch.values and isinstance(value, int | float):
+        if value < 0:
+            return [f"{name}: {value!r}, must not be below 0"]
+        if not value <= LARGEST or not math.isfinite(value):
+            return [f"{name}: got more than can be meant, expected up to {LARGEST:,.0f}"]
+    if name == "time_scale" and value < SLOWEST:
+        return [f"time_scale: {value:g}, must be above 0"]
     return []
 
 

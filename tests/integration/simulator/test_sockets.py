@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import select
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -88,6 +90,31 @@ class TestCalls:
         large["destinations"] = [{"to": {"phoneNumber": f"4179{number:07d}"}} for number in range(5000)]
         answer = requests.post(f"{simulator.url}/omni/1/advanced", json=large, auth=LOGIN, timeout=30)
         assert len(answer.json()["messages"]) == 5000
+
+    def test_a_request_that_says_it_is_endless_is_refused_before_it_is_read_and_without_a_login(self, simulator):
+        answer = raw_exchange(
+            simulator, f"POST /omni/1/advanced HTTP/1.1\r\nHost: {simulator.host}\r\nContent-Length: 17000000\r\n\r\n"
+        )
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"PAYLOAD_TOO_LARGE" in answer
+
+    @pytest.mark.parametrize(("path", "mebibytes"), [("omni/1/advanced", 17), ("simulator/release", 2)])
+    def test_a_request_that_does_not_say_how_long_it_is_is_read_up_to_a_bound(self, simulator, path, mebibytes):
+        sent = 0
+        with socket.create_connection((simulator.host, simulator.port), timeout=10) as connection:
+            connection.sendall(
+                f"POST /{path} HTTP/1.1\r\nHost: {simulator.host}\r\nContent-Type: application/json\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n".encode()
+            )
+            with contextlib.suppress(OSError):
+                for _ in range(4 * mebibytes):
+                    connection.sendall(b"100000\r\n" + b"x" * 2**20 + b"\r\n")
+                    sent += 1
+                    if select.select([connection], [], [], 0)[0]:
+                        break
+            assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+        assert sent <= mebibytes + 4
+        assert requests.get(f"{simulator.url}/omni/1/scenarios", auth=LOGIN, timeout=10).status_code == 200
 
     def test_many_connections_at_once(self, simulator):
         with ThreadPoolExecutor(16) as pool:
@@ -210,6 +237,59 @@ class TestControlCalls:
         assert control(simulator, "POST", "clock", advance=3600).json()["time"] >= before + 3600
         assert control(simulator, "POST", "clock", advance=-1).status_code == 400
         assert control(simulator, "POST", "clock").status_code == 400
+
+    @pytest.mark.parametrize(
+        "number", ["1e308", "1e400", "NaN", "Infinity", "-1", "1" + "0" * 400, "true", '"5"', "[1]"]
+    )
+    @pytest.mark.parametrize(
+        ("path", "members"),
+        [
+            ("clock", '"advance": %s'),
+            ("wait", '"for": "calls", "timeout": 0, "count": %s'),
+            ("wait", '"for": "calls", "count": 0, "timeout": %s'),
+            ("switches", '"default_validity_seconds": %s'),
+            ("switches", '"logs_per_minute": %s'),
+            ("switches", '"time_scale": %s'),
+            ("faults", '"kind": "drip", "seconds": %s'),
+            ("faults", '"kind": "huge", "mebibytes": %s'),
+            ("faults", '"kind": "throttle", "retry_after": %s'),
+            ("faults", '"kind": "throttle", "probability": %s'),
+            ("faults", '"kind": "throttle", "times": %s'),
+            ("release", '"id": %s'),
+        ],
+    )
+    def test_a_number_that_nobody_can_mean_is_a_400(self, simulator, path, members, number):
+        headers = {"content-type": "application/json"}
+        data = "{" + members % number + "}"
+        answer = requests.post(f"{simulator.url}/simulator/{path}", data=data, headers=headers, timeout=10)
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["error"]
+
+    def test_a_clock_at_its_end_still_writes_dates(self, simulator):
+        now = control(simulator, "GET", "clock").json()["time"]
+        post(simulator)
+        assert control(simulator, "POST", "clock", advance=7_258_118_300 - now).status_code == 200
+        assert control(simulator, "POST", "clock", advance=1e6).status_code == 400
+        assert post(simulator).status_code == 200
+        assert requests.get(f"{simulator.url}/omni/1/logs", auth=LOGIN, timeout=10).status_code == 200
+
+    @pytest.mark.parametrize("validity", [10**400, float("nan"), float("inf")])
+    def test_a_validity_that_is_no_number_of_minutes_is_a_400(self, simulator, validity):
+        large = body(simulator.simulator.find_default_scenario())
+        large["sms"]["validityPeriod"] = validity
+        data = json.dumps(large)
+        answer = requests.post(f"{simulator.url}/omni/1/advanced", data=data, auth=LOGIN, timeout=10)
+        assert answer.status_code == 400
+
+    @pytest.mark.parametrize("path", ["logs", "reports", "scenarios"])
+    def test_a_limit_of_thousands_of_digits_is_a_400(self, simulator, path):
+        url = f"{simulator.url}/omni/1/{path}?limit={'9' * 5000}"
+        assert requests.get(url, auth=LOGIN, timeout=10).status_code == 400
+
+    def test_a_body_that_is_nested_too_deeply_is_a_400(self, simulator):
+        headers = {"content-type": "application/json"}
+        url = f"{simulator.url}/simulator/release"
+        assert requests.post(url, data="[" * 100_000, headers=headers, timeout=10).status_code == 400
 
     def test_held_release_and_wait(self, simulator):
         control(simulator, "POST", "faults", kind="hold-after", call="send")

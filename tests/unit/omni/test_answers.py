@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import time
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.answers import Answer, read, retry_after
+from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.content import AdvancedRequest
 from airflow_provider_omni.omni.errors import (
     Effect,
@@ -316,6 +319,46 @@ def test_what_the_vendor_echoes_is_hidden() -> None:
 def test_a_number_that_was_asked_for_is_hidden_too() -> None:
     call = api.get_logs(to="12345")
     assert "12345" not in str(fails(call, answer(400, old_envelope("no 12345"))))
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{}, {"auth_type": "app"}, {"auth_type": "bearer"}, {"id_secret": "pep<per&"}],
+)
+@pytest.mark.parametrize("password", ["h4rd&to<guess>", "abc", "41793026727", "x" * 400, "p\u00e4ss w\u00f6rd"])
+def test_no_secret_of_the_account_that_the_vendor_echoes_stands_in_an_error(
+    extra: dict[str, str], password: str
+) -> None:
+    if extra.get("auth_type") and not password.isascii():
+        password = "other-secret"
+    config = OmniConfig.from_connection("xyz.api.infobip.com", None, None, "somebody", password, extra)
+    echoed = [password, config.authorization, *config.secrets, html.escape(password), quote(password), password.upper()]
+    for status in (400, 401, 403, 404, 429, 500):
+        for form in echoed:
+            words = f"Cannot sign in with [{form}], ({form})"
+            long = "y" * 290 + f" {form} " + "z" * 2000
+            for body in (
+                old_envelope(words, {form: [words, long]}, code=form),
+                {"errorCode": form, "description": long, "violations": [{"property": form, "violation": words}]},
+            ):
+                told = str(read_error(answer(status, body), config.secrets))
+                assert form.lower() not in told.lower(), told
+                assert config.authorization.split(" ")[1] not in told
+
+
+def read_error(told: Answer, secrets: tuple[str, ...]) -> OmniError:
+    with pytest.raises(OmniError) as caught:
+        read(SEND, told, secrets)
+    return caught.value
+
+
+@pytest.mark.parametrize("header", ["Basic ZGVtbzpkZW1v", "App 0123-abcdef", "bearer eyJhbGciOi.eyJzdWIiOi"])
+def test_what_stands_where_a_login_stands_is_hidden_whosesoever_it_is(header: str) -> None:
+    assert header.split()[1] not in str(fails(SEND, answer(400, old_envelope(f"Bad header {header}!"))))
+
+
+def test_words_about_authentication_are_kept() -> None:
+    assert "Basic authentication is off" in str(fails(SEND, answer(401, old_envelope("Basic authentication is off"))))
 
 
 def test_the_vendors_words_are_bounded() -> None:
