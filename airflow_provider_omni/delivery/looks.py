@@ -28,6 +28,7 @@ class Looks:
     def __init__(self, clock: Clock, ids_at_once: int) -> None:
         self.clock = clock
         self.at_once = {BULKS: ids_at_once, MESSAGES: ids_at_once}
+        self._turn = -1
         self.busy = False
         """The last call found no place in the account's budget."""
 
@@ -66,9 +67,12 @@ class Looks:
             key = row.message_id if kind == MESSAGES else row.bulk_id or ""
             if key in found:
                 found[key].append(row)
-        unseen = next((each for each in ids if not found[each]), None)
-        if unseen is not None and self.at_once[kind] > 1:
-            # Whether the vendor reads a list of ids in full is not certain: one id at a time is.
+        missing = [each for each in ids if not found[each]]
+        if missing and self.at_once[kind] > 1:
+            # Whether the vendor reads a list of ids in full is not certain: one id at a time is. It may read the first
+            # only, and some are found by nothing: so it is another one each time, the first the last of all.
+            self._turn += 1
+            unseen = missing[-1 - self._turn % len(missing)]
             alone = yield from self.ask(until, **{kind: (unseen,)})
             if alone is None:
                 return None

@@ -151,6 +151,9 @@ def _why_not(case: Case, rows: list[OutcomeRow] | None) -> str:
         return "a refusal whose answer was lost shows up like a message"
     if wait.ledger is None and not case.schedule.ids_listed and case.strangers_were_named():
         return "the receipt lists no ids, and an answer named a stranger's messages"
+    if wait.ledger is None and not case.schedule.ids_listed and case.schedule.settings.given_bulk_id == "replaced":
+        # Some are followed by the vendor's bulk, some by themselves, and nobody can tell who is counted twice.
+        return "the receipt lists no ids, and the vendor has given requests other ones"
     if any(case.forgotten(case.known[each]) for each in ids if each in case.known):
         return "the vendor may have forgotten"
     if wait.ledger is None and any(post.at > wait.began_at for post in send.posts):

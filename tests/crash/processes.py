@@ -25,7 +25,7 @@ from airflow_provider_omni.delivery.effects import (
     Steps,
     Submit,
 )
-from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from tests.crash.keeping import Bucket, StateMemory
 from tests.crash.world import World
 
@@ -270,7 +270,10 @@ class Process:
                 error = bucket.breaks_reading()
 
                 def happen() -> None:
-                    found["value"] = bucket.parts[name]
+                    if name in bucket.parts:
+                        found["value"] = bucket.parts[name]
+                    else:  # taken away since it was listed
+                        found["error"] = OmniStorageError("there is no such part", retryable=True)
             case ListParts(name):
                 error = bucket.breaks_reading()
 
@@ -279,4 +282,9 @@ class Process:
 
         world.say(self.name, f"{type(effect).__name__.lower()} {name}{' !!' if error else ''}")
         world.after(seconds * share, happen)
-        world.after(seconds, lambda: then(None if error else found["value"], error))
+
+        def end() -> None:
+            failed = error or found.get("error")
+            then(None if failed else found["value"], failed)
+
+        world.after(seconds, end)

@@ -707,3 +707,28 @@ def test_a_bulk_id_that_finds_something_needs_no_look_by_message_ids() -> None:
     stage = Stage(reports=[[], [report("a"), report("b")]], logs=[[row("a", "enroute"), row("b", "enroute")]])
     assert wait(stage, watch(BULK)).verdict is Verdict.SUCCESS
     assert all("messageId" not in look for look in stage.looks)
+
+
+@pytest.mark.parametrize("reads", [0, -1])
+def test_a_message_that_nothing_finds_does_not_hide_that_lists_of_ids_are_not_read(reads: int) -> None:
+    """Of a list the vendor reads one id only, and that one belongs to a message that shows up nowhere."""
+    ids = ("a", "b", "c", "d")
+    silent = ids[reads]
+
+    def logs(call: Any) -> Any:
+        asked = dict(call.query)["messageId"].split(",")
+        return [row(asked[reads], "handset")] if asked[reads] != silent else []
+
+    stage = Stage(logs=[logs])
+    lone = watch(*(Bulk(None, 1, (each,)) for each in ids), goal=Goal(success_when=0.75))
+    end = wait(stage, lone)
+    assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 3)
+
+
+def test_another_message_is_looked_for_each_time_that_a_bulk_id_finds_nothing() -> None:
+    """Also where each poll is a process of its own: the first may be one that nothing finds."""
+    stage = Stage(logs=[lambda call: [row("b", "handset")] if dict(call.query).get("messageId") == "b" else []])
+    for _ in range(2):
+        stage.play(Wait(watch(BULK), stage.clock, jitter=lambda: 0.5).poll())
+        stage.now += 30.0
+    assert any(look.get("messageId") == "b" for look in stage.looks)
