@@ -150,8 +150,8 @@ def _server_errors_mean_not_sent() -> Iterator[None]:
     """A 5xx is taken for "nothing happened"."""
     original = answers._error
 
-    def error(call: Any, answer: Any) -> OmniError:
-        made = original(call, answer)
+    def error(*given: Any) -> OmniError:
+        made = original(*given)
         if isinstance(made, OmniServerError):
             made.effect = Effect.NONE
         return made
