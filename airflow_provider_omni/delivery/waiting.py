@@ -59,6 +59,8 @@ LAST_WRITES = 4
 """How often what was read is tried to be written down at the deadline."""
 JOURNAL_PATIENCE = 1800.0
 """Seconds for which the journal may be out of reach before the wait ends with that error, far from its deadline."""
+JOURNAL_TRIES = 10
+"""How often it was tried by then, at least: polls may be half an hour apart."""
 REFUSALS = 3
 """Polls in a row that the API may refuse (401, 403, other 4xx) before the wait ends with that error."""
 SERVED = 100
@@ -102,8 +104,8 @@ class Wait:
         self._refused_polls = 0
         self._started = False
         self._closing_since: float | None = None
-        self._failing_since: dict[str, float] = {}
-        """Since when which entry of the journal is out of reach."""
+        self._failing: dict[str, tuple[float, int]] = {}
+        """Since when an entry of the journal is out of reach, and how often it was tried since."""
 
     def until_decided(self) -> Steps[WaitEnd]:
         """Poll until the verdict falls; at the deadline at the latest."""
@@ -160,7 +162,7 @@ class Wait:
                 )
                 self._journal_fails(source.bulk.journal_key, error)
                 continue
-            self._failing_since.pop(source.bulk.journal_key, None)
+            self._failing.pop(source.bulk.journal_key, None)
             source.recalled = True
             self._take(source, decode(entry))
             if points_to_messages(entry):
@@ -381,7 +383,7 @@ class Wait:
             self._take(source, decode(written))
             yield Save(source.bulk.journal_key, encode(self._worth_keeping(source)))
             source.unsaved = False
-            self._failing_since.pop(source.bulk.journal_key, None)
+            self._failing.pop(source.bulk.journal_key, None)
         except OmniStaleTryError:
             raise
         except OmniStorageError as error:
@@ -389,14 +391,15 @@ class Wait:
             self._journal_fails(source.bulk.journal_key, error)
 
     def _journal_fails(self, key: str, error: OmniStorageError) -> None:
-        """Raise OmniStorageError once this entry could not be used for `JOURNAL_PATIENCE`: nothing is decided without
-        it, so that such a wait would go on until its deadline for nothing.
+        """Raise OmniStorageError once this entry could not be used for `JOURNAL_PATIENCE`, tried often: nothing is
+        decided without it, so that such a wait would go on until its deadline for nothing.
         """
         now = self.clock()
-        since = self._failing_since.setdefault(key, now)
-        if now - since >= JOURNAL_PATIENCE and now < self.watch.deadline:
+        since, tried = self._failing.get(key, (now, 0))
+        self._failing[key] = since, tried + 1
+        if now - since >= JOURNAL_PATIENCE and tried >= JOURNAL_TRIES and now < self.watch.deadline:
             raise OmniStorageError(
-                f"What was read could not be kept for {JOURNAL_PATIENCE / 60:.0f} minutes, so nothing was decided "
+                f"What was read could not be kept for {(now - since) / 60:.0f} minutes, so nothing was decided "
                 f"and the wait ends here: {error.message} A retry goes on from the vendor's logs.",
                 retryable=True,
             ) from error

@@ -315,7 +315,7 @@ class LedgerWait(LoneWait):
             return
         self._outcomes.add(name)
         self._blocked = False
-        self._failing_since.pop(OUTCOMES, None)
+        self._failing.pop(OUTCOMES, None)
         for source in taken.values():
             source.unsaved = False
 

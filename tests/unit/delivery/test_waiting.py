@@ -217,6 +217,11 @@ def test_one_entry_that_stays_out_of_reach_ends_the_wait_though_the_others_can_b
         wait(stage, watch(Bulk(None, 1, ("a",)), Bulk(None, 1, ("b",)), timeout=47 * HOUR))
 
 
+def test_two_failures_that_are_polls_of_half_an_hour_apart_end_nothing() -> None:
+    stage = Stage(reports=[[report("m")], []], loads=[FAILS, FAILS, None])
+    assert wait(stage, watch(timeout=47 * HOUR, poll_interval=1800.0)).verdict is Verdict.SUCCESS
+
+
 def test_a_journal_that_was_out_of_reach_for_a_quarter_of_an_hour_ends_nothing() -> None:
     stage = Stage(reports=[[report("m")], []], loads=[FAILS] * 30 + [None])
     assert wait(stage, watch(timeout=47 * HOUR)).verdict is Verdict.SUCCESS
