@@ -223,6 +223,7 @@ class BatchPlan:
                 "INSERT INTO request (content, bulk, ids, destinations, labels) VALUES (?, ?, ?, ?, ?)",
                 content, self.ids.bulk_id(people.ids), *people.stored(),
             )  # fmt: skip
+        self.scratch.sending = True
 
     def laid_out(self) -> Iterator[Request]:
         """Those requests, read a few at a time as they are asked for."""

@@ -6,6 +6,7 @@ open. What a later try must know is written elsewhere. Knows SQL, and nothing of
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json, to_json
 
 from airflow_provider_omni.omni.bulk import destinations, some_destinations
+from airflow_provider_omni.omni.errors import Effect, OmniStorageError
 
 CACHE_KIB = 8 * 1024
 """Memory that SQLite may use for its pages."""
@@ -92,13 +94,36 @@ PERSON = "seq, id, number, coalesce(key, first)"
 """Columns of a recipient: place, message id, number, label."""
 
 
+class ScratchFailedError(sqlite3.OperationalError):
+    """The scratch file cannot be written or read any more: a full disk, a folder that is gone.
+
+    Not one of ours, so that a machine dies of it as of a kill: it could write down nothing that is true after that.
+    What `Scratch` makes of it at its end is.
+    """
+
+
 class Scratch:
     """A SQLite database on disk that has no name any more. Close it, or use it as a context manager.
+
+    As a context manager it ends with an OmniStorageError where its file failed: of effect NONE before ``sending`` is
+    set, UNKNOWN after. Raises one, too, where it cannot be made.
 
     :param folder: where to make it; the system's place for temporary files by default.
     """
 
+    sending = False
+    """Set when requests may leave from here on."""
+
     def __init__(self, folder: str | None = None) -> None:
+        try:
+            self._open(folder)
+        except (OSError, sqlite3.Error) as error:
+            failed = _failed(error, sending=False)
+        else:
+            return
+        raise failed
+
+    def _open(self, folder: str | None) -> None:
         with tempfile.TemporaryDirectory(prefix="omni-batch-", dir=folder, ignore_cleanup_errors=True) as name:
             self.sql = sqlite3.connect(Path(name) / "batch.sqlite", isolation_level=None, check_same_thread=False)
             for pragma in (
@@ -114,7 +139,8 @@ class Scratch:
 
     def close(self) -> None:
         """Forget everything."""
-        self.sql.close()
+        with contextlib.suppress(sqlite3.Error):
+            self.sql.close()
 
     def __enter__(self) -> Scratch:
         return self
@@ -123,24 +149,67 @@ class Scratch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if isinstance(error, ScratchFailedError):
+            raise _failed(error, self.sending) from error
 
     def one(self, query: str, *values: Any) -> Any:
         """The first column of the first row, or None."""
-        row = self.sql.execute(query, values).fetchone()
+        with _FAILING:
+            row = self.sql.execute(query, values).fetchone()
         return None if row is None else row[0]
 
     def rows(self, query: str, *values: Any) -> Iterator[Any]:
         """The rows, read as they are asked for, on a cursor of their own."""
-        yield from self.sql.execute(query, values)
+        with _FAILING:
+            yield from self.sql.execute(query, values)
 
     def all(self, query: str, *values: Any) -> list[Any]:
         """The rows, read at once: for pages, and for what is changed while it is walked through."""
-        return self.sql.execute(query, values).fetchall()
+        with _FAILING:
+            return self.sql.execute(query, values).fetchall()
 
     def do(self, query: str, *values: Any) -> int:
         """Change something; how many rows were changed."""
-        return self.sql.execute(query, values).rowcount
+        with _FAILING:
+            return self.sql.execute(query, values).rowcount
 
     def many(self, query: str, values: Iterable[Any]) -> None:
         """Change something once for each of `values`."""
-        self.sql.executemany(query, values)
+        with _FAILING:
+            self.sql.executemany(query, values)
+
+
+class _Failing:
+    """Tells failures of the file from all others, such as those of a database that the rows come from."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
+            raise ScratchFailedError(*error.args) from error
+
+
+_FAILING = _Failing()
+
+
+def _failed(error: Exception, sending: bool) -> OmniStorageError:
+    after = (
+        "Some messages may have been sent: a retry finds out which, and sends to nobody twice."
+        if sending
+        else "Nothing was sent by this try."
+    )
+    return OmniStorageError(
+        f"The file in which recipients are kept while this runs cannot be used: {_reason(error)}. It stands where "
+        "TMPDIR says, else in the system's folder for temporary files; that must be there, writable, and have room. "
+        f"{after}",
+        effect=Effect.UNKNOWN if sending else Effect.NONE,
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """Without paths and values: what the system says went wrong."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return str(error).partition(":")[0][:80] or type(error).__name__
