@@ -9,20 +9,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_omni.get_provider_info import UI_FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
+    from airflow_provider_omni.hooks.results import Result
     from airflow_provider_omni.omni.aio import AsyncOmniClient
     from airflow_provider_omni.omni.api import Call
     from airflow_provider_omni.omni.client import OmniClient
     from airflow_provider_omni.omni.config import OmniConfig
     from airflow_provider_omni.omni.content import AdvancedRequest
     from airflow_provider_omni.omni.errors import OmniError
-    from airflow_provider_omni.omni.models import LogRow, Report, Scenario, SendResponse
+    from airflow_provider_omni.omni.models import Scenario
 
 T = TypeVar("T")
 
@@ -40,6 +41,9 @@ class OmniHook(BaseHook):
 
     Reads that may be repeated are repeated a few times when they fail; a send and a read of reports never are. Every
     method raises errors of ``airflow_provider_omni.omni.errors``.
+
+    What methods return are dicts, or lists of dicts, which a task may return to the next one: numbers are masked in
+    them, texts and callback data left out. Members can be read as attributes, too; so ``row.to`` is the number itself.
     """
 
     conn_name_attr = "omni_conn_id"
@@ -135,19 +139,25 @@ class OmniHook(BaseHook):
 
     # -- scenarios ---------------------------------------------------------------------------------------------------
 
-    def create_scenario(self, name: str, flow: Sequence[Any], default: bool = False) -> Scenario:
+    def create_scenario(self, name: str, flow: Sequence[Any], default: bool = False) -> Result:
         """Create a scenario, whether or not there is one of that name.
 
         :param flow: steps such as ``{"channel": "LINE", "from": "InfoLine"}``, tried in this order.
         :param default: make it the account's default.
         """
+        from airflow_provider_omni.hooks.results import result_of
         from airflow_provider_omni.omni import api
         from airflow_provider_omni.omni.validation import check_scenario
 
-        return self._execute(api.create_scenario(check_scenario(name, flow, default)))
+        return cast("Result", result_of(self._execute(api.create_scenario(check_scenario(name, flow, default)))))
 
-    def list_scenarios(self, is_default: bool | None = None) -> list[Scenario]:
+    def list_scenarios(self, is_default: bool | None = None) -> list[Result]:
         """Return all scenarios of the account, page after page."""
+        from airflow_provider_omni.hooks.results import result_of
+
+        return cast("list[Result]", result_of(self._scenarios(is_default)))
+
+    def _scenarios(self, is_default: bool | None = None) -> list[Scenario]:
         from airflow_provider_omni.omni import api
         from airflow_provider_omni.omni.errors import OmniProtocolError
 
@@ -159,34 +169,41 @@ class OmniHook(BaseHook):
                 return found
         raise OmniProtocolError(f"The list of scenarios does not end after {MAX_SCENARIO_PAGES} pages.")
 
-    def get_scenario(self, key: str) -> Scenario:
+    def get_scenario(self, key: str) -> Result:
         """Return one scenario."""
+        from airflow_provider_omni.hooks.results import result_of
         from airflow_provider_omni.omni import api
 
-        return self._execute(api.get_scenario(key))
+        return cast("Result", result_of(self._execute(api.get_scenario(key))))
 
-    def update_scenario(self, key: str, name: str, flow: Sequence[Any], default: bool = False) -> Scenario:
+    def update_scenario(self, key: str, name: str, flow: Sequence[Any], default: bool = False) -> Result:
         """Replace a scenario, for everybody who sends with it."""
+        from airflow_provider_omni.hooks.results import result_of
         from airflow_provider_omni.omni import api
         from airflow_provider_omni.omni.validation import check_scenario
 
-        return self._execute(api.update_scenario(key, check_scenario(name, flow, default)))
+        return cast("Result", result_of(self._execute(api.update_scenario(key, check_scenario(name, flow, default)))))
 
     def ensure_scenario(
         self, name: str, flow: Sequence[Any], default: bool = False, if_exists: str = "reuse"
-    ) -> Scenario:
+    ) -> Result:
         """Return a scenario like this, and make one only where there is none.
 
         :param if_exists: ``reuse`` (default): same name and flow is used, same name and another flow is an error.
             ``update``: the flow of that name is replaced. ``create``: always a new one, also on a retry of the task.
         """
+        from airflow_provider_omni.hooks.results import result_of
+
+        return cast("Result", result_of(self._ensured(name, flow, default, if_exists)))
+
+    def _ensured(self, name: str, flow: Sequence[Any], default: bool, if_exists: str) -> Scenario:
         from airflow_provider_omni.delivery.scenarios import Create, Replace, Reuse, decide
         from airflow_provider_omni.omni import api
         from airflow_provider_omni.omni.errors import Effect, OmniError
         from airflow_provider_omni.omni.validation import check_scenario
 
         wanted = check_scenario(name, flow, default)
-        existing = [] if if_exists == "create" else self.list_scenarios()
+        existing = [] if if_exists == "create" else self._scenarios()
         match decide(existing, wanted, if_exists):
             case Reuse(scenario):
                 return scenario
@@ -199,14 +216,14 @@ class OmniHook(BaseHook):
                     if error.effect is Effect.NONE or if_exists == "create":
                         raise
                     # The answer was lost: what the list has now tells whether it was created.
-                    again = decide(self.list_scenarios(), wanted, if_exists)
+                    again = decide(self._scenarios(), wanted, if_exists)
                     if isinstance(again, Reuse):
                         return again.scenario
                     raise
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
-    def send_advanced(self, request: AdvancedRequest | Mapping[str, Any]) -> SendResponse:
+    def send_advanced(self, request: AdvancedRequest | Mapping[str, Any]) -> Result:
         """Post one request, exactly once: after an error with ``effect`` UNKNOWN it may have been sent.
 
         ``OmniSendMessageOperator`` knows what to do then; this method does not. A request with anybody whom the
@@ -214,11 +231,12 @@ class OmniHook(BaseHook):
 
         :param request: the API's own JSON object, or the model of it.
         """
+        from airflow_provider_omni.hooks.results import result_of
         from airflow_provider_omni.omni import api
 
         checked = _request_of(request)
         self._keep_to_the_guard(checked)
-        return self.get_conn().execute(api.send_advanced(checked))
+        return cast("Result", result_of(self.get_conn().execute(api.send_advanced(checked))))
 
     def _keep_to_the_guard(self, request: AdvancedRequest) -> None:
         guard = _guard_of(self.config)
@@ -242,7 +260,7 @@ class OmniHook(BaseHook):
         message_id: str | None = None,
         channel: str | None = None,
         limit: int = 1000,
-    ) -> list[Report]:
+    ) -> list[Result]:
         """Read delivery reports. **Each is handed out once**: what this returns, no sensor will see in a report.
 
         Without ``bulk_id`` or ``message_id`` it takes the reports of everybody who uses the account.
@@ -264,7 +282,7 @@ class OmniHook(BaseHook):
         sent_since: datetime | None = None,
         sent_until: datetime | None = None,
         limit: int = 1000,
-    ) -> list[LogRow]:
+    ) -> list[Result]:
         """Read the logs of the last 48 hours, as often as wanted. The vendor allows 120 calls a minute."""
         from airflow_provider_omni.omni import api
 
@@ -279,12 +297,13 @@ class OmniHook(BaseHook):
         )
         return self._whole(self._execute(call))
 
-    def _whole(self, rows: list[T]) -> list[T]:
+    def _whole(self, rows: list[Any]) -> list[Result]:
+        from airflow_provider_omni.hooks.results import result_of
         from airflow_provider_omni.omni.models import skipped_in
 
         if skipped := skipped_in(rows):
             self.log.warning("%s row(s) of the answer could not be read and were left out.", skipped)
-        return rows
+        return cast("list[Result]", result_of(rows))
 
     def _execute(self, call: Call[T]) -> T:
         from airflow_provider_omni.omni.retries import patiently

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_omni.omni.content import Line, Sms
-    from airflow_provider_omni.omni.models import Scenario
 
 __all__ = ["OmniCreateScenarioOperator", "OmniSendBatchOperator", "OmniSendMessageOperator"]
 
@@ -233,6 +232,6 @@ class OmniSendMessageOperator(BaseOperator):
         return receipt
 
 
-def _scenario_to_json(scenario: Scenario) -> dict[str, Any]:
+def _scenario_to_json(scenario: Any) -> dict[str, Any]:
     steps = [{"channel": step.channel} | ({"from": step.from_} if step.from_ else {}) for step in scenario.flow]
     return {"key": scenario.key, "name": scenario.name, "flow": steps, "default": bool(scenario.default)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
+import pickle
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -431,6 +433,72 @@ def test_logs_are_asked_with_the_names_of_the_api(answering: Any) -> None:
     OmniHook().get_logs(bulk_ids=["a", "b"], channel="SMS", general_status="REJECTED")
     query = dict(client.calls[0].query)
     assert query == {"bulkId": "a,b", "channel": "SMS", "generalStatus": "REJECTED", "limit": "1000"}
+
+
+# -- what a task may return ------------------------------------------------------------------------------------
+
+
+def through_xcom(value: Any) -> Any:
+    """What the next task gets of it: Airflow writes it down, and reads it by its own rules."""
+    try:
+        from airflow.sdk.serde import deserialize, serialize
+    except ImportError:
+        from airflow.serialization.serde import deserialize, serialize
+    written = json.dumps(serialize(value))
+    assert not any(private in written for private in ("41793026727", "Dear Ann", "ann@example.com", "customer 17"))
+    return deserialize(json.loads(written))
+
+
+STATUS = {"groupId": 5, "groupName": "REJECTED", "id": 6, "name": "REJECTED_NETWORK", "description": "no 41793026727"}
+ROW = {
+    "messageId": "m", "to": "41793026727", "text": "Dear Ann", "callbackData": "customer 17", "status": STATUS,
+    "channel": "SMS", "bulkId": "b", "sentAt": "2026-01-10T16:27:18.497+0000",
+    "price": {"pricePerMessage": 0.05, "currency": "EUR"},
+}  # fmt: skip
+
+
+def test_the_answer_of_a_send_crosses_to_the_next_task_without_a_number(answering: Any) -> None:
+    answering(ok({"messages": [{"to": {"phoneNumber": "41793026727"}, "status": STATUS, "messageId": "m"}]}))
+    sent = OmniHook().send_advanced(
+        {"destinations": [{"to": {"phoneNumber": "41793026727"}}], "sms": {"text": "Hello"}}
+    )
+    assert sent.messages[0].to == {"phoneNumber": "41793026727"}
+    assert sent["messages"][0]["to"] == {"phoneNumber": "4179…727"}
+    read_there = through_xcom(sent)
+    assert read_there["messages"][0]["message_id"] == "m"
+    assert read_there["messages"][0]["status"]["name"] == "REJECTED_NETWORK"
+    assert type(read_there) is dict
+
+
+@pytest.mark.parametrize("method", ["get_reports", "get_logs"])
+def test_reports_and_logs_cross_to_the_next_task_without_numbers_and_texts(answering: Any, method: str) -> None:
+    answering(ok({"results": [ROW, {**ROW, "to": "ann@example.com"}]}))
+    kind = "report" if method == "get_reports" else "log row"
+    rows = getattr(OmniHook(), method)(**({"bulk_id": "b"} if kind == "report" else {}))
+    assert (rows[0].to, rows[0]["to"], rows[1]["to"]) == ("41793026727", "4179…727", "…")
+    assert (rows[0].callback_data if kind == "report" else rows[0].text) in ("customer 17", "Dear Ann")
+    (first, _) = through_xcom(rows)
+    assert (first["message_id"], first["channel"], first["price"]["currency"]) == ("m", "SMS", "EUR")
+    assert first["sent_at"] == rows[0].sent_at
+    assert not {"text", "callback_data"} & set(first)
+
+
+def test_a_scenario_crosses_to_the_next_task_in_the_shape_that_operators_take(answering: Any) -> None:
+    answering(ok({"scenarios": [scenario("A")]}), ok({"scenarios": [scenario("A")]}), ok(scenario("A")))
+    found = [OmniHook().ensure_scenario("alerts", FLOW), OmniHook().list_scenarios()[0], OmniHook().get_scenario("A")]
+    for each in found:
+        assert through_xcom(each) == {"key": "A", "name": "alerts", "flow": FLOW, "default": False}
+        assert (each.key, each.flow[0].channel, each.flow[0].from_) == ("A", "LINE", "InfoLine")
+
+
+def test_neither_a_repr_nor_a_pickle_of_a_result_has_a_number(answering: Any) -> None:
+    answering(ok({"results": [ROW]}))
+    rows = OmniHook().get_logs()
+    for shown in (repr(rows), str(rows[0]), f"{rows[0]['status']}", str(pickle.dumps(rows)), repr(copy.deepcopy(rows))):
+        assert "41793026727" not in shown
+        assert "Ann" not in shown
+    with pytest.raises(AttributeError):
+        _ = rows[0].no_such_member
 
 
 # -- triggers -------------------------------------------------------------------------------------------------
