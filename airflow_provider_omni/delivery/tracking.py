@@ -5,7 +5,8 @@ semilattice, so order and repetition cannot change the end. Knows no I/O and no 
 
     handset delivery  >  final failure of the last step  >  operator delivery  >  pending
 
-A failed step that is not the flow's last closes nothing, since a later step can still run.
+A failed step that is not the flow's last closes nothing, since a later step can still run. Nor does time close a
+message that was heard of as still under way.
 """
 
 from __future__ import annotations
@@ -166,10 +167,36 @@ class Tracker:
         """The sightings of one message."""
         yield from self._steps.get(message_id, {}).values()
 
-    def standing(self, message_id: str, now: float, *, closing: bool = False) -> Standing:
+    def worth_keeping(self, message_id: str) -> Iterator[Sighting]:
+        """What of a message must be written down: all but "under way", and that too where a step has failed. Without
+        it a later reader would take the failure for the end.
+        """
+        steps = self._steps.get(message_id, {}).values()
+        fell = self.fell(message_id)
+        return (step for step in steps if fell or step.state is not StepState.PENDING)
+
+    def fell(self, message_id: str) -> bool:
+        """Whether a step of it has failed."""
+        return any(step.state is StepState.FAILED for step in self._steps.get(message_id, {}).values())
+
+    def _under_way(self, steps: Mapping[str, Sighting]) -> Sighting | None:
+        """The step that was heard of as still under way, if any; not one that the flow has left behind."""
+        ordered = len(set(self.flow)) == len(self.flow)
+        places = {channel: place for place, channel in enumerate(self.flow)} if ordered else {}
+        failed = max(places.get(step.channel, -1) for step in steps.values() if step.state is StepState.FAILED)
+        running = [
+            step
+            for step in steps.values()
+            if step.state is StepState.PENDING and places.get(step.channel, len(self.flow)) > failed
+        ]
+        return max(running, key=lambda each: (each.sent_at or 0.0, each.channel), default=None)
+
+    def standing(self, message_id: str, now: float, *, closing: bool = False, looked: bool = True) -> Standing:
         """What became of a message.
 
-        ``closing``: the deadline has come; a failed step after which nothing more was heard counts as the end.
+        ``closing``: the deadline has come; a failed step after which nothing more was heard counts as the end. Who was
+        heard of as still under way stays pending: under way is not failed. ``looked``: the logs were asked since; where
+        they could not be, that nothing was heard says nothing, and neither time closes anything.
         """
         steps = self._steps.get(message_id)
         if not steps:
@@ -187,10 +214,11 @@ class Tracker:
         if operator := best.get(StepState.OPERATOR):
             return Standing(Outcome.OPERATOR, operator)
         if failed := best.get(StepState.FAILED):
-            if closing:
+            if running := self._under_way(steps):
+                return Standing(Outcome.PENDING, running)
+            if closing and looked:
                 return Standing(Outcome.FAILED, failed)
-            alive = StepState.PENDING in best
-            closable = not self.last_channel and not alive and failed.done_at is not None
+            closable = looked and not self.last_channel and failed.done_at is not None
             if closable and now - (failed.done_at or now) >= self.settle_seconds:
                 return Standing(Outcome.FAILED, failed, settled=True)
             return Standing(Outcome.PENDING, failed)

@@ -106,6 +106,8 @@ class Wait:
         self._closing_since: float | None = None
         self._failing: dict[str, tuple[float, int]] = {}
         """Since when an entry of the journal is out of reach, and how often it was tried since."""
+        self._last_round = watch.deadline
+        """When the round of looks began after which nothing is looked for any more."""
 
     def until_decided(self) -> Steps[WaitEnd]:
         """Poll until the verdict falls; at the deadline at the latest."""
@@ -243,6 +245,7 @@ class Wait:
         # So many take longer than the closing itself may: their last looks begin ahead of the deadline.
         lead = min(max(0.0, count * 60.0 / LOGS_PER_MINUTE - CLOSING), LONGEST_LEAD)
         last_round = self.watch.deadline - lead
+        self._last_round = min(self._last_round, last_round)
         if now < last_round or not lead:
             last_round = 0.0
         begin = int(count * (now / self.watch.poll_interval * GOLDEN % 1.0)) if count > SERVED else 0
@@ -359,7 +362,9 @@ class Wait:
         yield
 
     def _take(self, source: Source, sightings: Iterable[Sighting]) -> bool:
-        """Take sightings in. Returns whether any is worth writing down: more than "still under way"."""
+        """Take sightings in. Returns whether any is worth writing down: more than "still under way", or just that after
+        a failure.
+        """
         news = False
         for sighting in sightings:
             if not source.knows(sighting.message_id):
@@ -369,7 +374,7 @@ class Wait:
             source.ids.add(sighting.message_id)
             if self.tracker.observe(sighting) or new_id:
                 source.stale = True
-                news = news or sighting.state is not StepState.PENDING
+                news = news or sighting.state is not StepState.PENDING or self.tracker.fell(sighting.message_id)
         return news
 
     def _write_down(self, source: Source, *, news: bool) -> Steps[None]:
@@ -420,9 +425,7 @@ class Wait:
 
     def _worth_keeping(self, source: Source) -> Iterable[Sighting]:
         for message_id in sorted(source.ids):
-            for step in self.tracker.steps(message_id):
-                if step.state is not StepState.PENDING:
-                    yield step
+            yield from self.tracker.worth_keeping(message_id)
 
     # -- deciding ------------------------------------------------------------------------------------------------
 
@@ -442,7 +445,8 @@ class Wait:
         tally = Tally(total=source.total)
         surplus = source.surplus
         for message_id in sorted(source.ids):
-            standing = self.tracker.standing(message_id, now, closing=closing)
+            looked = self._looked(source, message_id, closing=closing)
+            standing = self.tracker.standing(message_id, now, closing=closing, looked=looked)
             if standing.by is None and standing.outcome is Outcome.PENDING:
                 continue
             if not closing and message_id in source.doubted:
@@ -452,6 +456,10 @@ class Wait:
                 continue
             tally.add(message_id, standing, self.tracker.steps(message_id), self.watch.goal.delivered_means)
         return tally
+
+    def _looked(self, source: Source, message_id: str, *, closing: bool) -> bool:  # noqa: ARG002
+        """Whether the logs were asked about it in the last round: else nobody fails because nothing more was heard."""
+        return source.looked_at >= self._last_round if closing else not source.logs_due
 
     def _may_be_refused(self, step: Sighting) -> bool:
         """Whether a message looks as refused ones do where they show up: one step failed, none has followed."""

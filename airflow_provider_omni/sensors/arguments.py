@@ -20,8 +20,8 @@ from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import Channel
 from airflow_provider_omni.omni.validation import describe
 
-DEFAULT_TIMEOUT = 24 * 3600.0
-"""Seconds. Not Airflow's seven days: the vendor forgets reports and logs after 48 hours."""
+DEFAULT_TIMEOUT = 47 * 3600.0
+"""Seconds. A step without a validity runs up to 48 hours, and reports and logs are kept for no longer than that."""
 MARGIN = 3600.0
 """Seconds that a wait goes on after the last channel's validity has ended."""
 LOGS_ONLY_BULKS = 60
@@ -46,7 +46,8 @@ def read_watch(
     """Read what a user typed into a watch, or raise one :class:`OmniInputError` that names every problem.
 
     :param started_at: when the wait began, seconds since the epoch.
-    :param timeout: seconds from ``started_at``; None: the validity of the receipt's channels and an hour, else a day.
+    :param timeout: seconds from ``started_at``; None: the validity of the receipt's channels and an hour, else 47
+        hours.
     :param flow: the channels of the scenario, where it was read; a receipt's own flow counts more.
     """
     problems: list[str] = []
@@ -121,7 +122,7 @@ def _flow_of(receipt: Any) -> tuple[str, ...]:
 
 
 def _default_deadline(receipt: Any, started_at: float) -> float:
-    """The validity of all channels and an hour, counted from when the first is tried; a day where not all say it."""
+    """The validity of all channels and an hour, counted from when the first is tried; 47 hours where not all say it."""
     known = receipt if isinstance(receipt, dict) else {}
     begins = max(started_at, _seconds(known.get("send_at")) or 0.0)
     validity = known.get("validity_seconds")

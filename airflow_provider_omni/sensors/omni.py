@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from airflow_provider_omni.delivery.waiting import Wait
     from airflow_provider_omni.delivery.watch import Watch
 
+AIRFLOWS_OWN = timedelta(days=190)
+"""When Airflow itself gives up where no ``timeout`` is given: later than any wait of ours, which may be for a message
+that is scheduled 180 days ahead, and whose steps run for 48 hours each.
+"""
 TRIGGERER_GRACE = timedelta(minutes=10)
 """How much later than the trigger Airflow itself gives up: the trigger's own end has the counts."""
 
@@ -53,7 +57,8 @@ class OmniDeliverySensor(BaseSensorOperator):
     :param deferrable: wait in the triggerer, without a worker. Default: ``[operators] default_deferrable``.
     :param poke_interval: seconds between two looks, in every mode. Default 30.
     :param timeout: seconds. Default: the channels' validity periods and an hour, where the receipt knows them all, else
-        24 hours. Airflow's ``default_timeout`` is not used: reports and logs are gone after 48 hours.
+        47 hours: a step without a validity period runs up to 48 hours, and then reports and logs are gone. Airflow's
+        ``default_timeout`` is not used.
     :param soft_fail: skip instead of failing, in all modes alike. Default False.
     :param mode: ``poke`` (default) or ``reschedule``, where not deferrable.
     """
@@ -86,7 +91,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         timeout: timedelta | float | None = None,
         **kwargs: Any,
     ) -> None:
-        from_airflow = timedelta(days=2) if timeout is None else timeout
+        from_airflow = AIRFLOWS_OWN if timeout is None else timeout
         super().__init__(poke_interval=poke_interval, timeout=from_airflow, **kwargs)
         # None of the three is a template, so that a slip of the pen shows when the DAG is read, and not after the send.
         from airflow_provider_omni.delivery.verdict import Goal

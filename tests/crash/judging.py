@@ -105,7 +105,9 @@ class Truth:
     operator: int
     failed: int
     half_failed: int
-    """A step failed that is not the last, and nothing was delivered."""
+    """A step failed that is not the last, nothing was delivered, and no later step has begun: nothing can be heard of
+    as under way.
+    """
 
 
 class View(enum.Enum):
@@ -140,7 +142,9 @@ def truth_of(standings: Sequence[str]) -> Truth:
 
 
 def standing_of(message: Message | None, flow: Sequence[str], moment: float, view: View = View.ALL) -> str:
-    """Where a message stands at a moment: handset, operator, failed, half (a step, not the last), or open."""
+    """Where a message stands at a moment: handset, operator, failed, half (a step, not the last), or open. Whoever has
+    begun another step since, which has not ended, is open: under way is not failed.
+    """
     if message is None:
         return "open"
     steps = {}
@@ -156,11 +160,13 @@ def standing_of(message: Message | None, flow: Sequence[str], moment: float, vie
             steps[step.channel] = "failed"
         elif any(status.group_id == 3 for status in so_far):
             steps[step.channel] = "operator"
+        else:
+            steps[step.channel] = "running"
     if flow and steps.get(flow[-1]) == "failed":
         return "failed"
     if "operator" in steps.values():
         return "operator"
-    return "half" if "failed" in steps.values() else "open"
+    return "half" if "failed" in steps.values() and "running" not in steps.values() else "open"
 
 
 def right_verdict(truth: Truth, schedule: Schedule, *, closing: bool) -> str:

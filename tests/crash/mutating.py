@@ -117,8 +117,14 @@ def mode_of(mode: str, goal: str = "all", **more: Any) -> dict[str, Any]:
     } | more
 
 
-def watched(*fates: str, every: float | None = None, settings: dict[str, Any] | None = None) -> Focus:
-    """A wait of 40 polls of 20 s for these fates, with or without a second reader."""
+def watched(
+    *fates: str,
+    every: float | None = None,
+    settings: dict[str, Any] | None = None,
+    goal: str = "all",
+    timeout: float = 1500.0,
+) -> Focus:
+    """A wait of polls of 20 s for these fates, with or without a second reader."""
     return focused(
         **B,
         flow=("LINE", "SMS"),
@@ -129,7 +135,7 @@ def watched(*fates: str, every: float | None = None, settings: dict[str, Any] | 
             "validity": (120, 300),
             "texts": ("Hello",),
         },
-        wait=mode_of("trigger", poll_interval=20.0, timeout=1500.0),
+        wait=mode_of("trigger", goal, poll_interval=20.0, timeout=timeout),
         settings={"beat_seconds": 20.0, "filtered_read": "own", **(settings or {})},
     )
 

@@ -56,7 +56,7 @@ def _a_failed_step_is_the_end() -> Iterator[None]:
     """Any failed step closes its message."""
     original = tracking.Tracker.standing
 
-    def standing(self: tracking.Tracker, message_id: str, now: float, *, closing: bool = False) -> Any:
+    def standing(self: tracking.Tracker, message_id: str, now: float, **_: bool) -> Any:
         return original(self, message_id, now, closing=True)
 
     with patch.object(tracking.Tracker, "standing", standing):
@@ -88,4 +88,11 @@ def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
         yield from ()
 
     with patch.object(waiting.Wait, "_doubt_bulk_ids", doubt):
+        yield
+
+
+@_mutant("wrong", watched("46", goal="finished", timeout=240.0))
+def _under_way_is_failed() -> Iterator[None]:
+    """Whoever was heard of as under way when the time is up counts as failed, if a step has."""
+    with patch.object(tracking.Tracker, "_under_way", lambda self, steps: None):
         yield

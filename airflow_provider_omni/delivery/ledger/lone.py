@@ -8,6 +8,7 @@ to fail, the message's report is read, once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -42,6 +43,8 @@ class LoneWait(Wait):
         self._unseen_from = 0
         self._heard: set[str] = set()
         """Messages whose own report was read."""
+        self._unlooked: frozenset[str] = frozenset()
+        """Messages that the last round did not reach."""
 
     def _sliced(self) -> list[Source]:
         return [source for source in self._sources if source.sliced and source.open]
@@ -124,20 +127,36 @@ class LoneWait(Wait):
             begin = self._unseen_from = self._unseen_from % max(len(open_), 1)
             self._unseen_from += LOOKS_BY_ID * self.looks.at_once[MESSAGES] // 2
             open_ = open_[begin:] + open_[:begin]
-        until, calls = self._until(CLOSING * 2 / 3, self.watch.poll_interval), 0
-        while open_ and (closing or calls < LOOKS_BY_ID):
+        until = self._until(CLOSING * 2 / 3, self.watch.poll_interval)
+        if not closing:
+            yield from self._look_for_these(open_, until, most=LOOKS_BY_ID)
+            return
+        left = yield from self._look_for_these(open_, until)
+        # Where every slice could be read, they were looked for there.
+        self._unlooked = frozenset(left if self._slices is not None and self._slices.unread() else ())
+
+    def _look_for_these(self, open_: list[str], until: float, most: float = math.inf) -> Steps[list[str]]:
+        """Ask for messages by their ids, in so many calls at most. Returns those that were not reached."""
+        calls = 0
+        while open_ and calls < most:
             group = open_[: self.looks.at_once[MESSAGES]]
             found = yield from self.looks.about(MESSAGES, group, until)
             calls += 2
             if found is None:
-                return
+                return open_
             for message_id, rows in found.items():
                 if source := self._by_lone.get(message_id):
                     yield from self._take_rows(source, rows)
             yield from self._write_if_much()
             open_ = [each for each in group if each not in found] + open_[len(group) :]
             if self.clock() >= until:
-                return
+                break
+        return open_
+
+    def _looked(self, source: Source, message_id: str, *, closing: bool) -> bool:
+        if not source.sliced:
+            return super()._looked(source, message_id, closing=closing)
+        return message_id not in self._unlooked if closing else not (self._slices and self._slices.unread())
 
     def _open_ones(self, *, with_seen: bool) -> list[str]:
         """Lone messages whose outcome is open, the unseen first."""

@@ -28,7 +28,6 @@ from airflow_provider_omni.delivery.waiting import LAST_WRITES, QUIET_POLLS, REF
 from airflow_provider_omni.delivery.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
 from airflow_provider_omni.omni.retries import backoff
-from airflow_provider_omni.omni.statuses import StepState
 
 MANY_LONE = 100
 """Above this many, lone messages are followed through time slices of the logs."""
@@ -145,7 +144,13 @@ class LedgerWait(LoneWait):
                 return
 
     def _closed_lines(self, *, closing: bool) -> list[list[Any]]:
-        seen = (each for source in self._sources if not source.released for each in sorted(source.ids))
+        seen = (
+            each
+            for source in self._sources
+            if not source.released
+            for each in sorted(source.ids)
+            if self._looked(source, each, closing=closing)
+        )
         now = self.clock()
         return list(parts_of([*self._closed, *closed_by_time(self.tracker, seen, now, closing=closing)], self.watch))
 
@@ -322,7 +327,7 @@ class LedgerWait(LoneWait):
     def _lines(self, taken: dict[str, Source]) -> Iterator[Any]:
         yield {"v": VERSION, "flow": list(self.watch.flow)}
         for message_id, source in taken.items():
-            steps = [step_of(each) for each in self.tracker.steps(message_id) if each.state is not StepState.PENDING]
+            steps = [step_of(each) for each in self.tracker.worth_keeping(message_id)]
             yield {"id": message_id, "bulk": source.bulk.bulk_id, "steps": steps}
 
     def _write_at_last(self) -> Steps[None]:

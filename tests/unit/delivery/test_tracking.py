@@ -93,7 +93,8 @@ SEEN = [
     ({"LINE": "handset"}, D, D),
     ({"LINE": "operator"}, OP, OP),
     ({"LINE": "failed"}, P, F),
-    ({"LINE": "failed", "SMS": "enroute"}, P, F),
+    ({"LINE": "failed", "SMS": "enroute"}, P, P),  # under way is not failed
+    ({"LINE": "failed", "VIBER": "enroute"}, P, P),  # a channel that the flow does not have may be a step all the same
     ({"LINE": "failed", "SMS": "operator"}, OP, OP),
     ({"LINE": "failed", "SMS": "handset"}, D, D),
     ({"LINE": "failed", "SMS": "failed"}, F, F),
@@ -110,6 +111,38 @@ def test_what_is_seen_means(seen: dict[str, str], waiting: Outcome, closing: Out
     tracker = tracked(Sighting.of(report("m", state, channel)) for channel, state in seen.items())
     assert tracker.standing("m", NOW).outcome is waiting
     assert tracker.standing("m", NOW, closing=True).outcome is closing
+
+
+@pytest.mark.parametrize(
+    ("seen", "flow", "closing"),
+    [
+        ({"LINE": "failed", "VIBER": "enroute"}, ("LINE", "VIBER", "SMS"), P),
+        ({"LINE": "failed", "VIBER": "failed", "SMS": "enroute"}, ("LINE", "VIBER", "SMS"), P),
+        ({"LINE": "failed", "VIBER": "failed"}, ("LINE", "VIBER", "SMS"), F),
+        ({"LINE": "enroute", "VIBER": "failed"}, ("LINE", "VIBER", "SMS"), F),  # the flow has left LINE behind
+        ({"LINE": "failed", "SMS": "enroute"}, (), P),
+        ({"LINE": "failed", "SMS": "enroute"}, ("SMS", "LINE", "SMS"), P),
+    ],
+)
+def test_at_the_deadline_whoever_was_heard_of_as_under_way_is_pending_in_any_flow(
+    seen: dict[str, str], flow: tuple[str, ...], closing: Outcome
+) -> None:
+    tracker = tracked((Sighting.of(row("m", state, channel)) for channel, state in seen.items()), flow)
+    assert tracker.standing("m", NOW, closing=True).outcome is closing
+
+
+def test_what_nobody_could_look_for_is_closed_by_no_time() -> None:
+    tracker = Tracker((), settle_seconds=300.0)
+    tracker.observe(Sighting.of(report("m", "failed", done=10.0)))
+    assert tracker.standing("m", START + 3000.0, looked=False).outcome is P
+    assert tracker.standing("m", NOW, closing=True, looked=False).outcome is P
+
+
+def test_that_a_later_step_is_under_way_is_worth_keeping_only_beside_a_failure() -> None:
+    tracker = tracked([Sighting.of(row("m", "enroute", "SMS"))])
+    assert not list(tracker.worth_keeping("m"))
+    tracker.observe(Sighting.of(report("m", "failed", "LINE")))
+    assert {step.channel for step in tracker.worth_keeping("m")} == {"LINE", "SMS"}
 
 
 def test_where_the_flow_is_unknown_a_failure_closes_after_the_settle_time_and_says_so() -> None:

@@ -31,6 +31,7 @@ from airflow_provider_omni.omni.errors import (
     OmniTransportError,
 )
 from airflow_provider_omni.omni.models import Rows
+from airflow_provider_omni.omni.statuses import StepState
 from tests.unit.delivery.stage import START, Stage, report, row
 
 LOST = OmniTransportError("the answer never came")
@@ -608,8 +609,27 @@ def test_settle_waits_for_every_outcome() -> None:
 def test_where_the_flow_is_unknown_the_logs_are_asked_before_a_failure_closes() -> None:
     stage = Stage(reports=[[report("m", "failed", "LINE")], []], logs=[[], [row("m", "enroute", "SMS")]])
     end = wait(stage, watch(flow=(), poll_interval=400.0, timeout=2000.0))
-    assert end.verdict is Verdict.FAILURE  # at the deadline, not after the settle time
+    assert end.verdict is Verdict.TIMEOUT  # neither after the settle time nor at the deadline: it is under way
+    assert end.summary["pending"] == 1
     assert stage.now == START + 2000.0
+
+
+def test_at_the_deadline_finished_is_not_reached_while_somebody_is_under_way() -> None:
+    stage = Stage(reports=[[report("m", "failed", "LINE")], []], logs=[[row("m", "enroute", "SMS")]])
+    end = wait(stage, watch(goal=Goal("finished"), timeout=100.0))
+    assert end.verdict is Verdict.TIMEOUT
+    assert (end.summary["failed"], end.summary["pending"]) == (0, 1)
+    assert end.summary["by_status"] == {"PENDING_ENROUTE": 1}
+
+
+def test_a_later_copy_knows_from_the_journal_who_was_under_way() -> None:
+    first = Stage(reports=[[report("m", "failed", "LINE")], []], logs=[[row("m", "enroute", "SMS")]])
+    wait(first, watch(goal=Goal("finished"), timeout=100.0))
+    (entry,) = first.memory.values()
+    assert {(step.channel, step.state) for step in decode(entry)} == {
+        ("LINE", StepState.FAILED),
+        ("SMS", StepState.PENDING),
+    }
 
 
 def test_where_the_flow_is_unknown_the_summary_says_what_was_closed_by_the_settle_time() -> None:

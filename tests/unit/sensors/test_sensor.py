@@ -129,3 +129,9 @@ def test_a_slip_in_what_is_no_template_shows_when_the_dag_is_read(typo: Any) -> 
 
 def test_making_a_sensor_reads_no_connection() -> None:
     sensor(omni_conn_id="a connection that does not exist", scenario_key="K")
+
+
+def test_airflow_itself_gives_up_after_any_wait_of_ours_could_end() -> None:
+    scheduled, steps = 180 * 86400, 4 * 48 * 3600  # the farthest send_at, and four steps that take longest
+    assert sensor(message_ids="m").timeout > scheduled + steps
+    assert sensor(message_ids="m", timeout=60.0).timeout == 60.0

@@ -71,8 +71,8 @@ def test_the_default_is_the_validity_of_all_channels_and_an_hour() -> None:
 
 
 @pytest.mark.parametrize("arguments", [{"receipt": receipt()}, {"bulk_ids": ["b"]}], ids=["receipt", "ids"])
-def test_the_default_is_a_day_where_the_validity_is_not_known(arguments: Any) -> None:
-    assert watch(**arguments).deadline == NOW + 24 * HOUR
+def test_the_default_is_47_hours_where_the_validity_is_not_known(arguments: Any) -> None:
+    assert watch(**arguments).deadline == NOW + 47 * HOUR
 
 
 def test_the_default_counts_from_when_the_message_is_sent() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -14,13 +17,28 @@ from airflow_provider_omni.delivery.effects import Compute
 from airflow_provider_omni.delivery.ledger import read_outcomes, unreached
 from airflow_provider_omni.delivery.ledger.opening import SubFolder
 from airflow_provider_omni.delivery.ledger.parts import pack
+from airflow_provider_omni.delivery.tracking import Sighting, Tracker
 from airflow_provider_omni.delivery.verdict import Verdict
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.failures import Failure, failure_error
+from airflow_provider_omni.omni.statuses import StepState
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.waits import go_on, machine_of, saying, wait
 
 SHARED = saying("Hello")
+
+
+@contextlib.contextmanager
+def nothing_heard_of(channel: str) -> Iterator[None]:
+    """The vendor shows no step on this channel before it has ended."""
+    observe = Tracker.observe
+
+    def unless_running(self: Tracker, sighting: Sighting) -> bool:
+        hidden = sighting.channel == channel and sighting.state is StepState.PENDING
+        return not hidden and observe(self, sighting)
+
+    with patch.object(Tracker, "observe", unless_running):
+        yield
 
 
 class Folder:
@@ -210,8 +228,6 @@ def test_outcomes_are_counted_in_threads_and_forgotten_as_soon_as_they_are_writt
             except Exception as caught:  # noqa: BLE001
                 error = caught
 
-    from unittest.mock import patch
-
     from airflow_provider_omni.delivery.ledger import waiting
 
     with patch.object(waiting, "FLUSH_MESSAGES", 500):
@@ -224,17 +240,42 @@ def test_outcomes_are_counted_in_threads_and_forgotten_as_soon_as_they_are_writt
 # -- what readers are told -------------------------------------------------------------------------------------------
 
 
-def test_who_failed_for_want_of_news_at_the_deadline_has_failed_in_the_ledger_too_and_is_resent_to(
-    tmp_path: Path,
-) -> None:
+def test_who_is_under_way_at_the_deadline_is_pending_in_the_ledger_too_and_is_not_resent_to(tmp_path: Path) -> None:
     world = World(tmp_path)
     number = numbers(1)[0][:-2] + "46"  # LINE refuses for good, the SMS is silent
     world.send([number, *numbers(1, 1)], SHARED)
     end = wait(world, hours=0.01, success_when="finished")
+    assert end.verdict is Verdict.TIMEOUT
+    assert (end.summary["failed"], end.summary["delivered"], end.summary["pending"]) == (0, 1, 1)
+    assert outcomes(world) == {"pending": 1, "delivered": 1}
+    path = str(world.folder.path)
+    assert not list(unreached(path).rows())
+    assert [row.number for row in unreached(path, include_unknown=True).rows()] == [number]
+
+
+def test_who_failed_for_want_of_news_at_the_deadline_has_failed_in_the_ledger_too_and_is_resent_to(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, reports="per-step")
+    number = numbers(1)[0][:-2] + "46"
+    world.send([number, *numbers(1, 1)], SHARED)
+    with nothing_heard_of("SMS"):
+        end = wait(world, hours=0.01, success_when="finished")
     assert (end.summary["failed"], end.summary["delivered"]) == (1, 1)
     (row,) = [each for each in read_outcomes(str(world.folder.path)) if each.outcome == "failed"]
     assert row.permanent is None  # that of LINE is not about the SMS
     assert [row.number for row in unreached(str(world.folder.path)).rows()] == [number]
+
+
+def test_who_failed_for_want_of_news_is_pending_again_once_a_later_wait_has_heard_of_them(tmp_path: Path) -> None:
+    world = World(tmp_path, reports="per-step")
+    world.send([numbers(1)[0][:-2] + "46", *numbers(1, 1)], SHARED)
+    with nothing_heard_of("SMS"):
+        wait(world, hours=0.01, success_when="finished")
+    assert outcomes(world) == {"failed": 1, "delivered": 1}
+    assert wait(world, hours=0.001, success_when="finished").verdict is Verdict.TIMEOUT
+    assert outcomes(world) == {"pending": 1, "delivered": 1}
+    assert not list(unreached(str(world.folder.path)).rows())
 
 
 def test_nobody_has_failed_for_a_reader_while_a_wait_is_still_under_way(tmp_path: Path) -> None:
