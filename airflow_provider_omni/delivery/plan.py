@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from airflow_provider_omni.delivery.numbers import InvalidNumberError, mask, nor
 from airflow_provider_omni.omni.content import AdvancedRequest, Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import Address, Destination
+from airflow_provider_omni.omni.written import read_list
 
 MAX_ROWS = 999
 """Log rows that one look may bring while its page is surely not full."""
@@ -87,12 +87,12 @@ def chunk_limit(flow: Sequence[str] | None) -> int:
 def read_recipients(to: Any, allowed: Iterable[str] | None = None) -> Recipients:
     """Read ``to``: a number, a list of numbers, or destination dicts (``{"to": {"phoneNumber": …}}``).
 
-    A text that is a written list (``"['4179…', …]"``, which is what a template renders a list to) is read as that list.
+    A text may be a list as JSON or as a template renders it, or numbers between commas or in lines.
     ``allowed``: numbers; everybody else is quarantined. The same person twice is sent to once.
 
     Raises :class:`OmniInputError` that names every bad entry, numbers masked.
     """
-    entries = _entries(to)
+    entries = read_list("to", to, _ALLOWED)
     problems: list[str] = []
     people: dict[str, Recipient] = {}
     quarantined = duplicates = 0
@@ -116,27 +116,6 @@ def read_recipients(to: Any, allowed: Iterable[str] | None = None) -> Recipients
     if problems:
         raise OmniInputError("Nothing was sent: the recipients cannot be used", problems=tuple(problems))
     return Recipients(tuple(people.values()), len(entries), quarantined, duplicates)
-
-
-def _entries(to: Any) -> list[Any]:
-    if isinstance(to, str) and to.strip().startswith(("[", "(", "{")):
-        try:
-            to = ast.literal_eval(to.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            raise OmniInputError(
-                "Nothing was sent: the recipients cannot be used",
-                problems=(f"to: found a text that starts like a list but is none, allowed: {_ALLOWED}",),
-            ) from None
-    if to is None:
-        return []
-    if isinstance(to, str | int | dict):
-        return [to]
-    if isinstance(to, Iterable) and not isinstance(to, bytes | bytearray):
-        return list(to)
-    raise OmniInputError(
-        "Nothing was sent: the recipients cannot be used",
-        problems=(f"to: found {type(to).__name__}, allowed: {_ALLOWED}",),
-    )
 
 
 _ALLOWED = "a number, a list of numbers, or destination dicts"

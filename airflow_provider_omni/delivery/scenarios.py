@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
 from airflow_provider_omni.omni.models import NewScenario, Scenario
+from airflow_provider_omni.omni.validation import describe
+from airflow_provider_omni.omni.written import empty_words, is_nothing, read_object
 
 IF_EXISTS = ("reuse", "update", "create")
 
@@ -76,6 +78,40 @@ def decide(existing: Iterable[Scenario], wanted: NewScenario, if_exists: str) ->
         keep_default = bool(wanted.default or namesakes[0].default)
         return Replace(namesakes[0].key, wanted.model_copy(update={"default": keep_default}))
     raise OmniConfigurationError(_conflict(namesakes, wanted, if_exists))
+
+
+def read_scenario(key: Any, flow: Any, problems: list[str]) -> tuple[str, Any]:
+    """A scenario's key and flow, from its key or from what ``OmniCreateScenarioOperator`` returned, also as text.
+
+    What cannot be a key (a template that found nothing, one that found something else) is refused here: the vendor
+    would refuse everybody.
+    """
+    expected = "a scenario's key, or what OmniCreateScenarioOperator returned"
+    try:
+        key = read_object("scenario_key", key, expected)
+    except OmniInputError as error:
+        problems += error.problems
+        return "", flow
+    if isinstance(key, Mapping):
+        if not isinstance(key.get("key"), str):
+            problems.append(f"scenario_key: got an object without a text under 'key', expected {expected}")
+            return "", flow
+        flow = key.get("flow") if is_nothing(flow) or not flow else flow
+        key = key["key"]
+    if is_nothing(key):
+        problems.append(f"scenario_key: got {empty_words(key)}, expected {expected}")
+    elif not isinstance(key, str) or len(key.split()) != 1 or not key.strip().isprintable():
+        problems.append(f"scenario_key: got {describe(key)}, expected {expected}")
+    else:
+        return key.strip(), flow
+    return "", flow
+
+
+def channels_of_flow(flow: Any) -> tuple[str, ...]:
+    """The channels of a scenario's steps as ``OmniCreateScenarioOperator`` returns them; nothing where they are not."""
+    steps = flow if isinstance(flow, list | tuple) else ()
+    channels = [step.get("channel") if isinstance(step, Mapping) else step for step in steps]
+    return tuple(name.upper() for name in channels if isinstance(name, str)) if all(channels) else ()
 
 
 def _conflict(namesakes: Sequence[Scenario], wanted: NewScenario, if_exists: str) -> str:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_omni.delivery.verdict import Goal
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.written import LAZY, read_ids
 
-LAZY = frozenset({"LazyXComSequence", "LazyXComSelectSequence"})
-"""What Airflow gives for the output of a mapped task, in Airflow 3 and 2: by name, since this room knows no Airflow."""
 IDS_PER_LOOK = 50
 """Message ids in one logs call, at most: 50 of ours stay under the 2,048 characters that the sister API allows."""
-_ID = re.compile(r"[^,\s]{1,200}")
-"""An id that a filter can name: the logs take a list with commas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,17 +175,7 @@ def _all_listed(receipt: dict[str, Any], rows: list[Any]) -> list[str]:
 
 
 def bulks_of_ids(*, message_ids: Any = None, bulk_ids: Any = None) -> tuple[Bulk, ...]:
-    """Bulks from ids given by hand (a text or a list of texts). The size of a bulk is then not known."""
-    name, ids = ("message_ids", message_ids) if message_ids is not None else ("bulk_ids", bulk_ids)
-    listed: Sequence[Any] = [ids] if isinstance(ids, str) else list(ids or ())
-    bad = [str(index) for index, each in enumerate(listed) if not isinstance(each, str) or not _ID.fullmatch(each)]
-    if bad or not listed:
-        found = f"unusable entries at {', '.join(bad[:10])}" if bad else "nothing"
-        raise OmniInputError(
-            "The ids cannot be used",
-            problems=(f"{name}: found {found}, allowed: ids of 1 to 200 characters, no comma",),
-        )
-    unique = tuple(dict.fromkeys(listed))
-    if name == "message_ids":
-        return tuple(Bulk(None, 1, (each,)) for each in unique)
-    return tuple(Bulk(each, None) for each in unique)
+    """Bulks from ids given by hand: one, a list, or a text that is one. The size of a bulk is then not known."""
+    if message_ids is not None:
+        return tuple(Bulk(None, 1, (each,)) for each in read_ids("message_ids", message_ids))
+    return tuple(Bulk(each, None) for each in read_ids("bulk_ids", bulk_ids))

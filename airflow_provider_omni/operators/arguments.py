@@ -5,18 +5,18 @@ Pure; knows no Airflow.
 
 from __future__ import annotations
 
-import ast
-import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.plan import Recipients, SendPlan, read_recipients
+from airflow_provider_omni.delivery.scenarios import read_scenario
 from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content, validity_seconds
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import Channel
 from airflow_provider_omni.omni.validation import check_content, describe
+from airflow_provider_omni.omni.written import empty_words, is_nothing, read_list, read_object
 
 ON_REJECTED = ("fail", "ignore")
 MOST_LOG_GRACE = 300
@@ -47,18 +47,14 @@ def read_plan(
         ``send_at``.
     """
     problems: list[str] = []
-    if isinstance(scenario_key, Mapping):
-        flow = flow or scenario_key.get("flow")
-        scenario_key = scenario_key.get("key")
-    for name, value in (("idempotency_key", idempotency_key), ("scenario_key", scenario_key)):
-        if not isinstance(value, str) or not value.strip():
-            problems.append(f"{name}: found {describe(value)}, allowed is a text that is not blank")
+    scenario_key, flow = read_scenario(scenario_key, flow, problems)
+    idempotency_key = read_key(idempotency_key, problems)
     if on_rejected not in ON_REJECTED:
         problems.append(f"on_rejected: found {describe(on_rejected, True)}, allowed is 'fail' or 'ignore'")
     if isinstance(log_grace, bool) or not isinstance(log_grace, int | float) or not 0 <= log_grace <= MOST_LOG_GRACE:
         problems.append(f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds")
     problems += flag_problems("dry_run", dry_run)
-    problems += scenario_key_problems(scenario_key)
+    line, sms, other_channels = read_objects(problems, line, sms, other_channels)
     channels = read_channels(flow, problems)
     content = _content(problems, line, sms, other_channels, now=now, **options)
     if content and channels and not set(channels) & set(content.channels()):
@@ -99,27 +95,63 @@ def flag_problems(name: str, value: Any) -> list[str]:
     return [f"{name}: found {kind}, allowed is True or False; it is no template"]
 
 
-def scenario_key_problems(key: Any) -> list[str]:
-    """What a template renders to that found nothing: it is a text, and the vendor would refuse everybody."""
-    if isinstance(key, str) and key.strip() == "None":
-        return ["scenario_key: found 'None' (a template that found nothing?), allowed is a scenario's key"]
-    return []
+def read_key(key: Any, problems: list[str]) -> str:
+    """An ``idempotency_key``. One that a template has made of nothing would be the same for everybody, for ever: nobody
+    after the first would get anything.
+    """
+    expected = "a text that names this send"
+    if type(key) is int:
+        key = str(key)
+    if is_nothing(key):
+        problems.append(f"idempotency_key: got {empty_words(key)}, expected {expected}")
+    elif not isinstance(key, str):
+        problems.append(f"idempotency_key: got {describe(key)}, expected {expected}")
+    else:
+        return key
+    return ""
+
+
+def read_objects(problems: list[str], line: Any, sms: Any, other_channels: Any) -> tuple[Any, Any, Any]:
+    """The contents, where a template has rendered a whole object to text."""
+    given = {"line": line, "sms": sms, "other_channels": other_channels}
+    for name, value in given.items():
+        given[name] = value = _object(problems, name, value)
+        # What is passed through may be text in an object.
+        inner = {"line": ("contents",), "other_channels": tuple(OTHER_CHANNELS)}.get(name, ())
+        if isinstance(value, Mapping) and any(isinstance(value.get(each), str) for each in inner):
+            read = {each: _object(problems, f"{name}.{each}", value[each]) for each in inner if each in value}
+            given[name] = {**value, **read}
+    return given["line"], given["sms"], given["other_channels"]
+
+
+def _object(problems: list[str], name: str, value: Any) -> Any:
+    try:
+        return read_object(name, value, "an object in the API's field names, such as {'text': …}")
+    except OmniInputError as error:
+        problems += error.problems
+        return None
 
 
 def read_channels(flow: Any, problems: list[str]) -> tuple[str, ...] | None:
     """The channels of a flow, given as names or as a scenario's steps; None: to be read from the scenario."""
     if flow is None:
         return None
-    if isinstance(flow, str):  # what a template renders a list to
-        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-            flow = ast.literal_eval(flow.strip())
-    steps = flow if isinstance(flow, Sequence) and not isinstance(flow, str) else []
-    named = [step.get("channel") if isinstance(step, Mapping) else step for step in steps]
-    names = [name for name in named if isinstance(name, str) and name]
-    if not names or len(names) < len(named):
-        problems.append(f"flow: found {describe(flow)}, allowed is a list of channels such as ['LINE', 'SMS']")
+    expected = "a list of channels such as ['LINE', 'SMS']"
+    try:
+        steps = read_list("flow", flow, expected, spaces=True)
+    except OmniInputError as error:
+        problems += error.problems
         return None
-    channels = tuple(name.upper() for name in names)
+    named: list[Any] = [step.get("channel") if isinstance(step, Mapping) else step for step in steps]
+    bad = [index for index, name in enumerate(named) if not isinstance(name, str) or not name.strip()]
+    if bad or not named:
+        problems += [
+            f"flow[{index}]: got {describe(named[index])}, expected the name of a channel" for index in bad[:10]
+        ]
+        if not named:
+            problems.append(f"flow: got an empty list, expected {expected}")
+        return None
+    channels = tuple(name.strip().upper() for name in named)
     unknown = ", ".join(repr(name) for name in channels if name not in Channel.__members__)
     if unknown:
         problems.append(f"flow: found {unknown[:80]}, allowed are {', '.join(Channel.__members__)}")

@@ -122,7 +122,7 @@ class BatchOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to whom nothing was sent yet, and return the receipt."""
-        from airflow_provider_omni.delivery.batch.contents import Contents
+        from airflow_provider_omni.delivery.batch.contents import BatchContent, Contents
         from airflow_provider_omni.delivery.batch.machine import Batch
         from airflow_provider_omni.delivery.batch.plan import needed_fields, plan_batch
         from airflow_provider_omni.delivery.batch.recalling import recall
@@ -140,12 +140,12 @@ class BatchOperator(BaseOperator):
         with failing_for_good(), OmniHook(self.omni_conn_id) as hook, Scratch() as scratch:
             config = hook.config
             found, now = Findings(), datetime.now(UTC)
-            content = self._content()
+            content = found.of(self._content)
             shard = found.of(lambda: Shard.parse(self.shard))
-            spec = found.of(lambda: self._read_batch(config, content, shard, context))
+            spec = found.of(lambda: self._read_batch(config, content or BatchContent(), shard, context))
             rules = found.of(lambda: self._read_rules(config, context, memory))
             opened = found.of(lambda: self._open_ledger(shard))
-            contents = found.of(lambda: Contents(content, scratch, now))
+            contents = None if content is None else found.of(lambda: Contents(content, scratch, now))
             if spec is None or rules is None or opened is None:
                 raise found.error()
             ledger, folder = opened
@@ -189,7 +189,7 @@ class BatchOperator(BaseOperator):
     # -- from arguments to values ------------------------------------------------------------------------------------
 
     def _content(self) -> BatchContent:
-        from airflow_provider_omni.delivery.batch.contents import BatchContent
+        from airflow_provider_omni.operators.batch_arguments import read_content
 
         options = {
             "send_at": self.send_at,
@@ -199,7 +199,7 @@ class BatchOperator(BaseOperator):
             "callback_data": self.callback_data,
             "intermediate_report": self.intermediate_report,
         }
-        return BatchContent(self.line, self.sms, self.other_channels, options)
+        return read_content(self.line, self.sms, self.other_channels, options)
 
     def _read_batch(
         self, config: OmniConfig, content: BatchContent, shard: Shard | None, context: Context

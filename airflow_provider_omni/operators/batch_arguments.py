@@ -12,6 +12,7 @@ from airflow_provider_omni.delivery.batch.plan import BatchPlan, BatchSpec
 from airflow_provider_omni.delivery.batch.rules import BatchRules
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.delivery.scenarios import read_scenario
 from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.content import OTHER_CHANNELS
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -20,7 +21,8 @@ from airflow_provider_omni.operators.arguments import (
     MOST_LOG_GRACE,
     flag_problems,
     read_channels,
-    scenario_key_problems,
+    read_key,
+    read_objects,
     times_of,
 )
 
@@ -84,13 +86,9 @@ def read_batch(
 ) -> BatchSpec:
     """Read what a user typed, or raise one OmniInputError that names every problem which needs no recipient."""
     problems: list[str] = []
-    if isinstance(scenario_key, Mapping):
-        flow = flow or scenario_key.get("flow")
-        scenario_key = scenario_key.get("key")
-    if not isinstance(idempotency_key, str) or not idempotency_key.strip():
-        problems.append(f"idempotency_key: found {describe(idempotency_key)}, allowed is a text that is not blank")
+    scenario_key, flow = read_scenario(scenario_key, flow, problems)
     spec = BatchSpec(
-        identity=Identity(str(idempotency_key), config.id_secret),
+        identity=Identity(read_key(idempotency_key, problems), config.id_secret),
         scenario_key=scenario_key,
         content=content,
         flow=read_channels(flow, problems),
@@ -104,8 +102,8 @@ def read_batch(
     try:
         spec.check()
     except OmniInputError as error:
-        problems += error.problems
-    problems += scenario_key_problems(scenario_key)
+        # What is wrong with a scenario's key was said above.
+        problems += [line for line in error.problems if scenario_key or not line.startswith("scenario_key:")]
     said = channels_of(content)
     if said and spec.flow and not set(said) & set(spec.flow):
         problems.append(
@@ -115,6 +113,15 @@ def read_batch(
     if problems:
         raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
     return spec
+
+
+def read_content(line: Any, sms: Any, other_channels: Any, options: Mapping[str, Any]) -> BatchContent:
+    """The contents, also where a template has rendered them to text, or an OmniInputError for what cannot be read."""
+    problems: list[str] = []
+    content = BatchContent(*read_objects(problems, line, sms, other_channels), options=options)
+    if problems:
+        raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
+    return content
 
 
 def read_rules(

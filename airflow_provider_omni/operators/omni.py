@@ -66,8 +66,11 @@ class OmniCreateScenarioOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Find the scenario or make it."""
+        from airflow_provider_omni.omni.written import read_list
+
         with failing_for_good(), OmniHook(self.omni_conn_id) as hook:
-            scenario = hook.ensure_scenario(self.name, self.flow, self.default, self.if_exists)
+            flow = read_list("flow", self.flow, "steps such as {'channel': 'LINE', 'from': 'InfoLine'}")
+            scenario = hook.ensure_scenario(self.name, flow, self.default, self.if_exists)
         self.log.info("Scenario %r has the key %s.", scenario.name, scenario.key)
         return _scenario_to_json(scenario)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import os
 import re
@@ -13,14 +12,12 @@ from airflow_provider_omni.delivery.ledger.unreached import Unreached
 from airflow_provider_omni.operators.private import Hidden, PrivateField, reveal
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
-_NOT_A_PATH = re.compile(r"\s*([\[({]|\+?[0-9][0-9 ().\-]*$)")
-"""A text that is data: a list that a template has rendered to text, or a number."""
+_NUMBERS = re.compile(r"(?=.*\d)[^a-zA-Z/\\]+", re.DOTALL)
+"""A text that is numbers, whatever marks stand around them: it has a digit, and no letter and no slash, as paths do."""
 _PATH = re.compile(r"\S(?:.*\S)?\.(?:csv|jsonl|ndjson|jsonlines)(?:\.(?:gz|bz2|xz|zst|zip))?", re.IGNORECASE)
 """The only texts that are shown. All others may be numbers, however they are written. `rows.py` knows the formats; it
 is not imported here, since DAG files are read often.
 """
-_LAZY = {"LazyXComSequence", "LazyXComSelectSequence"}
-"""What Airflow gives for the output of a mapped task, in Airflow 3 and 2."""
 
 
 class HiddenRecipients(Hidden):
@@ -125,6 +122,7 @@ def opened_rows(
     Raises OmniInputError for what cannot be read, OmniStorageError for what cannot be reached.
     """
     from airflow_provider_omni.delivery.batch.rows import format_of, read_rows, rows_of_entries
+    from airflow_provider_omni.omni.written import is_of_mapped_task
     from airflow_provider_omni.storage.object_storage import ledger_folder, opened_text
 
     recipients = _read_text(reveal(recipients))
@@ -135,9 +133,9 @@ def opened_rows(
         with opened_text(recipients) as lines:
             yield read_rows(lines, kind, phone_field, needed)
     elif isinstance(recipients, Iterable) and not isinstance(recipients, Mapping | bytes | bytearray):
-        yield rows_of_entries(_entries(recipients, _is_of_mapped_task(recipients)), phone_field)
+        yield rows_of_entries(_entries(recipients, is_of_mapped_task(recipients)), phone_field)
     else:
-        raise _unusable(recipients)
+        raise _unusable(f"a value of type {type(recipients).__name__}")
 
 
 def _entries(source: Iterable[Any], of_tasks: bool) -> Iterator[Any]:
@@ -146,10 +144,14 @@ def _entries(source: Iterable[Any], of_tasks: bool) -> Iterator[Any]:
 
     :param of_tasks: each entry is what a copy of a mapped task returned.
     """
+    from airflow_provider_omni.omni.written import is_of_mapped_task, looks_written
+
     for entry in source:
         returned = of_tasks or isinstance(entry, _FromTask)
         entry = entry.reveal() if isinstance(entry, Hidden) else entry
-        if _is_of_mapped_task(entry):
+        if returned and isinstance(entry, str) and looks_written(entry):
+            entry = _written(entry)  # JSON, as tasks that call other systems return it
+        if is_of_mapped_task(entry):
             yield from _entries(entry, True)
         elif returned and isinstance(entry, list | tuple):
             yield from _entries(entry, False)
@@ -157,28 +159,46 @@ def _entries(source: Iterable[Any], of_tasks: bool) -> Iterator[Any]:
             yield entry
 
 
-def _is_of_mapped_task(value: Any) -> bool:
-    return any(each.__name__ in _LAZY and each.__module__.startswith("airflow.") for each in type(value).__mro__)
-
-
 def _read_text(recipients: Any) -> Any:
-    """A list that a template has rendered to text, as Airflow does by default."""
-    if not isinstance(recipients, str) or not _NOT_A_PATH.match(recipients):
+    """Rows or numbers that came as text: JSON of an upstream task, a list that a template has rendered, numbers in
+    lines or between commas. A path stays a text.
+    """
+    from airflow_provider_omni.omni.written import empty_words, is_nothing, looks_written, read_list
+
+    if is_nothing(recipients):
+        raise _unusable(empty_words(recipients))
+    if not isinstance(recipients, str):
         return recipients
+    if looks_written(recipients):
+        value = _written(recipients)
+        if isinstance(value, Mapping):
+            raise _unusable("an object in a text, not a list of rows: hand over what is in it")
+        return [value] if isinstance(value, str | int | float) else value
+    if _NUMBERS.fullmatch(recipients):
+        return read_list("recipients", recipients, "numbers")
+    if len(lines := recipients.strip().splitlines()) > 1:
+        raise _unusable(
+            f"a text of {len(lines):,} lines; is it the content of a file? Write it to one, and give its path"
+        )
+    return recipients
+
+
+def _written(text: str) -> Any:
+    from airflow_provider_omni.omni.written import read_written
+
     try:
-        value = ast.literal_eval(recipients.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        raise _unusable(recipients) from None
-    return value if isinstance(value, list | tuple | set) else [recipients]
+        return read_written(text)
+    except ValueError as error:
+        raise _unusable(f"{error}. Hand over what the task returned itself: recipients=task.output") from None
 
 
-def _unusable(recipients: Any) -> Exception:
+def _unusable(found: str) -> Exception:
     from airflow_provider_omni.omni.errors import OmniInputError
 
     return OmniInputError(
         "Nothing was sent: the recipients cannot be read.",
         problems=(
-            f"recipients: found {type(recipients).__name__}, allowed are a list or another iterable of numbers or "
-            "rows, XCom, the path of a .csv or .jsonl file, and unreached(…)",
+            f"recipients: got {found}, expected a list or another iterable of numbers or rows, XCom, JSON of such a "
+            "list, the path of a .csv or .jsonl file, or unreached(…)",
         ),
     )

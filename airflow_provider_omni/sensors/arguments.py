@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +18,7 @@ from airflow_provider_omni.delivery.watch import (
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import Channel
 from airflow_provider_omni.omni.validation import describe
+from airflow_provider_omni.omni.written import read_object
 
 DEFAULT_TIMEOUT = 47 * 3600.0
 """Seconds. A step without a validity runs up to 48 hours, and reports and logs are kept for no longer than that."""
@@ -51,10 +51,9 @@ def read_watch(
     :param flow: the channels of the scenario, where it was read; a receipt's own flow counts more.
     """
     problems: list[str] = []
-    receipt = _written_out(receipt)
-    ledger_path = _ledger_of(receipt)
     goal = bulks = None
     try:
+        receipt = read_object("receipt", receipt, "what a send operator returned, such as receipt=send.output")
         bulks = _bulks(receipt, message_ids, bulk_ids)
     except OmniInputError as error:
         problems += error.problems
@@ -66,6 +65,7 @@ def read_watch(
         problems.append(f"settle: found {type(settle).__name__}, allowed is True or False")
     if last_channel is not None and (not isinstance(last_channel, str) or last_channel.upper() not in list(Channel)):
         problems.append(f"last_channel: found {describe(last_channel, True)}, allowed is one of {', '.join(Channel)}")
+    ledger_path = _ledger_of(receipt)
     logs_only = logs_only and ledger_path is None  # where there is a ledger, what is read is written down in it
     if bulks and logs_only and len(bulks) > LOGS_ONLY_BULKS:
         problems.append(
@@ -86,16 +86,6 @@ def read_watch(
         unsent=unsent_of_receipt(receipt),
         accepted=accepted_of_receipt(receipt),
     )
-
-
-def _written_out(receipt: Any) -> Any:
-    """Read a receipt that a template has rendered to text."""
-    if isinstance(receipt, str) and receipt.strip().startswith("{"):
-        try:
-            return ast.literal_eval(receipt.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return receipt
-    return receipt
 
 
 def _bulks(receipt: Any, message_ids: Any, bulk_ids: Any) -> tuple[Bulk, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
@@ -83,7 +83,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         success_when: str | float = "all",
         delivered_means: str = "group",
         settle: bool = False,
-        scenario_key: str | None = None,
+        scenario_key: str | Mapping[str, Any] | None = None,
         last_channel: str | None = None,
         omni_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -198,7 +198,7 @@ class OmniDeliverySensor(BaseSensorOperator):
             logs_only = memory is not None and not memory.durable
         flow: Sequence[str] = ()
         if self.scenario_key is not None and self.receipt is None:
-            flow = [step.channel for step in hook.get_scenario(self.scenario_key).flow]
+            flow = self._read_flow(hook)
         return read_watch(
             started_at=started_at,
             timeout=self.own_timeout,
@@ -213,6 +213,16 @@ class OmniDeliverySensor(BaseSensorOperator):
             poll_interval=self.poke_interval,
             logs_only=logs_only,
         )
+
+    def _read_flow(self, hook: OmniHook) -> Sequence[str]:
+        from airflow_provider_omni.delivery.scenarios import channels_of_flow, read_scenario
+        from airflow_provider_omni.omni.errors import OmniInputError
+
+        problems: list[str] = []
+        key, flow = read_scenario(self.scenario_key, None, problems)
+        if problems:
+            raise OmniInputError("The sensor cannot wait for this.", problems=problems)
+        return channels_of_flow(flow) or [step.channel for step in hook.get_scenario(key).flow]
 
     def _finish(self, context: Context, status: str, message: str, summary: dict[str, Any]) -> dict[str, Any]:
         """End the task as the verdict says. The summary goes to XCom first, since a failed task returns nothing."""

@@ -58,7 +58,7 @@ def test_ids_given_by_hand_become_bulks_of_known_and_of_unknown_size() -> None:
     assert bulks_of_ids(bulk_ids="b") == (Bulk("b", None),)
 
 
-@pytest.mark.parametrize("wrong", [[], "", ["a,b"], ["a b"], ["x" * 201], [3], [None]])
+@pytest.mark.parametrize("wrong", [[], "", ["a,b"], ["a b"], ["x" * 201], [3.5], [True], [None]])
 def test_ids_that_no_filter_can_name_are_refused(wrong: Any) -> None:
     with pytest.raises(OmniInputError, match="ids"):
         bulks_of_ids(message_ids=wrong)

@@ -51,7 +51,7 @@ def test_one_error_names_every_problem_of_arguments_rules_ledger_shard_and_conte
         send_at="x",
     )
     for line in (
-        "scenario_key: found 'None'", "idempotency_key: ", "chunk_size: ", "max_recipients: ", "phone_field: ",
+        "scenario_key: got 'None'", "idempotency_key: ", "chunk_size: ", "max_recipients: ", "phone_field: ",
         "shard: ", "ledger_path: found 'None'", "max_connections: found 0", "on_rejected: ", "log_grace: ",
         "dry_run: found a text", "sms.text: ",
     ):  # fmt: skip

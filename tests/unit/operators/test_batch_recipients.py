@@ -348,3 +348,42 @@ def test_what_cannot_be_read_is_refused_without_showing_it(recipients: Any) -> N
 def test_none_is_no_recipients() -> None:
     with pytest.raises(OmniInputError), opened_rows(None, "phone"):
         pass
+
+
+WITH_NULL = [{"phone": NUMBER, "city": None, "vip": True}, {"phone": OTHER, "city": "Bern", "vip": False}]
+
+
+@pytest.mark.parametrize("text", [json.dumps(WITH_NULL), str(WITH_NULL), "\n".join(map(json.dumps, WITH_NULL))])
+def test_rows_that_a_task_returned_as_text_may_hold_nulls_and_truths(text: str) -> None:
+    several = operator([lambda: None, NUMBER])  # a stand-in for an XComArg
+    several.recipients = [text, NUMBER]
+    expected = [(row["phone"], row) for row in WITH_NULL]
+    assert rows(operator(text)) == rows(operator(OF_AIRFLOW_3(text))) == rows(several)[:2] == expected
+
+
+def test_copies_of_a_mapped_task_may_return_one_row_each_as_json() -> None:
+    assert rows(operator(OF_AIRFLOW_2(*map(json.dumps, WITH_NULL)))) == [(row["phone"], row) for row in WITH_NULL]
+
+
+@pytest.mark.parametrize("text", [f"{NUMBER}, {OTHER}", f"{NUMBER}\n{OTHER}\n", f"{NUMBER} ; {OTHER};"])
+def test_numbers_between_commas_or_in_lines_are_numbers(text: str) -> None:
+    assert rows(operator(text)) == [(NUMBER, None), (OTHER, None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[{'phone': '41793026727', 'at': datetime.date(2026, 1, 1)}]", "recipients=task.output"),
+        ("[{'phone': '41793026727'}", "does not end with ']'"),
+        ("['41793026727' '41793026731']", "side by side"),
+        ('{"data": []}', "an object in a text"),
+        ("phone,name\n41793026727,Ann", "a text of 2 lines; is it the content of a file?"),
+        ("None", "'None' (a template that found nothing?)"),
+        ("", "an empty text"),
+    ],
+)
+def test_a_text_that_is_no_list_says_what_is_wrong_and_what_to_write(text: str, told: str) -> None:
+    with pytest.raises(OmniInputError) as raised:
+        rows(operator(text))
+    assert told in str(raised.value)
+    assert "302" not in str(raised.value)

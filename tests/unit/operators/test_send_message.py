@@ -213,7 +213,7 @@ def refuse(vendor: Any, status_id: int, name: str) -> None:
 
 
 def test_a_template_that_found_no_scenario_is_refused_before_anything_is_asked(vendor: Any, task: Any) -> None:
-    with pytest.raises(AirflowFailException, match="scenario_key: found 'None'"):
+    with pytest.raises(AirflowFailException, match="scenario_key: got 'None'"):
         operator(scenario_key="None").execute(task.context())
     assert vendor.bodies == []
 
