@@ -1,10 +1,10 @@
-"""A notifier for callbacks, deadline alerts and human-in-the-loop operators. Thin: `delivery/sending.py` sends."""
+"""A notifier for callbacks, deadline alerts and human-in-the-loop operators. Thin: `delivery/alerting.py` sends."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -12,18 +12,41 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.providers.common.compat.notifier import BaseNotifier
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook, shared_async_client
+from airflow_provider_omni.notifications.occasions import (
+    DEDUPE,
+    KNOWN_TO_ONE,
+    TRY,
+    Occasion,
+    cannot_be_repeat,
+    completed,
+    known_to_all,
+    occasion_of,
+    subject_of,
+)
+from airflow_provider_omni.operators.keys import warning_about_own_key
 from airflow_provider_omni.operators.private import PrivateField, reveal
 
 if TYPE_CHECKING:
+    import jinja2
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_omni.delivery.effects import Steps
-    from airflow_provider_omni.delivery.sending import Send, SendEnd
+    from airflow_provider_omni.delivery.alerting import Alert
+    from airflow_provider_omni.delivery.plan import SendPlan
+    from airflow_provider_omni.delivery.sending import SendEnd
+    from airflow_provider_omni.omni.api import Call
     from airflow_provider_omni.omni.config import OmniConfig
     from airflow_provider_omni.omni.content import Line, Sms
 
-PATIENCE = 60.0
-"""Seconds that a notification may spend on asking what became of it: callbacks must not hold their process for long."""
+PATIENCE = 15.0
+"""Seconds that a notification may spend on asking what became of it: callbacks must not hold their process for long.
+That is time to find it in the logs; to prove that it is not there takes longer.
+"""
+LOOK_TIMEOUTS = (3.0, 7.0)
+"""Seconds to connect and to answer, at the most, for a look into the logs. Airflow ends the callbacks of a DAG file
+after 50 s: a vendor whose logs hang must not cost the alert.
+"""
+SMS_PARTS = 2
+CONTENTS = ("line", "sms", "other_channels")
 
 
 class OmniNotifier(BaseNotifier):
@@ -33,16 +56,29 @@ class OmniNotifier(BaseNotifier):
     human-in-the-loop operators. Where it runs in a triggerer, templates must not use more of the context than
     ``dag_run`` and ``deadline``.
 
-    A notification has no memory: it is sent once per task try and content, is not repeated when its outcome is
-    unknown, and raises when it was not sent. Airflow logs that and goes on; a human-in-the-loop operator's task fails.
+    **Airflow may run a callback twice.** Where that can be, the notifier first looks for its own message in the
+    vendor's logs, and does not send what stands there. It sends when the logs do not show it or cannot be read. So two
+    runs at the same moment send twice, unless the vendor refuses repeated message ids.
+
+    **An alert goes out whatever it holds.** Texts are cut with a mark, blank ones and those that cannot be rendered are
+    replaced by what it is about, and what is undefined in a text is left out. A channel or a number that cannot be used
+    is left out with a warning; where none is left, it raises and nothing is sent.
+
+    It is not repeated when its outcome is unknown, and raises when it was not sent. Airflow logs that and goes on; a
+    human-in-the-loop operator's task fails.
 
     :param scenario_key: the key of the scenario.
-    :param to: as for ``OmniSendMessageOperator``: a number, a list of numbers, or destinations.
+    :param to: as for ``OmniSendMessageOperator``: a number, a list of numbers, or destinations; numbers in a text may
+        have commas between them.
     :param line: the LINE message; a text may stand for ``{"type": "TEXT", "text": …}``.
     :param sms: the SMS; a text may stand for ``{"text": …}``.
     :param other_channels: objects for other channels by the API's names, passed through.
-    :param idempotency_key: names the notification; one key and recipient make one message id. Default: made of DAG,
-        run, task, try and content.
+    :param max_sms_parts: an SMS is cut to so many parts, each of which costs. Default 2: 306 characters, or 134 where
+        one of them is not in GSM-7. No template.
+    :param dedupe: what counts as the same alert, and is sent once. ``try`` (default): the same content about the same
+        try of a task. ``task``: the same templates about a task of a run, for all its tries, mapped copies and
+        iterations. ``run``: the same templates about a DAG run, for all its tasks. No template.
+    :param idempotency_key: names the notification instead; one key and recipient make one message id.
     :param omni_conn_id: the connection. Default ``omni_default``.
     """
 
@@ -66,36 +102,60 @@ class OmniNotifier(BaseNotifier):
         line: str | Mapping[str, Any] | Line | None = None,
         sms: str | Mapping[str, Any] | Sms | None = None,
         other_channels: Mapping[str, Mapping[str, Any]] | None = None,
+        max_sms_parts: int = SMS_PARTS,
+        dedupe: str = TRY,
         idempotency_key: str | None = None,
         omni_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        _check_settings(max_sms_parts, dedupe)
         self.scenario_key = scenario_key
         self.to = to
-        self.line = {"type": "TEXT", "text": line} if isinstance(line, str) else line
-        self.sms = {"text": sms} if isinstance(sms, str) else sms
+        self.line = _as_line(line)
+        self.sms = _as_sms(sms)
         self.other_channels = other_channels
+        self.max_sms_parts = max_sms_parts
+        self.dedupe = dedupe
         self.idempotency_key = idempotency_key
         self.omni_conn_id = omni_conn_id
         self._templates = {name: getattr(self, name) for name in self.template_fields}
+        self._named_by: dict[str, Any] | None = None
+        """The contents that name the alert, where they are not those that are sent."""
 
-    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        """Render from the templates each time: one notifier may serve several tasks of a process."""
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        """Render from the templates each time: one notifier may serve several tasks of a process.
+
+        What names the account and the people must render. A content that does not is an alert all the same.
+        """
+        from airflow_provider_omni.notifications.rendering import lenient, mentions
+
+        context = cast("Context", completed(context))
         for name, template in self._templates.items():
             setattr(self, name, template)
-        super().render_template_fields(context, jinja_env)
+        env = jinja_env or self.get_template_env(dag=context.get("dag"))
+        strict = [name for name in self.template_fields if name not in (*CONTENTS, "idempotency_key")]
+        self._do_render_template_fields(self, strict, context, env, set())
+        self.idempotency_key = self._own_key(context, env)
+        env = lenient(env)
+        for name, content in self._contents(context, env).items():
+            setattr(self, name, content)
+        self._named_by = None
+        templates = {name: self._templates[name] for name in CONTENTS}
+        if mentions(templates, ("exception", *KNOWN_TO_ONE)):
+            self._named_by = self._contents(cast("Context", known_to_all(context)), env, quietly=True)
 
     def notify(self, context: Context) -> None:
         """Send, from a worker or the DAG processor."""
         from airflow_provider_omni.delivery.drivers import run
+        from airflow_provider_omni.omni.client import OmniClient
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.storage.process import ProcessMemory
 
-        with OmniHook(self.omni_conn_id) as hook:
+        with OmniHook(self.omni_conn_id) as hook, OmniClient(_hasty(hook.config)) as hasty:
             end = run(
-                self._send(context, hook.config).run(),
-                client=hook.get_conn(),
+                self._alert(context, hook.config).run(),
+                client=_TwoClients(hook.get_conn(), hasty),
                 memory=ProcessMemory(),
                 budget=logs_budget(hook.config.account),
                 note=cast("Any", self.log),
@@ -105,47 +165,131 @@ class OmniNotifier(BaseNotifier):
     async def async_notify(self, context: Context) -> None:
         """Send, from a triggerer."""
         from airflow_provider_omni.delivery.drivers import arun
+        from airflow_provider_omni.omni.aio import shared_client
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.storage.process import AsyncProcessMemory
 
-        async with shared_async_client(self.omni_conn_id) as client:
+        async with (
+            shared_async_client(self.omni_conn_id) as client,
+            shared_client(_hasty(client.config)) as hasty,
+        ):
             end = await arun(
-                _without_publishing(self._send(context, client.config).run()),
-                client=client,
+                self._alert(context, client.config).run(),
+                client=_TwoClients(client, hasty),
                 memory=AsyncProcessMemory(),
                 budget=logs_budget(client.config.account),
                 note=cast("Any", self.log),
             )
         self._report(end)
 
-    def _send(self, context: Context, config: OmniConfig) -> Send:
+    # -- what is sent ------------------------------------------------------------------------------------------------
+
+    def _alert(self, context: Context, config: OmniConfig) -> Alert:
+        from airflow_provider_omni.delivery.alerting import Alert
         from airflow_provider_omni.delivery.asking import LookRules
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.identity import Identity
-        from airflow_provider_omni.delivery.sending import Send, SendRules
+        from airflow_provider_omni.delivery.sending import SendRules
+
+        instead = f"Airflow: {subject_of(context)}"
+        plan = self._plan(config, {name: getattr(self, name) for name in CONTENTS}, instead)
+        key, occasion = self.idempotency_key, Occasion(())
+        if key is None:
+            occasion = occasion_of(context, self.dedupe)
+            key = json.dumps([*occasion.names, self._content_name(plan, config, occasion, instead)])
+        elif warning := warning_about_own_key(context, key):
+            self.log.warning("%s", warning)
+        plan = replace(
+            plan,
+            identity=Identity(key, config.id_secret),
+            # The scenario's own flow would cost a call, and matters only to who follows the messages.
+            flow=plan.flow or plan.content.channels(),
+        )
+        first = (
+            self.idempotency_key is None
+            and self.dedupe == TRY
+            and cannot_be_repeat(context, time.time(), _seconds_until_lost())
+        )
+        return Alert(
+            plan,
+            SendRules(
+                look=LookRules(read_timeout=config.longest_call, patience=PATIENCE),
+                trust_duplicate_rejection=config.trust_duplicate_rejection,
+            ),
+            steady_clock(time.time, time.monotonic),
+            may_be_repeat=not first,
+            again_after=occasion.again_after,
+        )
+
+    def _plan(self, config: OmniConfig, contents: dict[str, Any], instead: str, *, quietly: bool = False) -> SendPlan:
+        """What can be sent of these contents, to whom it can be."""
+        from airflow_provider_omni.notifications.wording import mended, reachable, usable
         from airflow_provider_omni.operators.arguments import read_plan
 
-        key = self.idempotency_key
-        plan = read_plan(
-            idempotency_key="notification" if key is None else key,
+        contents, done = mended(contents, self.max_sms_parts, instead)
+        contents, problems = usable(contents)
+        to, nobody = reachable(reveal(self.to))
+        for what, lines in (("was changed to go out", done), ("goes out without", [*problems, *nobody])):
+            if lines and not quietly:
+                self.log.warning("The alert %s: %s", what, "; ".join(lines))
+        return read_plan(
+            idempotency_key="notification",
             scenario_key=self.scenario_key,
-            to=reveal(self.to),
-            line=self.line,
-            sms=self.sms,
-            other_channels=self.other_channels,
+            to=to,
+            **contents,
             id_secret=config.id_secret,
             allowed_recipients=config.allowed_recipients,
         )
-        if key is None:
-            named = json.dumps([*_occasion(context), plan.fingerprint])
-            plan = replace(plan, identity=Identity(named, config.id_secret))
-        # The scenario's own flow would cost a call, and matters only to who follows the messages.
-        plan = replace(plan, flow=plan.flow or plan.content.channels())
-        rules = SendRules(
-            look=LookRules(read_timeout=config.longest_call, patience=PATIENCE),
-            surely_first=True,
-        )
-        return Send(plan, rules, steady_clock(time.time, time.monotonic))
+
+    def _content_name(self, plan: SendPlan, config: OmniConfig, occasion: Occasion, instead: str) -> str:
+        """The part of the alert's name that comes from what it says."""
+        from airflow_provider_omni.notifications.rendering import name_of_content, name_of_templates
+        from airflow_provider_omni.omni.errors import OmniInputError
+        from airflow_provider_omni.omni.validation import check_content
+
+        if occasion.by_template:
+            return name_of_templates({name: self._templates[name] for name in ("scenario_key", *CONTENTS)})
+        named_by = {name: getattr(self, name) for name in CONTENTS} if self._named_by is None else self._named_by
+        try:
+            content = check_content(**named_by)
+        except OmniInputError:
+            content = self._plan(config, named_by, instead, quietly=True).content
+        return name_of_content(plan, content)
+
+    # -- rendering ---------------------------------------------------------------------------------------------------
+
+    def _own_key(self, context: Context, env: jinja2.Environment) -> str | None:
+        """The user's own key, if it says anything."""
+        template = self._templates["idempotency_key"]
+        if template is None:
+            return None
+        try:
+            key = self.render_template(template, context, env)
+        except Exception as error:  # noqa: BLE001  whatever a template does: the alert must go out
+            self.log.warning(
+                "idempotency_key cannot be rendered (%s): the alert has its usual name.", type(error).__name__
+            )
+            return None
+        said = "" if key is None else str(key).strip()
+        if said in ("", "None"):
+            self.log.warning("idempotency_key renders to nothing: the alert has its usual name.")
+            return None
+        return key if isinstance(key, str) else said
+
+    def _contents(self, context: Context, env: jinja2.Environment, *, quietly: bool = False) -> dict[str, Any]:
+        from airflow_provider_omni.notifications.rendering import render_each
+
+        def failed(where: str, error: Exception) -> None:
+            if not quietly:
+                self.log.warning("%s cannot be rendered (%s), and is left out.", where, type(error).__name__)
+
+        contents = {
+            name: render_each(
+                self._templates[name], name, lambda text: self.render_template(text, context, env), failed
+            )
+            for name in CONTENTS
+        }
+        return contents | {"line": _as_line(contents["line"]), "sms": _as_sms(contents["sms"])}
 
     def _report(self, end: SendEnd) -> None:
         counts = end.receipt.counts
@@ -158,43 +302,54 @@ send_omni_notification = OmniNotifier
 """The notifier under the name that Airflow's own notifiers have beside their class."""
 
 
-def _occasion(context: Mapping[str, Any]) -> list[Any]:
-    """What is notified about. A notification about the same thing makes the same ids, so that a vendor who refuses
-    repeated ids sends it once even when Airflow runs it twice.
-    """
-    ti = context.get("ti") or context.get("task_instance")
-    if ti is not None:
-        return ["notification", ti.dag_id, ti.run_id, ti.task_id, getattr(ti, "map_index", -1), ti.try_number]
-    run, deadline = context.get("dag_run"), context.get("deadline")
-    names = [
-        _member(run, "dag_id"),
-        _member(run, "run_id"),
-        _member(deadline, "id"),
-        _member(deadline, "deadline_time"),
-    ]
-    return ["notification", *(str(name) for name in names)] if any(names) else ["notification", str(uuid.uuid4())]
+class _TwoClients:
+    """One client for what must not be cut short, another for looks, of which nothing depends on any one."""
+
+    def __init__(self, client: Any, hasty: Any) -> None:
+        self._client = client
+        self._hasty = hasty
+
+    def execute(self, call: Call[Any]) -> Any:
+        """Execute it with the client that is for it, or return its coroutine."""
+        from airflow_provider_omni.omni.api import LOGS
+
+        return (self._hasty if call.path == LOGS else self._client).execute(call)
 
 
-def _member(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+def _hasty(config: OmniConfig) -> OmniConfig:
+    connect, answer = LOOK_TIMEOUTS
+    return replace(
+        config, connect_timeout=min(config.connect_timeout, connect), read_timeout=min(config.read_timeout, answer)
+    )
 
 
-def _without_publishing(steps: Steps[SendEnd]) -> Steps[SendEnd]:
-    """Drop the receipts: a notification has no XCom to put them in."""
-    from airflow_provider_omni.delivery.effects import Publish
-    from airflow_provider_omni.omni.errors import OmniError
+def _as_line(line: Any) -> Any:
+    return {"type": "TEXT", "text": line} if isinstance(line, str) else line
 
-    reply: Any = None
-    error: OmniError | None = None
-    while True:
-        try:
-            effect = steps.send(reply) if error is None else steps.throw(error)
-        except StopIteration as stop:
-            return cast("SendEnd", stop.value)
-        reply, error = None, None
-        if isinstance(effect, Publish):
-            continue
-        try:
-            reply = yield effect
-        except OmniError as caught:
-            error = caught
+
+def _as_sms(sms: Any) -> Any:
+    return {"text": sms} if isinstance(sms, str) else sms
+
+
+def _check_settings(max_sms_parts: Any, dedupe: Any) -> None:
+    from airflow_provider_omni.notifications.wording import MOST_SMS_PARTS
+    from airflow_provider_omni.omni.errors import OmniInputError
+
+    problems = []
+    if type(max_sms_parts) is not int or not 1 <= max_sms_parts <= MOST_SMS_PARTS:
+        problems.append(f"max_sms_parts: got {max_sms_parts!r}, expected a whole number from 1 to {MOST_SMS_PARTS}")
+    if dedupe not in DEDUPE:
+        problems.append(f"dedupe: got {dedupe!r}, expected {', '.join(map(repr, DEDUPE))}")
+    if problems:
+        raise OmniInputError("The notifier cannot be used as it is", problems=problems)
+
+
+def _seconds_until_lost() -> float:
+    """Seconds without a heartbeat after which Airflow takes a worker for dead; 0 where that cannot be read."""
+    from airflow.providers.common.compat.sdk import conf
+
+    for name in ("task_instance_heartbeat_timeout", "scheduler_zombie_task_threshold"):  # the latter in Airflow 2
+        with contextlib.suppress(Exception):  # whatever is wrong with the setting: then the logs are asked
+            if (seconds := conf.get("scheduler", name, fallback=None)) is not None:
+                return float(seconds)
+    return 0.0

@@ -34,6 +34,21 @@ def loop_index(context: Mapping[str, Any]) -> int | None:
     return index if isinstance(index, int) and not isinstance(index, bool) else None
 
 
+def alert_iteration(context: Mapping[str, Any]) -> list[Any]:
+    """What an iteration adds to the name of an alert, from any process that may run the callback: not all of them know
+    the loop. A task that is not mapped has its index; of one that is mapped within an iteration all know the region.
+    """
+    ti = context.get("ti") or context.get("task_instance")
+    region = str(getattr(ti, "region_id", None) or "")
+    in_region = bool(region.strip("0-"))
+    index = loop_index(context)
+    if in_region and public_map_index(ti) >= 0:
+        return [LOOP, region]
+    if index is None and in_region:
+        index = getattr(ti, "region_index", None)
+    return [] if index is None else [LOOP, index]
+
+
 def public_map_index(ti: Any) -> int:
     """The map index as it always was: -1 where the task is not mapped."""
     index: int | None = getattr(ti, "map_index", None)

@@ -11,6 +11,7 @@ from airflow_provider_omni.notifications.omni import OmniNotifier, send_omni_not
 from airflow_provider_omni.omni.errors import OmniInputError, OmniTransportError
 from airflow_provider_omni.simulator.running import RunningSimulator
 from airflow_provider_omni.simulator.settings import SOURCE_SCENARIO_KEY
+from tests.unit.notifications.callbacks import worker
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def ids(account: RunningSimulator) -> list[str]:
 
 
 def test_a_callback_sends_one_message_with_one_call(account: RunningSimulator) -> None:
-    notifier()(context())
+    notifier()(worker(began=20.0))
     assert [call.name for call in account.record.calls] == ["send"]
     assert len(ids(account)) == 1
 
@@ -78,7 +79,8 @@ def test_what_cannot_be_sent_raises_and_is_not_posted(account: RunningSimulator)
 
 def test_a_vendor_that_cannot_be_reached_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://login:long-password@127.0.0.1:1/http")
-    monkeypatch.setattr("airflow_provider_omni.delivery.sending.backoff", lambda *_: 0.0)
+    for module in ("alerting", "sending"):
+        monkeypatch.setattr(f"airflow_provider_omni.delivery.{module}.backoff", lambda *_: 0.0)
     with pytest.raises(OmniTransportError):
         notifier()(context())
 

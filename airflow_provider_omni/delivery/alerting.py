@@ -1,0 +1,166 @@
+"""An alert: a send without memory, whose callback Airflow may run twice. It looks for its own messages before it sends.
+
+Airflow runs a callback again in another process when it has lost sight of the first one: the DAG processor's after the
+worker's, another triggerer's after one that died. Nothing that is written down links the two. But both make the same
+message ids, so the vendor's logs tell.
+
+It is one look, at the start, where the caller says that this may be a repeat. What it proves: the vendor has the
+message. That it does not show it proves nothing. An alert that comes twice is better than one that never comes, so what
+is not seen is sent, also when the logs cannot be read.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
+from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Save, Steps
+from airflow_provider_omni.delivery.looks import MESSAGES, Looks
+from airflow_provider_omni.delivery.plan import SendPlan
+from airflow_provider_omni.delivery.record import KEY, MessageState, Posting
+from airflow_provider_omni.delivery.sending import Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
+from airflow_provider_omni.omni.errors import OmniError, OmniUnknownOutcomeError
+from airflow_provider_omni.omni.models import LogRow, SendResponse
+from airflow_provider_omni.omni.retries import backoff
+from airflow_provider_omni.omni.statuses import is_duplicate
+
+LOOK_SECONDS = 10.0
+"""No look begins later than this: callbacks have little time, and the alert must still go out in it."""
+MOST_CALLS = 20
+"""Calls of one look: more than all ids of a request need where the vendor reads lists of them."""
+MOST_FAILURES = 2
+MOST_OCCASIONS = 5
+"""Alerts under one name that are told apart by the time between them."""
+
+
+class Alert:
+    """Sends a plan, unless the logs show that another run of the same callback has sent it.
+
+    :param may_be_repeat: look before sending. Where it is known that nobody can have sent before, the look is spared.
+    :param again_after: seconds. Messages that are older belong to an earlier occasion, which has the same name: this
+        one is another, and is sent under the next ids. None (default): the name says enough.
+    """
+
+    def __init__(
+        self,
+        plan: SendPlan,
+        rules: SendRules,
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+        *,
+        may_be_repeat: bool,
+        again_after: float | None = None,
+    ) -> None:
+        self.plan = plan
+        # The record of this very run is all that there is, and whatever else was sent the look has shown.
+        self.rules = replace(rules, surely_first=True)
+        self.clock = clock
+        self.jitter = jitter
+        self.may_be_repeat = may_be_repeat
+        self.again_after = again_after
+        self._seen_before: set[str] = set()
+
+    def run(self) -> Steps[SendEnd]:
+        """Run to the end. Errors come back in the :class:`SendEnd`."""
+        send = Send(self.plan, self.rules, self.clock, self.jitter)
+        if self.may_be_repeat:
+            yield from self._look_for(send)
+        return (yield from self._carry_out(send))
+
+    # -- the look ----------------------------------------------------------------------------------------------------
+
+    def _look_for(self, send: Send) -> Steps[None]:
+        """Put on the record what the logs show, as if this run had sent it."""
+        until = self.clock() + LOOK_SECONDS
+        keys = [person.key for person in self.plan.recipients.people]
+        seen = 0
+        for attempt in range(1 if self.again_after is None else MOST_OCCASIONS):
+            ids = {self.plan.identity.message_id(key, attempt): key for key in keys}
+            found = yield from self._look(list(ids), until)
+            earlier = {message_id for message_id, rows in found.items() if self._is_of_an_earlier_occasion(rows)}
+            for message_id, rows in found.items():
+                # Of an earlier occasion: as after a refusal, the next id is the one to use.
+                state = MessageState.REFUSED if message_id in earlier else MessageState.ACCEPTED
+                bulk_id = rows[0].bulk_id or self.plan.identity.bulk_id([message_id])
+                send.record.postings.append(Posting(bulk_id, self.clock(), by_bulk=False, messages={message_id: state}))
+            seen += len(found) - len(earlier)
+            keys = [ids[message_id] for message_id in earlier]
+            if not keys:
+                break
+        if seen:
+            everybody = len(self.plan.recipients.people)
+            yield Note(f"The logs show this alert already: {seen} of {everybody} messages are not sent again.")
+        if send.record.postings:
+            yield Save(KEY, send.record.to_json())
+
+    def _look(self, message_ids: list[str], until: float) -> Steps[dict[str, list[LogRow]]]:
+        """What the logs have about these, as far as they can be read in time."""
+        looks = Looks(self.clock, IDS_PER_LOOK)
+        found: dict[str, list[LogRow]] = {}
+        rest, failures = message_ids, 0
+        for _ in range(MOST_CALLS):
+            if not rest:
+                return found
+            rows = yield from looks.about(MESSAGES, rest[: looks.at_once[MESSAGES]], until)
+            if rows is None:
+                failures += 1
+                pause = backoff(failures, None, self.jitter)
+                if failures >= MOST_FAILURES or self.clock() + pause >= until:
+                    break
+                yield Pause(pause)
+                continue
+            for message_id, about in rows.items():
+                # Whatever else the vendor shows: only a row with the message's own id is about it.
+                if own := [row for row in about if row.message_id == message_id]:
+                    found[message_id] = own
+            rest = [each for each in rest if each not in rows]
+            if self.clock() >= until:
+                break
+        if rest:
+            yield Note(
+                f"The logs did not tell in time whether {len(rest)} messages of this alert were sent before: they are "
+                "sent, perhaps again.",
+                warning=True,
+            )
+        return found
+
+    def _is_of_an_earlier_occasion(self, rows: list[LogRow]) -> bool:
+        times = [row.sent_at.timestamp() for row in rows if row.sent_at is not None]
+        return self.again_after is not None and bool(times) and self.clock() - max(times) > self.again_after
+
+    # -- the send ----------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, send: Send) -> Steps[SendEnd]:
+        """Send, and see what the vendor says that it has seen before. An alert has no XCom to put receipts in."""
+        steps = send.run()
+        reply: object = None
+        error: OmniError | None = None
+        while True:
+            try:
+                effect = steps.send(reply) if error is None else steps.throw(error)
+            except StopIteration as stop:
+                return self._judged(send, cast("SendEnd", stop.value))
+            reply, error = None, None
+            if isinstance(effect, Publish):
+                continue
+            try:
+                reply = yield effect
+            except OmniError as caught:
+                error = caught
+                continue
+            if isinstance(effect, Ask) and isinstance(reply, SendResponse):
+                self._seen_before |= {entry.message_id for entry in reply.messages if is_duplicate(entry.status)}
+
+    def _judged(self, send: Send, end: SendEnd) -> SendEnd:
+        """That the vendor has seen all that is in doubt is no failure: a copy of this callback has sent it."""
+        doubtful = {
+            message_id
+            for posting in send.record.postings
+            for message_id in posting.having(MessageState.INTENT, MessageState.SEEN, MessageState.UNCONFIRMED)
+        }
+        if isinstance(end.error, OmniUnknownOutcomeError) and doubtful and doubtful <= self._seen_before:
+            return replace(end, error=None)
+        return end

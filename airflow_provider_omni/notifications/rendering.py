@@ -1,0 +1,74 @@
+"""How an alert's contents become words, and what names an alert after them.
+
+A template that is wrong makes a task fail, and somebody mends it. In a callback it would lose the alert.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_omni.delivery.identity import fingerprint
+from airflow_provider_omni.omni.models import TypedModel
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from airflow_provider_omni.delivery.plan import SendPlan
+    from airflow_provider_omni.omni.content import Content
+
+
+def lenient(env: jinja2.Environment) -> jinja2.Environment:
+    """The same environment, in which what is undefined is nothing, and so is all that is in it."""
+    from jinja2 import ChainableUndefined
+
+    class Nothing(ChainableUndefined):
+        def __call__(self, *_: Any, **__: Any) -> Any:
+            return self
+
+    return env.overlay(undefined=Nothing)
+
+
+def render_each(value: Any, where: str, render: Callable[[Any], Any], failed: Callable[[str, Exception], None]) -> Any:
+    """Render a content, each of its texts on its own: one that fails becomes None, the others are as they should be."""
+    if isinstance(value, Mapping):
+        return {name: render_each(each, f"{where}.{name}", render, failed) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [render_each(each, f"{where}[{index}]", render, failed) for index, each in enumerate(value)]
+    if value is None or isinstance(value, TypedModel):
+        return value
+    try:
+        return render(value)
+    except Exception as error:  # noqa: BLE001  whatever a template does: the alert must go out
+        failed(where, error)
+        return None
+
+
+def mentions(templates: Any, names: tuple[str, ...]) -> bool:
+    """Whether any text of the templates has one of these names in it."""
+    text = json.dumps(templates, default=_as_json)
+    return any(name in text for name in names)
+
+
+def name_of_content(plan: SendPlan, content: Content) -> str:
+    """What an alert is called after what it says. Never to be changed: it would be another alert after an upgrade."""
+    return fingerprint(
+        {"scenarioKey": plan.scenario_key, "namespace": str(plan.identity.namespace)}
+        | content.to_wire()
+        | {"options": content.options.to_wire()}
+    )
+
+
+def name_of_templates(templates: Mapping[str, Any]) -> str:
+    """What an alert is called after its templates, before they are rendered: the same for all tasks of a run."""
+    return fingerprint(json.loads(json.dumps(templates, default=_as_json)))
+
+
+def _as_json(value: Any) -> Any:
+    """What JSON does not have: models as the API has them; of all else the kind, which is the same in every process."""
+    if isinstance(value, TypedModel):
+        return value.to_wire()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return type(value).__qualname__

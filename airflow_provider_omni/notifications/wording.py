@@ -1,0 +1,141 @@
+"""What an alert says, made to go out: texts are cleaned, cut and replaced, and a channel that cannot be used is left
+out.
+
+A send that is wrong is refused, and somebody mends it. An alert that is refused is an incident that nobody hears of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_provider_omni.delivery.plan import read_recipients
+from airflow_provider_omni.delivery.shortening import cleaned, cut_to_parts, cut_to_units, whole
+from airflow_provider_omni.omni.content import MAX_ALT_TEXT, MAX_LINE_TEXT
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.models import TypedModel
+from airflow_provider_omni.omni.validation import check_content
+from airflow_provider_omni.omni.written import read_list
+from airflow_provider_omni.operators.arguments import read_objects
+
+MOST_SMS_PARTS = 255
+"""Parts that an SMS can have."""
+
+Contents = dict[str, Any]
+"""What is said: ``line``, ``sms`` and ``other_channels``, in the API's field names."""
+
+
+def mended(contents: Contents, max_sms_parts: int, instead: str) -> tuple[Contents, list[str]]:
+    """The contents with texts that can go out, and what was done to them.
+
+    :param max_sms_parts: an SMS is cut to so many parts.
+    :param instead: what stands where a text is missing or blank.
+    """
+    done: list[str] = []
+
+    def text_of(value: Any, name: str, cut: Callable[[str], str]) -> str:
+        said = cleaned(_words(value))
+        if not said.strip():
+            done.append(f"{name}: blank, replaced")
+            said = cleaned(instead)
+        short = cut(said)
+        if short != said:
+            done.append(f"{name}: cut from {len(said):,} to {len(short):,} characters")
+        return short
+
+    def to_line(said: str) -> str:
+        return cut_to_units(said, MAX_LINE_TEXT)
+
+    def to_alt_text(said: str) -> str:
+        return cut_to_units(said, MAX_ALT_TEXT)
+
+    def to_sms(said: str) -> str:
+        return cut_to_parts(said, max_sms_parts)
+
+    line, sms = _plain(contents["line"]), _plain(contents["sms"])
+    if isinstance(line, dict):
+        line = {name: _whole_within(value) for name, value in line.items()}
+        if "text" in line:
+            line["text"] = text_of(line["text"], "line.text", to_line)
+        if "altText" in line:
+            line["altText"] = text_of(line["altText"], "line.altText", to_alt_text)
+    if isinstance(sms, dict) and "text" in sms:
+        sms = {**sms, "text": text_of(sms["text"], "sms.text", to_sms)}
+    return {"line": line, "sms": sms, "other_channels": _whole_within(contents["other_channels"])}, done
+
+
+def usable(contents: Contents) -> tuple[Contents, list[str]]:
+    """The channels that can be used, and what is wrong with the others. All of them if none can be used: then the error
+    that they make has to name everything.
+    """
+    given = contents
+    left: Contents = {"line": None, "sms": None, "other_channels": {}}
+    problems: list[str] = []
+    read = read_objects(problems, contents["line"], contents["sms"], contents["other_channels"])
+    contents = dict(zip(contents, read, strict=True))
+
+    def check(**content: Any) -> bool:
+        try:
+            check_content(**content)
+        except OmniInputError as error:
+            problems.extend(error.problems)
+            return False
+        return True
+
+    for name in ("line", "sms"):
+        if contents[name] is not None and check(**{name: contents[name]}):
+            left[name] = contents[name]
+    others = contents["other_channels"]
+    if isinstance(others, Mapping):
+        left["other_channels"] = {name: each for name, each in others.items() if check(other_channels={name: each})}
+    elif others is not None:
+        check(other_channels=others)
+    left["other_channels"] = left["other_channels"] or None
+    if all(each is None for each in left.values()):
+        return given, []
+    return left, problems
+
+
+def reachable(to: Any) -> tuple[Any, list[str]]:
+    """Whom the alert can be sent to, and what is wrong with the others. All of them if nobody can be sent to."""
+    try:
+        entries = read_list("to", to, "numbers or destinations")
+    except OmniInputError:
+        return to, []  # nobody: the error that it makes says so
+    good, problems = [], []
+    for index, each in enumerate(entries):
+        try:
+            read_recipients([each])
+        except OmniInputError as error:
+            problems += [problem.replace("to[0]", f"to[{index}]", 1) for problem in error.problems]
+        else:
+            good.append(each)
+    return (good, problems) if good else (to, [])
+
+
+def _words(value: Any) -> str:
+    """A text as it is, of everything else what it says; nothing where it cannot be said."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001  an exception may be of any kind, also one that fails when it is shown
+        return ""
+
+
+def _plain(content: Any) -> Any:
+    """A model's object in the API's field names; a copy of one that is a dict already."""
+    if isinstance(content, TypedModel):
+        return content.to_wire()
+    return dict(content) if isinstance(content, Mapping) else content
+
+
+def _whole_within(value: Any) -> Any:
+    """The value without halves of surrogate pairs: JSON has none."""
+    if isinstance(value, str):
+        return whole(value)
+    if isinstance(value, Mapping):
+        return {name: _whole_within(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole_within(each) for each in value]
+    return value
