@@ -27,7 +27,6 @@ def numbers(to: Any) -> list[Any]:
     [
         IDS,
         tuple(IDS),
-        iter(IDS),
         dict.fromkeys(IDS).keys(),
         LAZY(IDS),
         LAZY([[IDS[0]], [IDS[1]]]),
@@ -51,6 +50,10 @@ def numbers(to: Any) -> list[Any]:
 )
 def test_a_list_of_ids_is_read_however_it_was_written(given: Any) -> None:
     assert read_ids("message_ids", given) == tuple(IDS)
+
+
+def test_an_iterator_of_ids_is_a_list_of_them() -> None:
+    assert read_ids("message_ids", iter(IDS)) == tuple(IDS)
 
 
 @pytest.mark.parametrize("given", [IDS[0], f" {IDS[0]}\n", f'"{IDS[0]}"', f"'{IDS[0]}'", f"['{IDS[0]}']", [IDS[0]]])
