@@ -12,16 +12,17 @@ is not seen is sent, also when the logs cannot be read.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
+from airflow_provider_omni.delivery.asking import PAGE, evenly
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Save, Steps
-from airflow_provider_omni.delivery.looks import MESSAGES, Looks
 from airflow_provider_omni.delivery.plan import SendPlan
 from airflow_provider_omni.delivery.record import KEY, MessageState, Posting
 from airflow_provider_omni.delivery.sending import Send, SendEnd, SendRules
 from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
+from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniUnknownOutcomeError
 from airflow_provider_omni.omni.models import LogRow, SendResponse
 from airflow_provider_omni.omni.retries import backoff
@@ -29,9 +30,13 @@ from airflow_provider_omni.omni.statuses import is_duplicate
 
 LOOK_SECONDS = 10.0
 """No look begins later than this: callbacks have little time, and the alert must still go out in it."""
+ALONE = 3
+"""Up to so many messages are looked for one by one: whether the logs read a list of ids in full is not published. Of
+more, so many that a list did not show are looked for alone.
+"""
 MOST_CALLS = 20
-"""Calls of one look: more than all ids of a request need where the vendor reads lists of them."""
-MOST_FAILURES = 2
+"""Messages of one alert that are looked for alone, where the vendor was seen not to read lists."""
+ATTEMPTS = 2
 MOST_OCCASIONS = 5
 """Alerts under one name that are told apart by the time between them."""
 
@@ -97,35 +102,58 @@ class Alert:
             yield Save(KEY, send.record.to_json())
 
     def _look(self, message_ids: list[str], until: float) -> Steps[dict[str, list[LogRow]]]:
-        """What the logs have about these, as far as they can be read in time."""
-        looks = Looks(self.clock, IDS_PER_LOOK)
+        """What the logs have about these, as far as they can be read in time. Whatever an answer shows counts."""
         found: dict[str, list[LogRow]] = {}
-        rest, failures = message_ids, 0
-        for _ in range(MOST_CALLS):
-            if not rest:
-                return found
-            rows = yield from looks.about(MESSAGES, rest[: looks.at_once[MESSAGES]], until)
-            if rows is None:
-                failures += 1
-                pause = backoff(failures, None, self.jitter)
-                if failures >= MOST_FAILURES or self.clock() + pause >= until:
-                    break
-                yield Pause(pause)
-                continue
-            for message_id, about in rows.items():
-                # Whatever else the vendor shows: only a row with the message's own id is about it.
-                if own := [row for row in about if row.message_id == message_id]:
-                    found[message_id] = own
-            rest = [each for each in rest if each not in rows]
-            if self.clock() >= until:
-                break
-        if rest:
+        lists = _in_lists(message_ids) if len(message_ids) > ALONE else []
+        for ids in lists:
+            yield from self._ask(ids, found, until)
+        missing = [each for each in message_ids if each not in found]
+        samples = [(each,) for each in evenly(missing, ALONE)]
+        whole = yield from self._ask_each(samples, found, until)
+        if lists and whole and not any(each in found for (each,) in samples):
+            return found  # the lists were read, as far as that can be told
+        rest = [each for each in missing if (each,) not in samples]
+        whole = (yield from self._ask_each([(each,) for each in rest[:MOST_CALLS]], found, until)) and whole
+        if not whole or len(rest) > MOST_CALLS:
+            left = sum(each not in found for each in message_ids)
             yield Note(
-                f"The logs did not tell in time whether {len(rest)} messages of this alert were sent before: they are "
-                "sent, perhaps again.",
+                f"The logs did not tell in time whether {left} messages of this alert were sent before: they are sent, "
+                "perhaps again.",
                 warning=True,
             )
         return found
+
+    def _ask_each(
+        self, queries: Sequence[tuple[str, ...]], found: dict[str, list[LogRow]], until: float
+    ) -> Steps[bool]:
+        """Ask one after the other. Returns whether all were answered."""
+        for ids in queries:
+            if not (yield from self._ask(ids, found, until)):
+                return False
+        return True
+
+    def _ask(self, ids: tuple[str, ...], found: dict[str, list[LogRow]], until: float) -> Steps[bool]:
+        """One question, twice where it fails and there is time. Returns whether it was answered."""
+        for attempt in range(1, ATTEMPTS + 1):
+            if self.clock() >= until:
+                return False
+            patience = until - self.clock()
+            try:
+                rows: list[LogRow] = yield Ask(api.get_logs(message_ids=ids, limit=PAGE), patience=patience)
+            except OmniError as error:
+                yield Note(f"A look into the logs failed ({error.label}).", warning=True)
+                pause = backoff(attempt, error.retry_after, self.jitter)
+                if not error.retryable or self.clock() + pause >= until:
+                    return False
+                if attempt < ATTEMPTS:
+                    yield Pause(pause)
+                continue
+            for row in rows:
+                # Whatever else the vendor shows: only a row with the message's own id is about it.
+                if row.message_id in ids:
+                    found.setdefault(row.message_id, []).append(row)
+            return True
+        return False
 
     def _is_of_an_earlier_occasion(self, rows: list[LogRow]) -> bool:
         times = [row.sent_at.timestamp() for row in rows if row.sent_at is not None]
@@ -164,3 +192,7 @@ class Alert:
         if isinstance(end.error, OmniUnknownOutcomeError) and doubtful and doubtful <= self._seen_before:
             return replace(end, error=None)
         return end
+
+
+def _in_lists(message_ids: list[str]) -> list[tuple[str, ...]]:
+    return [tuple(message_ids[start : start + IDS_PER_LOOK]) for start in range(0, len(message_ids), IDS_PER_LOOK)]

@@ -64,20 +64,21 @@ def occasion_of(context: Mapping[str, Any], dedupe: str = TRY) -> Occasion:
     return Occasion(("notification", dedupe, dag_id, run_id, *about, *_clears(context)), by_template=True)
 
 
-def cannot_be_repeat(context: Mapping[str, Any], now: float, lost_after: float) -> bool:
+def cannot_be_repeat(context: Mapping[str, Any], now: float, alive_for: float, lost_after: float) -> bool:
     """Whether this is surely the first run of a callback about a try: its worker's own, before anybody can have taken
     the worker for dead.
 
     :param now: seconds since the epoch.
+    :param alive_for: seconds that this process has lived at least, by a clock that does not step.
     :param lost_after: seconds without a heartbeat after which Airflow takes a worker for dead. A task that began
-        more recently cannot have been without one for so long.
+        more recently, by both clocks, cannot have been without one for so long.
     """
     ti = _ti(context)
     finished = str(getattr(ti, "state", None) or "").rpartition(".")[2].lower() in ("success", "skipped")
     if "reason" in context or not (isinstance(context.get("exception"), BaseException) or finished):
         return False
     began = getattr(getattr(ti, "start_date", None), "timestamp", None)
-    return began is not None and 0.0 <= now - began() < lost_after
+    return began is not None and 0.0 <= now - began() < lost_after and alive_for < lost_after
 
 
 def completed(context: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -45,6 +45,8 @@ LOOK_TIMEOUTS = (3.0, 7.0)
 """Seconds to connect and to answer, at the most, for a look into the logs. Airflow ends the callbacks of a DAG file
 after 50 s: a vendor whose logs hang must not cost the alert.
 """
+_LOADED_AT = time.monotonic()
+"""A task's process loads this with its DAG. One that was forked from another says that it is older, and looks."""
 SMS_PARTS = 2
 CONTENTS = ("line", "sms", "other_channels")
 
@@ -208,7 +210,7 @@ class OmniNotifier(BaseNotifier):
         first = (
             self.idempotency_key is None
             and self.dedupe == TRY
-            and cannot_be_repeat(context, time.time(), _seconds_until_lost())
+            and cannot_be_repeat(context, time.time(), time.monotonic() - _LOADED_AT, _seconds_until_lost())
         )
         return Alert(
             plan,

@@ -25,4 +25,10 @@ changes, a ledger whose reads and writes are slow, fail, and are moments to die 
     batch_outcomes.py    the wait's end, every row of the ledger, the unreached
     batch_running.py     a seed in, a result out
     batch_mutants.py     the same with one rule taken out
+
+Alerts (``--alerts``) have no wait and no retries: several processes run one callback, and know nothing of each other.
+
+    alert_schedule.py    what a seed means
+    alerts.py            the processes, the judge, a seed in and a result out
+    alert_mutants.py     the same with one rule taken out
 """

@@ -1,6 +1,6 @@
 """The soak: `python -m tests.crash --schedules 20000`. One: `--seed N --trace`. The harness itself: `--mutants`.
 
-`--batches`: the same for batches.
+`--batches`, `--alerts`: the same for batches, and for alerts whose callbacks run more than once.
 
 Exit code 0 only if no promise was broken (with `--mutants`: if every mutant was noticed).
 """
@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from tests.crash import batch_mutants, batch_running, mutants, running, wait_mutants
+from tests.crash import alert_mutants, alerts, batch_mutants, batch_running, mutants, running, wait_mutants
+from tests.crash.alert_schedule import alert_schedule_of
 from tests.crash.batch_schedule import batch_schedule_of
 from tests.crash.judging import FROZEN, NO_FENCE
 from tests.crash.mutating import Mutant
@@ -24,12 +25,18 @@ from tests.crash.running import Result
 from tests.crash.schedule import schedule_of
 
 SLICE = 100
+SENDS, BATCHES, ALERTS = "sends", "batches", "alerts"
+NAMES = {SENDS: "schedules", BATCHES: "schedules of batches", ALERTS: "schedules of alerts"}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse what was typed and do it."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
-    parser.add_argument("--batches", action="store_true", help="batches, instead of single sends")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument(
+        "--batches", dest="kind", action="store_const", const=BATCHES, default=SENDS, help="batches, not single sends"
+    )
+    kinds.add_argument("--alerts", dest="kind", action="store_const", const=ALERTS, help="alerts, not single sends")
     parser.add_argument("--schedules", type=int, default=20_000, help="how many (default 20000)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
     parser.add_argument("--seed", type=int, help="this one alone")
@@ -38,49 +45,51 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
     if given.seed is not None:
-        return one(given.seed, batches=given.batches, trace=given.trace)
+        return one(given.seed, given.kind, trace=given.trace)
     seeds = range(given.first, given.first + given.schedules)
-    return (mutated if given.mutants else soak)(seeds, given.processes, batches=given.batches)
+    return (mutated if given.mutants else soak)(seeds, given.processes, given.kind)
 
 
-def one(seed: int, *, batches: bool, trace: bool) -> int:
+def one(seed: int, kind: str, *, trace: bool) -> int:
     """Run one schedule and show it."""
-    result = _run(batches)(seed, trace=trace)
-    plan: Any = batch_schedule_of(seed) if batches else schedule_of(seed)
-    print(f"seed {seed}, guarantee {plan.guarantee}, Airflow {plan.airflow}, flow {' → '.join(plan.flow)}")
-    for part in (plan.send, plan.wait, plan.weather):
+    result = _run(kind)(seed, trace=trace)
+    plan: Any = {SENDS: schedule_of, BATCHES: batch_schedule_of, ALERTS: alert_schedule_of}[kind](seed)
+    print(f"seed {seed}, guarantee {plan.guarantee}, flow {' → '.join(plan.flow)}")
+    if kind == ALERTS:
+        parts = [f"one message per {plan.dedupe}, {len(plan.people)} people", *plan.copies, plan.weather]
+    else:
+        parts = [f"Airflow {plan.airflow}", plan.send, plan.wait, plan.weather]
+    if kind == BATCHES:
+        parts.append(f"ledger: {plan.ledger}, store failures: {plan.store_failures}, {plan.sizes}")
+    for part in (*parts, plan.settings.switches()):
         print(f"  {part}")
-    if batches:
-        print(f"  ledger: {plan.ledger}, store failures: {plan.store_failures}, {plan.sizes}")
-    print(f"  {plan.settings.switches()}")
     print("\n".join(result.trace))
     print(result.judgement)
     return int(result.judgement.failed)
 
 
-def soak(seeds: range, processes: int, *, batches: bool) -> int:
+def soak(seeds: range, processes: int, kind: str) -> int:
     """Run many schedules and print what they came to, A and B apart."""
     began = time.monotonic()
     rows: dict[str, Counter[str]] = {"A": Counter(), "B": Counter()}
     failed: list[Result] = []
-    for results in _everywhere(seeds, processes, batches):
+    for results in _everywhere(seeds, processes, kind):
         for result in results:
             _count(rows[result.guarantee], result)
             if result.judgement.failed:
                 failed.append(result)
                 print(f"seed {result.seed}: {result.judgement}\n    {result.replay}", flush=True)
     _print_table(rows)
-    what = "schedules of batches" if batches else "schedules"
-    print(f"{len(seeds):,} {what} in {time.monotonic() - began:.0f} s, {len(failed)} broke a promise")
+    print(f"{len(seeds):,} {NAMES[kind]} in {time.monotonic() - began:.0f} s, {len(failed)} broke a promise")
     return int(bool(failed))
 
 
-def mutated(seeds: range, processes: int, *, batches: bool) -> int:
+def mutated(seeds: range, processes: int, kind: str) -> int:
     """Run the schedules with one rule taken out at a time: as they are drawn, and led to where the rule matters."""
     unnoticed = []
     print(f"{'rule taken out':40}{'found in':>12}{'of focused':>12}   of {len(seeds)} schedules each")
-    names = list(_mutants(batches))
-    work = (names, [seeds] * len(names), [batches] * len(names))
+    names = list(_mutants(kind))
+    work = (names, [seeds] * len(names), [kind] * len(names))
     with ProcessPoolExecutor(processes) as pool:
         for name, (drawn, focused) in zip(names, pool.map(_mutated, *work), strict=True):
             print(f"{name:40}{drawn:12}{focused:12}", flush=True)
@@ -91,33 +100,34 @@ def mutated(seeds: range, processes: int, *, batches: bool) -> int:
     return int(bool(unnoticed))
 
 
-def _run(batches: bool) -> Callable[..., Result]:
-    return batch_running.run if batches else running.run
+def _run(kind: str) -> Callable[..., Result]:
+    return {SENDS: running.run, BATCHES: batch_running.run, ALERTS: alerts.run}[kind]
 
 
-def _mutants(batches: bool) -> dict[str, Mutant]:
-    return batch_mutants.MUTANTS if batches else mutants.MUTANTS | wait_mutants.MUTANTS
+def _mutants(kind: str) -> dict[str, Mutant]:
+    single = mutants.MUTANTS | wait_mutants.MUTANTS
+    return {SENDS: single, BATCHES: batch_mutants.MUTANTS, ALERTS: alert_mutants.MUTANTS}[kind]
 
 
-def _mutated(name: str, seeds: range, batches: bool) -> tuple[int, int]:
-    mutant, run = _mutants(batches)[name], _run(batches)
+def _mutated(name: str, seeds: range, kind: str) -> tuple[int, int]:
+    mutant, run = _mutants(kind)[name], _run(kind)
     with mutant.patches():
         drawn = sum(run(seed).judgement.failed for seed in seeds)
         focused = sum(run(seed, focus=mutant.focus).judgement.failed for seed in seeds)
     return drawn, focused
 
 
-def _everywhere(seeds: range, processes: int, batches: bool) -> Iterable[list[Result]]:
+def _everywhere(seeds: range, processes: int, kind: str) -> Iterable[list[Result]]:
     slices = [seeds[start : start + SLICE] for start in range(0, len(seeds), SLICE)]
     if processes == 1:
-        yield from (_run_slice(each, batches) for each in slices)
+        yield from (_run_slice(each, kind) for each in slices)
         return
     with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(_run_slice, slices, [batches] * len(slices))
+        yield from pool.map(_run_slice, slices, [kind] * len(slices))
 
 
-def _run_slice(seeds: range, batches: bool) -> list[Result]:
-    return [_run(batches)(seed) for seed in seeds]
+def _run_slice(seeds: range, kind: str) -> list[Result]:
+    return [_run(kind)(seed) for seed in seeds]
 
 
 def _count(row: Counter[str], result: Result) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -285,6 +286,13 @@ def test_the_log_says_that_an_alert_was_not_sent_again(
 # -- who needs to look -----------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def young(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process has just begun."""
+    monkeypatch.setattr("airflow_provider_omni.notifications.omni._LOADED_AT", time.monotonic())
+
+
+@pytest.mark.usefixtures("young")
 def test_the_worker_of_a_young_task_sends_without_a_look(vendor: RunningSimulator) -> None:
     notifier(sms="failed")(worker(began=20.0))
     assert calls(vendor) == ["send"]
@@ -301,6 +309,7 @@ def test_the_worker_of_a_young_task_sends_without_a_look(vendor: RunningSimulato
         deadline,
     ],
 )
+@pytest.mark.usefixtures("young")
 def test_everybody_else_looks_once_before_sending(vendor: RunningSimulator, made: Callable[[], dict[str, Any]]) -> None:
     notifier(sms="failed")(made())
     assert calls(vendor) == ["logs", "send"]
@@ -323,7 +332,15 @@ def test_how_young_a_task_must_be_is_for_airflows_own_setting_to_say(
 
 
 def test_a_setting_that_cannot_be_read_means_a_look() -> None:
-    assert not cannot_be_repeat(worker(began=1.0), datetime.now(UTC).timestamp(), lost_after=0.0)
+    assert not cannot_be_repeat(worker(began=1.0), datetime.now(UTC).timestamp(), alive_for=1.0, lost_after=0.0)
+
+
+def test_a_wall_clock_that_was_put_back_makes_no_task_young(
+    vendor: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_omni.notifications.omni._LOADED_AT", time.monotonic() - 3600.0)
+    notifier(sms="failed")(worker(began=20.0))
+    assert calls(vendor) == ["logs", "send"]
 
 
 # -- what counts as the same alert -------------------------------------------------------------------------------------

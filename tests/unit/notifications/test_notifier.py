@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,7 +37,8 @@ def ids(account: RunningSimulator) -> list[str]:
     return [each.message_id for each in account.record.acceptances]
 
 
-def test_a_callback_sends_one_message_with_one_call(account: RunningSimulator) -> None:
+def test_a_callback_sends_one_message_with_one_call(account: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_omni.notifications.omni._LOADED_AT", time.monotonic())
     notifier()(worker(began=20.0))
     assert [call.name for call in account.record.calls] == ["send"]
     assert len(ids(account)) == 1

@@ -1,0 +1,143 @@
+"""An alert with one rule taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from airflow_provider_omni.delivery import alerting
+from airflow_provider_omni.delivery.effects import Steps
+from airflow_provider_omni.notifications import occasions
+from airflow_provider_omni.omni.errors import OmniUnknownOutcomeError
+from tests.crash.alert_schedule import LOST_AFTER, AlertSchedule, Copy
+from tests.crash.mutating import Mutant, registering
+from tests.crash.processes import Mishap, Phase
+from tests.crash.world import Weather
+
+MUTANTS: dict[str, Mutant] = {}
+_mutant = registering(MUTANTS)
+
+LOST = (Copy("worker", 0.0, 2 * LOST_AFTER, mishap=Mishap(2, Phase.DURING, only="Ask")), Copy("processor", 300.0))
+"""A worker that was killed while it posted, and the DAG processor after it."""
+WOKEN = (Copy("processor", 0.0), Copy("worker", 300.0, 3 * LOST_AFTER))
+"""The DAG processor, and after it a worker that had been without heartbeats."""
+
+
+def _of(
+    *copies: Copy, people: int = 1, weather: Weather | None = None, **settings: Any
+) -> Callable[[AlertSchedule], AlertSchedule]:
+    """These runs of a callback, at a vendor who refuses nothing and whose logs are good."""
+
+    def focus(plan: AlertSchedule) -> AlertSchedule:
+        switches = {"duplicates": "accept", "refused_uses_id": False, "id_lists": "all", "log_lag_seconds": 5.0}
+        return replace(
+            plan,
+            guarantee="B",
+            dedupe="try",
+            copies=copies,
+            people=tuple(f"4179302{index:02d}27" for index in range(people)),
+            weather=weather or Weather(),
+            settings=plan.settings.changed(switches | settings),
+        )
+
+    return focus
+
+
+@_mutant("twice", _of(*LOST))
+def _no_look() -> Iterator[None]:
+    """Nobody looks for an alert before it is sent."""
+
+    def look(self: alerting.Alert, send: Any) -> Steps[None]:
+        return
+        yield
+
+    with patch.object(alerting.Alert, "_look_for", look):
+        yield
+
+
+@_mutant("twice", _of(Copy("triggerer", 0.0), Copy("triggerer", 60.0)))
+def _what_the_look_shows_is_forgotten() -> Iterator[None]:
+    """What a look has found is not put on the record."""
+    original = alerting.Alert._look
+
+    def look(self: alerting.Alert, message_ids: list[str], until: float) -> Any:
+        yield from original(self, message_ids, until)
+        return {}
+
+    with patch.object(alerting.Alert, "_look", look):
+        yield
+
+
+@_mutant("twice", _of(*WOKEN))
+def _workers_are_first() -> Iterator[None]:
+    """A worker's callback is taken for the first one, however long its task has run."""
+    original = occasions.cannot_be_repeat
+
+    def cannot(context: Any, now: float, alive_for: float, lost_after: float) -> bool:
+        return original(context, now, alive_for, float("inf")) or "exception" in context
+
+    with patch.object(occasions, "cannot_be_repeat", cannot):
+        yield
+
+
+@_mutant("twice", _of(Copy("processor", 0.0), Copy("worker", 300.0, 1500.0, step=-1400.0)))
+def _one_clock_tells_the_age() -> Iterator[None]:
+    """How old a task is only the wall clock says, which may have been put back."""
+    original = occasions.cannot_be_repeat
+    with patch.object(occasions, "cannot_be_repeat", lambda context, now, _, after: original(context, now, 0.0, after)):
+        yield
+
+
+@_mutant("twice", _of(*LOST, people=5, id_lists="none"))
+def _lists_are_believed() -> Iterator[None]:
+    """Whoever is not found by a list of ids is not looked for alone."""
+
+    def ask_each(self: alerting.Alert, queries: Any, found: Any, until: float) -> Any:
+        return True
+        yield
+
+    with patch.object(alerting.Alert, "_ask_each", ask_each):
+        yield
+
+
+@_mutant("twice", _of(*LOST))
+def _processes_have_names_of_their_own() -> Iterator[None]:
+    """What only the worker knows goes into the alert's name."""
+    original = occasions.occasion_of
+
+    def occasion_of(context: Any, dedupe: str) -> occasions.Occasion:
+        made = original(context, dedupe)
+        return replace(made, names=(*made.names, str(context.get("exception"))))
+
+    with patch.object(occasions, "occasion_of", occasion_of):
+        yield
+
+
+@_mutant("never", _of(Copy("processor", 0.0), weather=Weather(logs_down=(0.0, 10_000.0))))
+def _logs_that_cannot_be_read_stop_the_alert() -> Iterator[None]:
+    """A look that fails ends the alert."""
+
+    def run(self: alerting.Alert) -> Any:
+        found: dict[str, Any] = {}
+        person = self.plan.recipients.people[0]
+        if not (yield from self._ask((self.plan.identity.message_id(person.key),), found, self.clock() + 10.0)):
+            send = alerting.Send(self.plan, self.rules, self.clock)
+            return alerting.SendEnd(send.receipt(), OmniUnknownOutcomeError("the logs cannot be read"))
+        return (yield from original(self))
+
+    original = alerting.Alert.run
+    with patch.object(alerting.Alert, "run", run):
+        yield
+
+
+@_mutant("never", _of(Copy("worker", 0.0, 2 * LOST_AFTER), weather=Weather(posts=("reset-before",))))
+def _what_is_unknown_counts_as_sent() -> Iterator[None]:
+    """A send whose outcome nobody knows is no failure."""
+
+    def judged(self: alerting.Alert, send: Any, end: Any) -> Any:
+        return replace(end, error=None)
+
+    with patch.object(alerting.Alert, "_judged", judged):
+        yield
