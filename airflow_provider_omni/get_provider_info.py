@@ -35,8 +35,9 @@ _FIELDS: dict[str, dict[str, Any]] = {
     },
     "allowed_recipients": {
         "label": "Allowed recipients",
-        "description": "For test environments: when set, nobody else gets anything.",
-        "schema": {"type": ["string", "array", "null"], "default": None},
+        "description": "For test environments: the numbers that may be sent to, nobody else. * is everybody.",
+        # Not null: that is what an emptied field is saved as, and a guard is not taken away by emptying it.
+        "schema": {"type": ["string", "array", "null"], "default": "*"},
     },
     "id_secret": {
         "label": "Id secret",

@@ -70,13 +70,18 @@ class OmniHook(BaseHook):
         from wtforms import BooleanField, PasswordField, StringField  # type: ignore[import-untyped, unused-ignore]
 
         from airflow_provider_omni.get_provider_info import get_provider_info
+        from airflow_provider_omni.omni.config import NEVER_NULL
 
         kinds = {"password": PasswordField, "boolean": BooleanField}
         widgets: dict[str, Any] = {}
         for name, spec in get_provider_info()["connection-types"][0]["conn-fields"].items():
             schema = spec["schema"]
             kind = kinds.get(schema.get("format", ""), kinds.get(schema["type"][0], StringField))
-            widgets[name] = kind(spec["label"], description=spec["description"])
+            # Airflow 2 saves an emptied field as an option that is not set.
+            validators = [_not_emptied] if name in NEVER_NULL else []
+            widgets[name] = kind(
+                spec["label"], validators, description=spec["description"], default=schema["default"] or None
+            )
         return widgets
 
     @property
@@ -341,6 +346,14 @@ async def _read_config(omni_conn_id: str) -> OmniConfig:
     for secret in _secrets_of(connection.password, config):
         await in_thread(mask_secret, secret)
     return config
+
+
+def _not_emptied(form: Any, field: Any) -> None:
+    """Refuse an emptied guard in the form of Airflow 2, which holds the fields of all types of connections at once."""
+    if form.data.get("conn_type") == OmniHook.conn_type and not str(field.data or "").strip():
+        from wtforms import ValidationError
+
+        raise ValidationError("Empty says neither 'everybody' nor 'nobody': write * for everybody, [] for nobody.")
 
 
 def _unreadable(omni_conn_id: str) -> OmniError:

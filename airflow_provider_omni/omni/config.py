@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from airflow_provider_omni.omni.errors import OmniConfigurationError
 from airflow_provider_omni.omni.validation import describe
+from airflow_provider_omni.omni.written import looks_written, read_written
 
 AuthType = Literal["basic", "app", "bearer"]
 _SCHEMES: dict[str, str] = {"basic": "Basic", "app": "App", "bearer": "Bearer"}
@@ -332,7 +333,7 @@ def _read_extra(extra: Mapping[str, Any] | None, problems: list[str]) -> dict[st
     for name, value in extra.items():
         if name not in EXTRAS:
             problems.append(f"extra.{_name(name)}: unknown, allowed are {', '.join(EXTRAS)}")
-        elif value is not None and (value != "" or name in GUARDS):
+        elif (value is not None or name in NEVER_NULL) and (value != "" or name in GUARDS):
             allowed, reader = EXTRAS[name]
             try:
                 good[name] = reader(value)
@@ -396,16 +397,20 @@ def _secret(value: Any) -> str:
     return value
 
 
-def _recipients(value: Any) -> frozenset[str]:
+def _recipients(value: Any) -> frozenset[str] | None:
     if isinstance(value, str):
-        value = json.loads(value) if value.lstrip().startswith("[") else [value]
+        if value.strip() == EVERYBODY:
+            return None
+        value = read_written(value) if looks_written(value) else value
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        value = [value]
     if not isinstance(value, (list, tuple, set, frozenset)):
         raise TypeError
-    if not all(isinstance(one, str) or (isinstance(one, int) and not isinstance(one, bool)) for one in value):
+    if not all(isinstance(one, (str, int)) and not isinstance(one, bool) for one in value):
         raise TypeError
     found = frozenset(number for one in value for number in _written_numbers(str(one)))
-    if value and not found:
-        raise ValueError  # an emptied text says nothing: neither "everybody" nor "nobody"
+    if (value and not found) or EVERYBODY in found:
+        raise ValueError  # an emptied text says nothing; and everybody is not one among several
     return found
 
 
@@ -436,7 +441,7 @@ EXTRAS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "read_timeout": ("a number of seconds, above 0 and up to 3600", _seconds),
     "requests_per_second": ("a number above 0", _positive),
     "max_connections": (f"a whole number from 1 to {MAX_CONNECTIONS}", _count),
-    "allowed_recipients": ("a list of phone numbers; [] lets nobody through", _recipients),
+    "allowed_recipients": ("a list of phone numbers; [] lets nobody through, '*' everybody", _recipients),
     "id_secret": ("a string that is not blank", _secret),
     "trust_duplicate_rejection": ("true or false", _flag),
     "allow_plain_http": ("true or false", _flag),
@@ -446,9 +451,15 @@ EXTRAS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 What it reads is the member of `OmniConfig` of the same name.
 """
 
+EVERYBODY = "*"
+"""What `allowed_recipients` is in a form that nobody has touched."""
+
 GUARDS = frozenset({"allowed_recipients", "id_secret"})
-"""Options that keep something from happening: a blank one is an error, not the default. (null is: Airflow's form writes
-it for every field that nobody has touched.)
+"""Options that keep something from happening: a blank one is an error, not the default."""
+
+NEVER_NULL = frozenset({"allowed_recipients"})
+"""Options for which null is an error, too: Airflow's form writes it for a field that somebody has emptied. (For all
+others it is the default, since older forms write it for every field that nobody has touched.)
 """
 
 HIDDEN = frozenset({"allowed_recipients", "id_secret"})

@@ -6,8 +6,10 @@ import asyncio
 import copy
 import json
 import pickle
+import sys
 import traceback
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -143,6 +145,18 @@ def test_a_guard_that_a_uri_leaves_blank_is_refused(monkeypatch: pytest.MonkeyPa
     assert "\n - extra.allowed_recipients: found " in str(failure_of(lambda: OmniHook().config))
 
 
+@pytest.mark.parametrize("emptied", [None, "", " ", "\n", [""]])
+async def test_a_guard_that_somebody_has_emptied_never_means_everybody(connected: Any, emptied: Any) -> None:
+    connected(extra={"allowed_recipients": emptied})
+    error = failure_of(lambda: OmniHook().config)
+    assert "\n - extra.allowed_recipients: found " in str(error)
+    assert "'*' everybody" in str(error)
+    assert OmniHook().test_connection() == (False, str(error))
+    with pytest.raises(OmniConfigurationError):
+        async with shared_async_client("omni_default"):
+            pytest.fail("the guard is off")
+
+
 async def test_the_test_of_a_connection_refuses_an_allowed_recipient_that_is_no_number(connected: Any) -> None:
     connected(extra={"allowed_recipients": "41793026727; 12"})
     error = failure_of(lambda: OmniHook().config)
@@ -225,6 +239,35 @@ def failure_of(action: Callable[[], Any]) -> Exception:
 def test_the_form_has_every_extra_of_the_connection_and_no_other() -> None:
     (form,) = get_provider_info()["connection-types"]
     assert set(form["conn-fields"]) == set(EXTRAS)
+
+
+def test_a_form_that_nobody_has_touched_is_a_connection_that_can_be_used(connected: Any) -> None:
+    """Airflow up to 3.3 saves every field, with its default or as null; later ones those that were touched."""
+    (form,) = get_provider_info()["connection-types"]
+    connected(extra={name: spec["schema"]["default"] for name, spec in form["conn-fields"].items()})
+    assert OmniHook().config.allowed_recipients is None
+
+
+def test_the_form_of_airflow_2_does_not_take_an_emptied_guard_which_it_would_leave_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Field:
+        def __init__(self, label: str, validators: Any = (), **options: Any) -> None:
+            self.label, self.validators, self.options = label, validators, options
+
+    refused = type("ValidationError", (ValueError,), {})
+    fields = dict.fromkeys(("BooleanField", "PasswordField", "StringField"), Field)
+    monkeypatch.setitem(sys.modules, "wtforms", SimpleNamespace(**fields, ValidationError=refused))
+    widgets = OmniHook.get_connection_form_widgets()
+    guard = widgets["allowed_recipients"]
+    assert guard.options["default"] == "*"
+    (check,) = guard.validators
+    for emptied in ("", " ", None):
+        with pytest.raises(refused, match=r"\* for everybody"):
+            check(SimpleNamespace(data={"conn_type": "omni"}), SimpleNamespace(data=emptied))
+        check(SimpleNamespace(data={"conn_type": "postgres"}), SimpleNamespace(data=emptied))
+    check(SimpleNamespace(data={"conn_type": "omni"}), SimpleNamespace(data="41793026727"))
+    assert not any(widget.validators for name, widget in widgets.items() if name != "allowed_recipients")
 
 
 def test_the_labels_for_older_airflow_are_the_same() -> None:
