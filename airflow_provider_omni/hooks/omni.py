@@ -7,11 +7,12 @@ How requests are built and answers read is `omni/`'s business; which scenario to
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, mask_secret
 
 from airflow_provider_omni.get_provider_info import UI_FIELD_BEHAVIOUR
 
@@ -92,8 +93,11 @@ class OmniHook(BaseHook):
         """
         if self._config is None:
             connection = None
-            with contextlib.suppress(ValueError, TypeError):
+            try:
                 connection = self.get_connection(self.omni_conn_id)
+            except Exception as error:
+                if not _is_about_what_stands_there(error, self.omni_conn_id):
+                    raise
             if connection is None:
                 raise _unreadable(self.omni_conn_id)
             config = _config_of(connection)
@@ -337,8 +341,11 @@ async def _read_config(omni_conn_id: str) -> OmniConfig:
     from airflow_provider_omni.storage.threads import in_thread
 
     connection = None
-    with contextlib.suppress(ValueError, TypeError):
+    try:
         connection = await get_async_connection(omni_conn_id)
+    except Exception as error:
+        if not _is_about_what_stands_there(error, omni_conn_id):
+            raise
     if connection is None:
         raise _unreadable(omni_conn_id)
     config = _config_of(connection)
@@ -354,6 +361,14 @@ def _not_emptied(form: Any, field: Any) -> None:
         from wtforms import ValidationError
 
         raise ValidationError("Empty says neither 'everybody' nor 'nobody': write * for everybody, [] for nobody.")
+
+
+def _is_about_what_stands_there(error: Exception, omni_conn_id: str) -> bool:
+    """Is it that Airflow cannot read the connection, rather than that there is none, or nobody to ask?"""
+    if isinstance(error, AirflowNotFoundException):
+        # Airflow passes over a variable that it cannot read, and says that there is no connection.
+        return f"AIRFLOW_CONN_{omni_conn_id.upper()}" in os.environ
+    return isinstance(error, (ValueError, TypeError)) or type(error) is AirflowException
 
 
 def _unreadable(omni_conn_id: str) -> OmniError:

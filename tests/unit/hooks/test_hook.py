@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException
 
 from airflow_provider_omni.get_provider_info import get_provider_info
 from airflow_provider_omni.hooks import omni as module
@@ -180,16 +181,64 @@ async def test_the_password_of_a_connection_of_another_type_stays_there(
             pytest.fail("connected")
 
 
-def test_airflow_quotes_a_part_of_the_password_in_a_broken_connection_and_we_do_not(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("Port could not be cast to integer value as 'long-pass'"),
+        AirflowException("Invalid connection string: omni://me:long-pass://word@xyz.api.infobip.com."),
+    ],
+)
+async def test_airflow_quotes_a_password_in_a_broken_connection_and_we_do_not(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def broken(*_: Any) -> Any:
-        raise ValueError("Port could not be cast to integer value as 'long-pass'")
+    def broken(*_: Any, **__: Any) -> Any:
+        raise error
+
+    async def broken_there(*_: Any) -> Any:
+        raise error
 
     monkeypatch.setattr(OmniHook, "get_connection", broken)
+    monkeypatch.setattr("airflow.providers.common.compat.connection.get_async_connection", broken_there)
+    caught = [failure_of(lambda: OmniHook().config)]
+    with pytest.raises(OmniConfigurationError) as raised:
+        async with shared_async_client("omni_default"):
+            pytest.fail("connected")
+    for each in (*caught, raised.value):
+        assert "percent-encoded" in str(each)
+        assert "long-pass" not in "".join(traceback.format_exception(each))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "omni://me:long-password@xyz.api.infobip.com:port",
+        "omni://me:long-password@xyz.api.infobip.com:99999",
+        "omni://me:long/password@xyz.api.infobip.com",
+        "omni://me:long-password@https://xyz.api.infobip.com",
+        json.dumps(CONNECTION | {"port": "port"}),
+        json.dumps(CONNECTION | {"prot": 8443}),
+        json.dumps(CONNECTION)[:-1],
+    ],
+)
+async def test_a_variable_that_airflow_cannot_read_is_told_as_that_and_not_as_a_connection_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", written)
     error = failure_of(lambda: OmniHook().config)
-    assert "percent-encoded" in str(error)
-    assert "long-pass" not in "".join(traceback.format_exception(error))
+    assert "'omni_default' cannot be read" in str(error)
+    assert OmniHook().test_connection() == (False, str(error))
+    with pytest.raises(OmniConfigurationError, match="cannot be read"):
+        async with shared_async_client("omni_default"):
+            pytest.fail("connected")
+
+
+async def test_a_connection_that_is_not_there_is_airflows_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_OMNI_DEFAULT", raising=False)
+    with pytest.raises(AirflowNotFoundException):
+        _ = OmniHook().config
+    with pytest.raises(AirflowNotFoundException):
+        async with shared_async_client("omni_default"):
+            pytest.fail("connected")
 
 
 def test_a_password_with_the_line_end_of_its_file_is_masked_without_it(
