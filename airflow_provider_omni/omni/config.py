@@ -195,14 +195,16 @@ def _text(name: str, value: Any, problems: list[str], shown: bool = True) -> str
 
 
 def _port(value: Any, problems: list[str]) -> int | None:
-    """The port, also as the text that some stores of connections hold."""
-    if value is None or value == "":
+    """The port, also as the text that some stores of connections hold. Airflow's form writes 0 for none."""
+    if isinstance(value, str):
+        value = value.strip()
+    if value is None or value == "" or (value in (0, "0") and not isinstance(value, bool)):
         return None
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,5}", value.strip()):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,5}", value):
         return int(value)
     problems.append(f"port: got {describe(value, False)}, expected a whole number from 1 to 65535")
     return None
@@ -218,20 +220,30 @@ def authorization_header(config: OmniConfig) -> str:
 
 def _base_url(host: str, schema: str, port: int | None, allow_plain: bool, problems: list[str]) -> str:
     """The account's base URL. The host field may hold it whole, or the host alone beside schema and port."""
-    text = host.strip().removesuffix("/")
+    text = host.strip(_AROUND)
     if not text:
         problems.append("host: missing; it is the account's base URL, such as https://xyz123.api.infobip.com")
         return ""
-    scheme = schema.strip().lower() or "https"
+    scheme = schema.strip(_AROUND).lower().rstrip(":/") or "https"
+    if not _SCHEME.fullmatch(scheme):
+        problems.append(_NO_SCHEME)
+        return ""
     try:
         parts = urlsplit(text if "://" in text else f"{scheme}://{_bracketed(text)}")
         scheme, name, own_port = parts.scheme.lower(), parts.hostname or "", parts.port
     except ValueError:
         problems.append("host: found something that is not a URL, allowed is such as https://xyz123.api.infobip.com")
         return ""
-    if not name or not _is_host(name) or ("[" in parts.netloc and not _BRACKETS.search(parts.netloc)):
+    if (
+        not name
+        or not _is_host(name)
+        or name in ("http", "https")
+        or ("[" in parts.netloc and not _BRACKETS.search(parts.netloc))
+    ):
         problems.append("host: found something that is no host name, allowed is such as xyz123.api.infobip.com")
-    if parts.path or parts.query or parts.fragment or parts.username is not None or parts.password is not None:
+    if parts.username is not None or parts.password is not None:
+        problems.append("host: holds a login, expected scheme, host and port only; login and password have own fields")
+    if parts.path.strip("/") or parts.query or parts.fragment:
         problems.append("host: allowed are scheme, host and port only; the provider adds paths such as /omni/1")
     if own_port is not None and port is not None and own_port != port:
         problems.append(f"port: found {port}, but the host says {own_port}")
@@ -242,6 +254,10 @@ def _base_url(host: str, schema: str, port: int | None, allow_plain: bool, probl
     return f"{scheme}://{_bracketed(name)}" + (f":{number}" if number is not None else "")
 
 
+_AROUND = " \t\r\n\v\f\xa0\u200b\u200c\u200d\u200e\u200f\u2060\u3000\ufeff"
+"""What is copied along with a host and cannot be seen."""
+_SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*")
+_NO_SCHEME = "schema: got something else, expected https, or http to this machine"
 _BRACKETS = re.compile(r"\[[^\[\]]+\](:[0-9]*)?$")
 
 
@@ -281,7 +297,7 @@ def _check_scheme(scheme: str, name: str, allow_plain: bool, problems: list[str]
         return
     if scheme != "http":
         # Not shown: where a password in a URI was not percent-encoded, this is a part of it.
-        problems.append("schema: got something else, expected https, or http to this machine")
+        problems.append(_NO_SCHEME)
         return
     bare = name.lower().rstrip(".")
     if bare == "infobip.com" or bare.endswith(".infobip.com"):

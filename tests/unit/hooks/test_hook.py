@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import json
 import pickle
@@ -166,6 +167,44 @@ async def test_the_test_of_a_connection_refuses_an_allowed_recipient_that_is_no_
     with pytest.raises(OmniConfigurationError):
         async with shared_async_client("omni_default"):
             pytest.fail("the guard is off")
+
+
+SHAPES: tuple[dict[str, Any], ...] = (
+    {}, {"host": "xyz.api.infobip.com/omni/1"}, {"host": "https://xyz.api.infobip.com//"}, {"host": " a.example\n"},
+    {"host": "a b.example"}, {"host": "me:long-password@a.example"}, {"host": "https://me:long-password@a.example"},
+    {"host": "https://https://a.example"}, {"host": "a.example:8443"}, {"host": "a.example:8443/omni"},
+    {"host": "omni://a.example"}, {"host": "a.example?x=1"}, {"host": "[::1]"}, {"host": "::1"}, {"host": ""},
+    {"schema": "http"}, {"schema": "https://"}, {"schema": " HTTPS "}, {"schema": "omni/1"},
+    {"port": "8443"}, {"port": "https"}, {"port": 99999}, {"port": 0}, {"port": "0"},
+    {"password": "long-password\n"}, {"password": "long\r\nX-Other: password"}, {"password": "l@ng:/p?ss#%41"},
+    {"password": ""}, {"login": ""}, {"login": "a:b"}, {"login": "me\n"}, {"login": "m\ne"},
+    *({"extra": extra} for extra in (
+        '{"allowed_recipients": null}', '{"allowed_recipients": ""}', '{"allowed_recipients": ["41793026727"]}',
+        '{"allowed_recipients": "+41793026727, 0041793026728"}', '{"allowed_recipients": "12"}',
+        '{"read_timeout": "5", "max_connections": 3}', '{"id_secret": "12345"}', '{"id_secret": "null"}',
+        '{"id_secret": "a+b c%20d"}', '{"unknown": 1}', '{"auth_type": "app"}', '{"allow_plain_http": "yes"}',
+    )),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_test_refuses_what_a_task_refuses_though_airflow_hands_it_a_uri(
+    monkeypatch: pytest.MonkeyPatch, shape: dict[str, Any]
+) -> None:
+    """Airflow tests a connection under another name, as the URI that it makes of its fields."""
+    from airflow.models.connection import Connection
+
+    fields = CONNECTION | shape
+    monkeypatch.setenv("AIRFLOW_CONN_TRANSIENT", Connection(conn_id="transient", **fields).get_uri())
+    monkeypatch.setattr(OmniHook, "get_conn", lambda hook: hook.config and Client(ok({"scenarios": []})))
+    tested, said = OmniHook("transient").test_connection()
+    config = None
+    with contextlib.suppress(OmniConfigurationError):
+        config = module._config_of(SimpleNamespace(**({"schema": None, "port": None, "extra": None} | fields)))
+    assert tested is (config is not None), said
+    if config is not None:
+        assert OmniHook("transient").config == config
+    assert "long" not in said
 
 
 @pytest.mark.parametrize("uri", [

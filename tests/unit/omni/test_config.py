@@ -46,6 +46,11 @@ def problems(**arguments: Any) -> tuple[str, ...]:
         ("127.9.9.9", "http", None, "http://127.9.9.9"),
         ("::1", "http", 8900, "http://[::1]:8900"),
         ("http://[::1]:8900", None, None, "http://[::1]:8900"),
+        (f"https://{HOST}///", None, None, f"https://{HOST}"),
+        (f"\u200b{HOST}\xa0\r\n", " https:// ", None, f"https://{HOST}"),
+        (HOST, "HTTPS:", None, f"https://{HOST}"),
+        (HOST, None, 0, f"https://{HOST}"),
+        (HOST, None, "0", f"https://{HOST}"),
     ],
 )
 def test_the_base_url_comes_from_host_schema_and_port(host: str, schema: Any, port: Any, url: str) -> None:
@@ -69,7 +74,8 @@ def test_a_name_that_only_looks_like_the_vendors_is_not_it() -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        None, "", "https://", f"https://{HOST}/omni/1", f"{HOST}?x=1", f"me:secret-word@{HOST}", "a b", "http://[x",
+        None, "", "https://", "https:", f"https://https://{HOST}", f"https://{HOST}/omni/1", f"{HOST}?x=1",
+        f"me:secret-word@{HOST}", "a b", "http://[x",
         "ä.example", "x..y", f"{HOST}:99999", f"{HOST}:x", f"ftp://{HOST}",
     ],
 )  # fmt: skip
@@ -77,11 +83,30 @@ def test_a_host_that_is_none_is_refused(host: Any) -> None:
     assert problems(host=host)
 
 
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"host": f"me:secret-word@{HOST}"}, "host: holds a login, expected scheme, host and port only"),
+        ({"host": f"https://me@{HOST}"}, "host: holds a login, expected scheme, host and port only"),
+        ({"host": f"https://{HOST}/omni/1/advanced"}, "host: allowed are scheme, host and port only; the provider"),
+        ({"host": "xyz 123.api.infobip.com"}, "host: found something that is no host name"),
+        ({"schema": "omni/1"}, "schema: got something else, expected https"),
+        ({"schema": "://"}, None),
+    ],
+)
+def test_a_mistake_in_host_or_schema_is_one_line_about_that_field(fields: dict[str, Any], line: str | None) -> None:
+    if line is None:
+        assert make(**fields).base_url == f"https://{HOST}"
+        return
+    [found] = problems(**fields)
+    assert found.startswith(line)
+
+
 def test_two_ports_that_differ_are_refused() -> None:
     assert problems(host=f"{HOST}:1", port=2) == ("port: found 2, but the host says 1",)
 
 
-@pytest.mark.parametrize("port", [0, -1, 65536])
+@pytest.mark.parametrize("port", [-1, 65536])
 def test_a_port_that_is_none_is_refused(port: int) -> None:
     assert problems(port=port) == (f"port: found {port}, allowed is 1 to 65535",)
 
@@ -321,7 +346,7 @@ def test_a_port_may_be_a_text(port: Any, url: str) -> None:
     assert make(port=port).base_url == f"https://{HOST}{url}"
 
 
-@pytest.mark.parametrize("port", ["https", "84.43", "-1", "8443x", True, 84.5, [8443], "1" * 5000])
+@pytest.mark.parametrize("port", [False, "https", "84.43", "-1", "8443x", True, 84.5, [8443], "1" * 5000])
 def test_a_port_that_is_no_number_is_refused(port: Any) -> None:
     [line] = problems(port=port)
     assert line.startswith("port: got ")
