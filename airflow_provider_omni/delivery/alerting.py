@@ -17,13 +17,14 @@ from dataclasses import replace
 from typing import cast
 
 from airflow_provider_omni.delivery.asking import PAGE, evenly
-from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Save, Steps
-from airflow_provider_omni.delivery.plan import SendPlan
-from airflow_provider_omni.delivery.record import KEY, MessageState, Posting
+from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Publish, Save, Steps
+from airflow_provider_omni.delivery.plan import Recipients, SendPlan
+from airflow_provider_omni.delivery.record import KEY, MessageState, Posting, SendRecord
 from airflow_provider_omni.delivery.sending import Send, SendEnd, SendRules
 from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
-from airflow_provider_omni.omni.errors import OmniError, OmniUnknownOutcomeError
+from airflow_provider_omni.omni.content import Content
+from airflow_provider_omni.omni.errors import OmniError, OmniRequestError, OmniUnknownOutcomeError
 from airflow_provider_omni.omni.models import LogRow, SendResponse
 from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import is_duplicate
@@ -45,6 +46,7 @@ class Alert:
     """Sends a plan, unless the logs show that another run of the same callback has sent it.
 
     :param may_be_repeat: look before sending. Where it is known that nobody can have sent before, the look is spared.
+    :param plainer: what is sent instead where the vendor refuses the request for what it says.
     :param again_after: seconds. Messages that are older belong to an earlier occasion, which has the same name: this
         one is another, and is sent under the next ids. None (default): the name says enough.
     """
@@ -58,8 +60,10 @@ class Alert:
         *,
         may_be_repeat: bool,
         again_after: float | None = None,
+        plainer: Content | None = None,
     ) -> None:
         self.plan = plan
+        self.plainer = plainer
         # The record of this very run is all that there is, and whatever else was sent the look has shown.
         self.rules = replace(rules, surely_first=True)
         self.clock = clock
@@ -73,7 +77,38 @@ class Alert:
         send = Send(self.plan, self.rules, self.clock, self.jitter)
         if self.may_be_repeat:
             yield from self._look_for(send)
-        return (yield from self._carry_out(send))
+        end = yield from self._carry_out(send)
+        if _is_refused_as_a_whole(end):
+            end = yield from self._otherwise(end)
+        return end
+
+    # -- a request that the vendor refuses ---------------------------------------------------------------------------
+
+    def _otherwise(self, refused: SendEnd) -> Steps[SendEnd]:
+        """Get as much of the alert out as can be: in plain words, then to each alone. Nobody has got any of it so far
+        who is not on the record. Returns the refusal where nothing else helps.
+        """
+        if self.plainer is not None and self.plainer != self.plan.content:
+            yield Note("The vendor refuses the alert: it is sent again as plain text.", warning=True)
+            end = yield from self._again(replace(self.plan, content=self.plainer))
+            if not _is_refused_as_a_whole(end):
+                return end
+        people = self.plan.recipients.people
+        if not 1 < len(people) <= MOST_CALLS:
+            return refused
+        yield Note("The vendor refuses the alert: it is sent to each person alone.", warning=True)
+        for person in people:
+            yield from self._again(replace(self.plan, recipients=Recipients((person,), 1)))
+        # Whoever is left now is refused alone, too: this says so, and what has become of the others.
+        return (yield from self._again(self.plan))
+
+    def _again(self, plan: SendPlan) -> Steps[SendEnd]:
+        """The same messages in another request. Who has got the other content keeps it."""
+        known = SendRecord.from_json((yield Load(KEY)))
+        if known is not None:
+            known.fingerprint = plan.fingerprint
+            yield Save(KEY, known.to_json())
+        return (yield from self._carry_out(Send(plan, self.rules, self.clock, self.jitter)))
 
     # -- the look ----------------------------------------------------------------------------------------------------
 
@@ -196,3 +231,13 @@ class Alert:
 
 def _in_lists(message_ids: list[str]) -> list[tuple[str, ...]]:
     return [tuple(message_ids[start : start + IDS_PER_LOOK]) for start in range(0, len(message_ids), IDS_PER_LOOK)]
+
+
+def _is_refused_as_a_whole(end: SendEnd) -> bool:
+    """Whether the vendor finds the request wrong, so that nothing of it was sent: perhaps for one channel, or one
+    number, of several. Not where it is the request's id that it knows already.
+    """
+    error = end.error
+    if not isinstance(error, OmniRequestError) or error.status not in (400, 422):
+        return False
+    return not any("bulkId" in problem for problem in error.problems)

@@ -31,6 +31,7 @@ the run before its clear.
 
 KNOWN_TO_ONE = ("start_date", "end_date", "duration", "hostname", "pid")
 """What only one of the processes knows of a task, beside its exception."""
+LOG_URL = "log_url"
 LOST = "not known (the task's process was lost)"
 
 
@@ -114,7 +115,9 @@ class _KnownToAll:
         self._ti = ti
 
     def __getattr__(self, name: str) -> Any:
-        if name in KNOWN_TO_ONE:
+        # What is made from other names is known to all. On Airflow 3.0 the log's address is not.
+        made = isinstance(getattr(type(self._ti), name, None), property)
+        if name in KNOWN_TO_ONE or (name == LOG_URL and not made):
             raise AttributeError(name)
         return getattr(self._ti, name)
 

@@ -15,6 +15,7 @@ from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook, shared_a
 from airflow_provider_omni.notifications.occasions import (
     DEDUPE,
     KNOWN_TO_ONE,
+    LOG_URL,
     TRY,
     Occasion,
     cannot_be_repeat,
@@ -144,7 +145,7 @@ class OmniNotifier(BaseNotifier):
             setattr(self, name, content)
         self._named_by = None
         templates = {name: self._templates[name] for name in CONTENTS}
-        if mentions(templates, ("exception", *KNOWN_TO_ONE)):
+        if mentions(templates, ("exception", LOG_URL, *KNOWN_TO_ONE)):
             self._named_by = self._contents(cast("Context", known_to_all(context)), env, quietly=True)
 
     def notify(self, context: Context) -> None:
@@ -192,6 +193,7 @@ class OmniNotifier(BaseNotifier):
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.identity import Identity
         from airflow_provider_omni.delivery.sending import SendRules
+        from airflow_provider_omni.notifications.wording import in_plain_words
 
         instead = f"Airflow: {subject_of(context)}"
         plan = self._plan(config, {name: getattr(self, name) for name in CONTENTS}, instead)
@@ -220,6 +222,7 @@ class OmniNotifier(BaseNotifier):
             ),
             steady_clock(time.time, time.monotonic),
             may_be_repeat=not first,
+            plainer=in_plain_words(plan.content, self.max_sms_parts),
             again_after=occasion.again_after,
         )
 

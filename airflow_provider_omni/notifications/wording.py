@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.plan import read_recipients
 from airflow_provider_omni.delivery.shortening import cleaned, cut_to_parts, cut_to_units, whole
-from airflow_provider_omni.omni.content import MAX_ALT_TEXT, MAX_LINE_TEXT
+from airflow_provider_omni.omni.content import MAX_ALT_TEXT, MAX_LINE_TEXT, Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import TypedModel
 from airflow_provider_omni.omni.validation import check_content
@@ -21,11 +21,11 @@ from airflow_provider_omni.operators.arguments import read_objects
 MOST_SMS_PARTS = 255
 """Parts that an SMS can have."""
 
-Contents = dict[str, Any]
+Wording = dict[str, Any]
 """What is said: ``line``, ``sms`` and ``other_channels``, in the API's field names."""
 
 
-def mended(contents: Contents, max_sms_parts: int, instead: str) -> tuple[Contents, list[str]]:
+def mended(contents: Wording, max_sms_parts: int, instead: str) -> tuple[Wording, list[str]]:
     """The contents with texts that can go out, and what was done to them.
 
     :param max_sms_parts: an SMS is cut to so many parts.
@@ -64,12 +64,12 @@ def mended(contents: Contents, max_sms_parts: int, instead: str) -> tuple[Conten
     return {"line": line, "sms": sms, "other_channels": _whole_within(contents["other_channels"])}, done
 
 
-def usable(contents: Contents) -> tuple[Contents, list[str]]:
+def usable(contents: Wording) -> tuple[Wording, list[str]]:
     """The channels that can be used, and what is wrong with the others. All of them if none can be used: then the error
     that they make has to name everything.
     """
     given = contents
-    left: Contents = {"line": None, "sms": None, "other_channels": {}}
+    left: Wording = {"line": None, "sms": None, "other_channels": {}}
     problems: list[str] = []
     read = read_objects(problems, contents["line"], contents["sms"], contents["other_channels"])
     contents = dict(zip(contents, read, strict=True))
@@ -94,6 +94,18 @@ def usable(contents: Contents) -> tuple[Contents, list[str]]:
     if all(each is None for each in left.values()):
         return given, []
     return left, problems
+
+
+def in_plain_words(content: Content, max_sms_parts: int) -> Content | None:
+    """The same as plain texts on LINE and SMS, for a vendor who refuses more. None where there are no words."""
+    line, sms = getattr(content.line, "text", None), getattr(content.sms, "text", None)
+    said = [each for each in (line, sms, getattr(content.line, "alt_text", None)) if each]
+    if not said:
+        return None
+    return check_content(
+        line={"type": "TEXT", "text": cut_to_units(line or said[0], MAX_LINE_TEXT)},
+        sms={"text": cut_to_parts(sms or said[0], max_sms_parts)},
+    )
 
 
 def reachable(to: Any) -> tuple[Any, list[str]]:

@@ -10,7 +10,8 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_omni.delivery.smsparts import sms_parts
 from airflow_provider_omni.omni.content import LineText, Sms
-from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.errors import OmniInputError, OmniRequestError
+from airflow_provider_omni.simulator import sending
 from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.unit.notifications.callbacks import deadline, messages, notifier, processor, texts, worker
 
@@ -256,3 +257,57 @@ def _last_character(text: str) -> str:
         if each in text:
             return each
     return "x"
+
+
+# -- a vendor who refuses the request --------------------------------------------------------------------------------
+
+
+def test_a_vendor_who_refuses_a_missing_channel_gets_plain_words_for_it(vendor: RunningSimulator) -> None:
+    vendor.configure(missing_content="400")
+    notifier(line={"type": "BANNER"}, sms="down")(worker())
+    assert texts(vendor, "LINE") == texts(vendor) == ["down"]
+
+
+def test_the_plain_words_keep_to_the_parts_of_an_sms(vendor: RunningSimulator) -> None:
+    vendor.configure(missing_content="400")
+    notifier(line="down " * 500, sms=None)(worker())
+    (said,) = texts(vendor)
+    assert said is not None
+    assert sms_parts(said) == 2
+    assert texts(vendor, "LINE") == ["down " * 500]
+
+
+def test_a_vendor_who_refuses_one_of_several_people_does_not_keep_the_alert_from_the_others(
+    vendor: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_number_problem", lambda each: "731" in each["to"]["phoneNumber"] or None)
+    vendor.configure(bad_number="400")
+    with pytest.raises(OmniRequestError):
+        notifier(sms="down", to="41793026727, 41793026731, 41793026740")(worker())
+    assert [each.to for each in vendor.record.acceptances] == ["41793026727", "41793026740"]
+
+
+def test_a_vendor_who_takes_one_person_a_request_gets_one_after_the_other(vendor: RunningSimulator) -> None:
+    vendor.configure(max_destinations=1)
+    notifier(sms="down", to="41793026727, 41793026731")(worker())
+    assert [each.to for each in vendor.record.acceptances] == ["41793026727", "41793026731"]
+
+
+def test_what_is_sent_to_each_alone_is_sent_once_though_the_callback_runs_twice(vendor: RunningSimulator) -> None:
+    vendor.configure(max_destinations=1)
+    for context in (worker(), processor()):
+        notifier(sms="down", to="41793026727, 41793026731")(context)
+    assert [each.to for each in vendor.record.acceptances] == ["41793026727", "41793026731"]
+
+
+def test_a_request_whose_id_the_vendor_knows_is_not_sent_in_other_ways(vendor: RunningSimulator) -> None:
+    vendor.configure(repeated_bulk_id="400", log_lag_seconds=600.0)
+    notifier(sms="down", to="41793026727, 41793026731")(worker())
+    with pytest.raises(OmniRequestError):
+        notifier(sms="down", to="41793026727, 41793026731")(processor())
+    assert len(messages(vendor)) == 2
+
+
+def test_an_unknown_scenario_is_told_as_the_vendor_told_it(vendor: RunningSimulator) -> None:
+    with pytest.raises(OmniRequestError, match="unknown scenario"):
+        notifier(sms="down", scenario_key="NOBODY-KNOWS-IT")(worker())
