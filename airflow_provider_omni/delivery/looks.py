@@ -19,6 +19,11 @@ PAGE = 1000
 MOST_STEPS = 4
 """Rows that a message is expected to have where the flow is not known."""
 
+SAMPLES = 3
+"""Ids of a list that are asked for one by one besides, at the most, where the list has shown nothing of them."""
+GOLDEN = 0.618033988749895
+"""Steps of this share of a circle come everywhere evenly, however far apart they are."""
+
 BULKS, MESSAGES = "bulk_ids", "message_ids"
 
 
@@ -28,7 +33,6 @@ class Looks:
     def __init__(self, clock: Clock, ids_at_once: int) -> None:
         self.clock = clock
         self.at_once = {BULKS: ids_at_once, MESSAGES: ids_at_once}
-        self._turn = -1
         self.busy = False
         """The last call found no place in the account's budget."""
 
@@ -69,17 +73,25 @@ class Looks:
                 found[key].append(row)
         missing = [each for each in ids if not found[each]]
         if missing and self.at_once[kind] > 1:
-            # Whether the vendor reads a list of ids in full is not certain: one id at a time is. It may read the first
-            # only, and some are found by nothing: so it is another one each time, the first the last of all.
-            self._turn += 1
-            unseen = missing[-1 - self._turn % len(missing)]
-            alone = yield from self.ask(until, **{kind: (unseen,)})
-            if alone is None:
-                return None
-            if alone:
-                self.at_once[kind] = 1
-                return {unseen: alone}
+            # Whether the vendor reads a list of ids in full is not certain: one id at a time is.
+            # A vendor that has shown two of them reads lists: then it is mostly that nothing finds the others.
+            for unseen in self._some_of(missing, SAMPLES if len(ids) - len(missing) < 2 else 1):
+                alone = yield from self.ask(until, **{kind: (unseen,)})
+                if alone is None:
+                    return None
+                if alone:
+                    self.at_once[kind] = 1
+                    return {unseen: alone}
         return found
+
+    def _some_of(self, ids: Sequence[str], most: int) -> list[str]:
+        """A few of them, from all over the list, and others each time, also where each poll is a process of its own.
+
+        Some are found by nothing, and these stand together: whoever was about to be sent to when a try was killed.
+        """
+        turn = int(self.clock())
+        places = (int(len(ids) * ((turn + each) * GOLDEN % 1.0)) for each in range(most))
+        return [ids[place] for place in dict.fromkeys(places)]
 
     def together(self, sources: Sequence[Source], steps: int) -> list[Source]:
         """Which of these can be asked for in one call with the first: as many as fit on a page and in a line.

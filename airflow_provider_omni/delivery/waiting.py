@@ -21,7 +21,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Save, Steps
 from airflow_provider_omni.delivery.journal import decode, encode, points_to_messages
-from airflow_provider_omni.delivery.looks import PAGE, Looks
+from airflow_provider_omni.delivery.looks import GOLDEN, PAGE, Looks
 from airflow_provider_omni.delivery.sources import Source
 from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Tracker
 from airflow_provider_omni.delivery.verdict import Tally, Verdict, explain, judge
@@ -67,8 +67,6 @@ SERVED = 100
 """More sources than this cannot all be looked for in one poll: where to begin then differs from process to process."""
 SAMPLES = 5
 """Messages that are looked for by their own ids in one poll, where their requests' ids show nothing."""
-GOLDEN = 0.618033988749895
-"""Steps of this share of a circle come everywhere evenly, however far apart they are."""
 
 
 @dataclass(frozen=True, slots=True)

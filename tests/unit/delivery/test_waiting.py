@@ -750,6 +750,20 @@ def test_a_message_that_nothing_finds_does_not_hide_that_lists_of_ids_are_not_re
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 3)
 
 
+@pytest.mark.parametrize("silent", [slice(0, 10), slice(15, 25), slice(30, 40)])
+def test_messages_that_nothing_finds_and_that_stand_together_hide_nobody_else_until_the_deadline(silent: slice) -> None:
+    """As after a try that was killed: a quarter was about to be posted, and lists of ids find nothing at all."""
+    ids = tuple(f"{index:02d}" for index in range(40))
+
+    def logs(call: Any) -> Any:
+        asked = dict(call.query)["messageId"].split(",")
+        return [row(asked[0], "handset")] if len(asked) == 1 and asked[0] not in ids[silent] else []
+
+    stage = Stage(logs=[logs])
+    end = wait(stage, watch(*(Bulk(None, 1, (each,)) for each in ids), timeout=250.0, goal=Goal(success_when=0.75)))
+    assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 30)
+
+
 def test_another_message_is_looked_for_each_time_that_a_bulk_id_finds_nothing() -> None:
     """Also where each poll is a process of its own: the first may be one that nothing finds."""
     stage = Stage(logs=[lambda call: [row("b", "handset")] if dict(call.query).get("messageId") == "b" else []])
