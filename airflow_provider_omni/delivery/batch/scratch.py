@@ -9,15 +9,17 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic_core import from_json, to_json
 
 from airflow_provider_omni.omni.bulk import destinations, some_destinations
 from airflow_provider_omni.omni.errors import Effect, OmniStorageError
+
+T = TypeVar("T")
 
 CACHE_KIB = 8 * 1024
 """Memory that SQLite may use for its pages."""
@@ -151,6 +153,17 @@ class Scratch:
         self.close()
         if isinstance(error, ScratchFailedError):
             raise _failed(error, self.sending) from error
+
+    def guarded(self, function: Callable[[], T]) -> Callable[[], T]:
+        """A function that a driver carries out, away from the ``with``: it ends like that where the file fails."""
+
+        def within() -> T:
+            try:
+                return function()
+            except ScratchFailedError as error:
+                raise _failed(error, self.sending) from error
+
+        return within
 
     def one(self, query: str, *values: Any) -> Any:
         """The first column of the first row, or None."""

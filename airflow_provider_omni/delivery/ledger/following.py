@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from airflow_provider_omni.delivery.batch.known import Known
@@ -58,15 +59,14 @@ def read_sent(accepted: int, *, one_by_one: bool = False) -> Steps[Followed]:
         names = ours((yield ListParts(SENT)))
         for name in names:
             data: bytes = yield Fetch(name)
-            yield Compute(
-                lambda data=data, name=name: _replay(known, whole_lines(data, name, standing))  # type: ignore[misc]
-            )
+            lines = whole_lines(data, name, standing)
+            yield Compute(scratch.guarded(partial(_replay, known, lines)))
         standing.check("Whom to wait for is not known.", retryable=True)
-        followed: Followed = yield Compute(lambda: _followed(known, names, one_by_one))
+        followed: Followed = yield Compute(scratch.guarded(lambda: _followed(known, names, one_by_one)))
         if followed.total < accepted:
             # The last try may have doubted what an earlier one had proven absent, as its receipt then says.
-            yield Compute(known.doubt_old_proofs)
-            followed = yield Compute(lambda: _followed(known, names, one_by_one))
+            yield Compute(scratch.guarded(known.doubt_old_proofs))
+            followed = yield Compute(scratch.guarded(lambda: _followed(known, names, one_by_one)))
         if not names and not ours((yield ListParts(TRIES))):
             if accepted:
                 raise OmniStorageError(
@@ -81,7 +81,7 @@ def read_sent(accepted: int, *, one_by_one: bool = False) -> Steps[Followed]:
                     "the shard's receipt",
                 ),
             )
-        held: int = yield Compute(lambda: scratch.one("SELECT count(*) FROM known"))
+        held: int = yield Compute(scratch.guarded(lambda: scratch.one("SELECT count(*) FROM known")))
     if held < accepted:
         # Messages that were refused, or proven absent, since the receipt was made are there all the same.
         raise OmniStorageError(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.drivers import arun
 from airflow_provider_omni.delivery.numbers import normalise
+from airflow_provider_omni.delivery.verdict import Verdict
 from airflow_provider_omni.omni.errors import Effect, OmniStorageError
 from tests.unit.delivery.batch.batchworld import World
+from tests.unit.delivery.batch.waits import go_on, machine_of
 
 
 @pytest.fixture
@@ -119,6 +124,38 @@ def test_a_disk_that_fills_up_while_it_sends_leaves_nobody_out_and_sends_to_nobo
     monkeypatch.undo()
     assert world.send(people).error is None
     assert Counter(each.to for each in world.simulator.record.acceptances) == Counter(people)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_wait_whose_scratch_file_fails_reads_its_ledger_again_and_does_not_die_of_it(
+    world: World, scratches: list[Scratch], asynchronous: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world.send(numbers(20)).error is None
+    scratches.clear()
+    original = Scratch.many
+
+    def full(self: Scratch, query: str, values: Any) -> None:
+        if len(scratches) <= 3:
+            fill_up(self)
+            query, values = "INSERT INTO quarantine VALUES (1, zeroblob(?), NULL)", [(1_000_000,)]
+        original(self, query, values)
+
+    monkeypatch.setattr(Scratch, "many", full)
+    machine = machine_of(world, success_when="finished")
+    end = asyncio.run(_in_a_loop(world, machine)) if asynchronous else go_on(world, machine.until_decided())
+    assert (end.verdict, end.summary["total"]) == (Verdict.SUCCESS, 20)
+    assert len(scratches) > 3
+
+
+async def _in_a_loop(world: World, machine: Any) -> Any:
+    async def execute(call: Any) -> Any:
+        return world.execute(call)
+
+    async def sleep(seconds: float) -> None:
+        world.clock.advance(seconds)
+
+    steps, client = machine.until_decided(), SimpleNamespace(execute=execute)
+    return await arun(steps, client=client, memory=cast("Any", None), folder=world.folder, sleep=sleep)
 
 
 def test_a_database_that_rows_come_from_is_not_taken_for_the_scratch_file() -> None:
