@@ -54,7 +54,10 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Make a receipt visible (XCom) so that what was paid for can be followed even if the task dies right after."""
+    """Make a receipt visible (XCom) so that what was paid for can be followed even if the task dies right after.
+
+    ``OmniStorageError`` is thrown in when that failed, or when it cannot be known.
+    """
 
     receipt: dict[str, Any] = field(repr=False)
 

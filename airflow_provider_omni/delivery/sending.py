@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_omni.delivery import publishing
 from airflow_provider_omni.delivery.asking import FENCE, Asker, LookRules, remembered
-from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Publish, Save, Steps
+from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Save, Steps
 from airflow_provider_omni.delivery.plan import Recipient, SendPlan, chunk_limit
 from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import (
@@ -119,7 +120,7 @@ class Send:
         receipt = self.receipt()
         if not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
             # A try that was replaced must not write over the receipt of the one that runs now.
-            yield Publish(receipt.to_json())
+            yield from publishing.publish_at_last(receipt.to_json(), self.jitter)
         return SendEnd(receipt, error)
 
     # -- before the first post -------------------------------------------------------------------------------------
@@ -303,7 +304,13 @@ class Send:
             if publish:
                 # After a write: a try that was replaced must not put its receipt over the newer one's. Then the
                 # intent is written once more, so that nothing stands between the fence and the POST.
-                yield Publish(self.receipt().to_json())
+                try:
+                    yield from publishing.publish(self.receipt().to_json(), self.jitter)
+                except OmniError:
+                    # Nobody could follow it if this process died: nothing is posted, and the record says so.
+                    self.record = SendRecord.from_json(before) or self.record
+                    yield from self._write_outcome()
+                    raise
                 publish = False
                 continue
             if self.clock() - posting.intent_at <= FENCE_SECONDS:

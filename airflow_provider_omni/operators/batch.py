@@ -132,9 +132,10 @@ class BatchOperator(BaseOperator):
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.operators.batch_arguments import Findings, with_times
         from airflow_provider_omni.operators.stopping import Stop
+        from airflow_provider_omni.storage.receipts import publisher
         from airflow_provider_omni.storage.worker import worker_memory
 
-        ti = context["ti"]
+        push = publisher(context["ti"])
         self._stop = Stop()
         memory = worker_memory(context)
         with failing_for_good(), OmniHook(self.omni_conn_id) as hook, Scratch() as scratch:
@@ -159,12 +160,12 @@ class BatchOperator(BaseOperator):
                 if not self.post_nothing:
                     # What an earlier try has sent can be followed all the same.
                     steps = recall(spec, scratch, terms)
-                    self._run(steps, 1, config, memory, folder, lambda it: ti.xcom_push(key="return_value", value=it))
+                    self._run(steps, 1, config, memory, folder, push)
                 raise
             batch = Batch(plan, rules, steady_clock(time.time, time.monotonic), ledger=terms)
 
             def publish(receipt: dict[str, Any]) -> None:
-                ti.xcom_push(key="return_value", value=with_times(receipt, plan))
+                push(with_times(receipt, plan))
 
             try:
                 end = self._run(batch.run(), rules.connections, config, memory, folder, publish)

@@ -181,11 +181,12 @@ class OmniSendMessageOperator(BaseOperator):
         from airflow_provider_omni.delivery.sending import Send, SendRules
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.operators.arguments import read_plan, with_times
+        from airflow_provider_omni.storage.receipts import publisher
         from airflow_provider_omni.storage.worker import worker_memory
 
-        ti = context["ti"]
         if self.idempotency_key is not None and (warning := warning_about_own_key(context, self.idempotency_key)):
             self.log.warning("%s", warning)
+        push = publisher(context["ti"])
         with failing_for_good(), OmniHook(self.omni_conn_id) as hook:
             config = hook.config
             plan = read_plan(
@@ -224,7 +225,7 @@ class OmniSendMessageOperator(BaseOperator):
                 client=hook.get_conn(),
                 memory=memory,
                 budget=logs_budget(config.account),
-                publish=lambda receipt: ti.xcom_push(key="return_value", value=with_times(receipt, plan.content)),
+                publish=lambda receipt: push(with_times(receipt, plan.content)),
                 note=cast("Any", self.log),
             )
             receipt = with_times(end.receipt.to_json(), plan.content)

@@ -20,6 +20,7 @@ Batches (``--batches``) share all that, and have parts of their own: many reques
 changes, a ledger whose reads and writes are slow, fail, and are moments to die at.
 
     batch_schedule.py    what a seed means
+    scratching.py        scratch files that fail
     batch_tasks.py       tries, retries, clears
     batch_judging.py     who got how many messages; the receipt
     batch_outcomes.py    the wait's end, every row of the ledger, the unreached

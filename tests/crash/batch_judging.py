@@ -11,7 +11,7 @@ from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.record import Acceptance
 from tests.crash.batch_schedule import BatchSchedule
 from tests.crash.batch_tasks import BatchPost, BatchTask
-from tests.crash.judging import FROZEN, Judgement
+from tests.crash.judging import FROZEN, Judgement, posted_in_the_dark
 from tests.crash.world import LATEST, READ_TIMEOUT
 
 UNDER_WAY = READ_TIMEOUT + LATEST + 1.0
@@ -32,6 +32,8 @@ def judge_batch_send(schedule: BatchSchedule, simulator: Simulator, task: BatchT
             (excepted if is_excepted else judgement.twice).append(line)
     if excepted and not judgement.twice:
         judgement.twice, judgement.excepted = excepted, FROZEN
+    judgement.wrong += posted_in_the_dark(task.posts)
+    judgement.wrong += task.false_words
     if task.end is not None:
         judgement.never += _never(simulator, task)
         judgement.wrong += _false_claims(schedule, simulator, task)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
@@ -15,6 +17,7 @@ from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
 from tests.crash.mutating import CALM, FAULTLESS, A, B, Focus, Mutant, focused, mode_of, registering
 from tests.crash.processes import Mishap, Phase
 from tests.crash.schedule import HOUR
+from tests.crash.scratching import Break, Breaks
 
 MUTANTS: dict[str, Mutant] = {}
 _mutant = registering(MUTANTS)
@@ -123,6 +126,56 @@ def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None =
 
 
 # -- the send ------------------------------------------------------------------------------------------------------
+
+
+def _replayed_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
+    """The first try is killed on the way. The scratch file of the second fails once, sooner or later."""
+    return focused(
+        **B | _LEDGER,
+        weather=CALM | {"posts": ()},
+        send=_SEND
+        | {
+            "sources": _people(*("27",) * 6),
+            "chunk": 1,
+            "connections": 1,
+            "flow_given": True,
+            "mishaps": (Mishap(10, Phase.BEFORE, only="Gather"),),
+        },
+        scratch=Breaks(tries=(None, Break(20 + 2 * plan.seed, lasts=False), None)),
+    )(plan)
+
+
+@_mutant("twice", _replayed_from_a_file_that_fails)
+def _what_the_scratch_file_does_not_take_is_passed_over() -> Iterator[None]:
+    """What earlier tries have sent is read as far as it can be."""
+    original = known.Known.replay
+
+    def replay(self: known.Known, *line: Any) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            original(self, *line)
+
+    with patch.object(known.Known, "replay", replay):
+        yield
+
+
+@_mutant(
+    "wrong",
+    focused(
+        **B | _LEDGER | {"ledger": False},
+        weather=CALM | {"posts": ()},
+        send=_SEND | {"sources": _people(*("27",) * 6), "connections": 1, "chunk": 1},
+        publish_failures=0.3,
+    ),
+)
+def _windows_are_posted_though_no_receipt_tells_of_them() -> Iterator[None]:
+    """That a window's receipt could not be published is passed over."""
+
+    def window_failed(self: lanes.Lanes, window: Any, *_: Any) -> Iterator[Any]:
+        self._ready.extend(window)
+        yield from ()
+
+    with patch.object(lanes.Lanes, "_window_failed", window_failed):
+        yield
 
 
 @_mutant("twice", _frozen_on_the_way)

@@ -134,10 +134,10 @@ def _why_not(case: Case, rows: list[OutcomeRow] | None) -> str:
     """Why there is no one truth about the verdict of this wait."""
     wait, send = case.wait, case.send
     if wait.error is not None:
-        unreadable = type(wait.error).__name__ == "OmniStorageError" and case.schedule.store_failures
+        unreadable = type(wait.error).__name__ == "OmniStorageError" and _reading_fails(case.schedule)
         return "the ledger could not be read until the deadline" if unreadable else ""
     if wait.result is not None and "before the ledger could be used" in wait.result.explanation:
-        return "the ledger could not be read until the deadline" if case.schedule.store_failures else ""
+        return "the ledger could not be read until the deadline" if _reading_fails(case.schedule) else ""
     if not case.one_truth:
         return "a message was sent twice"
     if case.woken:
@@ -159,6 +159,10 @@ def _why_not(case: Case, rows: list[OutcomeRow] | None) -> str:
     if wait.ledger is None and any(post.at > wait.began_at for post in send.posts):
         return "the send went on"
     return ""
+
+
+def _reading_fails(schedule: BatchSchedule) -> bool:
+    return bool(schedule.store_failures or schedule.scratch.share)
 
 
 def _judge_end(case: Case, ids: list[str]) -> Iterable[str]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery.ledger import lone, waiting
+from airflow_provider_omni.delivery.ledger import following, lone, waiting
 from tests.crash.batch_judging import judge_batch_send
 from tests.crash.batch_outcomes import Case, judge_batch_wait
 from tests.crash.batch_schedule import BatchSchedule, batch_schedule_of
 from tests.crash.batch_tasks import BatchTask
 from tests.crash.keeping import Bucket
 from tests.crash.running import Result, patience
+from tests.crash.scratching import BreakingScratch
 from tests.crash.waits import WaitTask
 from tests.crash.world import World
 
@@ -33,7 +35,11 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
     send = BatchTask(world, plan, Bucket(rng, plan.store_failures), lambda task: _follow(world, plan, task, waits))
     sizes = {name.upper(): value for name, value in vars(plan.sizes).items()}
     try:
-        with patch.multiple(waiting, **sizes), patch.object(lone, "PAGE", sizes["PAGE"]):
+        with (
+            patch.multiple(waiting, **sizes),
+            patch.object(lone, "PAGE", sizes["PAGE"]),
+            patch.object(following, "Scratch", _scratches(plan)),
+        ):
             world.after(0.0, send.start_try)
             came_to_an_end = world.run(MOST_EVENTS)
         judgement = judge_batch_send(plan, world.simulator, send)
@@ -50,6 +56,12 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
     finally:
         send.close()
     return Result(seed, plan.guarantee, judgement, +events, tuple(world.trace), "--batches ")
+
+
+def _scratches(plan: BatchSchedule) -> Callable[[], BreakingScratch]:
+    """Makes those of the wait."""
+    numbers = itertools.count(1)
+    return lambda: BreakingScratch(plan.scratch.of(plan.seed, f"read {next(numbers)}"))
 
 
 def _secrets(plan: BatchSchedule) -> tuple[str, ...]:
@@ -79,7 +91,7 @@ def _reading(wait: WaitTask) -> float:
     if wait.ledger is None:
         return 0.0
     often = 10 if wait.plan.wait.mode == "reschedule" else wait.copies
-    again = 4 if wait.plan.store_failures else 1
+    again = 4 if wait.plan.store_failures or wait.plan.scratch.share else 1
     return often * again * (60.0 + SLOW_READ * len(wait.ledger.parts))
 
 

@@ -21,10 +21,12 @@ from tests.crash.schedule import (
     Wait,
     draw_contradictions,
     draw_logs_down,
+    draw_publish_failures,
     draw_settings,
     draw_validity,
     draw_wait,
 )
+from tests.crash.scratching import Breaks, draw_breaks
 from tests.crash.world import FAULTS, LATEST, Weather
 
 SPOILT = ("gone", "cut", "empty")
@@ -89,6 +91,8 @@ class BatchSchedule:
     """Whether the receipt lists the message ids; it does not, where there are more than 100."""
     flow: tuple[str, ...] = ("LINE", "SMS")
     clocks: Clocks = field(default=Clocks())
+    publish_failures: float = 0.0
+    scratch: Breaks = field(default=Breaks())
     outside: tuple[str, ...] = ()
 
 
@@ -128,6 +132,8 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
         ),
         ids_listed=rng.random() < 0.6,
         clocks=draw_clocks(seed),
+        publish_failures=draw_publish_failures(seed),
+        scratch=draw_breaks(seed),
     )
 
 

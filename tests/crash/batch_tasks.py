@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,15 +15,17 @@ from airflow_provider_omni.delivery.asking import LookRules
 from airflow_provider_omni.delivery.batch.contents import BatchContent
 from airflow_provider_omni.delivery.batch.machine import Batch, BatchEnd, LedgerTerms
 from airflow_provider_omni.delivery.batch.plan import BatchSpec, plan_batch
+from airflow_provider_omni.delivery.batch.recalling import recall
 from airflow_provider_omni.delivery.batch.rows import rows_of_entries
 from airflow_provider_omni.delivery.batch.rules import BatchRules
-from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.effects import Publish, Steps
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows
 from tests.crash.clocks import clock_of
-from tests.crash.keeping import Bucket, ForgetfulMemory, Keeping, StateMemory
+from tests.crash.keeping import Bucket, ForgetfulMemory, Keeping, Publishing, StateMemory
 from tests.crash.processes import Process
+from tests.crash.scratching import BreakingScratch
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
 ONE_WRITE = 2.0
@@ -30,7 +34,10 @@ ONE_WRITE = 2.0
 
 @dataclass(frozen=True)
 class BatchPost:
-    """A POST that a try began. ``woken``: after Airflow had given it up, by a process that was frozen in between."""
+    """A POST that a try began. ``woken``: after Airflow had given it up, by a process that was frozen in between.
+
+    ``followed``: a receipt that named its request, or its ledger, had been published by then.
+    """
 
     at: float
     try_number: int
@@ -38,6 +45,8 @@ class BatchPost:
     ids: frozenset[str]
     stale: bool
     woken: bool
+    followed: bool
+    by: Process = field(compare=False, repr=False)
 
 
 @dataclass
@@ -59,16 +68,19 @@ class BatchTask:
     """When a part of the ledger was taken away, or damaged."""
     numbers: dict[str, str] = field(default_factory=dict)
     """To whom each message id was posted."""
+    false_words: list[str] = field(default_factory=list)
+    """Errors that say what is not true."""
     began_with: dict[int, Rows] = field(default_factory=dict)
     numbers_of: dict[str, set[str]] = field(default_factory=dict)
     """Who was in the source of each try, by the try's token."""
 
     def __post_init__(self) -> None:
         self.keeping = Keeping(self.world.rng, self.plan.store_failures)
+        self._publishing = Publishing(self.plan.seed, self.plan.publish_failures)
         self._left = self.plan.send.tries - 1
         self._clears = list(self.plan.send.clears)
         self._running: Process | None = None
-        self._scratches: list[Scratch] = []
+        self._scratches: list[BreakingScratch] = []
         self._began_at = self.world.now()
 
     def sources_since(self, token: str) -> list[set[str]]:
@@ -101,60 +113,75 @@ class BatchTask:
             world.say("airflow", "the ledger's path leads to another place")
             self.bucket = Bucket(world.rng, self.plan.store_failures)
         memory = (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)
-        self._scratches.append(Scratch())
+        self._scratches.append(BreakingScratch(self.plan.scratch.of(self.plan.seed, f"try {number}")))
         never_cleared = len(self._clears) == len(send.clears)
         token = f"{world.rng.getrandbits(48):012x}"
         self.numbers_of[token] = {row["phone"] for row in self.rows}
-        batch = Batch(
-            plan_batch(
-                batch_spec(self.plan, world.scenario_key),
-                rows_of_entries(self.rows, "phone"),
-                self._scratches[-1],
-                datetime.fromtimestamp(world.now(), UTC),
-                keep_fields=True,
-            ),
-            BatchRules(
-                LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
-                connections=send.connections,
-                trust_duplicate_rejection=send.trust,
-                on_rejected="ignore",
-                surely_first=number == 1 or (memory.durable and never_cleared),
-                recallable=memory.durable and (never_cleared or self.plan.airflow != "3.4"),
-                first_try_at=self._began_at,
-            ),
-            clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number),
-            world.rng.random,
-            LedgerTerms("memory://ledger", token) if self.plan.ledger else None,
+        rules = BatchRules(
+            LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
+            connections=send.connections,
+            trust_duplicate_rejection=send.trust,
+            on_rejected="ignore",
+            surely_first=number == 1 or (memory.durable and never_cleared),
+            recallable=memory.durable and (never_cleared or self.plan.airflow != "3.4"),
+            first_try_at=self._began_at,
         )
         world.say("airflow", f"try {number} begins with {len(self.rows)} rows")
         self._running = process = Process(
             world,
             f"batch #{number}",
-            batch.run(),
+            self._steps(number, self._scratches[-1], rules, token),
             memory,
             ended=self._ended,
             lost=self._lost,
             mishap=send.mishaps[number - 1] if number <= len(send.mishaps) else None,
             bucket=self.bucket,
             publish=lambda receipt: self._publish(number, receipt),
+            publishing=self._publishing,
             posted=lambda process, call, decided_at: self._posted(process, number, call, decided_at),
         ).begin()
         if number == 1 and send.presumed_dead_after is not None:
             world.after(send.presumed_dead_after, lambda: self._give_up(process))
+
+    def _steps(self, number: int, scratch: BreakingScratch, rules: BatchRules, token: str) -> Steps[BatchEnd]:
+        """What the operator does within its scratch file."""
+        spec, world = batch_spec(self.plan, self.world.scenario_key), self.world
+        ledger = LedgerTerms("memory://ledger", token) if self.plan.ledger else None
+        with scratch:
+            try:
+                rows, now = rows_of_entries(self.rows, "phone"), datetime.fromtimestamp(world.now(), UTC)
+                plan = plan_batch(spec, rows, scratch, now, keep_fields=True)
+            except Exception:
+                yield from recall(spec, scratch, ledger, world.rng.random)
+                raise
+            clock = clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number)
+            batch = Batch(plan, rules, clock, world.rng.random, ledger)
+            try:
+                return (yield from batch.run())
+            except sqlite3.Error:
+                with contextlib.suppress(OmniError):
+                    yield Publish(batch.receipt().to_json())
+                raise
 
     def _publish(self, number: int, receipt: dict[str, Any]) -> None:
         if number == self.try_number:
             self.receipt = json.loads(json.dumps(receipt))
 
     def _posted(self, process: Process, number: int, call: Any, decided_at: float) -> None:
-        destinations = json.loads(call.body)["destinations"]
+        body = json.loads(call.body)
+        destinations = body["destinations"]
         self.numbers |= {each["messageId"]: each["to"]["phoneNumber"] for each in destinations}
         stale, now = self.keeping.current != number, self.world.now()
         woken = stale and now - decided_at > ONE_WRITE
         if stale:
             self.world.say(process.name, f"(Airflow has given this try up{', it was frozen' if woken else ''})")
         ids = frozenset(each["messageId"] for each in destinations)
-        self.posts.append(BatchPost(now, number, process.began_at, ids, stale, woken))
+        followed = self._is_followed(body["bulkId"])
+        self.posts.append(BatchPost(now, number, process.began_at, ids, stale, woken, followed, process))
+
+    def _is_followed(self, bulk_id: str) -> bool:
+        receipt = self.receipt or {}
+        return bool(receipt.get("ledger_path")) or bulk_id in {each["bulk_id"] for each in receipt.get("bulks", ())}
 
     def _lost(self, process: Process) -> None:
         def no_heartbeat() -> None:
@@ -171,6 +198,8 @@ class BatchTask:
     def _ended(self, process: Process, end: BatchEnd | None, error: OmniError | None) -> None:
         error = end.error if end is not None else error
         self.world.say(process.name, f"ended: {f'{type(error).__name__} {error}' if error else 'green'}")
+        if "Nothing was sent by this try" in str(error) and any(post.by is process for post in self.posts):
+            self.false_words.append("a try says that it has sent nothing, and it has")
         if process is not self._running:
             return
         self.error = error

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.messages import Message
@@ -51,7 +52,15 @@ def judge_send(schedule: Schedule, simulator: Simulator, task: SendTask) -> Judg
     if task.succeeded:
         judgement.never += _never(schedule, simulator, task)
     judgement.wrong += _false_claims(simulator, task)
+    judgement.wrong += posted_in_the_dark(task.posts)
     return judgement
+
+
+def posted_in_the_dark(posts: Iterable[Any]) -> Iterable[str]:
+    """What is paid for can be followed, whatever dies next: a receipt told of it before it was posted."""
+    dark = sum(not post.followed and not post.stale for post in posts)
+    if dark:
+        yield f"{dark} requests were posted before a published receipt told of them"
 
 
 def _exception(schedule: Schedule, task: SendTask, message_ids: set[str]) -> str | None:

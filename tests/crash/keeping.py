@@ -122,6 +122,24 @@ def _read(entries: dict[str, str], key: str) -> Any:
     return json.loads(entries[key]) if key in entries else None
 
 
+class Publishing:
+    """Where receipts are published. A failure may come before or after its effect, as with any call.
+
+    Its chances come from a random stream of their own.
+    """
+
+    def __init__(self, seed: int, failures: float) -> None:
+        self.failures = failures
+        self._rng = random.Random(f"{seed}:publishing")
+
+    def breaks(self) -> tuple[bool, OmniError | None]:
+        """Whether it takes effect, and the error, if it fails before or after that."""
+        drawn = self._rng.random()
+        if drawn >= self.failures:
+            return True, None
+        return drawn >= self.failures / 2, OmniStorageError("publishing failed, or its answer was lost")
+
+
 @dataclass
 class Bucket:
     """A ledger's folder, as an object store: writes are whole, take time, and may fail before or after their effect."""

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery import asking, identity, record, sending
-from airflow_provider_omni.delivery.effects import Save, Steps
+from airflow_provider_omni.delivery import asking, identity, publishing, record, sending
+from airflow_provider_omni.delivery.effects import Publish, Save, Steps
 from airflow_provider_omni.delivery.record import Event, MessageState
 from airflow_provider_omni.omni import answers, failures
-from airflow_provider_omni.omni.errors import Effect, OmniError, OmniServerError, OmniTransportError
+from airflow_provider_omni.omni.errors import Effect, OmniError, OmniServerError, OmniStorageError, OmniTransportError
 from airflow_provider_omni.omni.statuses import is_refusal
 from tests.crash import clocks, keeping, tasks
 from tests.crash.clocks import Clocks
@@ -98,6 +98,23 @@ def _no_intent() -> Iterator[None]:
                 return stop.value
 
     with patch.object(sending.Send, "_fence", fence):
+        yield
+
+
+@_mutant(
+    "wrong",
+    focused(**B, weather=CALM | {"posts": ()}, send=RETRIED | {"people": (("41793020027",),)}, publish_failures=0.7),
+)
+def _it_is_posted_though_no_receipt_tells_of_it() -> Iterator[None]:
+    """That a receipt could not be published is passed over."""
+
+    def publish(receipt: Any, jitter: Any) -> Iterator[Any]:
+        try:
+            yield Publish(receipt)
+        except OmniStorageError:
+            return
+
+    with patch.object(publishing, "publish", publish):
         yield
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from tests.crash.clocks import Clocks
 from tests.crash.processes import Mishap, Phase
 from tests.crash.schedule import Schedule
+from tests.crash.scratching import Breaks
 from tests.crash.world import LATEST
 
 Patches = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -62,6 +63,9 @@ def focused(
         switches = {"log_lag_seconds": min(plan.settings.log_lag_seconds, LATEST), **(settings or {})}
         if rest.get("guarantee") == "B":
             switches |= {"duplicates": "accept", "refused_uses_id": False}
+        unbroken: dict[str, Any] = {"clocks": Clocks(), "publish_failures": 0.0}
+        if hasattr(plan, "scratch"):  # a batch
+            unbroken["scratch"] = Breaks()
         return replace(
             plan,
             send=replace(plan.send, **(send or {})),
@@ -69,7 +73,7 @@ def focused(
             weather=replace(plan.weather, **(weather or {})),
             settings=plan.settings.changed(switches),
             outside=(),
-            **{"clocks": Clocks()} | rest,
+            **unbroken | rest,
         )
 
     return focus

@@ -26,7 +26,7 @@ from airflow_provider_omni.delivery.effects import (
     Submit,
 )
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
-from tests.crash.keeping import Bucket, StateMemory
+from tests.crash.keeping import Bucket, Publishing, StateMemory
 from tests.crash.world import World
 
 Then = Callable[[Any, OmniError | None], None]
@@ -78,6 +78,7 @@ class Process:
     mishap: Mishap | None = None
     bucket: Bucket | None = None
     publish: Callable[[dict[str, Any]], None] = lambda receipt: None
+    publishing: Publishing | None = None
     posted: Callable[[Process, Any, float], None] = lambda process, call, decided_at: None
     saved: Callable[[Process], None] = lambda process: None
     effects: int = 0
@@ -228,10 +229,12 @@ class Process:
                 self.saved(self)
                 self._store(f"save {key[:24]}", lambda: self.memory.save(key, value), then)
             case Publish(receipt):
-                world.say(self.name, f"publish {receipt['counts']}")
+                happens, failure = (True, None) if self.publishing is None else self.publishing.breaks()
+                world.say(self.name, f"publish {receipt['counts']}{' !!' if failure else ''}")
                 world.shows(self.name, str(receipt))
-                self.publish(receipt)
-                world.after(0.05, lambda: then(None, None))
+                if happens:
+                    self.publish(receipt)
+                world.after(0.05, lambda: then(None, failure))
             case Put() | Fetch() | ListParts():
                 self._reach(effect, then)
             case _:

@@ -88,6 +88,8 @@ class Schedule:
     send: Send
     wait: Wait
     clocks: Clocks = field(default=Clocks())
+    publish_failures: float = 0.0
+    """The share of receipts that cannot be published, or nobody knows whether they were."""
     outside: tuple[str, ...] = field(default=())
     """What lies outside of any promise in this schedule."""
 
@@ -128,6 +130,7 @@ def schedule_of(seed: int) -> Schedule:
         send=send,
         wait=draw_wait(rng, airflow, validity, poll, long=long),
         clocks=draw_clocks(seed),
+        publish_failures=draw_publish_failures(seed),
         outside=outside,
     )
 
@@ -174,6 +177,11 @@ def draw_settings(rng: random.Random, seed: int, guarantee: str, lag: float) -> 
 def draw_contradictions(seed: int) -> float:
     """How often an answer to a send contradicts itself."""
     return random.Random(f"{seed}:contradictions").choice((0.0, 0.0, 0.0, 0.1, 0.5))
+
+
+def draw_publish_failures(seed: int) -> float:
+    """How often a receipt cannot be published: mostly never, and sometimes always."""
+    return random.Random(f"{seed}:publish failures").choice((0.0,) * 12 + (0.1, 0.3, 0.7, 1.0))
 
 
 def draw_validity(rng: random.Random, *, long: bool) -> tuple[int, int]:

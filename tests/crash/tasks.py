@@ -19,7 +19,7 @@ from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
 from airflow_provider_omni.omni.errors import OmniError
 from tests.crash import schedule as plans
 from tests.crash.clocks import clock_of
-from tests.crash.keeping import ForgetfulMemory, Keeping, StateMemory
+from tests.crash.keeping import ForgetfulMemory, Keeping, Publishing, StateMemory
 from tests.crash.processes import Process
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
@@ -32,13 +32,14 @@ class Posted:
     """A POST that a process began.
 
     ``stale``: Airflow had given its try up by then. ``fenced``: its intent had been written while it had not, and just
-    before the machine decided to post.
+    before the machine decided to post. ``followed``: a receipt that listed all of it had been published by then.
     """
 
     message_ids: frozenset[str]
     try_number: int
     stale: bool
     fenced: bool
+    followed: bool
 
 
 @dataclass
@@ -58,6 +59,7 @@ class SendTask:
 
     def __post_init__(self) -> None:
         self.keeping = Keeping(self.world.rng, self.plan.store_failures, self.plan.store_slowness)
+        self._publishing = Publishing(self.plan.seed, self.plan.publish_failures)
         self._fenced_at: dict[int, float] = {}
         self._left = self.plan.send.retries
         self._clears = list(self.plan.send.clears)
@@ -104,6 +106,7 @@ class SendTask:
             lost=self._lost,
             mishap=mishap,
             publish=self._publish,
+            publishing=self._publishing,
             posted=lambda process, call, decided_at: self._posted(process, number, call, decided_at),
             saved=lambda process: self._saved(number),
         ).begin()
@@ -131,7 +134,8 @@ class SendTask:
         fenced = decided_at - self._fenced_at.get(number, 0.0) <= FENCE_SECONDS
         if stale:
             self.world.say(process.name, "(Airflow has given this try up)")
-        self.posts.append(Posted(ids, number, stale, fenced))
+        followed = self.receipt is not None and ids <= set(self.receipt["message_ids"])
+        self.posts.append(Posted(ids, number, stale, fenced, followed))
 
     def _lost(self, process: Process) -> None:
         heartbeat = self.plan.send.heartbeat

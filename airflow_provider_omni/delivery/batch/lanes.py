@@ -180,18 +180,8 @@ class Lanes:
         except OmniError as error:
             self.keeper.not_written(postings)
             self.tidings.unwritten = outcomes | self.tidings.unwritten
-            self._waiting.extendleft(reversed(requests))
-            self._unwritable += 1
-            if isinstance(error, OmniStaleTryError) or not error.retryable or self._unwritable >= WRITE_ATTEMPTS:
-                self._failure = self._failure or error
-                return
-            pause = backoff(self._unwritable, None, self.jitter)
-            self._paused_until = max(self._paused_until, self.clock() + pause)
-            yield Note(
-                f"An intent could not be written ({type(error).__name__}); nothing was posted by it.", warning=True
-            )
+            yield from self._window_failed(requests, error, "An intent could not be written")
             return
-        self._unwritable = 0
         now = self.clock()
         if self._last_window_at is not None and not self._ready and len(self._flying) < self.rules.lanes:
             # The lanes ran dry meanwhile: write further ahead.
@@ -210,8 +200,25 @@ class Lanes:
         if self.publish is not None:
             for request in requests:
                 self.tidings.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
-            yield self.publish()
+            try:
+                yield self.publish()
+            except OmniError as error:
+                # Nobody could follow them if this process died.
+                yield from self._window_failed(requests, error, "The receipt could not be published")
+                return
+        self._unwritable = 0
         self._ready.extend(requests)
+
+    def _window_failed(self, requests: list[Request], error: OmniError, what: str) -> Steps[None]:
+        """Nothing of a window may be posted: it is written anew after a pause, or the batch ends."""
+        self._waiting.extendleft(reversed(requests))
+        self._unwritable += 1
+        if isinstance(error, OmniStaleTryError) or not error.retryable or self._unwritable >= WRITE_ATTEMPTS:
+            self._failure = self._failure or error
+            return
+        pause = backoff(self._unwritable, None, self.jitter)
+        self._paused_until = max(self._paused_until, self.clock() + pause)
+        yield Note(f"{what} ({type(error).__name__}); nothing was posted by it.", warning=True)
 
     def _measure(self, now: float) -> None:
         """Let windows last as long as they should: many small requests, or a few large ones."""

@@ -39,6 +39,7 @@ from airflow_provider_omni.delivery.batch.scratch import People
 from airflow_provider_omni.delivery.batch.settling import AT_ONCE, IN_DOUBT, settle
 from airflow_provider_omni.delivery.batch.tidings import Tidings
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
+from airflow_provider_omni.delivery.publishing import publish, publish_at_last
 from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState, Posting
 from airflow_provider_omni.omni import api
@@ -99,19 +100,19 @@ class Batch:
         try:
             yield from self._open()
             if not self.rules.dry_run:
-                yield Publish(self.receipt().to_json())
+                yield from publish(self.receipt().to_json(), self.jitter)
                 error = yield from self._send()
         except OmniError as caught:
             error = caught
             if not (self._entered or self.rules.dry_run or isinstance(error, OmniStaleTryError)):
-                recalled = yield from recall(self.plan.spec, self.plan.scratch, self.ledger)
+                recalled = yield from recall(self.plan.spec, self.plan.scratch, self.ledger, self.jitter)
                 return BatchEnd(self.receipt() if recalled is None else recalled, error)
         for reason, count in self.tidings.refused.most_common(SHOWN):
             yield Note(f"Refused: {count:,} × {reason}", warning=True)
         receipt = self.receipt()
         if not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
             # A try that was replaced must not write over the receipt of the one that runs now.
-            yield Publish(receipt.to_json())
+            yield from publish_at_last(receipt.to_json(), self.jitter)
         return BatchEnd(receipt, error)
 
     def receipt(self) -> Receipt:

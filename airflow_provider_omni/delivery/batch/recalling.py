@@ -5,6 +5,9 @@ Reads the record only. Nothing is written and nothing is posted.
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+
 from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper, MemoryKeeper
 from airflow_provider_omni.delivery.batch.known import Known
@@ -14,7 +17,8 @@ from airflow_provider_omni.delivery.batch.reporting import receipt_of
 from airflow_provider_omni.delivery.batch.rules import LedgerTerms
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.batch.tidings import Tidings
-from airflow_provider_omni.delivery.effects import Note, Publish, Steps
+from airflow_provider_omni.delivery.effects import Note, Steps
+from airflow_provider_omni.delivery.publishing import publish_at_last
 from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import FOLLOWED
 from airflow_provider_omni.omni.errors import OmniError
@@ -27,7 +31,9 @@ def keeper_of(about: dict[str, str | None], ledger: LedgerTerms | None) -> Keepe
     return LedgerKeeper(ledger.token, dict(about))
 
 
-def recall(spec: BatchSpec, scratch: Scratch, ledger: LedgerTerms | None) -> Steps[Receipt | None]:
+def recall(
+    spec: BatchSpec, scratch: Scratch, ledger: LedgerTerms | None, jitter: Callable[[], float] = random.random
+) -> Steps[Receipt | None]:
     """Publish the receipt of what earlier tries have sent. None where they sent nothing, or it cannot be read."""
     known, tidings = Known(scratch), Tidings.listing(ledger=ledger is not None)
     shard = spec.shard.folder if spec.shard else ""
@@ -48,5 +54,5 @@ def recall(spec: BatchSpec, scratch: Scratch, ledger: LedgerTerms | None) -> Ste
         f"Earlier tries have sent {sent:,} messages, or may have: the receipt lists them. This try sends nothing.",
         warning=True,
     )
-    yield Publish(receipt.to_json())
+    yield from publish_at_last(receipt.to_json(), jitter)
     return receipt

@@ -89,6 +89,7 @@ class Stage:
     scenario: list[Answer] = field(default_factory=lambda: [_SCENARIO])
     saves: list[OmniError | None] = field(default_factory=lambda: [None])
     loads: list[OmniError | None] = field(default_factory=lambda: [None])
+    publishes: list[OmniError | None] = field(default_factory=lambda: [None])
     save_seconds: float = 0.0
     memory: dict[str, Any] = field(default_factory=dict)
     now: float = START
@@ -155,6 +156,7 @@ class Stage:
                 _next(self.saves, None)
                 self.memory[key] = json.loads(json.dumps(value))
             case Publish(receipt):
+                _next(self.publishes, None)
                 self.published.append(json.loads(json.dumps(receipt)))
             case Pause(seconds):
                 assert seconds >= 0

@@ -1,0 +1,36 @@
+"""Publishing a receipt: before anything is posted it must stand, so that it can be followed whatever happens next; at
+the end of a try it should.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Note, Pause, Publish, Steps
+from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
+from airflow_provider_omni.omni.retries import backoff
+
+ATTEMPTS = 3
+
+
+def publish(receipt: dict[str, Any], jitter: Callable[[], float]) -> Steps[None]:
+    """Publish a receipt, again after a pause where that fails. Raises the last OmniStorageError: then post nothing."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            yield Publish(receipt)
+            return
+        except OmniStorageError as error:
+            if attempt == ATTEMPTS or not error.retryable:
+                raise
+        yield Pause(backoff(attempt, None, jitter))
+
+
+def publish_at_last(receipt: dict[str, Any], jitter: Callable[[], float]) -> Steps[None]:
+    """Publish the receipt of a try that is over. How it ended counts more than whether this works: what it has posted
+    stands in the receipt that was published before, and what a green task returns Airflow publishes itself.
+    """
+    try:
+        yield from publish(receipt, jitter)
+    except OmniError as error:
+        yield Note(f"The receipt could not be published at the end ({error.label}).", warning=True)
