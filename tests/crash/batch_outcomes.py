@@ -291,10 +291,11 @@ def _judge_unreached(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
         yield f"{len(rows) - len(by_number)} rows of the ledger belong to nobody who was planned"
     said = max((name for name in ledger.list("sent/") if _begins(ledger, name)), default=None)
     there = [] if said is None else case.send.sources_since(said.split("-")[1])
+    begun = ledger.written_at.get(_file_of_try(said), ledger.written_at[said]) if said is not None else 0.0
     planned_since = {
         line["to"]
         for name in ledger.list("plan/")
-        if said is not None and ledger.written_at[name] > ledger.written_at[said]
+        if said is not None and ledger.written_at[name] > begun and _file_of_try(name) != _file_of_try(said)
         for line in _lines_of(ledger, name)
     }
     for number in sorted(set(planned.values()) | set(selected)):
@@ -304,13 +305,19 @@ def _judge_unreached(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
         wanted = row is None or _is_unreached(row)
         if there and number not in there[0] and (row is None or row.state != "accepted"):
             if any(number in later for later in there[1:]) or number in planned_since:
-                continue  # back again, and the try died before it could say so; or planned by a woken one after it
+                continue  # back again, and the try died before it could say so; or planned by a woken one since then
             wanted = False  # whoever took them out of the source did not want them to get it
         if selected[number] != wanted:
             state = f"{row.state}, {row.outcome}" if row else "never tried"
             yield f"…{number[-7:]} ({state}) is {selected[number]} times among the unreached"
         if wanted and row is None and case.simulator.record.messages_for(number) and not case.woken | case.posted_late:
             yield f"…{number[-7:]} is unreached as if never tried, and has got a message"
+
+
+def _file_of_try(part: str) -> str:
+    """The file of the try that has written a part: tries/<generation>-<token>.jsonl.gz."""
+    generation, token = part.split("/")[1].split(".")[0].split("-")[:2]
+    return f"tries/{generation}-{token}.jsonl.gz"
 
 
 def _begins(ledger: Bucket, name: str) -> bool:
