@@ -100,4 +100,22 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "notifications": ["airflow_provider_omni.notifications.omni.OmniNotifier"],
+        "config": {
+            "omni": {
+                "description": "Options of the provider for Infobip OMNI.",
+                "options": {
+                    "show_texts": {
+                        "description": (
+                            "Show texts, and what was filled into them, among the rendered templates of tasks that "
+                            "send. Everybody who may see the DAG can then read them. Phone numbers in `to` and "
+                            "`recipients` stay hidden."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                    },
+                },
+            },
+        },
     }

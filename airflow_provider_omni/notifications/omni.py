@@ -25,7 +25,7 @@ from airflow_provider_omni.notifications.occasions import (
     subject_of,
 )
 from airflow_provider_omni.operators.keys import warning_about_own_key
-from airflow_provider_omni.operators.private import PrivateField, reveal
+from airflow_provider_omni.operators.private import PrivateField, PrivateFields, TextField, reveal
 
 if TYPE_CHECKING:
     import jinja2
@@ -52,7 +52,7 @@ SMS_PARTS = 2
 CONTENTS = ("line", "sms", "other_channels")
 
 
-class OmniNotifier(BaseNotifier):
+class OmniNotifier(PrivateFields, BaseNotifier):
     """Tells people what happened, by LINE with SMS failover: ``on_failure_callback=OmniNotifier(…)``.
 
     Works as a callback of tasks and DAGs (sync), for deadline alerts in the triggerer (async) and as ``notifiers=`` of
@@ -96,6 +96,9 @@ class OmniNotifier(BaseNotifier):
     )
 
     to = PrivateField()
+    line = TextField()
+    sms = TextField()
+    other_channels = TextField()
 
     def __init__(
         self,

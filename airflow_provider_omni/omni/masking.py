@@ -9,6 +9,14 @@ import html
 import re
 from collections.abc import Iterable
 
+SHOWN = frozenset(
+    {
+        "type", "channel", "validityPeriod", "validityPeriodTimeUnit", "duration", "transliteration", "languageCode",
+        "isPromotional", "default", "notify", "notifyContentType", "intermediateReport",
+    }
+)  # fmt: skip
+"""Members of contents and options whose value holds nothing personal, so that it may be shown."""
+
 _DIGITS = re.compile(r"\d{6,}")
 _SEPARATED = re.compile(r"(?<![0-9A-Za-z])\+?\d(?:[\s().\-/]{0,2}\d){6,}(?![0-9A-Za-z])")
 _EMAIL = re.compile(r"[^\s@<>\"']{1,100}@[^\s@<>\"']{1,100}")

@@ -26,7 +26,7 @@ from airflow_provider_omni.omni.content import (
     check_url,
 )
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.masking import mask_numbers_in
+from airflow_provider_omni.omni.masking import SHOWN, mask_numbers_in
 from airflow_provider_omni.omni.models import Channel, Destination, NewScenario
 from airflow_provider_omni.omni.plainjson import foreign_to_json
 from airflow_provider_omni.omni.timestamps import parse_time
@@ -37,14 +37,6 @@ MAX_AHEAD = timedelta(days=180)
 MAX_CALLBACK_DATA = 4000
 MAX_PROBLEMS = 50
 NOTIFY_CONTENT_TYPES = ("application/json", "application/xml")
-
-SHOWN = frozenset(
-    {
-        "type", "channel", "validityPeriod", "validityPeriodTimeUnit", "duration", "transliteration", "languageCode",
-        "isPromotional", "default", "notify", "notifyContentType", "intermediateReport",
-    }
-)  # fmt: skip
-"""Fields whose value holds nothing personal, so that a line may show it."""
 
 _ALLOWED: dict[str, str] = {
     "omni": "{allowed}",

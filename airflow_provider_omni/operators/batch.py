@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.operators.failing import failing_for_good
+from airflow_provider_omni.operators.private import HiddenKey, HiddenUrl, PrivateFields, TextField, reveal
 from airflow_provider_omni.operators.recipients import RecipientsField, opened_rows
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class BatchOperator(BaseOperator):
+class BatchOperator(PrivateFields, BaseOperator):
     """What all operators share that send to many people; where the rows come from is a subclass's business.
 
     The arguments are described at :class:`OmniSendBatchOperator`.
@@ -58,6 +59,13 @@ class BatchOperator(BaseOperator):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"line": "json", "sms": "json", "other_channels": "json"}
     ui_color = "#e8f5ec"
+
+    line = TextField()
+    sms = TextField()
+    other_channels = TextField()
+    notify_url = TextField(HiddenUrl)
+    callback_data = TextField()
+    idempotency_key = TextField(HiddenKey)
 
     def __init__(
         self,
@@ -195,12 +203,12 @@ class BatchOperator(BaseOperator):
         options = {
             "send_at": self.send_at,
             "notify": self.notify,
-            "notify_url": self.notify_url,
+            "notify_url": reveal(self.notify_url),
             "notify_content_type": self.notify_content_type,
-            "callback_data": self.callback_data,
+            "callback_data": reveal(self.callback_data),
             "intermediate_report": self.intermediate_report,
         }
-        return read_content(self.line, self.sms, self.other_channels, options)
+        return read_content(reveal(self.line), reveal(self.sms), reveal(self.other_channels), options)
 
     def _read_batch(
         self, config: OmniConfig, content: BatchContent, shard: Shard | None, context: Context
@@ -223,11 +231,12 @@ class BatchOperator(BaseOperator):
     def _key(self, shard: Shard | None, context: Context) -> Any:
         from airflow_provider_omni.operators.keys import default_key, shared_key, warning_about_own_key
 
-        if self.idempotency_key is None:
+        own_key = reveal(self.idempotency_key)
+        if own_key is None:
             return default_key(context) if shard is None else shared_key(context)
-        if warning := warning_about_own_key(context, self.idempotency_key):
+        if warning := warning_about_own_key(context, own_key):
             self.log.warning("%s", warning)
-        return self.idempotency_key
+        return own_key
 
     def _read_rules(self, config: OmniConfig, context: Context, memory: Memory) -> BatchRules:
         from airflow_provider_omni.operators.batch_arguments import Tries, read_rules

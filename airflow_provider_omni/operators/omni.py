@@ -13,7 +13,14 @@ from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
 from airflow_provider_omni.operators.failing import failing_for_good
 from airflow_provider_omni.operators.keys import default_key, warning_about_own_key
-from airflow_provider_omni.operators.private import PrivateField, reveal
+from airflow_provider_omni.operators.private import (
+    HiddenKey,
+    HiddenUrl,
+    PrivateField,
+    PrivateFields,
+    TextField,
+    reveal,
+)
 from airflow_provider_omni.operators.tries import first_try_at, is_surely_first
 
 if TYPE_CHECKING:
@@ -75,7 +82,7 @@ class OmniCreateScenarioOperator(BaseOperator):
         return _scenario_to_json(scenario)
 
 
-class OmniSendMessageOperator(BaseOperator):
+class OmniSendMessageOperator(PrivateFields, BaseOperator):
     """Sends one content to one or a few recipients, over the channels of a scenario, in one request.
 
     Returns a receipt: ids and counts, no number and no text. Give it to ``OmniDeliverySensor``. It stands in XCom
@@ -131,6 +138,12 @@ class OmniSendMessageOperator(BaseOperator):
     ui_color = "#e8f5ec"
 
     to = PrivateField()
+    line = TextField()
+    sms = TextField()
+    other_channels = TextField()
+    notify_url = TextField(HiddenUrl)
+    callback_data = TextField()
+    idempotency_key = TextField(HiddenKey)
 
     def __init__(
         self,
@@ -184,18 +197,19 @@ class OmniSendMessageOperator(BaseOperator):
         from airflow_provider_omni.storage.receipts import publisher
         from airflow_provider_omni.storage.worker import worker_memory
 
-        if self.idempotency_key is not None and (warning := warning_about_own_key(context, self.idempotency_key)):
+        own_key = reveal(self.idempotency_key)
+        if own_key is not None and (warning := warning_about_own_key(context, own_key)):
             self.log.warning("%s", warning)
         push = publisher(context["ti"])
         with failing_for_good(), OmniHook(self.omni_conn_id) as hook:
             config = hook.config
             plan = read_plan(
-                idempotency_key=default_key(context) if self.idempotency_key is None else self.idempotency_key,
+                idempotency_key=default_key(context) if own_key is None else own_key,
                 scenario_key=self.scenario_key,
                 to=reveal(self.to),
-                line=self.line,
-                sms=self.sms,
-                other_channels=self.other_channels,
+                line=reveal(self.line),
+                sms=reveal(self.sms),
+                other_channels=reveal(self.other_channels),
                 flow=self.flow,
                 on_rejected=self.on_rejected,
                 log_grace=self.log_grace,
@@ -204,9 +218,9 @@ class OmniSendMessageOperator(BaseOperator):
                 allowed_recipients=config.allowed_recipients,
                 send_at=self.send_at,
                 notify=self.notify,
-                notify_url=self.notify_url,
+                notify_url=reveal(self.notify_url),
                 notify_content_type=self.notify_content_type,
-                callback_data=self.callback_data,
+                callback_data=reveal(self.callback_data),
                 intermediate_report=self.intermediate_report,
             )
             memory = worker_memory(context)
@@ -216,7 +230,7 @@ class OmniSendMessageOperator(BaseOperator):
                 on_rejected=self.on_rejected,
                 surely_first=is_surely_first(context, memory),
                 # Under a key of the user's own, another task or run may have sent before.
-                shared_key=self.idempotency_key is not None,
+                shared_key=own_key is not None,
                 first_try_at=first_try_at(context, memory),
                 dry_run=self.post_nothing,
             )

@@ -1,26 +1,45 @@
-"""Arguments that hold phone numbers: rendered like any other template field, and never shown.
+"""Arguments that hold phone numbers and texts: rendered like any other template field, and never shown.
 
 Airflow stores what a task's template fields were rendered to, and shows it to everybody who may see the DAG. A
-descriptor hides the numbers from that table, and still lets Airflow see what it must see in a DAG file: XComArgs (for
-dependencies), templates (for rendering), callables.
+descriptor hides numbers and texts from that table, and still lets Airflow see what it must see in a DAG file: XComArgs
+(for dependencies), templates (for rendering), callables. What is hidden keeps its shape: ``{"text": "Dear Ann"}`` is
+shown as ``{"text": "<text, 8 characters>"}``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, overload
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, overload
 
-from airflow_provider_omni.omni.masking import mask_number, mask_numbers_in
+from airflow_provider_omni.omni.masking import SHOWN, mask_number, mask_numbers_in
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _NUMBER = re.compile(r"\s*\+?[0-9][0-9 ().\-/]*")
 _WRITTEN_LIST = re.compile(r"\[[\s'\"+0-9,().\-/]*\]")
 """What a template renders a list of numbers to."""
+_WORD = re.compile(r"[A-Za-z][A-Za-z_/]{0,39}")
+"""A word of the API, such as ``TEXT`` or ``application/json``."""
+_NAME = re.compile(r"[^\W\d]\w{0,63}")
+"""A member's name. Others (with a space, a sign or many digits in them) may be somebody's."""
+_PLACEHOLDER = re.compile(r"(?<!\{)\{([^\W\d]\w*)\}(?!\})")
+_HOST = re.compile(r"(https?)://(?:[^/?#@\s]*@)?([^/?#@\s]+)", re.IGNORECASE)
+_QUOTED = re.compile(
+    r"""'(?:[^'\\]|''|\\.)*(?:'|\Z)|"(?:[^"\\]|""|\\.)*(?:"|\Z)|\$(\w*)\$.*?(?:\$\1\$|\Z)""", re.DOTALL
+)
+"""A literal of a query. One without an end reaches to the query's."""
+_DAY = re.compile(r"'\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?'")
+MOST_PLACEHOLDERS = 5
+"""Names of placeholders that are shown of one text."""
+DEEPEST = 100
+"""Levels of an object, as in `omni/plainjson.py`, which refuses more of them."""
 
 
 class Hidden:
-    """A value that may be a phone number. `str`, `repr` and so the table of rendered templates show it masked."""
+    """A value that may be a phone number. `str`, `repr` and so the table of rendered templates show it masked.
+
+    Not a text itself: what renders a text again would take the description for the value.
+    """
 
     __slots__ = ("_value",)
 
@@ -46,27 +65,158 @@ class Hidden:
         return hash(repr(self))
 
 
-def hide(value: Any) -> Any:
-    """Hide every value that is ready; leave what Airflow still has to render or resolve, and the containers."""
-    if value is None or isinstance(value, Hidden) or callable(value) or callable(getattr(value, "resolve", None)):
+class HiddenText(Hidden):
+    """A value that may be a text, a name or a code. Shown as its kind and length, or as it is with the configuration's
+    ``[omni] show_texts``.
+    """
+
+    __slots__ = ()
+    may_be_shown: ClassVar[bool] = True
+
+    def describe(self) -> str:
+        """What is shown of it."""
+        value = self._value
+        if isinstance(value, str):
+            kind = "blank text" if not value.strip() else "URL" if _HOST.match(value) else "text"
+            size = f"{len(value):,} character{'' if len(value) == 1 else 's'}"
+            return "<empty text>" if not value else f"<{', '.join([kind, size, *_placeholders(value)])}>"
+        return "<number>" if isinstance(value, int | float) else f"<{type(value).__name__}>"
+
+    def __repr__(self) -> str:
+        return repr(self._value) if self.may_be_shown and texts_are_shown() else self.describe()
+
+    def __str__(self) -> str:
+        return str(self._value) if self.may_be_shown and texts_are_shown() else self.describe()
+
+
+class HiddenKey(HiddenText):
+    """An ``idempotency_key``. Shown without the numbers in it."""
+
+    __slots__ = ()
+    may_be_shown = False
+
+    def describe(self) -> str:
+        """What is shown of it."""
+        return mask_numbers_in(self._value) if isinstance(self._value, str) else super().describe()
+
+
+class HiddenUrl(HiddenText):
+    """A URL. Only its host is shown: path, query and login may hold tokens and numbers."""
+
+    __slots__ = ()
+    may_be_shown = False
+
+    def describe(self) -> str:
+        """What is shown of it."""
+        found = _HOST.match(self._value) if isinstance(self._value, str) else None
+        return f"{found[1]}://{mask_numbers_in(found[2])}/…" if found else super().describe()
+
+
+class HiddenSql(HiddenText):
+    """A query. Shown without what stands in quotes and without numbers."""
+
+    __slots__ = ()
+
+    def describe(self) -> str:
+        """What is shown of it."""
+        value = self._value
+        return mask_numbers_in(_QUOTED.sub(_unquoted, value)) if isinstance(value, str) else super().describe()
+
+
+def _unquoted(literal: re.Match[str]) -> str:
+    return literal[0] if _DAY.fullmatch(literal[0]) else "'…'"
+
+
+def texts_are_shown() -> bool:
+    """Whether the configuration wants texts among the rendered templates."""
+    from airflow.providers.common.compat.sdk import conf
+
+    return bool(conf.getboolean("omni", "show_texts", fallback=False))
+
+
+def hide(value: Any, rendered: bool = False) -> Any:
+    """Hide every value that is ready, which may be a number; leave the containers.
+
+    :param rendered: Airflow has rendered it: no text is a template any more. Else what Airflow still has to render or
+        resolve is left, too.
+    """
+    if value is None or isinstance(value, Hidden) or (not rendered and _is_for_airflow(value)):
         return value
     if isinstance(value, str):
-        return value if any(mark in value for mark in _TEMPLATE_MARKS) else Hidden(value)
+        return value if not rendered and is_template(value) else Hidden(value)
     if isinstance(value, Mapping):
-        return {key: hide(item) for key, item in value.items()}
+        return {_hidden_name(name): hide(item, rendered) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [hide(item) for item in value]
+        return [hide(item, rendered) for item in value]
     return Hidden(value)
 
 
+def hide_texts(value: Any, hidden: type[HiddenText] = HiddenText, member: Any = "", depth: int = 0) -> Any:
+    """Hide every value in a rendered object, but for those of members that hold nothing personal; leave the containers.
+
+    :param hidden: how a value is shown.
+    :param member: the member's name that the value stands under.
+    """
+    if value is None or isinstance(value, bool | Hidden) or (member in SHOWN and _is_plain(value)):
+        return value
+    if depth < DEEPEST and isinstance(value, Mapping):
+        return {_hidden_name(name): hide_texts(item, hidden, name, depth + 1) for name, item in value.items()}
+    if depth < DEEPEST and isinstance(value, list | tuple):
+        items = (hide_texts(item, hidden, "", depth + 1) for item in value)
+        return tuple(items) if isinstance(value, tuple) else list(items)
+    return hidden(value)
+
+
 def reveal(value: Any) -> Any:
-    """Undo :func:`hide`."""
+    """Undo :func:`hide` and :func:`hide_texts`."""
     if isinstance(value, Hidden):
         return value.reveal()
     if isinstance(value, Mapping):
-        return {key: reveal(item) for key, item in value.items()}
+        return {reveal(name): reveal(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [reveal(item) for item in value]
+        items = (reveal(item) for item in value)
+        return tuple(items) if isinstance(value, tuple) else list(items)
+    return value
+
+
+def is_template(text: str) -> bool:
+    """Whether a text is one that Airflow renders to another."""
+    return any(mark in text for mark in _TEMPLATE_MARKS)
+
+
+def _is_for_airflow(value: Any) -> bool:
+    return callable(value) or callable(getattr(value, "resolve", None))
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, str):
+        return _WORD.fullmatch(value) is not None
+    return isinstance(value, int | float) and abs(value) < 10**7
+
+
+def _hidden_name(name: Any) -> Any:
+    digits = sum(sign.isdigit() for sign in name) if isinstance(name, str) else 0
+    return name if isinstance(name, str) and digits < 5 and _NAME.fullmatch(name) else Hidden(reveal(name))
+
+
+def _placeholders(text: str) -> list[str]:
+    names = dict.fromkeys(name for name in _PLACEHOLDER.findall(text) if _hidden_name(name) is name)
+    shown = [f"{{{name}}}" for name in names][:MOST_PLACEHOLDERS]
+    return [*shown, "…"] if len(names) > MOST_PLACEHOLDERS else shown
+
+
+def _without_models(value: Any, depth: int = 0) -> Any:
+    """The same object with models as JSON objects, since Airflow renders no template within a model. The very same one
+    where there is no model: Airflow tells by identity what comes from another task, and does not render it.
+    """
+    if callable(getattr(type(value), "to_wire", None)):
+        return value.to_wire()
+    if type(value) is dict and depth < DEEPEST:
+        items = {name: _without_models(item, depth + 1) for name, item in value.items()}
+        return items if any(items[name] is not value[name] for name in value) else value
+    if type(value) in (list, tuple) and depth < DEEPEST:
+        each = [_without_models(item, depth + 1) for item in value]
+        return type(value)(each) if any(new is not old for new, old in zip(each, value, strict=True)) else value
     return value
 
 
@@ -74,7 +224,8 @@ class PrivateField:
     """A template field of an operator or notifier whose value is hidden as soon as it is known.
 
     Airflow assigns the rendered value to the attribute like the constructor assigned the template, so hiding at
-    assignment works on all versions, for mapped tasks too.
+    assignment works on all versions, for mapped tasks too. :class:`PrivateFields` then hides what still looks like a
+    template.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -94,4 +245,63 @@ class PrivateField:
             raise AttributeError(self._name) from None
 
     def __set__(self, instance: object, value: Any) -> None:
-        instance.__dict__[self._attribute] = hide(value)
+        # What was given is kept, since Airflow knows by its identity whether it is another task's data.
+        instance.__dict__[f"{self._attribute}_given"] = value
+        instance.__dict__[self._attribute] = self.when_given(value)
+
+    def when_given(self, value: Any) -> Any:
+        """What is kept of a value that Airflow may still have to render."""
+        return hide(value)
+
+    def when_rendered(self, value: Any) -> Any:
+        """What is kept of a value in which nothing is a template any more."""
+        return hide(value, rendered=True)
+
+    def is_data(self, instance: object, seen_oids: Iterable[int]) -> bool:
+        """Whether another task has returned the value: a template in it is none."""
+        kept = (instance.__dict__.get(f"{self._attribute}_given"), instance.__dict__.get(self._attribute))
+        return any(id(value) in seen_oids for value in kept if value is not None)
+
+    def finish(self, instance: object) -> None:
+        """Hide everything that is left."""
+        instance.__dict__.pop(f"{self._attribute}_given", None)
+        if self._attribute in instance.__dict__:
+            instance.__dict__[self._attribute] = self.when_rendered(instance.__dict__[self._attribute])
+
+
+class TextField(PrivateField):
+    """A template field with texts in it, which are hidden when Airflow has rendered them.
+
+    Until then they are what the DAG's author has written, which Airflow keeps anyway. Hidden earlier, two versions of a
+    DAG would look the same to Airflow, and it would not take note of the newer one.
+    """
+
+    def __init__(self, hidden: type[HiddenText] = HiddenText) -> None:
+        self._hidden = hidden
+
+    def when_given(self, value: Any) -> Any:
+        """The value, models as JSON objects."""
+        return _without_models(value)
+
+    def when_rendered(self, value: Any) -> Any:
+        """The value's shape."""
+        return hide_texts(value, self._hidden)
+
+
+class PrivateFields:
+    """What an operator or notifier with such fields is, before its base class: hides them when they were rendered."""
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Iterable[str], context: Any, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
+        """Render as Airflow does (all its versions come by here, for mapped tasks as well), and hide the outcome."""
+        given: Any = super()
+        template_fields = list(template_fields)
+        fields = [getattr(type(parent), name, None) for name in template_fields] if parent is self else []
+        private = [field for field in fields if isinstance(field, PrivateField)]
+        for field in private:
+            if field.is_data(parent, seen_oids):
+                field.finish(parent)
+        given._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+        for field in private:
+            field.finish(parent)

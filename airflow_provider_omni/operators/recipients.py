@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.ledger.unreached import Unreached
-from airflow_provider_omni.operators.private import Hidden, PrivateField, reveal
+from airflow_provider_omni.operators.private import Hidden, PrivateField, is_template, reveal
 
-_TEMPLATE_MARKS = ("{{", "{%", "{#")
 _NUMBERS = re.compile(r"(?=.*\d)[^a-zA-Z/\\]+", re.DOTALL)
 """A text that is numbers, whatever marks stand around them: it has a digit, and no letter and no slash, as paths do."""
 _PATH = re.compile(r"\S(?:.*\S)?\.(?:csv|jsonl|ndjson|jsonlines)(?:\.(?:gz|bz2|xz|zst|zip))?", re.IGNORECASE)
@@ -53,21 +52,32 @@ class RecipientsField(PrivateField):
             # The list that stood there, rendered by Airflow: now nothing else tells what tasks returned from rows.
             both = zip(before, value, strict=True)
             value = [_FromTask(now) if _is_for_airflow(then) else now for then, now in both]
-        instance.__dict__[self._attribute] = hide_recipients(value)
+        super().__set__(instance, value)
+
+    def when_given(self, value: Any) -> Any:
+        """What is kept of a value that Airflow may still have to render."""
+        return hide_recipients(value)
+
+    def when_rendered(self, value: Any) -> Any:
+        """What is kept of a value in which nothing is a template any more."""
+        return hide_recipients(value, rendered=True)
 
 
-def hide_recipients(value: Any) -> Any:
-    """Hide what holds numbers; leave paths, and what Airflow still has to render or resolve."""
-    if value is None or isinstance(value, Hidden) or _is_for_airflow(value):
+def hide_recipients(value: Any, rendered: bool = False) -> Any:
+    """Hide what holds numbers; leave paths.
+
+    :param rendered: Airflow has rendered it. Else what it still has to render or resolve is left, too.
+    """
+    if value is None or isinstance(value, Hidden) or (not rendered and _is_for_airflow(value)):
         return value
     if isinstance(value, str):
-        is_template = any(mark in value for mark in _TEMPLATE_MARKS)
-        return value if is_template or _is_path(value) else HiddenRecipients(value)
+        may_be_shown = (not rendered and is_template(value)) or _is_path(value)
+        return value if may_be_shown else HiddenRecipients(value)
     if isinstance(value, Unreached):
         return value
-    if isinstance(value, os.PathLike):
+    if isinstance(value, os.PathLike) or hasattr(value, "fs"):
         return value if _is_path(str(value)) else HiddenRecipients(value)
-    if isinstance(value, list | tuple) and any(_is_for_airflow(item) for item in value):
+    if not rendered and isinstance(value, list | tuple) and any(_is_for_airflow(item) for item in value):
         return [item if _is_for_airflow(item) else HiddenRecipients(item) for item in value]
     return HiddenRecipients(_Once(value) if isinstance(value, Iterator) else value)
 

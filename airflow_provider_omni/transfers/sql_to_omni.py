@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException, BaseHook
 
 from airflow_provider_omni.operators.batch import BatchOperator
+from airflow_provider_omni.operators.private import HiddenSql, TextField, reveal
 
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.batch.rows import Row
@@ -28,8 +29,8 @@ class SqlToOmniOperator(BatchOperator):
 
     :param sql: one query, a template or the name of a ``.sql`` file. A column must be named as ``phone_field``.
     :param conn_id: an Airflow connection to a database, of any type that has a ``DbApiHook``.
-    :param parameters: values for the query's own placeholders, in the driver's style; a template. They are shown among
-        the rendered templates.
+    :param parameters: values for the query's own placeholders, in the driver's style; a template. Their values are
+        hidden among the rendered templates.
     :param hook_params: further arguments of the database's hook, such as ``{"schema": "shop"}``.
 
     Needs ``apache-airflow-providers-common-sql`` and the provider of the database.
@@ -42,6 +43,9 @@ class SqlToOmniOperator(BatchOperator):
         "sql": "sql",
         "parameters": "json",
     }
+
+    sql = TextField(HiddenSql)
+    parameters = TextField()
 
     def __init__(
         self,
@@ -60,7 +64,7 @@ class SqlToOmniOperator(BatchOperator):
 
     def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
         """The rows of the query."""
-        return queried(self._hook(), self.sql, self.parameters, self.phone_field, needed)
+        return queried(self._hook(), reveal(self.sql), reveal(self.parameters), self.phone_field, needed)
 
     def _hook(self) -> Any:
         from airflow_provider_omni.omni.errors import OmniInputError

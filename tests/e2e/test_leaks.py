@@ -1,4 +1,4 @@
-"""No secret and no phone number stands anywhere in what Airflow has written down in all e2e tests of this session.
+"""No secret, text or phone number stands anywhere in what Airflow has written down in all e2e tests of this session.
 
 Searched are all log files (tasks, triggers, scheduler, triggerers, API server, DAG processor) and every table of the
 database: XComs, triggers with their arguments, rendered templates, task instances, state entries, events. Numbers that
@@ -21,7 +21,7 @@ from cryptography.fernet import Fernet
 
 from dev.airflow_stack import AirflowStack
 from dev.settings import Keys
-from tests.e2e.dags.people import LEAKING, LINE_VALIDITY, SENT, WAITED, people_of
+from tests.e2e.dags.people import LEAKING, LINE_VALIDITY, SAID, SENT, WAITED, people_of
 from tests.e2e.scenes import ID_SECRET, PASSWORD, PATIENCE, Run
 from tests.e2e.searching import Needle, Search, Trace
 
@@ -30,6 +30,7 @@ SECRETS = [
     Needle("the Authorization value", base64.b64encode(f"demo:{PASSWORD}".encode()).decode()),
     Needle("the id_secret", ID_SECRET),
 ]
+TEXTS = [Needle(f"a message's {name}", text) for name, text in SAID.items()]
 PEOPLE = [
     Needle.of_number(number) for numbers in (*map(people_of, (*SENT, *WAITED)), *LEAKING.values()) for number in numbers
 ]
@@ -44,7 +45,7 @@ def needles_of_session(stack: AirflowStack) -> tuple[list[Needle], set[Needle]]:
     # Airflow also stores the values of `.expand(…)`, which are the author's as well.
     mapped = [Needle.of_number(number) for number in LEAKING["mapped"]]
     written = {needle for needle in numbers.values() if needle in mapped or needle.text in sources}
-    return [*SECRETS, *numbers.values()], written
+    return [*SECRETS, *TEXTS, *numbers.values()], written
 
 
 def search(stack: AirflowStack) -> tuple[Search, list[Trace]]:
@@ -109,6 +110,15 @@ def test_nothing_leaks_while_a_trigger_waits(waiting: tuple[Search, list[Trace]]
 
 
 @pytest.mark.usefixtures("waiting")
+def test_rendered_templates_hold_the_shape_of_the_messages(stack: AirflowStack) -> None:
+    with contextlib.closing(sqlite3.connect(stack.folder / "airflow.db")) as db:
+        rows = db.execute(
+            "select rendered_fields from rendered_task_instance_fields where dag_id = 'leaking'"
+        ).fetchall()
+    assert any("<text, 47 characters>" in str(row) for row in rows)
+
+
+@pytest.mark.usefixtures("waiting")
 def test_nothing_has_leaked_in_the_end(stack: AirflowStack) -> None:
     assert search(stack)[1] == []
 
@@ -116,7 +126,7 @@ def test_nothing_has_leaked_in_the_end(stack: AirflowStack) -> None:
 @pytest.mark.usefixtures("waiting")
 def test_nothing_lies_in_the_files_of_the_database(stack: AirflowStack) -> None:
     _, written = needles_of_session(stack)
-    needles = [needle for needle in [*SECRETS, *PEOPLE] if needle not in written]
+    needles = [needle for needle in [*SECRETS, *TEXTS, *PEOPLE] if needle not in written]
     assert list(Search(needles).in_bytes(stack.folder / "airflow.db")) == []
 
 

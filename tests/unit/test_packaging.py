@@ -86,6 +86,7 @@ def test_provider_info_is_made_without_importing_airflow() -> None:
         ("hooks", "airflow_provider_omni.hooks.omni.OmniHook"),
         ("behaviours", "omni"),
         ("triggers", "airflow_provider_omni.triggers.omni"),
+        ("configs", "airflow-provider-omni"),
     ],
 )
 def test_airflow_providers_command_shows_us(command: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +97,14 @@ def test_airflow_providers_command_shows_us(command: str, shown: str, capsys: py
     arguments.func(arguments)
 
     assert shown in capsys.readouterr().out
+
+
+def test_airflow_knows_our_option_and_its_default() -> None:
+    code = "from airflow.configuration import conf; print(conf.getboolean('omni', 'show_texts'))"
+
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert done.stdout.split()[-1] == "False"
 
 
 def test_airflow_takes_our_examples_when_it_loads_examples() -> None:

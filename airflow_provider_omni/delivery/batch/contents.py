@@ -19,8 +19,9 @@ from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.smsparts import sms_parts
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.masking import SHOWN
 from airflow_provider_omni.omni.models import TypedModel
-from airflow_provider_omni.omni.validation import SHOWN, check_content, not_json
+from airflow_provider_omni.omni.validation import check_content, not_json
 
 REMEMBERED = 4096
 """Contents whose ids are kept in memory; others are found again in the scratch database."""

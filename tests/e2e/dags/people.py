@@ -46,6 +46,9 @@ LEAKING: Mapping[str, list[str]] = {
 }
 """Numbers by the tasks of the DAG `leaking`; 18 is refused, `told` is who is told of that. As people type them."""
 
+SAID: Mapping[str, str] = {"name": "Zaphod Beeblebrox", "code": "QX-918-273", "token": "t0k3n-of-a-hook"}
+"""What the messages of the DAG `leaking` say, and where their reports are pushed to. No source of a DAG holds it."""
+
 WAITED = ("waiting_killed", "waiting_terminated", "waiting_twice")
 """DAGs that only wait: the test sends."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.notifications.omni import OmniNotifier, send_omni_notification
+from airflow_provider_omni.omni.content import LineText, Sms
 from airflow_provider_omni.omni.errors import OmniInputError, OmniTransportError
 from airflow_provider_omni.simulator.running import RunningSimulator
 from airflow_provider_omni.simulator.settings import SOURCE_SCENARIO_KEY
@@ -50,6 +51,12 @@ def test_two_tasks_are_two_notifications_even_from_one_notifier(account: Running
     one(context("publish"))
     assert len({each.content_hash for each in account.record.acceptances}) == 2
     assert len(set(ids(account))) == 2
+
+
+def test_templates_in_models_are_rendered(account: RunningSimulator) -> None:
+    notifier(line=LineText(text="{{ ti.task_id }} failed"), sms=Sms(text="{{ ti.task_id }} failed"))(context("load"))
+    notifier(line="load failed", sms="load failed")(context("load", 2))
+    assert len({each.content_hash for each in account.record.acceptances}) == 1
 
 
 def test_each_try_is_notified_about(account: RunningSimulator) -> None:

@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
+from airflow_provider_omni.operators.private import reveal
 from airflow_provider_omni.transfers.sql_to_omni import FETCH, SqlToOmniOperator, queried, streaming_cursor
 
 
@@ -235,7 +236,7 @@ def test_without_common_sql_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
 def test_the_query_and_its_parameters_are_templates() -> None:
     sending = operator(sql="SELECT '{{ ds }}'", parameters={"since": "{{ ds }}"}, conn_id="{{ db }}")
     sending.render_template_fields({"ds": "2026-11-20", "db": "shop"})
-    assert (sending.sql, sending.parameters, sending.conn_id) == (
+    assert (reveal(sending.sql), reveal(sending.parameters), sending.conn_id) == (
         "SELECT '2026-11-20'",
         {"since": "2026-11-20"},
         "shop",

@@ -1,0 +1,244 @@
+"""Texts, names and codes in template fields: Airflow may render and resolve them, and nobody sees them afterwards."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, task
+from airflow.serialization.helpers import serialize_template_field
+
+from airflow_provider_omni.omni.content import LineFlex, LineText, Sms, SmsRegional, SouthKorea
+from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
+from airflow_provider_omni.operators.private import reveal
+from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
+
+NUMBER = "41793026727"
+SECRETS = {"name": "Zaphod", "code": "918273", "who": NUMBER, "pin": 4711, "token": "t0k3n"}
+WORDS = ("Zaphod", "918273", "79302", "4711", "t0k3n")
+
+
+def single(**arguments: Any) -> OmniSendMessageOperator:
+    return OmniSendMessageOperator(**{"task_id": "send", "scenario_key": "K", "to": NUMBER, **arguments})
+
+
+def batch(**arguments: Any) -> OmniSendBatchOperator:
+    return OmniSendBatchOperator(**{"task_id": "send", "scenario_key": "K", "recipients": [NUMBER], **arguments})
+
+
+def sql(**arguments: Any) -> SqlToOmniOperator:
+    return SqlToOmniOperator(
+        **{"task_id": "send", "scenario_key": "K", "sql": "SELECT 1", "conn_id": "shop", **arguments}
+    )
+
+
+def rendered(operator: Any, **context: Any) -> Any:
+    operator.render_template_fields({**SECRETS, **context})
+    return operator
+
+
+def shown(operator: Any) -> dict[str, Any]:
+    """What Airflow would store in its table of rendered templates, by field."""
+    fields = {name: serialize_template_field(getattr(operator, name), name) for name in operator.template_fields}
+    text = json.dumps(fields, ensure_ascii=False) + repr({name: getattr(operator, name) for name in fields})
+    assert [word for word in WORDS if word in text] == []
+    return fields
+
+
+FIELDS: dict[str, Any] = {
+    "line": {"type": "FLEX", "altText": "Dear {{ name }}", "contents": {"type": "BUBBLE", "body": ["{{ code }}"]}},
+    "sms": {"text": "Dear {{ name }}, your code is {{ code }}", "regional": {"korea": {"title": "{{ name }}"}}},
+    "other_channels": {"viber": {"text": "{{ code }}", "buttonURL": "https://e.example/{{ token }}"}},
+    "callback_data": "{{ who }} {{ name }}",
+    "notify_url": "https://{{ token }}@hooks.example/{{ token }}?token={{ token }}&of={{ who }}",
+    "idempotency_key": "reminder-{{ who }}",
+}
+
+
+@pytest.mark.parametrize("operator", [single, batch, sql])
+def test_no_rendered_text_name_code_or_token_is_shown_by_any_operator(operator: Any) -> None:
+    shown(rendered(operator(**FIELDS)))
+
+
+@pytest.mark.parametrize("operator", [single, batch])
+def test_what_is_hidden_is_sent_as_it_was_rendered(operator: Any) -> None:
+    sending = rendered(operator(**FIELDS))
+    assert reveal(sending.sms)["text"] == "Dear Zaphod, your code is 918273"
+    assert reveal(sending.line)["contents"] == {"type": "BUBBLE", "body": ["918273"]}
+    assert reveal(sending.callback_data) == f"{NUMBER} Zaphod"
+    assert reveal(sending.idempotency_key) == f"reminder-{NUMBER}"
+
+
+def test_the_shape_of_a_message_is_shown_with_length_and_placeholders() -> None:
+    text = {"type": "TEXT", "text": "Dear {name}, your order {order_id} is here", "validityPeriod": 5}
+    sms = {"text": "https://e.example/a", "transliteration": "NONE", "language": {"languageCode": "TR"}}
+    fields = shown(rendered(batch(line=text, sms=sms, callback_data="")))
+    assert fields["line"] == {
+        "type": "TEXT",
+        "text": "<text, 42 characters, {name}, {order_id}>",
+        "validityPeriod": 5,
+    }
+    assert fields["sms"] == {
+        "text": "<URL, 19 characters>",
+        "transliteration": "NONE",
+        "language": {"languageCode": "TR"},
+    }
+    assert fields["callback_data"] == "<empty text>"
+
+
+def test_a_key_is_shown_without_numbers_and_a_url_as_its_host() -> None:
+    fields = shown(rendered(single(**FIELDS)))
+    assert fields["idempotency_key"] == "reminder-4179…727"
+    assert fields["notify_url"] == "https://hooks.example/…"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        918273,
+        4711.0,
+        Decimal("918273"),
+        {"Zaphod": 1}.keys(),
+        b"Zaphod",
+        {"Zaphod"},
+        ("918273", ["Zaphod"]),
+        datetime.max,
+    ],
+)
+def test_values_of_every_type_are_hidden(value: Any) -> None:
+    sending = rendered(single(other_channels={"viber": {"value": value}}))
+    shown(sending)
+    assert reveal(sending.other_channels) == {"viber": {"value": value}}
+
+
+def test_members_that_are_numbers_or_hold_one_are_hidden_too() -> None:
+    sending = rendered(sql(parameters={NUMBER: 1, "Zaphod of Betelgeuse 918273": 2, "since": "918273"}))
+    assert shown(sending)["parameters"] == {"4179…727": "<number>", "…": "<number>", "since": "<text, 6 characters>"}
+    assert reveal(sending.parameters) == {NUMBER: 1, "Zaphod of Betelgeuse 918273": 2, "since": "918273"}
+
+
+@pytest.mark.parametrize("value", ["+41 79 302 67 27", "Zaphod 918273", "x" * 41, 10**8])
+def test_what_is_no_word_of_the_api_is_hidden_under_its_members_too(value: Any) -> None:
+    assert str(value) not in str(shown(rendered(single(line={"type": value, "text": "Hi"}))))
+
+
+def test_a_rendered_value_that_looks_like_a_template_is_hidden_and_stays_as_it_is() -> None:
+    fields = {"to": "{{ trap }}", "sms": {"text": "{{ trap }}"}, "callback_data": "{{ trap }}"}
+    sending = rendered(single(**fields), trap="Zaphod {{ code }} 41793026727")
+    shown(sending)
+    sending.render_template_fields(SECRETS)  # as tasks do that render anew
+    assert reveal(sending.sms) == {"text": "Zaphod {{ code }} 41793026727"}
+    assert reveal(sending.to) == "Zaphod {{ code }} 41793026727"
+    path = rendered(batch(recipients="{{ trap }}", sms={"text": "Hi"}), trap="Zaphod {{ code }} 41793026727")
+    shown(path)
+
+
+# -- what Airflow must still see ------------------------------------------------------------------------------------
+
+
+def test_templates_and_texts_are_shown_as_the_author_has_written_them_until_they_are_rendered() -> None:
+    assert single(**FIELDS).sms == FIELDS["sms"]
+    assert single(sms={"text": "Hi"}).sms == {"text": "Hi"}
+
+
+def test_xcoms_of_other_tasks_make_these_upstream_wherever_they_stand() -> None:
+    with DAG("d", schedule=None, start_date=datetime(2026, 1, 1)):
+
+        @task
+        def say() -> Any: ...
+
+        said = say()
+        for index, arguments in enumerate(
+            [
+                {"sms": said},
+                {"sms": {"text": said}},
+                {"line": {"type": "FLEX", "altText": "a", "contents": said}},
+                {"other_channels": {"viber": {"text": said}}},
+                {"callback_data": said, "sms": {"text": "Hi"}},
+                {"idempotency_key": said, "sms": {"text": "Hi"}},
+            ]
+        ):
+            for operator in (single, batch, sql):
+                one = operator(**arguments, task_id=f"{operator.__name__}{index}")
+                assert one.upstream_task_ids == {"say"}
+        partial = OmniSendMessageOperator.partial(task_id="partial", scenario_key="K", sms={"text": said})
+        assert partial.expand(to=["1", "2"]).upstream_task_ids == {"say"}
+        mapped = OmniSendBatchOperator.partial(task_id="mapped", scenario_key="K", recipients=[NUMBER])
+        assert mapped.expand(sms=said).upstream_task_ids == {"say"}
+
+
+def test_templates_in_models_are_rendered() -> None:
+    sending = rendered(
+        single(
+            line=LineText(text="Dear {{ name }}", validity_period=5),
+            sms={"text": "Hi", "regional": SmsRegional(korea=SouthKorea(title="{{ name }}"))},
+        )
+    )
+    assert reveal(sending.line) == {"type": "TEXT", "text": "Dear Zaphod", "validityPeriod": 5}
+    assert reveal(sending.sms) == {"text": "Hi", "regional": {"korea": {"title": "Zaphod"}}}
+    shown(sending)
+    flex = LineFlex(alt_text="a", contents={"text": "{{ code }}"}, is_promotional=True)
+    assert reveal(rendered(batch(line=flex, sms=Sms(text="Hi"))).line)["contents"] == {"text": "918273"}
+
+
+@pytest.mark.parametrize("operator", [single, batch])
+def test_what_another_task_returned_to_a_mapped_one_is_no_template(operator: Any) -> None:
+    """Airflow tells by identity what comes from a task, and does not render it: a person may have typed it."""
+    given: dict[str, Any] = {
+        "sms": {"text": "{{ code }} for Zaphod"},
+        "callback_data": "{{ code }} for Zaphod",
+        "recipients" if operator is batch else "to": [NUMBER, "{{ code }} for Zaphod"],
+    }
+    sending = operator(**given)
+    sending._do_render_template_fields(
+        parent=sending,
+        template_fields=sending.template_fields,
+        context=SECRETS,
+        jinja_env=sending.get_template_env(),
+        seen_oids={id(value) for value in given.values()},
+    )
+    assert {name: reveal(getattr(sending, name)) for name in given} == given
+    shown(sending)
+
+
+def test_a_query_is_shown_without_its_literals_and_runs_with_them() -> None:
+    query = "SELECT phone FROM shop WHERE name = '{{ name }}' AND day > '2026-11-20' AND phone <> {{ who }} LIMIT 500"
+    sending = rendered(sql(sql=query, parameters=("{{ code }}",), sms={"text": "Hi"}))
+    assert shown(sending)["sql"] == (
+        "SELECT phone FROM shop WHERE name = '…' AND day > '2026-11-20' AND phone <> 4179…727 LIMIT 500"
+    )
+    assert reveal(sending.sql).startswith("SELECT phone FROM shop WHERE name = 'Zaphod' AND")
+    assert reveal(sending.parameters) == ("918273",)
+
+
+@pytest.mark.parametrize(
+    "literal",
+    ["'Zaphod''s'", "'Za\\'phod'", '"Zaphod"', "$$Zaphod$$", "$q$Zaphod$q$", "'Zaphod", "'\\' Zaphod", "$$Zaphod"],
+)
+def test_every_way_of_quoting_hides_what_is_quoted(literal: str) -> None:
+    assert shown(rendered(sql(sql=f"SELECT {literal}")))["sql"] == "SELECT '…'"
+
+
+def test_the_file_of_a_query_is_still_found(tmp_path: Any) -> None:
+    (tmp_path / "people.sql").write_text("SELECT '{{ name }}'")
+    with DAG("d", schedule=None, start_date=datetime(2026, 1, 1), template_searchpath=str(tmp_path)):
+        sending = sql(sql="people.sql", sms={"text": "Hi"})
+    sending.resolve_template_files()
+    assert reveal(rendered(sending).sql) == "SELECT 'Zaphod'"
+
+
+# -- for those who want to see them ----------------------------------------------------------------------------------
+
+
+def test_texts_are_shown_where_the_configuration_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__OMNI__SHOW_TEXTS", "True")
+    sending = rendered(single(**FIELDS | {"sms": {"text": "Dear {{ name }}"}}))
+    fields = {name: serialize_template_field(getattr(sending, name), name) for name in FIELDS}
+    assert fields["sms"] == {"text": "Dear Zaphod"}
+    assert repr(sending.sms) == "{'text': 'Dear Zaphod'}"  # what Airflow 2.11 stores
+    assert fields["notify_url"] == "https://hooks.example/…"
+    assert fields["idempotency_key"] == "reminder-4179…727"
+    assert serialize_template_field(sending.to, "to") == "4179…727"
