@@ -29,7 +29,7 @@ from airflow_provider_omni.omni.models import LogRow, SendResponse
 from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import is_duplicate
 
-LOOK_SECONDS = 10.0
+LOOK_SECONDS = 5.0
 """No look begins later than this: callbacks have little time, and the alert must still go out in it."""
 ALONE = 3
 """Up to so many messages are looked for one by one: whether the logs read a list of ids in full is not published. Of

@@ -42,9 +42,9 @@ PATIENCE = 15.0
 """Seconds that a notification may spend on asking what became of it: callbacks must not hold their process for long.
 That is time to find it in the logs; to prove that it is not there takes longer.
 """
-LOOK_TIMEOUTS = (3.0, 7.0)
-"""Seconds to connect and to answer, at the most, for a look into the logs. Airflow ends the callbacks of a DAG file
-after 50 s: a vendor whose logs hang must not cost the alert.
+LOOK_TIMEOUTS = (2.0, 3.0)
+"""Seconds to connect and to answer, at the most, for a look into the logs. Airflow ends a worker's callbacks after 20 s
+(`[core] task_success_overtime`), and those of a DAG file after 50: a vendor whose logs hang must not cost the alert.
 """
 _LOADED_AT = time.monotonic()
 """A task's process loads this with its DAG. One that was forked from another says that it is older, and looks."""

@@ -38,7 +38,7 @@ from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 TEXT = "load failed"
 KEPT = 47 * 3600.0
 """What the vendor has taken so long before a look, the logs may not show."""
-SLOW = 10.0
+SLOW = 5.0
 """Seconds after which nobody looks any more: the alert must go out."""
 OVERLAP = "the logs could not show it yet when the later run looked"
 FORGOTTEN = "the vendor had forgotten it when the later run came"

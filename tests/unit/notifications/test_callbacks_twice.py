@@ -13,7 +13,9 @@ from uuid import UUID, uuid4
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_omni.delivery.alerting import LOOK_SECONDS
 from airflow_provider_omni.notifications.occasions import cannot_be_repeat, occasion_of
+from airflow_provider_omni.notifications.omni import LOOK_TIMEOUTS
 from airflow_provider_omni.omni.errors import OmniInputError, OmniTransportError
 from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.unit.notifications.callbacks import (
@@ -398,3 +400,24 @@ def test_a_vendor_that_is_down_raises_after_the_look(vendor: RunningSimulator, m
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://login:long-password@127.0.0.1:1/http")
     with pytest.raises(OmniTransportError):
         notifier(sms="failed")(processor())
+
+
+@pytest.mark.parametrize("way", ["worker", "triggerer"])
+async def test_logs_that_hang_cost_the_alert_no_more_than_airflow_gives_it(
+    vendor: RunningSimulator, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr("airflow_provider_omni.notifications.omni.LOOK_TIMEOUTS", (0.05, 0.1))
+    vendor.faults.add("hold-before", call="logs", times=None)
+    if way == "worker":
+        await asyncio.to_thread(notifier(sms="failed"), worker())
+    else:
+        await alert(deadline(), sms="failed")
+    assert len(messages(vendor)) == 1
+    assert calls(vendor).count("send") == 1
+
+
+def test_a_look_and_its_repetition_leave_most_of_a_workers_overtime_to_the_send() -> None:
+    from airflow.providers.common.compat.sdk import conf
+
+    longest = LOOK_SECONDS + sum(LOOK_TIMEOUTS)
+    assert longest <= conf.getfloat("core", "task_success_overtime") / 2
