@@ -126,6 +126,8 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         self.idempotency_key = idempotency_key
         self.omni_conn_id = omni_conn_id
         self._templates = {name: getattr(self, name) for name in self.template_fields}
+        self._said = {name: getattr(self, name) for name in CONTENTS}
+        """The contents as they were rendered last; the fields of these names show their shape only."""
         self._named_by: dict[str, Any] | None = None
         """The contents that name the alert, where they are not those that are sent."""
 
@@ -144,8 +146,13 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         self._do_render_template_fields(self, strict, context, env, set())
         self.idempotency_key = self._own_key(context, env)
         env = lenient(env)
-        for name, content in self._contents(context, env).items():
+        self._said = self._contents(context, env)
+        for name, content in self._said.items():
             setattr(self, name, content)
+            try:
+                getattr(type(self), name).finish(self)
+            except Exception:  # noqa: BLE001  what has no shape is shown as nothing, and must not cost the alert
+                setattr(self, name, None)
         self._named_by = None
         templates = {name: self._templates[name] for name in CONTENTS}
         if mentions(templates, ("exception", LOG_URL, *KNOWN_TO_ONE)):
@@ -199,7 +206,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         from airflow_provider_omni.notifications.wording import in_plain_words
 
         instead = f"Airflow: {subject_of(context)}"
-        plan = self._plan(config, {name: getattr(self, name) for name in CONTENTS}, instead)
+        plan = self._plan(config, self._said, instead)
         key, occasion = self.idempotency_key, Occasion(())
         if key is None:
             occasion = occasion_of(context, self.dedupe)
@@ -257,7 +264,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
 
         if occasion.by_template:
             return name_of_templates({name: self._templates[name] for name in ("scenario_key", *CONTENTS)})
-        named_by = {name: getattr(self, name) for name in CONTENTS} if self._named_by is None else self._named_by
+        named_by = self._said if self._named_by is None else self._named_by
         try:
             content = check_content(**named_by)
         except OmniInputError:

@@ -101,5 +101,16 @@ def test_the_number_is_hidden_from_the_context_that_airflow_logs() -> None:
     assert "41793026727" not in repr(seen["to"])
 
 
+def test_a_text_that_was_rendered_is_shown_by_its_shape_only(account: RunningSimulator) -> None:
+    one = notifier(line="{{ ti.task_id }} hush", sms={"text": "{{ ti.task_id }} hush"})
+    one(context())
+    shown = repr((one.line, one.sms, one.other_channels))
+    assert "hush" not in shown
+    assert "TEXT" in shown
+    seen = context("other")
+    one._update_context(seen)
+    assert "load hush" not in repr(seen)
+
+
 def test_the_lower_case_name_is_the_same() -> None:
     assert send_omni_notification is OmniNotifier
