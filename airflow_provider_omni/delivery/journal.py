@@ -5,7 +5,8 @@ JSON, holding message ids, statuses and times: no number, no text. Repeated stri
 
 ``{"v": 1,
   "s": [[channel, state, status, currency], …],
-  "m": {message_id: [[s, sent_ms, done_ms, cost, permanent], …]}}``
+  "m": {message_id: [[s, sent_ms, done_ms, cost, permanent], …]},
+  "account": a hash that tells accounts apart}``
 
 Where a request's messages are followed one by one, since its bulk id does not find them, each has an entry of its own,
 and the request's says so: ``"one_by_one": true``.
@@ -23,8 +24,11 @@ from airflow_provider_omni.omni.statuses import StepState
 VERSION = 1
 
 
-def encode(sightings: Iterable[Sighting]) -> dict[str, Json]:
-    """Write sightings as one JSON value. The same sightings in any order give the same value."""
+def encode(sightings: Iterable[Sighting], account: str = "") -> dict[str, Json]:
+    """Write sightings as one JSON value. The same sightings in any order give the same value.
+
+    :param account: from which they were read (`OmniConfig.account_mark`).
+    """
     kinds: dict[tuple[str, str, str, str | None], int] = {}
     messages: dict[str, list[Any]] = {}
     for sighting in sorted(sightings, key=lambda each: (each.message_id, each.channel, each.state.value, each.status)):
@@ -37,7 +41,14 @@ def encode(sightings: Iterable[Sighting]) -> dict[str, Json]:
             sighting.permanent,
         ]
         messages.setdefault(sighting.message_id, []).append(row)
-    return {"v": VERSION, "s": [list(kind) for kind in kinds], "m": dict(messages)}
+    entry: dict[str, Json] = {"v": VERSION, "s": [list(kind) for kind in kinds], "m": dict(messages)}
+    return entry | ({"account": account} if account else {})
+
+
+def account_of(entry: Json) -> str:
+    """The account from which an entry was read; empty where it does not say so."""
+    account = entry.get("account") if isinstance(entry, dict) else None
+    return account if isinstance(account, str) else ""
 
 
 def points_to_messages(entry: Json) -> bool:

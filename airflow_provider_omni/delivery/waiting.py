@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Save, Steps
-from airflow_provider_omni.delivery.journal import decode, encode, points_to_messages
+from airflow_provider_omni.delivery.accounts import check_account
+from airflow_provider_omni.delivery.effects import Ask, Clock, Json, Load, Note, Pause, Save, Steps
+from airflow_provider_omni.delivery.journal import account_of, decode, encode, points_to_messages
 from airflow_provider_omni.delivery.looks import GOLDEN, PAGE, Looks
 from airflow_provider_omni.delivery.sources import Source
 from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Tracker
@@ -83,12 +84,20 @@ class Wait:
 
     ``clock`` gives wall-clock seconds; ``jitter`` a number in [0, 1) that spreads the polls of many waits.
     ``refusals``: polls in a row that the API may refuse; 1 where each poll is a wait of its own (reschedule mode).
+    ``account``: `OmniConfig.account_mark` of the connection that is asked; whoever reads the connection anew between
+    two polls says so.
     """
 
     def __init__(
-        self, watch: Watch, clock: Clock, jitter: Callable[[], float] = random.random, refusals: int = REFUSALS
+        self,
+        watch: Watch,
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+        refusals: int = REFUSALS,
+        account: str = "",
     ) -> None:
         self.watch = watch
+        self.account = account
         self.refusals = refusals
         self.clock = clock
         self.jitter = jitter
@@ -117,7 +126,11 @@ class Wait:
             yield Pause(max(0.0, min(pause, self.watch.deadline - self.clock())))
 
     def poll(self) -> Steps[WaitEnd | None]:
-        """Read once what is there to read. Returns the end, or None while it is not decided."""
+        """Read once what is there to read. Returns the end, or None while it is not decided.
+
+        Raises OmniConfigurationError where the connection leads to another account than the one that has the messages.
+        """
+        self._check_account(self.watch.account, "the messages were sent from")
         yield from self._recall()
         if not self._started:
             self._started = True
@@ -137,6 +150,9 @@ class Wait:
         if refusal is not None and self._refused_polls >= self.refusals:
             raise refusal
         return (yield from self._decision(closing=closing))
+
+    def _check_account(self, known: str, says: str) -> None:
+        check_account(self.account, known, says)
 
     def _until(self, seconds: float, otherwise: float = 0.0) -> float:
         """Until when something may go on: so many seconds after the last round has begun; before that so many as
@@ -164,7 +180,7 @@ class Wait:
                 continue
             self._failing.pop(source.bulk.journal_key, None)
             source.recalled = True
-            self._take(source, decode(entry))
+            self._take_written(source, entry)
             if points_to_messages(entry):
                 apart.append(source)
         if apart:
@@ -311,7 +327,7 @@ class Wait:
         """Do so from now on; and have later copies of this wait do so: the logs show it for two days only."""
         for source in sources:
             try:
-                yield Save(source.bulk.journal_key, encode(()) | {"one_by_one": True})
+                yield Save(source.bulk.journal_key, encode((), self.account) | {"one_by_one": True})
             except OmniStaleTryError:
                 raise
             except OmniStorageError as error:
@@ -383,8 +399,8 @@ class Wait:
         try:
             written = yield Load(source.bulk.journal_key)
             source.recalled = True
-            self._take(source, decode(written))
-            yield Save(source.bulk.journal_key, encode(self._worth_keeping(source)))
+            self._take_written(source, written)
+            yield Save(source.bulk.journal_key, encode(self._worth_keeping(source), self.account))
             source.unsaved = False
             self._failing.pop(source.bulk.journal_key, None)
         except OmniStaleTryError:
@@ -392,6 +408,11 @@ class Wait:
         except OmniStorageError as error:
             yield Note(f"The journal could not be written ({type(error).__name__}); it will be repeated.", warning=True)
             self._journal_fails(source.bulk.journal_key, error)
+
+    def _take_written(self, source: Source, entry: Json) -> None:
+        """Take in what an earlier copy has written. What it heard, only the account that it asked can go on with."""
+        self._check_account(account_of(entry), "the one that was asked so far")
+        self._take(source, decode(entry))
 
     def _journal_fails(self, key: str, error: OmniStorageError) -> None:
         """Raise OmniStorageError once this entry could not be used for `JOURNAL_PATIENCE`, tried often: nothing is

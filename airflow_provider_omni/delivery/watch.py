@@ -66,6 +66,10 @@ class Watch:
     """People who should have got a message of this receipt and certainly did not: refused, or never posted."""
     accepted: int = 0
     """Messages that the receipt says were accepted, or may have been. A ledger with fewer is not whole."""
+    account: str = ""
+    """A hash that tells accounts apart (`OmniConfig.account_mark`): of the one that has the messages, as the receipt
+    says; else of the one that was there when the wait began. Empty: not known, or the ledger says it.
+    """
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for a trigger's arguments."""
@@ -82,6 +86,7 @@ class Watch:
             "ledger_path": self.ledger_path,
             "unsent": self.unsent,
             "accepted": self.accepted,
+            "account": self.account,
         }
 
     @classmethod
@@ -105,6 +110,7 @@ class Watch:
                 ledger_path=data.get("ledger_path"),
                 unsent=int(data.get("unsent", 0)),
                 accepted=int(data.get("accepted", 0)),
+                account=str(data.get("account") or ""),
             )
         except OmniInputError:
             raise
@@ -163,6 +169,12 @@ def accepted_of_receipt(receipt: Any) -> int:
     counts = receipt.get("counts") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
     known = counts if isinstance(counts, dict) else {}
     return sum(count for name in ("accepted", "unconfirmed") if type(count := known.get(name)) is int and count > 0)
+
+
+def account_of_receipt(receipt: Any) -> str:
+    """The account that has a receipt's messages; empty where it does not say so, and for a dry run, which has none."""
+    account = receipt.get("account") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
+    return account if isinstance(account, str) else ""
 
 
 def _all_listed(receipt: dict[str, Any], rows: list[Any]) -> list[str]:

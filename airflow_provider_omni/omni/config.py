@@ -40,6 +40,9 @@ class OmniConfig:
     :param id_secret: goes into the ids' namespace.
     :param trust_duplicate_rejection: the account has verified that the vendor refuses a repeated message id.
     :param account: stable short name of the account, without secrets: what limits are shared by.
+    :param account_mark: a hash that tells accounts apart on records of what was sent: of the base URL and the login, so
+        that it outlives a changed password. Where there is no login, which ``app`` and ``bearer`` do not need, of the
+        key or token: then another key counts as another account.
     """
 
     base_url: str
@@ -52,6 +55,7 @@ class OmniConfig:
     id_secret: str | None = field(default=None, repr=False)
     trust_duplicate_rejection: bool = False
     account: str = ""
+    account_mark: str = ""
 
     @property
     def longest_call(self) -> float:
@@ -140,8 +144,19 @@ class OmniConfig:
                 "The OMNI connection cannot be used as it is; nothing was sent.", problems=tuple(problems)
             )
         who = login if auth_type == "basic" else ""
-        account = hashlib.sha256(f"{base_url}\0{who}".encode()).hexdigest()[:12]
-        return cls(base_url=base_url, authorization=authorization, account=account, **given)
+        account = hashlib.sha256(f"{base_url}\0{who}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        mark = _account_mark(base_url, login, "" if login else authorization)
+        return cls(base_url=base_url, authorization=authorization, account=account, account_mark=mark, **given)
+
+
+def _account_mark(base_url: str, login: str, secret: str) -> str:
+    """A hash of who posts where. A port that goes without saying, and a dot at the host's end, make no difference."""
+    parts = urlsplit(base_url)
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    where = f"{(parts.hostname or '').rstrip('.')}:{port}"
+    return hashlib.sha256(
+        "\0".join(("omni account", where, login, secret)).encode("utf-8", "surrogatepass")
+    ).hexdigest()[:16]
 
 
 def read_extra_text(text: Any, problems: list[str]) -> Mapping[str, Any] | None:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.verdict import Goal
 from airflow_provider_omni.delivery.watch import (
     Bulk,
     Watch,
     accepted_of_receipt,
+    account_of_receipt,
     bulks_of_ids,
     bulks_of_receipt,
     unsent_of_receipt,
@@ -42,6 +44,7 @@ def read_watch(
     last_channel: Any = None,
     poll_interval: float = 30.0,
     logs_only: bool = False,
+    account: str = "",
 ) -> Watch:
     """Read what a user typed into a watch, or raise one :class:`OmniInputError` that names every problem.
 
@@ -49,6 +52,8 @@ def read_watch(
     :param timeout: seconds from ``started_at``; None: the validity of the receipt's channels and an hour, else 47
         hours.
     :param flow: the channels of the scenario, where it was read; a receipt's own flow counts more.
+    :param account: `OmniConfig.account_mark` of the connection. Raises OmniConfigurationError where a receipt was made
+        with another account.
     """
     problems: list[str] = []
     goal = bulks = None
@@ -74,6 +79,8 @@ def read_watch(
         )
     if problems or bulks is None or goal is None:
         raise OmniInputError("The sensor cannot wait for this.", problems=problems)
+    known = account_of_receipt(receipt)
+    check_account(account, known, "the one that the receipt is from")
     steps = _flow_of(receipt) or tuple(flow) or ((last_channel.upper(),) if last_channel else ())
     return Watch(
         bulks=bulks,
@@ -85,6 +92,8 @@ def read_watch(
         ledger_path=ledger_path,
         unsent=unsent_of_receipt(receipt),
         accepted=accepted_of_receipt(receipt),
+        # A ledger says it itself.
+        account=known or ("" if ledger_path else account),
     )
 
 

@@ -152,6 +152,7 @@ class OmniDeliverySensor(BaseSensorOperator):
                 watch = self._read_watch(hook, context, memory)
                 clock = steady_clock(time.time, time.monotonic)
                 self._wait = wait_for(watch, clock, uuid.uuid4().hex, refusals=1 if self.reschedule else REFUSALS)
+            self._wait.account = hook.config.account_mark  # the connection may have changed since the last look
             path = self._wait.watch.ledger_path
             folder = None if path is None else ledger_folder(path)
             end = None
@@ -212,6 +213,7 @@ class OmniDeliverySensor(BaseSensorOperator):
             last_channel=self.last_channel,
             poll_interval=self.poke_interval,
             logs_only=logs_only,
+            account=hook.config.account_mark,
         )
 
     def _read_flow(self, hook: OmniHook) -> Sequence[str]:

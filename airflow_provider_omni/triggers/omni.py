@@ -98,8 +98,9 @@ class OmniDeliveryTrigger(BaseTrigger):
             path = watch.ledger_path
             folder = None if path is None else await in_thread(ledger_folder, path)
             async with shared_async_client(self.omni_conn_id) as client:
+                clock, account = steady_clock(time.time, time.monotonic), client.config.account_mark
                 end = await arun(
-                    wait_for(watch, steady_clock(time.time, time.monotonic), uuid.uuid4().hex).until_decided(),
+                    wait_for(watch, clock, uuid.uuid4().hex, account=account).until_decided(),
                     client=client,
                     memory=self._memory(),
                     budget=logs_budget(client.config.account),

@@ -52,7 +52,8 @@ class Case:
         """What the first of the wait's processes may not follow: the user has cleared the send meanwhile."""
         self.ids_of_receipt = [each for bulk in wait.watch.bulks for each in self._ids_of(bulk)]
         self.views = views_of(self.schedule.settings)
-        forgetful = wait.bucket is None and self.schedule.airflow == "3.2" and self.schedule.wait.mode != "trigger"
+        trigger = self.schedule.wait.mode == "trigger"
+        forgetful = wait.bucket is None and (wait.restored if trigger else self.schedule.airflow == "3.2")
         self.horizon = (wait.ended_at if forgetful else wait.began_at) - OLD
         self.since = wait.ended_at - self.patience
 

@@ -104,5 +104,6 @@ def _count(plan: BatchSchedule, world: World, send: BatchTask, waits: list[WaitT
     events["sends green"] = send.end is not None
     events[f"sends ended: {type(send.error).__name__ if send.error else 'green' if send.end else 'lost'}"] = 1
     events["waits"] = len(waits)
+    events["waits that refused to ask another account"] = sum(wait.restored for wait in waits)
     events["waits from a ledger"] = sum(wait.bucket is not None for wait in waits)
     return events

@@ -123,7 +123,7 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
         store_failures=rng.choice((0.0, 0.0, 0.02)),
         store_slowness=0.0,
         send=_send(rng, seed, settings, validity, long=long),
-        wait=_wait(rng, airflow, validity, poll, long=long),
+        wait=_wait(rng, seed, airflow, validity, poll, long=long),
         sizes=Sizes(
             many_lone=rng.choice((3, 8, 100)),
             lone_together=rng.choice((2, 5, 1000)),
@@ -191,8 +191,8 @@ def _mishap(rng: random.Random) -> Mishap | None:
     return Mishap(at, phase, frozen)
 
 
-def _wait(rng: random.Random, airflow: str, validity: tuple[int, int], poll: float, *, long: bool) -> Wait:
-    drawn = draw_wait(rng, airflow if airflow in WAIT_MODES else "3.3", validity, poll, long=long)
+def _wait(rng: random.Random, seed: int, airflow: str, validity: tuple[int, int], poll: float, *, long: bool) -> Wait:
+    drawn = draw_wait(rng, seed, airflow if airflow in WAIT_MODES else "3.3", validity, poll, long=long)
     mishaps: list[Mishap | None] = []
     for mishap in drawn.mishaps:
         if drawn.mode == "reschedule":

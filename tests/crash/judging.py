@@ -209,7 +209,8 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     messages = [known.get(each) for each in ids]
     if _posted_elsewhere(task, known):
         return []  # the receipt is older than what was sent in the end, to other people in another request
-    forgetful = schedule.airflow == "3.2" and schedule.wait.mode != "trigger"
+    # A clear takes what a trigger has kept.
+    forgetful = task.restored if schedule.wait.mode == "trigger" else schedule.airflow == "3.2"
     horizon = (task.ended_at if forgetful else task.began_at) - OLD
     if any(message and message.accepted_at < horizon for message in messages):
         return []  # the vendor itself may have forgotten, and nobody wrote it down

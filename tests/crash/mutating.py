@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.crash.clocks import Clocks
+from tests.crash.elsewhere import Elsewhere
 from tests.crash.processes import Mishap, Phase
 from tests.crash.schedule import Schedule
 from tests.crash.scratching import Breaks
@@ -118,6 +119,7 @@ def mode_of(mode: str, goal: str = "all", **more: Any) -> dict[str, Any]:
         "lost_events": 0,
         "second_copy_after": None,
         "after_clears": False,
+        "elsewhere": Elsewhere(),
     } | more
 
 
@@ -127,6 +129,8 @@ def watched(
     settings: dict[str, Any] | None = None,
     goal: str = "all",
     timeout: float = 1500.0,
+    mode: str = "trigger",
+    elsewhere: Elsewhere | None = None,
 ) -> Focus:
     """A wait of polls of 20 s for these fates, with or without a second reader."""
     return focused(
@@ -139,7 +143,7 @@ def watched(
             "validity": (120, 300),
             "texts": ("Hello",),
         },
-        wait=mode_of("trigger", goal, poll_interval=20.0, timeout=timeout),
+        wait=mode_of(mode, goal, poll_interval=20.0, timeout=timeout, elsewhere=elsewhere or Elsewhere()),
         settings={"beat_seconds": 20.0, "filtered_read": "own", **(settings or {})},
     )
 

@@ -26,6 +26,7 @@ from airflow_provider_omni.delivery.effects import (
     Submit,
 )
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
+from tests.crash.elsewhere import HOME
 from tests.crash.keeping import Bucket, Publishing, StateMemory
 from tests.crash.world import World
 
@@ -77,6 +78,8 @@ class Process:
     lost: Callable[[Process], None]
     mishap: Mishap | None = None
     bucket: Bucket | None = None
+    account: str = HOME
+    """Which account its connection leads to."""
     publish: Callable[[dict[str, Any]], None] = lambda receipt: None
     publishing: Publishing | None = None
     posted: Callable[[Process, Any, float], None] = lambda process, call, decided_at: None
@@ -219,7 +222,7 @@ class Process:
             case Ask(call, patience):
                 if call.method == "POST":
                     self.posted(self, call, decided_at)
-                world.exchange(self.name, call, patience, then)
+                world.exchange(self.name, call, patience, then, self.account)
             case Pause(seconds):
                 world.after(seconds, lambda: then(None, None))
             case Load(key):

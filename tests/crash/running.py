@@ -94,4 +94,5 @@ def _count(plan: Schedule, world: World, send: SendTask, waits: list[WaitTask]) 
     events["sends green"] = send.succeeded
     events[f"sends ended: {type(send.error).__name__ if send.error else 'green' if send.succeeded else 'lost'}"] = 1
     events["waits"] = len(waits)
+    events["waits that refused to ask another account"] = sum(wait.restored for wait in waits)
     return events

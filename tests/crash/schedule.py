@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_omni.simulator.fates import FATES
 from airflow_provider_omni.simulator.settings import Settings
 from tests.crash.clocks import Clocks, draw_clocks
+from tests.crash.elsewhere import Elsewhere, draw_elsewhere
 from tests.crash.processes import Mishap, Phase
 from tests.crash.world import FAULTS, LATEST, Weather
 
@@ -70,6 +71,7 @@ class Wait:
     """Begins after the last clear of the send, not at its first end."""
     lost_events: int
     """How many of its events the triggerer loses by dying after the yield."""
+    elsewhere: Elsewhere = field(default=Elsewhere())
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def schedule_of(seed: int) -> Schedule:
         store_failures=rng.choice((0.0, 0.0, 0.0, 0.1)),
         store_slowness=rng.choice((0.0, 0.0, 0.1)),
         send=send,
-        wait=draw_wait(rng, airflow, validity, poll, long=long),
+        wait=draw_wait(rng, seed, airflow, validity, poll, long=long),
         clocks=draw_clocks(seed),
         publish_failures=draw_publish_failures(seed),
         outside=outside,
@@ -253,7 +255,9 @@ def draw_mishap(rng: random.Random, chance: float, most: int) -> Mishap | None:
     return Mishap(rng.randint(1, most), phase, frozen)
 
 
-def draw_wait(rng: random.Random, airflow: str, validity: tuple[int, int], poll: float, *, long: bool) -> Wait:
+def draw_wait(
+    rng: random.Random, seed: int, airflow: str, validity: tuple[int, int], poll: float, *, long: bool
+) -> Wait:
     enough = sum(validity) + 10 * 40.0 + 40 * poll
     mode = rng.choice(WAIT_MODES[airflow])
     most = max(8, int(4 * sum(validity) / poll)) if long or rng.random() < 0.5 else 12
@@ -262,7 +266,7 @@ def draw_wait(rng: random.Random, airflow: str, validity: tuple[int, int], poll:
     if long and rng.random() < 0.6:
         late = rng.uniform(0.75, 1.0) * sum(validity)
         mishaps[0] = Mishap(rng.randint(1, 4), rng.choice((Phase.BEFORE, Phase.DURING)), after=late)
-    return Wait(
+    wait = Wait(
         mode=mode,
         success_when=rng.choice(("all", "finished") if long else ("all", "all", "all", "any", "finished", 0.5)),
         delivered_means=rng.choice(("group", "group", "handset")),
@@ -275,3 +279,4 @@ def draw_wait(rng: random.Random, airflow: str, validity: tuple[int, int], poll:
         after_clears=rng.random() < 0.3,
         lost_events=rng.choice((0, 0, 0, 1, 2)),
     )
+    return replace(wait, elsewhere=draw_elsewhere(seed, mode, wait.timeout))

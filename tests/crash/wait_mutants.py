@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 from airflow_provider_omni.delivery import tracking, waiting
+from tests.crash.elsewhere import Elsewhere
 from tests.crash.mutating import CALM, FROM_DAYS_AGO, TRUSTED, A, Mutant, focused, mode_of, registering, watched
 
 MUTANTS: dict[str, Mutant] = {}
@@ -88,6 +89,13 @@ def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
         yield from ()
 
     with patch.object(waiting.Wait, "_doubt_bulk_ids", doubt):
+        yield
+
+
+@_mutant("wrong", watched("40", settings={"reports": "per-step"}, mode="poke", elsewhere=Elsewhere(45.0, 9999.0)))
+def _any_account_will_do() -> Iterator[None]:
+    """A wait asks whatever account its connection leads to."""
+    with patch.object(waiting.Wait, "_check_account"):
         yield
 
 

@@ -14,9 +14,10 @@ from airflow_provider_omni.delivery.effects import Clock, Pause, Steps
 from airflow_provider_omni.delivery.ledger.waiting import wait_for
 from airflow_provider_omni.delivery.waiting import REFUSALS, Wait, WaitEnd
 from airflow_provider_omni.delivery.watch import Watch
-from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniError
 from airflow_provider_omni.sensors.arguments import read_watch
 from tests.crash.clocks import clock_of
+from tests.crash.elsewhere import HOME, OTHER
 from tests.crash.keeping import Bucket, ForgetfulMemory, Keeping, StateMemory, XComMemory
 from tests.crash.processes import Mishap, Process
 from tests.crash.world import World
@@ -34,10 +35,11 @@ def poke(machine: Wait, clock: Clock) -> Steps[WaitEnd | None]:
             return end
 
 
-def poke_on(machine: Wait, clock: Clock) -> Steps[WaitEnd]:
-    """A worker that pokes until it is over."""
+def poke_on(machine: Wait, clock: Clock, connect: Callable[[], None]) -> Steps[WaitEnd]:
+    """A worker that pokes until it is over. Each time it reads the connection anew."""
     while (end := (yield from poke(machine, clock))) is None:
         yield Pause(machine.watch.poll_interval)
+        connect()
     return end
 
 
@@ -64,6 +66,8 @@ class WaitTask:
 
     copies: int = 0
     """How many processes have begun."""
+    restored: bool = False
+    """The sensor has refused to ask another account; then the connection was restored, and the sensor cleared."""
 
     def __post_init__(self) -> None:
         wait = self.plan.wait
@@ -80,13 +84,18 @@ class WaitTask:
         return read_watch(
             started_at=self.world.now(),
             timeout=wait.timeout,
-            receipt=self.receipt,
+            receipt=self.receipt | {"account": HOME if wait.elsewhere.told else None},
             success_when=wait.success_when,
             delivered_means=wait.delivered_means,
             settle=wait.settle,
             poll_interval=wait.poll_interval,
             logs_only=wait.mode == "reschedule" and self.plan.airflow == "3.2",
+            account=HOME,  # as it were: what is wrong with it, the wait itself must notice
         )
+
+    def _account(self) -> str:
+        away = not self.restored and self.plan.wait.elsewhere.at(self.world.now() - self.began_at)
+        return OTHER if away else HOME
 
     def start(self) -> None:
         """Begin: a trigger, a poking worker, or the first of many short processes."""
@@ -105,20 +114,25 @@ class WaitTask:
             self.watch = self._read_watch()  # a retry of a poking sensor waits as long as the first try
         watch = Watch.from_json(json.loads(json.dumps(self.watch.to_json())))
         refusals = 1 if mode == "reschedule" else REFUSALS
-        machine = wait_for(watch, now, f"{self.copies:08x}", self.world.rng.random, refusals)
-        ways = {"trigger": machine.until_decided, "poke": lambda: poke_on(machine, now)}
-        self._processes.append(
-            Process(
-                self.world,
-                f"{mode} #{self.copies}",
-                ways.get(mode, lambda: poke(machine, now))(),
-                self._memory(number),
-                ended=self._ended,
-                lost=self._lost,
-                mishap=self._mishaps.pop(0) if self._mishaps else None,
-                bucket=self.bucket,
-            ).begin()
+        account = self._account()
+        machine = wait_for(watch, now, f"{self.copies:08x}", self.world.rng.random, refusals, account)
+
+        def connect() -> None:
+            process.account = machine.account = self._account()
+
+        ways = {"trigger": machine.until_decided, "poke": lambda: poke_on(machine, now, connect)}
+        process = Process(
+            self.world,
+            f"{mode} #{self.copies}",
+            ways.get(mode, lambda: poke(machine, now))(),
+            self._memory(number),
+            ended=self._ended,
+            lost=self._lost,
+            mishap=self._mishaps.pop(0) if self._mishaps else None,
+            bucket=self.bucket,
+            account=account,
         )
+        self._processes.append(process.begin())
 
     def _memory(self, number: int) -> StateMemory:
         if self.plan.wait.mode == "trigger":
@@ -132,6 +146,18 @@ class WaitTask:
             self.keeping.current += 1
         self.world.after(TAKEN_OVER, self._start_copy)
 
+    def _restore(self, error: OmniError) -> None:
+        """The user restores the connection and clears the sensor: that takes its XComs, and its time begins anew."""
+        self.world.say("user", f"restores the connection, and clears the wait: {error.message[:60]}")
+        self.restored = True
+        for copy in self._processes:
+            copy.kill()
+        self.keeping.xcom.clear()
+        self.keeping.current += self.plan.wait.mode != "trigger"
+        self.watch = self._read_watch()
+        self.downtime += self.world.now() - self.began_at + TAKEN_OVER
+        self.world.after(TAKEN_OVER, self._start_copy)
+
     def _ended(self, process: Process, value: Any, error: OmniError | None) -> None:
         if self.result is not None or self.error is not None:
             return
@@ -139,6 +165,9 @@ class WaitTask:
             return
         if error is None and value is None:
             self.world.after(self.plan.wait.poll_interval, self._start_copy)
+            return
+        if isinstance(error, OmniConfigurationError) and process.account == OTHER:
+            self._restore(error)
             return
         if self._lost_events:
             self._lost_events -= 1

@@ -22,6 +22,7 @@ from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.simulator.wire import Ending, WireRequest
+from tests.crash.elsewhere import HOME
 
 READ_TIMEOUT = 30.0
 CONNECT_TIMEOUT = 10.0
@@ -84,6 +85,7 @@ class World:
         self.clock = ManualClock()
         self.start = self.clock.now()
         self.simulator = Simulator(self.settings, self.clock)
+        self._accounts = {HOME: self.simulator}
         self.scenario_key = self.simulator.add_scenario([{"channel": channel} for channel in self.flow])
         self.budget = CallBudget(clock=self.clock.now, jitter=self.rng.random)
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -131,13 +133,20 @@ class World:
 
     # -- the network ---------------------------------------------------------------------------------------------
 
-    def exchange(self, who: str, call: Call[Any], patience: float | None, deliver: Deliver) -> None:
+    def _account(self, name: str) -> Simulator:
+        if name not in self._accounts:
+            self._accounts[name] = Simulator(self.settings, self.clock)
+        return self._accounts[name]
+
+    def exchange(
+        self, who: str, call: Call[Any], patience: float | None, deliver: Deliver, account: str = HOME
+    ) -> None:
         """Carry out a call; its answer or its error is delivered later. The effect is the simulator's."""
         if patience is not None and (wait := self.budget.try_take()):
             if wait > patience:
                 self.after(0.0, lambda: deliver(None, OmniBusyError("no place in the budget")))
             else:
-                self.after(wait, lambda: self.exchange(who, call, patience - wait, deliver))
+                self.after(wait, lambda: self.exchange(who, call, patience - wait, deliver, account))
             return
         name = NAMES.get(call.path, "scenario")
         fault = self._fault(name)
@@ -156,13 +165,13 @@ class World:
         elif fault == "late":
             self.after(READ_TIMEOUT, fail(Failure.READ_TIMEOUT))
             late = READ_TIMEOUT + self.rng.uniform(0.0, LATEST)
-            self.after(late, lambda: self._take_in(who, request))
+            self.after(late, lambda: self._take_in(who, request, account))
         elif fault == "slow":
-            self.after(self.rng.uniform(0.0, READ_TIMEOUT), lambda: self._take_in(who, request))
+            self.after(self.rng.uniform(0.0, READ_TIMEOUT), lambda: self._take_in(who, request, account))
             self.after(READ_TIMEOUT, fail(Failure.READ_TIMEOUT))
         else:
             transit = self.rng.uniform(0.01, 1.0) if self.rng.random() < 0.9 else self.rng.uniform(1.0, 14.0)
-            self.after(transit, lambda: self._answer(call, name, request, fault, transit, deliver))
+            self.after(transit, lambda: self._answer(call, name, request, fault, transit, deliver, account))
 
     def _fault(self, name: str) -> str | None:
         since = self.now() - self.start
@@ -181,14 +190,22 @@ class World:
         self.faults_so_far += 1
         return self.rng.choice(FAULTS[name])
 
-    def _take_in(self, who: str, request: WireRequest) -> None:
+    def _take_in(self, who: str, request: WireRequest, account: str) -> None:
         self.say(who, f"  … the vendor takes in {request.method} {request.target_path}, its caller has gone")
-        self.simulator.handle(request)
+        self._account(account).handle(request)
 
     def _answer(
-        self, call: Call[Any], name: str, request: WireRequest, fault: str | None, transit: float, deliver: Deliver
+        self,
+        call: Call[Any],
+        name: str,
+        request: WireRequest,
+        fault: str | None,
+        transit: float,
+        deliver: Deliver,
+        account: str,
     ) -> None:
-        plan = self.simulator.faults
+        simulator = self._account(account)
+        plan = simulator.faults
         plan.clear()
         if fault == "throttle-retry-after":
             plan.add("throttle", retry_after=float(self.rng.randint(1, 20)))
@@ -197,7 +214,7 @@ class World:
         elif name == "send" and self._twists.random() < self.weather.contradictions:
             plan.add("contradiction", count=self._twists.randint(1, 3))
             self.say("vendor", "  … contradicts itself")
-        reply = self.simulator.handle(request)
+        reply = simulator.handle(request)
         plan.clear()
         value, error = None, None
         if reply.ending is not Ending.COMPLETE:

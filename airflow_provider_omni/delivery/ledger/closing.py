@@ -27,9 +27,16 @@ def closed_by_time(tracker: Tracker, message_ids: Iterable[str], now: float, *, 
             yield message_id
 
 
-def parts_of(message_ids: Iterable[str], watch: Watch) -> Iterator[list[Any]]:
+def header_of(watch: Watch, account: str) -> dict[str, Any]:
+    """The first line of a part of ``outcomes/``.
+
+    :param account: whose reports and logs tell what stands in it (`OmniConfig.account_mark`).
+    """
+    return {"v": VERSION, "flow": list(watch.flow)} | ({"account": account} if account else {})
+
+
+def parts_of(message_ids: Iterable[str], header: dict[str, Any]) -> Iterator[list[Any]]:
     """The lines of parts of ``outcomes/`` that say so."""
-    header = {"v": VERSION, "flow": list(watch.flow)}
     lines: list[Any] = [header]
     for message_id in message_ids:
         lines.append({"id": message_id, "steps": [], "closed": True})

@@ -27,6 +27,7 @@ class Followed:
     :param lone: ids of messages that were alone in theirs.
     :param apart: those of ``lone`` that may stand in some request's rows too.
     :param parts: names of the parts that say so.
+    :param accounts: from which tries have sent (`OmniConfig.account_mark`); empty where the ledger does not say so.
     """
 
     bulks: tuple[tuple[Bulk, Members], ...]
@@ -35,6 +36,7 @@ class Followed:
     apart: tuple[str, ...]
     begin: float
     parts: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
 
     @property
     def total(self) -> int:
@@ -42,12 +44,13 @@ class Followed:
         return len(self.lone) + sum(bulk.messages or 0 for bulk, _ in self.bulks)
 
 
-def read_sent(accepted: int, *, one_by_one: bool = False) -> Steps[Followed]:
+def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) -> Steps[Followed]:
     """Read what was sent, or may have been. Raises OmniStorageError, to be tried again, where that is less than the
     receipt says: parts may be missing, or their disk may not be mounted here.
 
     :param accepted: how many messages the receipt says were accepted, or may have been.
     :param one_by_one: the vendor does not find requests by the ids that we gave them.
+    :param whose: read from which accounts it was sent, too.
     """
     with Scratch() as scratch:
         known, standing = Known(scratch), Standing()
@@ -62,11 +65,13 @@ def read_sent(accepted: int, *, one_by_one: bool = False) -> Steps[Followed]:
             lines = whole_lines(data, name, standing)
             yield Compute(scratch.guarded(partial(_replay, known, lines)))
         standing.check("Whom to wait for is not known.", retryable=True)
-        followed: Followed = yield Compute(scratch.guarded(lambda: _followed(known, names, one_by_one)))
+        accounts = (yield from _accounts()) if whose else frozenset[str]()
+        look = scratch.guarded(lambda: _followed(known, names, one_by_one, accounts))
+        followed: Followed = yield Compute(look)
         if followed.total < accepted:
             # The last try may have doubted what an earlier one had proven absent, as its receipt then says.
             yield Compute(scratch.guarded(known.doubt_old_proofs))
-            followed = yield Compute(scratch.guarded(lambda: _followed(known, names, one_by_one)))
+            followed = yield Compute(look)
         if not names and not ours((yield ListParts(TRIES))):
             if accepted:
                 raise OmniStorageError(
@@ -92,12 +97,22 @@ def read_sent(accepted: int, *, one_by_one: bool = False) -> Steps[Followed]:
     return followed
 
 
+def _accounts() -> Steps[frozenset[str]]:
+    """From which accounts the tries have sent. Versions that did not know of accounts said nothing of it."""
+    found: set[str] = set()
+    for name in ours((yield ListParts(TRIES))):
+        data: bytes = yield Fetch(name)
+        lines = [line for line in unpack(data, name) if isinstance(line, dict)]
+        found |= {account for line in lines if isinstance(account := line.get("account"), str) and account}
+    return frozenset(found)
+
+
 def _replay(known: Known, lines: Iterator[Any]) -> None:
     for line in lines:
         known.replay(line, None)
 
 
-def _followed(known: Known, names: list[str], one_by_one: bool) -> Followed:
+def _followed(known: Known, names: list[str], one_by_one: bool, accounts: frozenset[str]) -> Followed:
     bulks: list[tuple[Bulk, Members]] = []
     samples: list[tuple[str, ...]] = []
     lone: list[str] = []
@@ -108,4 +123,5 @@ def _followed(known: Known, names: list[str], one_by_one: bool) -> Followed:
             bulks.append((Bulk(bulk_id, len(followed)), Members(followed)))
             samples.append((followed[0], followed[-1], followed[len(followed) // 2]))
     apart = tuple(known.followed_apart())
-    return Followed(tuple(bulks), tuple(samples), (*lone, *apart), apart, known.oldest() or 0.0, frozenset(names))
+    begin, parts = known.oldest() or 0.0, frozenset(names)
+    return Followed(tuple(bulks), tuple(samples), (*lone, *apart), apart, begin, parts, accounts)

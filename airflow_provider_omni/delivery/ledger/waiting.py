@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.effects import Clock, Compute, Fetch, ListParts, Note, Pause, Put, Steps
-from airflow_provider_omni.delivery.ledger.closing import closed_by_time, parts_of
+from airflow_provider_omni.delivery.ledger.closing import closed_by_time, header_of, parts_of
 from airflow_provider_omni.delivery.ledger.following import Followed, read_sent
 from airflow_provider_omni.delivery.ledger.lone import LoneWait
-from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, VERSION, TryName, ours, pack, unpack
+from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, TryName, ours, pack, unpack
 from airflow_provider_omni.delivery.ledger.slices import Slices
 from airflow_provider_omni.delivery.ledger.steps import sighting_of, step_of
 from airflow_provider_omni.delivery.looks import PAGE
@@ -42,15 +43,21 @@ MARGIN = 3600.0
 
 
 def wait_for(
-    watch: Watch, clock: Clock, token: str, jitter: Callable[[], float] = random.random, refusals: int = REFUSALS
+    watch: Watch,
+    clock: Clock,
+    token: str,
+    jitter: Callable[[], float] = random.random,
+    refusals: int = REFUSALS,
+    account: str = "",
 ) -> Wait:
     """The wait for a watch: with its ledger, where it has one.
 
     :param token: tells this copy of the wait from all others; lower-case hex.
+    :param account: `OmniConfig.account_mark` of the connection that is asked.
     """
     if watch.ledger_path is None:
-        return Wait(watch, clock, jitter, refusals)
-    return LedgerWait(watch, clock, token, jitter, refusals)
+        return Wait(watch, clock, jitter, refusals, account)
+    return LedgerWait(watch, clock, token, jitter, refusals, account)
 
 
 class LedgerWait(LoneWait):
@@ -63,8 +70,9 @@ class LedgerWait(LoneWait):
         token: str,
         jitter: Callable[[], float] = random.random,
         refusals: int = REFUSALS,
+        account: str = "",
     ) -> None:
-        super().__init__(watch, clock, jitter, refusals)
+        super().__init__(watch, clock, jitter, refusals, account)
         self._name = TryName(0, token)
         self._sequence = 0
         self._polls = 0
@@ -96,6 +104,7 @@ class LedgerWait(LoneWait):
         """As ever. Until the ledger could be read nothing is decided; nor while it says that there is more to follow
         than there was.
         """
+        self._check_account(self.watch.account, "the messages were sent from")
         for _ in range(2):
             try:
                 yield from self._recall()
@@ -152,7 +161,8 @@ class LedgerWait(LoneWait):
             if self._looked(source, each, closing=closing)
         )
         now = self.clock()
-        return list(parts_of([*self._closed, *closed_by_time(self.tracker, seen, now, closing=closing)], self.watch))
+        closed = [*self._closed, *closed_by_time(self.tracker, seen, now, closing=closing)]
+        return list(parts_of(closed, header_of(self.watch, self.account)))
 
     def _unread(self, error: OmniStorageError) -> WaitEnd:
         summary = Tally(total=self.watch.accepted).summary(self.watch.ledger_path)
@@ -166,7 +176,10 @@ class LedgerWait(LoneWait):
         if self._loaded:
             return
         if not self._made:
-            followed = yield from read_sent(self.watch.accepted, one_by_one=self._one_by_one)
+            followed = yield from read_sent(
+                self.watch.accepted, one_by_one=self._one_by_one, whose=not self.watch.account
+            )
+            check_account(self.account, followed.accounts, "the batch was sent from, as its ledger says")
             yield Compute(lambda: self._make_sources(followed))
             self._made = True
         yield from self._read_outcomes()
@@ -214,7 +227,7 @@ class LedgerWait(LoneWait):
         yield from self._flush()
         self._one_by_one = True
         self._sequence += 1
-        line = {"v": VERSION, "flow": list(self.watch.flow), "one_by_one": True}
+        line = header_of(self.watch, self.account) | {"one_by_one": True}
         try:
             yield Put(self._name.part(OUTCOMES, self._sequence), lambda: pack([line]))
         except OmniStaleTryError:
@@ -260,6 +273,7 @@ class LedgerWait(LoneWait):
         for line in lines:
             try:
                 if "steps" not in line:
+                    self._check_account(str(line.get("account") or ""), "the one that was asked so far")
                     self._told_one_by_one = self._told_one_by_one or bool(line.get("one_by_one"))
                     continue
                 source = self._by_lone.get(line["id"]) or self._by_bulk.get(line.get("bulk") or "")
@@ -325,7 +339,7 @@ class LedgerWait(LoneWait):
             source.unsaved = False
 
     def _lines(self, taken: dict[str, Source]) -> Iterator[Any]:
-        yield {"v": VERSION, "flow": list(self.watch.flow)}
+        yield header_of(self.watch, self.account)
         for message_id, source in taken.items():
             steps = [step_of(each) for each in self.tracker.worth_keeping(message_id)]
             yield {"id": message_id, "bulk": source.bulk.bulk_id, "steps": steps}

@@ -24,6 +24,7 @@ from airflow_provider_omni.delivery.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
     OmniBusyError,
+    OmniConfigurationError,
     OmniRequestError,
     OmniServerError,
     OmniStaleTryError,
@@ -771,3 +772,55 @@ def test_another_message_is_looked_for_each_time_that_a_bulk_id_finds_nothing() 
         stage.play(Wait(watch(BULK), stage.clock, jitter=lambda: 0.5).poll())
         stage.now += 30.0
     assert any(look.get("messageId") == "b" for look in stage.looks)
+
+
+# -- whose account is asked -------------------------------------------------------------------------------------------
+
+
+def test_another_account_than_the_receipts_is_asked_nothing() -> None:
+    stage = Stage()
+    machine = Wait(watch(account="ours"), stage.clock, account="other")
+    with pytest.raises(OmniConfigurationError, match="another account than the messages were sent from") as caught:
+        stage.play(machine.until_decided())
+    assert not caught.value.retryable
+    assert stage.effects == []
+
+
+@pytest.mark.parametrize(("known", "asked"), [("", "other"), ("ours", ""), ("ours", "ours")])
+def test_where_an_account_is_not_known_nothing_is_compared(known: str, asked: str) -> None:
+    stage = Stage(reports=[[report("m")]])
+    machine = Wait(watch(account=known), stage.clock, account=asked)
+    assert stage.play(machine.until_decided()).verdict is Verdict.SUCCESS
+
+
+def test_a_connection_that_changes_between_two_looks_is_noticed_by_the_next_one() -> None:
+    stage = Stage()
+    machine = Wait(watch(account="ours"), stage.clock, account="ours")
+    assert stage.play(machine.poll()) is None
+    machine.account, asked = "other", len(stage.effects)
+    with pytest.raises(OmniConfigurationError):
+        stage.play(machine.poll())
+    assert len(stage.effects) == asked
+
+
+def half_failed(account: str) -> Stage:
+    """LINE has failed, as a first copy of the wait has read and written down. Nothing was heard of an SMS yet."""
+    stage = Stage(reports=[[report("m", "failed")], []], logs=[[row("m", "failed")]])
+    polls_of = Wait(watch(), stage.clock, account=account)
+    assert stage.play(polls_of.poll()) is None
+    return stage
+
+
+def test_what_was_heard_from_one_account_another_one_does_not_close() -> None:
+    """Its logs, where nothing is, would count as a look in vain, and whoever waits for an SMS as failed."""
+    stage = Stage(memory=half_failed("ours").memory)
+    stage.now = START + HOUR
+    with pytest.raises(OmniConfigurationError, match="the one that was asked so far"):
+        stage.play(Wait(watch(), stage.clock, account="other").until_decided())
+    assert stage.looks == []
+
+
+def test_a_journal_of_a_version_that_did_not_know_of_accounts_is_read_by_any() -> None:
+    stage = Stage(memory=half_failed("").memory, reports=[[report("m", channel="SMS")]])
+    assert "account" not in next(iter(stage.memory.values()))
+    assert stage.play(Wait(watch(), stage.clock, account="any").until_decided()).verdict is Verdict.SUCCESS

@@ -266,6 +266,24 @@ def test_the_account_is_the_same_whatever_the_password_and_the_time_outs() -> No
     assert make(auth_type="app").account == make(auth_type="app", login="x", password="other").account
 
 
+def test_records_know_an_account_by_host_and_login_whatever_the_password() -> None:
+    mark = make().account_mark
+    assert len(mark) == 16
+    assert mark == make(password="other", read_timeout=5, id_secret="pepper").account_mark
+    assert mark == make(f"https://{HOST.upper()}.", port=443).account_mark
+    assert len({mark, make(login="you").account_mark, make("abc.api.infobip.com").account_mark}) == 3
+    assert mark != make(port=8443).account_mark
+
+
+@pytest.mark.parametrize("auth_type", ["app", "bearer"])
+def test_where_there_is_no_login_another_key_is_another_account(auth_type: str) -> None:
+    first, second = (make(login=None, password=key, auth_type=auth_type) for key in ("key-one", "key-two"))
+    assert first.account_mark != second.account_mark
+    # A login names the account, so that its key may change.
+    first, second = (make(login="mine", password=key, auth_type=auth_type) for key in ("key-one", "key-two"))
+    assert first.account_mark == second.account_mark
+
+
 def test_a_config_can_be_a_key() -> None:
     assert {make(allowed_recipients=["1"]): 1}[make(allowed_recipients=["1"])] == 1
 

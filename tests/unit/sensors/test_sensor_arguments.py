@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.watch import Watch
-from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
 from airflow_provider_omni.sensors.arguments import read_watch
 
 NOW = 1_800_000_000.0
@@ -100,3 +100,25 @@ def test_a_watch_on_a_ledger_knows_how_many_the_receipt_says_may_have_been_accep
     older = {name: value for name, value in made.to_json().items() if name != "accepted"}
     assert Watch.from_json(older).accepted == 0
     assert watch(receipt=receipt(counts=counts, ledger_path="/ledger", dry_run=True)).accepted == 0
+
+
+def test_a_watch_knows_the_account_of_its_receipt_and_another_one_is_refused() -> None:
+    made = watch(receipt=receipt(account="ours"), account="ours")
+    assert made.account == "ours"
+    assert Watch.from_json(made.to_json()) == made
+    with pytest.raises(OmniConfigurationError, match="the one that the receipt is from"):
+        watch(receipt=receipt(account="ours"), account="other")
+
+
+@pytest.mark.parametrize("source", [{"receipt": receipt()}, {"message_ids": "m"}, {"receipt": receipt(account=7)}])
+def test_where_no_receipt_tells_the_account_is_the_one_that_is_there_when_the_wait_begins(source: Any) -> None:
+    assert watch(account="first", **source).account == "first"
+
+
+def test_a_dry_run_has_no_messages_in_any_account() -> None:
+    assert watch(receipt=receipt(account="ours", dry_run=True), account="other").account == "other"
+
+
+def test_a_watch_of_a_version_that_did_not_know_of_accounts_is_read() -> None:
+    older = {name: value for name, value in watch(receipt=receipt()).to_json().items() if name != "account"}
+    assert Watch.from_json(older).account == ""

@@ -19,7 +19,7 @@ from airflow_provider_omni.delivery.ledger.opening import SubFolder
 from airflow_provider_omni.delivery.ledger.parts import pack
 from airflow_provider_omni.delivery.tracking import Sighting, Tracker
 from airflow_provider_omni.delivery.verdict import Verdict
-from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
+from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.statuses import StepState
 from tests.unit.delivery.batch.batchworld import World, numbers
@@ -309,3 +309,30 @@ def test_a_shard_that_never_began_is_told_before_anybody_is_resent_to(tmp_path: 
     world.send(numbers(8), SHARED, shard=Shard(1, 3), folder=SubFolder(world.folder, "shard-1-of-3"))
     with pytest.raises(OmniInputError, match=r"2 of its shards .* never began"):
         list(unreached(str(world.folder.path)).rows())
+
+
+# -- whose account is asked -------------------------------------------------------------------------------------------
+
+
+def test_outcomes_that_were_read_from_one_account_another_one_does_not_go_on_with(tmp_path: Path) -> None:
+    world = World(tmp_path, reports="per-step", beat_seconds=100.0)
+    world.send([number[:-2] + "40" for number in numbers(40)], saying("Hello", line=60, sms=60))
+    first = machine_of(world, account="ours")
+    while not world.folder.list("outcomes/"):
+        world.clock.advance(10.0)
+        assert go_on(world, first.poll()) is None  # until LINE has failed, and that is written down
+    world.clock.advance(2 * 3600.0)
+    asked = len(world.calls)
+    with pytest.raises(OmniConfigurationError, match="the one that was asked so far"):
+        go_on(world, machine_of(world, hours=0.0, account="other").until_decided())
+    assert len(world.calls) == asked
+    assert outcomes(world) == {"pending": 40}
+    assert go_on(world, machine_of(world, account="ours").until_decided()).summary["delivered"] == 40
+
+
+def test_a_ledger_says_from_which_accounts_its_tries_have_sent(tmp_path: Path) -> None:
+    world = sent_to(tmp_path, 4)
+    world.folder.write("tries/00002-bb.jsonl.gz", pack([{"v": 1, "account": "ours"}]))
+    with pytest.raises(OmniConfigurationError, match="as its ledger says"):
+        wait(world, account="other")
+    assert wait(world, account="ours").verdict is Verdict.SUCCESS

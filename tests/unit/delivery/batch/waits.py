@@ -25,12 +25,12 @@ def saying(text: str, line: int = 1, sms: int = 1) -> dict[str, Any]:
     }
 
 
-def machine_of(world: World, hours: float = 2.0, accepted: int = 0, **goal: Any) -> Wait:
+def machine_of(world: World, hours: float = 2.0, accepted: int = 0, account: str = "", **goal: Any) -> Wait:
     """A wait that has not begun."""
     deadline = world.clock.now() + hours * 3600
     watch = Watch((), deadline, Goal(**goal), ("LINE", "SMS"), ledger_path="memory://ledger", accepted=accepted)
     world.tries += 1
-    return wait_for(watch, world.clock.now, f"{world.tries:08x}", lambda: 0.5)
+    return wait_for(watch, world.clock.now, f"{world.tries:08x}", lambda: 0.5, account=account)
 
 
 def go_on(world: World, steps: Any, until: float | None = None, folder: Any = None, budget: Any = None) -> Any:
