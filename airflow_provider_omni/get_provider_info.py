@@ -39,6 +39,21 @@ _FIELDS: dict[str, dict[str, Any]] = {
         # Not null: that is what an emptied field is saved as, and a guard is not taken away by emptying it.
         "schema": {"type": ["string", "array", "null"], "default": "*"},
     },
+    "region": {
+        "label": "Region",
+        "description": "Whose numbers without a country are, such as TH. Empty: all must have a country code.",
+        "schema": {"type": ["string", "null"], "default": None},
+    },
+    "allowed_countries": {
+        "label": "Allowed countries",
+        "description": "Where may be sent at all, such as TH, SG. * is everywhere.",
+        "schema": {"type": ["string", "array", "null"], "default": "*"},
+    },
+    "number_check": {
+        "label": "Number check",
+        "description": "valid (default), or possible: for ranges of numbers that are newer than the library's tables.",
+        "schema": {"type": ["string", "null"], "default": None, "enum": ["valid", "possible", None]},
+    },
     "id_secret": {
         "label": "Id secret",
         "description": "Goes into message ids: nobody can guess numbers from them. Must outlive password changes.",

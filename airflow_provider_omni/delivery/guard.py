@@ -1,4 +1,4 @@
-"""The guard of test environments: whom a connection's ``allowed_recipients`` lets through.
+"""The guards of a send: whom a connection's ``allowed_recipients`` lets through, and where ``allowed_countries`` does.
 
 Decides only. Who asks it leaves the others out, or refuses the whole send.
 """
@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow_provider_omni.delivery.numbers import InvalidNumberError, mask, normalise
+from airflow_provider_omni.delivery.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
+from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.errors import OmniConfigurationError
 from airflow_provider_omni.omni.models import Address
+from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
 
 
-def read_guard(allowed: Iterable[str] | None) -> frozenset[str] | None:
+def read_guard(allowed: Iterable[str] | None, region: str | None = None) -> frozenset[str] | None:
     """The numbers in the form in which they are compared; None lets everybody through.
+
+    :param region: of which numbers without a country are.
 
     Raises OmniConfigurationError that names every entry that is no number: one that matches nobody is a slip.
     """
@@ -23,7 +27,7 @@ def read_guard(allowed: Iterable[str] | None) -> frozenset[str] | None:
     problems = []
     for number in sorted(allowed):
         try:
-            numbers.add(normalise(number))
+            numbers.add(normalise(number, NumberRules(region, "possible")))
         except InvalidNumberError as error:
             problems.append(f"extra.allowed_recipients: {mask(number)} is no number: {error}")
     if problems:
@@ -33,13 +37,45 @@ def read_guard(allowed: Iterable[str] | None) -> frozenset[str] | None:
     return frozenset(numbers)
 
 
-def lets_through(guard: frozenset[str] | None, address: Address) -> bool:
-    """May this address be sent to? Another address beside an allowed number would be somebody else's: no."""
-    if guard is None:
+def lets_through(guard: frozenset[str] | None, address: Address, rules: NumberRules = ANYWHERE) -> bool:
+    """May this address be sent to? Another address beside an allowed number would be somebody else's: no. One without
+    a number is of no country.
+    """
+    if guard is None and rules.countries is None:
         return True
-    if address.email_address or address.push_registration_id or address.whats_app_user_id:
+    if guard is not None and (address.email_address or address.push_registration_id or address.whats_app_user_id):
         return False
     try:
-        return normalise(address.phone_number) in guard
+        digits = normalise(address.phone_number, NumberRules(rules.region, "possible"))
     except InvalidNumberError:
         return False
+    return (guard is None or digits in guard) and rules.allows(digits)
+
+
+def rules_of(config: OmniConfig) -> NumberRules:
+    """How a connection has numbers read, and where it lets send."""
+    return NumberRules(config.region, config.number_check, config.allowed_countries)
+
+
+def narrowed(
+    rules: NumberRules, problems: list[str], *, region: object, allowed_countries: object, number_check: object
+) -> NumberRules:
+    """The rules of one send: what its arguments say beside the connection. A region and a check of its own count
+    instead of the connection's; a country must be allowed by both. What is wrong is added to ``problems``.
+    """
+    own_region, check, countries = rules.region, rules.check, rules.countries
+    try:
+        own_region = own_region if region is None else read_region(region)
+    except ValueError as error:
+        problems.append(f"region: {error}")
+    try:
+        if allowed_countries is not None:
+            allowed = read_countries(allowed_countries)
+            countries = allowed if countries is None else allowed & countries
+    except ValueError as error:
+        problems.append(f"allowed_countries: {error}")
+    try:
+        check = check if number_check is None else read_check(number_check)
+    except ValueError as error:
+        problems.append(f"number_check: {error}")
+    return NumberRules(own_region, check, countries)

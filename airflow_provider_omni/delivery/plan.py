@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from airflow_provider_omni.delivery.guard import lets_through
@@ -13,7 +14,7 @@ from airflow_provider_omni.delivery.identity import (
     recipient_key_of_address,
     recipient_key_of_number,
 )
-from airflow_provider_omni.delivery.numbers import InvalidNumberError, mask, normalise
+from airflow_provider_omni.delivery.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
 from airflow_provider_omni.omni.content import AdvancedRequest, Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import Address, Destination
@@ -84,28 +85,38 @@ def chunk_limit(flow: Sequence[str] | None) -> int:
     return MAX_ROWS // max(len(flow) if flow else UNKNOWN_FLOW_STEPS, 1)
 
 
-def read_recipients(to: Any, allowed: Iterable[str] | None = None) -> Recipients:
+def read_recipients(
+    to: Any, allowed: Iterable[str] | None = None, numbers: NumberRules = ANYWHERE, home: str | None = None
+) -> Recipients:
     """Read ``to``: a number, a list of numbers, or destination dicts (``{"to": {"phoneNumber": …}}``).
 
-    A text may be a list as JSON or as a template renders it, or numbers between commas or in lines.
-    ``allowed``: numbers; everybody else is quarantined. The same person twice is sent to once.
+    A text may be a list as JSON or as a template renders it, or numbers between commas or in lines. The same person
+    twice is sent to once.
+
+    :param allowed: numbers; everybody else is quarantined.
+    :param numbers: how numbers are read. Whoever is of none of its countries is quarantined.
+    :param home: the region of numbers without a country among the allowed ones.
 
     Raises :class:`OmniInputError` that names every bad entry, numbers masked.
     """
-    entries = read_list("to", to, _ALLOWED)
+    # A whole number of another type is a number like those in lists.
+    entries = [to] if isinstance(to, float | Decimal) else read_list("to", to, _ALLOWED)
     problems: list[str] = []
     people: dict[str, Recipient] = {}
+    international = replace(numbers, region=None)  # for numbers that are normalised
     quarantined = duplicates = 0
-    guard = _allowed(allowed, problems)
+    guard = _allowed(allowed, home, problems)
     for index, entry in enumerate(entries):
         try:
             person = (
-                _read_destination(entry) if isinstance(entry, dict) else _person(Address(phone_number=normalise(entry)))
+                _read_destination(entry, numbers)
+                if isinstance(entry, dict)
+                else _person(Address(phone_number=normalise(entry, numbers)))
             )
         except (InvalidNumberError, ValueError) as error:
             problems.append(f"to[{index}]: {error}")
             continue
-        if not lets_through(guard, person.address):
+        if not lets_through(guard, person.address, international):
             quarantined += 1
         elif person.key in people:
             duplicates += 1
@@ -127,7 +138,7 @@ _ADDRESS_FIELDS = {
 }
 
 
-def _read_destination(entry: dict[str, Any]) -> Recipient:
+def _read_destination(entry: dict[str, Any], numbers: NumberRules) -> Recipient:
     if "messageId" in entry:
         raise ValueError("messageId: is made by the provider, so that every try makes the same; leave it out")
     unknown = sorted(set(map(str, entry)) - {"to"})
@@ -142,7 +153,7 @@ def _read_destination(entry: dict[str, Any]) -> Recipient:
         raise ValueError(f"to.{bad[0]}: found {type(address[bad[0]]).__name__}, allowed: text")
     fields = {_ADDRESS_FIELDS[name]: value for name, value in address.items()}
     if address.get("phoneNumber"):
-        fields["phone_number"] = normalise(address["phoneNumber"])
+        fields["phone_number"] = normalise(address["phoneNumber"], numbers)
     return _person(Address(**fields))
 
 
@@ -152,13 +163,13 @@ def _person(address: Address) -> Recipient:
     return Recipient(recipient_key_of_address(address.to_wire()), address)
 
 
-def _allowed(allowed: Iterable[str] | None, problems: list[str]) -> frozenset[str] | None:
+def _allowed(allowed: Iterable[str] | None, home: str | None, problems: list[str]) -> frozenset[str] | None:
     if allowed is None:
         return None
     numbers = set()
     for number in allowed:
         try:
-            numbers.add(normalise(number))
+            numbers.add(normalise(number, NumberRules(home, "possible")))
         except InvalidNumberError:
             problems.append(f"connection extra allowed_recipients: {mask(number)} is not a possible number")
     return frozenset(numbers)

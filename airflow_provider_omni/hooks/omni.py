@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -236,7 +237,8 @@ class OmniHook(BaseHook):
         """Post one request, exactly once: after an error with ``effect`` UNKNOWN it may have been sent.
 
         ``OmniSendMessageOperator`` knows what to do then; this method does not. A request with anybody whom the
-        connection's ``allowed_recipients`` does not name is refused as a whole.
+        connection's ``allowed_recipients`` does not name, or of no country of its ``allowed_countries``, is refused as
+        a whole.
 
         :param request: the API's own JSON object, or the model of it.
         """
@@ -248,16 +250,20 @@ class OmniHook(BaseHook):
         return cast("Result", result_of(self.get_conn().execute(api.send_advanced(checked))))
 
     def _keep_to_the_guard(self, request: AdvancedRequest) -> None:
-        guard = _guard_of(self.config)
-        if guard is None:
+        guard, config = _guard_of(self.config), self.config
+        if guard is None and config.allowed_countries is None:
             return
-        from airflow_provider_omni.delivery.guard import lets_through
+        from airflow_provider_omni.delivery.guard import lets_through, rules_of
         from airflow_provider_omni.omni.errors import OmniInputError
 
+        # The vendor is told these numbers as they are: of them each begins with its country code.
+        rules = replace(rules_of(config), region=None)
+        among = "allowed_countries" if guard is None else "allowed_recipients"
+        among = among if guard is None or config.allowed_countries is None else f"{among} or allowed_countries"
         problems = [
-            f"destinations[{index}]: is not among the connection's allowed_recipients, expected only those"
+            f"destinations[{index}]: is not among the connection's {among}, expected only those"
             for index, each in enumerate(request.destinations)
-            if not lets_through(guard, each.to)
+            if not lets_through(guard, each.to, rules)
         ]
         if problems:
             raise OmniInputError("The request cannot be sent as it is; nothing was sent.", problems=problems[:50])
@@ -395,7 +401,7 @@ def _guard_of(config: OmniConfig) -> frozenset[str] | None:
         return None
     from airflow_provider_omni.delivery.guard import read_guard
 
-    return read_guard(config.allowed_recipients)
+    return read_guard(config.allowed_recipients, config.region)
 
 
 def _secrets_of(password: Any, config: OmniConfig) -> list[str]:

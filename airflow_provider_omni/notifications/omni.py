@@ -81,6 +81,8 @@ class OmniNotifier(PrivateFields, BaseNotifier):
     :param dedupe: what counts as the same alert, and is sent once. ``try`` (default): the same content about the same
         try of a task. ``task``: the same templates about a task of a run, for all its tries, mapped copies and
         iterations. ``run``: the same templates about a DAG run, for all its tasks. No template.
+    :param region: of which country numbers without one are; ``allowed_countries``: where may be sent at all;
+        ``number_check``: ``valid`` or ``possible``. As for ``OmniSendMessageOperator``. Default: the connection's.
     :param idempotency_key: names the notification instead; one key and recipient make one message id.
     :param omni_conn_id: the connection. Default ``omni_default``.
     """
@@ -91,6 +93,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         "line",
         "sms",
         "other_channels",
+        "region",
         "idempotency_key",
         "omni_conn_id",
     )
@@ -110,6 +113,9 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         other_channels: Mapping[str, Mapping[str, Any]] | None = None,
         max_sms_parts: int = SMS_PARTS,
         dedupe: str = TRY,
+        region: str | None = None,
+        allowed_countries: Sequence[str] | None = None,
+        number_check: str | None = None,
         idempotency_key: str | None = None,
         omni_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
@@ -123,6 +129,9 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         self.other_channels = other_channels
         self.max_sms_parts = max_sms_parts
         self.dedupe = dedupe
+        self.region = region
+        self.allowed_countries = allowed_countries
+        self.number_check = number_check
         self.idempotency_key = idempotency_key
         self.omni_conn_id = omni_conn_id
         self._templates = {name: getattr(self, name) for name in self.template_fields}
@@ -238,12 +247,19 @@ class OmniNotifier(PrivateFields, BaseNotifier):
 
     def _plan(self, config: OmniConfig, contents: dict[str, Any], instead: str, *, quietly: bool = False) -> SendPlan:
         """What can be sent of these contents, to whom it can be."""
+        from airflow_provider_omni.delivery.guard import narrowed, rules_of
         from airflow_provider_omni.notifications.wording import mended, reachable, usable
         from airflow_provider_omni.operators.arguments import read_plan
 
         contents, done = mended(contents, self.max_sms_parts, instead)
         contents, problems = usable(contents)
-        to, nobody = reachable(reveal(self.to))
+        told: dict[str, Any] = {
+            "region": self.region,
+            "allowed_countries": self.allowed_countries,
+            "number_check": self.number_check,
+        }
+        # What is wrong with these is told with everything else, below.
+        to, nobody = reachable(reveal(self.to), narrowed(rules_of(config), [], **told))
         for what, lines in (("was changed to go out", done), ("goes out without", [*problems, *nobody])):
             if lines and not quietly:
                 self.log.warning("The alert %s: %s", what, "; ".join(lines))
@@ -254,6 +270,8 @@ class OmniNotifier(PrivateFields, BaseNotifier):
             **contents,
             id_secret=config.id_secret,
             allowed_recipients=config.allowed_recipients,
+            **told,
+            numbers=rules_of(config),
         )
 
     def _content_name(self, plan: SendPlan, config: OmniConfig, occasion: Occasion, instead: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from airflow_provider_omni.delivery.numbers import NumberRules
 from airflow_provider_omni.delivery.plan import read_recipients
 from airflow_provider_omni.delivery.shortening import cleaned, cut_to_parts, cut_to_units, whole
 from airflow_provider_omni.omni.content import MAX_ALT_TEXT, MAX_LINE_TEXT, Content
@@ -108,8 +109,11 @@ def in_plain_words(content: Content, max_sms_parts: int) -> Content | None:
     )
 
 
-def reachable(to: Any) -> tuple[Any, list[str]]:
-    """Whom the alert can be sent to, and what is wrong with the others. All of them if nobody can be sent to."""
+def reachable(to: Any, numbers: NumberRules) -> tuple[Any, list[str]]:
+    """Whom the alert can be sent to, and what is wrong with the others. All of them if nobody can be sent to.
+
+    :param numbers: how numbers are read.
+    """
     try:
         entries = read_list("to", to, "numbers or destinations")
     except OmniInputError:
@@ -117,7 +121,7 @@ def reachable(to: Any) -> tuple[Any, list[str]]:
     good, problems = [], []
     for index, each in enumerate(entries):
         try:
-            read_recipients([each])
+            read_recipients([each], numbers=numbers)
         except OmniInputError as error:
             problems += [problem.replace("to[0]", f"to[{index}]", 1) for problem in error.problems]
         else:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from airflow_provider_omni.omni.errors import OmniConfigurationError
+from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
 from airflow_provider_omni.omni.validation import describe
 from airflow_provider_omni.omni.written import looks_written, read_written
 
@@ -37,6 +38,9 @@ class OmniConfig:
     :param requests_per_second: pace of this process; None is as fast as it goes.
     :param max_connections: connections, and so requests under way, of this process.
     :param allowed_recipients: when set, everybody else is quarantined; as typed in the connection.
+    :param region: of which country numbers without one are (`TH`); None: every number must have its country code.
+    :param allowed_countries: when set, numbers of all others are quarantined.
+    :param number_check: `valid` numbers only are sent to, or `possible` ones.
     :param id_secret: goes into the ids' namespace.
     :param trust_duplicate_rejection: the account has verified that the vendor refuses a repeated message id.
     :param account: stable short name of the account, without secrets: what limits are shared by.
@@ -52,6 +56,9 @@ class OmniConfig:
     requests_per_second: float | None = None
     max_connections: int = 8
     allowed_recipients: frozenset[str] | None = field(default=None, repr=False)
+    region: str | None = None
+    allowed_countries: frozenset[str] | None = None
+    number_check: str = "valid"
     id_secret: str | None = field(default=None, repr=False)
     trust_duplicate_rejection: bool = False
     account: str = ""
@@ -445,6 +452,10 @@ def _recipients(value: Any) -> frozenset[str] | None:
     return found
 
 
+def _countries(value: Any) -> frozenset[str] | None:
+    return None if isinstance(value, str) and value.strip() == EVERYBODY else read_countries(value)
+
+
 def _written_numbers(text: str) -> Iterator[str]:
     """The numbers of a text, between commas, semicolons, line ends or spaces. ``+41 79 302 67 27`` is one."""
     for piece in _BETWEEN_NUMBERS.split(text):
@@ -473,6 +484,9 @@ EXTRAS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "requests_per_second": ("a number above 0", _positive),
     "max_connections": (f"a whole number from 1 to {MAX_CONNECTIONS}", _count),
     "allowed_recipients": ("a list of phone numbers; [] lets nobody through, '*' everybody", _recipients),
+    "region": ("the two letters of a country, such as TH", read_region),
+    "allowed_countries": ("a list of countries, such as TH; [] lets nobody through, '*' everybody", _countries),
+    "number_check": ("valid or possible", read_check),
     "id_secret": ("a string that is not blank", _secret),
     "trust_duplicate_rejection": ("true or false", _flag),
     "allow_plain_http": ("true or false", _flag),
@@ -483,12 +497,12 @@ What it reads is the member of `OmniConfig` of the same name.
 """
 
 EVERYBODY = "*"
-"""What `allowed_recipients` is in a form that nobody has touched."""
+"""What `allowed_recipients` and `allowed_countries` are in a form that nobody has touched."""
 
-GUARDS = frozenset({"allowed_recipients", "id_secret"})
+GUARDS = frozenset({"allowed_recipients", "allowed_countries", "id_secret"})
 """Options that keep something from happening: a blank one is an error, not the default."""
 
-NEVER_NULL = frozenset({"allowed_recipients"})
+NEVER_NULL = frozenset({"allowed_recipients", "allowed_countries"})
 """Options for which null is an error, too: Airflow's form writes it for a field that somebody has emptied. (For all
 others it is the default, since older forms write it for every field that nobody has touched.)
 """

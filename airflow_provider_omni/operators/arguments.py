@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from airflow_provider_omni.delivery.guard import narrowed
 from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.delivery.numbers import ANYWHERE, NumberRules
 from airflow_provider_omni.delivery.plan import Recipients, SendPlan, read_recipients
 from airflow_provider_omni.delivery.scenarios import read_scenario
 from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content, validity_seconds
@@ -37,12 +39,18 @@ def read_plan(
     dry_run: Any = False,
     id_secret: str | None = None,
     allowed_recipients: Iterable[str] | None = None,
+    region: Any = None,
+    allowed_countries: Any = None,
+    number_check: Any = None,
+    numbers: NumberRules = ANYWHERE,
     now: datetime | None = None,
     **options: Any,
 ) -> SendPlan:
     """Read what a user typed into a plan, or raise one :class:`OmniInputError` that names every problem.
 
     :param scenario_key: the key, or what ``OmniCreateScenarioOperator`` returned, which brings the flow along.
+    :param region: of numbers without a country; ``allowed_countries``: where may be sent; ``number_check``: ``valid``
+        or ``possible``. What is None is as ``numbers``, the connection's rules, have it.
     :param options: ``notify``, ``notify_url``, ``notify_content_type``, ``callback_data``, ``intermediate_report`` and
         ``send_at``.
     """
@@ -60,7 +68,8 @@ def read_plan(
     if content and channels and not set(channels) & set(content.channels()):
         said, tried = ", ".join(content.channels()), ", ".join(channels)
         problems.append(f"flow: tries {tried}, but there is content for {said} only: nobody would get anything")
-    recipients = _recipients(problems, to, allowed_recipients)
+    own = narrowed(numbers, problems, region=region, allowed_countries=allowed_countries, number_check=number_check)
+    recipients = _recipients(problems, to, allowed_recipients, own, numbers.region)
     if problems or content is None or recipients is None:
         raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=problems)
     return SendPlan(Identity(idempotency_key, id_secret), scenario_key, content, recipients, channels)
@@ -166,9 +175,11 @@ def _content(problems: list[str], *contents: Any, **options: Any) -> Content | N
         return None
 
 
-def _recipients(problems: list[str], to: Any, allowed: Iterable[str] | None) -> Recipients | None:
+def _recipients(
+    problems: list[str], to: Any, allowed: Iterable[str] | None, numbers: NumberRules, home: str | None
+) -> Recipients | None:
     try:
-        return read_recipients(to, allowed)
+        return read_recipients(to, allowed, numbers, home)
     except OmniInputError as error:
         problems += error.problems
         return None

@@ -54,6 +54,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         "send_at",
         "notify_url",
         "callback_data",
+        "region",
         "idempotency_key",
         "omni_conn_id",
     )
@@ -89,6 +90,10 @@ class BatchOperator(PrivateFields, BaseOperator):
         callback_data: str | None = None,
         intermediate_report: bool | None = None,
         dry_run: bool = False,
+        region: str | None = None,
+        allowed_countries: Sequence[str] | None = None,
+        number_check: str | None = None,
+        max_quarantined: float = 0.1,
         idempotency_key: str | None = None,
         on_rejected: str | float = "fail",
         log_grace: float = 30.0,
@@ -115,6 +120,10 @@ class BatchOperator(PrivateFields, BaseOperator):
         self.callback_data = callback_data
         self.intermediate_report = intermediate_report
         self.post_nothing = dry_run  # `dry_run` is a method of Airflow's operators
+        self.region = region
+        self.allowed_countries = allowed_countries
+        self.number_check = number_check
+        self.max_quarantined = max_quarantined
         self.idempotency_key = idempotency_key
         self.on_rejected = on_rejected
         self.log_grace = log_grace
@@ -226,6 +235,10 @@ class BatchOperator(PrivateFields, BaseOperator):
             key_field=self.key_field or None,
             chunk_size=self.chunk_size,
             max_recipients=self.max_recipients,
+            region=self.region,
+            allowed_countries=self.allowed_countries,
+            number_check=self.number_check,
+            max_quarantined=self.max_quarantined,
         )
 
     def _key(self, shard: Shard | None, context: Context) -> Any:
@@ -350,6 +363,19 @@ class OmniSendBatchOperator(BatchOperator):
         all shards together. Default: no limit.
     :param send_at: as at ``OmniSendMessageOperator``; so are ``notify``, ``notify_url``, ``notify_content_type``,
         ``callback_data`` and ``intermediate_report``. Without placeholders.
+    :param region: of which country numbers without one are, as two letters such as ``TH``: with or without the 0 that
+        is dialled before them. Default: the connection's ``region``; without either each must begin with its country
+        code.
+    :param allowed_countries: where may be sent at all, such as ``["TH", "SG"]``; numbers of other countries are left
+        out and counted (``quarantined``). Default, and beside it: the connection's ``allowed_countries``; else
+        everywhere.
+    :param number_check: ``valid``: only numbers of a range that its country is known to use are sent to. ``possible``:
+        the right length is enough, for ranges newer than the library's tables. Default: the connection's; else
+        ``valid``.
+    :param max_quarantined: rows that cannot be used and are left out before the whole batch is refused, before anything
+        is sent: a count, or a share of the rows such as 0.02. Default 0.1: a column that was read wrongly is an error.
+        Whom ``allowed_recipients`` or ``allowed_countries`` leave out, and duplicates, do not count. With ``shard`` it
+        is of the rows of this part.
     :param dry_run: everything but the POSTs; the receipt says how many requests, recipients and SMS parts it would be.
         True or False: it is no template.
     :param idempotency_key: names this send. Default: DAG id, run id, task id and map index; for a shard no map index;

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from airflow_provider_omni.delivery.asking import LookRules
 from airflow_provider_omni.delivery.batch.contents import BatchContent
-from airflow_provider_omni.delivery.batch.plan import BatchPlan, BatchSpec
+from airflow_provider_omni.delivery.batch.plan import MAX_QUARANTINED, BatchPlan, BatchSpec
 from airflow_provider_omni.delivery.batch.rules import BatchRules
 from airflow_provider_omni.delivery.batch.sharding import Shard
+from airflow_provider_omni.delivery.guard import narrowed, read_guard, rules_of
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.scenarios import read_scenario
 from airflow_provider_omni.omni.config import OmniConfig
@@ -83,10 +84,17 @@ def read_batch(
     key_field: Any,
     chunk_size: Any,
     max_recipients: Any,
+    region: Any = None,
+    allowed_countries: Any = None,
+    number_check: Any = None,
+    max_quarantined: Any = MAX_QUARANTINED,
 ) -> BatchSpec:
     """Read what a user typed, or raise one OmniInputError that names every problem which needs no recipient."""
     problems: list[str] = []
     scenario_key, flow = read_scenario(scenario_key, flow, problems)
+    numbers = narrowed(
+        rules_of(config), problems, region=region, allowed_countries=allowed_countries, number_check=number_check
+    )
     spec = BatchSpec(
         identity=Identity(read_key(idempotency_key, problems), config.id_secret),
         scenario_key=scenario_key,
@@ -97,7 +105,9 @@ def read_batch(
         chunk_size=chunk_size,
         max_recipients=max_recipients,
         shard=shard,
-        allowed_recipients=config.allowed_recipients,
+        allowed_recipients=read_guard(config.allowed_recipients, config.region),
+        numbers=numbers,
+        max_quarantined=max_quarantined,
     )
     try:
         spec.check()

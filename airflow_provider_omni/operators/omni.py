@@ -110,6 +110,15 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
     :param intermediate_report: also push reports that are not final. Default False.
     :param dry_run: check everything and post nothing; the receipt then says ``"dry_run": true``. Default False. No
         template.
+    :param region: of which country numbers without one are, as two letters such as ``TH``: with or without the 0 that
+        is dialled before them. Default: the connection's ``region``; without either each must begin with its country
+        code.
+    :param allowed_countries: where may be sent at all, such as ``["TH", "SG"]``; numbers of other countries are left
+        out and counted (``quarantined``). Default, and beside it: the connection's ``allowed_countries``; else
+        everywhere.
+    :param number_check: ``valid``: only numbers of a range that its country is known to use are sent to. ``possible``:
+        the right length is enough, for ranges newer than the library's tables. Default: the connection's; else
+        ``valid``.
     :param idempotency_key: names this send; the same key and recipient get one message. Default: DAG id, run id,
         task id and map index, and in a task-group loop its index. Must not hold the try number or the time. What
         another task or run has sent under a key of your own is known from the vendor's logs, so for 48 hours.
@@ -131,6 +140,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         "send_at",
         "notify_url",
         "callback_data",
+        "region",
         "idempotency_key",
         "omni_conn_id",
     )
@@ -161,6 +171,9 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         callback_data: str | None = None,
         intermediate_report: bool | None = None,
         dry_run: bool = False,
+        region: str | None = None,
+        allowed_countries: Sequence[str] | None = None,
+        number_check: str | None = None,
         idempotency_key: str | None = None,
         on_rejected: str = "fail",
         log_grace: float = 30.0,
@@ -181,6 +194,9 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         self.callback_data = callback_data
         self.intermediate_report = intermediate_report
         self.post_nothing = dry_run  # `dry_run` is a method of Airflow's operators
+        self.region = region
+        self.allowed_countries = allowed_countries
+        self.number_check = number_check
         self.idempotency_key = idempotency_key
         self.on_rejected = on_rejected
         self.log_grace = log_grace
@@ -191,6 +207,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         from airflow_provider_omni.delivery.asking import LookRules
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run
+        from airflow_provider_omni.delivery.guard import rules_of
         from airflow_provider_omni.delivery.sending import Send, SendRules
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.operators.arguments import read_plan, with_times
@@ -216,6 +233,10 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
                 dry_run=self.post_nothing,
                 id_secret=config.id_secret,
                 allowed_recipients=config.allowed_recipients,
+                region=self.region,
+                allowed_countries=self.allowed_countries,
+                number_check=self.number_check,
+                numbers=rules_of(config),
                 send_at=self.send_at,
                 notify=self.notify,
                 notify_url=reveal(self.notify_url),

@@ -21,20 +21,23 @@ from uuid import UUID
 from pydantic_core import PydanticSerializationError, to_json
 
 from airflow_provider_omni.delivery.batch.contents import Contents
-from airflow_provider_omni.delivery.batch.fastnumbers import normalise_fast
+from airflow_provider_omni.delivery.batch.fastnumbers import allows, normaliser
 from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError, is_nothing
 from airflow_provider_omni.delivery.batch.rows import Row, other_case, shown_names
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard, spread
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
-from airflow_provider_omni.delivery.numbers import InvalidNumberError
+from airflow_provider_omni.delivery.numbers import ANYWHERE, InvalidNumberError, NumberRules, country_of
 from airflow_provider_omni.omni.errors import OmniInputError
 
 _FLUSH = 2000
 """Rows that are handed to the scratch database at once."""
 
 NOT_ALLOWED = "not among the connection's allowed_recipients"
+NOT_ALLOWED_COUNTRY = "its country is not among allowed_countries"
+LEFT_OUT = (NOT_ALLOWED, NOT_ALLOWED_COUNTRY)
+"""Reasons of rows that were left out on purpose, and can be used."""
 OTHER_TEXT = "the number came before with another text, and there is no key_field to tell the two apart"
 OTHER_NUMBER = "this key came before with another number"
 
@@ -60,6 +63,7 @@ class Reading:
     :param key_field: the field whose value is the recipient's key; None: the number is.
     :param allowed: normalised numbers; everybody else is quarantined. None: everybody is allowed.
     :param keep_fields: whether the rows themselves are kept, for a ledger.
+    :param numbers: how numbers are read, and the countries that may be sent to.
     :param count_elsewhere: whether the people of other shards are counted: those with a possible number who are
         allowed, whatever their texts.
     """
@@ -70,6 +74,7 @@ class Reading:
     shard: Shard | None = None
     keep_fields: bool = False
     count_elsewhere: bool = False
+    numbers: NumberRules = ANYWHERE
 
 
 class _BadRowError(ValueError):
@@ -88,8 +93,10 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
     others: list[tuple[int]] = []
     key_field, allowed, shard = reading.key_field, reading.allowed, reading.shard
     same = contents.same_for_all
+    numbers = reading.numbers
+    normalise, everywhere = normaliser(numbers), numbers.countries is None
     for row in rows:
-        place, number, fields, problem = row
+        place, number, fields, problem, normalised = row
         key: str | None = None
         who: str | None = None
         try:
@@ -98,12 +105,13 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
             if key_field is not None:
                 key = _key_of(fields, key_field)
                 who = recipient_key_of_field(key)
-            digits = normalise_fast(number)
+            digits = normalise(f"+{number}" if normalised else number)
             if shard is not None:
                 who = who or recipient_key_of_number(digits)
                 here = spread(who)
                 if not shard.holds_spread(here):
-                    if reading.count_elsewhere and (allowed is None or digits in allowed):
+                    may = (allowed is None or digits in allowed) and allows(numbers, digits)
+                    if reading.count_elsewhere and may:
                         # SQLite's integers have a sign.
                         others.append((here >> 1,))
                         if len(others) >= _FLUSH:
@@ -111,6 +119,8 @@ def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: Batc
                     continue
             if allowed is not None and digits not in allowed:
                 raise _BadRowError(NOT_ALLOWED)
+            if not everywhere and not allows(numbers, digits):
+                raise _BadRowError(f"{NOT_ALLOWED_COUNTRY}: {country_of(digits)}", NOT_ALLOWED_COUNTRY)
             content = same if same is not None else contents.of(fields if fields is not None else {})
             message_id = ids.message_id_of_number(digits) if key is None or who is None else ids.message_id(who)
             kept = _json_of(fields) if reading.keep_fields and fields is not None else None

@@ -15,17 +15,20 @@ from typing import Any
 
 from airflow_provider_omni.delivery.batch.contents import BatchContent, Contents
 from airflow_provider_omni.delivery.batch.ids import BatchIds
-from airflow_provider_omni.delivery.batch.people import NOT_ALLOWED, Census, Reading, take_in
+from airflow_provider_omni.delivery.batch.people import LEFT_OUT, Census, Reading, take_in
 from airflow_provider_omni.delivery.batch.requests import Request
 from airflow_provider_omni.delivery.batch.rows import Row
 from airflow_provider_omni.delivery.batch.scratch import PERSON, People, Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.identity import Identity, fingerprint
-from airflow_provider_omni.delivery.numbers import InvalidNumberError, mask, normalise
+from airflow_provider_omni.delivery.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
 from airflow_provider_omni.delivery.plan import chunk_limit
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.validation import describe
 
 MAX_REQUESTS_WITHOUT_LEDGER = 100
+MAX_QUARANTINED = 0.1
+"""The share of rows that may be left out. More are no accidents any more: a column was read wrongly."""
 PAGE = 4000
 """People that are read from the scratch database at once."""
 READ_AT_ONCE = 8
@@ -34,6 +37,8 @@ SYSTEMATIC = 20
 """Rows of a shard that are all bad, from which it is not by chance."""
 SHOWN = 20
 """Reasons of quarantined rows that are named in a log or an error."""
+_AS_ALLOWED = NumberRules(check="possible")
+"""How the list of allowed numbers is read: whoever is on it and not valid is judged as a recipient."""
 EXAMPLES = 5
 """Quarantined rows that are named there."""
 
@@ -51,7 +56,10 @@ class BatchSpec:
         (999 divided by the flow's steps).
     :param max_recipients: more people than this are refused before anything is sent. For a shard, too, those of the
         whole source.
-    :param allowed_recipients: numbers; everybody else is quarantined. None: everybody is allowed.
+    :param allowed_recipients: international numbers; everybody else is quarantined. None: everybody is allowed.
+    :param numbers: how numbers are read, and the countries that may be sent to.
+    :param max_quarantined: more rows that cannot be used than this are refused before anything is sent: a count, or a
+        share of the rows.
     """
 
     identity: Identity
@@ -64,6 +72,8 @@ class BatchSpec:
     max_recipients: int | None = None
     shard: Shard | None = None
     allowed_recipients: frozenset[str] | None = field(default=None, repr=False)
+    numbers: NumberRules = ANYWHERE
+    max_quarantined: float = MAX_QUARANTINED
 
     def check(self) -> None:
         """Refuse what cannot be meant. Raises OmniInputError that names every problem."""
@@ -84,9 +94,16 @@ class BatchSpec:
             if value is not None and (type(value) is not int or value < 1):
                 problems.append(f"{name}: found {value!r}, allowed is a whole number from 1")
         problems += self.chunk_problems(self.flow)
+        most = self.max_quarantined
+        is_count, is_share = type(most) is int and most >= 0, type(most) is float and 0 <= most <= 1
+        if not is_count and not is_share:
+            problems.append(
+                f"max_quarantined: got {describe(most, True)}, expected a count of rows such as 20, or a share of them "
+                "such as 0.1"
+            )
         for number in self.allowed_recipients or ():
             try:
-                normalise(number)
+                normalise(number, _AS_ALLOWED)
             except InvalidNumberError:
                 problems.append(f"connection extra allowed_recipients: {mask(number)} is not a possible number")
         if problems:
@@ -269,9 +286,10 @@ def plan_batch(
     reading = Reading(
         spec.phone_field,
         spec.key_field,
-        None if allowed is None else frozenset(map(normalise, allowed)),
+        None if allowed is None else frozenset(normalise(each, _AS_ALLOWED) for each in allowed),
         spec.shard,
         keep_fields,
+        numbers=spec.numbers,
         count_elsewhere=spec.max_recipients is not None,
     )
     census = take_in(rows, reading, contents, BatchIds(spec.identity), scratch)
@@ -295,13 +313,41 @@ def _guard(plan: BatchPlan) -> None:
             "Nothing was sent: there are more recipients than allowed",
             problems=(f"max_recipients: found {found:,} people{where}, allowed are {limit:,}",),
         )
-    bad = census.quarantined - census.reasons.get(NOT_ALLOWED, 0)
+    bad = census.quarantined - sum(census.reasons[reason] for reason in LEFT_OUT)
     # A shard may have few rows, and these bad ones, by chance.
     if bad >= (1 if plan.spec.shard is None else SYSTEMATIC) and bad == census.requested:
         raise OmniInputError(
             f"Nothing was sent: not one row of {census.requested:,} can be used",
             problems=(*quarantine_lines(plan), *quarantine_examples(plan)),
         )
+    _refuse_too_many(plan, bad)
+
+
+def _refuse_too_many(plan: BatchPlan, bad: int) -> None:
+    """Raise OmniInputError where more rows cannot be used than `max_quarantined` allows."""
+    most, rows = plan.spec.max_quarantined, plan.census.requested
+    if isinstance(most, int):
+        too_many, allowed = bad > most, f"{most:,}"
+    else:
+        # A shard may have few rows, and some of these bad ones, by chance.
+        too_many = bad > most * rows and (plan.spec.shard is None or bad >= SYSTEMATIC)
+        allowed = f"{most:.4g} of them"
+    if too_many:
+        where = "" if plan.spec.shard is None else " of this shard"
+        line = (
+            f"max_quarantined: got {bad:,} of {rows:,} rows{where} that cannot be used, expected at most {allowed}. "
+            "Was a column read wrongly? The reasons follow. Where the others are to be sent to all the same, raise it: "
+            f"max_quarantined={bad} (rows) or {_share_above(bad, rows)} (a share of them)"
+        )
+        raise OmniInputError(
+            "Nothing was sent: too many rows cannot be used",
+            problems=(line, *quarantine_lines(plan), *quarantine_examples(plan)),
+        )
+
+
+def _share_above(part: int, whole: int) -> float:
+    """The next full percent."""
+    return min(1.0, (part * 100 // whole + 1) / 100)
 
 
 def quarantine_examples(plan: BatchPlan) -> list[str]:

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
-from airflow_provider_omni.delivery.numbers import InvalidNumberError, normalise
+from airflow_provider_omni.delivery.numbers import InvalidNumberError, NumberRules, normalise
+from airflow_provider_omni.delivery.typednumbers import read_typed
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import mask_numbers_in
 
@@ -47,12 +48,15 @@ class Row(NamedTuple):
     :param number: the phone number as given.
     :param fields: all fields of the row; None where the source has bare numbers.
     :param problem: why the row cannot be used, without its values.
+    :param normalised: the number was read before and begins with its country code, without a plus. For a send with a
+        `region` its digits alone would be a number of there.
     """
 
     place: int
     number: Any
     fields: Mapping[str, Any] | None = None
     problem: str | None = None
+    normalised: bool = False
 
 
 def format_of(path: str) -> str:
@@ -289,13 +293,19 @@ def _has_swallowed(cell: str, delimiter: str) -> bool:
     """
     if "\n" not in cell.strip() and "\r" not in cell.strip():
         return False
-    for part in re.split(f"[\r\n{re.escape(delimiter)}]", cell):
-        try:
-            normalise(part.strip(' "'))
-        except InvalidNumberError:
-            continue
-        return True
-    return False
+    return any(_is_a_number(part.strip(' "')) for part in re.split(f"[\r\n{re.escape(delimiter)}]", cell))
+
+
+def _is_a_number(part: str) -> bool:
+    """Whether it can be somebody's, of whichever country. A postal code, a house or an order cannot."""
+    try:
+        digits = read_typed(part).digits
+        if re.fullmatch(r"0[1-9][0-9]{7,9}", digits):
+            return True
+        normalise(part, NumberRules(check="possible"))
+    except InvalidNumberError:
+        return False
+    return True
 
 
 def _header(

@@ -131,7 +131,7 @@ def _phone_field(folder: Any) -> str:
 def _row(place: int, person: dict[str, Any], was_called: str, phone_field: str) -> Row:
     fields = dict(person.get("fields") or {})
     number = fields.pop(was_called, None) or person["to"]
-    return Row(place, person["to"], {**fields, phone_field: number})
+    return Row(place, person["to"], {**fields, phone_field: number}, normalised=True)
 
 
 def _unreadable(why: str) -> OmniInputError:

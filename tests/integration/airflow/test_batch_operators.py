@@ -110,7 +110,7 @@ def test_bad_rows_are_left_out_and_the_ledger_says_why(
 ) -> None:
     rows = [{"phone": number} for number in (*numbers(2), "12", numbers(1)[0])] + [{"name": "nobody"}]
     ledger = str(tmp_path / "ledger")
-    receipt = operator(recipients=rows, ledger_path=ledger).execute(batch_task.context())
+    receipt = operator(recipients=rows, ledger_path=ledger, max_quarantined=2).execute(batch_task.context())
     counts = receipt["counts"]
     assert (counts["requested"], counts["accepted"], counts["quarantined"], counts["duplicates"]) == (5, 2, 2, 1)
     assert [row.row for row in read_quarantine(ledger)] == [2, 4]

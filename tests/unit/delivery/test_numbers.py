@@ -41,11 +41,9 @@ def test_an_italian_number_keeps_its_leading_zero() -> None:
         "999123456789",
         "4.1793026727E10",
         "41793026727x",
-        "٤١٧٩٣٠٢٦٧٢٧",
         "-41793026727",
         "4" * 50,
         True,
-        41793026727.0,
         None,
         b"41793026727",
         pytest.param(10**5000, id="huge"),
@@ -94,7 +92,7 @@ def test_any_text_is_a_number_or_refused(text: str) -> None:
 def test_a_number_that_a_spreadsheet_made_a_fraction_of_is_refused_rather_than_read_with_a_digit_more(
     written: str,
 ) -> None:
-    with pytest.raises(InvalidNumberError, match=r"found 4\d{3}…\d{3} as a decimal fraction"):
+    with pytest.raises(InvalidNumberError, match=r"got 4\d{3}…\d{3} with a decimal fraction"):
         normalise(written)
 
 
@@ -105,4 +103,4 @@ def test_a_number_that_a_spreadsheet_made_a_fraction_of_is_refused_rather_than_r
 def test_a_text_without_digits_is_said_to_be_one_and_not_shown(written: str, found: str) -> None:
     with pytest.raises(InvalidNumberError) as caught:
         normalise(written)
-    assert str(caught.value).startswith(f"found {found}, allowed: digits")
+    assert str(caught.value) == f"got {found}, expected a phone number"

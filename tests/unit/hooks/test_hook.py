@@ -347,15 +347,16 @@ def test_the_form_of_airflow_2_does_not_take_an_emptied_guard_which_it_would_lea
     fields = dict.fromkeys(("BooleanField", "PasswordField", "StringField"), Field)
     monkeypatch.setitem(sys.modules, "wtforms", SimpleNamespace(**fields, ValidationError=refused))
     widgets = OmniHook.get_connection_form_widgets()
-    guard = widgets["allowed_recipients"]
-    assert guard.options["default"] == "*"
-    (check,) = guard.validators
-    for emptied in ("", " ", None):
-        with pytest.raises(refused, match=r"\* for everybody"):
-            check(SimpleNamespace(data={"conn_type": "omni"}), SimpleNamespace(data=emptied))
-        check(SimpleNamespace(data={"conn_type": "postgres"}), SimpleNamespace(data=emptied))
-    check(SimpleNamespace(data={"conn_type": "omni"}), SimpleNamespace(data="41793026727"))
-    assert not any(widget.validators for name, widget in widgets.items() if name != "allowed_recipients")
+    guards = {"allowed_recipients": "41793026727", "allowed_countries": "TH"}
+    for name, value in guards.items():
+        assert widgets[name].options["default"] == "*"
+        (check,) = widgets[name].validators
+        for emptied in ("", " ", None):
+            with pytest.raises(refused, match=r"\* for everybody"):
+                check(SimpleNamespace(data={"conn_type": "omni"}), SimpleNamespace(data=emptied))
+            check(SimpleNamespace(data={"conn_type": "postgres"}), SimpleNamespace(data=emptied))
+        check(SimpleNamespace(data={"conn_type": "omni"}), SimpleNamespace(data=value))
+    assert not any(widget.validators for name, widget in widgets.items() if name not in guards)
 
 
 def test_the_labels_for_older_airflow_are_the_same() -> None:
@@ -532,6 +533,20 @@ def test_a_request_with_anybody_outside_of_the_allowed_recipients_is_refused_as_
     ]
     assert not any(part in str(caught.value) for part in ("4179", "example"))
     assert client.calls == []
+
+
+def test_a_request_to_a_country_that_is_not_allowed_is_refused_as_a_whole(connected: Any, answering: Any) -> None:
+    client = answering(ok({"messages": []}))
+    connected(extra={"allowed_countries": ["CH"], "region": "TH"})
+    with pytest.raises(OmniInputError) as caught:
+        send_to(
+            {"phoneNumber": "41793026727"}, {"phoneNumber": "+66812345678"}, {"phoneNumber": "0812345678"},
+            {"emailAddress": "somebody@example.com"},
+        )  # fmt: skip
+    assert [line.split(":")[0] for line in caught.value.problems] == [f"destinations[{index}]" for index in (1, 2, 3)]
+    assert client.calls == []
+    send_to({"phoneNumber": "41793026727"})
+    assert len(client.calls) == 1
 
 
 def test_a_request_to_allowed_recipients_only_is_posted(connected: Any, answering: Any) -> None:

@@ -93,7 +93,12 @@ class World:
     def plan(
         self, recipients: Iterable[Any], scratch: Scratch, content: dict[str, Any] | None = None, **spec: Any
     ) -> BatchPlan:
-        rules = {"chunk_size": 10, "scenario_key": self.scenario_key, "identity": Identity("run-1")} | spec
+        rules = {
+            "chunk_size": 10,
+            "scenario_key": self.scenario_key,
+            "identity": Identity("run-1"),
+            "max_quarantined": 1.0,
+        } | spec
         batch = BatchSpec(content=BatchContent(**(content or TEXT)), **rules)
         rows = rows_of_entries(recipients, batch.phone_field)
         return plan_batch(batch, rows, scratch, datetime.fromtimestamp(self.clock.now(), UTC), keep_fields=True)

@@ -9,15 +9,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.batch.fastnumbers import normalise_fast
-from airflow_provider_omni.delivery.numbers import InvalidNumberError, normalise
+from airflow_provider_omni.delivery.batch.fastnumbers import normalise_fast, normaliser
+from airflow_provider_omni.delivery.numbers import InvalidNumberError, NumberRules, normalise
+
+POSSIBLE = NumberRules(check="possible")
+REGIONS = (
+    "TH",
+    "CH",
+    "DE",
+    "IT",
+    "US",
+    "CA",
+    "GB",
+    "RU",
+    "KZ",
+    "AR",
+    "BR",
+    "MX",
+    "CI",
+    "HU",
+    "JP",
+    "KR",
+    "TW",
+    "VN",
+    "ID",
+)
 
 
-def answer(function: object, number: object) -> str:
+def answer(rules: NumberRules, number: object, *, fast: bool) -> str:
     try:
-        return f"number {function(number)}"  # type: ignore[operator]
+        return f"number {normaliser(rules)(number) if fast else normalise(number, rules)}"
     except InvalidNumberError as error:
-        return f"error {error}"
+        return f"error {error} {error.kind}"
+
+
+def same(number: object, *every: NumberRules) -> None:
+    for rules in (NumberRules(), POSSIBLE, *every):
+        assert answer(rules, number, fast=True) == answer(rules, number, fast=False)
 
 
 @pytest.mark.parametrize("code", sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
@@ -26,30 +54,70 @@ def test_every_country_gets_the_same_answer(code: int) -> None:
     for _ in range(60):
         national = "".join(source.choices("0123456789", k=source.randint(1, 13)))
         prefix = source.choice(("", "", "0", "1", "8", "00", "15", "9", "06"))
-        number = f"{source.choice(('+', '', '00'))}{code}{prefix}{national}"
-        assert answer(normalise_fast, number) == answer(normalise, number)
+        same(f"{source.choice(('+', '', '00'))}{code}{prefix}{national}")
 
 
 @pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
 def test_example_numbers_of_every_region_get_the_same_answer(region: str) -> None:
+    at_home = NumberRules(region)
     for kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE):
         example = phonenumbers.example_number_for_type(region, kind)
         if example is not None:
             for style in (phonenumbers.PhoneNumberFormat.E164, phonenumbers.PhoneNumberFormat.INTERNATIONAL):
-                number = phonenumbers.format_number(example, style)
-                assert answer(normalise_fast, number) == answer(normalise, number)
+                same(phonenumbers.format_number(example, style), at_home)
+            national = phonenumbers.national_significant_number(example)
+            for typed in (
+                phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.NATIONAL),
+                national,
+                f"0{national}",
+                f"{example.country_code}{national}",
+                f"00{example.country_code}{national}",
+            ):
+                same(typed, at_home, NumberRules(region, "possible"))
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_bare_digits_get_the_same_answer_in_their_region(region: str) -> None:
+    source = random.Random(region)
+    code = phonenumbers.country_code_for_region(region)
+    for _ in range(150):
+        digits = "".join(source.choices("0123456789", k=source.randint(4, 13)))
+        typed = f"{source.choice(('', '', '0', '00', '1', '8', '06', str(code)))}{digits}"
+        same(typed, NumberRules(region), NumberRules(region, "possible"))
 
 
 @given(
+    st.sampled_from([None, *REGIONS]),
     st.one_of(
         st.text(alphabet="0123456789+ ().-/\n\t\x1c\u00a0\u2003\u202a\ud800", max_size=45),
         st.tuples(
-            st.sampled_from(["", " ", "+", "00", "\u00a0", "\x1c", "\u2003", "\n"]),
-            st.sampled_from(["4915112345678", "491511234567", "41793026727", "393401234567", "6281234567890"]),
-            st.sampled_from(["", ".", ".0", ".00", ".000", ".5", " .0", "-0", "\u00a0", "\x1c", "\u2003", "\ud800"]),
+            st.sampled_from(["", " ", "+", "00", "\u00a0", "\x1c", "\u2003", "\n", "(", "'"]),
+            st.sampled_from(
+                ["4915112345678", "4915112345678", "41793026727", "393401234567", "6281234567890", "812345678"]
+            ),
+            st.sampled_from(
+                [
+                    "",
+                    ".",
+                    ".0",
+                    ".00",
+                    ".000",
+                    ".5",
+                    " .0",
+                    "-0",
+                    "/1",
+                    "/12",
+                    " 41793026727",
+                    "\u00a0",
+                    "\x1c",
+                    "\u2003",
+                ]
+            ),
         ).map("".join),
         st.text(max_size=20),
         st.integers(min_value=-10, max_value=10**16),
+        st.floats(),
+        st.decimals(),
         st.sampled_from(
             [
                 True,
@@ -63,10 +131,10 @@ def test_example_numbers_of_every_region_get_the_same_answer(region: str) -> Non
                 10**5000,
             ]
         ),
-    )
+    ),
 )
-def test_anything_typed_gets_the_same_answer(typed: object) -> None:
-    assert answer(normalise_fast, typed) == answer(normalise, typed)
+def test_anything_typed_gets_the_same_answer(region: str | None, typed: object) -> None:
+    same(typed, NumberRules(region), NumberRules(region, "possible"))
 
 
 @pytest.mark.parametrize("written", ["4915112345678.0", "491511234567.00", "393401234567.0", "+6281234567890.0"])

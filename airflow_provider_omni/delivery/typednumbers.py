@@ -1,0 +1,255 @@
+"""What people and programs write for a phone number, as digits: in any script, with the marks that they put around.
+
+Knows nothing of countries: `numbers.py` does. What is refused names the character that is in the way, never the number.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from decimal import Decimal
+from numbers import Integral
+from typing import NamedTuple
+
+from airflow_provider_omni.delivery.nothing import is_blank, is_invisible, is_nothing, word_for_nothing
+
+_MOST_BITS = 128
+"""More than any number has. Python refuses to write down whole numbers of thousands of digits."""
+_WHOLE_FLOATS = 2.0**53
+"""Above it a float has rounded whole numbers."""
+_LONGEST = 40
+"""Characters of a written number, without what is invisible."""
+_LONGEST_TEXT = 200
+
+_PLAIN = re.compile(r"[ (]*\+?[ (]*[0-9][0-9 ().\-/]*")
+"""What is left of every number that can be read: digits, and what people put between them."""
+_SEPARATORS = re.compile(r"[ ().\-/]")
+_DECIMAL = re.compile(r" *\+?[0-9 ()\-/]*(?:[0-9]{7,}\.(?:[0-9]{1,2}|0+)|[0-9]\.0) *")
+"""``4915112345678.0``: a float or a decimal that was written as text. Its last digits are none of the number."""
+TWO = re.compile(r"(?:^ *(?:00)?|[^0-9])[0-9]{7,}[ ()./\-]+[0-9]{7,}(?![0-9])")
+RANGE = re.compile(r"[0-9)] *(?:/ *[0-9]{1,3}|- *[0-9]) *$")
+"""``02 123 4567/8``: two numbers in a short form, or an extension."""
+
+_DASHES = frozenset("\u2212\u30fc\ufe63\u2043\u02d7")
+"""Beside Unicode's dashes: a minus, the long mark of Japanese keyboards, a bullet that looks like one."""
+_PLUS = frozenset("+\uff0b\ufe62")
+_OPENING = frozenset("(\uff08[\uff3b\ufe59\u3010\u3014")
+_CLOSING = frozenset(")\uff09]\uff3d\ufe5a\u3011\u3015")
+_DOTS = frozenset(".\uff0e\u00b7\u30fb\u2027\u2219")
+_SLASHES = frozenset("/\uff0f\u2044\u2215")
+_TILDES = frozenset("~\u223c\u301c\uff5e\u2053")
+_LINE_ENDS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+_LISTING = frozenset(",;|&\uff0c\uff1b\u3001\u060c\u061b\ufe50\ufe51\ufe54\u2502\uff5c\n")
+_MASKS = frozenset("*\u2022\u2026\u25cf\u00d7_\uff0a")
+_QUOTES = (
+    "'\"`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb"
+    "\u2039\u203a\u300c\u300d\u300e\u300f\uff02\uff07\u05f3\u05f4"
+)
+_EXPONENT = re.compile(r"[+\-]?[0-9][0-9.,\u066b ]*[eE][+\-]?[0-9]{1,3}")
+_SCHEME = re.compile(r"[^\W\d_]{2,12} ?[:=]")
+_EXTENSION = re.compile(
+    r"[0-9).] *[,;]? *(?:;?ext?\.?|extn\.?|extension|int\.?|anexo|x|#|\u0434\u043e\u0431\.?|\u5206\u6a5f|\u5185\u7ebf"
+    r"|\u5185\u7dda|\u8f6c|\u8f49|\u0e15\u0e48\u0e2d)[ .:=]*[0-9]{1,7}#? *",
+    re.IGNORECASE,
+)
+
+
+class InvalidNumberError(ValueError):
+    """The number cannot be one. Its text says why, with the number masked. ``kind``: why, for counting; without it."""
+
+    def __init__(self, text: str, kind: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class Typed(NamedTuple):
+    """A number as digits. ``international``: it says so itself, by a plus."""
+
+    digits: str
+    international: bool
+
+
+def mask(number: object) -> str:
+    """``41793026727`` -> ``4179…727``: enough to find a row in one's own table, too little to call.
+
+    Short strings keep less; whatever is not a string of digits is shown by its type only.
+    """
+    written = isinstance(number, str) or (isinstance(number, int) and number.bit_length() <= _MOST_BITS)
+    digits = re.sub(r"\D", "", str(number)) if written else ""
+    if not digits:
+        return f"<{type(number).__name__}>"
+    if len(digits) < 10:
+        return f"{digits[:1]}…" if len(digits) > 3 else "…"
+    return f"{digits[:4]}…{digits[-3:]}"
+
+
+def read_typed(number: object) -> Typed:
+    """Read a text or a whole number of any type. Raises InvalidNumberError that names what is in the way.
+
+    Read is one number, whole: never two of them, an extension, a decimal fraction or letters that stand for digits.
+    """
+    text = number if isinstance(number, str) else _written(number)
+    plain = text if text.isascii() and _PLAIN.fullmatch(text) else _plain(text)
+    if len(plain) > _LONGEST:
+        raise _refusal(text, "more characters than a number has")
+    if _DECIMAL.fullmatch(plain):
+        raise _refusal(
+            plain.split(".")[0],
+            "a decimal fraction such as .0: a spreadsheet has made one of it",
+            "digits without a .0; format the column as text",
+        )
+    if TWO.search(plain):
+        raise _refusal(text, "two numbers", "one; give a list, or a row for each")
+    if RANGE.search(plain):
+        raise _refusal(text, "few digits behind a slash or dash: a second number, or an extension?", "one number")
+    digits = _SEPARATORS.sub("", plain)
+    return Typed(digits.removeprefix("+"), digits.startswith("+"))
+
+
+def _written(number: object) -> str:
+    """The digits of a whole number. A float or a decimal is one where nothing of it can have been rounded."""
+    kind = type(number).__name__
+    if number is None or is_nothing(number):
+        raise InvalidNumberError(f"got nothing ({kind}), expected a phone number", "empty")
+    whole: int | None = None
+    if isinstance(number, bool):
+        pass
+    elif isinstance(number, Integral):
+        whole = int(number)
+    elif isinstance(number, float):
+        whole = int(number) if number.is_integer() and abs(number) < _WHOLE_FLOATS else None
+        if whole is None:
+            raise InvalidNumberError(
+                "got a float that is no whole number, or has been rounded; expected text or a whole number",
+                "a float that is not whole",
+            )
+    elif isinstance(number, Decimal):
+        _, _, exponent = number.as_tuple()
+        if number != number.to_integral_value() or not isinstance(exponent, int) or exponent > 0:
+            raise InvalidNumberError(
+                "got a decimal that is no whole number, or has been rounded; expected text or a whole number",
+                "a decimal that is not whole",
+            )
+        if number.adjusted() < _LONGEST:
+            whole = int(number)
+    if whole is None:
+        huge = isinstance(number, Decimal)
+        raise InvalidNumberError(
+            "got a huge whole number, expected a phone number"
+            if huge
+            else f"got {kind}, expected text or a whole number with the phone number",
+            "huge" if huge else f"a {kind}, allowed are text and whole numbers",
+        )
+    if whole.bit_length() > _MOST_BITS:
+        raise InvalidNumberError("got a huge whole number, expected a phone number", "huge")
+    if whole < 0:
+        raise _refusal(str(whole), "a minus")
+    return str(whole)
+
+
+def _plain(text: str) -> str:
+    """The text in ASCII: digits, separators and a plus. Raises InvalidNumberError for anything else."""
+    if len(text) > _LONGEST_TEXT:
+        raise _refusal("", f"a text of {len(text):,} characters")
+    if is_blank(text):
+        raise InvalidNumberError("got a blank text, expected a phone number", "a blank text")
+    if word := word_for_nothing(text):
+        hint = " (a template that found nothing?)" if word == "None" else ", which stands for nothing"
+        raise InvalidNumberError(f"got {word!r}{hint}, expected a phone number", f"{word!r}")
+    visible = "".join(_ascii(each) for each in text).strip(" \n")
+    if visible.startswith(('="', "='")) and visible[-1:] == visible[1]:
+        visible = visible[1:]  # how a CSV keeps Excel from taking a leading 0
+    visible = visible.strip(_QUOTES + " \n").rstrip()
+    if not any(each.isdigit() for each in visible):
+        if is_blank(visible):
+            raise InvalidNumberError("got a blank text, expected a phone number", "a blank text")
+        raise InvalidNumberError("got a text without digits, expected a phone number", "a text without digits")
+    if _PLAIN.fullmatch(visible):
+        return visible
+    culprit, expected = _culprit(visible)
+    raise _refusal(visible, culprit, expected)
+
+
+def _ascii(character: str) -> str:
+    """A character as the one that it stands for; nothing for what is invisible. Others as they are."""
+    if character.isascii() and character >= " ":
+        return "(" if character == "[" else ")" if character == "]" else character
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    if character in _LINE_ENDS:
+        return "\n"
+    if is_invisible(character):
+        return " " if character in "\u2800\u3164\uffa0" else ""
+    if character.isspace():
+        return " "
+    if unicodedata.category(character) == "Pd" and character not in _TILDES:
+        return "-"
+    for known, plain in _SAME:
+        if character in known:
+            return plain
+    return character
+
+
+_SAME = (
+    (_DASHES, "-"), (_PLUS, "+"), (_OPENING, "("), (_CLOSING, ")"), (_DOTS, "."), (_SLASHES, "/"),
+)  # fmt: skip
+
+
+def _culprit(visible: str) -> tuple[str, str]:
+    """What is in the way, and what is expected instead. The first kind that fits; else the first strange character."""
+    if _EXPONENT.fullmatch(visible.replace(" ", "")):
+        return "an exponent ('E'): a spreadsheet has rounded it", "all digits; format the column as text"
+    if "@" in visible:
+        return "an e-mail address ('@')", _DIGITS
+    if _SCHEME.match(visible) and visible[:1].isalpha():
+        mark = visible[_SCHEME.match(visible).end() - 1]  # type: ignore[union-attr]
+        return f"words before it (and {mark!r})", f"it without them: {_DIGITS}"
+    if found := _EXTENSION.search(visible):
+        mark = next(each for each in found[0] if each not in " 0123456789).,")
+        return f"an extension ({_name(mark)})", "a number without one"
+    for mark in visible:
+        if mark in _LISTING:
+            before, _, after = visible.partition(mark)
+            if mark != "," or min(_count(before), _count(after)) >= 5:
+                return f"{_name(mark)}: several numbers?", "one; give a list, or a row for each"
+            return f"{_name(mark)}: is it a thousands or decimal separator?", "digits; format the column as text"
+        if mark in _TILDES:
+            return f"{_name(mark)}: a range of numbers?", "one number"
+        if mark in _MASKS:
+            return f"{_name(mark)}: is it masked?", _DIGITS
+        if not _PLAIN.fullmatch(f"0{mark}") and mark != "+":
+            return _name(mark), _DIGITS
+    if visible.count("+") > 1:
+        several = _count(visible.lstrip(" (+").partition("+")[0]) >= 5
+        return "more than one plus", "one number; give a list, or a row for each" if several else _DIGITS
+    if "+" in visible.lstrip(" ("):
+        if visible.lstrip(" (").startswith("+"):
+            return "brackets that are not closed", _DIGITS
+        return "a plus that is not at its beginning", _DIGITS
+    return f"{_name(visible[0])} before it", _DIGITS
+
+
+_DIGITS = "digits, spaces and dashes, such as +41 79 302 67 27"
+
+
+def _count(text: str) -> int:
+    return sum(map(str.isdigit, text))
+
+
+def _name(mark: str) -> str:
+    """A character for a person: as it is where it can be seen, and by its name."""
+    if mark == "\n":
+        return "a line end"
+    if mark == ",":
+        return "a comma (',')"
+    if mark.isalpha():
+        return f"the letter {mark!r}"
+    code = f"U+{ord(mark):04X}"
+    if not mark.isprintable():
+        return f"the character {unicodedata.name(mark, code)}"
+    return f"{mark!r} ({unicodedata.name(mark, code)})"
+
+
+def _refusal(text: str, culprit: str, expected: str = _DIGITS) -> InvalidNumberError:
+    shown = f"{mask(text)} with " if any(map(str.isdigit, text)) else ""
+    return InvalidNumberError(f"got {shown}{culprit}; expected {expected}", culprit)

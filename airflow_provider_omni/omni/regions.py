@@ -1,0 +1,56 @@
+"""Countries as users type them: the two letters of ISO 3166, checked against those that have telephone numbers.
+
+phonenumbers is imported when the first one is read: most connections name none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+CHECKS = ("valid", "possible")
+"""What a number must be to be sent to: of a range that its country is known to use, or of the right length only."""
+
+
+def read_region(region: object) -> str:
+    """The letters in upper case. Raises ValueError that says what was expected."""
+    letters = region.strip().upper() if isinstance(region, str) else ""
+    if letters in _known():
+        return letters
+    plain = isinstance(region, str) and re.fullmatch(r"[A-Za-z {}_.]{0,20}", region)
+    found = repr(region) if plain else f"a {type(region).__name__}" if not isinstance(region, str) else "a text"
+    hint = "; the United Kingdom is GB" if letters == "UK" else ""
+    hint = " (a template that found nothing?)" if letters == "NONE" else hint
+    raise ValueError(f"got {found}{hint}, expected the two letters of a country, such as 'TH' (ISO 3166)")
+
+
+def read_countries(countries: object) -> frozenset[str]:
+    """A list of countries, or a text of them with commas or spaces between. Raises ValueError; so it does for a
+    blank text, which says neither "everywhere" nor "nowhere".
+    """
+    found: Iterable[object]
+    if isinstance(countries, str):
+        found = [each.strip("'\"") for each in re.split(r"[\s,;]+", countries.strip("[]() \t\r\n")) if each]
+        if not found and "[" not in countries:
+            raise ValueError("got a blank text, expected a list of countries, such as ['TH', 'SG']")
+    elif isinstance(countries, list | tuple | set | frozenset):
+        found = countries
+    else:
+        raise ValueError(f"got a {type(countries).__name__}, expected a list of countries, such as ['TH', 'SG']")
+    return frozenset(read_region(each) for each in found)
+
+
+def read_check(check: object) -> str:
+    """``valid`` or ``possible``. Raises ValueError."""
+    if isinstance(check, str) and check in CHECKS:
+        return check
+    shown = repr(check[:20]) if isinstance(check, str) else f"a {type(check).__name__}"
+    raise ValueError(f"got {shown}, expected 'valid' or 'possible'")
+
+
+@cache
+def _known() -> frozenset[str]:
+    import phonenumbers
+
+    return frozenset(phonenumbers.SUPPORTED_REGIONS)
