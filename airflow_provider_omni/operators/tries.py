@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_omni.operators.keys import loop_index
+
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.effects import Memory
 
@@ -17,9 +19,11 @@ def is_surely_first(context: Any, memory: Memory) -> bool:
     """Whether no earlier try of this task can have posted anything, if there is no record of it.
 
     So in the first try; and in every later one that can read what the earlier ones had to write before they posted.
-    Not after a clear: Airflow may have thrown away what was written (3.4 does).
+    Not after a clear: Airflow may have thrown away what was written (3.4 does). A clear of a loop's iteration makes the
+    later ones anew, too: what has sent, and its state, is put aside, and another task instance has the first try.
     """
-    return context["ti"].try_number == 1 or (memory.durable and _never_cleared(context))
+    first = context["ti"].try_number == 1 and not (_may_be_made_anew(context) and not _never_cleared(context))
+    return first or (memory.durable and _never_cleared(context))
 
 
 def is_recallable(context: Any, memory: Memory) -> bool:
@@ -27,7 +31,8 @@ def is_recallable(context: Any, memory: Memory) -> bool:
 
     Airflow 3.3 keeps a task's state over a clear; later lines may not.
     """
-    return memory.durable and (_never_cleared(context) or _airflow() < (3, 4))
+    kept = _airflow() < (3, 4) and not _may_be_made_anew(context)
+    return memory.durable and (_never_cleared(context) or kept)
 
 
 def first_try_at(context: Any, memory: Memory) -> float | None:
@@ -46,6 +51,14 @@ def _airflow() -> tuple[int, int]:
 
     major, minor = __version__.split(".")[:2]
     return int(major), int(minor)
+
+
+def _may_be_made_anew(context: Any) -> bool:
+    """Whether a clear of another task instance makes this one anew: in loops, and in what is mapped over since a clear
+    (Airflow 3.4).
+    """
+    region = str(getattr(context["ti"], "region_id", None) or "")
+    return loop_index(context) is not None or bool(region.strip("0-"))
 
 
 def _never_cleared(context: Any) -> bool:

@@ -160,6 +160,7 @@ def test_every_row_of_the_table_is_here() -> None:
         "mapped tasks in another order",
         "the same, with an idempotency_key without the index",
         "another iteration of a task-group loop (Airflow 3.4)",
+        "clear of an iteration, and of the later ones with it",
         "another run, with an idempotency_key of your own",
         "dag.test()",
     ]

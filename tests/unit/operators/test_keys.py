@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,10 +27,11 @@ def context(map_index: int | None = -1, loop: Any = None) -> dict[str, Any]:
     return {"ti": ti} | ({} if loop is None else {"loop": SimpleNamespace(index=loop)})
 
 
-def in_loop(task: Any, index: int) -> Any:
+def in_loop(task: Any, index: int, try_number: int = 1, clears: int = 0) -> Any:
     """The iteration of a loop: the state of each is its own, all else is the same."""
     task.state.clear()
-    return task.context() | {"loop": SimpleNamespace(index=index, max_iterations=3)}
+    run = SimpleNamespace(clear_number=clears, run_after=datetime.now(UTC) - timedelta(hours=1))
+    return task.context(try_number) | {"loop": SimpleNamespace(index=index, max_iterations=3), "dag_run": run}
 
 
 def single(**arguments: Any) -> OmniSendMessageOperator:
@@ -92,6 +94,25 @@ def test_a_retry_inside_a_loop_sends_nothing_again(vendor: Any, task: Any) -> No
     single().execute(first)
     first["ti"].try_number = 2
     single().execute(first)
+    assert len(sent(vendor)) == 1
+
+
+@pytest.mark.parametrize("make", [single, batch], ids=["single", "batch"])
+def test_an_iteration_that_the_clear_of_an_earlier_one_has_made_anew_sends_nothing_again(
+    make: Any, vendor: Any, task: Any, tmp_path: Any
+) -> None:
+    """It is another task instance then, without state and at its first try."""
+    ledger = {"ledger_path": str(tmp_path)} if make is batch else {}
+    make(**ledger).execute(in_loop(task, 1))
+    again = make(**ledger).execute(in_loop(task, 1, clears=1))
+    assert len(sent(vendor)) == 1
+    assert again["counts"]["accepted"] == 1
+
+
+def test_a_batch_without_ledger_that_a_clear_has_made_anew_is_refused(vendor: Any, task: Any) -> None:
+    batch().execute(in_loop(task, 1))
+    with pytest.raises(Exception, match="an earlier try may have sent some"):
+        batch().execute(in_loop(task, 1, clears=1))
     assert len(sent(vendor)) == 1
 
 

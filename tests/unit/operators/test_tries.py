@@ -42,6 +42,33 @@ def test_where_airflow_does_not_tell_about_clears_a_later_try_is_not_the_first()
     assert not is_surely_first({"ti": SimpleNamespace(try_number=2)}, KEPT)
 
 
+REGION = {"region_id": "01a21e53-7c51-7c31-8171-d3c67c7040d1"}
+NO_REGION = {"region_id": "00000000-0000-0000-0000-000000000000"}
+
+
+@pytest.mark.parametrize(
+    ("ti", "more", "clear_number", "surely"),
+    [
+        ({}, {"loop": SimpleNamespace(index=1)}, 1, False),
+        (REGION, {}, 1, False),
+        ({}, {"loop": SimpleNamespace(index=1)}, 0, True),
+        (REGION, {}, 0, True),
+        (NO_REGION, {}, 1, True),
+        ({}, {}, 1, True),
+    ],
+)
+def test_a_first_try_that_a_clear_has_made_anew_is_not_surely_the_first(
+    ti: Any, more: Any, clear_number: int, surely: bool
+) -> None:
+    """Airflow 3.4: where an iteration of a loop is cleared, the later ones are other task instances, at try 1."""
+    made = context(1, clear_number) | more
+    made["ti"] = SimpleNamespace(try_number=1, **ti)
+    for memory in (KEPT, FORGOTTEN):
+        assert is_surely_first(made, memory) is surely
+    began = first_try_at(made, KEPT) or 0.0
+    assert (began > DUE.timestamp()) is surely
+
+
 def test_no_try_began_before_the_run() -> None:
     assert first_try_at(context(), FORGOTTEN) == STARTED.timestamp()
 
