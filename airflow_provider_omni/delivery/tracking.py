@@ -12,6 +12,7 @@ message that was heard of as still under way.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -226,8 +227,11 @@ class Tracker:
 
 
 def status_label(status: Status) -> str:
-    """The status's name, fit for receipts, journals, errors and summaries: short, and without a number."""
-    return _label(status.name or status.group_name or "UNKNOWN")
+    """The status's name, fit for receipts, journals, errors and summaries: short, and without a number. What is no name
+    may be a text that the vendor repeats.
+    """
+    names = (each.strip() for each in (status.name, status.group_name) if each)
+    return _label(next((each for each in names if _NAME.fullmatch(each)), "UNKNOWN"))
 
 
 def channel_label(channel: str | None) -> str:
@@ -238,6 +242,9 @@ def channel_label(channel: str | None) -> str:
 def currency_label(currency: str | None) -> str | None:
     """The same of a currency."""
     return _label(currency)[:MAX_CURRENCY] if currency else None
+
+
+_NAME = re.compile(r"[A-Za-z0-9_.:/+\-]+")
 
 
 @lru_cache(maxsize=1024)

@@ -24,7 +24,7 @@ from airflow_provider_omni.omni.errors import (
     OmniRequestError,
     OmniServerError,
 )
-from airflow_provider_omni.omni.masking import hide_secrets, mask_numbers_in
+from airflow_provider_omni.omni.masking import Private, mask_numbers_in
 from airflow_provider_omni.omni.models import Rows
 from airflow_provider_omni.omni.parsing import UnreadableAnswerError
 
@@ -179,10 +179,10 @@ def _vendor_details(call: Call[Any], body: bytes, secrets: Sequence[str]) -> _De
     old = _dig(document, "requestError", "serviceException")
     if isinstance(old, dict):
         problems = _lines(hide, _validation_errors(old.get("validationErrors")))
-        return _Details(_code(old.get("messageId"), secrets), hide(old.get("text")), problems)
+        return _Details(hide.code(old.get("messageId")), hide(old.get("text")), problems)
     if isinstance(document, dict):
         problems = _lines(hide, _violations(document.get("violations")))
-        return _Details(_code(document.get("errorCode"), secrets), hide(document.get("description")), problems)
+        return _Details(hide.code(document.get("errorCode")), hide(document.get("description")), problems)
     return _Details()
 
 
@@ -190,12 +190,6 @@ def _dig(document: Any, *names: str) -> Any:
     for name in names:
         document = document.get(name) if isinstance(document, dict) else None
     return document
-
-
-def _code(value: Any, secrets: Sequence[str]) -> str | None:
-    if not isinstance(value, str) or not _CODE.fullmatch(value) or hide_secrets(value, secrets) != value:
-        return None
-    return mask_numbers_in(value)
 
 
 def _validation_errors(value: Any) -> Iterator[tuple[str, Any]]:
@@ -236,29 +230,33 @@ class _Hider:
     def __init__(self, call: Call[Any], secrets: Sequence[str]) -> None:
         self._call = call
         self._secrets = secrets
-        self._sent: tuple[str, ...] | None = None
+        self._private: Private | None = None
 
     def __call__(self, said: object) -> str:
         if not isinstance(said, str) or not said:
             return ""
-        if self._sent is None:
-            self._sent = _sent_strings(self._call)
-        # All of it first: a secret that is cut in two would be known by neither half.
-        words = hide_secrets(said, self._secrets)[: 4 * MAX_DETAIL_LENGTH]
-        for sent in self._sent:
-            words = words.replace(sent, "…")
-        words = "".join(character if character.isprintable() else " " for character in mask_numbers_in(words))
+        words = mask_numbers_in(self._all().hide(said)[: 4 * MAX_DETAIL_LENGTH])
+        words = "".join(character if character.isprintable() else " " for character in words)
         return words if len(words) <= MAX_DETAIL_LENGTH else words[:MAX_DETAIL_LENGTH] + "…"
+
+    def code(self, value: Any) -> str | None:
+        """The vendor's code, if that is what it is."""
+        if not isinstance(value, str) or not _CODE.fullmatch(value) or self._all().holds(value):
+            return None
+        return mask_numbers_in(value)
+
+    def _all(self) -> Private:
+        if self._private is None:
+            self._private = Private(self._secrets, _sent_strings(self._call))
+        return self._private
 
 
 def _sent_strings(call: Call[Any]) -> tuple[str, ...]:
-    """Every string of the request that may be personal, the longest first, and long ones also by their first part."""
+    """Every string of the request that may be personal."""
     found = {value for name, value in call.query if name in ("to", "from")}
     if call.body:
         found |= set(_leaves(parsing.load(call.body)))
-    found = {value for value in found if len(value) >= 3}
-    found |= {value[:24] for value in found if len(value) > 24}
-    return tuple(sorted(found, key=len, reverse=True))[:10_000]
+    return tuple(sorted(value for value in found if len(value) >= 3))
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[str]:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from airflow_provider_omni.omni.errors import OmniConfigurationError
 from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
@@ -79,14 +79,12 @@ class OmniConfig:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What nobody may see of this account, in every form in which it goes over the wire; the longest first."""
+        """What nobody may see of this account: password, key or token, the header that it makes, the ids' secret."""
         scheme, _, credentials = self.authorization.partition(" ")
         found = {self.authorization, credentials}
         if scheme == "Basic":
-            pair = base64.b64decode(credentials).decode("utf-8", "surrogateescape")
-            found |= {pair, pair.partition(":")[2]}
+            found.add(base64.b64decode(credentials).decode("utf-8", "surrogateescape").partition(":")[2])
         found |= {self.id_secret} if self.id_secret else set()
-        found |= {quote(each, safe="") for each in found}
         return tuple(sorted((each for each in found if each), key=len, reverse=True))
 
     @classmethod

@@ -5,9 +5,11 @@ Nothing here knows what a valid number is (`delivery/numbers.py` does): anything
 
 from __future__ import annotations
 
+import base64
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
 
 SHOWN = frozenset(
     {
@@ -47,16 +49,145 @@ def mask_numbers_in(text: str) -> str:
 _CREDENTIALS = re.compile(r"(?i)\b(basic|app|bearer|digest)(\s+)(?=[\w+/=.~\-]*[\d=+/_.~\-])[\w+/=.~\-]{6,}")
 _WHOLE_WORDS = 4
 """A secret that is shorter than this stands in every other word, too, and is hidden where it is a word."""
+_OF_A_SECRET, _OF_A_TEXT = 5, 10
+"""So many characters in a row of a secret, or of a text that was sent, are a part of it and no coincidence."""
+_LONGEST = 640
+"""Characters of somebody's words that are looked at."""
+_LAYERS = 3
+"""Encodings within one another that are taken off."""
 
 
-def hide_secrets(text: str, secrets: Iterable[str]) -> str:
-    """Free text without these secrets, in any case, also as HTML writes them; and without what stands where a login
-    stands (``Basic ZGVtbzpkZW1v``), whosesoever it is.
+class Private:
+    """What nobody may read in the words of others, which may echo it: secrets, and what was sent.
+
+    Found as a whole and in part, in any case and spacing, percent-encoded, as HTML or JSON escape it, in base64 and in
+    hexadecimal digits.
+
+    :param secrets: of the account.
+    :param sent: texts, addresses and numbers of the request.
     """
-    for secret in sorted(secrets, key=len, reverse=True):
-        for form in {secret, html.escape(secret), html.escape(secret, quote=False)}:
-            pattern = re.escape(form)
-            if len(form) < _WHOLE_WORDS:
-                pattern = rf"(?<!\w){pattern}(?!\w)"
-            text = re.sub(pattern, "…", text, flags=re.IGNORECASE)
-    return _CREDENTIALS.sub(r"\1\2…", text)
+
+    def __init__(self, secrets: Iterable[str], sent: Iterable[str] = ()) -> None:
+        self._words: set[str] = set()
+        self._parts: dict[int, set[str]] = {}
+        for least, known in ((_OF_A_SECRET, secrets), (_OF_A_TEXT, sent)):
+            for each in known:
+                plain = _plain(each)[0]
+                if least == _OF_A_SECRET and len(plain) < _WHOLE_WORDS:
+                    self._words.add(each.strip())
+                elif plain:
+                    size = min(least, len(plain))
+                    parts = self._parts.setdefault(size, set())
+                    parts.update(plain[start : start + size] for start in range(len(plain) - size + 1))
+        self._words.discard("")
+
+    def hide(self, words: str) -> str:
+        """The words, decoded, with an ellipsis for each thing that is private, and for what stands where a login stands
+        (``Basic ZGVtbzpkZW1v``), whosesoever it is. Numbers stay.
+        """
+        whole = len(words) <= _LONGEST
+        words = _decoded(words[: _LAYERS * _LONGEST])
+        whole = whole and len(words) <= _LONGEST
+        words = _RUN.sub(lambda run: "…" if self._is_within(run[0], _LAYERS) else run[0], words[:_LONGEST])
+        hidden = [False] * len(words)
+        for start, end in self._places(words):
+            hidden[start:end] = [True] * (end - start)
+        # What was cut at the end may be the beginning of something private.
+        kept = len(words) if whole else max(len(words) - _OF_A_TEXT, 0)
+        shown = "".join(
+            character if not hidden[index] else "" if index and hidden[index - 1] else "…"
+            for index, character in enumerate(words[:kept])
+        )
+        return _CREDENTIALS.sub(r"\1\2…", shown)
+
+    def holds(self, words: str) -> bool:
+        """Whether anything private is in the words."""
+        return self.hide(words) != _decoded(words)
+
+    def _places(self, words: str) -> Iterator[tuple[int, int]]:
+        plain, places = _plain(words)
+        for size, parts in self._parts.items():
+            for start in range(len(plain) - size + 1):
+                if plain[start : start + size] in parts:
+                    yield places[start], places[start + size - 1] + 1
+        for word in self._words:
+            for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", words, flags=re.IGNORECASE):
+                yield match.span()
+
+    def _is_within(self, run: str, layers: int) -> bool:
+        """Whether these characters are an encoding of something private."""
+        for read in _readings(run):
+            words = _decoded(read)
+            plain = "".join(words.lower().split()).replace("+", "")
+            for size, parts in self._parts.items():
+                if not parts.isdisjoint(plain[start : start + size] for start in range(len(plain) - size + 1)):
+                    return True
+            # What is read at a wrong place is no text, and has no encoding within it.
+            inner = words if layers > 1 and words.isascii() and words.isprintable() else ""
+            if any(self._is_within(each[0], layers - 1) for each in _RUN.finditer(inner)):
+                return True
+        return False
+
+
+def _plain(text: str) -> tuple[str, list[int]]:
+    """The text as it is compared, in lower case and without spaces (and without what stands for them in a URL), and
+    where each of its characters was.
+    """
+    plain: list[str] = []
+    places: list[int] = []
+    for index, character in enumerate(text):
+        for lower in character.lower():
+            if not lower.isspace() and lower != "+":
+                plain.append(lower)
+                places.append(index)
+    return "".join(plain), places
+
+
+_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_RUN = re.compile(r"[A-Za-z0-9+/_\-]{6,}={0,2}")
+_FEWEST_READ = 3
+"""Characters that somebody can have encoded; fewer are a coincidence."""
+
+
+def _decoded(words: str) -> str:
+    """The words without percent-encoding and without the escapes of HTML and JSON, also several times over."""
+    for _ in range(_LAYERS):
+        read = unquote(words, errors="replace")
+        if "\ufffd" in read and "\ufffd" not in words:
+            read = unquote(words, encoding="latin-1")
+        read = html.unescape(read)
+        if "\\" in read:
+            read = _ESCAPED.sub(_character, read).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if read == words:
+            break
+        words = read
+    return words
+
+
+def _character(escape: re.Match[str]) -> str:
+    if escape[3]:
+        return " " if escape[3] in "nrtbf" else escape[3]
+    return chr(int(escape[1] or escape[2], 16))
+
+
+def _readings(run: str) -> Iterator[str]:
+    """What base64, wherever it begins among these characters, and hexadecimal digits may say."""
+    letters = run.rstrip("=").translate(_URL_SAFE)
+    for start in range(4):
+        part = letters[start:]
+        part = part[: len(part) - (len(part) % 4 == 1)]
+        yield from _texts(base64.b64decode(part + "=" * (-len(part) % 4)))
+    digits = re.sub("[^0-9a-fA-F]", "", run)
+    for start in range(2):
+        part = digits[start:]
+        yield from _texts(bytes.fromhex(part[: len(part) - len(part) % 2]))
+
+
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+def _texts(read: bytes) -> Iterator[str]:
+    for encoding in ("utf-8",) if read.isascii() else ("utf-8", "latin-1"):
+        text = read.decode(encoding, "ignore")
+        if len(text) >= _FEWEST_READ:
+            yield text

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Standing, Tracker
+from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Standing, Tracker, status_label
 from airflow_provider_omni.delivery.verdict import Tally
 from airflow_provider_omni.omni.models import Price, ReportError
-from airflow_provider_omni.omni.statuses import StepState
+from airflow_provider_omni.omni.statuses import Status, StepState
 from tests.unit.delivery.sightings import MESSAGES, flows, sightings, stories
 from tests.unit.delivery.stage import START, report, row
 
@@ -254,3 +254,21 @@ def test_a_channel_and_a_currency_are_kept_short_and_without_numbers() -> None:
 
 def test_nothing_seen_is_pending() -> None:
     assert Tracker().standing("m", NOW) == Standing(P)
+
+
+@pytest.mark.parametrize(
+    ("name", "group", "label"),
+    [
+        ("REJECTED_DND", "REJECTED", "REJECTED_DND"),
+        (" Delivered ", None, "Delivered"),
+        ("Dear Anna, your parcel", "REJECTED", "REJECTED"),
+        ("Dear Anna", "Dear Anna", "UNKNOWN"),
+        ("", "PENDING", "PENDING"),
+        ("E_41793026727", None, "E_4179…727"),
+        (None, None, "UNKNOWN"),
+    ],
+)
+def test_a_status_that_is_a_text_rather_than_a_name_is_not_repeated(
+    name: str | None, group: str | None, label: str
+) -> None:
+    assert status_label(Status(id=6, name=name or "", group_name=group or "")) == label
