@@ -28,10 +28,11 @@ UNKNOWN_FLOW_STEPS = 10
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One person. ``key`` goes into the ids; neither field is ever shown."""
+    """One person. ``key`` goes into the ids; neither it nor ``address`` is ever shown. ``place``: in ``to``, from 0."""
 
     key: str = field(repr=False)
     address: Address = field(repr=False)
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def read_recipients(
         elif person.key in people:
             duplicates += 1
         else:
-            people[person.key] = person
+            people[person.key] = replace(person, place=index)
     if not entries:
         problems.append("to: found nobody, allowed: a number, a list of numbers, or destinations")
     if problems:

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_omni.delivery import publishing
 from airflow_provider_omni.delivery.asking import FENCE, Asker, LookRules, remembered
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Save, Steps
+from airflow_provider_omni.delivery.places import names_of, people_of_receipt
 from airflow_provider_omni.delivery.plan import Recipient, SendPlan, chunk_limit
 from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import (
@@ -390,7 +391,7 @@ class Send:
         return [self._id(person) for person in self.plan.recipients.people]
 
     def _verdict(self) -> OmniError | None:
-        return verdict_of_send(
+        error = verdict_of_send(
             self.record,
             self._ids(),
             trust_duplicate_rejection=self.rules.trust_duplicate_rejection,
@@ -398,7 +399,12 @@ class Send:
             mendable=self._mendable,
             lost=self._lost,
         )
+        if error is not None:
+            error.problems += names_of(self.plan.recipients.people, self._ids(), self.record)
+        return error
 
     def receipt(self) -> Receipt:
         """The receipt of this moment."""
-        return receipt_of_send(self.plan, self.record, self._ids(), self.flow, dry_run=self.rules.dry_run)
+        receipt = receipt_of_send(self.plan, self.record, self._ids(), self.flow, dry_run=self.rules.dry_run)
+        people = people_of_receipt(self.plan.recipients.people, self._ids(), self.record)
+        return replace(receipt, extra=receipt.extra | people)
