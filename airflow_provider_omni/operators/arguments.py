@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
+from airflow_provider_omni.delivery.batch.placeholders import lookalikes
 from airflow_provider_omni.delivery.guard import narrowed
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.numbers import ANYWHERE, NumberRules
@@ -18,7 +20,7 @@ from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content, validity
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import Channel
 from airflow_provider_omni.omni.validation import check_content, describe
-from airflow_provider_omni.omni.written import empty_words, is_nothing, read_list, read_object
+from airflow_provider_omni.omni.written import MOST_PLACES, empty_words, is_nothing, read_list, read_object
 
 ON_REJECTED = ("fail", "ignore")
 MOST_LOG_GRACE = 300
@@ -33,6 +35,7 @@ def read_plan(
     line: Any = None,
     sms: Any = None,
     other_channels: Any = None,
+    placeholders: Any = False,
     flow: Any = None,
     on_rejected: Any = "fail",
     log_grace: Any = 30.0,
@@ -51,6 +54,7 @@ def read_plan(
     :param scenario_key: the key, or what ``OmniCreateScenarioOperator`` returned, which brings the flow along.
     :param region: of numbers without a country; ``allowed_countries``: where may be sent; ``number_check``: ``valid``
         or ``possible``. What is None is as ``numbers``, the connection's rules, have it.
+    :param placeholders: True: refuse texts with something in them that looks as if it were to be filled in.
     :param options: ``notify``, ``notify_url``, ``notify_content_type``, ``callback_data``, ``intermediate_report`` and
         ``send_at``.
     """
@@ -62,9 +66,13 @@ def read_plan(
     if isinstance(log_grace, bool) or not isinstance(log_grace, int | float) or not 0 <= log_grace <= MOST_LOG_GRACE:
         problems.append(f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds")
     problems += flag_problems("dry_run", dry_run)
+    problems += flag_problems("placeholders", placeholders)
     line, sms, other_channels = read_objects(problems, line, sms, other_channels)
     channels = read_channels(flow, problems)
     content = _content(problems, line, sms, other_channels, now=now, **options)
+    if placeholders:
+        objects = {"line": line, "sms": sms, "other_channels": other_channels}
+        problems += islice(lookalikes(objects, ""), MOST_PLACES)
     if content and channels and not set(channels) & set(content.channels()):
         said, tried = ", ".join(content.channels()), ", ".join(channels)
         problems.append(f"flow: tries {tried}, but there is content for {said} only: nobody would get anything")

@@ -75,6 +75,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         line: Mapping[str, Any] | Line | None = None,
         sms: Mapping[str, Any] | Sms | None = None,
         other_channels: Mapping[str, Mapping[str, Any]] | None = None,
+        placeholders: bool = True,
         flow: Sequence[str] | XComArg | None = None,
         phone_field: str = "phone",
         key_field: str | None = None,
@@ -105,6 +106,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         self.line = line
         self.sms = sms
         self.other_channels = other_channels
+        self.placeholders = placeholders
         self.flow = flow
         self.phone_field = phone_field
         self.key_field = key_field
@@ -217,7 +219,8 @@ class BatchOperator(PrivateFields, BaseOperator):
             "callback_data": reveal(self.callback_data),
             "intermediate_report": self.intermediate_report,
         }
-        return read_content(reveal(self.line), reveal(self.sms), reveal(self.other_channels), options)
+        objects = reveal(self.line), reveal(self.sms), reveal(self.other_channels)
+        return read_content(*objects, options, self.placeholders)
 
     def _read_batch(
         self, config: OmniConfig, content: BatchContent, shard: Shard | None, context: Context
@@ -345,6 +348,8 @@ class OmniSendBatchOperator(BatchOperator):
         ``unreached(…)`` of another batch's ledger. Renders as a path or a count.
     :param line: the LINE message in the API's own field names, with ``{field}`` placeholders: names of a row's fields.
     :param sms: the SMS, likewise. ``other_channels``: objects for other channels by the API's names.
+    :param placeholders: True (default): ``{field}`` in texts is filled from each row, ``{{`` and ``}}`` are braces.
+        False: every brace stands for itself, and nothing is filled in. No template.
     :param flow: the scenario's channels, such as ``["LINE", "SMS"]``. Default: the scenario is read once.
     :param phone_field: the field with the phone number. Default ``phone``.
     :param key_field: another field that tells people apart, such as a customer's id: then outcomes are listed under it,

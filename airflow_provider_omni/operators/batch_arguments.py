@@ -125,10 +125,13 @@ def read_batch(
     return spec
 
 
-def read_content(line: Any, sms: Any, other_channels: Any, options: Mapping[str, Any]) -> BatchContent:
+def read_content(
+    line: Any, sms: Any, other_channels: Any, options: Mapping[str, Any], placeholders: Any = True
+) -> BatchContent:
     """The contents, also where a template has rendered them to text, or an OmniInputError for what cannot be read."""
-    problems: list[str] = []
-    content = BatchContent(*read_objects(problems, line, sms, other_channels), options=options)
+    problems: list[str] = flag_problems("placeholders", placeholders)
+    objects = read_objects(problems, line, sms, other_channels)
+    content = BatchContent(*objects, options=options, placeholders=placeholders)
     if problems:
         raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
     return content

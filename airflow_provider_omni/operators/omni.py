@@ -100,6 +100,9 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         ``VIDEO``, ``STICKER`` or ``FLEX``, or a model of ``omni.content``. Default: none.
     :param sms: the SMS, ``{"text": …}``, or the model. Default: none. One channel at least needs content.
     :param other_channels: objects for other channels by the API's names (``viber``, ``whatsApp``, …), passed through.
+    :param placeholders: True (default): a text is refused in which something looks as if it were to be filled in, such
+        as ``{name}``, ``{ order.id }`` or ``{{ name }}``: this operator fills in nothing. False: the braces are meant,
+        and sent as they stand. No template.
     :param flow: the scenario's channels, such as ``["LINE", "SMS"]``. Default: the scenario is read once.
     :param send_at: a time with its offset, less than 180 days ahead: the first step waits until then. Default: at once.
         It cannot be taken back.
@@ -163,6 +166,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         line: Mapping[str, Any] | Line | None = None,
         sms: Mapping[str, Any] | Sms | None = None,
         other_channels: Mapping[str, Mapping[str, Any]] | None = None,
+        placeholders: bool = True,
         flow: Sequence[str] | XComArg | None = None,
         send_at: datetime | str | None = None,
         notify: bool | None = None,
@@ -186,6 +190,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         self.line = line
         self.sms = sms
         self.other_channels = other_channels
+        self.placeholders = placeholders
         self.flow = flow
         self.send_at = send_at
         self.notify = notify
@@ -227,6 +232,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
                 line=reveal(self.line),
                 sms=reveal(self.sms),
                 other_channels=reveal(self.other_channels),
+                placeholders=self.placeholders,
                 flow=self.flow,
                 on_rejected=self.on_rejected,
                 log_grace=self.log_grace,

@@ -20,9 +20,9 @@ _WRITTEN_LIST = re.compile(r"\[[\s'\"+0-9,().\-/]*\]")
 """What a template renders a list of numbers to."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z_/]{0,39}")
 """A word of the API, such as ``TEXT`` or ``application/json``."""
-_NAME = re.compile(r"[^\W\d]\w{0,63}")
-"""A member's name. Others (with a space, a sign or many digits in them) may be somebody's."""
-_PLACEHOLDER = re.compile(r"(?<!\{)\{([^\W\d]\w*)\}(?!\})")
+_LONGEST_NAME = 64
+"""Of a member. Others (with a space, a sign or many digits in them, too) may be somebody's."""
+_PLACEHOLDER = re.compile(r"(?<!\{)\{([^\W\d][^\s{}]*)\}(?!\})")
 _HOST = re.compile(r"(https?)://(?:[^/?#@\s]*@)?([^/?#@\s]+)", re.IGNORECASE)
 _QUOTED = re.compile(
     r"""'(?:[^'\\]|''|\\.)*(?:'|\Z)|"(?:[^"\\]|""|\\.)*(?:"|\Z)|\$(\w*)\$.*?(?:\$\1\$|\Z)""", re.DOTALL
@@ -195,8 +195,8 @@ def _is_plain(value: Any) -> bool:
 
 
 def _hidden_name(name: Any) -> Any:
-    digits = sum(sign.isdigit() for sign in name) if isinstance(name, str) else 0
-    return name if isinstance(name, str) and digits < 5 and _NAME.fullmatch(name) else Hidden(reveal(name))
+    is_name = isinstance(name, str) and name.isidentifier() and len(name) <= _LONGEST_NAME
+    return name if is_name and sum(sign.isdigit() for sign in name) < 5 else Hidden(reveal(name))
 
 
 def _placeholders(text: str) -> list[str]:

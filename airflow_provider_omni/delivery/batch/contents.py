@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from airflow_provider_omni.delivery.batch.placeholders import Template, compile_template, sample
+from airflow_provider_omni.delivery.batch.placeholders import Template, compile_template, literal, sample
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.smsparts import sms_parts
 from airflow_provider_omni.omni.content import Content
@@ -34,12 +34,14 @@ class BatchContent:
     :param line: an object in the API's field names, or a model of `omni/content.py`; so is `sms`.
     :param options: the further keyword arguments of `check_content` (`notify`, `callback_data`, `send_at`, …);
         without placeholders.
+    :param placeholders: ``{field}`` in texts is filled from rows; False: every brace stands for itself.
     """
 
     line: Any = field(default=None, repr=False)
     sms: Any = field(default=None, repr=False)
     other_channels: Mapping[str, Any] | None = field(default=None, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    placeholders: bool = True
 
     def typed(self) -> dict[str, Any]:
         """The objects as JSON, placeholders and all; what is not given is left out."""
@@ -63,7 +65,9 @@ class Contents:
         typed = content.typed()
         # Before anything else: what tells contents apart between tries is their JSON.
         problems = not_json(typed, "")
-        self._template: Template = compile_template({} if problems else typed, "", problems)
+        self._template: Template = (
+            compile_template({} if problems else typed, "", problems) if content.placeholders else literal(typed)
+        )
         base = self._check_template(problems)
         self.options = base.options
         self._recent: OrderedDict[tuple[str, ...], int] = OrderedDict()

@@ -14,8 +14,15 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-_TOKEN = re.compile(r"\{\{|\}\}|\{([^\W\d]\w*)\}|[{}]")
+_TOKEN = re.compile(r"\{\{|\}\}|\{([^\W\d][^\s{}]*)\}|[{}]")
 _PLAIN = (str, int, float, Decimal, date, datetime, time, bool)
+
+_LOOKALIKE = re.compile(
+    r"(?P<template>\{\{.{0,500}?\}\}|\{%.{0,500}?%\}|\{#.{0,500}?#\})"
+    r"|\{\s*[^\W\d][^\s{}\[\]().:;,!='\"<>/|\\]*(?:\s*\.\s*\w+|\s*\[[^\]{}]{0,50}\])*(?:\s*![rsa])?\s*\}",
+    re.DOTALL,
+)
+"""What somebody may have meant to be filled in. Not so `{color:red}` and JSON."""
 
 Piece: TypeAlias = tuple[str, bool]
 """A stretch of a text: (literal, False) or (name of a field, True)."""
@@ -42,7 +49,8 @@ def split(text: str) -> list[Piece]:
     for token in _TOKEN.finditer(text):
         literal += text[end : token.start()]
         end = token.end()
-        if token[1] is not None:
+        # Not `\w` alone: names in Thai, for example, have marks in them that are no letters.
+        if token[1] is not None and token[1].isidentifier():
             if literal:
                 pieces.append((literal, False))
             pieces.append((token[1], True))
@@ -161,6 +169,32 @@ def _compile(value: Any, where: str, fields: set[str], places: list[str], proble
         items = [_compile(each, f"{where}[{index}]", fields, places, problems) for index, each in enumerate(value)]
         return lambda row: [fill(row) for fill in items]
     return lambda _: value
+
+
+def literal(value: Any) -> Template:
+    """Contents without placeholders: every brace stands for itself."""
+    return Template((), (), lambda _: value)
+
+
+def lookalikes(value: Any, where: str) -> Iterator[str]:
+    """Lines about texts, however deep, with something in them that looks as if it were to be filled in. The texts are
+    not shown.
+    """
+    if isinstance(value, str):
+        found = _LOOKALIKE.search(value)
+        if found is not None:
+            what = "a template that was not rendered" if found["template"] else "a placeholder"
+            yield (
+                f"{where}: got {what} at character {found.start() + 1}, expected a text as people shall read it. Fill "
+                "it in; or send with OmniSendBatchOperator, which takes {name} from each row; or set "
+                "placeholders=False where the braces are meant"
+            )
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from lookalikes(each, f"{where}.{name}" if where else str(name))
+    elif isinstance(value, list | tuple):
+        for index, each in enumerate(value):
+            yield from lookalikes(each, f"{where}[{index}]")
 
 
 def sample(template: Template) -> Iterator[Any]:

@@ -151,6 +151,7 @@ class BatchPlan:
         return fingerprint(
             {"scenarioKey": self.spec.scenario_key, "options": self.options.to_wire()}
             | ({} if self.spec.key_field is None else {"keyField": self.spec.key_field})
+            | ({} if self.spec.content.placeholders else {"placeholders": False})
             | self.spec.content.typed()
         )
 

@@ -31,6 +31,7 @@ def fill(value: Any, row: dict[str, Any]) -> Any:
         ("no fields", {}, "no fields"),
         ("", {}, ""),
         ("{größe}", {"größe": "L"}, "L"),
+        ("{ชื่อ} {名前} {이름}", {"ชื่อ": "a", "名前": "b", "이름": "c"}, "a b c"),
         (
             "{n} {d} {when} {yes}",
             {"n": 3, "d": Decimal("1.50"), "when": date(2026, 1, 2), "yes": True},
