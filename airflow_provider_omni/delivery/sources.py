@@ -28,6 +28,8 @@ class Source:
     read_at: float = 0.0
     """When reports were last read, and the logs last asked: who has waited longest comes first."""
     looked_at: float = 0.0
+    shown: frozenset[str] = frozenset()
+    """Messages of which the last look into the logs has told: where it was asked for one alone, that one."""
     rows_at_last_look: tuple[float, int] | None = None
     ids: set[str] = field(default_factory=set)
     """Messages that are known to be in it: all that were seen, where it does not list them."""

@@ -7,13 +7,17 @@ semilattice, so order and repetition cannot change the end. Knows no I/O and no 
 
 A failed step that is not the flow's last closes nothing, since a later step can still run. Nor does time close a
 message that was heard of as still under way.
+
+A flow may use a channel twice, and a step is known by its channel only. There, and where the flow is not known, "under
+way" stands apart from what has ended: the second SMS must not hide behind the failure of the first.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -93,6 +97,33 @@ class Sighting:
         )
 
 
+def kept_apart(flow: Sequence[str]) -> bool:
+    """Whether what is under way on a channel may be another step than the one that has ended there: the flow uses a
+    channel twice, or is not known.
+    """
+    return not flow or len({step.upper() for step in flow}) < len(flow)
+
+
+def place_of(sighting: Sighting, *, apart: bool) -> str:
+    """The name under which a step of a message is kept: its channel. ``apart``: see `kept_apart`."""
+    return f"{sighting.channel} (under way)" if apart and sighting.state is StepState.PENDING else sighting.channel
+
+
+def joined(known: Sighting, fresh: Sighting, *, apart: bool) -> Sighting:
+    """What two sightings in one place tell. Of steps under way the one that was sent last stands: a join, too, since it
+    goes by times, which have an order, and joins those of the same time.
+    """
+    if apart and known.state is fresh.state is StepState.PENDING:
+        times = _moment(known.sent_at), _moment(fresh.sent_at)
+        if times[0] != times[1]:
+            return known if times[0] > times[1] else fresh
+    return known.joined(fresh)
+
+
+def _moment(seconds: float | None) -> float:
+    return -math.inf if seconds is None else seconds
+
+
 def _ended(step: Sighting) -> tuple[Any, ...]:
     return (step.done_at is not None, step.done_at or 0.0, step.status)
 
@@ -137,6 +168,7 @@ class Tracker:
 
     def __init__(self, flow: Iterable[str] = (), settle_seconds: float = 300.0) -> None:
         self.flow = tuple(step.upper() for step in flow)
+        self._apart = kept_apart(self.flow)
         self.settle_seconds = settle_seconds
         self._steps: dict[str, dict[str, Sighting]] = {}
 
@@ -148,12 +180,13 @@ class Tracker:
     def observe(self, sighting: Sighting) -> bool:
         """Take a sighting in. Returns whether it told something new."""
         steps = self._steps.setdefault(sighting.message_id, {})
-        known = steps.get(sighting.channel)
+        place = place_of(sighting, apart=self._apart)
+        known = steps.get(place)
         if known is not None:
-            sighting = sighting if sighting == known else known.joined(sighting)
+            sighting = sighting if sighting == known else joined(known, sighting, apart=self._apart)
             if sighting == known:
                 return False
-        steps[sighting.channel] = sighting
+        steps[place] = sighting
         return True
 
     def forget(self, message_id: str) -> None:
@@ -161,7 +194,7 @@ class Tracker:
         self._steps.pop(message_id, None)
 
     def seen(self) -> Mapping[str, Mapping[str, Sighting]]:
-        """Every message seen, with its steps by channel."""
+        """Every message seen, with its steps by their places (`place_of`)."""
         return self._steps
 
     def steps(self, message_id: str) -> Iterator[Sighting]:
@@ -188,7 +221,9 @@ class Tracker:
         running = [
             step
             for step in steps.values()
-            if step.state is StepState.PENDING and places.get(step.channel, len(self.flow)) > failed
+            if step.state is StepState.PENDING
+            and places.get(step.channel, len(self.flow)) > failed
+            and _is_another(step, steps.get(step.channel))
         ]
         return max(running, key=lambda each: (each.sent_at or 0.0, each.channel), default=None)
 
@@ -224,6 +259,14 @@ class Tracker:
                 return Standing(Outcome.FAILED, failed, settled=True)
             return Standing(Outcome.PENDING, failed)
         return Standing(Outcome.PENDING, best[StepState.PENDING])
+
+
+def _is_another(step: Sighting, ended: Sighting | None) -> bool:
+    """Whether a step under way is another one than what has ended on the same channel: one that was sent after that."""
+    if ended is None or ended is step:
+        return True
+    sent, end = _moment(ended.sent_at), _moment(ended.done_at)
+    return _moment(step.sent_at) > sent and _moment(step.sent_at) >= end
 
 
 def status_label(status: Status) -> str:

@@ -285,12 +285,14 @@ class Wait:
                 continue
             for source in group:
                 if source.name in found:
-                    yield from self._heal(source, found[source.name])
+                    alone = source.bulk.alone and len(found) == 1
+                    yield from self._heal(source, found[source.name], alone=alone)
 
-    def _heal(self, source: Source, rows: list[LogRow]) -> Steps[None]:
+    def _heal(self, source: Source, rows: list[LogRow], *, alone: bool) -> Steps[None]:
         source.logs_due = source.lost = False
         source.quiet = 0
         source.looked_at = self.clock()
+        source.shown = frozenset(source.bulk.message_ids if alone else (row.message_id for row in rows))
         source.unseen = not rows and not source.heard
         news = yield from self._take_rows(source, rows)
         yield from self._write_down(source, news=news)
@@ -476,9 +478,13 @@ class Wait:
             tally.add(message_id, standing, self.tracker.steps(message_id), self.watch.goal.delivered_means)
         return tally
 
-    def _looked(self, source: Source, message_id: str, *, closing: bool) -> bool:  # noqa: ARG002
-        """Whether the logs were asked about it in the last round: else nobody fails because nothing more was heard."""
-        return source.looked_at >= self._last_round if closing else not source.logs_due
+    def _looked(self, source: Source, message_id: str, *, closing: bool) -> bool:
+        """Whether the logs have told of it in the last round: else nobody fails because nothing more was heard. A look
+        for many that does not show a message which has failed does not show what follows either: a list of ids that is
+        not read, or a page that is full.
+        """
+        asked = source.looked_at >= self._last_round if closing else not source.logs_due
+        return asked and message_id in source.shown
 
     def _may_be_refused(self, step: Sighting) -> bool:
         """Whether a message looks as refused ones do where they show up: one step failed, none has followed."""

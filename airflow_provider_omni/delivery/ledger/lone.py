@@ -136,22 +136,26 @@ class LoneWait(Wait):
         self._unlooked = frozenset(left if self._slices is not None and self._slices.unread() else ())
 
     def _look_for_these(self, open_: list[str], until: float, most: float = math.inf) -> Steps[list[str]]:
-        """Ask for messages by their ids, in so many calls at most. Returns those that were not reached."""
-        calls = 0
+        """Ask for messages by their ids, in so many calls at most. Returns those that were not reached, or that the
+        logs do not show.
+        """
+        calls, unshown = 0, list[str]()
         while open_ and calls < most:
             group = open_[: self.looks.at_once[MESSAGES]]
             found = yield from self.looks.about(MESSAGES, group, until)
             calls += 2
             if found is None:
-                return open_
+                break
             for message_id, rows in found.items():
+                if not rows:
+                    unshown.append(message_id)
                 if source := self._by_lone.get(message_id):
                     yield from self._take_rows(source, rows)
             yield from self._write_if_much()
             open_ = [each for each in group if each not in found] + open_[len(group) :]
             if self.clock() >= until:
                 break
-        return open_
+        return open_ + unshown
 
     def _looked(self, source: Source, message_id: str, *, closing: bool) -> bool:
         if not source.sliced:

@@ -30,7 +30,7 @@ from airflow_provider_omni.delivery.ledger.parts import (
 from airflow_provider_omni.delivery.ledger.steps import cost_of, is_permanent, sighting_of, step_of
 from airflow_provider_omni.delivery.ledger.whole import Standing, whole_lines
 from airflow_provider_omni.delivery.record import MessageState
-from airflow_provider_omni.delivery.tracking import Sighting, Tracker
+from airflow_provider_omni.delivery.tracking import Sighting, Tracker, joined, kept_apart, place_of
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 
@@ -192,14 +192,15 @@ class Outcomes:
                 ) from None
 
     def _merge(self, message_id: str, step: list[Any]) -> None:
-        fresh = sighting_of(message_id, step)
-        known = self._scratch.one("SELECT step FROM step WHERE id = ? AND channel = ?", message_id, fresh.channel)
+        fresh, apart = sighting_of(message_id, step), kept_apart(self._flow)
+        place = place_of(fresh, apart=apart)
+        known = self._scratch.one("SELECT step FROM step WHERE id = ? AND channel = ?", message_id, place)
         if known is not None:
-            fresh = sighting_of(message_id, json.loads(known)).joined(fresh)
+            fresh = joined(sighting_of(message_id, json.loads(known)), fresh, apart=apart)
         self._scratch.do(
             "INSERT OR REPLACE INTO step (id, channel, step) VALUES (?, ?, ?)",
             message_id,
-            fresh.channel,
+            place,
             json.dumps(step_of(fresh)),
         )
 

@@ -386,7 +386,7 @@ class LedgerWait(LoneWait):
                 for message_id in source.ids:
                     self.tracker.forget(message_id)
                     self._by_lone.pop(message_id, None)
-                source.ids, source.members = set(), None
+                source.ids, source.shown, source.members = set(), frozenset(), None
 
     def _decision(self, *, closing: bool) -> Steps[WaitEnd | None]:
         """As ever, in a thread: there may be a million messages to count."""

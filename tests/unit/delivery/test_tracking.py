@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Standing, Tracker, status_label
+from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Standing, Tracker, joined, status_label
 from airflow_provider_omni.delivery.verdict import Tally
 from airflow_provider_omni.omni.models import Price, ReportError
 from airflow_provider_omni.omni.statuses import Status, StepState
@@ -136,6 +137,58 @@ def test_what_nobody_could_look_for_is_closed_by_no_time() -> None:
     tracker.observe(Sighting.of(report("m", "failed", done=10.0)))
     assert tracker.standing("m", START + 3000.0, looked=False).outcome is P
     assert tracker.standing("m", NOW, closing=True, looked=False).outcome is P
+
+
+TWICE = ("SMS", "LINE", "SMS")
+FIRST_SMS = Sighting("m", "SMS", StepState.FAILED, "FAILED", sent_at=START, done_at=START + 60.0)
+LINE_AFTER = Sighting("m", "LINE", StepState.FAILED, "FAILED", sent_at=START + 60.0, done_at=START + 120.0)
+
+
+def second_sms(state: StepState, sent: float = 120.0, done: float | None = None) -> Sighting:
+    return Sighting("m", "SMS", state, state.name, sent_at=START + sent, done_at=None if done is None else START + done)
+
+
+@pytest.mark.parametrize("flow", [TWICE, (*TWICE, "VIBER"), ()], ids=["twice", "twice, then another", "unknown"])
+@pytest.mark.parametrize("sent", [60.0, 120.0], ids=["at once", "later"])
+def test_the_second_step_on_a_channel_does_not_hide_behind_the_failure_of_the_first(
+    flow: tuple[str, ...], sent: float
+) -> None:
+    steps = [FIRST_SMS, LINE_AFTER, second_sms(StepState.PENDING, sent)]
+    for story in (steps, steps[::-1]):
+        tracker = tracked(story, flow)
+        assert tracker.standing("m", NOW, closing=True).outcome is P
+        assert tracker.standing("m", NOW).outcome is P  # nor does the settle time close it
+        assert set(tracker.worth_keeping("m")) == set(steps)
+
+
+@pytest.mark.parametrize(("state", "outcome"), [(StepState.FAILED, F), (StepState.HANDSET, D)])
+def test_the_second_step_on_a_channel_ends_as_it_ends(state: StepState, outcome: Outcome) -> None:
+    steps = [FIRST_SMS, LINE_AFTER, second_sms(StepState.PENDING), second_sms(state, done=180.0)]
+    for story in (steps, steps[::-1]):
+        assert tracked(story, TWICE).standing("m", NOW, closing=True).outcome is outcome
+
+
+@pytest.mark.parametrize("flow", [TWICE, ()], ids=["twice", "unknown"])
+def test_that_a_step_was_under_way_before_it_failed_says_nothing_of_another_one(flow: tuple[str, ...]) -> None:
+    was_running = replace(FIRST_SMS, state=StepState.PENDING, status="PENDING", done_at=None)
+    for story in ([was_running, FIRST_SMS], [FIRST_SMS, was_running]):
+        assert tracked(story, flow).standing("m", NOW, closing=True).outcome is F
+
+
+def test_where_a_channel_is_used_once_what_has_ended_is_not_under_way() -> None:
+    """Clocks of reports and logs differ."""
+    tracker = tracked([second_sms(StepState.PENDING, sent=90.0), FIRST_SMS], ("LINE", "SMS"))
+    assert tracker.standing("m", NOW).outcome is F
+
+
+@given(sightings, sightings, sightings)
+def test_what_is_kept_apart_is_joined_like_in_a_semilattice(one: Sighting, two: Sighting, three: Sighting) -> None:
+    running = [replace(each, message_id="m", channel="SMS", state=StepState.PENDING) for each in (one, two, three)]
+    one, two, three = running
+    join = partial(joined, apart=True)
+    assert join(one, one) == one
+    assert join(one, two) == join(two, one)
+    assert join(join(one, two), three) == join(one, join(two, three))
 
 
 def test_that_a_later_step_is_under_way_is_worth_keeping_only_beside_a_failure() -> None:

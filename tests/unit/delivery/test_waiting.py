@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -824,3 +825,30 @@ def test_a_journal_of_a_version_that_did_not_know_of_accounts_is_read_by_any() -
     stage = Stage(memory=half_failed("").memory, reports=[[report("m", channel="SMS")]])
     assert "account" not in next(iter(stage.memory.values()))
     assert stage.play(Wait(watch(), stage.clock, account="any").until_decided()).verdict is Verdict.SUCCESS
+
+
+# -- what a look has shown, and what it has not ------------------------------------------------------------------------
+
+
+def test_a_list_of_ids_that_shows_nothing_closes_nobody_as_failed() -> None:
+    """Those that are looked for alone besides are found by nothing either: then nobody knows that no list is read."""
+    made = watch(*(Bulk(None, 1, (each,)) for each in "ab"), goal=Goal("finished"), timeout=60.0)
+    stage = Stage(reports=[lambda call: [report("a", "failed")] if dict(call.query)["messageId"] == "a" else []])
+    end = wait(stage, made)
+    assert (end.verdict, end.summary["failed"], end.summary["pending"]) == (Verdict.TIMEOUT, 0, 2)
+
+
+def test_a_second_sms_that_is_under_way_is_known_to_later_copies_of_the_wait() -> None:
+    flow = ("SMS", "LINE", "SMS")
+    rows = [row("m", "failed", "SMS"), row("m", "failed", "LINE", done=20.0), second_sms_under_way()]
+    first = Stage(logs=[rows])
+    machine = Wait(watch(flow=flow), first.clock)
+    assert first.play(machine.poll()) is None
+    second = Stage(memory=first.memory, logs=[[row("m", "failed", "SMS")]])
+    second.now = START + HOUR
+    end = second.play(Wait(watch(flow=flow), second.clock).until_decided())
+    assert (end.verdict, end.summary["pending"]) == (Verdict.TIMEOUT, 1)
+
+
+def second_sms_under_way() -> Any:
+    return row("m", "enroute", "SMS").model_copy(update={"sent_at": datetime.fromtimestamp(START + 20.0, UTC)})

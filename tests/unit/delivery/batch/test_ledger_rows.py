@@ -152,3 +152,22 @@ def test_news_of_a_message_that_is_followed_apart_hold_nothing_up(tmp_path: Path
     )
     assert wait(world, success_when="any").verdict is Verdict.SUCCESS
     assert world.clock.now() - now < 60.0
+
+
+@pytest.mark.parametrize(("sent", "outcome"), [(120.0, "pending"), (0.0, "failed")], ids=["another step", "the same"])
+def test_whoever_has_a_second_sms_under_way_is_not_sent_to_again(tmp_path: Path, sent: float, outcome: str) -> None:
+    """A wait has ended after that, and said of others that they have failed for want of news."""
+    world = World(tmp_path)
+    (number,) = numbers(1)
+    world.send([number], SHARED)
+    (row,) = read_outcomes(str(world.folder.path))
+    failed = ["SMS", "FAILED", "FAILED", 0.0, 60.0, None, None, None]
+    running = ["SMS", "PENDING", "PENDING", sent, None, None, None, None]
+    for number_of, steps in enumerate(([failed], [running], [failed])):
+        lines = [{"v": 1, "flow": ["SMS", "LINE", "SMS"]}, {"id": row.message_id, "steps": steps, "closed": True}]
+        world.folder.write(f"outcomes/00000-aa-{number_of:06d}.jsonl.gz", pack(lines))
+    (row,) = read_outcomes(str(world.folder.path))
+    assert row.outcome == outcome
+    assert [each.number for each in unreached(str(world.folder.path)).rows()] == (
+        [] if outcome == "pending" else [number]
+    )
