@@ -12,7 +12,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
-_WORDS = frozenset(
+WORDS = frozenset(
     {
         # What pandas reads as nothing.
         "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
@@ -55,7 +55,7 @@ def word_for_nothing(text: str) -> str | None:
     if len(text) > 40:
         return None
     word = text.strip()
-    return word if word in _WORDS or (len(word) > 1 and not word.strip("#")) else None
+    return word if word in WORDS or (len(word) > 1 and not word.strip("#")) else None
 
 
 def is_nothing(value: Any) -> bool:

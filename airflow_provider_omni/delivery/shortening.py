@@ -29,10 +29,15 @@ _HALF = re.compile(r"[\ud800-\udfff]")
 
 
 def cleaned(text: str) -> str:
+    """As much of a text as is looked at, without what no phone shows."""
+    return shown(text[:MOST_READ])
+
+
+def shown(text: str) -> str:
     """The text without terminal codes and control characters; line ends and tabs stay. Halves of surrogate pairs that
-    belong together are joined, others become question marks.
+    belong together are joined; others, and characters that were lost on the way here, become question marks.
     """
-    text = whole(text[:MOST_READ])
+    text = whole(text).replace("\ufffd", "?")
     text = _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     return _NO_TEXT.sub("", text)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.numbers import NumberRules
 from airflow_provider_omni.delivery.plan import read_recipients
-from airflow_provider_omni.delivery.shortening import cleaned, cut_to_parts, cut_to_units, whole
+from airflow_provider_omni.delivery.shortening import cleaned, cut_to_parts, cut_to_units, shown
 from airflow_provider_omni.omni.content import MAX_ALT_TEXT, MAX_LINE_TEXT, Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import TypedModel
@@ -55,14 +55,14 @@ def mended(contents: Wording, max_sms_parts: int, instead: str) -> tuple[Wording
 
     line, sms = _plain(contents["line"]), _plain(contents["sms"])
     if isinstance(line, dict):
-        line = {name: _whole_within(value) for name, value in line.items()}
+        line = {name: _shown_within(value) for name, value in line.items()}
         if "text" in line:
             line["text"] = text_of(line["text"], "line.text", to_line)
         if "altText" in line:
             line["altText"] = text_of(line["altText"], "line.altText", to_alt_text)
     if isinstance(sms, dict) and "text" in sms:
         sms = {**sms, "text": text_of(sms["text"], "sms.text", to_sms)}
-    return {"line": line, "sms": sms, "other_channels": _whole_within(contents["other_channels"])}, done
+    return {"line": line, "sms": sms, "other_channels": _shown_within(contents["other_channels"])}, done
 
 
 def usable(contents: Wording) -> tuple[Wording, list[str]]:
@@ -146,12 +146,12 @@ def _plain(content: Any) -> Any:
     return dict(content) if isinstance(content, Mapping) else content
 
 
-def _whole_within(value: Any) -> Any:
-    """The value without halves of surrogate pairs: JSON has none."""
+def _shown_within(value: Any) -> Any:
+    """The value with its texts as they can go out, however deep."""
     if isinstance(value, str):
-        return whole(value)
+        return shown(value)
     if isinstance(value, Mapping):
-        return {name: _whole_within(each) for name, each in value.items()}
+        return {name: _shown_within(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_whole_within(each) for each in value]
+        return [_shown_within(each) for each in value]
     return value

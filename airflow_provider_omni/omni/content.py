@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from airflow_provider_omni.omni.models import Destination, TypedModel
-from airflow_provider_omni.omni.plainjson import foreign_to_json
+from airflow_provider_omni.omni.plainjson import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.timestamps import format_body_time
 
 MANDATORY: dict[str, tuple[str, ...]] = {
@@ -77,6 +77,8 @@ def _spoken(limit: int | None) -> Any:
         except UnicodeEncodeError:
             found = "a text with half of a surrogate pair"
         else:
+            if unfit := unfit_character(text):
+                raise _refused(f"a text with {unfit}", "a text without any")
             if text.strip() and (limit is None or units <= limit):
                 return text
             found = f"{units:,} UTF-16 units" if text.strip() else "a blank text"
@@ -107,6 +109,8 @@ Url = Annotated[str, AfterValidator(check_url)]
 def _check_container(container: dict[str, Any]) -> dict[str, Any]:
     for where, found in foreign_to_json(container, ""):
         raise _refused(f"{found} in {where}" if where else found, "what JSON has")
+    for where, found in unfit_in(container, ""):
+        raise _refused(f"{found} in {where}" if where else found, "a text without any")
     return container
 
 

@@ -7,12 +7,14 @@ JSON). What is sent, and what is compared between tries, must not depend on whic
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 MOST_BITS = 1024
 """Of a whole number. Python refuses to write down those of thousands of digits."""
 DEEPEST = 100
+_UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 
 
 class Foreign(NamedTuple):
@@ -59,3 +61,28 @@ def _is_whole(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def unfit_character(text: str) -> str | None:
+    """The first character that no phone should get, in words: a control character that is neither a tab nor a line end
+    (escape sequences begin with some), or what a decoder puts where it could not read.
+    """
+    found = _UNFIT.search(text)
+    if found is None:
+        return None
+    if found[0] == "\ufffd":
+        return "a character that was lost (U+FFFD): was it read in another encoding?"
+    return f"a control character (U+{ord(found[0]):04X})"
+
+
+def unfit_in(value: Any, where: str, depth: int = 0) -> Iterator[Foreign]:
+    """Every text of a value that has such a character."""
+    if isinstance(value, str):
+        if unfit := unfit_character(value):
+            yield Foreign(where, f"a text with {unfit}")
+    elif depth <= DEEPEST and isinstance(value, dict):
+        for name, item in value.items():
+            yield from unfit_in(item, f"{where}.{name}" if where else str(name), depth + 1)
+    elif depth <= DEEPEST and isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from unfit_in(item, f"{where}[{index}]", depth + 1)

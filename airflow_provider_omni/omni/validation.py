@@ -28,7 +28,7 @@ from airflow_provider_omni.omni.content import (
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import SHOWN, mask_numbers_in
 from airflow_provider_omni.omni.models import Channel, Destination, NewScenario
-from airflow_provider_omni.omni.plainjson import foreign_to_json
+from airflow_provider_omni.omni.plainjson import foreign_to_json, unfit_in
 from airflow_provider_omni.omni.timestamps import parse_time
 
 M = TypeVar("M", bound=BaseModel)
@@ -256,6 +256,8 @@ def _check_others(findings: _Findings, others: Mapping[str, Any] | None) -> dict
         else:
             good[name] = dict(value)
             findings.problems += not_json(good[name], f"other_channels.{name}")
+            for where, found in islice(unfit_in(good[name], f"other_channels.{name}"), MAX_PROBLEMS):
+                findings.add(where, found, "a text without any")
     return good
 
 

@@ -126,7 +126,7 @@ def opened_rows(
 
     :param recipients: numbers or dicts in any iterable; what a mapped task or several tasks returned, each a list of
         such; the path of a CSV or JSON Lines file; or what ``unreached(…)`` made.
-    :param needed: fields that a header must have.
+    :param needed: fields that a header must have, and that are found in another case, too.
     :param tell: gets what a person should know of the source, for the task's log.
 
     Raises OmniInputError for what cannot be read, OmniStorageError for what cannot be reached.
@@ -137,13 +137,13 @@ def opened_rows(
 
     recipients = _read_text(reveal(recipients))
     if isinstance(recipients, Unreached):
-        yield recipients.rows(ledger_folder(recipients.ledger_path), phone_field, tell)
+        yield recipients.rows(ledger_folder(recipients.ledger_path), phone_field, tell, needed)
     elif isinstance(recipients, str | os.PathLike) or hasattr(recipients, "fs"):
         kind = format_of(str(recipients))
         with opened_text(recipients) as lines:
             yield read_rows(lines, kind, phone_field, needed)
     elif isinstance(recipients, Iterable) and not isinstance(recipients, Mapping | bytes | bytearray):
-        yield rows_of_entries(_entries(recipients, is_of_mapped_task(recipients)), phone_field)
+        yield rows_of_entries(_entries(recipients, is_of_mapped_task(recipients)), phone_field, needed)
     else:
         raise _unusable(f"a value of type {type(recipients).__name__}")
 

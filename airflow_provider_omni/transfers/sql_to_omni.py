@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +16,7 @@ from airflow_provider_omni.operators.private import HiddenSql, TextField, reveal
 
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.batch.rows import Row
+    from airflow_provider_omni.omni.errors import OmniInputError
 
 FETCH = 5000
 """Rows that are taken from the cursor at a time."""
@@ -109,26 +111,145 @@ def queried(
             problems=(f"sql: found {found}, allowed is one query as text, or the name of a .sql file",),
         )
     with _closing(hook.get_conn()) as connection, _closing(streaming_cursor(connection)) as cursor:
-        cursor.arraysize = FETCH
-        _asked(lambda: cursor.execute(sql, parameters) if parameters else cursor.execute(sql), sql, fetching=False)
-        # A cursor on the server's side knows its columns after the first rows.
-        first = _asked(lambda: cursor.fetchmany(FETCH), sql, fetching=True)
-        if cursor.description is None:
-            raise OmniInputError(
-                "Nothing was sent: the query cannot be used.",
-                problems=("sql: found a statement that has no result, allowed is one query",),
-            )
-        columns = [column[0] for column in cursor.description]
-        yield rows_of_table(columns, _fetched(cursor, first, sql), phone_field, needed)
+        with contextlib.suppress(Exception):
+            # How many rows some drivers take from the server at once. Not all have it, or let it be set.
+            cursor.arraysize = FETCH
+        result = _asked(
+            lambda: cursor.execute(sql, parameters) if parameters else cursor.execute(sql), sql, fetching=False
+        )
+        # Some drivers put the result into an object of its own.
+        source = cursor if _can_fetch(cursor) or not _can_fetch(result) else result
+        fetch = _fetcher(source, sql)
+        # A cursor on the server's side knows its columns after the first rows; others refuse to fetch what has none.
+        columns = _columns(source)
+        try:
+            first = fetch()
+        except OmniInputError:
+            if columns:
+                raise
+            raise _no_result() from None
+        columns = columns or _columns(source)
+        if not columns:
+            raise _no_result()
+        yield rows_of_table(_plain_names(columns), _fetched(fetch, first, columns), phone_field, needed)
 
 
-def _fetched(cursor: Any, first: Sequence[Any], sql: str) -> Iterator[Any]:
+def _no_result() -> OmniInputError:
+    from airflow_provider_omni.omni.errors import OmniInputError
+
+    return OmniInputError(
+        "Nothing was sent: the query cannot be used.",
+        problems=("sql: found a statement that has no result, allowed is one query",),
+    )
+
+
+def _can_fetch(cursor: Any) -> bool:
+    return any(callable(getattr(cursor, name, None)) for name in ("fetchmany", "fetchone"))
+
+
+def _columns(cursor: Any) -> list[str]:
+    """The names of the result's columns; none where a statement has no result."""
+    for name in ("description", "col_names", "column_names"):
+        found: Any = None
+        with contextlib.suppress(Exception):  # some refuse to say before the first row was fetched
+            found = getattr(cursor, name, None)
+            found = found() if callable(found) else found
+        if found:
+            return [_text(column if isinstance(column, str | bytes) else column[0]) for column in found]
+    return []
+
+
+def _plain_names(columns: Sequence[str]) -> list[str]:
+    """The names without the table that some databases put before each (`orders.phone`)."""
+    plain = [column.rpartition(".")[2] for column in columns]
+    return plain if all("." in column for column in columns) and len(set(plain)) == len(plain) else list(columns)
+
+
+def _fetcher(cursor: Any, sql: str) -> Callable[[], list[Any]]:
+    """What gives the next rows, and none at the end: `fetchmany`, or with drivers that lack it one row at a time.
+
+    Some give rows as a generator, or as an array of which nobody may ask whether it is true.
+    """
+
+    def many() -> list[Any]:
+        found = cursor.fetchmany(FETCH)
+        return [] if found is None else list(found)
+
+    def one() -> list[Any]:
+        found = cursor.fetchone()
+        return [] if found is None else [found]
+
+    if callable(getattr(cursor, "fetchmany", None)):
+        fetch = many
+    elif callable(getattr(cursor, "fetchone", None)):
+        fetch = one
+    else:
+        rows: Iterator[Any] | None = None
+
+        def fetch() -> list[Any]:
+            nonlocal rows
+            rows = iter(cursor) if rows is None else rows
+            return list(itertools.islice(rows, FETCH))
+
+    return lambda: _asked(fetch, sql, fetching=True)
+
+
+def _fetched(fetch: Callable[[], list[Any]], first: list[Any], columns: Sequence[str]) -> Iterator[Any]:
     rows = first
     while rows:
         for row in rows:
-            # Connections may be set up to give rows as dicts, in the order of the columns.
-            yield tuple(row.values()) if isinstance(row, Mapping) else row
-        rows = _asked(lambda: cursor.fetchmany(FETCH), sql, fetching=True)
+            yield _values(row, columns)
+        rows = fetch()
+
+
+def _values(row: Any, columns: Sequence[str]) -> tuple[Any, ...]:
+    """The cells of a row in the order of the columns, whatever kind of row the connection is set up to give. Raises
+    OmniInputError where it is not clear which cell is which.
+    """
+    cells: tuple[Any, ...] | None
+    if isinstance(row, tuple | list):
+        cells = tuple(row)
+    elif isinstance(row, Mapping):
+        cells = _by_name(row, columns)
+    elif hasattr(row, "_asdict"):
+        cells = tuple(row._asdict().values())
+    elif isinstance(row, Iterable) and not isinstance(row, str | bytes):
+        cells = tuple(row)
+        if cells == tuple(columns) and hasattr(row, "__getitem__"):
+            cells = tuple(row[column] for column in columns)  # it gives its names, as a dict does
+    elif all(hasattr(row, column) for column in columns):
+        cells = tuple(getattr(row, column) for column in columns)  # a row whose cells are its members
+    else:
+        cells = (row,)
+    if cells is None or len(cells) != len(columns):
+        from airflow_provider_omni.omni.errors import OmniInputError
+
+        found = f"rows of type {type(row).__name__}" + ("" if cells is None else f" with {len(cells)} cells")
+        raise OmniInputError(
+            "Nothing was sent: the query cannot be used.",
+            problems=(
+                f"sql: got {found}, expected a value for each of the {len(columns)} columns; name each column of the "
+                "query once, and have the connection give plain rows",
+            ),
+        )
+    return cells
+
+
+def _by_name(row: Mapping[Any, Any], columns: Sequence[str]) -> tuple[Any, ...] | None:
+    """The cells of a row that is a dict; None where its names are not those of the columns. Drivers write the two in
+    different ways: in upper case, or with the table before them.
+    """
+    if all(column in row for column in columns):
+        return tuple(row[column] for column in columns)
+    found = {_text(name).rpartition(".")[2].casefold(): cell for name, cell in row.items()}
+    wanted = [column.rpartition(".")[2].casefold() for column in columns]
+    if len(found) != len(row) or any(name not in found for name in wanted):
+        return None
+    return tuple(found[name] for name in wanted)
+
+
+def _text(name: Any) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
 def _asked(ask: Callable[[], Any], sql: str, *, fetching: bool) -> Any:
@@ -156,7 +277,10 @@ def streaming_cursor(connection: Any) -> Any:
     """A cursor that leaves the rows with the server until they are fetched, where the driver has a kind of its own."""
     driver = type(connection).__module__.partition(".")[0]
     make = _SERVER_SIDE.get(driver)
-    return connection.cursor() if make is None else make(connection)
+    if make is not None:
+        return make(connection)
+    # Some connections are what is asked, and have no cursors.
+    return connection.cursor() if callable(getattr(connection, "cursor", None)) else connection
 
 
 def _named(connection: Any) -> Any:

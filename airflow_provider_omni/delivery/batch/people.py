@@ -23,11 +23,12 @@ from pydantic_core import PydanticSerializationError, to_json
 from airflow_provider_omni.delivery.batch.contents import Contents
 from airflow_provider_omni.delivery.batch.fastnumbers import allows, normaliser
 from airflow_provider_omni.delivery.batch.ids import BatchIds
-from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError, is_nothing
+from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError
 from airflow_provider_omni.delivery.batch.rows import Row, other_case, shown_names
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard, spread
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
+from airflow_provider_omni.delivery.nothing import is_nothing
 from airflow_provider_omni.delivery.numbers import ANYWHERE, InvalidNumberError, NumberRules, country_of
 from airflow_provider_omni.omni.errors import OmniInputError
 
@@ -155,13 +156,13 @@ def _key_of(fields: Mapping[str, Any] | None, key_field: str) -> str:
     value = None if fields is None else fields.get(key_field)
     if value is None or (isinstance(value, str) and not value):
         raise _BadRowError(f"the key_field {key_field} is {'empty' if fields and key_field in fields else 'missing'}")
+    if not isinstance(value, float) and is_nothing(value):
+        raise _BadRowError(f"the key_field {key_field} is empty")
     if isinstance(value, bool) or not isinstance(value, str | Integral | Decimal | date | UUID):
         raise _BadRowError(
             f"the key_field {key_field} is a {type(value).__name__}, allowed is text, a whole number, a decimal, "
             "a date or a UUID"
         )
-    if is_nothing(value):
-        raise _BadRowError(f"the key_field {key_field} is empty")
     try:
         text = str(value)
         text.encode()

@@ -6,16 +6,19 @@ No attribute access, no indexing, no conversions, no format specifications: a ro
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from decimal import Decimal
+from numbers import Number
 from typing import Any, TypeAlias
 
+from airflow_provider_omni.delivery.nothing import WORDS, is_blank, is_nothing, word_for_nothing
+from airflow_provider_omni.omni.plainjson import unfit_character
+
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^\W\d][^\s{}]*)\}|[{}]")
-_PLAIN = (str, int, float, Decimal, date, datetime, time, bool)
+_PLAIN = (str, Number, date, datetime, time)
+_SHORT_WORDS = frozenset(word for word in WORDS if word.isalpha())
 
 _LOOKALIKE = re.compile(
     r"(?P<template>\{\{.{0,500}?\}\}|\{%.{0,500}?%\}|\{#.{0,500}?#\})"
@@ -108,33 +111,37 @@ class Template:
 def value_of(row: Mapping[str, Any], name: str) -> str:
     """A row's value as text.
 
-    Nothing, an empty text, a number that is not finite and what is not plain are missing: nobody should read "Dear ,"
-    or "Dear nan,".
+    Nothing, a text that is blank to the eye, a word for nothing (`NULL`), a number that is not finite and what is not
+    plain are missing: nobody should read "Dear ,", "Dear NULL," or "Dear nan,". So is what no phone should get: control
+    characters, as escape sequences have, and the mark of a character that was lost.
     """
     value = row.get(name)
-    if type(value) is str and value:
-        return value
-    if value is None or (isinstance(value, str) and not value):
+    if type(value) is str:
+        if value.isascii() and value.isalpha() and value not in _SHORT_WORDS:
+            return value  # most values
+        return _text(value, name)
+    if value is None:
         raise MissingFieldError(f"the field {name!r} is {'empty' if name in row else 'missing'}")
-    if not isinstance(value, _PLAIN):
-        raise MissingFieldError(f"the field {name!r} is a {type(value).__name__}, allowed is text, a number or a date")
+    if isinstance(value, str):
+        return _text(str(value), name)
     if is_nothing(value):
         raise MissingFieldError(f"the field {name!r} is empty")
+    if not isinstance(value, _PLAIN):
+        raise MissingFieldError(f"the field {name!r} is a {type(value).__name__}, allowed is text, a number or a date")
     try:
         return str(value)
     except ValueError:
         raise MissingFieldError(f"the field {name!r} is a number that is too long to be written down") from None
 
 
-def is_nothing(value: object) -> bool:
-    """Whether a value stands for an absent one, as pandas has it: a number that is not finite, or a date that is no
-    date (NaT, which is unequal to itself).
-    """
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, Decimal):
-        return not value.is_finite()
-    return isinstance(value, date) and value != value
+def _text(value: str, name: str) -> str:
+    if is_blank(value):
+        raise MissingFieldError(f"the field {name!r} is {'blank' if value else 'empty'}")
+    if word := word_for_nothing(value):
+        raise MissingFieldError(f"the field {name!r} is {word!r}, which stands for nothing")
+    if unfit := unfit_character(value):
+        raise MissingFieldError(f"the field {name!r} has {unfit}")
+    return value
 
 
 def compile_template(value: Any, root: str, problems: list[str]) -> Template:

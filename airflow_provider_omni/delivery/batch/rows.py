@@ -75,11 +75,14 @@ def format_of(path: str) -> str:
     )
 
 
-def rows_of_entries(entries: Iterable[Any], phone_field: str) -> Iterator[Row]:
-    """Numbers, or dicts with a number in `phone_field` (rows of a table), in any mixture."""
+def rows_of_entries(entries: Iterable[Any], phone_field: str, needed: Sequence[str] = ()) -> Iterator[Row]:
+    """Numbers, or dicts with a number in `phone_field` (rows of a table), in any mixture. ``needed``: further fields
+    that are found in another case, too.
+    """
+    wanted = (phone_field, *needed)
     for place, entry in enumerate(entries):
         if isinstance(entry, Mapping):
-            yield _row_of_object(place, entry, phone_field)
+            yield _row_of_object(place, entry, wanted)
         elif isinstance(entry, list | tuple):
             yield Row(place, None, None, LIST)
         else:
@@ -170,7 +173,7 @@ def rows_of_csv(
         raise _unusable("recipients: found an empty file, allowed is CSV with a header")
 
 
-def rows_of_json_lines(lines: Iterable[str], phone_field: str) -> Iterator[Row]:
+def rows_of_json_lines(lines: Iterable[str], phone_field: str, needed: Sequence[str] = ()) -> Iterator[Row]:
     """One JSON value a line: an object, or a bare number. Blank lines are skipped; objects that stand in one line, as
     files leave them that were joined without a line end between, are rows each.
 
@@ -178,6 +181,7 @@ def rows_of_json_lines(lines: Iterable[str], phone_field: str) -> Iterator[Row]:
     line tells, for non-UTF-8 and for a line that is too long.
     """
     place, begun = 0, False
+    wanted = (phone_field, *needed)
     source = _bounded(lines)
     while True:
         try:
@@ -201,12 +205,12 @@ def rows_of_json_lines(lines: Iterable[str], phone_field: str) -> Iterator[Row]:
         if not entries:
             yield Row(place, None, None, "the line is not JSON")
         for entry in entries:
-            yield _row_of_value(place, entry, phone_field)
+            yield _row_of_value(place, entry, wanted)
 
 
-def _row_of_value(place: int, entry: Any, phone_field: str) -> Row:
+def _row_of_value(place: int, entry: Any, wanted: Sequence[str]) -> Row:
     if isinstance(entry, dict):
-        return _row_of_object(place, entry, phone_field)
+        return _row_of_object(place, entry, wanted)
     if isinstance(entry, list):
         return Row(place, None, None, LIST)
     return Row(place, entry)
@@ -233,7 +237,7 @@ def read_rows(lines: Iterable[str], kind: str, phone_field: str, needed: Sequenc
     """Read an open text stream of a kind that `format_of` gave. ``needed``: further names that a header must have."""
     if kind == "csv":
         return rows_of_csv(lines, phone_field, needed=needed)
-    return rows_of_json_lines(lines, phone_field)
+    return rows_of_json_lines(lines, phone_field, needed)
 
 
 def _refuse_other_kinds(first: str, kind: str) -> None:
@@ -259,7 +263,10 @@ def _refuse_other_kinds(first: str, kind: str) -> None:
         raise _unusable(f"recipients: found {found}")
 
 
-def _row_of_object(place: int, entry: Mapping[str, Any], phone_field: str) -> Row:
+def _row_of_object(place: int, entry: Mapping[str, Any], wanted: Sequence[str]) -> Row:
+    phone_field = wanted[0]
+    if any(name not in entry for name in wanted):
+        entry = dict(zip(as_wanted(entry, wanted), entry.values(), strict=True))
     number = entry.get(phone_field)
     if number is None:
         return Row(place, None, entry, f"the field {phone_field} is {'empty' if phone_field in entry else 'missing'}")
@@ -311,8 +318,11 @@ def _is_a_number(part: str) -> bool:
 def _header(
     names: list[str], phone_field: str, what: str, needed: Sequence[str] = (), delimiter: str | None = None
 ) -> list[str]:
-    """The names of columns, judged before any row is read."""
+    """The names of columns, judged before any row is read. A column whose name differs in upper and lower case only
+    (databases give `PHONE` for `phone`) gets the name that is wanted, unless two could be meant.
+    """
     problems = []
+    names = as_wanted(names, (phone_field, *needed))
     found = "what looks like a person's data; is the header missing?" if _is_data(names) else shown_names(names)
     if delimiter is not None and len(names) == 1 and re.search("[;\t|]", names[0]):
         found += f". The comma is the only delimiter: write the file with {delimiter!r} between its cells"
@@ -333,6 +343,23 @@ def _header(
     return names
 
 
+def as_wanted(names: Iterable[Any], wanted: Iterable[str]) -> list[Any]:
+    """The names with those in the spelling that is wanted which differ from it in upper and lower case only, where
+    there is one such name only and the wanted one is not among them.
+    """
+    found = list(names)
+    for name in wanted:
+        if name not in found:
+            near = [index for index, each in enumerate(found) if isinstance(each, str) and _same(each, name)]
+            if len(near) == 1:
+                found[near[0]] = name
+    return found
+
+
+def _same(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()
+
+
 _NAME = re.compile(r"[^\W\d](?!.*\d{5})[\w .\-]{0,39}")
 
 
@@ -343,10 +370,10 @@ def shown_names(names: Iterable[object]) -> str:
 
 
 def other_case(missing: Iterable[str], names: Iterable[object]) -> str:
-    """A hint where a name differs in upper and lower case, or in spaces, only."""
+    """A hint where several names differ in upper and lower case, or in spaces, only: none of them is meant for sure."""
     meant = {name.strip().casefold() for name in missing}
     near = [name for name in map(str, names) if name.strip().casefold() in meant]
-    return f"; upper and lower case count: {shown_names(near)}" if near else ""
+    return f"; upper and lower case count: {shown_names(near)}" if len(near) > 1 else ""
 
 
 def _is_data(names: Iterable[str]) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from airflow_provider_omni.delivery.batch.rows import Row
+from airflow_provider_omni.delivery.batch.rows import Row, as_wanted
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.opening import ledgers_in, missing_shards
@@ -22,7 +22,12 @@ MAY_HAVE_GOT_IT = frozenset(state.value for state in FOLLOWED)
 
 
 def rows_of_unreached(
-    ledger: Any, phone_field: str, *, include_unknown: bool, tell: Callable[[str], None] = lambda _: None
+    ledger: Any,
+    phone_field: str,
+    *,
+    include_unknown: bool,
+    tell: Callable[[str], None] = lambda _: None,
+    needed: Sequence[str] = (),
 ) -> Iterator[Row]:
     """The recipients of a ledger, or of all its shards, who count as not reached. See `unreached`."""
     if missing := missing_shards(ledger):
@@ -48,7 +53,7 @@ def rows_of_unreached(
                     if person is None:
                         raise _unreadable("parts of its plan/ are gone or cut short: it lacks people who were sent to")
                     if not _was_taken_out(outcomes, person, outcome):
-                        yield _row(place, from_json(person), was_called, phone_field)
+                        yield _row(place, from_json(person), was_called, phone_field, needed)
                         place += 1
                 elif is_unreached(outcome, include_unknown=True):
                     open_ += 1
@@ -56,7 +61,7 @@ def rows_of_unreached(
             # Whoever was planned and never came so far as to be posted.
             for person, _ in scratch.rows("SELECT person, max(writer) FROM plan GROUP BY label"):
                 if not _was_taken_out(outcomes, person):
-                    yield _row(place, from_json(person), was_called, phone_field)
+                    yield _row(place, from_json(person), was_called, phone_field, needed)
                     place += 1
     if empty:
         raise _unreadable("no batch has used this ledger")
@@ -128,10 +133,16 @@ def _phone_field(folder: Any) -> str:
     return "phone"
 
 
-def _row(place: int, person: dict[str, Any], was_called: str, phone_field: str) -> Row:
+def _row(place: int, person: dict[str, Any], was_called: str, phone_field: str, needed: Sequence[str]) -> Row:
     fields = dict(person.get("fields") or {})
     number = fields.pop(was_called, None) or person["to"]
-    return Row(place, person["to"], {**fields, phone_field: number}, normalised=True)
+    names = as_wanted(fields, needed)
+    return Row(
+        place,
+        person["to"],
+        {**dict(zip(names, fields.values(), strict=True)), phone_field: number},
+        normalised=True,
+    )
 
 
 def _unreadable(why: str) -> OmniInputError:

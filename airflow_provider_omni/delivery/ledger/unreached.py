@@ -27,20 +27,27 @@ class Unreached:
         return f"unreached({self.ledger_path!r}, include_unknown={self.include_unknown})"
 
     def rows(
-        self, ledger: Any = None, phone_field: str = "phone", tell: Callable[[str], None] = lambda _: None
+        self,
+        ledger: Any = None,
+        phone_field: str = "phone",
+        tell: Callable[[str], None] = lambda _: None,
+        needed: Sequence[str] = (),
     ) -> Iterator[Row]:
         """The recipients with the fields they had, so that the same texts can be filled.
 
         :param ledger: the opened ledger (`ObjectStoragePath`); ``ledger_path`` as a local path by default.
         :param phone_field: under which the number stands, whatever it was called in the first batch.
         :param tell: gets how many are left out since nothing is known of them yet.
+        :param needed: further fields, which are found in another case, too.
 
         Raises OmniInputError when there is no ledger, or it has no private half (any more).
         """
         from airflow_provider_omni.delivery.ledger.resending import rows_of_unreached
 
         source = self.ledger_path if ledger is None else ledger
-        yield from rows_of_unreached(source, phone_field, include_unknown=self.include_unknown, tell=tell)
+        yield from rows_of_unreached(
+            source, phone_field, include_unknown=self.include_unknown, tell=tell, needed=needed
+        )
 
 
 def unreached(ledger_path: str, include_unknown: bool = False) -> Unreached:

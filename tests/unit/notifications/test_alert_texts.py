@@ -69,6 +69,7 @@ def test_models_are_cut_as_dicts_are(vendor: RunningSimulator) -> None:
         ("\x1b[31mred\x1b[0m alert\x07\x00", None, "red alert"),
         ("{{ exception }}", ValueError("\x1b]8;;https://x\x1b\\link\x1b]8;;\x1b\\\r\nnext"), "link\nnext"),
         ("{{ exception }}", ValueError("half \ud83d, whole \ud83d\ude00"), "half ?, whole 😀"),
+        ("lost \ufffd", None, "lost ?"),
     ],
 )
 @pytest.mark.parametrize("dag", [None, STRICT, NATIVE])
@@ -132,6 +133,14 @@ def test_an_sms_that_cannot_be_used_does_not_stop_line(vendor: RunningSimulator,
 def test_other_channels_that_cannot_be_used_do_not_stop_the_sms(vendor: RunningSimulator, others: Any) -> None:
     notifier(sms="down", other_channels=others)(worker())
     assert texts(vendor) == ["down"]
+
+
+def test_texts_of_other_channels_go_out_without_codes_too(vendor: RunningSimulator) -> None:
+    notifier(
+        sms="down", other_channels={"viber": {"text": "\x1b[31mdown\x1b[0m", "buttons": [{"title": "a\x9bb\ufffd"}]}}
+    )(worker())
+    said = vendor.record.messages[0].content.by_channel["VIBER"]
+    assert said == {"text": "down", "buttons": [{"title": "a?"}]}
 
 
 def test_one_bad_channel_of_several_leaves_the_others(vendor: RunningSimulator) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from airflow.providers.common.compat.sdk import (
@@ -18,6 +18,13 @@ from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.operators.private import reveal
 from airflow_provider_omni.transfers.sql_to_omni import FETCH, SqlToOmniOperator, queried, streaming_cursor
+
+
+class OrderRow(NamedTuple):
+    """A row with names."""
+
+    phone: str
+    name: str
 
 
 class Shop(DbApiHook):
@@ -190,6 +197,154 @@ def test_rows_may_be_dicts() -> None:
     }
     with queried(shop, "SELECT total, phone FROM orders", None, "phone") as rows:
         assert [row.number for row in rows] == ["41793020000", "41793020001", "41793020002"]
+
+
+class Wrapped:
+    """A database whose driver is as some are: what is named is not there, or behaves in its own way."""
+
+    def __init__(
+        self,
+        without: tuple[str, ...] = (),
+        rows: Any = tuple,
+        names: Any = str.upper,
+        whole: bool = False,
+        many: Any = list,
+        late: bool = False,
+    ) -> None:
+        """``late``: what the columns are called is not known before rows were fetched. ``many``: what holds rows."""
+        self.without, self.rows, self.names, self.whole, self.many, self.late = without, rows, names, whole, many, late
+        self.cursor_of = Shop().database.cursor()
+
+    def get_conn(self) -> Any:
+        return self if self.whole else SimpleNamespace(cursor=lambda: self, close=lambda: None)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.without or name.startswith("__"):
+            raise AttributeError(name)
+        if name == "execute":
+            return self.cursor_of.execute
+        if name == "description":
+            if self.late:
+                raise RuntimeError("fetch first")
+            return [(self.names(column[0]), *column[1:]) for column in self.cursor_of.description or ()] or None
+        if name in ("fetchmany", "fetchone"):
+            return lambda *count: self._made(getattr(self.cursor_of, name)(*count))
+        return getattr(self.cursor_of, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "arraysize" and name in self.without:
+            raise TypeError("this cursor has no such thing")
+        super().__setattr__(name, value)
+
+    def __iter__(self) -> Any:
+        return iter(self._made(self.cursor_of.fetchall()))
+
+    def _made(self, found: Any) -> Any:
+        self.late = False
+        if found is None:
+            return None
+        return self.many([self.rows(row) for row in found]) if isinstance(found, list) else self.rows(found)
+
+
+class Members:
+    """A row whose cells are its members."""
+
+    def __init__(self, row: Any) -> None:
+        self.PHONE, self.NAME = row
+
+
+class Keyed:
+    """A row that goes over its names, as a dict does, and is none."""
+
+    def __init__(self, row: Any) -> None:
+        self.cells = dict(zip(("PHONE", "NAME"), row, strict=True))
+
+    def __iter__(self) -> Any:
+        return iter(self.cells)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.cells[name]
+
+
+class Array(list[Any]):
+    """Rows of which nobody may ask whether there are any, as numpy has it."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("The truth value of an array is ambiguous")
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        Wrapped(),
+        Wrapped(("arraysize",)),
+        Wrapped(("fetchmany",)),
+        Wrapped(("fetchmany", "fetchone", "arraysize")),
+        Wrapped(rows=list),
+        Wrapped(rows=lambda row: {"NAME": row[1], "PHONE": row[0]}),
+        Wrapped(rows=lambda row: OrderRow(*row)),
+        Wrapped(rows=Members),
+        Wrapped(names=lambda name: name.upper().encode()),
+        Wrapped(names=lambda name: f"Orders.{name}"),
+        Wrapped(whole=True, without=("cursor",)),
+        Wrapped(rows=lambda row: {"Name": row[1], "Phone": row[0]}),
+        Wrapped(rows=lambda row: {"name": row[1], "phone": row[0]}, names=lambda name: f"orders.{name}"),
+        Wrapped(rows=Keyed),
+        Wrapped(many=iter),
+        Wrapped(many=Array),
+        Wrapped(late=True),
+    ],
+    ids=[
+        "upper case", "no arraysize", "no fetchmany", "only iterable", "lists", "dicts in their own order",
+        "named tuples", "members", "bytes as names", "table before names", "no cursor",
+        "dicts in another case", "dicts without the table", "rows that go over their names", "rows one by one",
+        "arrays", "names after the first rows",
+    ],
+)  # fmt: skip
+def test_any_driver_gives_its_rows(hook: Any) -> None:
+    with queried(hook, "SELECT phone, name FROM orders ORDER BY total", None, "phone", ("name",)) as rows:
+        assert [(row.number, row.fields) for row in rows] == [
+            (f"4179302000{index}", {"phone": f"4179302000{index}", "name": f"n{index}"}) for index in range(3)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        (lambda row: {"NUMBER": row[0], "NAME": row[1]}, "rows of type dict"),
+        (lambda row: row[:1], "rows of type tuple with 1 cells"),
+        (lambda row: row[0], "rows of type str with 1 cells"),
+    ],
+    ids=["other names", "too few cells", "a value alone"],
+)
+def test_rows_of_which_nobody_knows_the_columns_are_refused_without_their_values(rows: Any, found: str) -> None:
+    with (
+        pytest.raises(OmniInputError) as caught,
+        queried(Wrapped(rows=rows), "SELECT phone, name FROM orders", None, "phone") as given,
+    ):
+        list(given)
+    assert caught.value.problems[0].startswith(f"sql: got {found}, expected a value for each of the 2 columns")
+    assert "302" not in str(caught.value)
+
+
+def test_a_column_alone_may_come_as_plain_values() -> None:
+    with queried(Wrapped(rows=lambda row: row[0]), "SELECT phone FROM orders", None, "phone") as rows:
+        assert len({row.number for row in rows}) == 3
+
+
+def refuses(rows: Any) -> Any:
+    raise sqlite3.ProgrammingError("no results to fetch")
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [Wrapped(), Wrapped(("description",)), Wrapped(("fetchmany",)), Wrapped(many=refuses)],
+    ids=["nothing is fetched", "no names", "no fetchmany", "fetching is refused"],
+)
+def test_a_statement_without_a_result_is_refused_by_any_driver(hook: Any) -> None:
+    with pytest.raises(OmniInputError) as caught, queried(hook, "DELETE FROM orders", None, "phone"):
+        pass
+    assert caught.value.problems == ("sql: found a statement that has no result, allowed is one query",)
 
 
 def connection_of(driver: str) -> Any:

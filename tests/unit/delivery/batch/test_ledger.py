@@ -213,6 +213,14 @@ def test_the_unreached_keep_their_fields(tmp_path: Path) -> None:
     assert all(row.fields and row.fields["phone"] == row.number for row in again)
 
 
+def test_the_unreached_have_their_fields_in_the_case_that_the_second_send_asks_for(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.fault = lambda post: "refuse-auth"
+    world.send([{"phone": numbers(1)[0], "ORDER_ID": "7", "Name": "Ada", "NAME": "Eve"}])
+    (row,) = unreached(str(world.folder.path)).rows(needed=("order_id", "name"))
+    assert row.fields == {"phone": numbers(1)[0], "order_id": "7", "Name": "Ada", "NAME": "Eve"}
+
+
 def test_the_unknown_are_resent_to_on_demand_only(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.fault = lambda post: "kill" if post == 2 else None

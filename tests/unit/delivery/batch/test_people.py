@@ -445,13 +445,13 @@ def test_reasons_tell_why_something_is_no_number(world: World, scratch: Scratch)
 
 def test_all_fields_that_a_row_lacks_are_named_with_those_that_it_has(world: World, scratch: Scratch) -> None:
     content = {"sms": {"text": "{name} {order} {city}"}}
-    row = {"phone": "41793026727", "Name": "Ada", "city": None}
+    row = {"phone": "41793026727", "Name": "Ada", "NAME": "Ada", "city": None}
     with pytest.raises(OmniInputError) as caught:
         world.plan([row], scratch, content)
     assert caught.value.problems == (
         "1 × the fields 'name', 'order' are missing; the field 'city' is empty",
-        "row 0: the fields 'name', 'order' are missing; the field 'city' is empty; there are: phone, Name, city; upper "
-        "and lower case count: Name",
+        "row 0: the fields 'name', 'order' are missing; the field 'city' is empty; there are: phone, Name, NAME, city; "
+        "upper and lower case count: Name, NAME",
     )
 
 

@@ -283,19 +283,34 @@ def refused(text: str, **options: Any) -> str:
 
 
 def test_all_names_that_are_missing_are_told_from_the_header_before_a_row_is_read() -> None:
-    told = refused("phone,Name,city\nnever read", needed=("city", "name", "order", "id"))
+    told = refused("phone,Name,NAME,city\nnever read", needed=("city", "name", "order", "id"))
     assert "'name', 'order', 'id', which texts or the key_field need, are not among the CSV header" in told
-    assert "phone, Name, city; upper and lower case count: Name" in told
+    assert "phone, Name, NAME, city; upper and lower case count: Name, NAME" in told
     with pytest.raises(
         OmniInputError, match="'x', which texts or the key_field need, is not among the query's columns"
     ):
         next(rows_of_table(["phone"], [["1"]], "phone", ("x",)))
 
 
-def test_a_phone_column_in_another_case_is_a_hint() -> None:
-    assert "phone_field: 'phone' is not among the CSV header: Phone; upper and lower case count: Phone" in refused(
-        "Phone\n1\n"
+def test_names_in_another_case_are_found_in_every_kind_of_source() -> None:
+    fields = {"phone": "1", "name": "Ada", "Other": "x"}
+    for rows in (
+        csv_rows("PHONE,Name,Other\n1,Ada,x\n", needed=("name",)),
+        list(rows_of_json_lines(io.StringIO('{"PHONE": "1", "Name": "Ada", "Other": "x"}\n'), "phone", ("name",))),
+        list(rows_of_entries([{"Phone": "1", "NAME": "Ada", "Other": "x"}], "phone", ("name",))),
+        list(rows_of_table(["PHONE", "NAME", "Other"], [("1", "Ada", "x")], "phone", ("name",))),
+    ):
+        assert [(row.number, row.fields, row.problem) for row in rows] == [("1", fields, None)]
+
+
+def test_of_two_names_in_another_case_none_is_taken_and_the_right_one_always_is() -> None:
+    assert "phone_field: 'phone' is not among the CSV header: Phone, PHONE; upper and lower case count" in refused(
+        "Phone,PHONE\n1,2\n"
     )
+    (row,) = csv_rows("PHONE,phone\n1,2\n")
+    assert row.number == "2"
+    (row,) = rows_of_entries([{"Phone": "1", "PHONE": "2"}], "phone")
+    assert row.problem == "the field phone is missing"
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
