@@ -38,7 +38,9 @@ class Say(BaseOperator):
 
 with DAG("texts", schedule=None, user_defined_macros={"typed": lambda: f"{TRAP} 2"}) as dag:
     OmniSendMessageOperator(task_id="one", to="{{ var.value.who }}", **MESSAGE)
-    OmniSendMessageOperator(task_id="typed", to=NUMBER, **MESSAGE | {"sms": {"text": "{{ typed() }}"}})
+    OmniSendMessageOperator(
+        task_id="typed", to=NUMBER, placeholders=False, **MESSAGE | {"sms": {"text": "{{ typed() }}"}}
+    )
     OmniSendBatchOperator(task_id="many", recipients="[{{ var.value.who }}]", **MESSAGE)
     SqlToOmniOperator(
         task_id="queried",
@@ -48,7 +50,10 @@ with DAG("texts", schedule=None, user_defined_macros={"typed": lambda: f"{TRAP} 
         **MESSAGE,
     )
     OmniSendMessageOperator.partial(
-        task_id="mapped", to="{{ var.value.who }}", **{name: MESSAGE[name] for name in MESSAGE if name != "sms"}
+        task_id="mapped",
+        to="{{ var.value.who }}",
+        placeholders=False,
+        **{name: MESSAGE[name] for name in MESSAGE if name != "sms"},
     ).expand(sms=Say(task_id="say").output)
 
 

@@ -107,13 +107,14 @@ class TestCalls:
                 "Transfer-Encoding: chunked\r\n\r\n".encode()
             )
             with contextlib.suppress(OSError):
-                for _ in range(4 * mebibytes):
+                for _ in range(mebibytes + 128):
                     connection.sendall(b"100000\r\n" + b"x" * 2**20 + b"\r\n")
                     sent += 1
                     if select.select([connection], [], [], 0)[0]:
                         break
             assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
-        assert sent <= mebibytes + 4
+        # What the sockets hold on both sides comes on top of it.
+        assert sent <= mebibytes + 64
         assert requests.get(f"{simulator.url}/omni/1/scenarios", auth=LOGIN, timeout=10).status_code == 200
 
     def test_many_connections_at_once(self, simulator):
