@@ -30,7 +30,7 @@ from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.config import OmniConfig, authorization_header
 from airflow_provider_omni.omni.environment import Way, find_way
-from airflow_provider_omni.omni.failures import Failure, chain, failure_error, through_a_proxy
+from airflow_provider_omni.omni.failures import CUT_SHORT, Failure, chain, failure_error, through_a_proxy
 from airflow_provider_omni.omni.limits import pace_of
 
 T = TypeVar("T")
@@ -151,7 +151,7 @@ class _NotConnectedError(urllib3.exceptions.HTTPError):
 
 
 class _NoTunnelError(_NotConnectedError):
-    """It was the proxy that did not connect us.
+    """It was on the way through a proxy.
 
     :param status: the HTTP status by which it has refused; None where it has not.
     """
@@ -166,6 +166,7 @@ _Kinds = tuple[type[BaseException], ...]
 _NOT_SENT: tuple[tuple[_Kinds, Failure], ...] = (
     ((socket.gaierror, urllib3.exceptions.NameResolutionError, UnicodeError), Failure.NO_NAME),
     ((ssl.SSLCertVerificationError,), Failure.CERTIFICATE),
+    (CUT_SHORT, Failure.CUT_SHORT),
     ((ssl.SSLError,), Failure.TLS),
     ((ConnectionRefusedError,), Failure.REFUSED),
     ((TimeoutError,), Failure.CONNECT_TIMEOUT),
@@ -310,28 +311,22 @@ class _Bounded:
     """Something of the present request has left."""
     _connecting = False
     """What is sent now is sent to the proxy, to be connected."""
-    _tunnelled = False
-    """The proxy has connected us."""
 
     def _new_conn(self) -> socket.socket:
         return _connected(getattr(self, "_dns_host", self.host), self.port, self.socket_options, self.source_address)
 
     def connect(self) -> None:
         """Connect, through a proxy too, while a request may still begin."""
-        self._connecting, self._tunnelled = True, False
+        self._connecting = True
         try:
             super().connect()  # type: ignore[misc]
         except Exception as error:
-            if getattr(self, "proxy", None) is not None and not self._tunnelled:
+            if getattr(self, "proxy", None) is not None:
                 raise _NoTunnelError(_refusal(error)) from error
             raise _NotConnectedError("not connected") from error
         finally:
             self._connecting = False
         self._leaving = False
-
-    def _tunnel(self) -> None:
-        super()._tunnel()  # type: ignore[misc]
-        self._tunnelled = True
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
         """A request begins."""

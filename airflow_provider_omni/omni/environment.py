@@ -12,6 +12,7 @@ import ipaddress
 import os
 import re
 import ssl
+import stat
 import sys
 import urllib.request
 from collections.abc import Mapping
@@ -24,8 +25,10 @@ import certifi
 from airflow_provider_omni.omni.config import is_loopback
 from airflow_provider_omni.omni.errors import OmniConfigurationError
 
-BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-"""Where a bundle of authorities may be named; the first that is set counts. Without one: those of certifi."""
+SEVERAL = "SSL_CERT_DIR"
+"""OpenSSL's own variable for folders, which may name several."""
+BUNDLE_VARIABLES = (("REQUESTS_CA_BUNDLE",), ("CURL_CA_BUNDLE",), ("SSL_CERT_FILE", SEVERAL))
+"""Where authorities may be named; the first of which something is set counts. Without one: those of certifi."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,9 @@ def find_way(base_url: str) -> Way:
     """
     if not base_url.startswith("https://"):
         return Way()
-    path, variable = _bundle(os.environ)
-    return Way(proxy_for(base_url), _context(path, variable), f"{path} (from {variable})" if variable else "certifi's")
+    named = _bundles(os.environ)
+    shown = ", ".join(f"{path} (from {variable})" for path, variable in named) or "certifi's"
+    return Way(proxy_for(base_url), _context(named or [(certifi.where(), "certifi")]), shown)
 
 
 # --- the proxy -------------------------------------------------------------------------------------------------------
@@ -187,33 +191,82 @@ def _read_proxy(value: str, variable: str) -> Proxy:
 # --- the authorities -------------------------------------------------------------------------------------------------
 
 
-def _bundle(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Where the authorities stand, and which variable says so (none: certifi's)."""
-    for name in BUNDLE_VARIABLES:
-        if environ.get(name):
-            return environ[name], name
-    return certifi.where(), ""
+def _bundles(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Files and folders of authorities, each with the variable that names it; none: certifi's."""
+    for names in BUNDLE_VARIABLES:
+        if found := [(environ[name], name) for name in names if environ.get(name)]:
+            return [
+                (path, name)
+                for value, name in found
+                for path in (value.split(os.pathsep) if name == SEVERAL else [value])
+                if path
+            ]
+    return []
 
 
-def _context(path: str, variable: str) -> ssl.SSLContext:
-    try:
-        changed = Path(path).stat().st_mtime_ns
-        return load_context(path, changed)
-    except ssl.SSLError:
-        problem = "it holds no certificate that can be read, expected PEM"
-    except FileNotFoundError:
-        problem = "there is no such file or folder"
-    except (OSError, ValueError) as error:
-        problem = f"it cannot be read ({type(error).__name__})"
-    raise OmniConfigurationError(
-        f"The bundle of authorities {path!r}, from {variable or 'certifi'}, cannot be used: {problem}. "
-        "So no certificate can be verified; nothing was sent."
-    )
+def _context(named: list[tuple[str, str]]) -> ssl.SSLContext:
+    usable: list[tuple[str, str, int]] = []
+    passed_over: list[OmniConfigurationError] = []
+    for path, variable in named:
+        try:
+            usable.append((path, variable, _changed(path)))
+        except (OSError, ValueError) as error:
+            problem = _unusable(path, variable, error)
+            if variable != SEVERAL:
+                raise problem from None
+            passed_over.append(problem)  # as OpenSSL does with its folders, while others are left
+    if not usable:
+        raise passed_over[0]
+    return load_context(tuple(usable))
+
+
+def _changed(path: str) -> int:
+    """When it was changed. Raises OSError where there is none, and ValueError for what cannot hold authorities."""
+    found = Path(path).stat()
+    if stat.S_ISDIR(found.st_mode):
+        if not any(_BY_HASH.fullmatch(each.name) for each in Path(path).iterdir()):
+            raise ValueError("it holds no certificate under its hash, expected a folder as openssl rehash makes it")
+    elif not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is neither a file nor a folder")
+    return found.st_mtime_ns
+
+
+_BY_HASH = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 
 
 @functools.lru_cache(maxsize=8)
-def load_context(path: str, changed: int) -> ssl.SSLContext:  # noqa: ARG001  another bundle in the same place
-    """Verifies against these authorities. Once per process and bundle: loading them takes long."""
-    if Path(path).is_dir():
-        return ssl.create_default_context(capath=path)
-    return ssl.create_default_context(cafile=path)
+def load_context(known: tuple[tuple[str, str, int], ...]) -> ssl.SSLContext:
+    """Verifies against these authorities, nobody else. Once per process and bundle: loading them takes long.
+
+    :param known: files and folders, each with the variable that names it, and with when it was changed: there may be
+        another bundle in the same place.
+
+    Raises OmniConfigurationError.
+    """
+    context: ssl.SSLContext | None = None
+    for path, variable, _ in known:
+        file, folder = (None, path) if Path(path).is_dir() else (path, None)
+        try:
+            if context is None:
+                context = ssl.create_default_context(cafile=file, capath=folder)
+            else:
+                context.load_verify_locations(cafile=file, capath=folder)
+        except (OSError, ValueError) as error:
+            raise _unusable(path, variable, error) from None
+    assert context is not None
+    return context
+
+
+def _unusable(path: str, variable: str, error: Exception) -> OmniConfigurationError:
+    if isinstance(error, ssl.SSLError):
+        problem = "it holds no certificate that can be read, expected PEM"
+    elif isinstance(error, FileNotFoundError):
+        problem = "there is no such file or folder"
+    elif isinstance(error, OSError):
+        problem = f"it cannot be read ({type(error).__name__})"
+    else:
+        problem = str(error)
+    return OmniConfigurationError(
+        f"The bundle of authorities {path!r}, from {variable}, cannot be used: {problem}. "
+        "So no certificate can be verified; nothing was sent."
+    )

@@ -6,6 +6,7 @@ The words never hold what the libraries say: their messages have the URL with it
 from __future__ import annotations
 
 import enum
+import ssl
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, after_effect
@@ -24,9 +25,11 @@ class Failure(enum.Enum):
     REFUSED = ("the connection was refused: check the connection's host and port", Effect.NONE)
     CERTIFICATE = ("the TLS certificate could not be verified: check the connection's host", Effect.NONE)
     TLS = ("the TLS handshake failed: check the connection's host and scheme", Effect.NONE)
+    CUT_SHORT = ("the connection was closed before it stood: check the connection's host and port", Effect.NONE)
     PROXY = ("the proxy did not make the connection", Effect.NONE)
     PROXY_DOWN = ("the proxy could not be reached", Effect.NONE)
     PROXY_LOGIN = ("the proxy wants a login (HTTP 407): it belongs into the proxy's URL", Effect.NONE)
+    PROXY_LOGIN_REFUSED = ("the proxy refuses the login in its URL (HTTP 407)", Effect.NONE)
     NOT_CONNECTED = ("no connection could be made", Effect.NONE)
     READ_TIMEOUT = ("no complete answer within read_timeout", Effect.UNKNOWN)
     BROKEN = ("the connection broke before the answer was complete", Effect.UNKNOWN)
@@ -47,7 +50,7 @@ class Failure(enum.Enum):
 _PROTOCOL = frozenset({Failure.TOO_LONG, Failure.NOT_HTTP})
 
 
-_FOR_GOOD = frozenset({Failure.PROXY_LOGIN})
+_FOR_GOOD = frozenset({Failure.PROXY_LOGIN, Failure.PROXY_LOGIN_REFUSED})
 _OF_THE_BUNDLE = frozenset({Failure.CERTIFICATE, Failure.TLS})
 
 
@@ -56,6 +59,8 @@ def failure_error(call: Call[Any], failure: Failure, way: Way | None = None) -> 
 
     :param way: how it went; what may be to blame of it is named while nothing had left.
     """
+    if failure is Failure.PROXY_LOGIN and way is not None and way.proxy is not None and way.proxy.login is not None:
+        failure = Failure.PROXY_LOGIN_REFUSED
     kind = OmniProtocolError if failure in _PROTOCOL else OmniTransportError
     words = failure.words[0].upper() + failure.words[1:]
     named = []
@@ -81,7 +86,11 @@ def through_a_proxy(failure: Failure, status: int | None = None) -> Failure:
         return Failure.PROXY
     if failure in (Failure.NO_NAME, Failure.REFUSED):
         return Failure.PROXY_DOWN
-    return Failure.PROXY if failure is Failure.NOT_CONNECTED else failure
+    return Failure.PROXY if failure in (Failure.NOT_CONNECTED, Failure.CUT_SHORT) else failure
+
+
+CUT_SHORT = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
+"""How the libraries call it that the other side goes away while a connection is made."""
 
 
 def chain(error: BaseException) -> list[BaseException]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.omni.calling import Run, run_async, run_sync
+
+BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -47,6 +50,16 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         + made.public_bytes(serialization.Encoding.PEM)
     )
     return path
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, certificate: Path) -> pytest.MonkeyPatch:
+    """No proxy, and the authority that has signed the servers' certificate."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name in BUNDLES:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    return monkeypatch
 
 
 @pytest.fixture

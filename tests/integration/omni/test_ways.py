@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from airflow_provider_omni.omni import api
@@ -36,15 +37,7 @@ REPORTS = api.get_reports(bulk_id="b")
 EMPTY = b'{"results":[]}'
 VENDOR = "https://omni.example"
 
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, certificate: Path) -> pytest.MonkeyPatch:
-    """No proxy, and the authority that has signed the servers' certificate."""
-    for name in list(os.environ):
-        if name.lower().endswith("_proxy") or name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    return monkeypatch
+pytestmark = pytest.mark.usefixtures("environment")
 
 
 @contextmanager
@@ -158,8 +151,9 @@ REFUSALS = {
     "503 with a body": (b"HTTP/1.1 503 X\r\nContent-Length: 3\r\n\r\nno!", "did not make the connection", True),
     "403": (b"HTTP/1.1 403 Forbidden\r\n\r\n", "did not make the connection", True),
     "a redirect": (b"HTTP/1.1 302 X\r\nLocation: http://127.0.0.1/\r\n\r\n", "did not make the connection", True),
-    "407": (b"HTTP/1.1 407 X\r\nProxy-Authenticate: Basic\r\n\r\n", "wants a login (HTTP 407)", False),
+    "407": (b"HTTP/1.1 407 X\r\nProxy-Authenticate: Basic\r\n\r\n", "refuses the login in its URL (HTTP 407)", False),
     "junk": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "did not make the connection", True),
+    "407 with a body": (b"HTTP/1.1 407 X\r\nContent-Length: 5\r\n\r\nlogin", "(HTTP 407)", False),
     "nothing": (b"", "did not make the connection", True),
     "half a status line": (b"HTTP/1.1 20", "did not make the connection", True),
 }
@@ -175,6 +169,22 @@ def test_a_proxy_that_makes_no_tunnel_means_that_nothing_was_sent_and_is_named(
     assert_not_sent(error, OmniTransportError, words, f"http://127.0.0.1:{proxy.port} (from HTTPS_PROXY)")
     assert error.retryable is retryable
     assert "hidden-word" not in str(error)
+
+
+def test_a_proxy_that_wants_a_login_says_where_one_belongs(run: Run, environment: Any) -> None:
+    with Tunnel(says=b"HTTP/1.1 407 X\r\n\r\n") as proxy:
+        environment.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        [error] = run(config(VENDOR), SEND)
+    assert_not_sent(error, OmniTransportError, "wants a login (HTTP 407): it belongs into the proxy's URL")
+
+
+def test_a_tunnel_that_ends_before_the_vendors_handshake_means_that_nothing_was_sent(
+    run: Run, environment: Any
+) -> None:
+    with Tunnel(says=b"HTTP/1.1 200 OK\r\n\r\n") as proxy:
+        environment.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        [error] = run(config(VENDOR), SEND)
+    assert_not_sent(error, OmniTransportError, "did not make the connection", f"127.0.0.1:{proxy.port}")
 
 
 def test_a_proxy_that_is_silent_takes_no_longer_than_connect_timeout(run: Run, environment: Any) -> None:
@@ -264,13 +274,40 @@ def test_a_bundle_without_a_certificate_is_told_with_its_name(
     assert_not_sent(error, OmniConfigurationError, "junk.pem", "REQUESTS_CA_BUNDLE", "no certificate")
 
 
-def test_a_folder_without_the_authority_is_named(
-    run: Run, tls: ssl.SSLContext, environment: Any, tmp_path: Path
+def test_a_folder_that_openssl_could_find_nothing_in_is_told_at_once_with_its_name(
+    run: Run, environment: Any, certificate: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / "company.pem").write_bytes(certificate.read_bytes())
     environment.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
-    with vendor(tls) as (server, _):
-        [error] = run(config(server.url), SEND)
-    assert_not_sent(error, OmniTransportError, "certificate", f"{tmp_path} (from REQUESTS_CA_BUNDLE)")
+    [error] = run(config(VENDOR), SEND)
+    assert_not_sent(error, OmniConfigurationError, repr(str(tmp_path)), "REQUESTS_CA_BUNDLE", "openssl rehash")
+
+
+def test_what_is_no_file_is_never_opened_as_a_bundle(run: Run, environment: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    environment.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "pipe"))
+    [error] = run(config(VENDOR), SEND)
+    assert_not_sent(error, OmniConfigurationError, "pipe", "neither a file nor a folder")
+
+
+@pytest.mark.parametrize("denied", ["stat", "read_text"])
+def test_a_bundle_that_may_not_be_read_is_told_with_its_name(
+    run: Run, environment: Any, certificate: Path, tmp_path: Path, denied: str
+) -> None:
+    """Root may read everything, so the system's answer is played."""
+    bundle = tmp_path / "private.pem"
+    bundle.write_bytes(certificate.read_bytes())
+    environment.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    if denied == "stat":
+        environment.setattr(Path, "stat", refuse)
+    else:
+        environment.setattr(ssl, "create_default_context", refuse)
+    [error] = run(config(VENDOR), SEND)
+    assert_not_sent(error, OmniConfigurationError, "private.pem", "it cannot be read (PermissionError)")
 
 
 def test_a_bundle_that_is_gone_after_the_first_call_does_no_harm_to_the_second(
@@ -303,9 +340,49 @@ def test_each_variable_that_may_name_a_bundle_is_read(
     assert answer.messages[0].message_id == "m"
 
 
-def test_authorities_of_ones_own_stand_alone(run: Run, tls: ssl.SSLContext, environment: Any) -> None:
-    import certifi
+HASH = "88d0bdcb.0"
+"""What `openssl rehash` calls the tests' authority: made of its name alone, which is the same each time."""
 
+
+@pytest.fixture
+def rehashed(certificate: Path, tmp_path: Path) -> Path:
+    """A folder of authorities as openssl rehash makes it."""
+    folder = tmp_path / "rehashed"
+    folder.mkdir()
+    (folder / HASH).write_bytes(certificate.read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"REQUESTS_CA_BUNDLE": "{folder}"},
+        {"SSL_CERT_FILE": "{folder}"},
+        {"SSL_CERT_DIR": "{folder}"},
+        {"SSL_CERT_DIR": "/nowhere:{folder}:"},
+        {"SSL_CERT_FILE": "{others}", "SSL_CERT_DIR": "{folder}"},
+        {"SSL_CERT_FILE": "{file}", "SSL_CERT_DIR": "/nowhere"},
+    ],
+)
+def test_folders_of_authorities_are_read_as_openssl_reads_them(
+    run: Run, tls: ssl.SSLContext, environment: Any, rehashed: Path, certificate: Path, variables: dict[str, str]
+) -> None:
+    environment.delenv("REQUESTS_CA_BUNDLE")
+    for name, value in variables.items():
+        environment.setenv(name, value.format(folder=rehashed, others=certifi.where(), file=certificate))
+    with vendor(tls) as (server, _):
+        [answer] = run(config(server.url), SEND)
+    assert not isinstance(answer, OmniError), answer
+
+
+def test_folders_of_which_none_is_usable_are_an_error(run: Run, environment: Any, tmp_path: Path) -> None:
+    environment.delenv("REQUESTS_CA_BUNDLE")
+    environment.setenv("SSL_CERT_DIR", f"/nowhere:{tmp_path}")
+    [error] = run(config(VENDOR), SEND)
+    assert_not_sent(error, OmniConfigurationError, "'/nowhere'", "from SSL_CERT_DIR", "no such file")
+
+
+def test_authorities_of_ones_own_stand_alone(run: Run, tls: ssl.SSLContext, environment: Any) -> None:
     environment.setenv("REQUESTS_CA_BUNDLE", certifi.where())
     environment.setenv("SSL_CERT_FILE", "/nowhere")
     with vendor(tls) as (server, _):

@@ -50,21 +50,24 @@ class Tunnel:
             if self.tls is not None:
                 sock = self.tls.wrap_socket(sock, server_side=True)
                 self._open.append(sock)
-            head = b""
-            while b"\r\n\r\n" not in head:
-                part = sock.recv(65536)
-                if not part:
-                    return
-                head += part
-            self.heads.append(head.decode("latin-1"))
-            if self.silent:
-                self._stopped.wait()
+            self._answer(sock)
+        sock.close()
+
+    def _answer(self, sock: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            part = sock.recv(65536)
+            if not part:
                 return
-            sock.sendall(self.says)
-            if self.target is not None:
-                with socket.create_connection(("127.0.0.1", self.target)) as there:
-                    self._pass_on(sock, there)
-            sock.close()
+            head += part
+        self.heads.append(head.decode("latin-1"))
+        if self.silent:
+            self._stopped.wait()
+            return
+        sock.sendall(self.says)
+        if self.target is not None:
+            with socket.create_connection(("127.0.0.1", self.target)) as there:
+                self._pass_on(sock, there)
 
     def _pass_on(self, here: socket.socket, there: socket.socket) -> None:
         while not self._stopped.is_set():
