@@ -57,8 +57,8 @@ def says_http(sock: socket.socket) -> None:
 
 
 def says_junk(sock: socket.socket) -> None:
-    sock.sendall(b"220 mail.example ESMTP\r\n" * 20)
     sock.recv(65536)
+    sock.sendall(b"220 mail.example ESMTP\r\n" * 20)
 
 
 def alerts(sock: socket.socket) -> None:
