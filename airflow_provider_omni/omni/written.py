@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.tables import is_table, read_column
 
 NOTHING = frozenset({"", "none", "null", "nan", "nat", "<na>", "undefined"})
 """What a template renders to that found nothing, in lower case."""
@@ -98,11 +99,13 @@ def read_list(name: str, value: Any, expected: str, *, spaces: bool = False) -> 
         raise _unusable(name, empty_words(value), expected)
     if isinstance(value, str):
         return list(_items_of_text(name, value, expected, spaces))
+    if is_table(value):
+        raise _unusable(name, f"a table of type {type(value).__name__}", f"{expected}; give one of its columns")
     if isinstance(value, bytes | bytearray) or (not isinstance(value, Iterable) and not _is_number(value)):
         raise _unusable(name, f"a value of type {type(value).__name__}", expected)
     if isinstance(value, Mapping) or _is_number(value):
         return [value]
-    return list(_items(name, value, expected))
+    return list(_items(name, value if (column := read_column(value)) is None else column, expected))
 
 
 def read_object(name: str, value: Any, expected: str) -> Any:

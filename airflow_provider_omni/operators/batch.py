@@ -132,6 +132,9 @@ class BatchOperator(PrivateFields, BaseOperator):
         self.omni_conn_id = omni_conn_id
         self._stop: Stop | None = None
 
+    def check_source(self) -> None:
+        """Raise OmniInputError for what is wrong with a subclass's own arguments, which needs no source to tell."""
+
     def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
         """The source of recipients, opened while it is read.
 
@@ -165,6 +168,7 @@ class BatchOperator(PrivateFields, BaseOperator):
             spec = found.of(lambda: self._read_batch(config, content or BatchContent(), shard, context))
             rules = found.of(lambda: self._read_rules(config, context, memory))
             opened = found.of(lambda: self._open_ledger(shard))
+            found.of(self.check_source)
             contents = None if content is None else found.of(lambda: Contents(content, scratch, now))
             if spec is None or rules is None or opened is None:
                 raise found.error()
@@ -346,6 +350,8 @@ class OmniSendBatchOperator(BatchOperator):
     :param recipients: numbers, or dicts (rows) with one in ``phone_field``, in a list or another iterable, also from
         XCom; or the path or URL of a file, a template: ``.csv`` with a header or ``.jsonl``, also ``.gz``; or
         ``unreached(…)`` of another batch's ledger. Renders as a path or a count.
+    :param encoding: of a file, as Python calls it: ``cp874`` (Thai), ``cp932`` (Japanese), ``cp949`` (Korean),
+        ``cp950`` (Taiwan), ``utf-16-le``. Default: UTF-8; a file that is in another one is refused as a whole.
     :param line: the LINE message in the API's own field names, with ``{field}`` placeholders: names of a row's fields.
     :param sms: the SMS, likewise. ``other_channels``: objects for other channels by the API's names.
     :param placeholders: True (default): ``{field}`` in texts is filled from each row, ``{{`` and ``}}`` are braces.
@@ -395,10 +401,19 @@ class OmniSendBatchOperator(BatchOperator):
 
     recipients = RecipientsField()
 
-    def __init__(self, *, recipients: Iterable[Any] | str | XComArg | Unreached, **kwargs: Any) -> None:
+    def __init__(
+        self, *, recipients: Iterable[Any] | str | XComArg | Unreached, encoding: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.recipients = recipients
+        self.encoding = encoding
+
+    def check_source(self) -> None:
+        """Raise OmniInputError for an encoding that does not exist."""
+        from airflow_provider_omni.delivery.batch.encodings import read_encoding
+
+        read_encoding(self.encoding)
 
     def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
         """Rows from whatever `recipients` is."""
-        return opened_rows(self.recipients, self.phone_field, needed, self.log.warning)
+        return opened_rows(self.recipients, self.phone_field, needed, self.log.warning, self.encoding)

@@ -19,6 +19,10 @@ is not imported here, since DAG files are read often.
 """
 
 
+_READ_ONCE = ("fetchmany", "read_next_batch")
+"""What a result of a query has, or a reader of batches."""
+
+
 class HiddenRecipients(Hidden):
     """Recipients that are ready: a list, rows from XCom, any iterable. Shown as how many they are."""
 
@@ -79,18 +83,20 @@ def hide_recipients(value: Any, rendered: bool = False) -> Any:
         return value if _is_path(str(value)) else HiddenRecipients(value)
     if not rendered and isinstance(value, list | tuple) and any(_is_for_airflow(item) for item in value):
         return [item if _is_for_airflow(item) else HiddenRecipients(item) for item in value]
-    return HiddenRecipients(_Once(value) if isinstance(value, Iterator) else value)
+    once = isinstance(value, Iterator) or any(hasattr(type(value), name) for name in _READ_ONCE)
+    return HiddenRecipients(_Once(value) if once else value)
 
 
 class _Once:
-    """An iterator, which can be read once. Where tries share a process, as in ``dag.test()``, a later one would find it
-    used up: it would send to nobody, and succeed.
+    """An iterator, or the result of a query, which can be read once. Where tries share a process, as in
+    ``dag.test()``, a later one would find it used up: it would send to nobody, and succeed.
     """
 
-    def __init__(self, rows: Iterator[Any]) -> None:
-        self._rows: Iterator[Any] | None = rows
+    def __init__(self, rows: Any) -> None:
+        self._rows: Any = rows
 
-    def __iter__(self) -> Iterator[Any]:
+    def take(self) -> Any:
+        """What is read. Raises OmniInputError where it was."""
         rows, self._rows = self._rows, None
         if rows is None:
             from airflow_provider_omni.omni.errors import OmniInputError
@@ -121,27 +127,40 @@ def opened_rows(
     phone_field: str,
     needed: Sequence[str] = (),
     tell: Callable[[str], None] = lambda _: None,
+    encoding: Any = None,
 ) -> Iterator[Iterable[Any]]:
     """Rows from the rendered argument, read as they are asked for.
 
-    :param recipients: numbers or dicts in any iterable; what a mapped task or several tasks returned, each a list of
-        such; the path of a CSV or JSON Lines file; or what ``unreached(…)`` made.
+    :param recipients: numbers or dicts in any iterable; a table of pandas, polars, Arrow or DuckDB; what a mapped task
+        or several tasks returned, each one of these; the path of a CSV or JSON Lines file; or what ``unreached(…)``
+        made.
     :param needed: fields that a header must have, and that are found in another case, too.
     :param tell: gets what a person should know of the source, for the task's log.
+    :param encoding: of a file; None: UTF-8.
 
     Raises OmniInputError for what cannot be read, OmniStorageError for what cannot be reached.
     """
-    from airflow_provider_omni.delivery.batch.rows import format_of, read_rows, rows_of_entries
+    from airflow_provider_omni.delivery.batch.encodings import read_encoding
+    from airflow_provider_omni.delivery.batch.rows import format_of, read_rows, rows_of_entries, rows_of_table
+    from airflow_provider_omni.omni.tables import is_table, read_column, read_table
     from airflow_provider_omni.omni.written import is_of_mapped_task
     from airflow_provider_omni.storage.object_storage import ledger_folder, opened_text
 
     recipients = _read_text(reveal(recipients))
+    if isinstance(recipients, _Once):
+        recipients = recipients.take()
+    recipients = recipients if (column := read_column(recipients)) is None else column
     if isinstance(recipients, Unreached):
         yield recipients.rows(ledger_folder(recipients.ledger_path), phone_field, tell, needed)
+    elif (table := read_table(recipients)) is not None:
+        yield rows_of_table(*table, phone_field, needed, "the table's columns")
+    elif is_table(recipients):
+        raise _unusable(f"a table of type {type(recipients).__name__}, which gives no rows by itself")
     elif isinstance(recipients, str | os.PathLike) or hasattr(recipients, "fs"):
         kind = format_of(str(recipients))
-        with opened_text(recipients) as lines:
-            yield read_rows(lines, kind, phone_field, needed)
+        name = read_encoding(encoding)
+        with opened_text(recipients, name) as lines:
+            yield read_rows(lines, kind, phone_field, needed, name)
     elif isinstance(recipients, Iterable) and not isinstance(recipients, Mapping | bytes | bytearray):
         yield rows_of_entries(_entries(recipients, is_of_mapped_task(recipients)), phone_field, needed)
     else:
@@ -154,6 +173,7 @@ def _entries(source: Iterable[Any], of_tasks: bool) -> Iterator[Any]:
 
     :param of_tasks: each entry is what a copy of a mapped task returned.
     """
+    from airflow_provider_omni.omni.tables import read_table
     from airflow_provider_omni.omni.written import is_of_mapped_task, looks_written
 
     for entry in source:
@@ -165,6 +185,8 @@ def _entries(source: Iterable[Any], of_tasks: bool) -> Iterator[Any]:
             yield from _entries(entry, True)
         elif returned and isinstance(entry, list | tuple):
             yield from _entries(entry, False)
+        elif returned and (table := read_table(entry)) is not None:
+            yield from (dict(zip(table.columns, cells, strict=True)) for cells in table.rows)
         else:
             yield entry
 
@@ -204,11 +226,12 @@ def _written(text: str) -> Any:
 
 def _unusable(found: str) -> Exception:
     from airflow_provider_omni.omni.errors import OmniInputError
+    from airflow_provider_omni.omni.tables import HOW
 
     return OmniInputError(
         "Nothing was sent: the recipients cannot be read.",
         problems=(
             f"recipients: got {found}, expected a list or another iterable of numbers or rows, XCom, JSON of such a "
-            "list, the path of a .csv or .jsonl file, or unreached(…)",
+            f"list, a table ({HOW}), the path of a .csv or .jsonl file, or unreached(…)",
         ),
     )

@@ -92,8 +92,8 @@ def text_of(path: Any) -> str:
 
 
 @contextlib.contextmanager
-def opened_text(path: Any) -> Iterator[TextIO]:
-    """Open a file as UTF-8 text, decompressed as its ending says (``.gz`` and what else fsspec knows).
+def opened_text(path: Any, encoding: str = "utf-8") -> Iterator[TextIO]:
+    """Open a file as text, decompressed as its ending says (``.gz`` and what else fsspec knows).
 
     Line ends are left as they are, since CSV may hold some inside a cell. Raises OmniStorageError where it cannot be
     opened or read: it may be there when the task is tried again. Raises OmniInputError where it cannot be decompressed;
@@ -105,7 +105,7 @@ def opened_text(path: Any) -> Iterator[TextIO]:
     if isinstance(place, str):
         place = ObjectStoragePath(place)
     try:
-        with _opened(place) as file:
+        with _opened(place, encoding) as file:
             yield file
     except Exception as error:
         if _is_damage(error):
@@ -140,7 +140,7 @@ def _reachable(path: Any, name: str) -> Any:
 
 
 @contextlib.contextmanager
-def _opened(place: Any) -> Iterator[TextIO]:
+def _opened(place: Any, encoding: str) -> Iterator[TextIO]:
     if place.path.lower().endswith(".zip"):
         # fsspec would read the first file of an archive and pass over all others.
         with place.fs.open(place.path, "rb", block_size=READ_AHEAD) as data, zipfile.ZipFile(data) as archive:
@@ -152,9 +152,9 @@ def _opened(place: Any) -> Iterator[TextIO]:
                     problems=(f"recipients: found an archive of {len(names):,} files, allowed is one in a .zip",),
                 )
             with archive.open(names[0]) as member:
-                yield io.TextIOWrapper(member, encoding="utf-8", newline="")
+                yield io.TextIOWrapper(member, encoding=encoding, newline="")
         return
-    file = place.fs.open(place.path, "rt", block_size=READ_AHEAD, compression="infer", encoding="utf-8", newline="")
+    file = place.fs.open(place.path, "rt", block_size=READ_AHEAD, compression="infer", encoding=encoding, newline="")
     with file:
         yield cast("TextIO", file)
 

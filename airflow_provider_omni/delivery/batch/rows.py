@@ -16,9 +16,16 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+from airflow_provider_omni.delivery.batch.encodings import DEFAULT
+from airflow_provider_omni.delivery.batch.filekinds import (
+    AROUND_JSON,
+    not_text,
+    refuse_no_text,
+    refuse_other_kinds,
+    unusable,
+)
 from airflow_provider_omni.delivery.numbers import InvalidNumberError, NumberRules, normalise
 from airflow_provider_omni.delivery.typednumbers import read_typed
-from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import mask_numbers_in
 
 MOST_IN_A_LINE = 1024 * 1024
@@ -29,12 +36,7 @@ SWALLOWED = "a cell over several lines has a phone number in a line or between c
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^\s"]|\t|\|)"?[\r\n]*', re.IGNORECASE)
 """Excel's own first line, by which it knows the delimiter of a CSV."""
-_AROUND_JSON = " \t\r\n\ufeff"
-"""White space of JSON, and the mark that stands between files with a byte order mark that were joined."""
 _DECODER = json.JSONDecoder()
-_JSON_BEGINS = re.compile(r"\{|\[\s*(?:[\[{\"\d]|$)")
-_MARKUP = re.compile(r"<(?:[!?]|(?:html|head|body|table|div|meta|script)\b)", re.IGNORECASE)
-_EXPECTED = {"csv": "allowed is CSV with a header", "jsonl": "allowed is one JSON object a line"}
 
 FORMATS = ("csv", "jsonl")
 _ENDINGS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "jsonlines": "jsonl"}
@@ -69,7 +71,7 @@ def format_of(path: str) -> str:
     # A text that is no path may be a number, or hold one.
     ending = endings[-1] if endings and endings[-1].isalpha() and len(endings[-1]) <= 10 else None
     without = "a path without an ending" if "/" in path and not endings else "a text"
-    raise _unusable(
+    raise unusable(
         f"recipients: found {without if ending is None else f'a path that ends in {ending!r}'}, allowed are paths "
         "that end in .csv, .jsonl or .ndjson, also with .gz"
     )
@@ -90,12 +92,18 @@ def rows_of_entries(entries: Iterable[Any], phone_field: str, needed: Sequence[s
 
 
 def rows_of_table(
-    columns: Iterable[str], rows: Iterable[Iterable[Any]], phone_field: str, needed: Sequence[str] = ()
+    columns: Iterable[str],
+    rows: Iterable[Iterable[Any]],
+    phone_field: str,
+    needed: Sequence[str] = (),
+    what: str = "the query's columns",
 ) -> Iterator[Row]:
     """Tuples as a database cursor gives them, with the names of their columns. Raises OmniInputError without a phone
     column, or one of those that are needed besides.
+
+    :param what: what the columns are called in it.
     """
-    names = _header(list(columns), phone_field, "the query's columns", needed)
+    names = _header(list(columns), phone_field, what, needed)
     at = names.index(phone_field)
     empty = f"the field {phone_field} is empty"
     for place, values in enumerate(rows):
@@ -104,26 +112,31 @@ def rows_of_table(
 
 
 def rows_of_csv(
-    lines: Iterable[str], phone_field: str, delimiter: str = ",", needed: Sequence[str] = ()
+    lines: Iterable[str],
+    phone_field: str,
+    delimiter: str = ",",
+    needed: Sequence[str] = (),
+    encoding: str = DEFAULT,
 ) -> Iterator[Row]:
     """CSV with a header. Rows without a value are skipped. Cells that are missing at the end of a row are empty ones,
     as spreadsheets leave them out; a row with more cells than the header is a problem. Columns at the end that have
     neither a name nor values are passed over. A first line ``sep=;``, as Excel writes it, names the delimiter.
 
-    Raises OmniInputError for a header without `phone_field` or another name that is needed, for text that is not UTF-8,
+    Raises OmniInputError for a header without `phone_field` or another name that is needed, for text in another
+    encoding,
     for a line that is too long, and for a quote that is not closed: it makes one cell of the rows that follow, so
     nobody knows who would get what.
     """
-    source = _bounded(lines)
+    source = _bounded(lines, encoding)
     try:
         first = next(source, "")
     except UnicodeError as error:
-        raise _not_text(0, error) from None
+        raise not_text(0, error, encoding) from None
     above = 0
     if told := _SEPARATOR_LINE.fullmatch(first):
         delimiter, above = told[1].replace("\\t", "\t"), 1
     else:
-        _refuse_other_kinds(first, "csv")
+        refuse_other_kinds(first, "csv")
         source = chain((first,), source)
     reader = csv.reader(source, delimiter=delimiter, strict=True)
     names: list[str] | None = None
@@ -137,16 +150,16 @@ def rows_of_csv(
         except csv.Error as error:
             line = reader.line_num + above
             if line > before + 1 or "unexpected end" in str(error):
-                raise _unusable(
+                raise unusable(
                     f"recipients: the row that begins in line {before + 1} has a quote that is not closed, or that "
                     f"does not end its cell; read up to line {line}. Inside a cell write a quote twice"
                 ) from None
             if names is None:
-                raise _unusable(f"recipients: line {before + 1} is not CSV, allowed is a header") from None
+                raise unusable(f"recipients: line {before + 1} is not CSV, allowed is a header") from None
             yield Row(line, None, None, "the line is not CSV")
             continue
         except UnicodeError as error:
-            raise _not_text(reader.line_num + above, error) from None
+            raise not_text(reader.line_num + above, error, encoding) from None
         line = reader.line_num + above
         if names is None:
             if not cells:
@@ -170,10 +183,12 @@ def rows_of_csv(
         else:
             yield Row(line, None, None, f"the row has {len(cells)} cells, the header {width}")
     if names is None:
-        raise _unusable("recipients: found an empty file, allowed is CSV with a header")
+        raise unusable("recipients: found an empty file, allowed is CSV with a header")
 
 
-def rows_of_json_lines(lines: Iterable[str], phone_field: str, needed: Sequence[str] = ()) -> Iterator[Row]:
+def rows_of_json_lines(
+    lines: Iterable[str], phone_field: str, needed: Sequence[str] = (), encoding: str = DEFAULT
+) -> Iterator[Row]:
     """One JSON value a line: an object, or a bare number. Blank lines are skipped; objects that stand in one line, as
     files leave them that were joined without a line end between, are rows each.
 
@@ -182,16 +197,16 @@ def rows_of_json_lines(lines: Iterable[str], phone_field: str, needed: Sequence[
     """
     place, begun = 0, False
     wanted = (phone_field, *needed)
-    source = _bounded(lines)
+    source = _bounded(lines, encoding)
     while True:
         try:
             line = next(source)
         except StopIteration:
             return
         except UnicodeError as error:
-            raise _not_text(place, error) from None
+            raise not_text(place, error, encoding) from None
         place += 1
-        line = line.strip(_AROUND_JSON)
+        line = line.strip(AROUND_JSON)
         if not line:
             continue
         try:
@@ -201,7 +216,7 @@ def rows_of_json_lines(lines: Iterable[str], phone_field: str, needed: Sequence[
         if not begun:
             begun = True
             if not entries or isinstance(entries[0], list):
-                _refuse_other_kinds(line, "jsonl")
+                refuse_other_kinds(line, "jsonl")
         if not entries:
             yield Row(place, None, None, "the line is not JSON")
         for entry in entries:
@@ -228,39 +243,22 @@ def _objects_in(line: str) -> list[Any]:
         except (ValueError, RecursionError):
             return []
         found.append(entry)
-        while at < len(line) and line[at] in _AROUND_JSON:
+        while at < len(line) and line[at] in AROUND_JSON:
             at += 1
     return found
 
 
-def read_rows(lines: Iterable[str], kind: str, phone_field: str, needed: Sequence[str] = ()) -> Iterator[Row]:
-    """Read an open text stream of a kind that `format_of` gave. ``needed``: further names that a header must have."""
+def read_rows(
+    lines: Iterable[str], kind: str, phone_field: str, needed: Sequence[str] = (), encoding: str = DEFAULT
+) -> Iterator[Row]:
+    """Read an open text stream of a kind that `format_of` gave.
+
+    :param needed: further names that a header must have.
+    :param encoding: in which it was opened, for errors.
+    """
     if kind == "csv":
-        return rows_of_csv(lines, phone_field, needed=needed)
-    return rows_of_json_lines(lines, phone_field, needed)
-
-
-def _refuse_other_kinds(first: str, kind: str) -> None:
-    """Raise OmniInputError where the first line tells that the file is not what its name says."""
-    begin = first.strip(_AROUND_JSON)
-    found = None
-    if begin.startswith("PK\x03\x04"):
-        found = f"a spreadsheet (.xlsx) or another zip archive, {_EXPECTED[kind]}"
-    elif _MARKUP.match(begin):
-        found = f"a web page or XML, {_EXPECTED[kind]}; was it downloaded without a login?"
-    elif kind == "csv" and _JSON_BEGINS.match(begin):
-        found = f"JSON, {_EXPECTED[kind]}; a file with one JSON object a line is called .jsonl"
-    elif kind == "jsonl" and begin.startswith("["):
-        found = f"a JSON array, {_EXPECTED[kind]}, without brackets around them and commas between"
-    elif kind == "jsonl" and begin.startswith("{"):
-        found = (
-            f"a first line that begins an object and is none, {_EXPECTED[kind]}: each whole in its line, and no comma "
-            "behind it"
-        )
-    elif kind == "jsonl":
-        found = f"a first line that is not JSON, {_EXPECTED[kind]}; a file with commas and a header is called .csv"
-    if found is not None:
-        raise _unusable(f"recipients: found {found}")
+        return rows_of_csv(lines, phone_field, needed=needed, encoding=encoding)
+    return rows_of_json_lines(lines, phone_field, needed, encoding)
 
 
 def _row_of_object(place: int, entry: Mapping[str, Any], wanted: Sequence[str]) -> Row:
@@ -273,22 +271,25 @@ def _row_of_object(place: int, entry: Mapping[str, Any], wanted: Sequence[str]) 
     return Row(place, number, entry)
 
 
-def _bounded(lines: Iterable[str]) -> Iterator[str]:
+def _bounded(lines: Iterable[str], encoding: str) -> Iterator[str]:
     """The lines of a file without its byte order mark (which would hide the quote of a first cell), with an end to
     what one of them may take of memory. Raises OmniInputError.
     """
     readline = getattr(lines, "readline", None)
     if readline is None:
         for number, line in enumerate(lines):
+            if not number:
+                refuse_no_text(line, encoding)
             yield line if number else line.removeprefix("\ufeff")
         return
     number = 0
     while line := readline(MOST_IN_A_LINE + 1):
         number += 1
         if number == 1:
+            refuse_no_text(line, encoding)
             line = line.removeprefix("\ufeff")
         if len(line) > MOST_IN_A_LINE:
-            raise _unusable(
+            raise unusable(
                 f"recipients: line {number} has more than the {MOST_IN_A_LINE:,} characters that are allowed"
             )
         yield line
@@ -337,9 +338,9 @@ def _header(
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        problems.append(f"recipients: {what} has twice: {shown_names(twice)}")
+        problems.append(f"recipients: twice among {what}: {shown_names(twice)}")
     if problems:
-        raise _unusable(*problems)
+        raise unusable(*problems)
     return names
 
 
@@ -379,20 +380,3 @@ def other_case(missing: Iterable[str], names: Iterable[object]) -> str:
 def _is_data(names: Iterable[str]) -> bool:
     """Whether a line of names is somebody's row: then its words are a person's as well."""
     return any(sum(map(str.isdigit, name)) >= 5 or "@" in name for name in map(str, names))
-
-
-def _not_text(read: int, error: UnicodeError) -> OmniInputError:
-    """``read``: how many lines were."""
-    begins = bytes(getattr(error, "object", b"")[:2]) if not read else b""
-    if begins in (b"\xff\xfe", b"\xfe\xff"):
-        return _unusable("recipients: found a file in UTF-16, allowed is UTF-8; save the file as UTF-8")
-    if begins == b"\x1f\x8b":
-        return _unusable("recipients: found a file that is gzipped, allowed is that where its name ends in .gz")
-    return _unusable(
-        f"recipients: line {read + 1} or one soon after it is not UTF-8 (is it Latin-1 or Windows-1252?); save the "
-        "file as UTF-8"
-    )
-
-
-def _unusable(*problems: str) -> OmniInputError:
-    return OmniInputError("Nothing was sent: the recipients cannot be read.", problems=problems)

@@ -47,13 +47,14 @@ def test_one_error_names_every_problem_of_arguments_rules_ledger_shard_and_conte
         on_rejected="x",
         log_grace=-1,
         dry_run="false",
+        encoding="klingon",
         sms={"text": "{0}", "txt": 1},
         send_at="x",
     )
     for line in (
         "scenario_key: got 'None'", "idempotency_key: ", "chunk_size: ", "max_recipients: ", "phone_field: ",
         "shard: ", "ledger_path: found 'None'", "max_connections: found 0", "on_rejected: ", "log_grace: ",
-        "dry_run: found a text", "sms.text: ",
+        "dry_run: found a text", "sms.text: ", "encoding: got 'klingon'",
     ):  # fmt: skip
         assert f"\n - {line}" in told, line
     assert vendor.calls == []
@@ -124,7 +125,7 @@ def test_an_iterator_that_an_earlier_try_has_used_up_is_refused() -> None:
     sending = OmniSendBatchOperator(task_id="send", scenario_key="K", sms={"text": "x"}, recipients=iter([NUMBER]))
     with sending.opened_rows() as rows:
         assert [row.number for row in rows] == [NUMBER]
-    with sending.opened_rows() as rows, pytest.raises(OmniInputError, match="that an earlier try has used up"):
+    with pytest.raises(OmniInputError, match="that an earlier try has used up"), sending.opened_rows() as rows:
         list(rows)
 
 

@@ -292,6 +292,18 @@ def test_rows_come_from_files(tmp_path: Path, ending: str, make: Any) -> None:
     assert rows(operator(make(str(path)))) == [(row["phone"], row) for row in ROWS]
 
 
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".csv.zip"])
+def test_a_file_is_read_in_the_encoding_that_is_given_and_else_refused_with_its_name(
+    tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"people{ending}"
+    data = f"phone,name\r\n{NUMBER},สมชาย\r\n".encode("cp874")
+    path.write_bytes({".csv": bytes, ".csv.gz": gzip.compress, ".csv.zip": zipped}[ending](data))
+    assert rows(operator(str(path), encoding="TIS-620")) == [(NUMBER, {"phone": NUMBER, "name": "สมชาย"})]
+    with pytest.raises(OmniInputError, match=r'is not UTF-8; going by its letters, give encoding="cp874" \(Thai\)'):
+        rows(operator(str(path)))
+
+
 def test_a_line_end_inside_a_cell_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_bytes(f'phone,name\r\n{NUMBER},"A\r\nB"\r\n'.encode())

@@ -85,7 +85,7 @@ def test_the_line_by_which_excel_knows_the_delimiter_is_read(told: str, delimite
         ("[\n", "found JSON, allowed is CSV"),
         ("<!DOCTYPE html>\n<html>", "found a web page or XML, allowed is CSV"),
         ("<table><tr><td>41793026727", "found a web page or XML, allowed is CSV"),
-        ("PK\x03\x04 xl/workbook", "found a spreadsheet (.xlsx) or another zip archive, allowed is CSV"),
+        ("PK\x03\x04 xl/workbook", "found a spreadsheet (.xlsx) or another zip archive; save it as CSV UTF-8"),
     ],
 )
 def test_a_csv_that_is_something_else_is_refused_as_a_whole_by_its_name(text: str, told: str) -> None:
@@ -335,8 +335,11 @@ def test_columns_at_the_end_without_name_and_values_are_passed_over_as_spreadshe
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        ("phone,näme\n".encode("latin-1"), "line 1 or one soon after it is not UTF-8 (is it Latin-1 or Windows-1252?)"),
-        ("phone,name\n".encode("utf-16"), "found a file in UTF-16, allowed is UTF-8"),
+        (
+            "phone,näme\n".encode("latin-1"),
+            'line 1 or one soon after it is not UTF-8; going by its letters, give encoding="cp1252"',
+        ),
+        ("phone,name\n".encode("utf-16"), 'found a file in UTF-16, expected UTF-8; give encoding="utf-16"'),
         (b"\x1f\x8b\x08\x00\xff\xff", "found a file that is gzipped, allowed is that where its name ends in .gz"),
     ],
 )
