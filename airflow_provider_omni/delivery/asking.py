@@ -2,7 +2,8 @@
 
 Absence needs: a look filtered by one id, on a page that is not full and was read whole, over all steps and channels,
 twice, a grace time apart, the first when the longest call + grace are over since the POST can have been begun, for a
-message that is not scheduled ahead and whose intent is younger than 47 h. Else it stays unknown.
+message that is not scheduled ahead, whose intent is younger than 47 h, and that was posted to this very account. Else
+it stays unknown.
 
 A request of several messages is looked for by its bulk id. Whether the vendor keeps a caller's bulk id is not
 published, so that two empty looks by it prove nothing yet: then the messages are looked for by their own ids, unless
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
-from airflow_provider_omni.delivery.record import Event, MessageState, Posting
+from airflow_provider_omni.delivery.record import Event, MessageState, Origin, Posting
 from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniRequestError
@@ -135,6 +136,8 @@ class Asker:
     bulk_filter: BulkFilter = field(default_factory=BulkFilter)
     lists: int = LISTS
     loaded_at: float | None = None
+    here: Origin | None = None
+    """Where this try asks. What an earlier one has posted can be proven absent only where it was posted from."""
     tells: bool = True
     """Says what is waited for, and until when; of many who ask at the same time one does."""
     found_in: dict[str, str] = field(default_factory=dict, init=False)
@@ -168,6 +171,8 @@ class Asker:
             posting.learn(message_id, Event.NO_LOG_ROW)
         if posting.having(_S.INTENT):
             yield Note("The logs did not tell what became of a POST.", warning=True)
+            if posting.origin is None and not posting.ours and self.here is not None:
+                yield Note("From which account it was posted is not on record: absence from these logs proves nothing.")
         return posting.messages != before
 
     def _what_for(self, posting: Posting, give_up_at: float) -> Note:
@@ -269,9 +274,12 @@ class Asker:
         return posting.scheduled_at + self.rules.read_timeout + self.rules.grace - said
 
     def _can_be_proven(self, posting: Posting) -> bool:
-        """Whether absence can be proven: not when the logs have forgotten, nor long before a scheduled time."""
+        """Whether absence can be proven: not when the logs have forgotten, nor long before a scheduled time; nor where
+        another account may have been posted to, as records of versions that knew of none leave open.
+        """
         now = self.clock()
-        return remembered(posting, now) and self._provable_at(posting) - now <= self.rules.patience
+        known_here = posting.ours or posting.is_from(self.here)
+        return known_here and remembered(posting, now) and self._provable_at(posting) - now <= self.rules.patience
 
 
 def _filters(posting: Posting) -> list[_Filter]:

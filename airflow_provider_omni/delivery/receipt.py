@@ -42,7 +42,10 @@ class SentBulk:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a send operator returns. ``to_json`` is what stands in XCom."""
+    """What a send operator returns. ``to_json`` is what stands in XCom.
+
+    ``account``: a hash that tells accounts apart (`OmniConfig.account_mark`); None: not known, and then it is left out.
+    """
 
     scenario_key: str
     flow: tuple[str, ...]
@@ -50,6 +53,7 @@ class Receipt:
     counts: Counts
     sent_at: float | None = None
     ledger_path: str | None = None
+    account: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -73,4 +77,6 @@ class Receipt:
         }
         if len(message_ids) <= MAX_IDS:
             data["message_ids"] = message_ids
+        if self.account:
+            data["account"] = self.account
         return data | self.extra

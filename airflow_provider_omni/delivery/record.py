@@ -13,8 +13,9 @@
                             SEEN    --a log row------------>  ACCEPTED
                                     --no log row----------->  UNCONFIRMED
 
-INTENT is the unknown: the request may or may not have reached the vendor. It is resolved by asking, never by posting.
-The record holds ids, states and times; no number, no text.
+INTENT is the unknown: the request may or may not have reached the vendor. It is resolved by asking, never by posting;
+and only by asking the account that it was posted to. The record holds ids, states, times, and a hash that tells
+accounts apart; no number, no text.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_omni.delivery.effects import Json
 from airflow_provider_omni.omni.errors import OmniStorageError
@@ -72,6 +73,7 @@ TRANSITIONS: dict[tuple[MessageState | None, Event], MessageState] = {
     (_S.INTENT, _E.PROVEN_ABSENT): _S.ABSENT,
     (_S.INTENT, _E.FOREIGN_ANSWER): _S.UNCONFIRMED,
     (_S.ABSENT, _E.PROOF_OUTDATED): _S.INTENT,
+    (_S.NOT_SENT, _E.PROOF_OUTDATED): _S.INTENT,  # the record may be older than what was posted last
     (_S.SEEN, _E.LOG_ROW): _S.ACCEPTED,
     (_S.SEEN, _E.NO_LOG_ROW): _S.UNCONFIRMED,
     (_S.UNCONFIRMED, _E.LOG_ROW): _S.ACCEPTED,
@@ -86,12 +88,32 @@ FOLLOWED = frozenset({_S.ACCEPTED, _S.UNCONFIRMED, _S.INTENT, _S.SEEN})
 """States in which a message may have reached its person: receipts list these."""
 
 
+class Origin(NamedTuple):
+    """Where messages were posted from. What another account has taken is in none of this one's logs.
+
+    ``account``: `OmniConfig.account_mark`. ``scenario``: its key, which belongs to one account, too.
+    """
+
+    account: str
+    scenario: str
+
+    def changed(self, now: Origin) -> str:
+        """What differs from another origin, as a noun: the account, or the scenario."""
+        return "account" if self.account != now.account else "scenario"
+
+    @classmethod
+    def of(cls, data: Any) -> Origin | None:
+        """From JSON; None where it was written by a version that did not know of accounts."""
+        return None if data is None else cls(str(data[0]), str(data[1]))
+
+
 @dataclass
 class Posting:
     """One request: its ids, and what is known of each message. Times are seconds since the epoch.
 
     ``intent_at``: no POST of it was begun later. ``since``: none was begun earlier, where that is not ``intent_at``.
     ``by_bulk``: these messages can have been posted in this request only, so that its bulk id finds them all.
+    ``origin``: where it was posted from; None: not known, as on records of older versions.
     """
 
     bulk_id: str
@@ -100,6 +122,7 @@ class Posting:
     since: float | None = None
     by_bulk: bool = True
     messages: dict[str, MessageState] = field(default_factory=dict)
+    origin: Origin | None = None
     reasons: dict[str, str] = field(default_factory=dict)
     """Status names of the refused, by message id."""
     ours: bool = field(default=False, compare=False)
@@ -109,6 +132,14 @@ class Posting:
     def oldest(self) -> float:
         """The earliest moment at which it may have been posted."""
         return self.intent_at if self.since is None else self.since
+
+    def is_from(self, here: Origin | None) -> bool:
+        """Whether it is known to have been posted from there: then its logs can prove that it is not there."""
+        return self.origin == here
+
+    def is_elsewhere(self, here: Origin | None) -> bool:
+        """Whether it is known to have been posted from another account or scenario: these logs know nothing of it."""
+        return self.origin is not None and not self.is_from(here)
 
     def having(self, *states: MessageState) -> list[str]:
         """Ids of the messages in one of these states."""
@@ -121,11 +152,16 @@ class Posting:
 
 @dataclass
 class SendRecord:
-    """All that is kept of a send."""
+    """All that is kept of a send.
+
+    ``origins``: where its tries were about to post from. ``writes``: how often it was written.
+    """
 
     fingerprint: str
     flow: tuple[str, ...] | None = None
     postings: list[Posting] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+    writes: int = 0
 
     def state(self, message_id: str) -> MessageState | None:
         """What is known of a message; None when it was never about to be posted."""
@@ -141,9 +177,16 @@ class SendRecord:
         for posting in self.postings:
             yield from posting.messages.values()
 
-    def begin(self, bulk_id: str, message_ids: list[str], now: float, scheduled_at: float | None) -> Posting:
+    def begin(
+        self,
+        bulk_id: str,
+        message_ids: list[str],
+        now: float,
+        scheduled_at: float | None,
+        origin: Origin | None = None,
+    ) -> Posting:
         """Note the intent to post these messages in one request now. They leave the requests they stood in before."""
-        fresh = Posting(bulk_id, now, scheduled_at, ours=True)
+        fresh = Posting(bulk_id, now, scheduled_at, origin=origin, ours=True)
         for posting in self.postings:
             unknown = posting.messages.keys() & set(message_ids) & set(posting.having(MessageState.INTENT))
             if unknown:
@@ -160,6 +203,18 @@ class SendRecord:
         self.postings.append(fresh)
         return fresh
 
+    def forget(self, message_id: str) -> None:
+        """Drop a message that was never posted, as is known by now."""
+        for posting in self.postings:
+            posting.messages.pop(message_id, None)
+        self.postings = [posting for posting in self.postings if posting.messages]
+
+    def set_aside(self, message_id: str) -> None:
+        """Take a message for refused, since a later attempt was accepted: that is made after a refusal only."""
+        posting = self.posting_of(message_id)
+        if posting is not None:
+            posting.messages[message_id] = MessageState.REFUSED
+
     def relocate(self, found_in: Mapping[str, str]) -> None:
         """Move messages to the requests in which the logs have found them, so that they can be followed there."""
         for message_id, bulk_id in found_in.items():
@@ -168,7 +223,7 @@ class SendRecord:
                 continue
             there = next((each for each in self.postings if each.bulk_id == bulk_id), None)
             if there is None:
-                there = Posting(bulk_id, here.intent_at, here.scheduled_at, here.since)
+                there = Posting(bulk_id, here.intent_at, here.scheduled_at, here.since, origin=here.origin)
                 self.postings.append(there)
             there.messages[message_id] = here.messages.pop(message_id)
         self.postings = [each for each in self.postings if each.messages]
@@ -179,6 +234,8 @@ class SendRecord:
             "v": VERSION,
             "fingerprint": self.fingerprint,
             "flow": None if self.flow is None else list(self.flow),
+            "origins": [list(each) for each in self.origins],
+            "writes": self.writes,
             "postings": [
                 {
                     "bulk_id": posting.bulk_id,
@@ -186,6 +243,7 @@ class SendRecord:
                     "scheduled_at": posting.scheduled_at,
                     "since": posting.since,
                     "by_bulk": posting.by_bulk,
+                    "origin": None if posting.origin is None else list(posting.origin),
                     "messages": {message_id: state.value for message_id, state in posting.messages.items()},
                     "reasons": dict(posting.reasons),
                 }
@@ -215,13 +273,16 @@ class SendRecord:
                         scheduled_at=each["scheduled_at"],
                         since=each["since"],
                         by_bulk=bool(each["by_bulk"]),
+                        origin=Origin.of(each.get("origin")),
                         messages={key: MessageState(value) for key, value in each["messages"].items()},
                         reasons=dict(each["reasons"]),
                     )
                     for each in entry["postings"]
                 ],
+                origins=[Origin(str(account), str(scenario)) for account, scenario in entry.get("origins", ())],
+                writes=int(entry.get("writes", 0)),
             )
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise OmniStorageError(
                 "The record of what was sent cannot be read (written by another version?). Nothing was posted: "
                 "without it a message could be sent twice."

@@ -30,10 +30,11 @@ from airflow_provider_omni.delivery.record import (
     OPEN,
     Event,
     MessageState,
+    Origin,
     Posting,
     SendRecord,
 )
-from airflow_provider_omni.delivery.sent import receipt_of_send, verdict_of_send
+from airflow_provider_omni.delivery.sent import RESTORE, cannot_ask, receipt_of_send, verdict_of_send
 from airflow_provider_omni.delivery.tracking import status_label
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
@@ -66,8 +67,12 @@ class SendRules:
     and is younger than 47 h.
     ``attempts``: posts of one request that certainly had no effect before giving up. ``on_rejected``: ``fail`` or
     ``ignore``.
-    ``surely_first``: this is known to be the first try ever of this send (try 1, never cleared), so an empty record
-    means that nothing was posted.
+    ``surely_first``: an empty record means that nothing was posted: this is the first try ever of this send, or the one
+    before has said that it ended without one (`tries.Tries.told`).
+    ``told``: likewise a record is all there is. Else the logs are asked for whatever it does not know of, too.
+    ``record_writes``: how often the record was written when the try before ended; an older one is not all there is.
+    ``untold``: how many earlier tries may have sent something that is not on record.
+    ``account``: `OmniConfig.account_mark`, which tells accounts apart.
     ``shared_key``: other tasks or runs may send under this key, so what is not on this task's record is asked for too.
     ``first_try_at``: for the others, seconds since the epoch before which no try of this send can have begun. None (not
     known), or longer ago than the logs reach: where there is no record, absence cannot be proven, and what the logs do
@@ -79,6 +84,10 @@ class SendRules:
     attempts: int = 5
     on_rejected: str = "fail"
     surely_first: bool = False
+    told: bool = True
+    record_writes: int = 0
+    untold: int = 0
+    account: str = ""
     shared_key: bool = False
     first_try_at: float | None = None
     dry_run: bool = False
@@ -86,10 +95,16 @@ class SendRules:
 
 @dataclass(frozen=True, slots=True)
 class SendEnd:
-    """How a send ended: always a receipt, and the error that the task must fail with, if any."""
+    """How a send ended: always a receipt, and the error that the task must fail with, if any.
+
+    ``sent``: accepted messages that this very try has posted. ``writes``: how often the record was written, from when
+    on it is all that there is; None before.
+    """
 
     receipt: Receipt
     error: OmniError | None = None
+    sent: int = 0
+    writes: int | None = None
 
 
 class Send:
@@ -103,7 +118,10 @@ class Send:
         self.clock = clock
         self.jitter = jitter
         self.flow = plan.flow
+        self.here = Origin(rules.account, plan.scenario_key)
         self.record = SendRecord(plan.fingerprint)
+        self._opened = False
+        self._posted: set[str] = set()
         self._mendable = False
         self._lost: OmniError | None = None
         self._loaded_at: float | None = None
@@ -122,7 +140,8 @@ class Send:
         if not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
             # A try that was replaced must not write over the receipt of the one that runs now.
             yield from publishing.publish_at_last(receipt.to_json(), self.jitter)
-        return SendEnd(receipt, error)
+        sent = sum(each in self._posted and self.record.state(each) is MessageState.ACCEPTED for each in self._ids())
+        return SendEnd(receipt, error, sent, self.record.writes if self._opened else None)
 
     # -- before the first post -------------------------------------------------------------------------------------
 
@@ -132,6 +151,8 @@ class Send:
         if known is not None:
             self.record = known
             self._doubt_old_proofs()
+        told = self.record.writes >= self.rules.record_writes
+        told = told and (self.rules.surely_first if known is None else self.rules.told)
         yield from self._know_the_flow()
         limit = chunk_limit(self.flow)
         if len(self.plan.recipients.people) > limit:
@@ -145,19 +166,39 @@ class Send:
         if self.rules.dry_run:
             return
         doubted = False
-        if self.rules.shared_key or (known is None and not self.rules.surely_first):
-            doubted = self._doubt_what_is_not_on_record()
+        if not told:
+            doubted = self._doubt_an_older_record()
+        if self.rules.shared_key or not told:
+            doubted = self._doubt_what_is_not_on_record(told=told) or doubted
         if doubted:
             yield Note("These messages may have been sent before: the logs are asked first.")
-        if doubted or known is None:
+        origins = self.record.origins
+        if not self._elsewhere(*FOLLOWED)[1]:  # else this try posts nothing
+            origins = [self.here] if told else list(dict.fromkeys((*origins, self.here)))
+        if doubted or known is None or origins != self.record.origins:
             # From here on an empty record means: nothing was posted.
+            self.record.origins = origins
             yield from self._write()
+        self._opened = True
 
     def _doubt_old_proofs(self) -> None:
         """What an earlier try has found absent may have been posted since, by a try that was frozen and woke up."""
         for posting in self.record.postings:
             for message_id in posting.having(MessageState.ABSENT):
                 posting.learn(message_id, Event.PROOF_OUTDATED)
+
+    def _doubt_an_older_record(self) -> bool:
+        """What certainly was not sent may have been since, by a try of which the record does not know (any more); and
+        what is in doubt, in another request.
+        """
+        doubted = False
+        for posting in self.record.postings:
+            for message_id in posting.having(MessageState.NOT_SENT):
+                posting.learn(message_id, Event.PROOF_OUTDATED)
+                doubted = True
+            if posting.having(*OPEN):
+                posting.by_bulk = False
+        return doubted
 
     def _know_the_flow(self) -> Steps[None]:
         self.flow = self.flow or self.record.flow
@@ -184,16 +225,30 @@ class Send:
                 yield Pause(backoff(attempt, error.retry_after, self.jitter))
         raise AssertionError("unreachable")
 
-    def _doubt_what_is_not_on_record(self) -> bool:
+    def _doubt_what_is_not_on_record(self, *, told: bool) -> bool:
         """Somebody else may have posted what is not on record: it is unknown, as if the intent were of this moment.
 
-        It may have been in other requests, so no bulk id would surely find it.
+        It may have been in other requests, so no bulk id would surely find it. Earlier tries whose record is lost may
+        have posted again whom the vendor had refused, under the ids of further attempts.
         """
-        ids = [each for each in self._ids() if self.record.state(each) is None]
+        ids: list[str] = []
+        for person in self.plan.recipients.people:
+            known = self._attempts(person)
+            current = self._id(person)
+            if self.record.state(current) is MessageState.ACCEPTED:
+                continue
+            next_ones = len(known) + (current not in known)
+            ids += [
+                self.plan.identity.message_id(person.key, attempt)
+                for attempt in range(len(known), next_ones if told else max(next_ones, self.rules.untold))
+            ]
         if ids:
             since = self.rules.first_try_at or 0.0
             posting = Posting(self._bulk_id(ids), self.clock(), self.plan.scheduled_at, since, by_bulk=len(ids) == 1)
             posting.messages = dict.fromkeys(ids, MessageState.INTENT)
+            elsewhere = [each for each in self.record.origins if each != self.here]
+            # What is lost of the record may have been posted from there; where nothing is known, from here.
+            posting.origin = elsewhere[-1] if elsewhere and not told else self.here
             self.record.postings.append(posting)
         return bool(ids)
 
@@ -217,32 +272,52 @@ class Send:
         rest = []
         for person in self.plan.recipients.people:
             message_id = self._id(person)
-            may_be_posted = self.record.state(message_id) in MAY_BE_POSTED or self._trusted(message_id)
+            may_be_posted = self.record.state(message_id) in MAY_BE_POSTED or self._trusted(person)
             if message_id not in self._refused_now and may_be_posted:
                 rest.append((message_id, person))
         return rest
 
-    def _trusted(self, message_id: str) -> bool:
-        """Whether the vendor is trusted to refuse this unknown message if it has it."""
-        posting = self.record.posting_of(message_id)
-        return (
-            self.rules.trust_duplicate_rejection
-            and posting is not None
-            and posting.messages[message_id] is MessageState.INTENT
-            and remembered(posting, self.clock())
-        )
+    def _trusted(self, person: Recipient) -> bool:
+        """Whether the vendor is trusted to refuse this unknown message if it has it: the account that may have it."""
+        if not self.rules.trust_duplicate_rejection:
+            return False
+        doubts = [each for each in self._attempts(person) if self.record.state(each) is MessageState.INTENT]
+        posting = self.record.posting_of(doubts[0]) if len(doubts) == 1 else None
+        return posting is not None and posting.is_from(self.here) and remembered(posting, self.clock())
+
+    def _attempts(self, person: Recipient) -> list[str]:
+        """The ids of the attempts that are on record, the first one first."""
+        ids: list[str] = []
+        while True:
+            message_id = self.plan.identity.message_id(person.key, len(ids))
+            if self.record.state(message_id) is None:
+                return ids
+            ids.append(message_id)
 
     def _id(self, person: Recipient) -> str:
-        """The id of the current attempt: the first that was not refused in an earlier try."""
-        attempt = 0
-        while True:
-            message_id = self.plan.identity.message_id(person.key, attempt)
+        """The id of the current attempt: the last that may have arrived, else the first that was not refused in an
+        earlier try.
+        """
+        attempts = self._attempts(person)
+        for message_id in reversed(attempts):
+            if self.record.state(message_id) in FOLLOWED:
+                return message_id
+        for message_id in attempts:
             if self.record.state(message_id) is not MessageState.REFUSED or message_id in self._refused_now:
                 return message_id
-            attempt += 1
+        return self.plan.identity.message_id(person.key, len(attempts))
 
     def _check_content(self) -> None:
-        """Refuse to mix two contents under one key. Where nobody can have been reached, the new one replaces it."""
+        """Refuse to mix two contents, or two accounts, under one key. Where nobody can have been reached, the new one
+        replaces the old.
+        """
+        changed, elsewhere = self._elsewhere(*FOLLOWED)
+        if elsewhere:
+            raise OmniContentChangedError(
+                f"Same idempotency_key, other {changed}: {elsewhere} messages were or may have been sent from another "
+                f"one, {len(self._rest())} are left and were not sent. {RESTORE[changed]}, or use another "
+                "idempotency_key."
+            )
         if self.record.fingerprint == self.plan.fingerprint:
             return
         sent = sum(state in FOLLOWED for state in self.record.states())
@@ -253,6 +328,14 @@ class Send:
                 "idempotency_key."
             )
         self.record.fingerprint = self.plan.fingerprint
+
+    def _elsewhere(self, *states: MessageState) -> tuple[str, int]:
+        """What has changed since they were posted (account or scenario), and how many messages in these states were
+        posted from another one.
+        """
+        found = [each for each in self.record.postings if each.is_elsewhere(self.here) and each.having(*states)]
+        changed = {each.origin.changed(self.here) for each in found if each.origin is not None}
+        return min(changed, default=""), sum(len(each.having(*states)) for each in found)
 
     def _bulk_id(self, message_ids: Iterable[str]) -> str:
         return self.plan.identity.bulk_id(message_ids)
@@ -266,6 +349,7 @@ class Send:
         absent = {each for each in ids if self.record.state(each) is MessageState.ABSENT}
         for attempt in range(1, self.rules.attempts + 1):
             posting = yield from self._fence(bulk_id, ids, publish=attempt == 1)
+            self._posted.update(ids)
             try:
                 answer: SendResponse = yield Ask(call)
             except OmniError as error:
@@ -295,7 +379,7 @@ class Send:
         """Write the intent, as close to the POST as can be. Raises where that fails; then nothing may be posted."""
         for _ in range(FENCES):
             before = self.record.to_json()
-            posting = self.record.begin(bulk_id, ids, self.clock(), self.plan.scheduled_at)
+            posting = self.record.begin(bulk_id, ids, self.clock(), self.plan.scheduled_at, self.here)
             try:
                 yield from self._write()
             except OmniStorageError:
@@ -355,13 +439,38 @@ class Send:
         """Ask the logs about everything that is unknown, then write down what they said."""
         changed = False
         for posting in list(self.record.postings):
-            if posting.having(*OPEN, MessageState.UNCONFIRMED):
-                changed = (yield from self._ask_about(posting)) or changed
+            if not posting.having(*OPEN, MessageState.UNCONFIRMED):
+                continue
+            if posting.is_elsewhere(self.here):
+                assert posting.origin is not None
+                yield cannot_ask(len(posting.having(*OPEN, MessageState.UNCONFIRMED)), posting.origin, self.here)
+                continue
+            changed = (yield from self._ask_about(posting)) or changed
+        self._tidy()
         if changed:
             yield from self._write_outcome()
 
+    def _tidy(self) -> None:
+        """Draw conclusions from one attempt for another: an attempt is made after the one before was refused."""
+        for person in self.plan.recipients.people:
+            attempts = self._attempts(person)
+            states = [self.record.state(each) for each in attempts]
+            if MessageState.ACCEPTED in states:
+                last = states.index(MessageState.ACCEPTED)
+                for message_id, state in zip(attempts[:last], states, strict=False):
+                    if state is not MessageState.REFUSED:
+                        self.record.set_aside(message_id)
+                gone = attempts[last + 1 :]
+            else:
+                gone = []
+                while len(states) > 1 and states[-1] is MessageState.ABSENT and states[-2] is not MessageState.REFUSED:
+                    states.pop()
+                    gone.append(attempts[len(states)])
+            for message_id in gone:
+                self.record.forget(message_id)
+
     def _ask_about(self, posting: Posting) -> Steps[bool]:
-        asker = Asker(self.rules.look, self.clock, self.jitter, loaded_at=self._loaded_at)
+        asker = Asker(self.rules.look, self.clock, self.jitter, loaded_at=self._loaded_at, here=self.here)
         changed = yield from asker.settle(posting)
         self.record.relocate(asker.found_in)
         return changed
@@ -370,6 +479,7 @@ class Send:
 
     def _write(self) -> Steps[None]:
         """The fence: raises when this try may not write any more, or when it cannot be known."""
+        self.record.writes += 1
         yield Save(KEY, self.record.to_json())
 
     def _write_outcome(self) -> Steps[None]:
@@ -394,6 +504,8 @@ class Send:
         error = verdict_of_send(
             self.record,
             self._ids(),
+            here=self.here,
+            others={each for person in self.plan.recipients.people for each in self._attempts(person)},
             trust_duplicate_rejection=self.rules.trust_duplicate_rejection,
             rejected_is_failure=self.rules.on_rejected == "fail",
             mendable=self._mendable,
@@ -405,6 +517,8 @@ class Send:
 
     def receipt(self) -> Receipt:
         """The receipt of this moment."""
-        receipt = receipt_of_send(self.plan, self.record, self._ids(), self.flow, dry_run=self.rules.dry_run)
+        receipt = receipt_of_send(
+            self.plan, self.record, self._ids(), self.flow, account=self.rules.account, dry_run=self.rules.dry_run
+        )
         people = people_of_receipt(self.plan.recipients.people, self._ids(), self.record)
         return replace(receipt, extra=receipt.extra | people)

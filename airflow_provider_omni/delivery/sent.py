@@ -3,21 +3,59 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from airflow_provider_omni.delivery.effects import Note
 from airflow_provider_omni.delivery.plan import SendPlan
 from airflow_provider_omni.delivery.receipt import Counts, Receipt, SentBulk
-from airflow_provider_omni.delivery.record import FOLLOWED, MAY_BE_POSTED, OPEN, MessageState, Posting, SendRecord
+from airflow_provider_omni.delivery.record import (
+    FOLLOWED,
+    MAY_BE_POSTED,
+    OPEN,
+    MessageState,
+    Origin,
+    Posting,
+    SendRecord,
+)
 from airflow_provider_omni.omni.errors import Effect, OmniError, OmniRejectedError, OmniUnknownOutcomeError
 
 UNCONFIRMED = OPEN | {MessageState.UNCONFIRMED}
 """States that a receipt counts as unconfirmed: the vendor may have taken these messages."""
+
+RESTORE = {
+    "account": "Restore the account that the connection named then (base URL, login; without a login the key or token)",
+    "scenario": "Restore the scenario_key",
+}
+"""What to do, by what has changed since messages were posted."""
+
+
+def cannot_ask(count: int, origin: Origin, here: Origin) -> Note:
+    """Say that the logs of this account are not asked about messages that another one may have."""
+    return Note(
+        f"{count:,} messages in doubt were posted from another {origin.changed(here)}: the logs of this one cannot "
+        "tell what became of them.",
+        warning=True,
+    )
+
+
+def unknown_elsewhere(count: int, of: str, changed: str) -> OmniUnknownOutcomeError:
+    """The error for messages in doubt that another account, or scenario, may have.
+
+    ``of``: how many messages there are, in words.
+    """
+    return OmniUnknownOutcomeError(
+        f"{count:,} of {of} may or may not have been sent, from another {changed} than this try has: its logs cannot "
+        f"tell. They were not sent again. {RESTORE[changed]}, then clear the task: it asks once more.",
+        retryable=False,
+    )
 
 
 def verdict_of_send(
     record: SendRecord,
     message_ids: Sequence[str],
     *,
+    here: Origin | None = None,
+    others: Collection[str] = (),
     trust_duplicate_rejection: bool = False,
     rejected_is_failure: bool = True,
     mendable: bool = False,
@@ -25,13 +63,19 @@ def verdict_of_send(
 ) -> OmniError | None:
     """Say what the task must fail with; None when everybody was sent to.
 
-    ``message_ids``: the current id of everybody in ``to``. ``mendable``: among the refusals of this try is one that a
-    later try may mend. ``lost``: how the last request ended whose outcome was unknown at first. With
-    ``trust_duplicate_rejection`` the vendor's word that it has seen an id is enough.
+    ``message_ids``: the current id of everybody in ``to``; ``others``: those of all their attempts. ``here``: where
+    this try posts from. ``mendable``: among the refusals of this try is one that a later try may mend. ``lost``: how
+    the last request ended whose outcome was unknown at first. With ``trust_duplicate_rejection`` the vendor's word that
+    it has seen an id is enough.
     """
     states = [record.state(each) for each in message_ids]
     doubt = OPEN if trust_duplicate_rejection else UNCONFIRMED
-    unknown = sum(state in doubt for state in states) + _strangers(record, message_ids, doubt)
+    unknown = sum(state in doubt for state in states) + _strangers(record, {*message_ids, *others}, doubt)
+    elsewhere = [each for each in record.postings if each.is_elsewhere(here) and each.having(*doubt)]
+    if elsewhere:
+        changed = min(each.origin.changed(here) for each in elsewhere if each.origin and here)
+        count = sum(len(each.having(*doubt)) for each in elsewhere)
+        return unknown_elsewhere(count, f"{len(states)} messages", changed)
     if unknown:
         return OmniUnknownOutcomeError(
             f"{unknown} of {len(states)} messages may or may not have been sent, and the logs did not tell. They were "
@@ -73,6 +117,7 @@ def receipt_of_send(
     message_ids: Sequence[str],
     flow: tuple[str, ...] | None,
     *,
+    account: str = "",
     dry_run: bool = False,
 ) -> Receipt:
     """The receipt of this moment. It also lists messages that were sent before their people left ``to``."""
@@ -92,8 +137,15 @@ def receipt_of_send(
             duplicates=people.duplicates,
         ),
         sent_at=min((each.intent_at for each in followed), default=None),
+        account=account_of((each.origin for each in followed), account),
         extra={"dry_run": True} if dry_run else {},
     )
+
+
+def account_of(origins: Iterable[Origin | None], account: str) -> str | None:
+    """The account that has the messages of a receipt: the one that is on record, else this try's."""
+    known = {each.account for each in origins if each is not None}
+    return (known.pop() if len(known) == 1 else account) or None
 
 
 def _bulks(posting: Posting) -> list[SentBulk]:
@@ -119,7 +171,6 @@ def _reasons(record: SendRecord, message_ids: Sequence[str]) -> Counter[str]:
     return Counter(refused[each] for each in message_ids if each in refused)
 
 
-def _strangers(record: SendRecord, message_ids: Sequence[str], states: Collection[MessageState]) -> int:
+def _strangers(record: SendRecord, ours: Collection[str], states: Collection[MessageState]) -> int:
     """How many messages in these states belong to people who are not in ``to`` any more."""
-    ours = set(message_ids)
     return sum(each not in ours for posting in record.postings for each in posting.having(*states))

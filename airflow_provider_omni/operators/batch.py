@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_omni.delivery.batch.sharding import Shard
     from airflow_provider_omni.delivery.effects import Folder, Memory, Steps
     from airflow_provider_omni.delivery.ledger.unreached import Unreached
+    from airflow_provider_omni.delivery.tries import Tries
     from airflow_provider_omni.omni.config import OmniConfig
     from airflow_provider_omni.omni.content import Line, Sms
     from airflow_provider_omni.operators.stopping import Stop
@@ -154,19 +155,25 @@ class BatchOperator(PrivateFields, BaseOperator):
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.operators.batch_arguments import Findings, with_times
         from airflow_provider_omni.operators.stopping import Stop
+        from airflow_provider_omni.operators.tries import told_of, trying
         from airflow_provider_omni.storage.receipts import publisher
         from airflow_provider_omni.storage.worker import worker_memory
 
         push = publisher(context["ti"])
         self._stop = Stop()
         memory = worker_memory(context)
-        with failing_for_good(), OmniHook(self.omni_conn_id) as hook, Scratch() as scratch:
+        with (
+            failing_for_good(),
+            trying(context, memory, self.log) as this,
+            OmniHook(self.omni_conn_id) as hook,
+            Scratch() as scratch,
+        ):
             config = hook.config
             found, now = Findings(), datetime.now(UTC)
             content = found.of(self._content)
             shard = found.of(lambda: Shard.parse(self.shard))
             spec = found.of(lambda: self._read_batch(config, content or BatchContent(), shard, context))
-            rules = found.of(lambda: self._read_rules(config, context, memory))
+            rules = found.of(lambda: self._read_rules(config, this.tries, durable=memory.durable))
             opened = found.of(lambda: self._open_ledger(shard))
             found.of(self.check_source)
             contents = None if content is None else found.of(lambda: Contents(content, scratch, now))
@@ -182,7 +189,7 @@ class BatchOperator(PrivateFields, BaseOperator):
             except Exception:
                 if not self.post_nothing:
                     # What an earlier try has sent can be followed all the same.
-                    steps = recall(spec, scratch, terms)
+                    steps = recall(spec, scratch, terms, account=config.account_mark)
                     self._run(steps, 1, config, memory, folder, push)
                 raise
             batch = Batch(plan, rules, steady_clock(time.time, time.monotonic), ledger=terms)
@@ -190,6 +197,7 @@ class BatchOperator(PrivateFields, BaseOperator):
             def publish(receipt: dict[str, Any]) -> None:
                 push(with_times(receipt, plan))
 
+            this.busy = True
             try:
                 end = self._run(batch.run(), rules.connections, config, memory, folder, publish)
             except BaseException:
@@ -198,9 +206,9 @@ class BatchOperator(PrivateFields, BaseOperator):
                 self._stop.told = True
                 self._publish_at_last(batch, publish)
                 raise
+            this.busy, this.writes = False, end.writes
             receipt = with_times(end.receipt.to_json(), plan)
-            counts = ", ".join(f"{count:,} {name}" for name, count in receipt["counts"].items())
-            self.log.info("%s: %s.", "Dry run, nothing was sent" if self.post_nothing else "Receipt", counts)
+            self.log.info("%s", told_of(receipt["counts"], end.sent, dry_run=self.post_nothing))
             if end.error is not None:
                 raise end.error
         return receipt
@@ -258,22 +266,16 @@ class BatchOperator(PrivateFields, BaseOperator):
             self.log.warning("%s", warning)
         return own_key
 
-    def _read_rules(self, config: OmniConfig, context: Context, memory: Memory) -> BatchRules:
-        from airflow_provider_omni.operators.batch_arguments import Tries, read_rules
-        from airflow_provider_omni.operators.tries import first_try_at, is_recallable, is_surely_first
+    def _read_rules(self, config: OmniConfig, tries: Tries, *, durable: bool) -> BatchRules:
+        from airflow_provider_omni.operators.batch_arguments import read_rules
 
-        own_key = self.idempotency_key is not None
         return read_rules(
             config,
-            Tries(
-                retries=self.retries or 0,
-                durable=memory.durable,
-                recallable=is_recallable(context, memory),
-                # Under a key of the user's own others may have sent, too: they share the ledger, which knows of them.
-                surely_first=is_surely_first(context, memory),
-                first_try_at=first_try_at(context, memory),
-            ),
-            own_key=own_key,
+            tries,
+            retries=self.retries or 0,
+            durable=durable,
+            # Under a key of the user's own others may have sent, too: they share the ledger, which knows of them.
+            own_key=self.idempotency_key is not None,
             has_ledger=self.ledger_path is not None,
             max_connections=self.max_connections,
             on_rejected=self.on_rejected,

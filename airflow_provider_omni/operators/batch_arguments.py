@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from airflow_provider_omni.delivery.asking import LookRules
@@ -14,6 +13,7 @@ from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.guard import narrowed, read_guard, rules_of
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.scenarios import read_scenario
+from airflow_provider_omni.delivery.tries import Tries
 from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.content import OTHER_CHANNELS
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -52,24 +52,6 @@ class Findings:
         return OmniInputError(
             "Nothing was sent: the batch cannot be sent as it is.", problems=tuple(dict.fromkeys(lines))
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Tries:
-    """What is known of earlier tries of this task.
-
-    :param retries: how often Airflow may try again.
-    :param durable: what this try writes into Airflow's memory can be read by the next.
-    :param recallable: what earlier ones wrote can be read by this one.
-    :param surely_first: no earlier try can have posted anything without a record of it.
-    :param first_try_at: when the first one can have begun at the earliest; None: not known.
-    """
-
-    retries: int
-    durable: bool
-    recallable: bool
-    surely_first: bool
-    first_try_at: float | None
 
 
 def read_batch(
@@ -141,6 +123,8 @@ def read_rules(
     config: OmniConfig,
     tries: Tries,
     *,
+    retries: int,
+    durable: bool,
     own_key: bool,
     has_ledger: bool,
     max_connections: Any,
@@ -150,6 +134,8 @@ def read_rules(
 ) -> BatchRules:
     """Read how the batch is to be sent, or raise an OmniInputError that names every problem.
 
+    :param retries: how often Airflow may try again.
+    :param durable: what this try writes into Airflow's memory can be read by the next.
     :param own_key: the user has given an ``idempotency_key``.
     """
     problems: list[str] = flag_problems("dry_run", dry_run)
@@ -161,7 +147,7 @@ def read_rules(
         problems.append(f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds")
         log_grace = 0.0
     if not has_ledger and not dry_run:
-        if tries.retries and not tries.durable:
+        if retries and not durable:
             problems.append("ledger_path: a batch with retries needs one on Airflow before 3.3")
         if own_key:
             problems.append(
@@ -173,9 +159,13 @@ def read_rules(
         requests_per_second=config.requests_per_second,
         trust_duplicate_rejection=config.trust_duplicate_rejection,
         on_rejected=on_rejected,
-        surely_first=tries.surely_first,
-        recallable=tries.recallable,
-        first_try_at=tries.first_try_at,
+        surely_first=tries.number == 1 and tries.told,
+        recallable=tries.told,
+        durable=durable,
+        record_writes=tries.writes,
+        untold=tries.untold,
+        account=config.account_mark,
+        first_try_at=tries.since,
         dry_run=dry_run,
     )
     try:

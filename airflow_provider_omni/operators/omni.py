@@ -21,7 +21,6 @@ from airflow_provider_omni.operators.private import (
     TextField,
     reveal,
 )
-from airflow_provider_omni.operators.tries import first_try_at, is_surely_first
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -216,14 +215,19 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         from airflow_provider_omni.delivery.sending import Send, SendRules
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.operators.arguments import read_plan, with_times
+        from airflow_provider_omni.operators.tries import told_of, trying
         from airflow_provider_omni.storage.receipts import publisher
         from airflow_provider_omni.storage.worker import worker_memory
 
         own_key = reveal(self.idempotency_key)
         if own_key is not None and (warning := warning_about_own_key(context, own_key)):
             self.log.warning("%s", warning)
-        push = publisher(context["ti"])
-        with failing_for_good(), OmniHook(self.omni_conn_id) as hook:
+        push, memory = publisher(context["ti"]), worker_memory(context)
+        with (
+            failing_for_good(),
+            trying(context, memory, self.log) as this,
+            OmniHook(self.omni_conn_id) as hook,
+        ):
             config = hook.config
             plan = read_plan(
                 idempotency_key=default_key(context) if own_key is None else own_key,
@@ -250,17 +254,22 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
                 callback_data=reveal(self.callback_data),
                 intermediate_report=self.intermediate_report,
             )
-            memory = worker_memory(context)
             rules = SendRules(
                 look=LookRules(read_timeout=config.longest_call, grace=self.log_grace),
                 trust_duplicate_rejection=config.trust_duplicate_rejection,
                 on_rejected=self.on_rejected,
-                surely_first=is_surely_first(context, memory),
+                surely_first=this.tries.told,
+                told=this.tries.told,
+                record_writes=this.tries.writes,
+                # Where none of them had a record, all have made the ids of the first attempt.
+                untold=this.tries.untold if memory.durable else min(this.tries.untold, 1),
+                account=config.account_mark,
                 # Under a key of the user's own, another task or run may have sent before.
                 shared_key=own_key is not None,
-                first_try_at=first_try_at(context, memory),
+                first_try_at=this.tries.since,
                 dry_run=self.post_nothing,
             )
+            this.busy = True
             end = run(
                 Send(plan, rules, steady_clock(time.time, time.monotonic)).run(),
                 client=hook.get_conn(),
@@ -269,9 +278,9 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
                 publish=lambda receipt: push(with_times(receipt, plan.content)),
                 note=cast("Any", self.log),
             )
+            this.busy, this.writes = False, end.writes
             receipt = with_times(end.receipt.to_json(), plan.content)
-            counts = ", ".join(f"{count} {name}" for name, count in receipt["counts"].items())
-            self.log.info("%s: %s.", "Dry run, nothing was sent" if self.post_nothing else "Receipt", counts)
+            self.log.info("%s", told_of(receipt["counts"], end.sent, dry_run=self.post_nothing))
             if end.error is not None:
                 raise end.error
         return receipt

@@ -1,65 +1,89 @@
-"""What is known of a task's earlier tries, beside what they have written down. Reads the context; decides nothing.
+"""What is known of a task's earlier tries. Reads the context; decides nothing.
 
-A record says what was posted. Where there is none, either nothing was posted, or it was and nobody can tell: these
-functions tell the two apart.
+A record says what was posted. Where there is none, or an old one, either nothing more was posted, or it was and nobody
+can tell: `delivery/tries.py` tells the two apart.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_omni.operators.keys import loop_index
 
 if TYPE_CHECKING:
-    from airflow_provider_omni.delivery.effects import Memory
+    from airflow_provider_omni.delivery.effects import Memory, Steps
+    from airflow_provider_omni.delivery.tries import Tries
 
 
-def is_surely_first(context: Any, memory: Memory) -> bool:
-    """Whether no earlier try of this task can have posted anything, if there is no record of it.
+@dataclass
+class Trying:
+    """A try from its beginning to its end.
 
-    So in the first try; and in every later one that can read what the earlier ones had to write before they posted.
-    Not after a clear: Airflow may have thrown away what was written (3.4 does). A clear of a loop's iteration makes the
-    later ones anew, too: what has sent, and its state, is put aside, and another task instance has the first try.
+    ``writes``: how often the record was written, from when on it is all that there is; None before. ``busy``: it is
+    sending, so that an exception from nowhere does not mean that it has ended.
     """
-    first = context["ti"].try_number == 1 and not (_may_be_made_anew(context) and not _never_cleared(context))
-    return first or (memory.durable and _never_cleared(context))
+
+    tries: Tries
+    writes: int | None = None
+    busy: bool = False
 
 
-def is_recallable(context: Any, memory: Memory) -> bool:
-    """Whether what earlier tries had to write down can be read: then an empty record means that nothing was posted.
-
-    Airflow 3.3 keeps a task's state over a clear; later lines may not.
+@contextlib.contextmanager
+def trying(context: Any, memory: Memory, log: Any) -> Iterator[Trying]:
+    """Say that a try begins, before it does anything else: what it writes later can then be missed. And that it has
+    ended, well or not; one that is killed does not come to say so.
     """
-    kept = _airflow() < (3, 4) and not _may_be_made_anew(context)
-    return memory.durable and (_never_cleared(context) or kept)
+    from airflow_provider_omni.delivery.tries import begin_try, end_try
+
+    steps = begin_try(
+        context["ti"].try_number, first_try_at(context), time.time, perhaps_anew=_may_be_made_anew(context)
+    )
+    tries: Tries = _carried_out(steps, memory, log)
+    this = Trying(tries)
+    try:
+        yield this
+    except Exception:
+        if not this.busy:
+            _carried_out(end_try(tries, this.writes), memory, log)
+        raise
+    _carried_out(end_try(tries, this.writes), memory, log)
 
 
-def first_try_at(context: Any, memory: Memory) -> float | None:
+def told_of(counts: Mapping[str, int], sent: int, *, dry_run: bool) -> str:
+    """A receipt's counts, as the log tells them; ``sent``: accepted messages that this very try has posted."""
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    if dry_run:
+        return f"Dry run, nothing was sent: {told}."
+    return f"Receipt: {told}. Sent by this try: {sent:,}; accepted by earlier tries: {counts['accepted'] - sent:,}."
+
+
+def first_try_at(context: Any) -> float | None:
     """A time before which no try of this task can have posted, seconds since the epoch; None if that is not known."""
-    if is_surely_first(context, memory):
-        return time.time()
     run = context.get("dag_run")
     # A clear moves the start of the run, but not when the run was due.
-    names = ("start_date",) if _never_cleared(context) else ("run_after", "data_interval_end")
+    names = ("start_date",) if _never_cleared(run) else ("run_after", "data_interval_end")
     known = [moment.timestamp() for name in names if (moment := getattr(run, name, None)) is not None]
     return known[0] if known and known[0] <= time.time() else None
 
 
-def _airflow() -> tuple[int, int]:
-    from airflow import __version__
-
-    major, minor = __version__.split(".")[:2]
-    return int(major), int(minor)
+def _never_cleared(run: Any) -> bool:
+    return getattr(run, "clear_number", None) == 0
 
 
 def _may_be_made_anew(context: Any) -> bool:
-    """Whether a clear of another task instance makes this one anew: in loops, and in what is mapped over since a clear
-    (Airflow 3.4).
+    """Whether a clear of another task instance may have made this one anew, so that its first try is not the send's: in
+    loops, and in what is mapped over, since a clear (Airflow 3.4). What has sent, and its state, is put aside.
     """
     region = str(getattr(context["ti"], "region_id", None) or "")
-    return loop_index(context) is not None or bool(region.strip("0-"))
+    in_loop = loop_index(context) is not None or bool(region.strip("0-"))
+    return in_loop and not _never_cleared(context.get("dag_run"))
 
 
-def _never_cleared(context: Any) -> bool:
-    return getattr(context.get("dag_run"), "clear_number", None) == 0
+def _carried_out(steps: Steps[Any], memory: Memory, log: Any) -> Any:
+    from airflow_provider_omni.delivery.drivers import run
+
+    return run(steps, client=cast("Any", None), memory=memory, note=log)

@@ -19,7 +19,7 @@ from typing import Any
 from tests.crash import alert_mutants, alerts, batch_mutants, batch_running, mutants, running, wait_mutants
 from tests.crash.alert_schedule import alert_schedule_of
 from tests.crash.batch_schedule import batch_schedule_of
-from tests.crash.judging import FROZEN, NO_FENCE
+from tests.crash.judging import FROZEN, NO_FENCE, SWITCHED
 from tests.crash.mutating import Mutant
 from tests.crash.running import Result
 from tests.crash.schedule import schedule_of
@@ -143,6 +143,7 @@ def _count(row: Counter[str], result: Result) -> None:
 def _print_table(rows: dict[str, Counter[str]]) -> None:
     first = ["schedules", "BROKEN: somebody got it twice", "BROKEN: never sent, task green"]
     first += ["BROKEN: wrong outcome of the wait", f"twice, excepted: {FROZEN}", f"twice, excepted: {NO_FENCE}"]
+    first += [f"twice, excepted: {SWITCHED}"]
     rest = sorted({name for row in rows.values() for name in row} - set(first))
     print(f"{'':92}{'A':>8}{'B':>8}")
     for name in first + rest:

@@ -7,36 +7,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow_provider_omni.simulator.engine import Simulator
-from airflow_provider_omni.simulator.record import Acceptance
+from airflow_provider_omni.simulator.record import Acceptance, Record
 from tests.crash.batch_schedule import BatchSchedule
 from tests.crash.batch_tasks import BatchPost, BatchTask
-from tests.crash.judging import FROZEN, Judgement, posted_in_the_dark
-from tests.crash.world import LATEST, READ_TIMEOUT
+from tests.crash.judging import FROZEN, UNDER_WAY, Judgement, lost_between, posted_in_the_dark, switched
+from tests.crash.world import World
 
-UNDER_WAY = READ_TIMEOUT + LATEST + 1.0
-"""Seconds within which the vendor takes in what was posted, at the latest."""
 REFUSED_AGAIN = 23
 """The status of an id that was seen before: it says nothing about the message that had it first."""
 
 
-def judge_batch_send(schedule: BatchSchedule, simulator: Simulator, task: BatchTask) -> Judgement:
-    """Count messages by person, and compare a green task's receipt with them."""
-    judgement = Judgement()
+def judge_batch_send(schedule: BatchSchedule, world: World, task: BatchTask) -> Judgement:
+    """Count messages by person, whichever account has taken them, and compare a green task's receipt with them."""
+    judgement, record = Judgement(), world.record
     excepted = []
     for number in sorted({row["phone"] for rows in task.began_with.values() for row in rows}):
-        found = sorted(simulator.record.messages_for(number), key=lambda each: each.at)
+        found = record.messages_for(number)
         if len(found) > 1:
             line = f"…{number[-7:]} got {len(found)} messages"
-            is_excepted = schedule.guarantee == "B" and woken_meanwhile(found, task.posts)
-            (excepted if is_excepted else judgement.twice).append(line)
+            why = None
+            if not schedule.ledger and lost_between(found, task.keeping.lost_at):
+                why = switched(schedule, world, number)
+            if why is None and schedule.guarantee == "B" and woken_meanwhile(found, task.posts):
+                why = FROZEN
+            if why is None:
+                judgement.twice.append(line)
+            else:
+                excepted.append((line, why))
     if excepted and not judgement.twice:
-        judgement.twice, judgement.excepted = excepted, FROZEN
+        judgement.twice, judgement.excepted = [line for line, _ in excepted], excepted[0][1]
     judgement.wrong += posted_in_the_dark(task.posts)
     judgement.wrong += task.false_words
     if task.end is not None:
-        judgement.never += _never(simulator, task)
-        judgement.wrong += _false_claims(schedule, simulator, task)
+        judgement.never += _never(record, task)
+        judgement.wrong += _false_claims(schedule, record, task)
     return judgement
 
 
@@ -60,27 +64,27 @@ def woken_meanwhile(accepted: list[Acceptance], posts: list[BatchPost]) -> bool:
     )
 
 
-def _never(simulator: Simulator, task: BatchTask) -> Iterable[str]:
+def _never(record: Record, task: BatchTask) -> Iterable[str]:
     assert task.end is not None
     people = {row["phone"] for row in task.rows}
-    got = {number for number in people if simulator.record.messages_for(number)}
-    never = people - got - refused_numbers(simulator)
+    got = {number for number in people if record.messages_for(number)}
+    never = people - got - refused_numbers(record)
     if never and not task.end.receipt.counts.unconfirmed:
         yield f"{len(never)} got nothing, and the task is green"
 
 
-def _false_claims(schedule: BatchSchedule, simulator: Simulator, task: BatchTask) -> Iterable[str]:
+def _false_claims(schedule: BatchSchedule, record: Record, task: BatchTask) -> Iterable[str]:
     assert task.end is not None
     counts = task.end.receipt.counts
     people = {row["phone"] for row in task.rows}
-    got = {number for number in people if simulator.record.messages_for(number)}
-    if counts.accepted > len(got | (people & refused_numbers(simulator))):
+    got = {number for number in people if record.messages_for(number)}
+    if counts.accepted > len(got | (people & refused_numbers(record))):
         yield f"the receipt says that {counts.accepted} were accepted, the vendor has {len(got)}"
     known = counts.accepted + counts.unconfirmed
     if schedule.settings.refused_in == "nothing" and known < len(got):
         yield f"the receipt knows of {known} messages, the vendor has {len(got)}"
 
 
-def refused_numbers(simulator: Simulator) -> set[str]:
+def refused_numbers(record: Record) -> set[str]:
     """Everybody whom the vendor has refused at some time."""
-    return {refusal.to for refusal in simulator.record.refusals if refusal.status_id != REFUSED_AGAIN}
+    return {refusal.to for refusal in record.refusals if refusal.status_id != REFUSED_AGAIN}

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 from airflow_provider_omni.delivery import asking
-from airflow_provider_omni.delivery.batch import keeping, known, lanes, machine, requests
+from airflow_provider_omni.delivery.batch import keeping, known, lanes, lost, machine, requests
 from airflow_provider_omni.delivery.effects import ListParts, Save
 from airflow_provider_omni.delivery.ledger import lone, members, slices, waiting, whole
 from airflow_provider_omni.delivery.record import MessageState, Posting
 from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
-from tests.crash.mutating import CALM, FAULTLESS, A, B, Focus, Mutant, focused, mode_of, registering
+from tests.crash.elsewhere import HOME, OTHER
+from tests.crash.mutating import CALM, FAULTLESS, A, B, Focus, Mutant, as_known, believed, focused, mode_of, registering
 from tests.crash.processes import Mishap, Phase
 from tests.crash.schedule import HOUR
 from tests.crash.scratching import Break, Breaks
+from tests.crash.upheavals import Upheavals
 
 MUTANTS: dict[str, Mutant] = {}
 _mutant = registering(MUTANTS)
@@ -150,9 +153,9 @@ def _what_the_scratch_file_does_not_take_is_passed_over() -> Iterator[None]:
     """What earlier tries have sent is read as far as it can be."""
     original = known.Known.replay
 
-    def replay(self: known.Known, *line: Any) -> None:
+    def replay(self: known.Known, *line: Any, **origin: Any) -> None:
         with contextlib.suppress(sqlite3.Error):
-            original(self, *line)
+            original(self, *line, **origin)
 
     with patch.object(known.Known, "replay", replay):
         yield
@@ -280,7 +283,7 @@ def _no_effect_is_inherited_after_a_proof() -> Iterator[None]:
 @_mutant("twice", _killed_and_moved)
 def _an_empty_ledger_is_believed() -> Iterator[None]:
     """A later try sends although the ledger is empty, and does not ask the logs first."""
-    with patch.object(machine, "refuse_a_lost_record", lambda *_: iter(())):
+    with patch.object(machine, "refuse_a_lost_record", lambda *_, **__: iter(())):
         yield
 
 
@@ -332,6 +335,75 @@ def _trust_is_renewed() -> Iterator[None]:
         return Posting(bulk, at, scheduled, None, by_bulk, messages)
 
     with patch.object(requests, "Posting", posting):
+        yield
+
+
+def _unsettled(*, mishap: Mishap | None = None, ledger: bool = False, **upheavals: Any) -> Focus:
+    """A calm batch of twelve, cleared once, with these upheavals. ``mishap``: of the first try."""
+    return focused(
+        **B | _LEDGER | {"ledger": ledger},
+        weather=CALM | {"posts": ()},
+        send=_SEND
+        | {
+            "sources": _people(*("27",) * 12),
+            "personal": False,
+            "chunk": 2,
+            "connections": 1,
+            "clears": (600.0,),
+            "mishaps": (mishap,),
+        },
+        settings={"id_lists": "none", "refused_in": "nothing"},
+        upheavals=Upheavals(**upheavals),
+    )
+
+
+def _killed_at_the_first_request(plan: BatchSchedule) -> BatchSchedule:
+    """Killed with one request of many sent, and then the task's state is gone."""
+    focus = _unsettled(mishap=Mishap(2, Phase.DURING, only="Gather"), losses=(None, "gone"))
+    found: BatchSchedule = focus(plan)
+    return replace(found, send=replace(found.send, sources=_people(*("27",) * 36)))
+
+
+@_mutant("twice", _unsettled(dropped_on_success=True))
+def _a_record_that_was_dropped_is_believed() -> Iterator[None]:
+    """That there is no record is taken for "nothing was posted", though Airflow drops it on success."""
+    with believed():
+        yield
+
+
+@_mutant("twice", _unsettled(losses=(None, "older")))
+def _a_record_that_was_restored_is_believed() -> Iterator[None]:
+    """A record is taken for all there is, though it was restored to an older state."""
+    with believed():
+        yield
+
+
+@_mutant("twice", _unsettled(accounts=(HOME, OTHER), mishap=Mishap(2, Phase.DURING, only="Gather")))
+def _any_account_proves_absence() -> Iterator[None]:
+    """What may have been posted from one account is looked for in another one's logs."""
+    with (
+        patch.object(Posting, "is_from", lambda self, here: True),
+        patch.object(known.Known, "elsewhere", lambda *_: ("", 0)),
+    ):
+        yield
+
+
+@_mutant("twice", _unsettled(accounts=(HOME, OTHER), mishap=Mishap(4, Phase.DURING, only="Gather"), ledger=True))
+def _ledgers_know_no_account() -> Iterator[None]:
+    """The account is not in the ledger."""
+    original = known.Known.replay
+
+    def replay(self: Any, line: Any, fingerprint: Any, writer: Any = None, origin: Any = None) -> None:
+        original(self, line, fingerprint, writer)
+
+    with patch.object(known.Known, "replay", replay), patch.object(Posting, "is_from", as_known):
+        yield
+
+
+@_mutant("twice", _killed_at_the_first_request)
+def _lists_of_ids_prove_absence() -> Iterator[None]:
+    """Where a record is lost, some are asked for alone, though the logs may not read lists of ids."""
+    with patch.object(lost, "ONE_BY_ONE", 0), patch.object(lost, "ALONE", 3):
         yield
 
 

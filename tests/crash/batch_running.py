@@ -14,7 +14,7 @@ from tests.crash.batch_outcomes import Case, judge_batch_wait
 from tests.crash.batch_schedule import BatchSchedule, batch_schedule_of
 from tests.crash.batch_tasks import BatchTask
 from tests.crash.keeping import Bucket
-from tests.crash.running import Result, patience
+from tests.crash.running import Result, one_account, patience
 from tests.crash.scratching import BreakingScratch
 from tests.crash.waits import WaitTask
 from tests.crash.world import World
@@ -30,7 +30,8 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
     if focus is not None:
         plan = focus(plan)
     rng = random.Random(f"omni batch world {seed}")
-    world = World(plan.settings, plan.weather, rng, plan.flow, trace, _secrets(plan))
+    scenarios = max(plan.upheavals.scenarios) + 1
+    world = World(plan.settings, plan.weather, rng, plan.flow, trace, _secrets(plan), scenarios)
     waits: list[WaitTask] = []
     send = BatchTask(world, plan, Bucket(rng, plan.store_failures), lambda task: _follow(world, plan, task, waits))
     sizes = {name.upper(): value for name, value in vars(plan.sizes).items()}
@@ -42,14 +43,17 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
         ):
             world.after(0.0, send.start_try)
             came_to_an_end = world.run(MOST_EVENTS)
-        judgement = judge_batch_send(plan, world.simulator, send)
+        judgement = judge_batch_send(plan, world, send)
         judgement.wrong += sorted(world.leaks)
         if not came_to_an_end:
             judgement.wrong.append("the schedule does not come to an end")
         events = _count(plan, world, send, waits)
         for wait in waits:
             behind = patience(plan, world, wait) + _reading(wait)
-            wrong, reason = judge_batch_wait(Case(plan, world.simulator, send, wait, behind))
+            wrong, reason = [], "two accounts have taken some"
+            if one_account(world):
+                simulator = world.account(wait.home)
+                wrong, reason = judge_batch_wait(Case(plan, simulator, send, wait, behind))
             judgement.wrong += wrong
             events[f"wait: {wait.result.verdict.value if wait.result else 'error'}"] += 1
             events[f"waits whose verdict is not judged: {reason}"] += bool(reason)
@@ -100,7 +104,7 @@ def _count(plan: BatchSchedule, world: World, send: BatchTask, waits: list[WaitT
     events["processes killed or frozen"] = world.mishaps
     events["posts"] = len(send.posts)
     events["posts by tries given up"] = sum(post.stale for post in send.posts)
-    events["messages accepted"] = len(world.simulator.record.acceptances)
+    events["messages accepted"] = len(world.record.acceptances)
     events["sends green"] = send.end is not None
     events[f"sends ended: {type(send.error).__name__ if send.error else 'green' if send.end else 'lost'}"] = 1
     events["waits"] = len(waits)

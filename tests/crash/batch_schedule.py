@@ -27,6 +27,7 @@ from tests.crash.schedule import (
     draw_wait,
 )
 from tests.crash.scratching import Breaks, draw_breaks
+from tests.crash.upheavals import Upheavals, draw_upheavals
 from tests.crash.world import FAULTS, LATEST, Weather
 
 SPOILT = ("gone", "cut", "empty")
@@ -93,6 +94,7 @@ class BatchSchedule:
     clocks: Clocks = field(default=Clocks())
     publish_failures: float = 0.0
     scratch: Breaks = field(default=Breaks())
+    upheavals: Upheavals = field(default=Upheavals())
     outside: tuple[str, ...] = ()
 
 
@@ -134,6 +136,7 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
         clocks=draw_clocks(seed),
         publish_failures=draw_publish_failures(seed),
         scratch=draw_breaks(seed),
+        upheavals=draw_upheavals(seed, old=ledger),
     )
 
 

@@ -18,14 +18,16 @@ from airflow_provider_omni.delivery.batch.plan import BatchSpec, plan_batch
 from airflow_provider_omni.delivery.batch.recalling import recall
 from airflow_provider_omni.delivery.batch.rows import rows_of_entries
 from airflow_provider_omni.delivery.batch.rules import BatchRules
-from airflow_provider_omni.delivery.effects import Publish, Steps
+from airflow_provider_omni.delivery.effects import Clock, Publish, Steps
 from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.delivery.tries import Tries, begin_try, end_try
 from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows
 from tests.crash.clocks import clock_of
 from tests.crash.keeping import Bucket, ForgetfulMemory, Keeping, Publishing, StateMemory
 from tests.crash.processes import Process
 from tests.crash.scratching import BreakingScratch
+from tests.crash.upheavals import GONE, of_try
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
 ONE_WRITE = 2.0
@@ -80,6 +82,7 @@ class BatchTask:
         self._left = self.plan.send.tries - 1
         self._clears = list(self.plan.send.clears)
         self._running: Process | None = None
+        self._upheaval = random.Random(f"{self.plan.seed}:upheaval")
         self._scratches: list[BreakingScratch] = []
         self._began_at = self.world.now()
 
@@ -112,29 +115,22 @@ class BatchTask:
         if number == send.moved_at:
             world.say("airflow", "the ledger's path leads to another place")
             self.bucket = Bucket(world.rng, self.plan.store_failures)
-        memory = (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)
+        self.lose(self.plan.upheavals.loss_before(number))
+        old = self.plan.airflow == "3.2" or number <= self.plan.upheavals.old_until
+        memory = (ForgetfulMemory if old else StateMemory)(self.keeping, number)
         self._scratches.append(BreakingScratch(self.plan.scratch.of(self.plan.seed, f"try {number}")))
-        never_cleared = len(self._clears) == len(send.clears)
         token = f"{world.rng.getrandbits(48):012x}"
         self.numbers_of[token] = {row["phone"] for row in self.rows}
-        rules = BatchRules(
-            LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
-            connections=send.connections,
-            trust_duplicate_rejection=send.trust,
-            on_rejected="ignore",
-            surely_first=number == 1 or (memory.durable and never_cleared),
-            recallable=memory.durable and (never_cleared or self.plan.airflow != "3.4"),
-            first_try_at=self._began_at,
-        )
         world.say("airflow", f"try {number} begins with {len(self.rows)} rows")
         self._running = process = Process(
             world,
             f"batch #{number}",
-            self._steps(number, self._scratches[-1], rules, token),
+            self._machine(number, self._scratches[-1], token, durable=memory.durable),
             memory,
             ended=self._ended,
             lost=self._lost,
             mishap=send.mishaps[number - 1] if number <= len(send.mishaps) else None,
+            account=of_try(self.plan.upheavals.accounts, number),
             bucket=self.bucket,
             publish=lambda receipt: self._publish(number, receipt),
             publishing=self._publishing,
@@ -142,19 +138,71 @@ class BatchTask:
         ).begin()
         if number == 1 and send.presumed_dead_after is not None:
             world.after(send.presumed_dead_after, lambda: self._give_up(process))
+        if number == 1:
+            self._unsettle(process)
 
-    def _steps(self, number: int, scratch: BreakingScratch, rules: BatchRules, token: str) -> Steps[BatchEnd]:
+    def lose(self, what: str | None) -> None:
+        """Lose something of what Airflow keeps of the task."""
+        if what is not None:
+            self.world.say("airflow", f"the task's state: {what}")
+            self.keeping.lose(what, self._upheaval, self.world.now())
+
+    def _unsettle(self, first: Process) -> None:
+        upheavals = self.plan.upheavals
+        if upheavals.lost_while_running is not None:
+            self.world.after(upheavals.lost_while_running, lambda: self.lose(GONE))
+        if upheavals.cleared_running is not None:
+            self.world.after(upheavals.cleared_running, lambda: self._clear_running(first))
+
+    def _clear_running(self, process: Process) -> None:
+        """Its id changes at once; the process is ended a little later, and the next try begins."""
+        if process is not self._running:
+            return
+        self.world.say("airflow", f"the user clears the send while {process.name} runs")
+        self._running = None
+        self.keeping.current = -self.try_number
+        self.world.after(self.plan.upheavals.killed_after, process.kill)
+        if self.plan.airflow == "3.4":
+            self.lose(GONE)
+        self._left = self.plan.send.tries - 1
+        self.world.after(5.0, self.start_try)
+
+    def _machine(self, number: int, scratch: BreakingScratch, token: str, *, durable: bool) -> Steps[BatchEnd]:
+        """What the operator does, from the first thing to the last."""
+        send, world = self.plan.send, self.world
+        clock = clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number)
+        tries: Tries = yield from begin_try(number, self._began_at, clock)
+        rules = BatchRules(
+            LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
+            connections=send.connections,
+            trust_duplicate_rejection=send.trust,
+            on_rejected="ignore",
+            surely_first=number == 1 and tries.told,
+            recallable=tries.told,
+            durable=durable,
+            record_writes=tries.writes,
+            untold=tries.untold if durable else min(tries.untold, 1),
+            account=of_try(self.plan.upheavals.accounts, number),
+            first_try_at=tries.since,
+        )
+        # An exception in the middle of it is no end that could be told of.
+        end: BatchEnd = yield from self._steps(number, scratch, rules, token, clock)
+        yield from end_try(tries, end.writes)
+        return end
+
+    def _steps(
+        self, number: int, scratch: BreakingScratch, rules: BatchRules, token: str, clock: Clock
+    ) -> Steps[BatchEnd]:
         """What the operator does within its scratch file."""
-        spec, world = batch_spec(self.plan, self.world.scenario_key), self.world
+        spec, world = batch_spec(self.plan, self.world, number), self.world
         ledger = LedgerTerms("memory://ledger", token) if self.plan.ledger else None
         with scratch:
             try:
                 rows, now = rows_of_entries(self.rows, "phone"), datetime.fromtimestamp(world.now(), UTC)
                 plan = plan_batch(spec, rows, scratch, now, keep_fields=True)
             except Exception:
-                yield from recall(spec, scratch, ledger, world.rng.random)
+                yield from recall(spec, scratch, ledger, world.rng.random, rules.account)
                 raise
-            clock = clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number)
             batch = Batch(plan, rules, clock, world.rng.random, ledger)
             try:
                 return (yield from batch.run())
@@ -205,6 +253,8 @@ class BatchTask:
         self.error = error
         if end is not None and error is None:
             self.end = end
+            if self.plan.upheavals.dropped_on_success:
+                self.lose(GONE)
             self._over(retry=False)
         else:
             self._over(retry=isinstance(error, OmniStaleTryError) or (error is not None and error.retryable))
@@ -224,7 +274,7 @@ class BatchTask:
     def _clear(self) -> None:
         self.world.say("airflow", "the user clears the send")
         if self.plan.airflow == "3.4":
-            self.keeping.state.clear()
+            self.lose(GONE)
         self._left = self.plan.send.tries - 1
         self._spoil()
         self.start_try()
@@ -243,14 +293,14 @@ class BatchTask:
         self.bucket.spoil(name, self.plan.send.spoilt)
 
 
-def batch_spec(plan: BatchSchedule, scenario_key: str) -> BatchSpec:
+def batch_spec(plan: BatchSchedule, world: World, number: int) -> BatchSpec:
     """What the DAG's author wrote."""
     send = plan.send
     text = "Dear {name}" if send.personal else "Hello to you"
     line, sms = ({"validityPeriod": each, "validityPeriodTimeUnit": "SECONDS"} for each in send.validity)
     return BatchSpec(
-        Identity("run-1"),
-        scenario_key,
+        Identity("run-1", of_try(plan.upheavals.secrets, number)),
+        world.scenario_keys[of_try(plan.upheavals.scenarios, number)],
         BatchContent(line={"type": "TEXT", "text": text} | line, sms={"text": text} | sms),
         plan.flow if send.flow_given else None,
         key_field="order" if send.keyed else None,

@@ -14,15 +14,20 @@ from typing import Any
 
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.messages import Message
+from airflow_provider_omni.simulator.record import Acceptance, Record
 from airflow_provider_omni.simulator.settings import Settings
 from tests.crash.schedule import Schedule
 from tests.crash.tasks import SendTask
 from tests.crash.waits import WaitTask
+from tests.crash.world import LATEST, READ_TIMEOUT, World
 
 OLD = 40 * 3600.0
 """Messages that were accepted so long before the wait began are not judged: the vendor keeps 48 h."""
+UNDER_WAY = READ_TIMEOUT + LATEST + 1.0
+"""Seconds within which the vendor takes in what was posted, at the latest."""
 FROZEN = "frozen between its fence and its POST, awake after the next try had sent"
 NO_FENCE = "tries overlapped on Airflow < 3.3 without a ledger"
+SWITCHED = "another account or id_secret, and no record of the one before"
 
 
 @dataclass
@@ -40,18 +45,22 @@ class Judgement:
         return bool((self.twice and not self.excepted) or self.never or self.wrong)
 
 
-def judge_send(schedule: Schedule, simulator: Simulator, task: SendTask) -> Judgement:
-    """Count messages by person."""
+def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
+    """Count messages by person, whichever account has taken them."""
+    record = world.record
     judgement = Judgement()
     everybody = {number for people in schedule.send.people for number in people}
     for number in sorted(everybody):
-        accepted = simulator.record.messages_for(number)
+        accepted = record.messages_for(number)
         if len(accepted) > 1:
             judgement.twice.append(f"…{number[-4:]} got {len(accepted)} messages")
-            judgement.excepted = _exception(schedule, task, {each.message_id for each in accepted})
+            why = None
+            if task.unrecorded or lost_between(accepted, task.keeping.lost_at):
+                why = switched(schedule, world, number)
+            judgement.excepted = why or _exception(schedule, task, {each.message_id for each in accepted})
     if task.succeeded:
-        judgement.never += _never(schedule, simulator, task)
-    judgement.wrong += _false_claims(simulator, task)
+        judgement.never += _never(schedule, record, task)
+    judgement.wrong += _false_claims(record, task)
     judgement.wrong += posted_in_the_dark(task.posts)
     return judgement
 
@@ -63,26 +72,43 @@ def posted_in_the_dark(posts: Iterable[Any]) -> Iterable[str]:
         yield f"{dark} requests were posted before a published receipt told of them"
 
 
+def lost_between(accepted: Sequence[Acceptance], lost_at: Sequence[float]) -> bool:
+    """Whether the record of the first of these messages may have been lost before the last of them was posted."""
+    return any(accepted[0].at - UNDER_WAY <= at <= accepted[-1].at for at in lost_at)
+
+
+def switched(schedule: Any, world: World, number: str) -> str | None:
+    """Why a second message from another account, or under another `id_secret`, is not against the promise where there
+    is no record of the first. Within one account and under one secret it is.
+    """
+    for simulator in world.simulators.values():
+        ids = [each.message_id for each in simulator.record.messages_for(number)]
+        if len(ids) > 1 and (len(set(schedule.upheavals.secrets)) == 1 or len(set(ids)) < len(ids)):
+            return None
+    return SWITCHED
+
+
 def _exception(schedule: Schedule, task: SendTask, message_ids: set[str]) -> str | None:
     """Why a second message is not against the promise: a try posted that Airflow had given up before."""
     if schedule.guarantee == "A":
         return None
     stale = [post for post in task.posts if post.stale and post.message_ids & message_ids]
-    if stale and schedule.airflow == "3.2":
+    old = schedule.upheavals.old_until
+    if stale and (schedule.airflow == "3.2" or any(post.try_number <= old for post in stale)):
         return NO_FENCE
     if any(post.fenced for post in stale):
         return FROZEN
     return schedule.outside[0] if schedule.outside else None
 
 
-def _never(schedule: Schedule, simulator: Simulator, task: SendTask) -> Iterable[str]:
-    refused = {refusal.to for refusal in simulator.record.refusals if refusal.status_id != 23}
+def _never(schedule: Schedule, record: Record, task: SendTask) -> Iterable[str]:
+    refused = {refusal.to for refusal in record.refusals if refusal.status_id != 23}
     assert task.end is not None
     doubts = task.end.receipt.counts.unconfirmed if schedule.send.trust else 0
     for person in task.content_plan.recipients.people:
         number = person.address.phone_number or ""
         excused = number in refused and (schedule.send.on_rejected == "ignore" or _shown_as_rejected(schedule))
-        if not simulator.record.messages_for(number) and not excused and not doubts:
+        if not record.messages_for(number) and not excused and not doubts:
             yield f"…{number[-4:]} got nothing, and the task is green"
 
 
@@ -91,12 +117,12 @@ def _shown_as_rejected(schedule: Schedule) -> bool:
     return schedule.settings.refused_in in ("logs", "both")
 
 
-def _false_claims(simulator: Simulator, task: SendTask) -> Iterable[str]:
+def _false_claims(record: Record, task: SendTask) -> Iterable[str]:
     if task.end is None:
         return
     people = [person.address.phone_number or "" for person in task.content_plan.recipients.people]
-    refused = {refusal.to for refusal in simulator.record.refusals if refusal.status_id != 23}
-    possible = sum(bool(simulator.record.messages_for(number)) or number in refused for number in people)
+    refused = {refusal.to for refusal in record.refusals if refusal.status_id != 23}
+    possible = sum(bool(record.messages_for(number)) or number in refused for number in people)
     claimed = task.end.receipt.counts.accepted
     if claimed > possible:
         yield f"the receipt says that {claimed} were accepted, the vendor has {possible}"

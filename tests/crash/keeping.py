@@ -27,6 +27,22 @@ class Keeping:
     current: int = 0
     state: dict[str, str] = field(default_factory=dict)
     xcom: dict[str, str] = field(default_factory=dict)
+    past: list[dict[str, str]] = field(default_factory=list)
+    """The state as it was before each write."""
+    lost_at: list[float] = field(default_factory=list)
+    """When something of the state was lost."""
+
+    def lose(self, what: str, rng: random.Random, now: float) -> None:
+        """Lose some of the state, or all of it."""
+        before = dict(self.state)
+        if what == "gone":
+            self.state.clear()
+        elif what == "older" and self.past:
+            self.state = dict(rng.choice(self.past))
+        elif what == "partly" and self.state:
+            del self.state[rng.choice(sorted(self.state))]
+        if self.state != before:
+            self.lost_at.append(now)
 
     def fails(self) -> bool:
         """Whether this access fails."""
@@ -64,6 +80,7 @@ class StateMemory:
             raise OmniStorageError("writing failed", retryable=True)
         if self.stale:
             raise OmniStaleTryError("a newer try has taken over", retryable=True)
+        self.keeping.past.append(dict(self.keeping.state))
         self.keeping.state[key] = json.dumps(value, allow_nan=False)
         if late:
             raise OmniStorageError("whether it was written is not known", retryable=True)

@@ -15,6 +15,7 @@ from airflow_provider_omni.omni.errors import Effect, OmniError, OmniServerError
 from airflow_provider_omni.omni.statuses import is_refusal
 from tests.crash import clocks, keeping, tasks
 from tests.crash.clocks import Clocks
+from tests.crash.elsewhere import HOME, OTHER
 from tests.crash.mutating import (
     CALM,
     RETRIED,
@@ -24,9 +25,12 @@ from tests.crash.mutating import (
     Focus,
     Mutant,
     answer_lost,
+    as_known,
+    believed,
     focused,
     registering,
     tried_again,
+    unsettled,
 )
 from tests.crash.processes import Mishap, Phase
 
@@ -48,7 +52,7 @@ def _no_reconcile() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", tried_again(Mishap(2, Phase.BEFORE, 20_000.0, only="Save")))
+@_mutant("twice", tried_again(Mishap(3, Phase.BEFORE, 20_000.0, only="Save")))
 def _no_fence() -> Iterator[None]:
     """A try that was given up may still write, and so still posts."""
     with patch.object(keeping.StateMemory, "stale", False):
@@ -76,10 +80,10 @@ def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None =
     )
 
 
-@_mutant("twice", _woken_after_a_proof(second=Mishap(2, Phase.BEFORE, only="Save")))
+@_mutant("twice", _woken_after_a_proof(second=Mishap(3, Phase.BEFORE, only="Save")))
 def _proofs_are_inherited() -> Iterator[None]:
     """What an earlier try has found absent is posted without asking again."""
-    with patch.object(sending.Send, "_doubt_old_proofs", lambda self: None):
+    with patch.object(sending.Send, "_doubt_old_proofs", lambda self: None), believed():
         yield
 
 
@@ -97,7 +101,7 @@ def _no_intent() -> Iterator[None]:
             except StopIteration as stop:
                 return stop.value
 
-    with patch.object(sending.Send, "_fence", fence):
+    with patch.object(sending.Send, "_fence", fence), believed():
         yield
 
 
@@ -118,10 +122,10 @@ def _it_is_posted_though_no_receipt_tells_of_it() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", tried_again(Mishap(3, Phase.DURING, 20_000.0, only="Save")))
+@_mutant("twice", tried_again(Mishap(4, Phase.DURING, 20_000.0, only="Save")))
 def _stale_fence() -> Iterator[None]:
     """An intent that took long to write is not written again."""
-    with patch.object(sending, "FENCE_SECONDS", float("inf")):
+    with patch.object(sending, "FENCE_SECONDS", float("inf")), believed():
         yield
 
 
@@ -430,4 +434,66 @@ def _rejections_unseen() -> Iterator[None]:
 def _trust_is_renewed() -> Iterator[None]:
     """A message that was posted again on trust counts as posted for the first time then."""
     with patch.object(record.Posting, "oldest", property(lambda posting: posting.intent_at)):
+        yield
+
+
+@_mutant("twice", unsettled(dropped_on_success=True))
+def _a_record_that_was_dropped_is_believed() -> Iterator[None]:
+    """That there is no record is taken for "nothing was posted", though Airflow drops it on success."""
+    with believed():
+        yield
+
+
+@_mutant("twice", unsettled(old_until=1))
+def _a_record_that_never_was_is_believed() -> Iterator[None]:
+    """That there is no record is taken for "nothing was posted", though Airflow had none before its upgrade."""
+    with believed():
+        yield
+
+
+@_mutant("twice", unsettled(losses=(None, "older")))
+def _a_record_that_was_restored_is_believed() -> Iterator[None]:
+    """A record is taken for all there is, though it was restored to an older state."""
+    with believed():
+        yield
+
+
+@_mutant("twice", unsettled(losses=(None, "partly")))
+def _a_record_that_went_alone_is_not_missed() -> Iterator[None]:
+    """That a try has ended is believed, and not how often it has written the record."""
+    original = tasks.end_try
+
+    def end_try(tries: Any, writes: int | None) -> Any:
+        return original(tries, None if writes is None else 0)
+
+    with patch.object(tasks, "end_try", end_try):
+        yield
+
+
+@_mutant("twice", unsettled(losses=(None, "older"), cleared_running=0.8, killed_after=15.0))
+def _a_clear_while_a_try_runs_is_an_end_of_it() -> Iterator[None]:
+    """A try that was cleared while it ran counts as one that has said that it ended."""
+    with believed():
+        yield
+
+
+@_mutant("twice", unsettled(accounts=(HOME, OTHER), mishap=Mishap(1, Phase.DURING, only="Ask")))
+def _any_account_proves_absence() -> Iterator[None]:
+    """What may have been posted from one account is looked for in another one's logs."""
+    with patch.object(record.Posting, "is_from", lambda self, here: True):
+        yield
+
+
+@_mutant("twice", unsettled(accounts=(HOME, OTHER), mishap=Mishap(1, Phase.DURING, only="Ask")))
+def _records_know_no_account() -> Iterator[None]:
+    """The account is not on the record."""
+    original = record.SendRecord.to_json
+
+    def to_json(self: record.SendRecord) -> Any:
+        kept: Any = original(self)
+        for posting in kept["postings"]:
+            posting["origin"] = None
+        return kept | {"origins": []}
+
+    with patch.object(record.SendRecord, "to_json", to_json), patch.object(record.Posting, "is_from", as_known):
         yield

@@ -9,16 +9,30 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
+from unittest.mock import patch
 
+from airflow_provider_omni.delivery import tries
+from airflow_provider_omni.delivery.record import Origin, Posting
 from tests.crash.clocks import Clocks
 from tests.crash.elsewhere import Elsewhere
 from tests.crash.processes import Mishap, Phase
 from tests.crash.schedule import Schedule
 from tests.crash.scratching import Breaks
+from tests.crash.upheavals import Upheavals
 from tests.crash.world import LATEST
 
 Patches = Callable[[], contextlib.AbstractContextManager[Any]]
 Focus = Callable[[Any], Any]
+
+
+def believed() -> contextlib.AbstractContextManager[Any]:
+    """For rules that are two deep: besides, every record is taken for all there is, also that of a killed try."""
+    return patch.object(tries.Tries, "told", True)
+
+
+def as_known(posting: Posting, here: Origin | None) -> bool:
+    """In place of `Posting.is_from`: what is not known to be from elsewhere is from here."""
+    return posting.origin is None or posting.origin == here
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,7 @@ def focused(
         switches = {"log_lag_seconds": min(plan.settings.log_lag_seconds, LATEST), **(settings or {})}
         if rest.get("guarantee") == "B":
             switches |= {"duplicates": "accept", "refused_uses_id": False}
-        unbroken: dict[str, Any] = {"clocks": Clocks(), "publish_failures": 0.0}
+        unbroken: dict[str, Any] = {"clocks": Clocks(), "publish_failures": 0.0, "upheavals": Upheavals()}
         if hasattr(plan, "scratch"):  # a batch
             unbroken["scratch"] = Breaks()
         return replace(
@@ -162,3 +176,22 @@ FROM_DAYS_AGO = focused(
     ),
     settings={"filtered_read": "own"},
 )
+
+
+def unsettled(*, mishap: Mishap | None = None, **upheavals: Any) -> Focus:
+    """A calm schedule of one person, cleared once, with these upheavals. ``mishap``: of the first try."""
+    return focused(
+        **B,
+        weather=CALM | {"posts": ()},
+        send=RETRIED
+        | {
+            "people": (("41793020027",),),
+            "texts": ("Hello",),
+            "clears": (600.0,),
+            "mishaps": (mishap,),
+            "first_try_known": True,
+            "shared_key": False,
+            "flow_given": True,
+        },
+        upheavals=Upheavals(**upheavals),
+    )

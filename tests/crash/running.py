@@ -40,20 +40,22 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule]
     plan = schedule_of(seed)
     if focus is not None:
         plan = focus(plan)
-    world = World(plan.settings, plan.weather, random.Random(f"omni world {seed}"), plan.flow, trace, _secrets(plan))
+    rng, scenarios = random.Random(f"omni world {seed}"), max(plan.upheavals.scenarios) + 1
+    world = World(plan.settings, plan.weather, rng, plan.flow, trace, _secrets(plan), scenarios)
     waits: list[WaitTask] = []
     send = SendTask(world, plan, lambda task: _follow(world, plan, task, waits))
     world.after(0.0, send.start_try)
     came_to_an_end = world.run()
-    judgement = judge_send(plan, world.simulator, send)
+    judgement = judge_send(plan, world, send)
     judgement.wrong += sorted(world.leaks)
     if not came_to_an_end:
         judgement.wrong.append("the schedule does not come to an end")
     events = _count(plan, world, send, waits)
     for wait in waits:
         events[f"wait: {wait.result.verdict.value if wait.result else 'error'}"] += 1
-        if not judgement.twice:
-            judgement.wrong += judge_wait(plan, world.simulator, wait, patience(plan, world, wait))
+        if not judgement.twice and one_account(world):
+            simulator = world.account(wait.home)
+            judgement.wrong += judge_wait(plan, simulator, wait, patience(plan, world, wait))
     return Result(seed, plan.guarantee, judgement, events, tuple(world.trace))
 
 
@@ -74,6 +76,11 @@ def _follow(world: World, plan: Schedule, task: SendTask, waits: list[WaitTask])
 
     waits.append(WaitTask(world, plan, task.receipt, done))
     waits[0].start()
+
+
+def one_account(world: World) -> bool:
+    """Whether all that was taken was taken by one account, so that one wait can tell what became of it."""
+    return sum(bool(simulator.record.messages) for simulator in world.simulators.values()) <= 1
 
 
 def patience(plan: Any, world: World, wait: WaitTask) -> float:

@@ -11,6 +11,7 @@ from airflow_provider_omni.simulator.settings import Settings
 from tests.crash.clocks import Clocks, draw_clocks
 from tests.crash.elsewhere import Elsewhere, draw_elsewhere
 from tests.crash.processes import Mishap, Phase
+from tests.crash.upheavals import Upheavals, draw_upheavals
 from tests.crash.world import FAULTS, LATEST, Weather
 
 FATE_NAMES = sorted(set(FATES) - {"73"})
@@ -92,6 +93,7 @@ class Schedule:
     clocks: Clocks = field(default=Clocks())
     publish_failures: float = 0.0
     """The share of receipts that cannot be published, or nobody knows whether they were."""
+    upheavals: Upheavals = field(default=Upheavals())
     outside: tuple[str, ...] = field(default=())
     """What lies outside of any promise in this schedule."""
 
@@ -133,6 +135,7 @@ def schedule_of(seed: int) -> Schedule:
         wait=draw_wait(rng, seed, airflow, validity, poll, long=long),
         clocks=draw_clocks(seed),
         publish_failures=draw_publish_failures(seed),
+        upheavals=draw_upheavals(seed, old=True),
         outside=outside,
     )
 

@@ -6,21 +6,25 @@ The machine is built as the operator builds it; nothing here decides about messa
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_omni.delivery.asking import LookRules
+from airflow_provider_omni.delivery.effects import Clock, Steps
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.plan import SendPlan, read_recipients
 from airflow_provider_omni.delivery.sending import Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.tries import Tries, begin_try, end_try
 from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
-from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from tests.crash import schedule as plans
 from tests.crash.clocks import clock_of
 from tests.crash.keeping import ForgetfulMemory, Keeping, Publishing, StateMemory
 from tests.crash.processes import Process
+from tests.crash.upheavals import GONE, of_try
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
 FENCE_SECONDS = 5.0
@@ -56,10 +60,13 @@ class SendTask:
     posts: list[Posted] = field(default_factory=list)
     try_number: int = 0
     downtime: float = 0.0
+    unrecorded: bool = False
+    """A try has run on an Airflow below 3.3."""
 
     def __post_init__(self) -> None:
         self.keeping = Keeping(self.world.rng, self.plan.store_failures, self.plan.store_slowness)
         self._publishing = Publishing(self.plan.seed, self.plan.publish_failures)
+        self._upheaval = random.Random(f"{self.plan.seed}:upheaval")
         self._fenced_at: dict[int, float] = {}
         self._left = self.plan.send.retries
         self._clears = list(self.plan.send.clears)
@@ -78,33 +85,23 @@ class SendTask:
         self.try_number += 1
         number = self.keeping.current = self.try_number
         self.receipt = None
+        self.lose(self.plan.upheavals.loss_before(number))
         memory = self._memory(number)
         cleared = len(self._clears) < len(send.clears)
         self.content_plan = send_plan(self.plan, world, number)
-        surely_first = number == 1 or (memory.durable and not cleared)
-        machine = Send(
-            self.content_plan,
-            SendRules(
-                look=LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
-                trust_duplicate_rejection=send.trust,
-                on_rejected=send.on_rejected,
-                surely_first=surely_first,
-                shared_key=send.shared_key,
-                first_try_at=self._first_try_at(cleared) if not surely_first else world.now(),
-            ),
-            clock_of(world, self.plan.clocks, self.plan.seed, f"send {number}", number),
-            world.rng.random,
-        )
+        clock = clock_of(world, self.plan.clocks, self.plan.seed, f"send {number}", number)
+        machine = self._machine(number, self._first_try_at(cleared), clock, durable=memory.durable)
         world.say("airflow", f"try {number} of the send begins")
         mishap = send.mishaps[number - 1] if number <= len(send.mishaps) else None
         self._running = Process(
             world,
             f"send #{number}",
-            machine.run(),
+            machine,
             memory,
             ended=self._ended,
             lost=self._lost,
             mishap=mishap,
+            account=of_try(self.plan.upheavals.accounts, number),
             publish=self._publish,
             publishing=self._publishing,
             posted=lambda process, call, decided_at: self._posted(process, number, call, decided_at),
@@ -113,13 +110,67 @@ class SendTask:
         if number == 1 and send.presumed_dead_after is not None:
             process = self._running
             world.after(send.presumed_dead_after, lambda: self._give_up(process))
+        if number == 1:
+            self._unsettle(self._running)
+
+    def lose(self, what: str | None) -> None:
+        """Lose something of what Airflow keeps of the task."""
+        if what is not None:
+            self.world.say("airflow", f"the task's state: {what}")
+            self.keeping.lose(what, self._upheaval, self.world.now())
+
+    def _unsettle(self, first: Process) -> None:
+        upheavals = self.plan.upheavals
+        if upheavals.lost_while_running is not None:
+            self.world.after(upheavals.lost_while_running, lambda: self.lose(GONE))
+        if upheavals.cleared_running is not None:
+            self.world.after(upheavals.cleared_running, lambda: self._clear_running(first))
+
+    def _clear_running(self, process: Process) -> None:
+        """Its id changes at once; the process is ended a little later, and the next try begins."""
+        if process is not self._running:
+            return
+        self.world.say("airflow", f"the user clears the send while {process.name} runs")
+        self._running = None
+        self.keeping.current = -self.try_number
+        self.world.after(self.plan.upheavals.killed_after, process.kill)
+        if self.plan.airflow == "3.4":
+            self.lose(GONE)
+        self._left = self.plan.send.retries
+        self.world.after(5.0, self.start_try)
+
+    def _machine(self, number: int, first_try_at: float | None, clock: Clock, *, durable: bool) -> Steps[SendEnd]:
+        """What the operator does, from the first thing to the last."""
+        send, world, plan = self.plan.send, self.world, self.content_plan
+        tries: Tries = yield from begin_try(number, first_try_at, clock)
+        end: SendEnd = yield from Send(
+            plan,
+            SendRules(
+                look=LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
+                trust_duplicate_rejection=send.trust,
+                on_rejected=send.on_rejected,
+                surely_first=tries.told,
+                told=tries.told,
+                record_writes=tries.writes,
+                untold=tries.untold if durable else min(tries.untold, 1),
+                account=of_try(self.plan.upheavals.accounts, number),
+                shared_key=send.shared_key,
+                first_try_at=tries.since,
+            ),
+            clock,
+            world.rng.random,
+        ).run()
+        yield from end_try(tries, end.writes)
+        return end
 
     def _first_try_at(self, cleared: bool) -> float | None:
         """What the context tells: without a clear the start of the run, after one perhaps nothing."""
         return self._began_at if self.plan.send.first_try_known or not cleared else None
 
     def _memory(self, number: int) -> StateMemory:
-        return (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)
+        old = self.plan.airflow == "3.2" or number <= self.plan.upheavals.old_until
+        self.unrecorded = self.unrecorded or old
+        return (ForgetfulMemory if old else StateMemory)(self.keeping, number)
 
     def _publish(self, receipt: dict[str, Any]) -> None:
         self.receipt = json.loads(json.dumps(receipt))
@@ -154,14 +205,21 @@ class SendTask:
             self._over(retryable=True)
 
     def _ended(self, process: Process, value: Any, error: OmniError | None) -> None:
-        assert error is None, error
         if process is not self._running:
-            self.world.say("airflow", f"the end of {process.name} is ignored: {value.error or 'success'}")
+            self.world.say("airflow", f"the end of {process.name} is ignored: {error or value.error or 'success'}")
+            return
+        if error is not None:
+            # It could not even say that it begins.
+            assert isinstance(error, OmniStorageError), error
+            self.error = error
+            self._over(retryable=error.retryable)
             return
         self.end, self.error = value, value.error
         self.world.say("airflow", f"{process.name} ends: {type(value.error).__name__} {value.error or 'success'}")
         if value.error is None:
             self.succeeded = True
+            if self.plan.upheavals.dropped_on_success:
+                self.lose(GONE)
             self._publish(value.receipt.to_json())
             self._final()
         else:
@@ -187,7 +245,7 @@ class SendTask:
     def _clear(self) -> None:
         self.world.say("airflow", "the user clears the send")
         if self.plan.airflow == "3.4":
-            self.keeping.state.clear()
+            self.lose(GONE)
         self._left = self.plan.send.retries
         self.succeeded, self.end, self.error = False, None, None
         self.start_try()
@@ -201,8 +259,8 @@ def send_plan(plan: plans.Schedule, world: World, number: int) -> SendPlan:
     line, sms = send.validity
     send_at = datetime.fromtimestamp(world.start + send.send_in, UTC) if send.send_in else None
     return SendPlan(
-        identity=Identity("dag|run|task|-1"),
-        scenario_key=world.scenario_key,
+        identity=Identity("dag|run|task|-1", of_try(plan.upheavals.secrets, number)),
+        scenario_key=world.scenario_keys[of_try(plan.upheavals.scenarios, number)],
         content=Content(
             line=LineText(text=text, validity_period=line, validity_period_time_unit="SECONDS"),
             sms=Sms(text=text, validity_period=sms, validity_period_time_unit="SECONDS"),

@@ -73,6 +73,8 @@ class WaitTask:
         wait = self.plan.wait
         self.keeping = Keeping(self.world.rng, self.plan.store_failures, self.plan.store_slowness, current=1)
         self.began_at = self.world.now()
+        self.home: str = self.receipt.get("account") or HOME
+        """The account that has the messages."""
         self.watch = self._read_watch()
         self._mishaps: list[Mishap | None] = list(wait.mishaps)
         self._lost_events = wait.lost_events if wait.mode == "trigger" else 0
@@ -84,18 +86,18 @@ class WaitTask:
         return read_watch(
             started_at=self.world.now(),
             timeout=wait.timeout,
-            receipt=self.receipt | {"account": HOME if wait.elsewhere.told else None},
+            receipt=self.receipt | {"account": self.home if wait.elsewhere.told else None},
             success_when=wait.success_when,
             delivered_means=wait.delivered_means,
             settle=wait.settle,
             poll_interval=wait.poll_interval,
             logs_only=wait.mode == "reschedule" and self.plan.airflow == "3.2",
-            account=HOME,  # as it were: what is wrong with it, the wait itself must notice
+            account=self.home,  # as it were: what is wrong with it, the wait itself must notice
         )
 
     def _account(self) -> str:
         away = not self.restored and self.plan.wait.elsewhere.at(self.world.now() - self.began_at)
-        return OTHER if away else HOME
+        return self.home if not away else OTHER if self.home == HOME else HOME
 
     def start(self) -> None:
         """Begin: a trigger, a poking worker, or the first of many short processes."""
@@ -166,7 +168,7 @@ class WaitTask:
         if error is None and value is None:
             self.world.after(self.plan.wait.poll_interval, self._start_copy)
             return
-        if isinstance(error, OmniConfigurationError) and process.account == OTHER:
+        if isinstance(error, OmniConfigurationError) and process.account != self.home:
             self._restore(error)
             return
         if self._lost_events:

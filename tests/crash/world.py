@@ -20,6 +20,7 @@ from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.limits import CallBudget
 from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.engine import Simulator
+from airflow_provider_omni.simulator.record import Record
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.simulator.wire import Ending, WireRequest
 from tests.crash.elsewhere import HOME
@@ -73,6 +74,8 @@ class World:
     flow: tuple[str, ...] = ("LINE", "SMS")
     tracing: bool = False
     secrets: tuple[str, ...] = ()
+    scenarios: int = 1
+    """How many each account has, all with the same flow."""
     """What may be kept, published and noted nowhere: the numbers of everybody, and the texts."""
     trace: list[str] = field(default_factory=list)
     leaks: set[str] = field(default_factory=set)
@@ -84,15 +87,40 @@ class World:
     def __post_init__(self) -> None:
         self.clock = ManualClock()
         self.start = self.clock.now()
-        self.simulator = Simulator(self.settings, self.clock)
-        self._accounts = {HOME: self.simulator}
-        self.scenario_key = self.simulator.add_scenario([{"channel": channel} for channel in self.flow])
-        self.budget = CallBudget(clock=self.clock.now, jitter=self.rng.random)
+        self.simulators: dict[str, Simulator] = {}
+        self.scenario_keys: list[str] = []
+        self.budgets: dict[str, CallBudget] = {}
+        self.simulator = self.account(HOME)
+        self.scenario_key = self.scenario_keys[0]
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._posts = self._reads = 0
         self._twists = random.Random(f"{self.settings.seed}:twists")
         self.over = False
+
+    def account(self, name: str) -> Simulator:
+        """The vendor as an account sees it: each has logs and scenarios of its own."""
+        if name not in self.simulators:
+            simulator = self.simulators[name] = Simulator(self.settings, self.clock)
+            self.budgets[name] = CallBudget(clock=self.clock.now, jitter=self.rng.random)
+            steps = [{"channel": channel} for channel in self.flow]
+            names = ("LINE-SMS", *(f"scenario {number}" for number in range(1, self.scenarios)))
+            keys = [simulator.add_scenario(steps, name) for name in names]
+            assert keys == self.scenario_keys or not self.scenario_keys
+            self.scenario_keys = keys
+        return self.simulators[name]
+
+    @property
+    def record(self) -> Record:
+        """What all accounts have taken and refused, and all calls."""
+        records = [simulator.record for simulator in self.simulators.values()]
+        return Record(
+            self.now,
+            acceptances=sorted((each for record in records for each in record.acceptances), key=lambda each: each.at),
+            refusals=[each for record in records for each in record.refusals],
+            calls=[each for record in records for each in record.calls],
+            messages=[each for record in records for each in record.messages],
+        )
 
     def now(self) -> float:
         """Wall-clock seconds since the epoch."""
@@ -133,16 +161,12 @@ class World:
 
     # -- the network ---------------------------------------------------------------------------------------------
 
-    def _account(self, name: str) -> Simulator:
-        if name not in self._accounts:
-            self._accounts[name] = Simulator(self.settings, self.clock)
-        return self._accounts[name]
-
     def exchange(
         self, who: str, call: Call[Any], patience: float | None, deliver: Deliver, account: str = HOME
     ) -> None:
         """Carry out a call; its answer or its error is delivered later. The effect is the simulator's."""
-        if patience is not None and (wait := self.budget.try_take()):
+        simulator = self.account(account)
+        if patience is not None and (wait := self.budgets[account].try_take()):
             if wait > patience:
                 self.after(0.0, lambda: deliver(None, OmniBusyError("no place in the budget")))
             else:
@@ -153,7 +177,8 @@ class World:
         request = WireRequest(
             call.method, call.path, urlencode(call.query, quote_via=quote), AUTHORIZATION, call.body or b""
         )
-        self.say(who, f"{call.name} {_shown(call)}{' !! ' + fault if fault else ''}")
+        where = "" if account == HOME else f" at {account}"
+        self.say(who, f"{call.name} {_shown(call)}{where}{' !! ' + fault if fault else ''}")
 
         def fail(failure: Failure) -> Callable[[], None]:
             return lambda: deliver(None, failure_error(call, failure))
@@ -165,13 +190,13 @@ class World:
         elif fault == "late":
             self.after(READ_TIMEOUT, fail(Failure.READ_TIMEOUT))
             late = READ_TIMEOUT + self.rng.uniform(0.0, LATEST)
-            self.after(late, lambda: self._take_in(who, request, account))
+            self.after(late, lambda: self._take_in(who, request, simulator))
         elif fault == "slow":
-            self.after(self.rng.uniform(0.0, READ_TIMEOUT), lambda: self._take_in(who, request, account))
+            self.after(self.rng.uniform(0.0, READ_TIMEOUT), lambda: self._take_in(who, request, simulator))
             self.after(READ_TIMEOUT, fail(Failure.READ_TIMEOUT))
         else:
             transit = self.rng.uniform(0.01, 1.0) if self.rng.random() < 0.9 else self.rng.uniform(1.0, 14.0)
-            self.after(transit, lambda: self._answer(call, name, request, fault, transit, deliver, account))
+            self.after(transit, lambda: self._answer(call, name, request, fault, transit, deliver, simulator))
 
     def _fault(self, name: str) -> str | None:
         since = self.now() - self.start
@@ -190,9 +215,9 @@ class World:
         self.faults_so_far += 1
         return self.rng.choice(FAULTS[name])
 
-    def _take_in(self, who: str, request: WireRequest, account: str) -> None:
+    def _take_in(self, who: str, request: WireRequest, simulator: Simulator) -> None:
         self.say(who, f"  … the vendor takes in {request.method} {request.target_path}, its caller has gone")
-        self._account(account).handle(request)
+        simulator.handle(request)
 
     def _answer(
         self,
@@ -202,9 +227,8 @@ class World:
         fault: str | None,
         transit: float,
         deliver: Deliver,
-        account: str,
+        simulator: Simulator,
     ) -> None:
-        simulator = self._account(account)
         plan = simulator.faults
         plan.clear()
         if fault == "throttle-retry-after":

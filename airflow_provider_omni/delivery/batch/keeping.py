@@ -7,7 +7,7 @@ believed `ledger/whole.py`'s.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from airflow_provider_omni.delivery.batch.known import Known
@@ -35,7 +35,7 @@ from airflow_provider_omni.delivery.ledger.whole import (
     owner_of,
     whole_lines,
 )
-from airflow_provider_omni.delivery.record import Posting
+from airflow_provider_omni.delivery.record import Origin, Posting
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
 
 INDEX = "omni_batch"
@@ -48,11 +48,17 @@ class Keeper(Protocol):
     """Keeps the record of one batch.
 
     ``writers``: how many `writes` may be under way at the same time. ``flow``: the scenario's channels, which are kept
-    too; after `enter` those on record, where this try does not know them.
+    too; after `enter` those on record, where this try does not know them. ``here``: where this try posts from.
     """
 
     writers: int
     flow: tuple[str, ...] | None
+    here: Origin
+
+    @property
+    def saved(self) -> int:
+        """How often intents were written, in all tries."""
+        ...
 
     def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
         """Say that this try begins, and replay what earlier tries left. A dry run says nothing, it only reads."""
@@ -112,6 +118,7 @@ class LedgerKeeper:
 
     def __init__(self, token: str, about: dict[str, Any], *, fenced: bool = True) -> None:
         self.about = about
+        self.here = _origin_of(about)
         self.fenced = fenced
         self.flow: tuple[str, ...] | None = None
         self._key_field: Any = about.get("key_field")
@@ -128,6 +135,11 @@ class LedgerKeeper:
     def fingerprint(self) -> str:
         """Of the content of this try."""
         return str(self.about["fingerprint"])
+
+    @property
+    def saved(self) -> int:
+        """Parts of `sent/` that stand."""
+        return self._standing.count
 
     def part(self, kind: str) -> str:
         """A name for this try's next part."""
@@ -165,7 +177,7 @@ class LedgerKeeper:
                         )
                     self.flow = self.flow or _flow(line)
                     continue
-                known.replay(line, header.get("fingerprint"))
+                known.replay(line, header.get("fingerprint"), origin=header.get("origin"))
         self._standing.check("Nothing was sent: what they say may have been sent already.", retryable=False)
 
     def _read_ends(self, names: Sequence[str]) -> Steps[None]:
@@ -245,7 +257,7 @@ class LedgerKeeper:
     ) -> Writes:
         """One part; with intents also Airflow's own fence, and a look for a newer try."""
         header = {"v": VERSION, "fingerprint": self.fingerprint, "flow": list(self.flow or ())}
-        header |= {"lines": len(outcomes) + len(intents), PARTS: self._standing.to_json()}
+        header |= {"lines": len(outcomes) + len(intents), PARTS: self._standing.to_json(), "origin": list(self.here)}
         name = self.part(SENT)
         if intents:
             self._part_of |= {posting.bulk_id: name for posting in intents}
@@ -308,10 +320,15 @@ class MemoryKeeper:
     writers = 1
     """An index that is written late must not undo a newer one."""
 
-    def __init__(self, fingerprint: str, send: str = "") -> None:
-        """``send``: a hash of key and shard."""
-        self.fingerprint = fingerprint
-        self.send = send
+    def __init__(self, about: Mapping[str, Any], expects: int | None = 0) -> None:
+        """``about``: a hash of key and shard (``send``), the fingerprint, account and scenario. ``expects``: how often
+        the index was written when the try before ended; None: that try has not said so.
+        """
+        self.fingerprint = str(about["fingerprint"])
+        self.send = str(about["send"])
+        self.here = _origin_of(about)
+        self.saved = 0
+        self._expects = expects
         self.flow: tuple[str, ...] | None = None
         self._bulks: list[str] = []
         self._entries: dict[str, dict[str, Any]] = {}
@@ -327,14 +344,21 @@ class MemoryKeeper:
         if not dry_run:
             yield Save(INDEX, self._index())
 
+    @property
+    def told(self) -> bool:
+        """Whether what is on record is all there is."""
+        return self._expects is not None and self.saved >= self._expects
+
     def _index(self) -> dict[str, Json]:
-        return {"v": VERSION, "send": self.send, "flow": list(self.flow or ()), "bulks": list(self._bulks)}
+        index: dict[str, Json] = {"v": VERSION, "send": self.send, "flow": list(self.flow or ()), "writes": self.saved}
+        return index | {"bulks": list(self._bulks)}
 
     def _read(self, index: Any, known: Known) -> Steps[None]:
         try:
             if index["v"] != VERSION:
                 raise ValueError
             bulks, send = [str(each) for each in index["bulks"]], str(index["send"])
+            self.saved = int(index.get("writes", len(bulks)))
             self.flow = self.flow or _flow(index)
         except (KeyError, TypeError, ValueError):
             raise OmniStorageError(
@@ -358,7 +382,7 @@ class MemoryKeeper:
                     "twice.",
                     retryable=True,
                 )
-            known.replay(entry["intent"], entry["intent"].get("fingerprint"))
+            known.replay(entry["intent"], entry["intent"].get("fingerprint"), origin=entry["intent"].get("origin"))
             for line in entry["learned"]:
                 known.replay(line, None)
             self._bulks.append(bulk)
@@ -380,13 +404,14 @@ class MemoryKeeper:
             entry["learned"] = [each for each in entry["learned"] if "moved" in each] + [line]
             changed[line["bulk"]] = None
         for posting in intents:
-            intent = intent_line(posting, {}) | {"fingerprint": self.fingerprint}
+            intent = intent_line(posting, {}) | {"fingerprint": self.fingerprint, "origin": list(self.here)}
             self._entries[posting.bulk_id] = {"intent": intent, "learned": []}
             if posting.bulk_id in self._bulks:
                 self._bulks.remove(posting.bulk_id)
             self._bulks.append(posting.bulk_id)
             changed[posting.bulk_id] = None
         saves = tuple(Save(_key(bulk), _copy(self._entries[bulk])) for bulk in changed)
+        self.saved += bool(intents)
         return (*saves, Save(INDEX, self._index())) if intents else saves
 
     def changed(self) -> str:
@@ -403,6 +428,10 @@ class MemoryKeeper:
             if posting.bulk_id not in self._kept:
                 self._bulks.remove(posting.bulk_id)
                 del self._entries[posting.bulk_id]
+
+
+def _origin_of(about: Mapping[str, Any]) -> Origin:
+    return Origin(str(about.get("account") or ""), str(about.get("scenario_key") or ""))
 
 
 def _flow(kept: dict[str, Any]) -> tuple[str, ...] | None:

@@ -8,6 +8,7 @@ was known of a request later (`{"bulk", "all", …}`). Nothing undoes an accepta
 # ruff: noqa: S608
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import groupby
@@ -17,7 +18,7 @@ from typing import Any
 from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.scratch import PERSON, Scratch
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
-from airflow_provider_omni.delivery.record import FOLLOWED, MAY_BE_POSTED, OPEN, MessageState, Posting
+from airflow_provider_omni.delivery.record import FOLLOWED, MAY_BE_POSTED, OPEN, MessageState, Origin, Posting
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 _S = MessageState
@@ -62,31 +63,34 @@ class Known:
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
 
-    def replay(self, line: Any, fingerprint: str | None, writer: str | None = None) -> None:
+    def replay(self, line: Any, fingerprint: str | None, writer: str | None = None, origin: Any = None) -> None:
         """Take one line in. Raises OmniStorageError for a line that cannot be understood.
 
         :param writer: the try that wrote it.
+        :param origin: where that has posted from, as JSON.
         """
         try:
             if "ids" in line:
-                self._intent(line, fingerprint, writer)
+                self._intent(line, fingerprint, writer, Origin.of(origin))
             elif "bulk" in line:
                 self._outcome(line)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise OmniStorageError(
                 "The record of what was sent cannot be read (written by another version?). Nothing was posted: "
                 "without it a message could be sent twice.",
                 retryable=False,
             ) from None
 
-    def _intent(self, line: Mapping[str, Any], fingerprint: str | None, writer: str | None) -> None:
+    def _intent(
+        self, line: Mapping[str, Any], fingerprint: str | None, writer: str | None, origin: Origin | None
+    ) -> None:
         scratch = self._scratch
         scratch.do(
-            "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             str(line["bulk"]), float(line["at"]), line.get("since"), line.get("scheduled"),
             int(line.get("by_bulk", True)), _S.INTENT.value, line.get("fingerprint", fingerprint),
-            writer,
+            writer, None if origin is None else json.dumps(origin),
         )  # fmt: skip
         number = scratch.one("SELECT last_insert_rowid()")
         scratch.many(
@@ -134,8 +138,8 @@ class Known:
         there = scratch.one("SELECT max(no) FROM posting WHERE bulk = ?", bulk)
         if there is None:
             scratch.do(
-                "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer) "
-                "SELECT ?, at, since, scheduled, 1, state, fingerprint, writer FROM posting WHERE no = ?",
+                "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin) "
+                "SELECT ?, at, since, scheduled, 1, state, fingerprint, writer, origin FROM posting WHERE no = ?",
                 bulk,
                 origin,
             )
@@ -216,6 +220,26 @@ class Known:
             )
         )
 
+    def origins(self) -> list[Origin]:
+        """Where messages were posted from that may have reached their people, as far as is known."""
+        found = self._scratch.all(
+            f"SELECT DISTINCT posting.origin FROM {_JOINED} WHERE {_TOLD} IN ({_listed(FOLLOWED)}) "
+            "AND posting.origin IS NOT NULL ORDER BY 1"
+        )
+        return [Origin(*json.loads(origin)) for (origin,) in found]
+
+    def elsewhere(self, here: Origin, states: frozenset[MessageState] = FOLLOWED) -> tuple[str, int]:
+        """What has changed since (account or scenario), and how many messages in these states were posted from another
+        one.
+        """
+        found = self._scratch.all(
+            f"SELECT posting.origin, count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
+            "AND posting.origin IS NOT NULL AND posting.origin IS NOT ? GROUP BY 1",
+            json.dumps(here),
+        )
+        changed = (Origin(*json.loads(origin)).changed(here) for origin, _ in found)
+        return min(changed, default=""), sum(count for _, count in found)
+
     def open_postings(self) -> Iterator[Posting]:
         """Requests of earlier tries of which something is not known, oldest first."""
         numbers = self._scratch.rows(
@@ -225,13 +249,14 @@ class Known:
             yield self._posting(number)
 
     def _posting(self, number: int) -> Posting:
-        bulk, at, since, scheduled, by_bulk = next(
-            self._scratch.rows("SELECT bulk, at, since, scheduled, by_bulk FROM posting WHERE no = ?", number)
+        bulk, at, since, scheduled, by_bulk, origin = next(
+            self._scratch.rows("SELECT bulk, at, since, scheduled, by_bulk, origin FROM posting WHERE no = ?", number)
         )
         rows = self._scratch.rows(
             f"SELECT known.id, {_TOLD}, known.reason FROM {_JOINED} WHERE posting.no = ? ORDER BY known.id", number
         )
         posting = Posting(bulk, at, scheduled, since, bool(by_bulk))
+        posting.origin = None if origin is None else Origin(*json.loads(origin))
         for message_id, state, reason in rows:
             posting.messages[message_id] = MessageState(state)
             if reason is not None:

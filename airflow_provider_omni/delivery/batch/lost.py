@@ -13,53 +13,103 @@ has not changed, and as many others by chance, whatever the order is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
 
 from airflow_provider_omni.delivery.asking import FENCE, HORIZON, PAGE, RETRY_PAUSE, evenly
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
+from airflow_provider_omni.delivery.batch.reporting import some
 from airflow_provider_omni.delivery.batch.rules import BatchRules
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
+from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
 from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError, OmniUnknownOutcomeError
-from airflow_provider_omni.omni.models import LogRow
+from airflow_provider_omni.omni.models import LogRow, skipped_in
 from airflow_provider_omni.omni.retries import backoff
 
 ALL = 1000
 """People up to whom everyone is asked for: twenty calls a look. Above, half of them are first ones, half by chance."""
+ONE_BY_ONE = 100
+"""Ids up to which each is asked for alone, which is a proof: whether the logs read a list in full is not published."""
 ALONE = 20
-"""Messages that are asked for one by one besides: whether the logs read a list of ids in full is not published."""
-ATTEMPTS = 5
+"""Messages of a longer list that are asked for one by one besides."""
+LATER = 5
+"""Further ids of a person that are asked for, at the most, where there are more people than `ALL`."""
+ATTEMPTS_IN_A_ROW = 5
 """Calls in a row that may fail, or be answered with what was not asked for."""
 
 
 def refuse_a_lost_record(
-    plan: BatchPlan, chunk: int, rules: BatchRules, clock: Clock, jitter: Callable[[], float]
+    plan: BatchPlan,
+    chunk: int,
+    rules: BatchRules,
+    clock: Clock,
+    jitter: Callable[[], float],
+    *,
+    has_ledger: bool = True,
 ) -> Steps[None]:
     """Look twice: at once, and when whatever an earlier try may still have had under way must stand in the logs.
 
     Raises OmniInputError where something was sent, and OmniUnknownOutcomeError where the logs cannot tell.
+
+    :param has_ledger: where the record is that may be lost: in a ledger, or in Airflow's state of the task.
     """
+    record = _LEDGER if has_ledger else _STATE
     now, look = clock(), rules.look
     last_look_at = max(now, plan.scheduled_at or 0.0) + FENCE + look.read_timeout + 2 * look.grace
-    if last_look_at - now > look.patience:
-        raise _cannot_tell("they do not show messages before their send_at", retryable=True)
-    if rules.first_try_at is None or last_look_at - rules.first_try_at >= HORIZON:
-        raise _cannot_tell("the first try may have been two days ago, and they do not reach back any further")
-    ids = _some_ids(plan, chunk)
+    ids, later = _some_ids(plan, chunk), _later_attempts(plan, rules.untold)
     if not ids:
         return
+    if last_look_at - now > look.patience:
+        raise record.cannot_tell("they do not show messages before their send_at", retryable=True)
+    if rules.first_try_at is None or last_look_at - rules.first_try_at >= HORIZON:
+        raise record.cannot_tell("the first try may have been two days ago, and they do not reach back any further")
+    asked = some(len(ids) + len(later), "message id")
     yield Note(
-        f"This is not the first try, and the ledger knows of no message. The logs are asked for {len(ids):,} of "
-        f"{plan.left():,} before anything is sent; this takes {last_look_at - now:.0f} seconds."
+        f"This is not the first try, and {record.knows}. The logs are asked for {asked}, of {plan.left():,} people who "
+        f"are left, before anything is sent; this takes {last_look_at - now:.0f} seconds."
     )
-    yield from _look(ids, rules, jitter)
+    yield from _look(ids, later, record, rules, jitter)
     yield Pause(max(last_look_at - clock(), 0.0))
-    yield from _look(ids, rules, jitter)
+    yield from _look(ids, later, record, rules, jitter)
+
+
+@dataclass(frozen=True)
+class _Record:
+    """Words for the record that may be lost."""
+
+    knows: str
+    lost: str
+    restore: str
+
+    def cannot_tell(self, why: str, *, retryable: bool = False) -> OmniUnknownOutcomeError:
+        return OmniUnknownOutcomeError(
+            f"Nothing was sent by this try, and whether an earlier one has sent is not known: {self.knows}, and the "
+            f"logs cannot tell, since {why}. {self.restore}If the earlier tries have certainly sent nothing, use "
+            "another idempotency_key and ledger_path.",
+            retryable=retryable,
+        )
+
+
+_LEDGER = _Record(
+    "the ledger knows of no message",
+    "an earlier try has used another one, or its parts are gone; name one that all workers see and that stays the "
+    "same in all tries (no worker's own disk, no time of now and no try number in it), and clear the task once the "
+    "ledger is back; or, if everybody may be sent to anew, use another idempotency_key and ledger_path",
+    "If the earlier tries have used another ledger_path, restore it. ",
+)
+_STATE = _Record(
+    "Airflow's state of the task does not tell what the earlier tries have sent",
+    "is needed where Airflow does not keep the state of a task: it drops it on success ([state_store] "
+    "clear_on_success), with a clear (from 3.4 on), and has none before 3.3. If everybody may be sent to anew, use "
+    "another idempotency_key and a ledger_path",
+    "",
+)
 
 
 def _some_ids(plan: BatchPlan, chunk: int) -> list[str]:
-    """Ids of messages. Those by chance are the smallest: ids are hashes."""
+    """Ids of first attempts. Those by chance are the smallest: ids are hashes."""
     by_chance = "SELECT id FROM person WHERE todo = 1 ORDER BY id LIMIT ?"
     if plan.left() <= ALL:
         return [message_id for (message_id,) in plan.scratch.all(by_chance, ALL)]
@@ -68,44 +118,58 @@ def _some_ids(plan: BatchPlan, chunk: int) -> list[str]:
     return list(dict.fromkeys(first + others))
 
 
-def _look(ids: list[str], rules: BatchRules, jitter: Callable[[], float]) -> Steps[None]:
-    lists = [ids[start : start + IDS_PER_LOOK] for start in range(0, len(ids), IDS_PER_LOOK)]
-    for asked in (*lists, *([each] for each in evenly(ids, ALONE))):
-        rows = yield from _rows_of(asked, rules, jitter)
+def _later_attempts(plan: BatchPlan, untold: int) -> list[str]:
+    """Ids of further attempts: whom an earlier try saw refused (no credit, for example), the next has sent to under
+    another id. Of more than `ALL` people some by chance: where an earlier try was refused many, some are among these;
+    where few, the others have kept their first ids.
+    """
+    many = plan.left() > ALL
+    people = plan.scratch.all(
+        "SELECT number, key FROM person WHERE todo = 1 ORDER BY id LIMIT ?", IDS_PER_LOOK if many else ALL
+    )
+    ids: list[str] = []
+    for attempt in range(1, min(untold, LATER + 1) if many else untold):
+        if len(ids) + len(people) > ALL:
+            break
+        for number, key in people:
+            recipient = recipient_key_of_number(str(number)) if key is None else recipient_key_of_field(key)
+            message_id = plan.ids.message_id(recipient, attempt)
+            if plan.scratch.one("SELECT 1 FROM known WHERE id = ?", message_id) is None:
+                ids.append(message_id)
+    return ids
+
+
+def _look(
+    ids: list[str], later: list[str], record: _Record, rules: BatchRules, jitter: Callable[[], float]
+) -> Steps[None]:
+    lists = [each[start : start + IDS_PER_LOOK] for each in (ids, later) for start in range(0, len(each), IDS_PER_LOOK)]
+    alone = [one for each in (ids, later) for one in (each if len(each) <= ONE_BY_ONE else evenly(each, ALONE))]
+    for asked in (*lists, *([one] for one in alone)):
+        rows = yield from _rows_of(asked, record, rules, jitter)
         if found := {row.message_id for row in rows}:
             raise OmniInputError(
-                f"Nothing was sent: the ledger knows of no message, and {len(found):,} of {len(asked):,} that were "
-                "looked for stand in the vendor's logs",
-                problems=(
-                    "ledger_path: an earlier try has used another one, or its parts are gone; name one that all "
-                    "workers see and that stays the same in all tries (no worker's own disk, no time of now and no "
-                    "try number in it), and clear the task once the ledger is back; or, if everybody may be sent to "
-                    "anew, use another idempotency_key and ledger_path",
-                ),
+                f"Nothing was sent: {record.knows}, and {len(found):,} of {len(asked):,} that were looked for stand in "
+                "the vendor's logs",
+                problems=(f"ledger_path: {record.lost}",),
             )
 
 
-def _rows_of(asked: list[str], rules: BatchRules, jitter: Callable[[], float]) -> Steps[list[LogRow]]:
-    for attempt in range(1, ATTEMPTS + 1):
+def _rows_of(asked: list[str], record: _Record, rules: BatchRules, jitter: Callable[[], float]) -> Steps[list[LogRow]]:
+    for attempt in range(1, ATTEMPTS_IN_A_ROW + 1):
         why, retry_after = "they answer with messages that were not asked for", None
         try:
             rows: list[LogRow] = yield Ask(api.get_logs(message_ids=asked, limit=PAGE), patience=rules.look.patience)
         except OmniError as error:
             why, retry_after = f"they cannot be read ({type(error).__name__})", error.retry_after
             if not error.retryable:
-                raise _cannot_tell(why) from error
+                raise record.cannot_tell(why) from error
         else:
-            if all(row.message_id in asked for row in rows):
+            named = all(row.message_id in asked for row in rows)
+            if named and (rows or not skipped_in(rows)):
                 return rows
-        if attempt < ATTEMPTS:
+            if named:
+                # Perhaps of these very messages.
+                why = "they answer with rows that cannot be read"
+        if attempt < ATTEMPTS_IN_A_ROW:
             yield Pause(max(RETRY_PAUSE, backoff(attempt, retry_after, jitter)))
-    raise _cannot_tell(why, retryable=True)
-
-
-def _cannot_tell(why: str, *, retryable: bool = False) -> OmniUnknownOutcomeError:
-    return OmniUnknownOutcomeError(
-        "Nothing was sent by this try, and whether an earlier one has sent is not known: the ledger knows of no "
-        f"message, and the logs cannot tell, since {why}. If the earlier tries have used another ledger_path, restore "
-        "it. If they have certainly sent nothing, use another idempotency_key and ledger_path.",
-        retryable=retryable,
-    )
+    raise record.cannot_tell(why, retryable=True)

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.delivery.asking import remembered
-from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper
+from airflow_provider_omni.delivery.asking import BulkFilter, remembered
+from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper, MemoryKeeper
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.lanes import Lanes
 from airflow_provider_omni.delivery.batch.leaving import write_left
@@ -42,6 +42,7 @@ from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publ
 from airflow_provider_omni.delivery.publishing import publish, publish_at_last
 from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState, Posting
+from airflow_provider_omni.delivery.sent import RESTORE, account_of, cannot_ask
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
@@ -61,10 +62,16 @@ _S = MessageState
 
 @dataclass(frozen=True, slots=True)
 class BatchEnd:
-    """How a batch ended: always a receipt, and the error that the task must fail with, if any."""
+    """How a batch ended: always a receipt, and the error that the task must fail with, if any.
+
+    ``sent``: accepted messages that this very try has posted. ``writes``: how often the record was written, from when
+    on it is all that there is; None before.
+    """
 
     receipt: Receipt
     error: OmniError | None = None
+    sent: int = 0
+    writes: int | None = None
 
 
 class Batch:
@@ -88,9 +95,13 @@ class Batch:
         self.ledger = ledger
         self.flow = plan.spec.flow
         self.known = Known(plan.scratch)
-        self.keeper: Keeper = keeper_of(plan.about(), ledger)
+        self.keeper: Keeper = keeper_of(
+            plan.about() | {"account": rules.account}, ledger, rules.record_writes if rules.recallable else None
+        )
+        self.here = self.keeper.here
         self.tidings = Tidings.listing(ledger=ledger is not None)
-        self._entered = False
+        self._entered = self._taken_over = False
+        self._accepted_before: int | None = None
         self._loaded_at: float | None = None
         self._left = self._requests = self._parts = 0
 
@@ -105,7 +116,8 @@ class Batch:
         except OmniError as caught:
             error = caught
             if not (self._entered or self.rules.dry_run or isinstance(error, OmniStaleTryError)):
-                recalled = yield from recall(self.plan.spec, self.plan.scratch, self.ledger, self.jitter)
+                account = self.rules.account
+                recalled = yield from recall(self.plan.spec, self.plan.scratch, self.ledger, self.jitter, account)
                 return BatchEnd(self.receipt() if recalled is None else recalled, error)
         for reason, count in self.tidings.refused.most_common(SHOWN):
             yield Note(f"Refused: {count:,} × {reason}", warning=True)
@@ -113,7 +125,9 @@ class Batch:
         if not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
             # A try that was replaced must not write over the receipt of the one that runs now.
             yield from publish_at_last(receipt.to_json(), self.jitter)
-        return BatchEnd(receipt, error)
+        before = self._accepted_before
+        sent = 0 if before is None else self.tidings.states[_S.ACCEPTED] - before
+        return BatchEnd(receipt, error, sent, self.keeper.saved if self._taken_over else None)
 
     def receipt(self) -> Receipt:
         """The receipt of this moment."""
@@ -121,7 +135,15 @@ class Batch:
         if self.rules.dry_run:
             extra |= {"dry_run": True, "requests": self._requests, "recipients": self._left}
         plan = self.plan
-        return receipt_of(plan.spec, plan.census, self.tidings, flow=self.flow or (), ledger=self.ledger, extra=extra)
+        return receipt_of(
+            plan.spec,
+            plan.census,
+            self.tidings,
+            flow=self.flow or (),
+            ledger=self.ledger,
+            account=account_of(self.tidings.origins, self.rules.account),
+            extra=extra,
+        )
 
     # -- before the first post -------------------------------------------------------------------------------------
 
@@ -144,7 +166,7 @@ class Batch:
         self._entered, self._loaded_at = True, self.clock()
         self.flow = self.flow or self.keeper.flow
         self.tidings.recall(self.known)  # from here on the receipt has what earlier tries have sent
-        yield from self._check_record(chunk)
+        yield from self._check_ledger(chunk)
         for line in quarantine_lines(plan):
             yield Note(f"Quarantined: {line}", warning=True)
         if self.ledger is None or self.rules.dry_run:  # else read_quarantine tells
@@ -163,6 +185,8 @@ class Batch:
             self._parts = plan.sms_parts()
         self.chunk = chunk
         self._check_content(self._left)
+        yield from self._check_memory(chunk)
+        self._taken_over = not self.rules.dry_run
         if not self._left and (sent := self.known.other_fingerprints(plan.fingerprint)):
             # Mapped over texts, with one ledger for all of them, only the first text is ever sent.
             yield Note(
@@ -177,25 +201,35 @@ class Batch:
             f"{some(self._requests, 'request')}."
         )
 
-    def _check_record(self, chunk: int) -> Steps[None]:
-        """Where an earlier try may have sent, and its record may have been lost, an empty one means nothing."""
+    def _check_ledger(self, chunk: int) -> Steps[None]:
+        """Where an earlier try may have sent, and its ledger may have been another one, an empty one means nothing."""
         rules = self.rules
-        if not self.known.empty() or rules.recallable or rules.surely_first or rules.dry_run:
+        told = rules.surely_first or (rules.recallable and not rules.record_writes)
+        if not isinstance(self.keeper, LedgerKeeper) or not self.known.empty() or told or rules.dry_run:
             return
-        if not isinstance(self.keeper, LedgerKeeper):
-            raise OmniInputError(
-                "Nothing was sent: an earlier try may have sent some, and there is no record of it",
-                problems=(
-                    "ledger_path: is needed to retry or clear a batch where Airflow keeps no state of the task (before "
-                    "3.3), or drops it when the task is cleared",
-                ),
-            )
         try:
-            yield from refuse_a_lost_record(self.plan, chunk, rules, self.clock, self.jitter)
+            yield from self._refuse_a_lost_record(chunk)
         except OmniInputError:
             # Or another try has sent it meanwhile, on this very ledger: one that had been frozen, for example.
             yield from self.keeper.check_current()
             raise
+
+    def _check_memory(self, chunk: int) -> Steps[None]:
+        """Airflow may have dropped the record, or never had one: then whoever is not on it may have been sent to."""
+        rules = self.rules
+        if not isinstance(self.keeper, MemoryKeeper) or self.keeper.told or rules.surely_first or rules.dry_run:
+            return
+        if not rules.durable:
+            raise OmniInputError(
+                "Nothing was sent: an earlier try may have sent some, and there is no record of it",
+                problems=("ledger_path: is needed to retry or clear a batch where Airflow keeps no state of the task "
+                          "(before 3.3)",),
+            )  # fmt: skip
+        yield from self._refuse_a_lost_record(chunk)
+
+    def _refuse_a_lost_record(self, chunk: int) -> Steps[None]:
+        has_ledger = self.ledger is not None
+        yield from refuse_a_lost_record(self.plan, chunk, self.rules, self.clock, self.jitter, has_ledger=has_ledger)
 
     def _know_the_flow(self) -> Steps[None]:
         if self.flow is not None:
@@ -218,6 +252,13 @@ class Batch:
         """Refuse to mix two contents under one key: before anybody is sent to, and before what was found absent is."""
         if not left:
             return
+        changed, elsewhere = self.known.elsewhere(self.here)
+        if elsewhere:
+            raise OmniContentChangedError(
+                f"Same idempotency_key, other {changed}: {elsewhere:,} messages were or may have been sent from "
+                f"another one, {left:,} are left and were not sent. {RESTORE[changed]}, or use another "
+                "idempotency_key and ledger_path."
+            )
         sent = self.known.other_fingerprints(self.plan.fingerprint)
         if sent:
             raise OmniContentChangedError(
@@ -229,6 +270,7 @@ class Batch:
     # -- sending -----------------------------------------------------------------------------------------------------
 
     def _send(self) -> Steps[OmniError | None]:
+        self._accepted_before = self.tidings.states[_S.ACCEPTED]
         self.plan.lay_out(self.chunk)
         progress = Progress(self._left, self.tidings, self.clock)
         lanes = Lanes(
@@ -242,7 +284,11 @@ class Batch:
             progress.note,
             None if self.ledger is not None else lambda: Publish(self.receipt().to_json()),
         )
-        earlier = list(self.known.open_postings())
+        doubtful = list(self.known.open_postings())
+        earlier = [posting for posting in doubtful if not posting.is_elsewhere(self.here)]
+        for posting in doubtful:
+            if posting.origin is not None and posting.is_elsewhere(self.here):
+                yield cannot_ask(len(posting.having(*IN_DOUBT)), posting.origin, self.here)
         try:
             yield from self._post_all(lanes)
             if self.tidings.stop is None:
@@ -264,6 +310,9 @@ class Batch:
             self.rules,
             has_ledger=self.ledger is not None,
             strangers=self._strangers(earlier),
+            elsewhere=self.known.elsewhere(
+                self.here, OPEN if self.rules.trust_duplicate_rejection else frozenset(IN_DOUBT)
+            ),
         )
 
     def _strangers(self, earlier: list[Posting]) -> int:
@@ -319,7 +368,7 @@ class Batch:
             group = postings[start : start + AT_ONCE]
             before = [dict(posting.messages) for posting in group]
             found_in = yield from settle(
-                group, self.rules.look, self.clock, self.jitter, self.tidings.bulk_filter, self._loaded_at
+                group, self.rules.look, self.clock, self.jitter, self._bulk_filter, self._loaded_at, self.here
             )
             for posting, old in zip(group, before, strict=True):
                 changed = {each: state for each, state in posting.messages.items() if old[each] is not state}
@@ -334,11 +383,20 @@ class Batch:
                 ours = self.known.people_of(list(changed))
                 for message_id in ours:
                     self.tidings.move(old[message_id], {message_id: posting.messages[message_id]})
+                    if posting.messages[message_id] is _S.ACCEPTED and not posting.ours:
+                        self._accepted_before = (self._accepted_before or 0) + 1
                 self.tidings.learned(posting, moved)
                 absent = [row for message_id, row in ours.items() if posting.messages[message_id] is _S.ABSENT]
                 again += self._requests_of(absent, _S.ABSENT)
             yield from self._write_outcomes()
         return again
+
+    @property
+    def _bulk_filter(self) -> BulkFilter:
+        """What is known of it. Where a lost try may have posted the same people in another request, that it finds
+        requests proves nothing: then it counts as not known.
+        """
+        return self.tidings.bulk_filter if self.rules.recallable or self.ledger is not None else BulkFilter()
 
     def _on_trust(self, postings: list[Posting]) -> list[Request]:
         """Requests that post the same ids again, since this account refuses ids that it has seen. Not for ever: how
@@ -346,7 +404,7 @@ class Batch:
         """
         again: list[Request] = []
         for posting in postings:
-            if not remembered(posting, self.clock()):
+            if not (remembered(posting, self.clock()) and (posting.ours or posting.is_from(self.here))):
                 continue
             people = self.known.people_of(posting.having(_S.INTENT))
             for request in self._requests_of(people.values(), _S.INTENT):

@@ -21,20 +21,30 @@ from airflow_provider_omni.delivery.effects import Note, Steps
 from airflow_provider_omni.delivery.publishing import publish_at_last
 from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import FOLLOWED
+from airflow_provider_omni.delivery.sent import account_of
 from airflow_provider_omni.omni.errors import OmniError
 
 
-def keeper_of(about: dict[str, str | None], ledger: LedgerTerms | None) -> Keeper:
-    """Where a batch's record is kept. ``about``: what a ledger says of a try; its ``send`` tells sends apart."""
+def keeper_of(about: dict[str, str | None], ledger: LedgerTerms | None, expects: int | None = 0) -> Keeper:
+    """Where a batch's record is kept. ``about``: what a ledger says of a try; its ``send`` tells sends apart.
+    ``expects``: how often it was written when the try before ended; None: that try has not said so.
+    """
     if ledger is None:
-        return MemoryKeeper(str(about["fingerprint"]), str(about["send"]))
+        return MemoryKeeper(about, expects)
     return LedgerKeeper(ledger.token, dict(about))
 
 
 def recall(
-    spec: BatchSpec, scratch: Scratch, ledger: LedgerTerms | None, jitter: Callable[[], float] = random.random
+    spec: BatchSpec,
+    scratch: Scratch,
+    ledger: LedgerTerms | None,
+    jitter: Callable[[], float] = random.random,
+    account: str = "",
 ) -> Steps[Receipt | None]:
-    """Publish the receipt of what earlier tries have sent. None where they sent nothing, or it cannot be read."""
+    """Publish the receipt of what earlier tries have sent. None where they sent nothing, or it cannot be read.
+
+    :param account: `OmniConfig.account_mark` of this try.
+    """
     known, tidings = Known(scratch), Tidings.listing(ledger=ledger is not None)
     shard = spec.shard.folder if spec.shard else ""
     about: dict[str, str | None] = {"send": BatchIds(spec.identity).send(shard), "fingerprint": ""}
@@ -49,7 +59,8 @@ def recall(
     if not sent:
         return None
     census = Census(requested=tidings.states.total())
-    receipt = receipt_of(spec, census, tidings, flow=spec.flow or keeper.flow or (), ledger=ledger)
+    flow = spec.flow or keeper.flow or ()
+    receipt = receipt_of(spec, census, tidings, flow=flow, ledger=ledger, account=account_of(known.origins(), account))
     yield Note(
         f"Earlier tries have sent {sent:,} messages, or may have: the receipt lists them. This try sends nothing.",
         warning=True,

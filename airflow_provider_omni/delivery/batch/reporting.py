@@ -12,7 +12,7 @@ from airflow_provider_omni.delivery.batch.tidings import Tidings
 from airflow_provider_omni.delivery.effects import Clock, Note
 from airflow_provider_omni.delivery.receipt import Counts, Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState
-from airflow_provider_omni.delivery.sent import never_arrived
+from airflow_provider_omni.delivery.sent import never_arrived, unknown_elsewhere
 from airflow_provider_omni.omni.errors import (
     Effect,
     OmniAuthenticationError,
@@ -37,6 +37,7 @@ def receipt_of(
     *,
     flow: Sequence[str],
     ledger: LedgerTerms | None,
+    account: str | None = None,
     extra: dict[str, Any] | None = None,
 ) -> Receipt:
     """The receipt of this moment. Requests are listed up to 100, else they stand in the ledger only."""
@@ -55,14 +56,22 @@ def receipt_of(
         ),
         sent_at=tidings.first_post_at,
         ledger_path=None if ledger is None else ledger.path,
+        account=account,
         extra=extra or {},
     )
 
 
 def verdict_of(
-    plan: BatchPlan, tidings: Tidings, rules: BatchRules, *, has_ledger: bool, strangers: int = 0
+    plan: BatchPlan,
+    tidings: Tidings,
+    rules: BatchRules,
+    *,
+    has_ledger: bool,
+    strangers: int = 0,
+    elsewhere: tuple[str, int] = ("", 0),
 ) -> OmniError | None:
     """The error that the task must fail with, or None. ``strangers``: messages in doubt to people who left the source.
+    ``elsewhere``: what has changed since messages were posted that are in doubt (account, scenario), and how many.
 
     With ``trust_duplicate_rejection`` the vendor's word that it has seen an id is enough.
     """
@@ -80,6 +89,8 @@ def verdict_of(
     )
     if tidings.stop is not None:
         return _stopped(tidings.stop, how_far)
+    if elsewhere[1]:
+        return unknown_elsewhere(elsewhere[1], f"{people:,} messages", elsewhere[0])
     if unknown + strangers:
         return OmniUnknownOutcomeError(
             f"{unknown + strangers:,} messages may or may not have been sent, and the logs did not tell; {how_far}. "

@@ -48,7 +48,13 @@ class BatchRules:
     :param attempts: posts in a row that certainly had no effect (429, no connection) before giving up.
     :param on_rejected: `fail`, `ignore`, or the highest tolerated ratio of refused recipients.
     :param surely_first: this is known to be the first try ever, so an empty record means that nothing was posted.
-    :param recallable: what is saved in memory can be read by a later try.
+    :param recallable: what is on record is all there is: the try before has said that it ended
+        (`delivery/tries.py`). Else the logs are asked before anybody is sent to of whom the record does not know.
+    :param durable: a record in Airflow's state of the task outlives its try. Else a batch without a ledger is refused
+        in a later try.
+    :param record_writes: how often the record was written when the try before ended; an older one is not all there is.
+    :param untold: how many earlier tries may have sent something that is not on record.
+    :param account: `OmniConfig.account_mark`, which tells accounts apart.
     :param first_try_at: for the others, seconds since the epoch before which no try of this send can have begun; None:
         not known.
     :param dry_run: everything but the POSTs, and nothing is written.
@@ -62,6 +68,10 @@ class BatchRules:
     on_rejected: str | float = "fail"
     surely_first: bool = False
     recallable: bool = True
+    durable: bool = False
+    record_writes: int = 0
+    untold: int = 0
+    account: str = ""
     first_try_at: float | None = None
     dry_run: bool = False
 

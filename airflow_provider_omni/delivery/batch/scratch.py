@@ -49,6 +49,7 @@ CREATE TABLE posting (
     state TEXT NOT NULL,          -- of its messages that have none of their own
     told INTEGER NOT NULL DEFAULT 0,
     fingerprint TEXT,
+    origin TEXT,                  -- where it was posted from, as a JSON list; NULL: not known
     writer TEXT                   -- the try that wrote the intent; NULL: nobody asks
 );
 CREATE INDEX posting_bulk ON posting (bulk);

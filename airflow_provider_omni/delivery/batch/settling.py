@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from airflow_provider_omni.delivery.asking import LISTS, PAGE, Asker, BulkFilter, LookRules
 from airflow_provider_omni.delivery.effects import Ask, Clock, Effect, Note, Pause, Steps
-from airflow_provider_omni.delivery.record import OPEN, Event, MessageState, Posting
+from airflow_provider_omni.delivery.record import OPEN, Event, MessageState, Origin, Posting
 from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError
@@ -68,6 +68,7 @@ def settle(
     jitter: Any,
     bulk_filter: BulkFilter | None = None,
     loaded_at: float | None = None,
+    here: Origin | None = None,
 ) -> Steps[dict[str, str]]:
     """Ask about everything that is open in these requests, and change their messages' states by what the logs say.
 
@@ -75,13 +76,14 @@ def settle(
 
     :param bulk_filter: what is known of the logs' filter by bulk id.
     :param loaded_at: when this try has read what the earlier ones have left; now by default.
+    :param here: where this try asks: absence can be proven only of what was posted from there.
     """
     found_in: dict[str, str] = {}
     yield from _presence(postings, found_in)
     in_doubt = [posting for posting in postings if posting.having(*IN_DOUBT)]
     shared = BulkFilter() if bulk_filter is None else bulk_filter
     lists = max(1, min(LISTS, MOST_LISTS // max(len(in_doubt), 1)))
-    askers = [Asker(rules, clock, jitter, shared, lists, loaded_at) for _ in in_doubt]
+    askers = [Asker(rules, clock, jitter, shared, lists, loaded_at, here) for _ in in_doubt]
     for asker in askers[1:]:
         asker.tells = False
     machines = [asker.settle(posting) for asker, posting in zip(askers, in_doubt, strict=True)]

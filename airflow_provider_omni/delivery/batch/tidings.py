@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_omni.delivery.asking import BulkFilter
 from airflow_provider_omni.delivery.batch.known import Known, outcome_line, uniform
 from airflow_provider_omni.delivery.receipt import MOST_WITHOUT_LEDGER, SentBulk
-from airflow_provider_omni.delivery.record import FOLLOWED, MessageState, Posting
+from airflow_provider_omni.delivery.record import FOLLOWED, MessageState, Origin, Posting
 from airflow_provider_omni.delivery.verdict import MAX_IDS
 from airflow_provider_omni.omni.errors import OmniError
 
@@ -43,6 +43,8 @@ class Tidings:
     """Whether the logs find this try's requests by their bulk ids."""
     lost: OmniError | None = None
     """How the last request ended whose outcome was unknown at first."""
+    origins: list[Origin] = field(default_factory=list)
+    """Where earlier tries have posted from what may have reached people."""
     first_post_at: float | None = None
     posted: int = 0
     """Messages posted by this try."""
@@ -56,6 +58,7 @@ class Tidings:
         """Take over what earlier tries have left: of this batch's people, or of everybody on record."""
         self.states = known.counts(everybody=everybody)
         self.first_post_at = known.oldest()
+        self.origins = known.origins()
         for bulk_id, ids, by_bulk in known.followed_bulks(self.most + 1):
             self.follow(bulk_id, ids, by_bulk=by_bulk)
 

@@ -34,6 +34,11 @@ class Standing:
         if (sequence := sequence_of(name)) is not None:
             self._stands.setdefault(str(TryName.of(name)), set()).add(sequence)
 
+    @property
+    def count(self) -> int:
+        """How many stand."""
+        return sum(map(len, self._stands.values()))
+
     def claim(self, line: Any) -> None:
         """Take in what a line says of other parts. Raises OmniStorageError for one that cannot be understood."""
         try:

@@ -518,26 +518,43 @@ def test_the_unreached_of_one_batch_are_the_recipients_of_another(account: Runni
     assert [each.to for each in account.record.refusals] == [refused, refused]
 
 
-@pytest.mark.parametrize("line", ["3.3.2", "3.4.0"])
-def test_a_cleared_batch_without_a_record_is_sent_only_where_airflow_would_have_kept_one(
-    account: RunningSimulator, batch_task: BatchTask, monkeypatch: pytest.MonkeyPatch, line: str
+def test_a_green_batch_whose_state_airflow_has_dropped_is_not_sent_again_when_it_is_cleared(
+    account: RunningSimulator, batch_task: BatchTask
 ) -> None:
-    monkeypatch.setattr("airflow.__version__", line)
+    """With [state_store] clear_on_success, and with a clear from Airflow 3.4 on."""
+    account.configure(duplicates="accept")
+    operator(recipients=numbers(3)).execute(batch_task.context())
+    batch_task.state.clear()
     context = batch_task.context(try_number=2)
     context["dag_run"].clear_number = 1
-    if line == "3.3.2":
+    context["dag_run"].run_after = datetime.now(UTC) - timedelta(minutes=5)
+    with pytest.raises(AirflowFailException, match="stand in the vendor's logs"):
         operator(recipients=numbers(3)).execute(context)
-    else:
-        with pytest.raises(AirflowFailException, match="there is no record of it"):
-            operator(recipients=numbers(3)).execute(context)
-    assert len(accepted(account)) == (3 if line == "3.3.2" else 0)
+    assert accepted(account) == numbers(3)
 
 
-def test_a_cleared_batch_whose_record_is_there_goes_on(
-    account: RunningSimulator, batch_task: BatchTask, monkeypatch: pytest.MonkeyPatch
+def test_a_batch_that_was_sent_below_3_3_is_not_sent_again_by_a_clear_after_the_upgrade(
+    account: RunningSimulator, batch_task: BatchTask
 ) -> None:
+    account.configure(duplicates="accept")
+    operator(recipients=numbers(3)).execute(BatchTask(durable=False).context())
+    context = batch_task.context(try_number=2)
+    context["dag_run"].clear_number = 1
+    context["dag_run"].run_after = datetime.now(UTC) - timedelta(minutes=5)
+    with pytest.raises(AirflowFailException, match="stand in the vendor's logs"):
+        operator(recipients=numbers(3)).execute(context)
+    assert accepted(account) == numbers(3)
+
+
+def test_before_airflow_3_3_a_cleared_batch_needs_the_ledger_that_it_was_sent_with(account: RunningSimulator) -> None:
+    operator(recipients=numbers(3)).execute(BatchTask(durable=False).context())
+    with pytest.raises(AirflowFailException, match="there is no record of it"):
+        operator(recipients=numbers(3)).execute(BatchTask(durable=False).context(try_number=2))
+    assert accepted(account) == numbers(3)
+
+
+def test_a_cleared_batch_whose_record_is_there_goes_on(account: RunningSimulator, batch_task: BatchTask) -> None:
     operator(recipients=numbers(3)).execute(batch_task.context())
-    monkeypatch.setattr("airflow.__version__", "3.4.0")
     context = batch_task.context(try_number=2)
     context["dag_run"].clear_number = 1
     operator(recipients=numbers(5)).execute(context)

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.asking import HORIZON, LookRules
+from airflow_provider_omni.delivery.effects import Ask
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.plan import SendPlan, read_recipients
 from airflow_provider_omni.delivery.sending import Send, SendEnd, SendRules
 from airflow_provider_omni.omni.content import Content, LineText, Sms
-from airflow_provider_omni.omni.errors import OmniUnknownOutcomeError
+from airflow_provider_omni.omni.errors import OmniContentChangedError, OmniUnknownOutcomeError
 from tests.unit.delivery.stage import START, Stage, row
 
 A, B = "41793026727", "41793026731"
@@ -58,6 +59,30 @@ def first_try(to: Any = A, idempotency_key: str | None = None) -> Stage:
 def test_retry_after_the_answer_was_kept_sends_nothing() -> None:
     stage = first_try()
     assert send(stage, key(), surely_first=True).error is None
+    assert len(stage.posted) == 1
+
+
+def test_retry_of_a_killed_try_that_is_not_on_record_asks_the_logs_first() -> None:
+    stage = Stage()
+    assert send(stage, key(), told=False, untold=1, first_try_at=START).error is None
+    asked = [isinstance(each, Ask) and each.call.method for each in stage.effects]
+    assert asked.index("GET") < asked.index("POST")
+    assert len(stage.posted) == 1
+
+
+def test_retry_after_an_upgrade_finds_in_the_logs_what_was_sent_without_a_record() -> None:
+    stage, old = Stage(), Stage()
+    send(old, key(), surely_first=True)
+    stage.logs = [vendor(old)]
+    end = send(stage, key(), told=False, untold=1, first_try_at=START)
+    assert stage.posted == []
+    assert end.receipt.counts.accepted == 1
+
+
+def test_retry_with_another_account_adds_nobody_to_what_the_one_before_has_sent() -> None:
+    stage = first_try()
+    assert send(stage, key(), account="another").error is None
+    assert isinstance(send(stage, key(), [A, B], account="another").error, OmniContentChangedError)
     assert len(stage.posted) == 1
 
 
@@ -152,8 +177,12 @@ def test_every_row_of_the_table_is_here() -> None:
     rows = [re.sub(r"[`*]", "", line.split("|")[1]).strip() for line in lines]
     assert rows == [
         "retry",
+        "retry of a try that was killed before it came to send",
         "clear, Airflow 3.3",
-        "clear, Airflow below 3.3, or a later one that drops the task's state",
+        "clear where Airflow has no state of the task any more: below 3.3, from 3.4 on, with [state_store] "
+        "clear_on_success",
+        "retry or clear after an upgrade from below 3.3",
+        "retry or clear with another account in the connection",
         "the same, two days later",
         "backfill, another run",
         "the run is deleted, and triggered with the same run id",

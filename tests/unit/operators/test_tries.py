@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
+import os
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_omni.delivery.tries import OTHERS
 from airflow_provider_omni.operators.omni import OmniSendMessageOperator
-from airflow_provider_omni.operators.tries import first_try_at, is_surely_first
+from airflow_provider_omni.operators.tries import first_try_at, trying
+from airflow_provider_omni.storage.process import ProcessMemory
 
-KEPT = SimpleNamespace(durable=True)
-FORGOTTEN = SimpleNamespace(durable=False)
 DUE = datetime(2026, 1, 1, tzinfo=UTC)
 STARTED = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -23,23 +24,12 @@ def context(try_number: int = 2, clear_number: int = 0, **run: Any) -> Any:
     return {"ti": SimpleNamespace(try_number=try_number), "dag_run": SimpleNamespace(**dag_run)}
 
 
-@pytest.mark.parametrize(
-    ("try_number", "memory", "clear_number", "surely"),
-    [
-        (1, FORGOTTEN, 0, True),
-        (2, KEPT, 0, True),
-        (2, FORGOTTEN, 0, False),
-        (2, KEPT, 1, False),
-    ],
-)
-def test_no_record_means_nothing_posted_only_where_a_post_would_have_left_one(
-    try_number: int, memory: Any, clear_number: int, surely: bool
-) -> None:
-    assert is_surely_first(context(try_number, clear_number), memory) is surely
+class Log:
+    """Of a task; nobody reads it."""
 
+    def info(self, *_: Any) -> None: ...
 
-def test_where_airflow_does_not_tell_about_clears_a_later_try_is_not_the_first() -> None:
-    assert not is_surely_first({"ti": SimpleNamespace(try_number=2)}, KEPT)
+    def warning(self, *_: Any) -> None: ...
 
 
 REGION = {"region_id": "01a21e53-7c51-7c31-8171-d3c67c7040d1"}
@@ -63,33 +53,39 @@ def test_a_first_try_that_a_clear_has_made_anew_is_not_surely_the_first(
     """Airflow 3.4: where an iteration of a loop is cleared, the later ones are other task instances, at try 1."""
     made = context(1, clear_number) | more
     made["ti"] = SimpleNamespace(try_number=1, **ti)
-    for memory in (KEPT, FORGOTTEN):
-        assert is_surely_first(made, memory) is surely
-    began = first_try_at(made, KEPT) or 0.0
-    assert (began > DUE.timestamp()) is surely
+    with trying(made, ProcessMemory(), Log()) as this:
+        assert this.tries.told is surely
+        assert ((this.tries.since or 0.0) > DUE.timestamp()) is surely
+        # How many tries were put aside is not known: refusals in them made further ids.
+        assert surely or this.tries.untold == OTHERS
+
+
+def test_a_try_before_which_nothing_was_written_knows_how_many_there_were() -> None:
+    with trying(context(4), ProcessMemory(), Log()) as this:
+        assert this.tries.untold == 3
 
 
 def test_no_try_began_before_the_run() -> None:
-    assert first_try_at(context(), FORGOTTEN) == STARTED.timestamp()
+    assert first_try_at(context()) == STARTED.timestamp()
 
 
 def test_a_cleared_runs_tries_began_when_it_was_due_at_the_earliest() -> None:
-    assert first_try_at(context(clear_number=1), KEPT) == DUE.timestamp()
+    assert first_try_at(context(clear_number=1)) == DUE.timestamp()
 
 
 def test_on_airflow_2_a_run_was_due_at_the_end_of_its_interval() -> None:
     run = context(clear_number=1, run_after=None, data_interval_end=STARTED)
-    assert first_try_at(run, FORGOTTEN) == STARTED.timestamp()
+    assert first_try_at(run) == STARTED.timestamp()
 
 
 def test_a_time_that_is_still_to_come_says_nothing_about_earlier_tries() -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
-    assert first_try_at(context(clear_number=1, run_after=later), KEPT) is None
+    assert first_try_at(context(clear_number=1, run_after=later)) is None
 
 
-def test_the_first_try_begins_now() -> None:
-    before = time.time()
-    assert before <= (first_try_at(context(try_number=1), KEPT) or 0.0) <= time.time()
+def test_where_airflow_does_not_tell_about_clears_the_run_may_have_been_cleared() -> None:
+    run = {"dag_run": SimpleNamespace(start_date=STARTED, run_after=DUE)}
+    assert first_try_at(run) == DUE.timestamp()
 
 
 class Stopped(Exception):
@@ -119,9 +115,33 @@ def send(task: Any, **arguments: Any) -> None:
         operator.execute(context)
 
 
-def test_a_retry_without_a_record_sends_at_once(task: Any, rules: list[Any]) -> None:
+def test_a_retry_asks_the_logs_where_no_try_has_said_that_it_began(task: Any, rules: list[Any]) -> None:
+    """Airflow has dropped the state of the task, or the first try ran on one below 3.3."""
+    send(task)
+    assert not rules[0].surely_first
+    assert not rules[0].told
+
+
+def test_a_retry_sends_at_once_where_the_first_try_has_ended_before_it_came_to_send(
+    task: Any, rules: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = os.environ["AIRFLOW_CONN_OMNI_DEFAULT"]
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://127.0.0.1")
+    with pytest.raises(AirflowFailException):
+        OmniSendMessageOperator(task_id="send", scenario_key="K", to="41793026727", sms={"text": "x"}).execute(
+            task.context()
+        )
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", uri)
     send(task)
     assert rules[0].surely_first
+
+
+def test_a_try_that_something_ended_while_it_was_sending_has_not_said_that_it_ended(
+    task: Any, rules: list[Any]
+) -> None:
+    send(task)
+    send(task)
+    assert not rules[1].told
 
 
 def test_under_a_key_of_ones_own_the_logs_are_asked_and_can_prove_that_nothing_was_sent(

@@ -162,7 +162,9 @@ def test_a_try_that_cannot_begin_publishes_the_receipt_of_the_one_before(tmp_pat
         )  # fmt: skip
     (receipt,) = world.published
     counts = receipt["counts"]
-    assert (counts["accepted"], world.posts) == (20, 3)
+    assert world.posts == 3
+    # Of the second request, if its answer was there when the next window was written.
+    assert counts["accepted"] in (10, 20)
     assert sum(each["messages"] for each in receipt["bulks"]) == counts["accepted"] + counts["unconfirmed"] >= 30
     assert receipt["ledger_path"] == ("memory://ledger" if ledger else None)
 

@@ -9,17 +9,20 @@ import pytest
 
 from airflow_provider_omni.delivery.batch import lost
 from airflow_provider_omni.delivery.batch.lost import ALL
+from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.ledger.folder import LocalFolder
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
     OmniError,
     OmniInputError,
+    OmniRejectedError,
     OmniRequestError,
     OmniServerError,
     OmniStaleTryError,
     OmniUnknownOutcomeError,
 )
+from airflow_provider_omni.omni.models import Rows
 from airflow_provider_omni.storage.process import ProcessMemory
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
 
@@ -32,6 +35,7 @@ def _later_try(world: World, recipients: Any, folder: Any = None, **more: Any) -
     """A try that is not the first, on an Airflow that remembers nothing; the run began five minutes ago."""
     world.memory = ProcessMemory()
     began = {"first_try_at": world.clock.now() - 300, "surely_first": False, "recallable": False}
+    began |= {"untold": world.tries}
     return world.send(recipients, folder=folder, rules=began | more.pop("rules", {}), **more)
 
 
@@ -92,7 +96,7 @@ def test_a_first_try_that_died_before_it_sent_anything_does_not_stop_the_next(tm
     assert world.accepted() == numbers(3000)
     # Two looks, the second when whatever may have been under way stands in the logs.
     assert 90 <= world.clock.now() - begun < 200
-    assert len(_looks(world)) <= 2 * (ALL // 50 + lost.ALONE)
+    assert len(_looks(world)) <= 2 * (ALL // 50 + lost.LATER + 2 * lost.ALONE)
     assert any("knows of no message" in line for line in world.lines)
 
 
@@ -101,6 +105,49 @@ def test_what_was_under_way_when_the_first_try_died_is_found_by_the_second_look(
     _first_try(world, numbers(3), 1)
     end = _later_try(world, numbers(3), LocalFolder(tmp_path / "other"))
     assert isinstance(end.error, OmniInputError)
+    assert world.accepted() == numbers(3)
+
+
+@pytest.mark.parametrize(("people", "keyed"), [(3, False), (3, True), (1500, False)])
+def test_whom_an_earlier_try_sent_to_under_new_ids_after_a_refusal_is_found_too(
+    tmp_path: Path, people: int, keyed: bool
+) -> None:
+    """The first try found no credit, the second sent to everybody, and the third finds another ledger."""
+    world = _world(tmp_path)
+    rows: Any = [{"phone": each, "id": f"c{each}"} for each in numbers(people)] if keyed else numbers(people)
+    more = {"key_field": "id"} if keyed else {}
+    assert world.send(numbers(1, start=50_000), ledger=False, identity=Identity("another")).error is None
+    world.memory = ProcessMemory()
+    world.simulator.configure(message_credits=1)
+    for _ in range(2):
+        assert isinstance(world.send(rows, **more).error, OmniRejectedError)
+    world.simulator.configure(message_credits=0)
+    assert world.send(rows, **more).error is None
+    sent = world.accepted()
+    end = _later_try(world, rows, LocalFolder(tmp_path / "other"), **more)
+    assert isinstance(end.error, OmniInputError)
+    assert world.accepted() == sent
+
+
+def test_rows_that_cannot_be_read_prove_no_absence(tmp_path: Path) -> None:
+    """They may be about those very messages: then everybody would get the message again."""
+    world = _world(tmp_path)
+    _first_try(world, numbers(3), 1)
+    execute = world.execute
+
+    def garbled(call: Call[Any]) -> Any:
+        rows = execute(call)
+        if "logs" not in call.path:
+            return rows
+        unreadable = Rows()
+        unreadable.skipped = len(rows)
+        return unreadable
+
+    world.execute = garbled  # type: ignore[method-assign]
+    end = _later_try(world, numbers(3), LocalFolder(tmp_path / "other"))
+    assert isinstance(end.error, OmniUnknownOutcomeError)
+    assert end.error.retryable
+    assert "rows that cannot be read" in str(end.error)
     assert world.accepted() == numbers(3)
 
 
