@@ -30,6 +30,14 @@ _EMPTY_TO_THE_EYE = frozenset("\u2800\u3164\uffa0\u115f\u1160\u034f\u17b4\u17b5"
 _TYPES = frozenset({"NAType", "NaTType", "MaskedConstant"})
 """Nothing, in pandas and numpy. Told by name: nobody needs to have them, and comparing them raises."""
 
+_TIMES = frozenset({"datetime64", "timedelta64"})
+"""Moments and durations of numpy, by name as well. A duration counts as a whole number there."""
+
+
+def is_a_time(value: object) -> bool:
+    """Whether a value is a moment or a duration of numpy."""
+    return type(value).__name__ in _TIMES
+
 
 def is_invisible(character: str) -> bool:
     """Whether a character takes no room: joiners, direction and byte order marks, selectors of variants."""
@@ -69,8 +77,8 @@ def is_nothing(value: Any) -> bool:
     if isinstance(value, Decimal):
         return not value.is_finite()
     name = type(value).__name__
+    if isinstance(value, date) or name in _TIMES:
+        return bool(value != value)  # a date that is no date (NaT) is unequal to itself
     if isinstance(value, float) or (isinstance(value, Real) and hasattr(value, "dtype")):
         return not math.isfinite(value)
-    if isinstance(value, date) or name in ("datetime64", "timedelta64"):
-        return bool(value != value)  # a date that is no date (NaT) is unequal to itself
     return name in _TYPES

@@ -11,7 +11,7 @@ from decimal import Decimal
 from numbers import Integral
 from typing import NamedTuple
 
-from airflow_provider_omni.delivery.nothing import is_blank, is_invisible, is_nothing, word_for_nothing
+from airflow_provider_omni.delivery.nothing import is_a_time, is_blank, is_invisible, is_nothing, word_for_nothing
 
 _MOST_BITS = 128
 """More than any number has. Python refuses to write down whole numbers of thousands of digits."""
@@ -112,7 +112,7 @@ def _written(number: object) -> str:
     if number is None or is_nothing(number):
         raise InvalidNumberError(f"got nothing ({kind}), expected a phone number", "empty")
     whole: int | None = None
-    if isinstance(number, bool):
+    if isinstance(number, bool) or is_a_time(number):
         pass
     elif isinstance(number, Integral):
         whole = int(number)

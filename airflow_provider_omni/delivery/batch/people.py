@@ -28,7 +28,7 @@ from airflow_provider_omni.delivery.batch.rows import Row, other_case, shown_nam
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard, spread
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
-from airflow_provider_omni.delivery.nothing import is_nothing
+from airflow_provider_omni.delivery.nothing import is_a_time, is_nothing, word_for_nothing
 from airflow_provider_omni.delivery.numbers import ANYWHERE, InvalidNumberError, NumberRules, country_of
 from airflow_provider_omni.omni.errors import OmniInputError
 
@@ -157,8 +157,11 @@ def _key_of(fields: Mapping[str, Any] | None, key_field: str) -> str:
     if value is None or (isinstance(value, str) and not value):
         raise _BadRowError(f"the key_field {key_field} is {'empty' if fields and key_field in fields else 'missing'}")
     if not isinstance(value, float) and is_nothing(value):
-        raise _BadRowError(f"the key_field {key_field} is empty")
-    if isinstance(value, bool) or not isinstance(value, str | Integral | Decimal | date | UUID):
+        word = word_for_nothing(value) if isinstance(value, str) else None
+        raise _BadRowError(
+            f"the key_field {key_field} is " + (f"{word!r}, which stands for nothing" if word else "empty")
+        )
+    if isinstance(value, bool) or is_a_time(value) or not isinstance(value, str | Integral | Decimal | date | UUID):
         raise _BadRowError(
             f"the key_field {key_field} is a {type(value).__name__}, allowed is text, a whole number, a decimal, "
             "a date or a UUID"

@@ -10,14 +10,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from numbers import Number
+from decimal import Decimal
+from numbers import Real
 from typing import Any, TypeAlias
+from uuid import UUID
 
-from airflow_provider_omni.delivery.nothing import WORDS, is_blank, is_nothing, word_for_nothing
+from airflow_provider_omni.delivery.nothing import WORDS, is_a_time, is_blank, is_nothing, word_for_nothing
 from airflow_provider_omni.omni.plainjson import unfit_character
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^\W\d][^\s{}]*)\}|[{}]")
-_PLAIN = (str, Number, date, datetime, time)
+_PLAIN = (str, Real, Decimal, date, datetime, time, UUID)
 _SHORT_WORDS = frozenset(word for word in WORDS if word.isalpha())
 
 _LOOKALIKE = re.compile(
@@ -126,8 +128,10 @@ def value_of(row: Mapping[str, Any], name: str) -> str:
         return _text(str(value), name)
     if is_nothing(value):
         raise MissingFieldError(f"the field {name!r} is empty")
-    if not isinstance(value, _PLAIN):
-        raise MissingFieldError(f"the field {name!r} is a {type(value).__name__}, allowed is text, a number or a date")
+    if not isinstance(value, _PLAIN) or is_a_time(value):
+        raise MissingFieldError(
+            f"the field {name!r} is of type {type(value).__name__}, allowed is text, a number, a date or a UUID"
+        )
     try:
         return str(value)
     except ValueError:

@@ -331,7 +331,7 @@ def _refuse_too_many(plan: BatchPlan, bad: int) -> None:
         too_many, allowed = bad > most, f"{most:,}"
     else:
         # A shard may have few rows, and some of these bad ones, by chance.
-        too_many = bad > most * rows and (plan.spec.shard is None or bad >= SYSTEMATIC)
+        too_many = bad > most * rows + 1e-9 and (plan.spec.shard is None or bad >= SYSTEMATIC)
         allowed = f"{most:.4g} of them"
     if too_many:
         where = "" if plan.spec.shard is None else " of this shard"

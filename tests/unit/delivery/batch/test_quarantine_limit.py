@@ -66,6 +66,25 @@ def test_a_tenth_is_not_more_than_a_tenth(world: World, scratch: Scratch) -> Non
     assert world.plan([*numbers(18), *[BAD] * 2], scratch, max_quarantined=0.1).left() == 18
 
 
+@pytest.mark.parametrize(
+    ("bad", "rows", "most"),
+    [(1, 10, 0.1), (3, 30, 0.1), (29, 100, 0.29), (7, 100, 0.07), (57, 100, 0.57), (0, 0, 0.1), (0, 0, 0), (0, 5, 0.0)],
+)
+def test_exactly_the_share_that_is_allowed_is_allowed(
+    world: World, scratch: Scratch, bad: int, rows: int, most: float
+) -> None:
+    plan = world.plan([*numbers(rows - bad), *[BAD] * bad], scratch, max_quarantined=most)
+    assert (plan.left(), plan.census.quarantined) == (rows - bad, bad)
+
+
+@pytest.mark.parametrize(("bad", "rows", "most"), [(1, 9, 0.1), (4, 39, 0.1), (30, 100, 0.29), (1, 100, 0.0)])
+def test_one_more_than_the_share_that_is_allowed_is_not(
+    world: World, scratch: Scratch, bad: int, rows: int, most: float
+) -> None:
+    told = refusal(world, scratch, [*numbers(rows - bad), *[BAD] * bad], max_quarantined=most)
+    assert told[0].startswith(f"max_quarantined: got {bad} of {rows} rows")
+
+
 @pytest.mark.parametrize("most", [0, 0.0, 1])
 def test_none_at_all_and_one_at_most_can_be_asked_for(world: World, scratch: Scratch, most: float) -> None:
     told = refusal(world, scratch, [*numbers(1000), *[BAD] * 2], max_quarantined=most)

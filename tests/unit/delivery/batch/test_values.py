@@ -8,6 +8,7 @@ from decimal import Decimal
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -72,6 +73,19 @@ class Float32:
         return float("nan")
 
 
+def duration(value: Any) -> Any:
+    """As numpy has it: it counts as a whole number, and is a duration."""
+
+    def unequal(one: object, other: object) -> bool:
+        return value is None or one is not other
+
+    def no_float(one: object) -> float:
+        raise TypeError("float() argument must be a string or a real number, not 'NoneType'")
+
+    members = {"dtype": "m8", "__ne__": unequal, "__float__": no_float, "__int__": lambda one: value}
+    return Integral.register(type("timedelta64", (), {**members, "__hash__": object.__hash__}))()
+
+
 NOTHING = [
     None, "", " ", "\t\r\n", "\u00a0", "\u3000\u2009",
     "\u200b", "\ufeff", "\u200e \u200f", "\u2800", "\u3164", "\ufe0f",
@@ -79,7 +93,7 @@ NOTHING = [
     " NULL ",
     "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "########", "undefined",
     float("nan"), float("inf"), Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), NAType(), NaTType(2026, 1, 1),
-    Float32(),
+    Float32(), duration(None),
 ]  # fmt: skip
 
 
@@ -124,6 +138,30 @@ def test_people_keep_their_names(name: str) -> None:
 @pytest.mark.parametrize("value", [Int64(7), 7, Decimal("7")])
 def test_numbers_of_other_types_are_written_into_texts(value: Any) -> None:
     assert value_of({"n": value}, "n") == "7"
+
+
+def test_an_id_as_databases_have_it_is_written_into_texts() -> None:
+    assert value_of({"id": UUID(int=7)}, "id") == "00000000-0000-0000-0000-000000000007"
+
+
+@pytest.mark.parametrize("value", [duration(41793026727), 1j, b"x", memoryview(b"x"), [1], {"a": 1}, object()])
+def test_what_is_no_text_number_or_date_is_neither_a_value_nor_a_key_nor_a_number(
+    value: Any, world: World, scratch: Scratch
+) -> None:
+    with pytest.raises(MissingFieldError, match="the field 'x' is of type"):
+        value_of({"x": value}, "x")
+    rows = [{"phone": numbers(1)[0], "id": "1"}, {"phone": value, "id": "2"}, {"phone": numbers(2)[1], "id": value}]
+    plan = world.plan(rows, scratch, key_field="id")
+    assert [place for place, _, _ in plan.quarantined()] == [1, 2]
+
+
+@pytest.mark.parametrize("word", ["NULL", "#N/A", "None"])
+def test_a_key_that_is_a_word_for_nothing_is_called_that(word: str, world: World, scratch: Scratch) -> None:
+    plan = world.plan(
+        [{"phone": numbers(1)[0], "id": "1"}, {"phone": numbers(2)[1], "id": word}], scratch, key_field="id"
+    )
+    ((_, reason, _),) = plan.quarantined()
+    assert reason == f"the key_field id is {word!r}, which stands for nothing"
 
 
 @pytest.mark.parametrize(
