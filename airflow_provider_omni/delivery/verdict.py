@@ -201,13 +201,19 @@ def most_common(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(kept.items()))
 
 
-def explain(verdict: Verdict, tally: Tally, goal: Goal, unsent: int = 0) -> str:
-    """Say how it ended: counts only. ``unsent``: the refused and the never posted, of whom no goal counts one."""
+def explain(verdict: Verdict, tally: Tally, goal: Goal, unsent: int = 0, missing: int = 0) -> str:
+    """Say how it ended: counts only.
+
+    :param unsent: the refused and the never posted, of whom no goal counts one.
+    :param missing: receipts in a list that were none: nobody knows whether these sends had anybody to send to.
+    """
     if not tally.total and unsent and verdict is Verdict.FAILURE:
         return f"Nobody was sent to: the vendor refused, or the send never reached, all {unsent} recipients."
     counts = f"{tally.delivered} of {tally.total} delivered, {tally.failed} failed, {tally.pending} open"
     if unsent:
         counts += f"; not counted: {unsent} who were refused or never sent to"
+    if missing:
+        counts += f"; sends without a receipt, which are not counted: {missing}"
     if verdict is Verdict.SUCCESS:
         return f"Delivery goal {goal.success_when!r} reached: {counts}."
     if verdict is Verdict.FAILURE:

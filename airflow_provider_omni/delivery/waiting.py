@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_omni.delivery.accounts import check_account
@@ -77,6 +77,10 @@ class WaitEnd:
     verdict: Verdict
     summary: dict[str, Any]
     explanation: str
+    tally: Tally = field(default_factory=Tally)
+    """What the summary was made from."""
+    unread: bool = False
+    """What there is to wait for could not be read to the end: the tally is what the receipt says."""
 
 
 class Wait:
@@ -107,10 +111,14 @@ class Wait:
             Source(bulk, bulk.messages, ids=set(bulk.message_ids), samples=() if bulk.alone else bulk.message_ids)
             for bulk in watch.bulks
         ]
-        self._unsent = watch.unsent
+        self.unsent = watch.unsent
         self._refused_polls = 0
         self._started = False
         self._closing_since: float | None = None
+        self.closing_share = 1.0
+        """Of the time for the last reads and looks, where others are waited for in it as well."""
+        self.beside = 0
+        """How many others are to be looked for besides its own."""
         self._failing: dict[str, tuple[float, int]] = {}
         """Since when an entry of the journal is out of reach, and how often it was tried since."""
         self._last_round = watch.deadline
@@ -159,7 +167,7 @@ class Wait:
         `otherwise` says, and no longer than to the deadline.
         """
         if self._closing_since is not None:
-            return self._closing_since + seconds
+            return self._closing_since + seconds * self.closing_share
         return min(self.clock() + otherwise, self.watch.deadline)
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -257,7 +265,7 @@ class Wait:
         candidates = [each for each in self._sources if each.open and not each.sliced]
         now, count = self.clock(), len(candidates)
         # So many take longer than the closing itself may: their last looks begin ahead of the deadline.
-        lead = min(max(0.0, count * 60.0 / LOGS_PER_MINUTE - CLOSING), LONGEST_LEAD)
+        lead = min(max(0.0, (count + self.beside) * 60.0 / LOGS_PER_MINUTE - CLOSING), LONGEST_LEAD)
         last_round = self.watch.deadline - lead
         self._last_round = min(self._last_round, last_round)
         if now < last_round or not lead:
@@ -496,21 +504,47 @@ class Wait:
         return self._decide(closing=closing)
         yield
 
-    def _decide(self, *, closing: bool) -> WaitEnd | None:
+    def standing(self) -> Steps[Tally | None]:
+        """The counts of this moment, from what is written down; None where they are not whole."""
+        return self._whole(closing=False)
+        yield
+
+    def leave_off(self) -> Steps[bool]:
+        """The verdict over several waits has fallen while this one is not over. Returns whether that may stand."""
+        return True
+        yield
+
+    @property
+    def least(self) -> int:
+        """How many messages there are at least, whatever of their outcomes is known."""
+        return sum(source.total for source in self._sources)
+
+    @property
+    def looked_for(self) -> int:
+        """How many requests and lone messages are looked for one by one."""
+        return sum(each.open and not each.sliced for each in self._sources)
+
+    def _whole(self, *, closing: bool) -> Tally | None:
         tally = self.tally(closing=closing)
         if any(source.unsaved or not (source.recalled or closing) for source in self._sources):
             return None  # not written down yet, or not all that was written down could be read: counts must be whole
+        return tally
+
+    def _decide(self, *, closing: bool) -> WaitEnd | None:
+        tally = self._whole(closing=closing)
+        if tally is None:
+            return None
         goal = self.watch.goal
         if any(source.expected is None for source in self._sources):
             verdict = self._of_unknown_size(tally, closing=closing)
         else:
-            verdict = judge(tally, goal, deadline_passed=closing, unsent=self._unsent)
+            verdict = judge(tally, goal, deadline_passed=closing, unsent=self.unsent)
         if verdict is Verdict.OPEN:
             return None
-        said = explain(verdict, tally, goal, self._unsent)
+        said = explain(verdict, tally, goal, self.unsent, self.watch.missing)
         if verdict is Verdict.TIMEOUT and any(source.expected is None for source in self._sources):
             said += " How many messages its bulk_ids have is not known: the logs did not tell."
-        return WaitEnd(verdict, tally.summary(self.watch.ledger_path), said)
+        return WaitEnd(verdict, tally.summary(self.watch.ledger_path), said, tally)
 
     def _of_unknown_size(self, tally: Tally, *, closing: bool) -> Verdict:
         """Where it is not known how many messages there are: what is seen may be the smaller part."""

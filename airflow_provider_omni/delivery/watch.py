@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_omni.delivery.verdict import Goal
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.written import LAZY, read_ids
+from airflow_provider_omni.omni.validation import describe
+from airflow_provider_omni.omni.written import WHY_EMPTY, empty_words, is_nothing, read_ids
 
 IDS_PER_LOOK = 50
 """Message ids in one logs call, at most: 50 of ours stay under the 2,048 characters that the sister API allows."""
+
+
+OF_PARTS = ("bulks", "flow", "logs_only", "ledger_path", "unsent", "accepted", "account")
+"""What each send of several that are waited for together has of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +76,25 @@ class Watch:
     """A hash that tells accounts apart (`OmniConfig.account_mark`): of the one that has the messages, as the receipt
     says; else of the one that was there when the wait began. Empty: not known, or the ledger says it.
     """
+    parts: tuple[Watch, ...] = ()
+    """Where several sends are waited for together: one for each ledger, and one for each flow of those without. Then
+    there are no ``bulks`` here; goal, deadline and poll interval are those of the whole.
+    """
+    missing: int = 0
+    """Receipts in the list that were none: of tasks that were skipped, or marked successful."""
+
+    @property
+    def ledger_paths(self) -> tuple[str, ...]:
+        """All ledgers, in the order of the parts."""
+        return tuple(each.ledger_path for each in (self.parts or (self,)) if each.ledger_path is not None)
+
+    def as_part(self) -> Watch:
+        """The same as a part of a whole, which alone decides: followed until everything is known, or time is up."""
+        return replace(self, goal=Goal("finished", self.goal.delivered_means, settle=True), missing=0)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for a trigger's arguments."""
-        return {
-            "bulks": [[bulk.bulk_id, bulk.messages, list(bulk.message_ids)] for bulk in self.bulks],
+        whole = {
             "deadline": self.deadline,
             "success_when": self.goal.success_when,
             "delivered_means": self.goal.delivered_means,
@@ -87,7 +107,12 @@ class Watch:
             "unsent": self.unsent,
             "accepted": self.accepted,
             "account": self.account,
-        }
+        } | ({"missing": self.missing} if self.missing else {})
+        if self.parts:
+            # Without "bulks": a version that knows of no parts must not take it for nothing to wait for.
+            parts = [each.to_json() for each in self.parts]
+            return whole | {"parts": [{name: each[name] for name in OF_PARTS} for each in parts]}
+        return whole | {"bulks": [[bulk.bulk_id, bulk.messages, list(bulk.message_ids)] for bulk in self.bulks]}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Watch:
@@ -95,6 +120,10 @@ class Watch:
         OmniInputError for what cannot be read.
         """
         try:
+            if "parts" in data:
+                of_all = {name: value for name, value in data.items() if name != "parts"}
+                parts = tuple(cls.from_json(of_all | each) for each in data["parts"])
+                return replace(cls.from_json(of_all | {"bulks": []}), parts=tuple(each.as_part() for each in parts))
             return cls(
                 bulks=tuple(Bulk(bulk_id, messages, tuple(ids)) for bulk_id, messages, ids in data["bulks"]),
                 deadline=float(data["deadline"]),
@@ -111,6 +140,7 @@ class Watch:
                 unsent=int(data.get("unsent", 0)),
                 accepted=int(data.get("accepted", 0)),
                 account=str(data.get("account") or ""),
+                missing=int(data.get("missing", 0)),
             )
         except OmniInputError:
             raise
@@ -119,30 +149,19 @@ class Watch:
             raise OmniInputError("The sensor cannot wait for this.", problems=(problem,)) from None
 
 
-def bulks_of_receipt(receipt: Any) -> tuple[Bulk, ...]:
-    """The bulks of a receipt. Raises :class:`OmniInputError` for what is not a receipt."""
+def bulks_of_receipt(receipt: Any, name: str = "receipt") -> tuple[Bulk, ...]:
+    """The bulks of a receipt, in errors called ``name``. Raises :class:`OmniInputError` for what is not a receipt."""
     problems: list[str] = []
     bulks: list[Bulk] = []
     rows = receipt.get("bulks") if isinstance(receipt, dict) else None
-    if type(receipt).__name__ in LAZY:
-        raise OmniInputError(
-            "The receipt cannot be used",
-            problems=(
-                "receipt: found the receipts of a mapped task, allowed is one receipt: "
-                "OmniDeliverySensor.partial(…).expand(receipt=….output) waits for each",
-            ),
-        )
     if not isinstance(rows, list):
-        raise OmniInputError(
-            "The receipt cannot be used",
-            problems=(f"receipt: found {type(receipt).__name__}, allowed: what a send operator returned",),
-        )
+        raise OmniInputError("The receipt cannot be used", problems=(f"{name}: {no_receipt(receipt)}",))
     listed = _all_listed(receipt, rows)
     position = 0
     for index, row in enumerate(rows):
         bulk_id, messages = (row.get("bulk_id"), row.get("messages")) if isinstance(row, dict) else (None, None)
         if not isinstance(bulk_id, str) or not bulk_id or type(messages) is not int or messages < 1:
-            problems.append(f"receipt.bulks[{index}]: allowed: {{'bulk_id': text, 'messages': 1 or more}}")
+            problems.append(f"{name}.bulks[{index}]: allowed: {{'bulk_id': text, 'messages': 1 or more}}")
             continue
         ids = tuple(listed[position : position + messages])
         position += messages
@@ -152,6 +171,38 @@ def bulks_of_receipt(receipt: Any) -> tuple[Bulk, ...]:
     if problems:
         raise OmniInputError("The receipt cannot be used", problems=tuple(problems))
     return tuple(bulks)
+
+
+RECEIPT = "what a send operator returned, such as receipt=send.output, or a list of that"
+
+
+def no_receipt(value: Any) -> str:
+    """What to say of a value that is no receipt. It may hold anything, so that only its kind is named."""
+    if is_nothing(value):
+        return f"got {empty_words(value)}, expected {RECEIPT}. {WHY_EMPTY}"
+    found = "an object without 'bulks'" if isinstance(value, dict) else describe(value)
+    return f"got {found}, expected {RECEIPT}"
+
+
+def distinct(bulks: Iterable[Bulk]) -> tuple[Bulk, ...]:
+    """The requests of several receipts, each once: a receipt may be given twice, or as an earlier and a later try's."""
+    together: dict[str, Bulk] = {}
+    alone: dict[str, Bulk] = {}
+    for bulk in bulks:
+        if bulk.alone:
+            alone.setdefault(bulk.message_ids[0], bulk)
+            continue
+        key = bulk.journal_key
+        known = together.setdefault(key, bulk)
+        if known is bulk:
+            continue
+        ids = tuple(dict.fromkeys((*known.message_ids, *bulk.message_ids)))
+        if known.message_ids and bulk.message_ids:
+            together[key] = Bulk(bulk.bulk_id, len(ids), ids)
+        elif known.messages is not None and bulk.messages is not None:
+            together[key] = max(known, bulk, key=lambda each: each.messages or 0)
+    listed = {each for bulk in together.values() for each in bulk.message_ids}
+    return (*together.values(), *(bulk for message_id, bulk in alone.items() if message_id not in listed))
 
 
 def unsent_of_receipt(receipt: Any) -> int:

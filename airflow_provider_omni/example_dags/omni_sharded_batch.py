@@ -63,8 +63,9 @@ with DAG(
         retries=3,
     ).expand(shard=[f"{number}/{SHARDS}" for number in range(1, SHARDS + 1)])
 
-    delivered = OmniDeliverySensor.partial(
-        task_id="delivered", success_when="finished", deferrable=True, poke_interval=5
-    ).expand(receipt=send.output)
+    # One answer for all shards. A sensor for each would be .partial(…).expand(receipt=send.output).
+    delivered = OmniDeliverySensor(
+        task_id="delivered", receipt=send.output, success_when="finished", deferrable=True, poke_interval=5
+    )
 
     delivered >> count_outcomes(f"{FOLDER}/ledger")

@@ -26,6 +26,11 @@ NOTHING = frozenset({"", "none", "null", "nan", "nat", "<na>", "undefined"})
 """What a template renders to that found nothing, in lower case."""
 LAZY = frozenset({"LazyXComSequence", "LazyXComSelectSequence"})
 """What Airflow gives for the output of a mapped task, in Airflow 3 and 2: by name, since this room knows no Airflow."""
+WHY_EMPTY = (
+    "If it comes from another task, that one has pushed no XCom: it was marked successful by hand, was skipped, or "
+    "ended before it had anything to push. Clear that task, so that it runs."
+)
+"""Why an argument may come out empty that was given."""
 MOST_PLACES = 10
 """Places of mistakes that an error names."""
 
@@ -96,7 +101,7 @@ def read_list(name: str, value: Any, expected: str, *, spaces: bool = False) -> 
     Raises OmniInputError for what holds no list. An empty list is a list; None and what templates render it to are not.
     """
     if is_nothing(value):
-        raise _unusable(name, empty_words(value), expected)
+        raise _unusable(name, empty_words(value), f"{expected}. {WHY_EMPTY}")
     if isinstance(value, str):
         return list(_items_of_text(name, value, expected, spaces))
     if is_table(value):

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_omni.delivery.accounts import check_account
+from airflow_provider_omni.delivery.receipt import MOST_WITHOUT_LEDGER
 from airflow_provider_omni.delivery.verdict import Goal
 from airflow_provider_omni.delivery.watch import (
+    RECEIPT,
     Bulk,
     Watch,
     accepted_of_receipt,
     account_of_receipt,
     bulks_of_ids,
     bulks_of_receipt,
+    distinct,
+    no_receipt,
     unsent_of_receipt,
 )
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import Channel
 from airflow_provider_omni.omni.validation import describe
-from airflow_provider_omni.omni.written import read_object
+from airflow_provider_omni.omni.written import MOST_PLACES, WHY_EMPTY, is_nothing, read_list, read_object
 
 DEFAULT_TIMEOUT = 47 * 3600.0
 """Seconds. A step without a validity runs up to 48 hours, and reports and logs are kept for no longer than that."""
@@ -28,6 +35,12 @@ MARGIN = 3600.0
 """Seconds that a wait goes on after the last channel's validity has ended."""
 LOGS_ONLY_BULKS = 60
 """More bulks than this cannot be followed by the logs alone: the vendor allows 120 calls a minute."""
+MOST_LEDGERS = 100
+"""Ledgers that one sensor follows: at the deadline each is read to its end within the same five minutes."""
+MOST_IDS = 5000
+"""Message ids in all receipts of a sensor: they stand in the trigger's arguments."""
+
+_EXPECTED = {"receipt": RECEIPT}
 
 
 def read_watch(
@@ -45,6 +58,7 @@ def read_watch(
     poll_interval: float = 30.0,
     logs_only: bool = False,
     account: str = "",
+    given: Collection[str] = (),
 ) -> Watch:
     """Read what a user typed into a watch, or raise one :class:`OmniInputError` that names every problem.
 
@@ -54,12 +68,19 @@ def read_watch(
     :param flow: the channels of the scenario, where it was read; a receipt's own flow counts more.
     :param account: `OmniConfig.account_mark` of the connection. Raises OmniConfigurationError where a receipt was made
         with another account.
+    :param given: names of arguments that the user gave, whatever they came out as.
     """
     problems: list[str] = []
-    goal = bulks = None
+    goal = parts = None
+    receipts: list[tuple[str, Any]] = []
+    missing = 0
     try:
-        receipt = read_object("receipt", receipt, "what a send operator returned, such as receipt=send.output")
-        bulks = _bulks(receipt, message_ids, bulk_ids)
+        named = _named(receipt, message_ids, bulk_ids, given)
+        if named == "receipt":
+            receipts, missing = _receipts(receipt)
+            parts = _parts(receipts)
+        else:
+            parts = [Part(bulks=bulks_of_ids(message_ids=message_ids, bulk_ids=bulk_ids))]
     except OmniInputError as error:
         problems += error.problems
     try:
@@ -70,44 +91,170 @@ def read_watch(
         problems.append(f"settle: found {type(settle).__name__}, allowed is True or False")
     if last_channel is not None and (not isinstance(last_channel, str) or last_channel.upper() not in list(Channel)):
         problems.append(f"last_channel: found {describe(last_channel, True)}, allowed is one of {', '.join(Channel)}")
-    ledger_path = _ledger_of(receipt)
-    logs_only = logs_only and ledger_path is None  # where there is a ledger, what is read is written down in it
-    if bulks and logs_only and len(bulks) > LOGS_ONLY_BULKS:
+    problems += _too_many(parts or [], logs_only=logs_only, several=len(receipts) > 1)
+    if problems or parts is None or goal is None:
+        raise OmniInputError("The sensor cannot wait for this.", problems=problems)
+    for name, each in receipts:
+        check_account(account, account_of_receipt(each), f"the one that the {name} is from")
+    otherwise = tuple(flow) or ((last_channel.upper(),) if last_channel else ())
+    whole = Watch(
+        bulks=(),
+        deadline=started_at + timeout
+        if timeout is not None
+        else max((_default_deadline(each, started_at) for _, each in receipts or [("", None)])),
+        goal=goal,
+        poll_interval=max(poll_interval, 0.1),
+        missing=missing,
+    )
+    watches = [
+        replace(
+            whole,
+            bulks=part.bulks,
+            flow=part.flow or otherwise,
+            # Where there is a ledger, what is read is written down in it.
+            logs_only=logs_only and part.ledger_path is None,
+            ledger_path=part.ledger_path,
+            unsent=part.unsent,
+            accepted=part.accepted,
+            # A ledger says it itself.
+            account=part.account or ("" if part.ledger_path else account),
+        )
+        for part in parts
+    ]
+    if len(watches) == 1:
+        return watches[0]
+    return replace(whole, parts=tuple(each.as_part() for each in watches))
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is followed together: all requests without a ledger whose flow is the same, or one ledger."""
+
+    bulks: tuple[Bulk, ...] = ()
+    flow: tuple[str, ...] = ()
+    ledger_path: str | None = None
+    unsent: int = 0
+    accepted: int = 0
+    account: str = ""
+
+
+def _named(receipt: Any, message_ids: Any, bulk_ids: Any, given: Collection[str]) -> str:
+    """Which of the three says what to wait for."""
+    values = {"receipt": receipt, "message_ids": message_ids, "bulk_ids": bulk_ids}
+    named = [name for name, value in values.items() if value is not None]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        problems = [f"receipt, message_ids, bulk_ids: found {' and '.join(named)}, allowed is exactly one"]
+    elif empty := [name for name in values if name in given]:
+        problems = [f"{name}: got nothing, expected {_EXPECTED.get(name, 'ids')}. {WHY_EMPTY}" for name in empty]
+    else:
+        problems = ["receipt, message_ids, bulk_ids: found none of them, allowed is exactly one"]
+    raise OmniInputError("The sensor cannot wait for this.", problems=problems)
+
+
+def _receipts(receipt: Any) -> tuple[list[tuple[str, Any]], int]:
+    """The receipts, each once and with its name in errors; and how many in the list were none.
+
+    A list may be empty: a mapped task has made no copies, so that nobody should have been sent to.
+    """
+    value = read_object("receipt", receipt, RECEIPT)
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        if not isinstance(value, Mapping):
+            raise OmniInputError("The sensor cannot wait for this.", problems=[f"receipt: {no_receipt(value)}"])
+        return [("receipt", value)], 0
+    read = read_list("receipt", value, RECEIPT)
+    found = [(f"receipt[{index}]", each) for index, each in enumerate(read) if not is_nothing(each)]
+    missing = len(read) - len(found)
+    if missing and not found:
+        problem = f"receipt: got a list of {missing} that are all empty, expected {RECEIPT}. {WHY_EMPTY}"
+        raise OmniInputError("The sensor cannot wait for this.", problems=[problem])
+    if len(read) == 1:
+        found = [("receipt", each) for _, each in found]
+    # The same requests twice are the same send; of two sends to nobody, each has its own people.
+    once = {_same(each) or name: (name, each) for name, each in reversed(found)}
+    return list(reversed(once.values())), missing
+
+
+def _same(receipt: Any) -> str:
+    """What tells a receipt with something to follow from others; empty where there is nothing."""
+    if not isinstance(receipt, Mapping) or not (receipt.get("bulks") or _ledger_of(receipt)):
+        return ""
+    return json.dumps(receipt, sort_keys=True, default=repr)
+
+
+def _parts(receipts: Sequence[tuple[str, Any]]) -> list[Part]:
+    """What the receipts say is to be followed. Raises OmniInputError that names every one that is none."""
+    problems: list[str] = []
+    parts: dict[Any, Part] = {}
+    for name, receipt in receipts:
+        path = _ledger_of(receipt)
+        if not isinstance(receipt, Mapping):
+            problems.append(f"{name}: {no_receipt(receipt)}")
+            continue
+        try:
+            # With a ledger, the receipt may not list all; the ledger does.
+            bulks = bulks_of_receipt(receipt, name) if path is None else ()
+        except OmniInputError as error:
+            problems += error.problems
+            continue
+        flow, account = _flow_of(receipt), account_of_receipt(receipt)
+        key = (flow, account) if path is None else _place(path)
+        known = parts.setdefault(key, Part(flow=flow, ledger_path=path, account=account))
+        unsent, accepted = unsent_of_receipt(receipt), accepted_of_receipt(receipt)
+        parts[key] = replace(
+            known,
+            bulks=(*known.bulks, *bulks),
+            # Two receipts of one ledger are of two tries, or of batches that share it.
+            unsent=known.unsent + unsent if path is None else max(known.unsent, unsent),
+            accepted=known.accepted + accepted if path is None else max(known.accepted, accepted),
+            account=known.account or account,
+        )
+    accounts = {account for _, each in receipts if (account := account_of_receipt(each))}
+    if len(accounts) > 1:
         problems.append(
-            f"mode: 'reschedule' on Airflow before 3.3 can follow {LOGS_ONLY_BULKS} requests, found {len(bulks)}; "
+            f"receipt: got receipts from {len(accounts)} accounts, expected those of one: a sensor asks the account "
+            "that its omni_conn_id leads to; give each account's sends a sensor"
+        )
+    if problems:
+        if len(problems) > MOST_PLACES:
+            problems[MOST_PLACES:] = [f"receipt: {len(problems) - MOST_PLACES:,} more problems like these"]
+        raise OmniInputError("The sensor cannot wait for this.", problems=problems)
+    made = [replace(each, bulks=distinct(each.bulks)) for each in parts.values()]
+    # A send to nobody has nothing to follow; where it is the only one, that is what the wait is about.
+    return [each for each in made if each.bulks or each.ledger_path or each.unsent] or made[:1] or [Part()]
+
+
+def _too_many(parts: Sequence[Part], *, logs_only: bool, several: bool) -> list[str]:
+    """What makes it too much for one sensor: the calls that the vendor allows, and what a trigger is given."""
+    problems: list[str] = []
+    requests = sum(len(part.bulks) for part in parts)
+    ids = sum(len(bulk.message_ids) for part in parts for bulk in part.bulks)
+    ledgers = sum(part.ledger_path is not None for part in parts)
+    if logs_only and requests > LOGS_ONLY_BULKS:
+        problems.append(
+            f"mode: 'reschedule' on Airflow before 3.3 can follow {LOGS_ONLY_BULKS} requests, found {requests}; "
             "allowed: deferrable=True, mode='poke', or Airflow 3.3"
         )
-    if problems or bulks is None or goal is None:
-        raise OmniInputError("The sensor cannot wait for this.", problems=problems)
-    known = account_of_receipt(receipt)
-    check_account(account, known, "the one that the receipt is from")
-    steps = _flow_of(receipt) or tuple(flow) or ((last_channel.upper(),) if last_channel else ())
-    return Watch(
-        bulks=bulks,
-        deadline=started_at + timeout if timeout is not None else _default_deadline(receipt, started_at),
-        goal=goal,
-        flow=steps,
-        poll_interval=max(poll_interval, 0.1),
-        logs_only=logs_only,
-        ledger_path=ledger_path,
-        unsent=unsent_of_receipt(receipt),
-        accepted=accepted_of_receipt(receipt),
-        # A ledger says it itself.
-        account=known or ("" if ledger_path else account),
-    )
+    if several:
+        instead = "give the sends a ledger_path, or a sensor each: OmniDeliverySensor.partial(…).expand(receipt=…)"
+        if requests > MOST_WITHOUT_LEDGER or ids > MOST_IDS:
+            problems.append(
+                f"receipt: got {requests:,} requests with {ids:,} message ids that are in no ledger, expected up to "
+                f"{MOST_WITHOUT_LEDGER:,} and {MOST_IDS:,}; {instead}"
+            )
+        if ledgers > MOST_LEDGERS:
+            problems.append(
+                f"receipt: got {ledgers:,} ledgers, expected up to {MOST_LEDGERS}; give the sensor fewer, or each its "
+                "own: OmniDeliverySensor.partial(…).expand(receipt=…)"
+            )
+    return problems
 
 
-def _bulks(receipt: Any, message_ids: Any, bulk_ids: Any) -> tuple[Bulk, ...]:
-    given = {"receipt": receipt, "message_ids": message_ids, "bulk_ids": bulk_ids}
-    named = [name for name, value in given.items() if value is not None]
-    if len(named) != 1:
-        found = " and ".join(named) or "none of them"
-        problem = f"receipt, message_ids, bulk_ids: found {found}, allowed is exactly one"
-        raise OmniInputError("The sensor cannot wait for this.", problems=(problem,))
-    if named == ["receipt"]:
-        # With a ledger, the receipt may not list all; the ledger does.
-        return bulks_of_receipt(receipt) if _ledger_of(receipt) is None else ()
-    return bulks_of_ids(message_ids=message_ids, bulk_ids=bulk_ids)
+def _place(path: str) -> str:
+    """A ledger's path as it is compared: the same folder may be written in some ways."""
+    scheme, separator, rest = path.removeprefix("file://").rpartition("://")
+    return f"{scheme}{separator}{re.sub('/+', '/', rest).rstrip('/')}"
 
 
 def _ledger_of(receipt: Any) -> str | None:

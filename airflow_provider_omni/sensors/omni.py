@@ -41,8 +41,10 @@ class OmniDeliverySensor(BaseSensorOperator):
     Returns a summary: how many were delivered, failed and are open, by channel and status, their cost and how long
     they took. It stands in XCom when the task fails or is skipped, too. A verdict falls as soon as it cannot change.
 
-    :param receipt: what a send operator returned. Give exactly one of ``receipt``, ``message_ids`` and ``bulk_ids``. A
-        batch with a ledger is followed from it, whatever its size, and its outcomes are written into it.
+    :param receipt: what a send operator returned, or a list of that, such as the output of a mapped one: then one
+        summary and one verdict over all. Give exactly one of ``receipt``, ``message_ids`` and ``bulk_ids``. A batch
+        with a ledger is followed from it, whatever its size, and its outcomes are written into it. A list has up to 100
+        ledgers, and up to 1,000 requests with 5,000 message ids that are in none.
     :param message_ids: a message id, or a list of them.
     :param bulk_ids: a bulk id, or a list of them. How many messages a bulk has is then read from the logs.
     :param success_when: ``all`` (default) messages delivered, ``any`` one, ``finished`` (every outcome known,
@@ -107,6 +109,8 @@ class OmniDeliverySensor(BaseSensorOperator):
         self.last_channel = last_channel
         self.omni_conn_id = omni_conn_id
         self.deferrable = deferrable
+        sources = {"receipt": receipt, "message_ids": message_ids, "bulk_ids": bulk_ids}
+        self._given = tuple(name for name, value in sources.items() if value is not None)
         self.own_timeout = None if timeout is None else float(self.timeout)
         self._wait: Wait | None = None
         self._started_at: float | None = None
@@ -143,7 +147,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         from airflow_provider_omni.delivery.ledger.waiting import wait_for
         from airflow_provider_omni.delivery.waiting import REFUSALS
         from airflow_provider_omni.omni.limits import logs_budget
-        from airflow_provider_omni.storage.object_storage import ledger_folder
+        from airflow_provider_omni.storage.object_storage import watched_folder
         from airflow_provider_omni.storage.worker import worker_memory
 
         memory = worker_memory(context)
@@ -153,8 +157,7 @@ class OmniDeliverySensor(BaseSensorOperator):
                 clock = steady_clock(time.time, time.monotonic)
                 self._wait = wait_for(watch, clock, uuid.uuid4().hex, refusals=1 if self.reschedule else REFUSALS)
             self._wait.account = hook.config.account_mark  # the connection may have changed since the last look
-            path = self._wait.watch.ledger_path
-            folder = None if path is None else ledger_folder(path)
+            folder = watched_folder(self._wait.watch)
             end = None
             # Once more where the deadline has come meanwhile: the last look asks the logs about everything.
             while end is None:
@@ -214,6 +217,7 @@ class OmniDeliverySensor(BaseSensorOperator):
             poll_interval=self.poke_interval,
             logs_only=logs_only,
             account=hook.config.account_mark,
+            given=self._given,
         )
 
     def _read_flow(self, hook: OmniHook) -> Sequence[str]:

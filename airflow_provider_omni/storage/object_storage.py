@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from airflow_provider_omni.delivery.effects import Folder
-from airflow_provider_omni.delivery.ledger.opening import SubFolder, folder_of
+from airflow_provider_omni.delivery.ledger.opening import Folders, SubFolder, folder_of
+from airflow_provider_omni.delivery.watch import Watch
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.validation import describe
 
@@ -79,6 +80,14 @@ def ledger_folder(path: Any, part: str | None = None) -> Folder:
     """
     folder = folder_of(_reachable(ledger_place(path), "ledger_path"))
     return folder if part is None else SubFolder(folder, part)
+
+
+def watched_folder(watch: Watch) -> Folder | None:
+    """The folder of a wait: its ledger, or the ledgers of its parts; None where it has none."""
+    if watch.ledger_path is not None:
+        return ledger_folder(watch.ledger_path)
+    paths = {number: part.ledger_path for number, part in enumerate(watch.parts) if part.ledger_path is not None}
+    return Folders({number: ledger_folder(path) for number, path in paths.items()}) if paths else None
 
 
 def text_of(path: Any) -> str:

@@ -89,14 +89,13 @@ class OmniDeliveryTrigger(BaseTrigger):
         from airflow_provider_omni.delivery.watch import Watch
         from airflow_provider_omni.omni.errors import OmniError
         from airflow_provider_omni.omni.limits import logs_budget
-        from airflow_provider_omni.storage.object_storage import ledger_folder
+        from airflow_provider_omni.storage.object_storage import watched_folder
         from airflow_provider_omni.storage.threads import in_thread
 
         try:
             watch = Watch.from_json(self.watch)
             # Reads a connection, and with it may come a file system's package.
-            path = watch.ledger_path
-            folder = None if path is None else await in_thread(ledger_folder, path)
+            folder = await in_thread(watched_folder, watch) if watch.ledger_paths else None
             async with shared_async_client(self.omni_conn_id) as client:
                 clock, account = steady_clock(time.time, time.monotonic), client.config.account_mark
                 end = await arun(

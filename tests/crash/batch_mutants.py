@@ -12,8 +12,9 @@ from unittest.mock import patch
 from airflow_provider_omni.delivery import asking
 from airflow_provider_omni.delivery.batch import keeping, known, lanes, lost, machine, requests
 from airflow_provider_omni.delivery.effects import ListParts, Save
-from airflow_provider_omni.delivery.ledger import lone, members, slices, waiting, whole
+from airflow_provider_omni.delivery.ledger import lone, members, slices, together, waiting, whole
 from airflow_provider_omni.delivery.record import MessageState, Posting
+from airflow_provider_omni.delivery.waiting import WaitEnd
 from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
 from tests.crash.elsewhere import HOME, OTHER
 from tests.crash.mutating import CALM, FAULTLESS, A, B, Focus, Mutant, as_known, believed, focused, mode_of, registering
@@ -520,4 +521,20 @@ def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
         yield from ()
 
     with patch.object(waiting.LedgerWait, "_doubt_bulk_ids", doubt):
+        yield
+
+
+@_mutant("wrong", _followed("27", "27", "43", "43", ledger=False, wait={"in_parts": True}, settings=_CLEAR))
+def _each_part_is_judged_alone() -> Iterator[None]:
+    """Of several sends that are waited for together, the first that is over decides."""
+    original = together.WaitTogether._verdict
+
+    def verdict(self: together.WaitTogether) -> Iterator[Any]:
+        for number, end in self._ends.items():
+            total = end.tally
+            decided = together.judge(total, self.watch.goal, deadline_passed=True, unsent=self.parts[number].unsent)
+            return WaitEnd(decided, total.summary(), "", total)
+        return (yield from original(self))
+
+    with patch.object(together.WaitTogether, "_verdict", verdict):
         yield

@@ -134,6 +134,7 @@ def mode_of(mode: str, goal: str = "all", **more: Any) -> dict[str, Any]:
         "second_copy_after": None,
         "after_clears": False,
         "elsewhere": Elsewhere(),
+        "in_parts": False,
     } | more
 
 

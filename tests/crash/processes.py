@@ -34,6 +34,12 @@ Then = Callable[[Any, OmniError | None], None]
 """What goes on with the result of an effect, or with its error."""
 
 
+def in_bucket(name: str) -> str:
+    """A part's name in the only bucket there is: a wait for several sends calls each ledger by a number."""
+    number, _, rest = name.partition("/")
+    return rest if number.isdecimal() else name
+
+
 class Phase(enum.Enum):
     """Where in an effect a mishap strikes. After an effect is before the next one."""
 
@@ -262,6 +268,7 @@ class Process:
         found: dict[str, Any] = {"value": None}
         match effect:
             case Put(name, data):
+                name = in_bucket(name)
                 written = data()
                 if not name.startswith("plan/"):  # the private half
                     world.shows(self.name, gzip.decompress(written).decode())
@@ -273,6 +280,7 @@ class Process:
                         bucket.write(name, written, world.now())
                         world.say(self.name, f"  … {name} is there ({len(written)} bytes)")
             case Fetch(name):
+                name = in_bucket(name)
                 error = bucket.breaks_reading()
 
                 def happen() -> None:
@@ -280,11 +288,12 @@ class Process:
                         found["value"] = bucket.parts[name]
                     else:  # taken away since it was listed
                         found["error"] = OmniStorageError("there is no such part", retryable=True)
-            case ListParts(name):
+            case ListParts(prefix):
+                name = in_bucket(prefix)
                 error = bucket.breaks_reading()
 
                 def happen() -> None:
-                    found["value"] = bucket.list(name)
+                    found["value"] = [prefix.removesuffix(name) + each for each in bucket.list(name)]
 
         world.say(self.name, f"{type(effect).__name__.lower()} {name}{' !!' if error else ''}")
         world.after(seconds * share, happen)

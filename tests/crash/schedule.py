@@ -73,6 +73,8 @@ class Wait:
     lost_events: int
     """How many of its events the triggerer loses by dying after the yield."""
     elsewhere: Elsewhere = field(default=Elsewhere())
+    in_parts: bool = False
+    """Waits as for several sends at once: for each half of the receipt's requests, or the ledger, as a part."""
 
 
 @dataclass(frozen=True)
@@ -282,4 +284,5 @@ def draw_wait(
         after_clears=rng.random() < 0.3,
         lost_events=rng.choice((0, 0, 0, 1, 2)),
     )
-    return replace(wait, elsewhere=draw_elsewhere(seed, mode, wait.timeout))
+    in_parts = random.Random(f"{seed}:in parts").random() < 0.25
+    return replace(wait, elsewhere=draw_elsewhere(seed, mode, wait.timeout), in_parts=in_parts)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Pause, Steps
@@ -41,6 +41,14 @@ def poke_on(machine: Wait, clock: Clock, connect: Callable[[], None]) -> Steps[W
         yield Pause(machine.watch.poll_interval)
         connect()
     return end
+
+
+def in_parts(watch: Watch) -> Watch:
+    """The same wait as one for several sends: what they have together must come out the same."""
+    half = len(watch.bulks) // 2
+    first = replace(watch, bulks=watch.bulks[:half], unsent=0)
+    parts = (first, replace(watch, bulks=watch.bulks[half:])) if half else (watch,)
+    return replace(watch, bulks=(), ledger_path=None, parts=tuple(each.as_part() for each in parts))
 
 
 @dataclass
@@ -114,7 +122,8 @@ class WaitTask:
         now = clock_of(self.world, self.plan.clocks, self.plan.seed, f"wait {self.copies}", off=False)
         if mode == "poke" and self.copies > 1:
             self.watch = self._read_watch()  # a retry of a poking sensor waits as long as the first try
-        watch = Watch.from_json(json.loads(json.dumps(self.watch.to_json())))
+        watch = in_parts(self.watch) if self.plan.wait.in_parts else self.watch
+        watch = Watch.from_json(json.loads(json.dumps(watch.to_json())))
         refusals = 1 if mode == "reschedule" else REFUSALS
         account = self._account()
         machine = wait_for(watch, now, f"{self.copies:08x}", self.world.rng.random, refusals, account)

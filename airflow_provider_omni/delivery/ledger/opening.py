@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,37 @@ class SubFolder:
     def delete(self, name: str) -> None:
         """Remove a part."""
         self._folder.delete(self._prefix + name)
+
+
+class Folders:
+    """The ledgers of the parts of a wait: each stands in a folder that is called by its number."""
+
+    def __init__(self, folders: Mapping[int, Folder]) -> None:
+        self._folders = dict(folders)
+
+    def list(self, prefix: str) -> list[str]:
+        """Names below `prefix`, which begins with a number."""
+        folder, number, rest = self._of(prefix)
+        return [f"{number}/{name}" for name in folder.list(rest)]
+
+    def read(self, name: str) -> bytes:
+        """A part's bytes."""
+        folder, _, rest = self._of(name)
+        return folder.read(rest)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a part."""
+        folder, _, rest = self._of(name)
+        folder.write(rest, data)
+
+    def delete(self, name: str) -> None:
+        """Remove a part."""
+        folder, _, rest = self._of(name)
+        folder.delete(rest)
+
+    def _of(self, name: str) -> tuple[Folder, str, str]:
+        number, _, rest = name.partition("/")
+        return self._folders[int(number)], number, rest
 
 
 def folder_of(ledger: Any) -> Folder:

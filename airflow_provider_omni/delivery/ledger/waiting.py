@@ -21,6 +21,7 @@ from airflow_provider_omni.delivery.ledger.lone import LoneWait
 from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, TryName, ours, pack, unpack
 from airflow_provider_omni.delivery.ledger.slices import Slices
 from airflow_provider_omni.delivery.ledger.steps import sighting_of, step_of
+from airflow_provider_omni.delivery.ledger.together import WaitTogether
 from airflow_provider_omni.delivery.looks import PAGE
 from airflow_provider_omni.delivery.sources import Source
 from airflow_provider_omni.delivery.tracking import Sighting, Tracker
@@ -50,11 +51,14 @@ def wait_for(
     refusals: int = REFUSALS,
     account: str = "",
 ) -> Wait:
-    """The wait for a watch: with its ledger, where it has one.
+    """The wait for a watch: with its ledger, where it has one; of several sends, where it has parts.
 
     :param token: tells this copy of the wait from all others; lower-case hex.
     :param account: `OmniConfig.account_mark` of the connection that is asked.
     """
+    if watch.parts:
+        parts = [wait_for(each, clock, token, jitter, refusals, account) for each in watch.parts]
+        return WaitTogether(watch, clock, parts, jitter, refusals, account)
     if watch.ledger_path is None:
         return Wait(watch, clock, jitter, refusals, account)
     return LedgerWait(watch, clock, token, jitter, refusals, account)
@@ -135,6 +139,29 @@ class LedgerWait(LoneWait):
                 return None
         return end
 
+    def standing(self) -> Steps[Tally | None]:
+        """As ever, in a thread; None while the ledger could not be read."""
+        if not self._loaded:
+            return None
+        tally: Tally | None = yield Compute(lambda: self._whole(closing=False))
+        return tally
+
+    @property
+    def least(self) -> int:
+        """As the ledger says; until it was read, as the receipt does."""
+        return super().least if self._made else self.watch.accepted
+
+    def leave_off(self) -> Steps[bool]:
+        """As ever; not where the batch has sent more meanwhile."""
+        if not self._loaded:
+            return True
+        if (yield from self._went_on()):
+            yield Note("The batch has sent more meanwhile: its ledger is read anew.")
+            self._begin()
+            return False
+        yield from self._write_closed(closing=False)
+        return True
+
     def _write_closed(self, *, closing: bool) -> Steps[None]:
         """Write down who counts as failed for want of news, so that readers of the ledger count as the summary does."""
         lines: list[list[Any]] = yield Compute(lambda: self._closed_lines(closing=closing))
@@ -165,8 +192,9 @@ class LedgerWait(LoneWait):
         return list(parts_of(closed, header_of(self.watch, self.account)))
 
     def _unread(self, error: OmniStorageError) -> WaitEnd:
-        summary = Tally(total=self.watch.accepted).summary(self.watch.ledger_path)
-        return WaitEnd(Verdict.TIMEOUT, summary, f"The deadline came before the ledger could be used. {error.message}")
+        tally = Tally(total=self.watch.accepted)
+        said = f"The deadline came before the ledger could be used. {error.message}"
+        return WaitEnd(Verdict.TIMEOUT, tally.summary(self.watch.ledger_path), said, tally, unread=True)
 
     def _recall(self) -> Steps[None]:
         """Read what was sent, and what earlier copies of this wait have written.
@@ -197,7 +225,7 @@ class LedgerWait(LoneWait):
         self._sent = followed.parts
         # Who may have been reached when the receipt was made, and is known by now not to have been.
         lost = max(0, self.watch.accepted - followed.total)
-        self._unsent = self.watch.unsent + lost
+        self.unsent = self.watch.unsent + lost
         many = len(followed.lone) > MANY_LONE
         if many:
             for start in range(0, len(followed.lone), LONE_TOGETHER):

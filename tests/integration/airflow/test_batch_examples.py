@@ -71,7 +71,8 @@ def test_omni_sharded_batch_sends_to_everybody_once_and_shows_no_number(
         "write_people": "success",
         "scenario": "success",
         "count_outcomes": "success",
-        **{f"{task}{index}": "success" for task in ("send", "delivered") for index in range(4)},
+        "delivered": "success",
+        **{f"send{index}": "success" for index in range(4)},
     }
     sent = Counter(each.to for each in account.record.acceptances)
     assert (len(sent), max(sent.values())) == (200, 1)

@@ -92,9 +92,3 @@ def test_the_people_of_a_receipt_who_got_nothing_are_counted() -> None:
     assert unsent_of_receipt({"counts": counts}) == 3  # two refused, one never posted
     assert unsent_of_receipt({"counts": counts, "dry_run": True}) == 0
     assert unsent_of_receipt("no receipt") == 0
-
-
-def test_the_receipts_of_a_mapped_task_are_refused_with_the_way_to_wait_for_each() -> None:
-    lazy = type("LazyXComSequence", (list,), {})
-    with pytest.raises(OmniInputError, match=r"OmniDeliverySensor.partial\(…\).expand\(receipt=….output\)"):
-        bulks_of_receipt(lazy())

@@ -40,7 +40,7 @@ def test_every_problem_is_named_at_once() -> None:
         assert f"\n - {field}: " in str(caught.value)
 
 
-@pytest.mark.parametrize("bad", ["no receipt", {"bulks": "b"}, {"bulks": [{"bulk_id": ""}]}, 7, []])
+@pytest.mark.parametrize("bad", ["no receipt", {"bulks": "b"}, {"bulks": [{"bulk_id": ""}]}, 7, [7]])
 def test_what_is_not_a_receipt_is_refused(bad: Any) -> None:
     with pytest.raises(OmniInputError, match="receipt"):
         watch(receipt=bad)

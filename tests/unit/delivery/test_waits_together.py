@@ -1,0 +1,135 @@
+"""Several sends, one verdict: when it falls, and what the parts share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.ledger.together import WaitTogether
+from airflow_provider_omni.delivery.ledger.waiting import wait_for
+from airflow_provider_omni.delivery.verdict import Goal, Verdict
+from airflow_provider_omni.delivery.waiting import CLOSING, WaitEnd
+from airflow_provider_omni.delivery.watch import Bulk, Watch
+from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniStorageError, OmniTransportError
+from tests.unit.delivery.stage import START, Stage, report, row
+
+TIMEOUT = 600.0
+
+
+def together(*bulks: tuple[Bulk, ...], goal: Goal | None = None, **more: Any) -> Watch:
+    flow = ("LINE", "SMS")
+    whole = Watch(bulks=(), deadline=START + TIMEOUT, goal=goal or Goal(), flow=flow, poll_interval=20.0, **more)
+    return replace(whole, parts=tuple(replace(whole, bulks=each).as_part() for each in bulks))
+
+
+def machine(stage: Stage, watch: Watch, account: str = "") -> WaitTogether:
+    made = wait_for(watch, stage.clock, "ab", lambda: 0.5, account=account)
+    assert isinstance(made, WaitTogether)
+    return made
+
+
+def wait(stage: Stage, watch: Watch) -> WaitEnd:
+    return stage.play(machine(stage, watch).until_decided())
+
+
+def alone(*ids: str) -> tuple[Bulk, ...]:
+    return tuple(Bulk(None, 1, (each,)) for each in ids)
+
+
+def told(**states: str) -> Any:
+    """Reports and rows of messages that are asked for one by one; nothing of others."""
+
+    def answer(call: Any) -> list[Any]:
+        asked = dict(call.query).get("messageId", "").split(",")
+        of = report if call.path.endswith("reports") else row
+        return [of(each, states[each], channel="SMS") for each in asked if each in states]
+
+    return answer
+
+
+def test_no_part_decides_alone() -> None:
+    stage = Stage(reports=[told(a="handset", b="failed")], logs=[told(a="handset", b="failed")])
+    end = wait(stage, together(alone("a"), alone("b"), goal=Goal(0.5, settle=True)))
+    assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.SUCCESS, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("goal", "states", "verdict"),
+    [("any", {"b": "handset"}, Verdict.SUCCESS), ("all", {"a": "failed"}, Verdict.FAILURE)],
+)
+def test_the_verdict_falls_as_soon_as_no_part_can_change_it(goal: str, states: Any, verdict: Verdict) -> None:
+    stage = Stage(reports=[told(**states)], logs=[told(**states)])
+    assert wait(stage, together(alone("a"), alone("b"), goal=Goal(goal))).verdict is verdict
+    assert stage.now < START + TIMEOUT
+
+
+def test_at_the_deadline_all_parts_are_counted() -> None:
+    stage = Stage(reports=[told(a="handset")], logs=[told(a="handset")])
+    end = wait(stage, together(alone("a"), alone("b"), goal=Goal("finished")))
+    assert (end.verdict, end.summary["pending"]) == (Verdict.TIMEOUT, 1)
+    assert stage.now < START + TIMEOUT + CLOSING
+
+
+def test_nothing_is_decided_while_a_part_could_not_write_down_what_it_has_read() -> None:
+    states = {"a": "handset", "b": "handset"}
+    stage = Stage(reports=[told(**states)], logs=[told(**states)])
+    stage.saves = [None, OmniStorageError("not now"), OmniStorageError("not now"), None]
+    end = wait(stage, together(alone("a"), alone("b")))
+    assert end.verdict is Verdict.SUCCESS
+    assert stage.now > START
+
+
+def test_a_copy_of_the_wait_knows_what_the_one_before_has_read_in_each_part() -> None:
+    watch = together(alone("a"), alone("b"))
+    first = Stage(reports=[told(a="handset")], logs=[[]])
+    assert first.play(machine(first, watch).poll()) is None
+    second = Stage(memory=first.memory, reports=[told(b="handset")], logs=[[]])
+    assert wait(second, Watch.from_json(watch.to_json())).verdict is Verdict.SUCCESS
+
+
+def test_the_last_looks_of_all_parts_together_take_no_longer_than_those_of_one() -> None:
+    def slow(_: Any) -> Any:
+        stage.now += 20.0
+        return OmniTransportError("slow")
+
+    stage = Stage(reports=[[]], logs=[slow])
+    stage.now = START + TIMEOUT - 1.0
+    end = wait(stage, together(*(alone(f"{number}") for number in range(30))))
+    assert (end.verdict, end.summary["pending"]) == (Verdict.TIMEOUT, 30)
+    assert stage.now < START + TIMEOUT + 2 * CLOSING  # Airflow's own time-out
+
+
+def test_each_part_gets_its_share_of_the_last_looks() -> None:
+    """The first of two could use up all the time: its logs fail, and a look that fails is repeated."""
+    asked: set[str] = set()
+
+    def slow(call: Any) -> Any:
+        asked.update(dict(call.query)["messageId"].split(","))
+        stage.now += 100.0
+        return OmniTransportError("slow")
+
+    stage = Stage(reports=[[]], logs=[slow])
+    stage.now = START + TIMEOUT + 1.0
+    wait(stage, together(alone("a"), alone("b")))
+    assert asked == {"a", "b"}
+
+
+def test_only_the_account_that_has_the_messages_is_asked() -> None:
+    watch = together(alone("a"), alone("b"), account="ours")
+    stage = Stage()
+    poll = machine(stage, watch, account="other").poll()
+    with pytest.raises(OmniConfigurationError):
+        stage.play(poll)
+    assert not stage.reads
+
+
+def test_nobody_at_all_who_was_sent_to_opens_no_gate() -> None:
+    watch = together((), ())
+    parts = tuple(replace(each, unsent=2 * number) for number, each in enumerate(watch.parts))
+    end = wait(Stage(), replace(watch, parts=parts))
+    assert (end.verdict, end.explanation) == (
+        Verdict.FAILURE,
+        "Nobody was sent to: the vendor refused, or the send never reached, all 2 recipients.",
+    )
