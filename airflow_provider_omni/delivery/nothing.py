@@ -58,6 +58,16 @@ def is_blank(text: str) -> bool:
     return all(character.isspace() or is_invisible(character) for character in text)
 
 
+def trimmed(text: str) -> str:
+    """The text without white space and invisible marks around it."""
+    start, end = 0, len(text)
+    while start < end and (text[start].isspace() or is_invisible(text[start])):
+        start += 1
+    while start < end and (text[end - 1].isspace() or is_invisible(text[end - 1])):
+        end -= 1
+    return text[start:end]
+
+
 def word_for_nothing(text: str) -> str | None:
     """The word, where a text is one for nothing: `NULL`, `None`, `#N/A`; also `####`, a sheet's column too narrow."""
     if len(text) > 40:

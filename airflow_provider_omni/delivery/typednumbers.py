@@ -20,6 +20,8 @@ _WHOLE_FLOATS = 2.0**53
 _LONGEST = 40
 """Characters of a written number, without what is invisible."""
 _LONGEST_TEXT = 200
+_MOST_DIGITS = 20
+"""Fifteen are a number's own; before them what is dialled for another country, or a plus."""
 
 _PLAIN = re.compile(r"[ (]*\+?[ (]*[0-9][0-9 ().\-/]*")
 """What is left of every number that can be read: digits, and what people put between them."""
@@ -103,6 +105,8 @@ def read_typed(number: object) -> Typed:
     if RANGE.search(plain):
         raise _refusal(text, "few digits behind a slash or dash: a second number, or an extension?", "one number")
     digits = _SEPARATORS.sub("", plain)
+    if len(digits) > _MOST_DIGITS:
+        raise _refusal(text, "more digits than a number has: several numbers?", "one; give a list, or a row for each")
     return Typed(digits.removeprefix("+"), digits.startswith("+"))
 
 

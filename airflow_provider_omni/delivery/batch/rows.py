@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
+from unicodedata import category
 
 from pydantic_core import from_json
 
@@ -24,6 +25,7 @@ from airflow_provider_omni.delivery.batch.filekinds import (
     refuse_other_kinds,
     unusable,
 )
+from airflow_provider_omni.delivery.nothing import trimmed
 from airflow_provider_omni.delivery.numbers import InvalidNumberError, NumberRules, normalise
 from airflow_provider_omni.delivery.typednumbers import read_typed
 from airflow_provider_omni.omni.masking import mask_numbers_in
@@ -119,8 +121,9 @@ def rows_of_csv(
     encoding: str = DEFAULT,
 ) -> Iterator[Row]:
     """CSV with a header. Rows without a value are skipped. Cells that are missing at the end of a row are empty ones,
-    as spreadsheets leave them out; a row with more cells than the header is a problem. Columns at the end that have
-    neither a name nor values are passed over. A first line ``sep=;``, as Excel writes it, names the delimiter.
+    as spreadsheets leave them out; a row with more cells than the header, of which one is not blank, is a problem.
+    Columns at the end that have neither a name nor values are passed over. A first line ``sep=;``, as Excel writes it,
+    names the delimiter.
 
     Raises OmniInputError for a header without `phone_field` or another name that is needed, for text in another
     encoding,
@@ -164,7 +167,7 @@ def rows_of_csv(
         if names is None:
             if not cells:
                 continue
-            width, names = len(cells), [cell.strip() for cell in cells]
+            width, names = len(cells), list(map(trimmed, cells))
             while names and not names[-1]:
                 names.pop()
             names = _header(names, phone_field, "the CSV header", needed, delimiter)
@@ -176,7 +179,7 @@ def rows_of_csv(
                 yield Row(line, cells[at], dict(zip(names, cells, strict=True)))
         elif not any(map(str.strip, cells)):
             continue
-        elif len(cells) <= width:
+        elif len(cells) <= width or not any(map(str.strip, cells[width:])):
             problem = UNNAMED if any(cell.strip() for cell in cells[named:]) else None
             cells += [""] * (named - len(cells))
             yield Row(line, cells[at], dict(zip(names, cells[:named], strict=True)), problem)
@@ -326,7 +329,10 @@ def _header(
     names = as_wanted(names, (phone_field, *needed))
     found = "what looks like a person's data; is the header missing?" if _is_data(names) else shown_names(names)
     if delimiter is not None and len(names) == 1 and re.search("[;\t|]", names[0]):
-        found += f". The comma is the only delimiter: write the file with {delimiter!r} between its cells"
+        found += (
+            f". The comma is the only delimiter: write the file with {delimiter!r} between its cells, or name another "
+            "in its first line, as Excel does (sep=;)"
+        )
     if phone_field not in names:
         problems.append(f"phone_field: {phone_field!r} is not among {what}: {found}{other_case((phone_field,), names)}")
     missing = [name for name in needed if name not in names]
@@ -364,10 +370,15 @@ def _same(one: str, other: str) -> bool:
 _NAME = re.compile(r"[^\W\d](?!.*\d{5})[\w .\-]{0,39}")
 
 
+def _is_a_name(name: str) -> bool:
+    """Whether it looks like the name of a column, in any script: in Thai and others some of it are marks."""
+    return _NAME.fullmatch("".join("_" if category(each) in ("Mn", "Mc") else each for each in name)) is not None
+
+
 def shown_names(names: Iterable[object]) -> str:
     """Names of columns, twenty of them. What does not look like one may be a person's data, and is not shown."""
     listed = islice(map(str, names), 20)
-    return mask_numbers_in(", ".join(name if _NAME.fullmatch(name) else "…" for name in listed))
+    return mask_numbers_in(", ".join(name if _is_a_name(name) else "…" for name in listed))
 
 
 def other_case(missing: Iterable[str], names: Iterable[object]) -> str:

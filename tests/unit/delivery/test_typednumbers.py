@@ -95,6 +95,8 @@ def test_a_number_is_read_however_its_country_and_its_program_write_it(typed: ob
         ("41793026727 | 41793026728", "'|' (VERTICAL LINE): several numbers?"),
         ("+41793026727 +41793026728", "more than one plus"),
         ("0793026 7934567", "two numbers"),
+        ("4179302672741793026728", "more digits than a number has: several numbers?"),
+        ("41 79 302 67 27 41 79 302 67 28", "more digits than a number has: several numbers?"),
         ("02-123-4567/8", "few digits behind a slash or dash"),
         ("02-123-4567~9", "'~' (TILDE): a range of numbers?"),
         ("4.18E+10", "an exponent ('E'): a spreadsheet has rounded it"),

@@ -45,10 +45,28 @@ def test_csv_has_a_header_and_may_have_a_byte_order_mark_and_quotes() -> None:
 
 
 def test_csv_rows_with_more_cells_than_the_header_are_problems() -> None:
-    rows = csv_rows("phone,name\n1,Ada\n3,Bob,x\n4,Eve\n")
+    rows = csv_rows("phone,name\n1,Ada\n3,Bob,x\n4,Eve\n5,,,x\n")
     assert [(row.place, row.problem) for row in rows] == [
-        (2, None), (3, "the row has 3 cells, the header 2"), (4, None),
+        (2, None), (3, "the row has 3 cells, the header 2"), (4, None), (5, "the row has 4 cells, the header 2"),
     ]  # fmt: skip
+
+
+def test_blank_cells_behind_the_last_column_are_none() -> None:
+    rows = csv_rows("phone,name\n1,Ada,\n2,Bob,, \n,,,\n")
+    assert [(row.number, row.fields, row.problem) for row in rows] == [
+        ("1", {"phone": "1", "name": "Ada"}, None),
+        ("2", {"phone": "2", "name": "Bob"}, None),
+    ]
+
+
+def test_marks_that_nobody_sees_around_a_name_are_no_part_of_it() -> None:
+    (row,) = csv_rows("name,\ufeffphone,\u200bcity\u200e, \u00a0note\u2060\nAda,1,Bern,x\n", needed=("city", "note"))
+    assert row.fields == {"name": "Ada", "phone": "1", "city": "Bern", "note": "x"}
+
+
+def test_names_in_the_readers_own_script_are_shown() -> None:
+    told = refused("เบอร์โทร,ชื่อ,नाम,이름\n1,2,3,4\n")
+    assert "is not among the CSV header: เบอร์โทร, ชื่อ, नाम, 이름" in told
 
 
 def test_cells_that_excel_leaves_out_at_the_end_of_a_row_are_empty() -> None:
