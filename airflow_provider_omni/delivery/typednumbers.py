@@ -11,7 +11,7 @@ from decimal import Decimal
 from numbers import Integral
 from typing import NamedTuple
 
-from airflow_provider_omni.delivery.nothing import is_a_time, is_blank, is_invisible, is_nothing, word_for_nothing
+from airflow_provider_omni.omni.nothing import is_a_time, is_blank, is_invisible, is_nothing, word_for_nothing
 
 _MOST_BITS = 128
 """More than any number has. Python refuses to write down whole numbers of thousands of digits."""

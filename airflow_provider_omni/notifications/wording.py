@@ -15,6 +15,7 @@ from airflow_provider_omni.delivery.shortening import cleaned, cut_to_parts, cut
 from airflow_provider_omni.omni.content import MAX_ALT_TEXT, MAX_LINE_TEXT, Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import TypedModel
+from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.validation import check_content
 from airflow_provider_omni.omni.written import read_list
 from airflow_provider_omni.operators.arguments import read_objects
@@ -36,7 +37,7 @@ def mended(contents: Wording, max_sms_parts: int, instead: str) -> tuple[Wording
 
     def text_of(value: Any, name: str, cut: Callable[[str], str]) -> str:
         said = cleaned(_words(value))
-        if not said.strip():
+        if is_blank(said) or word_for_nothing(said):
             done.append(f"{name}: blank, replaced")
             said = cleaned(instead)
         short = cut(said)

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from airflow_provider_omni.omni.models import Destination, TypedModel
+from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.plainjson import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.timestamps import format_body_time
 
@@ -79,9 +80,12 @@ def _spoken(limit: int | None) -> Any:
         else:
             if unfit := unfit_character(text):
                 raise _refused(f"a text with {unfit}", "a text without any")
-            if text.strip() and (limit is None or units <= limit):
+            if word := word_for_nothing(text):
+                raise _refused(f"{word!r} (a template that found nothing?)", "a text")
+            blank = is_blank(text)
+            if not blank and (limit is None or units <= limit):
                 return text
-            found = f"{units:,} UTF-16 units" if text.strip() else "a blank text"
+            found = "a blank text" if blank else f"{units:,} UTF-16 units"
         raise _refused(found, allowed)
 
     return AfterValidator(check)

@@ -15,6 +15,7 @@ MOST_BITS = 1024
 """Of a whole number. Python refuses to write down those of thousands of digits."""
 DEEPEST = 100
 _UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
+_UNFIT_OR_LINES = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffd]")
 
 
 class Foreign(NamedTuple):
@@ -63,11 +64,13 @@ def _is_whole(text: str) -> bool:
     return True
 
 
-def unfit_character(text: str) -> str | None:
+def unfit_character(text: str, lines: bool = True) -> str | None:
     """The first character that no phone should get, in words: a control character that is neither a tab nor a line end
     (escape sequences begin with some), or what a decoder puts where it could not read.
+
+    :param lines: tabs and line ends are fine.
     """
-    found = _UNFIT.search(text)
+    found = (_UNFIT if lines else _UNFIT_OR_LINES).search(text)
     if found is None:
         return None
     if found[0] == "\ufffd":

@@ -28,7 +28,8 @@ from airflow_provider_omni.omni.content import (
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import SHOWN, mask_numbers_in
 from airflow_provider_omni.omni.models import Channel, Destination, NewScenario
-from airflow_provider_omni.omni.plainjson import foreign_to_json, unfit_in
+from airflow_provider_omni.omni.nothing import is_blank
+from airflow_provider_omni.omni.plainjson import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.timestamps import parse_time
 
 M = TypeVar("M", bound=BaseModel)
@@ -198,9 +199,24 @@ def check_scenario(name: Any, flow: Any, default: Any = None) -> NewScenario:
     findings = _Findings()
     steps = list(flow) if isinstance(flow, Sequence) and not isinstance(flow, str) else flow
     scenario = findings.model(NewScenario, {"name": name, "flow": steps, "default": default}, "scenario")
-    if scenario is None:
+    if scenario is not None:
+        _check_names(findings, scenario)
+    if scenario is None or findings.problems:
         raise OmniInputError("The scenario cannot be used as it is; nothing was sent.", problems=findings.problems)
     return scenario
+
+
+def _check_names(findings: _Findings, scenario: NewScenario) -> None:
+    """A sender is shown by phones, a scenario by its name."""
+    names = {"scenario.name": scenario.name}
+    names |= {
+        f"scenario.flow[{at}].from": step.from_ for at, step in enumerate(scenario.flow) if step.from_ is not None
+    }
+    for field, name in names.items():
+        if is_blank(name):
+            findings.add(field, "a blank text", "a name")
+        elif unfit := unfit_character(name, lines=False):
+            findings.add(field, f"a text with {unfit}", "a name without any")
 
 
 def check_destination(value: Any, root: str = "to") -> Destination:

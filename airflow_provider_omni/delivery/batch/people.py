@@ -28,9 +28,9 @@ from airflow_provider_omni.delivery.batch.rows import Row, other_case, shown_nam
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard, spread
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
-from airflow_provider_omni.delivery.nothing import is_a_time, is_nothing, word_for_nothing
 from airflow_provider_omni.delivery.numbers import ANYWHERE, InvalidNumberError, NumberRules, country_of
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.nothing import is_a_time, is_nothing, word_for_nothing
 
 _FLUSH = 2000
 """Rows that are handed to the scratch database at once."""

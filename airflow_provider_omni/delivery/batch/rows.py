@@ -25,10 +25,10 @@ from airflow_provider_omni.delivery.batch.filekinds import (
     refuse_other_kinds,
     unusable,
 )
-from airflow_provider_omni.delivery.nothing import trimmed
 from airflow_provider_omni.delivery.numbers import InvalidNumberError, NumberRules, normalise
 from airflow_provider_omni.delivery.typednumbers import read_typed
 from airflow_provider_omni.omni.masking import mask_numbers_in
+from airflow_provider_omni.omni.nothing import trimmed
 
 MOST_IN_A_LINE = 1024 * 1024
 """Characters. A few hundred KiB of gzip can hold a gigabyte without a line end, which would have to be in memory."""
@@ -266,8 +266,10 @@ def read_rows(
 
 def _row_of_object(place: int, entry: Mapping[str, Any], wanted: Sequence[str]) -> Row:
     phone_field = wanted[0]
-    if any(name not in entry for name in wanted):
-        entry = dict(zip(as_wanted(entry, wanted), entry.values(), strict=True))
+    for name in wanted:
+        if name not in entry:
+            entry = dict(zip(as_wanted(entry, wanted), entry.values(), strict=True))
+            break
     number = entry.get(phone_field)
     if number is None:
         return Row(place, None, entry, f"the field {phone_field} is {'empty' if phone_field in entry else 'missing'}")

@@ -70,6 +70,9 @@ def test_models_are_cut_as_dicts_are(vendor: RunningSimulator) -> None:
         ("{{ exception }}", ValueError("\x1b]8;;https://x\x1b\\link\x1b]8;;\x1b\\\r\nnext"), "link\nnext"),
         ("{{ exception }}", ValueError("half \ud83d, whole \ud83d\ude00"), "half ?, whole 😀"),
         ("lost \ufffd", None, "lost ?"),
+        ("\u200b{{ nothing }}\ufeff\u2800", None, "Airflow: dag.load, try 1, run run"),
+        ("None", None, "Airflow: dag.load, try 1, run run"),
+        ("{{ 'nan' }}", None, "Airflow: dag.load, try 1, run run"),
     ],
 )
 @pytest.mark.parametrize("dag", [None, STRICT, NATIVE])

@@ -158,10 +158,12 @@ def test_an_alt_text_has_400_units(length: int, good: bool) -> None:
         assert "401 UTF-16 units" in problems(line=line)[0]
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\t", "\ud83d"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "\n\t", "\ud83d", "\u200b\ufeff", "\u00a0\u2800", "None", "NULL", " nan", "#REF!"]
+)
 @pytest.mark.parametrize("field", ["line", "sms"])
 def test_a_blank_or_broken_text_is_refused(field: str, text: str) -> None:
-    assert problems(**{field: {"text": text}})[0].startswith(f"{field}.text: found a ")
+    assert problems(**{field: {"text": text}})[0].startswith(f"{field}.text: found ")
 
 
 def test_an_sms_may_be_long() -> None:
@@ -368,6 +370,15 @@ def test_a_scenario_names_every_problem() -> None:
         "scenario.flow[1].chanel",
         "scenario.default",
     ]
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b", "\x1b[1mShop", "Shop\n", "Sh\top", "Sh\ufffdp", "\x9bShop"])
+def test_names_that_phones_show_are_not_blank_and_hold_no_control_characters(name: str) -> None:
+    with pytest.raises(OmniInputError) as caught:
+        check_scenario(name, [{"channel": "LINE", "from": "Shop"}, {"channel": "SMS", "from": name}])
+    fields = [line.partition(":")[0] for line in caught.value.problems]
+    assert fields == ["scenario.name", "scenario.flow[1].from"]
+    assert all(line.isprintable() for line in caught.value.problems)
 
 
 @pytest.mark.parametrize("flow", [[], None, "LINE", {}, 5])

@@ -14,8 +14,8 @@ import pytest
 
 from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError, value_of
 from airflow_provider_omni.delivery.batch.scratch import Scratch
-from airflow_provider_omni.delivery.nothing import is_blank, is_nothing, word_for_nothing
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.nothing import is_blank, is_nothing, word_for_nothing
 from airflow_provider_omni.omni.validation import check_content
 from tests.unit.delivery.batch.batchworld import World, numbers
 
