@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from airflow_provider_omni.delivery.options import if_exists_problems
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
+from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.models import NewScenario, Scenario
-from airflow_provider_omni.omni.validation import describe
 from airflow_provider_omni.omni.written import empty_words, is_nothing, read_object
-
-IF_EXISTS = ("reuse", "update", "create")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +58,8 @@ def decide(existing: Iterable[Scenario], wanted: NewScenario, if_exists: str) ->
 
     Raises :class:`OmniInputError` for an unknown ``if_exists``, :class:`OmniConfigurationError` for the errors above.
     """
-    if if_exists not in IF_EXISTS:
-        raise OmniInputError(
-            "The scenario cannot be made",
-            problems=(f"if_exists: found {if_exists!r}, allowed: 'reuse', 'update', 'create'",),
-        )
+    if problems := if_exists_problems(if_exists):
+        raise OmniInputError("The scenario cannot be made", problems=problems)
     if if_exists == "create":
         return Create(wanted)
     namesakes = sorted(

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.verdict import Goal
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.validation import describe
+from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.written import WHY_EMPTY, empty_words, is_nothing, read_ids
 
 IDS_PER_LOOK = 50

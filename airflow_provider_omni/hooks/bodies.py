@@ -7,8 +7,9 @@ from typing import Any
 
 from airflow_provider_omni.omni.content import OTHER_CHANNELS, AdvancedRequest, Content
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.models import Destination
-from airflow_provider_omni.omni.validation import check_content, check_destination, describe
+from airflow_provider_omni.omni.validation import check_content, check_destination
 
 _OPTIONS = {
     "notify": "notify",

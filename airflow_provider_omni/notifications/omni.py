@@ -26,6 +26,7 @@ from airflow_provider_omni.notifications.occasions import (
 )
 from airflow_provider_omni.operators.keys import warning_about_own_key
 from airflow_provider_omni.operators.private import PrivateField, PrivateFields, TextField, reveal
+from airflow_provider_omni.operators.slips import content_slips, number_slips, refuse_slips
 
 if TYPE_CHECKING:
     import jinja2
@@ -49,6 +50,8 @@ LOOK_TIMEOUTS = (2.0, 3.0)
 _LOADED_AT = time.monotonic()
 """A task's process loads this with its DAG. One that was forked from another says that it is older, and looks."""
 SMS_PARTS = 2
+MOST_SMS_PARTS = 255
+"""Parts that an SMS can have."""
 CONTENTS = ("line", "sms", "other_channels")
 
 
@@ -121,7 +124,6 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        _check_settings(max_sms_parts, dedupe)
         self.scenario_key = scenario_key
         self.to = to
         self.line = _as_line(line)
@@ -134,6 +136,8 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         self.number_check = number_check
         self.idempotency_key = idempotency_key
         self.omni_conn_id = omni_conn_id
+        settings = _setting_slips(max_sms_parts, dedupe)
+        refuse_slips(self, [*settings, *number_slips(self), *content_slips(self)])
         self._templates = {name: getattr(self, name) for name in self.template_fields}
         self._said = {name: getattr(self, name) for name in CONTENTS}
         """The contents as they were rendered last; the fields of these names show their shape only."""
@@ -364,17 +368,13 @@ def _as_sms(sms: Any) -> Any:
     return {"text": sms} if isinstance(sms, str) else sms
 
 
-def _check_settings(max_sms_parts: Any, dedupe: Any) -> None:
-    from airflow_provider_omni.notifications.wording import MOST_SMS_PARTS
-    from airflow_provider_omni.omni.errors import OmniInputError
-
+def _setting_slips(max_sms_parts: Any, dedupe: Any) -> list[str]:
     problems = []
     if type(max_sms_parts) is not int or not 1 <= max_sms_parts <= MOST_SMS_PARTS:
         problems.append(f"max_sms_parts: got {max_sms_parts!r}, expected a whole number from 1 to {MOST_SMS_PARTS}")
     if dedupe not in DEDUPE:
         problems.append(f"dedupe: got {dedupe!r}, expected {', '.join(map(repr, DEDUPE))}")
-    if problems:
-        raise OmniInputError("The notifier cannot be used as it is", problems=problems)
+    return problems
 
 
 def _seconds_until_lost() -> float:

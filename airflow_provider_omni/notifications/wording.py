@@ -20,9 +20,6 @@ from airflow_provider_omni.omni.validation import check_content
 from airflow_provider_omni.omni.written import read_list
 from airflow_provider_omni.operators.arguments import read_objects
 
-MOST_SMS_PARTS = 255
-"""Parts that an SMS can have."""
-
 Wording = dict[str, Any]
 """What is said: ``line``, ``sms`` and ``other_channels``, in the API's field names."""
 

@@ -17,8 +17,8 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from airflow_provider_omni.omni.errors import OmniConfigurationError
+from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
-from airflow_provider_omni.omni.validation import describe
 from airflow_provider_omni.omni.written import looks_written, read_written
 
 AuthType = Literal["basic", "app", "bearer"]

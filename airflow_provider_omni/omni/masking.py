@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import unquote
 
 SHOWN = frozenset(
@@ -44,6 +45,23 @@ def mask_numbers_in(text: str) -> str:
         hidden,
     )
     return _DIGITS.sub(lambda match: mask_number(match[0]), hidden)
+
+
+def describe(value: Any, shown: bool = False) -> str:
+    """What was found, in words that are safe to log: the value only if `shown`, else its kind and size."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, int) and value.bit_length() > 64:
+        return "a huge number"
+    if shown and isinstance(value, (str, int, float)):
+        return mask_numbers_in(repr(value)[:60])
+    if isinstance(value, str):
+        return f"a string of {len(value):,} characters"
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, (list, tuple, set)):
+        return f"a list of {len(value):,}"
+    return f"a value of type {type(value).__name__}"
 
 
 _CREDENTIALS = re.compile(r"(?i)\b(basic|app|bearer|digest)(\s+)(?=[\w+/=.~\-]*[\d=+/_.~\-])[\w+/=.~\-]{6,}")

@@ -11,28 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-
-class Channel(StrEnum):
-    """The channels a flow may have (newest specification, and two older ones that accounts may still have)."""
-
-    SMS = "SMS"
-    EMAIL = "EMAIL"
-    VOICE = "VOICE"
-    PUSH = "PUSH"
-    VIBER = "VIBER"
-    LINE = "LINE"
-    VKONTAKTE = "VKONTAKTE"
-    KAKAO_CHINGU = "KAKAO_CHINGU"
-    KAKAO_ALIM = "KAKAO_ALIM"
-    WHATSAPP = "WHATSAPP"
-    FACEBOOK = "FACEBOOK"
-    PARSECO = "PARSECO"
+from airflow_provider_omni.omni.channels import Channel
 
 
 class AnswerModel(BaseModel):

@@ -13,10 +13,13 @@ CHECKS = ("valid", "possible")
 """What a number must be to be sent to: of a range that its country is known to use, or of the right length only."""
 
 
-def read_region(region: object) -> str:
-    """The letters in upper case. Raises ValueError that says what was expected."""
+def read_region(region: object, *, by_shape: bool = False) -> str:
+    """The letters in upper case. Raises ValueError that says what was expected.
+
+    :param by_shape: take any two letters, and load no tables; for DAG files, which are read often.
+    """
     letters = region.strip().upper() if isinstance(region, str) else ""
-    if letters in _known():
+    if (by_shape and re.fullmatch("[A-Z]{2}", letters) and letters != "UK") or letters in _known():
         return letters
     plain = isinstance(region, str) and re.fullmatch(r"[A-Za-z {}_.]{0,20}", region)
     found = repr(region) if plain else f"a {type(region).__name__}" if not isinstance(region, str) else "a text"
@@ -25,9 +28,11 @@ def read_region(region: object) -> str:
     raise ValueError(f"got {found}{hint}, expected the two letters of a country, such as 'TH' (ISO 3166)")
 
 
-def read_countries(countries: object) -> frozenset[str]:
+def read_countries(countries: object, *, by_shape: bool = False) -> frozenset[str]:
     """A list of countries, or a text of them with commas or spaces between. Raises ValueError; so it does for a
     blank text, which says neither "everywhere" nor "nowhere".
+
+    :param by_shape: as for :func:`read_region`.
     """
     found: Iterable[object]
     if isinstance(countries, str):
@@ -38,7 +43,7 @@ def read_countries(countries: object) -> frozenset[str]:
         found = countries
     else:
         raise ValueError(f"got a {type(countries).__name__}, expected a list of countries, such as ['TH', 'SG']")
-    return frozenset(read_region(each) for each in found)
+    return frozenset(read_region(each, by_shape=by_shape) for each in found)
 
 
 def read_check(check: object) -> str:

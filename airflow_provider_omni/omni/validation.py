@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from airflow_provider_omni.omni.channels import Channel
 from airflow_provider_omni.omni.content import (
     LINE_MODELS,
     MANDATORY,
@@ -26,9 +27,10 @@ from airflow_provider_omni.omni.content import (
     check_url,
 )
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.masking import SHOWN, mask_numbers_in
-from airflow_provider_omni.omni.models import Channel, Destination, NewScenario
+from airflow_provider_omni.omni.masking import SHOWN, describe, mask_numbers_in
+from airflow_provider_omni.omni.models import Destination, NewScenario
 from airflow_provider_omni.omni.nothing import is_blank
+from airflow_provider_omni.omni.options import NO_CONTENT, option_problems, time_problem
 from airflow_provider_omni.omni.plainjson import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.timestamps import parse_time
 
@@ -37,7 +39,6 @@ M = TypeVar("M", bound=BaseModel)
 MAX_AHEAD = timedelta(days=180)
 MAX_CALLBACK_DATA = 4000
 MAX_PROBLEMS = 50
-NOTIFY_CONTENT_TYPES = ("application/json", "application/xml")
 
 _ALLOWED: dict[str, str] = {
     "omni": "{allowed}",
@@ -104,23 +105,6 @@ def _hint(member: str, model: type[BaseModel] | None) -> str:
     return f", did you mean {close[0]}?" if close else f", allowed are {', '.join(names)}"
 
 
-def describe(value: Any, shown: bool = False) -> str:
-    """What was found, in words that are safe to log: the value only if `shown`, else its kind and size."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, int) and value.bit_length() > 64:
-        return "a huge number"
-    if shown and isinstance(value, (str, int, float)):
-        return mask_numbers_in(repr(value)[:60])
-    if isinstance(value, str):
-        return f"a string of {len(value):,} characters"
-    if isinstance(value, Mapping):
-        return "an object"
-    if isinstance(value, (list, tuple, set)):
-        return f"a list of {len(value):,}"
-    return f"a value of type {type(value).__name__}"
-
-
 class _Findings:
     """Collects problems over several fields."""
 
@@ -177,18 +161,17 @@ def check_content(
         sms=None if sms is None else findings.model(Sms, sms, "sms"),
         others=_check_others(findings, other_channels),
         options=Options(
-            notify=_check_flag(findings, "notify", notify),
+            notify=notify,
             notify_url=_check_notify_url(findings, notify_url),
             notify_content_type=notify_content_type,
             callback_data=_check_callback_data(findings, callback_data),
-            intermediate_report=_check_flag(findings, "intermediate_report", intermediate_report),
+            intermediate_report=intermediate_report,
             send_at=_check_send_at(findings, send_at, now or datetime.now(UTC)),
         ),
     )
-    if notify_content_type is not None and notify_content_type not in NOTIFY_CONTENT_TYPES:
-        findings.add("notify_content_type", describe(notify_content_type, True), " or ".join(NOTIFY_CONTENT_TYPES))
+    findings.problems += option_problems(notify, notify_content_type, intermediate_report)
     if line is None and sms is None and not other_channels:
-        findings.problems.append("no content: at least one of line, sms and the other channels' objects is needed")
+        findings.problems.append(NO_CONTENT)
     if findings.problems:
         raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=findings.problems)
     return content
@@ -283,13 +266,6 @@ def not_json(value: Any, root: str) -> list[str]:
     return [f"{each.where}: found {each.found}, allowed is what JSON has" for each in found]
 
 
-def _check_flag(findings: _Findings, field: str, value: Any) -> bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    findings.add(field, describe(value, True), "true or false")
-    return None
-
-
 def _check_notify_url(findings: _Findings, url: Any) -> str | None:
     if url is None:
         return None
@@ -308,22 +284,17 @@ def _check_callback_data(findings: _Findings, data: Any) -> str | None:
 
 
 def _check_send_at(findings: _Findings, moment: datetime | str | None, now: datetime) -> datetime | None:
-    allowed = "a time with an offset from UTC, less than 180 days ahead"
     if moment is None:
         return None
+    if problem := time_problem("send_at", moment):
+        findings.problems.append(problem)
+        return None
+    parsed = parse_time(moment) if isinstance(moment, str) else moment
     try:
-        parsed = parse_time(moment) if isinstance(moment, str) else moment
-        if parsed - now < MAX_AHEAD:
-            return parsed
-        found = f"a time {(parsed - now).days:,} days ahead"
-    except (ValueError, TypeError, AttributeError, OverflowError):
-        found = "a time without an offset" if _is_naive(moment) else describe(moment)
-    findings.add("send_at", found, allowed)
+        ahead = parsed - now
+    except OverflowError:
+        ahead = timedelta.max
+    if ahead < MAX_AHEAD:
+        return parsed
+    findings.add("send_at", f"a time {ahead.days:,} days ahead", "less than 180 days ahead")
     return None
-
-
-def _is_naive(moment: Any) -> bool:
-    try:
-        return (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).tzinfo is None
-    except (ValueError, AttributeError):
-        return False

@@ -14,17 +14,20 @@ from airflow_provider_omni.delivery.batch.placeholders import lookalikes
 from airflow_provider_omni.delivery.guard import narrowed
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.numbers import ANYWHERE, NumberRules
+from airflow_provider_omni.delivery.options import (
+    channel_problems,
+    flag_problems,
+    grace_problems,
+    mismatch_problems,
+    rejected_problems,
+)
 from airflow_provider_omni.delivery.plan import Recipients, SendPlan, read_recipients
 from airflow_provider_omni.delivery.scenarios import read_scenario
 from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content, validity_seconds
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.models import Channel
-from airflow_provider_omni.omni.validation import check_content, describe
+from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.validation import check_content
 from airflow_provider_omni.omni.written import MOST_PLACES, empty_words, is_nothing, read_list, read_object
-
-ON_REJECTED = ("fail", "ignore")
-MOST_LOG_GRACE = 300
-"""Seconds. Two of them must fit into the time that a try gives the logs."""
 
 
 def read_plan(
@@ -61,10 +64,8 @@ def read_plan(
     problems: list[str] = []
     scenario_key, flow = read_scenario(scenario_key, flow, problems)
     idempotency_key = read_key(idempotency_key, problems)
-    if on_rejected not in ON_REJECTED:
-        problems.append(f"on_rejected: found {describe(on_rejected, True)}, allowed is 'fail' or 'ignore'")
-    if isinstance(log_grace, bool) or not isinstance(log_grace, int | float) or not 0 <= log_grace <= MOST_LOG_GRACE:
-        problems.append(f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds")
+    problems += rejected_problems(on_rejected, ratio=False)
+    problems += grace_problems(log_grace)
     problems += flag_problems("dry_run", dry_run)
     problems += flag_problems("placeholders", placeholders)
     line, sms, other_channels = read_objects(problems, line, sms, other_channels)
@@ -73,9 +74,7 @@ def read_plan(
     if placeholders:
         objects = {"line": line, "sms": sms, "other_channels": other_channels}
         problems += islice(lookalikes(objects, ""), MOST_PLACES)
-    if content and channels and not set(channels) & set(content.channels()):
-        said, tried = ", ".join(content.channels()), ", ".join(channels)
-        problems.append(f"flow: tries {tried}, but there is content for {said} only: nobody would get anything")
+    problems += mismatch_problems(channels or (), content.channels() if content else ())
     own = narrowed(numbers, problems, region=region, allowed_countries=allowed_countries, number_check=number_check)
     recipients = _recipients(problems, to, allowed_recipients, own, numbers.region)
     if problems or content is None or recipients is None:
@@ -102,14 +101,6 @@ def times_of(receipt: dict[str, Any], said: Mapping[str, Any], send_at: datetime
     if send_at is not None:
         times["send_at"] = send_at.isoformat()
     return receipt | times
-
-
-def flag_problems(name: str, value: Any) -> list[str]:
-    """What is wrong with an argument that says yes or no and is no template: any text would mean yes."""
-    if type(value) is bool:
-        return []
-    kind = "a text" if isinstance(value, str) else describe(value, True)
-    return [f"{name}: found {kind}, allowed is True or False; it is no template"]
 
 
 def read_key(key: Any, problems: list[str]) -> str:
@@ -169,9 +160,7 @@ def read_channels(flow: Any, problems: list[str]) -> tuple[str, ...] | None:
             problems.append(f"flow: got an empty list, expected {expected}")
         return None
     channels = tuple(name.strip().upper() for name in named)
-    unknown = ", ".join(repr(name) for name in channels if name not in Channel.__members__)
-    if unknown:
-        problems.append(f"flow: found {unknown[:80]}, allowed are {', '.join(Channel.__members__)}")
+    problems += channel_problems(channels)
     return channels
 
 

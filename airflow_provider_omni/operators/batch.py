@@ -16,6 +16,7 @@ from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.operators.failing import failing_for_good
 from airflow_provider_omni.operators.private import HiddenKey, HiddenUrl, PrivateFields, TextField, reveal
 from airflow_provider_omni.operators.recipients import RecipientsField, opened_rows
+from airflow_provider_omni.operators.slips import batch_slips, refuse_slips
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -131,6 +132,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         self.on_rejected = on_rejected
         self.log_grace = log_grace
         self.omni_conn_id = omni_conn_id
+        refuse_slips(self, batch_slips(self))
         self._stop: Stop | None = None
 
     def check_source(self) -> None:

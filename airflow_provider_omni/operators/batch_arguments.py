@@ -12,15 +12,13 @@ from airflow_provider_omni.delivery.batch.rules import BatchRules
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.guard import narrowed, read_guard, rules_of
 from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.delivery.options import flag_problems, grace_problems, mismatch_problems, whole_problems
 from airflow_provider_omni.delivery.scenarios import read_scenario
 from airflow_provider_omni.delivery.tries import Tries
 from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.content import OTHER_CHANNELS
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.validation import describe
 from airflow_provider_omni.operators.arguments import (
-    MOST_LOG_GRACE,
-    flag_problems,
     read_channels,
     read_key,
     read_objects,
@@ -96,12 +94,7 @@ def read_batch(
     except OmniInputError as error:
         # What is wrong with a scenario's key was said above.
         problems += [line for line in error.problems if scenario_key or not line.startswith("scenario_key:")]
-    said = channels_of(content)
-    if said and spec.flow and not set(said) & set(spec.flow):
-        problems.append(
-            f"flow: tries {', '.join(spec.flow)}, but there is content for {', '.join(said)} only: nobody would get "
-            "anything"
-        )
+    problems += mismatch_problems(spec.flow or (), channels_of(content))
     if problems:
         raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
     return spec
@@ -139,12 +132,11 @@ def read_rules(
     :param own_key: the user has given an ``idempotency_key``.
     """
     problems: list[str] = flag_problems("dry_run", dry_run)
-    if max_connections is not None and (type(max_connections) is not int or max_connections < 1):
-        found = describe(max_connections, type(max_connections) in (int, float))
-        problems.append(f"max_connections: found {found}, allowed is a whole number from 1")
+    if wrong := whole_problems("max_connections", max_connections):
+        problems += wrong
         max_connections = None
-    if type(log_grace) not in (int, float) or not 0 <= log_grace <= MOST_LOG_GRACE:
-        problems.append(f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds")
+    if wrong := grace_problems(log_grace):
+        problems += wrong
         log_grace = 0.0
     if not has_ledger and not dry_run:
         if retries and not durable:

@@ -21,6 +21,7 @@ from airflow_provider_omni.operators.private import (
     TextField,
     reveal,
 )
+from airflow_provider_omni.operators.slips import message_slips, refuse_slips, scenario_slips
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -69,6 +70,7 @@ class OmniCreateScenarioOperator(BaseOperator):
         self.default = default
         self.if_exists = if_exists
         self.omni_conn_id = omni_conn_id
+        refuse_slips(self, scenario_slips(name, flow, default, if_exists))
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Find the scenario or make it."""
@@ -205,6 +207,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         self.on_rejected = on_rejected
         self.log_grace = log_grace
         self.omni_conn_id = omni_conn_id
+        refuse_slips(self, message_slips(self))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send what is not yet sent, and return the receipt."""

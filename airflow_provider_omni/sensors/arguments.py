@@ -24,9 +24,9 @@ from airflow_provider_omni.delivery.watch import (
     no_receipt,
     unsent_of_receipt,
 )
+from airflow_provider_omni.omni.channels import Channel
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.models import Channel
-from airflow_provider_omni.omni.validation import describe
+from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.written import MOST_PLACES, WHY_EMPTY, is_nothing, read_list, read_object
 
 DEFAULT_TIMEOUT = 47 * 3600.0

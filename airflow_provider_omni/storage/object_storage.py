@@ -21,7 +21,7 @@ from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.opening import Folders, SubFolder, folder_of
 from airflow_provider_omni.delivery.watch import Watch
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
-from airflow_provider_omni.omni.validation import describe
+from airflow_provider_omni.omni.masking import describe
 
 READ_AHEAD = 4 * 1024 * 1024
 """Bytes of a remote file that are fetched at once. The file systems' own 50 MiB would be most of a task's memory."""

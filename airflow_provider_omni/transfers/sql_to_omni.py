@@ -13,11 +13,13 @@ from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureEx
 
 from airflow_provider_omni.operators.batch import BatchOperator
 from airflow_provider_omni.operators.private import HiddenSql, TextField, reveal
+from airflow_provider_omni.operators.slips import refuse_slips
 
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.batch.rows import Row
     from airflow_provider_omni.omni.errors import OmniInputError
 
+_NO_PARAMS = "hook_params: got something else, expected a dict of the hook's arguments such as {'schema': 'shop'}"
 FETCH = 5000
 """Rows that are taken from the cursor at a time."""
 
@@ -63,6 +65,7 @@ class SqlToOmniOperator(BatchOperator):
         self.conn_id = conn_id
         self.parameters = parameters
         self.hook_params = hook_params
+        refuse_slips(self, [] if hook_params is None or isinstance(hook_params, Mapping) else [_NO_PARAMS])
 
     def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
         """The rows of the query."""

@@ -22,9 +22,9 @@ from airflow_provider_omni.delivery.batch.scratch import PERSON, People, Scratch
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.identity import Identity, fingerprint
 from airflow_provider_omni.delivery.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
+from airflow_provider_omni.delivery.options import field_problems, quarantine_problems, whole_problems
 from airflow_provider_omni.delivery.plan import chunk_limit
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.validation import describe
 
 MAX_REQUESTS_WITHOUT_LEDGER = 100
 MAX_QUARANTINED = 0.1
@@ -80,27 +80,11 @@ class BatchSpec:
         problems = []
         if not isinstance(self.scenario_key, str) or not self.scenario_key.strip():
             problems.append("scenario_key: found nothing, allowed is the key of a scenario")
-        for name in ("phone_field", "key_field"):
-            value = getattr(self, name)
-            if not isinstance(value, str | None) or value == "" or (value is None and name == "phone_field"):
-                problems.append(f"{name}: found {value!r}, allowed is the name of a field")
-        if self.key_field is not None and self.key_field == self.phone_field:
-            problems.append(
-                "key_field: is the phone_field, and a number that is written in two ways would be two people. Leave "
-                "key_field out: the number tells recipients apart, however it is written"
-            )
-        for name in ("chunk_size", "max_recipients"):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < 1):
-                problems.append(f"{name}: found {value!r}, allowed is a whole number from 1")
+        problems += field_problems(self.phone_field, self.key_field)
+        problems += whole_problems("chunk_size", self.chunk_size)
+        problems += whole_problems("max_recipients", self.max_recipients)
         problems += self.chunk_problems(self.flow)
-        most = self.max_quarantined
-        is_count, is_share = type(most) is int and most >= 0, type(most) is float and 0 <= most <= 1
-        if not is_count and not is_share:
-            problems.append(
-                f"max_quarantined: got {describe(most, True)}, expected a count of rows such as 20, or a share of them "
-                "such as 0.1"
-            )
+        problems += quarantine_problems(self.max_quarantined)
         for number in self.allowed_recipients or ():
             try:
                 normalise(number, _AS_ALLOWED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_provider_omni.delivery.asking import FENCE, LookRules
+from airflow_provider_omni.delivery.options import rejected_problems
 from airflow_provider_omni.omni.errors import OmniInputError
 
 FRESH = FENCE
@@ -91,9 +92,6 @@ class BatchRules:
                 f"connection extra requests_per_second: found {self.requests_per_second}, a batch needs {1 / FRESH} or "
                 "more: what is written down as about to be sent is sent within seconds"
             )
-        goal = self.on_rejected
-        ratio = isinstance(goal, int | float) and not isinstance(goal, bool) and 0 <= goal <= 1
-        if not ratio and goal not in ("fail", "ignore"):
-            problems.append(f"on_rejected: found {goal!r}, allowed is 'fail', 'ignore' or a highest ratio such as 0.02")
+        problems += rejected_problems(self.on_rejected, ratio=True)
         if problems:
             raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -120,11 +121,11 @@ def test_every_problem_is_named_at_once() -> None:
         "sms.language.languageCode",
         "other_channels.fax",
         "other_channels.viber",
-        "notify",
         "notify_url",
         "callback_data",
-        "intermediate_report",
         "send_at",
+        "notify",
+        "intermediate_report",
         "notify_content_type",
     ]
 
@@ -311,7 +312,7 @@ def test_send_at_has_an_offset_and_is_less_than_180_days_ahead(send_at: Any, goo
     if good:
         assert check_content(sms={"text": "t"}, send_at=send_at, now=NOW).options.send_at is not None
     else:
-        assert problems(sms={"text": "t"}, send_at=send_at)[0].startswith("send_at: found ")
+        assert re.match("send_at: (found|got) ", problems(sms={"text": "t"}, send_at=send_at)[0])
 
 
 def test_a_request_carries_only_what_was_set() -> None:
@@ -438,7 +439,24 @@ def test_a_typo_in_the_only_member_of_a_line_text_is_named_and_not_the_type_that
     assert found[:2] == ("line.text: missing", "line.txt: unknown member, did you mean text?")
 
 
-def test_a_send_time_written_without_an_offset_is_called_so() -> None:
-    assert problems(line={"text": "t"}, send_at="2026-12-01 10:00:00")[0].startswith(
-        "send_at: found a time without an offset, allowed"
+@pytest.mark.parametrize(
+    ("send_at", "found"),
+    [
+        ("2026-12-01 10:00:00", "'2026-12-01 10:00:00', a time without an offset"),
+        (datetime(2026, 12, 1, 10), "the time 2026-12-01T10:00:00, a time without an offset"),
+        ("2026-12-01 09:00:00.000000 Europe/Zurich", "'2026-12-01 09:00:00.000000 Europe/Zurich'"),
+        ("Tue, 01 Dec 2026 09:00:00 GMT", "'Tue, 01 Dec 2026 09:00:00 GMT'"),
+        ("01.12.2026 09:00", "'01.12.2026 09:00'"),
+        ("12/01/2026 9:00 AM", "'12/01/2026 9:00 AM'"),
+        ("None", "'None' (a template that found nothing?)"),
+        (" ", "'' (a template that found nothing?)"),
+        ("Dear Ann, 918273", "a string of 16 characters"),
+        ("0793026727", "a string of 10 characters"),
+        ("+41 79 302 67 27", "a string of 16 characters"),
+        (5, "a value of type int"),
+    ],
+)
+def test_a_send_time_that_is_none_is_shown_if_it_looks_like_one_beside_one_that_is(send_at: Any, found: str) -> None:
+    assert problems(line={"text": "t"}, send_at=send_at) == (
+        f"send_at: got {found}, expected a time with its offset from UTC, such as 2026-12-01T09:00:00+01:00",
     )

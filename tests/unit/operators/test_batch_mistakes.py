@@ -15,6 +15,7 @@ from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
 from airflow_provider_omni.operators.recipients import opened_rows
 from airflow_provider_omni.storage.object_storage import ledger_folder, ledger_place
+from tests.unit.operators.rendered import with_values
 
 NUMBER = "41793026727"
 
@@ -29,7 +30,7 @@ class Unopened(OmniSendBatchOperator):
 def failure(task: Any, **arguments: Any) -> str:
     batch: dict[str, Any] = {"task_id": "send", "scenario_key": "K", "flow": ["SMS"], "sms": {"text": "Hi"}}
     with pytest.raises(AirflowFailException) as caught:
-        Unopened(**batch | {"recipients": [NUMBER]} | arguments).execute(task.context())
+        with_values(Unopened(**batch | {"recipients": [NUMBER]}), **arguments).execute(task.context())
     return str(caught.value)
 
 
@@ -62,7 +63,7 @@ def test_one_error_names_every_problem_of_arguments_rules_ledger_shard_and_conte
 
 def test_contents_are_checked_before_the_source_is_opened(task: Any, vendor: Any) -> None:
     told = failure(task, sms={"text": "x", "txt": 1}, send_at="x", notify="x", recipients="/no/such/file.csv")
-    assert all(f"\n - {line}" in told for line in ("sms.txt: unknown member", "send_at: found ", "notify: found 'x'"))
+    assert all(f"\n - {line}" in told for line in ("sms.txt: unknown member", "send_at: got ", "notify: found 'x'"))
     assert vendor.calls == []
 
 

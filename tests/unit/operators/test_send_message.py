@@ -10,6 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_omni.operators.omni import OmniSendMessageOperator
+from tests.unit.operators.rendered import with_values
 
 TO = ["41793026727", "+41 79 302 67 31"]
 
@@ -106,7 +107,8 @@ def test_the_receipt_tells_no_validity_where_a_channel_does_not_say_its_own(vend
 
 
 def test_bad_input_is_one_error_that_names_every_problem_and_nothing_is_sent(vendor: Any, task: Any) -> None:
-    bad = operator(
+    bad = with_values(
+        operator(),
         scenario_key=" ",
         to=["41793026727", "12", 3.5],
         line={"type": "IMAGE", "url": "ftp://x"},
@@ -138,7 +140,7 @@ def test_errors_about_recipients_hold_no_number(vendor: Any, task: Any) -> None:
 
 def test_content_for_none_of_the_flows_channels_is_refused(vendor: Any, task: Any) -> None:
     with pytest.raises(AirflowFailException, match="nobody would get anything"):
-        operator(flow=["LINE"]).execute(task.context())
+        with_values(operator(), flow=["LINE"]).execute(task.context())
     assert vendor.calls == []
 
 
@@ -220,7 +222,7 @@ def test_a_template_that_found_no_scenario_is_refused_before_anything_is_asked(v
 
 def test_a_flow_with_a_channel_that_there_is_not_is_refused(vendor: Any, task: Any) -> None:
     with pytest.raises(AirflowFailException, match="flow: found 'SSM', allowed are SMS, ") as caught:
-        operator(flow=["LINE", "SSM"], line={"text": "t"}).execute(task.context())
+        with_values(operator(line={"text": "t"}), flow=["LINE", "SSM"]).execute(task.context())
     assert caught.value.__suppress_context__, "bad input stands in the log once"
     assert vendor.bodies == []
 
@@ -243,5 +245,5 @@ def test_a_dry_run_is_true_or_false_since_any_text_would_send_nothing_and_succee
     vendor: Any, task: Any, dry_run: Any
 ) -> None:
     with pytest.raises(AirflowFailException, match=r"dry_run: found .* allowed is True or False; it is no template"):
-        operator(dry_run=dry_run).execute(task.context())
+        with_values(operator(), dry_run=dry_run).execute(task.context())
     assert vendor.calls == []

@@ -1,0 +1,101 @@
+"""What is wrong with how a send is to be done, as far as it takes no model and no recipient to tell.
+
+Operators ask when a DAG is read, and when a task begins. Pure, and loads nothing that takes long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from airflow_provider_omni.omni.channels import Channel
+from airflow_provider_omni.omni.masking import describe
+
+MOST_LOG_GRACE = 300
+"""Seconds. Two of them must fit into the time that a try gives the logs."""
+
+IF_EXISTS = ("reuse", "update", "create")
+
+
+def flag_problems(name: str, value: Any) -> list[str]:
+    """What is wrong with an argument that says yes or no and is no template: any text would mean yes."""
+    if type(value) is bool:
+        return []
+    kind = "a text" if isinstance(value, str) else describe(value, True)
+    return [f"{name}: found {kind}, allowed is True or False; it is no template"]
+
+
+def whole_problems(name: str, value: Any) -> list[str]:
+    """What is wrong with a whole number from 1, or None."""
+    if value is None or (type(value) is int and value >= 1):
+        return []
+    return [f"{name}: found {describe(value, type(value) in (int, float))}, allowed is a whole number from 1"]
+
+
+def grace_problems(log_grace: Any) -> list[str]:
+    """What is wrong with a ``log_grace``."""
+    if type(log_grace) in (int, float) and 0 <= log_grace <= MOST_LOG_GRACE:
+        return []
+    return [f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds"]
+
+
+def rejected_problems(on_rejected: Any, *, ratio: bool) -> list[str]:
+    """What is wrong with an ``on_rejected``.
+
+    :param ratio: it may be the highest share of refused recipients, too.
+    """
+    if isinstance(on_rejected, str) and on_rejected in ("fail", "ignore"):
+        return []
+    is_number = isinstance(on_rejected, int | float) and not isinstance(on_rejected, bool)
+    if ratio and is_number and 0 <= on_rejected <= 1:
+        return []
+    allowed = "'fail', 'ignore' or a highest ratio such as 0.02" if ratio else "'fail' or 'ignore'"
+    return [f"on_rejected: found {describe(on_rejected, True)}, allowed is {allowed}"]
+
+
+def if_exists_problems(if_exists: Any) -> list[str]:
+    """What is wrong with what is to be done about a scenario that is there."""
+    if isinstance(if_exists, str) and if_exists in IF_EXISTS:
+        return []
+    return [f"if_exists: found {describe(if_exists, True)}, allowed: {', '.join(map(repr, IF_EXISTS))}"]
+
+
+def quarantine_problems(most: Any) -> list[str]:
+    """What is wrong with a ``max_quarantined``."""
+    if (type(most) is int and most >= 0) or (type(most) is float and 0 <= most <= 1):
+        return []
+    return [
+        f"max_quarantined: got {describe(most, True)}, expected a count of rows such as 20, or a share of them "
+        "such as 0.1"
+    ]
+
+
+def field_problems(phone_field: Any, key_field: Any) -> list[str]:
+    """What is wrong with the names of the fields that have the number, and that tell people apart."""
+    problems = []
+    if not isinstance(phone_field, str) or not phone_field:
+        problems.append(f"phone_field: found {describe(phone_field, True)}, allowed is the name of a field")
+    if key_field is not None and (not isinstance(key_field, str) or not key_field):
+        problems.append(f"key_field: found {describe(key_field, True)}, allowed is the name of a field")
+    if key_field is not None and key_field == phone_field:
+        problems.append(
+            "key_field: is the phone_field, and a number that is written in two ways would be two people. Leave "
+            "key_field out: the number tells recipients apart, however it is written"
+        )
+    return problems
+
+
+def channel_problems(channels: Iterable[str]) -> list[str]:
+    """What is wrong with the names of a flow's channels, in upper case."""
+    unknown = ", ".join(repr(name) for name in channels if name not in Channel.__members__)
+    return [f"flow: found {unknown[:80]}, allowed are {', '.join(Channel.__members__)}"] if unknown else []
+
+
+def mismatch_problems(channels: Iterable[str], said: Iterable[str]) -> list[str]:
+    """What is wrong with a flow beside the channels that there is content for; nothing where either is not known."""
+    channels, said = list(channels), list(said)
+    if not channels or not said or set(channels) & set(said):
+        return []
+    return [
+        f"flow: tries {', '.join(channels)}, but there is content for {', '.join(said)} only: nobody would get anything"
+    ]

@@ -1,0 +1,171 @@
+"""Slips of the pen that show when a DAG is read, before anything runs: in arguments that are no templates, and in those
+whose template is a plain value.
+
+Everything is checked again when the task runs. DAG files are read often, so nothing here loads models, tables of
+numbers or clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_omni.operators.private import is_template
+
+_OURS = __name__.partition(".")[0]
+CONTENTS = {"line": "LINE", "sms": "SMS", "other_channels": ""}
+
+
+def refuse_slips(what: Any, problems: list[str]) -> None:
+    """Raise one OmniInputError that names every problem, if there is any."""
+    if problems:
+        from airflow_provider_omni.omni.errors import OmniInputError
+
+        name = getattr(what, "task_id", None)
+        named = type(what).__name__ + (f" {name!r}" if isinstance(name, str) else "")
+        raise OmniInputError(f"{named} cannot be used as it is.", problems=problems)
+
+
+def message_slips(operator: Any) -> list[str]:
+    """Slips of an operator that sends one content."""
+    from airflow_provider_omni.delivery.options import flag_problems, grace_problems, rejected_problems
+
+    return [
+        *flag_problems("placeholders", operator.placeholders),
+        *flag_problems("dry_run", operator.post_nothing),
+        *rejected_problems(operator.on_rejected, ratio=False),
+        *grace_problems(operator.log_grace),
+        *_option_slips(operator),
+        *number_slips(operator),
+        *content_slips(operator),
+        *_flow_slips(operator.flow, operator),
+    ]
+
+
+def batch_slips(operator: Any) -> list[str]:
+    """Slips of an operator that sends to many."""
+    from airflow_provider_omni.delivery.options import (
+        field_problems,
+        flag_problems,
+        grace_problems,
+        quarantine_problems,
+        rejected_problems,
+        whole_problems,
+    )
+
+    fields = (operator.phone_field, operator.key_field or None)
+    return [
+        *flag_problems("placeholders", operator.placeholders),
+        *flag_problems("dry_run", operator.post_nothing),
+        *rejected_problems(operator.on_rejected, ratio=True),
+        *grace_problems(operator.log_grace),
+        *whole_problems("chunk_size", operator.chunk_size),
+        *whole_problems("max_connections", operator.max_connections),
+        *whole_problems("max_recipients", operator.max_recipients),
+        *quarantine_problems(operator.max_quarantined),
+        *(field_problems(*fields) if all(map(is_ready, fields)) else ()),
+        *_shard_slips(operator.shard),
+        *_option_slips(operator),
+        *number_slips(operator),
+        *content_slips(operator),
+        *_flow_slips(operator.flow, operator),
+    ]
+
+
+def scenario_slips(name: Any, flow: Any, default: Any, if_exists: Any) -> list[str]:
+    """Slips of an operator that makes a scenario."""
+    from airflow_provider_omni.delivery.options import flag_problems, if_exists_problems
+
+    problems = [*flag_problems("default", default), *if_exists_problems(if_exists), *_flow_slips(flow)]
+    if isinstance(name, str) and not name.strip():
+        problems.append("name: got a blank text, expected the name of a scenario")
+    return problems
+
+
+def number_slips(sender: Any) -> list[str]:
+    """Slips in ``region``, ``allowed_countries`` and ``number_check``."""
+    problems: list[str] = []
+
+    def read(name: str, reader: Callable[..., object], **how: bool) -> None:
+        value = getattr(sender, name)
+        if value is not None:
+            try:
+                reader(value, **how)
+            except ValueError as error:
+                problems.append(f"{name}: {error}")
+
+    if sender.region is sender.allowed_countries is sender.number_check is None:
+        return problems
+    from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
+
+    if is_ready(sender.region):
+        read("region", read_region, by_shape=True)
+    read("allowed_countries", read_countries, by_shape=True)
+    read("number_check", read_check)
+    return problems
+
+
+def content_slips(sender: Any) -> list[str]:
+    """A slip where there is no content at all. A class of the user's own may bring it later."""
+    from airflow_provider_omni.omni.options import NO_CONTENT
+
+    none = all(_is_empty(getattr(sender, name)) for name in CONTENTS)
+    return [NO_CONTENT] if none and type(sender).__module__.partition(".")[0] == _OURS else []
+
+
+def is_ready(value: Any) -> bool:
+    """Whether nothing of a value is rendered or resolved when the task runs."""
+    if isinstance(value, str):
+        return not is_template(value)
+    if isinstance(value, Mapping):
+        return all(is_ready(name) and is_ready(item) for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(is_ready(item) for item in value)
+    return value is None or isinstance(value, int | float | datetime)
+
+
+def _is_empty(content: Any) -> bool:
+    return content is None or (isinstance(content, Mapping) and not content)
+
+
+def _option_slips(operator: Any) -> list[str]:
+    from airflow_provider_omni.omni.options import option_problems, time_problem
+
+    problems = option_problems(operator.notify, operator.notify_content_type, operator.intermediate_report)
+    moment = operator.send_at
+    if moment is not None and is_ready(moment) and (problem := time_problem("send_at", moment)):
+        problems.append(problem)
+    return problems
+
+
+def _shard_slips(shard: Any) -> list[str]:
+    if shard is None or not is_ready(shard):
+        return []
+    from airflow_provider_omni.delivery.batch.sharding import Shard
+    from airflow_provider_omni.omni.errors import OmniInputError
+
+    try:
+        Shard.parse(shard)
+    except OmniInputError as error:
+        return list(error.problems)
+    return []
+
+
+def _flow_slips(flow: Any, sender: Any = None) -> list[str]:
+    """Slips in a list of channels or steps; a text may be a file's name, or be made a list by a template."""
+    if not isinstance(flow, list | tuple) or not is_ready(flow):
+        return []
+    from airflow_provider_omni.delivery.options import channel_problems, mismatch_problems
+
+    if not flow:
+        return ["flow: got an empty list, expected a list of channels such as ['LINE', 'SMS']"]
+    named: list[Any] = [step.get("channel") if isinstance(step, Mapping) else step for step in flow]
+    if any(not isinstance(name, str) for name in named):
+        return ["flow: got a step without the name of a channel, expected channels such as ['LINE', 'SMS']"]
+    channels = [name.strip().upper() for name in named]
+    problems = channel_problems(channels)
+    if not problems and sender is not None and _is_empty(sender.other_channels):
+        said = [channel for name, channel in CONTENTS.items() if not _is_empty(getattr(sender, name))]
+        problems = mismatch_problems(channels, said)
+    return problems

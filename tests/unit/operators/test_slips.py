@@ -1,0 +1,254 @@
+"""Slips that show when the DAG is read, before anything runs; and what must not be taken for one there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_omni.notifications.omni import OmniNotifier
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.operators.omni import (
+    OmniCreateScenarioOperator,
+    OmniSendBatchOperator,
+    OmniSendMessageOperator,
+)
+from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
+from tests.unit.operators.rendered import with_values
+
+TO = "41793026727"
+
+
+def single(**arguments: Any) -> OmniSendMessageOperator:
+    return OmniSendMessageOperator(
+        **{"task_id": "send", "scenario_key": "K", "to": TO, "sms": {"text": "Hi"}, **arguments}
+    )
+
+
+def batch(**arguments: Any) -> OmniSendBatchOperator:
+    return OmniSendBatchOperator(
+        **{"task_id": "send", "scenario_key": "K", "recipients": [TO], "sms": {"text": "Hi"}, **arguments}
+    )
+
+
+def sql(**arguments: Any) -> SqlToOmniOperator:
+    return SqlToOmniOperator(
+        **{
+            "task_id": "send",
+            "scenario_key": "K",
+            "sql": "SELECT phone",
+            "conn_id": "db",
+            "sms": {"text": "Hi"},
+            **arguments,
+        }
+    )
+
+
+def notifier(**arguments: Any) -> OmniNotifier:
+    return OmniNotifier(**{"scenario_key": "K", "to": TO, "sms": "Hi", **arguments})
+
+
+def scenario(**arguments: Any) -> OmniCreateScenarioOperator:
+    return OmniCreateScenarioOperator(
+        **{"task_id": "scenario", "name": "alerts", "flow": [{"channel": "LINE"}], **arguments}
+    )
+
+
+SENDING = (single, batch, sql)
+MANY = (batch, sql)
+ALL = (*SENDING, notifier)
+SLIPS: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
+    (ALL, {"sms": None}, "no content: at least one of"),
+    (ALL, {"sms": None, "other_channels": {}}, "no content: at least one of"),
+    (ALL, {"number_check": "vaild"}, "number_check: got 'vaild', expected 'valid' or 'possible'"),
+    (ALL, {"allowed_countries": ["THA"]}, "allowed_countries: got 'THA'"),
+    (ALL, {"allowed_countries": ""}, "allowed_countries: got a blank text"),
+    (ALL, {"region": "Thailand"}, "region: got 'Thailand'"),
+    (ALL, {"region": "uk"}, "region: got 'uk'; the United Kingdom is GB"),
+    (SENDING, {"on_rejected": "ignor"}, "on_rejected: found 'ignor', allowed is 'fail'"),
+    ((single,), {"on_rejected": 0.1}, "on_rejected: found 0.1, allowed is 'fail' or 'ignore'"),
+    (MANY, {"on_rejected": 2}, "on_rejected: found 2, allowed is 'fail', 'ignore' or a highest ratio"),
+    (SENDING, {"log_grace": -1}, "log_grace: found -1, allowed is 0 to 300 seconds"),
+    (SENDING, {"log_grace": "30"}, "log_grace: found '30'"),
+    (SENDING, {"log_grace": float("nan")}, "log_grace: found nan"),
+    (SENDING, {"dry_run": "{{ params.dry }}"}, "dry_run: found a text, allowed is True or False; it is no template"),
+    (SENDING, {"placeholders": None}, "placeholders: found nothing"),
+    (SENDING, {"notify": "no"}, "notify: found 'no', allowed is true or false"),
+    (SENDING, {"intermediate_report": 1}, "intermediate_report: found 1"),
+    (SENDING, {"notify_content_type": "json"}, "notify_content_type: found 'json', allowed is application/json or"),
+    (SENDING, {"flow": ["SMS", "LIEN"]}, "flow: found 'LIEN', allowed are SMS, "),
+    (SENDING, {"flow": [{"channel": "SNS"}]}, "flow: found 'SNS', allowed are SMS, "),
+    (SENDING, {"flow": []}, "flow: got an empty list"),
+    (SENDING, {"flow": ["LINE"]}, "flow: tries LINE, but there is content for SMS only"),
+    (SENDING, {"send_at": datetime(2026, 12, 1)}, "send_at: got the time 2026-12-01T00:00:00, a time without an"),
+    (SENDING, {"send_at": "1.12.2026 09:00"}, "send_at: got '1.12.2026 09:00', expected a time with its offset"),
+    (MANY, {"chunk_size": 0}, "chunk_size: found 0, allowed is a whole number from 1"),
+    (MANY, {"max_connections": 0}, "max_connections: found 0, allowed is a whole number from 1"),
+    (MANY, {"max_recipients": 1.5}, "max_recipients: found 1.5, allowed is a whole number from 1"),
+    (MANY, {"max_quarantined": 1.5}, "max_quarantined: got 1.5, expected a count"),
+    (MANY, {"max_quarantined": "10%"}, "max_quarantined: got '10%', expected a count"),
+    (MANY, {"phone_field": ""}, "phone_field: found ''"),
+    (MANY, {"phone_field": "id", "key_field": "id"}, "key_field: is the phone_field"),
+    (MANY, {"shard": "17/16"}, "shard: found '17/16'"),
+    ((sql,), {"hook_params": "schema=shop"}, "hook_params: got something else"),
+    ((scenario,), {"if_exists": "replace"}, "if_exists: found 'replace', allowed: 'reuse', 'update', 'create'"),
+    ((scenario,), {"default": "no"}, "default: found a text"),
+    ((scenario,), {"flow": [{"channel": "LIEN"}]}, "flow: found 'LIEN'"),
+    ((scenario,), {"flow": [{"chanel": "LINE"}]}, "flow: got a step without the name of a channel"),
+    ((scenario,), {"flow": []}, "flow: got an empty list"),
+    ((scenario,), {"name": " "}, "name: got a blank text"),
+]  # fmt: skip
+EACH = [
+    pytest.param(made, arguments, line, id=f"{made.__name__}-{line.partition(' ')[0]}{number}")
+    for number, (makers, arguments, line) in enumerate(SLIPS)
+    for made in makers
+]
+
+
+@pytest.mark.parametrize(("made", "arguments", "line"), EACH)
+def test_a_slip_shows_when_the_dag_is_read(made: Any, arguments: dict[str, Any], line: str) -> None:
+    with pytest.raises(OmniInputError) as caught:
+        made(**arguments)
+    [problem] = caught.value.problems
+    assert problem.startswith(line)
+
+
+def test_all_slips_of_a_task_are_told_at_once_with_its_name() -> None:
+    with pytest.raises(OmniInputError, match=r"OmniSendBatchOperator 'send' cannot be used as it is") as caught:
+        batch(on_rejected="ignor", chunk_size=0, sms=None, flow=["LIEN"], log_grace=-1)
+    names = {problem.partition(":")[0] for problem in caught.value.problems}
+    assert names == {"on_rejected", "chunk_size", "no content", "flow", "log_grace"}
+    with pytest.raises(OmniInputError, match="OmniNotifier cannot be used as it is"):
+        notifier(max_sms_parts=0)
+
+
+def test_default_arguments_of_the_dag_are_looked_at_too() -> None:
+    with DAG("d", schedule=None, start_date=datetime(2026, 1, 1), default_args={"on_rejected": "ignor"}):
+        with pytest.raises(OmniInputError, match="on_rejected"):
+            single()
+        with pytest.raises(OmniInputError, match="on_rejected"):
+            batch(task_id="other")
+
+
+@pytest.mark.parametrize("made", SENDING)
+def test_what_is_a_template_may_become_anything(made: Any) -> None:
+    for arguments in (
+        {"flow": "{{ params.flow }}"},
+        {"flow": ["{{ params.first }}", "SMS"]},
+        {"flow": [{"channel": "{{ params.first }}"}]},
+        {"flow": "LINE, SMS"},
+        {"send_at": "{{ data_interval_end }}"},
+        {"send_at": datetime(2026, 12, 1, tzinfo=UTC)},
+        {"region": "{{ params.region }}"},
+        {"region": "ZZ"},  # whether there is such a country takes tables
+        {"line": "{{ params.line }}", "sms": None},
+        {"sms": None, "other_channels": {"viber": {"text": "Hi"}}, "flow": ["VIBER"]},
+    ):
+        assert made(**arguments)
+
+
+@pytest.mark.parametrize("made", MANY)
+def test_a_batchs_templates_may_become_anything(made: Any) -> None:
+    assert made(shard="{{ params.shard }}", phone_field="{{ params.field }}", key_field="{{ params.field }}")
+
+
+def test_what_another_task_returns_is_not_looked_at() -> None:
+    with DAG("d", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+
+        @task
+        def said() -> Any:
+            return {"text": "Hi"}
+
+        @task
+        def flow() -> Any:
+            return ["SMS"]
+
+        sending = single(sms=said(), flow=flow())
+        assert single(task_id="other", flow=[flow(), "SMS"]).task_id == "other"
+    assert dag.get_task("send").upstream_task_ids == {"said", "flow"}
+    assert sending.flow is not None
+
+
+class Own(OmniSendMessageOperator):
+    """A class of a user's, which says by itself what is sent."""
+
+    def __init__(self, *, word: str = "Hi", **kwargs: Any) -> None:
+        super().__init__(scenario_key="K", to=TO, **kwargs)
+        self.sms = {"text": word}
+
+
+class Late(OmniNotifier):
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        self._templates["sms"] = {"text": "Hi"}
+        super().render_template_fields(context, jinja_env)
+
+
+def test_a_class_of_the_users_own_may_bring_its_content_later() -> None:
+    assert Own(task_id="send").sms == {"text": "Hi"}
+    assert Late(scenario_key="K", to=TO)
+    with pytest.raises(OmniInputError, match="Own 'send' cannot be used"):
+        Own(task_id="send", on_rejected="ignor")
+
+
+def test_mapped_tasks_are_looked_at_with_what_each_copy_has() -> None:
+    with DAG("d", schedule=None, start_date=datetime(2026, 1, 1)):
+        mapped = OmniSendMessageOperator.partial(task_id="send", scenario_key="K", to=TO).expand(
+            sms=[{"text": "Hi"}, None]
+        )
+        OmniSendBatchOperator.partial(task_id="batch", scenario_key="K", recipients=[TO], sms={"text": "Hi"}).expand(
+            shard=["1/2", "2/2"]
+        )
+        OmniSendMessageOperator.partial(task_id="each").expand_kwargs(
+            [{"scenario_key": "K", "to": TO, "sms": {"text": "Hi"}, "flow": ["SMS"]}]
+        )
+    assert copy_of(mapped, sms={"text": "Hi"}).sms == {"text": "Hi"}
+    with pytest.raises(OmniInputError, match="no content"):
+        copy_of(mapped, sms=None)
+
+
+def copy_of(mapped: Any, **arguments: Any) -> Any:
+    return mapped.unmap(arguments | {"task_id": "send"})
+
+
+def test_a_copy_of_a_task_is_not_looked_at_again() -> None:
+    import copy
+    import pickle
+
+    sending = with_values(single(), on_rejected="whatever a test of the user's has set")
+    assert copy.copy(sending).on_rejected == sending.on_rejected
+    assert SimpleNamespace(**pickle.loads(pickle.dumps({"r": sending.on_rejected}))).r == sending.on_rejected
+
+
+MADE = """
+import sys
+from datetime import UTC, datetime
+import airflow.providers.standard.operators.bash
+from airflow_provider_omni.notifications.omni import OmniNotifier
+from airflow_provider_omni.operators.omni import *
+from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
+heavy = ("aiohttp", "phonenumbers", "requests", "tenacity", "urllib3", "yarl")
+before = set(sys.modules)
+told = {"scenario_key": "K", "sms": {"text": "Hi"}, "line": {"text": "Hi"}, "region": "TH",
+        "allowed_countries": ["TH", "SG"], "number_check": "valid"}
+more = {"flow": ["LINE", "SMS"], "send_at": datetime(2026, 12, 1, tzinfo=UTC), "notify": True, "on_rejected": "ignore"}
+OmniNotifier(to="41793026727", **told)
+OmniSendMessageOperator(task_id="a", to="41793026727", **told, **more)
+OmniSendBatchOperator(task_id="b", recipients="/people.csv", shard="1/2", chunk_size=100, **told, **more)
+SqlToOmniOperator(task_id="c", sql="SELECT phone", conn_id="db", **told, **more)
+OmniCreateScenarioOperator(task_id="d", name="n", flow=[{"channel": "LINE", "from": "me"}])
+new = sorted(set(sys.modules) - before)
+print([name for name in new if name.partition(".")[0] in heavy])
+print([name for name in new if name.startswith("airflow_provider_omni.")])
+"""
+
+
+def test_looking_loads_no_models_and_no_tables_since_dag_files_are_read_often() -> None:
+    run = subprocess.run([sys.executable, "-c", MADE], capture_output=True, text=True, check=True)
+    heavy, ours = run.stdout.splitlines()[-2:]
+    assert heavy == "[]"
+    assert not [name for name in ("models", "content", "validation", "numbers") if f".{name}'" in ours], ours
