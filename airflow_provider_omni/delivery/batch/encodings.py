@@ -22,6 +22,10 @@ _NOT_OF_FILES = frozenset(
 """Codecs of Python that are no encodings of files, or differ between machines."""
 _EXAMPLES = "such as cp874 (Thai), cp932 (Japanese), cp949 (Korean), cp950 (Taiwan), utf-16-le"
 _MOST_NAMED = 3
+_FEWEST_BYTES, _FEWEST_LINES = 6, 20
+"""Bytes that go on with a letter of UTF-8, and lines with such letters, before a file without any other letters counts
+as that; a file that has no more lines may have fewer.
+"""
 _WESTERN = "cp1252"
 _LOOKED_AT = 4096
 """Bytes that come into question."""
@@ -46,14 +50,46 @@ def read_encoding(name: Any) -> str:
     )
 
 
+class Utf8InDisguise:
+    """Whether lines that were read in another encoding are UTF-8: it can be read in some, as other letters.
+
+    Text of another encoding is hardly ever UTF-8 by chance: of a few letters perhaps, not line after line.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._open = not encoding.startswith("utf")
+        self._lines = self._bytes = 0
+
+    def sure(self, line: str | None) -> bool:
+        """Look at the next line, or None at the end of the file. True once it is sure; False where it is not, yet."""
+        if not self._open:
+            return False
+        if line is not None and not line.isascii():
+            try:
+                data = line.encode(self._encoding)
+                said = data.decode()
+            except UnicodeError:
+                self._open = False
+                return False
+            self._lines += 1
+            self._bytes += len(data) - len(said)
+        return self._bytes >= _FEWEST_BYTES and (line is None or self._lines >= _FEWEST_LINES)
+
+
+def is_utf_8(data: bytes, at: int) -> bool:
+    """Whether bytes around a place where another encoding could not go on are UTF-8."""
+    piece = _around(data, at)
+    return not piece.isascii() and _decoded(piece, DEFAULT) is not None
+
+
 def in_question(data: bytes, at: int) -> str:
     """Words for the encodings that a file may be in, as arguments to give; empty where none comes into question.
 
     :param data: bytes that could not be decoded.
     :param at: where they could not be.
     """
-    begin = data.rfind(b"\n", 0, at) + 1
-    piece = data[begin : begin + _LOOKED_AT]
+    piece, begin = _around(data, at), data.rfind(b"\n", 0, at) + 1
     if name := wide(piece.count(0), data[begin::2].count(0), data[begin + 1 :: 2].count(0), begin):
         return f'encoding="{name}"'
     found = []
@@ -81,6 +117,12 @@ class _Script(NamedTuple):
     codec: str
     where: str
     speaks: Callable[[str, bytes], float]
+
+
+def _around(data: bytes, at: int) -> bytes:
+    """From the beginning of a line on: no character of these encodings has the byte of a line end in it."""
+    begin = data.rfind(b"\n", 0, at) + 1
+    return data[begin : begin + _LOOKED_AT]
 
 
 def _decoded(piece: bytes, codec: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from airflow_provider_omni.delivery.batch.encodings import DEFAULT, in_question, wide
+from airflow_provider_omni.delivery.batch.encodings import DEFAULT, in_question, is_utf_8, wide
 from airflow_provider_omni.omni.errors import OmniInputError
 
 AROUND_JSON = " \t\r\n\ufeff"
@@ -92,6 +92,8 @@ def not_text(read: int, error: UnicodeError, encoding: str = DEFAULT) -> OmniInp
                     f"recipients: found a file in {name.upper()}, expected {_shown(encoding)}; give "
                     f'encoding="{name}", or save the file as UTF-8'
                 )
+    if is_utf_8(data, getattr(error, "start", 0)):
+        return _utf_8(encoding)
     candidates = in_question(data, getattr(error, "start", 0))
     said = "; if it is not damaged, give the encoding that it is in"
     if candidates:
@@ -100,6 +102,18 @@ def not_text(read: int, error: UnicodeError, encoding: str = DEFAULT) -> OmniInp
         said = "; leave out encoding for UTF-8, give the one that it is in"
     return unusable(
         f"recipients: line {read + 1} or one soon after it is not {_shown(encoding)}{said}, or save the file as UTF-8"
+    )
+
+
+def refuse_utf_8(encoding: str) -> None:
+    """Raise OmniInputError for a file that is UTF-8, though another encoding was given."""
+    raise _utf_8(encoding)
+
+
+def _utf_8(encoding: str) -> OmniInputError:
+    return unusable(
+        f"recipients: found a file in UTF-8, expected {encoding}, in which its letters would be other ones; leave out "
+        "encoding"
     )
 
 

@@ -17,12 +17,13 @@ from unicodedata import category
 
 from pydantic_core import from_json
 
-from airflow_provider_omni.delivery.batch.encodings import DEFAULT
+from airflow_provider_omni.delivery.batch.encodings import DEFAULT, Utf8InDisguise
 from airflow_provider_omni.delivery.batch.filekinds import (
     AROUND_JSON,
     not_text,
     refuse_no_text,
     refuse_other_kinds,
+    refuse_utf_8,
     unusable,
 )
 from airflow_provider_omni.delivery.numbers import InvalidNumberError, NumberRules, normalise
@@ -278,15 +279,13 @@ def _row_of_object(place: int, entry: Mapping[str, Any], wanted: Sequence[str]) 
 
 def _bounded(lines: Iterable[str], encoding: str) -> Iterator[str]:
     """The lines of a file without its byte order mark (which would hide the quote of a first cell), with an end to
-    what one of them may take of memory. Raises OmniInputError.
+    what one of them may take of memory. Raises OmniInputError, also for a file in another encoding.
     """
     readline = getattr(lines, "readline", None)
     if readline is None:
-        for number, line in enumerate(lines):
-            if not number:
-                refuse_no_text(line, encoding)
-            yield line if number else line.removeprefix("\ufeff")
-        return
+        rest = iter(lines)
+        readline = lambda _: next(rest, "")  # noqa: E731  what a file has
+    disguise = Utf8InDisguise(encoding)
     number = 0
     while line := readline(MOST_IN_A_LINE + 1):
         number += 1
@@ -297,7 +296,11 @@ def _bounded(lines: Iterable[str], encoding: str) -> Iterator[str]:
             raise unusable(
                 f"recipients: line {number} has more than the {MOST_IN_A_LINE:,} characters that are allowed"
             )
+        if disguise.sure(line):
+            refuse_utf_8(encoding)
         yield line
+    if disguise.sure(None):
+        refuse_utf_8(encoding)
 
 
 def _has_swallowed(cell: str, delimiter: str) -> bool:

@@ -46,6 +46,7 @@ PEOPLE = [
     ("gb18030", "张伟"),
     ("cp1252", "José"),
 ]
+LATIN = "Müller Jürgen Köhler Ölböck Zürich"
 WIDE = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"]
 
 
@@ -111,6 +112,30 @@ def test_a_mark_at_the_beginning_is_named(mark: str, named: str, kind: str) -> N
     assert f'found a file in {named.upper()}, expected UTF-8; give encoding="{named}"' in refused(
         CSV.format("Ann").encode(mark), kind
     )
+
+
+@pytest.mark.parametrize(("text", "kind"), [(CSV, "csv"), (JSONL, "jsonl")])
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [(LATIN, "cp1252"), (LATIN, "latin-1"), (LATIN, "cp1250"), ("สมชาย ใจดี", "latin-1"), ("สมชาย ใจดี", "cp874"),
+     ("王小明先生", "gb18030"), ("王小明先生们", "gb18030"), ("さくら", "cp932"), ("김철수", "cp949")],
+)  # fmt: skip
+def test_utf_8_is_not_read_as_other_letters(name: str, encoding: str, text: str, kind: str) -> None:
+    data = text.format(name).encode()
+    assert "found a file in UTF-8, expected " in refused(data, kind, encoding)
+    assert refused(data * 30, kind, encoding).endswith("; leave out encoding")
+
+
+@pytest.mark.parametrize(("encoding", "name"), PEOPLE)
+@pytest.mark.parametrize("times", [1, 30])
+def test_no_name_in_its_own_encoding_is_taken_for_utf_8(encoding: str, name: str, times: int) -> None:
+    data = ("phone,name\n" + f"41793026727,{name}\n" * times).encode(encoding)
+    assert [said for _, said in rows(data, encoding=encoding)] == [name] * times
+
+
+def test_a_line_that_is_no_utf_8_settles_it() -> None:
+    text = "phone,name\n1,Ã¼Ã¶Ã¤Ã¼Ã¶Ã¤\n2,Zürich\n"  # somebody's broken data, in an encoding of its own
+    assert len(rows(text.encode("cp1252"), encoding="cp1252")) == 2
 
 
 @pytest.mark.parametrize("data", [CSV.encode("utf-16-be"), CSV.encode("utf-16-le"), CSV.encode()])
