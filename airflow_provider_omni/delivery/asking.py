@@ -19,6 +19,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
 from airflow_provider_omni.delivery.record import Event, MessageState, Origin, Posting
@@ -42,6 +43,8 @@ ALONE = 3
 """Messages of a request that are looked for one by one before its bulk id is believed: whether the logs read a list of
 ids in full is not published either.
 """
+CONTROLS = 3
+"""Requests that are looked for to see whether the logs find bulk ids, and how often each."""
 LISTS = 20
 """Looks by lists of ids, for one request at the most: more than the largest one has messages for."""
 
@@ -98,26 +101,52 @@ class _Filter:
         return api.get_logs(message_ids=(self.message_ids[0],), limit=PAGE)
 
 
+class Control(NamedTuple):
+    """A request with several messages that the vendor has accepted, by the bulk id that we gave it. Where the logs find
+    one of its messages by that id, they find such requests.
+    """
+
+    bulk_id: str
+    message_ids: Sequence[str]
+
+
 @dataclass
 class BulkFilter:
     """What is known of the logs' filter by bulk id: whether it finds requests of this account by the ids that we gave.
 
-    ``control``: a request with several messages that the vendor has accepted from this very try, and these messages.
+    ``controls``: requests that it must find, the best first. Taken on an account's word only, they can be wrong without
+    harm (another account's, too old or too young for the logs): one that is not found says nothing.
+    ``sole``: no message in doubt can have been posted in another request than the one that is on record. Else it proves
+    nothing that the filter finds requests, nor that it has found some of a request's messages.
     """
 
-    control: tuple[str, Sequence[str]] | None = None
+    controls: list[Control] = field(default_factory=list)
     works: bool = False
+    sole: bool = True
+    _tried: dict[str, tuple[int, float]] = field(default_factory=dict, init=False)
+    """How often, and when last, a control was looked for in vain."""
 
-    def try_it(self) -> Steps[None]:
-        """Look for the request that must be there. That it is not found says nothing: the logs may lag behind."""
-        if self.works or self.control is None:
-            return
-        bulk_id, message_ids = self.control
-        try:
-            rows: list[LogRow] = yield Ask(api.get_logs(bulk_ids=(bulk_id,), limit=1), patience=60.0)
-        except OmniError:
-            return
-        self.works = any(row.message_id in message_ids for row in rows)
+    def try_it(self, clock: Clock, grace: float) -> Steps[None]:
+        """Look for requests that must be there, one after the other. That one is not found says nothing: the logs may
+        lag behind, so it is looked for again when that is over. Three of them, three times each, and no more: where the
+        vendor keeps no bulk ids, many requests in doubt ask here.
+        """
+        for control in self.controls[:CONTROLS]:
+            if self.works or not self.sole:
+                return
+            times, last = self._tried.get(control.bulk_id, (0, 0.0))
+            if times >= CONTROLS or (times and clock() < last + grace):
+                continue
+            self._tried[control.bulk_id] = times + 1, clock()
+            try:
+                rows: list[LogRow] = yield Ask(api.get_logs(bulk_ids=(control.bulk_id,), limit=1), patience=60.0)
+            except OmniError:
+                continue
+            self.works = any(row.message_id in control.message_ids for row in rows)
+
+    def has_found(self) -> None:
+        """A look by a bulk id of ours has shown messages of that request: it is as good as a control."""
+        self.works = self.works or self.sole
 
 
 @dataclass
@@ -142,13 +171,14 @@ class Asker:
     """Says what is waited for, and until when; of many who ask at the same time one does."""
     found_in: dict[str, str] = field(default_factory=dict, init=False)
     _asked_at: float = field(default=0.0, init=False)
+    _give_up_at: float = field(default=0.0, init=False)
 
     def settle(self, posting: Posting) -> Steps[bool]:
         """Resolve what can be resolved. Returns whether anything was learned."""
         before = dict(posting.messages)
         self._asked_at = self.clock()
         filters = _filters(posting)
-        give_up_at = self.clock() + self.rules.patience
+        give_up_at = self._give_up_at = self._asked_at + self.rules.patience
         while filters:
             for each in filters:
                 if each.next_at <= self.clock():
@@ -189,7 +219,7 @@ class Asker:
     def _look(self, posting: Posting, each: _Filter) -> Steps[None]:
         started = self.clock()
         try:
-            rows: list[LogRow] = yield Ask(each.call(), patience=self.rules.patience)
+            rows: list[LogRow] = yield Ask(each.call(), patience=max(self._give_up_at - started, 0.0))
         except OmniError as error:
             if each.checks and len(each.checks[0]) > 1 and isinstance(error, OmniRequestError) and not error.retryable:
                 # Perhaps it is the list that was refused.
@@ -202,7 +232,9 @@ class Asker:
             each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, error.retry_after, self.jitter))
             return
         self._note_presence(posting, each, rows)
-        each.found = each.found or (each.checks is None and any(row.message_id in posting.messages for row in rows))
+        if each.bulk_id is not None and each.checks is None and any(row.message_id in posting.messages for row in rows):
+            each.found = True
+            self.bulk_filter.has_found()
         if len(rows) + skipped_in(rows) >= PAGE or not self._can_be_proven(posting):
             each.done = True
         elif skipped_in(rows) or any(row.message_id not in posting.messages for row in rows):
@@ -226,10 +258,10 @@ class Asker:
 
     def _conclude_or_check(self, posting: Posting, each: _Filter) -> Steps[None]:
         """After two looks: what was not seen is not there, unless the filter may be one that finds nothing."""
-        if each.bulk_id is None or each.found:
+        if each.bulk_id is None or (each.found and self.bulk_filter.sole):
             _conclude_absence(posting, each)
             return
-        yield from self.bulk_filter.try_it()
+        yield from self.bulk_filter.try_it(self.clock, self.rules.grace)
         each.checks = [] if self.bulk_filter.works else _checks(posting.having(_S.INTENT), self.lists)
         self._checked(posting, each)
 

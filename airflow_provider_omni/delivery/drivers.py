@@ -6,10 +6,11 @@ They decide nothing. Everything they touch (client, memory, clock, log) is hande
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -34,7 +35,7 @@ from airflow_provider_omni.delivery.effects import (
     Submit,
 )
 from airflow_provider_omni.omni.api import Call
-from airflow_provider_omni.omni.errors import OmniBusyError, OmniError
+from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRateLimitError
 from airflow_provider_omni.omni.limits import CallBudget
 from airflow_provider_omni.omni.models import skipped_in
 
@@ -85,6 +86,8 @@ def run(
                     while wait := _place(budget, patience):
                         patience -= wait
                         sleep(wait)
+                    with _told_of_429(budget):
+                        return _whole(client.execute(call), call, told, note)
                 return _whole(client.execute(call), call, told, note)
             case Load(key):
                 return memory.load(key)
@@ -148,6 +151,8 @@ async def arun(
                     while wait := _place(budget, patience):
                         patience -= wait
                         await sleep(wait)
+                    with _told_of_429(budget):
+                        return _whole(await client.execute(call), call, told, note)
                 return _whole(await client.execute(call), call, told, note)
             case Load(key):
                 return await memory.load(key)
@@ -239,6 +244,16 @@ def _place(budget: CallBudget, patience: float) -> float:
     if wait > patience:
         raise OmniBusyError("the account's budget of log calls is used up for now")
     return wait
+
+
+@contextlib.contextmanager
+def _told_of_429(budget: CallBudget) -> Iterator[None]:
+    """Have everybody held back where the vendor says that the account's calls are used up."""
+    try:
+        yield
+    except OmniRateLimitError as error:
+        budget.hold_back(error.retry_after)
+        raise
 
 
 def _whole(answer: Any, call: Call[Any], told: set[str], logger: logging.Logger) -> Any:

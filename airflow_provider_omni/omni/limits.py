@@ -19,8 +19,13 @@ LOGS_PER_MINUTE = 100
 WINDOW = 60.0
 
 
+FIRST_HOLD = 10.0
+LONGEST_RETRY_AFTER = 300.0
+
+
 class CallBudget:
-    """At most `per_minute` calls in any 60 seconds.
+    """At most `per_minute` calls in any 60 seconds, and none for a while after the vendor has refused one with a 429:
+    then other processes of the account have used up what this one would have taken.
 
     :param per_minute: calls in a window.
     :param clock: monotonic seconds; for tests.
@@ -37,6 +42,8 @@ class CallBudget:
         self._jitter = jitter
         self._taken: deque[float] = deque()
         self._refused = 0
+        self._held_until = float("-inf")
+        self._hold = 0.0
         self._lock = threading.Lock()
 
     def try_take(self) -> float:
@@ -47,16 +54,35 @@ class CallBudget:
         """
         with self._lock:
             now = self._clock()
+            if now < self._held_until:
+                return self._held_until - now + self._spread()
             while self._taken and self._taken[0] <= now - WINDOW:
                 self._taken.popleft()
             if len(self._taken) < self._per_minute:
                 self._taken.append(now)
                 self._refused = max(0, self._refused - 1)
                 return 0.0
-            self._refused = min(self._refused + 1, self._per_minute)
-            until_free = self._taken[0] + WINDOW - now
-            spread = WINDOW * self._refused / self._per_minute
-            return max(until_free + spread * self._jitter(), 0.001)
+            return max(self._taken[0] + WINDOW - now + self._spread(), 0.001)
+
+    def hold_back(self, retry_after: float | None = None) -> None:
+        """Take note of a 429: nobody calls for 10 seconds; for twice as long, up to a minute, if the last 429 is not a
+        minute ago. Those that come while nobody may call were on their way before, and do not count again.
+
+        :param retry_after: seconds that the vendor asks for, of which five minutes are believed.
+        """
+        with self._lock:
+            now = self._clock()
+            if now >= self._held_until:
+                again = now < self._held_until + WINDOW
+                self._hold = min(2 * self._hold, WINDOW) if again else FIRST_HOLD
+                self._held_until = now + self._hold
+            asked = min(max(retry_after or 0.0, 0.0), LONGEST_RETRY_AFTER)
+            self._held_until = max(self._held_until, now + asked)
+
+    def _spread(self) -> float:
+        """Seconds to add to the wait of one more who is refused."""
+        self._refused = min(self._refused + 1, self._per_minute)
+        return WINDOW * self._refused / self._per_minute * self._jitter()
 
 
 class Pace:

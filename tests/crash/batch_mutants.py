@@ -246,6 +246,34 @@ def _bulk_ids_prove_absence() -> Iterator[None]:
     "twice",
     focused(
         **B | _LEDGER,
+        weather=CALM | {"posts": ("reset-after", None, None, "reset-after")},
+        settings={"given_bulk_id": "replaced", "id_lists": "first"},
+        send=_SEND
+        | {
+            "sources": (*_people(*("27",) * 12), *_people(*("27",) * 24)),
+            "personal": False,
+            "chunk": 4,
+            "connections": 1,
+            "clears": (600.0,),
+        },
+    ),
+)
+def _a_bulk_id_of_the_vendors_own_is_a_control() -> Iterator[None]:
+    """That the logs find a request by the id that they have named themselves shows that they find those of ours."""
+    move = known.Known._move
+
+    def moved(self: known.Known, message_id: Any, bulk: str, origin: int) -> None:
+        move(self, message_id, bulk, origin)
+        self._scratch.do("UPDATE posting SET found = 0")
+
+    with patch.object(known.Known, "_move", moved):
+        yield
+
+
+@_mutant(
+    "twice",
+    focused(
+        **B | _LEDGER,
         weather=CALM | {"posts": (), "contradictions": 1.0},
         send=_SEND
         | {"sources": _people(*("27",) * 12), "personal": False, "chunk": 4, "clears": (600.0,), "trust": False},

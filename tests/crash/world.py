@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
-from airflow_provider_omni.omni.errors import OmniBusyError, OmniError
+from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRateLimitError
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.limits import CallBudget
 from airflow_provider_omni.simulator.clock import ManualClock
@@ -172,6 +172,8 @@ class World:
             else:
                 self.after(wait, lambda: self.exchange(who, call, patience - wait, deliver, account))
             return
+        if patience is not None:
+            deliver = self._told_of_429(self.budgets[account], deliver)
         name = NAMES.get(call.path, "scenario")
         fault = self._fault(name)
         request = WireRequest(
@@ -197,6 +199,17 @@ class World:
         else:
             transit = self.rng.uniform(0.01, 1.0) if self.rng.random() < 0.9 else self.rng.uniform(1.0, 14.0)
             self.after(transit, lambda: self._answer(call, name, request, fault, transit, deliver, simulator))
+
+    @staticmethod
+    def _told_of_429(budget: CallBudget, deliver: Deliver) -> Deliver:
+        """As the drivers do."""
+
+        def told(value: Any, error: OmniError | None) -> None:
+            if isinstance(error, OmniRateLimitError):
+                budget.hold_back(error.retry_after)
+            deliver(value, error)
+
+        return told
 
     def _fault(self, name: str) -> str | None:
         since = self.now() - self.start

@@ -15,6 +15,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from airflow_provider_omni.delivery.asking import CONTROLS, Control, remembered
 from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.scratch import PERSON, Scratch
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
@@ -138,8 +139,8 @@ class Known:
         there = scratch.one("SELECT max(no) FROM posting WHERE bulk = ?", bulk)
         if there is None:
             scratch.do(
-                "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin) "
-                "SELECT ?, at, since, scheduled, 1, state, fingerprint, writer, origin FROM posting WHERE no = ?",
+                "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, found) "
+                "SELECT ?, at, since, scheduled, 1, state, fingerprint, writer, origin, 1 FROM posting WHERE no = ?",
                 bulk,
                 origin,
             )
@@ -239,6 +240,24 @@ class Known:
         )
         changed = (Origin(*json.loads(origin)).changed(here) for origin, _ in found)
         return min(changed, default=""), sum(count for _, count in found)
+
+    def controls(self, here: Origin, now: float, most: int = CONTROLS - 1) -> list[Control]:
+        """Requests of earlier tries by which can be seen whether the logs find bulk ids of ours: posted from here, by
+        an id of ours, with several messages that were accepted, and not too old for the logs. The newest first.
+        """
+        found = self._scratch.all(
+            f"SELECT posting.no, posting.bulk, posting.at, posting.since, posting.scheduled FROM {_JOINED} "
+            f"WHERE {_TOLD} = '{_S.ACCEPTED.value}' AND by_bulk AND NOT found AND posting.origin IS ? "
+            "GROUP BY posting.no HAVING count(*) > 1 ORDER BY posting.at DESC, posting.no DESC LIMIT ?",
+            json.dumps(here),
+            10 * most,
+        )
+        controls = []
+        for number, bulk, at, since, scheduled in found:
+            if remembered(Posting(bulk, at, scheduled, since), now) and (scheduled is None or scheduled <= now):
+                ids = self._scratch.all("SELECT id FROM known WHERE posting = ?", number)
+                controls.append(Control(bulk, tuple(message_id for (message_id,) in ids)))
+        return controls[:most]
 
     def open_postings(self) -> Iterator[Posting]:
         """Requests of earlier tries of which something is not known, oldest first."""

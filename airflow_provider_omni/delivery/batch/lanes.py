@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from airflow_provider_omni.delivery.asking import Control
 from airflow_provider_omni.delivery.batch.keeping import Keeper
 from airflow_provider_omni.delivery.batch.known import uniform
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
@@ -87,6 +88,7 @@ class Lanes:
         self._unknown = 0
         self._round = 0
         self._alone_refused = 0
+        self._controlled = False
         self._window = rules.lanes
         self._ahead = 1
         self._last_window_at: float | None = None
@@ -273,8 +275,9 @@ class Lanes:
         self.tidings.mendable = self.tidings.mendable or read.mendable
         if _S.ACCEPTED in request.posting.messages.values():
             self._alone_refused = 0
-            if self.tidings.bulk_filter.control is None and len(request.ids) > 1:
-                self.tidings.bulk_filter.control = (request.bulk_id, request.ids)
+            if not self._controlled and len(request.ids) > 1 and request.by_bulk:
+                self._controlled = True
+                self.tidings.bulk_filter.controls.append(Control(request.bulk_id, request.ids))
         if read.foreign:
             self._stop(
                 OmniProtocolError(

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.delivery.asking import BulkFilter, remembered
+from airflow_provider_omni.delivery.asking import remembered
 from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper, MemoryKeeper
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.lanes import Lanes
@@ -100,7 +100,7 @@ class Batch:
         )
         self.here = self.keeper.here
         self.tidings = Tidings.listing(ledger=ledger is not None)
-        self._entered = self._taken_over = False
+        self._entered = self._taken_over = self._controlled = False
         self._accepted_before: int | None = None
         self._loaded_at: float | None = None
         self._left = self._requests = self._parts = 0
@@ -165,6 +165,8 @@ class Batch:
         yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
         self._entered, self._loaded_at = True, self.clock()
         self.flow = self.flow or self.keeper.flow
+        # Else a lost try may have posted the same people in another request.
+        self.tidings.bulk_filter.sole = self.keeper.told if isinstance(self.keeper, MemoryKeeper) else True
         self.tidings.recall(self.known)  # from here on the receipt has what earlier tries have sent
         yield from self._check_ledger(chunk)
         for line in quarantine_lines(plan):
@@ -364,11 +366,14 @@ class Batch:
     def _ask(self, postings: list[Posting]) -> Steps[list[Request]]:
         """Ask the logs about these requests. Returns requests for those people whose messages are proven absent."""
         again: list[Request] = []
+        if not self._controlled:
+            self._controlled = True
+            self.tidings.bulk_filter.controls += self.known.controls(self.here, self.clock())
         for start in range(0, len(postings), AT_ONCE):
             group = postings[start : start + AT_ONCE]
             before = [dict(posting.messages) for posting in group]
             found_in = yield from settle(
-                group, self.rules.look, self.clock, self.jitter, self._bulk_filter, self._loaded_at, self.here
+                group, self.rules.look, self.clock, self.jitter, self.tidings.bulk_filter, self._loaded_at, self.here
             )
             for posting, old in zip(group, before, strict=True):
                 changed = {each: state for each, state in posting.messages.items() if old[each] is not state}
@@ -390,13 +395,6 @@ class Batch:
                 again += self._requests_of(absent, _S.ABSENT)
             yield from self._write_outcomes()
         return again
-
-    @property
-    def _bulk_filter(self) -> BulkFilter:
-        """What is known of it. Where a lost try may have posted the same people in another request, that it finds
-        requests proves nothing: then it counts as not known.
-        """
-        return self.tidings.bulk_filter if self.rules.recallable or self.ledger is not None else BulkFilter()
 
     def _on_trust(self, postings: list[Posting]) -> list[Request]:
         """Requests that post the same ids again, since this account refuses ids that it has seen. Not for ever: how

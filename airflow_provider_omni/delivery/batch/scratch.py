@@ -50,7 +50,8 @@ CREATE TABLE posting (
     told INTEGER NOT NULL DEFAULT 0,
     fingerprint TEXT,
     origin TEXT,                  -- where it was posted from, as a JSON list; NULL: not known
-    writer TEXT                   -- the try that wrote the intent; NULL: nobody asks
+    writer TEXT,                  -- the try that wrote the intent; NULL: nobody asks
+    found INTEGER NOT NULL DEFAULT 0  -- 1: not one of ours, the logs have named it for messages that they have found
 );
 CREATE INDEX posting_bulk ON posting (bulk);
 CREATE TABLE known (id TEXT PRIMARY KEY, posting INTEGER NOT NULL, state TEXT, reason TEXT) WITHOUT ROWID;

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.asking import HORIZON, PAGE, Asker, BulkFilter, LookRules
+from airflow_provider_omni.delivery.asking import HORIZON, PAGE, Asker, BulkFilter, Control, LookRules
 from airflow_provider_omni.delivery.effects import Ask, Pause
 from airflow_provider_omni.delivery.record import MessageState, Posting
 from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniBusyError, OmniRequestError, OmniServerError
@@ -192,7 +192,7 @@ def test_a_budget_that_is_used_up_is_waited_for() -> None:
     settle(posting, stage)
     assert posting.messages == {"m": S.ACCEPTED}
     asks = [effect for effect in stage.effects if isinstance(effect, Ask)]
-    assert all(ask.patience == RULES.patience for ask in asks)
+    assert all(ask.patience and 0.0 < ask.patience <= RULES.patience for ask in asks)
 
 
 def test_messages_of_one_request_are_looked_for_together() -> None:
@@ -316,11 +316,65 @@ def test_a_filter_that_finds_another_request_of_this_try_is_believed() -> None:
         return [row("c")] if dict(call.query).get("bulkId") == "control" else []
 
     posting, stage = unknown(*MANY), Stage(logs=[logs])
-    asker = Asker(RULES, stage.clock, lambda: 0.0, BulkFilter(control=("control", ("c", "d"))))
+    asker = Asker(RULES, stage.clock, lambda: 0.0, BulkFilter([Control("control", ("c", "d"))]))
     stage.play(asker.settle(posting))
     assert set(posting.messages.values()) == {S.ABSENT}
     assert len(stage.looks) == 4
     assert asker.bulk_filter.works
+
+
+def test_a_filter_that_has_found_some_of_one_request_is_believed_about_another() -> None:
+    stage = Stage(logs=[[row("c")]])
+    shared = BulkFilter()
+    stage.play(Asker(RULES, stage.clock, lambda: 0.0, shared).settle(unknown("c", "d")))
+    assert shared.works
+    stage.logs, posting = [[]], unknown(*MANY)
+    asked = len(stage.looks)
+    stage.play(Asker(RULES, stage.clock, lambda: 0.0, shared).settle(posting))
+    assert set(posting.messages.values()) == {S.ABSENT}
+    assert not any("messageId" in look for look in stage.looks[asked:])
+
+
+def test_where_messages_may_stand_in_other_requests_no_filter_proves_that_they_are_in_none() -> None:
+    """The record was lost, and a try that is not on it may have sent them in requests of other ids."""
+
+    def logs(call: Any) -> Any:
+        query = dict(call.query)
+        return [row("a")] if "bulkId" in query else [row(each) for each in ("a", "b") if each in query["messageId"]]
+
+    stage, shared, posting = Stage(logs=[logs]), BulkFilter([Control("bulk", ("a",))], sole=False), unknown("a", "b")
+    stage.play(Asker(RULES, stage.clock, lambda: 0.0, shared).settle(posting))
+    assert posting.messages == {"a": S.ACCEPTED, "b": S.ACCEPTED}
+    assert not shared.works
+
+
+def test_controls_that_are_not_found_are_looked_for_a_few_times_only() -> None:
+    """However many requests are in doubt: they may be of another account, or the vendor keeps no bulk ids."""
+    stage = Stage(logs=[[]])
+    shared = BulkFilter([Control(f"control {index}", ("c",)) for index in range(5)])
+    for _ in range(20):
+        stage.play(shared.try_it(stage.clock, RULES.grace))
+    assert len(stage.looks) == 3
+    for _ in range(20):
+        stage.now += RULES.grace
+        stage.play(shared.try_it(stage.clock, RULES.grace))
+    assert len(stage.looks) == 9
+    assert not shared.works
+
+
+def test_one_control_that_is_not_found_does_not_keep_the_next_from_being_looked_for() -> None:
+    def logs(call: Any) -> Any:
+        return [row("c")] if dict(call.query).get("bulkId") == "second" else []
+
+    stage, shared = Stage(logs=[logs]), BulkFilter([Control("first", ("a",)), Control("second", ("c",))])
+    stage.play(shared.try_it(stage.clock, RULES.grace))
+    assert shared.works
+
+
+def test_a_control_that_shows_only_strangers_messages_is_not_believed() -> None:
+    stage, shared = Stage(logs=[[row("stranger")]]), BulkFilter([Control("control", ("c", "d"))])
+    stage.play(shared.try_it(stage.clock, RULES.grace))
+    assert not shared.works
 
 
 def test_a_look_by_ids_that_fails_leaves_the_messages_unknown() -> None:

@@ -15,7 +15,7 @@ from airflow_provider_omni.delivery.verdict import Verdict
 from airflow_provider_omni.delivery.waiting import Wait
 from airflow_provider_omni.delivery.watch import Bulk, Watch
 from airflow_provider_omni.omni import api
-from airflow_provider_omni.omni.errors import OmniBusyError, OmniServerError, OmniStorageError
+from airflow_provider_omni.omni.errors import OmniBusyError, OmniRateLimitError, OmniServerError, OmniStorageError
 from airflow_provider_omni.omni.limits import CallBudget
 from airflow_provider_omni.omni.models import Rows
 from tests.unit.delivery.stage import START, report
@@ -174,6 +174,28 @@ def test_without_patience_the_machine_is_told_that_it_is_busy(drive: Drive) -> N
 def test_a_call_without_patience_does_not_count_against_the_budget(drive: Drive) -> None:
     world = World(answer="rows")
     assert drive(machine_with_patience(None), world, full_budget(world)) == "rows"
+
+
+def test_after_a_429_all_calls_of_the_budget_are_held_back(drive: Drive) -> None:
+    def machine() -> Steps[Any]:
+        try:
+            yield Ask(LOOK, patience=90.0)
+        except OmniRateLimitError:
+            world.answer = "rows"
+        return (yield Ask(LOOK, patience=90.0))
+
+    world = World(answer=OmniRateLimitError("too many"))
+    budget = CallBudget(clock=lambda: world.now, jitter=lambda: 0.0)
+    assert drive(machine(), world, budget) == "rows"
+    assert world.done == ["/omni/1/logs", ("sleep", 10.0), "/omni/1/logs"]
+
+
+def test_a_429_of_a_call_that_is_not_of_the_budget_holds_nobody_back(drive: Drive) -> None:
+    world = World(answer=OmniRateLimitError("too many"))
+    budget = CallBudget(clock=lambda: world.now, jitter=lambda: 0.0)
+    with pytest.raises(OmniRateLimitError):
+        drive(machine_with_patience(None), world, budget)
+    assert budget.try_take() == 0.0
 
 
 def test_a_whole_wait_goes_the_same_way_in_both(drive: Drive) -> None:

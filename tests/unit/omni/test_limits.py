@@ -57,6 +57,51 @@ def test_a_thousand_who_wait_as_they_are_told_all_get_their_turn() -> None:
     assert asked < 20 * 1000
 
 
+def test_after_a_429_nobody_calls_for_a_while_and_longer_each_time() -> None:
+    clock = Clock()
+    budget = CallBudget(100, clock, lambda: 0.0)
+    held = []
+    for _ in range(6):
+        budget.hold_back()
+        held.append(budget.try_take())
+        clock.now += held[-1]
+        assert budget.try_take() == 0.0
+    assert held == [10.0, 20.0, 40.0, 60.0, 60.0, 60.0]
+
+
+def test_a_429_after_a_quiet_minute_is_a_first_one_again() -> None:
+    clock = Clock()
+    budget = CallBudget(100, clock, lambda: 0.0)
+    budget.hold_back()
+    clock.now += 10.0 + 60.0
+    budget.hold_back()
+    assert budget.try_take() == 10.0
+
+
+def test_many_429s_of_calls_that_were_on_their_way_count_as_one() -> None:
+    clock = Clock()
+    budget = CallBudget(100, clock, lambda: 0.0)
+    for _ in range(25):
+        budget.hold_back()
+        clock.now += 0.01
+    assert budget.try_take() == pytest.approx(9.75)
+
+
+@pytest.mark.parametrize(("asked", "held"), [(3.0, 10.0), (45.0, 45.0), (86_400.0, 300.0), (-1.0, 10.0)])
+def test_the_vendors_own_word_counts_within_five_minutes(asked: float, held: float) -> None:
+    budget = CallBudget(100, Clock(), lambda: 0.0)
+    budget.hold_back(asked)
+    assert budget.try_take() == held
+
+
+def test_who_was_held_back_does_not_come_back_all_at_once() -> None:
+    budget = CallBudget(100, Clock(), random.Random(7).random)
+    budget.hold_back()
+    waits = [budget.try_take() for _ in range(100)]
+    assert min(waits) >= 10.0
+    assert max(waits) - min(waits) > 20.0
+
+
 def test_a_budget_is_shared_by_threads() -> None:
     budget, granted = CallBudget(50, Clock()), []
     threads = [

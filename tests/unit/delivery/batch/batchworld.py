@@ -25,6 +25,7 @@ from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniServerError
 from airflow_provider_omni.omni.failures import Failure, failure_error
+from airflow_provider_omni.omni.limits import CallBudget
 from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.settings import Settings
@@ -111,6 +112,7 @@ class World:
         ledger: bool = True,
         rules: dict[str, Any] | None = None,
         folder: Any = None,
+        budget: CallBudget | None = None,
         **spec: Any,
     ) -> BatchEnd:
         """One try of the task."""
@@ -132,6 +134,7 @@ class World:
                 batch.run(),
                 client=self,
                 memory=self.memory,
+                budget=budget,
                 publish=self.published.append,
                 note=logger,
                 sleep=self.clock.advance,

@@ -34,6 +34,7 @@ from airflow_provider_omni.omni.errors import (
     OmniUnknownOutcomeError,
 )
 from airflow_provider_omni.omni.failures import Failure, failure_error
+from airflow_provider_omni.omni.limits import CallBudget
 from airflow_provider_omni.storage.process import ProcessMemory
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
 
@@ -338,6 +339,87 @@ def test_where_another_request_is_found_by_its_bulk_id_nobody_is_looked_for_by_i
     assert world.send(numbers(30), rules={"connections": 1}).error is None
     assert world.accepted() == numbers(30)
     assert not [call for call in world.calls if "messageId" in dict(call.query)]
+
+
+def _looks(world: World, since: int) -> list[dict[str, str]]:
+    return [dict(call.query) for call in world.calls[since:] if "logs" in call.path]
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+def test_a_request_that_an_earlier_try_had_accepted_shows_that_the_logs_find_bulk_ids(
+    tmp_path: Path, ledger: bool
+) -> None:
+    """So a crash on the last request costs one look for another one, and nobody is looked for by ids of their own."""
+    world = _vendor_accepts_repeated_ids(tmp_path)
+    assert world.send(numbers(20), ledger=ledger).error is None
+    world.fault = {3: "kill"}.get
+    with pytest.raises(KilledError):
+        world.send(numbers(30), ledger=ledger)
+    before = len(world.calls)
+    assert world.send(numbers(30), ledger=ledger).error is None
+    assert world.accepted() == numbers(30)
+    looks = _looks(world, before)
+    assert not [look for look in looks if "messageId" in look]
+    assert sum(look["limit"] == "1" for look in looks) == 1
+
+
+def test_a_request_that_is_found_by_its_bulk_id_is_as_good_as_one_that_was_answered(tmp_path: Path) -> None:
+    world = _vendor_accepts_repeated_ids(tmp_path)
+    world.fault = {1: "reset-after", 2: "kill"}.get
+    with pytest.raises(KilledError):
+        world.send(numbers(20), rules={"connections": 1})
+    before = len(world.calls)
+    assert world.send(numbers(20)).error is None
+    assert world.accepted() == numbers(20)
+    looks = _looks(world, before)
+    assert not [look for look in looks if "messageId" in look or look["limit"] == "1"]
+
+
+@pytest.mark.parametrize("given_bulk_id", ["dropped", "replaced"])
+def test_a_bulk_id_of_the_vendors_own_does_not_show_that_the_logs_find_ours(tmp_path: Path, given_bulk_id: str) -> None:
+    """The logs have named it for messages whose answer was lost, and it stands in the ledger since."""
+    world = World(tmp_path, duplicates="accept", given_bulk_id=given_bulk_id)
+    world.fault = {1: "reset-after"}.get
+    assert world.send(numbers(10), rules={"connections": 1}).error is None
+    world.fault = {2: "kill-after"}.get
+    with pytest.raises(KilledError):
+        world.send(numbers(20), rules={"connections": 1})
+    world.fault = lambda post: None
+    assert world.send(numbers(20)).error is None
+    assert world.accepted() == numbers(20)
+
+
+def test_where_the_record_is_lost_a_filter_that_works_does_not_tell_in_which_request_somebody_stands(
+    tmp_path: Path,
+) -> None:
+    """A try that is not on record has found ten people absent, and has sent to nine of them in another request."""
+    world = _vendor_accepts_repeated_ids(tmp_path)
+    world.fault = {2: "kill"}.get
+    with pytest.raises(KilledError):
+        world.send(numbers(20), ledger=False, rules={"connections": 1})
+    world.fault = lambda post: None
+    older = dict(world.memory._entries)
+    assert world.send(numbers(19), ledger=False).error is None
+    world.memory._entries = older
+    began = world.clock.now() - 600
+    rules = {"recallable": False, "durable": True, "untold": 2, "first_try_at": began}
+    world.send(numbers(20), ledger=False, rules=rules)
+    assert world.accepted() == numbers(20)
+
+
+def test_where_others_use_the_logs_too_a_429_holds_all_looks_back(tmp_path: Path) -> None:
+    """Forty lone messages are in doubt, and the account has ten calls a minute left for this process."""
+    world = World(tmp_path, duplicates="accept", logs_per_minute=10, id_lists="none")
+    world.fault = dict.fromkeys(range(1, 41), "reset-before").get
+    budget = CallBudget(clock=world.clock.now, jitter=lambda: 0.5)
+    for _ in range(4):
+        before = len(world.calls)
+        end = world.send(numbers(40), chunk_size=1, budget=budget, rules={"connections": 1})
+        refused = sum(each.status == 429 for each in world.simulator.record.calls)
+        assert refused <= len(_looks(world, before)) / 2
+        if end.error is None:
+            break
+    assert world.accepted() == sorted(numbers(40))
 
 
 @pytest.mark.parametrize("count", [1, 2, 10])
