@@ -16,7 +16,7 @@ from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.operators.failing import failing_for_good
 from airflow_provider_omni.operators.private import HiddenKey, HiddenUrl, PrivateFields, TextField, reveal
 from airflow_provider_omni.operators.recipients import RecipientsField, opened_rows
-from airflow_provider_omni.operators.slips import batch_slips, refuse_slips
+from airflow_provider_omni.operators.slips import batch_slips, encoding_slips, refuse_slips
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -411,6 +411,7 @@ class OmniSendBatchOperator(BatchOperator):
         super().__init__(**kwargs)
         self.recipients = recipients
         self.encoding = encoding
+        refuse_slips(self, encoding_slips(encoding))
 
     def check_source(self) -> None:
         """Raise OmniInputError for an encoding that does not exist."""

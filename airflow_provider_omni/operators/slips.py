@@ -73,6 +73,20 @@ def batch_slips(operator: Any) -> list[str]:
     ]
 
 
+def encoding_slips(encoding: Any) -> list[str]:
+    """A slip in the name of a file's encoding."""
+    if encoding is None:
+        return []
+    from airflow_provider_omni.delivery.batch.encodings import read_encoding
+    from airflow_provider_omni.omni.errors import OmniInputError
+
+    try:
+        read_encoding(encoding)
+    except OmniInputError as error:
+        return list(error.problems)
+    return []
+
+
 def scenario_slips(name: Any, flow: Any, default: Any, if_exists: Any) -> list[str]:
     """Slips of an operator that makes a scenario."""
     from airflow_provider_omni.delivery.options import flag_problems, if_exists_problems

@@ -77,6 +77,8 @@ SLIPS: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
     (SENDING, {"log_grace": "30"}, "log_grace: found '30'"),
     (SENDING, {"log_grace": float("nan")}, "log_grace: found nan"),
     (SENDING, {"dry_run": "{{ params.dry }}"}, "dry_run: found a text, allowed is True or False; it is no template"),
+    ((batch,), {"encoding": "klingon"}, "encoding: got 'klingon', expected the name of an encoding"),
+    ((batch,), {"encoding": "{{ params.encoding }}"}, "encoding: got a text that is no name"),
     (SENDING, {"placeholders": None}, "placeholders: found nothing"),
     (SENDING, {"notify": "no"}, "notify: found 'no', allowed is true or false"),
     (SENDING, {"intermediate_report": 1}, "intermediate_report: found 1"),
