@@ -29,10 +29,11 @@ from airflow_provider_omni.omni.content import (
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import SHOWN, describe, mask_numbers_in
 from airflow_provider_omni.omni.models import Destination, NewScenario
-from airflow_provider_omni.omni.nothing import is_blank
+from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.options import NO_CONTENT, option_problems, time_problem
 from airflow_provider_omni.omni.plainjson import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.timestamps import parse_time
+from airflow_provider_omni.omni.written import empty_words, is_nothing
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -92,7 +93,12 @@ def _line_of(problem: Any, root: str, model: type[BaseModel] | None) -> str:
         return f"{field}: unknown member{_hint(str(where[-1]), model if len(where) == 1 else None)}"
     if kind == "value_error":
         return f"{field}: {context.get('error', 'not usable')}"
-    found = context["found"] if kind == "omni" else describe(problem.get("input"), bool(where) and where[-1] in SHOWN)
+    if kind == "omni":
+        found = context["found"]
+    elif kind in ("model_type", "dict_type"):
+        found = _kind(problem.get("input"))
+    else:
+        found = describe(problem.get("input"), bool(where) and where[-1] in SHOWN)
     allowed = _ALLOWED[kind].format(**context) if kind in _ALLOWED else mask_numbers_in(str(problem["msg"]))
     return f"{field}: found {found}, allowed is {allowed}"
 
@@ -220,11 +226,16 @@ _TELLING = {"url", "thumbnailUrl", "duration", "packageId", "stickerId", "altTex
 """Members that a LINE text never has: with one of them the type must be said."""
 
 
+def _kind(value: Any) -> str:
+    """What was found in place of an object or a text that nobody is to see."""
+    return empty_words(value) if isinstance(value, str) and is_nothing(value) else describe(value)
+
+
 def _check_line(findings: _Findings, line: Line | Mapping[str, Any] | None) -> Line | None:
     if line is None or isinstance(line, tuple(LINE_MODELS.values())):
         return line  # type: ignore[return-value]  # mypy does not follow a tuple of types
     if not isinstance(line, Mapping):
-        findings.add("line", describe(line), "an object")
+        findings.add("line", _kind(line), "an object")
         return None
     kind = line.get("type")
     if kind is None and line and not _TELLING & set(line):
@@ -243,7 +254,7 @@ def _check_others(findings: _Findings, others: Mapping[str, Any] | None) -> dict
     if others is None:
         return {}
     if not isinstance(others, Mapping):
-        findings.add("other_channels", describe(others), "an object")
+        findings.add("other_channels", _kind(others), "an object")
         return {}
     good: dict[str, dict[str, Any]] = {}
     for name, value in others.items():
@@ -251,9 +262,11 @@ def _check_others(findings: _Findings, others: Mapping[str, Any] | None) -> dict
             own = " (line and sms have arguments of their own)" if name in ("line", "sms") else ""
             findings.problems.append(f"other_channels.{name}: unknown, allowed are {', '.join(OTHER_CHANNELS)}{own}")
         elif not isinstance(value, Mapping):
-            findings.add(f"other_channels.{name}", describe(value), "an object")
+            findings.add(f"other_channels.{name}", _kind(value), "an object")
         else:
             good[name] = dict(value)
+            if isinstance(text := value.get("text"), str) and (word := word_for_nothing(text)):
+                findings.add(f"other_channels.{name}.text", f"{word!r} (a template that found nothing?)", "a text")
             findings.problems += not_json(good[name], f"other_channels.{name}")
             for where, found in islice(unfit_in(good[name], f"other_channels.{name}"), MAX_PROBLEMS):
                 findings.add(where, found, "a text without any")
@@ -272,14 +285,16 @@ def _check_notify_url(findings: _Findings, url: Any) -> str | None:
     try:
         return check_url(url) if isinstance(url, str) else check_url("")
     except ValueError:
-        findings.add("notify_url", describe(url), "an http or https URL of up to 1,000 characters")
+        findings.add("notify_url", _kind(url), "an http or https URL of up to 1,000 characters")
         return None
 
 
 def _check_callback_data(findings: _Findings, data: Any) -> str | None:
-    if data is None or (isinstance(data, str) and len(data) <= MAX_CALLBACK_DATA and not not_json(data, "")):
+    if data is None:
+        return None
+    if isinstance(data, str) and len(data) <= MAX_CALLBACK_DATA and data != "None" and not not_json(data, ""):
         return data
-    findings.add("callback_data", describe(data), f"a string of up to {MAX_CALLBACK_DATA:,} characters")
+    findings.add("callback_data", _kind(data), f"a string of up to {MAX_CALLBACK_DATA:,} characters")
     return None
 
 

@@ -167,6 +167,24 @@ def test_a_blank_or_broken_text_is_refused(field: str, text: str) -> None:
     assert problems(**{field: {"text": text}})[0].startswith(f"{field}.text: found ")
 
 
+@pytest.mark.parametrize("word", ["None", "null", "nan"])
+def test_a_text_of_another_channel_that_a_template_did_not_find_is_refused(word: str) -> None:
+    (problem,) = problems(other_channels={"viber": {"text": word, "imageURL": "None"}})
+    assert problem == f"other_channels.viber.text: found {word!r} (a template that found nothing?), allowed is a text"
+
+
+def test_callback_data_that_a_template_did_not_find_is_refused() -> None:
+    (problem,) = problems(sms={"text": "t"}, callback_data="None")
+    assert problem.startswith("callback_data: found 'None' (a template that found nothing?), allowed is")
+    assert check_content(sms={"text": "t"}, callback_data="").options.callback_data == ""
+
+
+@pytest.mark.parametrize("argument", ["line", "sms", "other_channels"])
+def test_an_object_that_a_template_did_not_find_is_called_that(argument: str) -> None:
+    (problem,) = problems(**{"sms": {"text": "t"}, argument: "None"})
+    assert problem == f"{argument}: found 'None' (a template that found nothing?), allowed is an object"
+
+
 def test_an_sms_may_be_long() -> None:
     assert check_content(sms={"text": "x" * 100_000}).sms is not None
 
