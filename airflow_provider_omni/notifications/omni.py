@@ -143,6 +143,8 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         """The contents as they were rendered last; the fields of these names show their shape only."""
         self._named_by: dict[str, Any] | None = None
         """The contents that name the alert, where they are not those that are sent."""
+        self._is_rendered = False
+        """Whether the templates were rendered for the occasion that comes next."""
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
         """Render from the templates each time: one notifier may serve several tasks of a process.
@@ -152,9 +154,10 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         from airflow_provider_omni.notifications.rendering import lenient, mentions
 
         context = cast("Context", completed(context))
+        self._is_rendered = False
         for name, template in self._templates.items():
             setattr(self, name, template)
-        env = jinja_env or self.get_template_env(dag=context.get("dag"))
+        env = jinja_env or self.get_template_env(dag=_with_templates(context.get("dag")))
         strict = [name for name in self.template_fields if name not in (*CONTENTS, "idempotency_key")]
         self._do_render_template_fields(self, strict, context, env, set())
         self.idempotency_key = self._own_key(context, env)
@@ -170,9 +173,11 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         templates = {name: self._templates[name] for name in CONTENTS}
         if mentions(templates, ("exception", LOG_URL, *KNOWN_TO_ONE)):
             self._named_by = self._contents(cast("Context", known_to_all(context)), env, quietly=True)
+        self._is_rendered = True
 
     def notify(self, context: Context) -> None:
         """Send, from a worker or the DAG processor."""
+        self._render_once(context)
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.omni.client import OmniClient
         from airflow_provider_omni.omni.limits import logs_budget
@@ -190,6 +195,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
 
     async def async_notify(self, context: Context) -> None:
         """Send, from a triggerer."""
+        self._render_once(context)
         from airflow_provider_omni.delivery.drivers import arun
         from airflow_provider_omni.omni.aio import shared_client
         from airflow_provider_omni.omni.limits import logs_budget
@@ -207,6 +213,12 @@ class OmniNotifier(PrivateFields, BaseNotifier):
                 note=cast("Any", self.log),
             )
         self._report(end)
+
+    def _render_once(self, context: Context) -> None:
+        """Render, where Airflow has not: a callback of one's own may call ``notify(context)`` by hand."""
+        if not self._is_rendered:
+            self.render_template_fields(context)
+        self._is_rendered = False
 
     # -- what is sent ------------------------------------------------------------------------------------------------
 
@@ -362,6 +374,13 @@ def _hasty(config: OmniConfig) -> OmniConfig:
 
 def _as_line(line: Any) -> Any:
     return {"type": "TEXT", "text": line} if isinstance(line, str) else line
+
+
+def _with_templates(dag: Any) -> Any:
+    """The DAG, where it can make an environment for templates. The one that `dag.test()` gives to a DAG's own callbacks
+    cannot, and must not cost the alert.
+    """
+    return dag if hasattr(dag, "get_template_env") else None
 
 
 def _as_sms(sms: Any) -> Any:

@@ -13,7 +13,7 @@ from airflow_provider_omni.omni.content import LineText, Sms
 from airflow_provider_omni.omni.errors import OmniInputError, OmniTransportError
 from airflow_provider_omni.simulator.running import RunningSimulator
 from airflow_provider_omni.simulator.settings import SOURCE_SCENARIO_KEY
-from tests.unit.notifications.callbacks import worker
+from tests.unit.notifications.callbacks import deadline, texts, worker
 
 
 @pytest.fixture
@@ -51,6 +51,28 @@ def test_two_tasks_are_two_notifications_even_from_one_notifier(account: Running
     one(context("publish"))
     assert len({each.content_hash for each in account.record.acceptances}) == 2
     assert len(set(ids(account))) == 2
+
+
+def test_a_callback_that_calls_notify_by_hand_sends_what_the_templates_say(account: RunningSimulator) -> None:
+    one = notifier(sms="{{ ti.task_id }} failed")
+    one.notify(worker(task_id="load"))
+    one.notify(worker(task_id="publish"))
+    one(worker(task_id="clean"))
+    assert texts(account) == ["load failed", "publish failed", "clean failed"]
+
+
+async def test_a_coroutine_that_awaits_async_notify_by_hand_sends_what_the_templates_say(
+    account: RunningSimulator,
+) -> None:
+    await notifier(sms="{{ dag_run.dag_id }} is late").async_notify(deadline())
+    assert texts(account) == ["dag is late"]
+
+
+def test_a_dag_of_the_scheduler_that_can_render_nothing_does_not_cost_the_alert(account: RunningSimulator) -> None:
+    """`dag.test()` gives it to the callbacks of a DAG."""
+    stored = SimpleNamespace(dag_id="dag", render_template_as_native_obj=False)
+    notifier(sms="{{ dag.dag_id }}: {{ run_id }} failed")(worker() | {"dag": stored})
+    assert texts(account) == ["dag: run failed"]
 
 
 def test_templates_in_models_are_rendered(account: RunningSimulator) -> None:
