@@ -28,6 +28,7 @@ from airflow_provider_omni.omni.errors import OmniError, OmniRequestError, OmniU
 from airflow_provider_omni.omni.models import LogRow, SendResponse
 from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import is_duplicate
+from airflow_provider_omni.omni.words import are, some, was
 
 LOOK_SECONDS = 5.0
 """No look begins later than this: callbacks have little time, and the alert must still go out in it."""
@@ -132,7 +133,9 @@ class Alert:
                 break
         if seen:
             everybody = len(self.plan.recipients.people)
-            yield Note(f"The logs show this alert already: {seen} of {everybody} messages are not sent again.")
+            yield Note(
+                f"The logs show this alert already: {seen} of {some(everybody, 'message')} {are(seen)} not sent again."
+            )
         if send.record.postings:
             yield Save(KEY, send.record.to_json())
 
@@ -152,8 +155,8 @@ class Alert:
         if not whole or len(rest) > MOST_CALLS:
             left = sum(each not in found for each in message_ids)
             yield Note(
-                f"The logs did not tell in time whether {left} messages of this alert were sent before: they are sent, "
-                "perhaps again.",
+                f"The logs did not tell in time whether {some(left, 'message')} of this alert {was(left)} sent "
+                "before: sent, perhaps again.",
                 warning=True,
             )
         return found

@@ -50,6 +50,7 @@ from airflow_provider_omni.omni.models import Scenario, SendResponse
 from airflow_provider_omni.omni.retries import backoff, may_repeat
 from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendable
 from airflow_provider_omni.omni.validation import steps_without_content
+from airflow_provider_omni.omni.words import some, was
 
 ROUNDS = 3
 """How often one try may find messages absent and post them again."""
@@ -314,8 +315,8 @@ class Send:
         changed, elsewhere = self._elsewhere(*FOLLOWED)
         if elsewhere:
             raise OmniContentChangedError(
-                f"Same idempotency_key, other {changed}: {elsewhere} messages were or may have been sent from another "
-                f"one, {len(self._rest())} are left and were not sent. {RESTORE[changed]}, or use another "
+                f"Same idempotency_key, other {changed}: {some(elsewhere, 'message')} {was(elsewhere)} or may "
+                f"have been sent from another one; not sent: {len(self._rest())}. {RESTORE[changed]}, or use another "
                 "idempotency_key."
             )
         if self.record.fingerprint == self.plan.fingerprint:
@@ -323,8 +324,8 @@ class Send:
         sent = sum(state in FOLLOWED for state in self.record.states())
         if sent:
             raise OmniContentChangedError(
-                f"Same idempotency_key, other content: {sent} messages were or may have been sent with the earlier "
-                f"content, {len(self._rest())} are left and were not sent. Restore the content, or use another "
+                f"Same idempotency_key, other content: {some(sent, 'message')} {was(sent)} or may have been "
+                f"sent with the earlier content; not sent: {len(self._rest())}. Restore the content, or use another "
                 "idempotency_key."
             )
         self.record.fingerprint = self.plan.fingerprint

@@ -18,6 +18,7 @@ from airflow_provider_omni.delivery.record import (
     SendRecord,
 )
 from airflow_provider_omni.omni.errors import Effect, OmniError, OmniRejectedError, OmniUnknownOutcomeError
+from airflow_provider_omni.omni.words import some, was
 
 UNCONFIRMED = OPEN | {MessageState.UNCONFIRMED}
 """States that a receipt counts as unconfirmed: the vendor may have taken these messages."""
@@ -32,8 +33,8 @@ RESTORE = {
 def cannot_ask(count: int, origin: Origin, here: Origin) -> Note:
     """Say that the logs of this account are not asked about messages that another one may have."""
     return Note(
-        f"{count:,} messages in doubt were posted from another {origin.changed(here)}: the logs of this one cannot "
-        "tell what became of them.",
+        f"{some(count, 'message')} in doubt {was(count)} posted from another {origin.changed(here)}: the logs "
+        "of this one cannot tell what became of them.",
         warning=True,
     )
 
@@ -45,7 +46,7 @@ def unknown_elsewhere(count: int, of: str, changed: str) -> OmniUnknownOutcomeEr
     """
     return OmniUnknownOutcomeError(
         f"{count:,} of {of} may or may not have been sent, from another {changed} than this try has: its logs cannot "
-        f"tell. They were not sent again. {RESTORE[changed]}, then clear the task: it asks once more.",
+        f"tell. Nothing was sent again. {RESTORE[changed]}, then clear the task: it asks once more.",
         retryable=False,
     )
 
@@ -75,20 +76,22 @@ def verdict_of_send(
     if elsewhere:
         changed = min(each.origin.changed(here) for each in elsewhere if each.origin and here)
         count = sum(len(each.having(*doubt)) for each in elsewhere)
-        return unknown_elsewhere(count, f"{len(states)} messages", changed)
+        return unknown_elsewhere(count, some(len(states), "message"), changed)
     if unknown:
         return OmniUnknownOutcomeError(
-            f"{unknown} of {len(states)} messages may or may not have been sent, and the logs did not tell. They were "
-            "not sent again. Clear the task to ask once more; docs/reliability.md says what else can be done."
+            f"{unknown} of {some(len(states), 'message')} may or may not have been sent, and the logs did not "
+            "tell. Nothing was sent again. Clear the task to ask once more; docs/reliability.md says what else can be "
+            "done."
         )
     left = sum(state in MAY_BE_POSTED for state in states)
     if left:
-        return never_arrived(lost, f"{left} of {len(states)} messages were not sent")
+        return never_arrived(lost, f"{left} of {some(len(states), 'message')} {was(left)} not sent")
     refused = _reasons(record, message_ids)
     if refused and rejected_is_failure:
         names = ", ".join(f"{count} × {name}" for name, count in sorted(refused.items()))
         return OmniRejectedError(
-            f"{refused.total()} of {len(states)} messages were refused: {names}.", retryable=mendable
+            f"{refused.total()} of {some(len(states), 'message')} {was(refused.total())} refused: {names}.",
+            retryable=mendable,
         )
     return None
 

@@ -12,6 +12,7 @@ from numbers import Integral
 from typing import NamedTuple
 
 from airflow_provider_omni.omni.nothing import is_a_time, is_blank, is_invisible, is_nothing, word_for_nothing
+from airflow_provider_omni.omni.words import some
 
 _MOST_BITS = 128
 """More than any number has. Python refuses to write down whole numbers of thousands of digits."""
@@ -154,7 +155,7 @@ def _written(number: object) -> str:
 def _plain(text: str) -> str:
     """The text in ASCII: digits, separators and a plus. Raises InvalidNumberError for anything else."""
     if len(text) > _LONGEST_TEXT:
-        raise _refusal("", f"a text of {len(text):,} characters")
+        raise _refusal("", f"a text of {some(len(text), 'character')}")
     if is_blank(text):
         raise InvalidNumberError("got a blank text, expected a phone number", "a blank text")
     if word := word_for_nothing(text):

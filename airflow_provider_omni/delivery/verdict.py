@@ -16,6 +16,7 @@ from typing import Any
 from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Standing
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.statuses import StepState
+from airflow_provider_omni.omni.words import some
 
 MAX_IDS = 100
 """Lists of ids in receipts and summaries end here."""
@@ -208,7 +209,8 @@ def explain(verdict: Verdict, tally: Tally, goal: Goal, unsent: int = 0, missing
     :param missing: receipts in a list that were none: nobody knows whether these sends had anybody to send to.
     """
     if not tally.total and unsent and verdict is Verdict.FAILURE:
-        return f"Nobody was sent to: the vendor refused, or the send never reached, all {unsent} recipients."
+        everybody = some(unsent, "recipient")
+        return f"Nobody was sent to: the vendor refused, or the send never reached, everybody ({everybody})."
     counts = f"{tally.delivered} of {tally.total} delivered, {tally.failed} failed, {tally.pending} open"
     if unsent:
         counts += f"; not counted: {unsent} who were refused or never sent to"

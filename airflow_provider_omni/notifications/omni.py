@@ -341,8 +341,10 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         return contents | {"line": _as_line(contents["line"]), "sms": _as_sms(contents["sms"])}
 
     def _report(self, end: SendEnd) -> None:
+        from airflow_provider_omni.omni.words import some
+
         counts = end.receipt.counts
-        self.log.info("Notification: %d of %d recipients accepted.", counts.accepted, counts.requested)
+        self.log.info("Notification: %d of %s accepted.", counts.accepted, some(counts.requested, "recipient"))
         if end.error is not None:
             raise end.error
 

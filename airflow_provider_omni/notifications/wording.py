@@ -17,6 +17,7 @@ from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import TypedModel
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.validation import check_content
+from airflow_provider_omni.omni.words import some
 from airflow_provider_omni.omni.written import read_list
 from airflow_provider_omni.operators.arguments import read_objects
 
@@ -39,7 +40,7 @@ def mended(contents: Wording, max_sms_parts: int, instead: str) -> tuple[Wording
             said = cleaned(instead)
         short = cut(said)
         if short != said:
-            done.append(f"{name}: cut from {len(said):,} to {len(short):,} characters")
+            done.append(f"{name}: cut from {len(said):,} to {some(len(short), 'character')}")
         return short
 
     def to_line(said: str) -> str:

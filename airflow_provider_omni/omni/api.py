@@ -19,6 +19,7 @@ from airflow_provider_omni.omni.content import AdvancedRequest
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import LogRow, NewScenario, Report, Scenario, SendResponse
 from airflow_provider_omni.omni.timestamps import format_query_time
+from airflow_provider_omni.omni.words import some
 
 T = TypeVar("T")
 
@@ -147,7 +148,8 @@ def _ids(field: str, ids: Sequence[str]) -> str | None:
         raise OmniInputError(f"{field}: an id is empty or holds a comma; the logs cannot be asked for it.")
     if len(joined) > MAX_IDS_LENGTH:
         raise OmniInputError(
-            f"{field}: {len(ids):,} ids take {len(joined):,} characters, one logs call allows {MAX_IDS_LENGTH:,}."
+            f"{field}: {some(len(ids), 'id')} of {len(joined):,} characters together, one logs call allows "
+            f"{MAX_IDS_LENGTH:,}."
         )
     return joined or None
 

@@ -18,6 +18,7 @@ from airflow_provider_omni.omni.models import Destination, TypedModel
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.plainjson import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.timestamps import format_body_time
+from airflow_provider_omni.omni.words import some
 
 MANDATORY: dict[str, tuple[str, ...]] = {
     "TEXT": ("text",),
@@ -103,7 +104,7 @@ def check_url(url: str) -> str:
     except ValueError:
         good = False
     if not good:
-        raise _refused(f"{len(url):,} characters that are no such URL", allowed)
+        raise _refused(f"a text of {some(len(url), 'character')} that is no such URL", allowed)
     return url
 
 

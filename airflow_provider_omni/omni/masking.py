@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from airflow_provider_omni.omni.words import some
+
 SHOWN = frozenset(
     {
         "type", "channel", "validityPeriod", "validityPeriodTimeUnit", "duration", "transliteration", "languageCode",
@@ -56,7 +58,7 @@ def describe(value: Any, shown: bool = False) -> str:
     if shown and isinstance(value, (str, int, float)):
         return mask_numbers_in(repr(value)[:60])
     if isinstance(value, str):
-        return f"a string of {len(value):,} characters"
+        return f"a string of {some(len(value), 'character')}"
     if isinstance(value, Mapping):
         return "an object"
     if isinstance(value, (list, tuple, set)):

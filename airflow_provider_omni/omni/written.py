@@ -21,6 +21,7 @@ from typing import Any
 
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.tables import is_table, read_column
+from airflow_provider_omni.omni.words import some
 
 NOTHING = frozenset({"", "none", "null", "nan", "nat", "<na>", "undefined"})
 """What a template renders to that found nothing, in lower case."""
@@ -241,7 +242,9 @@ def _kind(value: Any) -> str:
     if is_nothing(value):
         return empty_words(value)
     return (
-        f"a text of {len(value):,} characters" if isinstance(value, str) else f"a value of type {type(value).__name__}"
+        f"a text of {some(len(value), 'character')}"
+        if isinstance(value, str)
+        else f"a value of type {type(value).__name__}"
     )
 
 

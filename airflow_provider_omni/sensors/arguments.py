@@ -27,6 +27,7 @@ from airflow_provider_omni.delivery.watch import (
 from airflow_provider_omni.omni.channels import Channel
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.words import some
 from airflow_provider_omni.omni.written import MOST_PLACES, WHY_EMPTY, is_nothing, read_list, read_object
 
 DEFAULT_TIMEOUT = 47 * 3600.0
@@ -240,8 +241,8 @@ def _too_many(parts: Sequence[Part], *, logs_only: bool, several: bool) -> list[
         instead = "give the sends a ledger_path, or a sensor each: OmniDeliverySensor.partial(…).expand(receipt=…)"
         if requests > MOST_WITHOUT_LEDGER or ids > MOST_IDS:
             problems.append(
-                f"receipt: got {requests:,} requests with {ids:,} message ids that are in no ledger, expected up to "
-                f"{MOST_WITHOUT_LEDGER:,} and {MOST_IDS:,}; {instead}"
+                f"receipt: got {some(requests, 'request')} with {some(ids, 'message id')} in no ledger, expected "
+                f"up to {MOST_WITHOUT_LEDGER:,} and {MOST_IDS:,}; {instead}"
             )
         if ledgers > MOST_LEDGERS:
             problems.append(

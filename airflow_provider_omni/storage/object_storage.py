@@ -22,6 +22,7 @@ from airflow_provider_omni.delivery.ledger.opening import Folders, SubFolder, fo
 from airflow_provider_omni.delivery.watch import Watch
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.words import some
 
 READ_AHEAD = 4 * 1024 * 1024
 """Bytes of a remote file that are fetched at once. The file systems' own 50 MiB would be most of a task's memory."""
@@ -158,7 +159,7 @@ def _opened(place: Any, encoding: str) -> Iterator[TextIO]:
             if len(names) != 1:
                 raise OmniInputError(
                     "Nothing was sent: the recipients cannot be read.",
-                    problems=(f"recipients: found an archive of {len(names):,} files, allowed is one in a .zip",),
+                    problems=(f"recipients: found an archive of {some(len(names), 'file')}, allowed is one in a .zip",),
                 )
             with archive.open(names[0]) as member:
                 yield io.TextIOWrapper(member, encoding=encoding, newline="")

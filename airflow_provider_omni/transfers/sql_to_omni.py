@@ -226,12 +226,13 @@ def _values(row: Any, columns: Sequence[str]) -> tuple[Any, ...]:
         cells = (row,)
     if cells is None or len(cells) != len(columns):
         from airflow_provider_omni.omni.errors import OmniInputError
+        from airflow_provider_omni.omni.words import some
 
-        found = f"rows of type {type(row).__name__}" + ("" if cells is None else f" with {len(cells)} cells")
+        found = f"rows of type {type(row).__name__}" + ("" if cells is None else f" with {some(len(cells), 'cell')}")
         raise OmniInputError(
             "Nothing was sent: the query cannot be used.",
             problems=(
-                f"sql: got {found}, expected a value for each of the {len(columns)} columns; name each column of the "
+                f"sql: got {found}, expected a value for each column ({len(columns)}); name each column of the "
                 "query once, and have the connection give plain rows",
             ),
         )

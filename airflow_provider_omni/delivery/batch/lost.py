@@ -18,7 +18,6 @@ from itertools import islice
 
 from airflow_provider_omni.delivery.asking import FENCE, HORIZON, PAGE, RETRY_PAUSE, evenly
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
-from airflow_provider_omni.delivery.batch.reporting import some
 from airflow_provider_omni.delivery.batch.rules import BatchRules
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
@@ -27,6 +26,7 @@ from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError, OmniUnknownOutcomeError
 from airflow_provider_omni.omni.models import LogRow, skipped_in
 from airflow_provider_omni.omni.retries import backoff
+from airflow_provider_omni.omni.words import are, some
 
 ALL = 1000
 """People up to whom everyone is asked for: twenty calls a look. Above, half of them are first ones, half by chance."""
@@ -67,8 +67,9 @@ def refuse_a_lost_record(
         raise record.cannot_tell("the first try may have been two days ago, and they do not reach back any further")
     asked = some(len(ids) + len(later), "message id")
     yield Note(
-        f"This is not the first try, and {record.knows}. The logs are asked for {asked}, of {plan.left():,} people who "
-        f"are left, before anything is sent; this takes {last_look_at - now:.0f} seconds."
+        f"This is not the first try, and {record.knows}. The logs are asked for {asked}, of "
+        f"{some(plan.left(), 'person', 'people')} who {are(plan.left())} left, before anything is sent; this "
+        f"takes {some(round(last_look_at - now), 'second')}."
     )
     yield from _look(ids, later, record, rules, jitter)
     yield Pause(max(last_look_at - clock(), 0.0))

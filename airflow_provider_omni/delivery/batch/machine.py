@@ -32,7 +32,7 @@ from airflow_provider_omni.delivery.batch.plan import (
 )
 from airflow_provider_omni.delivery.batch.planned import write_plan
 from airflow_provider_omni.delivery.batch.recalling import keeper_of, recall
-from airflow_provider_omni.delivery.batch.reporting import Progress, receipt_of, some, verdict_of
+from airflow_provider_omni.delivery.batch.reporting import Progress, receipt_of, verdict_of
 from airflow_provider_omni.delivery.batch.requests import Request
 from airflow_provider_omni.delivery.batch.rules import BatchRules, LedgerTerms
 from airflow_provider_omni.delivery.batch.scratch import People
@@ -54,6 +54,7 @@ from airflow_provider_omni.omni.errors import (
 )
 from airflow_provider_omni.omni.models import Scenario
 from airflow_provider_omni.omni.retries import backoff, may_repeat
+from airflow_provider_omni.omni.words import some, was
 
 ROUNDS = 3
 """How often one try may find messages absent and post them again."""
@@ -198,7 +199,8 @@ class Batch:
                 warning=True,
             )
         yield Note(
-            f"{some(census.requested, 'row')}: {census.people:,} people, {census.quarantined:,} quarantined, "
+            f"{some(census.requested, 'row')}: {some(census.people, 'person', 'people')}, "
+            f"{census.quarantined:,} quarantined, "
             f"{some(census.duplicates, 'duplicate')}. {self._left:,} left to send, in "
             f"{some(self._requests, 'request')}."
         )
@@ -257,16 +259,16 @@ class Batch:
         changed, elsewhere = self.known.elsewhere(self.here)
         if elsewhere:
             raise OmniContentChangedError(
-                f"Same idempotency_key, other {changed}: {elsewhere:,} messages were or may have been sent from "
-                f"another one, {left:,} are left and were not sent. {RESTORE[changed]}, or use another "
+                f"Same idempotency_key, other {changed}: {some(elsewhere, 'message')} {was(elsewhere)} or may "
+                f"have been sent from another one; not sent: {left:,}. {RESTORE[changed]}, or use another "
                 "idempotency_key and ledger_path."
             )
         sent = self.known.other_fingerprints(self.plan.fingerprint)
         if sent:
             raise OmniContentChangedError(
-                f"Same idempotency_key, other content: {sent:,} messages were or may have been sent with the earlier "
-                f"content, {left:,} are left and were not sent.{self.keeper.changed()} Restore the content, or use "
-                "another idempotency_key and ledger_path."
+                f"Same idempotency_key, other content: {some(sent, 'message')} {was(sent)} or may have been "
+                f"sent with the earlier content; not sent: {left:,}.{self.keeper.changed()} Restore the content, or "
+                "use another idempotency_key and ledger_path."
             )
 
     # -- sending -----------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from airflow_provider_omni.delivery.numbers import ANYWHERE, InvalidNumberError,
 from airflow_provider_omni.delivery.options import field_problems, quarantine_problems, whole_problems
 from airflow_provider_omni.delivery.plan import chunk_limit
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.words import are, some
 
 MAX_REQUESTS_WITHOUT_LEDGER = 100
 MAX_QUARANTINED = 0.1
@@ -99,7 +100,7 @@ class BatchSpec:
         if flow is None or type(size) is not int or size <= chunk_limit(flow):
             return []
         return [
-            f"chunk_size: found {size}, allowed are up to {chunk_limit(flow)} for a flow of {len(flow)} steps: "
+            f"chunk_size: found {size}, allowed are up to {chunk_limit(flow)} for a flow of {some(len(flow), 'step')}: "
             "the log rows of one request must fit on one page"
         ]
 
@@ -293,10 +294,12 @@ def _guard(plan: BatchPlan) -> None:
     census, limit = plan.census, plan.spec.max_recipients
     found = census.people + census.elsewhere
     if limit is not None and found > limit:
-        where = "" if plan.spec.shard is None else f" in all {plan.spec.shard.count:,} shards together"
+        where = "" if plan.spec.shard is None else f" in all shards together ({plan.spec.shard.count:,})"
         raise OmniInputError(
             "Nothing was sent: there are more recipients than allowed",
-            problems=(f"max_recipients: found {found:,} people{where}, allowed are {limit:,}",),
+            problems=(
+                f"max_recipients: found {some(found, 'person', 'people')}{where}, allowed {are(limit)} {limit:,}",
+            ),
         )
     bad = census.quarantined - sum(census.reasons[reason] for reason in LEFT_OUT)
     # A shard may have few rows, and these bad ones, by chance.
@@ -320,7 +323,8 @@ def _refuse_too_many(plan: BatchPlan, bad: int) -> None:
     if too_many:
         where = "" if plan.spec.shard is None else " of this shard"
         line = (
-            f"max_quarantined: got {bad:,} of {rows:,} rows{where} that cannot be used, expected at most {allowed}. "
+            f"max_quarantined: got {bad:,} of {some(rows, 'row')}{where} that cannot be used, expected at most "
+            f"{allowed}. "
             "Was a column read wrongly? The reasons follow. Where the others are to be sent to all the same, raise it: "
             f"max_quarantined={bad} (rows) or {_share_above(bad, rows)} (a share of them)"
         )

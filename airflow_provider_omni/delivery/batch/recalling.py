@@ -23,6 +23,7 @@ from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import FOLLOWED
 from airflow_provider_omni.delivery.sent import account_of
 from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.omni.words import some
 
 
 def keeper_of(about: dict[str, str | None], ledger: LedgerTerms | None, expects: int | None = 0) -> Keeper:
@@ -62,7 +63,8 @@ def recall(
     flow = spec.flow or keeper.flow or ()
     receipt = receipt_of(spec, census, tidings, flow=flow, ledger=ledger, account=account_of(known.origins(), account))
     yield Note(
-        f"Earlier tries have sent {sent:,} messages, or may have: the receipt lists them. This try sends nothing.",
+        f"Earlier tries have sent {some(sent, 'message')}, or may have: the receipt lists what. This try sends "
+        "nothing.",
         warning=True,
     )
     yield from publish_at_last(receipt.to_json(), jitter)

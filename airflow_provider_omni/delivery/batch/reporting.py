@@ -21,13 +21,9 @@ from airflow_provider_omni.omni.errors import (
     OmniRejectedError,
     OmniUnknownOutcomeError,
 )
+from airflow_provider_omni.omni.words import some, was
 
 _S = MessageState
-
-
-def some(count: int, noun: str) -> str:
-    """A count in a sentence: `1 row`, `2,000 rows`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def receipt_of(
@@ -90,14 +86,17 @@ def verdict_of(
     if tidings.stop is not None:
         return _stopped(tidings.stop, how_far)
     if elsewhere[1]:
-        return unknown_elsewhere(elsewhere[1], f"{people:,} messages", elsewhere[0])
+        return unknown_elsewhere(elsewhere[1], some(people, "message"), elsewhere[0])
     if unknown + strangers:
         return OmniUnknownOutcomeError(
-            f"{unknown + strangers:,} messages may or may not have been sent, and the logs did not tell; {how_far}. "
+            f"{some(unknown + strangers, 'message')} may or may not have been sent, and the logs did not tell; "
+            f"{how_far}. "
             "Nothing was posted again. Clear the task to ask once more; docs/reliability.md says what else can be done."
         )
     if people > sent:
-        return never_arrived(tidings.lost, f"{people - sent:,} messages were not sent ({how_far})")
+        return never_arrived(
+            tidings.lost, f"{some(people - sent, 'message')} {was(people - sent)} not sent ({how_far})"
+        )
     if tidings.too_many and not has_ledger:
         return OmniInputError(
             f"All was sent that could be, but in more than {tidings.most:,} requests: a receipt does not list all of "
@@ -106,7 +105,9 @@ def verdict_of(
         )
     if refused and not _tolerated(rules.on_rejected, refused, sent):
         names = ", ".join(f"{count:,} × {name}" for name, count in tidings.refused.most_common(10))
-        return OmniRejectedError(f"{refused:,} of {sent:,} messages were refused: {names}.", retryable=tidings.mendable)
+        return OmniRejectedError(
+            f"{refused:,} of {some(sent, 'message')} {was(refused)} refused: {names}.", retryable=tidings.mendable
+        )
     return None
 
 

@@ -30,6 +30,7 @@ from airflow_provider_omni.delivery.numbers import InvalidNumberError, NumberRul
 from airflow_provider_omni.delivery.typednumbers import read_typed
 from airflow_provider_omni.omni.masking import mask_numbers_in
 from airflow_provider_omni.omni.nothing import trimmed
+from airflow_provider_omni.omni.words import some
 
 MOST_IN_A_LINE = 1024 * 1024
 """Characters. A few hundred KiB of gzip can hold a gigabyte without a line end, which would have to be in memory."""
@@ -185,7 +186,7 @@ def rows_of_csv(
             cells += [""] * (named - len(cells))
             yield Row(line, cells[at], dict(zip(names, cells[:named], strict=True)), problem)
         else:
-            yield Row(line, None, None, f"the row has {len(cells)} cells, the header {width}")
+            yield Row(line, None, None, f"the row has {some(len(cells), 'cell')}, the header {width}")
     if names is None:
         raise unusable("recipients: found an empty file, allowed is CSV with a header")
 

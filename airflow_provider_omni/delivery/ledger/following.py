@@ -15,6 +15,7 @@ from airflow_provider_omni.delivery.ledger.parts import ENDS, SENT, TRIES, ours,
 from airflow_provider_omni.delivery.ledger.whole import Standing, whole_lines
 from airflow_provider_omni.delivery.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
+from airflow_provider_omni.omni.words import some, was
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,9 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
         if not names and not ours((yield ListParts(TRIES))):
             if accepted:
                 raise OmniStorageError(
-                    f"There is no ledger, though its receipt says that {accepted} messages were accepted, or may have "
-                    "been: this machine does not see that path, or it was removed.",
+                    f"There is no ledger, though its receipt says that {some(accepted, 'message')} "
+                    f"{was(accepted)} accepted, "
+                    "or may have been: this machine does not see that path, or it was removed.",
                     retryable=True,
                 )
             raise OmniInputError(
@@ -90,8 +92,9 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
     if held < accepted:
         # Messages that were refused, or proven absent, since the receipt was made are there all the same.
         raise OmniStorageError(
-            f"The ledger has {held} of the {accepted} messages that its receipt says were accepted, or may "
-            "have been: parts of its sent/ are missing or cut short, or this machine sees another folder.",
+            f"The ledger has {held:,} of {some(accepted, 'message')} that its receipt says {was(accepted)} "
+            "accepted, or may have been: parts of its sent/ are missing or cut short, or this machine sees another "
+            "folder.",
             retryable=True,
         )
     return followed

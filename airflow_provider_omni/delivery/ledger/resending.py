@@ -68,8 +68,8 @@ def rows_of_unreached(
     if open_:
         # Nobody has waited for them, or not long enough: an empty second send would look as if all had been reached.
         tell(
-            f"{open_:,} recipients of that ledger have no outcome yet and are left out: let an OmniDeliverySensor with "
-            "success_when='finished' come between the two sends."
+            f"Recipients of that ledger without an outcome yet, who are left out: {open_:,}. Let an "
+            "OmniDeliverySensor with success_when='finished' come between the two sends."
         )
 
 

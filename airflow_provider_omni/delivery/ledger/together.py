@@ -17,6 +17,7 @@ from airflow_provider_omni.delivery.verdict import MAX_IDS, Tally, Verdict, expl
 from airflow_provider_omni.delivery.waiting import CLOSING, REFUSALS, Wait, WaitEnd
 from airflow_provider_omni.delivery.watch import Watch
 from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.omni.words import some
 
 TOLD = 3
 """Ledgers of which the last words are said, where they could not be read."""
@@ -106,7 +107,7 @@ class WaitTogether(Wait):
         unsent = sum(part.unsent for part in self.parts)
         said = explain(verdict, total, self.watch.goal, unsent, self.watch.missing)
         unread = [end.explanation for _, end in sorted(self._ends.items()) if end.unread]
-        more = [f"The same of {len(unread) - TOLD} more ledgers."] if len(unread) > TOLD else []
+        more = [f"The same of {some(len(unread) - TOLD, 'more ledger')}."] if len(unread) > TOLD else []
         return " ".join([said, *unread[:TOLD], *more])
 
 

@@ -420,7 +420,7 @@ def test_on_rejected_decides_whether_refusals_fail_the_task(
     people = [*numbers(9), numbers(1, 9)[0][:-2] + REJECTED]
     send = operator(recipients=people, on_rejected=on_rejected)
     if fails:
-        with pytest.raises(AirflowFailException, match="1 of 10 messages were refused"):
+        with pytest.raises(AirflowFailException, match="1 of 10 messages was refused"):
             send.execute(batch_task.context())
     else:
         send.execute(batch_task.context())

@@ -232,7 +232,7 @@ def test_a_delivery_to_the_operator_is_enough_where_the_group_counts(
 def test_what_is_refused_in_the_answer_fails_the_send_and_leaves_nothing_to_wait_for(
     account: RunningSimulator, task: Task, code: str
 ) -> None:
-    with pytest.raises(Exception, match="1 of 1 messages were refused"):
+    with pytest.raises(Exception, match="1 of 1 message was refused"):
         send(task, code)
     receipt = task.xcoms["return_value"]
     assert receipt["counts"]["rejected"] == 1

@@ -114,7 +114,7 @@ def test_while_one_attempt_is_in_doubt_no_other_is_posted_not_even_on_trust() ->
     stage = Stage(logs=[DOWN])
     end = lost(stage, untold=2, trust_duplicate_rejection=True)
     assert isinstance(end.error, OmniUnknownOutcomeError)
-    assert "1 of 1 messages" in str(end.error)
+    assert "1 of 1 message" in str(end.error)
     assert stage.posted == []
 
 
@@ -176,7 +176,7 @@ def test_what_was_accepted_stays_and_nobody_is_added_from_another_account() -> N
     assert (counts(end)["accepted"], end.receipt.account) == (1, "a")
     end = send(stage, plan([A, B]), account="b", first_try_at=START)
     assert isinstance(end.error, OmniContentChangedError)
-    assert "other account: 1 messages" in str(end.error)
+    assert "other account: 1 message" in str(end.error)
     assert len(stage.posted) == 1
 
 

@@ -254,7 +254,7 @@ def test_one_try_does_not_post_for_ever_and_ends_with_what_went_wrong(error: Any
     assert len(stage.posted) == 3
     assert type(end.error) is type(error)
     assert (end.error.status, end.error.effect, end.error.retryable) == (error.status, Effect.NONE, True)
-    assert "1 of 1 messages were not sent" in str(end.error)
+    assert "1 of 1 message was not sent" in str(end.error)
     assert error.message.partition(".")[0] in str(end.error)
     assert "Whether" not in str(end.error)
     assert counts(end) == {"requested": 1}
@@ -600,7 +600,7 @@ def test_other_content_is_refused_while_something_is_left_to_send() -> None:
     send(stage, plan([A, B]))
     end = send(stage, plan([A, B], text="Bye"), first_try_at=START)
     assert isinstance(end.error, OmniContentChangedError)
-    assert "1 messages were or may have been sent" in str(end.error)
+    assert "1 message was or may have been sent" in str(end.error)
     assert len(stage.posted) == 1
 
 

@@ -131,5 +131,5 @@ def test_nobody_at_all_who_was_sent_to_opens_no_gate() -> None:
     end = wait(Stage(), replace(watch, parts=parts))
     assert (end.verdict, end.explanation) == (
         Verdict.FAILURE,
-        "Nobody was sent to: the vendor refused, or the send never reached, all 2 recipients.",
+        "Nobody was sent to: the vendor refused, or the send never reached, everybody (2 recipients).",
     )

@@ -281,7 +281,7 @@ def test_the_log_says_that_an_alert_was_not_sent_again(
     notifier(sms="failed")(worker())
     notifier(sms="failed")(processor())
     said = capsys.readouterr().out
-    assert "The logs show this alert already: 1 of 1 messages are not sent again." in said
+    assert "The logs show this alert already: 1 of 1 message is not sent again." in said
     assert "41793026727" not in said
 
 

@@ -312,8 +312,8 @@ def test_any_driver_gives_its_rows(hook: Any) -> None:
     ("rows", "found"),
     [
         (lambda row: {"NUMBER": row[0], "NAME": row[1]}, "rows of type dict"),
-        (lambda row: row[:1], "rows of type tuple with 1 cells"),
-        (lambda row: row[0], "rows of type str with 1 cells"),
+        (lambda row: row[:1], "rows of type tuple with 1 cell"),
+        (lambda row: row[0], "rows of type str with 1 cell"),
     ],
     ids=["other names", "too few cells", "a value alone"],
 )
@@ -323,7 +323,7 @@ def test_rows_of_which_nobody_knows_the_columns_are_refused_without_their_values
         queried(Wrapped(rows=rows), "SELECT phone, name FROM orders", None, "phone") as given,
     ):
         list(given)
-    assert caught.value.problems[0].startswith(f"sql: got {found}, expected a value for each of the 2 columns")
+    assert caught.value.problems[0].startswith(f"sql: got {found}, expected a value for each column (2)")
     assert "302" not in str(caught.value)
 
 

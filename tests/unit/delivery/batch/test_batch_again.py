@@ -117,7 +117,7 @@ def test_what_is_found_absent_is_not_sent_with_another_text(tmp_path: Path, ledg
     world.clock.advance(300)
     end = world.send(numbers(20), {"sms": {"text": "new price"}}, ledger=ledger)
     assert isinstance(end.error, OmniContentChangedError)
-    assert "10 are left" in str(end.error)
+    assert "not sent: 10" in str(end.error)
     assert len({each.content_hash for each in world.simulator.record.acceptances}) == 1
 
 

@@ -266,7 +266,9 @@ def test_a_second_send_before_the_wait_hears_how_many_are_left_out_since_nothing
     assert world.send(numbers(4)).error is None
     told: list[str] = []
     assert list(unreached(str(world.folder.path)).rows(tell=told.append)) == []
-    assert [line.partition(" recipients of that ledger have no outcome yet")[0] for line in told] == ["4"]
+    assert [line.partition(": 4. ")[0] for line in told] == [
+        "Recipients of that ledger without an outcome yet, who are left out"
+    ]
     told.clear()
     assert len(list(unreached(str(world.folder.path), include_unknown=True).rows(tell=told.append))) == 4
     assert told == []
