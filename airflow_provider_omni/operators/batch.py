@@ -164,9 +164,11 @@ class BatchOperator(PrivateFields, BaseOperator):
         push = publisher(context["ti"])
         self._stop = Stop()
         memory = worker_memory(context)
+        # A ledger knows of all shards, and refuses another division.
+        divided = self.shard is not None and self.ledger_path is None
         with (
             failing_for_good(),
-            trying(context, memory, self.log) as this,
+            trying(context, memory, self.log, divided=divided) as this,
             OmniHook(self.omni_conn_id) as hook,
             Scratch() as scratch,
         ):

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_omni.operators.keys import loop_index
+from airflow_provider_omni.operators.keys import loop_index, public_map_index
 
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.effects import Memory, Steps
@@ -33,15 +33,17 @@ class Trying:
 
 
 @contextlib.contextmanager
-def trying(context: Any, memory: Memory, log: Any) -> Iterator[Trying]:
+def trying(context: Any, memory: Memory, log: Any, *, divided: bool = False) -> Iterator[Trying]:
     """Say that a try begins, before it does anything else: what it writes later can then be missed. And that it has
     ended, well or not; one that is killed does not come to say so.
+
+    :param divided: mapped tasks share the send's key, and each has a part of its people: in another division some of
+        them are those of other tasks.
     """
     from airflow_provider_omni.delivery.tries import begin_try, end_try
 
-    steps = begin_try(
-        context["ti"].try_number, first_try_at(context), time.time, perhaps_anew=_may_be_made_anew(context)
-    )
+    perhaps_anew = _may_be_made_anew(context, divided)
+    steps = begin_try(context["ti"].try_number, first_try_at(context), time.time, perhaps_anew=perhaps_anew)
     tries: Tries = _carried_out(steps, memory, log)
     this = Trying(tries)
     try:
@@ -74,13 +76,15 @@ def _never_cleared(run: Any) -> bool:
     return getattr(run, "clear_number", None) == 0
 
 
-def _may_be_made_anew(context: Any) -> bool:
-    """Whether a clear of another task instance may have made this one anew, so that its first try is not the send's: in
-    loops, and in what is mapped over, since a clear (Airflow 3.4). What has sent, and its state, is put aside.
+def _may_be_made_anew(context: Any, divided: bool) -> bool:
+    """Whether a clear may have made this task instance anew, so that its first try is not the send's: in loops, and in
+    what is mapped over, since a clear of another one (Airflow 3.4). What has sent, and its state, is put aside. So is
+    what other task instances have sent to those whom a division into more shards gives to a new one.
     """
-    region = str(getattr(context["ti"], "region_id", None) or "")
+    ti = context["ti"]
+    region = str(getattr(ti, "region_id", None) or "")
     in_loop = loop_index(context) is not None or bool(region.strip("0-"))
-    return in_loop and not _never_cleared(context.get("dag_run"))
+    return (in_loop or (divided and public_map_index(ti) >= 0)) and not _never_cleared(context.get("dag_run"))
 
 
 def _carried_out(steps: Steps[Any], memory: Memory, log: Any) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_omni.operators.keys import default_key, loop_index, public_map_index, shared_key
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
@@ -44,6 +46,9 @@ def batch(**arguments: Any) -> OmniSendBatchOperator:
     return OmniSendBatchOperator(**{"task_id": "send", "scenario_key": SOURCE_SCENARIO_KEY, **content, **arguments})
 
 
+PEOPLE = [f"4179302{index:02d}27" for index in range(20)]
+
+
 def sent(vendor: RunningSimulator) -> list[str]:
     return [each.message_id for each in vendor.record.acceptances]
 
@@ -59,7 +64,8 @@ def test_outside_of_loops_the_ids_are_what_they_have_always_been(vendor: Any, ta
     task.state.clear()
     batch().execute(task.context())
     task.state.clear()
-    batch(shard="1/1").execute(task.context(map_index=3))
+    run = SimpleNamespace(clear_number=0, start_date=None)
+    batch(shard="1/1").execute(task.context(map_index=3) | {"dag_run": run})
     single_and_batch = "71689b7d-4f23-5a09-ac78-3a3b266d3baf"
     assert sent(vendor) == [single_and_batch, single_and_batch, "4721f361-724c-5a0d-ba2e-be57a9a67c76"]
 
@@ -138,3 +144,29 @@ def test_a_ledger_that_all_iterations_share_is_refused_and_the_error_says_what_t
     assert len(sent(vendor)) == 1
     batch(ledger_path=f"{path}/1").execute(in_loop(task, 1))
     assert len(sent(vendor)) == 2
+
+
+def shards(task: Any, count: int, clears: int = 0) -> list[Any]:
+    """A try of each shard; their state is kept from clear to clear, that of a new one is empty."""
+    run = SimpleNamespace(clear_number=clears, start_date=None, run_after=datetime.now(UTC) - timedelta(hours=1))
+    ended: list[Any] = []
+    for index in range(count):
+        mine = copy.copy(task)
+        mine.state = task.by_shard.setdefault(index, {})
+        context = mine.context(clears + 1 if mine.state else 1, map_index=index) | {"dag_run": run}
+        try:
+            ended.append(batch(recipients=PEOPLE, shard=f"{index + 1}/{count}").execute(context)["counts"]["accepted"])
+        except AirflowFailException as error:
+            ended.append(str(error))
+    return ended
+
+
+def test_a_new_shard_of_a_cleared_run_sends_to_nobody_whom_another_shard_has_sent_to(vendor: Any, task: Any) -> None:
+    """Two shards were made three. The third is a new task instance, at its first try, with an empty state."""
+    task.by_shard = {}
+    assert sum(shards(task, 2)) == len(PEOPLE)
+    first, second, third = shards(task, 3, clears=1)
+    assert "sent under another key" in first
+    assert "sent under another key" in second
+    assert "stand in the vendor's logs" in third
+    assert len(sent(vendor)) == len(set(sent(vendor))) == len(PEOPLE)
