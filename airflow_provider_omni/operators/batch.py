@@ -156,11 +156,14 @@ class BatchOperator(PrivateFields, BaseOperator):
         from airflow_provider_omni.delivery.batch.sharding import Shard
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.operators.batch_arguments import Findings, with_times
+        from airflow_provider_omni.operators.keys import refuse_within_another_task
         from airflow_provider_omni.operators.stopping import Stop
         from airflow_provider_omni.operators.tries import told_of, trying
         from airflow_provider_omni.storage.receipts import publisher
         from airflow_provider_omni.storage.worker import worker_memory
 
+        with failing_for_good():
+            refuse_within_another_task(self.task_id, context)
         push = publisher(context["ti"])
         self._stop = Stop()
         memory = worker_memory(context)

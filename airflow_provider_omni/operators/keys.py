@@ -28,6 +28,27 @@ def shared_key(context: Mapping[str, Any]) -> str:
     return json.dumps([ti.dag_id, ti.run_id, ti.task_id, *_iteration(context)])
 
 
+def refuse_within_another_task(task_id: str, context: Mapping[str, Any]) -> None:
+    """Raise OmniInputError where an operator's ``execute`` was called by the function of another task.
+
+    Key and record are the running task's. So the second send that a loop makes there would be taken for a repeat of the
+    first: whoever got that one gets nothing, and the receipt says "accepted".
+    """
+    running = getattr(context.get("task"), "task_id", task_id)
+    if running == task_id:
+        return
+    from airflow_provider_omni.omni.errors import OmniInputError
+
+    raise OmniInputError(
+        "The send cannot run within another task; nothing was sent.",
+        problems=(
+            f"task_id: got {task_id!r} within the task {running!r}, expected a task of the DAG: what was sent is "
+            "remembered by task, and a second send there would count as a repeat of the first. Use .expand(…) for a "
+            "task each, or OmniHook.send_advanced, which remembers nothing",
+        ),
+    )
+
+
 def loop_index(context: Mapping[str, Any]) -> int | None:
     """The iteration of the task-group loop that this task runs in, from 0; None outside of loops."""
     index = getattr(context.get(LOOP), "index", None)

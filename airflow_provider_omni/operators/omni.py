@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
 from airflow_provider_omni.operators.failing import failing_for_good
-from airflow_provider_omni.operators.keys import default_key, warning_about_own_key
+from airflow_provider_omni.operators.keys import default_key, refuse_within_another_task, warning_about_own_key
 from airflow_provider_omni.operators.private import (
     HiddenKey,
     HiddenUrl,
@@ -222,6 +222,8 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         from airflow_provider_omni.storage.receipts import publisher
         from airflow_provider_omni.storage.worker import worker_memory
 
+        with failing_for_good():
+            refuse_within_another_task(self.task_id, context)
         own_key = reveal(self.idempotency_key)
         if own_key is not None and (warning := warning_about_own_key(context, own_key)):
             self.log.warning("%s", warning)

@@ -146,6 +146,19 @@ def test_a_ledger_that_all_iterations_share_is_refused_and_the_error_says_what_t
     assert len(sent(vendor)) == 2
 
 
+@pytest.mark.parametrize("send", [single, batch])
+def test_a_send_that_another_tasks_function_executes_is_refused_before_it_is_taken_for_a_repeat(
+    vendor: RunningSimulator, task: Any, send: Any
+) -> None:
+    """A loop in a task: the second text to the same person was never sent, and its receipt said "accepted"."""
+    within = task.context() | {"task": SimpleNamespace(task_id="loop")}
+    for text in ("one", "two"):
+        with pytest.raises(AirflowFailException, match="got 'send' within the task 'loop', expected a task of the DAG"):
+            send(sms={"text": text}).execute(within)
+    assert vendor.record.acceptances == []
+    assert send().execute(task.context() | {"task": SimpleNamespace(task_id="send")})["counts"]["accepted"] == 1
+
+
 def shards(task: Any, count: int, clears: int = 0) -> list[Any]:
     """A try of each shard; their state is kept from clear to clear, that of a new one is empty."""
     run = SimpleNamespace(clear_number=clears, start_date=None, run_after=datetime.now(UTC) - timedelta(hours=1))
