@@ -23,13 +23,15 @@ from airflow_provider_omni import __version__
 from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.config import OmniConfig, authorization_header
-from airflow_provider_omni.omni.environment import Way, find_way
+from airflow_provider_omni.omni.environment import Way, find_way, load_context
 from airflow_provider_omni.omni.failures import CUT_SHORT, Failure, chain, failure_error, through_a_proxy
 from airflow_provider_omni.omni.limits import pace_of
 
 T = TypeVar("T")
 
 CHUNK = 64 * 1024
+_tls_context = load_context
+"""The authorities of both clients; to be cleared where a bundle changes within a tick of the file system's clock."""
 
 
 class AsyncOmniClient:
