@@ -87,7 +87,12 @@ def chunk_limit(flow: Sequence[str] | None) -> int:
 
 
 def read_recipients(
-    to: Any, allowed: Iterable[str] | None = None, numbers: NumberRules = ANYWHERE, home: str | None = None
+    to: Any,
+    allowed: Iterable[str] | None = None,
+    numbers: NumberRules = ANYWHERE,
+    home: str | None = None,
+    *,
+    may_be_nobody: bool = False,
 ) -> Recipients:
     """Read ``to``: a number, a list of numbers, or destination dicts (``{"to": {"phoneNumber": …}}``).
 
@@ -97,6 +102,7 @@ def read_recipients(
     :param allowed: numbers; everybody else is quarantined.
     :param numbers: how numbers are read. Whoever is of none of its countries is quarantined.
     :param home: the region of numbers without a country among the allowed ones.
+    :param may_be_nobody: an empty list is no mistake.
 
     Raises :class:`OmniInputError` that names every bad entry, numbers masked.
     """
@@ -123,7 +129,7 @@ def read_recipients(
             duplicates += 1
         else:
             people[person.key] = replace(person, place=index)
-    if not entries:
+    if not entries and not may_be_nobody:
         problems.append("to: found nobody, allowed: a number, a list of numbers, or destinations")
     if problems:
         raise OmniInputError("Nothing was sent: the recipients cannot be used", problems=tuple(problems))

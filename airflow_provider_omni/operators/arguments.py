@@ -49,6 +49,7 @@ def read_plan(
     allowed_countries: Any = None,
     number_check: Any = None,
     numbers: NumberRules = ANYWHERE,
+    may_be_nobody: bool = False,
     now: datetime | None = None,
     **options: Any,
 ) -> SendPlan:
@@ -57,6 +58,7 @@ def read_plan(
     :param scenario_key: the key, or what ``OmniCreateScenarioOperator`` returned, which brings the flow along.
     :param region: of numbers without a country; ``allowed_countries``: where may be sent; ``number_check``: ``valid``
         or ``possible``. What is None is as ``numbers``, the connection's rules, have it.
+    :param may_be_nobody: an empty list in ``to`` is no mistake, as an empty source of a batch is none.
     :param placeholders: True: refuse texts with something in them that looks as if it were to be filled in.
     :param options: ``notify``, ``notify_url``, ``notify_content_type``, ``callback_data``, ``intermediate_report`` and
         ``send_at``.
@@ -76,7 +78,7 @@ def read_plan(
         problems += islice(lookalikes(objects, ""), MOST_PLACES)
     problems += mismatch_problems(channels or (), content.channels() if content else ())
     own = narrowed(numbers, problems, region=region, allowed_countries=allowed_countries, number_check=number_check)
-    recipients = _recipients(problems, to, allowed_recipients, own, numbers.region)
+    recipients = _recipients(problems, to, allowed_recipients, own, numbers.region, may_be_nobody)
     if problems or content is None or recipients is None:
         raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=problems)
     return SendPlan(Identity(idempotency_key, id_secret), scenario_key, content, recipients, channels)
@@ -173,10 +175,15 @@ def _content(problems: list[str], *contents: Any, **options: Any) -> Content | N
 
 
 def _recipients(
-    problems: list[str], to: Any, allowed: Iterable[str] | None, numbers: NumberRules, home: str | None
+    problems: list[str],
+    to: Any,
+    allowed: Iterable[str] | None,
+    numbers: NumberRules,
+    home: str | None,
+    may_be_nobody: bool,
 ) -> Recipients | None:
     try:
-        return read_recipients(to, allowed, numbers, home)
+        return read_recipients(to, allowed, numbers, home, may_be_nobody=may_be_nobody)
     except OmniInputError as error:
         problems += error.problems
         return None

@@ -252,6 +252,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
                 allowed_countries=self.allowed_countries,
                 number_check=self.number_check,
                 numbers=rules_of(config),
+                may_be_nobody=True,
                 send_at=self.send_at,
                 notify=self.notify,
                 notify_url=reveal(self.notify_url),

@@ -45,6 +45,26 @@ def storage_path(path: Any) -> Any:
     return ObjectStoragePath(text)
 
 
+def file_place(path: Any) -> Any:
+    """What users call a file of recipients: `~` is expanded, as for a ledger.
+
+    Raises OmniInputError for a relative path, which is another file for each worker.
+    """
+    text = os.fspath(path) if isinstance(path, os.PathLike) and not hasattr(path, "fs") else path
+    if not isinstance(text, str) or "://" in text:
+        return path
+    local = Path(text).expanduser()
+    if not local.is_absolute():
+        raise OmniInputError(
+            "Nothing was sent: the recipients cannot be read.",
+            problems=(
+                "recipients: found a relative path, allowed is an absolute path or a URL: workers have folders of "
+                "their own",
+            ),
+        )
+    return str(local)
+
+
 def ledger_place(path: Any) -> Any:
     """What users call a ledger, as it is the same place for all workers and tries: `~` is expanded.
 
@@ -111,7 +131,7 @@ def opened_text(path: Any, encoding: str = "utf-8") -> Iterator[TextIO]:
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    place = _reachable(path, "recipients")
+    place = _reachable(file_place(path), "recipients")
     if isinstance(place, str):
         place = ObjectStoragePath(place)
     try:

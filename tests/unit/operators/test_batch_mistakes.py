@@ -100,6 +100,23 @@ def test_a_ledger_is_an_absolute_path_or_a_url(path: Any, found: str) -> None:
         pass
 
 
+@pytest.mark.parametrize("path", ["people.csv", "./people.csv", Path("people/today.jsonl"), "../people.csv.gz"])
+def test_a_relative_path_of_recipients_is_refused_as_that_of_a_ledger_is(
+    path: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people.csv").write_text(f"phone\n{NUMBER}\n")
+    with pytest.raises(OmniInputError, match="recipients: found a relative path, allowed"), opened_rows(path, "phone"):
+        pass
+
+
+def test_recipients_in_the_home_folder_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "people.csv").write_text(f"phone\n{NUMBER}\n")
+    with opened_rows("~/people.csv", "phone") as rows:
+        assert [row.number for row in rows] == [NUMBER]
+
+
 def test_a_ledger_in_the_home_folder_is_the_same_place_under_both_names(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

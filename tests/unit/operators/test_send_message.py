@@ -138,6 +138,24 @@ def test_errors_about_recipients_hold_no_number(vendor: Any, task: Any) -> None:
     assert "4179302" not in str(caught.value)
 
 
+@pytest.mark.parametrize("nobody", [[], (), "[]", iter(())])
+def test_an_empty_list_of_people_is_no_mistake_as_an_empty_source_of_a_batch_is_none(
+    vendor: Any, task: Any, nobody: Any
+) -> None:
+    receipt = operator(to=nobody).execute(task.context())
+    assert set(receipt["counts"].values()) == {0}
+    assert receipt["bulks"] == []
+    assert task.xcoms["return_value"] == receipt
+    assert vendor.bodies == []
+
+
+@pytest.mark.parametrize("nothing", [None, "", "None"])
+def test_people_that_a_template_found_nothing_for_are_a_mistake(vendor: Any, task: Any, nothing: Any) -> None:
+    with pytest.raises(AirflowFailException, match="to: got "):
+        operator(to=nothing).execute(task.context())
+    assert vendor.bodies == []
+
+
 def test_content_for_none_of_the_flows_channels_is_refused(vendor: Any, task: Any) -> None:
     with pytest.raises(AirflowFailException, match="nobody would get anything"):
         with_values(operator(), flow=["LINE"]).execute(task.context())

@@ -254,3 +254,9 @@ def test_looking_loads_no_models_and_no_tables_since_dag_files_are_read_often() 
     heavy, ours = run.stdout.splitlines()[-2:]
     assert heavy == "[]"
     assert not [name for name in ("models", "content", "validation", "numbers") if f".{name}'" in ours], ours
+
+
+def test_an_alert_to_nobody_is_an_error_whoever_made_the_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://login:long-password@127.0.0.1:1/http")
+    with pytest.raises(OmniInputError, match="to: found nobody"):
+        notifier(to=[])({"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1, try_number=1)})
