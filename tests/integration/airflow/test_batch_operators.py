@@ -26,6 +26,7 @@ from airflow_provider_omni.omni.errors import (
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator
 from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.integration.airflow.batchtask import TEXT, BatchTask, numbers
+from tests.unit.operators.rendered import with_values
 
 KEY = "CC9F01A5DC7BEE2C2B829D203482A654"
 NO_CREDIT, REJECTED, BOTH_FAIL = "12", "52", "42"
@@ -191,8 +192,10 @@ def test_progress_and_the_end_stand_in_the_log_without_a_number(
 def test_what_cannot_be_meant_fails_for_good_before_anything_is_sent(
     account: RunningSimulator, batch_task: BatchTask, arguments: dict[str, Any], says: str
 ) -> None:
+    # What is written so in a DAG file, Airflow already refuses there: see tests/unit/operators/test_slips.py.
+    sending = with_values(operator(recipients=arguments["recipients"]), **arguments)
     with pytest.raises(AirflowFailException, match=says):
-        operator(**arguments).execute(batch_task.context())
+        sending.execute(batch_task.context())
     assert not account.record.acceptances
 
 
