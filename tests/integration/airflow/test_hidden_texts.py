@@ -73,6 +73,8 @@ def kept(database: Path) -> dict[str, str]:
         rows = {name: connection.execute(f'select * from "{name}"').fetchall() for name in tables}
     for name in ("dag_code", "serialized_dag"):
         rows.pop(name, None)
+    # Other tests of this process have typed numbers into the `conf` of their runs.
+    rows["dag_run"] = [row for row in rows["dag_run"] if "texts" in row]
     rows["xcom"] = [row for row in rows["xcom"] if "say" not in row]
     return {name: repr(found) for name, found in rows.items()}
 
