@@ -10,7 +10,7 @@ from airflow_provider_omni.delivery.options import if_exists_problems
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.models import NewScenario, Scenario
-from airflow_provider_omni.omni.written import empty_words, is_nothing, read_object
+from airflow_provider_omni.omni.written import WHY_EMPTY, empty_words, is_nothing, read_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def read_scenario(key: Any, flow: Any, problems: list[str]) -> tuple[str, Any]:
         flow = key.get("flow") if is_nothing(flow) or not flow else flow
         key = key["key"]
     if is_nothing(key):
-        problems.append(f"scenario_key: got {empty_words(key)}, expected {expected}")
+        problems.append(f"scenario_key: got {empty_words(key)}, expected {expected}. {WHY_EMPTY}")
     elif not isinstance(key, str) or len(key.split()) != 1 or not key.strip().isprintable():
         problems.append(f"scenario_key: got {describe(key)}, expected {expected}")
     else:

@@ -20,6 +20,7 @@ from typing import Any
 from airflow_provider_omni.delivery import publishing
 from airflow_provider_omni.delivery.asking import FENCE, Asker, LookRules, remembered
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Save, Steps
+from airflow_provider_omni.delivery.flows import check_flow
 from airflow_provider_omni.delivery.places import names_of, people_of_receipt
 from airflow_provider_omni.delivery.plan import Recipient, SendPlan, chunk_limit
 from airflow_provider_omni.delivery.receipt import Receipt
@@ -49,7 +50,6 @@ from airflow_provider_omni.omni.errors import (
 from airflow_provider_omni.omni.models import Scenario, SendResponse
 from airflow_provider_omni.omni.retries import backoff, may_repeat
 from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendable
-from airflow_provider_omni.omni.validation import steps_without_content
 from airflow_provider_omni.omni.words import some, was
 
 ROUNDS = 3
@@ -211,9 +211,7 @@ class Send:
                 if error.status != 403:
                     raise
                 yield Note("The account may send but not read scenarios: the flow stays unknown.", warning=True)
-        silent = ", ".join(steps_without_content(self.flow or (), self.plan.content))
-        if silent:
-            yield Note(f"The scenario tries {silent} too, but the message has no content for it.", warning=True)
+        yield from check_flow(self.flow, self.plan.content.channels())
         self.record.flow = self.flow
 
     def _patiently(self, call: api.Call[Any]) -> Steps[Any]:

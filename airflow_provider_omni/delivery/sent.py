@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from airflow_provider_omni.delivery.effects import Note
+from airflow_provider_omni.delivery.flows import attempted
 from airflow_provider_omni.delivery.plan import SendPlan
 from airflow_provider_omni.delivery.receipt import Counts, Receipt, SentBulk
 from airflow_provider_omni.delivery.record import (
@@ -129,7 +130,7 @@ def receipt_of_send(
     followed = [each for each in record.postings if each.having(*FOLLOWED)]
     return Receipt(
         scenario_key=plan.scenario_key,
-        flow=_attempted(plan, flow or ()),
+        flow=attempted(flow or (), plan.content.channels()),
         bulks=[bulk for posting in followed for bulk in _bulks(posting)],
         counts=Counts(
             requested=people.requested,
@@ -157,12 +158,6 @@ def _bulks(posting: Posting) -> list[SentBulk]:
     if posting.by_bulk:
         return [SentBulk(posting.bulk_id, tuple(ids))]
     return [SentBulk(posting.bulk_id, (each,)) for each in ids]
-
-
-def _attempted(plan: SendPlan, flow: tuple[str, ...]) -> tuple[str, ...]:
-    """The steps that there is content for: the failure of the last of them is the end of a message."""
-    channels = set(plan.content.channels())
-    return tuple(step for step in flow if step.upper() in channels) or flow
 
 
 def _reasons(record: SendRecord, message_ids: Sequence[str]) -> Counter[str]:

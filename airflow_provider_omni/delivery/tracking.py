@@ -30,6 +30,8 @@ from airflow_provider_omni.omni.statuses import StepState, is_duplicate, step_st
 
 MAX_LABEL = 60
 """Characters of a status's or a channel's name that are kept; the registry's longest has 40."""
+UNNAMED = "(unknown)"
+"""Where the vendor says none. No name of theirs has brackets."""
 MAX_CURRENCY = 10
 MAX_EXPONENT = 12
 """An amount has at most so many digits before and after the point."""
@@ -274,7 +276,7 @@ def status_label(status: Status) -> str:
     may be a text that the vendor repeats.
     """
     names = (each.strip() for each in (status.name, status.group_name) if each)
-    return _label(next((each for each in names if _NAME.fullmatch(each)), "UNKNOWN"))
+    return _label(next((each for each in names if _NAME.fullmatch(each)), UNNAMED))
 
 
 def channel_label(channel: str | None) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Standing
+from airflow_provider_omni.delivery.tracking import UNNAMED, Outcome, Sighting, Standing
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.statuses import StepState
 from airflow_provider_omni.omni.words import some
@@ -23,7 +23,9 @@ MAX_IDS = 100
 
 MAX_NAMES = 100
 """Statuses, channels and currencies in a summary end here: their names are the vendor's, who may say anything."""
-OTHER = "OTHER"
+OTHER = "(other)"
+NOT_SEEN = "(not seen)"
+"""Names of ours among the vendor's: no name of theirs has brackets."""
 
 DELIVERED_MEANS = ("group", "handset")
 NAMED_GOALS = ("all", "any", "finished")
@@ -56,7 +58,11 @@ class Goal:
         problems = []
         goal = self.success_when
         ratio = isinstance(goal, int | float) and not isinstance(goal, bool) and 0 < goal <= 1
-        if not ratio and goal not in NAMED_GOALS:
+        if ratio and isinstance(goal, int):
+            problems.append(
+                "success_when: got 1, expected 1.0 for every message, or 'any' for one of them: 1 reads as either"
+            )
+        elif not ratio and goal not in NAMED_GOALS:
             problems.append(f"success_when: found {goal!r}, allowed: 'all', 'any', 'finished' or a ratio such as 0.95")
         if self.delivered_means not in DELIVERED_MEANS:
             problems.append(f"delivered_means: found {self.delivered_means!r}, allowed: 'group' or 'handset'")
@@ -120,7 +126,7 @@ class Tally:
             self.delivered += 1
             self.operator_only += operator
             assert standing.by is not None
-            self.by_channel[standing.by.channel or "UNKNOWN"] += 1
+            self.by_channel[standing.by.channel or UNNAMED] += 1
             started = min((step.sent_at for step in steps if step.sent_at is not None), default=None)
             if started is not None and standing.by.done_at is not None:
                 self.seconds.append(max(0.0, standing.by.done_at - started))
@@ -152,7 +158,7 @@ class Tally:
         unseen = self.total - sum(self.by_status.values())
         by_status = most_common(self.by_status)
         if unseen > 0:
-            by_status["NOT_SEEN"] = unseen
+            by_status[NOT_SEEN] = unseen
         return {
             "total": self.total,
             "delivered": self.delivered,

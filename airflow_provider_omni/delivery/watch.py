@@ -128,7 +128,7 @@ class Watch:
                 bulks=tuple(Bulk(bulk_id, messages, tuple(ids)) for bulk_id, messages, ids in data["bulks"]),
                 deadline=float(data["deadline"]),
                 goal=Goal(
-                    data.get("success_when", "all"),
+                    _goal(data.get("success_when", "all")),
                     data.get("delivered_means", "group"),
                     bool(data.get("settle", False)),
                 ),
@@ -171,6 +171,11 @@ def bulks_of_receipt(receipt: Any, name: str = "receipt") -> tuple[Bulk, ...]:
     if problems:
         raise OmniInputError("The receipt cannot be used", problems=tuple(problems))
     return tuple(bulks)
+
+
+def _goal(success_when: Any) -> Any:
+    """An older version took 1 for 1.0; and whatever carries arguments may have made 1 of it."""
+    return 1.0 if type(success_when) is int and success_when == 1 else success_when
 
 
 RECEIPT = "what a send operator returned, such as receipt=send.output, or a list of that"

@@ -7,7 +7,7 @@ only the kind and the length. The limits are in `content.py` and `models.py`; ph
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -217,9 +217,11 @@ def check_destination(value: Any, root: str = "to") -> Destination:
     return destination
 
 
-def steps_without_content(flow: Sequence[str], content: Content) -> tuple[str, ...]:
-    """The channels of a flow that the content says nothing on. What the vendor does with those is not documented."""
-    return tuple(channel for channel in flow if channel in Channel.__members__ and channel not in content.channels())
+def steps_without_content(flow: Sequence[str], channels: Collection[str]) -> tuple[str, ...]:
+    """The steps of a flow that are not among the channels that there is content for. What the vendor does with those is
+    not documented.
+    """
+    return tuple(channel for channel in flow if channel in Channel.__members__ and channel not in channels)
 
 
 _TELLING = {"url", "thumbnailUrl", "duration", "packageId", "stickerId", "altText", "contents"}

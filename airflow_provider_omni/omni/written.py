@@ -154,6 +154,13 @@ def empty_words(value: Any) -> str:
     return f"{said!r} (a template that found nothing?)" if said else "an empty text (a template that found nothing?)"
 
 
+def came_out_empty(names: Iterable[str]) -> list[str]:
+    """The problems with arguments that were given, and are None now that they were rendered. Left alone they would be
+    taken for not given: another key, no ledger, sent at once.
+    """
+    return [f"{name}: got nothing, though it was given; expected a value. {WHY_EMPTY}" for name in names]
+
+
 def is_of_mapped_task(value: Any) -> bool:
     """Whether this is what Airflow hands over for the output of a mapped task."""
     return any(each.__name__ in LAZY and each.__module__.startswith("airflow.") for each in type(value).__mro__)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
-from airflow_provider_omni.operators.failing import failing_for_good
+from airflow_provider_omni.operators.failing import failing_for_good, refuse_emptied
 from airflow_provider_omni.operators.private import HiddenKey, HiddenUrl, PrivateFields, TextField, reveal
 from airflow_provider_omni.operators.recipients import RecipientsField, opened_rows
 from airflow_provider_omni.operators.slips import batch_slips, encoding_slips, refuse_slips
@@ -177,6 +177,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         ):
             config = hook.config
             found, now = Findings(), datetime.now(UTC)
+            found.of(lambda: refuse_emptied(self))
             content = found.of(self._content)
             shard = found.of(lambda: Shard.parse(self.shard))
             spec = found.of(lambda: self._read_batch(config, content or BatchContent(), shard, context))

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
-from airflow_provider_omni.operators.failing import failing_for_good
+from airflow_provider_omni.operators.failing import failing_for_good, refuse_emptied
 from airflow_provider_omni.operators.keys import default_key, refuse_within_another_task, warning_about_own_key
 from airflow_provider_omni.operators.private import (
     HiddenKey,
@@ -233,6 +233,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
             trying(context, memory, self.log) as this,
             OmniHook(self.omni_conn_id) as hook,
         ):
+            refuse_emptied(self)
             config = hook.config
             plan = read_plan(
                 idempotency_key=default_key(context) if own_key is None else own_key,

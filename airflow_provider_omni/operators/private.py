@@ -291,6 +291,9 @@ class TextField(PrivateField):
 class PrivateFields:
     """What an operator or notifier with such fields is, before its base class: hides them when they were rendered."""
 
+    emptied: tuple[str, ...] = ()
+    """Template fields that were given and came out as None."""
+
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Any, jinja_env: Any, seen_oids: set[int]
     ) -> None:
@@ -299,9 +302,12 @@ class PrivateFields:
         template_fields = list(template_fields)
         fields = [getattr(type(parent), name, None) for name in template_fields] if parent is self else []
         private = [field for field in fields if isinstance(field, PrivateField)]
+        filled = [name for name in template_fields if getattr(parent, name, None) is not None]
         for field in private:
             if field.is_data(parent, seen_oids):
                 field.finish(parent)
         given._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+        if parent is self:
+            self.emptied = tuple(name for name in filled if getattr(parent, name, None) is None)
         for field in private:
             field.finish(parent)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from airflow_provider_omni.delivery.accounts import check_account
@@ -28,7 +29,14 @@ from airflow_provider_omni.omni.channels import Channel
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.words import some
-from airflow_provider_omni.omni.written import MOST_PLACES, WHY_EMPTY, is_nothing, read_list, read_object
+from airflow_provider_omni.omni.written import (
+    MOST_PLACES,
+    WHY_EMPTY,
+    came_out_empty,
+    is_nothing,
+    read_list,
+    read_object,
+)
 
 DEFAULT_TIMEOUT = 47 * 3600.0
 """Seconds. A step without a validity runs up to 48 hours, and reports and logs are kept for no longer than that."""
@@ -38,10 +46,9 @@ LOGS_ONLY_BULKS = 60
 """More bulks than this cannot be followed by the logs alone: the vendor allows 120 calls a minute."""
 MOST_LEDGERS = 100
 """Ledgers that one sensor follows: at the deadline each is read to its end within the same five minutes."""
+MOST_WARNINGS = 3
 MOST_IDS = 5000
 """Message ids in all receipts of a sensor: they stand in the trigger's arguments."""
-
-_EXPECTED = {"receipt": RECEIPT}
 
 
 def read_watch(
@@ -59,7 +66,8 @@ def read_watch(
     poll_interval: float = 30.0,
     logs_only: bool = False,
     account: str = "",
-    given: Collection[str] = (),
+    emptied: Collection[str] = (),
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Watch:
     """Read what a user typed into a watch, or raise one :class:`OmniInputError` that names every problem.
 
@@ -69,14 +77,16 @@ def read_watch(
     :param flow: the channels of the scenario, where it was read; a receipt's own flow counts more.
     :param account: `OmniConfig.account_mark` of the connection. Raises OmniConfigurationError where a receipt was made
         with another account.
-    :param given: names of arguments that the user gave, whatever they came out as.
+    :param emptied: names of arguments that were given and came out as None.
+    :param warn: is told what may be a mistake, and is none for certain.
     """
     problems: list[str] = []
     goal = parts = None
     receipts: list[tuple[str, Any]] = []
     missing = 0
+    problems += came_out_empty(emptied)
     try:
-        named = _named(receipt, message_ids, bulk_ids, given)
+        named = _named(receipt, message_ids, bulk_ids, emptied)
         if named == "receipt":
             receipts, missing = _receipts(receipt)
             parts = _parts(receipts)
@@ -97,6 +107,9 @@ def read_watch(
         raise OmniInputError("The sensor cannot wait for this.", problems=problems)
     for name, each in receipts:
         check_account(account, account_of_receipt(each), f"the one that the {name} is from")
+    if timeout is not None:
+        for words in islice(_time_warnings(receipts, started_at, timeout), MOST_WARNINGS):
+            warn(words)
     otherwise = tuple(flow) or ((last_channel.upper(),) if last_channel else ())
     whole = Watch(
         bulks=(),
@@ -139,18 +152,16 @@ class Part:
     account: str = ""
 
 
-def _named(receipt: Any, message_ids: Any, bulk_ids: Any, given: Collection[str]) -> str:
+def _named(receipt: Any, message_ids: Any, bulk_ids: Any, emptied: Collection[str]) -> str:
     """Which of the three says what to wait for."""
     values = {"receipt": receipt, "message_ids": message_ids, "bulk_ids": bulk_ids}
     named = [name for name, value in values.items() if value is not None]
     if len(named) == 1:
         return named[0]
-    if named:
-        problems = [f"receipt, message_ids, bulk_ids: found {' and '.join(named)}, allowed is exactly one"]
-    elif empty := [name for name in values if name in given]:
-        problems = [f"{name}: got nothing, expected {_EXPECTED.get(name, 'ids')}. {WHY_EMPTY}" for name in empty]
-    else:
-        problems = ["receipt, message_ids, bulk_ids: found none of them, allowed is exactly one"]
+    found = " and ".join(named) or "none of them"
+    problems = [f"receipt, message_ids, bulk_ids: found {found}, allowed is exactly one"]
+    if not named and any(name in emptied for name in values):
+        problems = []  # it was said
     raise OmniInputError("The sensor cannot wait for this.", problems=problems)
 
 
@@ -268,14 +279,44 @@ def _flow_of(receipt: Any) -> tuple[str, ...]:
     return tuple(str(step) for step in flow) if isinstance(flow, list) else ()
 
 
+def _time_warnings(receipts: Sequence[tuple[str, Any]], started_at: float, timeout: float) -> Iterator[str]:
+    """What speaks against a time that the user gave: it ends while messages may still be under way, or before they are
+    sent.
+    """
+    ends = started_at + timeout
+    for name, receipt in receipts:
+        send_at, validity = _seconds(receipt.get("send_at")), _validity_of(receipt)
+        if send_at is not None and send_at >= ends:
+            yield (
+                f"timeout: the wait ends at {_moment(ends)}, and the messages of the {name} are sent at "
+                f"{_moment(send_at)}: until then nothing can be known of them."
+            )
+            continue
+        begins = send_at or _seconds(receipt.get("sent_at")) or started_at
+        if validity is not None and begins + validity > ends:
+            yield (
+                f"timeout: the wait ends at {_moment(ends)}, and by their validity periods the channels of the {name} "
+                f"may be tried until {_moment(begins + validity)}: who is under way at the end counts as pending. "
+                "Without a timeout the wait is long enough."
+            )
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _validity_of(receipt: Mapping[str, Any]) -> float | None:
+    """For how long all channels together may be tried, in seconds; None where not all say it."""
+    validity = receipt.get("validity_seconds")
+    return validity if isinstance(validity, int | float) and not isinstance(validity, bool) and validity > 0 else None
+
+
 def _default_deadline(receipt: Any, started_at: float) -> float:
     """The validity of all channels and an hour, counted from when the first is tried; 47 hours where not all say it."""
     known = receipt if isinstance(receipt, dict) else {}
     begins = max(started_at, _seconds(known.get("send_at")) or 0.0)
-    validity = known.get("validity_seconds")
-    if isinstance(validity, int | float) and not isinstance(validity, bool) and validity > 0:
-        return begins + validity + MARGIN
-    return begins + DEFAULT_TIMEOUT
+    validity = _validity_of(known)
+    return begins + (DEFAULT_TIMEOUT if validity is None else validity + MARGIN)
 
 
 def _seconds(moment: Any) -> float | None:

@@ -109,9 +109,8 @@ class OmniDeliverySensor(BaseSensorOperator):
         self.last_channel = last_channel
         self.omni_conn_id = omni_conn_id
         self.deferrable = deferrable
-        sources = {"receipt": receipt, "message_ids": message_ids, "bulk_ids": bulk_ids}
-        self._given = tuple(name for name, value in sources.items() if value is not None)
         self.own_timeout = None if timeout is None else float(self.timeout)
+        self._given = tuple(name for name in self.template_fields if getattr(self, name) is not None)
         self._wait: Wait | None = None
         self._started_at: float | None = None
 
@@ -195,10 +194,10 @@ class OmniDeliverySensor(BaseSensorOperator):
         from airflow_provider_omni.storage.reschedules import first_poke_at
 
         started_at = self._started_at or time.time()
-        logs_only = False
+        logs_only, again = False, False
         if context is not None and self.reschedule:
             if (first := first_poke_at(context, self.retries or 0)) is not None:
-                started_at = first.timestamp()
+                started_at, again = first.timestamp(), True
             logs_only = memory is not None and not memory.durable
         flow: Sequence[str] = ()
         if self.scenario_key is not None and self.receipt is None:
@@ -217,7 +216,8 @@ class OmniDeliverySensor(BaseSensorOperator):
             poll_interval=self.poke_interval,
             logs_only=logs_only,
             account=hook.config.account_mark,
-            given=self._given,
+            warn=(lambda _: None) if again else self.log.warning,
+            emptied=[name for name in self._given if getattr(self, name) is None],
         )
 
     def _read_flow(self, hook: OmniHook) -> Sequence[str]:

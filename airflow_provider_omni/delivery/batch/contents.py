@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from airflow_provider_omni.delivery.batch.placeholders import Template, compile_template, literal, sample
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.smsparts import sms_parts
-from airflow_provider_omni.omni.content import Content
+from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import SHOWN
 from airflow_provider_omni.omni.models import TypedModel
@@ -51,6 +51,14 @@ class BatchContent:
             for name, value in objects.items()
             if value is not None
         }
+
+    def channels(self) -> tuple[str, ...]:
+        """The channels that it has something to say on, as a flow names them."""
+        typed = self.typed()
+        others = typed.get("other_channels")
+        named = others if isinstance(others, Mapping) else {}
+        own = [channel for name, channel in (("line", "LINE"), ("sms", "SMS")) if name in typed]
+        return (*own, *(OTHER_CHANNELS[name] for name in named if name in OTHER_CHANNELS))
 
 
 class Contents:

@@ -39,6 +39,7 @@ from airflow_provider_omni.delivery.batch.scratch import People
 from airflow_provider_omni.delivery.batch.settling import AT_ONCE, IN_DOUBT, settle
 from airflow_provider_omni.delivery.batch.tidings import Tidings
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
+from airflow_provider_omni.delivery.flows import check_flow
 from airflow_provider_omni.delivery.publishing import publish, publish_at_last
 from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState, Posting
@@ -169,6 +170,7 @@ class Batch:
         # Else a lost try may have posted the same people in another request.
         self.tidings.bulk_filter.sole = self.keeper.told if isinstance(self.keeper, MemoryKeeper) else True
         self.tidings.recall(self.known)  # from here on the receipt has what earlier tries have sent
+        yield from check_flow(self.flow, plan.spec.content.channels())
         yield from self._check_ledger(chunk)
         for line in quarantine_lines(plan):
             yield Note(f"Quarantined: {line}", warning=True)

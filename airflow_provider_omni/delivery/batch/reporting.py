@@ -10,6 +10,7 @@ from airflow_provider_omni.delivery.batch.plan import BatchPlan, BatchSpec
 from airflow_provider_omni.delivery.batch.rules import NOTE_EVERY, BatchRules, LedgerTerms
 from airflow_provider_omni.delivery.batch.tidings import Tidings
 from airflow_provider_omni.delivery.effects import Clock, Note
+from airflow_provider_omni.delivery.flows import attempted
 from airflow_provider_omni.delivery.receipt import Counts, Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState
 from airflow_provider_omni.delivery.sent import never_arrived, unknown_elsewhere
@@ -40,7 +41,7 @@ def receipt_of(
     states = tidings.states
     return Receipt(
         scenario_key=spec.scenario_key,
-        flow=tuple(flow),
+        flow=attempted(flow, spec.content.channels()),
         bulks=() if tidings.too_many and ledger is not None else tidings.bulks(),
         counts=Counts(
             requested=census.requested,

@@ -315,10 +315,10 @@ def test_nothing_seen_is_pending() -> None:
         ("REJECTED_DND", "REJECTED", "REJECTED_DND"),
         (" Delivered ", None, "Delivered"),
         ("Dear Anna, your parcel", "REJECTED", "REJECTED"),
-        ("Dear Anna", "Dear Anna", "UNKNOWN"),
+        ("Dear Anna", "Dear Anna", "(unknown)"),
         ("", "PENDING", "PENDING"),
         ("E_41793026727", None, "E_4179…727"),
-        (None, None, "UNKNOWN"),
+        (None, None, "(unknown)"),
     ],
 )
 def test_a_status_that_is_a_text_rather_than_a_name_is_not_repeated(

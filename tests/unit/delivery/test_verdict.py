@@ -34,7 +34,7 @@ TABLE = [
     (0.95, 20, 19, 0, SUCCESS, SUCCESS),
     (0.95, 20, 18, 1, OPEN, TIMEOUT),
     (0.95, 20, 18, 2, FAILURE, FAILURE),
-    (1, 2, 1, 0, OPEN, TIMEOUT),
+    (1.0, 2, 1, 0, OPEN, TIMEOUT),
     ("all", 0, 0, 0, SUCCESS, SUCCESS),
     ("finished", 0, 0, 0, SUCCESS, SUCCESS),
     (0.5, 0, 0, 0, SUCCESS, SUCCESS),
@@ -127,7 +127,7 @@ def test_a_summary_is_what_the_design_says() -> None:
         "failed": 1,
         "pending": 2,
         "by_channel": {"LINE": 1, "SMS": 1},
-        "by_status": {"DELIVERED_TO_HANDSET": 2, "NOT_SEEN": 2, "UNDELIVERABLE_NOT_DELIVERED": 1},
+        "by_status": {"DELIVERED_TO_HANDSET": 2, "(not seen)": 2, "UNDELIVERABLE_NOT_DELIVERED": 1},
         "cost": {},
         "seconds_to_delivery": {"p50": 4.0, "p95": 8.0, "max": 8.0},
         "failed_message_ids": ["c"],
@@ -164,8 +164,8 @@ def test_a_summary_stays_small_however_many_names_the_vendor_has() -> None:
     total.cost.update({f"C{n:03}": Decimal(1) for n in range(300)})
     summary = total.summary()
     assert summary["by_status"]["FREQUENT"] == 700
-    assert summary["by_status"]["OTHER"] == 201
-    assert summary["by_channel"]["OTHER"] == 200
+    assert summary["by_status"]["(other)"] == 201
+    assert summary["by_channel"]["(other)"] == 200
     assert (len(summary["by_status"]), len(summary["by_channel"]), len(summary["cost"])) == (101, 101, 100)
 
 
@@ -178,6 +178,12 @@ def test_percentiles_are_nearest_rank_and_none_without_deliveries() -> None:
 @pytest.mark.parametrize("goal", ["all", "any", 0.95])
 def test_a_gate_stays_shut_when_everybody_was_refused(goal: str | float) -> None:
     assert judge(Tally(), Goal(goal), unsent=3) is Verdict.FAILURE
+
+
+def test_a_whole_number_is_no_ratio_since_it_reads_as_one_message() -> None:
+    with pytest.raises(OmniInputError, match=r"success_when: got 1, expected 1\.0 for every message, or 'any' for one"):
+        Goal(1)
+    assert Goal(1.0).needed(7) == 7
 
 
 def test_nobody_to_wait_for_is_a_success_when_nobody_was_meant_to_be_sent_to() -> None:

@@ -430,7 +430,7 @@ def test_a_bad_destination_is_one_clear_line(value: Any, start: str) -> None:
 
 def test_steps_that_the_content_says_nothing_on_are_named() -> None:
     content = check_content({"text": "t"}, other_channels={"whatsApp": {"text": "t"}})
-    assert steps_without_content(["LINE", "SMS", "WHATSAPP", "NEW"], content) == ("SMS",)
+    assert steps_without_content(["LINE", "SMS", "WHATSAPP", "NEW"], content.channels()) == ("SMS",)
     assert Content().channels() == ()
 
 

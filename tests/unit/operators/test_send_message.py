@@ -265,3 +265,17 @@ def test_a_dry_run_is_true_or_false_since_any_text_would_send_nothing_and_succee
     with pytest.raises(AirflowFailException, match=r"dry_run: found .* allowed is True or False; it is no template"):
         with_values(operator(), dry_run=dry_run).execute(task.context())
     assert vendor.calls == []
+
+
+def test_content_of_a_channel_that_is_not_in_the_flow_is_named_in_the_log(
+    vendor: Any, task: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    operator(line={"text": "Hello"}, other_channels={"viber": {"text": "Hello"}}).execute(task.context())
+    said = capfd.readouterr()
+    assert "content for VIBER, which nobody gets" in said.out + said.err
+
+
+def test_a_message_that_no_step_of_the_scenario_sends_is_refused(vendor: Any, task: Any) -> None:
+    with pytest.raises(AirflowFailException, match="nobody would get anything"):
+        operator(sms=None, other_channels={"viber": {"text": "Hello"}}).execute(task.context())
+    assert vendor.bodies == []

@@ -92,6 +92,10 @@ def test_a_watch_is_plain_json_and_back() -> None:
     assert Watch.from_json(made.to_json()) == made
 
 
+def test_a_wait_that_an_older_version_began_with_a_goal_of_1_goes_on() -> None:
+    assert Watch.from_json(watch(receipt=receipt()).to_json() | {"success_when": 1}).goal.success_when == 1.0
+
+
 def test_a_watch_on_a_ledger_knows_how_many_the_receipt_says_may_have_been_accepted() -> None:
     counts = {"requested": 9, "accepted": 5, "unconfirmed": 2, "rejected": 2}
     made = watch(receipt=receipt(counts=counts, ledger_path="/ledger"))
@@ -122,3 +126,47 @@ def test_a_dry_run_has_no_messages_in_any_account() -> None:
 def test_a_watch_of_a_version_that_did_not_know_of_accounts_is_read() -> None:
     older = {name: value for name, value in watch(receipt=receipt()).to_json().items() if name != "account"}
     assert Watch.from_json(older).account == ""
+
+
+# -- what may be a mistake -------------------------------------------------------------------------------------------
+
+
+def warnings(receipts: Any, timeout: float | None) -> list[str]:
+    said: list[str] = []
+    watch(receipt=receipts, timeout=timeout, warn=said.append)
+    return said
+
+
+SENT = {"sent_at": "2027-01-15T07:00:00+00:00", "validity_seconds": 2 * HOUR}  # an hour before NOW
+
+
+def test_a_time_that_is_shorter_than_the_validity_periods_is_warned_about() -> None:
+    (said,) = warnings(receipt(**SENT), 0.5 * HOUR)
+    assert "timeout: the wait ends at 2027-01-15 08:30:00 UTC" in said
+    assert "may be tried until 2027-01-15 09:00:00 UTC" in said
+
+
+@pytest.mark.parametrize("timeout", [HOUR, 2 * HOUR, None])
+def test_a_time_that_is_long_enough_from_when_the_messages_were_sent_is_none(timeout: float | None) -> None:
+    assert warnings(receipt(**SENT), timeout) == []
+
+
+def test_where_not_all_channels_say_how_long_they_run_nothing_is_said() -> None:
+    assert warnings(receipt(sent_at=SENT["sent_at"]), 60.0) == []
+
+
+@pytest.mark.parametrize("more", [{}, {"validity_seconds": 60}], ids=["no validity", "validity"])
+def test_a_time_that_ends_before_the_messages_are_sent_is_warned_about(more: Any) -> None:
+    (said,) = warnings(receipt(send_at="2027-01-15T10:00:00+00:00", **more), HOUR)
+    assert "the messages of the receipt are sent at 2027-01-15 10:00:00 UTC" in said
+
+
+def test_a_time_that_ends_while_scheduled_messages_are_under_way_is_warned_about() -> None:
+    (said,) = warnings(receipt(send_at="2027-01-15T10:00:00+00:00", validity_seconds=2 * HOUR), 3 * HOUR)
+    assert "may be tried until 2027-01-15 12:00:00 UTC" in said
+
+
+def test_of_many_receipts_some_are_warned_about() -> None:
+    many = [receipt(bulks=[{"bulk_id": str(number), "messages": 1}], **SENT) for number in range(9)]
+    said = warnings(many, 60.0)
+    assert [line.partition("the receipt[")[2][:1] for line in said] == ["0", "1", "2"]

@@ -207,8 +207,8 @@ def test_requests_of_all_receipts_count_where_only_the_logs_may_be_read() -> Non
 
 @pytest.mark.parametrize("name", ["receipt", "message_ids", "bulk_ids"])
 def test_an_argument_that_was_given_and_came_out_empty_is_named_with_the_likely_cause(name: str) -> None:
-    said = problems(None, given=[name])
-    assert said.startswith(f"{name}: got nothing, expected ")
+    said = problems(None, emptied=[name])
+    assert said.startswith(f"{name}: got nothing, though it was given")
     assert "marked successful" in said
     assert "found none of them" not in said
 
