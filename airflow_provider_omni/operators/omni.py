@@ -284,6 +284,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
                 budget=logs_budget(config.account),
                 publish=lambda receipt: push(with_times(receipt, plan.content)),
                 note=cast("Any", self.log),
+                sleep=time.sleep,
             )
             this.busy, this.writes = False, end.writes
             receipt = with_times(end.receipt.to_json(), plan.content)
