@@ -9,7 +9,8 @@ A failed step that is not the flow's last closes nothing, since a later step can
 message that was heard of as still under way.
 
 A flow may use a channel twice, and a step is known by its channel only. There, and where the flow is not known, "under
-way" stands apart from what has ended: the second SMS must not hide behind the failure of the first.
+way" and the operator's word stand apart from what has ended: the second SMS must not hide behind the failure of the
+first.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from airflow_provider_omni.omni.masking import mask_numbers_in
 from airflow_provider_omni.omni.models import LogRow, Report, Status
 from airflow_provider_omni.omni.statuses import StepState, is_duplicate, step_state
 
+LOG_LAG = 30.0
+"""Seconds that the logs may lag behind. A look tells nothing of what has begun since so long before it."""
 MAX_LABEL = 60
 """Characters of a status's or a channel's name that are kept; the registry's longest has 40."""
 UNNAMED = "(unknown)"
@@ -99,8 +102,11 @@ class Sighting:
         )
 
 
+_APART = {StepState.PENDING: " (under way)", StepState.OPERATOR: " (with the operator)"}
+
+
 def kept_apart(flow: Sequence[str]) -> bool:
-    """Whether what is under way on a channel may be another step than the one that has ended there: the flow uses a
+    """Whether what is not over on a channel may be another step than the one that has ended there: the flow uses a
     channel twice, or is not known.
     """
     return not flow or len({step.upper() for step in flow}) < len(flow)
@@ -108,14 +114,14 @@ def kept_apart(flow: Sequence[str]) -> bool:
 
 def place_of(sighting: Sighting, *, apart: bool) -> str:
     """The name under which a step of a message is kept: its channel. ``apart``: see `kept_apart`."""
-    return f"{sighting.channel} (under way)" if apart and sighting.state is StepState.PENDING else sighting.channel
+    return f"{sighting.channel}{_APART[sighting.state]}" if apart and sighting.state in _APART else sighting.channel
 
 
 def joined(known: Sighting, fresh: Sighting, *, apart: bool) -> Sighting:
-    """What two sightings in one place tell. Of steps under way the one that was sent last stands: a join, too, since it
-    goes by times, which have an order, and joins those of the same time.
+    """What two sightings in one place tell. Of steps that are not over the one that was sent last stands: a join, too,
+    since it goes by times, which have an order, and joins those of the same time.
     """
-    if apart and known.state is fresh.state is StepState.PENDING:
+    if apart and known.state is fresh.state and known.state in _APART:
         times = _moment(known.sent_at), _moment(fresh.sent_at)
         if times[0] != times[1]:
             return known if times[0] > times[1] else fresh
@@ -159,6 +165,8 @@ class Standing:
 
 
 NOTHING = Standing(Outcome.PENDING)
+NEVER = -math.inf
+"""The time of a look that did not take place."""
 
 
 class Tracker:
@@ -200,8 +208,9 @@ class Tracker:
         return self._steps
 
     def steps(self, message_id: str) -> Iterator[Sighting]:
-        """The sightings of one message."""
-        yield from self._steps.get(message_id, {}).values()
+        """The sightings of one message, each step once: not as it was before it ended."""
+        steps = self._steps.get(message_id, {})
+        yield from (step for step in steps.values() if _is_another(step, steps.get(step.channel)))
 
     def worth_keeping(self, message_id: str) -> Iterator[Sighting]:
         """What of a message must be written down: all but "under way", and that too where a step has failed. Without
@@ -229,18 +238,19 @@ class Tracker:
         ]
         return max(running, key=lambda each: (each.sent_at or 0.0, each.channel), default=None)
 
-    def standing(self, message_id: str, now: float, *, closing: bool = False, looked: bool = True) -> Standing:
+    def standing(self, message_id: str, now: float, *, closing: bool = False, looked_at: float = math.inf) -> Standing:
         """What became of a message.
 
         ``closing``: the deadline has come; a failed step after which nothing more was heard counts as the end. Who was
-        heard of as still under way stays pending: under way is not failed. ``looked``: the logs were asked since; where
-        they could not be, that nothing was heard says nothing, and neither time closes anything.
+        heard of as still under way stays pending: under way is not failed. ``looked_at``: when the logs were asked for
+        it the last time; `NEVER` where they could not be. A failure that was younger than `LOG_LAG` then is closed by
+        neither time: what followed it may not have been in the logs yet, so that nothing was heard says nothing.
         """
         steps = self._steps.get(message_id)
         if not steps:
             return NOTHING
         best: dict[StepState, Sighting] = {}
-        for step in steps.values():
+        for step in self.steps(message_id):
             known = best.get(step.state)
             if known is None or (step.done_at or 0.0, step.channel) > (known.done_at or 0.0, known.channel):
                 best[step.state] = step
@@ -254,9 +264,10 @@ class Tracker:
         if failed := best.get(StepState.FAILED):
             if running := self._under_way(steps):
                 return Standing(Outcome.PENDING, running)
-            if closing and looked:
+            quiet = looked_at != NEVER and looked_at - _moment(failed.done_at) >= LOG_LAG
+            if closing and quiet:
                 return Standing(Outcome.FAILED, failed)
-            closable = looked and not self.last_channel and failed.done_at is not None
+            closable = quiet and not self.last_channel and failed.done_at is not None
             if closable and now - (failed.done_at or now) >= self.settle_seconds:
                 return Standing(Outcome.FAILED, failed, settled=True)
             return Standing(Outcome.PENDING, failed)
@@ -264,7 +275,9 @@ class Tracker:
 
 
 def _is_another(step: Sighting, ended: Sighting | None) -> bool:
-    """Whether a step under way is another one than what has ended on the same channel: one that was sent after that."""
+    """Whether a step that is not over is another one than what has ended on the same channel: one that was sent after
+    that.
+    """
     if ended is None or ended is step:
         return True
     sent, end = _moment(ended.sent_at), _moment(ended.done_at)

@@ -24,7 +24,7 @@ from airflow_provider_omni.delivery.effects import Ask, Clock, Json, Load, Note,
 from airflow_provider_omni.delivery.journal import account_of, decode, encode, points_to_messages
 from airflow_provider_omni.delivery.looks import GOLDEN, PAGE, Looks
 from airflow_provider_omni.delivery.sources import Source
-from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Tracker
+from airflow_provider_omni.delivery.tracking import LOG_LAG, NEVER, Outcome, Sighting, Tracker
 from airflow_provider_omni.delivery.verdict import Tally, Verdict, explain, judge
 from airflow_provider_omni.delivery.watch import Bulk, Watch
 from airflow_provider_omni.omni import api
@@ -44,8 +44,6 @@ MAX_PAGES = 100
 """Pages of reports read in one go for one bulk; a server that never gives a short page must not hold us."""
 QUIET_POLLS = 4
 """Polls without progress after which the logs are asked."""
-LOG_LAG = 30.0
-"""Seconds that the logs may lag behind; two looks this far apart that agree tell the size of an unknown bulk."""
 ALL_SHOWN = 120.0
 """Seconds after which all messages of a request stand in the logs, also where the vendor's clock is not ours."""
 CLOSING_READS = 120.0
@@ -474,8 +472,8 @@ class Wait:
         tally = Tally(total=source.total)
         surplus = source.surplus
         for message_id in sorted(source.ids):
-            looked = self._looked(source, message_id, closing=closing)
-            standing = self.tracker.standing(message_id, now, closing=closing, looked=looked)
+            looked_at = self._looked_at(source, message_id, closing=closing)
+            standing = self.tracker.standing(message_id, now, closing=closing, looked_at=looked_at)
             if standing.by is None and standing.outcome is Outcome.PENDING:
                 continue
             if not closing and message_id in source.doubted:
@@ -486,13 +484,13 @@ class Wait:
             tally.add(message_id, standing, self.tracker.steps(message_id), self.watch.goal.delivered_means)
         return tally
 
-    def _looked(self, source: Source, message_id: str, *, closing: bool) -> bool:
-        """Whether the logs have told of it in the last round: else nobody fails because nothing more was heard. A look
-        for many that does not show a message which has failed does not show what follows either: a list of ids that is
-        not read, or a page that is full.
+    def _looked_at(self, source: Source, message_id: str, *, closing: bool) -> float:
+        """When the logs have told of it in the last round, else `NEVER`: then nobody fails because nothing more was
+        heard. A look for many that does not show a message which has failed does not show what follows either: a list
+        of ids that is not read, or a page that is full.
         """
         asked = source.looked_at >= self._last_round if closing else not source.logs_due
-        return asked and message_id in source.shown
+        return source.looked_at if asked and message_id in source.shown else NEVER
 
     def _may_be_refused(self, step: Sighting) -> bool:
         """Whether a message looks as refused ones do where they show up: one step failed, none has followed."""

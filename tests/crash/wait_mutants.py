@@ -104,3 +104,10 @@ def _under_way_is_failed() -> Iterator[None]:
     """Whoever was heard of as under way when the time is up counts as failed, if a step has."""
     with patch.object(tracking.Tracker, "_under_way", lambda self, steps: None):
         yield
+
+
+@_mutant("wrong", watched("40", timeout=35.0, settings={"reports": "per-step", "log_lag_seconds": 27.0}))
+def _logs_do_not_lag_behind() -> Iterator[None]:
+    """A look tells everything that has begun until then."""
+    with patch.object(tracking, "LOG_LAG", 0.0):
+        yield

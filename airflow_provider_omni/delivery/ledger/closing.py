@@ -6,7 +6,7 @@ sees the same steps, and cannot know whether anybody has looked until then. So t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_omni.delivery.ledger.parts import VERSION
@@ -17,13 +17,16 @@ TOGETHER = 10_000
 """Messages in one part."""
 
 
-def closed_by_time(tracker: Tracker, message_ids: Iterable[str], now: float, *, closing: bool) -> Iterator[str]:
-    """Those of the messages that have failed for want of news: at the deadline, or after the settle time."""
-    for message_id in message_ids:
-        standing = tracker.standing(message_id, now, closing=closing)
+def closed_by_time(tracker: Tracker, looked_at: Mapping[str, float], now: float, *, closing: bool) -> Iterator[str]:
+    """Those of the messages that have failed for want of news: at the deadline, or after the settle time.
+
+    :param looked_at: each message, with the time at which the logs were asked for it (see `Tracker.standing`).
+    """
+    for message_id, at in looked_at.items():
+        standing = tracker.standing(message_id, now, closing=closing, looked_at=at)
         if standing.outcome is not Outcome.FAILED:
             continue
-        if standing.settled or tracker.standing(message_id, now).outcome is not Outcome.FAILED:
+        if standing.settled or tracker.standing(message_id, now, looked_at=at).outcome is not Outcome.FAILED:
             yield message_id
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from airflow_provider_omni.delivery.effects import Ask, Compute, Note, Pause, Steps
-from airflow_provider_omni.delivery.ledger.slices import LAG, Slices, Stretch
+from airflow_provider_omni.delivery.ledger.slices import LAG, UNREAD, Slices, Stretch
 from airflow_provider_omni.delivery.looks import MESSAGES, PAGE
 from airflow_provider_omni.delivery.sources import Source
-from airflow_provider_omni.delivery.tracking import Outcome, Sighting
+from airflow_provider_omni.delivery.tracking import NEVER, Outcome, Sighting
 from airflow_provider_omni.delivery.verdict import Tally
 from airflow_provider_omni.delivery.waiting import CLOSING, LAST_LOOKS, Wait
 from airflow_provider_omni.omni import api
@@ -157,10 +157,14 @@ class LoneWait(Wait):
                 break
         return open_ + unshown
 
-    def _looked(self, source: Source, message_id: str, *, closing: bool) -> bool:
+    def _looked_at(self, source: Source, message_id: str, *, closing: bool) -> float:
         if not source.sliced:
-            return super()._looked(source, message_id, closing=closing)
-        return message_id not in self._unlooked if closing else not (self._slices and self._slices.unread())
+            return super()._looked_at(source, message_id, closing=closing)
+        read_at = self._slices.read_at() if self._slices is not None else NEVER
+        if closing and read_at == UNREAD and message_id not in self._unlooked:
+            # Where a slice could not be read, they were looked for by their ids.
+            return self._closing_since or NEVER
+        return NEVER if read_at == UNREAD else read_at
 
     def _open_ones(self, *, with_seen: bool) -> list[str]:
         """Lone messages whose outcome is open, the unseen first."""

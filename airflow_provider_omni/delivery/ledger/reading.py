@@ -266,7 +266,7 @@ def _with_steps(row: OutcomeRow, steps: list[Sighting], flow: tuple[str, ...], *
         status=by.status if by else None,
         sent_at=min((step.sent_at for step in steps if step.sent_at is not None), default=None),
         done_at=by.done_at if by else None,
-        cost=cost_of(steps),
+        cost=cost_of(list(tracker.steps(row.message_id))),
         # A step that is not the last one ended nothing: what was said of it is not about the one that was not heard of.
         permanent=None if closed and by and by.channel != tracker.last_channel else is_permanent(standing),
     )

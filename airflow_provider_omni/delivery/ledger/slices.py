@@ -8,6 +8,7 @@ epoch.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 LAG = 600.0
@@ -60,6 +61,12 @@ class Slices:
     def unread(self) -> list[Stretch]:
         """What was not looked at yet, or in vain."""
         return sorted(each for each, look in self._open.items() if look.at == UNREAD)
+
+    def read_at(self) -> float:
+        """When all that is open had been read the last time; `UNREAD` where some was not. Later than anything where
+        nothing is open.
+        """
+        return min((look.at for look in self._open.values()), default=math.inf)
 
     def _merge(self) -> None:
         """Put neighbours together that were far from full; the newest is not read yet, and as long as a poll."""

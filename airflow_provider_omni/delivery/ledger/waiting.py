@@ -180,16 +180,16 @@ class LedgerWait(LoneWait):
                 return
 
     def _closed_lines(self, *, closing: bool) -> list[list[Any]]:
-        seen = (
-            each
-            for source in self._sources
-            if not source.released
-            for each in sorted(source.ids)
-            if self._looked(source, each, closing=closing)
-        )
         now = self.clock()
-        closed = [*self._closed, *closed_by_time(self.tracker, seen, now, closing=closing)]
+        closed = list(self._closed)
+        for source in self._sources:
+            if not source.released:
+                closed += self._closed_of(source, now, closing=closing)
         return list(parts_of(closed, header_of(self.watch, self.account)))
+
+    def _closed_of(self, source: Source, now: float, *, closing: bool) -> Iterator[str]:
+        looked_at = {each: self._looked_at(source, each, closing=closing) for each in sorted(source.ids)}
+        return closed_by_time(self.tracker, looked_at, now, closing=closing)
 
     def _unread(self, error: OmniStorageError) -> WaitEnd:
         tally = Tally(total=self.watch.accepted)
@@ -410,7 +410,7 @@ class LedgerWait(LoneWait):
             if not source.open:
                 source.released = True
                 if not self.tracker.last_channel:
-                    self._closed += closed_by_time(self.tracker, sorted(source.ids), now, closing=False)
+                    self._closed += self._closed_of(source, now, closing=False)
                 for message_id in source.ids:
                     self.tracker.forget(message_id)
                     self._by_lone.pop(message_id, None)

@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Standing, Tracker, joined, status_label
+from airflow_provider_omni.delivery.tracking import (
+    LOG_LAG,
+    NEVER,
+    Outcome,
+    Sighting,
+    Standing,
+    Tracker,
+    joined,
+    status_label,
+)
 from airflow_provider_omni.delivery.verdict import Tally
 from airflow_provider_omni.omni.models import Price, ReportError
 from airflow_provider_omni.omni.statuses import Status, StepState
@@ -135,8 +144,24 @@ def test_at_the_deadline_whoever_was_heard_of_as_under_way_is_pending_in_any_flo
 def test_what_nobody_could_look_for_is_closed_by_no_time() -> None:
     tracker = Tracker((), settle_seconds=300.0)
     tracker.observe(Sighting.of(report("m", "failed", done=10.0)))
-    assert tracker.standing("m", START + 3000.0, looked=False).outcome is P
-    assert tracker.standing("m", NOW, closing=True, looked=False).outcome is P
+    assert tracker.standing("m", START + 3000.0, looked_at=NEVER).outcome is P
+    assert tracker.standing("m", NOW, closing=True, looked_at=NEVER).outcome is P
+
+
+@pytest.mark.parametrize("flow", [("LINE", "SMS"), ("SMS", "LINE", "SMS"), ()], ids=["known", "twice", "unknown"])
+def test_a_failure_that_was_younger_than_the_logs_lag_at_the_last_look_is_not_the_end(flow: tuple[str, ...]) -> None:
+    tracker = tracked([Sighting.of(report("m", "failed", "LINE", done=10.0))], flow)
+    young, old = START + 10.0 + LOG_LAG - 1.0, START + 10.0 + LOG_LAG
+    assert tracker.standing("m", NOW, closing=True, looked_at=young).outcome is P
+    assert tracker.standing("m", NOW, closing=True, looked_at=old).outcome is F
+    if flow != ("LINE", "SMS"):  # else no time but the deadline closes it
+        assert tracker.standing("m", NOW, looked_at=young).outcome is P
+        assert tracker.standing("m", NOW, looked_at=old).outcome is F
+
+
+def test_the_failure_of_the_last_channel_is_the_end_however_young_it_is() -> None:
+    tracker = tracked([Sighting.of(report("m", "failed", "SMS", done=10.0))])
+    assert tracker.standing("m", START + 11.0, looked_at=NEVER).outcome is F
 
 
 TWICE = ("SMS", "LINE", "SMS")
@@ -168,6 +193,28 @@ def test_the_second_step_on_a_channel_ends_as_it_ends(state: StepState, outcome:
         assert tracked(story, TWICE).standing("m", NOW, closing=True).outcome is outcome
 
 
+@pytest.mark.parametrize("flow", [TWICE, (*TWICE, "VIBER"), ()], ids=["twice", "twice, then another", "unknown"])
+def test_the_operators_word_on_the_second_step_does_not_hide_behind_the_failure_of_the_first(
+    flow: tuple[str, ...],
+) -> None:
+    second = second_sms(StepState.OPERATOR, done=130.0)
+    steps = [FIRST_SMS, LINE_AFTER, second_sms(StepState.PENDING), second]
+    for story in (steps, steps[::-1]):
+        tracker = tracked(story, flow)
+        assert tracker.standing("m", NOW, closing=True) == Standing(OP, second)
+        assert second in set(tracker.worth_keeping("m"))
+
+
+@pytest.mark.parametrize("flow", [TWICE, ()], ids=["twice", "unknown"])
+def test_the_operators_word_on_a_step_that_failed_then_says_and_costs_nothing(flow: tuple[str, ...]) -> None:
+    failed = replace(FIRST_SMS, cost="0.03", currency="EUR")
+    word = replace(failed, state=StepState.OPERATOR, status="DELIVERED", done_at=START + 5.0)
+    for story in ([word, failed], [failed, word]):
+        tracker = tracked(story, flow)
+        assert tracker.standing("m", NOW, closing=True).outcome is F
+        assert list(tracker.steps("m")) == [failed]
+
+
 @pytest.mark.parametrize("flow", [TWICE, ()], ids=["twice", "unknown"])
 def test_that_a_step_was_under_way_before_it_failed_says_nothing_of_another_one(flow: tuple[str, ...]) -> None:
     was_running = replace(FIRST_SMS, state=StepState.PENDING, status="PENDING", done_at=None)
@@ -181,10 +228,11 @@ def test_where_a_channel_is_used_once_what_has_ended_is_not_under_way() -> None:
     assert tracker.standing("m", NOW).outcome is F
 
 
-@given(sightings, sightings, sightings)
-def test_what_is_kept_apart_is_joined_like_in_a_semilattice(one: Sighting, two: Sighting, three: Sighting) -> None:
-    running = [replace(each, message_id="m", channel="SMS", state=StepState.PENDING) for each in (one, two, three)]
-    one, two, three = running
+@given(sightings, sightings, sightings, st.sampled_from([StepState.PENDING, StepState.OPERATOR]))
+def test_what_is_kept_apart_is_joined_like_in_a_semilattice(
+    one: Sighting, two: Sighting, three: Sighting, state: StepState
+) -> None:
+    one, two, three = (replace(each, message_id="m", channel="SMS", state=state) for each in (one, two, three))
     join = partial(joined, apart=True)
     assert join(one, one) == one
     assert join(one, two) == join(two, one)

@@ -581,6 +581,15 @@ def test_at_the_deadline_a_failed_step_after_which_nothing_came_counts_as_failed
     assert end.summary["failed"] == 1
 
 
+def test_at_the_deadline_a_step_that_failed_just_before_it_is_not_the_end() -> None:
+    stage = Stage(
+        reports=[[], [report("m", "failed", "LINE", done=110.0)]], logs=[[row("m", "failed", "LINE", done=110.0)]]
+    )
+    end = wait(stage, watch(timeout=120.0, poll_interval=120.0))
+    assert end.verdict is Verdict.TIMEOUT
+    assert (end.summary["failed"], end.summary["pending"]) == (0, 1)
+
+
 def test_the_deadline_is_wall_clock_time_and_says_how_many_are_open() -> None:
     stage = Stage(reports=[[report("a")], []])
     end = wait(stage, watch(BULK, timeout=100.0))
