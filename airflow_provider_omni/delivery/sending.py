@@ -277,11 +277,18 @@ class Send:
         return rest
 
     def _trusted(self, person: Recipient) -> bool:
-        """Whether the vendor is trusted to refuse this unknown message if it has it: the account that may have it."""
-        if not self.rules.trust_duplicate_rejection:
+        """Whether the vendor is trusted to refuse this unknown message if it has it: the account that may have it.
+
+        Only under the id that every try would post it with now: all attempts before it were refused. Where a lost try
+        may have come to a further one, a try that was frozen may still post the first, which the vendor then takes.
+        """
+        attempts = self._attempts(person)
+        if not (self.rules.trust_duplicate_rejection and attempts):
             return False
-        doubts = [each for each in self._attempts(person) if self.record.state(each) is MessageState.INTENT]
-        posting = self.record.posting_of(doubts[0]) if len(doubts) == 1 else None
+        *before, last = [self.record.state(each) for each in attempts]
+        if last is not MessageState.INTENT or any(state is not MessageState.REFUSED for state in before):
+            return False
+        posting = self.record.posting_of(attempts[-1])
         return posting is not None and posting.is_from(self.here) and remembered(posting, self.clock())
 
     def _attempts(self, person: Recipient) -> list[str]:

@@ -437,6 +437,31 @@ def _trust_is_renewed() -> Iterator[None]:
         yield
 
 
+@_mutant(
+    "twice",
+    focused(
+        **A,
+        weather=CALM | {"posts": ("reset-after",), "logs_down": (0.0, 1e9)},
+        settings={"duplicates": "status-23", "refused_uses_id": False},
+        send=TRUSTED
+        | {
+            # The first dies when it has heard that the vendor knows the message, the second before it does anything.
+            "mishaps": (Mishap(3, Phase.BEFORE, only="Publish"), Mishap(1, Phase.BEFORE, only="Ask")),
+            "shared_key": False,
+        },
+    ),
+)
+def _an_id_that_a_lost_try_may_have_made_is_posted_on_trust() -> Iterator[None]:
+    """Trusted is whatever is in doubt, though the attempt before it may have been accepted."""
+
+    def trusted(self: sending.Send, person: Any) -> bool:
+        doubts = [each for each in self._attempts(person) if self.record.state(each) is MessageState.INTENT]
+        return self.rules.trust_duplicate_rejection and len(doubts) == 1
+
+    with patch.object(sending.Send, "_trusted", trusted):
+        yield
+
+
 @_mutant("twice", unsettled(dropped_on_success=True))
 def _a_record_that_was_dropped_is_believed() -> Iterator[None]:
     """That there is no record is taken for "nothing was posted", though Airflow drops it on success."""

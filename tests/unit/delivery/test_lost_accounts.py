@@ -118,6 +118,38 @@ def test_while_one_attempt_is_in_doubt_no_other_is_posted_not_even_on_trust() ->
     assert stage.posted == []
 
 
+def test_a_further_attempt_that_a_lost_try_may_have_made_is_not_posted_on_trust() -> None:
+    """The first is proven absent, so a try that was frozen may still post it: the vendor would take that, too."""
+
+    def logs(call: Any) -> Any:
+        return DOWN if message_id(A, 1) in str(call.query) else []
+
+    stage = Stage(logs=[logs])
+    end = lost(stage, untold=2, trust_duplicate_rejection=True)
+    assert isinstance(end.error, OmniUnknownOutcomeError)
+    assert end.error.retryable
+    assert stage.posted == []
+    # When the logs can tell, it is sent under the first id.
+    stage.logs = [[]]
+    assert lost(stage, untold=2, trust_duplicate_rejection=True).error is None
+    assert stage.posted == [[message_id(A)]]
+
+
+def test_what_the_vendor_has_seen_before_is_not_posted_under_a_further_id_on_trust() -> None:
+    stage = Stage(posts=[LOST, answered(d27="seen"), accepted], logs=[DOWN])
+    assert counts(send(stage, trust_duplicate_rejection=True)) == {"requested": 1, "unconfirmed": 1}
+    assert isinstance(lost(stage, untold=2, trust_duplicate_rejection=True).error, OmniUnknownOutcomeError)
+    assert stage.posted == [[message_id(A)]] * 2
+
+
+def test_a_further_attempt_is_posted_on_trust_where_all_before_it_were_refused() -> None:
+    stage = Stage(posts=[answered(d27="no credit"), LOST, answered(d27="seen")], logs=[DOWN])
+    send(stage)
+    end = send(stage, first_try_at=START, trust_duplicate_rejection=True)
+    assert end.error is None
+    assert stage.posted == [[message_id(A)], [message_id(A, 1)], [message_id(A, 1)]]
+
+
 def test_a_record_that_was_taken_over_counts_from_then_on() -> None:
     stage = Stage(logs=[DOWN])
     end = lost(stage)
