@@ -293,18 +293,18 @@ class BatchOperator(PrivateFields, BaseOperator):
 
     def _open_ledger(self, shard: Shard | None) -> tuple[str | None, Folder | None]:
         """The ledger's path for the receipt, and its folder; of a shard, its own."""
-        from airflow_provider_omni.delivery.ledger.opening import check_shards
+        from airflow_provider_omni.delivery.ledger.opening import DividedFolder
         from airflow_provider_omni.storage.object_storage import ledger_folder, ledger_place, text_of
 
         if self.ledger_path is None:
             return None, None
         place = ledger_place(self.ledger_path)
         path = text_of(place)
-        if shard is not None or self.shard is None:  # else it is not known how the batch is divided
-            check_shards(ledger_folder(place), shard)
-        if shard is None:
-            return path, ledger_folder(place)
-        return f"{path.rstrip('/')}/{shard.folder}", ledger_folder(place, shard.folder)
+        folder = ledger_folder(place)
+        if shard is not None:
+            return f"{path.rstrip('/')}/{shard.folder}", DividedFolder(folder, shard)
+        # Where a shard is named that cannot be read, it is not known how the batch is divided.
+        return path, folder if self.shard is not None else DividedFolder(folder, None)
 
     # -- sending -----------------------------------------------------------------------------------------------------
 

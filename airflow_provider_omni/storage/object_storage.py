@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from airflow_provider_omni.delivery.effects import Folder
-from airflow_provider_omni.delivery.ledger.opening import Folders, SubFolder, folder_of
+from airflow_provider_omni.delivery.ledger.opening import Folders, folder_of
 from airflow_provider_omni.delivery.watch import Watch
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.masking import describe
@@ -92,15 +92,12 @@ def _no_ledger(problem: str) -> OmniInputError:
     return OmniInputError("Nothing was sent: the ledger cannot be used.", problems=(f"ledger_path: {problem}",))
 
 
-def ledger_folder(path: Any, part: str | None = None) -> Folder:
+def ledger_folder(path: Any) -> Folder:
     """The folder of a ledger.
-
-    :param part: the folder of a shard inside it.
 
     Raises OmniInputError for what cannot be meant, see `ledger_place`.
     """
-    folder = folder_of(_reachable(ledger_place(path), "ledger_path"))
-    return folder if part is None else SubFolder(folder, part)
+    return folder_of(_reachable(ledger_place(path), "ledger_path"))
 
 
 def watched_folder(watch: Watch) -> Folder | None:

@@ -338,6 +338,31 @@ def _parts_that_are_gone_are_not_missed() -> Iterator[None]:
         yield
 
 
+@_mutant(
+    "twice",
+    focused(
+        **B | _LEDGER | {"airflow": "3.2"},
+        weather=CALM | {"posts": ()},
+        send=_SEND
+        | {
+            "sources": _people(*("27",) * 6),
+            "personal": False,
+            "flow_given": True,
+            "mishaps": (Mishap(1, Phase.BEFORE, 400.0, only="Put"),),
+        },
+        upheavals=Upheavals(secrets=(None, "pepper")),
+    ),
+)
+def _whose_the_ledger_is_is_asked_once() -> Iterator[None]:
+    """A send that has found a ledger empty does not look again, once it has begun, whether another one has, too."""
+
+    def check(self: keeping.LedgerKeeper, _: Any) -> Any:
+        return self.check_current()
+
+    with patch.object(keeping.LedgerKeeper, "_check_nobody_else_has_begun", check):
+        yield
+
+
 def _trusted(clears: tuple[float, ...]) -> Focus:
     """An account that is trusted to refuse repeated ids, whose answers get lost and whose logs are never there."""
     return focused(

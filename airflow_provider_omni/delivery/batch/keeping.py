@@ -153,7 +153,7 @@ class LedgerKeeper:
         tries = ours((yield ListParts(TRIES)))
         sent = [name for name in there if name.startswith(SENT)]
         check_whole(tries, sent, [name for name in there if name.startswith((PLAN, QUARANTINE, ENDS, OUTCOMES))])
-        yield from self._check_owner(tries, sent)
+        yield from self._check_owner(tries, there)
         if self.fenced:
             yield from self._check_memory(dry_run=dry_run)
         newest = max((each.generation for each in map(TryName.of, tries) if each is not None), default=0)
@@ -161,7 +161,7 @@ class LedgerKeeper:
         if not dry_run:
             about = {"v": VERSION} | self.about
             yield Put(self._try.part(TRIES), lambda: pack([about]))
-            yield from self.check_current()
+            yield from self._check_nobody_else_has_begun(tries)
         yield from self._read_ends([name for name in there if name.startswith(ENDS)])
         for name in ours((yield ListParts(SENT))):
             data: bytes = yield Fetch(name)
@@ -226,31 +226,50 @@ class LedgerKeeper:
     def _fence(self, part: str | None) -> dict[str, Json]:
         return {"v": VERSION, "part": part, "send": self.about["send"]}
 
-    def _check_owner(self, tries: Sequence[str], sent: Sequence[str]) -> Steps[None]:
-        """A ledger belongs to one send: another key or shard in the same folder would mix two."""
+    def _check_owner(self, tries: Sequence[str], there: Sequence[str]) -> Steps[None]:
+        """A ledger belongs to one send: another key or shard in the same folder would mix two.
+
+        Where two have begun in it, it is the one's that has gone on, and nobody's where none has: see
+        `_check_nobody_else_has_begun`. So all files are read.
+        """
+        own: set[TryName | None] = set()
+        others: set[TryName | None] = set()
         for name in tries:
             data: bytes = yield Fetch(name)
             owner = owner_of(data, name)
             if owner == self.about["send"]:
-                self._key_field = key_field_of(data, name)
-                return
-            if owner is not None:
-                raise OmniInputError(
-                    "Nothing was sent: the ledger belongs to another send",
-                    problems=(
-                        "ledger_path: its send has another idempotency_key (or shard, or id_secret); name run, task, "
-                        "where mapped {{ ti.map_index }} and in a loop {{ loop.index }} in the path, such as "
-                        "…/{{ run_id }}/{{ ti.task_id }}; "
-                        "keep the try number and the time out of the key",
-                    ),
-                )
-        if sent:
+                if not own:
+                    self._key_field = key_field_of(data, name)
+                own.add(TryName.of(name))
+            elif owner is not None:
+                others.add(TryName.of(name))
+        gone_on = {TryName.of(name) for name in there if not name.startswith(TRIES)}
+        if others and not (own & gone_on and not others & gone_on):
+            raise _of_another_send(at_once=bool(own))
+        if not own and any(name.startswith(SENT) for name in there):
             # A try whose file was not finished has sent nothing, so that what was sent is somebody else's.
             raise OmniStorageError(
                 "The ledger does not tell whose it is: no file in tries/ can be read, and yet something was sent. "
                 "Nothing was sent by this try: without the record a message could be sent twice.",
                 retryable=False,
             )
+
+    def _check_nobody_else_has_begun(self, before: Sequence[str]) -> Steps[None]:
+        """Look again, now that this try's file is there: another send may have found the ledger empty, too.
+
+        Of two, at least the one that writes its file later sees that of the other, and goes on no further. So a send
+        that goes on is alone, and whoever has written more than the file in ``tries/`` is the owner.
+
+        :param before: what stood in ``tries/`` when this try looked whose the ledger is.
+        """
+        names: list[str] = yield ListParts(TRIES)
+        for name in ours(names):
+            if name in before or name == self._try.part(TRIES):
+                continue
+            data: bytes = yield Fetch(name)
+            if owner_of(data, name) not in (None, self.about["send"]):
+                raise _of_another_send(at_once=True)
+        self.written((), [names])
 
     def writes(
         self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
@@ -309,6 +328,23 @@ class LedgerKeeper:
         """A part of ``quarantine/``."""
         kept = list(lines)
         return Put(self.part(QUARANTINE), lambda: pack(kept))
+
+
+def _of_another_send(*, at_once: bool) -> OmniInputError:
+    """``at_once``: another send began in it at the same moment; neither was the first."""
+    found = (
+        "another send has begun in it at the same moment, and it is not known to be this one's"
+        if at_once
+        else "its send has another idempotency_key (or shard, or id_secret)"
+    )
+    return OmniInputError(
+        "Nothing was sent: the ledger belongs to another send",
+        problems=(
+            f"ledger_path: {found}; name run, task, where mapped {{{{ ti.map_index }}}} and in a loop "
+            "{{ loop.index }} in the path, such as …/{{ run_id }}/{{ ti.task_id }}; "
+            "keep the try number and the time out of the key",
+        ),
+    )
 
 
 class MemoryKeeper:

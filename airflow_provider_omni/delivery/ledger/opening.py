@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import Any
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.folder import LocalFolder
-from airflow_provider_omni.delivery.ledger.parts import TryName
+from airflow_provider_omni.delivery.ledger.parts import TRIES, TryName
 from airflow_provider_omni.delivery.ledger.remote import RemoteFolder
-from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.errors import OmniError, OmniInputError
 
 _SHARD = re.compile(r"(shard-\d+-of-\d+)/(.+)")
 
@@ -39,6 +40,34 @@ class SubFolder:
     def delete(self, name: str) -> None:
         """Remove a part."""
         self._folder.delete(self._prefix + name)
+
+
+class DividedFolder(SubFolder):
+    """The folder of a batch, divided or not, in the one that its ``ledger_path`` names. Nobody may divide it otherwise.
+
+    That is looked for twice: here, and once more as soon as a try has written that it begins. Two that begin at the
+    same moment would else both find nothing.
+
+    Raises OmniInputError, also when that is written: then it does not stay.
+    """
+
+    def __init__(self, ledger: Folder, shard: Shard | None) -> None:
+        super().__init__(ledger, "")
+        self._prefix = "" if shard is None else f"{shard.folder}/"
+        self._shard = shard
+        check_shards(ledger, shard)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a part."""
+        super().write(name, data)
+        if not name.startswith(TRIES):
+            return
+        try:
+            check_shards(self._folder, self._shard)
+        except OmniInputError:
+            with contextlib.suppress(OmniError):
+                self.delete(name)  # else nobody could go on with the other division
+            raise
 
 
 class Folders:

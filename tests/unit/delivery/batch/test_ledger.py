@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from airflow_provider_omni.delivery.ledger.opening import SubFolder, folder_of
 from airflow_provider_omni.delivery.ledger.parts import TryName, pack, unpack
 from airflow_provider_omni.delivery.ledger.remote import RemoteFolder
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
+from airflow_provider_omni.storage.process import ProcessMemory
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
 
 
@@ -128,6 +130,64 @@ def test_a_newer_try_sees_what_the_overtaken_one_intended(tmp_path: Path) -> Non
     end = world.send(numbers(200), folder=folder)
     assert isinstance(end.error, OmniStaleTryError)
     assert world.accepted() == numbers(200)
+
+
+class BegunTogether(LocalFolder):
+    """A folder in which something else happens while a try writes its file: before that is there, or right after it."""
+
+    def __init__(self, path: Path, meanwhile: Callable[[], Any], *, after: bool = False) -> None:
+        super().__init__(path)
+        self.meanwhile, self.after = meanwhile, after
+
+    def write(self, name: str, data: bytes) -> None:
+        begins = name.startswith("tries/")
+        if begins and not self.after:
+            self.meanwhile()
+        super().write(name, data)
+        if begins and self.after:
+            self.meanwhile()
+
+
+@pytest.mark.parametrize("token", ["00", "ff"])
+def test_a_send_that_finds_the_ledger_empty_looks_again_whether_another_has_begun(tmp_path: Path, token: str) -> None:
+    """Whichever of their files is the first by its name."""
+    world = World(tmp_path)
+
+    def other_send() -> None:
+        world.tries = int(f"{token}000000", 16)
+        assert world.send(numbers(20), identity=Identity("run-2")).error is None
+
+    world.tries = 0x77000000
+    end = world.send(numbers(20), folder=BegunTogether(world.folder.path, other_send))
+    assert isinstance(end.error, OmniInputError)
+    assert "the ledger belongs to another send" in str(end.error)
+    assert not end.error.retryable
+    assert world.accepted() == numbers(20)
+    for run, refused in (("run-1", True), ("run-2", False)):
+        world.memory = ProcessMemory()
+        end = world.send(numbers(25), identity=Identity(run))
+        assert isinstance(end.error, OmniInputError) is refused, run
+    assert world.accepted() == numbers(25)
+    assert {row.state for row in read_outcomes(str(world.folder.path))} == {"accepted"}
+
+
+def test_of_two_sends_that_see_each_other_begin_in_one_ledger_neither_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    file_of_another = TryName(1, "0b").part("tries/"), pack([{"v": 1, "send": "another one"}])
+    folder = BegunTogether(world.folder.path, lambda: world.folder.write(*file_of_another), after=True)
+    for _ in range(2):
+        end = world.send(numbers(20), folder=folder)
+        assert isinstance(end.error, OmniInputError)
+        assert "at the same moment" in str(end.error)
+    assert not world.posts
+
+
+def test_a_file_that_another_send_has_not_finished_stops_nobody(tmp_path: Path) -> None:
+    """It looks, too, once it is there."""
+    world = World(tmp_path)
+    folder = BegunTogether(world.folder.path, lambda: world.folder.write("tries/00001-00.jsonl.gz", b""))
+    assert world.send(numbers(20), folder=folder).error is None
+    assert world.accepted() == numbers(20)
 
 
 def test_a_write_that_fails_now_and_then_is_repeated(tmp_path: Path) -> None:

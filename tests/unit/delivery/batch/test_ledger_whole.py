@@ -14,7 +14,7 @@ from airflow_provider_omni.delivery.batch.keeping import FENCE
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger import purge_plan, read_outcomes, read_quarantine, unreached
-from airflow_provider_omni.delivery.ledger.opening import SubFolder, check_shards, ledgers_in
+from airflow_provider_omni.delivery.ledger.opening import DividedFolder, SubFolder, check_shards, ledgers_in
 from airflow_provider_omni.delivery.ledger.parts import TryName, pack
 from airflow_provider_omni.delivery.ledger.waiting import wait_for
 from airflow_provider_omni.delivery.verdict import Verdict
@@ -185,6 +185,25 @@ def test_a_batch_that_is_divided_in_another_way_is_refused_the_ledger(tmp_path: 
         check_shards(divided.folder, None)
     with pytest.raises(OmniInputError, match="found a division into 2, the ledger has shard-2-of-3"):
         check_shards(divided.folder, Shard(1, 2))
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(None, "1/2"), ("1/2", None), ("1/2", "2/3")])
+def test_a_batch_looks_again_how_the_ledger_is_divided_once_it_has_begun(
+    tmp_path: Path, ours: str | None, theirs: str | None
+) -> None:
+    """Two that begin at the same moment both find an empty ledger: people would get the message from both."""
+    world, mine, others = World(tmp_path), Shard.parse(ours), Shard.parse(theirs)
+    folder = DividedFolder(world.folder, mine)
+    end = world.send(numbers(20), folder=DividedFolder(world.folder, others), shard=others)
+    assert end.error is None
+    sent = world.accepted()
+    world.memory = ProcessMemory()
+    end = world.send(numbers(20), folder=folder, shard=mine)
+    assert isinstance(end.error, OmniInputError)
+    assert "divided in another way" in str(end.error)
+    end = world.send(numbers(20), folder=DividedFolder(world.folder, others), shard=others)
+    assert end.error is None, "what the other one wrote is gone"
+    assert world.accepted() == sent
 
 
 # -- parts that say of each other that they were there -----------------------------------------------------------------
