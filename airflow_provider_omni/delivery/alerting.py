@@ -179,7 +179,7 @@ class Alert:
             try:
                 rows: list[LogRow] = yield Ask(api.get_logs(message_ids=ids, limit=PAGE), patience=patience)
             except OmniError as error:
-                yield Note(f"A look into the logs failed ({error.label}).", warning=True)
+                yield Note(f"A look into the logs failed ({error.why}).", warning=True)
                 pause = backoff(attempt, error.retry_after, self.jitter)
                 if not error.retryable or self.clock() + pause >= until:
                     return False

@@ -226,7 +226,7 @@ class Asker:
                 each.checks = [ids for ids in each.checks if len(ids) == 1]
                 self._checked(posting, each)
                 return
-            yield Note(f"A look into the logs failed ({error.label}).", warning=True)
+            yield Note(f"A look into the logs failed ({error.why}).", warning=True)
             each.failures += 1
             each.done = not error.retryable
             each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, error.retry_after, self.jitter))

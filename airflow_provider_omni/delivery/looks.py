@@ -51,7 +51,7 @@ class Looks:
                 for kind in (BULKS, MESSAGES):
                     if len(query.get(kind, ())) > 1:
                         self.at_once[kind] = 1  # perhaps it is the list that was refused
-            yield Note(f"A look into the logs failed ({type(error).__name__}); it will be repeated.", warning=True)
+            yield Note(f"A look into the logs failed ({error.why}); it will be repeated.", warning=True)
             return None
 
     def about(self, kind: str, ids: Sequence[str], until: float) -> Steps[dict[str, list[LogRow]] | None]:

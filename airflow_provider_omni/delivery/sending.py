@@ -50,7 +50,7 @@ from airflow_provider_omni.omni.errors import (
 from airflow_provider_omni.omni.models import Scenario, SendResponse
 from airflow_provider_omni.omni.retries import backoff, may_repeat
 from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendable
-from airflow_provider_omni.omni.words import some, was
+from airflow_provider_omni.omni.words import are, some, was
 
 ROUNDS = 3
 """How often one try may find messages absent and post them again."""
@@ -146,6 +146,15 @@ class Send:
 
     # -- before the first post -------------------------------------------------------------------------------------
 
+    def _say_who_is_left_out(self) -> Steps[None]:
+        """Else nobody who reads the log knows why so few were sent to."""
+        if count := self.plan.recipients.quarantined:
+            yield Note(
+                f"{some(count, 'recipient')} of {self.plan.recipients.requested:,} {are(count)} left out: "
+                "allowed_recipients or allowed_countries does not let a message to them through.",
+                warning=not self.plan.recipients.people,
+            )
+
     def _open(self) -> Steps[None]:
         known = SendRecord.from_json((yield Load(KEY)))
         self._loaded_at = self.clock()
@@ -166,6 +175,7 @@ class Send:
             )
         if self.rules.dry_run:
             return
+        yield from self._say_who_is_left_out()
         doubted = False
         if not told:
             doubted = self._doubt_an_older_record()

@@ -220,7 +220,7 @@ class Wait:
             except OmniError as error:
                 # The page may have been handed out to nobody: only the logs still have it.
                 source.logs_due = source.lost = True
-                yield Note(f"A read of reports failed ({type(error).__name__}); the logs will be asked.", warning=True)
+                yield Note(f"A read of reports failed ({error.why}); the logs will be asked.", warning=True)
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
             if skipped_in(page):
                 # What such a report said, perhaps about one of ours, only the logs may still tell.

@@ -94,6 +94,7 @@ class OmniHook(BaseHook):
         """
         if self._config is None:
             connection = None
+            _refuse_no_name(self.omni_conn_id)
             try:
                 connection = self.get_connection(self.omni_conn_id)
             except Exception as error:
@@ -347,6 +348,7 @@ async def _read_config(omni_conn_id: str) -> OmniConfig:
     from airflow_provider_omni.storage.threads import in_thread
 
     connection = None
+    _refuse_no_name(omni_conn_id)
     try:
         connection = await get_async_connection(omni_conn_id)
     except Exception as error:
@@ -367,6 +369,20 @@ def _not_emptied(form: Any, field: Any) -> None:
         from wtforms import ValidationError
 
         raise ValidationError("Empty says neither 'everybody' nor 'nobody': write * for everybody, [] for nobody.")
+
+
+def _refuse_no_name(omni_conn_id: Any) -> None:
+    """Refuse what names no connection, before Airflow fails of it in words of its own."""
+    if isinstance(omni_conn_id, str) and omni_conn_id.strip().lower() not in ("", "none", "null"):
+        return
+    from airflow_provider_omni.omni.errors import OmniConfigurationError
+    from airflow_provider_omni.omni.written import empty_words, is_nothing
+
+    found = empty_words(omni_conn_id) if is_nothing(omni_conn_id) else f"a value of type {type(omni_conn_id).__name__}"
+    raise OmniConfigurationError(
+        "The connection cannot be read; nothing was sent.",
+        problems=(f"omni_conn_id: got {found}, expected the id of a connection, such as {DEFAULT_CONN_ID!r}",),
+    )
 
 
 def _is_about_what_stands_there(error: Exception, omni_conn_id: str) -> bool:

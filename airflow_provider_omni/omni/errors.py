@@ -69,6 +69,14 @@ class OmniError(Exception):
         """Its class, and the HTTP status where there was one: for a line of the log."""
         return f"{type(self).__name__}, HTTP {self.status}" if self.status else type(self).__name__
 
+    @property
+    def why(self) -> str:
+        """What a line of the log says of it: its label; with its sentence where the API has refused, since a repeat
+        does not mend that.
+        """
+        refused = isinstance(self, OmniAuthenticationError | OmniRequestError)
+        return f"{self.label}: {self.message}" if refused and self.message else self.label
+
     def __str__(self) -> str:
         where = [part for part in (self.path, self.status and f"HTTP {self.status}", self.code) if part]
         text = self.message + (f" [{', '.join(where)}]" if where else "")

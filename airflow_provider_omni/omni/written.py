@@ -35,8 +35,10 @@ WHY_EMPTY = (
 MOST_PLACES = 10
 """Places of mistakes that an error names."""
 
-_ID = re.compile(r"[^\s,;'\"\[\](){}<>\\]{1,200}")
-"""What may be an id: the logs take a list with commas, and brackets or quotes are left over from a list."""
+_ID = re.compile(r"(?!\+[0-9]+$)[^\s,;'\"\[\](){}<>\\]{1,200}")
+"""What may be an id; a number with a plus is somebody's. The logs take a list with commas, and brackets or quotes are
+left over from a list.
+"""
 _ENDS = {"[": "]", "{": "}"}
 _SIDE_BY_SIDE = re.compile(r"['\"]\s*[bBfFrRuU]{0,2}['\"]")
 _LAST_COMMA = re.compile(r"\s*[,;]\s*$")
@@ -132,7 +134,9 @@ def read_ids(name: str, value: Any) -> tuple[str, ...]:
 
     Raises OmniInputError that says which items cannot be ids.
     """
-    expected = "an id or a list of ids, each of 1 to 200 characters without space, comma, quote or bracket"
+    expected = (
+        "an id or a list of ids, each of 1 to 200 characters without space, comma, quote or bracket; not a phone number"
+    )
     items = read_list(name, value, expected, spaces=True)
     if not items:
         raise _unusable(name, "an empty list", expected)
@@ -248,6 +252,8 @@ def _is_number(value: Any) -> bool:
 def _kind(value: Any) -> str:
     if is_nothing(value):
         return empty_words(value)
+    if isinstance(value, Mapping) and "bulks" in value:
+        return "a receipt, which is given as receipt="
     return (
         f"a text of {some(len(value), 'character')}"
         if isinstance(value, str)

@@ -106,9 +106,10 @@ def queried(
     """
     from airflow_provider_omni.delivery.batch.rows import rows_of_table
     from airflow_provider_omni.omni.errors import OmniInputError
+    from airflow_provider_omni.omni.written import empty_words, is_nothing
 
-    if not isinstance(sql, str) or not sql.strip():
-        found = "a blank text" if isinstance(sql, str) else type(sql).__name__
+    if not isinstance(sql, str) or is_nothing(sql):
+        found = empty_words(sql) if is_nothing(sql) else f"a value of type {type(sql).__name__}"
         raise OmniInputError(
             "Nothing was sent: the query cannot be used.",
             problems=(f"sql: found {found}, allowed is one query as text, or the name of a .sql file",),

@@ -119,7 +119,7 @@ def _presence(postings: Sequence[Posting], found_in: dict[str, str]) -> Steps[No
         except OmniError as error:
             failures += 1
             if failures == 3 or not error.retryable:
-                yield Note(f"A look for many messages failed ({type(error).__name__}).", warning=True)
+                yield Note(f"A look for many messages failed ({error.why}).", warning=True)
                 break
             continue
         for row in rows:

@@ -206,7 +206,7 @@ class LoneWait(Wait):
                 try:
                     page: list[Report] = yield Ask(api.get_reports(message_id=message_id, limit=PAGE))
                 except OmniError as error:
-                    yield Note(f"A read of reports failed ({type(error).__name__}).", warning=True)
+                    yield Note(f"A read of reports failed ({error.why}).", warning=True)
                     continue
                 yield from self._take_rows(source, page)
                 yield from self._write_if_much()

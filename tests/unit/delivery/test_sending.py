@@ -147,7 +147,16 @@ def test_a_dry_run_posts_and_writes_nothing() -> None:
 def test_quarantined_and_doubled_recipients_are_counted() -> None:
     recipients = read_recipients([A, A, B], allowed=[A])
     made = SendPlan(Identity("key"), "S", plan().content, recipients, ("LINE", "SMS"))
-    assert counts(send(Stage(), made)) == {"requested": 3, "accepted": 1, "quarantined": 1, "duplicates": 1}
+    stage = Stage()
+    assert counts(send(stage, made)) == {"requested": 3, "accepted": 1, "quarantined": 1, "duplicates": 1}
+    assert "1 recipient of 3 is left out: allowed_recipients or allowed_countries" in "\n".join(stage.notes)
+
+
+def test_a_send_that_leaves_everybody_out_says_why() -> None:
+    stage = Stage()
+    end = send(stage, SendPlan(Identity("key"), "S", plan().content, read_recipients([A, B], allowed=[]), ("LINE",)))
+    assert (end.error, stage.posted) == (None, [])
+    assert "2 recipients of 2 are left out: allowed_recipients or allowed_countries" in "\n".join(stage.notes)
 
 
 def test_nobody_left_is_a_green_send_without_a_post() -> None:

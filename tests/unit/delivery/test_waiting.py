@@ -590,6 +590,14 @@ def test_at_the_deadline_a_step_that_failed_just_before_it_is_not_the_end() -> N
     assert (end.summary["failed"], end.summary["pending"]) == (0, 1)
 
 
+def test_a_refused_look_or_read_is_told_with_its_reason() -> None:
+    refused = OmniRequestError("The filter is not known.", status=400)
+    stage = Stage(reports=[refused, []], logs=[refused])
+    wait(stage, watch(timeout=100.0))
+    for said in ("A read of reports failed", "A look into the logs failed"):
+        assert any(f"{said} (OmniRequestError, HTTP 400: The filter is not known.)" in each for each in stage.notes)
+
+
 def test_the_deadline_is_wall_clock_time_and_says_how_many_are_open() -> None:
     stage = Stage(reports=[[report("a")], []])
     end = wait(stage, watch(BULK, timeout=100.0))

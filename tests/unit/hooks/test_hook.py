@@ -271,6 +271,18 @@ async def test_a_variable_that_airflow_cannot_read_is_told_as_that_and_not_as_a_
             pytest.fail("connected")
 
 
+@pytest.mark.parametrize("conn_id", [None, "", " ", "None", "null", 7, b"omni_default"], ids=repr)
+async def test_what_names_no_connection_is_one_clear_problem_in_both_halves(conn_id: Any) -> None:
+    error = failure_of(lambda: OmniHook(conn_id).config)
+    assert isinstance(error, OmniConfigurationError)
+    (problem,) = error.problems
+    assert problem.startswith("omni_conn_id: got ")
+    assert problem.endswith("expected the id of a connection, such as 'omni_default'")
+    with pytest.raises(OmniConfigurationError, match="omni_conn_id: got "):
+        async with shared_async_client(conn_id):
+            pytest.fail("connected")
+
+
 async def test_a_connection_that_is_not_there_is_airflows_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_OMNI_DEFAULT", raising=False)
     with pytest.raises(AirflowNotFoundException):

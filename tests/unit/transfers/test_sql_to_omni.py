@@ -406,7 +406,7 @@ def test_a_mistake_in_the_arguments_fails_for_good(monkeypatch: pytest.MonkeyPat
         sending.execute({"ti": ti, "dag_run": SimpleNamespace(clear_number=0)})
 
 
-@pytest.mark.parametrize("sql", [["SELECT 1", "SELECT 2"], None, " "])
+@pytest.mark.parametrize("sql", [["SELECT 1", "SELECT 2"], None, " ", "None", "null"])
 def test_what_is_no_query_is_one_clear_problem(shop: Shop, sql: Any) -> None:
     with (
         pytest.raises(OmniInputError, match=r"sql: found .* allowed is one query"),
