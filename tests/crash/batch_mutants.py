@@ -15,6 +15,7 @@ from airflow_provider_omni.delivery.effects import ListParts, Save
 from airflow_provider_omni.delivery.ledger import lone, members, slices, together, waiting, whole
 from airflow_provider_omni.delivery.record import MessageState, Posting
 from airflow_provider_omni.delivery.waiting import WaitEnd
+from airflow_provider_omni.omni.errors import OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
 from tests.crash.elsewhere import HOME, OTHER
 from tests.crash.mutating import CALM, FAULTLESS, A, B, Focus, Mutant, as_known, believed, focused, mode_of, registering
@@ -179,6 +180,36 @@ def _windows_are_posted_though_no_receipt_tells_of_them() -> Iterator[None]:
         yield from ()
 
     with patch.object(lanes.Lanes, "_window_failed", window_failed):
+        yield
+
+
+@_mutant(
+    "wrong",
+    focused(
+        **B | _LEDGER | {"ledger": False},
+        weather=CALM | {"posts": ()},
+        send=_SEND
+        | {
+            "sources": _people(*("27",) * 40),
+            "connections": 1,
+            "chunk": 1,
+            "personal": False,
+            # It wakes up while the next try sends one request after the other.
+            "mishaps": (Mishap(1, Phase.BEFORE, 235.0, only="Submit"),),
+        },
+    ),
+)
+def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
+    """A try that has been told that a newer one has taken over publishes its receipt nevertheless."""
+    original = machine.Batch.run
+
+    def run(self: machine.Batch) -> Any:
+        end = yield from original(self)
+        if isinstance(end.error, OmniStaleTryError):
+            yield from machine.publish_at_last(end.receipt.to_json(), self.jitter)
+        return end
+
+    with patch.object(machine.Batch, "run", run):
         yield
 
 

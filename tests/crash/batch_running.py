@@ -78,14 +78,15 @@ def _follow(world: World, plan: BatchSchedule, task: BatchTask, waits: list[Wait
     if waits or (plan.wait.after_clears and not task.cleared):
         return
     moved = plan.send.moved_at is not None and task.try_number >= plan.send.moved_at  # what to follow is not in it
-    if moved or task.receipt is None or not (task.receipt["bulks"] or (plan.ledger and task.posts)):
+    standing = task.receipts.standing
+    if moved or standing is None or not (standing["bulks"] or (plan.ledger and task.posts)):
         world.over = world.over or task.cleared
         return
 
     def done() -> None:
         world.over = True
 
-    receipt = {name: value for name, value in task.receipt.items() if name != "message_ids" or plan.ids_listed}
+    receipt = {name: value for name, value in standing.items() if name != "message_ids" or plan.ids_listed}
     waits.append(WaitTask(world, plan, receipt, done, task.bucket if plan.ledger else None))
     waits[0].start()
 

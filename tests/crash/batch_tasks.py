@@ -24,7 +24,7 @@ from airflow_provider_omni.delivery.tries import Tries, begin_try, end_try
 from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows
 from tests.crash.clocks import clock_of
-from tests.crash.keeping import Bucket, ForgetfulMemory, Keeping, Publishing, StateMemory
+from tests.crash.keeping import Bucket, ForgetfulMemory, Keeping, Publishing, Receipts, StateMemory
 from tests.crash.processes import Process
 from tests.crash.scratching import BreakingScratch
 from tests.crash.upheavals import GONE, of_try
@@ -63,7 +63,7 @@ class BatchTask:
     end: BatchEnd | None = None
     """Of a green task."""
     error: OmniError | None = None
-    receipt: dict[str, Any] | None = None
+    receipts: Receipts = field(default_factory=Receipts)
     rows: Rows = ()
     posts: list[BatchPost] = field(default_factory=list)
     spoilt_at: float | None = None
@@ -110,7 +110,8 @@ class BatchTask:
         send, world = self.plan.send, self.world
         self.try_number += 1
         number = self.keeping.current = self.try_number
-        self.end = self.error = self.receipt = None
+        self.end = self.error = None
+        self.receipts.wipe()
         self.rows = self.began_with[number] = send.sources[min(number, len(send.sources)) - 1]
         if number == send.moved_at:
             world.say("airflow", "the ledger's path leads to another place")
@@ -132,7 +133,7 @@ class BatchTask:
             mishap=send.mishaps[number - 1] if number <= len(send.mishaps) else None,
             account=of_try(self.plan.upheavals.accounts, number),
             bucket=self.bucket,
-            publish=lambda receipt: self._publish(number, receipt),
+            publish=lambda receipt: self.receipts.put(receipt, memory),
             publishing=self._publishing,
             posted=lambda process, call, decided_at: self._posted(process, number, call, decided_at),
         ).begin()
@@ -211,10 +212,6 @@ class BatchTask:
                     yield Publish(batch.receipt().to_json())
                 raise
 
-    def _publish(self, number: int, receipt: dict[str, Any]) -> None:
-        if number == self.try_number:
-            self.receipt = json.loads(json.dumps(receipt))
-
     def _posted(self, process: Process, number: int, call: Any, decided_at: float) -> None:
         body = json.loads(call.body)
         destinations = body["destinations"]
@@ -228,7 +225,7 @@ class BatchTask:
         self.posts.append(BatchPost(now, number, process.began_at, ids, stale, woken, followed, process))
 
     def _is_followed(self, bulk_id: str) -> bool:
-        receipt = self.receipt or {}
+        receipt = self.receipts.told or {}
         return bool(receipt.get("ledger_path")) or bulk_id in {each["bulk_id"] for each in receipt.get("bulks", ())}
 
     def _lost(self, process: Process) -> None:
@@ -255,6 +252,7 @@ class BatchTask:
             self.end = end
             if self.plan.upheavals.dropped_on_success:
                 self.lose(GONE)
+            self.receipts.put(end.receipt.to_json(), process.memory)  # what it returns
             self._over(retry=False)
         else:
             self._over(retry=isinstance(error, OmniStaleTryError) or (error is not None and error.retryable))

@@ -49,15 +49,20 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
     """Count messages by person, whichever account has taken them."""
     record = world.record
     judgement = Judgement()
-    everybody = {number for people in schedule.send.people for number in people}
-    for number in sorted(everybody):
+    excepted = []
+    for number in sorted({number for people in schedule.send.people for number in people}):
         accepted = record.messages_for(number)
         if len(accepted) > 1:
-            judgement.twice.append(f"…{number[-4:]} got {len(accepted)} messages")
-            why = None
+            line, why = f"…{number[-4:]} got {len(accepted)} messages", None
             if task.unrecorded or lost_between(accepted, task.keeping.lost_at):
                 why = switched(schedule, world, number)
-            judgement.excepted = why or _exception(schedule, task, {each.message_id for each in accepted})
+            why = why or _exception(schedule, task, {each.message_id for each in accepted})
+            if why is None:
+                judgement.twice.append(line)
+            else:
+                excepted.append((line, why))
+    if excepted and not judgement.twice:
+        judgement.twice, judgement.excepted = [line for line, _ in excepted], excepted[0][1]
     if task.succeeded:
         judgement.never += _never(schedule, record, task)
     judgement.wrong += _false_claims(record, task)

@@ -61,11 +61,18 @@ class StateMemory:
     def __init__(self, keeping: Keeping, try_number: int) -> None:
         self.keeping = keeping
         self.try_number = try_number
+        self.was_refused = False
+        """A write has told this try that it was given up."""
+
+    @property
+    def given_up(self) -> bool:
+        """Whether Airflow has given this try up."""
+        return self.keeping.current != self.try_number
 
     @property
     def stale(self) -> bool:
-        """Whether Airflow has given this try up."""
-        return self.keeping.current != self.try_number
+        """Whether its reads look empty, and its writes are refused."""
+        return self.given_up
 
     def load(self, key: str) -> Any:
         """Read."""
@@ -79,6 +86,7 @@ class StateMemory:
         if early:
             raise OmniStorageError("writing failed", retryable=True)
         if self.stale:
+            self.was_refused = True
             raise OmniStaleTryError("a newer try has taken over", retryable=True)
         self.keeping.past.append(dict(self.keeping.state))
         self.keeping.state[key] = json.dumps(value, allow_nan=False)
@@ -155,6 +163,29 @@ class Publishing:
         if drawn >= self.failures:
             return True, None
         return drawn >= self.failures / 2, OmniStorageError("publishing failed, or its answer was lost")
+
+
+@dataclass
+class Receipts:
+    """The sending task's XCom. Any try may put a receipt there, also one that Airflow has given up: nobody checks.
+
+    ``standing``: what is there now. ``told``: what the try that Airflow believes in has put there last. That a try puts
+    its own over it which does not know that it was given up (it was frozen before it could, or it is one of an Airflow
+    that tells nobody) undoes nothing: it was published. One that knows must not.
+    """
+
+    standing: dict[str, Any] | None = None
+    told: dict[str, Any] | None = None
+
+    def wipe(self) -> None:
+        """As Airflow does when a try begins."""
+        self.standing = self.told = None
+
+    def put(self, receipt: dict[str, Any], memory: StateMemory) -> None:
+        """Put one over the one that is there. ``memory``: of the try that does it."""
+        self.standing = json.loads(json.dumps(receipt))
+        if memory.was_refused or not memory.given_up:
+            self.told = self.standing
 
 
 @dataclass

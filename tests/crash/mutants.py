@@ -11,7 +11,14 @@ from airflow_provider_omni.delivery import asking, identity, publishing, record,
 from airflow_provider_omni.delivery.effects import Publish, Save, Steps
 from airflow_provider_omni.delivery.record import Event, MessageState
 from airflow_provider_omni.omni import answers, failures
-from airflow_provider_omni.omni.errors import Effect, OmniError, OmniServerError, OmniStorageError, OmniTransportError
+from airflow_provider_omni.omni.errors import (
+    Effect,
+    OmniError,
+    OmniServerError,
+    OmniStaleTryError,
+    OmniStorageError,
+    OmniTransportError,
+)
 from airflow_provider_omni.omni.statuses import is_refusal
 from tests.crash import clocks, keeping, tasks
 from tests.crash.clocks import Clocks
@@ -119,6 +126,28 @@ def _it_is_posted_though_no_receipt_tells_of_it() -> Iterator[None]:
             return
 
     with patch.object(publishing, "publish", publish):
+        yield
+
+
+@_mutant(
+    "wrong",
+    tried_again(
+        # The first one wakes up while the second, whose receipt stands, is about to post.
+        Mishap(3, Phase.BEFORE, 155.0, only="Save"),
+        Mishap(1, Phase.DURING, 28.0, only="Publish"),
+    ),
+)
+def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
+    """A try that has been told that a newer one has taken over publishes its receipt nevertheless."""
+    original = sending.Send.run
+
+    def run(self: sending.Send) -> Any:
+        end = yield from original(self)
+        if isinstance(end.error, OmniStaleTryError):
+            yield from publishing.publish_at_last(end.receipt.to_json(), self.jitter)
+        return end
+
+    with patch.object(sending.Send, "run", run):
         yield
 
 

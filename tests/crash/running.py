@@ -67,14 +67,15 @@ def _follow(world: World, plan: Schedule, task: SendTask, waits: list[WaitTask])
     """The wait begins at an end of the sending task, also after a failure: there is a receipt."""
     if waits or (plan.wait.after_clears and not task.cleared):
         return
-    if task.receipt is None or not task.receipt["bulks"]:
+    receipt = task.receipts.standing
+    if receipt is None or not receipt["bulks"]:
         world.over = True
         return
 
     def done() -> None:
         world.over = True
 
-    waits.append(WaitTask(world, plan, task.receipt, done))
+    waits.append(WaitTask(world, plan, receipt, done))
     waits[0].start()
 
 

@@ -22,7 +22,7 @@ from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from tests.crash import schedule as plans
 from tests.crash.clocks import clock_of
-from tests.crash.keeping import ForgetfulMemory, Keeping, Publishing, StateMemory
+from tests.crash.keeping import ForgetfulMemory, Keeping, Publishing, Receipts, StateMemory
 from tests.crash.processes import Process
 from tests.crash.upheavals import GONE, of_try
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
@@ -56,7 +56,7 @@ class SendTask:
     succeeded: bool = False
     end: SendEnd | None = None
     error: OmniError | None = None
-    receipt: dict[str, Any] | None = None
+    receipts: Receipts = field(default_factory=Receipts)
     posts: list[Posted] = field(default_factory=list)
     try_number: int = 0
     downtime: float = 0.0
@@ -84,7 +84,7 @@ class SendTask:
         send, world = self.plan.send, self.world
         self.try_number += 1
         number = self.keeping.current = self.try_number
-        self.receipt = None
+        self.receipts.wipe()
         self.lose(self.plan.upheavals.loss_before(number))
         memory = self._memory(number)
         cleared = len(self._clears) < len(send.clears)
@@ -102,7 +102,7 @@ class SendTask:
             lost=self._lost,
             mishap=mishap,
             account=of_try(self.plan.upheavals.accounts, number),
-            publish=self._publish,
+            publish=lambda receipt: self.receipts.put(receipt, memory),
             publishing=self._publishing,
             posted=lambda process, call, decided_at: self._posted(process, number, call, decided_at),
             saved=lambda process: self._saved(number),
@@ -172,9 +172,6 @@ class SendTask:
         self.unrecorded = self.unrecorded or old
         return (ForgetfulMemory if old else StateMemory)(self.keeping, number)
 
-    def _publish(self, receipt: dict[str, Any]) -> None:
-        self.receipt = json.loads(json.dumps(receipt))
-
     def _saved(self, number: int) -> None:
         if self.keeping.current == number:
             self._fenced_at[number] = self.world.now()
@@ -185,7 +182,8 @@ class SendTask:
         fenced = decided_at - self._fenced_at.get(number, 0.0) <= FENCE_SECONDS
         if stale:
             self.world.say(process.name, "(Airflow has given this try up)")
-        followed = self.receipt is not None and ids <= set(self.receipt["message_ids"])
+        told = self.receipts.told
+        followed = told is not None and ids <= set(told["message_ids"])
         self.posts.append(Posted(ids, number, stale, fenced, followed))
 
     def _lost(self, process: Process) -> None:
@@ -220,7 +218,7 @@ class SendTask:
             self.succeeded = True
             if self.plan.upheavals.dropped_on_success:
                 self.lose(GONE)
-            self._publish(value.receipt.to_json())
+            self.receipts.put(value.receipt.to_json(), process.memory)
             self._final()
         else:
             self._over(retryable=value.error.retryable)
