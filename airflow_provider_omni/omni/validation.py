@@ -7,6 +7,7 @@ only the kind and the length. The limits are in `content.py` and `models.py`; ph
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -65,6 +66,16 @@ _ALLOWED: dict[str, str] = {
 """What pydantic's kinds of error mean, in the words of the API."""
 
 
+_SHAPES = ("dict_type", "model_type", "list_type", "tuple_type")
+_PLACE = re.compile(r"\[\d+\]$")
+_EXAMPLES = {
+    "line": '{"text": "Your parcel is here."}',
+    "sms": '{"text": "Your parcel is here."}',
+    "scenario.flow": '{"channel": "LINE", "from": "InfoLine"}',
+}
+"""What people have in mind who write a text, or a list of channels, where an object is needed."""
+
+
 def problems_of(error: ValidationError, root: str, model: type[BaseModel] | None = None) -> list[str]:
     """What pydantic found, as lines such as `line.thumbnailUrl: missing`.
 
@@ -100,6 +111,8 @@ def _line_of(problem: Any, root: str, model: type[BaseModel] | None) -> str:
     else:
         found = describe(problem.get("input"), bool(where) and where[-1] in SHOWN)
     allowed = _ALLOWED[kind].format(**context) if kind in _ALLOWED else mask_numbers_in(str(problem["msg"]))
+    if kind in _SHAPES and (example := _EXAMPLES.get(_PLACE.sub("", field))):
+        allowed += f" such as {example}" if kind.startswith(("dict", "model")) else f" of objects such as {example}"
     return f"{field}: found {found}, allowed is {allowed}"
 
 
@@ -237,7 +250,7 @@ def _check_line(findings: _Findings, line: Line | Mapping[str, Any] | None) -> L
     if line is None or isinstance(line, tuple(LINE_MODELS.values())):
         return line  # type: ignore[return-value]  # mypy does not follow a tuple of types
     if not isinstance(line, Mapping):
-        findings.add("line", _kind(line), "an object")
+        findings.add("line", _kind(line), f"an object such as {_EXAMPLES['line']}")
         return None
     kind = line.get("type")
     if kind is None and line and not _TELLING & set(line):

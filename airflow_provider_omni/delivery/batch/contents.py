@@ -73,9 +73,12 @@ class Contents:
         typed = content.typed()
         # Before anything else: what tells contents apart between tries is their JSON.
         problems = not_json(typed, "")
+        readable = not problems
         self._template: Template = (
-            compile_template({} if problems else typed, "", problems) if content.placeholders else literal(typed)
+            compile_template(typed if readable else {}, "", problems) if content.placeholders else literal(typed)
         )
+        if problems and readable:
+            problems += self._besides(typed, problems)
         base = self._check_template(problems)
         self.options = base.options
         self._recent: OrderedDict[tuple[str, ...], int] = OrderedDict()
@@ -111,6 +114,15 @@ class Contents:
         if len(self._recent) > REMEMBERED:
             self._recent.popitem(last=False)
         return number
+
+    def _besides(self, typed: dict[str, Any], braces: list[str]) -> list[str]:
+        """What else is wrong where a brace is: not at that place, and not where rows fill something in."""
+        try:
+            check_content(**typed, **self._options)
+        except OmniInputError as error:
+            open_ = (*self._template.places, *(line.partition(":")[0] for line in braces))
+            return [line for line in error.problems if not line.startswith(tuple(f"{place}:" for place in open_))]
+        return []
 
     def _check_template(self, problems: list[str]) -> Content:
         """Check what does not depend on a row: problems at places without placeholder, or with every stand-in."""

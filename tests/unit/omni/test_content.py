@@ -182,7 +182,26 @@ def test_callback_data_that_a_template_did_not_find_is_refused() -> None:
 @pytest.mark.parametrize("argument", ["line", "sms", "other_channels"])
 def test_an_object_that_a_template_did_not_find_is_called_that(argument: str) -> None:
     (problem,) = problems(**{"sms": {"text": "t"}, argument: "None"})
-    assert problem == f"{argument}: found 'None' (a template that found nothing?), allowed is an object"
+    assert problem.startswith(f"{argument}: found 'None' (a template that found nothing?), allowed is an object")
+
+
+@pytest.mark.parametrize("channel", ["line", "sms"])
+def test_a_text_in_place_of_an_object_is_told_what_the_object_looks_like(channel: str) -> None:
+    (problem,) = problems(**{"sms": {"text": "t"}, channel: "Hello"})
+    assert problem.endswith(
+        ': found a string of 5 characters, allowed is an object such as {"text": "Your parcel is here."}'
+    )
+
+
+def test_a_list_of_channels_in_place_of_a_flow_is_told_what_its_steps_look_like() -> None:
+    step = 'such as {"channel": "LINE", "from": "InfoLine"}'
+    with pytest.raises(OmniInputError) as caught:
+        check_scenario("Promotion", ["LINE", "SMS"])
+    assert [each.split(", allowed is ")[1] for each in caught.value.problems] == [f"an object {step}"] * 2
+    with pytest.raises(OmniInputError) as caught:
+        check_scenario("Promotion", "LINE, SMS")
+    (problem,) = caught.value.problems
+    assert problem.endswith(f"allowed is a list of objects {step}")
 
 
 def test_an_sms_may_be_long() -> None:

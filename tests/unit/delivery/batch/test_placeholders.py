@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_omni.delivery.batch.contents import BatchContent, Contents
 from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError, compile_template, split
+from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.omni.errors import OmniInputError
 
 
 def fill(value: Any, row: dict[str, Any]) -> Any:
@@ -98,3 +101,16 @@ def test_a_value_is_never_read_as_a_template(before: str, value: str) -> None:
     doubled = before.replace("{", "{{").replace("}", "}}")
     value = f"{value}{{x}}"
     assert fill(doubled + "{x}", {"x": value}) == before + value
+
+
+def test_a_wrong_brace_hides_no_other_mistake() -> None:
+    line = {"text": "Hi {name", "thumbnailUrl": "x", "validityPeriod": "{minutes}"}
+    content = BatchContent(line=line, sms={"text": "Hi }", "txt": "x"})
+    with Scratch() as scratch, pytest.raises(OmniInputError) as caught:
+        Contents(content, scratch, datetime(2026, 11, 28, tzinfo=UTC))
+    braces = [each for each in caught.value.problems if "brace" in each]
+    assert [each.partition(":")[0] for each in braces] == ["line.text", "sms.text"]
+    others = set(caught.value.problems) - set(braces)
+    assert any(each.startswith("line.type: ") for each in others)  # a thumbnail belongs to a picture
+    assert any(each.startswith("sms.txt: unknown member") for each in others)
+    assert not any("validityPeriod" in each for each in others)  # rows will tell
