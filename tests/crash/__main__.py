@@ -2,12 +2,16 @@
 
 `--batches`, `--alerts`: the same for batches, and for alerts whose callbacks run more than once.
 
+`--digest`: a hash of everything that happens in each hundred schedules. A change that is to change no behaviour, such
+as a move of code, must leave all of them as they were.
+
 Exit code 0 only if no promise was broken (with `--mutants`: if every mutant was noticed).
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import sys
 import time
@@ -42,12 +46,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="this one alone")
     parser.add_argument("--trace", action="store_true", help="with --seed: everything that happened")
     parser.add_argument("--mutants", action="store_true", help="take one rule out at a time, and count what is found")
+    parser.add_argument("--digest", action="store_true", help="a hash of all that happens, to compare before and after")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
     if given.seed is not None:
         return one(given.seed, given.kind, trace=given.trace)
     seeds = range(given.first, given.first + given.schedules)
-    return (mutated if given.mutants else soak)(seeds, given.processes, given.kind)
+    doing = digested if given.digest else mutated if given.mutants else soak
+    return doing(seeds, given.processes, given.kind)
 
 
 def one(seed: int, kind: str, *, trace: bool) -> int:
@@ -100,6 +106,28 @@ def mutated(seeds: range, processes: int, kind: str) -> int:
     return int(bool(unnoticed))
 
 
+def digested(seeds: range, processes: int, kind: str) -> int:
+    """Print a hash of the traces, judgements and counts of each slice."""
+    slices = _slices(seeds)
+    with ProcessPoolExecutor(processes) as pool:
+        for each, digest in zip(slices, pool.map(_digest, slices, [kind] * len(slices)), strict=True):
+            print(f"{kind} {each.start} to {each.stop - 1}: {digest}", flush=True)
+    return 0
+
+
+def _digest(seeds: range, kind: str) -> str:
+    whole = hashlib.sha256()
+    for seed in seeds:
+        result = _run(kind)(seed, trace=True)
+        happened = (result.trace, repr(result.judgement), sorted(result.events.items()))
+        whole.update(repr((seed, *happened)).encode())
+    return whole.hexdigest()
+
+
+def _slices(seeds: range) -> list[range]:
+    return [seeds[start : start + SLICE] for start in range(0, len(seeds), SLICE)]
+
+
 def _run(kind: str) -> Callable[..., Result]:
     return {SENDS: running.run, BATCHES: batch_running.run, ALERTS: alerts.run}[kind]
 
@@ -118,7 +146,7 @@ def _mutated(name: str, seeds: range, kind: str) -> tuple[int, int]:
 
 
 def _everywhere(seeds: range, processes: int, kind: str) -> Iterable[list[Result]]:
-    slices = [seeds[start : start + SLICE] for start in range(0, len(seeds), SLICE)]
+    slices = _slices(seeds)
     if processes == 1:
         yield from (_run_slice(each, kind) for each in slices)
         return
