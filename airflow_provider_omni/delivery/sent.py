@@ -128,6 +128,7 @@ def receipt_of_send(
     people = plan.recipients
     states = [record.state(each) for each in message_ids]
     followed = [each for each in record.postings if each.having(*FOLLOWED)]
+    taken = [each for each in followed if each.having(MessageState.ACCEPTED)]
     return Receipt(
         scenario_key=plan.scenario_key,
         flow=attempted(flow or (), plan.content.channels()),
@@ -141,15 +142,18 @@ def receipt_of_send(
             duplicates=people.duplicates,
         ),
         sent_at=min((each.intent_at for each in followed), default=None),
-        account=account_of((each.origin for each in followed), account),
+        account=account_of((each.origin for each in taken or followed), account),
         extra={"dry_run": True} if dry_run else {},
     )
 
 
 def account_of(origins: Iterable[Origin | None], account: str) -> str | None:
-    """The account that has the messages of a receipt: the one that is on record, else this try's."""
-    known = {each.account for each in origins if each is not None}
-    return (known.pop() if len(known) == 1 else account) or None
+    """The account that whoever waits for a receipt must ask: the one that is on record, else this try's.
+
+    ``origins``: where the messages were posted from that were accepted; if none were, those that may have been. The
+    first posted first: after it nothing is posted from another account, though others may be looked for there.
+    """
+    return next((each.account for each in origins if each is not None), account) or None
 
 
 def _bulks(posting: Posting) -> list[SentBulk]:

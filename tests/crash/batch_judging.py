@@ -10,7 +10,15 @@ from collections.abc import Iterable
 from airflow_provider_omni.simulator.record import Acceptance, Record
 from tests.crash.batch_schedule import BatchSchedule
 from tests.crash.batch_tasks import BatchPost, BatchTask
-from tests.crash.judging import FROZEN, UNDER_WAY, Judgement, lost_between, posted_in_the_dark, switched
+from tests.crash.judging import (
+    FROZEN,
+    UNDER_WAY,
+    Judgement,
+    lost_between,
+    posted_in_the_dark,
+    strange_accounts,
+    switched,
+)
 from tests.crash.world import World
 
 REFUSED_AGAIN = 23
@@ -38,6 +46,8 @@ def judge_batch_send(schedule: BatchSchedule, world: World, task: BatchTask) -> 
         judgement.twice, judgement.excepted = [line for line, _ in excepted], excepted[0][1]
     judgement.wrong += posted_in_the_dark(task.posts)
     judgement.wrong += task.false_words
+    lost = bool(task.spoilt_at or schedule.send.moved_at or not schedule.ledger)
+    judgement.wrong += strange_accounts(world, task.ends, lost=lost)
     if task.end is not None:
         judgement.never += _never(record, task)
         judgement.wrong += _false_claims(schedule, record, task)

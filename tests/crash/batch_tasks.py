@@ -65,6 +65,8 @@ class BatchTask:
     error: OmniError | None = None
     receipts: Receipts = field(default_factory=Receipts)
     rows: Rows = ()
+    ends: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    """When its tries came to an end, and with which receipt."""
     posts: list[BatchPost] = field(default_factory=list)
     spoilt_at: float | None = None
     """When a part of the ledger was taken away, or damaged."""
@@ -248,6 +250,8 @@ class BatchTask:
         if process is not self._running:
             return
         self.error = error
+        if end is not None:
+            self.ends.append((self.world.now(), end.receipt.to_json()))
         if end is not None and error is None:
             self.end = end
             if self.plan.upheavals.dropped_on_success:

@@ -66,6 +66,7 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
     if task.succeeded:
         judgement.never += _never(schedule, record, task)
     judgement.wrong += _false_claims(record, task)
+    judgement.wrong += strange_accounts(world, task.ends, lost=bool(task.unrecorded or task.keeping.lost_at))
     judgement.wrong += posted_in_the_dark(task.posts)
     return judgement
 
@@ -75,6 +76,25 @@ def posted_in_the_dark(posts: Iterable[Any]) -> Iterable[str]:
     dark = sum(not post.followed and not post.stale for post in posts)
     if dark:
         yield f"{dark} requests were posted before a published receipt told of them"
+
+
+def strange_accounts(world: World, ends: Iterable[tuple[float, Mapping[str, Any]]], *, lost: bool) -> Iterable[str]:
+    """Whoever waits asks the account that the receipt names: one that has taken messages of it.
+
+    ``ends``: when tries have ended, and with which receipt. ``lost``: what was written down may be gone, so that the
+    account of what is in doubt need not be known.
+    """
+    for at, receipt in ends:
+        if lost and not receipt["counts"]["accepted"]:
+            continue
+        ids = set(receipt.get("message_ids", ()))
+        holders = [
+            name
+            for name, simulator in sorted(world.simulators.items())
+            if any(each.message_id in ids and each.at <= at for each in simulator.record.acceptances)
+        ]
+        if holders and receipt.get("account") not in holders:
+            yield f"a receipt names {receipt.get('account')}, its messages are in {', '.join(holders)}"
 
 
 def lost_between(accepted: Sequence[Acceptance], lost_at: Sequence[float]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery import asking, identity, publishing, record, sending
+from airflow_provider_omni.delivery import asking, identity, publishing, record, sending, sent
 from airflow_provider_omni.delivery.effects import Publish, Save, Steps
 from airflow_provider_omni.delivery.record import Event, MessageState
 from airflow_provider_omni.omni import answers, failures
@@ -40,6 +40,7 @@ from tests.crash.mutating import (
     unsettled,
 )
 from tests.crash.processes import Mishap, Phase
+from tests.crash.upheavals import Upheavals
 
 MUTANTS: dict[str, Mutant] = {}
 _mutant = registering(MUTANTS)
@@ -550,4 +551,26 @@ def _records_know_no_account() -> Iterator[None]:
         return kept | {"origins": []}
 
     with patch.object(record.SendRecord, "to_json", to_json), patch.object(record.Posting, "is_from", as_known):
+        yield
+
+
+@_mutant(
+    "wrong",
+    focused(
+        **B,
+        weather=CALM | {"posts": (), "logs_down": (300.0, 1e9)},
+        send=RETRIED
+        | {
+            "people": (("41793020020", "41793020127"),),  # the first is refused
+            "texts": ("Hello",),
+            "on_rejected": "fail",
+            "shared_key": True,
+            "retry_delay": 300.0,
+        },
+        upheavals=Upheavals(accounts=(HOME, OTHER)),
+    ),
+)
+def _a_receipt_names_the_account_of_the_try() -> Iterator[None]:
+    """A receipt names the account that the last try had, though another one has accepted its messages."""
+    with patch.object(sent, "account_of", lambda origins, account: account):
         yield

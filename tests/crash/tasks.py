@@ -57,6 +57,8 @@ class SendTask:
     end: SendEnd | None = None
     error: OmniError | None = None
     receipts: Receipts = field(default_factory=Receipts)
+    ends: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    """When its tries came to an end, and with which receipt."""
     posts: list[Posted] = field(default_factory=list)
     try_number: int = 0
     downtime: float = 0.0
@@ -213,6 +215,7 @@ class SendTask:
             self._over(retryable=error.retryable)
             return
         self.end, self.error = value, value.error
+        self.ends.append((self.world.now(), value.receipt.to_json()))
         self.world.say("airflow", f"{process.name} ends: {type(value.error).__name__} {value.error or 'success'}")
         if value.error is None:
             self.succeeded = True

@@ -222,12 +222,17 @@ class Known:
         )
 
     def origins(self) -> list[Origin]:
-        """Where messages were posted from that may have reached their people, as far as is known."""
-        found = self._scratch.all(
-            f"SELECT DISTINCT posting.origin FROM {_JOINED} WHERE {_TOLD} IN ({_listed(FOLLOWED)}) "
-            "AND posting.origin IS NOT NULL ORDER BY 1"
-        )
-        return [Origin(*json.loads(origin)) for (origin,) in found]
+        """Where messages were posted from that were accepted, as far as is known, the first posted first; if none were,
+        those that may have reached their people.
+        """
+        for states in (frozenset({_S.ACCEPTED}), FOLLOWED):
+            found = self._scratch.all(
+                f"SELECT posting.origin FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
+                "AND posting.origin IS NOT NULL GROUP BY posting.origin ORDER BY min(posting.no)"
+            )
+            if found:
+                return [Origin(*json.loads(origin)) for (origin,) in found]
+        return []
 
     def elsewhere(self, here: Origin, states: frozenset[MessageState] = FOLLOWED) -> tuple[str, int]:
         """What has changed since (account or scenario), and how many messages in these states were posted from another

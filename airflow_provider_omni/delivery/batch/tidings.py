@@ -44,7 +44,7 @@ class Tidings:
     lost: OmniError | None = None
     """How the last request ended whose outcome was unknown at first."""
     origins: list[Origin] = field(default_factory=list)
-    """Where earlier tries have posted from what may have reached people."""
+    """Where earlier tries have posted from what was accepted; if nothing was, what may have reached people."""
     first_post_at: float | None = None
     posted: int = 0
     """Messages posted by this try."""

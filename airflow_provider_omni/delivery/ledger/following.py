@@ -13,6 +13,7 @@ from airflow_provider_omni.delivery.effects import Compute, Fetch, ListParts, St
 from airflow_provider_omni.delivery.ledger.members import Members
 from airflow_provider_omni.delivery.ledger.parts import ENDS, SENT, TRIES, ours, unpack
 from airflow_provider_omni.delivery.ledger.whole import Standing, whole_lines
+from airflow_provider_omni.delivery.record import Origin
 from airflow_provider_omni.delivery.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.words import some, was
@@ -28,7 +29,7 @@ class Followed:
     :param lone: ids of messages that were alone in theirs.
     :param apart: those of ``lone`` that may stand in some request's rows too.
     :param parts: names of the parts that say so.
-    :param accounts: from which tries have sent (`OmniConfig.account_mark`); empty where the ledger does not say so.
+    :param accounts: from which it was sent (`OmniConfig.account_mark`); empty where the ledger does not say so.
     """
 
     bulks: tuple[tuple[Bulk, Members], ...]
@@ -66,7 +67,11 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
             lines = whole_lines(data, name, standing)
             yield Compute(scratch.guarded(partial(_replay, known, lines)))
         standing.check("Whom to wait for is not known.", retryable=True)
-        accounts = (yield from _accounts()) if whose else frozenset[str]()
+        accounts: frozenset[str] = frozenset()
+        if whose:
+            origins: list[Origin] = yield Compute(scratch.guarded(known.origins))
+            # What was sent says from where; a try that has sent nothing may have had another account.
+            accounts = frozenset(each.account for each in origins if each.account) or (yield from _accounts())
         look = scratch.guarded(lambda: _followed(known, names, one_by_one, accounts))
         followed: Followed = yield Compute(look)
         if followed.total < accepted:
@@ -101,7 +106,7 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
 
 
 def _accounts() -> Steps[frozenset[str]]:
-    """From which accounts the tries have sent. Versions that did not know of accounts said nothing of it."""
+    """Which accounts the tries have had. Versions that did not know of accounts said nothing of it."""
     found: set[str] = set()
     for name in ours((yield ListParts(TRIES))):
         data: bytes = yield Fetch(name)
@@ -111,8 +116,12 @@ def _accounts() -> Steps[frozenset[str]]:
 
 
 def _replay(known: Known, lines: Iterator[Any]) -> None:
+    origin = None
     for line in lines:
-        known.replay(line, None)
+        if isinstance(line, dict) and "v" in line:
+            origin = line.get("origin")
+        else:
+            known.replay(line, None, origin=origin)
 
 
 def _followed(known: Known, names: list[str], one_by_one: bool, accounts: frozenset[str]) -> Followed:

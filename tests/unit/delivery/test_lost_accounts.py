@@ -290,6 +290,16 @@ def test_where_one_was_sent_by_an_older_version_another_can_still_be_added() -> 
     assert counts(end)["accepted"] == 2
 
 
+def test_a_receipt_names_an_account_that_has_accepted_its_messages() -> None:
+    """Not the one of this try, in whose logs others of them are being looked for: whoever waits would ask in vain."""
+    stage = Stage(posts=[answered(d31="no credit")])
+    send(stage, plan([A, B]), account="a")
+    stage.logs = [DOWN]
+    end = send(stage, plan([A, B]), account="b", first_try_at=START, shared_key=True)
+    assert counts(end) == {"requested": 2, "accepted": 1, "unconfirmed": 1}
+    assert end.receipt.account == "a"
+
+
 @pytest.mark.parametrize(("account", "shown"), [("a", "a"), ("", None)])
 def test_a_receipt_names_the_account_where_it_is_known(account: str, shown: str | None) -> None:
     assert send(Stage(), account=account).receipt.to_json().get("account") == shown

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.batch.keeping import INDEX
+from airflow_provider_omni.delivery.batch.known import Known
+from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.ledger.folder import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, pack, unpack
 from airflow_provider_omni.omni.errors import (
@@ -183,6 +185,18 @@ def test_nobody_is_added_from_another_account_once_somebody_may_have_been_sent_t
     assert "other account: 10 messages" in str(end.error)
     assert world.send(numbers(20), ledger=ledger, rules={"account": "a"}).error is None
     assert world.accepted() == numbers(20)
+
+
+def test_a_batch_is_told_from_the_account_that_has_accepted_some_of_it() -> None:
+    """Not from one where some may have arrived: two tries that did not know of each other have left both."""
+    with Scratch() as scratch:
+        known = Known(scratch)
+        for bulk_id, origin in (("doubtful", "a"), ("taken", "b")):
+            line = {"bulk": bulk_id, "at": 1.0, "ids": [bulk_id]}
+            known.replay(line, "content", origin=[origin, "SCENARIO"])
+        assert [each.account for each in known.origins()] == ["a", "b"]
+        known.replay({"bulk": "taken", "all": "accepted"}, None)
+        assert [each.account for each in known.origins()] == ["b"]
 
 
 @LEDGERS
