@@ -394,6 +394,75 @@ def _whose_the_ledger_is_is_asked_once() -> Iterator[None]:
         yield
 
 
+def _overtaken_from_another_account(plan: BatchSchedule) -> BatchSchedule:
+    """Frozen before its file is there. The next try, from another account, looks for a lost record and then writes down
+    what it is about to post, to somebody new. Meanwhile the first one has woken up, and sent to all others.
+    """
+    focus = focused(
+        **B | _LEDGER | {"airflow": "3.2"},
+        weather=CALM | {"posts": ()},
+        send=_SEND
+        | {
+            "sources": (*_people(*("27",) * 6), *_people(*("27",) * 12)),
+            "personal": False,
+            "chunk": 1,
+            "connections": 1,
+            "flow_given": True,
+            "mishaps": (Mishap(1, Phase.BEFORE, 60.0, only="Put"),),
+        },
+        wait=mode_of("poke", poll_interval=30.0, timeout=3000.0),
+        upheavals=Upheavals(accounts=(OTHER, HOME)),
+    )
+    found: BatchSchedule = focus(plan)
+    first, second = found.send.sources
+    return replace(found, send=replace(found.send, sources=(first, (*second[6:], *first))))
+
+
+@_mutant("wrong", _overtaken_from_another_account)
+def _a_try_that_was_overtaken_names_its_own_account() -> Iterator[None]:
+    """Where messages on record were posted from two accounts, a receipt names its try's, whoever has accepted them."""
+    original = machine.Batch.receipt
+
+    def receipt(self: machine.Batch) -> Any:
+        return replace(original(self), account=self.rules.account)
+
+    with patch.object(machine.Batch, "receipt", receipt):
+        yield
+
+
+def _cleared_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
+    """Sent, and then cleared with another account. The scratch file fails while the ledger is read."""
+    return focused(
+        **B | _LEDGER,
+        weather=CALM | {"posts": ()},
+        send=_SEND
+        | {
+            "sources": _people(*("27",) * 6),
+            "chunk": 1,
+            "connections": 1,
+            "flow_given": True,
+            "tries": 1,
+            "clears": (600.0,),
+        },
+        wait=mode_of("poke", poll_interval=30.0, timeout=3000.0, after_clears=True),
+        scratch=Breaks(tries=(None, Break(4 + 2 * plan.seed, lasts=True))),
+        upheavals=Upheavals(accounts=(HOME, OTHER)),
+    )(plan)
+
+
+@_mutant("wrong", _cleared_from_a_file_that_fails)
+def _a_try_that_could_not_read_the_ledger_names_its_own_account() -> Iterator[None]:
+    """A receipt that knows of nothing that was sent names the account of its try, though the ledger knows of more."""
+    original = machine.Batch.receipt
+
+    def receipt(self: machine.Batch) -> Any:
+        found = original(self)
+        return replace(found, account=found.account or self.rules.account)
+
+    with patch.object(machine.Batch, "receipt", receipt):
+        yield
+
+
 def _trusted(clears: tuple[float, ...]) -> Focus:
     """An account that is trusted to refuse repeated ids, whose answers get lost and whose logs are never there."""
     return focused(

@@ -46,6 +46,7 @@ class Case:
         self.one_truth = len(self.known) == len(record.messages)
         self.refused = {each.message_id for each in record.refusals if each.status_id != REFUSED_AGAIN}
         self.shown_although_refused = self.schedule.settings.refused_in != "nothing"
+        self.taken = self._taken_by_any_account()
         self.woken = {message_id for post in self.send.posts if post.woken for message_id in post.ids}
         self.posted_late = self.send.posted_since(wait.decided_from)
         self.unknown_at_first = self.send.posted_since(wait.began_at)
@@ -56,6 +57,13 @@ class Case:
         forgetful = wait.bucket is None and (wait.restored if trigger else self.schedule.airflow == "3.2")
         self.horizon = (wait.ended_at if forgetful else wait.began_at) - OLD
         self.since = wait.ended_at - self.patience
+
+    def _taken_by_any_account(self) -> set[str]:
+        """Also what only looks like it. The wait asks one account; the send may have posted from another one, too."""
+        record = self.send.world.record
+        refused = [each for each in record.refusals if each.status_id != REFUSED_AGAIN]
+        seen = refused if self.shown_although_refused else []
+        return {each.message_id for each in (*record.messages, *seen)}
 
     def _ids_of(self, bulk: Bulk) -> Iterable[str]:
         """The messages of a request; of one that lists none, whichever the vendor has taken, and "" for each other."""
@@ -252,7 +260,7 @@ def _judge_rows(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
     for row in rows:
         if row.message_id in case.known:
             continue
-        if row.state == "accepted" and not (case.shown_although_refused and row.message_id in case.refused):
+        if row.state == "accepted" and row.message_id not in case.taken:
             yield f"{row.message_id[:8]} was never accepted, the ledger says it was"
         if row.outcome is not None and row.message_id not in case.refused:
             yield f"{row.message_id[:8]} was never accepted, the ledger says {row.outcome}"

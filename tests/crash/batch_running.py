@@ -13,6 +13,7 @@ from tests.crash.batch_judging import judge_batch_send
 from tests.crash.batch_outcomes import Case, judge_batch_wait
 from tests.crash.batch_schedule import BatchSchedule, batch_schedule_of
 from tests.crash.batch_tasks import BatchTask
+from tests.crash.judging import wrong_account
 from tests.crash.keeping import Bucket
 from tests.crash.running import Result, one_account, patience
 from tests.crash.scratching import BreakingScratch
@@ -54,7 +55,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
             if one_account(world):
                 simulator = world.account(wait.home)
                 wrong, reason = judge_batch_wait(Case(plan, simulator, send, wait, behind))
-            judgement.wrong += wrong
+            judgement.wrong += [*wrong, *wrong_account(world, wait, send.receipts.most_accepted if plan.ledger else 0)]
             events[f"wait: {wait.result.verdict.value if wait.result else 'error'}"] += 1
             events[f"waits whose verdict is not judged: {reason}"] += bool(reason)
     finally:

@@ -153,6 +153,19 @@ def _false_claims(record: Record, task: SendTask) -> Iterable[str]:
         yield f"the receipt says that {claimed} were accepted, the vendor has {possible}"
 
 
+def wrong_account(world: World, task: WaitTask, accepted: int = 0) -> Iterable[str]:
+    """A receipt that has accepted messages names an account that has them: whoever waits for it asks no other one.
+
+    ``accepted``: those that an earlier receipt of the same ledger has told of. If this one does not know of them (the
+    ledger could not be read), it names no account.
+    """
+    account, accepted = task.receipt.get("account"), max(accepted, task.receipt["counts"]["accepted"])
+    if account and accepted:
+        record = world.account(account).record
+        if not record.messages and not record.refusals:
+            yield f"the receipt of {accepted} accepted messages names an account that has none of them"
+
+
 # -- the wait ------------------------------------------------------------------------------------------------------
 
 

@@ -176,6 +176,8 @@ class Receipts:
 
     standing: dict[str, Any] | None = None
     told: dict[str, Any] | None = None
+    most_accepted: int = 0
+    """How many messages were accepted, as the receipt has said that told of most, in any try."""
 
     def wipe(self) -> None:
         """As Airflow does when a try begins."""
@@ -184,6 +186,7 @@ class Receipts:
     def put(self, receipt: dict[str, Any], memory: StateMemory) -> None:
         """Put one over the one that is there. ``memory``: of the try that does it."""
         self.standing = json.loads(json.dumps(receipt))
+        self.most_accepted = max(self.most_accepted, receipt["counts"]["accepted"])
         if memory.was_refused or not memory.given_up:
             self.told = self.standing
 

@@ -81,13 +81,18 @@ class WaitTask:
         wait = self.plan.wait
         self.keeping = Keeping(self.world.rng, self.plan.store_failures, self.plan.store_slowness, current=1)
         self.began_at = self.world.now()
-        self.home: str = self.receipt.get("account") or HOME
+        self.home: str = self.receipt.get("account") or self._who_has_them()
         """The account that has the messages."""
         self.watch = self._read_watch()
         self._mishaps: list[Mishap | None] = list(wait.mishaps)
         self._lost_events = wait.lost_events if wait.mode == "trigger" else 0
         self._processes: list[Process] = []
         self._second_copy = wait.second_copy_after
+
+    def _who_has_them(self) -> str:
+        """Where a receipt does not say so, the user knows."""
+        simulators = self.world.simulators.items()
+        return next((name for name, simulator in simulators if simulator.record.messages), HOME)
 
     def _read_watch(self) -> Watch:
         wait = self.plan.wait

@@ -136,15 +136,12 @@ class Batch:
         extra: dict[str, Any] = {"sms_parts": self._parts}
         if self.rules.dry_run:
             extra |= {"dry_run": True, "requests": self._requests, "recipients": self._left}
-        plan = self.plan
+        plan, tidings = self.plan, self.tidings
+        # Where this try has posted nothing, others may have, of which it has not read (yet). A ledger will tell.
+        own = self.rules.account if tidings.posted or (self._entered and self.ledger is None) else ""
+        account = account_of(tidings.origins, own)
         return receipt_of(
-            plan.spec,
-            plan.census,
-            self.tidings,
-            flow=self.flow or (),
-            ledger=self.ledger,
-            account=account_of(self.tidings.origins, self.rules.account),
-            extra=extra,
+            plan.spec, plan.census, tidings, flow=self.flow or (), ledger=self.ledger, account=account, extra=extra
         )
 
     # -- before the first post -------------------------------------------------------------------------------------

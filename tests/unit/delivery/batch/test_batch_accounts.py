@@ -13,10 +13,11 @@ from airflow_provider_omni.delivery.batch.keeping import INDEX
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.ledger.folder import LocalFolder
-from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, pack, unpack
+from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, TryName, pack, unpack
 from airflow_provider_omni.omni.errors import (
     OmniContentChangedError,
     OmniInputError,
+    OmniStorageError,
     OmniUnknownOutcomeError,
 )
 from airflow_provider_omni.storage.process import ProcessMemory
@@ -233,6 +234,43 @@ def test_what_is_in_doubt_is_not_proven_absent_with_another_scenario(tmp_path: P
     assert not world.accepted()
     assert world.send(numbers(10), ledger=ledger).error is None
     assert world.accepted() == numbers(10)
+
+
+@LEDGERS
+def test_a_receipt_names_the_account_that_has_accepted_and_not_the_one_where_a_try_was_overtaken(
+    tmp_path: Path, ledger: bool
+) -> None:
+    """It had written down what it was about to post, and then it saw that another try had begun. (Tries that overlap
+    can do so in a ledger; a record in Airflow's state of the task is that of one try.)
+    """
+    world = _world(tmp_path)
+    world.send(numbers(10), ledger=ledger, rules={"account": "a"})
+    if ledger:
+        header = {"v": 1, "fingerprint": "", "lines": 1, "origin": ["b", world.scenario_key]}
+        intent = {"bulk": "bulk", "at": world.clock.now(), "ids": ["message"]}
+        world.folder.write(TryName(1, "0").part(TRIES), world.folder.read(world.folder.list(TRIES)[0]))
+        world.folder.write(TryName(1, "0").part(SENT, 1), pack([header, intent]))
+    end = world.send(numbers(12), ledger=ledger, rules={"account": "b"})
+    assert isinstance(end.error, OmniContentChangedError)
+    assert (end.receipt.account, end.receipt.counts.accepted) == ("a", 10)
+    end = world.send(numbers(12), ledger=ledger, rules={"account": "c", "on_rejected": "nonsense"})
+    assert isinstance(end.error, OmniInputError)
+    assert (end.receipt.account, end.receipt.counts.accepted) == ("a", 10), "recalled"
+
+
+def test_a_try_that_could_not_read_the_ledger_names_no_account(tmp_path: Path) -> None:
+    """The ledger says who has the messages, and this try does not know of them."""
+    world = _world(tmp_path)
+    world.send(numbers(10), rules={"account": "a"})
+    folder = LocalFolder(world.folder.path)
+
+    def unreadable(name: str) -> bytes:
+        raise OmniStorageError(f"{name} is away", retryable=True)
+
+    folder.read = unreadable  # type: ignore[method-assign]
+    end = world.send(numbers(10), folder=folder, rules={"account": "b"})
+    assert isinstance(end.error, OmniStorageError)
+    assert (end.receipt.account, end.receipt.counts.accepted) == (None, 0)
 
 
 def _written_by_an_older_version(world: World, *, ledger: bool) -> None:
