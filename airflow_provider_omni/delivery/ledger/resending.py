@@ -127,7 +127,11 @@ def _was_taken_out(outcomes: Outcomes, person: str, row: OutcomeRow | None = Non
 
 
 def _phone_field(folder: Any) -> str:
+    """What the send called it. A file in ``tries/`` may be of another one, which was refused: it wrote nothing else."""
+    gone_on = {TryName.of(name) for kind in (PLAN, SENT) for name in folder.list(kind)}
     for name in ours(folder.list(TRIES)):
+        if TryName.of(name) not in gone_on:
+            continue
         for line in unpack(folder.read(name), name):
             return str(line.get("phone_field") or "phone")
     return "phone"

@@ -182,6 +182,18 @@ def test_of_two_sends_that_see_each_other_begin_in_one_ledger_neither_goes_on(tm
     assert not world.posts
 
 
+def test_a_send_that_was_refused_a_ledger_does_not_say_where_its_numbers_stand(tmp_path: Path) -> None:
+    """Else a second send would reach another number of the same people."""
+    world = World(tmp_path)
+    rows = [{"mobile": numbers(1)[0], "home": numbers(2)[1]}]
+    world.poison = frozenset(numbers(1))
+    world.send(rows, phone_field="mobile")
+    world.folder.write(TryName(1, "00").part("tries/"), pack([{"v": 1, "send": "another one", "phone_field": "home"}]))
+    assert [(row.number, row.fields) for row in unreached(str(world.folder.path)).rows()] == [
+        (numbers(1)[0], {"home": numbers(2)[1], "phone": numbers(1)[0]})
+    ]
+
+
 def test_a_file_that_another_send_has_not_finished_stops_nobody(tmp_path: Path) -> None:
     """It looks, too, once it is there."""
     world = World(tmp_path)
