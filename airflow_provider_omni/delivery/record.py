@@ -154,11 +154,14 @@ class Posting:
 class SendRecord:
     """All that is kept of a send.
 
-    ``origins``: where its tries were about to post from. ``writes``: how often it was written.
+    ``flow``: the channels of the scenario ``flow_of``. ``steps``: those of them that there was something to say on when
+    it was posted last. ``origins``: where its tries were about to post from. ``writes``: how often it was written.
     """
 
     fingerprint: str
     flow: tuple[str, ...] | None = None
+    flow_of: str | None = None
+    steps: tuple[str, ...] | None = None
     postings: list[Posting] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     writes: int = 0
@@ -234,6 +237,8 @@ class SendRecord:
             "v": VERSION,
             "fingerprint": self.fingerprint,
             "flow": None if self.flow is None else list(self.flow),
+            "flow_of": self.flow_of,
+            "steps": None if self.steps is None else list(self.steps),
             "origins": [list(each) for each in self.origins],
             "writes": self.writes,
             "postings": [
@@ -265,7 +270,9 @@ class SendRecord:
                 raise ValueError
             return cls(
                 fingerprint=str(entry["fingerprint"]),
-                flow=None if entry["flow"] is None else tuple(entry["flow"]),
+                flow=_tuple(entry["flow"]),
+                flow_of=entry.get("flow_of"),
+                steps=_tuple(entry.get("steps")),
                 postings=[
                     Posting(
                         bulk_id=each["bulk_id"],
@@ -287,3 +294,7 @@ class SendRecord:
                 "The record of what was sent cannot be read (written by another version?). Nothing was posted: "
                 "without it a message could be sent twice."
             ) from None
+
+
+def _tuple(data: Any) -> tuple[str, ...] | None:
+    return None if data is None else tuple(data)

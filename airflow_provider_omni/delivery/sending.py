@@ -20,7 +20,7 @@ from typing import Any
 from airflow_provider_omni.delivery import publishing
 from airflow_provider_omni.delivery.asking import FENCE, Asker, LookRules, remembered
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Save, Steps
-from airflow_provider_omni.delivery.flows import check_flow
+from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.places import names_of, people_of_receipt
 from airflow_provider_omni.delivery.plan import Recipient, SendPlan, chunk_limit
 from airflow_provider_omni.delivery.receipt import Receipt
@@ -212,7 +212,9 @@ class Send:
         return doubted
 
     def _know_the_flow(self) -> Steps[None]:
-        self.flow = self.flow or self.record.flow
+        elsewhere = self._elsewhere(*FOLLOWED)[1]
+        if elsewhere or self.record.flow_of in (None, self.plan.scenario_key):
+            self.flow = self.flow or self.record.flow
         if self.flow is None:
             try:
                 scenario: Scenario = yield from self._patiently(api.get_scenario(self.plan.scenario_key))
@@ -222,7 +224,8 @@ class Send:
                     raise
                 yield Note("The account may send but not read scenarios: the flow stays unknown.", warning=True)
         yield from check_flow(self.flow, self.plan.content.channels())
-        self.record.flow = self.flow
+        if not elsewhere:
+            self.record.flow, self.record.flow_of = self.flow, self.plan.scenario_key
 
     def _patiently(self, call: api.Call[Any]) -> Steps[Any]:
         for attempt in range(1, self.rules.attempts + 1):
@@ -396,6 +399,7 @@ class Send:
         for _ in range(FENCES):
             before = self.record.to_json()
             posting = self.record.begin(bulk_id, ids, self.clock(), self.plan.scheduled_at, self.here)
+            self.record.steps = attempted(self.flow or (), self.plan.content.channels()) or None
             try:
                 yield from self._write()
             except OmniStorageError:

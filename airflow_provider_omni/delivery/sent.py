@@ -124,14 +124,18 @@ def receipt_of_send(
     account: str = "",
     dry_run: bool = False,
 ) -> Receipt:
-    """The receipt of this moment. It also lists messages that were sent before their people left ``to``."""
+    """The receipt of this moment: of what was sent, however the content, the scenario or the account has changed since.
+    It also lists messages that were sent before their people left ``to``.
+    """
     people = plan.recipients
     states = [record.state(each) for each in message_ids]
     followed = [each for each in record.postings if each.having(*FOLLOWED)]
     taken = [each for each in followed if each.having(MessageState.ACCEPTED)]
+    origins = [each.origin for each in taken or followed if each.origin is not None]
+    earlier = record.steps if followed and record.fingerprint != plan.fingerprint else None
     return Receipt(
-        scenario_key=plan.scenario_key,
-        flow=attempted(flow or (), plan.content.channels()),
+        scenario_key=origins[0].scenario if origins else plan.scenario_key,
+        flow=earlier or attempted(flow or (), plan.content.channels()),
         bulks=[bulk for posting in followed for bulk in _bulks(posting)],
         counts=Counts(
             requested=people.requested,
@@ -142,18 +146,18 @@ def receipt_of_send(
             duplicates=people.duplicates,
         ),
         sent_at=min((each.intent_at for each in followed), default=None),
-        account=account_of((each.origin for each in taken or followed), account),
+        account=account_of(origins, account),
         extra={"dry_run": True} if dry_run else {},
     )
 
 
-def account_of(origins: Iterable[Origin | None], account: str) -> str | None:
+def account_of(origins: Iterable[Origin], account: str) -> str | None:
     """The account that whoever waits for a receipt must ask: the one that is on record, else this try's.
 
     ``origins``: where the messages were posted from that were accepted; if none were, those that may have been. The
     first posted first: after it nothing is posted from another account, though others may be looked for there.
     """
-    return next((each.account for each in origins if each is not None), account) or None
+    return next((each.account for each in origins), account) or None
 
 
 def _bulks(posting: Posting) -> list[SentBulk]:

@@ -16,7 +16,7 @@ from tests.crash.judging import (
     Judgement,
     lost_between,
     posted_in_the_dark,
-    strange_accounts,
+    strange_receipts,
     switched,
 )
 from tests.crash.world import World
@@ -47,7 +47,7 @@ def judge_batch_send(schedule: BatchSchedule, world: World, task: BatchTask) -> 
     judgement.wrong += posted_in_the_dark(task.posts)
     judgement.wrong += task.false_words
     lost = bool(task.spoilt_at or schedule.send.moved_at or not schedule.ledger)
-    judgement.wrong += strange_accounts(world, task.ends, lost=lost)
+    judgement.wrong += strange_receipts(world, task.ends, lost=lost)
     if task.end is not None:
         judgement.never += _never(record, task)
         judgement.wrong += _false_claims(schedule, record, task)

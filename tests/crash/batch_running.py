@@ -31,8 +31,8 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
     if focus is not None:
         plan = focus(plan)
     rng = random.Random(f"omni batch world {seed}")
-    scenarios = max(plan.upheavals.scenarios) + 1
-    world = World(plan.settings, plan.weather, rng, plan.flow, trace, _secrets(plan), scenarios)
+    others = plan.upheavals.other_flows(plan.flow, reverse=False)
+    world = World(plan.settings, plan.weather, rng, plan.flow, trace, _secrets(plan), others)
     waits: list[WaitTask] = []
     send = BatchTask(world, plan, Bucket(rng, plan.store_failures), lambda task: _follow(world, plan, task, waits))
     sizes = {name.upper(): value for name, value in vars(plan.sizes).items()}

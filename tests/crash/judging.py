@@ -66,7 +66,7 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
     if task.succeeded:
         judgement.never += _never(schedule, record, task)
     judgement.wrong += _false_claims(record, task)
-    judgement.wrong += strange_accounts(world, task.ends, lost=bool(task.unrecorded or task.keeping.lost_at))
+    judgement.wrong += strange_receipts(world, task.ends, lost=bool(task.unrecorded or task.keeping.lost_at))
     judgement.wrong += posted_in_the_dark(task.posts)
     return judgement
 
@@ -78,23 +78,27 @@ def posted_in_the_dark(posts: Iterable[Any]) -> Iterable[str]:
         yield f"{dark} requests were posted before a published receipt told of them"
 
 
-def strange_accounts(world: World, ends: Iterable[tuple[float, Mapping[str, Any]]], *, lost: bool) -> Iterable[str]:
-    """Whoever waits asks the account that the receipt names: one that has taken messages of it.
+def strange_receipts(world: World, ends: Iterable[tuple[float, Mapping[str, Any]]], *, lost: bool) -> Iterable[str]:
+    """Whoever waits asks the account that the receipt names, and goes by the steps that it names: those of messages
+    that were taken.
 
-    ``ends``: when tries have ended, and with which receipt. ``lost``: what was written down may be gone, so that the
-    account of what is in doubt need not be known.
+    ``ends``: when tries have ended, and with which receipt. ``lost``: what was written down may be gone, so that what
+    stands in the logs may have been sent with another scenario, and what does not, from another account.
     """
     for at, receipt in ends:
-        if lost and not receipt["counts"]["accepted"]:
-            continue
         ids = set(receipt.get("message_ids", ()))
-        holders = [
-            name
+        taken = [
+            (name, each)
             for name, simulator in sorted(world.simulators.items())
-            if any(each.message_id in ids and each.at <= at for each in simulator.record.acceptances)
+            for each in simulator.record.acceptances
+            if each.message_id in ids and each.at <= at
         ]
-        if holders and receipt.get("account") not in holders:
-            yield f"a receipt names {receipt.get('account')}, its messages are in {', '.join(holders)}"
+        holders = {name for name, _ in taken}
+        if holders and receipt.get("account") not in holders and (receipt["counts"]["accepted"] or not lost):
+            yield f"a receipt names {receipt.get('account')}, its messages are in {', '.join(sorted(holders))}"
+        flows = {world.flow_of(each.scenario_key) for _, each in taken}
+        if flows and tuple(receipt["flow"]) not in flows and not lost:
+            yield f"a receipt names the steps {receipt['flow']}, its messages have others"
 
 
 def lost_between(accepted: Sequence[Acceptance], lost_at: Sequence[float]) -> bool:
@@ -279,6 +283,8 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     if any(message and message.accepted_at < horizon for message in messages):
         return []  # the vendor itself may have forgotten, and nobody wrote it down
     flow = task.watch.flow
+    if any(message and flow != tuple(step.channel for step in message.flow) for message in messages):
+        return []  # sent by a try of which nothing is known any more, with another scenario
     if task.result is None:
         if task.error is None:
             return ["the wait never ended"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -573,4 +574,36 @@ def _records_know_no_account() -> Iterator[None]:
 def _a_receipt_names_the_account_of_the_try() -> Iterator[None]:
     """A receipt names the account that the last try had, though another one has accepted its messages."""
     with patch.object(sent, "account_of", lambda origins, account: account):
+        yield
+
+
+def _kept_without(*names: str) -> contextlib.AbstractContextManager[Any]:
+    original = record.SendRecord.to_json
+
+    def to_json(self: record.SendRecord) -> Any:
+        return original(self) | dict.fromkeys(names)
+
+    return patch.object(record.SendRecord, "to_json", to_json)
+
+
+@_mutant("wrong", unsettled(scenarios=(0, 1)))
+def _a_receipt_names_the_steps_of_the_try() -> Iterator[None]:
+    """A receipt names the steps of the last try's scenario, though its messages were accepted with another one."""
+    with _kept_without("steps"):
+        yield
+
+
+@_mutant(
+    "wrong",
+    focused(
+        **B,
+        flow=("LINE", "SMS"),
+        weather=CALM | {"posts": ("refused",) * 5},
+        send=RETRIED | {"people": (("41793020027",),), "texts": ("Hello",), "flow_given": False, "shared_key": False},
+        upheavals=Upheavals(scenarios=(0, 1)),
+    ),
+)
+def _the_flow_of_the_scenario_before_is_believed() -> Iterator[None]:
+    """The scenario is read once, though another one is named since, and nothing was sent with the first."""
+    with _kept_without("flow_of"):
         yield

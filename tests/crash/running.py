@@ -40,8 +40,8 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule]
     plan = schedule_of(seed)
     if focus is not None:
         plan = focus(plan)
-    rng, scenarios = random.Random(f"omni world {seed}"), max(plan.upheavals.scenarios) + 1
-    world = World(plan.settings, plan.weather, rng, plan.flow, trace, _secrets(plan), scenarios)
+    rng, others = random.Random(f"omni world {seed}"), plan.upheavals.other_flows(plan.flow)
+    world = World(plan.settings, plan.weather, rng, plan.flow, trace, _secrets(plan), others)
     waits: list[WaitTask] = []
     send = SendTask(world, plan, lambda task: _follow(world, plan, task, waits))
     world.after(0.0, send.start_try)

@@ -258,15 +258,16 @@ def send_plan(plan: plans.Schedule, world: World, number: int) -> SendPlan:
     people = send.people[min(number, len(send.people)) - 1]
     text = send.texts[min(number, len(send.texts)) - 1]
     line, sms = send.validity
+    scenario = world.scenario_keys[of_try(plan.upheavals.scenarios, number)]
     send_at = datetime.fromtimestamp(world.start + send.send_in, UTC) if send.send_in else None
     return SendPlan(
         identity=Identity("dag|run|task|-1", of_try(plan.upheavals.secrets, number)),
-        scenario_key=world.scenario_keys[of_try(plan.upheavals.scenarios, number)],
+        scenario_key=scenario,
         content=Content(
             line=LineText(text=text, validity_period=line, validity_period_time_unit="SECONDS"),
             sms=Sms(text=text, validity_period=sms, validity_period_time_unit="SECONDS"),
             options=Options(send_at=send_at),
         ),
         recipients=read_recipients(list(people)),
-        flow=plan.flow if send.flow_given else None,
+        flow=world.flow_of(scenario) if send.flow_given else None,
     )

@@ -74,9 +74,9 @@ class World:
     flow: tuple[str, ...] = ("LINE", "SMS")
     tracing: bool = False
     secrets: tuple[str, ...] = ()
-    scenarios: int = 1
-    """How many each account has, all with the same flow."""
     """What may be kept, published and noted nowhere: the numbers of everybody, and the texts."""
+    others: tuple[tuple[str, ...], ...] = ()
+    """The flows of the further scenarios that each account has."""
     trace: list[str] = field(default_factory=list)
     leaks: set[str] = field(default_factory=set)
     faults_so_far: int = 0
@@ -103,9 +103,10 @@ class World:
         if name not in self.simulators:
             simulator = self.simulators[name] = Simulator(self.settings, self.clock)
             self.budgets[name] = CallBudget(clock=self.clock.now, jitter=self.rng.random)
-            steps = [{"channel": channel} for channel in self.flow]
-            names = ("LINE-SMS", *(f"scenario {number}" for number in range(1, self.scenarios)))
-            keys = [simulator.add_scenario(steps, name) for name in names]
+            keys = [
+                simulator.add_scenario([{"channel": channel} for channel in flow], f"scenario {number}")
+                for number, flow in enumerate((self.flow, *self.others))
+            ]
             assert keys == self.scenario_keys or not self.scenario_keys
             self.scenario_keys = keys
         return self.simulators[name]
@@ -121,6 +122,10 @@ class World:
             calls=[each for record in records for each in record.calls],
             messages=[each for record in records for each in record.messages],
         )
+
+    def flow_of(self, scenario: str) -> tuple[str, ...]:
+        """The channels of a scenario, by its key."""
+        return (self.flow, *self.others)[self.scenario_keys.index(scenario)]
 
     def now(self) -> float:
         """Wall-clock seconds since the epoch."""

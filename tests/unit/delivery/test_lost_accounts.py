@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_omni.delivery.record import KEY, MessageState, SendRecord
 from airflow_provider_omni.delivery.sending import SendEnd
+from airflow_provider_omni.omni.content import Content, LineText
 from airflow_provider_omni.omni.errors import (
     Effect,
     OmniAuthenticationError,
@@ -16,6 +17,7 @@ from airflow_provider_omni.omni.errors import (
     OmniTransportError,
     OmniUnknownOutcomeError,
 )
+from airflow_provider_omni.omni.models import Scenario
 from tests.unit.delivery.stage import START, Stage, accepted, answered, row
 from tests.unit.delivery.test_sending import A, B, counts, message_id, plan, send
 
@@ -303,6 +305,43 @@ def test_a_receipt_names_an_account_that_has_accepted_its_messages() -> None:
 @pytest.mark.parametrize(("account", "shown"), [("a", "a"), ("", None)])
 def test_a_receipt_names_the_account_where_it_is_known(account: str, shown: str | None) -> None:
     assert send(Stage(), account=account).receipt.to_json().get("account") == shown
+
+
+# -- what a receipt tells of earlier tries ---------------------------------------------------------------------------
+
+
+def test_a_receipt_has_the_steps_of_what_was_accepted_though_the_content_has_changed() -> None:
+    """Without the SMS in it, LINE's failure would be taken for the end, and then the SMS comes."""
+    stage = Stage()
+    send(stage, plan(A))
+    changed = replace(plan(A), content=Content(line=LineText(text="Hello")))
+    end = send(stage, changed, first_try_at=START)
+    assert end.error is None
+    assert end.receipt.flow == ("LINE", "SMS")
+
+
+def test_a_receipt_has_the_steps_of_what_was_accepted_though_the_scenario_has_changed() -> None:
+    stage = Stage()
+    send(stage, plan(A))
+    end = send(stage, replace(plan(A, flow=("SMS", "LINE")), scenario_key="OTHER"), first_try_at=START)
+    assert end.error is None
+    assert (end.receipt.scenario_key, end.receipt.flow) == ("SCENARIO", ("LINE", "SMS"))
+
+
+def test_a_flow_that_was_given_wrongly_is_corrected_by_a_clear() -> None:
+    stage = Stage()
+    send(stage, plan(A, flow=("SMS", "LINE")))
+    assert send(stage, plan(A, flow=("LINE", "SMS")), first_try_at=START).receipt.flow == ("LINE", "SMS")
+
+
+def test_the_flow_of_another_scenario_is_read_where_nothing_was_sent_with_the_one_before() -> None:
+    stage = Stage(posts=[NOT_SENT])
+    send(stage, plan(A, flow=None), attempts=1)
+    sms_first = Scenario(key="OTHER", flow=({"channel": "SMS"}, {"channel": "LINE"}))  # type: ignore[arg-type]
+    stage.posts, stage.scenario = [accepted], [sms_first]
+    end = send(stage, replace(plan(A, flow=None), scenario_key="OTHER"), first_try_at=START)
+    assert end.error is None
+    assert (end.receipt.scenario_key, end.receipt.flow) == ("OTHER", ("SMS", "LINE"))
 
 
 def test_the_log_tells_apart_what_this_try_has_sent_and_what_earlier_ones_have() -> None:
