@@ -554,13 +554,6 @@ def _ledgers_know_no_account() -> Iterator[None]:
         yield
 
 
-@_mutant("wrong", _unsettled(accounts=(HOME, OTHER), ledger=True))
-def _a_receipt_names_the_account_of_the_try() -> Iterator[None]:
-    """A receipt names the account that the last try had, though another one has accepted its messages."""
-    with patch.object(machine, "account_of", lambda origins, account: account):
-        yield
-
-
 @_mutant("twice", _killed_at_the_first_request)
 def _lists_of_ids_prove_absence() -> Iterator[None]:
     """Where a record is lost, some are asked for alone, though the logs may not read lists of ids."""

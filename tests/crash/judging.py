@@ -93,9 +93,10 @@ def strange_receipts(world: World, ends: Iterable[tuple[float, Mapping[str, Any]
             for each in simulator.record.acceptances
             if each.message_id in ids and each.at <= at
         ]
-        holders = {name for name, _ in taken}
-        if holders and receipt.get("account") not in holders and (receipt["counts"]["accepted"] or not lost):
-            yield f"a receipt names {receipt.get('account')}, its messages are in {', '.join(sorted(holders))}"
+        account, holders = receipt.get("account"), {name for name, _ in taken}
+        untold = account is None and receipt["ledger_path"]  # the ledger tells
+        if holders and account not in holders and not untold and (receipt["counts"]["accepted"] or not lost):
+            yield f"a receipt names {account}, its messages are in {', '.join(sorted(holders))}"
         flows = {world.flow_of(each.scenario_key) for _, each in taken}
         if flows and tuple(receipt["flow"]) not in flows and not lost:
             yield f"a receipt names the steps {receipt['flow']}, its messages have others"
