@@ -297,6 +297,14 @@ class _BoundedResponse(http.client.HTTPResponse):
             raw = self.fp.detach()
             self.fp = io.BufferedReader(_BoundedRaw(raw, sock, timeout), buffer_size=CHUNK)
 
+    def begin(self) -> None:
+        """Read status and headers. What of these cannot be read stays unread: urllib3 would write it into the log,
+        where it may echo a login.
+        """
+        super().begin()
+        self.headers.defects = []
+        self.headers.set_payload("")
+
 
 class _Bounded:
     """What both kinds of connection have: bounds, and an error of its own while nothing has left."""

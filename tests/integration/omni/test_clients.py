@@ -389,6 +389,27 @@ def test_no_error_holds_a_number_a_text_or_the_password(run: Run, behaviour: Beh
         assert "secret-word" not in told
 
 
+ODD_HEADERS = {
+    "a line that is no header": b"oops\r\nWWW-Authenticate: Basic realm=secret-word\r\n",
+    "a header without a name": b": secret-word\r\n",
+    "the body right after a header": b"X-Echo secret-word 41793026727\r\n",
+    "several parts": b"Content-Type: multipart/mixed; boundary=secret-word\r\n",
+    "a name that is none": b"X\x00Y secret-word: y\r\n",
+}
+
+
+@pytest.mark.parametrize("odd", ODD_HEADERS.values(), ids=ODD_HEADERS)
+@pytest.mark.parametrize("level", ["DEBUG", "WARNING"])
+def test_nothing_of_an_answer_whose_headers_cannot_be_read_stands_in_the_log(
+    run: Run, odd: bytes, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(level)
+    with Trickster([raw(b"HTTP/1.1 200 OK\r\n" + odd + b"Connection: close\r\n\r\n" + SENT)]) as server:
+        run(config(server.url), SEND)
+    assert len(server.requests) == 1
+    assert [word for word in ("secret-word", NUMBER) if word in caplog.text] == []
+
+
 def test_the_pace_of_the_connection_is_kept() -> None:
     waits: list[float] = []
     with (
