@@ -37,6 +37,7 @@ from airflow_provider_omni.delivery.record import (
 )
 from airflow_provider_omni.delivery.sent import RESTORE, cannot_ask, receipt_of_send, verdict_of_send
 from airflow_provider_omni.delivery.tracking import status_label
+from airflow_provider_omni.delivery.tries import lost_tries
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
     Effect,
@@ -244,15 +245,17 @@ class Send:
         have posted again whom the vendor had refused, under the ids of further attempts.
         """
         ids: list[str] = []
+        lost = lost_tries(self.rules.untold, self.rules.record_writes, self.record.writes)
         for person in self.plan.recipients.people:
             known = self._attempts(person)
             current = self._id(person)
             if self.record.state(current) is MessageState.ACCEPTED:
                 continue
             next_ones = len(known) + (current not in known)
+            # Of the lost tries the first may have used the current id, and each after it a further one.
+            further = 0 if told else max(lost - 1, 0)
             ids += [
-                self.plan.identity.message_id(person.key, attempt)
-                for attempt in range(len(known), next_ones if told else max(next_ones, self.rules.untold))
+                self.plan.identity.message_id(person.key, attempt) for attempt in range(len(known), next_ones + further)
             ]
         if ids:
             since = self.rules.first_try_at or 0.0

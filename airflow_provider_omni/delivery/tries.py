@@ -49,6 +49,17 @@ class Tries:
         return self.number - 1 - self.last_told
 
 
+def lost_tries(untold: int, expected: int, written: int) -> int:
+    """How many earlier tries may have sent something of which a record does not know: each may have come to a further
+    id of somebody whom the one before it saw refused.
+
+    :param untold: those that have not said that they ended.
+    :param expected: how often the record was written, as the last that did has said.
+    :param written: how often this one was. Each lost try has written it at least once.
+    """
+    return untold + min(max(expected - written, 0), OTHERS)
+
+
 def begin_try(number: int, first_try_at: float | None, clock: Clock, *, perhaps_anew: bool = False) -> Steps[Tries]:
     """Say that a try begins, before it does anything else. Returns what is known of the ones before.
 

@@ -23,6 +23,7 @@ from tests.crash.processes import Mishap, Phase
 from tests.crash.schedule import HOUR
 from tests.crash.scratching import Break, Breaks
 from tests.crash.upheavals import Upheavals
+from tests.crash.world import NO_CREDIT
 
 MUTANTS: dict[str, Mutant] = {}
 _mutant = registering(MUTANTS)
@@ -529,6 +530,32 @@ def _a_record_that_was_dropped_is_believed() -> Iterator[None]:
 def _a_record_that_was_restored_is_believed() -> Iterator[None]:
     """A record is taken for all there is, though it was restored to an older state."""
     with believed():
+        yield
+
+
+def _refused_and_then_lost(plan: BatchSchedule) -> BatchSchedule:
+    """Refused by the first try, accepted from the second under the next id; then the task's state is as it was once."""
+    found: BatchSchedule = _unsettled(losses=(None, None, "older"))(plan)
+    send = replace(found.send, sources=_people("27"), chunk=1, clears=(600.0, 600.0))
+    return replace(found, send=send, weather=replace(found.weather, posts=(NO_CREDIT,)))
+
+
+@_mutant("twice", _refused_and_then_lost)
+def _a_lost_try_has_made_no_further_ids() -> Iterator[None]:
+    """Where the record does not know of some tries, nobody is looked for under a further id."""
+    with patch.object(machine, "lost_tries", lambda *_: 0):
+        yield
+
+
+@_mutant("twice", _refused_and_then_lost)
+def _who_is_in_doubt_has_got_no_further_id() -> Iterator[None]:
+    """Where the record does not know of some tries, whoever is in doubt on it is looked for under that id only."""
+    original = lost._later_attempts
+
+    def later(plan: Any, tries: int) -> Any:
+        return original(plan, tries) if plan.left() else []
+
+    with patch.object(lost, "_later_attempts", later):
         yield
 
 

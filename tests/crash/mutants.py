@@ -41,7 +41,9 @@ from tests.crash.mutating import (
     unsettled,
 )
 from tests.crash.processes import Mishap, Phase
+from tests.crash.schedule import Schedule
 from tests.crash.upheavals import Upheavals
+from tests.crash.world import NO_CREDIT
 
 MUTANTS: dict[str, Mutant] = {}
 _mutant = registering(MUTANTS)
@@ -606,4 +608,20 @@ def _a_receipt_names_the_steps_of_the_try() -> Iterator[None]:
 def _the_flow_of_the_scenario_before_is_believed() -> Iterator[None]:
     """The scenario is read once, though another one is named since, and nothing was sent with the first."""
     with _kept_without("flow_of"):
+        yield
+
+
+def _refused_twice_and_then_lost(plan: Schedule) -> Schedule:
+    """Refused by two tries, accepted from the third under the third id; then the state is as it was once."""
+    found: Schedule = unsettled(losses=(None, None, None, "older"))(plan)
+    send = replace(found.send, clears=(600.0,) * 3, on_rejected="ignore")
+    settings = found.settings.changed({"refused_in": "nothing"})
+    weather = replace(found.weather, posts=(NO_CREDIT, NO_CREDIT))
+    return replace(found, send=send, settings=settings, weather=weather)
+
+
+@_mutant("twice", _refused_twice_and_then_lost)
+def _lost_tries_have_made_one_further_id_at_the_most() -> Iterator[None]:
+    """Where the record does not know of some tries, people are looked for under the next id only."""
+    with patch.object(sending, "lost_tries", lambda *_: 1):
         yield

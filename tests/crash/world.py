@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import heapq
 import itertools
 import random
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import quote, urlencode
 
 from airflow_provider_omni.omni.answers import Answer, read
@@ -18,6 +20,7 @@ from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRateLimitError
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.limits import CallBudget
+from airflow_provider_omni.simulator import outcomes, sending
 from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.record import Record
@@ -39,6 +42,8 @@ NAMES = {"/omni/1/advanced": "send", "/omni/1/reports": "reports", "/omni/1/logs
 NOT_SENT = ("refused", "no-connection", "throttle", "throttle-retry-after")
 LOST = ("reset-before", "close-before", "error-before", "late", "slow", "reset-after", "close-after", "error-after")
 SPOILT = ("truncated", "unreadable", "empty", "wrong-shape")
+NO_CREDIT = "no-credit"
+"""Refuses everybody in a 200 answer, this once: whom an account has refused it may take later. Never drawn."""
 FAULTS: dict[str, tuple[str, ...]] = {
     "send": (*NOT_SENT, *LOST, *LOST, *SPOILT, "foreign-ids", "missing-entries"),
     "reports": (*NOT_SENT, *LOST, *SPOILT, "foreign-ids", "missing-entries"),
@@ -249,14 +254,17 @@ class World:
     ) -> None:
         plan = simulator.faults
         plan.clear()
-        if fault == "throttle-retry-after":
+        if fault == NO_CREDIT:
+            pass
+        elif fault == "throttle-retry-after":
             plan.add("throttle", retry_after=float(self.rng.randint(1, 20)))
         elif fault is not None:
             plan.add(fault)
         elif name == "send" and self._twists.random() < self.weather.contradictions:
             plan.add("contradiction", count=self._twists.randint(1, 3))
             self.say("vendor", "  … contradicts itself")
-        reply = simulator.handle(request)
+        with _without_credit() if fault == NO_CREDIT else contextlib.nullcontext():
+            reply = simulator.handle(request)
         plan.clear()
         value, error = None, None
         if reply.ending is not Ending.COMPLETE:
@@ -268,6 +276,10 @@ class World:
             except OmniError as caught:
                 error = caught
         self.after(transit, lambda: deliver(value, error))
+
+
+def _without_credit() -> contextlib.AbstractContextManager[Any]:
+    return patch.object(sending, "_number_problem", lambda _: outcomes.REFUSALS[12])
 
 
 def _shown(call: Call[Any]) -> str:

@@ -21,6 +21,7 @@ from airflow_provider_omni.delivery.batch.plan import BatchPlan
 from airflow_provider_omni.delivery.batch.rules import BatchRules
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
+from airflow_provider_omni.delivery.record import MessageState
 from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError, OmniUnknownOutcomeError
@@ -48,24 +49,26 @@ def refuse_a_lost_record(
     jitter: Callable[[], float],
     *,
     has_ledger: bool = True,
+    lost: int = 0,
 ) -> Steps[None]:
     """Look twice: at once, and when whatever an earlier try may still have had under way must stand in the logs.
 
     Raises OmniInputError where something was sent, and OmniUnknownOutcomeError where the logs cannot tell.
 
     :param has_ledger: where the record is that may be lost: in a ledger, or in Airflow's state of the task.
+    :param lost: how many earlier tries may have sent something of which it does not know.
     """
     record = _LEDGER if has_ledger else _STATE
     now, look = clock(), rules.look
     last_look_at = max(now, plan.scheduled_at or 0.0) + FENCE + look.read_timeout + 2 * look.grace
-    ids, later = _some_ids(plan, chunk), _later_attempts(plan, rules.untold)
-    if not ids:
+    ids, later = _some_ids(plan, chunk), _later_attempts(plan, lost)
+    if not ids and not later:
         return
     if last_look_at - now > look.patience:
         raise record.cannot_tell("they do not show messages before their send_at", retryable=True)
     if rules.first_try_at is None or last_look_at - rules.first_try_at >= HORIZON:
         raise record.cannot_tell("the first try may have been two days ago, and they do not reach back any further")
-    asked = some(len(ids) + len(later), "message id")
+    asked = some(len(ids) + sum(map(len, later)), "message id")
     yield Note(
         f"This is not the first try, and {record.knows}. The logs are asked for {asked}, of "
         f"{some(plan.left(), 'person', 'people')} who {are(plan.left())} left, before anything is sent; this "
@@ -119,32 +122,52 @@ def _some_ids(plan: BatchPlan, chunk: int) -> list[str]:
     return list(dict.fromkeys(first + others))
 
 
-def _later_attempts(plan: BatchPlan, untold: int) -> list[str]:
-    """Ids of further attempts: whom an earlier try saw refused (no credit, for example), the next has sent to under
-    another id. Of more than `ALL` people some by chance: where an earlier try was refused many, some are among these;
-    where few, the others have kept their first ids.
+def _later_attempts(plan: BatchPlan, lost: int) -> list[list[str]]:
+    """Ids of further attempts, those of the next one first: whom an earlier try saw refused (no credit, for example),
+    the next has sent to under another id. Of whoever is in doubt on record, too: what is not on it may have come after.
+
+    Of more than `ALL` people some by chance: where an earlier try was refused many, some are among these; where few,
+    the others have kept their first ids.
     """
-    many = plan.left() > ALL
-    people = plan.scratch.all(
-        "SELECT number, key FROM person WHERE todo = 1 ORDER BY id LIMIT ?", IDS_PER_LOOK if many else ALL
-    )
-    ids: list[str] = []
-    for attempt in range(1, min(untold, LATER + 1) if many else untold):
-        if len(ids) + len(people) > ALL:
+    people = plan.scratch.all(_MAY_BE_POSTED_TO, MessageState.INTENT.value, ALL + 1)
+    if many := len(people) > ALL:
+        people = people[:IDS_PER_LOOK]
+    levels: list[list[str]] = []
+    for further in range(1, min(lost, LATER + 1) if many else lost):
+        if sum(map(len, levels)) + len(people) > ALL:
             break
-        for number, key in people:
-            recipient = recipient_key_of_number(str(number)) if key is None else recipient_key_of_field(key)
-            message_id = plan.ids.message_id(recipient, attempt)
-            if plan.scratch.one("SELECT 1 FROM known WHERE id = ?", message_id) is None:
-                ids.append(message_id)
-    return ids
+        levels.append([_id_after(plan, further, *person) for person in people])
+    return levels
+
+
+_MAY_BE_POSTED_TO = (
+    "SELECT person.id, number, key FROM person LEFT JOIN known ON known.id = person.id "
+    "LEFT JOIN posting ON posting.no = known.posting "
+    "WHERE todo = 1 OR coalesce(known.state, posting.state) = ? ORDER BY person.id LIMIT ?"
+)
+
+
+def _id_after(plan: BatchPlan, further: int, current: str, number: int, key: str | None) -> str:
+    """The id of an attempt of somebody so many after the current one, which is the first that was not refused."""
+    recipient = recipient_key_of_number(str(number)) if key is None else recipient_key_of_field(key)
+    attempt = 0
+    while plan.ids.message_id(recipient, attempt) != current:
+        attempt += 1
+    return plan.ids.message_id(recipient, attempt + further)
 
 
 def _look(
-    ids: list[str], later: list[str], record: _Record, rules: BatchRules, jitter: Callable[[], float]
+    ids: list[str], later: list[list[str]], record: _Record, rules: BatchRules, jitter: Callable[[], float]
 ) -> Steps[None]:
-    lists = [each[start : start + IDS_PER_LOOK] for each in (ids, later) for start in range(0, len(each), IDS_PER_LOOK)]
-    alone = [one for each in (ids, later) for one in (each if len(each) <= ONE_BY_ONE else evenly(each, ALONE))]
+    groups = [ids, *later]
+    lists = [each[start : start + IDS_PER_LOOK] for each in groups for start in range(0, len(each), IDS_PER_LOOK)]
+    # The next ids are as probable as the first ones. Those that come after need two refusals, and two lost tries more.
+    most = (ONE_BY_ONE, ONE_BY_ONE, *(ALONE for _ in later[1:]))
+    alone = [
+        one
+        for each, limit in zip(groups, most, strict=False)
+        for one in (each if len(each) <= limit else evenly(each, ALONE))
+    ]
     for asked in (*lists, *([one] for one in alone)):
         rows = yield from _rows_of(asked, record, rules, jitter)
         if found := {row.message_id for row in rows}:

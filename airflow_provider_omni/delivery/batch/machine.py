@@ -44,6 +44,7 @@ from airflow_provider_omni.delivery.publishing import publish, publish_at_last
 from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState, Posting
 from airflow_provider_omni.delivery.sent import RESTORE, account_of, cannot_ask
+from airflow_provider_omni.delivery.tries import lost_tries
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
@@ -231,8 +232,11 @@ class Batch:
         yield from self._refuse_a_lost_record(chunk)
 
     def _refuse_a_lost_record(self, chunk: int) -> Steps[None]:
-        has_ledger = self.ledger is not None
-        yield from refuse_a_lost_record(self.plan, chunk, self.rules, self.clock, self.jitter, has_ledger=has_ledger)
+        rules, has_ledger = self.rules, self.ledger is not None
+        lost = lost_tries(rules.untold, rules.record_writes, self.keeper.saved)
+        yield from refuse_a_lost_record(
+            self.plan, chunk, rules, self.clock, self.jitter, has_ledger=has_ledger, lost=lost
+        )
 
     def _know_the_flow(self) -> Steps[None]:
         if self.flow is not None:

@@ -103,6 +103,22 @@ def test_whoever_was_refused_and_then_accepted_under_a_further_id_is_found_witho
     assert kept.state(message_id(A)) is MessageState.REFUSED
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_after_an_older_record_each_lost_try_may_have_made_a_further_id(told: bool) -> None:
+    """On record is one refusal; since then there was another one, and then it was accepted."""
+    stage = Stage(posts=[answered(d27="no credit"), answered(d27="no credit"), accepted])
+    send(stage)
+    older = dict(stage.memory)
+    send(stage, first_try_at=START)
+    writes = send(stage, first_try_at=START).writes
+    assert stage.posted == [[message_id(A, attempt)] for attempt in range(3)]
+    stage.memory = older
+    stage.logs = [lambda call: [row(message_id(A, 2))] if message_id(A, 2) in str(call.query) else []]
+    end = lost(stage, untold=2) if not told else send(stage, first_try_at=START, record_writes=writes)
+    assert len(stage.posted) == 3
+    assert (end.error, counts(end)) == (None, {"requested": 1, "accepted": 1})
+
+
 def test_ids_of_further_attempts_that_nobody_has_used_leave_nothing_behind() -> None:
     stage = Stage()
     assert lost(stage, untold=3).error is None

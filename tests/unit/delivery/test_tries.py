@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.tries import KEY, Tries, begin_try, end_try
+from airflow_provider_omni.delivery.tries import KEY, OTHERS, Tries, begin_try, end_try, lost_tries
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
 from tests.unit.delivery.stage import START, Stage
 
@@ -98,3 +98,10 @@ def test_an_end_that_cannot_be_written_down_makes_the_next_try_doubt(error: Any)
     end(stage, tries, 3)
     stage.saves = [None]
     assert not begin(stage, 2).told
+
+
+def test_how_many_tries_may_be_lost_the_missing_writes_of_a_record_tell_as_well() -> None:
+    assert lost_tries(untold=2, expected=3, written=3) == 2
+    assert lost_tries(untold=1, expected=5, written=3) == 3
+    assert lost_tries(untold=0, expected=1000, written=0) == OTHERS
+    assert lost_tries(untold=0, expected=0, written=4) == 0

@@ -17,6 +17,7 @@ from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, TryName, pa
 from airflow_provider_omni.omni.errors import (
     OmniContentChangedError,
     OmniInputError,
+    OmniRejectedError,
     OmniStorageError,
     OmniUnknownOutcomeError,
 )
@@ -152,6 +153,33 @@ def test_whoever_was_refused_and_then_accepted_under_a_further_id_is_found_witho
         _untold(world, numbers(1), ledger=ledger, folder=other, rules={"untold": 2}).error, OmniInputError
     )
     assert world.accepted() == numbers(1)
+
+
+@pytest.mark.parametrize("trust", [False, True])
+@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize("refusals", [1, 2])
+def test_who_is_in_doubt_on_an_older_record_may_have_been_accepted_under_a_further_id_since(
+    tmp_path: Path, refusals: int, told: bool, trust: bool
+) -> None:
+    """Proven absent, or posted on trust, the first id would be taken: only the further one was used."""
+    world = _world(tmp_path, refused_uses_id=False)
+    world.fault = lambda post: "kill"
+    with pytest.raises(KilledError):
+        world.send(numbers(3), ledger=False)
+    world.fault = lambda post: None
+    older = copy.deepcopy(world.memory._entries)
+    world.poison = frozenset(numbers(3))
+    for _ in range(refusals):
+        assert isinstance(world.send(numbers(3), ledger=False).error, OmniRejectedError)
+    world.poison = frozenset()
+    writes = world.send(numbers(3), ledger=False).writes
+    assert world.accepted() == numbers(3)
+    world.memory._entries = older
+    lost = {"record_writes": writes} if told else {"recallable": False, "untold": refusals + 1}
+    rules = {"durable": True, "first_try_at": world.clock.now() - 600, "trust_duplicate_rejection": trust} | lost
+    end = world.send(numbers(3), ledger=False, rules=rules)
+    assert isinstance(end.error, OmniInputError)
+    assert world.accepted() == numbers(3)
 
 
 # -- another account ---------------------------------------------------------------------------------------------------
