@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, overload
 
 from airflow_provider_omni.omni.masking import SHOWN, mask_number, mask_numbers_in
+from airflow_provider_omni.operators.shown_sql import shown_sql
 
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _NUMBER = re.compile(r"\s*\+?[0-9][0-9 ().\-/]*")
@@ -24,11 +25,6 @@ _LONGEST_NAME = 64
 """Of a member. Others (with a space, a sign or many digits in them, too) may be somebody's."""
 _PLACEHOLDER = re.compile(r"(?<!\{)\{([^\W\d][^\s{}]*)\}(?!\})")
 _HOST = re.compile(r"(https?)://(?:[^/?#@\s]*@)?([^/?#@\s]+)", re.IGNORECASE)
-_QUOTED = re.compile(
-    r"""'(?:[^'\\]|''|\\.)*(?:'|\Z)|"(?:[^"\\]|""|\\.)*(?:"|\Z)|\$(\w*)\$.*?(?:\$\1\$|\Z)""", re.DOTALL
-)
-"""A literal of a query. One without an end reaches to the query's."""
-_DAY = re.compile(r"'\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?'")
 MOST_PLACEHOLDERS = 5
 """Names of placeholders that are shown of one text."""
 DEEPEST = 100
@@ -113,18 +109,13 @@ class HiddenUrl(HiddenText):
 
 
 class HiddenSql(HiddenText):
-    """A query. Shown without what stands in quotes and without numbers."""
+    """A query. Shown without what stands in quotes and comments, and without numbers."""
 
     __slots__ = ()
 
     def describe(self) -> str:
         """What is shown of it."""
-        value = self._value
-        return mask_numbers_in(_QUOTED.sub(_unquoted, value)) if isinstance(value, str) else super().describe()
-
-
-def _unquoted(literal: re.Match[str]) -> str:
-    return literal[0] if _DAY.fullmatch(literal[0]) else "'…'"
+        return shown_sql(self._value) if isinstance(self._value, str) else super().describe()
 
 
 def texts_are_shown() -> bool:
@@ -151,18 +142,25 @@ def hide(value: Any, rendered: bool = False) -> Any:
     return Hidden(value)
 
 
-def hide_texts(value: Any, hidden: type[HiddenText] = HiddenText, member: Any = "", depth: int = 0) -> Any:
+def hide_texts(
+    value: Any,
+    hidden: type[HiddenText] = HiddenText,
+    shown: frozenset[str] = SHOWN,
+    member: Any = "",
+    depth: int = 0,
+) -> Any:
     """Hide every value in a rendered object, but for those of members that hold nothing personal; leave the containers.
 
     :param hidden: how a value is shown.
+    :param shown: the names of these members.
     :param member: the member's name that the value stands under.
     """
-    if value is None or isinstance(value, bool | Hidden) or (member in SHOWN and _is_plain(value)):
+    if value is None or isinstance(value, bool | Hidden) or (member in shown and _is_plain(value)):
         return value
     if depth < DEEPEST and isinstance(value, Mapping):
-        return {_hidden_name(name): hide_texts(item, hidden, name, depth + 1) for name, item in value.items()}
+        return {_hidden_name(name): hide_texts(item, hidden, shown, name, depth + 1) for name, item in value.items()}
     if depth < DEEPEST and isinstance(value, list | tuple):
-        items = (hide_texts(item, hidden, "", depth + 1) for item in value)
+        items = (hide_texts(item, hidden, shown, "", depth + 1) for item in value)
         return tuple(items) if isinstance(value, tuple) else list(items)
     return hidden(value)
 
@@ -276,8 +274,9 @@ class TextField(PrivateField):
     DAG would look the same to Airflow, and it would not take note of the newer one.
     """
 
-    def __init__(self, hidden: type[HiddenText] = HiddenText) -> None:
+    def __init__(self, hidden: type[HiddenText] = HiddenText, shown: frozenset[str] = SHOWN) -> None:
         self._hidden = hidden
+        self._shown = shown
 
     def when_given(self, value: Any) -> Any:
         """The value, models as JSON objects."""
@@ -285,7 +284,7 @@ class TextField(PrivateField):
 
     def when_rendered(self, value: Any) -> Any:
         """The value's shape."""
-        return hide_texts(value, self._hidden)
+        return hide_texts(value, self._hidden, self._shown)
 
 
 class PrivateFields:

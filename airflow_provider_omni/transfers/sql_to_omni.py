@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureEx
 
 from airflow_provider_omni.operators.batch import BatchOperator
 from airflow_provider_omni.operators.private import HiddenSql, TextField, reveal
+from airflow_provider_omni.operators.shown_sql import shown_sql
 from airflow_provider_omni.operators.slips import refuse_slips
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class SqlToOmniOperator(BatchOperator):
     }
 
     sql = TextField(HiddenSql)
-    parameters = TextField()
+    parameters = TextField(shown=frozenset())  # whatever its name is: it is a value of the user's
 
     def __init__(
         self,
@@ -258,13 +259,15 @@ def _text(name: Any) -> str:
 
 
 def _asked(ask: Callable[[], Any], sql: str, *, fetching: bool) -> Any:
-    """What a driver gives. Its errors may hold a row's values: they end here, and are in no chain of exceptions."""
+    """What a driver gives. Its errors may hold values of a row, and those that were filled into the query: they end
+    here, and are in no chain of exceptions.
+    """
     from airflow_provider_omni.delivery.batch.queries import query_error
 
     try:
         return ask()
     except Exception as error:  # noqa: BLE001  drivers have no common base
-        failure = query_error(error, sql, fetching=fetching)
+        failure = query_error(error, shown_sql(sql), fetching=fetching)
     raise failure
 
 

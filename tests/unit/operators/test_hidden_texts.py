@@ -224,6 +224,41 @@ def test_every_way_of_quoting_hides_what_is_quoted(literal: str) -> None:
     assert shown(rendered(sql(sql=f"SELECT {literal}", sms={"text": "Hi"})))["sql"] == "SELECT '…'"
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "SELECT 1 -- don't forget\n WHERE name = '",
+        "SELECT 1 /* it's */ WHERE name = '",
+        "SELECT 1 # don't\n WHERE name = '",
+        "SELECT 1 /* a /* b */ it's */ WHERE name = '",
+        "SELECT 1 WHERE path = '\\' AND name = '",
+        "SELECT 1 WHERE path = 'it\\'s' AND name = '",
+        "SELECT [it's] WHERE name = '",
+        "SELECT `it's` WHERE name = '",
+        "SELECT q'[it's ",
+        "SELECT q'!it's ",
+        "SELECT '''it's ",
+        "SELECT 1 WHERE name = 'O'",
+        "SELECT 1 -- ",
+        "SELECT 1 /* ",
+    ],
+)
+def test_a_quote_that_is_none_shows_no_literal_whatever_the_database(before: str) -> None:
+    assert "SELECT" in shown(rendered(sql(sql=before + "{{ name }}'", sms={"text": "Hi"})))["sql"]
+
+
+def test_a_query_without_values_is_shown_as_it_is() -> None:
+    query = "SELECT o.phone, count(*) FROM shop.orders o JOIN b ON b.id = o.id\nWHERE o.n > 3 AND x <> :x LIMIT 500"
+    assert shown(rendered(sql(sql=query, sms={"text": "Hi"})))["sql"] == query
+
+
+@pytest.mark.parametrize("name", ["type", "channel", "default", "duration"])
+@pytest.mark.parametrize("value", ["{{ name }}", 918273, "{{ code }}"])
+def test_a_parameter_of_a_query_is_hidden_whatever_its_name(name: str, value: Any) -> None:
+    sending = rendered(sql(sql="SELECT 1", parameters={name: value}, sms={"text": "Hi"}))
+    assert name in shown(sending)["parameters"]
+
+
 def test_the_file_of_a_query_is_still_found(tmp_path: Any) -> None:
     (tmp_path / "people.sql").write_text("SELECT '{{ name }}'")
     with DAG("d", schedule=None, start_date=datetime(2026, 1, 1), template_searchpath=str(tmp_path)):

@@ -185,6 +185,20 @@ def test_a_row_that_sqlite_cannot_decode_is_not_shown(shop: Shop) -> None:
     assert caught.value.__context__ is None
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT phone FROM orders WHERE name = 'O'Zaphod'",
+        "SELECT phone FROM orders WHERE name = 'x' 'Zaphod'",
+        "SELECT phone FRM orders -- for 'Zaphod'\n WHERE name = 'Zaphod'",
+    ],
+)
+def test_what_was_filled_into_a_query_is_not_told_when_it_fails(shop: Shop, query: str) -> None:
+    with pytest.raises(OmniStorageError, match="OperationalError") as caught, operator(sql=query).opened_rows():
+        pass
+    assert "Zaphod" not in str(caught.value)
+
+
 def test_an_error_of_the_batch_itself_passes_through(shop: Shop) -> None:
     with pytest.raises(sqlite3.OperationalError, match="disk"), operator().opened_rows():
         raise sqlite3.OperationalError("disk is full")

@@ -1,0 +1,58 @@
+"""A query as it may be shown: without what stands in quotes and in comments, and without numbers.
+
+Where a literal ends depends on the database: whether a backslash escapes a quote, what else begins a comment, what
+quotes a name. Which one it is, nobody knows here. So a query is read in each of these ways, and what any of them takes
+for a literal or a comment is left out.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+
+from airflow_provider_omni.omni.masking import mask_numbers_in
+
+_DAY = re.compile(r"'\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?'")
+"""A literal that is shown."""
+_END = r"(?:(?=\w).*)?"
+"""A literal that goes on with a letter has ended too early, at a quote within somebody's name: all that follows may be
+the rest of it.
+"""
+_COMMENTS = (r"--[^\n]*", r"/\*(?:(?!/\*|\*/).)*\*/", r"/\*.*")
+"""One within another, which only some databases know, hides what follows, too."""
+_DOLLARS = r"\$(\w*)\$.*?(?:\$\1\$|\Z)"
+_ORACLE = (r"[qQ]'\[.*?(?:\]'|\Z)", r"[qQ]'\{.*?(?:\}'|\Z)", r"[qQ]'\(.*?(?:\)'|\Z)", r"[qQ]'<.*?(?:>'|\Z)")
+_ORACLE_ANY = r"[qQ]'([^\s\w'])(?:.*?(?:\2'|\Z))"
+
+
+def _reading(backslashes: bool, hashes: bool, brackets: bool, triples: bool, oracle: bool) -> re.Pattern[str]:
+    sign = r"(?:[^\\]|\\.?)" if backslashes else "."
+    pieces = [*_COMMENTS, _DOLLARS]
+    pieces += [*_ORACLE, _ORACLE_ANY] if oracle else []
+    pieces += [r"\#[^\n]*"] if hashes else []
+    pieces += [rf"{quote * 3}{sign}*?(?:{quote * 3}{_END}|\Z)" for quote in "'\"" if triples]
+    pieces += [rf"{quote}(?:{quote}{quote}|(?!{quote}){sign})*(?:{quote}{_END}|\Z)" for quote in "'\"`"]
+    pieces += [r"\[[^\]]*(?:\]|\Z)"] if brackets else []
+    return re.compile("|".join(pieces), re.DOTALL)
+
+
+@functools.cache
+def _readings() -> list[re.Pattern[str]]:
+    return [_reading(*ways) for ways in itertools.product((False, True), repeat=5)]
+
+
+def shown_sql(sql: str) -> str:
+    """The query, with an ellipsis for each literal and comment."""
+    hidden = bytearray(len(sql))
+    for reading in _readings():
+        for found in reading.finditer(sql):
+            if not _DAY.fullmatch(found[0]):
+                start, end = found.span()
+                hidden[start:end] = b"\1" * (end - start)
+    shown: list[str] = []
+    for is_hidden, run in itertools.groupby(range(len(sql)), hidden.__getitem__):
+        places = list(run)
+        piece = sql[places[0] : places[-1] + 1]
+        shown.append(piece if not is_hidden else "/*…*/" if piece.startswith(("--", "/*", "#")) else "'…'")
+    return mask_numbers_in("".join(shown))
