@@ -76,11 +76,11 @@ class Case:
         """Every standing that was once true of a message, until the wait's end."""
         until = self.wait.ended_at
         moments = {message.accepted_at - 1.0, *(at for at in changes_of([message]) if at <= until)}
-        return {standing_of(message, self.schedule.flow, at, view) for at in moments for view in self.views}
+        return {standing_of(message, flow_of(message), at, view) for at in moments for view in self.views}
 
     def of_late(self, message: Message) -> set[str]:
         """Every standing in which the wait may see a message at its end. What is settled is not asked for again."""
-        until, flow = self.wait.ended_at, self.schedule.flow
+        until, flow = self.wait.ended_at, flow_of(message)
         if self.since < self._followed_from(message):
             return self.at_any_time(message)  # it has not had the time yet
         moments = {self.since, until, *(at for at in changes_of([message]) if self.since <= at <= until)}
@@ -111,6 +111,11 @@ class Case:
     def _followed_from(self, message: Message) -> float:
         """From when on the wait surely follows it."""
         return self.wait.decided_from if message.message_id in self.unknown_at_first else self.wait.began_at
+
+
+def flow_of(message: Message) -> tuple[str, ...]:
+    """The steps of the scenario that it was sent with."""
+    return tuple(step.channel for step in message.flow)
 
 
 def judge_batch_wait(case: Case) -> tuple[list[str], str]:
@@ -284,7 +289,7 @@ def _judge_outcome(case: Case, row: OutcomeRow, message: Message) -> Iterable[st
 
 def _permanent(case: Case, message: Message) -> set[bool | None]:
     """What the vendor has said of whether the failure that ended a message is for good."""
-    steps = [step for step in message.steps if step.channel == case.schedule.flow[-1]]
+    steps = [step for step in message.steps if step.channel == flow_of(message)[-1]]
     failures = [each for step in steps for each in step.changes if each.at <= case.wait.ended_at and each.status.failed]
     return {None, *(each.error.permanent for each in failures)}
 

@@ -31,7 +31,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
     if focus is not None:
         plan = focus(plan)
     rng = random.Random(f"omni batch world {seed}")
-    others = plan.upheavals.other_flows(plan.flow, reverse=False)
+    others = plan.upheavals.other_flows(plan.flow)
     world = World(plan.settings, plan.weather, rng, plan.flow, trace, _secrets(plan), others)
     waits: list[WaitTask] = []
     send = BatchTask(world, plan, Bucket(rng, plan.store_failures), lambda task: _follow(world, plan, task, waits))

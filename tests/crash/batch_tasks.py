@@ -299,12 +299,13 @@ def batch_spec(plan: BatchSchedule, world: World, number: int) -> BatchSpec:
     """What the DAG's author wrote."""
     send = plan.send
     text = "Dear {name}" if send.personal else "Hello to you"
+    scenario = world.scenario_keys[of_try(plan.upheavals.scenarios, number)]
     line, sms = ({"validityPeriod": each, "validityPeriodTimeUnit": "SECONDS"} for each in send.validity)
     return BatchSpec(
         Identity("run-1", of_try(plan.upheavals.secrets, number)),
-        world.scenario_keys[of_try(plan.upheavals.scenarios, number)],
+        scenario,
         BatchContent(line={"type": "TEXT", "text": text} | line, sms={"text": text} | sms),
-        plan.flow if send.flow_given else None,
+        world.flow_of(scenario) if send.flow_given else None,
         key_field="order" if send.keyed else None,
         chunk_size=send.chunk,
     )

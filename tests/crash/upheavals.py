@@ -35,9 +35,9 @@ class Upheavals:
     cleared_running: float | None = None
     killed_after: float = 5.0
 
-    def other_flows(self, flow: tuple[str, ...], *, reverse: bool = True) -> tuple[tuple[str, ...], ...]:
+    def other_flows(self, flow: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         """Those of the scenarios after the first, which try the channels in another order."""
-        return (flow[::-1] if reverse else flow,) * max(self.scenarios)
+        return (flow[::-1],) * max(self.scenarios)
 
     def loss_before(self, number: int) -> str | None:
         """What is lost before a try."""

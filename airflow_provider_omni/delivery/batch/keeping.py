@@ -48,11 +48,13 @@ class Keeper(Protocol):
     """Keeps the record of one batch.
 
     ``writers``: how many `writes` may be under way at the same time. ``flow``: the scenario's channels, which are kept
-    too; after `enter` those on record, where this try does not know them. ``here``: where this try posts from.
+    too; after `enter` those on record, where this try does not know them. ``steps``: those that this try has content
+    for. ``here``: where this try posts from.
     """
 
     writers: int
     flow: tuple[str, ...] | None
+    steps: tuple[str, ...]
     here: Origin
 
     @property
@@ -121,6 +123,7 @@ class LedgerKeeper:
         self.here = _origin_of(about)
         self.fenced = fenced
         self.flow: tuple[str, ...] | None = None
+        self.steps: tuple[str, ...] = ()
         self._key_field: Any = about.get("key_field")
         self._try = TryName(1, token)
         self._sequence = 0
@@ -177,7 +180,7 @@ class LedgerKeeper:
                         )
                     self.flow = self.flow or _flow(line)
                     continue
-                known.replay(line, header.get("fingerprint"), origin=header.get("origin"))
+                known.replay(line, header.get("fingerprint"), origin=header.get("origin"), steps=header.get("steps"))
         self._standing.check("Nothing was sent: what they say may have been sent already.", retryable=False)
 
     def _read_ends(self, names: Sequence[str]) -> Steps[None]:
@@ -276,6 +279,7 @@ class LedgerKeeper:
     ) -> Writes:
         """One part; with intents also Airflow's own fence, and a look for a newer try."""
         header = {"v": VERSION, "fingerprint": self.fingerprint, "flow": list(self.flow or ())}
+        header |= {"steps": list(self.steps)}
         header |= {"lines": len(outcomes) + len(intents), PARTS: self._standing.to_json(), "origin": list(self.here)}
         name = self.part(SENT)
         if intents:
@@ -366,6 +370,7 @@ class MemoryKeeper:
         self.saved = 0
         self._expects = expects
         self.flow: tuple[str, ...] | None = None
+        self.steps: tuple[str, ...] = ()
         self._bulks: list[str] = []
         self._entries: dict[str, dict[str, Any]] = {}
         self._kept: set[str] = set()
@@ -418,7 +423,8 @@ class MemoryKeeper:
                     "twice.",
                     retryable=True,
                 )
-            known.replay(entry["intent"], entry["intent"].get("fingerprint"), origin=entry["intent"].get("origin"))
+            intent = entry["intent"]
+            known.replay(intent, intent.get("fingerprint"), origin=intent.get("origin"), steps=intent.get("steps"))
             for line in entry["learned"]:
                 known.replay(line, None)
             self._bulks.append(bulk)
@@ -441,6 +447,7 @@ class MemoryKeeper:
             changed[line["bulk"]] = None
         for posting in intents:
             intent = intent_line(posting, {}) | {"fingerprint": self.fingerprint, "origin": list(self.here)}
+            intent |= {"steps": list(self.steps)}
             self._entries[posting.bulk_id] = {"intent": intent, "learned": []}
             if posting.bulk_id in self._bulks:
                 self._bulks.remove(posting.bulk_id)

@@ -64,15 +64,18 @@ class Known:
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
 
-    def replay(self, line: Any, fingerprint: str | None, writer: str | None = None, origin: Any = None) -> None:
+    def replay(
+        self, line: Any, fingerprint: str | None, writer: str | None = None, origin: Any = None, steps: Any = None
+    ) -> None:
         """Take one line in. Raises OmniStorageError for a line that cannot be understood.
 
         :param writer: the try that wrote it.
         :param origin: where that has posted from, as JSON.
+        :param steps: the flow's steps that it had content for, as JSON.
         """
         try:
             if "ids" in line:
-                self._intent(line, fingerprint, writer, Origin.of(origin))
+                self._intent(line, fingerprint, writer, Origin.of(origin), steps)
             elif "bulk" in line:
                 self._outcome(line)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
@@ -83,15 +86,15 @@ class Known:
             ) from None
 
     def _intent(
-        self, line: Mapping[str, Any], fingerprint: str | None, writer: str | None, origin: Origin | None
+        self, line: Mapping[str, Any], fingerprint: str | None, writer: str | None, origin: Origin | None, steps: Any
     ) -> None:
         scratch = self._scratch
         scratch.do(
-            "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, steps) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             str(line["bulk"]), float(line["at"]), line.get("since"), line.get("scheduled"),
             int(line.get("by_bulk", True)), _S.INTENT.value, line.get("fingerprint", fingerprint),
-            writer, None if origin is None else json.dumps(origin),
+            writer, None if origin is None else json.dumps(origin), json.dumps(steps) if steps else None,
         )  # fmt: skip
         number = scratch.one("SELECT last_insert_rowid()")
         scratch.many(
@@ -139,8 +142,10 @@ class Known:
         there = scratch.one("SELECT max(no) FROM posting WHERE bulk = ?", bulk)
         if there is None:
             scratch.do(
-                "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, found) "
-                "SELECT ?, at, since, scheduled, 1, state, fingerprint, writer, origin, 1 FROM posting WHERE no = ?",
+                "INSERT INTO posting "
+                "(bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, steps, found) "
+                "SELECT ?, at, since, scheduled, 1, state, fingerprint, writer, origin, steps, 1 FROM posting "
+                "WHERE no = ?",
                 bulk,
                 origin,
             )
@@ -233,6 +238,24 @@ class Known:
             if found:
                 return [Origin(*json.loads(origin)) for (origin,) in found]
         return []
+
+    def steps(self, fingerprint: str | None = None) -> tuple[str, ...] | None:
+        """The steps of what was accepted with another content or scenario than that of the fingerprint; if nothing was,
+        of what may have been. None where there is nothing of the kind, or it is not known.
+
+        :param fingerprint: None: of whatever was sent.
+        """
+        if self._scratch.one("SELECT 1 FROM posting WHERE fingerprint IS NOT ? LIMIT 1", fingerprint) is None:
+            return None
+        for states in (frozenset({_S.ACCEPTED}), FOLLOWED):
+            found = self._scratch.one(
+                f"SELECT posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
+                "AND posting.steps IS NOT NULL AND posting.fingerprint IS NOT ? ORDER BY posting.no LIMIT 1",
+                fingerprint,
+            )
+            if found is not None:
+                return tuple(map(str, json.loads(found)))
+        return None
 
     def elsewhere(self, here: Origin, states: frozenset[MessageState] = FOLLOWED) -> tuple[str, int]:
         """What has changed since (account or scenario), and how many messages in these states were posted from another

@@ -39,7 +39,7 @@ from airflow_provider_omni.delivery.batch.scratch import People
 from airflow_provider_omni.delivery.batch.settling import AT_ONCE, IN_DOUBT, settle
 from airflow_provider_omni.delivery.batch.tidings import Tidings
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
-from airflow_provider_omni.delivery.flows import check_flow
+from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.publishing import publish, publish_at_last
 from airflow_provider_omni.delivery.receipt import Receipt
 from airflow_provider_omni.delivery.record import OPEN, MessageState, Posting
@@ -167,8 +167,9 @@ class Batch:
         self.flow = self.flow or self.keeper.flow
         # Else a lost try may have posted the same people in another request.
         self.tidings.bulk_filter.sole = self.keeper.told if isinstance(self.keeper, MemoryKeeper) else True
-        self.tidings.recall(self.known)  # from here on the receipt has what earlier tries have sent
+        self.tidings.recall(self.known, plan.fingerprint)  # from here on the receipt has what earlier tries have sent
         yield from check_flow(self.flow, plan.spec.content.channels())
+        self.keeper.steps = attempted(self.flow or (), plan.spec.content.channels())
         yield from self._check_ledger(chunk)
         for line in quarantine_lines(plan):
             yield Note(f"Quarantined: {line}", warning=True)
@@ -182,7 +183,7 @@ class Batch:
         if not self.rules.dry_run:
             self.known.doubt_old_proofs()
         self.known.settle_who_is_left(plan.ids)
-        self.tidings.recall(self.known)
+        self.tidings.recall(self.known, plan.fingerprint)
         self._left, self._requests = plan.left(), plan.requests(chunk)
         if self.rules.dry_run:
             self._parts = plan.sms_parts()

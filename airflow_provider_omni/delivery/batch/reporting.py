@@ -37,11 +37,13 @@ def receipt_of(
     account: str | None = None,
     extra: dict[str, Any] | None = None,
 ) -> Receipt:
-    """The receipt of this moment. Requests are listed up to 100, else they stand in the ledger only."""
+    """The receipt of this moment: of what was sent, however content and scenario have changed since. Requests are
+    listed up to 100, else they stand in the ledger only.
+    """
     states = tidings.states
     return Receipt(
-        scenario_key=spec.scenario_key,
-        flow=attempted(flow, spec.content.channels()),
+        scenario_key=tidings.origins[0].scenario if tidings.origins else spec.scenario_key,
+        flow=tidings.steps or attempted(flow, spec.content.channels()),
         bulks=() if tidings.too_many and ledger is not None else tidings.bulks(),
         counts=Counts(
             requested=census.requested,

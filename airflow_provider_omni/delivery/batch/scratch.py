@@ -50,6 +50,7 @@ CREATE TABLE posting (
     told INTEGER NOT NULL DEFAULT 0,
     fingerprint TEXT,
     origin TEXT,                  -- where it was posted from, as a JSON list; NULL: not known
+    steps TEXT,                   -- the flow's steps that it has content for, as a JSON list; NULL: not known
     writer TEXT,                  -- the try that wrote the intent; NULL: nobody asks
     found INTEGER NOT NULL DEFAULT 0  -- 1: not one of ours, the logs have named it for messages that they have found
 );

@@ -45,6 +45,8 @@ class Tidings:
     """How the last request ended whose outcome was unknown at first."""
     origins: list[Origin] = field(default_factory=list)
     """Where earlier tries have posted from what was accepted; if nothing was, what may have reached people."""
+    steps: tuple[str, ...] | None = None
+    """Those of what earlier tries have sent with another content or scenario; None: nothing, or it is not known."""
     first_post_at: float | None = None
     posted: int = 0
     """Messages posted by this try."""
@@ -54,11 +56,14 @@ class Tidings:
         """Without a ledger the receipt is all that can be followed, so it lists more."""
         return cls(most=MAX_IDS if ledger else MOST_WITHOUT_LEDGER)
 
-    def recall(self, known: Known, *, everybody: bool = False) -> None:
-        """Take over what earlier tries have left: of this batch's people, or of everybody on record."""
+    def recall(self, known: Known, fingerprint: str | None = None, *, everybody: bool = False) -> None:
+        """Take over what earlier tries have left: of this batch's people, or of everybody on record.
+
+        :param fingerprint: of this try's content; None: it is not known.
+        """
         self.states = known.counts(everybody=everybody)
         self.first_post_at = known.oldest()
-        self.origins = known.origins()
+        self.origins, self.steps = known.origins(), known.steps(fingerprint)
         for bulk_id, ids, by_bulk in known.followed_bulks(self.most + 1):
             self.follow(bulk_id, ids, by_bulk=by_bulk)
 

@@ -351,3 +351,46 @@ def test_neither_ledger_nor_state_holds_more_of_an_account_than_its_hash(tmp_pat
     world.send(numbers(3), rules={"account": "a1b2"})
     header = next(iter(unpack(world.folder.read(name := world.folder.list(SENT)[0]), name)))
     assert header["origin"] == ["a1b2", world.scenario_key]
+
+
+# -- what a receipt tells of earlier tries ---------------------------------------------------------------------------
+
+
+@LEDGERS
+def test_a_receipt_has_the_steps_of_what_was_accepted_though_the_content_has_changed(
+    tmp_path: Path, ledger: bool
+) -> None:
+    """Without the SMS in it, LINE's failure would be taken for the end; then the SMS comes, and a second send."""
+    world = _world(tmp_path)
+    both = {"line": {"type": "TEXT", "text": "Hello"}, "sms": {"text": "Hello"}}
+    assert world.send(numbers(10), both, ledger=ledger).receipt.flow == ("LINE", "SMS")
+    end = world.send(numbers(10), {"line": both["line"]}, ledger=ledger)
+    assert (end.error, end.sent, end.receipt.flow) == (None, 0, ("LINE", "SMS"))
+
+
+@LEDGERS
+def test_a_receipt_has_the_steps_of_what_was_accepted_though_the_scenario_has_changed(
+    tmp_path: Path, ledger: bool
+) -> None:
+    world = _world(tmp_path)
+    assert world.send(numbers(10), ledger=ledger).error is None
+    other = world.simulator.add_scenario([{"channel": "SMS"}, {"channel": "LINE"}], "SMS-LINE")
+    end = world.send(numbers(10), ledger=ledger, scenario_key=other)
+    assert (end.error, end.sent) == (None, 0)
+    assert (end.receipt.scenario_key, end.receipt.flow) == (world.scenario_key, ("LINE", "SMS"))
+    # So has that of a try that fails before it could begin.
+    end = world.send(numbers(10), ledger=ledger, scenario_key="nosuch")
+    assert end.error is not None
+    assert (end.receipt.scenario_key, end.receipt.flow) == (world.scenario_key, ("LINE", "SMS"))
+
+
+@LEDGERS
+def test_where_nobody_was_sent_to_a_receipt_has_the_steps_of_the_other_scenario(tmp_path: Path, ledger: bool) -> None:
+    world = _world(tmp_path)
+    world.fault = lambda post: "refused"
+    assert world.send(numbers(10), ledger=ledger, rules={"attempts": 1}).error is not None
+    world.fault = lambda post: None
+    other = world.simulator.add_scenario([{"channel": "SMS"}, {"channel": "LINE"}], "SMS-LINE")
+    end = world.send(numbers(10), ledger=ledger, scenario_key=other)
+    assert (end.error, end.sent) == (None, 10)
+    assert (end.receipt.scenario_key, end.receipt.flow) == (other, ("SMS", "LINE"))
