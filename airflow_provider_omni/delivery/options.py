@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from airflow_provider_omni.omni.channels import Channel
-from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.masking import describe, mask_numbers_in
 
 MOST_LOG_GRACE = 300
 """Seconds. Two of them must fit into the time that a try gives the logs."""
@@ -88,7 +88,11 @@ def field_problems(phone_field: Any, key_field: Any) -> list[str]:
 def channel_problems(channels: Iterable[str]) -> list[str]:
     """What is wrong with the names of a flow's channels, in upper case."""
     unknown = ", ".join(repr(name) for name in channels if name not in Channel.__members__)
-    return [f"flow: found {unknown[:80]}, allowed are {', '.join(Channel.__members__)}"] if unknown else []
+    return (
+        [f"flow: found {mask_numbers_in(unknown[:80])}, allowed are {', '.join(Channel.__members__)}"]
+        if unknown
+        else []
+    )
 
 
 def mismatch_problems(channels: Iterable[str], said: Iterable[str]) -> list[str]:
@@ -96,6 +100,5 @@ def mismatch_problems(channels: Iterable[str], said: Iterable[str]) -> list[str]
     channels, said = list(channels), list(said)
     if not channels or not said or set(channels) & set(said):
         return []
-    return [
-        f"flow: tries {', '.join(channels)}, but there is content for {', '.join(said)} only: nobody would get anything"
-    ]
+    tries = mask_numbers_in(", ".join(channels))
+    return [f"flow: tries {tries}, but there is content for {', '.join(said)} only: nobody would get anything"]

@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.tracking import UNNAMED, Outcome, Sighting, Standing
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.statuses import StepState
 from airflow_provider_omni.omni.words import some
 
@@ -63,9 +64,13 @@ class Goal:
                 "success_when: got 1, expected 1.0 for every message, or 'any' for one of them: 1 reads as either"
             )
         elif not ratio and goal not in NAMED_GOALS:
-            problems.append(f"success_when: found {goal!r}, allowed: 'all', 'any', 'finished' or a ratio such as 0.95")
+            problems.append(
+                f"success_when: found {describe(goal, True)}, allowed: 'all', 'any', 'finished' or a ratio such as 0.95"
+            )
         if self.delivered_means not in DELIVERED_MEANS:
-            problems.append(f"delivered_means: found {self.delivered_means!r}, allowed: 'group' or 'handset'")
+            problems.append(
+                f"delivered_means: found {describe(self.delivered_means, True)}, allowed: 'group' or 'handset'"
+            )
         if problems:
             raise OmniInputError("The delivery goal cannot be used", problems=tuple(problems))
 

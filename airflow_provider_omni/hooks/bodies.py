@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_omni.omni.content import OTHER_CHANNELS, AdvancedRequest, Content
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.masking import describe, shown_name
 from airflow_provider_omni.omni.models import Destination
 from airflow_provider_omni.omni.validation import check_content, check_destination
 
@@ -27,7 +27,9 @@ def read_body(body: Mapping[str, Any]) -> AdvancedRequest:
 
     Raises :class:`OmniInputError` that names every problem at once.
     """
-    problems = [f"{name}: unknown, allowed are {', '.join(_MEMBERS)}" for name in body if name not in _MEMBERS]
+    problems = [
+        f"{shown_name(name)}: unknown, allowed are {', '.join(_MEMBERS)}" for name in body if name not in _MEMBERS
+    ]
     destinations = _destinations(body.get("destinations"), problems)
     for name in ("scenarioKey", "bulkId"):
         if name in body and (not isinstance(body[name], str) or not body[name]):

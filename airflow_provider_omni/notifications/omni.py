@@ -390,11 +390,15 @@ def _as_sms(sms: Any) -> Any:
 
 
 def _setting_slips(max_sms_parts: Any, dedupe: Any) -> list[str]:
+    from airflow_provider_omni.omni.masking import describe
+
     problems = []
     if type(max_sms_parts) is not int or not 1 <= max_sms_parts <= MOST_SMS_PARTS:
-        problems.append(f"max_sms_parts: got {max_sms_parts!r}, expected a whole number from 1 to {MOST_SMS_PARTS}")
+        problems.append(
+            f"max_sms_parts: got {describe(max_sms_parts, True)}, expected a whole number from 1 to {MOST_SMS_PARTS}"
+        )
     if dedupe not in DEDUPE:
-        problems.append(f"dedupe: got {dedupe!r}, expected {', '.join(map(repr, DEDUPE))}")
+        problems.append(f"dedupe: got {describe(dedupe, True)}, expected {', '.join(map(repr, DEDUPE))}")
     return problems
 
 

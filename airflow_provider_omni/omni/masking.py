@@ -49,6 +49,11 @@ def mask_numbers_in(text: str) -> str:
     return _DIGITS.sub(lambda match: mask_number(match[0]), hidden)
 
 
+def shown_name(name: Any) -> str:
+    """The name of a member, for a person who has to find it. Where there should be one, somebody's number may stand."""
+    return mask_numbers_in(str(name)[:80])
+
+
 def describe(value: Any, shown: bool = False) -> str:
     """What was found, in words that are safe to log: the value only if `shown`, else its kind and size."""
     if value is None:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from airflow_provider_omni.omni.masking import shown_name
+
 MOST_BITS = 1024
 """Of a whole number. Python refuses to write down those of thousands of digits."""
 DEEPEST = 100
@@ -48,7 +50,9 @@ def foreign_to_json(value: Any, where: str, depth: int = 0) -> Iterator[Foreign]
             if not isinstance(name, str) or not _is_whole(name):
                 yield Foreign(where, f"a name of type {type(name).__name__}, which is no text")
             else:
-                yield from foreign_to_json(item, f"{where}.{name}" if where else name, depth + 1)
+                yield from foreign_to_json(
+                    item, f"{where}.{shown_name(name)}" if where else shown_name(name), depth + 1
+                )
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from foreign_to_json(item, f"{where}[{index}]", depth + 1)
@@ -85,7 +89,7 @@ def unfit_in(value: Any, where: str, depth: int = 0) -> Iterator[Foreign]:
             yield Foreign(where, f"a text with {unfit}")
     elif depth <= DEEPEST and isinstance(value, dict):
         for name, item in value.items():
-            yield from unfit_in(item, f"{where}.{name}" if where else str(name), depth + 1)
+            yield from unfit_in(item, f"{where}.{shown_name(name)}" if where else shown_name(name), depth + 1)
     elif depth <= DEEPEST and isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from unfit_in(item, f"{where}[{index}]", depth + 1)

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from airflow_provider_omni.omni.masking import mask_numbers_in
+
 CHECKS = ("valid", "possible")
 """What a number must be to be sent to: of a range that its country is known to use, or of the right length only."""
 
@@ -50,7 +52,7 @@ def read_check(check: object) -> str:
     """``valid`` or ``possible``. Raises ValueError."""
     if isinstance(check, str) and check in CHECKS:
         return check
-    shown = repr(check[:20]) if isinstance(check, str) else f"a {type(check).__name__}"
+    shown = mask_numbers_in(repr(check[:20])) if isinstance(check, str) else f"a {type(check).__name__}"
     raise ValueError(f"got {shown}, expected 'valid' or 'possible'")
 
 

@@ -28,7 +28,7 @@ from airflow_provider_omni.omni.content import (
     check_url,
 )
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.masking import SHOWN, describe, mask_numbers_in
+from airflow_provider_omni.omni.masking import SHOWN, describe, mask_numbers_in, shown_name
 from airflow_provider_omni.omni.models import Destination, NewScenario
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.options import NO_CONTENT, option_problems, time_problem
@@ -96,7 +96,7 @@ def _line_of(problem: Any, root: str, model: type[BaseModel] | None) -> str:
     where = [part for part in problem["loc"] if part not in LINE_MODELS]
     if "member" in context:
         where.append(context["member"])
-    field = root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+    field = root + "".join(f"[{part}]" if isinstance(part, int) else f".{shown_name(part)}" for part in where)
     kind = problem["type"]
     if kind == "missing":
         return f"{field}: missing"
@@ -275,7 +275,9 @@ def _check_others(findings: _Findings, others: Mapping[str, Any] | None) -> dict
     for name, value in others.items():
         if name not in OTHER_CHANNELS:
             own = " (line and sms have arguments of their own)" if name in ("line", "sms") else ""
-            findings.problems.append(f"other_channels.{name}: unknown, allowed are {', '.join(OTHER_CHANNELS)}{own}")
+            findings.problems.append(
+                f"other_channels.{shown_name(name)}: unknown, allowed are {', '.join(OTHER_CHANNELS)}{own}"
+            )
         elif not isinstance(value, Mapping):
             findings.add(f"other_channels.{name}", _kind(value), "an object")
         else:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.masking import mask_numbers_in
 
 DEFAULT = "utf-8"
 
@@ -37,7 +38,7 @@ def read_encoding(name: Any) -> str:
         return DEFAULT
     found = f"a value of type {type(name).__name__}"
     if isinstance(name, str):
-        found = repr(name) if re.fullmatch(r"[\w\-. ]{1,40}", name) else "a text that is no name"
+        found = mask_numbers_in(repr(name)) if re.fullmatch(r"[\w\-. ]{1,40}", name) else "a text that is no name"
         try:
             codec = codecs.lookup(name)
         except (LookupError, ValueError, UnicodeError):

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.masking import describe
 
 _SHARD = re.compile(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*")
 
@@ -36,9 +37,10 @@ class Shard:
         match = _SHARD.fullmatch(str(text))
         if match and 1 <= int(match[1]) <= int(match[2]):
             return cls(int(match[1]), int(match[2]))
+        found = describe(str(text)[:30], True)
         raise OmniInputError(
             "Nothing was sent: the shard cannot be used",
-            problems=(f"shard: found {str(text)[:30]!r}, allowed is a part and a number of parts such as '3/16'",),
+            problems=(f"shard: found {found}, allowed is a part and a number of parts such as '3/16'",),
         )
 
     def holds(self, recipient_key: str) -> bool:
