@@ -78,17 +78,12 @@ class AsyncOmniClient:
         session = await self._open()
         proxy = self._way.proxy
         progress = _Progress()
-        # What is the account's goes with each request, never with the session: aiohttp asks a proxy for a tunnel with
-        # the session's headers, and makes the proxy's login of this one.
-        headers = {"Authorization": authorization_header(self.config)}
-        if call.body is not None:
-            headers["Content-Type"] = "application/json"
         try:
             async with session.request(
                 call.method,
                 URL(self.config.base_url + call.target, encoded=True),
                 data=call.body,
-                headers=headers,
+                headers=self._headers(call),
                 proxy=None if proxy is None else proxy.url,
                 proxy_headers=None if proxy is None else proxy.headers,
                 allow_redirects=False,
@@ -105,6 +100,15 @@ class AsyncOmniClient:
             failure = _failure(error, progress.connected, proxy is not None)
         # Raised out here, so that no library's message, which has the query in it, hangs on to our error.
         raise failure_error(call, failure, self._way)
+
+    def _headers(self, call: Call[Any]) -> dict[str, str]:
+        """What is the account's. It goes with each request, never with the session: aiohttp asks a proxy for a tunnel
+        with the session's headers, and makes the proxy's login of this one.
+        """
+        headers = {"Authorization": authorization_header(self.config)}
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
+        return headers
 
     async def _open(self) -> aiohttp.ClientSession:
         """The session, made at the first call, since it belongs to the event loop that runs then."""

@@ -27,6 +27,15 @@ MAX_CONNECTIONS = 1000
 CONNECTION_TYPE = "omni"
 
 
+class Secrets(tuple[str, ...]):
+    """Secrets of an account. Shown as nothing: what reports an error may show the variables around it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<secrets>"
+
+
 @dataclass(frozen=True)
 class OmniConfig:
     """One account. Hashable, so that what is shared in a process can be kept per account; its repr shows no secret.
@@ -78,14 +87,14 @@ class OmniConfig:
         return is_loopback(urlsplit(self.base_url).hostname or "")
 
     @property
-    def secrets(self) -> tuple[str, ...]:
+    def secrets(self) -> Secrets:
         """What nobody may see of this account: password, key or token, the header that it makes, the ids' secret."""
         scheme, _, credentials = self.authorization.partition(" ")
         found = {self.authorization, credentials}
         if scheme == "Basic":
             found.add(base64.b64decode(credentials).decode("utf-8", "surrogateescape").partition(":")[2])
         found |= {self.id_secret} if self.id_secret else set()
-        return tuple(sorted((each for each in found if each), key=len, reverse=True))
+        return Secrets(sorted((each for each in found if each), key=len, reverse=True))
 
     @classmethod
     def from_connection(

@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 import time
+import traceback
 import tracemalloc
 import zlib
 from contextlib import ExitStack
@@ -387,6 +388,23 @@ def test_no_error_holds_a_number_a_text_or_the_password(run: Run, behaviour: Beh
         assert NUMBER not in told
         assert "hello" not in told
         assert "secret-word" not in told
+
+
+@pytest.mark.parametrize("behaviour", [close, reply(200, b"?"), reply(400, b"{}"), reply(401, b"{}"), reply(302, b"")])
+def test_no_variable_around_an_error_shows_a_number_a_text_or_the_password(run: Run, behaviour: Behaviour) -> None:
+    """As what reports errors with the variables of each frame would."""
+    with Trickster([behaviour]) as server:
+        [error] = run(config(server.url, id_secret="pepper-word"), SEND)
+    frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
+    shown = {
+        f"{frame.name}: {name}": value
+        for frame in frames
+        if "airflow_provider_omni" in frame.filename or "site-packages" in frame.filename
+        for name, value in (frame.locals or {}).items()
+    }
+    assert shown
+    words = ("secret-word", "ZGVtbzpz", "pepper-word", NUMBER, "hello")
+    assert [where for where, value in shown.items() if any(word in value for word in words)] == []
 
 
 ODD_HEADERS = {
