@@ -27,6 +27,7 @@ from airflow_provider_omni.omni.errors import (
 from airflow_provider_omni.omni.masking import Private, mask_numbers_in
 from airflow_provider_omni.omni.models import Rows
 from airflow_provider_omni.omni.parsing import UnreadableAnswerError
+from airflow_provider_omni.omni.plainwords import only_words
 
 T = TypeVar("T")
 
@@ -235,7 +236,7 @@ class _Hider:
     def __call__(self, said: object) -> str:
         if not isinstance(said, str) or not said:
             return ""
-        words = mask_numbers_in(self._all().hide(said)[: 4 * MAX_DETAIL_LENGTH])
+        words = only_words(mask_numbers_in(self._all().hide(said)[: 4 * MAX_DETAIL_LENGTH]))
         words = "".join(character if character.isprintable() else " " for character in words)
         return words if len(words) <= MAX_DETAIL_LENGTH else words[:MAX_DETAIL_LENGTH] + "…"
 
@@ -243,7 +244,8 @@ class _Hider:
         """The vendor's code, if that is what it is."""
         if not isinstance(value, str) or not _CODE.fullmatch(value) or self._all().holds(value):
             return None
-        return mask_numbers_in(value)
+        masked = mask_numbers_in(value)
+        return masked if only_words(masked) == masked else None
 
     def _all(self) -> Private:
         if self._private is None:

@@ -85,8 +85,8 @@ _LAYERS = 3
 class Private:
     """What nobody may read in the words of others, which may echo it: secrets, and what was sent.
 
-    Found as a whole and in part, in any case and spacing, percent-encoded, as HTML or JSON escape it, in base64 and in
-    hexadecimal digits.
+    Found as a whole and in part, in any case and spacing, with whatever signs between its letters and digits,
+    percent-encoded, as HTML or JSON escape it, in base64 and in hexadecimal digits.
 
     :param secrets: of the account.
     :param sent: texts, addresses and numbers of the request.
@@ -95,6 +95,7 @@ class Private:
     def __init__(self, secrets: Iterable[str], sent: Iterable[str] = ()) -> None:
         self._words: set[str] = set()
         self._parts: dict[int, set[str]] = {}
+        self._bare_parts: dict[int, set[str]] = {}
         for least, known in ((_OF_A_SECRET, secrets), (_OF_A_TEXT, sent)):
             for each in known:
                 plain = _plain(each)[0]
@@ -102,8 +103,8 @@ class Private:
                     self._words.add(each.strip())
                 elif plain:
                     size = min(least, len(plain))
-                    parts = self._parts.setdefault(size, set())
-                    parts.update(plain[start : start + size] for start in range(len(plain) - size + 1))
+                    self._parts.setdefault(size, set()).update(_slices(plain, size))
+                    self._bare_parts.setdefault(least, set()).update(_slices(_bare(each)[0], least))
         self._words.discard("")
 
     def hide(self, words: str) -> str:
@@ -130,11 +131,11 @@ class Private:
         return self.hide(words) != _decoded(words)
 
     def _places(self, words: str) -> Iterator[tuple[int, int]]:
-        plain, places = _plain(words)
-        for size, parts in self._parts.items():
-            for start in range(len(plain) - size + 1):
-                if plain[start : start + size] in parts:
-                    yield places[start], places[start + size - 1] + 1
+        for (plain, places), known in ((_plain(words), self._parts), (_bare(words), self._bare_parts)):
+            for size, parts in known.items():
+                for start, piece in enumerate(_slices(plain, size)):
+                    if piece in parts:
+                        yield places[start], places[start + size - 1] + 1
         for word in self._words:
             for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", words, flags=re.IGNORECASE):
                 yield match.span()
@@ -144,9 +145,8 @@ class Private:
         for read in _readings(run):
             words = _decoded(read)
             plain = "".join(words.lower().split()).replace("+", "")
-            for size, parts in self._parts.items():
-                if not parts.isdisjoint(plain[start : start + size] for start in range(len(plain) - size + 1)):
-                    return True
+            if any(not parts.isdisjoint(_slices(plain, size)) for size, parts in self._parts.items()):
+                return True
             # What is read at a wrong place is no text, and has no encoding within it.
             inner = words if layers > 1 and words.isascii() and words.isprintable() else ""
             if any(self._is_within(each[0], layers - 1) for each in _RUN.finditer(inner)):
@@ -166,6 +166,17 @@ def _plain(text: str) -> tuple[str, list[int]]:
                 plain.append(lower)
                 places.append(index)
     return "".join(plain), places
+
+
+def _bare(text: str) -> tuple[str, list[int]]:
+    """Its letters and digits alone."""
+    plain, places = _plain(text)
+    kept = [(character, place) for character, place in zip(plain, places, strict=True) if character.isalnum()]
+    return "".join(character for character, _ in kept), [place for _, place in kept]
+
+
+def _slices(text: str, size: int) -> Iterator[str]:
+    return (text[start : start + size] for start in range(len(text) - size + 1))
 
 
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)

@@ -357,6 +357,10 @@ def folded(text: str) -> str:
     return "\r\n ".join(re.findall(".{1,20}", base64.b64encode(text.encode()).decode()))
 
 
+def bare(text: str) -> str:
+    return "".join(each for each in text.lower() if each.isalnum())
+
+
 ENCODINGS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "capitals": str.upper,
@@ -377,6 +381,23 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "html": lambda text: "".join(f"&#{ord(each)};" for each in text),
     "json": lambda text: "".join(f"\\u{ord(each):04x}" for each in text),
     "json within": lambda text: json.dumps(json.dumps(text)),
+    "quoted-printable": lambda text: "".join(f"={byte:02X}" for byte in text.encode()),
+    "percent of UTF-16": lambda text: "".join(f"%u{ord(each):04x}" for each in text),
+    "code points": lambda text: " ".join(f"U+{ord(each):04X}" for each in text),
+    "escaped code points": lambda text: "".join(f"\\u{{{ord(each):x}}}" for each in text),
+    "bytes in hex": lambda text: text.encode().hex(":"),
+    "bytes of C": lambda text: ", ".join(f"0x{byte:02x}" for byte in text.encode()),
+    "bytes in decimal": lambda text: ", ".join(map(str, text.encode())),
+    "base64 of UTF-16": lambda text: base64.b64encode(text.encode("utf-16-le")).decode(),
+    "base64 in short lines": lambda text: re.sub("(.{4})", r"\1\n ", base64.b64encode(text.encode()).decode()),
+    "base64 in pieces": lambda text: re.sub("(.{10})", r'\1", "', base64.b64encode(text.encode()).decode()),
+    "base32": lambda text: base64.b32encode(text.encode()).decode(),
+    "base85": lambda text: base64.b85encode(text.encode()).decode(),
+    "a list": lambda text: json.dumps(list(text)),
+    "commas": lambda text: ",".join(text),
+    "underscores": lambda text: text.replace(" ", "_"),
+    "invisible signs": lambda text: "\u200b".join(text),
+    "in two": lambda text: f"{text[: len(text) // 2]}', '{text[len(text) // 2 :]}",
     "first half": lambda text: text[: len(text) // 2 + 1],
     "second half": lambda text: text[len(text) // 2 - 1 :],
 }
@@ -402,6 +423,8 @@ def test_nothing_private_can_be_read_out_of_an_error_however_the_vendor_writes_i
             for secrets in (private, pair, config.authorization.split(" ")[1], form):
                 assert secrets.lower() not in told.lower(), told
             assert not re.search(r"\d{6}", told)
+            assert bare(private) not in bare(told)
+            assert bare(form) not in bare(told) or len(bare(form)) < 5
             for text in re.findall(r"[A-Za-z0-9+/_-]{8,}", told):
                 read_back = base64.b64decode(text[: len(text) // 4 * 4], altchars=b"-_")
                 assert private.encode() not in read_back
