@@ -37,9 +37,14 @@ def read_guard(allowed: Iterable[str] | None, region: str | None = None) -> froz
     return frozenset(numbers)
 
 
-def lets_through(guard: frozenset[str] | None, address: Address, rules: NumberRules = ANYWHERE) -> bool:
+def lets_through(
+    guard: frozenset[str] | None, address: Address, rules: NumberRules = ANYWHERE, *, as_written: bool = False
+) -> bool:
     """May this address be sent to? Another address beside an allowed number would be somebody else's: no. One without
     a number is of no country.
+
+    :param as_written: the vendor is told the number as it stands there. Then it must be it digit by digit: what is left
+        out in reading, such as the 0 of ``+41 (0)79 …``, may make it another one for the vendor.
     """
     if guard is None and rules.countries is None:
         return True
@@ -49,6 +54,10 @@ def lets_through(guard: frozenset[str] | None, address: Address, rules: NumberRu
         digits = normalise(address.phone_number, NumberRules(rules.region, "possible"))
     except InvalidNumberError:
         return False
+    if as_written:
+        written = "".join(sign for sign in str(address.phone_number) if sign in "0123456789")
+        if written not in (digits, f"00{digits}"):
+            return False
     return (guard is None or digits in guard) and rules.allows(digits)
 
 

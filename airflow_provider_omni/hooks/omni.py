@@ -264,7 +264,7 @@ class OmniHook(BaseHook):
         problems = [
             f"destinations[{index}]: is not among the connection's {among}, expected only those"
             for index, each in enumerate(request.destinations)
-            if not lets_through(guard, each.to, rules)
+            if not lets_through(guard, each.to, rules, as_written=True)
         ]
         if problems:
             raise OmniInputError("The request cannot be sent as it is; nothing was sent.", problems=problems[:50])

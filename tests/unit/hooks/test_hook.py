@@ -568,6 +568,19 @@ def test_a_request_to_allowed_recipients_only_is_posted(connected: Any, answerin
     assert len(client.calls) == 1
 
 
+@pytest.mark.parametrize("extra", [{"allowed_recipients": "41793026727"}, {"allowed_countries": "CH"}])
+@pytest.mark.parametrize("number", ["+41 (0)79 302 67 27", "410793026727", "\u0664\u0661793026727", "+041793026727"])
+def test_a_number_that_is_only_read_as_an_allowed_one_is_not_posted_as_it_stands(
+    connected: Any, answering: Any, extra: dict[str, Any], number: str
+) -> None:
+    """The vendor is told it as it stands, and may read it otherwise."""
+    client = answering(ok({"messages": []}))
+    connected(extra=extra)
+    with pytest.raises(OmniInputError, match=r"destinations\[0\]"):
+        send_to({"phoneNumber": number})
+    assert client.calls == []
+
+
 def test_an_empty_list_of_allowed_recipients_lets_the_hook_post_to_nobody(connected: Any, answering: Any) -> None:
     client = answering()
     connected(extra={"allowed_recipients": []})
