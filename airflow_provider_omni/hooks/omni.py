@@ -102,7 +102,7 @@ class OmniHook(BaseHook):
                     raise
             if connection is None:
                 raise _unreadable(self.omni_conn_id)
-            config = _config_of(connection)
+            config = _config_of(connection, self.omni_conn_id)
             for secret in _secrets_of(connection.password, config):
                 mask_secret(secret)
             self._config = config
@@ -356,7 +356,7 @@ async def _read_config(omni_conn_id: str) -> OmniConfig:
             raise
     if connection is None:
         raise _unreadable(omni_conn_id)
-    config = _config_of(connection)
+    config = _config_of(connection, omni_conn_id)
     # The masker tells the supervisor by a blocking call, which must not happen on the loop.
     for secret in _secrets_of(connection.password, config):
         await in_thread(mask_secret, secret)
@@ -403,10 +403,10 @@ def _unreadable(omni_conn_id: str) -> OmniError:
     )
 
 
-def _config_of(connection: Any) -> OmniConfig:
+def _config_of(connection: Any, omni_conn_id: str) -> OmniConfig:
     from airflow_provider_omni.omni.config import OmniConfig
 
-    config = OmniConfig.from_airflow(connection)
+    config = OmniConfig.from_airflow(connection, os.environ.get(f"AIRFLOW_CONN_{omni_conn_id.upper()}", ""))
     _guard_of(config)  # a guard that cannot be read is told by the Test of the connection, and before any send
     return config
 

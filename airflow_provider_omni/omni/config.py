@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_omni.omni.errors import OmniConfigurationError
 from airflow_provider_omni.omni.masking import describe
@@ -113,13 +113,15 @@ class OmniConfig:
         return cls._checked([], host, schema, port, login, password, extra)
 
     @classmethod
-    def from_airflow(cls, connection: Any) -> OmniConfig:
+    def from_airflow(cls, connection: Any, text: str = "") -> OmniConfig:
         """From a connection as Airflow hands it out: of the type ``omni``, its ``extra`` still the text that was typed.
 
         Airflow's own reader of that text makes no options of what is no JSON, and so no guards. Raises like
         `from_connection`.
+
+        :param text: what Airflow has read the connection from, where that is known.
         """
-        problems: list[str] = []
+        problems = dropped_by_airflow(text)
         kind = connection.conn_type
         if not isinstance(kind, str) or kind.strip().lower() != CONNECTION_TYPE:
             shown = repr(kind[:40]) if isinstance(kind, str) and kind else "none"
@@ -198,8 +200,40 @@ def read_extra_text(text: Any, problems: list[str]) -> Mapping[str, Any] | None:
     return None
 
 
+def dropped_by_airflow(text: str) -> list[str]:
+    """What a connection says that is written as one text (JSON or a URI), and Airflow passes over in silence, as
+    problems: of what stands there twice it takes the last, and of a URI that has ``__extra__`` nothing else. Guards may
+    be among it.
+    """
+    text = text.strip()
+    if text.startswith("{"):
+        try:
+            json.loads(text, object_pairs_hook=_each_name_once)
+        except _TwiceError as error:
+            return [f"extra: got {error} twice in the connection's JSON, expected every option once"]
+        except (ValueError, RecursionError):
+            pass
+        return []
+    try:
+        parts = urlsplit(text)
+        names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    except ValueError:
+        return []
+    problems = []
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        problems.append(f"extra: got {_name(twice)} twice in the connection's URI, expected every option once")
+    if "__extra__" in names and set(names) != {"__extra__"}:
+        problems.append("extra: got options beside __extra__ in the connection's URI, expected all of them within it")
+    if parts.fragment:
+        problems.append("extra: got a # in the connection's URI, where it ends for Airflow; expected it as %23")
+    return problems
+
+
 class _TwiceError(ValueError):
     """An object has a name twice, and which of the two counts is anybody's guess."""
+
+
+_FIELDS = frozenset({"conn_type", "host", "schema", "port", "login", "password", "extra"})
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -207,7 +241,7 @@ def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(read) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _TwiceError(twice if twice in EXTRAS else "a name")
+        raise _TwiceError(twice if twice in EXTRAS or twice in _FIELDS else "a name")
     return read
 
 

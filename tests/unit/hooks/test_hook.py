@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, Connection
 
 from airflow_provider_omni.get_provider_info import get_provider_info
 from airflow_provider_omni.hooks import omni as module
@@ -142,6 +142,48 @@ async def test_the_guard_of_a_connection_that_is_written_as_a_uri_holds(
         assert client.config.allowed_recipients == frozenset({"41793026727"})
 
 
+GUARDED = {"allowed_recipients": ["41793026727"]}
+WHOLE = '{"conn_type": "omni", "host": "xyz.api.infobip.com", "login": "me", "password": "long-password", '
+
+
+@pytest.mark.parametrize("written", [
+    "omni://me:long-password@xyz.api.infobip.com/?allowed_recipients=41793026727&allowed_recipients=*",
+    "omni://me:long-password@xyz.api.infobip.com/?allowed_recipients=41793026727&__extra__=%7B%7D",
+    "omni://me:long-password@xyz.api.infobip.com/?__extra__=%7B%7D&allowed_countries=CH",
+    "omni://me:long-password@xyz.api.infobip.com/#?allowed_recipients=41793026727",
+    WHOLE + '"extra": {"allowed_recipients": "41793026727", "allowed_recipients": "*"}}',
+    WHOLE + '"extra": {"allowed_recipients": "41793026727"}, "extra": {}}',
+])  # fmt: skip
+async def test_a_guard_that_airflow_passes_over_in_a_variable_is_never_off(
+    monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", written)
+    error = failure_of(lambda: OmniHook().config)
+    assert "\n - extra: got " in str(error)
+    assert not any(word in str(error) for word in ("long-password", "4179"))
+    with pytest.raises(OmniConfigurationError):
+        async with shared_async_client("omni_default"):
+            pytest.fail("the guard is off")
+
+
+@pytest.mark.parametrize("extra", [GUARDED, {"read_timeout": 5}, {"region": "TH", "id_secret": "a b&c=#d"}, {}])
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_airflow_itself_writes_of_a_connection_is_read(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], as_json: bool
+) -> None:
+    written = Connection(
+        conn_id="c",
+        conn_type="omni",
+        host="xyz.api.infobip.com",
+        login="me#1",
+        password="long?p#a=s&s",
+        extra=json.dumps(extra),
+    )
+    text = written.as_json() if as_json and hasattr(written, "as_json") else written.get_uri()
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", text)
+    assert OmniHook().config.id_secret == extra.get("id_secret")
+
+
 def test_a_guard_that_a_uri_leaves_blank_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://me:long-password@xyz.api.infobip.com/?allowed_recipients=")
     assert "\n - extra.allowed_recipients: found " in str(failure_of(lambda: OmniHook().config))
@@ -200,7 +242,9 @@ def test_the_test_refuses_what_a_task_refuses_though_airflow_hands_it_a_uri(
     tested, said = OmniHook("transient").test_connection()
     config = None
     with contextlib.suppress(OmniConfigurationError):
-        config = module._config_of(SimpleNamespace(**({"schema": None, "port": None, "extra": None} | fields)))
+        config = module._config_of(
+            SimpleNamespace(**({"schema": None, "port": None, "extra": None} | fields)), "of_a_test"
+        )
     assert tested is (config is not None), said
     if config is not None:
         assert OmniHook("transient").config == config
