@@ -34,7 +34,7 @@ def judge_batch_send(schedule: BatchSchedule, world: World, task: BatchTask) -> 
         if len(found) > 1:
             line = f"…{number[-7:]} got {len(found)} messages"
             why = None
-            if not schedule.ledger and lost_between(found, task.keeping.lost_at):
+            if not schedule.ledger and lost_between(found, task.keeping.lost_at, task.posts):
                 why = switched(schedule, world, number)
             if why is None and schedule.guarantee == "B" and woken_meanwhile(found, task.posts):
                 why = FROZEN

@@ -42,6 +42,8 @@ class BatchPost:
     """
 
     at: float
+    intended_at: float
+    """When it was decided on, its intent having been written just before."""
     try_number: int
     try_began_at: float
     ids: frozenset[str]
@@ -224,7 +226,7 @@ class BatchTask:
             self.world.say(process.name, f"(Airflow has given this try up{', it was frozen' if woken else ''})")
         ids = frozenset(each["messageId"] for each in destinations)
         followed = self._is_followed(body["bulkId"])
-        self.posts.append(BatchPost(now, number, process.began_at, ids, stale, woken, followed, process))
+        self.posts.append(BatchPost(now, decided_at, number, process.began_at, ids, stale, woken, followed, process))
 
     def _is_followed(self, bulk_id: str) -> bool:
         receipt = self.receipts.told or {}

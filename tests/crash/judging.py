@@ -54,7 +54,7 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
         accepted = record.messages_for(number)
         if len(accepted) > 1:
             line, why = f"…{number[-4:]} got {len(accepted)} messages", None
-            if task.unrecorded or lost_between(accepted, task.keeping.lost_at):
+            if task.unrecorded or lost_between(accepted, task.keeping.lost_at, task.posts):
                 why = switched(schedule, world, number)
             why = why or _exception(schedule, task, {each.message_id for each in accepted})
             if why is None:
@@ -102,9 +102,14 @@ def strange_receipts(world: World, ends: Iterable[tuple[float, Mapping[str, Any]
             yield f"a receipt names the steps {receipt['flow']}, its messages have others"
 
 
-def lost_between(accepted: Sequence[Acceptance], lost_at: Sequence[float]) -> bool:
-    """Whether the record of the first of these messages may have been lost before the last of them was posted."""
-    return any(accepted[0].at - UNDER_WAY <= at <= accepted[-1].at for at in lost_at)
+def lost_between(accepted: Sequence[Acceptance], lost_at: Sequence[float], posts: Iterable[Any]) -> bool:
+    """Whether the record of the first of these messages may have been lost before the last of them was posted. It is
+    there from the intent on, which is long before the POST where the process was frozen between them.
+    """
+    first = accepted[0]
+    by = [each for each in posts if first.message_id in each.ids and each.at - 0.001 <= first.at <= each.at + UNDER_WAY]
+    since = min([first.at - UNDER_WAY, *(each.intended_at for each in by)])
+    return any(since <= at <= accepted[-1].at for at in lost_at)
 
 
 def switched(schedule: Any, world: World, number: str) -> str | None:
@@ -122,7 +127,7 @@ def _exception(schedule: Schedule, task: SendTask, message_ids: set[str]) -> str
     """Why a second message is not against the promise: a try posted that Airflow had given up before."""
     if schedule.guarantee == "A":
         return None
-    stale = [post for post in task.posts if post.stale and post.message_ids & message_ids]
+    stale = [post for post in task.posts if post.stale and post.ids & message_ids]
     old = schedule.upheavals.old_until
     if stale and (schedule.airflow == "3.2" or any(post.try_number <= old for post in stale)):
         return NO_FENCE

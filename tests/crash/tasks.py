@@ -39,7 +39,10 @@ class Posted:
     before the machine decided to post. ``followed``: a receipt that listed all of it had been published by then.
     """
 
-    message_ids: frozenset[str]
+    at: float
+    intended_at: float
+    """When its intent was written last."""
+    ids: frozenset[str]
     try_number: int
     stale: bool
     fenced: bool
@@ -181,12 +184,13 @@ class SendTask:
     def _posted(self, process: Process, number: int, call: Any, decided_at: float) -> None:
         ids = frozenset(each["messageId"] for each in json.loads(call.body)["destinations"])
         stale = self.keeping.current != number
-        fenced = decided_at - self._fenced_at.get(number, 0.0) <= FENCE_SECONDS
+        intended_at = self._fenced_at.get(number, 0.0)
+        fenced = decided_at - intended_at <= FENCE_SECONDS
         if stale:
             self.world.say(process.name, "(Airflow has given this try up)")
         told = self.receipts.told
         followed = told is not None and ids <= set(told["message_ids"])
-        self.posts.append(Posted(ids, number, stale, fenced, followed))
+        self.posts.append(Posted(self.world.now(), intended_at, ids, number, stale, fenced, followed))
 
     def _lost(self, process: Process) -> None:
         heartbeat = self.plan.send.heartbeat
