@@ -41,7 +41,8 @@ class Source:
     """Messages whose failure does not count yet, since not every step was seen to fail."""
     samples: tuple[str, ...] = ()
     """Some of its messages, to be looked for by their own ids where its filter shows none."""
-    sampled: int = 0
+    next_sample: int | None = None
+    """Whose turn it is; None: nobody's yet."""
     unseen: bool = False
     """The last look by its filter has shown nothing at all."""
     heard: bool = False

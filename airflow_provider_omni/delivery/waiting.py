@@ -314,10 +314,12 @@ class Wait:
         ):
             if number >= SAMPLES and not overlooked:
                 break
-            # Some are found by nothing. Where each poll is a process of its own, the time says whose turn it is.
-            turn = source.sampled + int(self.clock() / self.watch.poll_interval)
+            # Some are found by nothing. Where each poll is a process of its own, the time says whose turn it is; after
+            # that it must not: looks come at intervals of which the number of samples may be a divisor.
+            at_first = int(self.clock() / self.watch.poll_interval)
+            turn = at_first if source.next_sample is None else source.next_sample
             sample = source.samples[turn % len(source.samples)]
-            source.sampled, source.unseen = source.sampled + 1, False
+            source.next_sample, source.unseen = turn + 1, False
             rows = yield from self.looks.ask(until, message_ids=(sample,))
             if rows is None:
                 break

@@ -727,3 +727,30 @@ def _each_part_is_judged_alone() -> Iterator[None]:
 
     with patch.object(together.WaitTogether, "_verdict", verdict):
         yield
+
+
+def _in_doubt_at_another_account(plan: BatchSchedule) -> BatchSchedule:
+    """Killed with its answer on the way, and never cleared up, since the connection has changed: two were refused."""
+    mishap = Mishap(4, Phase.DURING, only="Gather")
+    return _followed(
+        *("27" if number == plan.seed % 3 else "52" for number in range(3)),
+        mode="poke",
+        wait={"poll_interval": 20.0},
+        settings={"given_bulk_id": "dropped"},
+        send={"chunk": 3, "connections": 1, "mishaps": (mishap,), "tries": 2, "flow_given": True},
+        upheavals=Upheavals(accounts=(OTHER, HOME)),
+    )(plan)
+
+
+@_mutant("wrong", _in_doubt_at_another_account)
+def _one_message_stands_for_all_of_a_request() -> Iterator[None]:
+    """Where a bulk id finds nothing, the same message is looked for each time, though it may have been refused."""
+    original = waiting.LedgerWait._doubt_bulk_ids
+
+    def doubt(self: waiting.LedgerWait, until: float) -> Iterator[Any]:
+        for source in self._sources:
+            source.next_sample = 0
+        yield from original(self, until)
+
+    with patch.object(waiting.LedgerWait, "_doubt_bulk_ids", doubt):
+        yield

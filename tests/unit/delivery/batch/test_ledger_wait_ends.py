@@ -17,8 +17,10 @@ from airflow_provider_omni.delivery.effects import Compute
 from airflow_provider_omni.delivery.ledger import read_outcomes, unreached
 from airflow_provider_omni.delivery.ledger.opening import SubFolder
 from airflow_provider_omni.delivery.ledger.parts import pack
+from airflow_provider_omni.delivery.sources import Source
 from airflow_provider_omni.delivery.tracking import Sighting, Tracker
 from airflow_provider_omni.delivery.verdict import Verdict
+from airflow_provider_omni.delivery.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.statuses import StepState
@@ -345,3 +347,28 @@ def test_a_try_that_has_sent_nothing_does_not_say_whose_account_is_asked(tmp_pat
     with pytest.raises(OmniConfigurationError, match="as its ledger says"):
         wait(world, account="other")
     assert wait(world, account="ours").verdict is Verdict.SUCCESS
+
+
+# -- bulk ids that find nothing ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("polls", range(1, 7))
+def test_each_sample_of_a_request_has_its_turn_whatever_time_lies_between_the_looks(tmp_path: Path, polls: int) -> None:
+    """Some are found by nothing, as the refused ones whose answer was lost. The others must not wait for ever."""
+    world = World(tmp_path)
+    machine = machine_of(world)
+    source = Source(Bulk("bulk", 3), None, samples=("a", "b", "c"))
+    machine._sources = [source]
+    asked = []
+
+    def ask(_: float, message_ids: tuple[str, ...]) -> Any:
+        asked.extend(message_ids)
+        yield from ()
+        return []
+
+    with patch.object(machine.looks, "ask", ask):
+        for _ in range(3):
+            source.unseen = True
+            go_on(world, machine._doubt_bulk_ids(0.0))
+            world.clock.advance(polls * machine.watch.poll_interval)
+    assert sorted(asked) == ["a", "b", "c"]
