@@ -39,10 +39,12 @@ FENCE = 5.0
 """Seconds after its intent within which a POST is begun, at the latest; an older intent is written again."""
 RETRY_PAUSE = 5.0
 """Seconds at least between looks that failed."""
-ALONE = 3
-"""Messages of a request that are looked for one by one before its bulk id is believed: whether the logs read a list of
-ids in full is not published either.
+ONE_BY_ONE = 100
+"""Messages of a request up to which each is looked for alone before the bulk id is believed. Whether the logs read a
+list of ids in full is not published either, and whoever was refused is in no log.
 """
+ALONE = 20
+"""Of a larger request so many are looked for alone, and all in lists."""
 CONTROLS = 3
 """Requests that are looked for to see whether the logs find bulk ids, and how often each."""
 LISTS = 20
@@ -153,8 +155,9 @@ class BulkFilter:
 class Asker:
     """Resolves the open messages of a posting by looking into the logs.
 
-    ``bulk_filter``: what is known of it; shared by those who ask at the same time. ``lists``: looks by lists of ids, at
-    the most; a request with more messages is looked for by some of them, evenly.
+    ``bulk_filter``: what is known of it; shared by those who ask at the same time. ``one_by_one``: messages up to which
+    each is looked for alone, where the filter is not known to work. ``lists``: looks by lists of ids, at the most; a
+    request with more messages is looked for by some of them, evenly.
     ``loaded_at``: when this try has read the record, and so taken over from the earlier ones; now by default.
     ``found_in``: the bulk ids that the logs name for messages that were found.
     """
@@ -163,6 +166,7 @@ class Asker:
     clock: Clock
     jitter: Callable[[], float] = random.random
     bulk_filter: BulkFilter = field(default_factory=BulkFilter)
+    one_by_one: int = ONE_BY_ONE
     lists: int = LISTS
     loaded_at: float | None = None
     here: Origin | None = None
@@ -262,8 +266,16 @@ class Asker:
             _conclude_absence(posting, each)
             return
         yield from self.bulk_filter.try_it(self.clock, self.rules.grace)
-        each.checks = [] if self.bulk_filter.works else _checks(posting.having(_S.INTENT), self.lists)
+        each.checks = [] if self.bulk_filter.works else self._checks(posting.having(_S.INTENT))
         self._checked(posting, each)
+
+    def _checks(self, message_ids: list[str]) -> list[tuple[str, ...]]:
+        """Looks by message ids: for each alone; of many for some alone, and for all that the lists hold in lists."""
+        if len(message_ids) <= self.one_by_one:
+            return [(each,) for each in message_ids]
+        some = evenly(message_ids, self.lists * IDS_PER_LOOK)
+        lists = [tuple(some[start : start + IDS_PER_LOOK]) for start in range(0, len(some), IDS_PER_LOOK)]
+        return [*((each,) for each in evenly(message_ids, ALONE)), *lists]
 
     def _checked(self, posting: Posting, each: _Filter) -> None:
         """One look by ids is over."""
@@ -326,16 +338,6 @@ def _filters(posting: Posting) -> list[_Filter]:
         together, alone = [], together + alone
     found = [_Filter(together, posting.bulk_id)] if together else []
     return found + [_Filter([each]) for each in alone]
-
-
-def _checks(message_ids: list[str], lists: int) -> list[tuple[str, ...]]:
-    """Looks by message ids: some of them alone, all of them (or as many as the lists hold, evenly) in lists."""
-    alone = evenly(message_ids, ALONE)
-    checks: list[tuple[str, ...]] = [(each,) for each in alone]
-    if len(message_ids) > ALONE:
-        some = evenly(message_ids, lists * IDS_PER_LOOK)
-        checks += [tuple(some[start : start + IDS_PER_LOOK]) for start in range(0, len(some), IDS_PER_LOOK)]
-    return checks
 
 
 def evenly(ids: list[str], most: int) -> list[str]:

@@ -371,7 +371,32 @@ _SEVERAL: dict[str, Any] = {"people": (("41793020027", "41793020127", "417930202
 )
 def _bulk_ids_prove_absence() -> Iterator[None]:
     """That the bulk id of a request finds nothing is believed, though the vendor may not keep it."""
-    with patch.object(asking, "_checks", lambda message_ids, lists: []):
+    with patch.object(asking.Asker, "_checks", lambda self, message_ids: []):
+        yield
+
+
+@_mutant(
+    "twice",
+    focused(
+        **B,
+        weather=CALM | {"posts": ("reset-after",)},
+        send=RETRIED
+        | {
+            "people": (tuple(f"41793020{place}{fate}" for place, fate in ((0, 18), (1, 82), (2, 20), (3, 20))),),
+            "texts": ("Hello",),
+        },
+        settings={"given_bulk_id": "dropped", "id_lists": "first", "refused_in": "nothing"},
+    ),
+)
+def _a_list_of_ids_proves_absence() -> Iterator[None]:
+    """Three of a request are looked for alone, and all in a list, though the logs may read its first id only."""
+    original = asking.Asker._checks
+
+    def checks(self: asking.Asker, message_ids: list[str]) -> list[tuple[str, ...]]:
+        self.one_by_one = 3
+        return original(self, message_ids)
+
+    with patch.object(asking, "ALONE", 3), patch.object(asking.Asker, "_checks", checks):
         yield
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from airflow_provider_omni.delivery.asking import LISTS, PAGE, Asker, BulkFilter, LookRules
+from airflow_provider_omni.delivery.asking import ALONE, LISTS, ONE_BY_ONE, PAGE, Asker, BulkFilter, LookRules
 from airflow_provider_omni.delivery.effects import Ask, Clock, Effect, Note, Pause, Steps
 from airflow_provider_omni.delivery.record import OPEN, Event, MessageState, Origin, Posting
 from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
@@ -25,6 +25,8 @@ MOST_LISTS = 200
 """Looks by lists of message ids, for all requests together, where it is not known that the logs find bulk ids: some two
 minutes of the account's budget.
 """
+MOST_ALONE = 400
+"""The same of looks for messages one by one; no request gets fewer than `ALONE`."""
 MANY_SEEN = 50
 """More messages than this that the vendor has seen before are looked for together, not one by one."""
 
@@ -82,8 +84,9 @@ def settle(
     yield from _presence(postings, found_in)
     in_doubt = [posting for posting in postings if posting.having(*IN_DOUBT)]
     shared = BulkFilter() if bulk_filter is None else bulk_filter
-    lists = max(1, min(LISTS, MOST_LISTS // max(len(in_doubt), 1)))
-    askers = [Asker(rules, clock, jitter, shared, lists, loaded_at, here) for _ in in_doubt]
+    count = max(len(in_doubt), 1)
+    one_by_one, lists = max(ALONE, min(ONE_BY_ONE, MOST_ALONE // count)), max(1, min(LISTS, MOST_LISTS // count))
+    askers = [Asker(rules, clock, jitter, shared, one_by_one, lists, loaded_at, here) for _ in in_doubt]
     for asker in askers[1:]:
         asker.tells = False
     machines = [asker.settle(posting) for asker, posting in zip(askers, in_doubt, strict=True)]

@@ -260,6 +260,16 @@ def by_their_ids(*present: str) -> Any:
     return logs
 
 
+def by_their_first_id(*present: str) -> Any:
+    """Logs that find no bulk ids, and read the first one of a list."""
+
+    def logs(call: Any) -> Any:
+        first = dict(call.query).get("messageId", "").split(",")[0]
+        return [row(first)] if first in present else []
+
+    return logs
+
+
 MANY = tuple(f"m{index:03d}" for index in range(120))
 
 
@@ -301,7 +311,15 @@ def test_where_nobody_is_found_by_any_id_all_are_absent() -> None:
     posting, stage = unknown(*MANY), Stage()
     settle(posting, stage)
     assert set(posting.messages.values()) == {S.ABSENT}
-    assert len(stage.looks) == 3 + 3 + 3  # by the bulk id, alone, in lists
+    assert len(stage.looks) == 3 + 20 + 3  # by the bulk id, alone, in lists
+
+
+def test_of_a_small_request_each_message_is_looked_for_alone_since_the_others_may_have_been_refused() -> None:
+    """The refused are in no log, and of a list of ids the logs may read the first one only."""
+    for found in MANY[:100]:
+        posting, stage = unknown(*MANY[:100]), Stage(logs=[by_their_first_id(found)])
+        settle(posting, stage)
+        assert posting.messages[found] is S.ACCEPTED
 
 
 def test_where_the_bulk_id_shows_some_of_a_request_it_would_show_the_others() -> None:
