@@ -20,7 +20,7 @@ import aiohttp
 from yarl import URL
 
 from airflow_provider_omni import __version__
-from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read
+from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read, refuses
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.config import OmniConfig, authorization_header
 from airflow_provider_omni.omni.environment import Way, find_way, load_context
@@ -92,7 +92,6 @@ class AsyncOmniClient:
                 body = await _body(response)
                 if body is not None:
                     return Answer(response.status, response.headers, body)
-                response.close()
             failure = Failure.TOO_LONG
         except _ExchangeFailedError as error:
             failure = _failure(error.cause, progress.connected, proxy is not None)
@@ -143,12 +142,19 @@ class AsyncOmniClient:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body, decompressed; None if it is too long."""
+    """The body, decompressed; None if it is too long. Empty where it cannot be read, and the status says it all."""
     parts = bytearray()
-    async for part in response.content.iter_chunked(CHUNK):
-        parts += part
-        if len(parts) > MAX_ANSWER_BYTES:
-            return None
+    try:
+        async for part in response.content.iter_chunked(CHUNK):
+            parts += part
+            if len(parts) > MAX_ANSWER_BYTES:
+                response.close()
+                return b"" if refuses(response.status) else None
+    except Exception:
+        if refuses(response.status):
+            response.close()
+            return b""
+        raise
     return bytes(parts)
 
 

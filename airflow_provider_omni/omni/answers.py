@@ -75,6 +75,11 @@ def read(call: Call[T], answer: Answer, secrets: Sequence[str] = ()) -> T:
     raise _error(call, answer, secrets)
 
 
+def refuses(status: int) -> bool:
+    """Whether this status alone tells that the request had no effect, whatever becomes of the answer's body."""
+    return 400 <= status < 500
+
+
 def after_effect(call: Call[Any], effect: Effect) -> str:
     """The sentence that tells what the failed call may have done."""
     if effect is Effect.NONE:
@@ -89,7 +94,7 @@ def after_effect(call: Call[Any], effect: Effect) -> str:
 def _error(call: Call[Any], answer: Answer, secrets: Sequence[str]) -> OmniError:
     status = answer.status
     details = _vendor_details(call, answer.body, secrets) if status >= 400 else _Details()
-    effect = Effect.NONE if 400 <= status < 500 else Effect.UNKNOWN
+    effect = Effect.NONE if refuses(status) else Effect.UNKNOWN
     after = after_effect(call, effect)
     said = f' The vendor says: "{details.text}".' if details.text else ""
     kind: type[OmniError]

@@ -26,7 +26,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.connection import allowed_gai_family
 
 from airflow_provider_omni import __version__
-from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read
+from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read, refuses
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.config import OmniConfig, authorization_header
 from airflow_provider_omni.omni.environment import Way, find_way
@@ -125,12 +125,17 @@ class OmniClient:
 
 
 def _body(response: requests.Response) -> bytes | None:
-    """The body, decompressed; None if it is too long."""
+    """The body, decompressed; None if it is too long. Empty where it cannot be read, and the status says it all."""
     parts = bytearray()
-    for part in response.raw.stream(CHUNK, decode_content=True):
-        parts += part
-        if len(parts) > MAX_ANSWER_BYTES:
-            return None
+    try:
+        for part in response.raw.stream(CHUNK, decode_content=True):
+            parts += part
+            if len(parts) > MAX_ANSWER_BYTES:
+                return b"" if refuses(response.status_code) else None
+    except Exception:
+        if refuses(response.status_code):
+            return b""
+        raise
     return bytes(parts)
 
 

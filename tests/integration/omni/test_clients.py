@@ -291,6 +291,35 @@ def test_a_send_whose_answer_breaks_is_unknown_and_is_not_posted_again(run: Run,
     assert len(server.requests) == 1
 
 
+UNREADABLE = {
+    "half the body": b"Content-Length: 500\r\n\r\n{",
+    "half a chunk": b"Transfer-Encoding: chunked\r\n\r\n50\r\n{",
+    "bad gzip": b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!",
+    "half of a gzip": b"Content-Encoding: gzip\r\nContent-Length: 15\r\n\r\n" + gzip.compress(b'{"a":[]}' * 99)[:15],
+    "html": b"Content-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>",
+    "bytes": b"Content-Length: 4\r\n\r\n\xff\x00\xfe\x01",
+}
+
+
+@pytest.mark.parametrize("how", UNREADABLE)
+@pytest.mark.parametrize("status", [400, 401, 429])
+def test_a_refusal_is_one_whatever_becomes_of_its_body(run: Run, status: int, how: str) -> None:
+    head = f"HTTP/1.1 {status} X\r\nRetry-After: 3\r\nConnection: close\r\n".encode()
+    with Trickster([raw(head + UNREADABLE[how]), reply(200, SENT)]) as server:
+        error, answer = run(config(server.url), SEND, SEND)
+    assert (error.status, error.effect, error.retry_after) == (status, Effect.NONE, 3.0)
+    assert answer.messages[0].message_id == "m"
+    assert [seen.connection for seen in server.requests] == [1, 2]
+
+
+def test_a_refusal_whose_body_never_ends_is_one_after_read_timeout(run: Run) -> None:
+    dripping = drip(b"HTTP/1.1 429 X\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n")
+    with Trickster([dripping, reply(200, SENT)]) as server:
+        error, answer = run(config(server.url, read_timeout=0.4), SEND, SEND)
+    assert (type(error), error.effect) == (OmniRateLimitError, Effect.NONE)
+    assert answer.messages[0].message_id == "m"
+
+
 @pytest.mark.parametrize("how", ["closed without a byte", "reset", "half a status line", "half the body"])
 @pytest.mark.parametrize("call", [REPORTS, LOGS])
 def test_no_http_layer_repeats_a_read_when_a_kept_alive_connection_breaks(run: Run, how: str, call: Any) -> None:
