@@ -9,7 +9,7 @@ shown as ``{"text": "<text, 8 characters>"}``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any, ClassVar, overload
 
 from airflow_provider_omni.omni.masking import SHOWN, mask_number, mask_numbers_in
@@ -228,7 +228,7 @@ class PrivateField:
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._attribute = f"_private_{name}"
-        self._name = name
+        self.name = name
 
     @overload
     def __get__(self, instance: None, owner: type) -> PrivateField: ...
@@ -240,7 +240,7 @@ class PrivateField:
         try:
             return instance.__dict__[self._attribute]
         except KeyError:
-            raise AttributeError(self._name) from None
+            raise AttributeError(self.name) from None
 
     def __set__(self, instance: object, value: Any) -> None:
         # What was given is kept, since Airflow knows by its identity whether it is another task's data.
@@ -287,6 +287,25 @@ class TextField(PrivateField):
         return hide_texts(value, self._hidden, self._shown)
 
 
+def _given_by_a_task(operator: Any, context: Any) -> frozenset[str]:
+    """The arguments that stand in a dict of another task, as with ``expand_kwargs(task.output)``.
+
+    Airflow takes the texts of such a dict for data, and the objects and lists in it for templates, although a person
+    may have typed what is in them.
+    """
+    dag = getattr(operator, "dag", None) if getattr(operator, "has_dag", lambda: True)() else None
+    mapped: Any = getattr(dag, "task_dict", {}).get(getattr(operator, "task_id", None))
+    given: Any = getattr(getattr(mapped, "expand_input", None), "value", None)
+    if given is None or isinstance(given, Mapping):
+        return frozenset()
+    if isinstance(given, Sized):
+        index = getattr(context.get("ti"), "map_index", -1)
+        entries: Any = given
+        if not 0 <= index < len(entries) or isinstance(entries[index], Mapping):
+            return frozenset()
+    return frozenset(operator.template_fields) - frozenset(mapped.partial_kwargs)
+
+
 class PrivateFields:
     """What an operator or notifier with such fields is, before its base class: hides them when they were rendered."""
 
@@ -302,8 +321,9 @@ class PrivateFields:
         fields = [getattr(type(parent), name, None) for name in template_fields] if parent is self else []
         private = [field for field in fields if isinstance(field, PrivateField)]
         filled = [name for name in template_fields if getattr(parent, name, None) is not None]
+        of_a_task = _given_by_a_task(self, context) if private else frozenset()
         for field in private:
-            if field.is_data(parent, seen_oids):
+            if field.name in of_a_task or field.is_data(parent, seen_oids):
                 field.finish(parent)
         given._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
         if parent is self:

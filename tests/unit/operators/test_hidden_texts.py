@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, task
 from airflow.serialization.helpers import serialize_template_field
 
 from airflow_provider_omni.omni.content import LineFlex, LineText, Sms, SmsRegional, SouthKorea
@@ -204,6 +205,40 @@ def test_what_another_task_returned_to_a_mapped_one_is_no_template(operator: Any
     )
     assert {name: reveal(getattr(sending, name)) for name in given} == given
     shown(sending)
+
+
+class Say(BaseOperator):
+    def execute(self, context: Any) -> Any: ...
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_another_task_returned_as_arguments_is_no_template(whole: bool) -> None:
+    """Airflow renders objects and lists of what ``expand_kwargs`` gets from a task."""
+    given: dict[str, Any] = {"sms": {"text": "{{ code }} for Zaphod"}, "to": [NUMBER, "{{ code }} for Zaphod"]}
+    with DAG("d", schedule=None, start_date=datetime(2026, 1, 1)):
+        said: Any = Say(task_id="say").output
+        partial = OmniSendMessageOperator.partial(task_id="t", scenario_key="K", callback_data="{{ code }}")
+        mapped = partial.expand_kwargs(said if whole else [{"to": NUMBER}, said])
+    sending = mapped.unmap(given)
+    sending._do_render_template_fields(
+        parent=sending,
+        template_fields=sending.template_fields,
+        context={**SECRETS, "ti": SimpleNamespace(map_index=1)},
+        jinja_env=sending.get_template_env(),
+        seen_oids=set(),
+    )
+    assert {name: reveal(getattr(sending, name)) for name in given} == given
+    assert reveal(sending.callback_data) == SECRETS["code"]
+    shown(sending)
+
+
+def test_arguments_that_the_author_has_written_are_templates() -> None:
+    with DAG("d", schedule=None, start_date=datetime(2026, 1, 1)):
+        partial = OmniSendMessageOperator.partial(task_id="t", scenario_key="K", to=NUMBER)
+        mapped = partial.expand_kwargs([{"sms": {"text": "{{ code }}"}}])
+    sending = mapped.unmap({"sms": {"text": "{{ code }}"}})
+    rendered(sending, ti=SimpleNamespace(map_index=0))
+    assert reveal(sending.sms) == {"text": SECRETS["code"]}
 
 
 def test_a_query_is_shown_without_its_literals_and_runs_with_them() -> None:
