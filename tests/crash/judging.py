@@ -218,6 +218,34 @@ def truth_at(messages: Sequence[Message | None], flow: Sequence[str], moment: fl
     return truth_of([standing_of(message, flow, moment, view) for message in messages])
 
 
+def seen_to_fail(
+    messages: Sequence[Message | None], flow: Sequence[str], moment: float, view: View, since: float
+) -> Truth:
+    """The same, where whoever had failed for good on the last step, while it was waited for, was not looked at again:
+    that an earlier or a later word is of a delivery after all, a wait need not notice.
+    """
+    moments = [at for at in changes_of(messages) if since <= at <= moment]
+    failed = [any(standing_of(each, flow, at, view) == "failed" for at in moments) for each in messages]
+    now = (standing_of(each, flow, moment, view) for each in messages)
+    return truth_of(["failed" if gone else standing for gone, standing in zip(failed, now, strict=True)])
+
+
+def as_logs_show_each(
+    messages: Sequence[Message | None], flow: Sequence[str], ended_at: float, view: View, lag: float
+) -> Truth:
+    """The best that logs which lag behind may still show of each message. Where each is followed by its own id, and a
+    read of one's reports takes those of all others, what takes an operator's word back is in the logs only.
+    """
+    moments = [ended_at - lag - LAST_CALLS, *(at for at in changes_of(messages) if at <= ended_at)]
+    order = ("handset", "operator", "open", "half", "failed")
+    seen = [{standing_of(each, flow, at, view) for at in moments if at >= moments[0]} for each in messages]
+    return truth_of([min(standings, key=order.index) for standings in seen])
+
+
+LAST_CALLS = 10.0
+"""Seconds that the calls after the last look may take."""
+
+
 def truth_of(standings: Sequence[str]) -> Truth:
     """Count them."""
     counts = Counter(standings)
@@ -302,6 +330,11 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     closing = ended_at >= task.watch.deadline
     views = views_of(schedule.settings)
     truths = [truth_at(messages, flow, at, view) for at in moments for view in views]
+    truths += [seen_to_fail(messages, flow, at, view, since=task.began_at) for at in moments for view in views]
+    if schedule.settings.filtered_read == "all" and schedule.settings.given_bulk_id != "kept":
+        truths += [
+            as_logs_show_each(messages, flow, ended_at, view, schedule.settings.log_lag_seconds) for view in views
+        ]
     right = {right_verdict(truth, schedule, closing=closing) for truth in truths}
     if closing:
         right |= {right_verdict(truth, schedule, closing=False) for truth in truths}

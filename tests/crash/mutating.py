@@ -146,6 +146,7 @@ def watched(
     timeout: float = 1500.0,
     mode: str = "trigger",
     elsewhere: Elsewhere | None = None,
+    poll_interval: float = 20.0,
 ) -> Focus:
     """A wait of polls of 20 s for these fates, with or without a second reader."""
     return focused(
@@ -158,7 +159,7 @@ def watched(
             "validity": (120, 300),
             "texts": ("Hello",),
         },
-        wait=mode_of(mode, goal, poll_interval=20.0, timeout=timeout, elsewhere=elsewhere or Elsewhere()),
+        wait=mode_of(mode, goal, poll_interval=poll_interval, timeout=timeout, elsewhere=elsewhere or Elsewhere()),
         settings={"beat_seconds": 20.0, "filtered_read": "own", **(settings or {})},
     )
 

@@ -111,3 +111,29 @@ def _logs_do_not_lag_behind() -> Iterator[None]:
     """A look tells everything that has begun until then."""
     with patch.object(tracking, "LOG_LAG", 0.0):
         yield
+
+
+@_mutant(
+    "wrong",
+    watched(
+        "47",
+        "62",
+        poll_interval=30.0,
+        settings={
+            "given_bulk_id": "dropped",
+            "reports": "final",
+            "filtered_read": "all",
+            "beat_seconds": 40.0,
+            "log_lag_seconds": 0.0,
+        },
+    ),
+)
+def _an_operators_word_is_never_taken_back() -> Iterator[None]:
+    """A success that rests on an operator's word is one without a look at what may have taken it back."""
+
+    def taken(self: waiting.Wait, end: Any, began: float) -> Iterator[Any]:
+        return end
+        yield
+
+    with patch.object(waiting.Wait, "_taken_at_its_word", taken):
+        yield

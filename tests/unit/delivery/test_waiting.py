@@ -618,6 +618,51 @@ def test_an_operator_delivery_waits_for_the_handset_where_that_is_meant() -> Non
     assert stage.now == START + 30.0
 
 
+def test_before_a_success_that_rests_on_an_operators_word_the_logs_are_asked_for_what_takes_it_back() -> None:
+    stage = Stage(reports=[[], [report("m", "operator", "SMS")], []], logs=[[], [row("m", "failed", "SMS")]])
+    assert wait(stage).verdict is Verdict.FAILURE
+    assert stage.now == START + 30.0
+
+
+def test_while_the_logs_cannot_be_asked_an_operators_word_is_no_success_before_the_deadline() -> None:
+    down = OmniTransportError("down")
+    words = [[], [report("m", "operator", "SMS")], []]
+    stage = Stage(reports=list(words), logs=[[], down, [row("m", "failed", "SMS")]])
+    assert wait(stage).verdict is Verdict.FAILURE
+    stage = Stage(reports=list(words), logs=[[], down])
+    assert wait(stage, watch(timeout=300.0)).verdict is Verdict.SUCCESS
+    assert stage.now >= START + 300.0
+
+
+def test_the_operators_words_of_more_sources_than_can_be_looked_for_soon_are_taken() -> None:
+    ids = [f"m{index}" for index in range(21)]
+    words = [[report(each, "operator", "SMS")] for each in ids]
+    stage = Stage(reports=[*([[]] * len(ids)), *words, []], logs=[[]])
+    watched = watch(*(Bulk(None, 1, (each,)) for each in ids), ids_per_look=1)
+    assert wait(stage, watched).verdict is Verdict.SUCCESS
+    assert stage.now == START + 30.0
+    assert len(stage.looks) == len(ids)
+
+
+def test_at_the_deadline_a_look_for_a_sample_that_fails_is_repeated_and_what_it_finds_is_followed() -> None:
+    """The logs find no bulk ids; what was read of each message is in its own reports only."""
+    failures = iter([OmniTransportError("down"), OmniTransportError("down")])
+
+    def logs(call: Any) -> Any:
+        ids = dict(call.query).get("messageId", "").split(",")
+        if ids == [""]:
+            return []
+        return next(failures, None) or [row(each, "enroute") for each in ids]
+
+    def reports(call: Any) -> Any:
+        alone = dict(call.query).get("messageId")
+        return [report(alone, "handset")] if alone else []
+
+    stage = Stage(now=START + 2 * HOUR, logs=[logs], reports=[reports])
+    end = wait(stage, watch(BULK))
+    assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 2)
+
+
 def test_settle_waits_for_every_outcome() -> None:
     stage = Stage(reports=[[report("a")], [], [report("b", "failed", "SMS")]])
     end = wait(stage, watch(BULK, goal=Goal("any", settle=True)))
