@@ -119,10 +119,15 @@ class HiddenSql(HiddenText):
 
 
 def texts_are_shown() -> bool:
-    """Whether the configuration wants texts among the rendered templates."""
+    """Whether the configuration wants texts among the rendered templates. One that says neither yes nor no does not,
+    and fails no task: it is asked while something is shown.
+    """
     from airflow.providers.common.compat.sdk import conf
 
-    return bool(conf.getboolean("omni", "show_texts", fallback=False))
+    try:
+        return bool(conf.getboolean("omni", "show_texts", fallback=False))
+    except Exception:  # noqa: BLE001  whatever Airflow raises for what is no flag
+        return False
 
 
 def hide(value: Any, rendered: bool = False) -> Any:

@@ -314,3 +314,11 @@ def test_texts_are_shown_where_the_configuration_wants_it(monkeypatch: pytest.Mo
     assert fields["notify_url"] == "https://hooks.example/…"
     assert fields["idempotency_key"] == "reminder-4179…727"
     assert serialize_template_field(sending.to, "to") == "4179…727"
+
+
+@pytest.mark.parametrize("setting", ["", "yes", "maybe", "2"])
+def test_a_setting_that_is_no_flag_shows_nothing_and_fails_no_task(
+    monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW__OMNI__SHOW_TEXTS", setting)
+    assert shown(rendered(single(**FIELDS)))["sms"]["text"] == "<text, 32 characters>"
