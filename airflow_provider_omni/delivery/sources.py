@@ -43,6 +43,8 @@ class Source:
     """Some of its messages, to be looked for by their own ids where its filter shows none."""
     next_sample: int | None = None
     """Whose turn it is; None: nobody's yet."""
+    sampled_at: float = 0.0
+    """When one of them was last looked for: who has waited longest comes first."""
     unseen: bool = False
     """The last look by its filter has shown nothing at all."""
     heard: bool = False

@@ -335,17 +335,16 @@ class Wait:
         """
         overlooked: list[Source] = []
         failed = False
-        for number, source in enumerate(
-            [each for each in self._sources if each.unseen and not each.heard and each.samples and each.open]
-        ):
-            if number >= SAMPLES and not overlooked:
+        for number, source in enumerate(self._doubted_filters()):
+            enough = number >= SAMPLES if self._closing_since is None else self.clock() >= until
+            if enough and not overlooked:
                 break
             # Some are found by nothing. Where each poll is a process of its own, the time says whose turn it is; after
             # that it must not: looks come at intervals of which the number of samples may be a divisor.
             at_first = int(self.clock() / self.watch.poll_interval)
             turn = at_first if source.next_sample is None else source.next_sample
             sample = source.samples[turn % len(source.samples)]
-            source.next_sample, source.unseen = turn + 1, False
+            source.next_sample, source.unseen, source.sampled_at = turn + 1, False, self.clock()
             rows = yield from self.looks.ask(until, message_ids=(sample,))
             if rows is None:
                 source.next_sample, source.unseen, failed = turn, True, True
@@ -360,6 +359,16 @@ class Wait:
             )
             yield from self._follow_one_by_one(overlooked, until)
         return failed
+
+    def _doubted_filters(self) -> list[Source]:
+        """Whoever was shown nothing by its filter, those first that wait longest. Where each poll is a process of its
+        own, the time says with whom it begins: not all can be looked for in one poll.
+        """
+        unseen = [each for each in self._sources if each.unseen and not each.heard and each.samples and each.open]
+        count = len(unseen)
+        begin = int(count * (self.clock() / self.watch.poll_interval * GOLDEN % 1.0)) if count > SAMPLES else 0
+        ranked = [(each.sampled_at, (place - begin) % count, each) for place, each in enumerate(unseen)]
+        return [source for *_, source in sorted(ranked, key=lambda each: each[:2])]
 
     def _follow_one_by_one(self, sources: Sequence[Source], until: float) -> Steps[None]:
         """Do so from now on; and have later copies of this wait do so: the logs show it for two days only."""

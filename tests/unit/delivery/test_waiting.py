@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Save
-from airflow_provider_omni.delivery.journal import decode
+from airflow_provider_omni.delivery.journal import decode, points_to_messages
 from airflow_provider_omni.delivery.looks import PAGE
 from airflow_provider_omni.delivery.verdict import Goal, Tally, Verdict, explain
 from airflow_provider_omni.delivery.waiting import (
@@ -661,6 +661,25 @@ def test_at_the_deadline_a_look_for_a_sample_that_fails_is_repeated_and_what_it_
     stage = Stage(now=START + 2 * HOUR, logs=[logs], reports=[reports])
     end = wait(stage, watch(BULK))
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 2)
+
+
+@pytest.mark.parametrize("processes", ["one process", "a process for each poll"])
+def test_requests_that_nothing_finds_do_not_keep_the_others_from_being_doubted(processes: str) -> None:
+    bulks = [Bulk(f"bulk{number:02d}", 2, (f"a{number:02d}", f"b{number:02d}")) for number in range(12)]
+    found = {each for bulk in bulks[8:] for each in bulk.message_ids}
+
+    def logs(call: Any) -> Any:
+        return [row(each) for each in dict(call.query).get("messageId", "").split(",") if each in found]
+
+    stage, made = Stage(logs=[logs]), watch(*bulks)
+    machine = Wait(made, stage.clock, jitter=lambda: 0.5)
+    for _ in range(30):
+        if processes == "a process for each poll":
+            machine = Wait(made, stage.clock, jitter=lambda: 0.5)
+        stage.play(machine.poll())
+        stage.now += made.poll_interval
+    followed = {key for key, entry in stage.memory.items() if points_to_messages(entry)}
+    assert followed == {bulk.journal_key for bulk in bulks[8:]}
 
 
 def test_settle_waits_for_every_outcome() -> None:
