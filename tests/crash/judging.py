@@ -103,13 +103,17 @@ def strange_receipts(world: World, ends: Iterable[tuple[float, Mapping[str, Any]
 
 
 def lost_between(accepted: Sequence[Acceptance], lost_at: Sequence[float], posts: Iterable[Any]) -> bool:
-    """Whether the record of the first of these messages may have been lost before the last of them was posted. It is
-    there from the intent on, which is long before the POST where the process was frozen between them.
+    """Whether the record of one of these messages may have been lost before another of them was posted. It is there
+    from the intent on, which is long before the POST where the process was frozen between them.
     """
-    first = accepted[0]
-    by = [each for each in posts if first.message_id in each.ids and each.at - 0.001 <= first.at <= each.at + UNDER_WAY]
-    since = min([first.at - UNDER_WAY, *(each.intended_at for each in by)])
-    return any(since <= at <= accepted[-1].at for at in lost_at)
+    known = list(posts)
+    for one in accepted:
+        by = [each for each in known if one.message_id in each.ids and each.at - 0.001 <= one.at <= each.at + UNDER_WAY]
+        since = min([one.at - UNDER_WAY, *(each.intended_at for each in by)])
+        last = max(each.at for each in accepted if each is not one)
+        if any(since <= at <= last for at in lost_at):
+            return True
+    return False
 
 
 def switched(schedule: Any, world: World, number: str) -> str | None:
