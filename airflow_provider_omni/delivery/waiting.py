@@ -550,8 +550,10 @@ class Wait:
         yield
 
     def leave_off(self) -> Steps[bool]:
-        """The verdict over several waits has fallen while this one is not over. Returns whether that may stand."""
-        return True
+        """The verdict over several waits has fallen while this one is not over. Returns whether that may stand: not
+        while something that was read is not written down. It would be in no count, and later copies never hear of it.
+        """
+        return not any(source.unsaved for source in self._sources)
         yield
 
     @property

@@ -240,8 +240,8 @@ class Known:
         return []
 
     def steps(self, fingerprint: str | None = None) -> tuple[str, ...] | None:
-        """The steps of what was accepted with another content or scenario than that of the fingerprint; if nothing was,
-        of what may have been. None where there is nothing of the kind, or it is not known.
+        """The steps of what was accepted with another content or scenario than that of the fingerprint; if nothing was
+        accepted at all, of what may have been. None where there is nothing of the kind, or it is not known.
 
         :param fingerprint: None: of whatever was sent.
         """
@@ -255,6 +255,8 @@ class Known:
             )
             if found is not None:
                 return tuple(map(str, json.loads(found)))
+            if self._scratch.one(f"SELECT 1 FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) LIMIT 1") is not None:
+                break  # what was accepted goes before what is in doubt
         return None
 
     def elsewhere(self, here: Origin, states: frozenset[MessageState] = FOLLOWED) -> tuple[str, int]:

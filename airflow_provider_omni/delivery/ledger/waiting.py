@@ -159,6 +159,8 @@ class LedgerWait(LoneWait):
             yield Note("The batch has sent more meanwhile: its ledger is read anew.")
             self._begin()
             return False
+        if not (yield from super().leave_off()):
+            return False
         yield from self._write_closed(closing=False)
         return True
 

@@ -81,6 +81,16 @@ def test_nothing_is_decided_while_a_part_could_not_write_down_what_it_has_read()
     assert stage.now > START
 
 
+@pytest.mark.parametrize("written", [0, 1], ids=["the first part", "the second part"])
+def test_a_verdict_waits_until_all_that_was_read_is_written_down_and_counted(written: int) -> None:
+    states = {"a": "failed", "b": "handset"}
+    stage = Stage(reports=[told(**states)], logs=[told(**states)])
+    stage.saves = [*[None] * written, OmniStorageError("not now"), OmniStorageError("not now"), None]
+    end = wait(stage, together(alone("a"), alone("b"), goal=Goal("all")))
+    assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.FAILURE, 1, 1)
+    assert stage.now > START
+
+
 def test_a_copy_of_the_wait_knows_what_the_one_before_has_read_in_each_part() -> None:
     watch = together(alone("a"), alone("b"))
     first = Stage(reports=[told(a="handset")], logs=[[]])

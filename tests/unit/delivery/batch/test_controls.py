@@ -76,3 +76,17 @@ def test_of_many_the_newest_are_taken(known: Known) -> None:
     for age in (50.0, 10.0, 30.0, 40.0):
         learn(known, f"{age:.0f}", at=NOW - age)
     assert controls(known) == ["10", "30"]
+
+
+def test_the_steps_are_those_of_what_was_accepted_before_those_of_what_is_in_doubt(known: Known) -> None:
+    def told(bulk: str, state: str, fingerprint: str, *steps: str) -> None:
+        intent = {"bulk": bulk, "at": NOW - 600.0, "ids": [f"{bulk}-1"]}
+        known.replay(intent, fingerprint, origin=list(HERE), steps=list(steps))
+        known.replay({"bulk": bulk, "all": state}, None)
+
+    told("a", "intent", "other", "LINE", "SMS")
+    assert known.steps("ours") == ("LINE", "SMS")
+    told("b", "accepted", "ours", "SMS", "LINE")
+    assert known.steps("ours") is None  # ours, then
+    told("c", "accepted", "another", "SMS")
+    assert known.steps("ours") == ("SMS",)
