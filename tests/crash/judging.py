@@ -95,7 +95,9 @@ def strange_receipts(world: World, ends: Iterable[tuple[float, Mapping[str, Any]
         ]
         account, holders = receipt.get("account"), {name for name, _ in taken}
         untold = account is None and receipt["ledger_path"]  # the ledger tells
-        if holders and account not in holders and not untold and (receipt["counts"]["accepted"] or not lost):
+        # Where nothing is known to be accepted, what nobody has taken may have been meant for the account that is named.
+        sure = receipt["counts"]["accepted"] or not (lost or ids - {each.message_id for _, each in taken})
+        if holders and account not in holders and not untold and sure:
             yield f"a receipt names {account}, its messages are in {', '.join(sorted(holders))}"
         flows = {world.flow_of(each.scenario_key) for _, each in taken}
         if flows and tuple(receipt["flow"]) not in flows and not lost:
