@@ -95,12 +95,12 @@ def strange_receipts(world: World, ends: Iterable[tuple[float, Mapping[str, Any]
         ]
         account, holders = receipt.get("account"), {name for name, _ in taken}
         untold = account is None and receipt["ledger_path"]  # the ledger tells
-        # Where nothing is known to be accepted, what nobody has taken may have been meant for the named account.
+        # Where nothing is known to be accepted, what nobody has taken may be what it names.
         sure = receipt["counts"]["accepted"] or not (lost or ids - {each.message_id for _, each in taken})
         if holders and account not in holders and not untold and sure:
             yield f"a receipt names {account}, its messages are in {', '.join(sorted(holders))}"
         flows = {world.flow_of(each.scenario_key) for _, each in taken}
-        if flows and tuple(receipt["flow"]) not in flows and not lost:
+        if flows and tuple(receipt["flow"]) not in flows and sure and not lost:
             yield f"a receipt names the steps {receipt['flow']}, its messages have others"
 
 
