@@ -22,7 +22,7 @@ from typing import Any
 from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.effects import Ask, Clock, Json, Load, Note, Pause, Save, Steps
 from airflow_provider_omni.delivery.journal import account_of, decode, encode, points_to_messages
-from airflow_provider_omni.delivery.looks import GOLDEN, PAGE, Looks
+from airflow_provider_omni.delivery.looks import GOLDEN, MESSAGES, PAGE, Looks
 from airflow_provider_omni.delivery.sources import Source
 from airflow_provider_omni.delivery.tracking import LOG_LAG, NEVER, Outcome, Sighting, Tracker
 from airflow_provider_omni.delivery.verdict import Tally, Verdict, explain, judge
@@ -343,13 +343,17 @@ class Wait:
             # that it must not: looks come at intervals of which the number of samples may be a divisor.
             at_first = int(self.clock() / self.watch.poll_interval)
             turn = at_first if source.next_sample is None else source.next_sample
-            sample = source.samples[turn % len(source.samples)]
+            begin = turn % len(source.samples)
+            sample, *others = dict.fromkeys((*source.samples[begin:], *source.samples[:begin]))
             source.next_sample, source.unseen, source.sampled_at = turn + 1, False, self.clock()
             rows = yield from self.looks.ask(until, message_ids=(sample,))
+            if not rows and rows is not None and others and (most := self.looks.at_once[MESSAGES]) > 1:
+                # Whether the logs read a list is not certain: one alone is. But a list may find more.
+                rows = yield from self.looks.ask(until, message_ids=tuple(others[:most]))
             if rows is None:
                 source.next_sample, source.unseen, failed = turn, True, True
                 break
-            if any(row.message_id == sample for row in rows):
+            if any(row.message_id in source.samples for row in rows):
                 overlooked.append(source)
         if overlooked:
             yield Note(

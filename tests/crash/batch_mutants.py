@@ -270,7 +270,7 @@ def _with_old_intents() -> Iterator[None]:
 )
 def _bulk_ids_prove_absence() -> Iterator[None]:
     """That the bulk id of a request finds nothing is believed, though the vendor may not keep it."""
-    with patch.object(asking, "_checks", lambda message_ids, lists: []):
+    with patch.object(asking.Asker, "_checks", lambda self, message_ids: []):
         yield
 
 

@@ -301,7 +301,7 @@ def _lone_messages_by_bulk() -> Iterator[None]:
     def filters(posting: record.Posting) -> list[Any]:
         return [asking._Filter(posting.having(*asking._ASKED), posting.bulk_id)]
 
-    unchecked = patch.object(asking, "_checks", lambda message_ids, lists: [])
+    unchecked = patch.object(asking.Asker, "_checks", lambda self, message_ids: [])
     with patch.object(asking, "_filters", filters), unchecked:
         yield
 
