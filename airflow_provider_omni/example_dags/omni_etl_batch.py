@@ -16,7 +16,7 @@ from datetime import datetime
 
 from airflow.providers.common.compat.sdk import DAG, BaseHook, Param, task
 
-from airflow_provider_omni.delivery.ledger import unreached
+from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.operators.omni import OmniCreateScenarioOperator, OmniSendBatchOperator
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator

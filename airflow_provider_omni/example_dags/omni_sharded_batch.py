@@ -42,7 +42,7 @@ with DAG(
     @task
     def count_outcomes(ledger: str) -> dict[str, int]:
         """Read what became of everybody, from the ledgers of all shards."""
-        from airflow_provider_omni.delivery.ledger import read_outcomes
+        from airflow_provider_omni.ledger import read_outcomes
 
         return Counter(str(row.outcome) for row in read_outcomes(ObjectStoragePath(ledger)))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_omni.delivery.ledger import OutcomeRow, read_outcomes
+from airflow_provider_omni.ledger import OutcomeRow, read_outcomes
 from dev.airflow_api import Task
 from dev.airflow_stack import StackError
 from dev.distributed import TRIGGERERS, WORKERS, DistributedStack

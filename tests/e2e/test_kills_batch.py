@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.ledger import read_outcomes
+from airflow_provider_omni.ledger import read_outcomes
 from dev.airflow_stack import AirflowStack
 from tests.e2e.dags.people import CROWD, CROWD_FATES, LINE_VALIDITY, crowd_number
 from tests.e2e.scenes import PATIENCE, Run

@@ -12,9 +12,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from airflow_provider_omni.delivery.drivers import arun
-from airflow_provider_omni.delivery.ledger import unreached
 from airflow_provider_omni.delivery.ledger.parts import pack, unpack
 from airflow_provider_omni.hooks.omni import OmniHook
+from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.running import RunningSimulator, running_simulator

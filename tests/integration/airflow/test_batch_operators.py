@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_omni.delivery.ledger import read_outcomes, read_quarantine, unreached
+from airflow_provider_omni.ledger import read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.client import OmniClient
 from airflow_provider_omni.omni.errors import (
     OmniRejectedError,

@@ -14,7 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 from moto.server import ThreadedMotoServer
 
-from airflow_provider_omni.delivery.ledger import purge_plan, read_outcomes, read_quarantine, unreached
+from airflow_provider_omni.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.simulator.running import RunningSimulator

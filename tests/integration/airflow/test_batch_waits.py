@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_omni.delivery.ledger import read_outcomes, unreached
+from airflow_provider_omni.ledger import read_outcomes, unreached
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.simulator.clock import ManualClock

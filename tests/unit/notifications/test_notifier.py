@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_omni.contents import LineText, Sms
 from airflow_provider_omni.notifications.omni import OmniNotifier, send_omni_notification
-from airflow_provider_omni.omni.content import LineText, Sms
 from airflow_provider_omni.omni.errors import OmniInputError, OmniTransportError
 from airflow_provider_omni.simulator.running import RunningSimulator
 from airflow_provider_omni.simulator.settings import SOURCE_SCENARIO_KEY

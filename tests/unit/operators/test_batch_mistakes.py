@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
-from airflow_provider_omni.delivery.ledger import unreached
+from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
 from airflow_provider_omni.operators.recipients import opened_rows

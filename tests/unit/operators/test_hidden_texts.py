@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, task
 from airflow.serialization.helpers import serialize_template_field
 
-from airflow_provider_omni.omni.content import LineFlex, LineText, Sms, SmsRegional, SouthKorea
+from airflow_provider_omni.contents import LineFlex, LineText, Sms, SmsRegional, SouthKorea
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 from airflow_provider_omni.operators.private import reveal
 from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator

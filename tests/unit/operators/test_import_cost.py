@@ -15,7 +15,7 @@ import airflow_provider_omni.operators.omni
 import airflow_provider_omni.sensors.omni
 import airflow_provider_omni.transfers.sql_to_omni
 import airflow_provider_omni.triggers.omni
-from airflow_provider_omni.delivery.ledger import unreached
+from airflow_provider_omni.ledger import unreached
 print("\\n".join(sorted(set(sys.modules) - before)))
 """
 HEAVY = ("aiohttp", "phonenumbers", "requests", "tenacity", "urllib3", "yarl")

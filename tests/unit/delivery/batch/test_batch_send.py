@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.ledger import read_outcomes
+from airflow_provider_omni.ledger import read_outcomes
 from airflow_provider_omni.omni.errors import OmniInputError, OmniRejectedError
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
 

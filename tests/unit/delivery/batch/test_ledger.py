@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.ledger import LocalFolder, purge_plan, read_outcomes, read_quarantine, unreached
+from airflow_provider_omni.delivery.ledger.folder import LocalFolder
 from airflow_provider_omni.delivery.ledger.opening import SubFolder, folder_of
 from airflow_provider_omni.delivery.ledger.parts import TryName, pack, unpack
 from airflow_provider_omni.delivery.ledger.remote import RemoteFolder
+from airflow_provider_omni.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
 from airflow_provider_omni.storage.process import ProcessMemory
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.drivers import run
-from airflow_provider_omni.delivery.ledger import read_outcomes, unreached, waiting
+from airflow_provider_omni.delivery.ledger import waiting
 from airflow_provider_omni.delivery.ledger.folder import LocalFolder
 from airflow_provider_omni.delivery.ledger.members import Members
 from airflow_provider_omni.delivery.ledger.parts import pack
 from airflow_provider_omni.delivery.verdict import Goal, Verdict
 from airflow_provider_omni.delivery.waiting import Wait
 from airflow_provider_omni.delivery.watch import Watch, bulks_of_receipt
+from airflow_provider_omni.ledger import read_outcomes, unreached
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.test_ledger_wait import PERSONAL, SHARED, mixed, wait
 

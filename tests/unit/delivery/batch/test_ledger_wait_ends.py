@@ -14,13 +14,13 @@ import pytest
 
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.effects import Compute
-from airflow_provider_omni.delivery.ledger import read_outcomes, unreached
 from airflow_provider_omni.delivery.ledger.opening import SubFolder
 from airflow_provider_omni.delivery.ledger.parts import pack
 from airflow_provider_omni.delivery.sources import Source
 from airflow_provider_omni.delivery.tracking import Sighting, Tracker
 from airflow_provider_omni.delivery.verdict import Verdict
 from airflow_provider_omni.delivery.watch import Bulk
+from airflow_provider_omni.ledger import read_outcomes, unreached
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.statuses import StepState

@@ -13,12 +13,12 @@ import pytest
 from airflow_provider_omni.delivery.batch.keeping import FENCE
 from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.drivers import run
-from airflow_provider_omni.delivery.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.delivery.ledger.opening import DividedFolder, SubFolder, check_shards, ledgers_in
 from airflow_provider_omni.delivery.ledger.parts import TryName, pack
 from airflow_provider_omni.delivery.ledger.waiting import wait_for
 from airflow_provider_omni.delivery.verdict import Verdict
 from airflow_provider_omni.delivery.watch import Watch
+from airflow_provider_omni.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.storage.process import ProcessMemory
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers

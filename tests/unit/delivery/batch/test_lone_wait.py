@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.ledger import lone, read_outcomes, slices, unreached, waiting
+from airflow_provider_omni.delivery.ledger import lone, slices, waiting
 from airflow_provider_omni.delivery.ledger.folder import LocalFolder
 from airflow_provider_omni.delivery.ledger.slices import LAG, Slices, Stretch
 from airflow_provider_omni.delivery.verdict import Verdict
+from airflow_provider_omni.ledger import read_outcomes, unreached
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.simulator import fates, outcomes
 from airflow_provider_omni.simulator.fates import Fate, Moment, Since

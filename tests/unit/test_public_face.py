@@ -1,0 +1,130 @@
+"""What users import: a few modules whose names stay. Docs and example DAGs import nothing else of the package."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from airflow_provider_omni import contents, ledger
+from airflow_provider_omni.delivery.ledger import reading
+from airflow_provider_omni.delivery.ledger import unreached as resending
+from airflow_provider_omni.omni import content
+from airflow_provider_omni.omni.models import TypedModel
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGE = "airflow_provider_omni"
+EXAMPLES = sorted((REPOSITORY / PACKAGE / "example_dags").glob("*.py"))
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
+FACE = {
+    f"{PACKAGE}.{name}"
+    for name in (
+        "contents",
+        "hooks.omni",
+        "ledger",
+        "notifications.omni",
+        "operators.omni",
+        "sensors.omni",
+        "transfers.sql_to_omni",
+        "triggers.omni",
+    )
+}
+SIMULATOR = f"{PACKAGE}.simulator"
+"""docs/simulator.md shows what it is made of, to people who test against it."""
+
+LEDGER = {"OutcomeRow", "QuarantineRow", "Unreached", "purge_plan", "read_outcomes", "read_quarantine", "unreached"}
+LINE = {"Line", "LineAudio", "LineFlex", "LineImage", "LineSticker", "LineText", "LineVideo"}
+SMS = {"IndiaDlt", "Sms", "SmsLanguage", "SmsRegional", "SouthKorea"}
+
+
+def imported_modules(code: str) -> set[str]:
+    """The package's modules that a piece of Python imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom):
+            names.add(str(node.module))
+        elif isinstance(node, ast.Import):
+            names.update(each.name for each in node.names)
+    return {name for name in names if name.partition(".")[0] == PACKAGE}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a statement loads in a fresh process in which Airflow's operators are loaded already."""
+    code = (
+        "import sys\nimport airflow.providers.standard.operators.bash\nbefore = set(sys.modules)\n"
+        f"{statement}\nprint('\\n'.join(set(sys.modules) - before))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("face", "names", "homes"),
+    [(ledger, LEDGER, (resending, reading)), (contents, LINE | SMS, (content,))],
+    ids=["ledger", "contents"],
+)
+def test_a_face_shows_these_names_and_adds_nothing_to_what_they_are(
+    face: ModuleType, names: set[str], homes: tuple[ModuleType, ...]
+) -> None:
+    assert set(face.__all__) == names
+    assert names <= set(dir(face))
+    for name in names:
+        assert any(getattr(face, name) is getattr(home, name, None) for home in homes)
+
+
+def test_a_name_that_the_ledger_does_not_have_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="read_everything"):
+        _ = ledger.read_everything
+
+
+def test_every_model_of_a_content_is_in_the_face() -> None:
+    models = {
+        name
+        for name, each in vars(content).items()
+        if isinstance(each, type) and issubclass(each, TypedModel) and each.__module__ == content.__name__
+    }
+    bases = {"WithValidity", "_Line"}
+    assert models - bases == set(contents.__all__) - {"Line"}
+
+
+def test_unreached_in_a_dag_file_loads_nothing_that_reads_ledgers() -> None:
+    loaded = loaded_by(f"from {PACKAGE}.ledger import unreached")
+    assert {name for name in loaded if name.startswith(f"{PACKAGE}.")} == {
+        f"{PACKAGE}.delivery",
+        f"{PACKAGE}.delivery.ledger",
+        f"{PACKAGE}.delivery.ledger.unreached",
+        f"{PACKAGE}.ledger",
+    }
+    assert not {"pydantic", "sqlite3"} & loaded
+
+
+def test_contents_in_a_dag_file_load_neither_http_clients_nor_number_tables_nor_what_sends() -> None:
+    loaded = loaded_by(f"from {PACKAGE}.contents import LineText, Sms")
+    assert not {"aiohttp", "phonenumbers", "requests", "tenacity", "urllib3"} & {
+        name.partition(".")[0] for name in loaded
+    }
+    ours = {name for name in loaded if name.startswith(f"{PACKAGE}.")} - {f"{PACKAGE}.contents", f"{PACKAGE}.omni"}
+    assert {name.rpartition(".")[0] for name in ours} == {f"{PACKAGE}.omni"}
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_an_example_dag_imports_the_face_only(file: Path) -> None:
+    assert imported_modules(file.read_text()) <= FACE
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_of_the_docs_imports_the_face_only(page: Path) -> None:
+    named = {name for code in PYTHON.findall(page.read_text()) for name in imported_modules(code)}
+    assert {name for name in named if not name.startswith(f"{SIMULATOR}.")} <= FACE
+
+
+@pytest.mark.parametrize("name", sorted(FACE))
+def test_every_module_of_the_face_is_there(name: str) -> None:
+    assert importlib.import_module(name).__doc__
