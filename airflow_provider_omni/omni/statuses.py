@@ -24,7 +24,7 @@ class Group(IntEnum):
 
 
 class KnownStatus(NamedTuple):
-    """One row of the vendor's registry. `final` means: for that step of the flow."""
+    """One row of the vendor's registry. `final` means: for that step of the flow, which `step_state` reads."""
 
     name: str
     group: Group
@@ -127,13 +127,22 @@ def group_of(status: Status) -> Group | None:
 def step_state(status: Status) -> StepState:
     """What a report or log row with this status says about its step.
 
-    Only what the vendor documents as delivered to the handset counts as that; other statuses of the DELIVERED group
-    count as the operator's. A status that says nothing is pending.
+    A status of the DELIVERED group counts as the handset's where the registry has it as final, else as the operator's.
+    A failure ends the step unless the registry has it as not final. A status that says nothing is pending.
     """
     group = group_of(status)
     if group is Group.DELIVERED:
-        return StepState.HANDSET if _number(status) == 5 else StepState.OPERATOR
-    return StepState.FAILED if group in _FAILED else StepState.PENDING
+        return StepState.HANDSET if _is_final(status, group, otherwise=False) else StepState.OPERATOR
+    if group in _FAILED and _is_final(status, group, otherwise=True):
+        return StepState.FAILED
+    return StepState.PENDING
+
+
+def _is_final(status: Status, group: Group | None, *, otherwise: bool) -> bool:
+    """Whether the registry has the status as final; `otherwise` where it does not know it, or not in this group."""
+    number = _number(status)
+    known = None if number is None else KNOWN_STATUSES.get(number)
+    return known.final if known is not None and known.group is group else otherwise
 
 
 def is_refusal(status: Status) -> bool:

@@ -10,6 +10,7 @@ from airflow_provider_omni.omni.models import Status
 from airflow_provider_omni.omni.statuses import (
     KNOWN_STATUSES,
     Group,
+    KnownStatus,
     StepState,
     group_of,
     is_duplicate,
@@ -38,7 +39,26 @@ def test_every_known_status_has_the_state_of_its_group(number: int) -> None:
     row = KNOWN_STATUSES[number]
     special = {2: StepState.OPERATOR, 5: StepState.HANDSET}
     assert step_state(known(number)) is special.get(number, STATE_OF_GROUP.get(row.group, StepState.PENDING))
-    assert row.final == (step_state(known(number)) in (StepState.FAILED, StepState.HANDSET))
+
+
+@pytest.mark.parametrize(
+    ("group", "final", "state"),
+    [
+        (Group.DELIVERED, True, StepState.HANDSET),
+        (Group.DELIVERED, False, StepState.OPERATOR),
+        (Group.UNDELIVERABLE, True, StepState.FAILED),
+        (Group.UNDELIVERABLE, False, StepState.PENDING),
+        (Group.PENDING, False, StepState.PENDING),
+    ],
+)
+def test_a_new_row_of_the_registry_is_believed_as_it_stands(
+    monkeypatch: pytest.MonkeyPatch, group: Group, final: bool, state: StepState
+) -> None:
+    monkeypatch.setitem(KNOWN_STATUSES, 9999, KnownStatus("NEW", group, final))
+    assert step_state(Status(group_id=group, id=9999)) is state
+    assert step_state(Status(group_id=Group.DELIVERED, id=9999)) is (
+        state if group is Group.DELIVERED else StepState.OPERATOR
+    )
 
 
 @pytest.mark.parametrize("number", sorted(KNOWN_STATUSES))
