@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_omni.omni.errors import OmniConfigurationError
@@ -21,7 +21,6 @@ from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
 from airflow_provider_omni.omni.written import looks_written, read_written
 
-AuthType = Literal["basic", "app", "bearer"]
 _SCHEMES: dict[str, str] = {"basic": "Basic", "app": "App", "bearer": "Bearer"}
 MAX_CONNECTIONS = 1000
 CONNECTION_TYPE = "omni"
@@ -80,11 +79,6 @@ class OmniConfig:
         """
         pace = 0.0 if self.requests_per_second is None else 1.0 / self.requests_per_second
         return self.connect_timeout + self.read_timeout + pace
-
-    @property
-    def is_local(self) -> bool:
-        """Does it talk to this machine? Then no proxy is asked."""
-        return is_loopback(urlsplit(self.base_url).hostname or "")
 
     @property
     def secrets(self) -> Secrets:

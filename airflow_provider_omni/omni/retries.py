@@ -6,13 +6,12 @@ asking.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import Effect, OmniError
@@ -64,23 +63,6 @@ def patiently(
         reraise=True,
     )
     return retrying(execute, call)
-
-
-async def apatiently(
-    execute: Callable[[Call[T]], Awaitable[T]],
-    call: Call[T],
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    attempts: int = ATTEMPTS,
-) -> T:
-    """The same for `AsyncOmniClient.execute`."""
-    retrying = AsyncRetrying(
-        stop=stop_after_attempt(attempts),
-        wait=_pause,
-        retry=retry_if_exception(lambda error: may_repeat(call, error)),
-        sleep=sleep,
-        reraise=True,
-    )
-    return await retrying(execute, call)
 
 
 def _pause(state: RetryCallState) -> float:

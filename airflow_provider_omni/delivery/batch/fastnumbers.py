@@ -68,11 +68,6 @@ def allows(rules: NumberRules, digits: str) -> bool:
     return bool(code) and _country(code).region_of(digits[len(code) :]) in rules.countries
 
 
-def normalise_fast(number: object) -> str:
-    """The same as `normalise` without a region."""
-    return normaliser(ANYWHERE)(number)
-
-
 class _Country:
     """What decides for one country code: possible lengths, how national prefixes begin, valid numbers by length."""
 

@@ -42,7 +42,6 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^\s"]|\t|\|)"?[\r\n]*', re.IGNORECASE
 """Excel's own first line, by which it knows the delimiter of a CSV."""
 _DECODER = json.JSONDecoder()
 
-FORMATS = ("csv", "jsonl")
 _ENDINGS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "jsonlines": "jsonl"}
 _COMPRESSED = ("gz", "bz2", "xz", "zst", "zip")
 

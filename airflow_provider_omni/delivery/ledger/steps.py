@@ -9,12 +9,11 @@ from typing import Any
 from airflow_provider_omni.delivery.tracking import Outcome, Sighting, Standing
 from airflow_provider_omni.omni.statuses import StepState
 
-COLUMNS = ("channel", "state", "status", "sent_at", "done_at", "cost", "currency", "permanent")
-"""The members of a step, in this order."""
-
 
 def step_of(sighting: Sighting) -> list[Any]:
-    """A step as a list of `COLUMNS`. Times are seconds since the epoch."""
+    """A step as a list of its members, without the message id, in the order that docs/batches.md gives. Times are
+    seconds since the epoch.
+    """
     return [
         sighting.channel,
         sighting.state.name,

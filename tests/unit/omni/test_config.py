@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.omni.config import EXTRAS, OmniConfig, authorization_header
+from airflow_provider_omni.omni.config import EXTRAS, OmniConfig, authorization_header, is_loopback
 from airflow_provider_omni.omni.errors import OmniConfigurationError
 
 HOST = "xyz123.api.infobip.com"
@@ -305,8 +305,9 @@ def test_a_config_can_be_a_key() -> None:
 
 
 def test_only_addresses_of_this_machine_are_local() -> None:
-    assert make("http://localhost:1").is_local
-    assert not make().is_local
+    assert is_loopback("localhost")
+    assert is_loopback("127.0.0.2")
+    assert not is_loopback("xyz.api.infobip.com")
 
 
 def typed(extra: Any, conn_type: Any = "omni", **fields: Any) -> OmniConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +21,7 @@ from airflow_provider_omni.omni.errors import (
     OmniTransportError,
 )
 from airflow_provider_omni.omni.models import NewScenario, ScenarioStep
-from airflow_provider_omni.omni.retries import apatiently, backoff, may_repeat, patiently
+from airflow_provider_omni.omni.retries import backoff, may_repeat, patiently
 
 SCENARIO = NewScenario(name="s", flow=(ScenarioStep(channel="LINE"),))
 SEND = api.send_advanced(AdvancedRequest(destinations=()))
@@ -68,8 +67,8 @@ def test_every_pause_is_bounded(attempt: int, retry_after: float | None, dice: f
     assert 0.5 <= backoff(attempt, retry_after, lambda: dice) <= 301.0
 
 
-@pytest.fixture(params=["sync", "async"])
-def repeat(request: pytest.FixtureRequest) -> Wait:
+@pytest.fixture
+def repeat() -> Wait:
     """Runs a script of results and errors; returns the outcome and the pauses."""
 
     def run(call: api.Call[Any], script: list[Any], attempts: int = 5) -> tuple[Any, list[float]]:
@@ -81,16 +80,8 @@ def repeat(request: pytest.FixtureRequest) -> Wait:
                 raise step
             return step
 
-        async def aexecute(given_call: Any) -> Any:
-            return execute(given_call)
-
-        async def asleep(seconds: float) -> None:
-            pauses.append(seconds)
-
         try:
-            if request.param == "sync":
-                return patiently(execute, call, pauses.append, attempts), pauses
-            return asyncio.run(apatiently(aexecute, call, asleep, attempts)), pauses
+            return patiently(execute, call, pauses.append, attempts), pauses
         except OmniError as error:
             return error, pauses
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.batch.fastnumbers import normalise_fast, normaliser
+from airflow_provider_omni.delivery.batch.fastnumbers import normaliser
 from airflow_provider_omni.delivery.numbers import InvalidNumberError, NumberRules, normalise
 
 POSSIBLE = NumberRules(check="possible")
@@ -140,4 +140,4 @@ def test_anything_typed_gets_the_same_answer(region: str | None, typed: object) 
 @pytest.mark.parametrize("written", ["4915112345678.0", "491511234567.00", "393401234567.0", "+6281234567890.0"])
 def test_a_decimal_is_refused_rather_than_read_with_a_digit_more(written: str) -> None:
     with pytest.raises(InvalidNumberError, match="decimal fraction"):
-        normalise_fast(written)
+        normaliser()(written)
