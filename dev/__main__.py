@@ -18,7 +18,7 @@ from dev.settings import examples_connections
 
 STATE = CACHE.parent
 REPOSITORY = STATE.parent
-EXAMPLE_DAGS = REPOSITORY / "airflow_provider_omni" / "example_dags"
+EXAMPLE_DAGS = REPOSITORY / "example_dags"
 PREFERRED_PORTS = (8080, 8900)
 
 

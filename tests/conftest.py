@@ -21,7 +21,7 @@ import pytest
 from dev.database import place_empty_database
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-EXAMPLE_DAGS = REPOSITORY / "airflow_provider_omni" / "example_dags"
+EXAMPLE_DAGS = REPOSITORY / "example_dags"
 ROOT_VARIABLE = "OMNI_TESTS_ROOT"
 
 

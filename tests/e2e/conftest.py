@@ -20,7 +20,7 @@ from tests.e2e.scenes import ID_SECRET, PASSWORD
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
-DAG_FOLDERS = [REPOSITORY / "airflow_provider_omni" / "example_dags", HERE / "dags"]
+DAG_FOLDERS = [REPOSITORY / "example_dags", HERE / "dags"]
 SECRET = {"id_secret": ID_SECRET}
 README_DAG = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
 

@@ -21,7 +21,7 @@ DAG_ID = "omni_line_sms"
 def older(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
     """A stack of Airflow 3.1; `make .venv-airflow-3.1/.ready` makes what it runs from."""
     dags = tmp_path_factory.mktemp("dags-3.1")
-    shutil.copy(REPOSITORY / "airflow_provider_omni" / "example_dags" / f"{DAG_ID}.py", dags)
+    shutil.copy(REPOSITORY / "example_dags" / f"{DAG_ID}.py", dags)
     stack = AirflowStack(tmp_path_factory.mktemp("stack-3.1"), dags, python=str(PYTHON))
     stack.start(DAG_ID)
     yield stack

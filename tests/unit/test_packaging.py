@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "airflow_provider_omni"
+EXAMPLE_DAGS = REPOSITORY / "example_dags"
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     )
     (built,) = target.glob("*.whl")
     return zipfile.ZipFile(built)
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of installed packages with the wheel in it: what installing a wheel of plain Python comes to."""
+    folder = tmp_path_factory.mktemp("site-packages")
+    wheel.extractall(folder)
+    return folder
 
 
 def metadata(wheel: zipfile.ZipFile) -> Message:
@@ -46,7 +56,12 @@ def test_wheel_holds_every_module_and_nothing_but_the_package(wheel: zipfile.Zip
 
 
 def test_wheel_holds_example_dags_where_airflow_looks_for_them(wheel: zipfile.ZipFile) -> None:
-    assert "airflow_provider_omni/example_dags/omni_line_sms.py" in wheel.namelist()
+    inside = "airflow_provider_omni/example_dags/"
+
+    found = {name.removeprefix(inside): wheel.read(name) for name in wheel.namelist() if name.startswith(inside)}
+
+    assert found == {file.name: file.read_bytes() for file in EXAMPLE_DAGS.glob("*.py")}
+    assert "omni_line_sms.py" in found
 
 
 def test_wheel_carries_the_licence(wheel: zipfile.ZipFile) -> None:
@@ -107,21 +122,40 @@ def test_airflow_knows_our_option_and_its_default() -> None:
     assert done.stdout.split()[-1] == "False"
 
 
-def test_airflow_takes_our_examples_when_it_loads_examples() -> None:
-    code = (
-        "from airflow.dag_processing.bundles.manager import DagBundlesManager;"
-        "print(*[bundle.path for bundle in DagBundlesManager().get_all_dag_bundles()], sep='\\n')"
-    )
+def test_airflow_takes_our_examples_out_of_an_installed_wheel_when_it_loads_examples(
+    installed: Path, tmp_path: Path
+) -> None:
+    code = """
+import json
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.dag_processing.dagbag import DagBag
+import airflow_provider_omni
+
+(path,) = [
+    bundle.path for bundle in DagBundlesManager().get_all_dag_bundles()
+    if bundle.name == "airflow-provider-omni-example-dags"
+]
+bag = DagBag(str(path))
+print(json.dumps([airflow_provider_omni.__file__, str(path), sorted(bag.dags), bag.import_errors]))
+"""
+    environment = {**os.environ, "AIRFLOW__CORE__LOAD_EXAMPLES": "True", "PYTHONPATH": str(installed)}
 
     done = subprocess.run(
+        # Not from the repository, whose package would come first.
         [sys.executable, "-c", code],
-        env={**os.environ, "AIRFLOW__CORE__LOAD_EXAMPLES": "True"},
+        cwd=tmp_path,
+        env=environment,
         check=True,
         capture_output=True,
         text=True,
     )
 
-    assert str(PACKAGE / "example_dags") in done.stdout.splitlines()
+    module, path, dags, errors = json.loads(done.stdout.splitlines()[-1])
+    package = installed / "airflow_provider_omni"
+    assert module == str(package / "__init__.py")
+    assert path == str(package / "example_dags")
+    assert dags == sorted(file.stem for file in EXAMPLE_DAGS.glob("omni_*.py"))
+    assert errors == {}
 
 
 def test_no_file_names_a_place_on_a_developers_machine() -> None:

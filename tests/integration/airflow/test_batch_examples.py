@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_omni.example_dags import omni_etl_batch
 from airflow_provider_omni.ledger import read_outcomes
 from airflow_provider_omni.simulator.running import RunningSimulator
 from dev.settings import examples_connections
+from example_dags import omni_etl_batch
 from tests.integration.airflow.test_example_dags import run
 
 
