@@ -7,9 +7,7 @@ otherwise.
 
 from __future__ import annotations
 
-import gc
 import json
-import threading
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -31,35 +29,6 @@ class BulkAnswer(NamedTuple):
     """
 
     by_status: tuple[tuple[Status, tuple[str, ...]], ...]
-
-
-class _Uncollected:
-    """Keeps the garbage collector off while answers are read, in whichever threads.
-
-    An answer about a full request is some 1,500 dicts that all die together, by their counts of references. The
-    collector would walk them, and with them now and then everything that the process has.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._readers = 0
-        self._was_on = False
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._readers:
-                self._was_on = gc.isenabled()
-                gc.disable()
-            self._readers += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._readers -= 1
-            if not self._readers and self._was_on:
-                gc.enable()
-
-
-_UNCOLLECTED = _Uncollected()
 
 
 def destinations(to: Iterable[tuple[str, int]]) -> str:
@@ -90,8 +59,7 @@ def send_bulk(scenario_key: str, bulk_id: str, listed: str, tail: str) -> Call[B
 
 def read_bulk(body: bytes) -> BulkAnswer:
     """The answer to a send. Raises UnreadableAnswerError like `parsing.send_response`."""
-    with _UNCOLLECTED:
-        usual = _usual(body)
+    usual = _usual(body)
     if usual is not None:
         return usual
     groups: dict[Status, list[str]] = {}

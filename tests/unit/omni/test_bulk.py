@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import threading
 from typing import Any
 
 import pytest
@@ -91,22 +89,3 @@ def test_a_usual_answer_is_one_group(count: int) -> None:
     body = json.dumps({"messages": [{"messageId": str(each), "status": STATUS} for each in range(count)]}).encode()
     answer = bulk.read_bulk(body)
     assert [ids for _, ids in answer.by_status] == [tuple(str(each) for each in range(count))]
-
-
-def test_the_garbage_collector_is_on_again_after_answers_were_read_in_many_threads() -> None:
-    body = json.dumps({"messages": [{"messageId": str(each), "status": STATUS} for each in range(500)]}).encode()
-    threads = [threading.Thread(target=lambda: [bulk.read_bulk(body) for _ in range(50)]) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert gc.isenabled()
-
-
-def test_a_garbage_collector_that_is_off_stays_off() -> None:
-    gc.disable()
-    try:
-        bulk.read_bulk(b'{"messages": []}')
-        assert not gc.isenabled()
-    finally:
-        gc.enable()
