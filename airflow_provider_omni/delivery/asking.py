@@ -16,13 +16,12 @@ behind what was taken in. Each may take a grace time.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
-from airflow_provider_omni.delivery.record import Event, MessageState, Origin, Posting
+from airflow_provider_omni.delivery.record import Control, Event, MessageState, Origin, Posting
 from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniRequestError
@@ -31,10 +30,6 @@ from airflow_provider_omni.omni.retries import backoff
 
 PAGE = 1000
 """Rows that a page of the logs can hold; a full one proves no absence."""
-HORIZON = 47 * 3600.0
-"""Seconds after which the logs (48 h) prove nothing any more."""
-CLOCKS = 3600.0
-"""Seconds by which the clocks of two processes may differ: the hour that the horizon leaves of the logs' two days."""
 FENCE = 5.0
 """Seconds after its intent within which a POST is begun, at the latest; an older intent is written again."""
 RETRY_PAUSE = 5.0
@@ -52,14 +47,6 @@ LISTS = 20
 
 _S = MessageState
 _ASKED = (_S.INTENT, _S.SEEN, _S.UNCONFIRMED)
-
-
-def remembered(posting: Posting, now: float) -> bool:
-    """Whether all of a request is young enough for the vendor to have it: in the logs, and among the ids that it
-    refuses. How long it remembers ids is not published, so no longer than its logs and reports reach. One from far
-    ahead was written by a clock that nothing can be concluded from.
-    """
-    return -CLOCKS <= now - posting.oldest < HORIZON
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +88,6 @@ class _Filter:
         if self.bulk_id is not None:
             return api.get_logs(bulk_ids=(self.bulk_id,), limit=PAGE)
         return api.get_logs(message_ids=(self.message_ids[0],), limit=PAGE)
-
-
-class Control(NamedTuple):
-    """A request with several messages that the vendor has accepted, by the bulk id that we gave it. Where the logs find
-    one of its messages by that id, they find such requests.
-    """
-
-    bulk_id: str
-    message_ids: Sequence[str]
 
 
 @dataclass
@@ -323,7 +301,7 @@ class Asker:
         """
         now = self.clock()
         known_here = posting.ours or posting.is_from(self.here)
-        return known_here and remembered(posting, now) and self._provable_at(posting) - now <= self.rules.patience
+        return known_here and posting.is_remembered(now) and self._provable_at(posting) - now <= self.rules.patience
 
 
 def _filters(posting: Posting) -> list[_Filter]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.plan import Recipient
+from airflow_provider_omni.delivery.receipt import MAX_IDS
 from airflow_provider_omni.delivery.record import FOLLOWED, MAY_BE_POSTED, OPEN, MessageState, SendRecord
-from airflow_provider_omni.delivery.verdict import MAX_IDS
 
 MOST_NAMED = 10
 """People that an error names."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_omni.delivery.verdict import MAX_IDS
-
+MAX_IDS = 100
+"""Lists of ids in receipts and summaries end here."""
 MOST_WITHOUT_LEDGER = 1000
 """Requests that a receipt lists where there is no ledger: 100 that are planned, and what comes of halving them and of
 earlier tries.

@@ -21,13 +21,17 @@ accounts apart; no number, no text.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from airflow_provider_omni.delivery.effects import Json
 from airflow_provider_omni.omni.errors import OmniStorageError
 
+HORIZON = 47 * 3600.0
+"""Seconds after which the logs (48 h) prove nothing any more."""
+CLOCKS = 3600.0
+"""Seconds by which the clocks of two processes may differ: the hour that the horizon leaves of the logs' two days."""
 KEY = "omni_send"
 VERSION = 1
 
@@ -133,6 +137,13 @@ class Posting:
         """The earliest moment at which it may have been posted."""
         return self.intent_at if self.since is None else self.since
 
+    def is_remembered(self, now: float) -> bool:
+        """Whether all of it is young enough for the vendor to have it: in the logs, and among the ids that it refuses.
+        How long it remembers ids is not published, so no longer than its logs and reports reach. A request from far
+        ahead was written by a clock that nothing can be concluded from.
+        """
+        return -CLOCKS <= now - self.oldest < HORIZON
+
     def is_from(self, here: Origin | None) -> bool:
         """Whether it is known to have been posted from there: then its logs can prove that it is not there."""
         return self.origin == here
@@ -148,6 +159,15 @@ class Posting:
     def learn(self, message_id: str, event: Event) -> None:
         """Change one message's state by the table."""
         self.messages[message_id] = TRANSITIONS[self.messages.get(message_id), event]
+
+
+class Control(NamedTuple):
+    """A request with several messages that the vendor has accepted, by the bulk id that we gave it. Where the logs find
+    one of its messages by that id, they find such requests.
+    """
+
+    bulk_id: str
+    message_ids: Sequence[str]
 
 
 @dataclass

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_omni.delivery import publishing
-from airflow_provider_omni.delivery.asking import FENCE, Asker, LookRules, remembered
+from airflow_provider_omni.delivery.asking import FENCE, Asker, LookRules
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Save, Steps
 from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.places import names_of, people_of_receipt
@@ -305,7 +305,7 @@ class Send:
         if last is not MessageState.INTENT or any(state is not MessageState.REFUSED for state in before):
             return False
         posting = self.record.posting_of(attempts[-1])
-        return posting is not None and posting.is_from(self.here) and remembered(posting, self.clock())
+        return posting is not None and posting.is_from(self.here) and posting.is_remembered(self.clock())
 
     def _attempts(self, person: Recipient) -> list[str]:
         """The ids of the attempts that are on record, the first one first."""

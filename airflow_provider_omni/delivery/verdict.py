@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from airflow_provider_omni.delivery.receipt import MAX_IDS
 from airflow_provider_omni.delivery.tracking import UNNAMED, Outcome, Sighting, Standing
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.statuses import StepState
 from airflow_provider_omni.omni.words import some
-
-MAX_IDS = 100
-"""Lists of ids in receipts and summaries end here."""
 
 MAX_NAMES = 100
 """Statuses, channels and currencies in a summary end here: their names are the vendor's, who may say anything."""

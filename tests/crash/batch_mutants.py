@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery import asking
+from airflow_provider_omni.delivery import asking, record
 from airflow_provider_omni.delivery.batch import keeping, known, lanes, lost, machine, requests
 from airflow_provider_omni.delivery.effects import ListParts, Save
 from airflow_provider_omni.delivery.ledger import lone, members, slices, together, waiting, whole
@@ -478,7 +478,7 @@ def _trusted(clears: tuple[float, ...]) -> Focus:
 @_mutant("twice", _trusted(clears=(60 * HOUR,)))
 def _trust_for_ever() -> Iterator[None]:
     """The account is trusted to remember an id, however long ago it may have seen it."""
-    with patch.object(asking, "HORIZON", float("inf")):
+    with patch.object(record, "HORIZON", float("inf")):
         yield
 
 

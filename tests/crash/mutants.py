@@ -262,7 +262,7 @@ def _looks_come_at_once() -> Iterator[None]:
 )
 def _old_logs_prove_absence() -> Iterator[None]:
     """Logs that have forgotten are taken for proof."""
-    with patch.object(asking, "HORIZON", float("inf")):
+    with patch.object(record, "HORIZON", float("inf")):
         yield
 
 

@@ -15,11 +15,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from airflow_provider_omni.delivery.asking import CONTROLS, Control, remembered
 from airflow_provider_omni.delivery.batch.ids import BatchIds
 from airflow_provider_omni.delivery.batch.scratch import PERSON, Scratch
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
-from airflow_provider_omni.delivery.record import FOLLOWED, MAY_BE_POSTED, OPEN, MessageState, Origin, Posting
+from airflow_provider_omni.delivery.record import FOLLOWED, MAY_BE_POSTED, OPEN, Control, MessageState, Origin, Posting
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 _S = MessageState
@@ -271,7 +270,7 @@ class Known:
         changed = (Origin(*json.loads(origin)).changed(here) for origin, _ in found)
         return min(changed, default=""), sum(count for _, count in found)
 
-    def controls(self, here: Origin, now: float, most: int = CONTROLS - 1) -> list[Control]:
+    def controls(self, here: Origin, now: float, most: int = 2) -> list[Control]:
         """Requests of earlier tries by which can be seen whether the logs find bulk ids of ours: posted from here, by
         an id of ours, with several messages that were accepted, and not too old for the logs. The newest first.
         """
@@ -284,7 +283,7 @@ class Known:
         )
         controls = []
         for number, bulk, at, since, scheduled in found:
-            if remembered(Posting(bulk, at, scheduled, since), now) and (scheduled is None or scheduled <= now):
+            if Posting(bulk, at, scheduled, since).is_remembered(now) and (scheduled is None or scheduled <= now):
                 ids = self._scratch.all("SELECT id FROM known WHERE posting = ?", number)
                 controls.append(Control(bulk, tuple(message_id for (message_id,) in ids)))
         return controls[:most]

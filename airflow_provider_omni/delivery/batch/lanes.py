@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from airflow_provider_omni.delivery.asking import Control
 from airflow_provider_omni.delivery.batch.keeping import Keeper
 from airflow_provider_omni.delivery.batch.known import uniform
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
@@ -29,7 +28,7 @@ from airflow_provider_omni.delivery.batch.rules import (
 )
 from airflow_provider_omni.delivery.batch.tidings import Tidings
 from airflow_provider_omni.delivery.effects import Ask, Clock, Done, Gather, Note, Pause, Publish, Steps, Submit
-from airflow_provider_omni.delivery.record import OPEN, Event, MessageState
+from airflow_provider_omni.delivery.record import OPEN, Control, Event, MessageState
 from airflow_provider_omni.omni.bulk import BulkAnswer, send_bulk
 from airflow_provider_omni.omni.errors import (
     OmniError,

@@ -16,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
-from airflow_provider_omni.delivery.asking import FENCE, HORIZON, PAGE, RETRY_PAUSE, evenly
+from airflow_provider_omni.delivery.asking import FENCE, PAGE, RETRY_PAUSE, evenly
 from airflow_provider_omni.delivery.batch.plan import BatchPlan
 from airflow_provider_omni.delivery.batch.rules import BatchRules
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
 from airflow_provider_omni.delivery.identity import recipient_key_of_field, recipient_key_of_number
-from airflow_provider_omni.delivery.record import MessageState
+from airflow_provider_omni.delivery.record import HORIZON, MessageState
 from airflow_provider_omni.delivery.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError, OmniUnknownOutcomeError

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.delivery.asking import remembered
 from airflow_provider_omni.delivery.batch.keeping import Keeper, LedgerKeeper, MemoryKeeper
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.lanes import Lanes
@@ -408,7 +407,7 @@ class Batch:
         """
         again: list[Request] = []
         for posting in postings:
-            if not (remembered(posting, self.clock()) and (posting.ours or posting.is_from(self.here))):
+            if not (posting.is_remembered(self.clock()) and (posting.ours or posting.is_from(self.here))):
                 continue
             people = self.known.people_of(posting.having(_S.INTENT))
             for request in self._requests_of(people.values(), _S.INTENT):

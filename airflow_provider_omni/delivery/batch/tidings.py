@@ -9,9 +9,8 @@ from typing import Any
 
 from airflow_provider_omni.delivery.asking import BulkFilter
 from airflow_provider_omni.delivery.batch.known import Known, outcome_line, uniform
-from airflow_provider_omni.delivery.receipt import MOST_WITHOUT_LEDGER, SentBulk
+from airflow_provider_omni.delivery.receipt import MAX_IDS, MOST_WITHOUT_LEDGER, SentBulk
 from airflow_provider_omni.delivery.record import FOLLOWED, MessageState, Origin, Posting
-from airflow_provider_omni.delivery.verdict import MAX_IDS
 from airflow_provider_omni.omni.errors import OmniError
 
 _S = MessageState

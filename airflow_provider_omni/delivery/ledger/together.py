@@ -13,7 +13,8 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Fetch, ListParts, Put, Steps
 from airflow_provider_omni.delivery.looks import GOLDEN
-from airflow_provider_omni.delivery.verdict import MAX_IDS, Tally, Verdict, explain, judge
+from airflow_provider_omni.delivery.receipt import MAX_IDS
+from airflow_provider_omni.delivery.verdict import Tally, Verdict, explain, judge
 from airflow_provider_omni.delivery.waiting import CLOSING, REFUSALS, Wait, WaitEnd
 from airflow_provider_omni.delivery.watch import Watch
 from airflow_provider_omni.omni.errors import OmniError

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.asking import HORIZON, LookRules
+from airflow_provider_omni.delivery.asking import LookRules
 from airflow_provider_omni.delivery.effects import Ask
 from airflow_provider_omni.delivery.identity import Identity
 from airflow_provider_omni.delivery.plan import SendPlan, read_recipients
+from airflow_provider_omni.delivery.record import HORIZON
 from airflow_provider_omni.delivery.sending import Send, SendEnd, SendRules
 from airflow_provider_omni.omni.content import Content, LineText, Sms
 from airflow_provider_omni.omni.errors import OmniContentChangedError, OmniUnknownOutcomeError

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.asking import HORIZON, Control
 from airflow_provider_omni.delivery.batch.known import Known
 from airflow_provider_omni.delivery.batch.scratch import Scratch
-from airflow_provider_omni.delivery.record import Origin
+from airflow_provider_omni.delivery.record import HORIZON, Control, Origin
 
 HERE = Origin("account", "scenario")
 NOW = 1_767_225_600.0
