@@ -13,10 +13,10 @@ it inside the task.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omni.delivery.ledger.unreached import Unreached, unreached
+from airflow_provider_omni.delivery.results.unreached import Unreached, unreached
 
 if TYPE_CHECKING:
-    from airflow_provider_omni.delivery.ledger.reading import (
+    from airflow_provider_omni.delivery.results.reader import (
         OutcomeRow,
         QuarantineRow,
         purge_plan,
@@ -34,7 +34,7 @@ __all__ = [
     "unreached",
 ]
 
-_READING = "airflow_provider_omni.delivery.ledger.reading"
+_READING = "airflow_provider_omni.delivery.results.reader"
 
 
 def __getattr__(name: str) -> Any:

@@ -18,16 +18,16 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow_provider_omni.delivery.asking import LookRules
-from airflow_provider_omni.delivery.batch.contents import BatchContent
-from airflow_provider_omni.delivery.batch.machine import Batch, LedgerTerms
-from airflow_provider_omni.delivery.batch.plan import BatchSpec, plan_batch
-from airflow_provider_omni.delivery.batch.rows import rows_of_csv
-from airflow_provider_omni.delivery.batch.rules import BatchRules
-from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.drivers import run
-from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.ledger.folder import LocalFolder
+from airflow_provider_omni.delivery.ledger.folders import LocalFolder
+from airflow_provider_omni.delivery.messages.ids import Identity
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.outbox.engine import Batch, LedgerTerms
+from airflow_provider_omni.delivery.outbox.plan import BatchSpec, plan_batch
+from airflow_provider_omni.delivery.outbox.policy import BatchRules
+from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.recipients.contents import BatchContent
+from airflow_provider_omni.delivery.recipients.sources import rows_of_csv
 from airflow_provider_omni.omni.client import OmniClient
 from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.storage.process import ProcessMemory

@@ -20,13 +20,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_omni.delivery.batch.keeping import intent_line
 from airflow_provider_omni.delivery.drivers import arun
-from airflow_provider_omni.delivery.ledger.folder import LocalFolder
+from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, VERSION, TryName, pack
-from airflow_provider_omni.delivery.ledger.waiting import wait_for
-from airflow_provider_omni.delivery.record import MessageState, Posting
-from airflow_provider_omni.delivery.watch import Bulk, Watch
+from airflow_provider_omni.delivery.messages.states import MessageState, Posting
+from airflow_provider_omni.delivery.outbox.stores import intent_line
+from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.aio import shared_client
 from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.limits import CallBudget

@@ -3,7 +3,7 @@ steps.
 
 A machine waits, and concludes from having waited: that a POST is over, that the logs have caught up. Were it to look at
 the wall clock, a step of it (NTP, an administrator) would be taken for time that has passed. Between processes clocks
-differ; no proof rests on a difference of two processes' times that is smaller than an hour (`asking.py`).
+differ; no proof rests on a difference of two processes' times that is smaller than an hour (`outbox/reconciler.py`).
 """
 
 from __future__ import annotations

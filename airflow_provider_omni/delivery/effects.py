@@ -156,7 +156,7 @@ class Memory(Protocol):
 
 
 class Folder(Protocol):
-    """Where a ledger lives: a folder of parts that are written once. See ``ledger/folder.py`` and ``storage/``."""
+    """Where a ledger lives: a folder of parts that are written once. See ``ledger/folders.py`` and ``storage/``."""
 
     def list(self, prefix: str) -> list[str]:
         """Names of the parts that start with ``prefix`` (a folder's name and a slash), sorted; never a cached

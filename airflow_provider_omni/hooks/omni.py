@@ -1,7 +1,7 @@
 """The hook: an Airflow connection on one side, the OMNI client on the other.
 
 How requests are built and answers read is `omni/`'s business; which scenario to use is decided in
-`delivery/scenarios.py`. Nothing here reads a connection before the first call, and nothing heavy is imported before it.
+`hooks/scenarios.py`. Nothing here reads a connection before the first call, and nothing heavy is imported before it.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class OmniHook(BaseHook):
         return cast("Result", result_of(self._ensured(name, flow, default, if_exists)))
 
     def _ensured(self, name: str, flow: Sequence[Any], default: bool, if_exists: str) -> Scenario:
-        from airflow_provider_omni.delivery.scenarios import Create, Replace, Reuse, decide
+        from airflow_provider_omni.hooks.scenarios import Create, Replace, Reuse, decide
         from airflow_provider_omni.omni import api
         from airflow_provider_omni.omni.errors import Effect, OmniError
         from airflow_provider_omni.omni.validation import check_scenario
@@ -254,7 +254,7 @@ class OmniHook(BaseHook):
         guard, config = _guard_of(self.config), self.config
         if guard is None and config.allowed_countries is None:
             return
-        from airflow_provider_omni.delivery.guard import lets_through, rules_of
+        from airflow_provider_omni.delivery.recipients.guard import lets_through, rules_of
         from airflow_provider_omni.omni.errors import OmniInputError
 
         # The vendor is told these numbers as they are: of them each begins with its country code.
@@ -415,7 +415,7 @@ def _guard_of(config: OmniConfig) -> frozenset[str] | None:
     """The numbers that may be sent to; None for everybody."""
     if config.allowed_recipients is None:
         return None
-    from airflow_provider_omni.delivery.guard import read_guard
+    from airflow_provider_omni.delivery.recipients.guard import read_guard
 
     return read_guard(config.allowed_recipients, config.region)
 

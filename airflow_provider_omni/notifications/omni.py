@@ -1,4 +1,7 @@
-"""A notifier for callbacks, deadline alerts and human-in-the-loop operators. Thin: `delivery/alerting.py` sends."""
+"""A notifier for callbacks, deadline alerts and human-in-the-loop operators.
+
+Thin: `delivery/outbox/alerts.py` sends.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,9 @@ if TYPE_CHECKING:
     import jinja2
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_omni.delivery.alerting import Alert
-    from airflow_provider_omni.delivery.plan import SendPlan
-    from airflow_provider_omni.delivery.sending import SendEnd
+    from airflow_provider_omni.delivery.outbox.alerts import Alert
+    from airflow_provider_omni.delivery.outbox.single_engine import SendEnd
+    from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
     from airflow_provider_omni.omni.api import Call
     from airflow_provider_omni.omni.config import OmniConfig
     from airflow_provider_omni.omni.content import Line, Sms
@@ -223,11 +226,11 @@ class OmniNotifier(PrivateFields, BaseNotifier):
     # -- what is sent ------------------------------------------------------------------------------------------------
 
     def _alert(self, context: Context, config: OmniConfig) -> Alert:
-        from airflow_provider_omni.delivery.alerting import Alert
-        from airflow_provider_omni.delivery.asking import LookRules
         from airflow_provider_omni.delivery.clock import steady_clock
-        from airflow_provider_omni.delivery.identity import Identity
-        from airflow_provider_omni.delivery.sending import SendRules
+        from airflow_provider_omni.delivery.messages.ids import Identity
+        from airflow_provider_omni.delivery.outbox.alerts import Alert
+        from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+        from airflow_provider_omni.delivery.outbox.single_engine import SendRules
         from airflow_provider_omni.notifications.wording import in_plain_words
 
         instead = f"Airflow: {subject_of(context)}"
@@ -263,7 +266,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
 
     def _plan(self, config: OmniConfig, contents: dict[str, Any], instead: str, *, quietly: bool = False) -> SendPlan:
         """What can be sent of these contents, to whom it can be."""
-        from airflow_provider_omni.delivery.guard import narrowed, rules_of
+        from airflow_provider_omni.delivery.recipients.guard import narrowed, rules_of
         from airflow_provider_omni.notifications.wording import mended, reachable, usable
         from airflow_provider_omni.operators.arguments import read_plan
 

@@ -9,13 +9,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omni.delivery.identity import fingerprint
+from airflow_provider_omni.delivery.messages.ids import fingerprint
 from airflow_provider_omni.omni.models import TypedModel
 
 if TYPE_CHECKING:
     import jinja2
 
-    from airflow_provider_omni.delivery.plan import SendPlan
+    from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
     from airflow_provider_omni.omni.content import Content
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow_provider_omni.delivery.numbers import NumberRules
-from airflow_provider_omni.delivery.plan import read_recipients
-from airflow_provider_omni.delivery.shortening import cleaned, cut_to_parts, cut_to_units, shown
+from airflow_provider_omni.delivery.outbox.shortening import cleaned, cut_to_parts, cut_to_units, shown
+from airflow_provider_omni.delivery.outbox.single_plan import read_recipients
+from airflow_provider_omni.delivery.recipients.numbers import NumberRules
 from airflow_provider_omni.omni.content import MAX_ALT_TEXT, MAX_LINE_TEXT, Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import TypedModel

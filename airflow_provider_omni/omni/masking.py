@@ -1,6 +1,6 @@
 """Hiding phone numbers, addresses and secrets in text that a person or a log will see.
 
-Nothing here knows what a valid number is (`delivery/numbers.py` does): anything that could be one is hidden.
+Nothing here knows what a valid number is (`delivery/recipients/numbers.py` does): anything that could be one is hidden.
 """
 
 from __future__ import annotations

@@ -10,10 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from airflow_provider_omni.delivery.batch.placeholders import lookalikes
-from airflow_provider_omni.delivery.guard import narrowed
-from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.numbers import ANYWHERE, NumberRules
+from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.options import (
     channel_problems,
     flag_problems,
@@ -21,8 +18,11 @@ from airflow_provider_omni.delivery.options import (
     mismatch_problems,
     rejected_problems,
 )
-from airflow_provider_omni.delivery.plan import Recipients, SendPlan, read_recipients
-from airflow_provider_omni.delivery.scenarios import read_scenario
+from airflow_provider_omni.delivery.outbox.single_plan import Recipients, SendPlan, read_recipients
+from airflow_provider_omni.delivery.recipients.guard import narrowed
+from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, NumberRules
+from airflow_provider_omni.delivery.recipients.templates import lookalikes
+from airflow_provider_omni.hooks.scenarios import read_scenario
 from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content, validity_seconds
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe

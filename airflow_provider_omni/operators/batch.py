@@ -21,15 +21,15 @@ from airflow_provider_omni.operators.slips import batch_slips, encoding_slips, r
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_omni.delivery.batch.contents import BatchContent
-    from airflow_provider_omni.delivery.batch.machine import Batch
-    from airflow_provider_omni.delivery.batch.plan import BatchSpec
-    from airflow_provider_omni.delivery.batch.rows import Row
-    from airflow_provider_omni.delivery.batch.rules import BatchRules
-    from airflow_provider_omni.delivery.batch.sharding import Shard
     from airflow_provider_omni.delivery.effects import Folder, Memory, Steps
-    from airflow_provider_omni.delivery.ledger.unreached import Unreached
-    from airflow_provider_omni.delivery.tries import Tries
+    from airflow_provider_omni.delivery.ledger.shards import Shard
+    from airflow_provider_omni.delivery.outbox.engine import Batch
+    from airflow_provider_omni.delivery.outbox.plan import BatchSpec
+    from airflow_provider_omni.delivery.outbox.policy import BatchRules
+    from airflow_provider_omni.delivery.outbox.tries import Tries
+    from airflow_provider_omni.delivery.recipients.contents import BatchContent
+    from airflow_provider_omni.delivery.recipients.sources import Row
+    from airflow_provider_omni.delivery.results.unreached import Unreached
     from airflow_provider_omni.omni.config import OmniConfig
     from airflow_provider_omni.omni.content import Line, Sms
     from airflow_provider_omni.operators.stopping import Stop
@@ -147,14 +147,14 @@ class BatchOperator(PrivateFields, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to whom nothing was sent yet, and return the receipt."""
-        from airflow_provider_omni.delivery.batch.contents import BatchContent, Contents
-        from airflow_provider_omni.delivery.batch.machine import Batch
-        from airflow_provider_omni.delivery.batch.plan import needed_fields, plan_batch
-        from airflow_provider_omni.delivery.batch.recalling import recall
-        from airflow_provider_omni.delivery.batch.rules import LedgerTerms
-        from airflow_provider_omni.delivery.batch.scratch import Scratch
-        from airflow_provider_omni.delivery.batch.sharding import Shard
         from airflow_provider_omni.delivery.clock import steady_clock
+        from airflow_provider_omni.delivery.ledger.shards import Shard
+        from airflow_provider_omni.delivery.messages.workspace import Scratch
+        from airflow_provider_omni.delivery.outbox.earlier_receipt import recall
+        from airflow_provider_omni.delivery.outbox.engine import Batch
+        from airflow_provider_omni.delivery.outbox.plan import needed_fields, plan_batch
+        from airflow_provider_omni.delivery.outbox.policy import LedgerTerms
+        from airflow_provider_omni.delivery.recipients.contents import BatchContent, Contents
         from airflow_provider_omni.operators.batch_arguments import Findings, with_times
         from airflow_provider_omni.operators.keys import refuse_within_another_task
         from airflow_provider_omni.operators.stopping import Stop
@@ -293,7 +293,7 @@ class BatchOperator(PrivateFields, BaseOperator):
 
     def _open_ledger(self, shard: Shard | None) -> tuple[str | None, Folder | None]:
         """The ledger's path for the receipt, and its folder; of a shard, its own."""
-        from airflow_provider_omni.delivery.ledger.opening import DividedFolder
+        from airflow_provider_omni.delivery.ledger.layout import DividedFolder
         from airflow_provider_omni.storage.object_storage import ledger_folder, ledger_place, text_of
 
         if self.ledger_path is None:
@@ -421,7 +421,7 @@ class OmniSendBatchOperator(BatchOperator):
 
     def check_source(self) -> None:
         """Raise OmniInputError for an encoding that does not exist."""
-        from airflow_provider_omni.delivery.batch.encodings import read_encoding
+        from airflow_provider_omni.delivery.recipients.encodings import read_encoding
 
         read_encoding(self.encoding)
 

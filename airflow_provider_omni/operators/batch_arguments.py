@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from airflow_provider_omni.delivery.asking import LookRules
-from airflow_provider_omni.delivery.batch.contents import BatchContent
-from airflow_provider_omni.delivery.batch.plan import MAX_QUARANTINED, BatchPlan, BatchSpec
-from airflow_provider_omni.delivery.batch.rules import BatchRules
-from airflow_provider_omni.delivery.batch.sharding import Shard
-from airflow_provider_omni.delivery.guard import narrowed, read_guard, rules_of
-from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.options import flag_problems, grace_problems, mismatch_problems, whole_problems
-from airflow_provider_omni.delivery.scenarios import read_scenario
-from airflow_provider_omni.delivery.tries import Tries
+from airflow_provider_omni.delivery.outbox.plan import MAX_QUARANTINED, BatchPlan, BatchSpec
+from airflow_provider_omni.delivery.outbox.policy import BatchRules
+from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.outbox.tries import Tries
+from airflow_provider_omni.delivery.recipients.contents import BatchContent
+from airflow_provider_omni.delivery.recipients.guard import narrowed, read_guard, rules_of
+from airflow_provider_omni.hooks.scenarios import read_scenario
 from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.content import OTHER_CHANNELS
 from airflow_provider_omni.omni.errors import OmniInputError

@@ -211,11 +211,11 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send what is not yet sent, and return the receipt."""
-        from airflow_provider_omni.delivery.asking import LookRules
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run
-        from airflow_provider_omni.delivery.guard import rules_of
-        from airflow_provider_omni.delivery.sending import Send, SendRules
+        from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+        from airflow_provider_omni.delivery.outbox.single_engine import Send, SendRules
+        from airflow_provider_omni.delivery.recipients.guard import rules_of
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.operators.arguments import read_plan, with_times
         from airflow_provider_omni.operators.tries import told_of, trying

@@ -8,14 +8,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_omni.delivery.ledger.unreached import Unreached
+from airflow_provider_omni.delivery.results.unreached import Unreached
 from airflow_provider_omni.operators.private import Hidden, PrivateField, is_template, reveal
 
 _NUMBERS = re.compile(r"(?=.*\d)[^a-zA-Z/\\]+", re.DOTALL)
 """A text that is numbers, whatever marks stand around them: it has a digit, and no letter and no slash, as paths do."""
 _PATH = re.compile(r"\S(?:.*\S)?\.(?:csv|jsonl|ndjson|jsonlines)(?:\.(?:gz|bz2|xz|zst|zip))?", re.IGNORECASE)
-"""The only texts that are shown. All others may be numbers, however they are written. `rows.py` knows the formats; it
-is not imported here, since DAG files are read often.
+"""The only texts that are shown. All others may be numbers, however they are written. `delivery/recipients/sources.py`
+knows the formats; it is not imported here, since DAG files are read often.
 """
 
 
@@ -140,8 +140,8 @@ def opened_rows(
 
     Raises OmniInputError for what cannot be read, OmniStorageError for what cannot be reached.
     """
-    from airflow_provider_omni.delivery.batch.encodings import read_encoding
-    from airflow_provider_omni.delivery.batch.rows import format_of, read_rows, rows_of_entries, rows_of_table
+    from airflow_provider_omni.delivery.recipients.encodings import read_encoding
+    from airflow_provider_omni.delivery.recipients.sources import format_of, read_rows, rows_of_entries, rows_of_table
     from airflow_provider_omni.omni.tables import is_table, read_column, read_table
     from airflow_provider_omni.omni.written import is_of_mapped_task
     from airflow_provider_omni.storage.object_storage import ledger_folder, opened_text

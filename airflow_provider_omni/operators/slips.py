@@ -77,7 +77,7 @@ def encoding_slips(encoding: Any) -> list[str]:
     """A slip in the name of a file's encoding."""
     if encoding is None:
         return []
-    from airflow_provider_omni.delivery.batch.encodings import read_encoding
+    from airflow_provider_omni.delivery.recipients.encodings import read_encoding
     from airflow_provider_omni.omni.errors import OmniInputError
 
     try:
@@ -156,7 +156,7 @@ def _option_slips(operator: Any) -> list[str]:
 def _shard_slips(shard: Any) -> list[str]:
     if shard is None or not is_ready(shard):
         return []
-    from airflow_provider_omni.delivery.batch.sharding import Shard
+    from airflow_provider_omni.delivery.ledger.shards import Shard
     from airflow_provider_omni.omni.errors import OmniInputError
 
     try:

@@ -1,7 +1,7 @@
 """What is known of a task's earlier tries. Reads the context; decides nothing.
 
 A record says what was posted. Where there is none, or an old one, either nothing more was posted, or it was and nobody
-can tell: `delivery/tries.py` tells the two apart.
+can tell: `delivery/outbox/tries.py` tells the two apart.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from airflow_provider_omni.operators.keys import loop_index, public_map_index
 
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.effects import Memory, Steps
-    from airflow_provider_omni.delivery.tries import Tries
+    from airflow_provider_omni.delivery.outbox.tries import Tries
 
 
 @dataclass
@@ -40,7 +40,7 @@ def trying(context: Any, memory: Memory, log: Any, *, divided: bool = False) -> 
     :param divided: mapped tasks share the send's key, and each has a part of its people: in another division some of
         them are those of other tasks.
     """
-    from airflow_provider_omni.delivery.tries import begin_try, end_try
+    from airflow_provider_omni.delivery.outbox.tries import begin_try, end_try
 
     perhaps_anew = _may_be_made_anew(context, divided)
     steps = begin_try(context["ti"].try_number, first_try_at(context), time.time, perhaps_anew=perhaps_anew)

@@ -11,9 +11,9 @@ from itertools import islice
 from typing import Any
 
 from airflow_provider_omni.delivery.accounts import check_account
-from airflow_provider_omni.delivery.receipt import MOST_WITHOUT_LEDGER
-from airflow_provider_omni.delivery.verdict import Goal
-from airflow_provider_omni.delivery.watch import (
+from airflow_provider_omni.delivery.messages.receipt import MOST_WITHOUT_LEDGER
+from airflow_provider_omni.delivery.tracking.verdict import Goal
+from airflow_provider_omni.delivery.tracking.watch import (
     RECEIPT,
     Bulk,
     Watch,

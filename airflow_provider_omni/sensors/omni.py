@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_omni.delivery.effects import Memory
-    from airflow_provider_omni.delivery.waiting import Wait
-    from airflow_provider_omni.delivery.watch import Watch
+    from airflow_provider_omni.delivery.tracking.wait import Wait
+    from airflow_provider_omni.delivery.tracking.watch import Watch
 
 AIRFLOWS_OWN = timedelta(days=190)
 """When Airflow itself gives up where no ``timeout`` is given: later than any wait of ours, which may be for a message
@@ -96,7 +96,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         from_airflow = AIRFLOWS_OWN if timeout is None else timeout
         super().__init__(poke_interval=poke_interval, timeout=from_airflow, **kwargs)
         # None of the three is a template, so that a slip of the pen shows when the DAG is read, and not after the send.
-        from airflow_provider_omni.delivery.verdict import Goal
+        from airflow_provider_omni.delivery.tracking.verdict import Goal
 
         Goal(success_when, delivered_means, bool(settle))
         self.receipt = receipt
@@ -143,8 +143,8 @@ class OmniDeliverySensor(BaseSensorOperator):
         """Read once what is there to read; used in poke and reschedule mode."""
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run
-        from airflow_provider_omni.delivery.ledger.waiting import wait_for
-        from airflow_provider_omni.delivery.waiting import REFUSALS
+        from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+        from airflow_provider_omni.delivery.tracking.wait import REFUSALS
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.storage.object_storage import watched_folder
         from airflow_provider_omni.storage.worker import worker_memory
@@ -221,7 +221,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         )
 
     def _read_flow(self, hook: OmniHook) -> Sequence[str]:
-        from airflow_provider_omni.delivery.scenarios import channels_of_flow, read_scenario
+        from airflow_provider_omni.hooks.scenarios import channels_of_flow, read_scenario
         from airflow_provider_omni.omni.errors import OmniInputError
 
         problems: list[str] = []

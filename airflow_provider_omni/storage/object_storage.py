@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from airflow_provider_omni.delivery.effects import Folder
-from airflow_provider_omni.delivery.ledger.opening import Folders, folder_of
-from airflow_provider_omni.delivery.watch import Watch
+from airflow_provider_omni.delivery.ledger.layout import Folders, folder_of
+from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.words import some

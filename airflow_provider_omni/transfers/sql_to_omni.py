@@ -17,7 +17,7 @@ from airflow_provider_omni.operators.shown_sql import shown_sql
 from airflow_provider_omni.operators.slips import refuse_slips
 
 if TYPE_CHECKING:
-    from airflow_provider_omni.delivery.batch.rows import Row
+    from airflow_provider_omni.delivery.recipients.sources import Row
     from airflow_provider_omni.omni.errors import OmniInputError
 
 _NO_PARAMS = "hook_params: got something else, expected a dict of the hook's arguments such as {'schema': 'shop'}"
@@ -105,7 +105,7 @@ def queried(
     Raises OmniInputError for what is no statement, for one without result, or without a column that is needed; for what
     the driver raises, an error without its words where these may show a row.
     """
-    from airflow_provider_omni.delivery.batch.rows import rows_of_table
+    from airflow_provider_omni.delivery.recipients.sources import rows_of_table
     from airflow_provider_omni.omni.errors import OmniInputError
     from airflow_provider_omni.omni.written import empty_words, is_nothing
 
@@ -262,7 +262,7 @@ def _asked(ask: Callable[[], Any], sql: str, *, fetching: bool) -> Any:
     """What a driver gives. Its errors may hold values of a row, and those that were filled into the query: they end
     here, and are in no chain of exceptions.
     """
-    from airflow_provider_omni.delivery.batch.queries import query_error
+    from airflow_provider_omni.transfers.sql_errors import query_error
 
     try:
         return ask()

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery import alerting
 from airflow_provider_omni.delivery.effects import Steps
+from airflow_provider_omni.delivery.outbox import alerts
 from airflow_provider_omni.notifications import occasions
 from airflow_provider_omni.omni.errors import OmniUnknownOutcomeError
 from tests.crash.alert_schedule import LOST_AFTER, AlertSchedule, Copy
@@ -49,24 +49,24 @@ def _of(
 def _no_look() -> Iterator[None]:
     """Nobody looks for an alert before it is sent."""
 
-    def look(self: alerting.Alert, send: Any) -> Steps[None]:
+    def look(self: alerts.Alert, send: Any) -> Steps[None]:
         return
         yield
 
-    with patch.object(alerting.Alert, "_look_for", look):
+    with patch.object(alerts.Alert, "_look_for", look):
         yield
 
 
 @_mutant("twice", _of(Copy("triggerer", 0.0), Copy("triggerer", 60.0)))
 def _what_the_look_shows_is_forgotten() -> Iterator[None]:
     """What a look has found is not put on the record."""
-    original = alerting.Alert._look
+    original = alerts.Alert._look
 
-    def look(self: alerting.Alert, message_ids: list[str], until: float) -> Any:
+    def look(self: alerts.Alert, message_ids: list[str], until: float) -> Any:
         yield from original(self, message_ids, until)
         return {}
 
-    with patch.object(alerting.Alert, "_look", look):
+    with patch.object(alerts.Alert, "_look", look):
         yield
 
 
@@ -94,11 +94,11 @@ def _one_clock_tells_the_age() -> Iterator[None]:
 def _lists_are_believed() -> Iterator[None]:
     """Whoever is not found by a list of ids is not looked for alone."""
 
-    def ask_each(self: alerting.Alert, queries: Any, found: Any, until: float) -> Any:
+    def ask_each(self: alerts.Alert, queries: Any, found: Any, until: float) -> Any:
         return True
         yield
 
-    with patch.object(alerting.Alert, "_ask_each", ask_each):
+    with patch.object(alerts.Alert, "_ask_each", ask_each):
         yield
 
 
@@ -119,16 +119,16 @@ def _processes_have_names_of_their_own() -> Iterator[None]:
 def _logs_that_cannot_be_read_stop_the_alert() -> Iterator[None]:
     """A look that fails ends the alert."""
 
-    def run(self: alerting.Alert) -> Any:
+    def run(self: alerts.Alert) -> Any:
         found: dict[str, Any] = {}
         person = self.plan.recipients.people[0]
         if not (yield from self._ask((self.plan.identity.message_id(person.key),), found, self.clock() + 10.0)):
-            send = alerting.Send(self.plan, self.rules, self.clock)
-            return alerting.SendEnd(send.receipt(), OmniUnknownOutcomeError("the logs cannot be read"))
+            send = alerts.Send(self.plan, self.rules, self.clock)
+            return alerts.SendEnd(send.receipt(), OmniUnknownOutcomeError("the logs cannot be read"))
         return (yield from original(self))
 
-    original = alerting.Alert.run
-    with patch.object(alerting.Alert, "run", run):
+    original = alerts.Alert.run
+    with patch.object(alerts.Alert, "run", run):
         yield
 
 
@@ -136,8 +136,8 @@ def _logs_that_cannot_be_read_stop_the_alert() -> Iterator[None]:
 def _what_is_unknown_counts_as_sent() -> Iterator[None]:
     """A send whose outcome nobody knows is no failure."""
 
-    def judged(self: alerting.Alert, send: Any, end: Any) -> Any:
+    def judged(self: alerts.Alert, send: Any, end: Any) -> Any:
         return replace(end, error=None)
 
-    with patch.object(alerting.Alert, "_judged", judged):
+    with patch.object(alerts.Alert, "_judged", judged):
         yield

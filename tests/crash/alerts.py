@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from airflow_provider_omni.delivery.alerting import Alert
-from airflow_provider_omni.delivery.asking import LookRules
 from airflow_provider_omni.delivery.effects import Ask
-from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.plan import SendPlan, read_recipients
-from airflow_provider_omni.delivery.sending import SendRules
+from airflow_provider_omni.delivery.messages.ids import Identity
+from airflow_provider_omni.delivery.outbox.alerts import Alert
+from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.outbox.single_engine import SendRules
+from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
 from airflow_provider_omni.notifications import occasions
 from airflow_provider_omni.omni.api import LOGS
 from airflow_provider_omni.omni.content import Content, Sms

@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery import asking, record
-from airflow_provider_omni.delivery.batch import keeping, known, lanes, lost, machine, requests
 from airflow_provider_omni.delivery.effects import ListParts, Save
-from airflow_provider_omni.delivery.ledger import lone, members, slices, together, waiting, whole
-from airflow_provider_omni.delivery.record import MessageState, Posting
-from airflow_provider_omni.delivery.waiting import WaitEnd
+from airflow_provider_omni.delivery.ledger import integrity
+from airflow_provider_omni.delivery.messages import intent_log, states
+from airflow_provider_omni.delivery.messages.states import MessageState, Posting
+from airflow_provider_omni.delivery.outbox import dispatcher, engine, missing_record, reconciler, requests, stores
+from airflow_provider_omni.delivery.tracking import id_set, ledger_journal, single_messages, time_windows, wait_together
+from airflow_provider_omni.delivery.tracking.wait import WaitEnd
 from airflow_provider_omni.omni.errors import OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
 from tests.crash.elsewhere import HOME, OTHER
@@ -154,13 +155,13 @@ def _replayed_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("twice", _replayed_from_a_file_that_fails)
 def _what_the_scratch_file_does_not_take_is_passed_over() -> Iterator[None]:
     """What earlier tries have sent is read as far as it can be."""
-    original = known.Known.replay
+    original = intent_log.Known.replay
 
-    def replay(self: known.Known, *line: Any, **origin: Any) -> None:
+    def replay(self: intent_log.Known, *line: Any, **origin: Any) -> None:
         with contextlib.suppress(sqlite3.Error):
             original(self, *line, **origin)
 
-    with patch.object(known.Known, "replay", replay):
+    with patch.object(intent_log.Known, "replay", replay):
         yield
 
 
@@ -176,11 +177,11 @@ def _what_the_scratch_file_does_not_take_is_passed_over() -> Iterator[None]:
 def _windows_are_posted_though_no_receipt_tells_of_them() -> Iterator[None]:
     """That a window's receipt could not be published is passed over."""
 
-    def window_failed(self: lanes.Lanes, window: Any, *_: Any) -> Iterator[Any]:
+    def window_failed(self: dispatcher.Lanes, window: Any, *_: Any) -> Iterator[Any]:
         self._ready.extend(window)
         yield from ()
 
-    with patch.object(lanes.Lanes, "_window_failed", window_failed):
+    with patch.object(dispatcher.Lanes, "_window_failed", window_failed):
         yield
 
 
@@ -202,15 +203,15 @@ def _windows_are_posted_though_no_receipt_tells_of_them() -> Iterator[None]:
 )
 def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
     """A try that has been told that a newer one has taken over publishes its receipt nevertheless."""
-    original = machine.Batch.run
+    original = engine.Batch.run
 
-    def run(self: machine.Batch) -> Any:
+    def run(self: engine.Batch) -> Any:
         end = yield from original(self)
         if isinstance(end.error, OmniStaleTryError):
-            yield from machine.publish_at_last(end.receipt.to_json(), self.jitter)
+            yield from engine.publish_at_last(end.receipt.to_json(), self.jitter)
         return end
 
-    with patch.object(machine.Batch, "run", run):
+    with patch.object(engine.Batch, "run", run):
         yield
 
 
@@ -225,29 +226,29 @@ def _without_reconciling() -> Iterator[None]:
         yield from ()
         return {}
 
-    with patch.object(machine, "settle", settle):
+    with patch.object(engine, "settle", settle):
         yield
 
 
 @_mutant("twice", _frozen_on_the_way)
 def _without_fence() -> Iterator[None]:
     """Intents are written, but nobody looks whether another try has taken over."""
-    writes = keeping.LedgerKeeper.writes
+    writes = stores.LedgerKeeper.writes
 
     def unfenced(*given: Any) -> Any:
         return tuple(each for each in writes(*given) if not isinstance(each, Save | ListParts))
 
-    with patch.object(keeping.LedgerKeeper, "writes", unfenced):
+    with patch.object(stores.LedgerKeeper, "writes", unfenced):
         yield
 
 
 @_mutant("twice", _frozen_on_the_way)
 def _without_intent() -> Iterator[None]:
     """Nothing is written before a POST."""
-    in_ledger, in_memory = keeping.LedgerKeeper.writes, keeping.MemoryKeeper.writes
+    in_ledger, in_memory = stores.LedgerKeeper.writes, stores.MemoryKeeper.writes
     with (
-        patch.object(keeping.LedgerKeeper, "writes", lambda self, _, outcomes, __: in_ledger(self, (), outcomes, ())),
-        patch.object(keeping.MemoryKeeper, "writes", lambda self, _, outcomes, __: in_memory(self, (), outcomes, ())),
+        patch.object(stores.LedgerKeeper, "writes", lambda self, _, outcomes, __: in_ledger(self, (), outcomes, ())),
+        patch.object(stores.MemoryKeeper, "writes", lambda self, _, outcomes, __: in_memory(self, (), outcomes, ())),
     ):
         yield
 
@@ -255,7 +256,7 @@ def _without_intent() -> Iterator[None]:
 @_mutant("twice", _frozen_on_the_way)
 def _with_old_intents() -> Iterator[None]:
     """An intent may be as old as it likes."""
-    with patch.object(lanes, "FRESH", 1e9):
+    with patch.object(dispatcher, "FRESH", 1e9):
         yield
 
 
@@ -270,7 +271,7 @@ def _with_old_intents() -> Iterator[None]:
 )
 def _bulk_ids_prove_absence() -> Iterator[None]:
     """That the bulk id of a request finds nothing is believed, though the vendor may not keep it."""
-    with patch.object(asking.Asker, "_checks", lambda self, message_ids: []):
+    with patch.object(reconciler.Asker, "_checks", lambda self, message_ids: []):
         yield
 
 
@@ -292,13 +293,13 @@ def _bulk_ids_prove_absence() -> Iterator[None]:
 )
 def _a_bulk_id_of_the_vendors_own_is_a_control() -> Iterator[None]:
     """That the logs find a request by the id that they have named themselves shows that they find those of ours."""
-    move = known.Known._move
+    move = intent_log.Known._move
 
-    def moved(self: known.Known, message_id: Any, bulk: str, origin: int) -> None:
+    def moved(self: intent_log.Known, message_id: Any, bulk: str, origin: int) -> None:
         move(self, message_id, bulk, origin)
         self._scratch.do("UPDATE posting SET found = 0")
 
-    with patch.object(known.Known, "_move", moved):
+    with patch.object(intent_log.Known, "_move", moved):
         yield
 
 
@@ -323,14 +324,14 @@ def _a_contradiction_is_a_refusal() -> Iterator[None]:
         ]
         return original(answer._replace(by_status=tuple(left)), posting, doubtful=doubtful)
 
-    with patch.object(lanes, "read_answer", read):
+    with patch.object(dispatcher, "read_answer", read):
         yield
 
 
 @_mutant("twice", _woken_after_a_proof(second=Mishap(2, Phase.BEFORE, only="Submit")))
 def _proofs_are_inherited() -> Iterator[None]:
     """What an earlier try has found absent is posted without asking again."""
-    with patch.object(known.Known, "doubt_old_proofs", lambda self: None):
+    with patch.object(intent_log.Known, "doubt_old_proofs", lambda self: None):
         yield
 
 
@@ -344,7 +345,7 @@ def _no_effect_is_inherited_after_a_proof() -> Iterator[None]:
 @_mutant("twice", _killed_and_moved)
 def _an_empty_ledger_is_believed() -> Iterator[None]:
     """A later try sends although the ledger is empty, and does not ask the logs first."""
-    with patch.object(machine, "refuse_a_lost_record", lambda *_, **__: iter(())):
+    with patch.object(engine, "refuse_a_lost_record", lambda *_, **__: iter(())):
         yield
 
 
@@ -366,7 +367,7 @@ def _an_empty_ledger_is_believed() -> Iterator[None]:
 )
 def _parts_that_are_gone_are_not_missed() -> Iterator[None]:
     """Nobody checks whether all parts of the ledger are there of which others say that they were."""
-    with patch.object(whole.Standing, "missing", lambda self: []):
+    with patch.object(integrity.Standing, "missing", lambda self: []):
         yield
 
 
@@ -388,10 +389,10 @@ def _parts_that_are_gone_are_not_missed() -> Iterator[None]:
 def _whose_the_ledger_is_is_asked_once() -> Iterator[None]:
     """A send that has found a ledger empty does not look again, once it has begun, whether another one has, too."""
 
-    def check(self: keeping.LedgerKeeper, _: Any) -> Any:
+    def check(self: stores.LedgerKeeper, _: Any) -> Any:
         return self.check_current()
 
-    with patch.object(keeping.LedgerKeeper, "_check_nobody_else_has_begun", check):
+    with patch.object(stores.LedgerKeeper, "_check_nobody_else_has_begun", check):
         yield
 
 
@@ -422,12 +423,12 @@ def _overtaken_from_another_account(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _overtaken_from_another_account)
 def _a_try_that_was_overtaken_names_its_own_account() -> Iterator[None]:
     """Where messages on record were posted from two accounts, a receipt names its try's, whoever has accepted them."""
-    original = machine.Batch.receipt
+    original = engine.Batch.receipt
 
-    def receipt(self: machine.Batch) -> Any:
+    def receipt(self: engine.Batch) -> Any:
         return replace(original(self), account=self.rules.account)
 
-    with patch.object(machine.Batch, "receipt", receipt):
+    with patch.object(engine.Batch, "receipt", receipt):
         yield
 
 
@@ -454,13 +455,13 @@ def _cleared_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _cleared_from_a_file_that_fails)
 def _a_try_that_could_not_read_the_ledger_names_its_own_account() -> Iterator[None]:
     """A receipt that knows of nothing that was sent names the account of its try, though the ledger knows of more."""
-    original = machine.Batch.receipt
+    original = engine.Batch.receipt
 
-    def receipt(self: machine.Batch) -> Any:
+    def receipt(self: engine.Batch) -> Any:
         found = original(self)
         return replace(found, account=found.account or self.rules.account)
 
-    with patch.object(machine.Batch, "receipt", receipt):
+    with patch.object(engine.Batch, "receipt", receipt):
         yield
 
 
@@ -478,7 +479,7 @@ def _trusted(clears: tuple[float, ...]) -> Focus:
 @_mutant("twice", _trusted(clears=(60 * HOUR,)))
 def _trust_for_ever() -> Iterator[None]:
     """The account is trusted to remember an id, however long ago it may have seen it."""
-    with patch.object(record, "HORIZON", float("inf")):
+    with patch.object(states, "HORIZON", float("inf")):
         yield
 
 
@@ -543,19 +544,19 @@ def _refused_and_then_lost(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("twice", _refused_and_then_lost)
 def _a_lost_try_has_made_no_further_ids() -> Iterator[None]:
     """Where the record does not know of some tries, nobody is looked for under a further id."""
-    with patch.object(machine, "lost_tries", lambda *_: 0):
+    with patch.object(engine, "lost_tries", lambda *_: 0):
         yield
 
 
 @_mutant("twice", _refused_and_then_lost)
 def _who_is_in_doubt_has_got_no_further_id() -> Iterator[None]:
     """Where the record does not know of some tries, whoever is in doubt on it is looked for under that id only."""
-    original = lost._later_attempts
+    original = missing_record._later_attempts
 
     def later(plan: Any, tries: int) -> Any:
         return original(plan, tries) if plan.left() else []
 
-    with patch.object(lost, "_later_attempts", later):
+    with patch.object(missing_record, "_later_attempts", later):
         yield
 
 
@@ -564,7 +565,7 @@ def _any_account_proves_absence() -> Iterator[None]:
     """What may have been posted from one account is looked for in another one's logs."""
     with (
         patch.object(Posting, "is_from", lambda self, here: True),
-        patch.object(known.Known, "elsewhere", lambda *_: ("", 0)),
+        patch.object(intent_log.Known, "elsewhere", lambda *_: ("", 0)),
     ):
         yield
 
@@ -572,28 +573,28 @@ def _any_account_proves_absence() -> Iterator[None]:
 @_mutant("twice", _unsettled(accounts=(HOME, OTHER), mishap=Mishap(4, Phase.DURING, only="Gather"), ledger=True))
 def _ledgers_know_no_account() -> Iterator[None]:
     """The account is not in the ledger."""
-    original = known.Known.replay
+    original = intent_log.Known.replay
 
     def replay(
         self: Any, line: Any, fingerprint: Any, writer: Any = None, origin: Any = None, steps: Any = None
     ) -> None:
         original(self, line, fingerprint, writer, steps=steps)
 
-    with patch.object(known.Known, "replay", replay), patch.object(Posting, "is_from", as_known):
+    with patch.object(intent_log.Known, "replay", replay), patch.object(Posting, "is_from", as_known):
         yield
 
 
 @_mutant("wrong", _unsettled(scenarios=(0, 1), ledger=True))
 def _a_receipt_names_the_steps_of_the_try() -> Iterator[None]:
     """A receipt names the steps of the last try's scenario, though its messages were accepted with another one."""
-    with patch.object(known.Known, "steps", lambda *_: None):
+    with patch.object(intent_log.Known, "steps", lambda *_: None):
         yield
 
 
 @_mutant("twice", _killed_at_the_first_request)
 def _lists_of_ids_prove_absence() -> Iterator[None]:
     """Where a record is lost, some are asked for alone, though the logs may not read lists of ids."""
-    with patch.object(lost, "ONE_BY_ONE", 0), patch.object(lost, "ALONE", 3):
+    with patch.object(missing_record, "ONE_BY_ONE", 0), patch.object(missing_record, "ALONE", 3):
         yield
 
 
@@ -610,63 +611,63 @@ def _outcomes_are_not_written() -> Iterator[None]:
         self._news.clear()
         yield from ()
 
-    with patch.object(waiting.LedgerWait, "_flush", flush):
+    with patch.object(ledger_journal.LedgerWait, "_flush", flush):
         yield
 
 
 @_mutant("wrong", _FROM_DAYS_AGO)
 def _outcomes_are_not_read_back() -> Iterator[None]:
     """A wait that begins again does not read what stands in the ledger."""
-    with patch.object(waiting.LedgerWait, "_take_part", lambda self, lines: None):
+    with patch.object(ledger_journal.LedgerWait, "_take_part", lambda self, lines: None):
         yield
 
 
 @_mutant("wrong", _followed("27", "27", "27", store_failures=0.15, send={"tries": 40}))
 def _decided_before_it_is_written() -> Iterator[None]:
     """The wait ends although what it ends with could not be written."""
-    decide = waiting.LedgerWait._decide
+    decide = ledger_journal.LedgerWait._decide
 
     def decided(self: Any, *, closing: bool) -> Any:
         for source in self._sources:
             source.unsaved = False
         return decide(self, closing=closing)
 
-    with patch.object(waiting.LedgerWait, "_decide", decided):
+    with patch.object(ledger_journal.LedgerWait, "_decide", decided):
         yield
 
 
 @_mutant("wrong", _followed("27", "27", "27", mode="reschedule", second_reader_every=7.0))
 def _no_look_at_the_start() -> Iterator[None]:
     """A wait asks the logs after some polls without progress only; in reschedule mode each is a wait of its own."""
-    make = waiting.LedgerWait._make_sources
+    make = ledger_journal.LedgerWait._make_sources
 
     def made(self: Any, followed: Any) -> None:
         make(self, followed)
         for source in self._sources:
             source.logs_due = False
 
-    with patch.object(waiting.LedgerWait, "_make_sources", made):
+    with patch.object(ledger_journal.LedgerWait, "_make_sources", made):
         yield
 
 
 @_mutant("wrong", _followed("27", "49", "27", "49"))
 def _released_too_early() -> Iterator[None]:
     """A request is forgotten as soon as one of its messages is delivered."""
-    release = waiting.LedgerWait._release
+    release = ledger_journal.LedgerWait._release
 
     def released(self: Any, sources: Any) -> None:
         release(self, sources)
         for source in sources:
             source.released = source.released or source.tally.delivered > 0
 
-    with patch.object(waiting.LedgerWait, "_release", released):
+    with patch.object(ledger_journal.LedgerWait, "_release", released):
         yield
 
 
 @_mutant("wrong", _followed("27", "27", "27", "27", reports=("foreign-ids",) * 6))
 def _any_row_of_a_request_counts() -> Iterator[None]:
     """A stranger's messages that show up under a request's id are counted."""
-    with patch.object(members.Members, "__contains__", lambda self, message_id: True):
+    with patch.object(id_set.Members, "__contains__", lambda self, message_id: True):
         yield
 
 
@@ -675,7 +676,7 @@ def _slices_close_while_rows_are_pending() -> Iterator[None]:
     """A stretch of the logs is done after some minutes, whatever is still under way in it, and nothing is looked for by
     its id.
     """
-    seen = slices.Slices.seen
+    seen = time_windows.Slices.seen
 
     def closed(self: Any, stretch: Any, now: float, *, pending: bool, rows: int = 0) -> None:
         seen(self, stretch, now, pending=False, rows=rows)
@@ -683,22 +684,23 @@ def _slices_close_while_rows_are_pending() -> Iterator[None]:
     def look(self: Any, *, closing: bool) -> Iterator[Any]:
         yield from ()
 
-    unmerged = patch.object(slices.Slices, "_merge", lambda self: None)
-    with patch.object(slices.Slices, "seen", closed), patch.object(lone.LoneWait, "_look_by_id", look), unmerged:
+    unmerged = patch.object(time_windows.Slices, "_merge", lambda self: None)
+    unlooked = patch.object(single_messages.LoneWait, "_look_by_id", look)
+    with patch.object(time_windows.Slices, "seen", closed), unlooked, unmerged:
         yield
 
 
 @_mutant("wrong", _personal(*("27",) * 5, lag=25.0))
 def _slices_close_at_once() -> Iterator[None]:
     """A stretch of the logs is done once it was read, as if the logs never lagged behind."""
-    with patch.object(slices, "LAG", 0.0):
+    with patch.object(time_windows, "LAG", 0.0):
         yield
 
 
 @_mutant("wrong", _personal(*("27", "40") * 10, page=12))
 def _full_pages_are_taken_for_whole() -> Iterator[None]:
     """What does not fit on a page of the logs is not asked for."""
-    with patch.object(slices.Slices, "full", lambda self, stretch: ()):
+    with patch.object(time_windows.Slices, "full", lambda self, stretch: ()):
         yield
 
 
@@ -709,23 +711,23 @@ def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
     def doubt(self: Any, until: float) -> Iterator[Any]:
         yield from ()
 
-    with patch.object(waiting.LedgerWait, "_doubt_bulk_ids", doubt):
+    with patch.object(ledger_journal.LedgerWait, "_doubt_bulk_ids", doubt):
         yield
 
 
 @_mutant("wrong", _followed("27", "27", "43", "43", ledger=False, wait={"in_parts": True}, settings=_CLEAR))
 def _each_part_is_judged_alone() -> Iterator[None]:
     """Of several sends that are waited for together, the first that is over decides."""
-    original = together.WaitTogether._verdict
+    original = wait_together.WaitTogether._verdict
 
-    def verdict(self: together.WaitTogether) -> Iterator[Any]:
+    def verdict(self: wait_together.WaitTogether) -> Iterator[Any]:
         for number, end in self._ends.items():
-            total = end.tally
-            decided = together.judge(total, self.watch.goal, deadline_passed=True, unsent=self.parts[number].unsent)
+            total, unsent = end.tally, self.parts[number].unsent
+            decided = wait_together.judge(total, self.watch.goal, deadline_passed=True, unsent=unsent)
             return WaitEnd(decided, total.summary(), "", total)
         return (yield from original(self))
 
-    with patch.object(together.WaitTogether, "_verdict", verdict):
+    with patch.object(wait_together.WaitTogether, "_verdict", verdict):
         yield
 
 
@@ -745,12 +747,12 @@ def _in_doubt_at_another_account(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _in_doubt_at_another_account)
 def _one_message_stands_for_all_of_a_request() -> Iterator[None]:
     """Where a bulk id finds nothing, the same message is looked for each time, though it may have been refused."""
-    original = waiting.LedgerWait._doubt_bulk_ids
+    original = ledger_journal.LedgerWait._doubt_bulk_ids
 
-    def doubt(self: waiting.LedgerWait, until: float) -> Iterator[Any]:
+    def doubt(self: ledger_journal.LedgerWait, until: float) -> Iterator[Any]:
         for source in self._sources:
             source.next_sample = 0
         yield from original(self, until)
 
-    with patch.object(waiting.LedgerWait, "_doubt_bulk_ids", doubt):
+    with patch.object(ledger_journal.LedgerWait, "_doubt_bulk_ids", doubt):
         yield

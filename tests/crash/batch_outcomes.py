@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.delivery.watch import Bulk, accepted_of_receipt, unsent_of_receipt
+from airflow_provider_omni.delivery.tracking.watch import Bulk, accepted_of_receipt, unsent_of_receipt
 from airflow_provider_omni.ledger import OutcomeRow, read_outcomes, unreached
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.messages import Message

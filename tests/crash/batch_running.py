@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery.ledger import following, lone, waiting
+from airflow_provider_omni.delivery.tracking import ledger_journal, ledger_watch, single_messages
 from tests.crash.batch_judging import judge_batch_send
 from tests.crash.batch_outcomes import Case, judge_batch_wait
 from tests.crash.batch_schedule import BatchSchedule, batch_schedule_of
@@ -38,9 +38,9 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
     sizes = {name.upper(): value for name, value in vars(plan.sizes).items()}
     try:
         with (
-            patch.multiple(waiting, **sizes),
-            patch.object(lone, "PAGE", sizes["PAGE"]),
-            patch.object(following, "Scratch", _scratches(plan)),
+            patch.multiple(ledger_journal, **sizes),
+            patch.object(single_messages, "PAGE", sizes["PAGE"]),
+            patch.object(ledger_watch, "Scratch", _scratches(plan)),
         ):
             world.after(0.0, send.start_try)
             came_to_an_end = world.run(MOST_EVENTS)

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_omni.delivery.asking import LookRules
-from airflow_provider_omni.delivery.batch.contents import BatchContent
-from airflow_provider_omni.delivery.batch.machine import Batch, BatchEnd, LedgerTerms
-from airflow_provider_omni.delivery.batch.plan import BatchSpec, plan_batch
-from airflow_provider_omni.delivery.batch.recalling import recall
-from airflow_provider_omni.delivery.batch.rows import rows_of_entries
-from airflow_provider_omni.delivery.batch.rules import BatchRules
 from airflow_provider_omni.delivery.effects import Clock, Publish, Steps
-from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.tries import Tries, begin_try, end_try
+from airflow_provider_omni.delivery.messages.ids import Identity
+from airflow_provider_omni.delivery.outbox.earlier_receipt import recall
+from airflow_provider_omni.delivery.outbox.engine import Batch, BatchEnd, LedgerTerms
+from airflow_provider_omni.delivery.outbox.plan import BatchSpec, plan_batch
+from airflow_provider_omni.delivery.outbox.policy import BatchRules
+from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
+from airflow_provider_omni.delivery.recipients.contents import BatchContent
+from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
 from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows
 from tests.crash.clocks import clock_of

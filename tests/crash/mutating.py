@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery import tries
-from airflow_provider_omni.delivery.record import Origin, Posting
+from airflow_provider_omni.delivery.messages.states import Origin, Posting
+from airflow_provider_omni.delivery.outbox import tries
 from tests.crash.clocks import Clocks
 from tests.crash.elsewhere import Elsewhere
 from tests.crash.processes import Mishap, Phase

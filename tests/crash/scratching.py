@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.messages.workspace import Scratch
 
 
 @dataclass(frozen=True)

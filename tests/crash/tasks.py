@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_omni.delivery.asking import LookRules
 from airflow_provider_omni.delivery.effects import Clock, Steps
-from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.plan import SendPlan, read_recipients
-from airflow_provider_omni.delivery.sending import Send, SendEnd, SendRules
-from airflow_provider_omni.delivery.tries import Tries, begin_try, end_try
+from airflow_provider_omni.delivery.messages.ids import Identity
+from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.outbox.single_engine import Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
+from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
 from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from tests.crash import schedule as plans

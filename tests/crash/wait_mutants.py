@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery import tracking, waiting
+from airflow_provider_omni.delivery.messages import status as tracking
+from airflow_provider_omni.delivery.tracking import wait
 from tests.crash.elsewhere import Elsewhere
 from tests.crash.mutating import CALM, FROM_DAYS_AGO, TRUSTED, A, Mutant, focused, mode_of, registering, watched
 
@@ -18,11 +19,11 @@ _mutant = registering(MUTANTS)
 def _no_journal() -> Iterator[None]:
     """Reports that were read are not written down."""
 
-    def write_down(self: waiting.Wait, source: Any, *, news: bool) -> Iterator[Any]:
+    def write_down(self: wait.Wait, source: Any, *, news: bool) -> Iterator[Any]:
         return
         yield
 
-    with patch.object(waiting.Wait, "_write_down", write_down):
+    with patch.object(wait.Wait, "_write_down", write_down):
         yield
 
 
@@ -30,25 +31,25 @@ def _no_journal() -> Iterator[None]:
 def _no_healing() -> Iterator[None]:
     """The wait never asks the logs."""
 
-    def look(self: waiting.Wait, *, closing: bool) -> Iterator[Any]:
+    def look(self: wait.Wait, *, closing: bool) -> Iterator[Any]:
         return
         yield
 
-    with patch.object(waiting.Wait, "_look", look):
+    with patch.object(wait.Wait, "_look", look):
         yield
 
 
 @_mutant("wrong", watched("27", every=7.0))
 def _healing_only_at_the_start() -> Iterator[None]:
     """The wait asks the logs when it begins, and not again."""
-    original = waiting.Wait._look
+    original = wait.Wait._look
 
-    def look(self: waiting.Wait, *, closing: bool) -> Iterator[Any]:
+    def look(self: wait.Wait, *, closing: bool) -> Iterator[Any]:
         if not getattr(self, "looked", False):
             self.looked = True  # type: ignore[attr-defined]
             yield from original(self, closing=closing)
 
-    with patch.object(waiting.Wait, "_look", look):
+    with patch.object(wait.Wait, "_look", look):
         yield
 
 
@@ -85,17 +86,17 @@ def _duplicate_reports_count() -> Iterator[None]:
 def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
     """A request whose bulk id finds nothing is not looked for by its messages' own ids."""
 
-    def doubt(self: waiting.Wait, until: float) -> Iterator[Any]:
+    def doubt(self: wait.Wait, until: float) -> Iterator[Any]:
         yield from ()
 
-    with patch.object(waiting.Wait, "_doubt_bulk_ids", doubt):
+    with patch.object(wait.Wait, "_doubt_bulk_ids", doubt):
         yield
 
 
 @_mutant("wrong", watched("40", settings={"reports": "per-step"}, mode="poke", elsewhere=Elsewhere(45.0, 9999.0)))
 def _any_account_will_do() -> Iterator[None]:
     """A wait asks whatever account its connection leads to."""
-    with patch.object(waiting.Wait, "_check_account"):
+    with patch.object(wait.Wait, "_check_account"):
         yield
 
 
@@ -131,9 +132,9 @@ def _logs_do_not_lag_behind() -> Iterator[None]:
 def _an_operators_word_is_never_taken_back() -> Iterator[None]:
     """A success that rests on an operator's word is one without a look at what may have taken it back."""
 
-    def taken(self: waiting.Wait, end: Any, began: float) -> Iterator[Any]:
+    def taken(self: wait.Wait, end: Any, began: float) -> Iterator[Any]:
         return end
         yield
 
-    with patch.object(waiting.Wait, "_taken_at_its_word", taken):
+    with patch.object(wait.Wait, "_taken_at_its_word", taken):
         yield

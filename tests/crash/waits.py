@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Pause, Steps
-from airflow_provider_omni.delivery.ledger.waiting import wait_for
-from airflow_provider_omni.delivery.waiting import REFUSALS, Wait, WaitEnd
-from airflow_provider_omni.delivery.watch import Watch
+from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+from airflow_provider_omni.delivery.tracking.wait import REFUSALS, Wait, WaitEnd
+from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniError
 from airflow_provider_omni.sensors.arguments import read_watch
 from tests.crash.clocks import clock_of

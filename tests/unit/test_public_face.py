@@ -14,8 +14,8 @@ from types import ModuleType
 import pytest
 
 from airflow_provider_omni import contents, ledger
-from airflow_provider_omni.delivery.ledger import reading
-from airflow_provider_omni.delivery.ledger import unreached as resending
+from airflow_provider_omni.delivery.results import reader
+from airflow_provider_omni.delivery.results import unreached as resending
 from airflow_provider_omni.omni import content
 from airflow_provider_omni.omni.models import TypedModel
 
@@ -80,7 +80,7 @@ print(json.dumps(found))
 
 @pytest.mark.parametrize(
     ("face", "names", "homes"),
-    [(ledger, LEDGER, (resending, reading)), (contents, LINE | SMS, (content,))],
+    [(ledger, LEDGER, (resending, reader)), (contents, LINE | SMS, (content,))],
     ids=["ledger", "contents"],
 )
 def test_a_face_shows_these_names_and_adds_nothing_to_what_they_are(

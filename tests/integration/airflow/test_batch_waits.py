@@ -135,7 +135,7 @@ def test_a_ledger_that_nobody_has_used_is_an_error(account: RunningSimulator, ta
 def test_a_ledger_that_cannot_be_read_for_a_while_is_read_later(
     account: RunningSimulator, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
 ) -> None:
-    from airflow_provider_omni.delivery.ledger.folder import LocalFolder
+    from airflow_provider_omni.delivery.ledger.folders import LocalFolder
     from airflow_provider_omni.omni.errors import OmniStorageError
 
     receipt = send(tmp_path, numbers(60))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.tracking import Sighting
+from airflow_provider_omni.delivery.messages.status import Sighting
 from airflow_provider_omni.omni.statuses import StepState
 
 MESSAGES = ("m1", "m2", "m3")

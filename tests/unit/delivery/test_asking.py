@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.asking import PAGE, Asker, BulkFilter, LookRules
 from airflow_provider_omni.delivery.effects import Ask, Pause
-from airflow_provider_omni.delivery.record import HORIZON, Control, MessageState, Posting
+from airflow_provider_omni.delivery.messages.states import HORIZON, Control, MessageState, Posting
+from airflow_provider_omni.delivery.outbox.reconciler import PAGE, Asker, BulkFilter, LookRules
 from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniBusyError, OmniRequestError, OmniServerError
 from airflow_provider_omni.omni.models import Rows
 from tests.unit.delivery.stage import START, Stage, row

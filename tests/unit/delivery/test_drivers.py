@@ -11,9 +11,9 @@ import pytest
 
 from airflow_provider_omni.delivery.drivers import arun, run
 from airflow_provider_omni.delivery.effects import Ask, Load, Note, Pause, Publish, Save, Steps
-from airflow_provider_omni.delivery.verdict import Verdict
-from airflow_provider_omni.delivery.waiting import Wait
-from airflow_provider_omni.delivery.watch import Bulk, Watch
+from airflow_provider_omni.delivery.tracking.verdict import Verdict
+from airflow_provider_omni.delivery.tracking.wait import Wait
+from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniRateLimitError, OmniServerError, OmniStorageError
 from airflow_provider_omni.omni.limits import CallBudget

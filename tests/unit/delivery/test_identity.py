@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.identity import (
+from airflow_provider_omni.delivery.messages.ids import (
     Identity,
     fingerprint,
     recipient_key_of_address,
@@ -45,7 +45,9 @@ def test_a_bulk_id_does_not_depend_on_the_order_of_its_messages(key: str, ids: l
 
 
 def test_another_process_makes_the_same_ids() -> None:
-    code = "from airflow_provider_omni.delivery.identity import Identity; print(Identity('k', 's').message_id('r', 1))"
+    code = (
+        "from airflow_provider_omni.delivery.messages.ids import Identity; print(Identity('k', 's').message_id('r', 1))"
+    )
     made = {
         subprocess.run(
             [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True

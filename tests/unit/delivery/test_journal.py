@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.journal import decode, encode
-from airflow_provider_omni.delivery.tracking import Sighting, Tracker
+from airflow_provider_omni.delivery.messages.codec import decode, encode
+from airflow_provider_omni.delivery.messages.status import Sighting, Tracker
 from tests.unit.delivery.sightings import stories
 
 

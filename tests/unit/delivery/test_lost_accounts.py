@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.record import KEY, MessageState, SendRecord
-from airflow_provider_omni.delivery.sending import SendEnd
+from airflow_provider_omni.delivery.messages.states import KEY, MessageState, SendRecord
+from airflow_provider_omni.delivery.outbox.single_engine import SendEnd
 from airflow_provider_omni.omni.content import Content, LineText
 from airflow_provider_omni.omni.errors import (
     Effect,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.numbers import InvalidNumberError, mask, normalise
+from airflow_provider_omni.delivery.recipients.numbers import InvalidNumberError, mask, normalise
 
 
 @pytest.mark.parametrize(

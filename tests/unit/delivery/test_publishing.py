@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.record import KEY
+from airflow_provider_omni.delivery.messages.states import KEY
 from airflow_provider_omni.omni.errors import Effect, OmniInputError, OmniStorageError, OmniUnknownOutcomeError
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.stage import Stage

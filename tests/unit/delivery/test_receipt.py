@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from airflow_provider_omni.delivery.receipt import Counts, Receipt, SentBulk
+from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt, SentBulk
 
 
 def receipt(*sizes: int, ledger: str | None = None) -> dict[str, object]:

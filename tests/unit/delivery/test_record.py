@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from airflow_provider_omni.delivery.record import (
+from airflow_provider_omni.delivery.messages.states import (
     FOLLOWED,
     MAY_BE_POSTED,
     OPEN,

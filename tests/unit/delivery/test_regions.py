@@ -7,9 +7,9 @@ import random
 import phonenumbers
 import pytest
 
-from airflow_provider_omni.delivery.guard import lets_through, narrowed, read_guard
-from airflow_provider_omni.delivery.numbers import InvalidNumberError, NumberRules, country_of, normalise
-from airflow_provider_omni.delivery.plan import read_recipients
+from airflow_provider_omni.delivery.outbox.single_plan import read_recipients
+from airflow_provider_omni.delivery.recipients.guard import lets_through, narrowed, read_guard
+from airflow_provider_omni.delivery.recipients.numbers import InvalidNumberError, NumberRules, country_of, normalise
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
 from airflow_provider_omni.omni.models import Address
 from airflow_provider_omni.omni.regions import read_countries, read_region

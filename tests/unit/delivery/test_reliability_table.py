@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.asking import LookRules
 from airflow_provider_omni.delivery.effects import Ask
-from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.plan import SendPlan, read_recipients
-from airflow_provider_omni.delivery.record import HORIZON
-from airflow_provider_omni.delivery.sending import Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.messages.ids import Identity
+from airflow_provider_omni.delivery.messages.states import HORIZON
+from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.outbox.single_engine import Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
 from airflow_provider_omni.omni.content import Content, LineText, Sms
 from airflow_provider_omni.omni.errors import OmniContentChangedError, OmniUnknownOutcomeError
 from tests.unit.delivery.stage import START, Stage, row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_omni.delivery.scenarios import Create, Decision, Replace, Reuse, decide
+from airflow_provider_omni.hooks.scenarios import Create, Decision, Replace, Reuse, decide
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
 from airflow_provider_omni.omni.models import NewScenario, SavedStep, Scenario, ScenarioStep
 

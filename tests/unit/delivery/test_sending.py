@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.asking import LookRules
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Publish, Save
-from airflow_provider_omni.delivery.identity import Identity, recipient_key_of_number
-from airflow_provider_omni.delivery.plan import SendPlan, read_recipients
-from airflow_provider_omni.delivery.record import HORIZON, KEY, Event, SendRecord
-from airflow_provider_omni.delivery.sending import FENCE_SECONDS, Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_of_number
+from airflow_provider_omni.delivery.messages.states import HORIZON, KEY, Event, SendRecord
+from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.outbox.single_engine import FENCE_SECONDS, Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
 from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
 from airflow_provider_omni.omni.errors import (
     Effect,

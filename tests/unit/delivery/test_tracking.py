@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.tracking import (
+from airflow_provider_omni.delivery.messages.status import (
     LOG_LAG,
     NEVER,
     Outcome,
@@ -22,7 +22,7 @@ from airflow_provider_omni.delivery.tracking import (
     joined,
     status_label,
 )
-from airflow_provider_omni.delivery.verdict import Tally
+from airflow_provider_omni.delivery.tracking.verdict import Tally
 from airflow_provider_omni.omni.models import Price, ReportError
 from airflow_provider_omni.omni.statuses import Status, StepState
 from tests.unit.delivery.sightings import MESSAGES, flows, sightings, stories

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.tries import KEY, OTHERS, Tries, begin_try, end_try, lost_tries
+from airflow_provider_omni.delivery.outbox.tries import KEY, OTHERS, Tries, begin_try, end_try, lost_tries
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
 from tests.unit.delivery.stage import START, Stage
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.numbers import InvalidNumberError, NumberRules, normalise
-from airflow_provider_omni.delivery.typednumbers import read_typed
+from airflow_provider_omni.delivery.recipients.numbers import InvalidNumberError, NumberRules, normalise
+from airflow_provider_omni.delivery.recipients.typed_numbers import read_typed
 
 SWISS = "41793026727"
 

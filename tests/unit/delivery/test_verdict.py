@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.tracking import Sighting, Tracker
-from airflow_provider_omni.delivery.verdict import Goal, Tally, Verdict, judge, percentiles
+from airflow_provider_omni.delivery.messages.status import Sighting, Tracker
+from airflow_provider_omni.delivery.tracking.verdict import Goal, Tally, Verdict, judge, percentiles
 from airflow_provider_omni.omni.errors import OmniInputError
 from tests.unit.delivery.stage import START, report
 

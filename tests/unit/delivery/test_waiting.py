@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Save
-from airflow_provider_omni.delivery.journal import decode, points_to_messages
-from airflow_provider_omni.delivery.looks import PAGE
-from airflow_provider_omni.delivery.verdict import Goal, Tally, Verdict, explain
-from airflow_provider_omni.delivery.waiting import (
+from airflow_provider_omni.delivery.messages.codec import decode, points_to_messages
+from airflow_provider_omni.delivery.tracking.log_queries import PAGE
+from airflow_provider_omni.delivery.tracking.verdict import Goal, Tally, Verdict, explain
+from airflow_provider_omni.delivery.tracking.wait import (
     CLOSING,
     CLOSING_READS,
     JOURNAL_PATIENCE,
@@ -21,7 +21,7 @@ from airflow_provider_omni.delivery.waiting import (
     Wait,
     WaitEnd,
 )
-from airflow_provider_omni.delivery.watch import Bulk, Watch
+from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
     OmniBusyError,

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.ledger.together import WaitTogether
-from airflow_provider_omni.delivery.ledger.waiting import wait_for
-from airflow_provider_omni.delivery.verdict import Goal, Verdict
-from airflow_provider_omni.delivery.waiting import CLOSING, WaitEnd
-from airflow_provider_omni.delivery.watch import Bulk, Watch
+from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+from airflow_provider_omni.delivery.tracking.verdict import Goal, Verdict
+from airflow_provider_omni.delivery.tracking.wait import CLOSING, WaitEnd
+from airflow_provider_omni.delivery.tracking.wait_together import WaitTogether
+from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniStorageError, OmniTransportError
 from tests.unit.delivery.stage import START, Stage, report, row
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.receipt import Counts, Receipt, SentBulk
-from airflow_provider_omni.delivery.verdict import Goal
-from airflow_provider_omni.delivery.watch import Bulk, Watch, bulks_of_ids, bulks_of_receipt, unsent_of_receipt
+from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt, SentBulk
+from airflow_provider_omni.delivery.tracking.verdict import Goal
+from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch, bulks_of_ids, bulks_of_receipt, unsent_of_receipt
 from airflow_provider_omni.omni.errors import OmniInputError
 
 

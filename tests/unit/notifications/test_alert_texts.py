@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_omni.contents import LineText, Sms
-from airflow_provider_omni.delivery.smsparts import sms_parts
+from airflow_provider_omni.delivery.recipients.sms_parts import sms_parts
 from airflow_provider_omni.omni.errors import OmniInputError, OmniRequestError
 from airflow_provider_omni.simulator import sending
 from airflow_provider_omni.simulator.running import RunningSimulator

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_omni.delivery.alerting import LOOK_SECONDS
+from airflow_provider_omni.delivery.outbox.alerts import LOOK_SECONDS
 from airflow_provider_omni.notifications.occasions import cannot_be_repeat, occasion_of
 from airflow_provider_omni.notifications.omni import LOOK_TIMEOUTS
 from airflow_provider_omni.omni.errors import OmniInputError, OmniTransportError

@@ -20,9 +20,9 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 from airflow.serialization.helpers import serialize_template_field
 
-from airflow_provider_omni.delivery.batch.rows import _COMPRESSED as COMPRESSED
-from airflow_provider_omni.delivery.batch.rows import _ENDINGS as ENDINGS
-from airflow_provider_omni.delivery.batch.rows import LIST
+from airflow_provider_omni.delivery.recipients.sources import _COMPRESSED as COMPRESSED
+from airflow_provider_omni.delivery.recipients.sources import _ENDINGS as ENDINGS
+from airflow_provider_omni.delivery.recipients.sources import LIST
 from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator

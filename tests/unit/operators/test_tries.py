@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_omni.delivery.tries import OTHERS
+from airflow_provider_omni.delivery.outbox.tries import OTHERS
 from airflow_provider_omni.operators.omni import OmniSendMessageOperator
 from airflow_provider_omni.operators.tries import first_try_at, trying
 from airflow_provider_omni.storage.process import ProcessMemory
@@ -101,7 +101,7 @@ def rules(monkeypatch: pytest.MonkeyPatch, vendor: Any) -> list[Any]:
         seen.append(rules)
         raise Stopped
 
-    monkeypatch.setattr("airflow_provider_omni.delivery.sending.Send", begin)
+    monkeypatch.setattr("airflow_provider_omni.delivery.outbox.single_engine.Send", begin)
     return seen
 
 

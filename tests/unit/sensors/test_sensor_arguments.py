@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.watch import Watch
+from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
 from airflow_provider_omni.sensors.arguments import read_watch
 

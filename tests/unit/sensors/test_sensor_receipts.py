@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.verdict import Goal
-from airflow_provider_omni.delivery.watch import Bulk, Watch, distinct
+from airflow_provider_omni.delivery.tracking.verdict import Goal
+from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch, distinct
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
 from airflow_provider_omni.sensors.arguments import read_watch
 

@@ -9,8 +9,8 @@ import pytest
 from airflow.models.trigger import Trigger
 from airflow.sdk.execution_time import task_runner
 
-from airflow_provider_omni.delivery.waiting import Wait
-from airflow_provider_omni.delivery.watch import Bulk, Watch
+from airflow_provider_omni.delivery.tracking.wait import Wait
+from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import OmniAuthenticationError
 from airflow_provider_omni.storage.process import AsyncProcessMemory
 from airflow_provider_omni.storage.xcom import XComMemory

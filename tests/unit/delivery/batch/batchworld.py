@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from airflow_provider_omni.delivery.asking import LookRules
-from airflow_provider_omni.delivery.batch.contents import BatchContent
-from airflow_provider_omni.delivery.batch.machine import Batch, BatchEnd, LedgerTerms
-from airflow_provider_omni.delivery.batch.plan import BatchPlan, BatchSpec, plan_batch
-from airflow_provider_omni.delivery.batch.rows import rows_of_entries
-from airflow_provider_omni.delivery.batch.rules import BatchRules
-from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.drivers import run
-from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.ledger.folder import LocalFolder
+from airflow_provider_omni.delivery.ledger.folders import LocalFolder
+from airflow_provider_omni.delivery.messages.ids import Identity
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.outbox.engine import Batch, BatchEnd, LedgerTerms
+from airflow_provider_omni.delivery.outbox.plan import BatchPlan, BatchSpec, plan_batch
+from airflow_provider_omni.delivery.outbox.policy import BatchRules
+from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.recipients.contents import BatchContent
+from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniServerError

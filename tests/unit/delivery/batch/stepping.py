@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_omni.delivery.batch.machine import Batch
 from airflow_provider_omni.delivery.effects import (
     Ask,
     Done,
@@ -22,6 +21,7 @@ from airflow_provider_omni.delivery.effects import (
     Save,
     Submit,
 )
+from airflow_provider_omni.delivery.outbox.engine import Batch
 from airflow_provider_omni.omni.errors import OmniError
 from tests.unit.delivery.batch.batchworld import KilledError, World
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.keeping import INDEX
-from airflow_provider_omni.delivery.batch.known import Known
-from airflow_provider_omni.delivery.batch.scratch import Scratch
-from airflow_provider_omni.delivery.ledger.folder import LocalFolder
+from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, TryName, pack, unpack
+from airflow_provider_omni.delivery.messages.intent_log import Known
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.outbox.stores import INDEX
 from airflow_provider_omni.omni.errors import (
     OmniContentChangedError,
     OmniInputError,

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.asking import LookRules
-from airflow_provider_omni.delivery.batch.machine import Batch
-from airflow_provider_omni.delivery.batch.recalling import recall
-from airflow_provider_omni.delivery.batch.rules import BatchRules, LedgerTerms
-from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.drivers import run
-from airflow_provider_omni.delivery.ledger.folder import LocalFolder
-from airflow_provider_omni.delivery.ledger.waiting import wait_for
-from airflow_provider_omni.delivery.watch import Watch, bulks_of_receipt
+from airflow_provider_omni.delivery.ledger.folders import LocalFolder
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.outbox.earlier_receipt import recall
+from airflow_provider_omni.delivery.outbox.engine import Batch
+from airflow_provider_omni.delivery.outbox.policy import BatchRules, LedgerTerms
+from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receipt
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (

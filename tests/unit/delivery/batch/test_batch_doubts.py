@@ -14,15 +14,15 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
-from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.effects import Json
-from airflow_provider_omni.delivery.ledger.folder import LocalFolder
+from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import TRIES
-from airflow_provider_omni.delivery.ledger.remote import RemoteFolder
-from airflow_provider_omni.delivery.ledger.waiting import wait_for
-from airflow_provider_omni.delivery.verdict import Verdict
-from airflow_provider_omni.delivery.watch import Watch, bulks_of_receipt
+from airflow_provider_omni.delivery.ledger.remote_folders import RemoteFolder
+from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+from airflow_provider_omni.delivery.tracking.verdict import Verdict
+from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receipt
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (

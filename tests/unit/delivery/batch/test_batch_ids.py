@@ -7,8 +7,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.batch.ids import BatchIds
-from airflow_provider_omni.delivery.identity import Identity, recipient_key_of_number
+from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
+from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_of_number
 
 plain = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.numbers import mask
+from airflow_provider_omni.delivery.recipients.numbers import mask
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
@@ -150,7 +150,7 @@ def test_other_content_under_the_same_key_is_refused_while_somebody_is_left(tmp_
 
 
 def test_a_ledger_of_another_send_is_refused(tmp_path: Path) -> None:
-    from airflow_provider_omni.delivery.identity import Identity
+    from airflow_provider_omni.delivery.messages.ids import Identity
 
     world = World(tmp_path)
     world.send(numbers(30))

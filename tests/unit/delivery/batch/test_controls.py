@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.known import Known
-from airflow_provider_omni.delivery.batch.scratch import Scratch
-from airflow_provider_omni.delivery.record import HORIZON, Control, Origin
+from airflow_provider_omni.delivery.messages.intent_log import Known
+from airflow_provider_omni.delivery.messages.states import HORIZON, Control, Origin
+from airflow_provider_omni.delivery.messages.workspace import Scratch
 
 HERE = Origin("account", "scenario")
 NOW = 1_767_225_600.0

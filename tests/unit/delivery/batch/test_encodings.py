@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.encodings import read_encoding
-from airflow_provider_omni.delivery.batch.rows import read_rows
+from airflow_provider_omni.delivery.recipients.encodings import read_encoding
+from airflow_provider_omni.delivery.recipients.sources import read_rows
 from airflow_provider_omni.omni.errors import OmniInputError
 
 CSV = "phone,name\r\n41793026727,{}\r\n41793026731,Bo\r\n"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.batch.fastnumbers import normaliser
-from airflow_provider_omni.delivery.numbers import InvalidNumberError, NumberRules, normalise
+from airflow_provider_omni.delivery.recipients.fast_numbers import normaliser
+from airflow_provider_omni.delivery.recipients.numbers import InvalidNumberError, NumberRules, normalise
 
 POSSIBLE = NumberRules(check="possible")
 REGIONS = (

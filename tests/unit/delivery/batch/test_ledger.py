@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.ledger.folder import LocalFolder
-from airflow_provider_omni.delivery.ledger.opening import SubFolder, folder_of
+from airflow_provider_omni.delivery.ledger.folders import LocalFolder
+from airflow_provider_omni.delivery.ledger.layout import SubFolder, folder_of
 from airflow_provider_omni.delivery.ledger.parts import TryName, pack, unpack
-from airflow_provider_omni.delivery.ledger.remote import RemoteFolder
+from airflow_provider_omni.delivery.ledger.remote_folders import RemoteFolder
+from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
 from airflow_provider_omni.storage.process import ProcessMemory
@@ -313,7 +313,7 @@ def test_without_the_private_half_nobody_can_be_resent_to(tmp_path: Path) -> Non
 
 
 def test_a_sharded_ledger_is_read_whole(tmp_path: Path) -> None:
-    from airflow_provider_omni.delivery.batch.sharding import Shard
+    from airflow_provider_omni.delivery.ledger.shards import Shard
 
     world = World(tmp_path)
     for part in (1, 2, 3):
@@ -324,7 +324,7 @@ def test_a_sharded_ledger_is_read_whole(tmp_path: Path) -> None:
 
 
 def test_rows_that_were_left_out_are_written_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_omni.delivery.batch.planned.ROWS", 3)
+    monkeypatch.setattr("airflow_provider_omni.delivery.outbox.manifest.ROWS", 3)
     world = World(tmp_path)
     assert world.send([*numbers(2), *(f"1{index}" for index in range(7))]).error is None
     parts = [list(unpack(world.folder.read(name), name)) for name in world.folder.list("quarantine/")]

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.drivers import run
-from airflow_provider_omni.delivery.ledger import waiting
-from airflow_provider_omni.delivery.ledger.folder import LocalFolder
-from airflow_provider_omni.delivery.ledger.members import Members
+from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import pack
-from airflow_provider_omni.delivery.verdict import Goal, Verdict
-from airflow_provider_omni.delivery.waiting import Wait
-from airflow_provider_omni.delivery.watch import Watch, bulks_of_receipt
+from airflow_provider_omni.delivery.tracking import ledger_journal
+from airflow_provider_omni.delivery.tracking.id_set import Members
+from airflow_provider_omni.delivery.tracking.verdict import Goal, Verdict
+from airflow_provider_omni.delivery.tracking.wait import Wait
+from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receipt
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.test_ledger_wait import PERSONAL, SHARED, mixed, wait
@@ -31,8 +31,8 @@ def test_one_lone_message_more_than_stand_together_is_followed_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was left over as a group of one, and asked for at the deadline only."""
-    monkeypatch.setattr(waiting, "MANY_LONE", 3)
-    monkeypatch.setattr(waiting, "LONE_TOGETHER", 2)
+    monkeypatch.setattr(ledger_journal, "MANY_LONE", 3)
+    monkeypatch.setattr(ledger_journal, "LONE_TOGETHER", 2)
     world = World(tmp_path)
     world.send([{"phone": number, "name": number[4:9]} for number in numbers(5)], PERSONAL)
     began = world.clock.now()

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.drivers import run
-from airflow_provider_omni.delivery.ledger.waiting import wait_for
-from airflow_provider_omni.delivery.verdict import Goal, Verdict
-from airflow_provider_omni.delivery.watch import Watch
+from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+from airflow_provider_omni.delivery.tracking.verdict import Goal, Verdict
+from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
 from tests.unit.delivery.batch.waits import saying, wait

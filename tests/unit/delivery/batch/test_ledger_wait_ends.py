@@ -12,14 +12,14 @@ from unittest.mock import patch
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.effects import Compute
-from airflow_provider_omni.delivery.ledger.opening import SubFolder
+from airflow_provider_omni.delivery.ledger.layout import SubFolder
 from airflow_provider_omni.delivery.ledger.parts import pack
-from airflow_provider_omni.delivery.sources import Source
-from airflow_provider_omni.delivery.tracking import Sighting, Tracker
-from airflow_provider_omni.delivery.verdict import Verdict
-from airflow_provider_omni.delivery.watch import Bulk
+from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.messages.status import Sighting, Tracker
+from airflow_provider_omni.delivery.tracking.subscriptions import Source
+from airflow_provider_omni.delivery.tracking.verdict import Verdict
+from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.failures import Failure, failure_error
@@ -230,9 +230,9 @@ def test_outcomes_are_counted_in_threads_and_forgotten_as_soon_as_they_are_writt
             except Exception as caught:  # noqa: BLE001
                 error = caught
 
-    from airflow_provider_omni.delivery.ledger import waiting
+    from airflow_provider_omni.delivery.tracking import ledger_journal
 
-    with patch.object(waiting, "FLUSH_MESSAGES", 500):
+    with patch.object(ledger_journal, "FLUSH_MESSAGES", 500):
         end = go_on(world, watched(machine.until_decided()))
     assert end.summary["delivered"] == 3000
     assert max(known) <= 1000

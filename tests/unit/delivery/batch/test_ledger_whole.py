@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.keeping import FENCE
-from airflow_provider_omni.delivery.batch.sharding import Shard
 from airflow_provider_omni.delivery.drivers import run
-from airflow_provider_omni.delivery.ledger.opening import DividedFolder, SubFolder, check_shards, ledgers_in
+from airflow_provider_omni.delivery.ledger.layout import DividedFolder, SubFolder, check_shards, ledgers_in
 from airflow_provider_omni.delivery.ledger.parts import TryName, pack
-from airflow_provider_omni.delivery.ledger.waiting import wait_for
-from airflow_provider_omni.delivery.verdict import Verdict
-from airflow_provider_omni.delivery.watch import Watch
+from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.outbox.stores import FENCE
+from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+from airflow_provider_omni.delivery.tracking.verdict import Verdict
+from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.storage.process import ProcessMemory
@@ -102,7 +102,7 @@ def _truncate(world: World, name: str) -> None:
 
 
 def test_whose_the_ledger_is_any_try_may_tell(tmp_path: Path) -> None:
-    from airflow_provider_omni.delivery.identity import Identity
+    from airflow_provider_omni.delivery.messages.ids import Identity
 
     world = World(tmp_path)
     world.send(numbers(5))

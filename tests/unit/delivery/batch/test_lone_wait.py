@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.ledger import lone, slices, waiting
-from airflow_provider_omni.delivery.ledger.folder import LocalFolder
-from airflow_provider_omni.delivery.ledger.slices import LAG, Slices, Stretch
-from airflow_provider_omni.delivery.verdict import Verdict
+from airflow_provider_omni.delivery.ledger.folders import LocalFolder
+from airflow_provider_omni.delivery.messages.ids import Identity
+from airflow_provider_omni.delivery.tracking import ledger_journal, single_messages, time_windows
+from airflow_provider_omni.delivery.tracking.time_windows import LAG, Slices, Stretch
+from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.simulator import fates, outcomes
@@ -78,7 +78,7 @@ def test_a_message_whose_first_step_failed_is_followed_until_its_last_has(tmp_pa
     )
     monkeypatch.setitem(fates.FATES, "90", late)
     monkeypatch.setattr(Slices, "_merge", lambda self: None)  # which would keep the stretch open, too
-    monkeypatch.setattr(lone.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
+    monkeypatch.setattr(single_messages.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path, beat_seconds=600.0)
     world.send(people(MANY, "90"), saying("Dear {name}", 1, 120))
     end = wait(world, hours=5.0, success_when="finished")
@@ -96,9 +96,9 @@ def test_a_few_messages_cost_a_call_or_two_at_each_poll(tmp_path: Path) -> None:
 
 def test_while_the_budget_is_spent_nobody_starves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of 10 stand for many more messages than a minute's calls can show."""
-    monkeypatch.setattr(lone, "PAGE", 10)
-    monkeypatch.setattr(waiting, "PAGE", 10)
-    monkeypatch.setattr(lone.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
+    monkeypatch.setattr(single_messages, "PAGE", 10)
+    monkeypatch.setattr(ledger_journal, "PAGE", 10)
+    monkeypatch.setattr(single_messages.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path)
     world.fault = lambda post: world.clock.advance(1.0)  # type: ignore[func-returns-value]
     world.send([*people(800, "61"), *people(1000)[800:]], PERSONAL, rules={"connections": 1})
@@ -108,7 +108,7 @@ def test_while_the_budget_is_spent_nobody_starves(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("failures", [1, 2])
 def test_a_last_look_at_a_slice_that_fails_is_repeated(tmp_path: Path, monkeypatch: Any, failures: int) -> None:
-    monkeypatch.setattr(lone.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
+    monkeypatch.setattr(single_messages.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path)
     world.send(people(MANY), PERSONAL)
     world.clock.advance(3600.0)
@@ -152,7 +152,7 @@ def test_a_workers_clock_that_is_wrong_hides_no_message(tmp_path: Path, ahead: f
 
 
 def test_looks_by_id_before_the_deadline_are_few_and_go_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lone, "LOOKS_BY_ID", 4)
+    monkeypatch.setattr(single_messages, "LOOKS_BY_ID", 4)
     world = World(tmp_path, log_lag_seconds=10 * 3600.0)
     world.send(people(300), PERSONAL)
     world.calls.clear()
@@ -196,5 +196,5 @@ def test_reports_of_the_failed_that_cannot_be_read_leave_them_failed(tmp_path: P
 
 
 def test_a_margin_of_an_hour_stands_before_the_first_intent() -> None:
-    assert waiting.MARGIN == 3600.0
-    assert slices.LAG >= 600.0
+    assert ledger_journal.MARGIN == 3600.0
+    assert time_windows.LAG >= 600.0

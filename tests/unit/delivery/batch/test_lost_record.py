@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.batch import lost
-from airflow_provider_omni.delivery.batch.lost import ALL
-from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.ledger.folder import LocalFolder
+from airflow_provider_omni.delivery.ledger.folders import LocalFolder
+from airflow_provider_omni.delivery.messages.ids import Identity
+from airflow_provider_omni.delivery.outbox import missing_record
+from airflow_provider_omni.delivery.outbox.missing_record import ALL
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
@@ -96,7 +96,7 @@ def test_a_first_try_that_died_before_it_sent_anything_does_not_stop_the_next(tm
     assert world.accepted() == numbers(3000)
     # Two looks, the second when whatever may have been under way stands in the logs.
     assert 90 <= world.clock.now() - begun < 200
-    assert len(_looks(world)) <= 2 * (ALL // 50 + lost.LATER + 2 * lost.ALONE)
+    assert len(_looks(world)) <= 2 * (ALL // 50 + missing_record.LATER + 2 * missing_record.ALONE)
     assert any("knows of no message" in line for line in world.lines)
 
 
@@ -248,7 +248,7 @@ def test_messages_that_are_scheduled_ahead_are_in_no_log_yet(tmp_path: Path) -> 
 
 
 def test_up_to_a_thousand_people_everyone_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lost, "ALL", 20)
+    monkeypatch.setattr(missing_record, "ALL", 20)
     for people in (20, 21):
         world = _world(tmp_path / str(people))
         asked = set()

@@ -13,9 +13,9 @@ from uuid import UUID
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.scratch import People, Scratch
-from airflow_provider_omni.delivery.batch.sharding import Shard
-from airflow_provider_omni.delivery.identity import Identity
+from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.messages.ids import Identity
+from airflow_provider_omni.delivery.messages.workspace import People, Scratch
 from airflow_provider_omni.omni.errors import OmniInputError
 from tests.unit.delivery.batch.batchworld import World, numbers
 

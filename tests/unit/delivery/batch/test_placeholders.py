@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.batch.contents import BatchContent, Contents
-from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError, compile_template, split
-from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.recipients.contents import BatchContent, Contents
+from airflow_provider_omni.delivery.recipients.templates import MissingFieldError, compile_template, split
 from airflow_provider_omni.omni.errors import OmniInputError
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.sharding import Shard
-from airflow_provider_omni.delivery.ledger.opening import SubFolder
+from airflow_provider_omni.delivery.ledger.layout import SubFolder
 from airflow_provider_omni.delivery.ledger.parts import TryName, pack
-from airflow_provider_omni.delivery.ledger.steps import step_of
-from airflow_provider_omni.delivery.tracking import Sighting
+from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.messages.status import Sighting
+from airflow_provider_omni.delivery.messages.step_codec import step_of
 from airflow_provider_omni.ledger import purge_plan, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniRejectedError
 from airflow_provider_omni.omni.statuses import StepState

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.contents import BatchContent
-from airflow_provider_omni.delivery.batch.plan import BatchSpec, plan_batch
-from airflow_provider_omni.delivery.batch.scratch import Scratch
-from airflow_provider_omni.delivery.batch.sharding import Shard
-from airflow_provider_omni.delivery.identity import Identity
-from airflow_provider_omni.delivery.numbers import NumberRules
+from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.messages.ids import Identity
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.outbox.plan import BatchSpec, plan_batch
+from airflow_provider_omni.delivery.recipients.contents import BatchContent
+from airflow_provider_omni.delivery.recipients.numbers import NumberRules
 from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.omni.errors import OmniInputError
 from tests.unit.delivery.batch.batchworld import World, numbers

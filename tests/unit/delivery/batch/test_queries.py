@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.queries import query_error
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
+from airflow_provider_omni.transfers.sql_errors import query_error
 
 SQL = "SELECT phon, name FROM shop.orders WHERE name <> 'x'"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.rows import (
+from airflow_provider_omni.delivery.recipients.sources import (
     LIST,
     MOST_IN_A_LINE,
     SWALLOWED,

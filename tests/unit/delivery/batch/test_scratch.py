@@ -12,10 +12,10 @@ from typing import Any, cast
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.scratch import Scratch
 from airflow_provider_omni.delivery.drivers import arun
-from airflow_provider_omni.delivery.numbers import normalise
-from airflow_provider_omni.delivery.verdict import Verdict
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.recipients.numbers import normalise
+from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.omni.errors import Effect, OmniStorageError
 from tests.unit.delivery.batch.batchworld import World
 from tests.unit.delivery.batch.waits import go_on, machine_of

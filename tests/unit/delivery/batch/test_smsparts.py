@@ -7,7 +7,7 @@ import smsutil
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.smsparts import is_gsm, sms_parts
+from airflow_provider_omni.delivery.recipients.sms_parts import is_gsm, sms_parts
 
 GSM = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCXYZÄÖÑÜ§¿abcxyzäöñüà"
 EXTENDED = "\f^{}\\[~]|€"

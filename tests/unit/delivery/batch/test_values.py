@@ -12,8 +12,8 @@ from uuid import UUID
 
 import pytest
 
-from airflow_provider_omni.delivery.batch.placeholders import MissingFieldError, value_of
-from airflow_provider_omni.delivery.batch.scratch import Scratch
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.recipients.templates import MissingFieldError, value_of
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.nothing import is_blank, is_nothing, word_for_nothing
 from airflow_provider_omni.omni.validation import check_content

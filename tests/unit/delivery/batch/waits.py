@@ -6,10 +6,10 @@ import logging
 from typing import Any
 
 from airflow_provider_omni.delivery.drivers import run
-from airflow_provider_omni.delivery.ledger.waiting import wait_for
-from airflow_provider_omni.delivery.verdict import Goal
-from airflow_provider_omni.delivery.waiting import Wait, WaitEnd
-from airflow_provider_omni.delivery.watch import Watch
+from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+from airflow_provider_omni.delivery.tracking.verdict import Goal
+from airflow_provider_omni.delivery.tracking.wait import Wait, WaitEnd
+from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.limits import CallBudget
 from tests.unit.delivery.batch.batchworld import KilledError, World
 

@@ -1,0 +1,187 @@
+"""From what a user calls a ledger to its folder, and from a sharded ledger to those of its shards."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Folder
+from airflow_provider_omni.delivery.ledger.folders import LocalFolder
+from airflow_provider_omni.delivery.ledger.parts import TRIES, TryName
+from airflow_provider_omni.delivery.ledger.remote_folders import RemoteFolder
+from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.omni.errors import OmniError, OmniInputError
+
+_SHARD = re.compile(r"(shard-\d+-of-\d+)/(.+)")
+
+
+class SubFolder:
+    """A folder inside another one."""
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        self._folder = folder
+        self._prefix = f"{name.strip('/')}/"
+
+    def list(self, prefix: str) -> list[str]:
+        """Names below `prefix`, as this folder sees them."""
+        return [name.removeprefix(self._prefix) for name in self._folder.list(self._prefix + prefix)]
+
+    def read(self, name: str) -> bytes:
+        """A part's bytes."""
+        return self._folder.read(self._prefix + name)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a part."""
+        self._folder.write(self._prefix + name, data)
+
+    def delete(self, name: str) -> None:
+        """Remove a part."""
+        self._folder.delete(self._prefix + name)
+
+
+class DividedFolder(SubFolder):
+    """The folder of a batch, divided or not, in the one that its ``ledger_path`` names. Nobody may divide it otherwise.
+
+    That is looked for twice: here, and once more as soon as a try has written that it begins. Two that begin at the
+    same moment would else both find nothing.
+
+    Raises OmniInputError, also when that is written: then it does not stay.
+    """
+
+    def __init__(self, ledger: Folder, shard: Shard | None) -> None:
+        super().__init__(ledger, "")
+        self._prefix = "" if shard is None else f"{shard.folder}/"
+        self._shard = shard
+        check_shards(ledger, shard)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a part."""
+        super().write(name, data)
+        if not name.startswith(TRIES):
+            return
+        try:
+            check_shards(self._folder, self._shard)
+        except OmniInputError:
+            with contextlib.suppress(OmniError):
+                self.delete(name)  # else nobody could go on with the other division
+            raise
+
+
+class Folders:
+    """The ledgers of the parts of a wait: each stands in a folder that is called by its number."""
+
+    def __init__(self, folders: Mapping[int, Folder]) -> None:
+        self._folders = dict(folders)
+
+    def list(self, prefix: str) -> list[str]:
+        """Names below `prefix`, which begins with a number."""
+        folder, number, rest = self._of(prefix)
+        return [f"{number}/{name}" for name in folder.list(rest)]
+
+    def read(self, name: str) -> bytes:
+        """A part's bytes."""
+        folder, _, rest = self._of(name)
+        return folder.read(rest)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a part."""
+        folder, _, rest = self._of(name)
+        folder.write(rest, data)
+
+    def delete(self, name: str) -> None:
+        """Remove a part."""
+        folder, _, rest = self._of(name)
+        folder.delete(rest)
+
+    def _of(self, name: str) -> tuple[Folder, str, str]:
+        number, _, rest = name.partition("/")
+        return self._folders[int(number)], number, rest
+
+
+def folder_of(ledger: Any) -> Folder:
+    """The folder of a ledger.
+
+    :param ledger: a local path, an `ObjectStoragePath` (or another path of universal_pathlib), or a folder.
+
+    Raises OmniInputError for a URL given as text: which credentials reach it is for the caller to say.
+    """
+    if isinstance(ledger, str):
+        if ledger.startswith("file://"):
+            return LocalFolder(ledger.removeprefix("file://"))
+        if "://" in ledger:
+            raise OmniInputError(
+                "The ledger cannot be opened",
+                problems=("path: found the URL of an object store as text, allowed is ObjectStoragePath(url)",),
+            )
+        return LocalFolder(ledger)
+    if isinstance(ledger, Path):
+        return LocalFolder(ledger)
+    if hasattr(ledger, "fs") and hasattr(ledger, "path"):
+        protocol = getattr(ledger, "protocol", "")
+        return (
+            LocalFolder(ledger.path) if protocol in ("", "file", "local") else RemoteFolder(ledger.fs, str(ledger.path))
+        )
+    folder: Folder = ledger
+    return folder
+
+
+def ledgers_in(ledger: Any) -> Iterator[Folder]:
+    """The ledger itself, or those of its shards, or both."""
+    folder = folder_of(ledger)
+    whole, shards = _divisions(folder)
+    if whole:
+        yield folder
+    for shard in shards:
+        yield SubFolder(folder, shard)
+
+
+def missing_shards(ledger: Any) -> list[str]:
+    """The folders of shards that have never begun: each says in its name how many there are, and has one as soon as it
+    begins, also one that is sent to nobody.
+    """
+    _, there = _divisions(folder_of(ledger))
+    counts = {int(name.rpartition("-")[2]) for name in there}
+    return [
+        shard.folder
+        for count in sorted(counts)
+        for shard in (Shard(number, count) for number in range(1, count + 1))
+        if shard.folder not in there
+    ]
+
+
+def check_shards(ledger: Folder, shard: Shard | None) -> None:
+    """Refuse a batch that is divided in another way than the ledger's: people would get the message from both.
+
+    Whatever their keys are, since in one division no try sees what was sent in another.
+
+    :param ledger: the folder that ``ledger_path`` names.
+    :param shard: None for a batch that is not divided.
+
+    Raises OmniInputError.
+    """
+    whole, shards = _divisions(ledger)
+    found = "no shard" if shard is None else f"a division into {shard.count}"
+    others = shards if shard is None else [name for name in shards if not name.endswith(f"-of-{shard.count}")]
+    if shard is not None and whole:
+        there = "the ledger has a send without shards"
+    elif others:
+        there = f"the ledger has {others[0]}"
+    else:
+        return
+    raise OmniInputError(
+        "Nothing was sent: the ledger belongs to a batch that was divided in another way",
+        problems=(
+            f"shard: found {found}, {there}; keep the number of shards for a run, or name another ledger_path and "
+            "idempotency_key",
+        ),
+    )
+
+
+def _divisions(folder: Folder) -> tuple[bool, list[str]]:
+    """Whether a batch without shards has used the folder itself, and the folders of shards that have been used."""
+    names = folder.list("")
+    shards = {match[1] for name in names if (match := _SHARD.fullmatch(name)) and TryName.of(match[2])}
+    return any(TryName.of(name) for name in names), sorted(shards)

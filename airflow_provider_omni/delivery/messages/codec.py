@@ -1,0 +1,91 @@
+"""The journal: what was read from the read-once reports, in the compact form in which it is written down.
+
+Reports are gone once they were read, so they are written before anything is decided from them. One entry per bulk,
+JSON, holding message ids, statuses and times: no number, no text. Repeated strings stand once, in a table.
+
+``{"v": 1,
+  "s": [[channel, state, status, currency], …],
+  "m": {message_id: [[s, sent_ms, done_ms, cost, permanent], …]},
+  "account": a hash that tells accounts apart}``
+
+Where a request's messages are followed one by one, since its bulk id does not find them, each has an entry of its own,
+and the request's says so: ``"one_by_one": true``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Json
+from airflow_provider_omni.delivery.messages.status import Sighting
+from airflow_provider_omni.omni.statuses import StepState
+
+VERSION = 1
+
+
+def encode(sightings: Iterable[Sighting], account: str = "") -> dict[str, Json]:
+    """Write sightings as one JSON value. The same sightings in any order give the same value.
+
+    :param account: from which they were read (`OmniConfig.account_mark`).
+    """
+    kinds: dict[tuple[str, str, str, str | None], int] = {}
+    messages: dict[str, list[Any]] = {}
+    for sighting in sorted(sightings, key=lambda each: (each.message_id, each.channel, each.state.value, each.status)):
+        kind = (sighting.channel, sighting.state.name, sighting.status, sighting.currency)
+        row = [
+            kinds.setdefault(kind, len(kinds)),
+            _milliseconds(sighting.sent_at),
+            _milliseconds(sighting.done_at),
+            sighting.cost,
+            sighting.permanent,
+        ]
+        messages.setdefault(sighting.message_id, []).append(row)
+    entry: dict[str, Json] = {"v": VERSION, "s": [list(kind) for kind in kinds], "m": dict(messages)}
+    return entry | ({"account": account} if account else {})
+
+
+def account_of(entry: Json) -> str:
+    """The account from which an entry was read; empty where it does not say so."""
+    account = entry.get("account") if isinstance(entry, dict) else None
+    return account if isinstance(account, str) else ""
+
+
+def points_to_messages(entry: Json) -> bool:
+    """Whether a request's entry says that its messages are followed one by one."""
+    return isinstance(entry, dict) and entry.get("one_by_one") is True
+
+
+def decode(entry: Json) -> Iterator[Sighting]:
+    """Read an entry back. One that is missing, or that this version cannot read, holds nothing: the logs heal it."""
+    try:
+        if not isinstance(entry, dict) or entry.get("v") != VERSION:
+            return
+        kinds: Any = entry["s"]
+        messages: Any = entry["m"]
+        rows = [
+            Sighting(
+                message_id=message_id,
+                channel=kinds[kind][0],
+                state=StepState[kinds[kind][1]],
+                status=kinds[kind][2],
+                currency=kinds[kind][3],
+                sent_at=_seconds(sent),
+                done_at=_seconds(done),
+                cost=cost,
+                permanent=permanent,
+            )
+            for message_id, each in messages.items()
+            for kind, sent, done, cost, permanent in each
+        ]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return
+    yield from rows
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
+
+
+def _seconds(milliseconds: Any) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000

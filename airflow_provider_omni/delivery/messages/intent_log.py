@@ -1,0 +1,373 @@
+"""What earlier tries have left: their requests and messages, replayed into the scratch database, and asked about there.
+
+Lines come in the order in which they were written, whoever wrote them: intents (`{"bulk", "at", "ids", …}`) and what
+was known of a request later (`{"bulk", "all", …}`). Nothing undoes an acceptance.
+"""
+
+# Every piece of SQL that is put together here is a constant of this room; values are always bound.
+# ruff: noqa: S608
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
+from airflow_provider_omni.delivery.messages.ids import recipient_key_of_field, recipient_key_of_number
+from airflow_provider_omni.delivery.messages.states import (
+    FOLLOWED,
+    MAY_BE_POSTED,
+    OPEN,
+    Control,
+    MessageState,
+    Origin,
+    Posting,
+)
+from airflow_provider_omni.delivery.messages.workspace import PERSON, Scratch
+from airflow_provider_omni.omni.errors import OmniStorageError
+
+_S = MessageState
+_DOUBTED = OPEN | {_S.UNCONFIRMED}
+_TOLD = "coalesce(known.state, posting.state)"
+_JOINED = "known JOIN posting ON posting.no = known.posting"
+
+
+def _listed(states: frozenset[MessageState] | frozenset[MessageState | None]) -> str:
+    return ", ".join(sorted(f"'{state.value}'" for state in states if state is not None))
+
+
+def uniform(messages: Mapping[str, MessageState]) -> MessageState | None:
+    """The state that all messages are in; None where they differ, or there are none."""
+    states = list(messages.values())
+    return states[0] if states and states.count(states[0]) == len(states) else None
+
+
+def outcome_line(posting: Posting, moved: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What is known of a request by now, as a line: the state of most of its messages, and of the others.
+
+    :param moved: the requests in which the logs have found messages.
+    """
+    if (only := uniform(posting.messages)) is not None and not posting.reasons and not moved:
+        return {"bulk": posting.bulk_id, "all": only.value}
+    counts = Counter(posting.messages.values())
+    common = max(counts, key=lambda state: (counts[state], state.value))
+    line: dict[str, Any] = {"bulk": posting.bulk_id, "all": common.value}
+    if len(counts) > 1:
+        others = sorted(counts.keys() - {common}, key=lambda state: state.value)
+        line["but"] = {state.value: posting.having(state) for state in others}
+    if posting.reasons:
+        line["reasons"] = dict(posting.reasons)
+    if moved:
+        line["moved"] = dict(moved)
+    return line
+
+
+class Known:
+    """Replays lines, and answers the questions that a later try has."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
+
+    def replay(
+        self, line: Any, fingerprint: str | None, writer: str | None = None, origin: Any = None, steps: Any = None
+    ) -> None:
+        """Take one line in. Raises OmniStorageError for a line that cannot be understood.
+
+        :param writer: the try that wrote it.
+        :param origin: where that has posted from, as JSON.
+        :param steps: the flow's steps that it had content for, as JSON.
+        """
+        try:
+            if "ids" in line:
+                self._intent(line, fingerprint, writer, Origin.of(origin), steps)
+            elif "bulk" in line:
+                self._outcome(line)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            raise OmniStorageError(
+                "The record of what was sent cannot be read (written by another version?). Nothing was posted: "
+                "without it a message could be sent twice.",
+                retryable=False,
+            ) from None
+
+    def _intent(
+        self, line: Mapping[str, Any], fingerprint: str | None, writer: str | None, origin: Origin | None, steps: Any
+    ) -> None:
+        scratch = self._scratch
+        scratch.do(
+            "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, steps) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            str(line["bulk"]), float(line["at"]), line.get("since"), line.get("scheduled"),
+            int(line.get("by_bulk", True)), _S.INTENT.value, line.get("fingerprint", fingerprint),
+            writer, None if origin is None else json.dumps(origin), json.dumps(steps) if steps else None,
+        )  # fmt: skip
+        number = scratch.one("SELECT last_insert_rowid()")
+        scratch.many(
+            "INSERT INTO known (id, posting) VALUES (?, ?) ON CONFLICT (id) DO UPDATE "
+            "SET posting = excluded.posting, state = NULL, reason = NULL "
+            "WHERE coalesce(known.state, (SELECT state FROM posting WHERE no = known.posting)) IS NOT "
+            f"'{_S.ACCEPTED.value}'",
+            ((message_id, number) for message_id in line["ids"]),
+        )
+
+    def _outcome(self, line: Mapping[str, Any]) -> None:
+        """The line says all that is known of the request, so it replaces what was said before; but for acceptances."""
+        scratch = self._scratch
+        number = scratch.one("SELECT max(no) FROM posting WHERE bulk = ?", str(line["bulk"]))
+        if number is None:
+            return
+        common, taken = MessageState(line["all"]).value, _S.ACCEPTED.value
+        if scratch.one("SELECT told FROM posting WHERE no = ?", number):
+            scratch.do(
+                f"UPDATE known SET state = CASE (SELECT {_TOLD} FROM posting WHERE no = known.posting) "
+                "WHEN ? THEN ? END, reason = NULL WHERE posting = ?",
+                taken,
+                taken,
+                number,
+            )
+        scratch.do("UPDATE posting SET state = ?, told = 1 WHERE no = ?", common, number)
+        for state, message_ids in line.get("but", {}).items():
+            scratch.many(
+                f"UPDATE known SET state = ? WHERE id = ? AND posting = ? AND state IS NOT '{taken}'",
+                ((MessageState(state).value, message_id, number) for message_id in message_ids),
+            )
+        scratch.many(
+            f"UPDATE known SET reason = ? WHERE id = ? AND posting = ? AND state IS NOT '{taken}'",
+            ((reason, message_id, number) for message_id, reason in line.get("reasons", {}).items()),
+        )
+        for message_id, other in line.get("moved", {}).items():
+            self._move(message_id, str(other), number)
+
+    def _move(self, message_id: bytes, bulk: str, origin: int) -> None:
+        scratch = self._scratch
+        # Its state was the request's own so far; now it stands alone.
+        scratch.do(
+            f"UPDATE known SET state = (SELECT {_TOLD} FROM posting WHERE no = known.posting) WHERE id = ?", message_id
+        )
+        there = scratch.one("SELECT max(no) FROM posting WHERE bulk = ?", bulk)
+        if there is None:
+            scratch.do(
+                "INSERT INTO posting "
+                "(bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, steps, found) "
+                "SELECT ?, at, since, scheduled, 1, state, fingerprint, writer, origin, steps, 1 FROM posting "
+                "WHERE no = ?",
+                bulk,
+                origin,
+            )
+            there = scratch.one("SELECT last_insert_rowid()")
+        scratch.do("UPDATE known SET posting = ? WHERE id = ?", there, message_id)
+
+    def learn(self, states: Mapping[str, MessageState]) -> None:
+        """What this try has learned about messages of earlier ones."""
+        self._scratch.many(
+            "UPDATE known SET state = ? WHERE id = ?",
+            ((state.value, message_id) for message_id, state in states.items()),
+        )
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def empty(self) -> bool:
+        """Whether no earlier try has left anything."""
+        return self._scratch.one("SELECT 1 FROM posting LIMIT 1") is None
+
+    def doubt_old_proofs(self) -> None:
+        """What an earlier try has found absent may have been posted since, by a try that was frozen and woke up."""
+        for table in ("known", "posting"):
+            self._scratch.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.ABSENT.value}'")
+
+    def settle_who_is_left(self, ids: BatchIds) -> None:
+        """Mark whom this try may post to: the never tried, the certainly not sent, the refused with their next id."""
+        if self.empty():
+            return
+        scratch = self._scratch
+        self._raise_attempts(ids)
+        scratch.do(
+            f"UPDATE person SET todo = 0 WHERE EXISTS (SELECT 1 FROM {_JOINED} WHERE known.id = person.id "
+            f"AND {_TOLD} NOT IN ({_listed(MAY_BE_POSTED)}))"
+        )
+
+    def _raise_attempts(self, ids: BatchIds) -> None:
+        """Give those who were refused in an earlier try the id of the first attempt that was not."""
+        scratch, after = self._scratch, -1
+        refused = f"SELECT 1 FROM {_JOINED} WHERE known.id = ? AND {_TOLD} = '{_S.REFUSED.value}'"
+        while True:
+            page = list(
+                scratch.rows(
+                    f"SELECT person.seq, person.number, person.key FROM person JOIN {_JOINED} "
+                    f"WHERE known.id = person.id AND {_TOLD} = '{_S.REFUSED.value}' AND person.seq > ? "
+                    "ORDER BY person.seq LIMIT 1000",
+                    after,
+                )
+            )
+            if not page:
+                return
+            for seq, number, key in page:
+                recipient = recipient_key_of_number(str(number)) if key is None else recipient_key_of_field(key)
+                attempt = 1
+                while scratch.one(refused, ids.message_id(recipient, attempt)):
+                    attempt += 1
+                scratch.do(
+                    "UPDATE person SET first = id, id = ? WHERE seq = ?", ids.message_id(recipient, attempt), seq
+                )
+                after = seq
+
+    def counts(self, *, everybody: bool = False) -> Counter[MessageState]:
+        """In which state the messages of this batch's people are, or of everybody on record; those of whom nothing is
+        known are not counted.
+        """
+        if self.empty():
+            return Counter()
+        source = _JOINED if everybody else f"person JOIN {_JOINED} WHERE known.id = person.id"
+        found = self._scratch.rows(f"SELECT {_TOLD}, count(*) FROM {source} GROUP BY 1")
+        return Counter({MessageState(state): count for state, count in found})
+
+    def other_fingerprints(self, fingerprint: str) -> int:
+        """How many messages may have reached their people with another content."""
+        return int(
+            self._scratch.one(
+                f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(FOLLOWED)}) AND posting.fingerprint IS "
+                "NOT ?",
+                fingerprint,
+            )
+        )
+
+    def origins(self) -> list[Origin]:
+        """Where messages were posted from that were accepted, as far as is known, the first posted first; if none were,
+        those that may have reached their people.
+        """
+        for states in (frozenset({_S.ACCEPTED}), FOLLOWED):
+            found = self._scratch.all(
+                f"SELECT posting.origin FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
+                "AND posting.origin IS NOT NULL GROUP BY posting.origin ORDER BY min(posting.no)"
+            )
+            if found:
+                return [Origin(*json.loads(origin)) for (origin,) in found]
+        return []
+
+    def steps(self, fingerprint: str | None = None) -> tuple[str, ...] | None:
+        """The steps of what was accepted with another content or scenario than that of the fingerprint; if nothing was
+        accepted at all, of what may have been. None where there is nothing of the kind, or it is not known.
+
+        :param fingerprint: None: of whatever was sent.
+        """
+        if self._scratch.one("SELECT 1 FROM posting WHERE fingerprint IS NOT ? LIMIT 1", fingerprint) is None:
+            return None
+        for states in (frozenset({_S.ACCEPTED}), FOLLOWED):
+            found = self._scratch.one(
+                f"SELECT posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
+                "AND posting.steps IS NOT NULL AND posting.fingerprint IS NOT ? ORDER BY posting.no LIMIT 1",
+                fingerprint,
+            )
+            if found is not None:
+                return tuple(map(str, json.loads(found)))
+            if self._scratch.one(f"SELECT 1 FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) LIMIT 1") is not None:
+                break  # what was accepted goes before what is in doubt
+        return None
+
+    def elsewhere(self, here: Origin, states: frozenset[MessageState] = FOLLOWED) -> tuple[str, int]:
+        """What has changed since (account or scenario), and how many messages in these states were posted from another
+        one.
+        """
+        found = self._scratch.all(
+            f"SELECT posting.origin, count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
+            "AND posting.origin IS NOT NULL AND posting.origin IS NOT ? GROUP BY 1",
+            json.dumps(here),
+        )
+        changed = (Origin(*json.loads(origin)).changed(here) for origin, _ in found)
+        return min(changed, default=""), sum(count for _, count in found)
+
+    def controls(self, here: Origin, now: float, most: int = 2) -> list[Control]:
+        """Requests of earlier tries by which can be seen whether the logs find bulk ids of ours: posted from here, by
+        an id of ours, with several messages that were accepted, and not too old for the logs. The newest first.
+        """
+        found = self._scratch.all(
+            f"SELECT posting.no, posting.bulk, posting.at, posting.since, posting.scheduled FROM {_JOINED} "
+            f"WHERE {_TOLD} = '{_S.ACCEPTED.value}' AND by_bulk AND NOT found AND posting.origin IS ? "
+            "GROUP BY posting.no HAVING count(*) > 1 ORDER BY posting.at DESC, posting.no DESC LIMIT ?",
+            json.dumps(here),
+            10 * most,
+        )
+        controls = []
+        for number, bulk, at, since, scheduled in found:
+            if Posting(bulk, at, scheduled, since).is_remembered(now) and (scheduled is None or scheduled <= now):
+                ids = self._scratch.all("SELECT id FROM known WHERE posting = ?", number)
+                controls.append(Control(bulk, tuple(message_id for (message_id,) in ids)))
+        return controls[:most]
+
+    def open_postings(self) -> Iterator[Posting]:
+        """Requests of earlier tries of which something is not known, oldest first."""
+        numbers = self._scratch.rows(
+            f"SELECT DISTINCT posting.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(_DOUBTED)}) ORDER BY 1"
+        )
+        for (number,) in list(numbers):
+            yield self._posting(number)
+
+    def _posting(self, number: int) -> Posting:
+        bulk, at, since, scheduled, by_bulk, origin = next(
+            self._scratch.rows("SELECT bulk, at, since, scheduled, by_bulk, origin FROM posting WHERE no = ?", number)
+        )
+        rows = self._scratch.rows(
+            f"SELECT known.id, {_TOLD}, known.reason FROM {_JOINED} WHERE posting.no = ? ORDER BY known.id", number
+        )
+        posting = Posting(bulk, at, scheduled, since, bool(by_bulk))
+        posting.origin = None if origin is None else Origin(*json.loads(origin))
+        for message_id, state, reason in rows:
+            posting.messages[message_id] = MessageState(state)
+            if reason is not None:
+                posting.reasons[message_id] = reason
+        return posting
+
+    def followed_bulks(self, limit: int) -> Iterator[tuple[str, list[str], bool]]:
+        """Requests whose messages may have reached their people, with those messages, and whether the request's id
+        finds them; up to `limit` requests.
+        """
+        for number, bulk, by_bulk in list(
+            self._scratch.rows(
+                f"SELECT DISTINCT posting.no, posting.bulk, posting.by_bulk FROM {_JOINED} "
+                f"WHERE {_TOLD} IN ({_listed(FOLLOWED)}) ORDER BY posting.no LIMIT ?",
+                limit,
+            )
+        ):
+            rows = self._scratch.rows(
+                f"SELECT known.id FROM {_JOINED} WHERE posting.no = ? AND {_TOLD} IN ({_listed(FOLLOWED)}) ORDER BY 1",
+                number,
+            )
+            yield bulk, [message_id for (message_id,) in rows], bool(by_bulk)
+
+    def followed_requests(self) -> Iterator[tuple[str, int, list[str]]]:
+        """Each request whose messages may have reached people: its id, how many messages stand in it, and which of
+        them may have.
+        """
+        rows = self._scratch.rows(
+            f"SELECT posting.no, posting.bulk, known.id, {_TOLD} IN ({_listed(FOLLOWED)}) FROM {_JOINED} "
+            "WHERE posting.by_bulk ORDER BY posting.no, known.id"
+        )
+        for _, group in groupby(rows, key=itemgetter(0)):
+            request = list(group)
+            followed = [message_id for _, _, message_id, may_have in request if may_have]
+            if followed:
+                yield request[0][1], len(request), followed
+
+    def followed_apart(self) -> Iterator[str]:
+        """Messages that may have reached people in another request than the one on record: their own ids find them."""
+        for (message_id,) in self._scratch.rows(
+            f"SELECT known.id FROM {_JOINED} WHERE NOT posting.by_bulk AND {_TOLD} IN ({_listed(FOLLOWED)}) "
+            "ORDER BY posting.no, known.id"
+        ):
+            yield message_id
+
+    def oldest(self) -> float | None:
+        """When the first request was about to be posted."""
+        found: float | None = self._scratch.one("SELECT min(at) FROM posting")
+        return found
+
+    def people_of(self, message_ids: list[str]) -> dict[str, tuple[Any, ...]]:
+        """Those of the messages that belong to this batch's people: columns of `PERSON`, and the content's number."""
+        found = {}
+        for message_id in message_ids:
+            rows = self._scratch.all(f"SELECT {PERSON}, content FROM person WHERE id = ?", message_id)
+            if rows:
+                found[message_id] = rows[0]
+        return found

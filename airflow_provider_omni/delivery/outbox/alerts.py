@@ -1,0 +1,246 @@
+"""An alert: a send without memory, whose callback Airflow may run twice. It looks for its own messages before it sends.
+
+Airflow runs a callback again in another process when it has lost sight of the first one: the DAG processor's after the
+worker's, another triggerer's after one that died. Nothing that is written down links the two. But both make the same
+message ids, so the vendor's logs tell.
+
+It is one look, at the start, where the caller says that this may be a repeat. What it proves: the vendor has the
+message. That it does not show it proves nothing. An alert that comes twice is better than one that never comes, so what
+is not seen is sent, also when the logs cannot be read.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import cast
+
+from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Publish, Save, Steps
+from airflow_provider_omni.delivery.messages.states import KEY, MessageState, Posting, SendRecord
+from airflow_provider_omni.delivery.outbox.reconciler import PAGE, evenly
+from airflow_provider_omni.delivery.outbox.single_engine import Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.outbox.single_plan import Recipients, SendPlan
+from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
+from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.content import Content
+from airflow_provider_omni.omni.errors import OmniError, OmniRequestError, OmniUnknownOutcomeError
+from airflow_provider_omni.omni.models import LogRow, SendResponse
+from airflow_provider_omni.omni.retries import backoff
+from airflow_provider_omni.omni.statuses import is_duplicate
+from airflow_provider_omni.omni.words import are, some, was
+
+LOOK_SECONDS = 5.0
+"""No look begins later than this: callbacks have little time, and the alert must still go out in it."""
+ALONE = 3
+"""Up to so many messages are looked for one by one: whether the logs read a list of ids in full is not published. Of
+more, so many that a list did not show are looked for alone.
+"""
+MOST_CALLS = 20
+"""Messages of one alert that are looked for alone, where the vendor was seen not to read lists."""
+ATTEMPTS = 2
+MOST_OCCASIONS = 5
+"""Alerts under one name that are told apart by the time between them."""
+
+
+class Alert:
+    """Sends a plan, unless the logs show that another run of the same callback has sent it.
+
+    :param may_be_repeat: look before sending. Where it is known that nobody can have sent before, the look is spared.
+    :param plainer: what is sent instead where the vendor refuses the request for what it says.
+    :param again_after: seconds. Messages that are older belong to an earlier occasion, which has the same name: this
+        one is another, and is sent under the next ids. None (default): the name says enough.
+    """
+
+    def __init__(
+        self,
+        plan: SendPlan,
+        rules: SendRules,
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+        *,
+        may_be_repeat: bool,
+        again_after: float | None = None,
+        plainer: Content | None = None,
+    ) -> None:
+        self.plan = plan
+        self.plainer = plainer
+        # The record of this very run is all that there is, and whatever else was sent the look has shown.
+        self.rules = replace(rules, surely_first=True)
+        self.clock = clock
+        self.jitter = jitter
+        self.may_be_repeat = may_be_repeat
+        self.again_after = again_after
+        self._seen_before: set[str] = set()
+
+    def run(self) -> Steps[SendEnd]:
+        """Run to the end. Errors come back in the :class:`SendEnd`."""
+        send = Send(self.plan, self.rules, self.clock, self.jitter)
+        if self.may_be_repeat:
+            yield from self._look_for(send)
+        end = yield from self._carry_out(send)
+        if _is_refused_as_a_whole(end):
+            end = yield from self._otherwise(end)
+        return end
+
+    # -- a request that the vendor refuses ---------------------------------------------------------------------------
+
+    def _otherwise(self, refused: SendEnd) -> Steps[SendEnd]:
+        """Get as much of the alert out as can be: in plain words, then to each alone. Nobody has got any of it so far
+        who is not on the record. Returns the refusal where nothing else helps.
+        """
+        if self.plainer is not None and self.plainer != self.plan.content:
+            yield Note("The vendor refuses the alert: it is sent again as plain text.", warning=True)
+            end = yield from self._again(replace(self.plan, content=self.plainer))
+            if not _is_refused_as_a_whole(end):
+                return end
+        people = self.plan.recipients.people
+        if not 1 < len(people) <= MOST_CALLS:
+            return refused
+        yield Note("The vendor refuses the alert: it is sent to each person alone.", warning=True)
+        for person in people:
+            yield from self._again(replace(self.plan, recipients=Recipients((person,), 1)))
+        # Whoever is left now is refused alone, too: this says so, and what has become of the others.
+        return (yield from self._again(self.plan))
+
+    def _again(self, plan: SendPlan) -> Steps[SendEnd]:
+        """The same messages in another request. Who has got the other content keeps it."""
+        known = SendRecord.from_json((yield Load(KEY)))
+        if known is not None:
+            known.fingerprint = plan.fingerprint
+            yield Save(KEY, known.to_json())
+        return (yield from self._carry_out(Send(plan, self.rules, self.clock, self.jitter)))
+
+    # -- the look ----------------------------------------------------------------------------------------------------
+
+    def _look_for(self, send: Send) -> Steps[None]:
+        """Put on the record what the logs show, as if this run had sent it."""
+        until = self.clock() + LOOK_SECONDS
+        keys = [person.key for person in self.plan.recipients.people]
+        seen = 0
+        for attempt in range(1 if self.again_after is None else MOST_OCCASIONS):
+            ids = {self.plan.identity.message_id(key, attempt): key for key in keys}
+            found = yield from self._look(list(ids), until)
+            earlier = {message_id for message_id, rows in found.items() if self._is_of_an_earlier_occasion(rows)}
+            for message_id, rows in found.items():
+                # Of an earlier occasion: as after a refusal, the next id is the one to use.
+                state = MessageState.REFUSED if message_id in earlier else MessageState.ACCEPTED
+                bulk_id = rows[0].bulk_id or self.plan.identity.bulk_id([message_id])
+                send.record.postings.append(Posting(bulk_id, self.clock(), by_bulk=False, messages={message_id: state}))
+            seen += len(found) - len(earlier)
+            keys = [ids[message_id] for message_id in earlier]
+            if not keys:
+                break
+        if seen:
+            everybody = len(self.plan.recipients.people)
+            yield Note(
+                f"The logs show this alert already: {seen} of {some(everybody, 'message')} {are(seen)} not sent again."
+            )
+        if send.record.postings:
+            yield Save(KEY, send.record.to_json())
+
+    def _look(self, message_ids: list[str], until: float) -> Steps[dict[str, list[LogRow]]]:
+        """What the logs have about these, as far as they can be read in time. Whatever an answer shows counts."""
+        found: dict[str, list[LogRow]] = {}
+        lists = _in_lists(message_ids) if len(message_ids) > ALONE else []
+        for ids in lists:
+            yield from self._ask(ids, found, until)
+        missing = [each for each in message_ids if each not in found]
+        samples = [(each,) for each in evenly(missing, ALONE)]
+        whole = yield from self._ask_each(samples, found, until)
+        if lists and whole and not any(each in found for (each,) in samples):
+            return found  # the lists were read, as far as that can be told
+        rest = [each for each in missing if (each,) not in samples]
+        whole = (yield from self._ask_each([(each,) for each in rest[:MOST_CALLS]], found, until)) and whole
+        if not whole or len(rest) > MOST_CALLS:
+            left = sum(each not in found for each in message_ids)
+            yield Note(
+                f"The logs did not tell in time whether {some(left, 'message')} of this alert {was(left)} sent "
+                "before: sent, perhaps again.",
+                warning=True,
+            )
+        return found
+
+    def _ask_each(
+        self, queries: Sequence[tuple[str, ...]], found: dict[str, list[LogRow]], until: float
+    ) -> Steps[bool]:
+        """Ask one after the other. Returns whether all were answered."""
+        for ids in queries:
+            if not (yield from self._ask(ids, found, until)):
+                return False
+        return True
+
+    def _ask(self, ids: tuple[str, ...], found: dict[str, list[LogRow]], until: float) -> Steps[bool]:
+        """One question, twice where it fails and there is time. Returns whether it was answered."""
+        for attempt in range(1, ATTEMPTS + 1):
+            if self.clock() >= until:
+                return False
+            patience = until - self.clock()
+            try:
+                rows: list[LogRow] = yield Ask(api.get_logs(message_ids=ids, limit=PAGE), patience=patience)
+            except OmniError as error:
+                yield Note(f"A look into the logs failed ({error.why}).", warning=True)
+                pause = backoff(attempt, error.retry_after, self.jitter)
+                if not error.retryable or self.clock() + pause >= until:
+                    return False
+                if attempt < ATTEMPTS:
+                    yield Pause(pause)
+                continue
+            for row in rows:
+                # Whatever else the vendor shows: only a row with the message's own id is about it.
+                if row.message_id in ids:
+                    found.setdefault(row.message_id, []).append(row)
+            return True
+        return False
+
+    def _is_of_an_earlier_occasion(self, rows: list[LogRow]) -> bool:
+        times = [row.sent_at.timestamp() for row in rows if row.sent_at is not None]
+        return self.again_after is not None and bool(times) and self.clock() - max(times) > self.again_after
+
+    # -- the send ----------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, send: Send) -> Steps[SendEnd]:
+        """Send, and see what the vendor says that it has seen before. An alert has no XCom to put receipts in."""
+        steps = send.run()
+        reply: object = None
+        error: OmniError | None = None
+        while True:
+            try:
+                effect = steps.send(reply) if error is None else steps.throw(error)
+            except StopIteration as stop:
+                return self._judged(send, cast("SendEnd", stop.value))
+            reply, error = None, None
+            if isinstance(effect, Publish):
+                continue
+            try:
+                reply = yield effect
+            except OmniError as caught:
+                error = caught
+                continue
+            if isinstance(effect, Ask) and isinstance(reply, SendResponse):
+                self._seen_before |= {entry.message_id for entry in reply.messages if is_duplicate(entry.status)}
+
+    def _judged(self, send: Send, end: SendEnd) -> SendEnd:
+        """That the vendor has seen all that is in doubt is no failure: a copy of this callback has sent it."""
+        doubtful = {
+            message_id
+            for posting in send.record.postings
+            for message_id in posting.having(MessageState.INTENT, MessageState.SEEN, MessageState.UNCONFIRMED)
+        }
+        if isinstance(end.error, OmniUnknownOutcomeError) and doubtful and doubtful <= self._seen_before:
+            return replace(end, error=None)
+        return end
+
+
+def _in_lists(message_ids: list[str]) -> list[tuple[str, ...]]:
+    return [tuple(message_ids[start : start + IDS_PER_LOOK]) for start in range(0, len(message_ids), IDS_PER_LOOK)]
+
+
+def _is_refused_as_a_whole(end: SendEnd) -> bool:
+    """Whether the vendor finds the request wrong, so that nothing of it was sent: perhaps for one channel, or one
+    number, of several. Not where it is the request's id that it knows already.
+    """
+    error = end.error
+    if not isinstance(error, OmniRequestError) or error.status not in (400, 422):
+        return False
+    return not any("bulkId" in problem for problem in error.problems)

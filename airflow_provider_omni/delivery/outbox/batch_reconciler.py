@@ -1,0 +1,143 @@
+"""Many unknown requests asked about at once, by the rules of `reconciler.py`: side by side, so that pauses overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from airflow_provider_omni.delivery.effects import Ask, Clock, Effect, Note, Pause, Steps
+from airflow_provider_omni.delivery.messages.states import OPEN, Event, MessageState, Origin, Posting
+from airflow_provider_omni.delivery.outbox.reconciler import (
+    ALONE,
+    LISTS,
+    ONE_BY_ONE,
+    PAGE,
+    Asker,
+    BulkFilter,
+    LookRules,
+)
+from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
+from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.omni.models import LogRow
+
+T = TypeVar("T")
+
+AT_ONCE = 200
+"""Requests that are asked about side by side."""
+IN_DOUBT = OPEN | {MessageState.UNCONFIRMED}
+"""States of messages that a later try asks about."""
+MOST_LISTS = 200
+"""Looks by lists of message ids, for all requests together, where it is not known that the logs find bulk ids: some two
+minutes of the account's budget.
+"""
+MOST_ALONE = 400
+"""The same of looks for messages one by one; no request gets fewer than `ALONE`."""
+MANY_SEEN = 50
+"""More messages than this that the vendor has seen before are looked for together, not one by one."""
+
+
+def together(machines: Sequence[Steps[T]], clock: Clock) -> Steps[list[T]]:
+    """Run machines side by side: while one pauses, the others go on. Their results, in order."""
+    results: dict[int, T] = {}
+    wake_at = dict.fromkeys(range(len(machines)), clock())
+    replies: dict[int, tuple[Any, OmniError | None]] = {}
+    try:
+        while wake_at:
+            index = min(wake_at, key=lambda each: (wake_at[each], each))
+            if (wait := wake_at[index] - clock()) > 0:
+                yield Pause(wait)
+                continue
+            reply, error = replies.pop(index, (None, None))
+            try:
+                machine = machines[index]
+                effect: Effect = machine.send(reply) if error is None else machine.throw(error)
+            except StopIteration as stop:
+                results[index] = stop.value
+                del wake_at[index]
+                continue
+            if isinstance(effect, Pause):
+                wake_at[index] = clock() + effect.seconds
+                continue
+            try:
+                replies[index] = ((yield effect), None)
+            except OmniError as caught:
+                replies[index] = (None, caught)
+    finally:
+        for machine in machines:
+            machine.close()
+    return [results[index] for index in range(len(machines))]
+
+
+def settle(
+    postings: Sequence[Posting],
+    rules: LookRules,
+    clock: Clock,
+    jitter: Any,
+    bulk_filter: BulkFilter | None = None,
+    loaded_at: float | None = None,
+    here: Origin | None = None,
+) -> Steps[dict[str, str]]:
+    """Ask about everything that is open in these requests, and change their messages' states by what the logs say.
+
+    Returns the requests in which messages were found, by message id.
+
+    :param bulk_filter: what is known of the logs' filter by bulk id.
+    :param loaded_at: when this try has read what the earlier ones have left; now by default.
+    :param here: where this try asks: absence can be proven only of what was posted from there.
+    """
+    found_in: dict[str, str] = {}
+    yield from _presence(postings, found_in)
+    in_doubt = [posting for posting in postings if posting.having(*IN_DOUBT)]
+    shared = BulkFilter() if bulk_filter is None else bulk_filter
+    count = max(len(in_doubt), 1)
+    one_by_one, lists = max(ALONE, min(ONE_BY_ONE, MOST_ALONE // count)), max(1, min(LISTS, MOST_LISTS // count))
+    askers = [Asker(rules, clock, jitter, shared, one_by_one, lists, loaded_at, here) for _ in in_doubt]
+    for asker in askers[1:]:
+        asker.tells = False
+    machines = [asker.settle(posting) for asker, posting in zip(askers, in_doubt, strict=True)]
+    yield from together(machines, clock)
+    for asker in askers:
+        found_in |= asker.found_in
+    return found_in
+
+
+def _presence(postings: Sequence[Posting], found_in: dict[str, str]) -> Steps[None]:
+    """Look for many messages in one call. From that, presence may be concluded, never absence.
+
+    For messages that would be asked for one by one: lone ones, and those the vendor has seen before. Of the latter
+    there may be a whole batch; those that are not found are left unconfirmed, which is what they would end as.
+    """
+    wanted: dict[str, Posting] = {}
+    seen: list[str] = []
+    for posting in postings:
+        ids = posting.having(MessageState.SEEN)
+        seen += ids
+        if len(posting.messages) == 1 or not posting.by_bulk:
+            ids = posting.having(*OPEN)
+        wanted |= dict.fromkeys(ids, posting)
+    ids = list(wanted)
+    if len(ids) < 3:
+        return
+    failures = 0
+    for start in range(0, len(ids), IDS_PER_LOOK):
+        try:
+            rows: list[LogRow] = yield Ask(
+                api.get_logs(message_ids=ids[start : start + IDS_PER_LOOK], limit=PAGE), patience=120.0
+            )
+        except OmniError as error:
+            failures += 1
+            if failures == 3 or not error.retryable:
+                yield Note(f"A look for many messages failed ({error.why}).", warning=True)
+                break
+            continue
+        for row in rows:
+            owner = wanted.get(row.message_id)
+            if owner is not None and owner.messages[row.message_id] in OPEN:
+                owner.learn(row.message_id, Event.LOG_ROW)
+                if row.bulk_id:
+                    found_in[row.message_id] = row.bulk_id
+    if len(seen) > MANY_SEEN:
+        for message_id in seen:
+            if wanted[message_id].messages[message_id] is MessageState.SEEN:
+                wanted[message_id].learn(message_id, Event.NO_LOG_ROW)

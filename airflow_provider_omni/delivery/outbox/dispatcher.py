@@ -1,0 +1,371 @@
+"""The lanes: several requests under way at once, and windows of intents written ahead of them.
+
+A window's intents are written together, while earlier requests are still under way, so that writing does not hold up
+sending. What was learned since the last write goes with it. A request takes a free lane while its intent is fresh, else
+its intent is written anew. Nothing is posted after a write that failed, and nothing after a newer try has begun.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Ask, Clock, Done, Gather, Note, Pause, Publish, Steps, Submit
+from airflow_provider_omni.delivery.messages.intent_log import uniform
+from airflow_provider_omni.delivery.messages.states import OPEN, Control, Event, MessageState
+from airflow_provider_omni.delivery.outbox.plan import BatchPlan
+from airflow_provider_omni.delivery.outbox.policy import (
+    FENCES,
+    FRESH,
+    MOST_ROUNDS,
+    REFENCES,
+    SYSTEMIC,
+    UNKNOWN_IN_A_ROW,
+    WINDOW_SECONDS,
+    WRITE_ATTEMPTS,
+    BatchRules,
+)
+from airflow_provider_omni.delivery.outbox.progress import Tidings
+from airflow_provider_omni.delivery.outbox.requests import Course, Request, course_of, read_answer
+from airflow_provider_omni.delivery.outbox.stores import Keeper
+from airflow_provider_omni.omni.bulk import BulkAnswer, send_bulk
+from airflow_provider_omni.omni.errors import (
+    OmniError,
+    OmniProtocolError,
+    OmniRejectedError,
+    OmniStaleTryError,
+    OmniStorageError,
+)
+from airflow_provider_omni.omni.retries import backoff
+
+_S = MessageState
+SEND = "POST /omni/1/advanced"
+
+
+class Lanes:
+    """Posts requests until none is left or something stops the batch.
+
+    What stops it stands in `tidings.stop`; errors of writing are raised once nothing is under way any more.
+    """
+
+    def __init__(
+        self,
+        plan: BatchPlan,
+        chunk: int,
+        rules: BatchRules,
+        keeper: Keeper,
+        tidings: Tidings,
+        clock: Clock,
+        jitter: Callable[[], float],
+        progress: Callable[[], Note | None],
+        publish: Callable[[], Publish] | None = None,
+    ) -> None:
+        """``publish``: makes the effect that publishes the receipt, where nothing else tells what to follow if this
+        process dies.
+        """
+        self.plan = plan
+        self.chunk = chunk
+        self.rules = rules
+        self.keeper = keeper
+        self.tidings = tidings
+        self.clock = clock
+        self.jitter = jitter
+        self.progress = progress
+        self.publish = publish
+        self.broken: OmniError | None = None
+        self._waiting: deque[Request] = deque()
+        self._laid_out: Iterator[Request] = plan.laid_out()
+        self._fencing: dict[int, tuple[list[Request], dict[str, dict[str, Any]]]] = {}
+        self._ready: deque[Request] = deque()
+        self._flying: dict[int, tuple[Request, int]] = {}
+        self._tags = 0
+        self._failure: OmniError | None = None
+        self._paused_until = 0.0
+        self._throttled = 0
+        self._unwritable = 0
+        self._unknown = 0
+        self._round = 0
+        self._alone_refused = 0
+        self._controlled = False
+        self._window = rules.lanes
+        self._ahead = 1
+        self._last_window_at: float | None = None
+
+    def add(self, requests: Iterable[Request]) -> None:
+        """Have these posted too."""
+        self._waiting.extend(requests)
+
+    def run(self) -> Steps[None]:
+        """Post what there is, until nothing is left, something stops the batch, or too many outcomes in a row are
+        unknown.
+
+        In the last case ``broken`` is set, and `run` goes on when it is called again. Raises OmniStorageError (also for
+        a stale try) after all that was under way has ended.
+        """
+        self.broken, self._unknown = None, 0
+        while True:
+            yield from self._start_windows()
+            yield from self._start_posts()
+            if not self._fencing and not self._flying:
+                if self._halted or not (self._ready or self._waiting):
+                    break
+                yield Pause(max(self._paused_until - self.clock(), 0.01))
+                continue
+            done: list[Done] = yield Gather()
+            for each in done:
+                if each.tag in self._fencing:
+                    yield from self._fenced(each)
+                else:
+                    yield from self._answered(each)
+            if (note := self.progress()) is not None:
+                yield note
+        if self._failure is not None:
+            raise self._failure
+
+    @property
+    def _halted(self) -> bool:
+        return self.tidings.stop is not None or self._failure is not None or self.broken is not None
+
+    # -- windows -----------------------------------------------------------------------------------------------------
+
+    def _start_windows(self) -> Steps[None]:
+        """Write intents ahead of the lanes: so many that these do not run dry while the next are written."""
+        while not self._halted and self.clock() >= self._paused_until and len(self._fencing) < self.keeper.writers:
+            prepared = len(self._ready) + sum(len(requests) for requests, _ in self._fencing.values())
+            if prepared >= self._window * self._ahead:
+                return
+            requests = self._take(self._window)
+            if not requests:
+                return
+            yield from self._write_window(requests)
+
+    def _take(self, most: int) -> list[Request]:
+        """The next requests: no more messages than all lanes hold at once, if they were full."""
+        room = self.rules.lanes * self.chunk
+        taken: list[Request] = []
+        while len(taken) < most:
+            request = self._waiting.popleft() if self._waiting else next(self._laid_out, None)
+            if request is None:
+                break
+            if taken and len(request.ids) > room:
+                self._waiting.appendleft(request)
+                self._window = max(len(taken), self.rules.lanes)
+                break
+            room -= len(request.ids)
+            taken.append(request)
+        return taken
+
+    def _write_window(self, requests: list[Request]) -> Steps[None]:
+        now = self.clock()
+        postings = []
+        for request in requests:
+            postings.append(request.begin(now, self.plan.scheduled_at))
+            request.intended = True
+            for _, carried in self._fencing.values():
+                # Older than this intent: if that write fails, it must not be written again after it.
+                carried.pop(request.bulk_id, None)
+        self._tags += 1
+        outcomes, self.tidings.unwritten = self.tidings.unwritten, {}
+        self._fencing[self._tags] = requests, outcomes
+        writes = self.keeper.writes(postings, list(outcomes.values()), [request.labels() for request in requests])
+        yield Submit(self._tags, writes)
+
+    def _fenced(self, done: Done) -> Steps[None]:
+        requests, outcomes = self._fencing.pop(done.tag)
+        postings = [request.posting for request in requests if request.posting is not None]
+        try:
+            if done.error is not None:
+                raise done.error
+            self.keeper.written(postings, done.results)
+        except OmniError as error:
+            self.keeper.not_written(postings)
+            self.tidings.unwritten = outcomes | self.tidings.unwritten
+            yield from self._window_failed(requests, error, "An intent could not be written")
+            return
+        now = self.clock()
+        if self._last_window_at is not None and not self._ready and len(self._flying) < self.rules.lanes:
+            # The lanes ran dry meanwhile: write further ahead.
+            self._ahead = min(self._ahead + 1, FENCES)
+        self._measure(now)
+        for request in requests:
+            assert request.posting is not None
+            if now - request.posting.intent_at > FRESH:
+                request.refenced += 1
+                if request.refenced > REFENCES:
+                    self._failure = OmniStorageError(
+                        f"Writing down what is about to be sent takes longer than {FRESH:.0f} s again and again; "
+                        "nothing is posted on intents that old. Try a nearer ledger_path or a smaller chunk_size.",
+                        retryable=True,
+                    )
+        if self.publish is not None:
+            for request in requests:
+                self.tidings.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
+            try:
+                yield self.publish()
+            except OmniError as error:
+                # Nobody could follow them if this process died.
+                yield from self._window_failed(requests, error, "The receipt could not be published")
+                return
+        self._unwritable = 0
+        self._ready.extend(requests)
+
+    def _window_failed(self, requests: list[Request], error: OmniError, what: str) -> Steps[None]:
+        """Nothing of a window may be posted: it is written anew after a pause, or the batch ends."""
+        self._waiting.extendleft(reversed(requests))
+        self._unwritable += 1
+        if isinstance(error, OmniStaleTryError) or not error.retryable or self._unwritable >= WRITE_ATTEMPTS:
+            self._failure = self._failure or error
+            return
+        pause = backoff(self._unwritable, None, self.jitter)
+        self._paused_until = max(self._paused_until, self.clock() + pause)
+        yield Note(f"{what} ({type(error).__name__}); nothing was posted by it.", warning=True)
+
+    def _measure(self, now: float) -> None:
+        """Let windows last as long as they should: many small requests, or a few large ones."""
+        if self._last_window_at is not None and now > self._last_window_at:
+            lasted, lanes = now - self._last_window_at, self.rules.lanes
+            if lasted < WINDOW_SECONDS / 2:
+                self._window = min(self._window * 2, lanes * MOST_ROUNDS)
+            elif lasted > WINDOW_SECONDS * 2:
+                self._window = max(self._window // 2, lanes)
+        self._last_window_at = now
+
+    # -- posts -------------------------------------------------------------------------------------------------------
+
+    def _start_posts(self) -> Steps[None]:
+        while self._ready and not self._halted and len(self._flying) < self.rules.lanes:
+            now = self.clock()
+            if now < self._paused_until:
+                return
+            request = self._ready.popleft()
+            posting = request.posting
+            assert posting is not None
+            if now - posting.intent_at > FRESH:
+                self._waiting.append(request)
+                continue
+            if self.tidings.first_post_at is None:
+                self.tidings.first_post_at = now
+            self._tags += 1
+            self._flying[self._tags] = (request, self._round)
+            self.tidings.move(request.state_before, posting.messages)
+            # It may arrive from here on, also if this process dies before it is answered.
+            self.tidings.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
+            self.tidings.posted += len(request.ids)
+            to, tail = request.people.destinations, self.plan.tail(request.content)
+            call = send_bulk(self.plan.spec.scenario_key, request.bulk_id, to, tail)
+            yield Submit(self._tags, (Ask(call),))
+
+    def _answered(self, done: Done) -> Steps[None]:
+        request, begun_in = self._flying.pop(done.tag)
+        assert request.posting is not None
+        if done.error is not None:
+            yield from self._failed(request, done.error, begun_in)
+            return
+        answer: BulkAnswer = done.results[0]
+        read = read_answer(answer, request.posting, doubtful=request.state_before is _S.INTENT)
+        self._throttled = 0
+        self._settled(request)
+        if uniform(request.posting.messages) is _S.INTENT:
+            self._count_unknown(OmniProtocolError("The answer to a send names nobody", path=SEND))
+        else:
+            self._unknown = 0
+        self.tidings.refused.update(read.refused)
+        self.tidings.mendable = self.tidings.mendable or read.mendable
+        if _S.ACCEPTED in request.posting.messages.values():
+            self._alone_refused = 0
+            if not self._controlled and len(request.ids) > 1 and request.by_bulk:
+                self._controlled = True
+                self.tidings.bulk_filter.controls.append(Control(request.bulk_id, request.ids))
+        if read.foreign:
+            self._stop(
+                OmniProtocolError(
+                    "The answer to a send names only messages that are not ours; it is never posted again, and no "
+                    "other",
+                    path=SEND,
+                )
+            )
+        if read.stops is not None:
+            self._stop(OmniRejectedError(f"The vendor refuses everybody: {read.stops}.", retryable=True))
+
+    def _failed(self, request: Request, error: OmniError, begun_in: int) -> Steps[None]:
+        course = course_of(error, len(request.ids))
+        posting = request.posting
+        assert posting is not None
+        if course is Course.UNKNOWN:
+            self.tidings.open.append(posting)
+            self.tidings.learned(posting)
+            self._count_unknown(error)
+            if len(self.tidings.open) == 1:
+                yield Note(f"The outcome of a POST is unknown ({error.label}): the logs will be asked.", warning=True)
+            return
+        if course is Course.REFUSED and request.state_before is _S.INTENT:
+            # Posted again on trust: that this POST was refused says nothing about the one before.
+            self._settled(request)
+            return
+        if course is Course.REFUSED:
+            self._alone_refused += 1
+            message_id = request.ids[0]
+            reason = error.code or f"HTTP {error.status}"
+            posting.learn(message_id, Event.REFUSED)
+            posting.reasons[message_id] = reason
+            # The ledger keeps the code; the log has the vendor's words besides, such as "scenarioKey: unknown".
+            words = "; ".join(error.problems[:3])
+            self.tidings.refused[f"{reason} ({words})" if words else reason] += 1
+            self._settled(request)
+            if self._alone_refused >= SYSTEMIC:
+                self._stop(error)
+            return
+        self.tidings.posted -= len(request.ids)
+        request.had_no_effect()
+        self.tidings.move(_S.INTENT, posting.messages)
+        self.tidings.learned(posting)
+        if course is Course.STOP:
+            self._stop(error)
+        elif course is Course.HALVE:
+            self._waiting.extendleft(reversed(request.halves(self.plan.ids)))
+        else:
+            self._waiting.appendleft(request)
+            yield from self._back_off(error, begun_in)
+
+    def _count_unknown(self, error: OmniError) -> None:
+        self.tidings.lost = error
+        self._unknown += 1
+        if self._unknown >= max(2 * self.rules.lanes, UNKNOWN_IN_A_ROW):
+            self.broken = error
+
+    def _back_off(self, error: OmniError, begun_in: int) -> Steps[None]:
+        """All lanes together: errors of requests that were begun before the last pause do not count again."""
+        if begun_in == self._round:
+            self._round += 1
+            self._throttled += 1
+            if self._throttled >= self.rules.attempts:
+                self._stop(error)
+                return
+            pause = backoff(self._throttled, error.retry_after, self.jitter)
+            self._paused_until = max(self._paused_until, self.clock() + pause)
+            yield Note(f"Nothing was sent by a POST ({error.label}); the next comes in {pause:.1f} s.")
+        elif error.retry_after:
+            self._paused_until = max(self._paused_until, self.clock() + backoff(1, error.retry_after, self.jitter))
+
+    def _settled(self, request: Request) -> None:
+        """Take note of an answer. What it left open is asked about later."""
+        posting = request.posting
+        assert posting is not None
+        self.tidings.move(_S.INTENT, posting.messages)
+        self.tidings.learned(posting)
+        if uniform(posting.messages) is not _S.ACCEPTED and posting.having(*OPEN):
+            self.tidings.open.append(posting)
+
+    def _stop(self, error: OmniError) -> None:
+        self.tidings.stop = self.tidings.stop or error
+
+    def give_back(self) -> None:
+        """Nothing more is posted: intents that may be written and were not posted are certainly not sent."""
+        for request in (*self._ready, *self._waiting):
+            if request.intended and request.state_before is not _S.INTENT:
+                line = {"bulk": request.bulk_id, "all": request.unposted.value}
+                self.tidings.unwritten.setdefault(request.bulk_id, line)
+                self.tidings.follow(request.bulk_id, ())
+        self._ready.clear()
+        self._waiting.clear()

@@ -1,0 +1,460 @@
+"""The batch: everything known before the first POST, then windows of requests, then the unknown, then the rest.
+
+What each death leaves behind, and what the next try does:
+
+* before a window's intents are written: nothing of it was posted; its people are sent to like everybody who is left;
+* between that and the write of what was learned: INTENT, the unknown; the logs are asked, by the bulk ids on record;
+* after that: nothing is posted again. What was found absent is asked for once more: a frozen try may have woken up.
+
+So it does not matter whether the source has changed meanwhile: whoever was intended or accepted before stays that, and
+only people of whom nothing is known are sent to.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
+from airflow_provider_omni.delivery.flows import attempted, check_flow
+from airflow_provider_omni.delivery.messages.intent_log import Known
+from airflow_provider_omni.delivery.messages.receipt import Receipt
+from airflow_provider_omni.delivery.messages.states import OPEN, MessageState, Posting
+from airflow_provider_omni.delivery.messages.workspace import People
+from airflow_provider_omni.delivery.outbox.batch_reconciler import AT_ONCE, IN_DOUBT, settle
+from airflow_provider_omni.delivery.outbox.dispatcher import Lanes
+from airflow_provider_omni.delivery.outbox.earlier_receipt import keeper_of, recall
+from airflow_provider_omni.delivery.outbox.manifest import write_plan
+from airflow_provider_omni.delivery.outbox.missing_record import refuse_a_lost_record
+from airflow_provider_omni.delivery.outbox.plan import (
+    MAX_REQUESTS_WITHOUT_LEDGER,
+    SHOWN,
+    BatchPlan,
+    quarantine_examples,
+    quarantine_lines,
+)
+from airflow_provider_omni.delivery.outbox.policy import BatchRules, LedgerTerms
+from airflow_provider_omni.delivery.outbox.progress import Tidings
+from airflow_provider_omni.delivery.outbox.publishing import publish, publish_at_last
+from airflow_provider_omni.delivery.outbox.removed import write_left
+from airflow_provider_omni.delivery.outbox.requests import Request
+from airflow_provider_omni.delivery.outbox.result import Progress, receipt_of, verdict_of
+from airflow_provider_omni.delivery.outbox.single_result import RESTORE, account_of, cannot_ask
+from airflow_provider_omni.delivery.outbox.stores import Keeper, LedgerKeeper, MemoryKeeper
+from airflow_provider_omni.delivery.outbox.tries import lost_tries
+from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.errors import (
+    OmniAuthenticationError,
+    OmniContentChangedError,
+    OmniError,
+    OmniInputError,
+    OmniStaleTryError,
+    OmniStorageError,
+)
+from airflow_provider_omni.omni.models import Scenario
+from airflow_provider_omni.omni.retries import backoff, may_repeat
+from airflow_provider_omni.omni.words import some, was
+
+ROUNDS = 3
+"""How often one try may find messages absent and post them again."""
+_S = MessageState
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEnd:
+    """How a batch ended: always a receipt, and the error that the task must fail with, if any.
+
+    ``sent``: accepted messages that this very try has posted. ``writes``: how often the record was written, from when
+    on it is all that there is; None before.
+    """
+
+    receipt: Receipt
+    error: OmniError | None = None
+    sent: int = 0
+    writes: int | None = None
+
+
+class Batch:
+    """Sends a `BatchPlan` once, however often it is run.
+
+    :param ledger: None keeps the record in the task's memory, for up to 100 requests.
+    """
+
+    def __init__(
+        self,
+        plan: BatchPlan,
+        rules: BatchRules,
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+        ledger: LedgerTerms | None = None,
+    ) -> None:
+        self.plan = plan
+        self.rules = rules
+        self.clock = clock
+        self.jitter = jitter
+        self.ledger = ledger
+        self.flow = plan.spec.flow
+        self.known = Known(plan.scratch)
+        self.keeper: Keeper = keeper_of(
+            plan.about() | {"account": rules.account}, ledger, rules.record_writes if rules.recallable else None
+        )
+        self.here = self.keeper.here
+        self.tidings = Tidings.listing(ledger=ledger is not None)
+        self._entered = self._taken_over = self._controlled = False
+        self._accepted_before: int | None = None
+        self._loaded_at: float | None = None
+        self._left = self._requests = self._parts = 0
+
+    def run(self) -> Steps[BatchEnd]:
+        """Run to the end. Errors come back in the `BatchEnd`, so that the receipt is never lost with them."""
+        error: OmniError | None = None
+        try:
+            yield from self._open()
+            if not self.rules.dry_run:
+                yield from publish(self.receipt().to_json(), self.jitter)
+                error = yield from self._send()
+        except OmniError as caught:
+            error = caught
+            if not (self._entered or self.rules.dry_run or isinstance(error, OmniStaleTryError)):
+                account = self.rules.account
+                recalled = yield from recall(self.plan.spec, self.plan.scratch, self.ledger, self.jitter, account)
+                return BatchEnd(self.receipt() if recalled is None else recalled, error)
+        for reason, count in self.tidings.refused.most_common(SHOWN):
+            yield Note(f"Refused: {count:,} × {reason}", warning=True)
+        receipt = self.receipt()
+        if not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
+            # A try that was replaced must not write over the receipt of the one that runs now.
+            yield from publish_at_last(receipt.to_json(), self.jitter)
+        before = self._accepted_before
+        sent = 0 if before is None else self.tidings.states[_S.ACCEPTED] - before
+        return BatchEnd(receipt, error, sent, self.keeper.saved if self._taken_over else None)
+
+    def receipt(self) -> Receipt:
+        """The receipt of this moment."""
+        extra: dict[str, Any] = {"sms_parts": self._parts}
+        if self.rules.dry_run:
+            extra |= {"dry_run": True, "requests": self._requests, "recipients": self._left}
+        plan, tidings = self.plan, self.tidings
+        # Where this try has posted nothing, others may have, of which it has not read (yet). A ledger will tell.
+        own = self.rules.account if tidings.posted or (self._entered and self.ledger is None) else ""
+        account = account_of(tidings.origins, own)
+        return receipt_of(
+            plan.spec, plan.census, tidings, flow=self.flow or (), ledger=self.ledger, account=account, extra=extra
+        )
+
+    # -- before the first post -------------------------------------------------------------------------------------
+
+    def _open(self) -> Steps[None]:
+        """All that can be refused is refused here, before anything is written or posted."""
+        self.rules.check()
+        plan, census = self.plan, self.plan.census
+        yield from self._know_the_flow()
+        if problems := plan.spec.chunk_problems(self.flow):
+            raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
+        chunk = plan.spec.chunk(self.flow)
+        self._requests = plan.requests(chunk)
+        if self.ledger is None and self._requests > MAX_REQUESTS_WITHOUT_LEDGER:
+            raise OmniInputError(
+                f"Nothing was sent: this batch takes {self._requests:,} requests",
+                problems=(f"ledger_path: is needed for more than {MAX_REQUESTS_WITHOUT_LEDGER} requests",),
+            )
+        self.keeper.flow = self.flow
+        yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
+        self._entered, self._loaded_at = True, self.clock()
+        self.flow = self.flow or self.keeper.flow
+        # Else a lost try may have posted the same people in another request.
+        self.tidings.bulk_filter.sole = self.keeper.told if isinstance(self.keeper, MemoryKeeper) else True
+        self.tidings.recall(self.known, plan.fingerprint)  # from here on the receipt has what earlier tries have sent
+        yield from check_flow(self.flow, plan.spec.content.channels())
+        self.keeper.steps = attempted(self.flow or (), plan.spec.content.channels())
+        yield from self._check_ledger(chunk)
+        for line in quarantine_lines(plan):
+            yield Note(f"Quarantined: {line}", warning=True)
+        if self.ledger is None or self.rules.dry_run:  # else read_quarantine tells
+            for line in quarantine_examples(plan):
+                yield Note(f"Quarantined: {line}", warning=True)
+        if isinstance(self.keeper, LedgerKeeper) and not self.rules.dry_run:
+            yield from write_plan(plan, self.keeper)
+            yield from write_left(plan.scratch, self.keeper)
+        self._parts = plan.sms_parts()
+        if not self.rules.dry_run:
+            self.known.doubt_old_proofs()
+        self.known.settle_who_is_left(plan.ids)
+        self.tidings.recall(self.known, plan.fingerprint)
+        self._left, self._requests = plan.left(), plan.requests(chunk)
+        if self.rules.dry_run:
+            self._parts = plan.sms_parts()
+        self.chunk = chunk
+        self._check_content(self._left)
+        yield from self._check_memory(chunk)
+        self._taken_over = not self.rules.dry_run
+        if not self._left and (sent := self.known.other_fingerprints(plan.fingerprint)):
+            # Mapped over texts, with one ledger for all of them, only the first text is ever sent.
+            yield Note(
+                f"Same idempotency_key, other content: {some(sent, 'message')} went out with the earlier content, and "
+                "nobody is left to send this one to. If both are meant, such as in tasks mapped over texts, give each "
+                "an idempotency_key and a ledger_path of its own.",
+                warning=True,
+            )
+        yield Note(
+            f"{some(census.requested, 'row')}: {some(census.people, 'person', 'people')}, "
+            f"{census.quarantined:,} quarantined, "
+            f"{some(census.duplicates, 'duplicate')}. {self._left:,} left to send, in "
+            f"{some(self._requests, 'request')}."
+        )
+
+    def _check_ledger(self, chunk: int) -> Steps[None]:
+        """Where an earlier try may have sent, and its ledger may have been another one, an empty one means nothing."""
+        rules = self.rules
+        told = rules.surely_first or (rules.recallable and not rules.record_writes)
+        if not isinstance(self.keeper, LedgerKeeper) or not self.known.empty() or told or rules.dry_run:
+            return
+        try:
+            yield from self._refuse_a_lost_record(chunk)
+        except OmniInputError:
+            # Or another try has sent it meanwhile, on this very ledger: one that had been frozen, for example.
+            yield from self.keeper.check_current()
+            raise
+
+    def _check_memory(self, chunk: int) -> Steps[None]:
+        """Airflow may have dropped the record, or never had one: then whoever is not on it may have been sent to."""
+        rules = self.rules
+        if not isinstance(self.keeper, MemoryKeeper) or self.keeper.told or rules.surely_first or rules.dry_run:
+            return
+        if not rules.durable:
+            raise OmniInputError(
+                "Nothing was sent: an earlier try may have sent some, and there is no record of it",
+                problems=("ledger_path: is needed to retry or clear a batch where Airflow keeps no state of the task "
+                          "(before 3.3)",),
+            )  # fmt: skip
+        yield from self._refuse_a_lost_record(chunk)
+
+    def _refuse_a_lost_record(self, chunk: int) -> Steps[None]:
+        rules, has_ledger = self.rules, self.ledger is not None
+        lost = lost_tries(rules.untold, rules.record_writes, self.keeper.saved)
+        yield from refuse_a_lost_record(
+            self.plan, chunk, rules, self.clock, self.jitter, has_ledger=has_ledger, lost=lost
+        )
+
+    def _know_the_flow(self) -> Steps[None]:
+        if self.flow is not None:
+            return
+        call = api.get_scenario(self.plan.spec.scenario_key)
+        for attempt in range(1, self.rules.attempts + 1):
+            try:
+                scenario: Scenario = yield Ask(call)
+                self.flow = tuple(step.channel for step in scenario.flow)
+                return
+            except OmniError as error:
+                if isinstance(error, OmniAuthenticationError) and error.status == 403:
+                    yield Note("The account may send but not read scenarios: the flow stays unknown.", warning=True)
+                    return
+                if not may_repeat(call, error) or attempt == self.rules.attempts:
+                    raise
+                yield Pause(backoff(attempt, error.retry_after, self.jitter))
+
+    def _check_content(self, left: int) -> None:
+        """Refuse to mix two contents under one key: before anybody is sent to, and before what was found absent is."""
+        if not left:
+            return
+        changed, elsewhere = self.known.elsewhere(self.here)
+        if elsewhere:
+            raise OmniContentChangedError(
+                f"Same idempotency_key, other {changed}: {some(elsewhere, 'message')} {was(elsewhere)} or may "
+                f"have been sent from another one; not sent: {left:,}. {RESTORE[changed]}, or use another "
+                "idempotency_key and ledger_path."
+            )
+        sent = self.known.other_fingerprints(self.plan.fingerprint)
+        if sent:
+            raise OmniContentChangedError(
+                f"Same idempotency_key, other content: {some(sent, 'message')} {was(sent)} or may have been "
+                f"sent with the earlier content; not sent: {left:,}.{self.keeper.changed()} Restore the content, or "
+                "use another idempotency_key and ledger_path."
+            )
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def _send(self) -> Steps[OmniError | None]:
+        self._accepted_before = self.tidings.states[_S.ACCEPTED]
+        self.plan.lay_out(self.chunk)
+        progress = Progress(self._left, self.tidings, self.clock)
+        lanes = Lanes(
+            self.plan,
+            self.chunk,
+            self.rules,
+            self.keeper,
+            self.tidings,
+            self.clock,
+            self.jitter,
+            progress.note,
+            None if self.ledger is not None else lambda: Publish(self.receipt().to_json()),
+        )
+        doubtful = list(self.known.open_postings())
+        earlier = [posting for posting in doubtful if not posting.is_elsewhere(self.here)]
+        for posting in doubtful:
+            if posting.origin is not None and posting.is_elsewhere(self.here):
+                yield cannot_ask(len(posting.having(*IN_DOUBT)), posting.origin, self.here)
+        try:
+            yield from self._post_all(lanes)
+            if self.tidings.stop is None:
+                yield from self._resolve(lanes, earlier)
+        except OmniStaleTryError:
+            lanes.give_back()
+            raise
+        except OmniError as error:
+            lanes.give_back()
+            yield from self._write_outcomes()
+            yield from self._write_end()
+            return error
+        lanes.give_back()
+        yield from self._write_outcomes()
+        yield from self._write_end()
+        return verdict_of(
+            self.plan,
+            self.tidings,
+            self.rules,
+            has_ledger=self.ledger is not None,
+            strangers=self._strangers(earlier),
+            elsewhere=self.known.elsewhere(
+                self.here, OPEN if self.rules.trust_duplicate_rejection else frozenset(IN_DOUBT)
+            ),
+        )
+
+    def _strangers(self, earlier: list[Posting]) -> int:
+        """How many messages of earlier tries stay in doubt whose people have left the source."""
+        doubt = IN_DOUBT if not self.rules.trust_duplicate_rejection else OPEN
+        ids = [message_id for posting in earlier for message_id in posting.having(*doubt)]
+        return len(ids) - len(self.known.people_of(ids))
+
+    def _post_all(self, lanes: Lanes) -> Steps[None]:
+        """Post everything that waits. Where many outcomes in a row are unknown, ask first and then go on."""
+        while True:
+            accepted = self.tidings.states[_S.ACCEPTED]
+            yield from lanes.run()
+            if lanes.broken is None:
+                return
+            broken = lanes.broken
+            yield Note("Many outcomes in a row are unknown: the logs are asked before more is posted.", warning=True)
+            yield from self._write_outcomes()
+            absent = yield from self._ask(self.tidings.open)
+            self.tidings.open = [posting for posting in self.tidings.open if posting.having(_S.INTENT)]
+            if self.tidings.states[_S.ACCEPTED] == accepted:
+                # Not one of them arrived: the vendor's side is down. A later try goes on from here.
+                self.tidings.stop = broken
+                return
+            self._check_content(sum(len(request.ids) for request in absent))
+            lanes.add(absent)
+
+    def _resolve(self, lanes: Lanes, earlier: list[Posting]) -> Steps[None]:
+        """Ask about what is unknown, of earlier tries too; post what is absent; and so on."""
+        trusted = False
+        for _ in range(ROUNDS):
+            unknown = [*earlier, *self.tidings.open]
+            if not unknown:
+                return
+            yield from self._write_outcomes()
+            again = yield from self._ask(unknown)
+            self.tidings.open, earlier = [], []
+            if self.rules.trust_duplicate_rejection and not trusted:
+                trusted = True
+                again += self._on_trust(unknown)
+            if not again:
+                return
+            self._check_content(sum(len(request.ids) for request in again))
+            lanes.add(again)
+            yield from self._post_all(lanes)
+            if self.tidings.stop is not None:
+                return
+
+    def _ask(self, postings: list[Posting]) -> Steps[list[Request]]:
+        """Ask the logs about these requests. Returns requests for those people whose messages are proven absent."""
+        again: list[Request] = []
+        if not self._controlled:
+            self._controlled = True
+            self.tidings.bulk_filter.controls += self.known.controls(self.here, self.clock())
+        for start in range(0, len(postings), AT_ONCE):
+            group = postings[start : start + AT_ONCE]
+            before = [dict(posting.messages) for posting in group]
+            found_in = yield from settle(
+                group, self.rules.look, self.clock, self.jitter, self.tidings.bulk_filter, self._loaded_at, self.here
+            )
+            for posting, old in zip(group, before, strict=True):
+                changed = {each: state for each, state in posting.messages.items() if old[each] is not state}
+                if not changed:
+                    continue
+                moved = {
+                    each: bulk
+                    for each, bulk in found_in.items()
+                    if each in posting.messages and bulk != posting.bulk_id
+                }
+                self.known.learn(changed)
+                ours = self.known.people_of(list(changed))
+                for message_id in ours:
+                    self.tidings.move(old[message_id], {message_id: posting.messages[message_id]})
+                    if posting.messages[message_id] is _S.ACCEPTED and not posting.ours:
+                        self._accepted_before = (self._accepted_before or 0) + 1
+                self.tidings.learned(posting, moved)
+                absent = [row for message_id, row in ours.items() if posting.messages[message_id] is _S.ABSENT]
+                again += self._requests_of(absent, _S.ABSENT)
+            yield from self._write_outcomes()
+        return again
+
+    def _on_trust(self, postings: list[Posting]) -> list[Request]:
+        """Requests that post the same ids again, since this account refuses ids that it has seen. Not for ever: how
+        long it remembers them is not published, so no longer than its logs reach.
+        """
+        again: list[Request] = []
+        for posting in postings:
+            if not (posting.is_remembered(self.clock()) and (posting.ours or posting.is_from(self.here))):
+                continue
+            people = self.known.people_of(posting.having(_S.INTENT))
+            for request in self._requests_of(people.values(), _S.INTENT):
+                # The vendor may have them from the earlier request: its bulk id alone does not find them.
+                request.by_bulk = request.bulk_id == posting.bulk_id and posting.by_bulk
+                request.since = posting.oldest
+                again.append(request)
+        return again
+
+    def _requests_of(self, rows: Iterable[tuple[Any, ...]], state: MessageState) -> list[Request]:
+        """Requests for people who are all in one state; the last column of a row is the content's number."""
+        by_content: dict[int, list[Any]] = {}
+        for row in rows:
+            by_content.setdefault(row[-1], []).append(row)
+        requests = []
+        for content, group in by_content.items():
+            for start in range(0, len(group), self.chunk):
+                request = Request.of(content, People.of(group[start : start + self.chunk]), self.plan.ids)
+                request.before = dict.fromkeys(request.ids, state)
+                requests.append(request)
+        return requests
+
+    def _write_end(self) -> Steps[None]:
+        """Say in the ledger what stands in it. If that fails, a part that is gone later may not be missed."""
+        end = self.keeper.ends() if isinstance(self.keeper, LedgerKeeper) else None
+        if end is None:
+            return
+        try:
+            yield end
+        except OmniStaleTryError:
+            raise
+        except OmniStorageError as error:
+            yield Note(f"The end could not be written into the ledger ({type(error).__name__}).", warning=True)
+
+    def _write_outcomes(self) -> Steps[None]:
+        """Write what was learned. If that fails it is still true: the record says "unknown" and the logs know."""
+        if not self.tidings.unwritten:
+            return
+        for attempt in range(1, 4):
+            try:
+                yield from self.keeper.writes((), list(self.tidings.unwritten.values()), ())
+                self.keeper.written((), ())
+                self.tidings.unwritten = {}
+                return
+            except OmniStaleTryError:
+                raise
+            except OmniStorageError:
+                if attempt < 3:
+                    yield Pause(backoff(attempt, None, self.jitter))
+        yield Note("What was learned could not be written down; a later try will ask the logs again.", warning=True)

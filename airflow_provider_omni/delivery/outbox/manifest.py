@@ -1,0 +1,112 @@
+"""The private half of a ledger: who is sent to. Written before the first POST, for whom it is not there already as they
+are now: a key may have moved to another number, and fields change. After a purge it is not written again.
+"""
+
+# The SQL that is put together here is a constant; values are always bound.
+# ruff: noqa: S608
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from itertools import islice
+
+from pydantic_core import from_json
+
+from airflow_provider_omni.delivery.effects import Done, Fetch, Gather, ListParts, Put, Steps, Submit
+from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, damaged, lines_of, ours
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.outbox.plan import BatchPlan
+from airflow_provider_omni.delivery.outbox.stores import LedgerKeeper
+
+ROWS = 10_000
+"""Rows in one part."""
+AT_ONCE = 3
+"""Parts that are written at the same time."""
+
+
+def write_plan(plan: BatchPlan, keeper: LedgerKeeper) -> Steps[None]:
+    """Write the rows of those who are new or have changed, and what was quarantined.
+
+    Raises OmniStorageError: then nothing was posted.
+    """
+    purged = bool(ours((yield ListParts(PURGED))))
+    if not purged:
+        yield from _read_planned(plan.scratch)
+    writes = iter(_parts(plan, keeper, purged=purged))
+    under_way = 0
+    failure = None
+    tag = 0
+    while True:
+        while under_way < AT_ONCE and failure is None and (part := next(writes, None)) is not None:
+            tag -= 1
+            yield Submit(tag, (part,))
+            under_way += 1
+        if not under_way:
+            break
+        done: list[Done] = yield Gather()
+        under_way -= len(done)
+        failure = failure or next((each.error for each in done if each.error is not None), None)
+    if failure is not None:
+        raise failure
+
+
+def _read_planned(scratch: Scratch) -> Steps[None]:
+    """Everybody in the plans of earlier tries, as the last of these has written them."""
+    scratch.sql.create_function("row_hash", 1, _hash, deterministic=True)
+    for name in ours((yield ListParts(PLAN))):
+        data: bytes = yield Fetch(name)
+        scratch.many(
+            "INSERT OR REPLACE INTO planned (id, hash) VALUES (?, ?)",
+            ((_id_in(line, name), _hash(line)) for line in lines_of(data, name)),
+        )
+
+
+def _hash(line: bytes | str) -> int:
+    """Tells whether a row has changed."""
+    text = line if isinstance(line, bytes) else line.encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
+
+
+def _id_in(line: bytes, name: str) -> str:
+    try:
+        return str(from_json(line)["id"])
+    except (ValueError, KeyError, TypeError):
+        raise damaged(name) from None
+
+
+def _parts(plan: BatchPlan, keeper: LedgerKeeper, *, purged: bool) -> Iterator[Put]:
+    after = -1
+    unknown = _UNKNOWN if plan.scratch.one("SELECT 1 FROM planned LIMIT 1") else ""
+    while not purged:
+        last, lines = plan.scratch.all(
+            f"SELECT max(seq), group_concat({_LINE}, char(10)) FROM (SELECT seq, id, number, key, fields FROM person "
+            f"WHERE seq > ? {unknown} ORDER BY seq LIMIT ?)",
+            after,
+            ROWS,
+        )[0]
+        if last is None:
+            break
+        after = last
+        yield keeper.private(lines)
+    left_out = (
+        {"row": place, "reason": reason} | ({"recipient": key} if key else {})
+        for place, reason, key in plan.quarantined()
+    )
+    # A part at a time: a wrong file, or `allowed_recipients`, may leave out a million. Also where nobody was left out:
+    # then that is what the last try has to say.
+    part = list(islice(left_out, ROWS))
+    yield keeper.left_out(part)
+    while part := list(islice(left_out, ROWS)):
+        yield keeper.left_out(part)
+
+
+_LINE = (
+    '\'{"id":"\' || id || \'","to":"\' || number || \'"\' || '
+    "coalesce(',\"key\":' || json_quote(key), '') || coalesce(',\"fields\":' || fields, '') || '}'"
+)
+"""A row of ``plan/`` as JSON, put together where the rows are: `{"id", "to"}`, and `key` and `fields` if there are any.
+
+The id is that of the first message.
+"""
+
+_UNKNOWN = f"AND row_hash({_LINE}) IS NOT (SELECT hash FROM planned WHERE planned.id = person.id)"

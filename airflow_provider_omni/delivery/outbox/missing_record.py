@@ -1,0 +1,199 @@
+"""An empty ledger in a later try: is it new, or is it not the one that the earlier tries have used?
+
+Where Airflow keeps nothing from try to try (before 3.3, or after a clear that drops it), the ledger is all that is
+known. It is empty when the earlier tries died before they sent anything: that must not stop a retry. It is empty, too,
+when the path leads elsewhere (a worker's own disk, a time of now in it) or the folder was deleted: then everybody would
+get the message again. So the logs are asked for some of the messages, by ids that do not depend on the ledger.
+
+That finds what was sent; it cannot prove for a million people that nothing was. Up to `ALL` people everyone is asked
+for. Above that: the first of each of the first requests, which is what an earlier try has posted if the source's order
+has not changed, and as many others by chance, whatever the order is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+
+from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
+from airflow_provider_omni.delivery.messages.ids import recipient_key_of_field, recipient_key_of_number
+from airflow_provider_omni.delivery.messages.states import HORIZON, MessageState
+from airflow_provider_omni.delivery.outbox.plan import BatchPlan
+from airflow_provider_omni.delivery.outbox.policy import BatchRules
+from airflow_provider_omni.delivery.outbox.reconciler import FENCE, PAGE, RETRY_PAUSE, evenly
+from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
+from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.errors import OmniError, OmniInputError, OmniUnknownOutcomeError
+from airflow_provider_omni.omni.models import LogRow, skipped_in
+from airflow_provider_omni.omni.retries import backoff
+from airflow_provider_omni.omni.words import are, some
+
+ALL = 1000
+"""People up to whom everyone is asked for: twenty calls a look. Above, half of them are first ones, half by chance."""
+ONE_BY_ONE = 100
+"""Ids up to which each is asked for alone, which is a proof: whether the logs read a list in full is not published."""
+ALONE = 20
+"""Messages of a longer list that are asked for one by one besides."""
+LATER = 5
+"""Further ids of a person that are asked for, at the most, where there are more people than `ALL`."""
+ATTEMPTS_IN_A_ROW = 5
+"""Calls in a row that may fail, or be answered with what was not asked for."""
+
+
+def refuse_a_lost_record(
+    plan: BatchPlan,
+    chunk: int,
+    rules: BatchRules,
+    clock: Clock,
+    jitter: Callable[[], float],
+    *,
+    has_ledger: bool = True,
+    lost: int = 0,
+) -> Steps[None]:
+    """Look twice: at once, and when whatever an earlier try may still have had under way must stand in the logs.
+
+    Raises OmniInputError where something was sent, and OmniUnknownOutcomeError where the logs cannot tell.
+
+    :param has_ledger: where the record is that may be lost: in a ledger, or in Airflow's state of the task.
+    :param lost: how many earlier tries may have sent something of which it does not know.
+    """
+    record = _LEDGER if has_ledger else _STATE
+    now, look = clock(), rules.look
+    last_look_at = max(now, plan.scheduled_at or 0.0) + FENCE + look.read_timeout + 2 * look.grace
+    ids, later = _some_ids(plan, chunk), _later_attempts(plan, lost)
+    if not ids and not later:
+        return
+    if last_look_at - now > look.patience:
+        raise record.cannot_tell("they do not show messages before their send_at", retryable=True)
+    if rules.first_try_at is None or last_look_at - rules.first_try_at >= HORIZON:
+        raise record.cannot_tell("the first try may have been two days ago, and they do not reach back any further")
+    asked = some(len(ids) + sum(map(len, later)), "message id")
+    yield Note(
+        f"This is not the first try, and {record.knows}. The logs are asked for {asked}, of "
+        f"{some(plan.left(), 'person', 'people')} who {are(plan.left())} left, before anything is sent; this "
+        f"takes {some(round(last_look_at - now), 'second')}."
+    )
+    yield from _look(ids, later, record, rules, jitter)
+    yield Pause(max(last_look_at - clock(), 0.0))
+    yield from _look(ids, later, record, rules, jitter)
+
+
+@dataclass(frozen=True)
+class _Record:
+    """Words for the record that may be lost."""
+
+    knows: str
+    lost: str
+    restore: str
+
+    def cannot_tell(self, why: str, *, retryable: bool = False) -> OmniUnknownOutcomeError:
+        return OmniUnknownOutcomeError(
+            f"Nothing was sent by this try, and whether an earlier one has sent is not known: {self.knows}, and the "
+            f"logs cannot tell, since {why}. {self.restore}If the earlier tries have certainly sent nothing, use "
+            "another idempotency_key and ledger_path.",
+            retryable=retryable,
+        )
+
+
+_LEDGER = _Record(
+    "the ledger knows of no message",
+    "an earlier try has used another one, or its parts are gone; name one that all workers see and that stays the "
+    "same in all tries (no worker's own disk, no time of now and no try number in it), and clear the task once the "
+    "ledger is back; or, if everybody may be sent to anew, use another idempotency_key and ledger_path",
+    "If the earlier tries have used another ledger_path, restore it. ",
+)
+_STATE = _Record(
+    "Airflow's state of the task does not tell what the earlier tries have sent",
+    "is needed where Airflow does not keep the state of a task: it drops it on success ([state_store] "
+    "clear_on_success), with a clear (from 3.4 on), and has none before 3.3. If everybody may be sent to anew, use "
+    "another idempotency_key and a ledger_path",
+    "",
+)
+
+
+def _some_ids(plan: BatchPlan, chunk: int) -> list[str]:
+    """Ids of first attempts. Those by chance are the smallest: ids are hashes."""
+    by_chance = "SELECT id FROM person WHERE todo = 1 ORDER BY id LIMIT ?"
+    if plan.left() <= ALL:
+        return [message_id for (message_id,) in plan.scratch.all(by_chance, ALL)]
+    first = [people.ids[0] for _, people in islice(plan.chunks(chunk), ALL // 2)]
+    others = [message_id for (message_id,) in plan.scratch.all(by_chance, ALL // 2)]
+    return list(dict.fromkeys(first + others))
+
+
+def _later_attempts(plan: BatchPlan, lost: int) -> list[list[str]]:
+    """Ids of further attempts, those of the next one first: whom an earlier try saw refused (no credit, for example),
+    the next has sent to under another id. Of whoever is in doubt on record, too: what is not on it may have come after.
+
+    Of more than `ALL` people some by chance: where an earlier try was refused many, some are among these; where few,
+    the others have kept their first ids.
+    """
+    people = plan.scratch.all(_MAY_BE_POSTED_TO, MessageState.INTENT.value, ALL + 1)
+    if many := len(people) > ALL:
+        people = people[:IDS_PER_LOOK]
+    levels: list[list[str]] = []
+    for further in range(1, min(lost, LATER + 1) if many else lost):
+        if sum(map(len, levels)) + len(people) > ALL:
+            break
+        levels.append([_id_after(plan, further, *person) for person in people])
+    return levels
+
+
+_MAY_BE_POSTED_TO = (
+    "SELECT person.id, number, key FROM person LEFT JOIN known ON known.id = person.id "
+    "LEFT JOIN posting ON posting.no = known.posting "
+    "WHERE todo = 1 OR coalesce(known.state, posting.state) = ? ORDER BY person.id LIMIT ?"
+)
+
+
+def _id_after(plan: BatchPlan, further: int, current: str, number: int, key: str | None) -> str:
+    """The id of an attempt of somebody so many after the current one, which is the first that was not refused."""
+    recipient = recipient_key_of_number(str(number)) if key is None else recipient_key_of_field(key)
+    attempt = 0
+    while plan.ids.message_id(recipient, attempt) != current:
+        attempt += 1
+    return plan.ids.message_id(recipient, attempt + further)
+
+
+def _look(
+    ids: list[str], later: list[list[str]], record: _Record, rules: BatchRules, jitter: Callable[[], float]
+) -> Steps[None]:
+    groups = [ids, *later]
+    lists = [each[start : start + IDS_PER_LOOK] for each in groups for start in range(0, len(each), IDS_PER_LOOK)]
+    # The next ids are as probable as the first ones. Those that come after need two refusals, and two lost tries more.
+    most = (ONE_BY_ONE, ONE_BY_ONE, *(ALONE for _ in later[1:]))
+    alone = [
+        one
+        for each, limit in zip(groups, most, strict=False)
+        for one in (each if len(each) <= limit else evenly(each, ALONE))
+    ]
+    for asked in (*lists, *([one] for one in alone)):
+        rows = yield from _rows_of(asked, record, rules, jitter)
+        if found := {row.message_id for row in rows}:
+            raise OmniInputError(
+                f"Nothing was sent: {record.knows}, and {len(found):,} of {len(asked):,} that were looked for stand in "
+                "the vendor's logs",
+                problems=(f"ledger_path: {record.lost}",),
+            )
+
+
+def _rows_of(asked: list[str], record: _Record, rules: BatchRules, jitter: Callable[[], float]) -> Steps[list[LogRow]]:
+    for attempt in range(1, ATTEMPTS_IN_A_ROW + 1):
+        why, retry_after = "they answer with messages that were not asked for", None
+        try:
+            rows: list[LogRow] = yield Ask(api.get_logs(message_ids=asked, limit=PAGE), patience=rules.look.patience)
+        except OmniError as error:
+            why, retry_after = f"they cannot be read ({type(error).__name__})", error.retry_after
+            if not error.retryable:
+                raise record.cannot_tell(why) from error
+        else:
+            named = all(row.message_id in asked for row in rows)
+            if named and (rows or not skipped_in(rows)):
+                return rows
+            if named:
+                # Perhaps of these very messages.
+                why = "they answer with rows that cannot be read"
+        if attempt < ATTEMPTS_IN_A_ROW:
+            yield Pause(max(RETRY_PAUSE, backoff(attempt, retry_after, jitter)))
+    raise record.cannot_tell(why, retryable=True)

@@ -1,0 +1,67 @@
+"""Who is meant, without a number: by the place in ``to``, as errors about bad input name people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
+from airflow_provider_omni.delivery.messages.states import FOLLOWED, MAY_BE_POSTED, OPEN, MessageState, SendRecord
+from airflow_provider_omni.delivery.outbox.single_plan import Recipient
+
+MOST_NAMED = 10
+"""People that an error names."""
+UNCONFIRMED = OPEN | {MessageState.UNCONFIRMED}
+
+
+def people_of_receipt(people: Sequence[Recipient], message_ids: Sequence[str], record: SendRecord) -> dict[str, Any]:
+    """The member ``recipients`` of a receipt: of everybody who was posted to, the place in ``to`` and the message id,
+    and with which status they were ``rejected``. Up to 100, the rejected and the ``unconfirmed`` before others.
+
+    :param message_ids: everybody's current id.
+    """
+    rows: list[dict[str, Any]] = []
+    for person, message_id in zip(people, message_ids, strict=True):
+        state = record.state(message_id)
+        row: dict[str, Any] = {"to": person.place, "message_id": message_id}
+        if state is MessageState.REFUSED:
+            rows.append(row | {"rejected": _reason(record, message_id)})
+        elif state in UNCONFIRMED:
+            rows.append(row | {"unconfirmed": True})
+        elif state in FOLLOWED:
+            rows.append(row)
+    if len(rows) > MAX_IDS:
+        rows = sorted(sorted(rows, key=len, reverse=True)[:MAX_IDS], key=_place)
+    return {"recipients": rows} if rows else {}
+
+
+def names_of(people: Sequence[Recipient], message_ids: Sequence[str], record: SendRecord) -> tuple[str, ...]:
+    """Lines such as ``to[2]: REJECTED_DND``, for an error: those in doubt, the refused, and those who were left out
+    of a send that reached others.
+    """
+    doubtful, refused, left = [], [], []
+    for person, message_id in zip(people, message_ids, strict=True):
+        state = record.state(message_id)
+        if state is MessageState.REFUSED:
+            refused.append(f"to[{person.place}]: {_reason(record, message_id)}")
+        elif state in UNCONFIRMED:
+            doubtful.append(f"to[{person.place}]: may or may not have been sent")
+        elif state in MAY_BE_POSTED:
+            left.append(f"to[{person.place}]: not sent")
+    lines = [*doubtful, *refused, *(left if len(left) < len(people) else ())]
+    return tuple(_first(lines))
+
+
+def _first(lines: Sequence[str]) -> Iterable[str]:
+    yield from lines[:MOST_NAMED]
+    if len(lines) > MOST_NAMED:
+        yield f"and {len(lines) - MOST_NAMED:,} more"
+
+
+def _place(row: dict[str, Any]) -> int:
+    return int(row["to"])
+
+
+def _reason(record: SendRecord, message_id: str) -> str:
+    posting = record.posting_of(message_id)
+    return "REJECTED" if posting is None else posting.reasons.get(message_id, "REJECTED")

@@ -1,0 +1,354 @@
+"""The plan of a batch: all that is known before the first POST, so that what can be refused is refused before it.
+
+The whole source is read into the scratch database first. So the number of people, duplicates, quarantined rows,
+requests and SMS parts are known, and guards such as `max_recipients` hold, before anything is sent.
+"""
+
+# Every piece of SQL that is put together here is a constant of this room; values are always bound.
+# ruff: noqa: S608
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
+from airflow_provider_omni.delivery.messages.ids import Identity, fingerprint
+from airflow_provider_omni.delivery.messages.workspace import PERSON, People, Scratch
+from airflow_provider_omni.delivery.options import field_problems, quarantine_problems, whole_problems
+from airflow_provider_omni.delivery.outbox.requests import Request
+from airflow_provider_omni.delivery.outbox.single_plan import chunk_limit
+from airflow_provider_omni.delivery.recipients.contents import BatchContent, Contents
+from airflow_provider_omni.delivery.recipients.intake import LEFT_OUT, Census, Reading, take_in
+from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
+from airflow_provider_omni.delivery.recipients.sources import Row
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.words import are, some
+
+MAX_REQUESTS_WITHOUT_LEDGER = 100
+MAX_QUARANTINED = 0.1
+"""The share of rows that may be left out. More are no accidents any more: a column was read wrongly."""
+PAGE = 4000
+"""People that are read from the scratch database at once."""
+READ_AT_ONCE = 8
+"""Requests that are read from there at once: up to a thousand people each."""
+SYSTEMATIC = 20
+"""Rows of a shard that are all bad, from which it is not by chance."""
+SHOWN = 20
+"""Reasons of quarantined rows that are named in a log or an error."""
+_AS_ALLOWED = NumberRules(check="possible")
+"""How the list of allowed numbers is read: whoever is on it and not valid is judged as a recipient."""
+EXAMPLES = 5
+"""Quarantined rows that are named there."""
+
+
+@dataclass(frozen=True)
+class BatchSpec:
+    """What a batch is asked to do, as users typed it.
+
+    :param identity: of the send. For a shard its key is the same in all shards.
+    :param content: with placeholders.
+    :param flow: the scenario's channels; None: the scenario is read before the first POST.
+    :param phone_field: the field with the phone number. ``key_field``: another field, which tells people apart; None:
+        the number does.
+    :param chunk_size: messages in one request; None, and the most: what one look into the logs surely shows
+        (999 divided by the flow's steps).
+    :param max_recipients: more people than this are refused before anything is sent. For a shard, too, those of the
+        whole source.
+    :param allowed_recipients: international numbers; everybody else is quarantined. None: everybody is allowed.
+    :param numbers: how numbers are read, and the countries that may be sent to.
+    :param max_quarantined: more rows that cannot be used than this are refused before anything is sent: a count, or a
+        share of the rows.
+    """
+
+    identity: Identity
+    scenario_key: str
+    content: BatchContent = field(repr=False)
+    flow: tuple[str, ...] | None = None
+    phone_field: str = "phone"
+    key_field: str | None = None
+    chunk_size: int | None = None
+    max_recipients: int | None = None
+    shard: Shard | None = None
+    allowed_recipients: frozenset[str] | None = field(default=None, repr=False)
+    numbers: NumberRules = ANYWHERE
+    max_quarantined: float = MAX_QUARANTINED
+
+    def check(self) -> None:
+        """Refuse what cannot be meant. Raises OmniInputError that names every problem."""
+        problems = []
+        if not isinstance(self.scenario_key, str) or not self.scenario_key.strip():
+            problems.append("scenario_key: found nothing, allowed is the key of a scenario")
+        problems += field_problems(self.phone_field, self.key_field)
+        problems += whole_problems("chunk_size", self.chunk_size)
+        problems += whole_problems("max_recipients", self.max_recipients)
+        problems += self.chunk_problems(self.flow)
+        problems += quarantine_problems(self.max_quarantined)
+        for number in self.allowed_recipients or ():
+            try:
+                normalise(number, _AS_ALLOWED)
+            except InvalidNumberError:
+                problems.append(f"connection extra allowed_recipients: {mask(number)} is not a possible number")
+        if problems:
+            raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
+
+    def chunk_problems(self, flow: tuple[str, ...] | None) -> list[str]:
+        """What is wrong with ``chunk_size`` for a flow; nothing while the flow is not known."""
+        size = self.chunk_size
+        if flow is None or type(size) is not int or size <= chunk_limit(flow):
+            return []
+        return [
+            f"chunk_size: found {size}, allowed are up to {chunk_limit(flow)} for a flow of {some(len(flow), 'step')}: "
+            "the log rows of one request must fit on one page"
+        ]
+
+    def chunk(self, flow: tuple[str, ...] | None) -> int:
+        """Messages in one request."""
+        limit = chunk_limit(flow)
+        return limit if self.chunk_size is None else min(self.chunk_size, limit)
+
+
+class BatchPlan:
+    """The people of a batch in its scratch database, and what was found on the way. Made by `plan_batch`."""
+
+    def __init__(self, spec: BatchSpec, census: Census, contents: Contents, scratch: Scratch) -> None:
+        self.spec = spec
+        self.census = census
+        self.scratch = scratch
+        self.ids = BatchIds(spec.identity)
+        self.options = contents.options
+        self.fields = contents.fields
+        self._only = contents.same_for_all
+        self._tail = (0, "")
+
+    @property
+    def scheduled_at(self) -> float | None:
+        """When the vendor is asked to send, in seconds since the epoch; None for at once."""
+        return self.options.send_at.timestamp() if self.options.send_at else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells "same key, other content" apart: scenario, contents with their placeholders, options; not the
+        recipients, but what tells them apart, since with another `key_field` everybody has another id.
+        """
+        return fingerprint(
+            {"scenarioKey": self.spec.scenario_key, "options": self.options.to_wire()}
+            | ({} if self.spec.key_field is None else {"keyField": self.spec.key_field})
+            | ({} if self.spec.content.placeholders else {"placeholders": False})
+            | self.spec.content.typed()
+        )
+
+    def about(self) -> dict[str, Any]:
+        """What a ledger says of a try: hashes and names of fields, no recipient and no text."""
+        return {
+            "send": self.ids.send(self.spec.shard.folder if self.spec.shard else ""),
+            "fingerprint": self.fingerprint,
+            "scenario_key": self.spec.scenario_key,
+            "phone_field": self.spec.phone_field,
+            "key_field": self.spec.key_field,
+        }
+
+    def left(self) -> int:
+        """How many people this try may post to."""
+        return int(self.scratch.one("SELECT count(*) FROM person WHERE todo = 1"))
+
+    def requests(self, chunk: int) -> int:
+        """How many requests that takes."""
+        if self._only is not None:
+            return -(-self.left() // chunk)
+        return int(
+            self.scratch.one(
+                "SELECT coalesce(sum((n + ? - 1) / ?), 0) FROM "
+                "(SELECT count(*) AS n FROM person WHERE todo = 1 GROUP BY content)",
+                chunk,
+                chunk,
+            )
+        )
+
+    def sms_parts(self) -> int:
+        """SMS parts if everybody who is left were sent the SMS: an estimate of what that costs at most."""
+        if self._only is not None:
+            return self.left() * int(self.scratch.one("SELECT parts FROM content WHERE id = ?", self._only))
+        return int(
+            self.scratch.one(
+                "SELECT coalesce(sum(n * content.parts), 0) FROM "
+                "(SELECT content, count(*) AS n FROM person WHERE todo = 1 GROUP BY content) AS each "
+                "JOIN content ON content.id = each.content"
+            )
+        )
+
+    def chunks(self, size: int) -> Iterator[tuple[int, People]]:
+        """The people who are left, by content, in the order of the source: a content's number and its next people.
+
+        What is asked for is read at that moment: marks that change later change what comes later.
+        """
+        if self._only is not None:
+            yield from ((self._only, people) for people in self._in_order(size))
+            return
+        self.scratch.do("CREATE INDEX IF NOT EXISTS person_content ON person (content)")
+        after: tuple[int, int] = (-1, -1)
+        page: list[Any] = []
+        while True:
+            if len(page) < size:
+                fresh = self.scratch.all(
+                    f"SELECT {PERSON}, content FROM person INDEXED BY person_content "
+                    "WHERE (content, seq) > (?, ?) AND todo = 1 ORDER BY content, seq LIMIT ?",
+                    *after,
+                    max(size, PAGE),
+                )
+                if fresh:
+                    after = fresh[-1][4], fresh[-1][0]
+                page += fresh
+            if not page:
+                return
+            content, taken = page[0][4], 0
+            while taken < min(size, len(page)) and page[taken][4] == content:
+                taken += 1
+            yield content, People.of(page[:taken])
+            page = page[taken:]
+
+    def _in_order(self, size: int) -> Iterator[People]:
+        """Several chunks are read at a time."""
+        after, most = -1, size * max(1, PAGE // size)
+        while page := self.scratch.all(
+            f"SELECT {PERSON} FROM person WHERE seq > ? AND todo = 1 ORDER BY seq LIMIT ?", after, most
+        ):
+            after = page[-1][0]
+            for start in range(0, len(page), size):
+                yield People.of(page[start : start + size])
+
+    def lay_out(self, size: int) -> None:
+        """Put the requests together for everybody who is left, so that nothing is left to compute between POSTs."""
+        for content, people in self.chunks(size):
+            self.scratch.do(
+                "INSERT INTO request (content, bulk, ids, destinations, labels) VALUES (?, ?, ?, ?, ?)",
+                content, self.ids.bulk_id(people.ids), *people.stored(),
+            )  # fmt: skip
+        self.scratch.sending = True
+
+    def laid_out(self) -> Iterator[Request]:
+        """Those requests, read a few at a time as they are asked for."""
+        after = 0
+        while page := self.scratch.all(
+            "SELECT no, content, bulk, ids, destinations, labels FROM request WHERE no > ? ORDER BY no LIMIT ?",
+            after, READ_AT_ONCE,
+        ):  # fmt: skip
+            after = page[-1][0]
+            for _, content, bulk_id, *people in page:
+                yield Request(content, People.from_stored(*people), bulk_id)
+
+    def tail(self, content: int) -> str:
+        """The members of a request that say this content."""
+        if content != self._tail[0]:
+            self._tail = content, str(self.scratch.one("SELECT tail FROM content WHERE id = ?", content))
+        return self._tail[1]
+
+    def quarantined(self) -> Iterator[tuple[int, str, str | None]]:
+        """Place, reason and the user's own key (where there is one) of every row that is left out."""
+        yield from self.scratch.rows("SELECT place, reason, key FROM quarantine ORDER BY place")
+
+
+def plan_batch(
+    spec: BatchSpec,
+    rows: Iterable[Row],
+    scratch: Scratch,
+    now: datetime,
+    *,
+    keep_fields: bool = False,
+    contents: Contents | None = None,
+) -> BatchPlan:
+    """Read the whole source and make the plan.
+
+    :param keep_fields: whether the rows themselves are kept, for a ledger.
+    :param contents: those of the specification, where they are checked already, before the source was opened.
+
+    Raises OmniInputError for contents, options and guards, all before anything is sent; bad rows are quarantined.
+    """
+    spec.check()
+    contents = contents or Contents(spec.content, scratch, now)
+    allowed = spec.allowed_recipients
+    reading = Reading(
+        spec.phone_field,
+        spec.key_field,
+        None if allowed is None else frozenset(normalise(each, _AS_ALLOWED) for each in allowed),
+        spec.shard,
+        keep_fields,
+        numbers=spec.numbers,
+        count_elsewhere=spec.max_recipients is not None,
+    )
+    census = take_in(rows, reading, contents, BatchIds(spec.identity), scratch)
+    plan = BatchPlan(spec, census, contents, scratch)
+    _guard(plan)
+    return plan
+
+
+def needed_fields(spec: BatchSpec, contents: Contents) -> tuple[str, ...]:
+    """The fields that every row must have beside its number: what tells people apart, and what texts need."""
+    key = () if spec.key_field is None else (spec.key_field,)
+    return tuple(dict.fromkeys((*key, *(name for name in contents.fields if name != spec.phone_field))))
+
+
+def _guard(plan: BatchPlan) -> None:
+    census, limit = plan.census, plan.spec.max_recipients
+    found = census.people + census.elsewhere
+    if limit is not None and found > limit:
+        where = "" if plan.spec.shard is None else f" in all shards together ({plan.spec.shard.count:,})"
+        raise OmniInputError(
+            "Nothing was sent: there are more recipients than allowed",
+            problems=(
+                f"max_recipients: found {some(found, 'person', 'people')}{where}, allowed {are(limit)} {limit:,}",
+            ),
+        )
+    bad = census.quarantined - sum(census.reasons[reason] for reason in LEFT_OUT)
+    # A shard may have few rows, and these bad ones, by chance.
+    if bad >= (1 if plan.spec.shard is None else SYSTEMATIC) and bad == census.requested:
+        raise OmniInputError(
+            f"Nothing was sent: not one row of {census.requested:,} can be used",
+            problems=(*quarantine_lines(plan), *quarantine_examples(plan)),
+        )
+    _refuse_too_many(plan, bad)
+
+
+def _refuse_too_many(plan: BatchPlan, bad: int) -> None:
+    """Raise OmniInputError where more rows cannot be used than `max_quarantined` allows."""
+    most, rows = plan.spec.max_quarantined, plan.census.requested
+    if isinstance(most, int):
+        too_many, allowed = bad > most, f"{most:,}"
+    else:
+        # A shard may have few rows, and some of these bad ones, by chance.
+        too_many = bad > most * rows + 1e-9 and (plan.spec.shard is None or bad >= SYSTEMATIC)
+        allowed = f"{most:.4g} of them"
+    if too_many:
+        where = "" if plan.spec.shard is None else " of this shard"
+        line = (
+            f"max_quarantined: got {bad:,} of {some(rows, 'row')}{where} that cannot be used, expected at most "
+            f"{allowed}. "
+            "Was a column read wrongly? The reasons follow. Where the others are to be sent to all the same, raise it: "
+            f"max_quarantined={bad} (rows) or {_share_above(bad, rows)} (a share of them)"
+        )
+        raise OmniInputError(
+            "Nothing was sent: too many rows cannot be used",
+            problems=(line, *quarantine_lines(plan), *quarantine_examples(plan)),
+        )
+
+
+def _share_above(part: int, whole: int) -> float:
+    """The next full percent."""
+    return min(1.0, (part * 100 // whole + 1) / 100)
+
+
+def quarantine_examples(plan: BatchPlan) -> list[str]:
+    """The first rows that were quarantined, for a person who has no ledger to read them from."""
+    found = plan.scratch.all("SELECT place, reason FROM quarantine ORDER BY place LIMIT ?", EXAMPLES)
+    return [f"row {place}: {reason}" for place, reason in found]
+
+
+def quarantine_lines(plan: BatchPlan) -> list[str]:
+    """What was quarantined, for a person: the reasons with their counts, the commonest first."""
+    found = plan.census.reasons.most_common(SHOWN)
+    lines = [f"{count:,} × {reason}" for reason, count in found]
+    if len(plan.census.reasons) > SHOWN:
+        lines.append(f"and {len(plan.census.reasons) - SHOWN:,} other reasons")
+    return lines

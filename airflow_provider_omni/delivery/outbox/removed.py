@@ -1,0 +1,41 @@
+"""Who has left the source since an earlier try has planned them: a second send must not reach those by itself.
+
+A ledger's ``plan/`` only grows, since it must name everybody whom any try may have sent to. So a later try writes into
+``sent/``, before its first POST, who of the planned is not among its people (ids only). What the last try says counts:
+who comes back is among them no more.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from airflow_provider_omni.delivery.effects import Put, Steps
+from airflow_provider_omni.delivery.ledger.parts import SENT, VERSION, pack
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.outbox.stores import LedgerKeeper
+
+IDS = 10_000
+"""Ids in one part."""
+
+_LEFT = "SELECT id FROM planned WHERE id > ? AND id NOT IN (SELECT id FROM person) ORDER BY id LIMIT ?"
+
+
+def write_left(scratch: Scratch, keeper: LedgerKeeper) -> Steps[None]:
+    """Write who has left, once the plans of earlier tries were read; nothing where there are none.
+
+    The person's first message id tells who it is, so this comes before any gets another one. Raises OmniStorageError:
+    then nothing was posted.
+    """
+    if scratch.one("SELECT 1 FROM planned LIMIT 1") is None:
+        return
+    begins, after = True, ""
+    while True:
+        ids = [each for (each,) in scratch.all(_LEFT, after, IDS)]
+        if ids or begins:
+            header = {"v": VERSION, "fingerprint": keeper.fingerprint, "lines": 1}
+            name = keeper.part(SENT)
+            yield Put(name, partial(pack, (header, {"left": ids, "begins": begins})))
+            keeper.stands(name)
+        if len(ids) < IDS:
+            return
+        begins, after = False, ids[-1]

@@ -1,0 +1,169 @@
+"""What a batch tells: its receipt, its verdict, and notes of progress. Counts and ids only. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Clock, Note
+from airflow_provider_omni.delivery.flows import attempted
+from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt
+from airflow_provider_omni.delivery.messages.states import OPEN, MessageState
+from airflow_provider_omni.delivery.outbox.plan import BatchPlan, BatchSpec
+from airflow_provider_omni.delivery.outbox.policy import NOTE_EVERY, BatchRules, LedgerTerms
+from airflow_provider_omni.delivery.outbox.progress import Tidings
+from airflow_provider_omni.delivery.outbox.single_result import never_arrived, unknown_elsewhere
+from airflow_provider_omni.delivery.recipients.intake import Census
+from airflow_provider_omni.omni.errors import (
+    Effect,
+    OmniAuthenticationError,
+    OmniError,
+    OmniInputError,
+    OmniRejectedError,
+    OmniUnknownOutcomeError,
+)
+from airflow_provider_omni.omni.words import some, was
+
+_S = MessageState
+
+
+def receipt_of(
+    spec: BatchSpec,
+    census: Census,
+    tidings: Tidings,
+    *,
+    flow: Sequence[str],
+    ledger: LedgerTerms | None,
+    account: str | None = None,
+    extra: dict[str, Any] | None = None,
+) -> Receipt:
+    """The receipt of this moment: of what was sent, however content and scenario have changed since. Requests are
+    listed up to 100, else they stand in the ledger only.
+    """
+    states = tidings.states
+    return Receipt(
+        scenario_key=tidings.origins[0].scenario if tidings.origins else spec.scenario_key,
+        flow=tidings.steps or attempted(flow, spec.content.channels()),
+        bulks=() if tidings.too_many and ledger is not None else tidings.bulks(),
+        counts=Counts(
+            requested=census.requested,
+            accepted=states[_S.ACCEPTED],
+            unconfirmed=states[_S.INTENT] + states[_S.SEEN] + states[_S.UNCONFIRMED],
+            rejected=states[_S.REFUSED],
+            quarantined=census.quarantined,
+            duplicates=census.duplicates,
+        ),
+        sent_at=tidings.first_post_at,
+        ledger_path=None if ledger is None else ledger.path,
+        account=account,
+        extra=extra or {},
+    )
+
+
+def verdict_of(
+    plan: BatchPlan,
+    tidings: Tidings,
+    rules: BatchRules,
+    *,
+    has_ledger: bool,
+    strangers: int = 0,
+    elsewhere: tuple[str, int] = ("", 0),
+) -> OmniError | None:
+    """The error that the task must fail with, or None. ``strangers``: messages in doubt to people who left the source.
+    ``elsewhere``: what has changed since messages were posted that are in doubt (account, scenario), and how many.
+
+    With ``trust_duplicate_rejection`` the vendor's word that it has seen an id is enough.
+    """
+    states = tidings.states
+    accepted, refused = states[_S.ACCEPTED], states[_S.REFUSED]
+    unknown, trusted = states[_S.INTENT] + states[_S.SEEN], 0
+    if rules.trust_duplicate_rejection:
+        trusted = states[_S.UNCONFIRMED]
+    else:
+        unknown += states[_S.UNCONFIRMED]
+    people = plan.census.people
+    sent = accepted + refused + unknown + trusted
+    how_far = (
+        f"{accepted:,} of {people:,} accepted, {refused:,} refused, {unknown:,} unknown, {people - sent:,} not sent"
+    )
+    if tidings.stop is not None:
+        return _stopped(tidings.stop, how_far)
+    if elsewhere[1]:
+        return unknown_elsewhere(elsewhere[1], some(people, "message"), elsewhere[0])
+    if unknown + strangers:
+        return OmniUnknownOutcomeError(
+            f"{some(unknown + strangers, 'message')} may or may not have been sent, and the logs did not tell; "
+            f"{how_far}. "
+            "Nothing was posted again. Clear the task to ask once more; docs/reliability.md says what else can be done."
+        )
+    if people > sent:
+        return never_arrived(
+            tidings.lost, f"{some(people - sent, 'message')} {was(people - sent)} not sent ({how_far})"
+        )
+    if tidings.too_many and not has_ledger:
+        return OmniInputError(
+            f"All was sent that could be, but in more than {tidings.most:,} requests: a receipt does not list all of "
+            f"them, so not all can be followed; {how_far}.",
+            problems=("ledger_path: is needed where so many requests had to be halved, or were sent by earlier tries",),
+        )
+    if refused and not _tolerated(rules.on_rejected, refused, sent):
+        names = ", ".join(f"{count:,} × {name}" for name, count in tidings.refused.most_common(10))
+        return OmniRejectedError(
+            f"{refused:,} of {some(sent, 'message')} {was(refused)} refused: {names}.", retryable=tidings.mendable
+        )
+    return None
+
+
+def _stopped(stop: OmniError, how_far: str) -> OmniError:
+    """The error that stopped the batch, with how far it got."""
+    then = (
+        "Correct the connection, then clear the task: it goes on with who is left."
+        if isinstance(stop, OmniAuthenticationError)
+        else "A retry or a clear goes on with who is left."
+    )
+    message = f"{stop.message} The batch stopped there: {how_far}. {then}"
+    return type(stop)(
+        message,
+        status=stop.status,
+        code=stop.code,
+        path=stop.path,
+        effect=Effect.UNKNOWN if stop.effect is Effect.UNKNOWN else Effect.NONE,
+        retry_after=stop.retry_after,
+        problems=stop.problems,
+        retryable=stop.retryable,
+    )
+
+
+def _tolerated(on_rejected: str | float, refused: int, sent: int) -> bool:
+    if isinstance(on_rejected, str):
+        return on_rejected == "ignore"
+    return refused <= on_rejected * sent + 1e-9
+
+
+class Progress:
+    """Notes of how far a batch has got: at most one every five seconds."""
+
+    def __init__(self, left: int, tidings: Tidings, clock: Clock) -> None:
+        self._left = left
+        self._tidings = tidings
+        self._clock = clock
+        self._begun = self._noted = clock()
+
+    def note(self) -> Note | None:
+        """A note, if it is time for one."""
+        now = self._clock()
+        if now - self._noted < NOTE_EVERY:
+            return None
+        self._noted = now
+        done = self._tidings.posted
+        rate = done / max(now - self._begun, 1e-9)
+        seconds = round((self._left - done) / rate) if rate else 0
+        rest = (
+            f", {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} left"
+            if rate and done < self._left
+            else ""
+        )
+        unknown = sum(self._tidings.states[state] for state in OPEN)
+        # What was in doubt and was then found absent comes on top of what was left.
+        total = max(self._left, done)
+        return Note(f"{done:,} of {total:,} posted, {rate:,.0f}/s{rest}; {unknown:,} without answer yet.")

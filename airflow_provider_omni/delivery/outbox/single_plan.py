@@ -1,0 +1,182 @@
+"""From what a user typed to what will be posted: recipients, ids, one request's content. Pure; refuses bad input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from airflow_provider_omni.delivery.messages.ids import (
+    Identity,
+    fingerprint,
+    recipient_key_of_address,
+    recipient_key_of_number,
+)
+from airflow_provider_omni.delivery.recipients.guard import lets_through
+from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
+from airflow_provider_omni.omni.content import AdvancedRequest, Content
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.models import Address, Destination
+from airflow_provider_omni.omni.written import read_list
+
+MAX_ROWS = 999
+"""Log rows that one look may bring while its page is surely not full."""
+UNKNOWN_FLOW_STEPS = 10
+"""Steps assumed for a flow that could not be read: the API knows ten channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One person. ``key`` goes into the ids; neither it nor ``address`` is ever shown. ``place``: in ``to``, from 0."""
+
+    key: str = field(repr=False)
+    address: Address = field(repr=False)
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """What became of ``to``: the people to send to, and how many entries were left out why."""
+
+    people: tuple[Recipient, ...]
+    requested: int
+    quarantined: int = 0
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SendPlan:
+    """One content for a few recipients, ready to be posted in one request.
+
+    ``flow`` None: the scenario is read before the post.
+    """
+
+    identity: Identity
+    scenario_key: str
+    content: Content = field(repr=False)
+    recipients: Recipients
+    flow: tuple[str, ...] | None = None
+
+    @property
+    def scheduled_at(self) -> float | None:
+        """When the vendor is asked to send (``sendAt``), in seconds since the epoch; None for at once."""
+        return self.content.options.send_at.timestamp() if self.content.options.send_at else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells "same key, other content" apart: scenario, content and options, not the recipients.
+
+        The ids' namespace is in it, too: with another ``id_secret`` everybody would have a new id, and get it twice.
+        """
+        return fingerprint(
+            {"scenarioKey": self.scenario_key, "namespace": str(self.identity.namespace)}
+            | self.content.to_wire()
+            | {"options": self.content.options.to_wire()}
+        )
+
+    def request(self, bulk_id: str, to: Sequence[tuple[str, Recipient]]) -> AdvancedRequest:
+        """The request that posts these messages: ids and their people."""
+        destinations = tuple(Destination(to=person.address, message_id=message_id) for message_id, person in to)
+        return AdvancedRequest.of(self.content, destinations, self.scenario_key, bulk_id)
+
+
+def chunk_limit(flow: Sequence[str] | None) -> int:
+    """How many messages one request may hold, so that all their log rows fit on a page that is not full."""
+    return MAX_ROWS // max(len(flow) if flow else UNKNOWN_FLOW_STEPS, 1)
+
+
+def read_recipients(
+    to: Any,
+    allowed: Iterable[str] | None = None,
+    numbers: NumberRules = ANYWHERE,
+    home: str | None = None,
+    *,
+    may_be_nobody: bool = False,
+) -> Recipients:
+    """Read ``to``: a number, a list of numbers, or destination dicts (``{"to": {"phoneNumber": …}}``).
+
+    A text may be a list as JSON or as a template renders it, or numbers between commas or in lines. The same person
+    twice is sent to once.
+
+    :param allowed: numbers; everybody else is quarantined.
+    :param numbers: how numbers are read. Whoever is of none of its countries is quarantined.
+    :param home: the region of numbers without a country among the allowed ones.
+    :param may_be_nobody: an empty list is no mistake.
+
+    Raises :class:`OmniInputError` that names every bad entry, numbers masked.
+    """
+    # A whole number of another type is a number like those in lists.
+    entries = [to] if isinstance(to, float | Decimal) else read_list("to", to, _ALLOWED)
+    problems: list[str] = []
+    people: dict[str, Recipient] = {}
+    international = replace(numbers, region=None)  # for numbers that are normalised
+    quarantined = duplicates = 0
+    guard = _allowed(allowed, home, problems)
+    for index, entry in enumerate(entries):
+        try:
+            person = (
+                _read_destination(entry, numbers)
+                if isinstance(entry, dict)
+                else _person(Address(phone_number=normalise(entry, numbers)))
+            )
+        except (InvalidNumberError, ValueError) as error:
+            problems.append(f"to[{index}]: {error}")
+            continue
+        if not lets_through(guard, person.address, international):
+            quarantined += 1
+        elif person.key in people:
+            duplicates += 1
+        else:
+            people[person.key] = replace(person, place=index)
+    if not entries and not may_be_nobody:
+        problems.append("to: found nobody, allowed: a number, a list of numbers, or destinations")
+    if problems:
+        raise OmniInputError("Nothing was sent: the recipients cannot be used", problems=tuple(problems))
+    return Recipients(tuple(people.values()), len(entries), quarantined, duplicates)
+
+
+_ALLOWED = "a number, a list of numbers, or destination dicts"
+_ADDRESS_FIELDS = {
+    "phoneNumber": "phone_number",
+    "emailAddress": "email_address",
+    "pushRegistrationId": "push_registration_id",
+    "whatsAppUserId": "whats_app_user_id",
+}
+
+
+def _read_destination(entry: dict[str, Any], numbers: NumberRules) -> Recipient:
+    if "messageId" in entry:
+        raise ValueError("messageId: is made by the provider, so that every try makes the same; leave it out")
+    unknown = sorted(set(map(str, entry)) - {"to"})
+    address = entry.get("to")
+    if unknown or not isinstance(address, dict):
+        raise ValueError('found a dict of another shape, allowed: {"to": {"phoneNumber": "41793026727"}}')
+    strange = sorted(set(map(str, address)) - set(_ADDRESS_FIELDS))
+    if strange or not any(address.values()):
+        raise ValueError(f"to: allowed fields: {', '.join(_ADDRESS_FIELDS)}; at least one")
+    bad = [name for name, value in address.items() if name != "phoneNumber" and not isinstance(value, str)]
+    if bad:
+        raise ValueError(f"to.{bad[0]}: found {type(address[bad[0]]).__name__}, allowed: text")
+    fields = {_ADDRESS_FIELDS[name]: value for name, value in address.items()}
+    if address.get("phoneNumber"):
+        fields["phone_number"] = normalise(address["phoneNumber"], numbers)
+    return _person(Address(**fields))
+
+
+def _person(address: Address) -> Recipient:
+    if address.phone_number:
+        return Recipient(recipient_key_of_number(address.phone_number), address)
+    return Recipient(recipient_key_of_address(address.to_wire()), address)
+
+
+def _allowed(allowed: Iterable[str] | None, home: str | None, problems: list[str]) -> frozenset[str] | None:
+    if allowed is None:
+        return None
+    numbers = set()
+    for number in allowed:
+        try:
+            numbers.add(normalise(number, NumberRules(home, "possible")))
+        except InvalidNumberError:
+            problems.append(f"connection extra allowed_recipients: {mask(number)} is not a possible number")
+    return frozenset(numbers)

@@ -1,0 +1,182 @@
+"""What a send amounts to: from its record to the receipt, and to the error that the task must fail with. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+
+from airflow_provider_omni.delivery.effects import Note
+from airflow_provider_omni.delivery.flows import attempted
+from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt, SentBulk
+from airflow_provider_omni.delivery.messages.states import (
+    FOLLOWED,
+    MAY_BE_POSTED,
+    OPEN,
+    MessageState,
+    Origin,
+    Posting,
+    SendRecord,
+)
+from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+from airflow_provider_omni.omni.errors import Effect, OmniError, OmniRejectedError, OmniUnknownOutcomeError
+from airflow_provider_omni.omni.words import some, was
+
+UNCONFIRMED = OPEN | {MessageState.UNCONFIRMED}
+"""States that a receipt counts as unconfirmed: the vendor may have taken these messages."""
+
+RESTORE = {
+    "account": "Restore the account that the connection named then (base URL, login; without a login the key or token)",
+    "scenario": "Restore the scenario_key",
+}
+"""What to do, by what has changed since messages were posted."""
+
+
+def cannot_ask(count: int, origin: Origin, here: Origin) -> Note:
+    """Say that the logs of this account are not asked about messages that another one may have."""
+    return Note(
+        f"{some(count, 'message')} in doubt {was(count)} posted from another {origin.changed(here)}: the logs "
+        "of this one cannot tell what became of them.",
+        warning=True,
+    )
+
+
+def unknown_elsewhere(count: int, of: str, changed: str) -> OmniUnknownOutcomeError:
+    """The error for messages in doubt that another account, or scenario, may have.
+
+    ``of``: how many messages there are, in words.
+    """
+    return OmniUnknownOutcomeError(
+        f"{count:,} of {of} may or may not have been sent, from another {changed} than this try has: its logs cannot "
+        f"tell. Nothing was sent again. {RESTORE[changed]}, then clear the task: it asks once more.",
+        retryable=False,
+    )
+
+
+def verdict_of_send(
+    record: SendRecord,
+    message_ids: Sequence[str],
+    *,
+    here: Origin | None = None,
+    others: Collection[str] = (),
+    trust_duplicate_rejection: bool = False,
+    rejected_is_failure: bool = True,
+    mendable: bool = False,
+    lost: OmniError | None = None,
+) -> OmniError | None:
+    """Say what the task must fail with; None when everybody was sent to.
+
+    ``message_ids``: the current id of everybody in ``to``; ``others``: those of all their attempts. ``here``: where
+    this try posts from. ``mendable``: among the refusals of this try is one that a later try may mend. ``lost``: how
+    the last request ended whose outcome was unknown at first. With ``trust_duplicate_rejection`` the vendor's word that
+    it has seen an id is enough.
+    """
+    states = [record.state(each) for each in message_ids]
+    doubt = OPEN if trust_duplicate_rejection else UNCONFIRMED
+    unknown = sum(state in doubt for state in states) + _strangers(record, {*message_ids, *others}, doubt)
+    elsewhere = [each for each in record.postings if each.is_elsewhere(here) and each.having(*doubt)]
+    if elsewhere:
+        changed = min(each.origin.changed(here) for each in elsewhere if each.origin and here)
+        count = sum(len(each.having(*doubt)) for each in elsewhere)
+        return unknown_elsewhere(count, some(len(states), "message"), changed)
+    if unknown:
+        return OmniUnknownOutcomeError(
+            f"{unknown} of {some(len(states), 'message')} may or may not have been sent, and the logs did not "
+            "tell. Nothing was sent again. Clear the task to ask once more; docs/reliability.md says what else can be "
+            "done."
+        )
+    left = sum(state in MAY_BE_POSTED for state in states)
+    if left:
+        return never_arrived(lost, f"{left} of {some(len(states), 'message')} {was(left)} not sent")
+    refused = _reasons(record, message_ids)
+    if refused and rejected_is_failure:
+        names = ", ".join(f"{count} × {name}" for name, count in sorted(refused.items()))
+        return OmniRejectedError(
+            f"{refused.total()} of {some(len(states), 'message')} {was(refused.total())} refused: {names}.",
+            retryable=mendable,
+        )
+    return None
+
+
+def never_arrived(lost: OmniError | None, how_many: str) -> OmniError:
+    """The error for requests that ended without a proper answer again and again, and of which the logs have proven each
+    time that nothing had arrived. It is that of the last of them: the vendor's side, or the way there, is down.
+    """
+    kind = OmniUnknownOutcomeError if lost is None else type(lost)
+    # Its first sentence only: the others say that the outcome is not known, which it is by now.
+    why = "" if lost is None else f" The last one ended like this: {lost.message.partition('. ')[0].rstrip('.')}."
+    return kind(
+        f"{how_many}: each request failed, and the logs have shown each time that it had not arrived. A retry, or a "
+        f"clear, sends them.{why}",
+        status=None if lost is None else lost.status,
+        path=None if lost is None else lost.path,
+        code=None if lost is None else lost.code,
+        effect=Effect.NONE,
+        retryable=True,
+    )
+
+
+def receipt_of_send(
+    plan: SendPlan,
+    record: SendRecord,
+    message_ids: Sequence[str],
+    flow: tuple[str, ...] | None,
+    *,
+    account: str = "",
+    dry_run: bool = False,
+) -> Receipt:
+    """The receipt of this moment: of what was sent, however the content, the scenario or the account has changed since.
+    It also lists messages that were sent before their people left ``to``.
+    """
+    people = plan.recipients
+    states = [record.state(each) for each in message_ids]
+    followed = [each for each in record.postings if each.having(*FOLLOWED)]
+    taken = [each for each in followed if each.having(MessageState.ACCEPTED)]
+    origins = [each.origin for each in taken or followed if each.origin is not None]
+    earlier = record.steps if followed and record.fingerprint != plan.fingerprint else None
+    return Receipt(
+        scenario_key=origins[0].scenario if origins else plan.scenario_key,
+        flow=earlier or attempted(flow or (), plan.content.channels()),
+        bulks=[bulk for posting in followed for bulk in _bulks(posting)],
+        counts=Counts(
+            requested=people.requested,
+            accepted=states.count(MessageState.ACCEPTED),
+            unconfirmed=sum(state in UNCONFIRMED for state in states),
+            rejected=states.count(MessageState.REFUSED),
+            quarantined=people.quarantined,
+            duplicates=people.duplicates,
+        ),
+        sent_at=min((each.intent_at for each in followed), default=None),
+        account=account_of(origins, account),
+        extra={"dry_run": True} if dry_run else {},
+    )
+
+
+def account_of(origins: Iterable[Origin], account: str) -> str | None:
+    """The account that whoever waits for a receipt must ask: the one that is on record, else this try's.
+
+    ``origins``: where the messages were posted from that were accepted; if none were, those that may have been. The
+    first posted first: after it nothing is posted from another account, though others may be looked for there.
+    """
+    return next((each.account for each in origins), account) or None
+
+
+def _bulks(posting: Posting) -> list[SentBulk]:
+    """One for the request; one for each message where its bulk id may not find them."""
+    ids = posting.having(*FOLLOWED)
+    if posting.by_bulk:
+        return [SentBulk(posting.bulk_id, tuple(ids))]
+    return [SentBulk(posting.bulk_id, (each,)) for each in ids]
+
+
+def _reasons(record: SendRecord, message_ids: Sequence[str]) -> Counter[str]:
+    refused = {
+        message_id: posting.reasons.get(message_id, "REJECTED")
+        for posting in record.postings
+        for message_id in posting.having(MessageState.REFUSED)
+    }
+    return Counter(refused[each] for each in message_ids if each in refused)
+
+
+def _strangers(record: SendRecord, ours: Collection[str], states: Collection[MessageState]) -> int:
+    """How many messages in these states belong to people who are not in ``to`` any more."""
+    return sum(each not in ours for posting in record.postings for each in posting.having(*states))

@@ -1,0 +1,508 @@
+"""Where the record of a batch is kept, and how the fence is built on it: in a ledger, or in the task's own memory.
+
+Both give the machine the same: read back what earlier tries left, effects that write intents (the fence) together with
+outcomes, and a check of their results. What the lines mean is `known.py`'s business, what a folder must hold to be
+believed `ledger/integrity.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from airflow_provider_omni.delivery.effects import Ask, Fetch, Json, ListParts, Load, Put, Save, Steps
+from airflow_provider_omni.delivery.ledger.integrity import (
+    PARTS,
+    Standing,
+    check_whole,
+    key_field_of,
+    owner_of,
+    whole_lines,
+)
+from airflow_provider_omni.delivery.ledger.parts import (
+    ENDS,
+    OUTCOMES,
+    PLAN,
+    QUARANTINE,
+    SENT,
+    TRIES,
+    VERSION,
+    TryName,
+    compress,
+    ours,
+    pack,
+    unpack,
+)
+from airflow_provider_omni.delivery.messages.intent_log import Known
+from airflow_provider_omni.delivery.messages.states import Origin, Posting
+from airflow_provider_omni.delivery.outbox.policy import FENCES
+from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
+
+INDEX = "omni_batch"
+FENCE = "omni_batch_fence"
+
+Writes: TypeAlias = tuple[Ask | Save | Put | Fetch | ListParts, ...]
+
+
+class Keeper(Protocol):
+    """Keeps the record of one batch.
+
+    ``writers``: how many `writes` may be under way at the same time. ``flow``: the scenario's channels, which are kept
+    too; after `enter` those on record, where this try does not know them. ``steps``: those that this try has content
+    for. ``here``: where this try posts from.
+    """
+
+    writers: int
+    flow: tuple[str, ...] | None
+    steps: tuple[str, ...]
+    here: Origin
+
+    @property
+    def saved(self) -> int:
+        """How often intents were written, in all tries."""
+        ...
+
+    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
+        """Say that this try begins, and replay what earlier tries left. A dry run says nothing, it only reads."""
+        ...
+
+    def writes(
+        self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
+    ) -> Writes:
+        """Effects that write these intents (the fence) and what was learned since the last write."""
+        ...
+
+    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
+        """Judge the results of `writes`. Raises OmniStaleTryError when another try has taken over: post nothing."""
+        ...
+
+    def not_written(self, intents: Sequence[Posting]) -> None:
+        """The writes of these intents failed: they may be written or not."""
+        ...
+
+    def changed(self) -> str:
+        """A sentence on what is known to differ from the earlier tries, beside the content; with a space before it."""
+        ...
+
+
+def intent_line(posting: Posting, labels: dict[str, str]) -> dict[str, Any]:
+    """The intent to post a request, as a line.
+
+    :param labels: what outcomes call a message's recipient, if not by its id.
+    """
+    line: dict[str, Any] = {"bulk": posting.bulk_id, "at": round(posting.intent_at, 3), "ids": list(posting.messages)}
+    if posting.scheduled_at is not None:
+        line["scheduled"] = posting.scheduled_at
+    if posting.since is not None:
+        line["since"] = round(posting.since, 3)
+    if not posting.by_bulk:
+        line["by_bulk"] = False
+    if labels:
+        line["who"] = labels
+    return line
+
+
+class LedgerKeeper:
+    """Keeps it in a ledger: one immutable part for each window.
+
+    The ledger is a fence of its own, which does not need Airflow ≥ 3.3. A try first writes its own file under
+    ``tries/`` and then reads what was sent; before each window's POSTs it writes the window's intents and then looks
+    into ``tries/``. So of two tries that overlap, either the older sees the newer and stops, or the newer sees the
+    older's intents.
+
+    :param token: tells this try from all others; lower-case hex.
+    :param about: what the try's file says: hashes of key and shard, the fingerprint, names of fields.
+    :param fenced: whether to write into the task's memory besides, so that Airflow refuses a stale try.
+    """
+
+    writers = FENCES
+    """Parts do not touch each other."""
+
+    def __init__(self, token: str, about: dict[str, Any], *, fenced: bool = True) -> None:
+        self.about = about
+        self.here = _origin_of(about)
+        self.fenced = fenced
+        self.flow: tuple[str, ...] | None = None
+        self.steps: tuple[str, ...] = ()
+        self._key_field: Any = about.get("key_field")
+        self._try = TryName(1, token)
+        self._sequence = 0
+        self._standing = Standing()
+        """Parts of `sent/` that this try has found, or written for certain."""
+        self._part_of: dict[str, str] = {}
+        """By request: the part that its intent is being written into."""
+        self._alone: str | None = None
+        """The part without intents that was put together last."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the content of this try."""
+        return str(self.about["fingerprint"])
+
+    @property
+    def saved(self) -> int:
+        """Parts of `sent/` that stand."""
+        return self._standing.count
+
+    def part(self, kind: str) -> str:
+        """A name for this try's next part."""
+        self._sequence += 1
+        return self._try.part(kind, self._sequence)
+
+    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
+        """Write the try's file, then read what all tries have sent."""
+        # In this order: a try writes its file before it sends, so that none is seen to have sent without one.
+        there = ours((yield ListParts("")))
+        tries = ours((yield ListParts(TRIES)))
+        sent = [name for name in there if name.startswith(SENT)]
+        check_whole(tries, sent, [name for name in there if name.startswith((PLAN, QUARANTINE, ENDS, OUTCOMES))])
+        yield from self._check_owner(tries, there)
+        if self.fenced:
+            yield from self._check_memory(dry_run=dry_run)
+        newest = max((each.generation for each in map(TryName.of, tries) if each is not None), default=0)
+        self._try = TryName(newest + 1, self._try.token)
+        if not dry_run:
+            about = {"v": VERSION} | self.about
+            yield Put(self._try.part(TRIES), lambda: pack([about]))
+            yield from self._check_nobody_else_has_begun(tries)
+        yield from self._read_ends([name for name in there if name.startswith(ENDS)])
+        for name in ours((yield ListParts(SENT))):
+            data: bytes = yield Fetch(name)
+            header: dict[str, Any] = {}
+            for line in whole_lines(data, name, self._standing):
+                if isinstance(line, dict) and "v" in line:
+                    header = line
+                    if line["v"] != VERSION:
+                        raise OmniStorageError(
+                            f"The ledger's part {name} was written by another version of this provider, which this one "
+                            "cannot read. Nothing was sent.",
+                            retryable=False,
+                        )
+                    self.flow = self.flow or _flow(line)
+                    continue
+                known.replay(line, header.get("fingerprint"), origin=header.get("origin"), steps=header.get("steps"))
+        self._standing.check("Nothing was sent: what they say may have been sent already.", retryable=False)
+
+    def _read_ends(self, names: Sequence[str]) -> Steps[None]:
+        """What tries have said at their ends of the parts that stand."""
+        for name in names:
+            data: bytes = yield Fetch(name)
+            for line in unpack(data, name):
+                self._standing.claim(line)
+
+    def ends(self) -> Put | None:
+        """Say what stands in the end, so that it is noticed if some of it is gone; None where nothing does."""
+        stands = self._standing.to_json()
+        if not stands:
+            return None
+        return Put(self._try.part(ENDS), lambda: pack([{"v": VERSION, PARTS: stands}]))
+
+    def stands(self, name: str) -> None:
+        """Take note that a part of `sent/` was written for certain."""
+        self._standing.stands(name)
+
+    def changed(self) -> str:
+        """Another `key_field` makes other ids for everybody, which is hard to guess from "other content"."""
+        before, now = self._key_field, self.about.get("key_field")
+        return "" if before == now else f" The key_field has changed: it was {before!r} and is {now!r}."
+
+    def check_current(self) -> Steps[None]:
+        """Raise OmniStaleTryError if another try has taken over."""
+        self.written((), [(yield ListParts(TRIES))])
+
+    def _check_memory(self, *, dry_run: bool) -> Steps[None]:
+        """Airflow's memory, where it lasts, tells whether an earlier try has kept its record in another place.
+
+        The write shows that this try is the current one, before it stops any other by its file under ``tries/``.
+        """
+        if (yield from _was_kept(INDEX, "bulks")) is not None:
+            raise _kept_elsewhere("an earlier try of this task had none, and kept its record in Airflow")
+        last: Any = yield from _was_kept(FENCE, "part")
+        ours = last is not None and last.get("send") == self.about["send"]
+        if ours and last["part"] not in (yield ListParts(SENT)):
+            raise _kept_elsewhere("what an earlier try of this task has sent is not in it")
+        if ours:
+            self._standing.claim_part(last["part"])
+        if not dry_run:
+            yield Save(FENCE, self._fence(last["part"] if ours else None))
+
+    def _fence(self, part: str | None) -> dict[str, Json]:
+        return {"v": VERSION, "part": part, "send": self.about["send"]}
+
+    def _check_owner(self, tries: Sequence[str], there: Sequence[str]) -> Steps[None]:
+        """A ledger belongs to one send: another key or shard in the same folder would mix two.
+
+        Where two have begun in it, it is the one's that has gone on, and nobody's where none has: see
+        `_check_nobody_else_has_begun`. So all files are read.
+        """
+        own: set[TryName | None] = set()
+        others: set[TryName | None] = set()
+        for name in tries:
+            data: bytes = yield Fetch(name)
+            owner = owner_of(data, name)
+            if owner == self.about["send"]:
+                if not own:
+                    self._key_field = key_field_of(data, name)
+                own.add(TryName.of(name))
+            elif owner is not None:
+                others.add(TryName.of(name))
+        gone_on = {TryName.of(name) for name in there if not name.startswith(TRIES)}
+        if others and not (own & gone_on and not others & gone_on):
+            raise _of_another_send(at_once=bool(own))
+        if not own and any(name.startswith(SENT) for name in there):
+            # A try whose file was not finished has sent nothing, so that what was sent is somebody else's.
+            raise OmniStorageError(
+                "The ledger does not tell whose it is: no file in tries/ can be read, and yet something was sent. "
+                "Nothing was sent by this try: without the record a message could be sent twice.",
+                retryable=False,
+            )
+
+    def _check_nobody_else_has_begun(self, before: Sequence[str]) -> Steps[None]:
+        """Look again, now that this try's file is there: another send may have found the ledger empty, too.
+
+        Of two, at least the one that writes its file later sees that of the other, and goes on no further. So a send
+        that goes on is alone, and whoever has written more than the file in ``tries/`` is the owner.
+
+        :param before: what stood in ``tries/`` when this try looked whose the ledger is.
+        """
+        names: list[str] = yield ListParts(TRIES)
+        for name in ours(names):
+            if name in before or name == self._try.part(TRIES):
+                continue
+            data: bytes = yield Fetch(name)
+            if owner_of(data, name) not in (None, self.about["send"]):
+                raise _of_another_send(at_once=True)
+        self.written((), [names])
+
+    def writes(
+        self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
+    ) -> Writes:
+        """One part; with intents also Airflow's own fence, and a look for a newer try."""
+        header = {"v": VERSION, "fingerprint": self.fingerprint, "flow": list(self.flow or ())}
+        header |= {"steps": list(self.steps)}
+        header |= {"lines": len(outcomes) + len(intents), PARTS: self._standing.to_json(), "origin": list(self.here)}
+        name = self.part(SENT)
+        if intents:
+            self._part_of |= {posting.bulk_id: name for posting in intents}
+        else:
+            self._alone = name
+        said = list(outcomes)
+        frozen = [intent_line(posting, label) for posting, label in zip(intents, labels, strict=True)]
+        writes: Writes = (Put(name, lambda: pack([header, *said, *frozen])),)
+        if intents and self.fenced:
+            writes += (Save(FENCE, self._fence(name)),)
+        if intents:
+            writes += (ListParts(TRIES),)
+        return writes
+
+    def not_written(self, intents: Sequence[Posting]) -> None:
+        """Whether they are there is not known: what was to be in them is written anew, under another name."""
+        for posting in intents:
+            self._part_of.pop(posting.bulk_id, None)
+
+    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
+        """Stop if a newer try has begun; of two that began at once, the greater token stays."""
+        for posting in intents:
+            if (name := self._part_of.pop(posting.bulk_id, None)) is not None:
+                self._standing.stands(name)
+        if not intents and not results and self._alone is not None:
+            self._standing.stands(self._alone)
+        if not results or not isinstance(results[-1], list):
+            return
+        names = results[-1]
+        if self._try.part(TRIES) not in names:
+            raise OmniStorageError(
+                "The ledger does not show what was just written into it. Nothing was posted after that: it may not "
+                "show other tries either.",
+                retryable=True,
+            )
+        newer = [each for each in map(TryName.of, names) if each is not None and each > self._try]
+        if newer:
+            raise OmniStaleTryError(
+                "Another try of this send has begun on the same ledger, so this one stops here. It sent nothing "
+                "after that.",
+                retryable=True,
+            )
+
+    def private(self, lines: str) -> Put:
+        """A part of ``plan/``, whose lines are JSON already."""
+        return Put(self.part(PLAN), lambda: compress(lines.encode() + b"\n"))
+
+    def left_out(self, lines: Sequence[Any]) -> Put:
+        """A part of ``quarantine/``."""
+        kept = list(lines)
+        return Put(self.part(QUARANTINE), lambda: pack(kept))
+
+
+def _of_another_send(*, at_once: bool) -> OmniInputError:
+    """``at_once``: another send began in it at the same moment; neither was the first."""
+    found = (
+        "another send has begun in it at the same moment, and it is not known to be this one's"
+        if at_once
+        else "its send has another idempotency_key (or shard, or id_secret)"
+    )
+    return OmniInputError(
+        "Nothing was sent: the ledger belongs to another send",
+        problems=(
+            f"ledger_path: {found}; name run, task, where mapped {{{{ ti.map_index }}}} and in a loop "
+            "{{ loop.index }} in the path, such as …/{{ run_id }}/{{ ti.task_id }}; "
+            "keep the try number and the time out of the key",
+        ),
+    )
+
+
+class MemoryKeeper:
+    """Keeps it in the task's memory: one entry for each request, and an index that names them. For up to 100 requests.
+
+    An entry counts once the index names it, so that the write of the index is the fence.
+    """
+
+    writers = 1
+    """An index that is written late must not undo a newer one."""
+
+    def __init__(self, about: Mapping[str, Any], expects: int | None = 0) -> None:
+        """``about``: a hash of key and shard (``send``), the fingerprint, account and scenario. ``expects``: how often
+        the index was written when the try before ended; None: that try has not said so.
+        """
+        self.fingerprint = str(about["fingerprint"])
+        self.send = str(about["send"])
+        self.here = _origin_of(about)
+        self.saved = 0
+        self._expects = expects
+        self.flow: tuple[str, ...] | None = None
+        self.steps: tuple[str, ...] = ()
+        self._bulks: list[str] = []
+        self._entries: dict[str, dict[str, Any]] = {}
+        self._kept: set[str] = set()
+
+    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
+        """Read the index and the entries that it names; then write it, which shows that this try is the current one."""
+        index: Any = yield Load(INDEX)
+        if (yield from _was_kept(FENCE, "part")) is not None:
+            raise _kept_elsewhere("an earlier try of this task had one, and its record is there")
+        if index is not None:
+            yield from self._read(index, known)
+        if not dry_run:
+            yield Save(INDEX, self._index())
+
+    @property
+    def told(self) -> bool:
+        """Whether what is on record is all there is."""
+        return self._expects is not None and self.saved >= self._expects
+
+    def _index(self) -> dict[str, Json]:
+        index: dict[str, Json] = {"v": VERSION, "send": self.send, "flow": list(self.flow or ()), "writes": self.saved}
+        return index | {"bulks": list(self._bulks)}
+
+    def _read(self, index: Any, known: Known) -> Steps[None]:
+        try:
+            if index["v"] != VERSION:
+                raise ValueError
+            bulks, send = [str(each) for each in index["bulks"]], str(index["send"])
+            self.saved = int(index.get("writes", len(bulks)))
+            self.flow = self.flow or _flow(index)
+        except (KeyError, TypeError, ValueError):
+            raise OmniStorageError(
+                "The record of what was sent cannot be read (written by another version?). Nothing was sent: without "
+                "it a message could be sent twice.",
+                retryable=False,
+            ) from None
+        if bulks and send != self.send:
+            raise OmniInputError(
+                "Nothing was sent: an earlier try of this task sent under another key",
+                problems=(
+                    "idempotency_key: (or shard, or id_secret) must stay the same in all tries of a task; name a "
+                    "ledger_path where mapped shards may change places",
+                ),
+            )
+        for bulk in bulks:
+            entry: Any = yield Load(_key(bulk))
+            if not isinstance(entry, dict):
+                raise OmniStorageError(
+                    f"The record of request {bulk} is missing. Nothing was sent: without it a message could be sent "
+                    "twice.",
+                    retryable=True,
+                )
+            intent = entry["intent"]
+            known.replay(intent, intent.get("fingerprint"), origin=intent.get("origin"), steps=intent.get("steps"))
+            for line in entry["learned"]:
+                known.replay(line, None)
+            self._bulks.append(bulk)
+            self._entries[bulk] = entry
+            self._kept.add(bulk)
+
+    def writes(
+        self,
+        intents: Sequence[Posting],
+        outcomes: Sequence[dict[str, Any]],
+        labels: Sequence[dict[str, str]],  # noqa: ARG002
+    ) -> Writes:
+        """Entries first, the index last."""
+        changed: dict[str, None] = {}
+        for line in outcomes:
+            entry = self._entries.get(line["bulk"])
+            if entry is None:
+                continue
+            entry["learned"] = [each for each in entry["learned"] if "moved" in each] + [line]
+            changed[line["bulk"]] = None
+        for posting in intents:
+            intent = intent_line(posting, {}) | {"fingerprint": self.fingerprint, "origin": list(self.here)}
+            intent |= {"steps": list(self.steps)}
+            self._entries[posting.bulk_id] = {"intent": intent, "learned": []}
+            if posting.bulk_id in self._bulks:
+                self._bulks.remove(posting.bulk_id)
+            self._bulks.append(posting.bulk_id)
+            changed[posting.bulk_id] = None
+        saves = tuple(Save(_key(bulk), _copy(self._entries[bulk])) for bulk in changed)
+        self.saved += bool(intents)
+        return (*saves, Save(INDEX, self._index())) if intents else saves
+
+    def changed(self) -> str:
+        """The memory has a hash of content and key_field together only."""
+        return ""
+
+    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:  # noqa: ARG002
+        """Nothing to judge: a stale try's write is refused by Airflow itself."""
+        self._kept.update(posting.bulk_id for posting in intents)
+
+    def not_written(self, intents: Sequence[Posting]) -> None:
+        """Keep the index from naming entries that may not be there."""
+        for posting in intents:
+            if posting.bulk_id not in self._kept:
+                self._bulks.remove(posting.bulk_id)
+                del self._entries[posting.bulk_id]
+
+
+def _origin_of(about: Mapping[str, Any]) -> Origin:
+    return Origin(str(about.get("account") or ""), str(about.get("scenario_key") or ""))
+
+
+def _flow(kept: dict[str, Any]) -> tuple[str, ...] | None:
+    """The channels that a header or an index names; None where it was written by a try that did not know them."""
+    flow = kept.get("flow")
+    return tuple(map(str, flow)) if isinstance(flow, list) and flow else None
+
+
+def _was_kept(key: str, what: str) -> Steps[Any]:
+    """An entry of the task's memory that says that something was sent; None where it says nothing."""
+    entry: Any = yield Load(key)
+    return entry if isinstance(entry, dict) and entry.get(what) else None
+
+
+def _kept_elsewhere(why: str) -> OmniInputError:
+    return OmniInputError(
+        "Nothing was sent: this is not where the record of this send is kept",
+        problems=(
+            f"ledger_path: {why}; restore the one that was used, since it must stay the same in all tries of a task "
+            "(no try number and no time of now in it)",
+        ),
+    )
+
+
+def _key(bulk: str) -> str:
+    return f"{INDEX}_{bulk}"
+
+
+def _copy(entry: dict[str, Any]) -> Json:
+    """As of now: what is learned later must not slip into a write that is under way."""
+    return {"intent": entry["intent"], "learned": list(entry["learned"])}

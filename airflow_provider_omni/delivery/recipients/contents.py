@@ -1,0 +1,174 @@
+"""What a batch says: contents with placeholders, checked once as they are, and filled and checked for each recipient.
+
+Recipients whose texts come out the same share one content, and so their requests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import to_json
+
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.recipients.sms_parts import sms_parts
+from airflow_provider_omni.delivery.recipients.templates import Template, compile_template, literal, sample
+from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.masking import SHOWN
+from airflow_provider_omni.omni.models import TypedModel
+from airflow_provider_omni.omni.validation import check_content, not_json
+
+REMEMBERED = 4096
+"""Contents whose ids are kept in memory; others are found again in the scratch database."""
+
+
+@dataclass(frozen=True)
+class BatchContent:
+    """What users typed, with placeholders.
+
+    :param line: an object in the API's field names, or a model of `omni/content.py`; so is `sms`.
+    :param options: the further keyword arguments of `check_content` (`notify`, `callback_data`, `send_at`, …);
+        without placeholders.
+    :param placeholders: ``{field}`` in texts is filled from rows; False: every brace stands for itself.
+    """
+
+    line: Any = field(default=None, repr=False)
+    sms: Any = field(default=None, repr=False)
+    other_channels: Mapping[str, Any] | None = field(default=None, repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    placeholders: bool = True
+
+    def typed(self) -> dict[str, Any]:
+        """The objects as JSON, placeholders and all; what is not given is left out."""
+        objects = {"line": self.line, "sms": self.sms, "other_channels": self.other_channels}
+        return {
+            name: value.to_wire() if isinstance(value, TypedModel) else value
+            for name, value in objects.items()
+            if value is not None
+        }
+
+    def channels(self) -> tuple[str, ...]:
+        """The channels that it has something to say on, as a flow names them."""
+        typed = self.typed()
+        others = typed.get("other_channels")
+        named = others if isinstance(others, Mapping) else {}
+        own = [channel for name, channel in (("line", "LINE"), ("sms", "SMS")) if name in typed]
+        return (*own, *(OTHER_CHANNELS[name] for name in named if name in OTHER_CHANNELS))
+
+
+class Contents:
+    """Fills, checks and numbers the contents of a batch. They are kept in the scratch database.
+
+    Raises OmniInputError that names every mistake which does not depend on a row.
+    """
+
+    def __init__(self, content: BatchContent, scratch: Scratch, now: datetime) -> None:
+        self._scratch = scratch
+        self._options = dict(content.options) | {"now": now}
+        typed = content.typed()
+        # Before anything else: what tells contents apart between tries is their JSON.
+        problems = not_json(typed, "")
+        readable = not problems
+        self._template: Template = (
+            compile_template(typed if readable else {}, "", problems) if content.placeholders else literal(typed)
+        )
+        if problems and readable:
+            problems += self._besides(typed, problems)
+        base = self._check_template(problems)
+        self.options = base.options
+        self._recent: OrderedDict[tuple[str, ...], int] = OrderedDict()
+        self._only = None if self._template.fields else self._number(base)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that texts need."""
+        return self._template.fields
+
+    @property
+    def same_for_all(self) -> int | None:
+        """The one content of everybody, where there are no placeholders."""
+        return self._only
+
+    def of(self, row: Mapping[str, Any]) -> int:
+        """The number of the content for a row.
+
+        Raises MissingFieldError, and OmniInputError where what was filled in makes the content unusable.
+        """
+        values = self._template.values(row)
+        known = self._recent.get(values)
+        if known is not None:
+            self._recent.move_to_end(values)
+            return known
+        filled = self._template.fill(row)
+        try:
+            content = check_content(**filled, **self._options)
+        except OmniInputError as error:
+            raise _unusable([_without_value(line, self._template.places) for line in error.problems]) from None
+        number = self._number(content)
+        self._recent[values] = number
+        if len(self._recent) > REMEMBERED:
+            self._recent.popitem(last=False)
+        return number
+
+    def _besides(self, typed: dict[str, Any], braces: list[str]) -> list[str]:
+        """What else is wrong where a brace is: not at that place, and not where rows fill something in."""
+        try:
+            check_content(**typed, **self._options)
+        except OmniInputError as error:
+            open_ = (*self._template.places, *(line.partition(":")[0] for line in braces))
+            return [line for line in error.problems if not line.startswith(tuple(f"{place}:" for place in open_))]
+        return []
+
+    def _check_template(self, problems: list[str]) -> Content:
+        """Check what does not depend on a row: problems at places without placeholder, or with every stand-in."""
+        if problems:
+            raise _unusable(problems)
+        found: list[list[str]] = []
+        for filled in sample(self._template):
+            try:
+                return check_content(**filled, **self._options)
+            except OmniInputError as error:
+                found.append(list(error.problems))
+        fixed = [line for line in found[0] if all(line in other for other in found[1:])]
+        fixed = [line for line in fixed if not line.startswith(tuple(f"{place}:" for place in self._template.places))]
+        if fixed or not self._template.fields:
+            raise _unusable(fixed or found[0])
+        # Only placeholders are in the way (one stand-in cannot be a URL and a short text at once): rows will tell.
+        return Content(options=check_content(sms={"text": "x"}, **self._options).options)
+
+    def _number(self, content: Content) -> int:
+        wire = content.to_wire() | content.options.to_wire()
+        tail = to_json(wire)
+        digest = hashlib.blake2b(tail, digest_size=16).digest()
+        number = self._scratch.one("SELECT id FROM content WHERE hash = ?", digest)
+        if number is None:
+            parts = sms_parts(content.sms.text) if content.sms is not None else 0
+            self._scratch.do(
+                "INSERT INTO content (hash, tail, parts) VALUES (?, ?, ?)", digest, tail.decode()[1:-1], parts
+            )
+            number = self._scratch.one("SELECT last_insert_rowid()")
+        return int(number)
+
+
+def _without_value(problem: str, places: tuple[str, ...]) -> str:
+    """A problem without what a row says. Lines show the values of some members (`validityPeriod`), as these are the
+    author's own; not so where a placeholder fills them, or the other half of a validity period.
+    """
+    field, found, rest = problem.partition(": found ")
+    parent, _, member = field.rpartition(".")
+    halves = _VALIDITY if member in _VALIDITY else (member,)
+    if not found or member not in SHOWN or not any(f"{parent}.{half}" in places for half in halves):
+        return problem
+    return f"{field}: found something else in the row, allowed is {rest.rpartition(', allowed is ')[2]}"
+
+
+_VALIDITY = ("validityPeriod", "validityPeriodTimeUnit")
+
+
+def _unusable(problems: list[str]) -> OmniInputError:
+    return OmniInputError("The messages cannot be sent as they are; nothing was sent.", problems=problems)

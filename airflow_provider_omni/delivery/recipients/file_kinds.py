@@ -1,0 +1,134 @@
+"""What a file is that is not what its name says, told from how it begins: refused as a whole, in words that help."""
+
+from __future__ import annotations
+
+import re
+
+from airflow_provider_omni.delivery.recipients.encodings import DEFAULT, in_question, is_utf_8, wide
+from airflow_provider_omni.omni.errors import OmniInputError
+
+AROUND_JSON = " \t\r\n\ufeff"
+"""White space of JSON, and the mark that stands between files with a byte order mark that were joined."""
+EXPECTED = {"csv": "allowed is CSV with a header", "jsonl": "allowed is one JSON object a line"}
+
+_JSON_BEGINS = re.compile(r"\{|\[\s*(?:[\[{\"\d]|$)")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f]")
+_MARKUP = re.compile(r"<(?:[!?]|(?:html|head|body|table|div|meta|script)\b)", re.IGNORECASE)
+_BEGINS = (
+    (b"PK\x03\x04", "a spreadsheet (.xlsx) or another zip archive; save it as CSV UTF-8"),
+    (b"\xd0\xcf\x11\xe0", "an old spreadsheet (.xls) or another Office file; save it as CSV UTF-8"),
+    (b"\x1f\x8b", "a file that is gzipped, allowed is that where its name ends in .gz"),
+    (b"BZh", "a file that is compressed by bzip2, allowed is that where its name ends in .bz2"),
+    (b"\xfd7zXZ", "a file that is compressed by xz, allowed is that where its name ends in .xz"),
+    (b"(\xb5/\xfd", "a file that is compressed by zstd, allowed is that where its name ends in .zst"),
+    (b"PAR1", "a Parquet file; read it in a task, and hand over its rows"),
+    (b"Obj\x01", "an Avro file; read it in a task, and hand over its rows"),
+    (b"ORC", "an ORC file; read it in a task, and hand over its rows"),
+    (b"ARROW1", "an Arrow file; read it in a task, and hand over its rows"),
+    (b"SQLite format 3", "a SQLite database; SqlToOmniOperator reads those"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+)
+"""How files begin that are no text. A word among these (`ORC`) may be the name of a column as well."""
+_MARKS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+def refuse_other_kinds(first: str, kind: str) -> None:
+    """Raise OmniInputError where the first line tells that the file is not what its name says."""
+    begin = first.strip(AROUND_JSON)
+    found = None
+    if _MARKUP.match(begin):
+        found = f"a web page or XML, {EXPECTED[kind]}; was it downloaded without a login?"
+    elif kind == "csv" and _JSON_BEGINS.match(begin):
+        found = f"JSON, {EXPECTED[kind]}; a file with one JSON object a line is called .jsonl"
+    elif kind == "jsonl" and begin.startswith("["):
+        found = f"a JSON array, {EXPECTED[kind]}, without brackets around them and commas between"
+    elif kind == "jsonl" and begin.startswith("{"):
+        found = (
+            f"a first line that begins an object and is none, {EXPECTED[kind]}: each whole in its line, and no comma "
+            "behind it"
+        )
+    elif kind == "jsonl":
+        found = f"a first line that is not JSON, {EXPECTED[kind]}; a file with commas and a header is called .csv"
+    if found is not None:
+        raise unusable(f"recipients: found {found}")
+
+
+def refuse_no_text(first: str, encoding: str) -> None:
+    """Raise OmniInputError where a first line is none of a text: of a file that begins otherwise, or whose characters
+    are bytes of UTF-16 or have theirs the wrong way round. Such a line may have no end.
+    """
+    if what := _binary(first.encode("latin-1", "replace"), _NO_TEXT.search(first) is not None):
+        raise unusable(f"recipients: found {what}")
+    name = wide(first.count("\0"), first[::2].count("\0"), first[1::2].count("\0"))
+    turned = sum(ord(each) > 0xFF and not ord(each) & 0xFF for each in first[:200])
+    if name is None and turned * 2 > len(first[:200]):
+        name = "utf-16-be" if encoding in ("utf-16-le", "utf-16") else "utf-16-le"
+    if name is not None:
+        raise unusable(
+            f"recipients: found a file that is not {_shown(encoding)}, but looks like UTF-16 without a mark at its "
+            f'beginning; give encoding="{name}", or save the file as UTF-8'
+        )
+
+
+def not_text(read: int, error: UnicodeError, encoding: str = DEFAULT) -> OmniInputError:
+    """The error for bytes that are no text in the file's encoding.
+
+    :param read: how many lines were.
+    """
+    if encoding in ("utf-16", "utf-32") and not isinstance(error, UnicodeDecodeError):
+        return unusable(
+            f"recipients: found a file without a mark at its beginning, which {encoding} needs; give "
+            f'encoding="{encoding}-le" or encoding="{encoding}-be", or leave encoding out for UTF-8'
+        )
+    data = bytes(getattr(error, "object", b""))
+    if not read:
+        if what := _binary(data, sure=True):
+            return unusable(f"recipients: found {what}")
+        for mark, name in _MARKS:
+            if data.startswith(mark) and not encoding.startswith(name):
+                return unusable(
+                    f"recipients: found a file in {name.upper()}, expected {_shown(encoding)}; give "
+                    f'encoding="{name}", or save the file as UTF-8'
+                )
+    if is_utf_8(data, getattr(error, "start", 0)):
+        return _utf_8(encoding)
+    candidates = in_question(data, getattr(error, "start", 0))
+    said = "; if it is not damaged, give the encoding that it is in"
+    if candidates:
+        said = f"; going by its letters, give {candidates}"
+    elif encoding != DEFAULT:
+        said = "; leave out encoding for UTF-8, give the one that it is in"
+    return unusable(
+        f"recipients: line {read + 1} or one soon after it is not {_shown(encoding)}{said}, or save the file as UTF-8"
+    )
+
+
+def refuse_utf_8(encoding: str) -> None:
+    """Raise OmniInputError for a file that is UTF-8, though another encoding was given."""
+    raise _utf_8(encoding)
+
+
+def _utf_8(encoding: str) -> OmniInputError:
+    return unusable(
+        f"recipients: found a file in UTF-8, expected {encoding}, in which its letters would be other ones; leave out "
+        "encoding"
+    )
+
+
+def unusable(*problems: str) -> OmniInputError:
+    """The error for a source of recipients that cannot be read."""
+    return OmniInputError("Nothing was sent: the recipients cannot be read.", problems=problems)
+
+
+def _binary(begin: bytes, sure: bool) -> str | None:
+    """What a file is that begins so. ``sure``: something in it is no text, so a word is no name of a column."""
+    for begins, what in _BEGINS:
+        if begin.startswith(begins) and (sure or not begins.isalnum()):
+            return what
+    return None
+
+
+def _shown(encoding: str) -> str:
+    return "UTF-8" if encoding == DEFAULT else encoding

@@ -1,0 +1,90 @@
+"""The guards of a send: whom a connection's ``allowed_recipients`` lets through, and where ``allowed_countries`` does.
+
+Decides only. Who asks it leaves the others out, or refuses the whole send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
+from airflow_provider_omni.omni.config import OmniConfig
+from airflow_provider_omni.omni.errors import OmniConfigurationError
+from airflow_provider_omni.omni.models import Address
+from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
+
+
+def read_guard(allowed: Iterable[str] | None, region: str | None = None) -> frozenset[str] | None:
+    """The numbers in the form in which they are compared; None lets everybody through.
+
+    :param region: of which numbers without a country are.
+
+    Raises OmniConfigurationError that names every entry that is no number: one that matches nobody is a slip.
+    """
+    if allowed is None:
+        return None
+    numbers: set[str] = set()
+    problems = []
+    for number in sorted(allowed):
+        try:
+            numbers.add(normalise(number, NumberRules(region, "possible")))
+        except InvalidNumberError as error:
+            problems.append(f"extra.allowed_recipients: {mask(number)} is no number: {error}")
+    if problems:
+        raise OmniConfigurationError(
+            "The OMNI connection cannot be used as it is; nothing was sent.", problems=tuple(problems)
+        )
+    return frozenset(numbers)
+
+
+def lets_through(
+    guard: frozenset[str] | None, address: Address, rules: NumberRules = ANYWHERE, *, as_written: bool = False
+) -> bool:
+    """May this address be sent to? Another address beside an allowed number would be somebody else's: no. One without
+    a number is of no country.
+
+    :param as_written: the vendor is told the number as it stands there. Then it must be it digit by digit: what is left
+        out in reading, such as the 0 of ``+41 (0)79 …``, may make it another one for the vendor.
+    """
+    if guard is None and rules.countries is None:
+        return True
+    if guard is not None and (address.email_address or address.push_registration_id or address.whats_app_user_id):
+        return False
+    try:
+        digits = normalise(address.phone_number, NumberRules(rules.region, "possible"))
+    except InvalidNumberError:
+        return False
+    if as_written:
+        written = "".join(sign for sign in str(address.phone_number) if sign in "0123456789")
+        if written not in (digits, f"00{digits}"):
+            return False
+    return (guard is None or digits in guard) and rules.allows(digits)
+
+
+def rules_of(config: OmniConfig) -> NumberRules:
+    """How a connection has numbers read, and where it lets send."""
+    return NumberRules(config.region, config.number_check, config.allowed_countries)
+
+
+def narrowed(
+    rules: NumberRules, problems: list[str], *, region: object, allowed_countries: object, number_check: object
+) -> NumberRules:
+    """The rules of one send: what its arguments say beside the connection. A region and a check of its own count
+    instead of the connection's; a country must be allowed by both. What is wrong is added to ``problems``.
+    """
+    own_region, check, countries = rules.region, rules.check, rules.countries
+    try:
+        own_region = own_region if region is None else read_region(region)
+    except ValueError as error:
+        problems.append(f"region: {error}")
+    try:
+        if allowed_countries is not None:
+            allowed = read_countries(allowed_countries)
+            countries = allowed if countries is None else allowed & countries
+    except ValueError as error:
+        problems.append(f"allowed_countries: {error}")
+    try:
+        check = check if number_check is None else read_check(number_check)
+    except ValueError as error:
+        problems.append(f"number_check: {error}")
+    return NumberRules(own_region, check, countries)

@@ -1,0 +1,251 @@
+"""From rows to people: numbers normalised, keys and ids made, bad rows quarantined, duplicates found. One pass, on
+disk.
+
+Nothing of a row stays in memory. First comes, first counts: a later row with the same key is a duplicate.
+"""
+
+# Every piece of SQL that is put together here is a constant of this room; values are always bound.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from numbers import Integral
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import PydanticSerializationError, to_json
+
+from airflow_provider_omni.delivery.ledger.shards import Shard, spread
+from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
+from airflow_provider_omni.delivery.messages.ids import recipient_key_of_field, recipient_key_of_number
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.recipients.contents import Contents
+from airflow_provider_omni.delivery.recipients.fast_numbers import allows, normaliser
+from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, country_of
+from airflow_provider_omni.delivery.recipients.sources import Row, other_case, shown_names
+from airflow_provider_omni.delivery.recipients.templates import MissingFieldError
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.nothing import is_a_time, is_nothing, word_for_nothing
+
+_FLUSH = 2000
+"""Rows that are handed to the scratch database at once."""
+
+NOT_ALLOWED = "not among the connection's allowed_recipients"
+NOT_ALLOWED_COUNTRY = "its country is not among allowed_countries"
+LEFT_OUT = (NOT_ALLOWED, NOT_ALLOWED_COUNTRY)
+"""Reasons of rows that were left out on purpose, and can be used."""
+OTHER_TEXT = "the number came before with another text, and there is no key_field to tell the two apart"
+OTHER_NUMBER = "this key came before with another number"
+
+
+@dataclass
+class Census:
+    """How many rows went where. ``reasons``: why rows were quarantined, without the values, with their count.
+    ``elsewhere``: people of other shards, where they are counted.
+    """
+
+    requested: int = 0
+    people: int = 0
+    elsewhere: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How rows become people.
+
+    :param key_field: the field whose value is the recipient's key; None: the number is.
+    :param allowed: normalised numbers; everybody else is quarantined. None: everybody is allowed.
+    :param keep_fields: whether the rows themselves are kept, for a ledger.
+    :param numbers: how numbers are read, and the countries that may be sent to.
+    :param count_elsewhere: whether the people of other shards are counted: those with a possible number who are
+        allowed, whatever their texts.
+    """
+
+    phone_field: str = "phone"
+    key_field: str | None = None
+    allowed: frozenset[str] | None = field(default=None, repr=False)
+    shard: Shard | None = None
+    keep_fields: bool = False
+    count_elsewhere: bool = False
+    numbers: NumberRules = ANYWHERE
+
+
+class _BadRowError(ValueError):
+    """A row that is quarantined. ``reason``: the kind of problem, to be counted."""
+
+    def __init__(self, detail: str, reason: str | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason or detail
+
+
+def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: BatchIds, scratch: Scratch) -> Census:
+    """Read all rows into the scratch database and say what was found."""
+    census = Census()
+    people: list[tuple[Any, ...]] = []
+    bad: list[tuple[int, str, str | None]] = []
+    others: list[tuple[int]] = []
+    key_field, allowed, shard = reading.key_field, reading.allowed, reading.shard
+    same = contents.same_for_all
+    numbers = reading.numbers
+    normalise, everywhere = normaliser(numbers), numbers.countries is None
+    for row in rows:
+        place, number, fields, problem, normalised = row
+        key: str | None = None
+        who: str | None = None
+        try:
+            if problem is not None:
+                raise _BadRowError(problem)
+            if key_field is not None:
+                key = _key_of(fields, key_field)
+                who = recipient_key_of_field(key)
+            digits = normalise(f"+{number}" if normalised else number)
+            if shard is not None:
+                who = who or recipient_key_of_number(digits)
+                here = spread(who)
+                if not shard.holds_spread(here):
+                    may = (allowed is None or digits in allowed) and allows(numbers, digits)
+                    if reading.count_elsewhere and may:
+                        # SQLite's integers have a sign.
+                        others.append((here >> 1,))
+                        if len(others) >= _FLUSH:
+                            _flush_others(scratch, others)
+                    continue
+            if allowed is not None and digits not in allowed:
+                raise _BadRowError(NOT_ALLOWED)
+            if not everywhere and not allows(numbers, digits):
+                raise _BadRowError(f"{NOT_ALLOWED_COUNTRY}: {country_of(digits)}", NOT_ALLOWED_COUNTRY)
+            content = same if same is not None else contents.of(fields if fields is not None else {})
+            message_id = ids.message_id_of_number(digits) if key is None or who is None else ids.message_id(who)
+            kept = _json_of(fields) if reading.keep_fields and fields is not None else None
+        except (InvalidNumberError, MissingFieldError, OmniInputError, _BadRowError) as error:
+            if shard is not None and not shard.holds(who or _name_of_row(number)):
+                continue
+            detail, reason = _words(error, fields)
+            bad.append((place, detail, key))
+            census.reasons[reason] += 1
+            census.requested += 1
+            if len(bad) >= _FLUSH:
+                _flush_bad(scratch, bad)
+            continue
+        census.requested += 1
+        people.append((place, message_id, int(digits), key, content, 1, kept))
+        if len(people) >= _FLUSH:
+            _flush_people(scratch, people)
+    _flush_people(scratch, people)
+    _flush_bad(scratch, bad)
+    _flush_others(scratch, others)
+    _find_duplicates(scratch, reading, census)
+    census.people = scratch.one("SELECT count(*) FROM person")
+    census.quarantined = scratch.one("SELECT count(*) FROM quarantine")
+    census.elsewhere = scratch.one("SELECT count(*) FROM (SELECT 1 FROM elsewhere GROUP BY spread)")
+    return census
+
+
+def _key_of(fields: Mapping[str, Any] | None, key_field: str) -> str:
+    """The user's own key as text. Only what reads the same on every try: the text of a memoryview has its address in
+    it, that of a float may change with the driver.
+    """
+    value = None if fields is None else fields.get(key_field)
+    if value is None or (isinstance(value, str) and not value):
+        raise _BadRowError(f"the key_field {key_field} is {'empty' if fields and key_field in fields else 'missing'}")
+    if not isinstance(value, float) and is_nothing(value):
+        word = word_for_nothing(value) if isinstance(value, str) else None
+        raise _BadRowError(
+            f"the key_field {key_field} is " + (f"{word!r}, which stands for nothing" if word else "empty")
+        )
+    if isinstance(value, bool) or is_a_time(value) or not isinstance(value, str | Integral | Decimal | date | UUID):
+        raise _BadRowError(
+            f"the key_field {key_field} is a {type(value).__name__}, allowed is text, a whole number, a decimal, "
+            "a date or a UUID"
+        )
+    try:
+        text = str(value)
+        text.encode()
+    except UnicodeEncodeError:
+        raise _BadRowError(f"the key_field {key_field} has half of a surrogate pair in it") from None
+    except ValueError:
+        raise _BadRowError(f"the key_field {key_field} is too long to be written down") from None
+    return text
+
+
+def _name_of_row(number: object) -> str:
+    """What decides the shard of a row that has no key: the same in all of them."""
+    try:
+        return f"row:{number if isinstance(number, str | int | float) else type(number).__name__}"
+    except ValueError:  # thousands of digits
+        return "row:huge"
+
+
+def _json_of(fields: Mapping[str, Any]) -> str:
+    try:
+        return to_json(fields, fallback=str, inf_nan_mode="null").decode()
+    except (PydanticSerializationError, ValueError, RecursionError):
+        raise _BadRowError("the row has values that cannot be kept") from None
+
+
+def _words(error: Exception, fields: Mapping[str, Any] | None) -> tuple[str, str]:
+    """What is written down for the row, and the kind it is counted as: without the masked number and the names of the
+    row's fields, which may be different in every row.
+    """
+    if isinstance(error, InvalidNumberError):
+        return f"phone number: {error}", f"not a phone number ({error.kind})"
+    if isinstance(error, MissingFieldError) and error.missing:
+        there = "bare numbers have no fields" if not fields else f"there are: {shown_names(fields)}"
+        return f"{error}; {there}{other_case(error.missing, fields or ())}", str(error)
+    if isinstance(error, OmniInputError):
+        return "; ".join(error.problems), error.problems[0] if error.problems else error.message
+    if isinstance(error, _BadRowError):
+        return str(error), error.reason
+    return str(error), str(error)
+
+
+def _flush_people(scratch: Scratch, people: list[tuple[Any, ...]]) -> None:
+    scratch.many(
+        "INSERT INTO person (seq, id, number, key, content, todo, fields) VALUES (?, ?, ?, ?, ?, ?, ?)", people
+    )
+    people.clear()
+
+
+def _flush_bad(scratch: Scratch, bad: list[tuple[int, str, str | None]]) -> None:
+    scratch.many("INSERT INTO quarantine (place, reason, key) VALUES (?, ?, ?)", bad)
+    bad.clear()
+
+
+def _flush_others(scratch: Scratch, others: list[tuple[int]]) -> None:
+    scratch.many("INSERT INTO elsewhere (spread) VALUES (?)", others)
+    others.clear()
+
+
+def _find_duplicates(scratch: Scratch, reading: Reading, census: Census) -> None:
+    """Sort by id on disk; of each group the first row stays.
+
+    A later one that may not be the same message is no duplicate, which nobody would look at, but left out with its
+    reason: a key that several people share (a city) would else leave all but one of them without a word.
+    """
+    other, reason = (
+        ("later.content IS NOT first.content", OTHER_TEXT)
+        if reading.key_field is None
+        else ("later.number IS NOT first.number", OTHER_NUMBER)
+    )
+    scratch.do("CREATE INDEX person_id ON person (id)")
+    scratch.do(
+        f"CREATE TEMP TABLE later AS SELECT later.seq AS seq, later.key AS key, {other} AS other "
+        "FROM (SELECT id, min(seq) AS seq FROM person GROUP BY id HAVING count(*) > 1) AS twice "
+        "JOIN person AS first ON first.seq = twice.seq "
+        "JOIN person AS later ON later.id = twice.id AND later.seq > twice.seq"
+    )
+    scratch.do("INSERT INTO quarantine (place, reason, key) SELECT seq, ?, key FROM later WHERE other", reason)
+    others = scratch.one("SELECT count(*) FROM later WHERE other")
+    if others:
+        census.reasons[reason] += others
+    census.duplicates = scratch.one("SELECT count(*) FROM later WHERE NOT other")
+    scratch.do("DELETE FROM person WHERE seq IN (SELECT seq FROM later)")
+    scratch.do("DROP TABLE later")

@@ -1,0 +1,272 @@
+"""Reading a ledger: outcomes and quarantine as rows, without phone numbers, one at a time whatever the batch's size."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Folder
+from airflow_provider_omni.delivery.ledger.integrity import Standing, whole_lines
+from airflow_provider_omni.delivery.ledger.layout import ledgers_in
+from airflow_provider_omni.delivery.ledger.parts import (
+    ENDS,
+    OUTCOMES,
+    PLAN,
+    PURGED,
+    QUARANTINE,
+    SENT,
+    VERSION,
+    TryName,
+    ours,
+    pack,
+    unpack,
+)
+from airflow_provider_omni.delivery.messages.intent_log import Known
+from airflow_provider_omni.delivery.messages.states import MessageState
+from airflow_provider_omni.delivery.messages.status import Sighting, Tracker, joined, kept_apart, place_of
+from airflow_provider_omni.delivery.messages.step_codec import cost_of, is_permanent, sighting_of, step_of
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.omni.errors import OmniStorageError
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """What became of one recipient. docs/batches.md describes the columns.
+
+    :param recipient: the value of `key_field` where the batch had one, else the id of the recipient's first message,
+        which is a hash.
+    :param state: what the vendor said to the send: accepted, refused, unconfirmed, seen, absent, not_sent, or intent
+        (not known).
+    :param reason: the status or error for which it was refused.
+    :param outcome: pending, operator, delivered or failed, as far as a wait has followed it; None where none has.
+    :param channel: the step of the flow that decided the outcome; ``status`` its status.
+    :param sent_at: seconds since the epoch; so is ``done_at``.
+    :param cost: of all steps, as the vendor reported it, as a decimal string per currency.
+    :param permanent: whether the same message would fail again, as far as the vendor said.
+    """
+
+    recipient: str
+    message_id: str
+    bulk_id: str
+    state: str
+    reason: str | None = None
+    outcome: str | None = None
+    channel: str | None = None
+    status: str | None = None
+    sent_at: float | None = None
+    done_at: float | None = None
+    cost: dict[str, str] | None = None
+    permanent: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dict, for tables."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """A row that was left out: its place in the source, and why.
+
+    :param recipient: the user's own key, where it was readable.
+    """
+
+    row: int
+    reason: str
+    recipient: str | None = None
+
+
+def read_outcomes(ledger: Any) -> Iterator[OutcomeRow]:
+    """Every recipient that a request was about to be posted for, in no particular order; of all shards.
+
+    :param ledger: a local path, or an `ObjectStoragePath`.
+    """
+    for folder in ledgers_in(ledger):
+        yield from read_outcomes_of(folder)
+
+
+def read_outcomes_of(folder: Folder) -> Iterator[OutcomeRow]:
+    """The same of one ledger's folder."""
+    with Scratch() as scratch:
+        yield from Outcomes(folder, scratch).rows()
+
+
+def read_quarantine(ledger: Any) -> Iterator[QuarantineRow]:
+    """The rows that the last try left out."""
+    for folder in ledgers_in(ledger):
+        names = ours(folder.list(QUARANTINE))
+        last = max((each for each in map(TryName.of, names) if each is not None), default=None)
+        for name in names:
+            if TryName.of(name) == last:
+                for line in unpack(folder.read(name), name):
+                    yield QuarantineRow(line["row"], line["reason"], line.get("recipient"))
+
+
+def purge_plan(ledger: Any) -> int:
+    """Remove the private half: phone numbers and the rows' fields. Returns how many parts were removed.
+
+    After that the batch cannot be resent with `unreached`. A retry still sends nobody a message twice, and does not
+    write the private half again. Purge when the send is over: one that runs meanwhile may go on writing.
+    """
+    removed = 0
+    for folder in ledgers_in(ledger):
+        # Said first: if this process dies now, the next purge finds what is left, and no retry adds to it.
+        if not ours(folder.list(PURGED)):
+            folder.write(TryName(0, uuid.uuid4().hex).part(PURGED), pack([{"v": VERSION, "at": round(time.time(), 3)}]))
+        for name in folder.list(PLAN):
+            folder.delete(name)
+            removed += 1
+    return removed
+
+
+class Outcomes:
+    """One ledger's outcomes, gathered in a scratch database."""
+
+    def __init__(self, folder: Folder, scratch: Scratch) -> None:
+        self._folder = folder
+        self._scratch = scratch
+        self._known = Known(scratch)
+        self._flow: tuple[str, ...] = ()
+        scratch.do("CREATE TABLE who (id TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID")
+        scratch.do("CREATE INDEX who_label ON who (label)")
+        scratch.do("CREATE TABLE closed (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        scratch.do("CREATE TABLE gone (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        scratch.do("CREATE TABLE step (id TEXT, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID")
+        self._read_sent()
+        self._read_seen()
+
+    def _lines(self, kind: str, standing: Standing | None = None) -> Iterator[tuple[str, Any]]:
+        """The lines of all parts in a folder, each with the try that wrote it."""
+        for name in ours(self._folder.list(kind)):
+            writer, data = str(TryName.of(name)), self._folder.read(name)
+            for line in unpack(data, name) if standing is None else whole_lines(data, name, standing):
+                _check_version(line, name)
+                yield writer, line
+
+    def _read_sent(self) -> None:
+        standing = Standing()
+        for _, line in self._lines(ENDS):
+            standing.claim(line)
+        for writer, line in self._lines(SENT, standing):
+            self._known.replay(line, None, writer)
+            if "left" in line:
+                self._note_left(line)
+            who = line.get("who")
+            if who:
+                self._scratch.many(
+                    "INSERT OR REPLACE INTO who (id, label) VALUES (?, ?)",
+                    ((message_id, label) for message_id, label in who.items()),
+                )
+        standing.check("What became of whom is not known in full.", retryable=False)
+
+    def _note_left(self, line: Any) -> None:
+        if line.get("begins"):  # a later try says it anew
+            self._scratch.do("DELETE FROM gone")
+        self._scratch.many("INSERT OR IGNORE INTO gone (id) VALUES (?)", ((each,) for each in line["left"]))
+
+    def has_left(self, first_id: str) -> bool:
+        """Whether somebody who was planned was not in the source any more at the last try.
+
+        :param first_id: the recipient's first message id.
+        """
+        return self._scratch.one("SELECT 1 FROM gone WHERE id = ?", first_id) is not None
+
+    def _read_seen(self) -> None:
+        for _, line in self._lines(OUTCOMES):
+            if "v" in line:
+                self._flow = tuple(line.get("flow") or ()) or self._flow
+                continue
+            try:
+                for step in line["steps"]:
+                    self._merge(line["id"], step)
+                if line.get("closed"):
+                    self._scratch.do("INSERT OR IGNORE INTO closed (id) VALUES (?)", line["id"])
+            except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError):
+                raise OmniStorageError(
+                    "A part of the ledger's outcomes/ cannot be read (damaged, or written by something else).",
+                    retryable=False,
+                ) from None
+
+    def _merge(self, message_id: str, step: list[Any]) -> None:
+        fresh, apart = sighting_of(message_id, step), kept_apart(self._flow)
+        place = place_of(fresh, apart=apart)
+        known = self._scratch.one("SELECT step FROM step WHERE id = ? AND channel = ?", message_id, place)
+        if known is not None:
+            fresh = joined(sighting_of(message_id, json.loads(known)), fresh, apart=apart)
+        self._scratch.do(
+            "INSERT OR REPLACE INTO step (id, channel, step) VALUES (?, ?, ?)",
+            message_id,
+            place,
+            json.dumps(step_of(fresh)),
+        )
+
+    def rows(self) -> Iterator[OutcomeRow]:
+        """Every recipient once: by the last message that was about to be posted to them."""
+        for row, _ in self.told():
+            yield row
+
+    def told(self) -> Iterator[tuple[OutcomeRow, str]]:
+        """The same, each with the try that was about to post it."""
+        tracker_flow = self._flow
+        for identifier, state, reason, bulk, number, writer, label in self._scratch.rows(
+            "SELECT known.id, coalesce(known.state, posting.state), known.reason, posting.bulk, posting.no, "
+            "posting.writer, who.label FROM known JOIN posting ON posting.no = known.posting "
+            "LEFT JOIN who ON who.id = known.id"
+        ):
+            message_id = identifier
+            recipient = label or message_id
+            if state == MessageState.REFUSED.value and self._tried_again(recipient, message_id, number):
+                continue
+            steps = [
+                sighting_of(message_id, json.loads(step))
+                for (step,) in self._scratch.rows("SELECT step FROM step WHERE id = ?", identifier)
+            ]
+            row = OutcomeRow(recipient, message_id, bulk, state, reason)
+            closed = self._scratch.one("SELECT 1 FROM closed WHERE id = ?", identifier) is not None
+            yield _with_steps(row, steps, tracker_flow, closed=closed) if steps else row, writer
+
+    def _tried_again(self, label: str, message_id: str, posting: int) -> bool:
+        """Whether another attempt was about to be posted to a refused recipient: a later one, or one that was not
+        refused. Tries that overlap may have written them down in any order.
+        """
+        # Without a key of the user's own, the first attempt has no label: its id is that of all others.
+        another = (
+            "SELECT 1 FROM (SELECT id FROM who WHERE label = ? UNION SELECT ?) AS attempt "
+            "JOIN known ON known.id = attempt.id JOIN posting ON posting.no = known.posting "
+            "WHERE known.id != ? AND (known.posting > ? OR coalesce(known.state, posting.state) != ?)"
+        )
+        return self._scratch.one(another, label, label, message_id, posting, MessageState.REFUSED.value) is not None
+
+
+def _check_version(line: Any, name: str) -> None:
+    """Raise OmniStorageError for a part that a newer version of this provider has written."""
+    if isinstance(line, dict) and line.get("v", VERSION) != VERSION:
+        raise OmniStorageError(
+            f"The ledger's part {name} was written by another version of this provider, which this one cannot read.",
+            retryable=False,
+        )
+
+
+def _with_steps(row: OutcomeRow, steps: list[Sighting], flow: tuple[str, ...], *, closed: bool) -> OutcomeRow:
+    """:param closed: a wait has looked until its end, and said that what has failed until then stays so."""
+    # Only a wait can tell how much time has passed without news: a reader does not know whether anybody has looked.
+    tracker = Tracker(flow, settle_seconds=math.inf)
+    for step in steps:
+        tracker.observe(step)
+    standing = tracker.standing(row.message_id, 0.0, closing=closed)
+    by = standing.by
+    return replace(
+        row,
+        outcome=standing.outcome.value,
+        channel=by.channel if by else None,
+        status=by.status if by else None,
+        sent_at=min((step.sent_at for step in steps if step.sent_at is not None), default=None),
+        done_at=by.done_at if by else None,
+        cost=cost_of(list(tracker.steps(row.message_id))),
+        # A step that is not the last one ended nothing: what was said of it is not about the one that was not heard of.
+        permanent=None if closed and by and by.channel != tracker.last_channel else is_permanent(standing),
+    )

@@ -1,0 +1,153 @@
+"""Rows for a second send: those of a ledger who were not reached, with the fields they had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from airflow_provider_omni.delivery.effects import Folder
+from airflow_provider_omni.delivery.ledger.layout import ledgers_in, missing_shards
+from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, SENT, TRIES, TryName, ours, unpack
+from airflow_provider_omni.delivery.messages.states import FOLLOWED, MessageState
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.recipients.sources import Row, as_wanted
+from airflow_provider_omni.delivery.results.reader import OutcomeRow, Outcomes
+from airflow_provider_omni.omni.errors import OmniInputError
+
+_S = MessageState
+NEVER_SENT = frozenset({_S.NOT_SENT.value, _S.ABSENT.value})
+MAY_HAVE_GOT_IT = frozenset(state.value for state in FOLLOWED)
+
+
+def rows_of_unreached(
+    ledger: Any,
+    phone_field: str,
+    *,
+    include_unknown: bool,
+    tell: Callable[[str], None] = lambda _: None,
+    needed: Sequence[str] = (),
+) -> Iterator[Row]:
+    """The recipients of a ledger, or of all its shards, who count as not reached. See `unreached`."""
+    if missing := missing_shards(ledger):
+        raise _unreadable(
+            f"{len(missing)} of its shards ({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}) never began, "
+            "so nobody knows who was to be sent to; let them run first, or name the folder of one shard"
+        )
+    place, empty, open_ = 0, True, 0
+    for folder in ledgers_in(ledger):
+        if not ours(folder.list(TRIES)):
+            continue
+        empty = False
+        names = ours(folder.list(PLAN))
+        if ours(folder.list(PURGED)) or (not names and ours(folder.list(SENT))):
+            raise _unreadable("its plan/ was removed: nobody knows the numbers any more")
+        was_called = _phone_field(folder)
+        with Scratch() as scratch, Scratch() as sent:
+            _read_plan(folder, names, scratch)
+            outcomes = Outcomes(folder, sent)
+            for outcome, writer in outcomes.told():
+                if is_unreached(outcome, include_unknown=include_unknown):
+                    person = _person(scratch, outcome, writer)
+                    if person is None:
+                        raise _unreadable("parts of its plan/ are gone or cut short: it lacks people who were sent to")
+                    if not _was_taken_out(outcomes, person, outcome):
+                        yield _row(place, from_json(person), was_called, phone_field, needed)
+                        place += 1
+                elif is_unreached(outcome, include_unknown=True):
+                    open_ += 1
+                scratch.do("DELETE FROM plan WHERE label = ?", outcome.recipient)
+            # Whoever was planned and never came so far as to be posted.
+            for person, _ in scratch.rows("SELECT person, max(writer) FROM plan GROUP BY label"):
+                if not _was_taken_out(outcomes, person):
+                    yield _row(place, from_json(person), was_called, phone_field, needed)
+                    place += 1
+    if empty:
+        raise _unreadable("no batch has used this ledger")
+    if open_:
+        # Nobody has waited for them, or not long enough: an empty second send would look as if all had been reached.
+        tell(
+            f"Recipients of that ledger without an outcome yet, who are left out: {open_:,}. Let an "
+            "OmniDeliverySensor with success_when='finished' come between the two sends."
+        )
+
+
+def _read_plan(folder: Folder, names: list[str], scratch: Scratch) -> None:
+    """Everybody who was planned, as each try has written them that found them changed."""
+    scratch.do(
+        "CREATE TABLE plan (label TEXT, writer TEXT, person TEXT NOT NULL, PRIMARY KEY (label, writer)) WITHOUT ROWID"
+    )
+    for name in names:
+        writer = str(TryName.of(name))
+        scratch.many(
+            "INSERT OR REPLACE INTO plan (label, writer, person) VALUES (?, ?, ?)",
+            (
+                (line.get("key") or line["id"], writer, to_json(line).decode())
+                for line in unpack(folder.read(name), name)
+            ),
+        )
+
+
+def _person(scratch: Scratch, outcome: OutcomeRow, writer: str) -> str | None:
+    """A recipient's row. Of who may have got the message: as the try that posted it had it, since that is where it went
+    (a key may have moved to another number since). Of who certainly did not: the last one.
+    """
+    found: str | None = scratch.one(
+        "SELECT person FROM plan WHERE label = ? AND (NOT ? OR writer <= ?) ORDER BY writer DESC LIMIT 1",
+        outcome.recipient,
+        outcome.state in MAY_HAVE_GOT_IT,
+        writer,
+    )
+    return found
+
+
+def is_unreached(row: OutcomeRow, *, include_unknown: bool = False) -> bool:
+    """Whether a recipient counts as not reached."""
+    if row.permanent:
+        return False
+    if row.outcome == "failed":
+        return True
+    if row.outcome in ("delivered", "operator"):
+        return False
+    if row.state in NEVER_SENT or row.state == _S.REFUSED.value:
+        return True
+    # Nothing final is known: under way, or nobody has followed it.
+    return include_unknown
+
+
+def _was_taken_out(outcomes: Outcomes, person: str, row: OutcomeRow | None = None) -> bool:
+    """Whether a recipient has left the source before a message of theirs was accepted: whoever took them out did not
+    want them to get it.
+
+    :param row: None for somebody who was never about to be posted to.
+    """
+    accepted = row is not None and row.state == _S.ACCEPTED.value
+    return not accepted and outcomes.has_left(from_json(person)["id"])
+
+
+def _phone_field(folder: Any) -> str:
+    """What the send called it. A file in ``tries/`` may be of another one, which was refused: it wrote nothing else."""
+    gone_on = {TryName.of(name) for kind in (PLAN, SENT) for name in folder.list(kind)}
+    for name in ours(folder.list(TRIES)):
+        if TryName.of(name) not in gone_on:
+            continue
+        for line in unpack(folder.read(name), name):
+            return str(line.get("phone_field") or "phone")
+    return "phone"
+
+
+def _row(place: int, person: dict[str, Any], was_called: str, phone_field: str, needed: Sequence[str]) -> Row:
+    fields = dict(person.get("fields") or {})
+    number = fields.pop(was_called, None) or person["to"]
+    names = as_wanted(fields, needed)
+    return Row(
+        place,
+        person["to"],
+        {**dict(zip(names, fields.values(), strict=True)), phone_field: number},
+        normalised=True,
+    )
+
+
+def _unreadable(why: str) -> OmniInputError:
+    return OmniInputError("The unreached cannot be read from the ledger", problems=(f"ledger_path: {why}",))

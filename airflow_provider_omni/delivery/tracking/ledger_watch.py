@@ -1,0 +1,139 @@
+"""What a ledger says is to be followed: which messages may have reached people, and what finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Compute, Fetch, ListParts, Steps
+from airflow_provider_omni.delivery.ledger.integrity import Standing, whole_lines
+from airflow_provider_omni.delivery.ledger.parts import ENDS, SENT, TRIES, ours, unpack
+from airflow_provider_omni.delivery.messages.intent_log import Known
+from airflow_provider_omni.delivery.messages.states import Origin
+from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.tracking.id_set import Members
+from airflow_provider_omni.delivery.tracking.watch import Bulk
+from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
+from airflow_provider_omni.omni.words import some, was
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a ledger says is to be followed.
+
+    :param bulks: requests with several messages, and which messages count in each: rows about others may show up under
+        its id, too (refused ones, ones that were taken in another request, or a stranger's).
+    :param samples: some messages of each of these requests.
+    :param lone: ids of messages that were alone in theirs.
+    :param apart: those of ``lone`` that may stand in some request's rows too.
+    :param parts: names of the parts that say so.
+    :param accounts: from which it was sent (`OmniConfig.account_mark`); empty where the ledger does not say so.
+    """
+
+    bulks: tuple[tuple[Bulk, Members], ...]
+    samples: tuple[tuple[str, ...], ...]
+    lone: tuple[str, ...]
+    apart: tuple[str, ...]
+    begin: float
+    parts: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+
+    @property
+    def total(self) -> int:
+        """How many messages that is."""
+        return len(self.lone) + sum(bulk.messages or 0 for bulk, _ in self.bulks)
+
+
+def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) -> Steps[Followed]:
+    """Read what was sent, or may have been. Raises OmniStorageError, to be tried again, where that is less than the
+    receipt says: parts may be missing, or their disk may not be mounted here.
+
+    :param accepted: how many messages the receipt says were accepted, or may have been.
+    :param one_by_one: the vendor does not find requests by the ids that we gave them.
+    :param whose: read from which accounts it was sent, too.
+    """
+    with Scratch() as scratch:
+        known, standing = Known(scratch), Standing()
+        # Before sent/ is listed: they say what stands in it.
+        for name in ours((yield ListParts(ENDS))):
+            end: bytes = yield Fetch(name)
+            for line in unpack(end, name):
+                standing.claim(line)
+        names = ours((yield ListParts(SENT)))
+        for name in names:
+            data: bytes = yield Fetch(name)
+            lines = whole_lines(data, name, standing)
+            yield Compute(scratch.guarded(partial(_replay, known, lines)))
+        standing.check("Whom to wait for is not known.", retryable=True)
+        accounts: frozenset[str] = frozenset()
+        if whose:
+            origins: list[Origin] = yield Compute(scratch.guarded(known.origins))
+            # What was sent says from where; a try that has sent nothing may have had another account.
+            accounts = frozenset(each.account for each in origins if each.account) or (yield from _accounts())
+        look = scratch.guarded(lambda: _followed(known, names, one_by_one, accounts))
+        followed: Followed = yield Compute(look)
+        if followed.total < accepted:
+            # The last try may have doubted what an earlier one had proven absent, as its receipt then says.
+            yield Compute(scratch.guarded(known.doubt_old_proofs))
+            followed = yield Compute(look)
+        if not names and not ours((yield ListParts(TRIES))):
+            if accepted:
+                raise OmniStorageError(
+                    f"There is no ledger, though its receipt says that {some(accepted, 'message')} "
+                    f"{was(accepted)} accepted, "
+                    "or may have been: this machine does not see that path, or it was removed.",
+                    retryable=True,
+                )
+            raise OmniInputError(
+                "There is nothing to wait for",
+                problems=(
+                    "ledger_path: no batch has used this ledger; that of a shard is a folder in it, and stands in "
+                    "the shard's receipt",
+                ),
+            )
+        held: int = yield Compute(scratch.guarded(lambda: scratch.one("SELECT count(*) FROM known")))
+    if held < accepted:
+        # Messages that were refused, or proven absent, since the receipt was made are there all the same.
+        raise OmniStorageError(
+            f"The ledger has {held:,} of {some(accepted, 'message')} that its receipt says {was(accepted)} "
+            "accepted, or may have been: parts of its sent/ are missing or cut short, or this machine sees another "
+            "folder.",
+            retryable=True,
+        )
+    return followed
+
+
+def _accounts() -> Steps[frozenset[str]]:
+    """Which accounts the tries have had. Versions that did not know of accounts said nothing of it."""
+    found: set[str] = set()
+    for name in ours((yield ListParts(TRIES))):
+        data: bytes = yield Fetch(name)
+        lines = [line for line in unpack(data, name) if isinstance(line, dict)]
+        found |= {account for line in lines if isinstance(account := line.get("account"), str) and account}
+    return frozenset(found)
+
+
+def _replay(known: Known, lines: Iterator[Any]) -> None:
+    origin = None
+    for line in lines:
+        if isinstance(line, dict) and "v" in line:
+            origin = line.get("origin")
+        else:
+            known.replay(line, None, origin=origin)
+
+
+def _followed(known: Known, names: list[str], one_by_one: bool, accounts: frozenset[str]) -> Followed:
+    bulks: list[tuple[Bulk, Members]] = []
+    samples: list[tuple[str, ...]] = []
+    lone: list[str] = []
+    for bulk_id, of, followed in known.followed_requests():
+        if of == 1 or one_by_one:
+            lone += followed
+        else:
+            bulks.append((Bulk(bulk_id, len(followed)), Members(followed)))
+            samples.append((followed[0], followed[-1], followed[len(followed) // 2]))
+    apart = tuple(known.followed_apart())
+    begin, parts = known.oldest() or 0.0, frozenset(names)
+    return Followed(tuple(bulks), tuple(samples), (*lone, *apart), apart, begin, parts, accounts)

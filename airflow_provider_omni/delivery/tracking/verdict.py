@@ -1,0 +1,244 @@
+"""The answer a sensor gives: from counts to success, failure or "not yet", and the summary that says why.
+
+Pure functions. The verdict falls as soon as it cannot change.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
+from airflow_provider_omni.delivery.messages.status import UNNAMED, Outcome, Sighting, Standing
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.statuses import StepState
+from airflow_provider_omni.omni.words import some
+
+MAX_NAMES = 100
+"""Statuses, channels and currencies in a summary end here: their names are the vendor's, who may say anything."""
+OTHER = "(other)"
+NOT_SEEN = "(not seen)"
+"""Names of ours among the vendor's: no name of theirs has brackets."""
+
+DELIVERED_MEANS = ("group", "handset")
+NAMED_GOALS = ("all", "any", "finished")
+
+
+class Verdict(enum.Enum):
+    """Whether the wait is over."""
+
+    OPEN = "open"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the user waits for.
+
+    ``success_when``: ``all``, ``any``, ``finished`` (every outcome known, whichever), or a ratio in (0, 1] of the
+    messages that must be delivered. ``delivered_means``: with ``group`` a delivery to the operator is enough while
+    nothing final contradicts it; with ``handset`` it still counts as pending. ``settle``: wait for every outcome first.
+    """
+
+    success_when: str | float = "all"
+    delivered_means: str = "group"
+    settle: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        problems = []
+        goal = self.success_when
+        ratio = isinstance(goal, int | float) and not isinstance(goal, bool) and 0 < goal <= 1
+        if ratio and isinstance(goal, int):
+            problems.append(
+                "success_when: got 1, expected 1.0 for every message, or 'any' for one of them: 1 reads as either"
+            )
+        elif not ratio and goal not in NAMED_GOALS:
+            problems.append(
+                f"success_when: found {describe(goal, True)}, allowed: 'all', 'any', 'finished' or a ratio such as 0.95"
+            )
+        if self.delivered_means not in DELIVERED_MEANS:
+            problems.append(
+                f"delivered_means: found {describe(self.delivered_means, True)}, allowed: 'group' or 'handset'"
+            )
+        if problems:
+            raise OmniInputError("The delivery goal cannot be used", problems=tuple(problems))
+
+    def needed(self, total: int) -> int:
+        """How many of ``total`` must be delivered."""
+        match self.success_when:
+            case "all":
+                return total
+            case "any":
+                return min(1, total)
+            case "finished":
+                return 0
+        # 0.95 of 20 is 19: the small term keeps 0.95 * 20 = 19.000000000000004 from asking for 20.
+        return math.ceil(float(self.success_when) * total - 1e-9)
+
+
+@dataclass
+class Tally:
+    """Counts over all messages of a wait."""
+
+    total: int = 0
+    delivered: int = 0
+    operator_only: int = 0
+    failed: int = 0
+    settled: int = 0
+    lingering: int = 0
+    """Pending messages of which a step has failed."""
+    failed_message_ids: list[str] = field(default_factory=list)
+    by_channel: Counter[str] = field(default_factory=Counter)
+    by_status: Counter[str] = field(default_factory=Counter)
+    cost: dict[str, Decimal] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def pending(self) -> int:
+        """Messages whose outcome is open."""
+        return self.total - self.delivered - self.failed
+
+    @property
+    def unsettled(self) -> int:
+        """Messages about which something final may still come."""
+        return self.pending + self.operator_only
+
+    def add(self, message_id: str, standing: Standing, steps: Iterable[Sighting], delivered_means: str) -> None:
+        """Count one message that was seen; messages come in the order of their ids.
+
+        ``total`` is set by the caller: it includes the unseen.
+        """
+        steps = list(steps)
+        for step in steps:
+            # What a step under way will cost is not told yet: a failed one may cost nothing.
+            if step.cost is not None and step.currency and step.state is not StepState.PENDING:
+                self.cost[step.currency] = self.cost.get(step.currency, Decimal(0)) + Decimal(step.cost)
+        if standing.by is not None:
+            self.by_status[standing.by.status] += 1
+        operator = standing.outcome is Outcome.OPERATOR
+        if standing.outcome is Outcome.DELIVERED or (operator and delivered_means == "group"):
+            self.delivered += 1
+            self.operator_only += operator
+            assert standing.by is not None
+            self.by_channel[standing.by.channel or UNNAMED] += 1
+            started = min((step.sent_at for step in steps if step.sent_at is not None), default=None)
+            if started is not None and standing.by.done_at is not None:
+                self.seconds.append(max(0.0, standing.by.done_at - started))
+        elif standing.outcome is Outcome.FAILED:
+            self.failed += 1
+            self.settled += standing.settled
+            if len(self.failed_message_ids) < MAX_IDS:
+                self.failed_message_ids.append(message_id)
+        else:
+            self.lingering += any(step.state is StepState.FAILED for step in steps)
+
+    def merge(self, other: Tally) -> None:
+        """Add another tally to this one."""
+        self.total += other.total
+        self.delivered += other.delivered
+        self.operator_only += other.operator_only
+        self.failed += other.failed
+        self.settled += other.settled
+        self.lingering += other.lingering
+        self.failed_message_ids = sorted(self.failed_message_ids + other.failed_message_ids)[:MAX_IDS]
+        self.by_channel += other.by_channel
+        self.by_status += other.by_status
+        for currency, cost in other.cost.items():
+            self.cost[currency] = self.cost.get(currency, Decimal(0)) + cost
+        self.seconds += other.seconds
+
+    def summary(self, ledger_path: str | None = None) -> dict[str, Any]:
+        """The JSON that the sensor returns: ids and counts, no number and no text."""
+        unseen = self.total - sum(self.by_status.values())
+        by_status = most_common(self.by_status)
+        if unseen > 0:
+            by_status[NOT_SEEN] = unseen
+        return {
+            "total": self.total,
+            "delivered": self.delivered,
+            "failed": self.failed,
+            "pending": self.pending,
+            "by_channel": most_common(self.by_channel),
+            "by_status": by_status,
+            "cost": {currency: format(total, "f") for currency, total in sorted(self.cost.items())[:MAX_NAMES]},
+            "seconds_to_delivery": percentiles(self.seconds),
+            "failed_message_ids": sorted(self.failed_message_ids),
+            "closed_by_settle_time": self.settled,
+            "ledger_path": ledger_path,
+        }
+
+
+def judge(tally: Tally, goal: Goal, *, deadline_passed: bool = False, unsent: int = 0) -> Verdict:
+    """Say whether the wait is over.
+
+    Nothing to wait for is a success for every goal but ``any`` (a dry run, or a test environment that lets nobody
+    through), unless it is so because ``unsent`` people were refused or never sent to: a gate must not open when
+    nobody who should have been told was.
+    """
+    if not tally.total and unsent and goal.success_when != "finished":
+        return Verdict.FAILURE
+    needed = goal.needed(tally.total)
+    if goal.settle and tally.unsettled and not deadline_passed:
+        return Verdict.OPEN
+    if goal.success_when == "finished":
+        if not tally.pending:
+            return Verdict.SUCCESS
+        return Verdict.TIMEOUT if deadline_passed else Verdict.OPEN
+    if goal.success_when == "any" and not tally.total:
+        return Verdict.FAILURE
+    if tally.delivered >= needed:
+        return Verdict.SUCCESS
+    if tally.total - tally.failed < needed:
+        return Verdict.FAILURE
+    return Verdict.TIMEOUT if deadline_passed else Verdict.OPEN
+
+
+def most_common(counts: Counter[str]) -> dict[str, int]:
+    """The counts by name, sorted; of too many names those that come most often, and the others together."""
+    if len(counts) <= MAX_NAMES:
+        return dict(sorted(counts.items()))
+    kept = dict(sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:MAX_NAMES])
+    kept[OTHER] = kept.get(OTHER, 0) + counts.total() - sum(kept.values())
+    return dict(sorted(kept.items()))
+
+
+def explain(verdict: Verdict, tally: Tally, goal: Goal, unsent: int = 0, missing: int = 0) -> str:
+    """Say how it ended: counts only.
+
+    :param unsent: the refused and the never posted, of whom no goal counts one.
+    :param missing: receipts in a list that were none: nobody knows whether these sends had anybody to send to.
+    """
+    if not tally.total and unsent and verdict is Verdict.FAILURE:
+        everybody = some(unsent, "recipient")
+        return f"Nobody was sent to: the vendor refused, or the send never reached, everybody ({everybody})."
+    counts = f"{tally.delivered} of {tally.total} delivered, {tally.failed} failed, {tally.pending} open"
+    if unsent:
+        counts += f"; not counted: {unsent} who were refused or never sent to"
+    if missing:
+        counts += f"; sends without a receipt, which are not counted: {missing}"
+    if verdict is Verdict.SUCCESS:
+        return f"Delivery goal {goal.success_when!r} reached: {counts}."
+    if verdict is Verdict.FAILURE:
+        return f"Delivery goal {goal.success_when!r} cannot be reached any more: {counts}."
+    return f"The deadline came before delivery goal {goal.success_when!r} was reached: {counts}."
+
+
+def percentiles(seconds: list[float]) -> dict[str, float | None]:
+    """p50, p95 and max, nearest rank; None where nothing was delivered."""
+    if not seconds:
+        return {"p50": None, "p95": None, "max": None}
+    ordered = sorted(seconds)
+
+    def at(share: float) -> float:
+        return round(ordered[max(0, math.ceil(share * len(ordered)) - 1)], 3)
+
+    return {"p50": at(0.5), "p95": at(0.95), "max": round(ordered[-1], 3)}

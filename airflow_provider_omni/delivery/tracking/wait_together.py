@@ -1,0 +1,141 @@
+"""One wait for several sends: several ledgers, and what has none. One summary, one verdict.
+
+Each part is a wait of its own, which reads, writes down and heals as ever, and ends when all of its outcomes are known
+or the time is up. Only the verdict falls over all of them. What they share is bounded as that of one: the time for the
+last reads and looks, and how early the last round begins.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from airflow_provider_omni.delivery.effects import Clock, Fetch, ListParts, Put, Steps
+from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
+from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN
+from airflow_provider_omni.delivery.tracking.verdict import Tally, Verdict, explain, judge
+from airflow_provider_omni.delivery.tracking.wait import CLOSING, REFUSALS, Wait, WaitEnd
+from airflow_provider_omni.delivery.tracking.watch import Watch
+from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.omni.words import some
+
+TOLD = 3
+"""Ledgers of which the last words are said, where they could not be read."""
+
+
+class WaitTogether(Wait):
+    """Follows the parts of a :class:`Watch`. The effects on a part's ledger go to ``<number of the part>/<name>``."""
+
+    def __init__(
+        self,
+        watch: Watch,
+        clock: Clock,
+        parts: Sequence[Wait],
+        jitter: Callable[[], float] = random.random,
+        refusals: int = REFUSALS,
+        account: str = "",
+    ) -> None:
+        super().__init__(watch, clock, jitter, refusals, account)
+        self.parts = tuple(parts)
+        self._ends: dict[int, WaitEnd] = {}
+        self._last_since: float | None = None
+        """When the last reads and looks have begun."""
+
+    def poll(self) -> Steps[WaitEnd | None]:
+        """Poll each part that is not over, each time beginning with another one; then decide over all of them."""
+        count = len(self.parts)
+        # Where each poll is a process of its own, the time says whose turn it is.
+        begin = int(count * (self.clock() / self.watch.poll_interval * GOLDEN % 1.0))
+        turns = ((begin + place) % count for place in range(count))
+        waiting = [number for number in turns if number not in self._ends]
+        looked_for = sum(self.parts[number].looked_for for number in waiting)
+        for place, number in enumerate(waiting):
+            part = self.parts[number]
+            part.account = self.account
+            part.beside = looked_for - part.looked_for
+            part.closing_share = self._share(len(waiting) - place)
+            end = yield from _in(number, part.poll())
+            if end is not None:
+                self._ends[number] = end
+        return (yield from self._verdict())
+
+    def _share(self, left: int) -> float:
+        """How much of the time for the last reads and looks one of so many may take, from now on."""
+        now = self.clock()
+        if now >= self.watch.deadline and self._last_since is None:
+            self._last_since = now
+        rest = CLOSING if self._last_since is None else self._last_since + CLOSING - now
+        return max(0.0, rest) / left / CLOSING
+
+    def _verdict(self) -> Steps[WaitEnd | None]:
+        whole, total = True, Tally()
+        for number, part in enumerate(self.parts):
+            if end := self._ends.get(number):
+                total.merge(end.tally)
+                whole = whole and not end.unread
+                continue
+            tally = yield from _in(number, part.standing())
+            whole = whole and tally is not None
+            total.merge(Tally(total=part.least) if tally is None else tally)
+        over = len(self._ends) == len(self.parts)
+        verdict = self._judge(total, whole=whole, over=over)
+        if verdict is Verdict.OPEN:
+            return None
+        for number, part in enumerate(self.parts):
+            if number not in self._ends and not (yield from _in(number, part.leave_off())):
+                return None
+        return WaitEnd(verdict, self._summary(total), self._said(verdict, total), total)
+
+    def _judge(self, total: Tally, *, whole: bool, over: bool) -> Verdict:
+        goal, unsent = self.watch.goal, sum(part.unsent for part in self.parts)
+        verdict = judge(total, goal, deadline_passed=over, unsent=unsent)
+        if whole:
+            return verdict
+        # What is not known yet can only add to what is: to the delivered, and to the failed.
+        clear = (goal.success_when == "any" and verdict is Verdict.SUCCESS) or (
+            goal.success_when == "all" and verdict is Verdict.FAILURE and total.failed > 0
+        )
+        if clear and (over or not goal.settle):
+            return verdict
+        return Verdict.TIMEOUT if over else Verdict.OPEN
+
+    def _summary(self, total: Tally) -> dict[str, Any]:
+        paths = self.watch.ledger_paths
+        return total.summary(paths[0] if len(paths) == 1 else None) | {"ledger_paths": list(paths[:MAX_IDS])}
+
+    def _said(self, verdict: Verdict, total: Tally) -> str:
+        unsent = sum(part.unsent for part in self.parts)
+        said = explain(verdict, total, self.watch.goal, unsent, self.watch.missing)
+        unread = [end.explanation for _, end in sorted(self._ends.items()) if end.unread]
+        more = [f"The same of {some(len(unread) - TOLD, 'more ledger')}."] if len(unread) > TOLD else []
+        return " ".join([said, *unread[:TOLD], *more])
+
+
+def _in(number: int, steps: Steps[Any]) -> Steps[Any]:
+    """Carry a part's steps out, its ledger's names in the part's own folder."""
+    folder = f"{number}/"
+    reply: Any = None
+    error: OmniError | None = None
+    try:
+        while True:
+            try:
+                effect = steps.send(reply) if error is None else steps.throw(error)
+            except StopIteration as stop:
+                return stop.value
+            reply, error = None, None
+            match effect:
+                case ListParts(prefix):
+                    effect = ListParts(folder + prefix)
+                case Fetch(name):
+                    effect = Fetch(folder + name)
+                case Put(name, data):
+                    effect = Put(folder + name, data)
+            try:
+                reply = yield effect
+            except OmniError as caught:
+                error = caught
+            if isinstance(effect, ListParts) and error is None:
+                reply = [name.removeprefix(folder) for name in reply]
+    finally:
+        steps.close()

@@ -1,0 +1,249 @@
+"""What is waited for: made from a receipt or from ids, carried as plain JSON in a trigger's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from airflow_provider_omni.delivery.tracking.verdict import Goal
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.written import WHY_EMPTY, empty_words, is_nothing, read_ids
+
+IDS_PER_LOOK = 50
+"""Message ids in one logs call, at most: 50 of ours stay under the 2,048 characters that the sister API allows."""
+
+
+OF_PARTS = ("bulks", "flow", "logs_only", "ledger_path", "unsent", "accepted", "account")
+"""What each send of several that are waited for together has of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """Messages that are followed by one filter.
+
+    ``bulk_id`` None: a lone message id. ``messages`` None: their number is not known (ids given by hand).
+    ``message_ids``: all of them or none; where they are known, rows of other messages are not counted.
+    """
+
+    bulk_id: str | None
+    messages: int | None
+    message_ids: tuple[str, ...] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is one message, followed by its own id: reports of lone messages may carry no bulk id."""
+        return self.messages == 1 and len(self.message_ids) == 1
+
+    @property
+    def report_filter(self) -> dict[str, str]:
+        """The filter for ``GET /omni/1/reports``; there is always one, so that nobody else's reports are taken."""
+        if self.alone:
+            return {"message_id": self.message_ids[0]}
+        assert self.bulk_id is not None
+        return {"bulk_id": self.bulk_id}
+
+    @property
+    def journal_key(self) -> str:
+        """The key under which its journal stands."""
+        return f"omni_journal_{self.message_ids[0] if self.alone else self.bulk_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Everything a wait needs to know; nothing in it names a person.
+
+    ``deadline``: wall-clock seconds since the epoch. ``poll_interval``: seconds. ``settle_seconds``: how long after a
+    failure an unknown flow is given for its next step. ``logs_only``: read no reports, because they could not be
+    written down (reschedule mode on Airflow < 3.3 without a ledger).
+    """
+
+    bulks: tuple[Bulk, ...]
+    deadline: float
+    goal: Goal = field(default_factory=Goal)
+    flow: tuple[str, ...] = ()
+    poll_interval: float = 30.0
+    settle_seconds: float = 300.0
+    logs_only: bool = False
+    ids_per_look: int = IDS_PER_LOOK
+    ledger_path: str | None = None
+    unsent: int = 0
+    """People who should have got a message of this receipt and certainly did not: refused, or never posted."""
+    accepted: int = 0
+    """Messages that the receipt says were accepted, or may have been. A ledger with fewer is not whole."""
+    account: str = ""
+    """A hash that tells accounts apart (`OmniConfig.account_mark`): of the one that has the messages, as the receipt
+    says; else of the one that was there when the wait began. Empty: not known, or the ledger says it.
+    """
+    parts: tuple[Watch, ...] = ()
+    """Where several sends are waited for together: one for each ledger, and one for each flow of those without. Then
+    there are no ``bulks`` here; goal, deadline and poll interval are those of the whole.
+    """
+    missing: int = 0
+    """Receipts in the list that were none: of tasks that were skipped, or marked successful."""
+
+    @property
+    def ledger_paths(self) -> tuple[str, ...]:
+        """All ledgers, in the order of the parts."""
+        return tuple(each.ledger_path for each in (self.parts or (self,)) if each.ledger_path is not None)
+
+    def as_part(self) -> Watch:
+        """The same as a part of a whole, which alone decides: followed until everything is known, or time is up."""
+        return replace(self, goal=Goal("finished", self.goal.delivered_means, settle=True), missing=0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, for a trigger's arguments."""
+        whole = {
+            "deadline": self.deadline,
+            "success_when": self.goal.success_when,
+            "delivered_means": self.goal.delivered_means,
+            "settle": self.goal.settle,
+            "flow": list(self.flow),
+            "poll_interval": self.poll_interval,
+            "settle_seconds": self.settle_seconds,
+            "logs_only": self.logs_only,
+            "ledger_path": self.ledger_path,
+            "unsent": self.unsent,
+            "accepted": self.accepted,
+            "account": self.account,
+        } | ({"missing": self.missing} if self.missing else {})
+        if self.parts:
+            # Without "bulks": a version that knows of no parts must not take it for nothing to wait for.
+            parts = [each.to_json() for each in self.parts]
+            return whole | {"parts": [{name: each[name] for name in OF_PARTS} for each in parts]}
+        return whole | {"bulks": [[bulk.bulk_id, bulk.messages, list(bulk.message_ids)] for bulk in self.bulks]}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Watch:
+        """Read it back; what an older version did not write has its default, what a newer one wrote is ignored. Raises
+        OmniInputError for what cannot be read.
+        """
+        try:
+            if "parts" in data:
+                of_all = {name: value for name, value in data.items() if name != "parts"}
+                parts = tuple(cls.from_json(of_all | each) for each in data["parts"])
+                return replace(cls.from_json(of_all | {"bulks": []}), parts=tuple(each.as_part() for each in parts))
+            return cls(
+                bulks=tuple(Bulk(bulk_id, messages, tuple(ids)) for bulk_id, messages, ids in data["bulks"]),
+                deadline=float(data["deadline"]),
+                goal=Goal(
+                    _goal(data.get("success_when", "all")),
+                    data.get("delivered_means", "group"),
+                    bool(data.get("settle", False)),
+                ),
+                flow=tuple(data.get("flow", ())),
+                poll_interval=float(data.get("poll_interval", 30.0)),
+                settle_seconds=float(data.get("settle_seconds", 300.0)),
+                logs_only=bool(data.get("logs_only", False)),
+                ledger_path=data.get("ledger_path"),
+                unsent=int(data.get("unsent", 0)),
+                accepted=int(data.get("accepted", 0)),
+                account=str(data.get("account") or ""),
+                missing=int(data.get("missing", 0)),
+            )
+        except OmniInputError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            problem = f"watch: cannot be read ({type(error).__name__}), allowed: what Watch.to_json() gives"
+            raise OmniInputError("The sensor cannot wait for this.", problems=(problem,)) from None
+
+
+def bulks_of_receipt(receipt: Any, name: str = "receipt") -> tuple[Bulk, ...]:
+    """The bulks of a receipt, in errors called ``name``. Raises :class:`OmniInputError` for what is not a receipt."""
+    problems: list[str] = []
+    bulks: list[Bulk] = []
+    rows = receipt.get("bulks") if isinstance(receipt, dict) else None
+    if not isinstance(rows, list):
+        raise OmniInputError("The receipt cannot be used", problems=(f"{name}: {no_receipt(receipt)}",))
+    listed = _all_listed(receipt, rows)
+    position = 0
+    for index, row in enumerate(rows):
+        bulk_id, messages = (row.get("bulk_id"), row.get("messages")) if isinstance(row, dict) else (None, None)
+        if not isinstance(bulk_id, str) or not bulk_id or type(messages) is not int or messages < 1:
+            problems.append(f"{name}.bulks[{index}]: allowed: {{'bulk_id': text, 'messages': 1 or more}}")
+            continue
+        ids = tuple(listed[position : position + messages])
+        position += messages
+        if messages == 1 and isinstance(row.get("message_id"), str):
+            ids = (row["message_id"],)
+        bulks.append(Bulk(bulk_id, messages, ids if len(ids) == messages else ()))
+    if problems:
+        raise OmniInputError("The receipt cannot be used", problems=tuple(problems))
+    return tuple(bulks)
+
+
+def _goal(success_when: Any) -> Any:
+    """An older version took 1 for 1.0; and whatever carries arguments may have made 1 of it."""
+    return 1.0 if type(success_when) is int and success_when == 1 else success_when
+
+
+RECEIPT = "what a send operator returned, such as receipt=send.output, or a list of that"
+
+
+def no_receipt(value: Any) -> str:
+    """What to say of a value that is no receipt. It may hold anything, so that only its kind is named."""
+    if is_nothing(value):
+        return f"got {empty_words(value)}, expected {RECEIPT}. {WHY_EMPTY}"
+    found = "an object without 'bulks'" if isinstance(value, dict) else describe(value)
+    return f"got {found}, expected {RECEIPT}"
+
+
+def distinct(bulks: Iterable[Bulk]) -> tuple[Bulk, ...]:
+    """The requests of several receipts, each once: a receipt may be given twice, or as an earlier and a later try's."""
+    together: dict[str, Bulk] = {}
+    alone: dict[str, Bulk] = {}
+    for bulk in bulks:
+        if bulk.alone:
+            alone.setdefault(bulk.message_ids[0], bulk)
+            continue
+        key = bulk.journal_key
+        known = together.setdefault(key, bulk)
+        if known is bulk:
+            continue
+        ids = tuple(dict.fromkeys((*known.message_ids, *bulk.message_ids)))
+        if known.message_ids and bulk.message_ids:
+            together[key] = Bulk(bulk.bulk_id, len(ids), ids)
+        elif known.messages is not None and bulk.messages is not None:
+            together[key] = max(known, bulk, key=lambda each: each.messages or 0)
+    listed = {each for bulk in together.values() for each in bulk.message_ids}
+    return (*together.values(), *(bulk for message_id, bulk in alone.items() if message_id not in listed))
+
+
+def unsent_of_receipt(receipt: Any) -> int:
+    """How many of a receipt's people were refused or never posted; 0 for a dry run, which posts nobody on purpose."""
+    counts = receipt.get("counts") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
+    if not isinstance(counts, dict):
+        return 0
+    known = {name: count for name, count in counts.items() if type(count) is int}
+    settled = ("accepted", "unconfirmed", "quarantined", "duplicates")
+    return max(0, known.get("requested", 0) - sum(known.get(name, 0) for name in settled))
+
+
+def accepted_of_receipt(receipt: Any) -> int:
+    """How many of a receipt's messages were accepted, or may have been; 0 for a dry run."""
+    counts = receipt.get("counts") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
+    known = counts if isinstance(counts, dict) else {}
+    return sum(count for name in ("accepted", "unconfirmed") if type(count := known.get(name)) is int and count > 0)
+
+
+def account_of_receipt(receipt: Any) -> str:
+    """The account that has a receipt's messages; empty where it does not say so, and for a dry run, which has none."""
+    account = receipt.get("account") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
+    return account if isinstance(account, str) else ""
+
+
+def _all_listed(receipt: dict[str, Any], rows: list[Any]) -> list[str]:
+    """The receipt's message ids where all are listed: they stand in the order of the bulks. Else none."""
+    listed = receipt.get("message_ids")
+    counts = [row.get("messages") for row in rows if isinstance(row, dict)]
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        return []
+    return listed if sum(count for count in counts if type(count) is int) == len(listed) else []
+
+
+def bulks_of_ids(*, message_ids: Any = None, bulk_ids: Any = None) -> tuple[Bulk, ...]:
+    """Bulks from ids given by hand: one, a list, or a text that is one. The size of a bulk is then not known."""
+    if message_ids is not None:
+        return tuple(Bulk(None, 1, (each,)) for each in read_ids("message_ids", message_ids))
+    return tuple(Bulk(each, None) for each in read_ids("bulk_ids", bulk_ids))
