@@ -21,12 +21,12 @@ from pathlib import Path
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.messages.workspace import Scratch
-from airflow_provider_omni.delivery.outbox.engine import Batch, LedgerTerms
+from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.outbox.engine import BatchSend, LedgerTerms
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, plan_batch
-from airflow_provider_omni.delivery.outbox.policy import BatchRules
-from airflow_provider_omni.delivery.outbox.reconciler import LookRules
-from airflow_provider_omni.delivery.recipients.contents import BatchContent
+from airflow_provider_omni.delivery.outbox.policy import SendPolicy
+from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_csv
 from airflow_provider_omni.omni.client import OmniClient
 from airflow_provider_omni.omni.config import OmniConfig
@@ -45,7 +45,7 @@ def write_csv(path: Path, people: int) -> None:
 
 
 def spec() -> BatchSpec:
-    return BatchSpec(Identity(f"run-{uuid.uuid4()}", "secret"), "K", BatchContent(**TEXT), ("LINE", "SMS"))
+    return BatchSpec(Identity(f"run-{uuid.uuid4()}", "secret"), "K", MessageTemplate(**TEXT), ("LINE", "SMS"))
 
 
 def speed(people: int) -> tuple[float, float]:
@@ -54,7 +54,7 @@ def speed(people: int) -> tuple[float, float]:
         path = Path(folder) / "people.csv"
         write_csv(path, people)
         cpu, real = time.process_time(), time.perf_counter()
-        with path.open(newline="", encoding="utf-8") as lines, Scratch() as scratch:
+        with path.open(newline="", encoding="utf-8") as lines, Workspace() as scratch:
             plan = plan_batch(spec(), rows_of_csv(lines, "phone"), scratch, datetime.now(UTC), keep_fields=True)
             plan.lay_out(499)
             assert sum(1 for _ in plan.laid_out()) == -(-people // 499)
@@ -70,10 +70,10 @@ def peak_mebibytes(people: int, url: str) -> float:
         path = Path(folder) / "people.csv"
         write_csv(path, people)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        with path.open(newline="", encoding="utf-8") as lines, Scratch() as scratch, OmniClient(config) as client:
+        with path.open(newline="", encoding="utf-8") as lines, Workspace() as scratch, OmniClient(config) as client:
             plan = plan_batch(spec(), rows_of_csv(lines, "phone"), scratch, datetime.now(UTC), keep_fields=True)
-            batch = Batch(
-                plan, BatchRules(LookRules()), time.time, ledger=LedgerTerms(folder, uuid.uuid4().hex)
+            batch = BatchSend(
+                plan, SendPolicy(LookPolicy()), time.time, ledger=LedgerTerms(folder, uuid.uuid4().hex)
             )  # fmt: skip
             end = run(
                 batch.run(), client=client, memory=ProcessMemory(), folder=LocalFolder(Path(folder) / "ledger"),

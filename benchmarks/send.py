@@ -23,12 +23,12 @@ import requests
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.messages.workspace import Scratch
-from airflow_provider_omni.delivery.outbox.engine import Batch, LedgerTerms
+from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.outbox.engine import BatchSend, LedgerTerms
 from airflow_provider_omni.delivery.outbox.plan import BatchPlan, BatchSpec, plan_batch
-from airflow_provider_omni.delivery.outbox.policy import BatchRules
-from airflow_provider_omni.delivery.outbox.reconciler import LookRules
-from airflow_provider_omni.delivery.recipients.contents import BatchContent
+from airflow_provider_omni.delivery.outbox.policy import SendPolicy
+from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
 from airflow_provider_omni.omni.bulk import destinations, send_bulk
 from airflow_provider_omni.omni.client import OmniClient
@@ -45,11 +45,11 @@ def numbers(count: int) -> Iterator[str]:
     return (f"4179{index:07d}" for index in range(count))
 
 
-def made(scratch: Scratch, rows: Iterable[Any], content: dict[str, Any]) -> BatchPlan:
+def made(scratch: Workspace, rows: Iterable[Any], content: dict[str, Any]) -> BatchPlan:
     spec = BatchSpec(
         identity=Identity(f"run-{uuid.uuid4()}"),
         scenario_key="K",
-        content=BatchContent(**content),
+        content=MessageTemplate(**content),
         flow=("LINE", "SMS"),
     )
     return plan_batch(spec, rows_of_entries(rows, "phone"), scratch, datetime.now(UTC), keep_fields=True)
@@ -98,8 +98,8 @@ def ours(url: str, plan: BatchPlan, connections: int) -> float:
         {"max_connections": connections},
     )
     with tempfile.TemporaryDirectory() as folder, OmniClient(config) as client:
-        batch = Batch(
-            plan, BatchRules(LookRules(), connections=connections), time.time,
+        batch = BatchSend(
+            plan, SendPolicy(LookPolicy(), connections=connections), time.time,
             ledger=LedgerTerms(folder, uuid.uuid4().hex[:12]),
         )  # fmt: skip
         end = run(
@@ -132,7 +132,7 @@ def main() -> None:
 
     def shared(url: str, connections: int, theirs: int, chunk: int = CHUNK) -> Callable[[], tuple[float, float]]:
         def measure() -> tuple[float, float]:
-            with Scratch() as scratch:
+            with Workspace() as scratch:
                 plan = made(scratch, numbers(people), TEXT)
                 posts = bodies(plan, chunk)
                 return bare(url, posts, theirs), ours(url, plan, connections)
@@ -150,7 +150,7 @@ def main() -> None:
         )
 
         def one_by_one() -> tuple[float, float]:
-            with Scratch() as scratch:
+            with Workspace() as scratch:
                 plan = made(scratch, numbers(people), TEXT)
                 few = [
                     send_bulk("K", "b", destinations([(str(uuid.uuid4()), 41790000000)]), plan.tail(1)).body or b""
@@ -160,7 +160,7 @@ def main() -> None:
         compare(f"the same, against one POST for each of {people:,}", 50, one_by_one, 1)
 
         def texts() -> tuple[float, float]:
-            with Scratch() as scratch:
+            with Workspace() as scratch:
                 rows = [{"phone": number, "name": f"N{number}"} for number in numbers(personal)]
                 plan = made(scratch, rows, {"sms": {"text": "Dear {name}"}})
                 return personal / 640, ours(url, plan, 32)

@@ -22,8 +22,8 @@ from typing import Any
 
 from airflow_provider_omni.delivery.drivers import arun
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
-from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, VERSION, TryName, pack
-from airflow_provider_omni.delivery.messages.states import MessageState, Posting
+from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, VERSION, TryId, pack
+from airflow_provider_omni.delivery.messages.states import Attempt, MessageState
 from airflow_provider_omni.delivery.outbox.stores import intent_line
 from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
@@ -105,12 +105,12 @@ def bulk_ids(wait: int) -> list[str]:
 
 def write_ledger(folder: LocalFolder, wait: int) -> None:
     """What a batch has left: everybody accepted."""
-    name = TryName(1, "0a")
+    name = TryId(1, "0a")
     folder.write(name.part(TRIES), pack([{"v": VERSION}]))
     lines: list[Any] = [{"v": VERSION, "fingerprint": "f"}]
     for bulk_id in bulk_ids(wait):
         ids = dict.fromkeys([f"{bulk_id}-{each}" for each in range(MESSAGES)], MessageState.INTENT)
-        lines.append(intent_line(Posting(bulk_id, time.time(), messages=ids), {}))
+        lines.append(intent_line(Attempt(bulk_id, time.time(), messages=ids), {}))
         lines.append({"bulk": bulk_id, "all": MessageState.ACCEPTED.value})
     folder.write(name.part(SENT, 1), pack(lines))
 

@@ -229,7 +229,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.messages.ids import Identity
         from airflow_provider_omni.delivery.outbox.alerts import Alert
-        from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+        from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
         from airflow_provider_omni.delivery.outbox.single_engine import SendRules
         from airflow_provider_omni.notifications.wording import in_plain_words
 
@@ -255,7 +255,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         return Alert(
             plan,
             SendRules(
-                look=LookRules(read_timeout=config.longest_call, patience=PATIENCE),
+                look=LookPolicy(read_timeout=config.longest_call, patience=PATIENCE),
                 trust_duplicate_rejection=config.trust_duplicate_rejection,
             ),
             steady_clock(time.time, time.monotonic),

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_omni.delivery.effects import Folder, Memory, Steps
     from airflow_provider_omni.delivery.ledger.shards import Shard
-    from airflow_provider_omni.delivery.outbox.engine import Batch
+    from airflow_provider_omni.delivery.outbox.engine import BatchSend
     from airflow_provider_omni.delivery.outbox.plan import BatchSpec
-    from airflow_provider_omni.delivery.outbox.policy import BatchRules
+    from airflow_provider_omni.delivery.outbox.policy import SendPolicy
     from airflow_provider_omni.delivery.outbox.tries import Tries
-    from airflow_provider_omni.delivery.recipients.contents import BatchContent
+    from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
     from airflow_provider_omni.delivery.recipients.sources import Row
     from airflow_provider_omni.delivery.results.unreached import Unreached
     from airflow_provider_omni.omni.config import OmniConfig
@@ -149,12 +149,12 @@ class BatchOperator(PrivateFields, BaseOperator):
         """Send to whom nothing was sent yet, and return the receipt."""
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.ledger.shards import Shard
-        from airflow_provider_omni.delivery.messages.workspace import Scratch
-        from airflow_provider_omni.delivery.outbox.earlier_receipt import recall
-        from airflow_provider_omni.delivery.outbox.engine import Batch
+        from airflow_provider_omni.delivery.messages.workspace import Workspace
+        from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt
+        from airflow_provider_omni.delivery.outbox.engine import BatchSend
         from airflow_provider_omni.delivery.outbox.plan import needed_fields, plan_batch
         from airflow_provider_omni.delivery.outbox.policy import LedgerTerms
-        from airflow_provider_omni.delivery.recipients.contents import BatchContent, Contents
+        from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents
         from airflow_provider_omni.operators.batch_arguments import Findings, with_times
         from airflow_provider_omni.operators.keys import refuse_within_another_task
         from airflow_provider_omni.operators.stopping import Stop
@@ -173,18 +173,18 @@ class BatchOperator(PrivateFields, BaseOperator):
             failing_for_good(),
             trying(context, memory, self.log, divided=divided) as this,
             OmniHook(self.omni_conn_id) as hook,
-            Scratch() as scratch,
+            Workspace() as scratch,
         ):
             config = hook.config
             found, now = Findings(), datetime.now(UTC)
             found.of(lambda: refuse_emptied(self))
             content = found.of(self._content)
             shard = found.of(lambda: Shard.parse(self.shard))
-            spec = found.of(lambda: self._read_batch(config, content or BatchContent(), shard, context))
+            spec = found.of(lambda: self._read_batch(config, content or MessageTemplate(), shard, context))
             rules = found.of(lambda: self._read_rules(config, this.tries, durable=memory.durable))
             opened = found.of(lambda: self._open_ledger(shard))
             found.of(self.check_source)
-            contents = None if content is None else found.of(lambda: Contents(content, scratch, now))
+            contents = None if content is None else found.of(lambda: RenderedContents(content, scratch, now))
             if spec is None or rules is None or opened is None:
                 raise found.error()
             ledger, folder = opened
@@ -197,10 +197,10 @@ class BatchOperator(PrivateFields, BaseOperator):
             except Exception:
                 if not self.post_nothing:
                     # What an earlier try has sent can be followed all the same.
-                    steps = recall(spec, scratch, terms, account=config.account_mark)
+                    steps = previous_receipt(spec, scratch, terms, account=config.account_mark)
                     self._run(steps, 1, config, memory, folder, push)
                 raise
-            batch = Batch(plan, rules, steady_clock(time.time, time.monotonic), ledger=terms)
+            batch = BatchSend(plan, rules, steady_clock(time.time, time.monotonic), ledger=terms)
 
             def publish(receipt: dict[str, Any]) -> None:
                 push(with_times(receipt, plan))
@@ -228,7 +228,7 @@ class BatchOperator(PrivateFields, BaseOperator):
 
     # -- from arguments to values ------------------------------------------------------------------------------------
 
-    def _content(self) -> BatchContent:
+    def _content(self) -> MessageTemplate:
         from airflow_provider_omni.operators.batch_arguments import read_content
 
         options = {
@@ -243,7 +243,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         return read_content(*objects, options, self.placeholders)
 
     def _read_batch(
-        self, config: OmniConfig, content: BatchContent, shard: Shard | None, context: Context
+        self, config: OmniConfig, content: MessageTemplate, shard: Shard | None, context: Context
     ) -> BatchSpec:
         from airflow_provider_omni.operators.batch_arguments import read_batch
 
@@ -274,7 +274,7 @@ class BatchOperator(PrivateFields, BaseOperator):
             self.log.warning("%s", warning)
         return own_key
 
-    def _read_rules(self, config: OmniConfig, tries: Tries, *, durable: bool) -> BatchRules:
+    def _read_rules(self, config: OmniConfig, tries: Tries, *, durable: bool) -> SendPolicy:
         from airflow_provider_omni.operators.batch_arguments import read_rules
 
         return read_rules(
@@ -336,7 +336,7 @@ class BatchOperator(PrivateFields, BaseOperator):
                 connections=connections,
             )
 
-    def _publish_at_last(self, batch: Batch, publish: Callable[[dict[str, Any]], None]) -> None:
+    def _publish_at_last(self, batch: BatchSend, publish: Callable[[dict[str, Any]], None]) -> None:
         if self.post_nothing:
             return
         try:

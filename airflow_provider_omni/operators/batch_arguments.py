@@ -9,10 +9,10 @@ from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.options import flag_problems, grace_problems, mismatch_problems, whole_problems
 from airflow_provider_omni.delivery.outbox.plan import MAX_QUARANTINED, BatchPlan, BatchSpec
-from airflow_provider_omni.delivery.outbox.policy import BatchRules
-from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.outbox.policy import SendPolicy
+from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
 from airflow_provider_omni.delivery.outbox.tries import Tries
-from airflow_provider_omni.delivery.recipients.contents import BatchContent
+from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.guard import narrowed, read_guard, rules_of
 from airflow_provider_omni.hooks.scenarios import read_scenario
 from airflow_provider_omni.omni.config import OmniConfig
@@ -58,7 +58,7 @@ def read_batch(
     idempotency_key: Any,
     scenario_key: Any,
     flow: Any,
-    content: BatchContent,
+    content: MessageTemplate,
     shard: Shard | None,
     phone_field: Any,
     key_field: Any,
@@ -102,11 +102,11 @@ def read_batch(
 
 def read_content(
     line: Any, sms: Any, other_channels: Any, options: Mapping[str, Any], placeholders: Any = True
-) -> BatchContent:
+) -> MessageTemplate:
     """The contents, also where a template has rendered them to text, or an OmniInputError for what cannot be read."""
     problems: list[str] = flag_problems("placeholders", placeholders)
     objects = read_objects(problems, line, sms, other_channels)
-    content = BatchContent(*objects, options=options, placeholders=placeholders)
+    content = MessageTemplate(*objects, options=options, placeholders=placeholders)
     if problems:
         raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
     return content
@@ -124,7 +124,7 @@ def read_rules(
     on_rejected: Any,
     log_grace: Any,
     dry_run: Any,
-) -> BatchRules:
+) -> SendPolicy:
     """Read how the batch is to be sent, or raise an OmniInputError that names every problem.
 
     :param retries: how often Airflow may try again.
@@ -145,8 +145,8 @@ def read_rules(
             problems.append(
                 "ledger_path: an idempotency_key of your own needs one, since another task or run may have used it"
             )
-    rules = BatchRules(
-        look=LookRules(read_timeout=config.longest_call, grace=float(log_grace)),
+    rules = SendPolicy(
+        look=LookPolicy(read_timeout=config.longest_call, grace=float(log_grace)),
         connections=max_connections or config.max_connections,
         requests_per_second=config.requests_per_second,
         trust_duplicate_rejection=config.trust_duplicate_rejection,
@@ -169,7 +169,7 @@ def read_rules(
     return rules
 
 
-def channels_of(content: BatchContent) -> dict[str, Any]:
+def channels_of(content: MessageTemplate) -> dict[str, Any]:
     """What was given for each channel: an object in the API's names, placeholders and all."""
     typed = content.typed()
     others = typed.get("other_channels")

@@ -213,8 +213,8 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         """Send what is not yet sent, and return the receipt."""
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run
-        from airflow_provider_omni.delivery.outbox.reconciler import LookRules
-        from airflow_provider_omni.delivery.outbox.single_engine import Send, SendRules
+        from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+        from airflow_provider_omni.delivery.outbox.single_engine import SendRules, SingleSend
         from airflow_provider_omni.delivery.recipients.guard import rules_of
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.operators.arguments import read_plan, with_times
@@ -262,7 +262,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
                 intermediate_report=self.intermediate_report,
             )
             rules = SendRules(
-                look=LookRules(read_timeout=config.longest_call, grace=self.log_grace),
+                look=LookPolicy(read_timeout=config.longest_call, grace=self.log_grace),
                 trust_duplicate_rejection=config.trust_duplicate_rejection,
                 on_rejected=self.on_rejected,
                 surely_first=this.tries.told,
@@ -278,7 +278,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
             )
             this.busy = True
             end = run(
-                Send(plan, rules, steady_clock(time.time, time.monotonic)).run(),
+                SingleSend(plan, rules, steady_clock(time.time, time.monotonic)).run(),
                 client=hook.get_conn(),
                 memory=memory,
                 budget=logs_budget(config.account),

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.messages.receipt import MOST_WITHOUT_LEDGER
-from airflow_provider_omni.delivery.tracking.verdict import Goal
+from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.watch import (
     RECEIPT,
     Bulk,
@@ -95,7 +95,7 @@ def read_watch(
     except OmniInputError as error:
         problems += error.problems
     try:
-        goal = Goal(success_when, delivered_means, bool(settle))
+        goal = SuccessCriterion(success_when, delivered_means, bool(settle))
     except OmniInputError as error:
         problems += error.problems
     if not isinstance(settle, bool):

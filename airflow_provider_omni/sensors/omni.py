@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_omni.delivery.effects import Memory
-    from airflow_provider_omni.delivery.tracking.wait import Wait
+    from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
     from airflow_provider_omni.delivery.tracking.watch import Watch
 
 AIRFLOWS_OWN = timedelta(days=190)
@@ -96,9 +96,9 @@ class OmniDeliverySensor(BaseSensorOperator):
         from_airflow = AIRFLOWS_OWN if timeout is None else timeout
         super().__init__(poke_interval=poke_interval, timeout=from_airflow, **kwargs)
         # None of the three is a template, so that a slip of the pen shows when the DAG is read, and not after the send.
-        from airflow_provider_omni.delivery.tracking.verdict import Goal
+        from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
 
-        Goal(success_when, delivered_means, bool(settle))
+        SuccessCriterion(success_when, delivered_means, bool(settle))
         self.receipt = receipt
         self.message_ids = message_ids
         self.bulk_ids = bulk_ids
@@ -111,7 +111,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         self.deferrable = deferrable
         self.own_timeout = None if timeout is None else float(self.timeout)
         self._given = tuple(name for name in self.template_fields if getattr(self, name) is not None)
-        self._wait: Wait | None = None
+        self._wait: DeliveryWait | None = None
         self._started_at: float | None = None
 
     def execute(self, context: Context) -> Any:

@@ -123,7 +123,7 @@ def _logs_that_cannot_be_read_stop_the_alert() -> Iterator[None]:
         found: dict[str, Any] = {}
         person = self.plan.recipients.people[0]
         if not (yield from self._ask((self.plan.identity.message_id(person.key),), found, self.clock() + 10.0)):
-            send = alerts.Send(self.plan, self.rules, self.clock)
+            send = alerts.SingleSend(self.plan, self.rules, self.clock)
             return alerts.SendEnd(send.receipt(), OmniUnknownOutcomeError("the logs cannot be read"))
         return (yield from original(self))
 

@@ -19,7 +19,7 @@ from typing import Any
 from airflow_provider_omni.delivery.effects import Ask
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox.alerts import Alert
-from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
 from airflow_provider_omni.delivery.outbox.single_engine import SendRules
 from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
 from airflow_provider_omni.notifications import occasions
@@ -135,7 +135,7 @@ def machine_of(world: World, plan: AlertSchedule, index: int, copy: Copy) -> Ale
             recipients=read_recipients(list(plan.people)),
             flow=content.channels(),
         ),
-        SendRules(look=LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE, patience=15.0)),
+        SendRules(look=LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE, patience=15.0)),
         clock_of(world, Clocks(), plan.seed, f"alert {index}", index),
         world.rng.random,
         may_be_repeat=not first,

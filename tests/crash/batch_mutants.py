@@ -12,7 +12,7 @@ from unittest.mock import patch
 from airflow_provider_omni.delivery.effects import ListParts, Save
 from airflow_provider_omni.delivery.ledger import integrity
 from airflow_provider_omni.delivery.messages import intent_log, states
-from airflow_provider_omni.delivery.messages.states import MessageState, Posting
+from airflow_provider_omni.delivery.messages.states import Attempt, MessageState
 from airflow_provider_omni.delivery.outbox import dispatcher, engine, missing_record, reconciler, requests, stores
 from airflow_provider_omni.delivery.tracking import id_set, ledger_journal, single_messages, time_windows, wait_together
 from airflow_provider_omni.delivery.tracking.wait import WaitEnd
@@ -155,13 +155,13 @@ def _replayed_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("twice", _replayed_from_a_file_that_fails)
 def _what_the_scratch_file_does_not_take_is_passed_over() -> Iterator[None]:
     """What earlier tries have sent is read as far as it can be."""
-    original = intent_log.Known.replay
+    original = intent_log.IntentLog.replay
 
-    def replay(self: intent_log.Known, *line: Any, **origin: Any) -> None:
+    def replay(self: intent_log.IntentLog, *line: Any, **origin: Any) -> None:
         with contextlib.suppress(sqlite3.Error):
             original(self, *line, **origin)
 
-    with patch.object(intent_log.Known, "replay", replay):
+    with patch.object(intent_log.IntentLog, "replay", replay):
         yield
 
 
@@ -177,11 +177,11 @@ def _what_the_scratch_file_does_not_take_is_passed_over() -> Iterator[None]:
 def _windows_are_posted_though_no_receipt_tells_of_them() -> Iterator[None]:
     """That a window's receipt could not be published is passed over."""
 
-    def window_failed(self: dispatcher.Lanes, window: Any, *_: Any) -> Iterator[Any]:
+    def window_failed(self: dispatcher.Dispatcher, window: Any, *_: Any) -> Iterator[Any]:
         self._ready.extend(window)
         yield from ()
 
-    with patch.object(dispatcher.Lanes, "_window_failed", window_failed):
+    with patch.object(dispatcher.Dispatcher, "_window_failed", window_failed):
         yield
 
 
@@ -203,15 +203,15 @@ def _windows_are_posted_though_no_receipt_tells_of_them() -> Iterator[None]:
 )
 def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
     """A try that has been told that a newer one has taken over publishes its receipt nevertheless."""
-    original = engine.Batch.run
+    original = engine.BatchSend.run
 
-    def run(self: engine.Batch) -> Any:
+    def run(self: engine.BatchSend) -> Any:
         end = yield from original(self)
         if isinstance(end.error, OmniStaleTryError):
             yield from engine.publish_at_last(end.receipt.to_json(), self.jitter)
         return end
 
-    with patch.object(engine.Batch, "run", run):
+    with patch.object(engine.BatchSend, "run", run):
         yield
 
 
@@ -233,22 +233,22 @@ def _without_reconciling() -> Iterator[None]:
 @_mutant("twice", _frozen_on_the_way)
 def _without_fence() -> Iterator[None]:
     """Intents are written, but nobody looks whether another try has taken over."""
-    writes = stores.LedgerKeeper.writes
+    writes = stores.LedgerStore.writes
 
     def unfenced(*given: Any) -> Any:
         return tuple(each for each in writes(*given) if not isinstance(each, Save | ListParts))
 
-    with patch.object(stores.LedgerKeeper, "writes", unfenced):
+    with patch.object(stores.LedgerStore, "writes", unfenced):
         yield
 
 
 @_mutant("twice", _frozen_on_the_way)
 def _without_intent() -> Iterator[None]:
     """Nothing is written before a POST."""
-    in_ledger, in_memory = stores.LedgerKeeper.writes, stores.MemoryKeeper.writes
+    in_ledger, in_memory = stores.LedgerStore.writes, stores.TaskStateStore.writes
     with (
-        patch.object(stores.LedgerKeeper, "writes", lambda self, _, outcomes, __: in_ledger(self, (), outcomes, ())),
-        patch.object(stores.MemoryKeeper, "writes", lambda self, _, outcomes, __: in_memory(self, (), outcomes, ())),
+        patch.object(stores.LedgerStore, "writes", lambda self, _, outcomes, __: in_ledger(self, (), outcomes, ())),
+        patch.object(stores.TaskStateStore, "writes", lambda self, _, outcomes, __: in_memory(self, (), outcomes, ())),
     ):
         yield
 
@@ -256,7 +256,7 @@ def _without_intent() -> Iterator[None]:
 @_mutant("twice", _frozen_on_the_way)
 def _with_old_intents() -> Iterator[None]:
     """An intent may be as old as it likes."""
-    with patch.object(dispatcher, "FRESH", 1e9):
+    with patch.object(dispatcher, "INTENT_TTL", 1e9):
         yield
 
 
@@ -293,13 +293,13 @@ def _bulk_ids_prove_absence() -> Iterator[None]:
 )
 def _a_bulk_id_of_the_vendors_own_is_a_control() -> Iterator[None]:
     """That the logs find a request by the id that they have named themselves shows that they find those of ours."""
-    move = intent_log.Known._move
+    move = intent_log.IntentLog._move
 
-    def moved(self: intent_log.Known, message_id: Any, bulk: str, origin: int) -> None:
+    def moved(self: intent_log.IntentLog, message_id: Any, bulk: str, origin: int) -> None:
         move(self, message_id, bulk, origin)
         self._scratch.do("UPDATE posting SET found = 0")
 
-    with patch.object(intent_log.Known, "_move", moved):
+    with patch.object(intent_log.IntentLog, "_move", moved):
         yield
 
 
@@ -316,7 +316,7 @@ def _a_contradiction_is_a_refusal() -> Iterator[None]:
     """A message that an answer names as taken and as refused counts as refused."""
     original = requests.read_answer
 
-    def read(answer: Any, posting: Posting, *, doubtful: bool = False) -> Any:
+    def read(answer: Any, posting: Attempt, *, doubtful: bool = False) -> Any:
         refused = [message_id for status, ids in answer.by_status for message_id in ids if status.group_id == 5]
         left = [
             (status, tuple(each for each in ids if status.group_id == 5 or each not in refused))
@@ -331,7 +331,7 @@ def _a_contradiction_is_a_refusal() -> Iterator[None]:
 @_mutant("twice", _woken_after_a_proof(second=Mishap(2, Phase.BEFORE, only="Submit")))
 def _proofs_are_inherited() -> Iterator[None]:
     """What an earlier try has found absent is posted without asking again."""
-    with patch.object(intent_log.Known, "doubt_old_proofs", lambda self: None):
+    with patch.object(intent_log.IntentLog, "doubt_old_proofs", lambda self: None):
         yield
 
 
@@ -345,7 +345,7 @@ def _no_effect_is_inherited_after_a_proof() -> Iterator[None]:
 @_mutant("twice", _killed_and_moved)
 def _an_empty_ledger_is_believed() -> Iterator[None]:
     """A later try sends although the ledger is empty, and does not ask the logs first."""
-    with patch.object(engine, "refuse_a_lost_record", lambda *_, **__: iter(())):
+    with patch.object(engine, "check_record_not_lost", lambda *_, **__: iter(())):
         yield
 
 
@@ -389,10 +389,10 @@ def _parts_that_are_gone_are_not_missed() -> Iterator[None]:
 def _whose_the_ledger_is_is_asked_once() -> Iterator[None]:
     """A send that has found a ledger empty does not look again, once it has begun, whether another one has, too."""
 
-    def check(self: stores.LedgerKeeper, _: Any) -> Any:
+    def check(self: stores.LedgerStore, _: Any) -> Any:
         return self.check_current()
 
-    with patch.object(stores.LedgerKeeper, "_check_nobody_else_has_begun", check):
+    with patch.object(stores.LedgerStore, "_check_nobody_else_has_begun", check):
         yield
 
 
@@ -423,12 +423,12 @@ def _overtaken_from_another_account(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _overtaken_from_another_account)
 def _a_try_that_was_overtaken_names_its_own_account() -> Iterator[None]:
     """Where messages on record were posted from two accounts, a receipt names its try's, whoever has accepted them."""
-    original = engine.Batch.receipt
+    original = engine.BatchSend.receipt
 
-    def receipt(self: engine.Batch) -> Any:
+    def receipt(self: engine.BatchSend) -> Any:
         return replace(original(self), account=self.rules.account)
 
-    with patch.object(engine.Batch, "receipt", receipt):
+    with patch.object(engine.BatchSend, "receipt", receipt):
         yield
 
 
@@ -455,13 +455,13 @@ def _cleared_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _cleared_from_a_file_that_fails)
 def _a_try_that_could_not_read_the_ledger_names_its_own_account() -> Iterator[None]:
     """A receipt that knows of nothing that was sent names the account of its try, though the ledger knows of more."""
-    original = engine.Batch.receipt
+    original = engine.BatchSend.receipt
 
-    def receipt(self: engine.Batch) -> Any:
+    def receipt(self: engine.BatchSend) -> Any:
         found = original(self)
         return replace(found, account=found.account or self.rules.account)
 
-    with patch.object(engine.Batch, "receipt", receipt):
+    with patch.object(engine.BatchSend, "receipt", receipt):
         yield
 
 
@@ -487,10 +487,10 @@ def _trust_for_ever() -> Iterator[None]:
 def _trust_is_renewed() -> Iterator[None]:
     """A message that was posted again on trust counts as posted for the first time then."""
 
-    def posting(bulk: str, at: float, scheduled: float | None, _: Any, by_bulk: bool, messages: Any) -> Posting:
-        return Posting(bulk, at, scheduled, None, by_bulk, messages)
+    def posting(bulk: str, at: float, scheduled: float | None, _: Any, by_bulk: bool, messages: Any) -> Attempt:
+        return Attempt(bulk, at, scheduled, None, by_bulk, messages)
 
-    with patch.object(requests, "Posting", posting):
+    with patch.object(requests, "Attempt", posting):
         yield
 
 
@@ -564,8 +564,8 @@ def _who_is_in_doubt_has_got_no_further_id() -> Iterator[None]:
 def _any_account_proves_absence() -> Iterator[None]:
     """What may have been posted from one account is looked for in another one's logs."""
     with (
-        patch.object(Posting, "is_from", lambda self, here: True),
-        patch.object(intent_log.Known, "elsewhere", lambda *_: ("", 0)),
+        patch.object(Attempt, "is_from", lambda self, here: True),
+        patch.object(intent_log.IntentLog, "other_shards", lambda *_: ("", 0)),
     ):
         yield
 
@@ -573,21 +573,21 @@ def _any_account_proves_absence() -> Iterator[None]:
 @_mutant("twice", _unsettled(accounts=(HOME, OTHER), mishap=Mishap(4, Phase.DURING, only="Gather"), ledger=True))
 def _ledgers_know_no_account() -> Iterator[None]:
     """The account is not in the ledger."""
-    original = intent_log.Known.replay
+    original = intent_log.IntentLog.replay
 
     def replay(
         self: Any, line: Any, fingerprint: Any, writer: Any = None, origin: Any = None, steps: Any = None
     ) -> None:
         original(self, line, fingerprint, writer, steps=steps)
 
-    with patch.object(intent_log.Known, "replay", replay), patch.object(Posting, "is_from", as_known):
+    with patch.object(intent_log.IntentLog, "replay", replay), patch.object(Attempt, "is_from", as_known):
         yield
 
 
 @_mutant("wrong", _unsettled(scenarios=(0, 1), ledger=True))
 def _a_receipt_names_the_steps_of_the_try() -> Iterator[None]:
     """A receipt names the steps of the last try's scenario, though its messages were accepted with another one."""
-    with patch.object(intent_log.Known, "steps", lambda *_: None):
+    with patch.object(intent_log.IntentLog, "steps", lambda *_: None):
         yield
 
 
@@ -611,56 +611,56 @@ def _outcomes_are_not_written() -> Iterator[None]:
         self._news.clear()
         yield from ()
 
-    with patch.object(ledger_journal.LedgerWait, "_flush", flush):
+    with patch.object(ledger_journal.LedgerDeliveryWait, "_flush", flush):
         yield
 
 
 @_mutant("wrong", _FROM_DAYS_AGO)
 def _outcomes_are_not_read_back() -> Iterator[None]:
     """A wait that begins again does not read what stands in the ledger."""
-    with patch.object(ledger_journal.LedgerWait, "_take_part", lambda self, lines: None):
+    with patch.object(ledger_journal.LedgerDeliveryWait, "_take_part", lambda self, lines: None):
         yield
 
 
 @_mutant("wrong", _followed("27", "27", "27", store_failures=0.15, send={"tries": 40}))
 def _decided_before_it_is_written() -> Iterator[None]:
     """The wait ends although what it ends with could not be written."""
-    decide = ledger_journal.LedgerWait._decide
+    decide = ledger_journal.LedgerDeliveryWait._decide
 
     def decided(self: Any, *, closing: bool) -> Any:
         for source in self._sources:
             source.unsaved = False
         return decide(self, closing=closing)
 
-    with patch.object(ledger_journal.LedgerWait, "_decide", decided):
+    with patch.object(ledger_journal.LedgerDeliveryWait, "_decide", decided):
         yield
 
 
 @_mutant("wrong", _followed("27", "27", "27", mode="reschedule", second_reader_every=7.0))
 def _no_look_at_the_start() -> Iterator[None]:
     """A wait asks the logs after some polls without progress only; in reschedule mode each is a wait of its own."""
-    make = ledger_journal.LedgerWait._make_sources
+    make = ledger_journal.LedgerDeliveryWait._make_sources
 
     def made(self: Any, followed: Any) -> None:
         make(self, followed)
         for source in self._sources:
             source.logs_due = False
 
-    with patch.object(ledger_journal.LedgerWait, "_make_sources", made):
+    with patch.object(ledger_journal.LedgerDeliveryWait, "_make_sources", made):
         yield
 
 
 @_mutant("wrong", _followed("27", "49", "27", "49"))
 def _released_too_early() -> Iterator[None]:
     """A request is forgotten as soon as one of its messages is delivered."""
-    release = ledger_journal.LedgerWait._release
+    release = ledger_journal.LedgerDeliveryWait._release
 
     def released(self: Any, sources: Any) -> None:
         release(self, sources)
         for source in sources:
             source.released = source.released or source.tally.delivered > 0
 
-    with patch.object(ledger_journal.LedgerWait, "_release", released):
+    with patch.object(ledger_journal.LedgerDeliveryWait, "_release", released):
         yield
 
 
@@ -676,7 +676,7 @@ def _slices_close_while_rows_are_pending() -> Iterator[None]:
     """A stretch of the logs is done after some minutes, whatever is still under way in it, and nothing is looked for by
     its id.
     """
-    seen = time_windows.Slices.seen
+    seen = time_windows.TimeWindows.seen
 
     def closed(self: Any, stretch: Any, now: float, *, pending: bool, rows: int = 0) -> None:
         seen(self, stretch, now, pending=False, rows=rows)
@@ -684,9 +684,9 @@ def _slices_close_while_rows_are_pending() -> Iterator[None]:
     def look(self: Any, *, closing: bool) -> Iterator[Any]:
         yield from ()
 
-    unmerged = patch.object(time_windows.Slices, "_merge", lambda self: None)
-    unlooked = patch.object(single_messages.LoneWait, "_look_by_id", look)
-    with patch.object(time_windows.Slices, "seen", closed), unlooked, unmerged:
+    unmerged = patch.object(time_windows.TimeWindows, "_merge", lambda self: None)
+    unlooked = patch.object(single_messages.SingleMessageWait, "_look_by_id", look)
+    with patch.object(time_windows.TimeWindows, "seen", closed), unlooked, unmerged:
         yield
 
 
@@ -700,7 +700,7 @@ def _slices_close_at_once() -> Iterator[None]:
 @_mutant("wrong", _personal(*("27", "40") * 10, page=12))
 def _full_pages_are_taken_for_whole() -> Iterator[None]:
     """What does not fit on a page of the logs is not asked for."""
-    with patch.object(time_windows.Slices, "full", lambda self, stretch: ()):
+    with patch.object(time_windows.TimeWindows, "full", lambda self, stretch: ()):
         yield
 
 
@@ -711,7 +711,7 @@ def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
     def doubt(self: Any, until: float) -> Iterator[Any]:
         yield from ()
 
-    with patch.object(ledger_journal.LedgerWait, "_doubt_bulk_ids", doubt):
+    with patch.object(ledger_journal.LedgerDeliveryWait, "_doubt_bulk_ids", doubt):
         yield
 
 
@@ -723,7 +723,7 @@ def _each_part_is_judged_alone() -> Iterator[None]:
     def verdict(self: wait_together.WaitTogether) -> Iterator[Any]:
         for number, end in self._ends.items():
             total, unsent = end.tally, self.parts[number].unsent
-            decided = wait_together.judge(total, self.watch.goal, deadline_passed=True, unsent=unsent)
+            decided = wait_together.evaluate(total, self.watch.goal, deadline_passed=True, unsent=unsent)
             return WaitEnd(decided, total.summary(), "", total)
         return (yield from original(self))
 
@@ -747,12 +747,12 @@ def _in_doubt_at_another_account(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _in_doubt_at_another_account)
 def _one_message_stands_for_all_of_a_request() -> Iterator[None]:
     """Where a bulk id finds nothing, the same message is looked for each time, though it may have been refused."""
-    original = ledger_journal.LedgerWait._doubt_bulk_ids
+    original = ledger_journal.LedgerDeliveryWait._doubt_bulk_ids
 
-    def doubt(self: ledger_journal.LedgerWait, until: float) -> Iterator[Any]:
+    def doubt(self: ledger_journal.LedgerDeliveryWait, until: float) -> Iterator[Any]:
         for source in self._sources:
             source.next_sample = 0
         yield from original(self, until)
 
-    with patch.object(ledger_journal.LedgerWait, "_doubt_bulk_ids", doubt):
+    with patch.object(ledger_journal.LedgerDeliveryWait, "_doubt_bulk_ids", doubt):
         yield

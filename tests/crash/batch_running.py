@@ -40,7 +40,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
         with (
             patch.multiple(ledger_journal, **sizes),
             patch.object(single_messages, "PAGE", sizes["PAGE"]),
-            patch.object(ledger_watch, "Scratch", _scratches(plan)),
+            patch.object(ledger_watch, "Workspace", _scratches(plan)),
         ):
             world.after(0.0, send.start_try)
             came_to_an_end = world.run(MOST_EVENTS)

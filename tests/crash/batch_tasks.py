@@ -13,13 +13,13 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Publish, Steps
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.outbox.earlier_receipt import recall
-from airflow_provider_omni.delivery.outbox.engine import Batch, BatchEnd, LedgerTerms
+from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt
+from airflow_provider_omni.delivery.outbox.engine import BatchEnd, BatchSend, LedgerTerms
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, plan_batch
-from airflow_provider_omni.delivery.outbox.policy import BatchRules
-from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.outbox.policy import SendPolicy
+from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
 from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
-from airflow_provider_omni.delivery.recipients.contents import BatchContent
+from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
 from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows
@@ -177,8 +177,8 @@ class BatchTask:
         send, world = self.plan.send, self.world
         clock = clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number)
         tries: Tries = yield from begin_try(number, self._began_at, clock)
-        rules = BatchRules(
-            LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
+        rules = SendPolicy(
+            LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
             connections=send.connections,
             trust_duplicate_rejection=send.trust,
             on_rejected="ignore",
@@ -196,7 +196,7 @@ class BatchTask:
         return end
 
     def _steps(
-        self, number: int, scratch: BreakingScratch, rules: BatchRules, token: str, clock: Clock
+        self, number: int, scratch: BreakingScratch, rules: SendPolicy, token: str, clock: Clock
     ) -> Steps[BatchEnd]:
         """What the operator does within its scratch file."""
         spec, world = batch_spec(self.plan, self.world, number), self.world
@@ -206,9 +206,9 @@ class BatchTask:
                 rows, now = rows_of_entries(self.rows, "phone"), datetime.fromtimestamp(world.now(), UTC)
                 plan = plan_batch(spec, rows, scratch, now, keep_fields=True)
             except Exception:
-                yield from recall(spec, scratch, ledger, world.rng.random, rules.account)
+                yield from previous_receipt(spec, scratch, ledger, world.rng.random, rules.account)
                 raise
-            batch = Batch(plan, rules, clock, world.rng.random, ledger)
+            batch = BatchSend(plan, rules, clock, world.rng.random, ledger)
             try:
                 return (yield from batch.run())
             except sqlite3.Error:
@@ -306,7 +306,7 @@ def batch_spec(plan: BatchSchedule, world: World, number: int) -> BatchSpec:
     return BatchSpec(
         Identity("run-1", of_try(plan.upheavals.secrets, number)),
         scenario,
-        BatchContent(line={"type": "TEXT", "text": text} | line, sms={"text": text} | sms),
+        MessageTemplate(line={"type": "TEXT", "text": text} | line, sms={"text": text} | sms),
         world.flow_of(scenario) if send.flow_given else None,
         key_field="order" if send.keyed else None,
         chunk_size=send.chunk,

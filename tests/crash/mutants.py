@@ -55,13 +55,13 @@ _mutant = registering(MUTANTS)
 def _no_reconcile() -> Iterator[None]:
     """What is unknown is posted again without asking the logs."""
 
-    def settle(self: reconciler.Asker, posting: states.Posting) -> Steps[bool]:
+    def settle(self: reconciler.Reconciler, posting: states.Attempt) -> Steps[bool]:
         for message_id in posting.having(MessageState.INTENT):
             posting.learn(message_id, Event.PROVEN_ABSENT)
         return True
         yield
 
-    with patch.object(reconciler.Asker, "settle", settle):
+    with patch.object(reconciler.Reconciler, "settle", settle):
         yield
 
 
@@ -96,16 +96,16 @@ def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None =
 @_mutant("twice", _woken_after_a_proof(second=Mishap(3, Phase.BEFORE, only="Save")))
 def _proofs_are_inherited() -> Iterator[None]:
     """What an earlier try has found absent is posted without asking again."""
-    with patch.object(single_engine.Send, "_doubt_old_proofs", lambda self: None), believed():
+    with patch.object(single_engine.SingleSend, "_doubt_old_proofs", lambda self: None), believed():
         yield
 
 
 @_mutant("twice", tried_again(Mishap(1, Phase.DURING, only="Ask")))
 def _no_intent() -> Iterator[None]:
     """The POST comes first, and is written down when its answer is there."""
-    original = single_engine.Send._fence
+    original = single_engine.SingleSend._fence
 
-    def fence(self: single_engine.Send, bulk_id: str, ids: list[str], *, publish: bool) -> Any:
+    def fence(self: single_engine.SingleSend, bulk_id: str, ids: list[str], *, publish: bool) -> Any:
         steps = original(self, bulk_id, ids, publish=publish)
         effect = next(steps)
         while True:
@@ -114,7 +114,7 @@ def _no_intent() -> Iterator[None]:
             except StopIteration as stop:
                 return stop.value
 
-    with patch.object(single_engine.Send, "_fence", fence), believed():
+    with patch.object(single_engine.SingleSend, "_fence", fence), believed():
         yield
 
 
@@ -145,15 +145,15 @@ def _it_is_posted_though_no_receipt_tells_of_it() -> Iterator[None]:
 )
 def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
     """A try that has been told that a newer one has taken over publishes its receipt nevertheless."""
-    original = single_engine.Send.run
+    original = single_engine.SingleSend.run
 
-    def run(self: single_engine.Send) -> Any:
+    def run(self: single_engine.SingleSend) -> Any:
         end = yield from original(self)
         if isinstance(end.error, OmniStaleTryError):
             yield from publishing.publish_at_last(end.receipt.to_json(), self.jitter)
         return end
 
-    with patch.object(single_engine.Send, "run", run):
+    with patch.object(single_engine.SingleSend, "run", run):
         yield
 
 
@@ -188,16 +188,16 @@ def _ids_depend_on_the_try() -> Iterator[None]:
 )
 def _match_by_position() -> Iterator[None]:
     """The n-th entry of an answer is taken for the n-th recipient's."""
-    original = single_engine.Send._read
+    original = single_engine.SingleSend._read
 
-    def read(self: single_engine.Send, answer: Any, posting: states.Posting, doubtful: set[str]) -> None:
+    def read(self: single_engine.SingleSend, answer: Any, posting: states.Attempt, doubtful: set[str]) -> None:
         ids = list(posting.messages)
         entries = [
             replace(entry, message_id=message_id) for entry, message_id in zip(answer.messages, ids, strict=False)
         ]
         original(self, replace(answer, messages=entries), posting, doubtful)
 
-    with patch.object(single_engine.Send, "_read", read):
+    with patch.object(single_engine.SingleSend, "_read", read):
         yield
 
 
@@ -236,21 +236,21 @@ def _time_outs_mean_not_sent() -> Iterator[None]:
 @_mutant("twice", answer_lost("late", lag=27.0))
 def _one_look_proves_absence() -> Iterator[None]:
     """Absence is concluded from one look, after the same time as the first of two."""
-    original = reconciler.Asker._look
+    original = reconciler.Reconciler._look
 
-    def look(self: reconciler.Asker, posting: states.Posting, each: Any) -> Iterator[Any]:
+    def look(self: reconciler.Reconciler, posting: states.Attempt, each: Any) -> Iterator[Any]:
         yield from original(self, posting, each)
         if each.first_empty_at is not None:
             reconciler._conclude_absence(posting, each)
 
-    with patch.object(reconciler.Asker, "_look", look):
+    with patch.object(reconciler.Reconciler, "_look", look):
         yield
 
 
 @_mutant("twice", answer_lost("late", lag=27.0))
 def _looks_come_at_once() -> Iterator[None]:
     """Absence is concluded from looks right after the POST."""
-    with patch.object(reconciler.Asker, "_provable_at", lambda self, posting: posting.intent_at):
+    with patch.object(reconciler.Reconciler, "_provable_at", lambda self, posting: posting.intent_at):
         yield
 
 
@@ -280,11 +280,11 @@ def _old_logs_prove_absence() -> Iterator[None]:
 def _scheduled_is_absent() -> Iterator[None]:
     """A message with sendAt ahead, which no log shows yet, is taken for absent."""
 
-    def provable_at(self: reconciler.Asker, posting: states.Posting) -> float:
+    def provable_at(self: reconciler.Reconciler, posting: states.Attempt) -> float:
         return posting.intent_at + self.rules.read_timeout + self.rules.grace
 
-    unchecked = patch.object(reconciler.Asker, "_too_early", lambda self, posting, rows: 0.0)
-    with patch.object(reconciler.Asker, "_provable_at", provable_at), unchecked:
+    unchecked = patch.object(reconciler.Reconciler, "_too_early", lambda self, posting, rows: 0.0)
+    with patch.object(reconciler.Reconciler, "_provable_at", provable_at), unchecked:
         yield
 
 
@@ -300,7 +300,7 @@ def _scheduled_is_absent() -> Iterator[None]:
 def _lone_messages_by_bulk() -> Iterator[None]:
     """A message sent alone is looked for by its bulk id, which the vendor may not keep."""
 
-    def filters(posting: states.Posting) -> list[Any]:
+    def filters(posting: states.Attempt) -> list[Any]:
         return [reconciler._Filter(posting.having(*reconciler._ASKED), posting.bulk_id)]
 
     unchecked = patch.object(reconciler.Asker, "_checks", lambda self, message_ids: [])
@@ -329,10 +329,10 @@ def _killed_while_it_posts(clocks: Clocks) -> Focus:
 def _clocks_of_two_processes_are_compared() -> Iterator[None]:
     """That a POST is over is concluded from the time of its intent, which another process has written down."""
 
-    def provable_at(self: reconciler.Asker, posting: states.Posting) -> float:
+    def provable_at(self: reconciler.Reconciler, posting: states.Attempt) -> float:
         return posting.intent_at + self.rules.read_timeout + self.rules.grace
 
-    with patch.object(reconciler.Asker, "_provable_at", provable_at):
+    with patch.object(reconciler.Reconciler, "_provable_at", provable_at):
         yield
 
 
@@ -355,7 +355,7 @@ def _the_wall_clock_measures_the_waiting() -> Iterator[None]:
 )
 def _our_clock_says_that_it_is_time() -> Iterator[None]:
     """A message with sendAt must be in the logs as soon as our own clock says so."""
-    with patch.object(reconciler.Asker, "_too_early", lambda self, posting, rows: 0.0):
+    with patch.object(reconciler.Reconciler, "_too_early", lambda self, posting, rows: 0.0):
         yield
 
 
@@ -373,7 +373,7 @@ _SEVERAL: dict[str, Any] = {"people": (("41793020027", "41793020127", "417930202
 )
 def _bulk_ids_prove_absence() -> Iterator[None]:
     """That the bulk id of a request finds nothing is believed, though the vendor may not keep it."""
-    with patch.object(reconciler.Asker, "_checks", lambda self, message_ids: []):
+    with patch.object(reconciler.Reconciler, "_checks", lambda self, message_ids: []):
         yield
 
 
@@ -392,13 +392,13 @@ def _bulk_ids_prove_absence() -> Iterator[None]:
 )
 def _a_list_of_ids_proves_absence() -> Iterator[None]:
     """Three of a request are looked for alone, and all in a list, though the logs may read its first id only."""
-    original = reconciler.Asker._checks
+    original = reconciler.Reconciler._checks
 
-    def checks(self: reconciler.Asker, message_ids: list[str]) -> list[tuple[str, ...]]:
+    def checks(self: reconciler.Reconciler, message_ids: list[str]) -> list[tuple[str, ...]]:
         self.one_by_one = 3
         return original(self, message_ids)
 
-    with patch.object(reconciler, "ALONE", 3), patch.object(reconciler.Asker, "_checks", checks):
+    with patch.object(reconciler, "ALONE", 3), patch.object(reconciler.Reconciler, "_checks", checks):
         yield
 
 
@@ -412,13 +412,16 @@ def _a_list_of_ids_proves_absence() -> Iterator[None]:
 )
 def _the_last_word_counts() -> Iterator[None]:
     """Of an answer that says two things about a message the last one is believed."""
-    original = single_engine.Send._read
+    original = single_engine.SingleSend._read
 
-    def read(self: single_engine.Send, answer: Any, posting: states.Posting, doubtful: set[str]) -> None:
+    def read(self: single_engine.SingleSend, answer: Any, posting: states.Attempt, doubtful: set[str]) -> None:
         last = {entry.message_id: entry for entry in answer.messages}
         original(self, replace(answer, messages=list(last.values())), posting, doubtful)
 
-    with patch.object(single_engine.Send, "_read", read), patch.object(single_engine, "mendable", lambda status: True):
+    with (
+        patch.object(single_engine.SingleSend, "_read", read),
+        patch.object(single_engine, "mendable", lambda status: True),
+    ):
         yield
 
 
@@ -434,16 +437,16 @@ def _the_last_word_counts() -> Iterator[None]:
 def _seen_before_means_refused() -> Iterator[None]:
     """Status 23 is taken for a refusal, so that the next try uses a new id."""
 
-    original = single_engine.Send._read
+    original = single_engine.SingleSend._read
 
-    def read(self: single_engine.Send, answer: Any, posting: states.Posting, doubtful: set[str]) -> None:
+    def read(self: single_engine.SingleSend, answer: Any, posting: states.Attempt, doubtful: set[str]) -> None:
         original(self, answer, posting, set())
 
     with (
         patch.object(single_engine, "is_duplicate", lambda status: False),
         patch.object(single_engine, "is_refusal", lambda status: is_refusal(status) or status.id == 23),
         patch.object(single_engine, "mendable", lambda status: True),
-        patch.object(single_engine.Send, "_read", read),
+        patch.object(single_engine.SingleSend, "_read", read),
     ):
         yield
 
@@ -493,7 +496,7 @@ def _rejections_unseen() -> Iterator[None]:
 )
 def _trust_is_renewed() -> Iterator[None]:
     """A message that was posted again on trust counts as posted for the first time then."""
-    with patch.object(states.Posting, "oldest", property(lambda posting: posting.intent_at)):
+    with patch.object(states.Attempt, "oldest", property(lambda posting: posting.intent_at)):
         yield
 
 
@@ -514,11 +517,11 @@ def _trust_is_renewed() -> Iterator[None]:
 def _an_id_that_a_lost_try_may_have_made_is_posted_on_trust() -> Iterator[None]:
     """Trusted is whatever is in doubt, though the attempt before it may have been accepted."""
 
-    def trusted(self: single_engine.Send, person: Any) -> bool:
+    def trusted(self: single_engine.SingleSend, person: Any) -> bool:
         doubts = [each for each in self._attempts(person) if self.record.state(each) is MessageState.INTENT]
         return self.rules.trust_duplicate_rejection and len(doubts) == 1
 
-    with patch.object(single_engine.Send, "_trusted", trusted):
+    with patch.object(single_engine.SingleSend, "_trusted", trusted):
         yield
 
 
@@ -565,7 +568,7 @@ def _a_clear_while_a_try_runs_is_an_end_of_it() -> Iterator[None]:
 @_mutant("twice", unsettled(accounts=(HOME, OTHER), mishap=Mishap(1, Phase.DURING, only="Ask")))
 def _any_account_proves_absence() -> Iterator[None]:
     """What may have been posted from one account is looked for in another one's logs."""
-    with patch.object(states.Posting, "is_from", lambda self, here: True):
+    with patch.object(states.Attempt, "is_from", lambda self, here: True):
         yield
 
 
@@ -580,7 +583,7 @@ def _records_know_no_account() -> Iterator[None]:
             posting["origin"] = None
         return kept | {"origins": []}
 
-    with patch.object(states.SendRecord, "to_json", to_json), patch.object(states.Posting, "is_from", as_known):
+    with patch.object(states.SendRecord, "to_json", to_json), patch.object(states.Attempt, "is_from", as_known):
         yield
 
 

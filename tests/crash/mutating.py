@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery.messages.states import Origin, Posting
+from airflow_provider_omni.delivery.messages.states import Attempt, Origin
 from airflow_provider_omni.delivery.outbox import tries
 from tests.crash.clocks import Clocks
 from tests.crash.elsewhere import Elsewhere
@@ -30,8 +30,8 @@ def believed() -> contextlib.AbstractContextManager[Any]:
     return patch.object(tries.Tries, "told", True)
 
 
-def as_known(posting: Posting, here: Origin | None) -> bool:
-    """In place of `Posting.is_from`: what is not known to be from elsewhere is from here."""
+def as_known(posting: Attempt, here: Origin | None) -> bool:
+    """In place of `Attempt.is_from`: what is not known to be from elsewhere is from here."""
     return posting.origin is None or posting.origin == here
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.messages.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def draw_breaks(seed: int) -> Breaks:
     return random.Random(f"{seed}:scratch").choice((Breaks(),) * 8 + (Breaks(0.3), Breaks(0.7)))
 
 
-class BreakingScratch(Scratch):
+class BreakingScratch(Workspace):
     """A scratch file, and how it fails."""
 
     def __init__(self, how: Break | None) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Steps
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.outbox.reconciler import LookRules
-from airflow_provider_omni.delivery.outbox.single_engine import Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
 from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
 from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
 from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
@@ -148,10 +148,10 @@ class SendTask:
         """What the operator does, from the first thing to the last."""
         send, world, plan = self.plan.send, self.world, self.content_plan
         tries: Tries = yield from begin_try(number, first_try_at, clock)
-        end: SendEnd = yield from Send(
+        end: SendEnd = yield from SingleSend(
             plan,
             SendRules(
-                look=LookRules(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
+                look=LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
                 trust_duplicate_rejection=send.trust,
                 on_rejected=send.on_rejected,
                 surely_first=tries.told,

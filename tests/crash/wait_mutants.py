@@ -19,11 +19,11 @@ _mutant = registering(MUTANTS)
 def _no_journal() -> Iterator[None]:
     """Reports that were read are not written down."""
 
-    def write_down(self: wait.Wait, source: Any, *, news: bool) -> Iterator[Any]:
+    def write_down(self: wait.DeliveryWait, source: Any, *, news: bool) -> Iterator[Any]:
         return
         yield
 
-    with patch.object(wait.Wait, "_write_down", write_down):
+    with patch.object(wait.DeliveryWait, "_write_down", write_down):
         yield
 
 
@@ -31,25 +31,25 @@ def _no_journal() -> Iterator[None]:
 def _no_healing() -> Iterator[None]:
     """The wait never asks the logs."""
 
-    def look(self: wait.Wait, *, closing: bool) -> Iterator[Any]:
+    def look(self: wait.DeliveryWait, *, closing: bool) -> Iterator[Any]:
         return
         yield
 
-    with patch.object(wait.Wait, "_look", look):
+    with patch.object(wait.DeliveryWait, "_look", look):
         yield
 
 
 @_mutant("wrong", watched("27", every=7.0))
 def _healing_only_at_the_start() -> Iterator[None]:
     """The wait asks the logs when it begins, and not again."""
-    original = wait.Wait._look
+    original = wait.DeliveryWait._look
 
-    def look(self: wait.Wait, *, closing: bool) -> Iterator[Any]:
+    def look(self: wait.DeliveryWait, *, closing: bool) -> Iterator[Any]:
         if not getattr(self, "looked", False):
             self.looked = True  # type: ignore[attr-defined]
             yield from original(self, closing=closing)
 
-    with patch.object(wait.Wait, "_look", look):
+    with patch.object(wait.DeliveryWait, "_look", look):
         yield
 
 
@@ -86,17 +86,17 @@ def _duplicate_reports_count() -> Iterator[None]:
 def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
     """A request whose bulk id finds nothing is not looked for by its messages' own ids."""
 
-    def doubt(self: wait.Wait, until: float) -> Iterator[Any]:
+    def doubt(self: wait.DeliveryWait, until: float) -> Iterator[Any]:
         yield from ()
 
-    with patch.object(wait.Wait, "_doubt_bulk_ids", doubt):
+    with patch.object(wait.DeliveryWait, "_doubt_bulk_ids", doubt):
         yield
 
 
 @_mutant("wrong", watched("40", settings={"reports": "per-step"}, mode="poke", elsewhere=Elsewhere(45.0, 9999.0)))
 def _any_account_will_do() -> Iterator[None]:
     """A wait asks whatever account its connection leads to."""
-    with patch.object(wait.Wait, "_check_account"):
+    with patch.object(wait.DeliveryWait, "_check_account"):
         yield
 
 
@@ -132,9 +132,9 @@ def _logs_do_not_lag_behind() -> Iterator[None]:
 def _an_operators_word_is_never_taken_back() -> Iterator[None]:
     """A success that rests on an operator's word is one without a look at what may have taken it back."""
 
-    def taken(self: wait.Wait, end: Any, began: float) -> Iterator[Any]:
+    def taken(self: wait.DeliveryWait, end: Any, began: float) -> Iterator[Any]:
         return end
         yield
 
-    with patch.object(wait.Wait, "_taken_at_its_word", taken):
+    with patch.object(wait.DeliveryWait, "_taken_at_its_word", taken):
         yield

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Pause, Steps
 from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
-from airflow_provider_omni.delivery.tracking.wait import REFUSALS, Wait, WaitEnd
+from airflow_provider_omni.delivery.tracking.wait import REFUSALS, DeliveryWait, WaitEnd
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniError
 from airflow_provider_omni.sensors.arguments import read_watch
@@ -26,7 +26,7 @@ TAKEN_OVER = 30.0
 """Seconds until another triggerer or worker takes over."""
 
 
-def poke(machine: Wait, clock: Clock) -> Steps[WaitEnd | None]:
+def poke(machine: DeliveryWait, clock: Clock) -> Steps[WaitEnd | None]:
     """One poke of the sensor: once more where the deadline has come meanwhile."""
     while True:
         late = clock() >= machine.watch.deadline
@@ -35,7 +35,7 @@ def poke(machine: Wait, clock: Clock) -> Steps[WaitEnd | None]:
             return end
 
 
-def poke_on(machine: Wait, clock: Clock, connect: Callable[[], None]) -> Steps[WaitEnd]:
+def poke_on(machine: DeliveryWait, clock: Clock, connect: Callable[[], None]) -> Steps[WaitEnd]:
     """A worker that pokes until it is over. Each time it reads the connection anew."""
     while (end := (yield from poke(machine, clock))) is None:
         yield Pause(machine.watch.poll_interval)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from airflow_provider_omni.delivery.ledger.parts import SENT, TryName, damaged, sequence_of, unpack
+from airflow_provider_omni.delivery.ledger.parts import SENT, TryId, damaged, sequence_of, unpack
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 PARTS = "parts"
@@ -32,7 +32,7 @@ class Standing:
     def stands(self, name: str) -> None:
         """A part was read whole, or was written for certain."""
         if (sequence := sequence_of(name)) is not None:
-            self._stands.setdefault(str(TryName.of(name)), set()).add(sequence)
+            self._stands.setdefault(str(TryId.of(name)), set()).add(sequence)
 
     @property
     def count(self) -> int:
@@ -51,7 +51,7 @@ class Standing:
     def claim_part(self, name: str) -> None:
         """Somebody says that a part stands."""
         if (sequence := sequence_of(name)) is not None:
-            self._claimed.setdefault(str(TryName.of(name)), set()).add(sequence)
+            self._claimed.setdefault(str(TryId.of(name)), set()).add(sequence)
 
     def to_json(self) -> dict[str, list[list[int]]]:
         """What stands, by try, as ranges of numbers."""
@@ -109,7 +109,7 @@ def whole_lines(data: bytes, name: str, standing: Standing) -> Iterator[Any]:
     standing.stands(name)
 
 
-def check_whole(tries: Iterable[str], sent: Iterable[str], others: Iterable[str] = ()) -> None:
+def check_integrity(tries: Iterable[str], sent: Iterable[str], others: Iterable[str] = ()) -> None:
     """Refuse a ledger from which the files of tries are gone: what these have sent may be gone, too.
 
     Each try writes its file before anything else, with a generation one above all that it sees. So generations have no
@@ -121,10 +121,10 @@ def check_whole(tries: Iterable[str], sent: Iterable[str], others: Iterable[str]
 
     Raises OmniStorageError.
     """
-    known = {each for each in map(TryName.of, tries) if each is not None}
+    known = {each for each in map(TryId.of, tries) if each is not None}
     there = {each.generation for each in known}
     gone = set(range(1, max(there, default=0) + 1)) - there
-    written = [each for each in map(TryName.of, (*sent, *others)) if each is not None]
+    written = [each for each in map(TryId.of, (*sent, *others)) if each is not None]
     gone |= {each.generation for each in written if each.generation and each not in known}
     if written and not known:
         gone.add(1)

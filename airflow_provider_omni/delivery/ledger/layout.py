@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
-from airflow_provider_omni.delivery.ledger.parts import TRIES, TryName
+from airflow_provider_omni.delivery.ledger.parts import TRIES, TryId
 from airflow_provider_omni.delivery.ledger.remote_folders import RemoteFolder
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError
@@ -183,5 +183,5 @@ def check_shards(ledger: Folder, shard: Shard | None) -> None:
 def _divisions(folder: Folder) -> tuple[bool, list[str]]:
     """Whether a batch without shards has used the folder itself, and the folders of shards that have been used."""
     names = folder.list("")
-    shards = {match[1] for name in names if (match := _SHARD.fullmatch(name)) and TryName.of(match[2])}
-    return any(TryName.of(name) for name in names), sorted(shards)
+    shards = {match[1] for name in names if (match := _SHARD.fullmatch(name)) and TryId.of(match[2])}
+    return any(TryId.of(name) for name in names), sorted(shards)

@@ -30,7 +30,7 @@ _NAME = re.compile(r"(?:tries|plan|sent|ends|outcomes|quarantine|purged)/(\d{5,}
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class TryName:
+class TryId:
     """One try: its generation, and the token that tells it from others of the same generation."""
 
     generation: int
@@ -46,7 +46,7 @@ class TryName:
         return f"{kind}{self}{tail}{ENDING}"
 
     @classmethod
-    def of(cls, name: str) -> TryName | None:
+    def of(cls, name: str) -> TryId | None:
         """The try that wrote the part of this name; None for a file that is none of ours."""
         match = _NAME.fullmatch(name)
         return cls(int(match[1]), match[2]) if match else None
@@ -58,9 +58,9 @@ def sequence_of(name: str) -> int | None:
     return int(match[3]) if match and match[3] else None
 
 
-def ours(names: Iterable[str]) -> list[str]:
+def own_parts(names: Iterable[str]) -> list[str]:
     """Those of the names in a ledger's folder that parts have."""
-    return [name for name in names if TryName.of(name) is not None]
+    return [name for name in names if TryId.of(name) is not None]
 
 
 def pack(lines: Iterable[Any]) -> bytes:

@@ -18,13 +18,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Json
-from airflow_provider_omni.delivery.messages.status import Sighting
+from airflow_provider_omni.delivery.messages.status import StatusUpdate
 from airflow_provider_omni.omni.statuses import StepState
 
 VERSION = 1
 
 
-def encode(sightings: Iterable[Sighting], account: str = "") -> dict[str, Json]:
+def encode(sightings: Iterable[StatusUpdate], account: str = "") -> dict[str, Json]:
     """Write sightings as one JSON value. The same sightings in any order give the same value.
 
     :param account: from which they were read (`OmniConfig.account_mark`).
@@ -56,7 +56,7 @@ def points_to_messages(entry: Json) -> bool:
     return isinstance(entry, dict) and entry.get("one_by_one") is True
 
 
-def decode(entry: Json) -> Iterator[Sighting]:
+def decode(entry: Json) -> Iterator[StatusUpdate]:
     """Read an entry back. One that is missing, or that this version cannot read, holds nothing: the logs heal it."""
     try:
         if not isinstance(entry, dict) or entry.get("v") != VERSION:
@@ -64,7 +64,7 @@ def decode(entry: Json) -> Iterator[Sighting]:
         kinds: Any = entry["s"]
         messages: Any = entry["m"]
         rows = [
-            Sighting(
+            StatusUpdate(
                 message_id=message_id,
                 channel=kinds[kind][0],
                 state=StepState[kinds[kind][1]],

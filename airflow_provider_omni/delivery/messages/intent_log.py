@@ -18,19 +18,19 @@ from typing import Any
 from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of_field, recipient_key_of_number
 from airflow_provider_omni.delivery.messages.states import (
-    FOLLOWED,
     MAY_BE_POSTED,
-    OPEN,
+    MAY_HAVE_ARRIVED,
+    UNRESOLVED,
+    Attempt,
     Control,
     MessageState,
     Origin,
-    Posting,
 )
-from airflow_provider_omni.delivery.messages.workspace import PERSON, Scratch
+from airflow_provider_omni.delivery.messages.workspace import PERSON, Workspace
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 _S = MessageState
-_DOUBTED = OPEN | {_S.UNCONFIRMED}
+_DOUBTED = UNRESOLVED | {_S.UNCONFIRMED}
 _TOLD = "coalesce(known.state, posting.state)"
 _JOINED = "known JOIN posting ON posting.no = known.posting"
 
@@ -45,7 +45,7 @@ def uniform(messages: Mapping[str, MessageState]) -> MessageState | None:
     return states[0] if states and states.count(states[0]) == len(states) else None
 
 
-def outcome_line(posting: Posting, moved: Mapping[str, str] | None = None) -> dict[str, Any]:
+def outcome_line(posting: Attempt, moved: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What is known of a request by now, as a line: the state of most of its messages, and of the others.
 
     :param moved: the requests in which the logs have found messages.
@@ -65,10 +65,10 @@ def outcome_line(posting: Posting, moved: Mapping[str, str] | None = None) -> di
     return line
 
 
-class Known:
+class IntentLog:
     """Replays lines, and answers the questions that a later try has."""
 
-    def __init__(self, scratch: Scratch) -> None:
+    def __init__(self, scratch: Workspace) -> None:
         self._scratch = scratch
 
     def replay(
@@ -227,8 +227,8 @@ class Known:
         """How many messages may have reached their people with another content."""
         return int(
             self._scratch.one(
-                f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(FOLLOWED)}) AND posting.fingerprint IS "
-                "NOT ?",
+                f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
+                "AND posting.fingerprint IS NOT ?",
                 fingerprint,
             )
         )
@@ -237,7 +237,7 @@ class Known:
         """Where messages were posted from that were accepted, as far as is known, the first posted first; if none were,
         those that may have reached their people.
         """
-        for states in (frozenset({_S.ACCEPTED}), FOLLOWED):
+        for states in (frozenset({_S.ACCEPTED}), MAY_HAVE_ARRIVED):
             found = self._scratch.all(
                 f"SELECT posting.origin FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
                 "AND posting.origin IS NOT NULL GROUP BY posting.origin ORDER BY min(posting.no)"
@@ -254,7 +254,7 @@ class Known:
         """
         if self._scratch.one("SELECT 1 FROM posting WHERE fingerprint IS NOT ? LIMIT 1", fingerprint) is None:
             return None
-        for states in (frozenset({_S.ACCEPTED}), FOLLOWED):
+        for states in (frozenset({_S.ACCEPTED}), MAY_HAVE_ARRIVED):
             found = self._scratch.one(
                 f"SELECT posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
                 "AND posting.steps IS NOT NULL AND posting.fingerprint IS NOT ? ORDER BY posting.no LIMIT 1",
@@ -266,7 +266,7 @@ class Known:
                 break  # what was accepted goes before what is in doubt
         return None
 
-    def elsewhere(self, here: Origin, states: frozenset[MessageState] = FOLLOWED) -> tuple[str, int]:
+    def elsewhere(self, here: Origin, states: frozenset[MessageState] = MAY_HAVE_ARRIVED) -> tuple[str, int]:
         """What has changed since (account or scenario), and how many messages in these states were posted from another
         one.
         """
@@ -291,12 +291,12 @@ class Known:
         )
         controls = []
         for number, bulk, at, since, scheduled in found:
-            if Posting(bulk, at, scheduled, since).is_remembered(now) and (scheduled is None or scheduled <= now):
+            if Attempt(bulk, at, scheduled, since).is_remembered(now) and (scheduled is None or scheduled <= now):
                 ids = self._scratch.all("SELECT id FROM known WHERE posting = ?", number)
                 controls.append(Control(bulk, tuple(message_id for (message_id,) in ids)))
         return controls[:most]
 
-    def open_postings(self) -> Iterator[Posting]:
+    def open_postings(self) -> Iterator[Attempt]:
         """Requests of earlier tries of which something is not known, oldest first."""
         numbers = self._scratch.rows(
             f"SELECT DISTINCT posting.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(_DOUBTED)}) ORDER BY 1"
@@ -304,14 +304,14 @@ class Known:
         for (number,) in list(numbers):
             yield self._posting(number)
 
-    def _posting(self, number: int) -> Posting:
+    def _posting(self, number: int) -> Attempt:
         bulk, at, since, scheduled, by_bulk, origin = next(
             self._scratch.rows("SELECT bulk, at, since, scheduled, by_bulk, origin FROM posting WHERE no = ?", number)
         )
         rows = self._scratch.rows(
             f"SELECT known.id, {_TOLD}, known.reason FROM {_JOINED} WHERE posting.no = ? ORDER BY known.id", number
         )
-        posting = Posting(bulk, at, scheduled, since, bool(by_bulk))
+        posting = Attempt(bulk, at, scheduled, since, bool(by_bulk))
         posting.origin = None if origin is None else Origin(*json.loads(origin))
         for message_id, state, reason in rows:
             posting.messages[message_id] = MessageState(state)
@@ -326,12 +326,13 @@ class Known:
         for number, bulk, by_bulk in list(
             self._scratch.rows(
                 f"SELECT DISTINCT posting.no, posting.bulk, posting.by_bulk FROM {_JOINED} "
-                f"WHERE {_TOLD} IN ({_listed(FOLLOWED)}) ORDER BY posting.no LIMIT ?",
+                f"WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY posting.no LIMIT ?",
                 limit,
             )
         ):
             rows = self._scratch.rows(
-                f"SELECT known.id FROM {_JOINED} WHERE posting.no = ? AND {_TOLD} IN ({_listed(FOLLOWED)}) ORDER BY 1",
+                f"SELECT known.id FROM {_JOINED} WHERE posting.no = ? "
+                f"AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY 1",
                 number,
             )
             yield bulk, [message_id for (message_id,) in rows], bool(by_bulk)
@@ -341,7 +342,7 @@ class Known:
         them may have.
         """
         rows = self._scratch.rows(
-            f"SELECT posting.no, posting.bulk, known.id, {_TOLD} IN ({_listed(FOLLOWED)}) FROM {_JOINED} "
+            f"SELECT posting.no, posting.bulk, known.id, {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) FROM {_JOINED} "
             "WHERE posting.by_bulk ORDER BY posting.no, known.id"
         )
         for _, group in groupby(rows, key=itemgetter(0)):
@@ -353,7 +354,7 @@ class Known:
     def followed_apart(self) -> Iterator[str]:
         """Messages that may have reached people in another request than the one on record: their own ids find them."""
         for (message_id,) in self._scratch.rows(
-            f"SELECT known.id FROM {_JOINED} WHERE NOT posting.by_bulk AND {_TOLD} IN ({_listed(FOLLOWED)}) "
+            f"SELECT known.id FROM {_JOINED} WHERE NOT posting.by_bulk AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
             "ORDER BY posting.no, known.id"
         ):
             yield message_id

@@ -87,8 +87,8 @@ TRANSITIONS: dict[tuple[MessageState | None, Event], MessageState] = {
 """Every change there is. Anything else is a bug and raises KeyError rather than sends."""
 
 MAY_BE_POSTED = frozenset({None, _S.NOT_SENT, _S.ABSENT})
-OPEN = frozenset({_S.INTENT, _S.SEEN})
-FOLLOWED = frozenset({_S.ACCEPTED, _S.UNCONFIRMED, _S.INTENT, _S.SEEN})
+UNRESOLVED = frozenset({_S.INTENT, _S.SEEN})
+MAY_HAVE_ARRIVED = frozenset({_S.ACCEPTED, _S.UNCONFIRMED, _S.INTENT, _S.SEEN})
 """States in which a message may have reached its person: receipts list these."""
 
 
@@ -112,7 +112,7 @@ class Origin(NamedTuple):
 
 
 @dataclass
-class Posting:
+class Attempt:
     """One request: its ids, and what is known of each message. Times are seconds since the epoch.
 
     ``intent_at``: no POST of it was begun later. ``since``: none was begun earlier, where that is not ``intent_at``.
@@ -182,7 +182,7 @@ class SendRecord:
     flow: tuple[str, ...] | None = None
     flow_of: str | None = None
     steps: tuple[str, ...] | None = None
-    postings: list[Posting] = field(default_factory=list)
+    postings: list[Attempt] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     writes: int = 0
 
@@ -191,7 +191,7 @@ class SendRecord:
         posting = self.posting_of(message_id)
         return None if posting is None else posting.messages[message_id]
 
-    def posting_of(self, message_id: str) -> Posting | None:
+    def posting_of(self, message_id: str) -> Attempt | None:
         """The request in which a message was or may have been posted."""
         return next((posting for posting in self.postings if message_id in posting.messages), None)
 
@@ -207,9 +207,9 @@ class SendRecord:
         now: float,
         scheduled_at: float | None,
         origin: Origin | None = None,
-    ) -> Posting:
+    ) -> Attempt:
         """Note the intent to post these messages in one request now. They leave the requests they stood in before."""
-        fresh = Posting(bulk_id, now, scheduled_at, origin=origin, ours=True)
+        fresh = Attempt(bulk_id, now, scheduled_at, origin=origin, ours=True)
         for posting in self.postings:
             unknown = posting.messages.keys() & set(message_ids) & set(posting.having(MessageState.INTENT))
             if unknown:
@@ -246,7 +246,7 @@ class SendRecord:
                 continue
             there = next((each for each in self.postings if each.bulk_id == bulk_id), None)
             if there is None:
-                there = Posting(bulk_id, here.intent_at, here.scheduled_at, here.since, origin=here.origin)
+                there = Attempt(bulk_id, here.intent_at, here.scheduled_at, here.since, origin=here.origin)
                 self.postings.append(there)
             there.messages[message_id] = here.messages.pop(message_id)
         self.postings = [each for each in self.postings if each.messages]
@@ -294,7 +294,7 @@ class SendRecord:
                 flow_of=entry.get("flow_of"),
                 steps=_tuple(entry.get("steps")),
                 postings=[
-                    Posting(
+                    Attempt(
                         bulk_id=each["bulk_id"],
                         intent_at=float(each["intent_at"]),
                         scheduled_at=each["scheduled_at"],

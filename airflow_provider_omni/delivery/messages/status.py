@@ -43,7 +43,7 @@ _RANK = {StepState.PENDING: 0, StepState.OPERATOR: 1, StepState.FAILED: 2, StepS
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class StatusUpdate:
     """One step of one message, as reports and log rows told it. Times are seconds since the epoch."""
 
     message_id: str
@@ -57,7 +57,7 @@ class Sighting:
     permanent: bool | None = None
 
     @classmethod
-    def of(cls, row: Report | LogRow) -> Sighting:
+    def of(cls, row: Report | LogRow) -> StatusUpdate:
         """Read a report or a log row. The cost is price per message times parts, as a decimal string."""
         cost = None if row.price is None else _cost(row.price.price_per_message, row.message_count)
         error = getattr(row, "error", None)
@@ -74,7 +74,7 @@ class Sighting:
             permanent=error.permanent if error is not None else None,
         )
 
-    def joined(self, other: Sighting) -> Sighting:
+    def joined(self, other: StatusUpdate) -> StatusUpdate:
         """What both tell of the same step. The further state stands, with what was said about it; of two that are as
         far, each detail that only one of them knows is kept: logs have no error, and round times in their own way.
 
@@ -89,7 +89,7 @@ class Sighting:
             ended = paid = self if ranks[0] > ranks[1] else other
             permanent = ended.permanent
         sent = [each.sent_at for each in (self, other) if each.sent_at is not None]
-        return Sighting(
+        return StatusUpdate(
             message_id=self.message_id,
             channel=self.channel,
             state=ended.state,
@@ -112,12 +112,12 @@ def kept_apart(flow: Sequence[str]) -> bool:
     return not flow or len({step.upper() for step in flow}) < len(flow)
 
 
-def place_of(sighting: Sighting, *, apart: bool) -> str:
+def place_of(sighting: StatusUpdate, *, apart: bool) -> str:
     """The name under which a step of a message is kept: its channel. ``apart``: see `kept_apart`."""
     return f"{sighting.channel}{_APART[sighting.state]}" if apart and sighting.state in _APART else sighting.channel
 
 
-def joined(known: Sighting, fresh: Sighting, *, apart: bool) -> Sighting:
+def joined(known: StatusUpdate, fresh: StatusUpdate, *, apart: bool) -> StatusUpdate:
     """What two sightings in one place tell. Of steps that are not over the one that was sent last stands: a join, too,
     since it goes by times, which have an order, and joins those of the same time.
     """
@@ -132,11 +132,11 @@ def _moment(seconds: float | None) -> float:
     return -math.inf if seconds is None else seconds
 
 
-def _ended(step: Sighting) -> tuple[Any, ...]:
+def _ended(step: StatusUpdate) -> tuple[Any, ...]:
     return (step.done_at is not None, step.done_at or 0.0, step.status)
 
 
-def _paid(step: Sighting) -> tuple[Any, ...]:
+def _paid(step: StatusUpdate) -> tuple[Any, ...]:
     cost = step.cost
     return (cost is not None, Decimal(cost or 0), cost or "", step.currency is not None, step.currency or "")
 
@@ -155,16 +155,16 @@ class Outcome(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MessageStatus:
     """The outcome of a message and the sighting that decided it (None while nothing was seen)."""
 
     outcome: Outcome
-    by: Sighting | None = None
+    by: StatusUpdate | None = None
     settled: bool = False
     """Closed by the settle time, because the flow is unknown."""
 
 
-NOTHING = Standing(Outcome.PENDING)
+NOTHING = MessageStatus(Outcome.PENDING)
 NEVER = -math.inf
 """The time of a look that did not take place."""
 
@@ -180,14 +180,14 @@ class Tracker:
         self.flow = tuple(step.upper() for step in flow)
         self._apart = kept_apart(self.flow)
         self.settle_seconds = settle_seconds
-        self._steps: dict[str, dict[str, Sighting]] = {}
+        self._steps: dict[str, dict[str, StatusUpdate]] = {}
 
     @property
     def last_channel(self) -> str | None:
         """The channel whose failure is final; None where the flow is unknown or uses that channel twice."""
         return self.flow[-1] if self.flow and self.flow.count(self.flow[-1]) == 1 else None
 
-    def observe(self, sighting: Sighting) -> bool:
+    def observe(self, sighting: StatusUpdate) -> bool:
         """Take a sighting in. Returns whether it told something new."""
         steps = self._steps.setdefault(sighting.message_id, {})
         place = place_of(sighting, apart=self._apart)
@@ -203,16 +203,16 @@ class Tracker:
         """Drop a message whose standing is settled and counted: it takes memory."""
         self._steps.pop(message_id, None)
 
-    def seen(self) -> Mapping[str, Mapping[str, Sighting]]:
+    def seen(self) -> Mapping[str, Mapping[str, StatusUpdate]]:
         """Every message seen, with its steps by their places (`place_of`)."""
         return self._steps
 
-    def steps(self, message_id: str) -> Iterator[Sighting]:
+    def steps(self, message_id: str) -> Iterator[StatusUpdate]:
         """The sightings of one message, each step once: not as it was before it ended."""
         steps = self._steps.get(message_id, {})
         yield from (step for step in steps.values() if _is_another(step, steps.get(step.channel)))
 
-    def worth_keeping(self, message_id: str) -> Iterator[Sighting]:
+    def worth_keeping(self, message_id: str) -> Iterator[StatusUpdate]:
         """What of a message must be written down: all but "under way", and that too where a step has failed. Without
         it a later reader would take the failure for the end.
         """
@@ -224,7 +224,7 @@ class Tracker:
         """Whether a step of it has failed."""
         return any(step.state is StepState.FAILED for step in self._steps.get(message_id, {}).values())
 
-    def _under_way(self, steps: Mapping[str, Sighting]) -> Sighting | None:
+    def _under_way(self, steps: Mapping[str, StatusUpdate]) -> StatusUpdate | None:
         """The step that was heard of as still under way, if any; not one that the flow has left behind."""
         ordered = len(set(self.flow)) == len(self.flow)
         places = {channel: place for place, channel in enumerate(self.flow)} if ordered else {}
@@ -238,7 +238,9 @@ class Tracker:
         ]
         return max(running, key=lambda each: (each.sent_at or 0.0, each.channel), default=None)
 
-    def standing(self, message_id: str, now: float, *, closing: bool = False, looked_at: float = math.inf) -> Standing:
+    def standing(
+        self, message_id: str, now: float, *, closing: bool = False, looked_at: float = math.inf
+    ) -> MessageStatus:
         """What became of a message.
 
         ``closing``: the deadline has come; a failed step after which nothing more was heard counts as the end. Who was
@@ -249,32 +251,32 @@ class Tracker:
         steps = self._steps.get(message_id)
         if not steps:
             return NOTHING
-        best: dict[StepState, Sighting] = {}
+        best: dict[StepState, StatusUpdate] = {}
         for step in self.steps(message_id):
             known = best.get(step.state)
             if known is None or (step.done_at or 0.0, step.channel) > (known.done_at or 0.0, known.channel):
                 best[step.state] = step
         if handset := best.get(StepState.HANDSET):
-            return Standing(Outcome.DELIVERED, handset)
+            return MessageStatus(Outcome.DELIVERED, handset)
         last = steps.get(self.last_channel) if self.last_channel else None
         if last is not None and last.state is StepState.FAILED:
-            return Standing(Outcome.FAILED, last)
+            return MessageStatus(Outcome.FAILED, last)
         if operator := best.get(StepState.OPERATOR):
-            return Standing(Outcome.OPERATOR, operator)
+            return MessageStatus(Outcome.OPERATOR, operator)
         if failed := best.get(StepState.FAILED):
             if running := self._under_way(steps):
-                return Standing(Outcome.PENDING, running)
+                return MessageStatus(Outcome.PENDING, running)
             quiet = looked_at != NEVER and looked_at - _moment(failed.done_at) >= LOG_LAG
             if closing and quiet:
-                return Standing(Outcome.FAILED, failed)
+                return MessageStatus(Outcome.FAILED, failed)
             closable = quiet and not self.last_channel and failed.done_at is not None
             if closable and now - (failed.done_at or now) >= self.settle_seconds:
-                return Standing(Outcome.FAILED, failed, settled=True)
-            return Standing(Outcome.PENDING, failed)
-        return Standing(Outcome.PENDING, best[StepState.PENDING])
+                return MessageStatus(Outcome.FAILED, failed, settled=True)
+            return MessageStatus(Outcome.PENDING, failed)
+        return MessageStatus(Outcome.PENDING, best[StepState.PENDING])
 
 
-def _is_another(step: Sighting, ended: Sighting | None) -> bool:
+def _is_another(step: StatusUpdate, ended: StatusUpdate | None) -> bool:
     """Whether a step that is not over is another one than what has ended on the same channel: one that was sent after
     that.
     """

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_omni.delivery.messages.status import Outcome, Sighting, Standing
+from airflow_provider_omni.delivery.messages.status import MessageStatus, Outcome, StatusUpdate
 from airflow_provider_omni.omni.statuses import StepState
 
 
-def step_of(sighting: Sighting) -> list[Any]:
+def step_of(sighting: StatusUpdate) -> list[Any]:
     """A step as a list of its members, without the message id, in the order that docs/batches.md gives. Times are
     seconds since the epoch.
     """
@@ -26,10 +26,10 @@ def step_of(sighting: Sighting) -> list[Any]:
     ]
 
 
-def sighting_of(message_id: str, step: list[Any]) -> Sighting:
+def sighting_of(message_id: str, step: list[Any]) -> StatusUpdate:
     """Back to a sighting. Raises ValueError, KeyError or TypeError for what is none."""
     channel, state, status, sent_at, done_at, cost, currency, permanent = step
-    return Sighting(
+    return StatusUpdate(
         message_id=message_id,
         channel=channel,
         state=StepState[state],
@@ -42,7 +42,7 @@ def sighting_of(message_id: str, step: list[Any]) -> Sighting:
     )
 
 
-def cost_of(steps: Iterable[Sighting]) -> dict[str, str] | None:
+def cost_of(steps: Iterable[StatusUpdate]) -> dict[str, str] | None:
     """What all steps cost together, by currency, as decimal strings; None where nothing was reported."""
     costs: dict[str, Decimal] = {}
     for step in steps:
@@ -51,7 +51,7 @@ def cost_of(steps: Iterable[Sighting]) -> dict[str, str] | None:
     return {currency: format(cost, "f") for currency, cost in sorted(costs.items())} or None
 
 
-def is_permanent(standing: Standing) -> bool | None:
+def is_permanent(standing: MessageStatus) -> bool | None:
     """Whether the same message would fail again: as the vendor said of the step that decided. What it said of an
     earlier step is not about this one: a person who blocks one channel may be reached on the next.
     """

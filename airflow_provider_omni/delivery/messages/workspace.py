@@ -61,7 +61,7 @@ CREATE TABLE planned (id TEXT PRIMARY KEY, hash INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
-class People(NamedTuple):
+class RecipientChunk(NamedTuple):
     """Some recipients, as columns. Its repr would show people: it is never logged.
 
     :param destinations: as a request lists them.
@@ -74,14 +74,16 @@ class People(NamedTuple):
     labels: tuple[str | None, ...]
 
     @classmethod
-    def of(cls, rows: Sequence[Any]) -> People:
+    def of(cls, rows: Sequence[Any]) -> RecipientChunk:
         """From rows that begin with the columns of `PERSON`."""
         _, ids, numbers, labels = list(zip(*rows, strict=True))[:4]
         return cls(ids, destinations(zip(ids, numbers, strict=True)), labels)
 
-    def part(self, start: int, end: int) -> People:
+    def part(self, start: int, end: int) -> RecipientChunk:
         """Some of them."""
-        return People(self.ids[start:end], some_destinations(self.destinations, start, end), self.labels[start:end])
+        return RecipientChunk(
+            self.ids[start:end], some_destinations(self.destinations, start, end), self.labels[start:end]
+        )
 
     def stored(self) -> tuple[str, str, str | None]:
         """The columns `ids`, `destinations` and `labels` of a request that is laid out."""
@@ -89,7 +91,7 @@ class People(NamedTuple):
         return ",".join(self.ids), self.destinations, to_json(self.labels).decode() if known else None
 
     @classmethod
-    def from_stored(cls, ids: str, listed: str, labels: str | None) -> People:
+    def from_stored(cls, ids: str, listed: str, labels: str | None) -> RecipientChunk:
         """From those columns."""
         each = tuple(ids.split(","))
         return cls(each, listed, (None,) * len(each) if labels is None else tuple(from_json(labels)))
@@ -103,11 +105,11 @@ class ScratchFailedError(sqlite3.OperationalError):
     """The scratch file cannot be written or read any more: a full disk, a folder that is gone.
 
     Not one of ours, so that a machine dies of it as of a kill: it could write down nothing that is true after that.
-    What `Scratch` makes of it at its end is.
+    What `Workspace` makes of it at its end is.
     """
 
 
-class Scratch:
+class Workspace:
     """A SQLite database on disk that has no name any more. Close it, or use it as a context manager.
 
     As a context manager it ends with an OmniStorageError where its file failed: of effect NONE before ``sending`` is
@@ -147,7 +149,7 @@ class Scratch:
         with contextlib.suppress(sqlite3.Error):
             self.sql.close()
 
-    def __enter__(self) -> Scratch:
+    def __enter__(self) -> Workspace:
         return self
 
     def __exit__(

@@ -17,9 +17,9 @@ from dataclasses import replace
 from typing import cast
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Publish, Save, Steps
-from airflow_provider_omni.delivery.messages.states import KEY, MessageState, Posting, SendRecord
+from airflow_provider_omni.delivery.messages.states import KEY, Attempt, MessageState, SendRecord
 from airflow_provider_omni.delivery.outbox.reconciler import PAGE, evenly
-from airflow_provider_omni.delivery.outbox.single_engine import Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
 from airflow_provider_omni.delivery.outbox.single_plan import Recipients, SendPlan
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
@@ -75,7 +75,7 @@ class Alert:
 
     def run(self) -> Steps[SendEnd]:
         """Run to the end. Errors come back in the :class:`SendEnd`."""
-        send = Send(self.plan, self.rules, self.clock, self.jitter)
+        send = SingleSend(self.plan, self.rules, self.clock, self.jitter)
         if self.may_be_repeat:
             yield from self._look_for(send)
         end = yield from self._carry_out(send)
@@ -109,11 +109,11 @@ class Alert:
         if known is not None:
             known.fingerprint = plan.fingerprint
             yield Save(KEY, known.to_json())
-        return (yield from self._carry_out(Send(plan, self.rules, self.clock, self.jitter)))
+        return (yield from self._carry_out(SingleSend(plan, self.rules, self.clock, self.jitter)))
 
     # -- the look ----------------------------------------------------------------------------------------------------
 
-    def _look_for(self, send: Send) -> Steps[None]:
+    def _look_for(self, send: SingleSend) -> Steps[None]:
         """Put on the record what the logs show, as if this run had sent it."""
         until = self.clock() + LOOK_SECONDS
         keys = [person.key for person in self.plan.recipients.people]
@@ -126,7 +126,7 @@ class Alert:
                 # Of an earlier occasion: as after a refusal, the next id is the one to use.
                 state = MessageState.REFUSED if message_id in earlier else MessageState.ACCEPTED
                 bulk_id = rows[0].bulk_id or self.plan.identity.bulk_id([message_id])
-                send.record.postings.append(Posting(bulk_id, self.clock(), by_bulk=False, messages={message_id: state}))
+                send.record.postings.append(Attempt(bulk_id, self.clock(), by_bulk=False, messages={message_id: state}))
             seen += len(found) - len(earlier)
             keys = [ids[message_id] for message_id in earlier]
             if not keys:
@@ -199,7 +199,7 @@ class Alert:
 
     # -- the send ----------------------------------------------------------------------------------------------------
 
-    def _carry_out(self, send: Send) -> Steps[SendEnd]:
+    def _carry_out(self, send: SingleSend) -> Steps[SendEnd]:
         """Send, and see what the vendor says that it has seen before. An alert has no XCom to put receipts in."""
         steps = send.run()
         reply: object = None
@@ -220,7 +220,7 @@ class Alert:
             if isinstance(effect, Ask) and isinstance(reply, SendResponse):
                 self._seen_before |= {entry.message_id for entry in reply.messages if is_duplicate(entry.status)}
 
-    def _judged(self, send: Send, end: SendEnd) -> SendEnd:
+    def _judged(self, send: SingleSend, end: SendEnd) -> SendEnd:
         """That the vendor has seen all that is in doubt is no failure: a copy of this callback has sent it."""
         doubtful = {
             message_id

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Effect, Note, Pause, Steps
-from airflow_provider_omni.delivery.messages.states import OPEN, Event, MessageState, Origin, Posting
+from airflow_provider_omni.delivery.messages.states import UNRESOLVED, Attempt, Event, MessageState, Origin
 from airflow_provider_omni.delivery.outbox.reconciler import (
     ALONE,
     LISTS,
     ONE_BY_ONE,
     PAGE,
-    Asker,
     BulkFilter,
-    LookRules,
+    LookPolicy,
+    Reconciler,
 )
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 AT_ONCE = 200
 """Requests that are asked about side by side."""
-IN_DOUBT = OPEN | {MessageState.UNCONFIRMED}
+IN_DOUBT = UNRESOLVED | {MessageState.UNCONFIRMED}
 """States of messages that a later try asks about."""
 MOST_LISTS = 200
 """Looks by lists of message ids, for all requests together, where it is not known that the logs find bulk ids: some two
@@ -70,8 +70,8 @@ def together(machines: Sequence[Steps[T]], clock: Clock) -> Steps[list[T]]:
 
 
 def settle(
-    postings: Sequence[Posting],
-    rules: LookRules,
+    postings: Sequence[Attempt],
+    rules: LookPolicy,
     clock: Clock,
     jitter: Any,
     bulk_filter: BulkFilter | None = None,
@@ -92,7 +92,7 @@ def settle(
     shared = BulkFilter() if bulk_filter is None else bulk_filter
     count = max(len(in_doubt), 1)
     one_by_one, lists = max(ALONE, min(ONE_BY_ONE, MOST_ALONE // count)), max(1, min(LISTS, MOST_LISTS // count))
-    askers = [Asker(rules, clock, jitter, shared, one_by_one, lists, loaded_at, here) for _ in in_doubt]
+    askers = [Reconciler(rules, clock, jitter, shared, one_by_one, lists, loaded_at, here) for _ in in_doubt]
     for asker in askers[1:]:
         asker.tells = False
     machines = [asker.settle(posting) for asker, posting in zip(askers, in_doubt, strict=True)]
@@ -102,19 +102,19 @@ def settle(
     return found_in
 
 
-def _presence(postings: Sequence[Posting], found_in: dict[str, str]) -> Steps[None]:
+def _presence(postings: Sequence[Attempt], found_in: dict[str, str]) -> Steps[None]:
     """Look for many messages in one call. From that, presence may be concluded, never absence.
 
     For messages that would be asked for one by one: lone ones, and those the vendor has seen before. Of the latter
     there may be a whole batch; those that are not found are left unconfirmed, which is what they would end as.
     """
-    wanted: dict[str, Posting] = {}
+    wanted: dict[str, Attempt] = {}
     seen: list[str] = []
     for posting in postings:
         ids = posting.having(MessageState.SEEN)
         seen += ids
         if len(posting.messages) == 1 or not posting.by_bulk:
-            ids = posting.having(*OPEN)
+            ids = posting.having(*UNRESOLVED)
         wanted |= dict.fromkeys(ids, posting)
     ids = list(wanted)
     if len(ids) < 3:
@@ -133,7 +133,7 @@ def _presence(postings: Sequence[Posting], found_in: dict[str, str]) -> Steps[No
             continue
         for row in rows:
             owner = wanted.get(row.message_id)
-            if owner is not None and owner.messages[row.message_id] in OPEN:
+            if owner is not None and owner.messages[row.message_id] in UNRESOLVED:
                 owner.learn(row.message_id, Event.LOG_ROW)
                 if row.bulk_id:
                     found_in[row.message_id] = row.bulk_id

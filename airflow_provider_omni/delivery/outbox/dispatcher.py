@@ -13,22 +13,22 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Done, Gather, Note, Pause, Publish, Steps, Submit
 from airflow_provider_omni.delivery.messages.intent_log import uniform
-from airflow_provider_omni.delivery.messages.states import OPEN, Control, Event, MessageState
+from airflow_provider_omni.delivery.messages.states import UNRESOLVED, Control, Event, MessageState
 from airflow_provider_omni.delivery.outbox.plan import BatchPlan
 from airflow_provider_omni.delivery.outbox.policy import (
-    FENCES,
-    FRESH,
-    MOST_ROUNDS,
-    REFENCES,
-    SYSTEMIC,
+    CONCURRENT_INTENT_WRITES,
+    INTENT_TTL,
+    MAX_INTENT_RENEWALS,
+    MAX_WINDOW_ROUNDS,
+    REFUSALS_IN_A_ROW,
     UNKNOWN_IN_A_ROW,
     WINDOW_SECONDS,
     WRITE_ATTEMPTS,
-    BatchRules,
+    SendPolicy,
 )
-from airflow_provider_omni.delivery.outbox.progress import Tidings
-from airflow_provider_omni.delivery.outbox.requests import Course, Request, course_of, read_answer
-from airflow_provider_omni.delivery.outbox.stores import Keeper
+from airflow_provider_omni.delivery.outbox.progress import SendProgress
+from airflow_provider_omni.delivery.outbox.requests import ErrorAction, Request, action_for, read_answer
+from airflow_provider_omni.delivery.outbox.stores import IntentStore
 from airflow_provider_omni.omni.bulk import BulkAnswer, send_bulk
 from airflow_provider_omni.omni.errors import (
     OmniError,
@@ -43,7 +43,7 @@ _S = MessageState
 SEND = "POST /omni/1/advanced"
 
 
-class Lanes:
+class Dispatcher:
     """Posts requests until none is left or something stops the batch.
 
     What stops it stands in `tidings.stop`; errors of writing are raised once nothing is under way any more.
@@ -53,9 +53,9 @@ class Lanes:
         self,
         plan: BatchPlan,
         chunk: int,
-        rules: BatchRules,
-        keeper: Keeper,
-        tidings: Tidings,
+        rules: SendPolicy,
+        keeper: IntentStore,
+        tidings: SendProgress,
         clock: Clock,
         jitter: Callable[[], float],
         progress: Callable[[], Note | None],
@@ -186,15 +186,15 @@ class Lanes:
         now = self.clock()
         if self._last_window_at is not None and not self._ready and len(self._flying) < self.rules.lanes:
             # The lanes ran dry meanwhile: write further ahead.
-            self._ahead = min(self._ahead + 1, FENCES)
+            self._ahead = min(self._ahead + 1, CONCURRENT_INTENT_WRITES)
         self._measure(now)
         for request in requests:
             assert request.posting is not None
-            if now - request.posting.intent_at > FRESH:
+            if now - request.posting.intent_at > INTENT_TTL:
                 request.refenced += 1
-                if request.refenced > REFENCES:
+                if request.refenced > MAX_INTENT_RENEWALS:
                     self._failure = OmniStorageError(
-                        f"Writing down what is about to be sent takes longer than {FRESH:.0f} s again and again; "
+                        f"Writing down what is about to be sent takes longer than {INTENT_TTL:.0f} s again and again; "
                         "nothing is posted on intents that old. Try a nearer ledger_path or a smaller chunk_size.",
                         retryable=True,
                     )
@@ -226,7 +226,7 @@ class Lanes:
         if self._last_window_at is not None and now > self._last_window_at:
             lasted, lanes = now - self._last_window_at, self.rules.lanes
             if lasted < WINDOW_SECONDS / 2:
-                self._window = min(self._window * 2, lanes * MOST_ROUNDS)
+                self._window = min(self._window * 2, lanes * MAX_WINDOW_ROUNDS)
             elif lasted > WINDOW_SECONDS * 2:
                 self._window = max(self._window // 2, lanes)
         self._last_window_at = now
@@ -241,7 +241,7 @@ class Lanes:
             request = self._ready.popleft()
             posting = request.posting
             assert posting is not None
-            if now - posting.intent_at > FRESH:
+            if now - posting.intent_at > INTENT_TTL:
                 self._waiting.append(request)
                 continue
             if self.tidings.first_post_at is None:
@@ -289,21 +289,21 @@ class Lanes:
             self._stop(OmniRejectedError(f"The vendor refuses everybody: {read.stops}.", retryable=True))
 
     def _failed(self, request: Request, error: OmniError, begun_in: int) -> Steps[None]:
-        course = course_of(error, len(request.ids))
+        course = action_for(error, len(request.ids))
         posting = request.posting
         assert posting is not None
-        if course is Course.UNKNOWN:
+        if course is ErrorAction.UNKNOWN:
             self.tidings.open.append(posting)
             self.tidings.learned(posting)
             self._count_unknown(error)
             if len(self.tidings.open) == 1:
                 yield Note(f"The outcome of a POST is unknown ({error.label}): the logs will be asked.", warning=True)
             return
-        if course is Course.REFUSED and request.state_before is _S.INTENT:
+        if course is ErrorAction.REFUSED and request.state_before is _S.INTENT:
             # Posted again on trust: that this POST was refused says nothing about the one before.
             self._settled(request)
             return
-        if course is Course.REFUSED:
+        if course is ErrorAction.REFUSED:
             self._alone_refused += 1
             message_id = request.ids[0]
             reason = error.code or f"HTTP {error.status}"
@@ -313,16 +313,16 @@ class Lanes:
             words = "; ".join(error.problems[:3])
             self.tidings.refused[f"{reason} ({words})" if words else reason] += 1
             self._settled(request)
-            if self._alone_refused >= SYSTEMIC:
+            if self._alone_refused >= REFUSALS_IN_A_ROW:
                 self._stop(error)
             return
         self.tidings.posted -= len(request.ids)
         request.had_no_effect()
         self.tidings.move(_S.INTENT, posting.messages)
         self.tidings.learned(posting)
-        if course is Course.STOP:
+        if course is ErrorAction.STOP:
             self._stop(error)
-        elif course is Course.HALVE:
+        elif course is ErrorAction.HALVE:
             self._waiting.extendleft(reversed(request.halves(self.plan.ids)))
         else:
             self._waiting.appendleft(request)
@@ -354,7 +354,7 @@ class Lanes:
         assert posting is not None
         self.tidings.move(_S.INTENT, posting.messages)
         self.tidings.learned(posting)
-        if uniform(posting.messages) is not _S.ACCEPTED and posting.having(*OPEN):
+        if uniform(posting.messages) is not _S.ACCEPTED and posting.having(*UNRESOLVED):
             self.tidings.open.append(posting)
 
     def _stop(self, error: OmniError) -> None:

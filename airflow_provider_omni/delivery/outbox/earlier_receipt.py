@@ -10,34 +10,34 @@ from collections.abc import Callable
 
 from airflow_provider_omni.delivery.effects import Note, Steps
 from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
-from airflow_provider_omni.delivery.messages.intent_log import Known
+from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.receipt import Receipt
-from airflow_provider_omni.delivery.messages.states import FOLLOWED
-from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED
+from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec
 from airflow_provider_omni.delivery.outbox.policy import LedgerTerms
-from airflow_provider_omni.delivery.outbox.progress import Tidings
+from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish_at_last
 from airflow_provider_omni.delivery.outbox.result import receipt_of
 from airflow_provider_omni.delivery.outbox.single_result import account_of
-from airflow_provider_omni.delivery.outbox.stores import Keeper, LedgerKeeper, MemoryKeeper
-from airflow_provider_omni.delivery.recipients.intake import Census
+from airflow_provider_omni.delivery.outbox.stores import IntentStore, LedgerStore, TaskStateStore
+from airflow_provider_omni.delivery.recipients.intake import IntakeCounts
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.words import some
 
 
-def keeper_of(about: dict[str, str | None], ledger: LedgerTerms | None, expects: int | None = 0) -> Keeper:
+def keeper_of(about: dict[str, str | None], ledger: LedgerTerms | None, expects: int | None = 0) -> IntentStore:
     """Where a batch's record is kept. ``about``: what a ledger says of a try; its ``send`` tells sends apart.
     ``expects``: how often it was written when the try before ended; None: that try has not said so.
     """
     if ledger is None:
-        return MemoryKeeper(about, expects)
-    return LedgerKeeper(ledger.token, dict(about))
+        return TaskStateStore(about, expects)
+    return LedgerStore(ledger.token, dict(about))
 
 
-def recall(
+def previous_receipt(
     spec: BatchSpec,
-    scratch: Scratch,
+    scratch: Workspace,
     ledger: LedgerTerms | None,
     jitter: Callable[[], float] = random.random,
     account: str = "",
@@ -46,7 +46,7 @@ def recall(
 
     :param account: `OmniConfig.account_mark` of this try.
     """
-    known, tidings = Known(scratch), Tidings.listing(ledger=ledger is not None)
+    known, tidings = IntentLog(scratch), SendProgress.listing(ledger=ledger is not None)
     shard = spec.shard.folder if spec.shard else ""
     about: dict[str, str | None] = {"send": BatchIds(spec.identity).send(shard), "fingerprint": ""}
     keeper = keeper_of(about, ledger)
@@ -56,10 +56,10 @@ def recall(
         yield Note(f"What earlier tries have sent could not be read ({type(error).__name__}).", warning=True)
         return None
     tidings.recall(known, everybody=True)
-    sent = sum(tidings.states[state] for state in FOLLOWED)
+    sent = sum(tidings.states[state] for state in MAY_HAVE_ARRIVED)
     if not sent:
         return None
-    census = Census(requested=tidings.states.total())
+    census = IntakeCounts(requested=tidings.states.total())
     flow = spec.flow or keeper.flow or ()
     receipt = receipt_of(spec, census, tidings, flow=flow, ledger=ledger, account=account_of(known.origins(), account))
     yield Note(

@@ -19,15 +19,15 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
 from airflow_provider_omni.delivery.flows import attempted, check_flow
-from airflow_provider_omni.delivery.messages.intent_log import Known
+from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.receipt import Receipt
-from airflow_provider_omni.delivery.messages.states import OPEN, MessageState, Posting
-from airflow_provider_omni.delivery.messages.workspace import People
+from airflow_provider_omni.delivery.messages.states import UNRESOLVED, Attempt, MessageState
+from airflow_provider_omni.delivery.messages.workspace import RecipientChunk
 from airflow_provider_omni.delivery.outbox.batch_reconciler import AT_ONCE, IN_DOUBT, settle
-from airflow_provider_omni.delivery.outbox.dispatcher import Lanes
-from airflow_provider_omni.delivery.outbox.earlier_receipt import keeper_of, recall
-from airflow_provider_omni.delivery.outbox.manifest import write_plan
-from airflow_provider_omni.delivery.outbox.missing_record import refuse_a_lost_record
+from airflow_provider_omni.delivery.outbox.dispatcher import Dispatcher
+from airflow_provider_omni.delivery.outbox.earlier_receipt import keeper_of, previous_receipt
+from airflow_provider_omni.delivery.outbox.manifest import write_manifest
+from airflow_provider_omni.delivery.outbox.missing_record import check_record_not_lost
 from airflow_provider_omni.delivery.outbox.plan import (
     MAX_REQUESTS_WITHOUT_LEDGER,
     SHOWN,
@@ -35,14 +35,14 @@ from airflow_provider_omni.delivery.outbox.plan import (
     quarantine_examples,
     quarantine_lines,
 )
-from airflow_provider_omni.delivery.outbox.policy import BatchRules, LedgerTerms
-from airflow_provider_omni.delivery.outbox.progress import Tidings
+from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, SendPolicy
+from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish, publish_at_last
-from airflow_provider_omni.delivery.outbox.removed import write_left
+from airflow_provider_omni.delivery.outbox.removed import write_removed
 from airflow_provider_omni.delivery.outbox.requests import Request
 from airflow_provider_omni.delivery.outbox.result import Progress, receipt_of, verdict_of
 from airflow_provider_omni.delivery.outbox.single_result import RESTORE, account_of, cannot_ask
-from airflow_provider_omni.delivery.outbox.stores import Keeper, LedgerKeeper, MemoryKeeper
+from airflow_provider_omni.delivery.outbox.stores import IntentStore, LedgerStore, TaskStateStore
 from airflow_provider_omni.delivery.outbox.tries import lost_tries
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
@@ -76,7 +76,7 @@ class BatchEnd:
     writes: int | None = None
 
 
-class Batch:
+class BatchSend:
     """Sends a `BatchPlan` once, however often it is run.
 
     :param ledger: None keeps the record in the task's memory, for up to 100 requests.
@@ -85,7 +85,7 @@ class Batch:
     def __init__(
         self,
         plan: BatchPlan,
-        rules: BatchRules,
+        rules: SendPolicy,
         clock: Clock,
         jitter: Callable[[], float] = random.random,
         ledger: LedgerTerms | None = None,
@@ -96,12 +96,12 @@ class Batch:
         self.jitter = jitter
         self.ledger = ledger
         self.flow = plan.spec.flow
-        self.known = Known(plan.scratch)
-        self.keeper: Keeper = keeper_of(
+        self.known = IntentLog(plan.scratch)
+        self.keeper: IntentStore = keeper_of(
             plan.about() | {"account": rules.account}, ledger, rules.record_writes if rules.recallable else None
         )
         self.here = self.keeper.here
-        self.tidings = Tidings.listing(ledger=ledger is not None)
+        self.tidings = SendProgress.listing(ledger=ledger is not None)
         self._entered = self._taken_over = self._controlled = False
         self._accepted_before: int | None = None
         self._loaded_at: float | None = None
@@ -119,7 +119,9 @@ class Batch:
             error = caught
             if not (self._entered or self.rules.dry_run or isinstance(error, OmniStaleTryError)):
                 account = self.rules.account
-                recalled = yield from recall(self.plan.spec, self.plan.scratch, self.ledger, self.jitter, account)
+                recalled = yield from previous_receipt(
+                    self.plan.spec, self.plan.scratch, self.ledger, self.jitter, account
+                )
                 return BatchEnd(self.receipt() if recalled is None else recalled, error)
         for reason, count in self.tidings.refused.most_common(SHOWN):
             yield Note(f"Refused: {count:,} × {reason}", warning=True)
@@ -165,7 +167,7 @@ class Batch:
         self._entered, self._loaded_at = True, self.clock()
         self.flow = self.flow or self.keeper.flow
         # Else a lost try may have posted the same people in another request.
-        self.tidings.bulk_filter.sole = self.keeper.told if isinstance(self.keeper, MemoryKeeper) else True
+        self.tidings.bulk_filter.sole = self.keeper.told if isinstance(self.keeper, TaskStateStore) else True
         self.tidings.recall(self.known, plan.fingerprint)  # from here on the receipt has what earlier tries have sent
         yield from check_flow(self.flow, plan.spec.content.channels())
         self.keeper.steps = attempted(self.flow or (), plan.spec.content.channels())
@@ -175,9 +177,9 @@ class Batch:
         if self.ledger is None or self.rules.dry_run:  # else read_quarantine tells
             for line in quarantine_examples(plan):
                 yield Note(f"Quarantined: {line}", warning=True)
-        if isinstance(self.keeper, LedgerKeeper) and not self.rules.dry_run:
-            yield from write_plan(plan, self.keeper)
-            yield from write_left(plan.scratch, self.keeper)
+        if isinstance(self.keeper, LedgerStore) and not self.rules.dry_run:
+            yield from write_manifest(plan, self.keeper)
+            yield from write_removed(plan.scratch, self.keeper)
         self._parts = plan.sms_parts()
         if not self.rules.dry_run:
             self.known.doubt_old_proofs()
@@ -209,7 +211,7 @@ class Batch:
         """Where an earlier try may have sent, and its ledger may have been another one, an empty one means nothing."""
         rules = self.rules
         told = rules.surely_first or (rules.recallable and not rules.record_writes)
-        if not isinstance(self.keeper, LedgerKeeper) or not self.known.empty() or told or rules.dry_run:
+        if not isinstance(self.keeper, LedgerStore) or not self.known.empty() or told or rules.dry_run:
             return
         try:
             yield from self._refuse_a_lost_record(chunk)
@@ -221,7 +223,7 @@ class Batch:
     def _check_memory(self, chunk: int) -> Steps[None]:
         """Airflow may have dropped the record, or never had one: then whoever is not on it may have been sent to."""
         rules = self.rules
-        if not isinstance(self.keeper, MemoryKeeper) or self.keeper.told or rules.surely_first or rules.dry_run:
+        if not isinstance(self.keeper, TaskStateStore) or self.keeper.told or rules.surely_first or rules.dry_run:
             return
         if not rules.durable:
             raise OmniInputError(
@@ -234,7 +236,7 @@ class Batch:
     def _refuse_a_lost_record(self, chunk: int) -> Steps[None]:
         rules, has_ledger = self.rules, self.ledger is not None
         lost = lost_tries(rules.untold, rules.record_writes, self.keeper.saved)
-        yield from refuse_a_lost_record(
+        yield from check_record_not_lost(
             self.plan, chunk, rules, self.clock, self.jitter, has_ledger=has_ledger, lost=lost
         )
 
@@ -280,7 +282,7 @@ class Batch:
         self._accepted_before = self.tidings.states[_S.ACCEPTED]
         self.plan.lay_out(self.chunk)
         progress = Progress(self._left, self.tidings, self.clock)
-        lanes = Lanes(
+        lanes = Dispatcher(
             self.plan,
             self.chunk,
             self.rules,
@@ -318,17 +320,17 @@ class Batch:
             has_ledger=self.ledger is not None,
             strangers=self._strangers(earlier),
             elsewhere=self.known.elsewhere(
-                self.here, OPEN if self.rules.trust_duplicate_rejection else frozenset(IN_DOUBT)
+                self.here, UNRESOLVED if self.rules.trust_duplicate_rejection else frozenset(IN_DOUBT)
             ),
         )
 
-    def _strangers(self, earlier: list[Posting]) -> int:
+    def _strangers(self, earlier: list[Attempt]) -> int:
         """How many messages of earlier tries stay in doubt whose people have left the source."""
-        doubt = IN_DOUBT if not self.rules.trust_duplicate_rejection else OPEN
+        doubt = IN_DOUBT if not self.rules.trust_duplicate_rejection else UNRESOLVED
         ids = [message_id for posting in earlier for message_id in posting.having(*doubt)]
         return len(ids) - len(self.known.people_of(ids))
 
-    def _post_all(self, lanes: Lanes) -> Steps[None]:
+    def _post_all(self, lanes: Dispatcher) -> Steps[None]:
         """Post everything that waits. Where many outcomes in a row are unknown, ask first and then go on."""
         while True:
             accepted = self.tidings.states[_S.ACCEPTED]
@@ -347,7 +349,7 @@ class Batch:
             self._check_content(sum(len(request.ids) for request in absent))
             lanes.add(absent)
 
-    def _resolve(self, lanes: Lanes, earlier: list[Posting]) -> Steps[None]:
+    def _resolve(self, lanes: Dispatcher, earlier: list[Attempt]) -> Steps[None]:
         """Ask about what is unknown, of earlier tries too; post what is absent; and so on."""
         trusted = False
         for _ in range(ROUNDS):
@@ -368,7 +370,7 @@ class Batch:
             if self.tidings.stop is not None:
                 return
 
-    def _ask(self, postings: list[Posting]) -> Steps[list[Request]]:
+    def _ask(self, postings: list[Attempt]) -> Steps[list[Request]]:
         """Ask the logs about these requests. Returns requests for those people whose messages are proven absent."""
         again: list[Request] = []
         if not self._controlled:
@@ -401,7 +403,7 @@ class Batch:
             yield from self._write_outcomes()
         return again
 
-    def _on_trust(self, postings: list[Posting]) -> list[Request]:
+    def _on_trust(self, postings: list[Attempt]) -> list[Request]:
         """Requests that post the same ids again, since this account refuses ids that it has seen. Not for ever: how
         long it remembers them is not published, so no longer than its logs reach.
         """
@@ -425,14 +427,14 @@ class Batch:
         requests = []
         for content, group in by_content.items():
             for start in range(0, len(group), self.chunk):
-                request = Request.of(content, People.of(group[start : start + self.chunk]), self.plan.ids)
+                request = Request.of(content, RecipientChunk.of(group[start : start + self.chunk]), self.plan.ids)
                 request.before = dict.fromkeys(request.ids, state)
                 requests.append(request)
         return requests
 
     def _write_end(self) -> Steps[None]:
         """Say in the ledger what stands in it. If that fails, a part that is gone later may not be missed."""
-        end = self.keeper.ends() if isinstance(self.keeper, LedgerKeeper) else None
+        end = self.keeper.ends() if isinstance(self.keeper, LedgerStore) else None
         if end is None:
             return
         try:

@@ -13,10 +13,10 @@ from itertools import islice
 from pydantic_core import from_json
 
 from airflow_provider_omni.delivery.effects import Done, Fetch, Gather, ListParts, Put, Steps, Submit
-from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, damaged, lines_of, ours
-from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, damaged, lines_of, own_parts
+from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.plan import BatchPlan
-from airflow_provider_omni.delivery.outbox.stores import LedgerKeeper
+from airflow_provider_omni.delivery.outbox.stores import LedgerStore
 
 ROWS = 10_000
 """Rows in one part."""
@@ -24,12 +24,12 @@ AT_ONCE = 3
 """Parts that are written at the same time."""
 
 
-def write_plan(plan: BatchPlan, keeper: LedgerKeeper) -> Steps[None]:
+def write_manifest(plan: BatchPlan, keeper: LedgerStore) -> Steps[None]:
     """Write the rows of those who are new or have changed, and what was quarantined.
 
     Raises OmniStorageError: then nothing was posted.
     """
-    purged = bool(ours((yield ListParts(PURGED))))
+    purged = bool(own_parts((yield ListParts(PURGED))))
     if not purged:
         yield from _read_planned(plan.scratch)
     writes = iter(_parts(plan, keeper, purged=purged))
@@ -50,10 +50,10 @@ def write_plan(plan: BatchPlan, keeper: LedgerKeeper) -> Steps[None]:
         raise failure
 
 
-def _read_planned(scratch: Scratch) -> Steps[None]:
+def _read_planned(scratch: Workspace) -> Steps[None]:
     """Everybody in the plans of earlier tries, as the last of these has written them."""
     scratch.sql.create_function("row_hash", 1, _hash, deterministic=True)
-    for name in ours((yield ListParts(PLAN))):
+    for name in own_parts((yield ListParts(PLAN))):
         data: bytes = yield Fetch(name)
         scratch.many(
             "INSERT OR REPLACE INTO planned (id, hash) VALUES (?, ?)",
@@ -74,7 +74,7 @@ def _id_in(line: bytes, name: str) -> str:
         raise damaged(name) from None
 
 
-def _parts(plan: BatchPlan, keeper: LedgerKeeper, *, purged: bool) -> Iterator[Put]:
+def _parts(plan: BatchPlan, keeper: LedgerStore, *, purged: bool) -> Iterator[Put]:
     after = -1
     unknown = _UNKNOWN if plan.scratch.one("SELECT 1 FROM planned LIMIT 1") else ""
     while not purged:

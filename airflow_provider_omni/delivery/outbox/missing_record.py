@@ -20,7 +20,7 @@ from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Step
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of_field, recipient_key_of_number
 from airflow_provider_omni.delivery.messages.states import HORIZON, MessageState
 from airflow_provider_omni.delivery.outbox.plan import BatchPlan
-from airflow_provider_omni.delivery.outbox.policy import BatchRules
+from airflow_provider_omni.delivery.outbox.policy import SendPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import FENCE, PAGE, RETRY_PAUSE, evenly
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
@@ -41,10 +41,10 @@ ATTEMPTS_IN_A_ROW = 5
 """Calls in a row that may fail, or be answered with what was not asked for."""
 
 
-def refuse_a_lost_record(
+def check_record_not_lost(
     plan: BatchPlan,
     chunk: int,
-    rules: BatchRules,
+    rules: SendPolicy,
     clock: Clock,
     jitter: Callable[[], float],
     *,
@@ -157,7 +157,7 @@ def _id_after(plan: BatchPlan, further: int, current: str, number: int, key: str
 
 
 def _look(
-    ids: list[str], later: list[list[str]], record: _Record, rules: BatchRules, jitter: Callable[[], float]
+    ids: list[str], later: list[list[str]], record: _Record, rules: SendPolicy, jitter: Callable[[], float]
 ) -> Steps[None]:
     groups = [ids, *later]
     lists = [each[start : start + IDS_PER_LOOK] for each in groups for start in range(0, len(each), IDS_PER_LOOK)]
@@ -178,7 +178,7 @@ def _look(
             )
 
 
-def _rows_of(asked: list[str], record: _Record, rules: BatchRules, jitter: Callable[[], float]) -> Steps[list[LogRow]]:
+def _rows_of(asked: list[str], record: _Record, rules: SendPolicy, jitter: Callable[[], float]) -> Steps[list[LogRow]]:
     for attempt in range(1, ATTEMPTS_IN_A_ROW + 1):
         why, retry_after = "they answer with messages that were not asked for", None
         try:

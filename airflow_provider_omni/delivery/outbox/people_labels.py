@@ -6,12 +6,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
-from airflow_provider_omni.delivery.messages.states import FOLLOWED, MAY_BE_POSTED, OPEN, MessageState, SendRecord
+from airflow_provider_omni.delivery.messages.states import (
+    MAY_BE_POSTED,
+    MAY_HAVE_ARRIVED,
+    UNRESOLVED,
+    MessageState,
+    SendRecord,
+)
 from airflow_provider_omni.delivery.outbox.single_plan import Recipient
 
 MOST_NAMED = 10
 """People that an error names."""
-UNCONFIRMED = OPEN | {MessageState.UNCONFIRMED}
+UNCONFIRMED = UNRESOLVED | {MessageState.UNCONFIRMED}
 
 
 def people_of_receipt(people: Sequence[Recipient], message_ids: Sequence[str], record: SendRecord) -> dict[str, Any]:
@@ -28,7 +34,7 @@ def people_of_receipt(people: Sequence[Recipient], message_ids: Sequence[str], r
             rows.append(row | {"rejected": _reason(record, message_id)})
         elif state in UNCONFIRMED:
             rows.append(row | {"unconfirmed": True})
-        elif state in FOLLOWED:
+        elif state in MAY_HAVE_ARRIVED:
             rows.append(row)
     if len(rows) > MAX_IDS:
         rows = sorted(sorted(rows, key=len, reverse=True)[:MAX_IDS], key=_place)

@@ -16,12 +16,12 @@ from typing import Any
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
 from airflow_provider_omni.delivery.messages.ids import Identity, fingerprint
-from airflow_provider_omni.delivery.messages.workspace import PERSON, People, Scratch
+from airflow_provider_omni.delivery.messages.workspace import PERSON, RecipientChunk, Workspace
 from airflow_provider_omni.delivery.options import field_problems, quarantine_problems, whole_problems
 from airflow_provider_omni.delivery.outbox.requests import Request
 from airflow_provider_omni.delivery.outbox.single_plan import chunk_limit
-from airflow_provider_omni.delivery.recipients.contents import BatchContent, Contents
-from airflow_provider_omni.delivery.recipients.intake import LEFT_OUT, Census, Reading, take_in
+from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents
+from airflow_provider_omni.delivery.recipients.intake import LEFT_OUT, IntakeCounts, IntakeOptions, ingest
 from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
 from airflow_provider_omni.delivery.recipients.sources import Row
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -65,7 +65,7 @@ class BatchSpec:
 
     identity: Identity
     scenario_key: str
-    content: BatchContent = field(repr=False)
+    content: MessageTemplate = field(repr=False)
     flow: tuple[str, ...] | None = None
     phone_field: str = "phone"
     key_field: str | None = None
@@ -113,7 +113,7 @@ class BatchSpec:
 class BatchPlan:
     """The people of a batch in its scratch database, and what was found on the way. Made by `plan_batch`."""
 
-    def __init__(self, spec: BatchSpec, census: Census, contents: Contents, scratch: Scratch) -> None:
+    def __init__(self, spec: BatchSpec, census: IntakeCounts, contents: RenderedContents, scratch: Workspace) -> None:
         self.spec = spec
         self.census = census
         self.scratch = scratch
@@ -179,7 +179,7 @@ class BatchPlan:
             )
         )
 
-    def chunks(self, size: int) -> Iterator[tuple[int, People]]:
+    def chunks(self, size: int) -> Iterator[tuple[int, RecipientChunk]]:
         """The people who are left, by content, in the order of the source: a content's number and its next people.
 
         What is asked for is read at that moment: marks that change later change what comes later.
@@ -206,10 +206,10 @@ class BatchPlan:
             content, taken = page[0][4], 0
             while taken < min(size, len(page)) and page[taken][4] == content:
                 taken += 1
-            yield content, People.of(page[:taken])
+            yield content, RecipientChunk.of(page[:taken])
             page = page[taken:]
 
-    def _in_order(self, size: int) -> Iterator[People]:
+    def _in_order(self, size: int) -> Iterator[RecipientChunk]:
         """Several chunks are read at a time."""
         after, most = -1, size * max(1, PAGE // size)
         while page := self.scratch.all(
@@ -217,7 +217,7 @@ class BatchPlan:
         ):
             after = page[-1][0]
             for start in range(0, len(page), size):
-                yield People.of(page[start : start + size])
+                yield RecipientChunk.of(page[start : start + size])
 
     def lay_out(self, size: int) -> None:
         """Put the requests together for everybody who is left, so that nothing is left to compute between POSTs."""
@@ -237,7 +237,7 @@ class BatchPlan:
         ):  # fmt: skip
             after = page[-1][0]
             for _, content, bulk_id, *people in page:
-                yield Request(content, People.from_stored(*people), bulk_id)
+                yield Request(content, RecipientChunk.from_stored(*people), bulk_id)
 
     def tail(self, content: int) -> str:
         """The members of a request that say this content."""
@@ -253,11 +253,11 @@ class BatchPlan:
 def plan_batch(
     spec: BatchSpec,
     rows: Iterable[Row],
-    scratch: Scratch,
+    scratch: Workspace,
     now: datetime,
     *,
     keep_fields: bool = False,
-    contents: Contents | None = None,
+    contents: RenderedContents | None = None,
 ) -> BatchPlan:
     """Read the whole source and make the plan.
 
@@ -267,9 +267,9 @@ def plan_batch(
     Raises OmniInputError for contents, options and guards, all before anything is sent; bad rows are quarantined.
     """
     spec.check()
-    contents = contents or Contents(spec.content, scratch, now)
+    contents = contents or RenderedContents(spec.content, scratch, now)
     allowed = spec.allowed_recipients
-    reading = Reading(
+    reading = IntakeOptions(
         spec.phone_field,
         spec.key_field,
         None if allowed is None else frozenset(normalise(each, _AS_ALLOWED) for each in allowed),
@@ -278,13 +278,13 @@ def plan_batch(
         numbers=spec.numbers,
         count_elsewhere=spec.max_recipients is not None,
     )
-    census = take_in(rows, reading, contents, BatchIds(spec.identity), scratch)
+    census = ingest(rows, reading, contents, BatchIds(spec.identity), scratch)
     plan = BatchPlan(spec, census, contents, scratch)
     _guard(plan)
     return plan
 
 
-def needed_fields(spec: BatchSpec, contents: Contents) -> tuple[str, ...]:
+def needed_fields(spec: BatchSpec, contents: RenderedContents) -> tuple[str, ...]:
     """The fields that every row must have beside its number: what tells people apart, and what texts need."""
     key = () if spec.key_field is None else (spec.key_field,)
     return tuple(dict.fromkeys((*key, *(name for name in contents.fields if name != spec.phone_field))))

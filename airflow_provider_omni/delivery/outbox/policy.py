@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_provider_omni.delivery.options import rejected_problems
-from airflow_provider_omni.delivery.outbox.reconciler import FENCE, LookRules
+from airflow_provider_omni.delivery.outbox.reconciler import FENCE, LookPolicy
 from airflow_provider_omni.omni.errors import OmniInputError
 
-FRESH = FENCE
+INTENT_TTL = FENCE
 """Seconds: an older intent is written anew before its POST, so that a try that was replaced learns of it."""
-REFENCES = 5
+MAX_INTENT_RENEWALS = 5
 """How often one request's intent may grow old before its POST: then writing is slower than sending can wait for."""
 WINDOW_SECONDS = 0.5
 """How long a window should last: long enough that writing does not hold up sending, short enough to be asked about."""
-MOST_ROUNDS = 16
+MAX_WINDOW_ROUNDS = 16
 """Requests in a window, for each lane: where requests are small, several rounds of the lanes share one write."""
 WRITE_ATTEMPTS = 4
 """Writes in a row that may fail before the batch ends."""
@@ -22,9 +22,9 @@ UNKNOWN_IN_A_ROW = 16
 """Requests in a row (at least two for each lane) with unknown outcome, after which the logs are asked before more is
 posted.
 """
-FENCES = 3
+CONCURRENT_INTENT_WRITES = 3
 """Windows that are written at the same time, where writing takes longer than posting."""
-SYSTEMIC = 20
+REFUSALS_IN_A_ROW = 20
 """Lone recipients refused by HTTP in a row, with none accepted between: then it is not the recipients."""
 NOTE_EVERY = 5.0
 """Seconds between notes of progress."""
@@ -39,7 +39,7 @@ class LedgerTerms:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchRules:
+class SendPolicy:
     """How a batch is sent.
 
     :param look: when absence may be concluded from the logs.
@@ -61,7 +61,7 @@ class BatchRules:
     :param dry_run: everything but the POSTs, and nothing is written.
     """
 
-    look: LookRules
+    look: LookPolicy
     connections: int = 8
     requests_per_second: float | None = None
     trust_duplicate_rejection: bool = False
@@ -81,16 +81,16 @@ class BatchRules:
         """Requests under way: no more than the pace lets begin while an intent is fresh."""
         if self.requests_per_second is None:
             return max(1, self.connections)
-        return max(1, min(self.connections, int(self.requests_per_second * FRESH)))
+        return max(1, min(self.connections, int(self.requests_per_second * INTENT_TTL)))
 
     def check(self) -> None:
         """Refuse what cannot be meant. Raises OmniInputError."""
         problems = []
-        if self.requests_per_second is not None and self.requests_per_second * FRESH < 1:
+        if self.requests_per_second is not None and self.requests_per_second * INTENT_TTL < 1:
             # The client would hold a POST back for longer than its intent holds.
             problems.append(
-                f"connection extra requests_per_second: found {self.requests_per_second}, a batch needs {1 / FRESH} or "
-                "more: what is written down as about to be sent is sent within seconds"
+                f"connection extra requests_per_second: found {self.requests_per_second}, a batch needs "
+                f"{1 / INTENT_TTL} or more: what is written down as about to be sent is sent within seconds"
             )
         problems += rejected_problems(self.on_rejected, ratio=True)
         if problems:

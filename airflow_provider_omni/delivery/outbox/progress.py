@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_omni.delivery.messages.intent_log import Known, outcome_line, uniform
+from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line, uniform
 from airflow_provider_omni.delivery.messages.receipt import MAX_IDS, MOST_WITHOUT_LEDGER, SentBulk
-from airflow_provider_omni.delivery.messages.states import FOLLOWED, MessageState, Origin, Posting
+from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED, Attempt, MessageState, Origin
 from airflow_provider_omni.delivery.outbox.reconciler import BulkFilter
 from airflow_provider_omni.omni.errors import OmniError
 
@@ -17,14 +17,14 @@ _S = MessageState
 
 
 @dataclass
-class Tidings:
+class SendProgress:
     """What is known of a batch while it is sent: everything that its receipt and its verdict need."""
 
     states: Counter[MessageState] = field(default_factory=Counter)
     """Messages of this batch's people, in each state."""
     refused: Counter[str] = field(default_factory=Counter)
     mendable: bool = False
-    open: list[Posting] = field(default_factory=list)
+    open: list[Attempt] = field(default_factory=list)
     """Requests of which something is not known."""
     most: int = MAX_IDS
     """How many requests are listed."""
@@ -51,11 +51,11 @@ class Tidings:
     """Messages posted by this try."""
 
     @classmethod
-    def listing(cls, *, ledger: bool) -> Tidings:
+    def listing(cls, *, ledger: bool) -> SendProgress:
         """Without a ledger the receipt is all that can be followed, so it lists more."""
         return cls(most=MAX_IDS if ledger else MOST_WITHOUT_LEDGER)
 
-    def recall(self, known: Known, fingerprint: str | None = None, *, everybody: bool = False) -> None:
+    def recall(self, known: IntentLog, fingerprint: str | None = None, *, everybody: bool = False) -> None:
         """Take over what earlier tries have left: of this batch's people, or of everybody on record.
 
         :param fingerprint: of this try's content; None: it is not known.
@@ -76,10 +76,14 @@ class Tidings:
         else:
             self.states.update(messages.values())
 
-    def learned(self, posting: Posting, moved: dict[str, str] | None = None) -> None:
+    def learned(self, posting: Attempt, moved: dict[str, str] | None = None) -> None:
         """Have a request's states written with the next write."""
         self.unwritten[posting.bulk_id] = outcome_line(posting, moved)
-        followed = list(posting.messages) if uniform(posting.messages) in FOLLOWED else posting.having(*FOLLOWED)
+        followed = (
+            list(posting.messages)
+            if uniform(posting.messages) in MAY_HAVE_ARRIVED
+            else posting.having(*MAY_HAVE_ARRIVED)
+        )
         if moved:
             elsewhere: dict[str, list[str]] = {}
             for message_id in followed:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
-from airflow_provider_omni.delivery.messages.states import Control, Event, MessageState, Origin, Posting
+from airflow_provider_omni.delivery.messages.states import Attempt, Control, Event, MessageState, Origin
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniRequestError
@@ -50,7 +50,7 @@ _ASKED = (_S.INTENT, _S.SEEN, _S.UNCONFIRMED)
 
 
 @dataclass(frozen=True, slots=True)
-class LookRules:
+class LookPolicy:
     """When absence may be concluded.
 
     ``read_timeout``: seconds that a POST of an earlier try may still be under way: the longest that a call can take.
@@ -130,7 +130,7 @@ class BulkFilter:
 
 
 @dataclass
-class Asker:
+class Reconciler:
     """Resolves the open messages of a posting by looking into the logs.
 
     ``bulk_filter``: what is known of it; shared by those who ask at the same time. ``one_by_one``: messages up to which
@@ -140,7 +140,7 @@ class Asker:
     ``found_in``: the bulk ids that the logs name for messages that were found.
     """
 
-    rules: LookRules
+    rules: LookPolicy
     clock: Clock
     jitter: Callable[[], float] = random.random
     bulk_filter: BulkFilter = field(default_factory=BulkFilter)
@@ -155,7 +155,7 @@ class Asker:
     _asked_at: float = field(default=0.0, init=False)
     _give_up_at: float = field(default=0.0, init=False)
 
-    def settle(self, posting: Posting) -> Steps[bool]:
+    def settle(self, posting: Attempt) -> Steps[bool]:
         """Resolve what can be resolved. Returns whether anything was learned."""
         before = dict(posting.messages)
         self._asked_at = self.clock()
@@ -187,7 +187,7 @@ class Asker:
                 yield Note("From which account it was posted is not on record: absence from these logs proves nothing.")
         return posting.messages != before
 
-    def _what_for(self, posting: Posting, give_up_at: float) -> Note:
+    def _what_for(self, posting: Attempt, give_up_at: float) -> Note:
         """What is waited for, and until when: it looks like an idle task otherwise."""
         proof_at = max(self._provable_at(posting), self.clock()) + self.rules.grace
         proof, end = (datetime.fromtimestamp(each, UTC).strftime("%H:%M:%S") for each in (proof_at, give_up_at))
@@ -198,7 +198,7 @@ class Asker:
             "be read. Nothing is sent again before."
         )
 
-    def _look(self, posting: Posting, each: _Filter) -> Steps[None]:
+    def _look(self, posting: Attempt, each: _Filter) -> Steps[None]:
         started = self.clock()
         try:
             rows: list[LogRow] = yield Ask(each.call(), patience=max(self._give_up_at - started, 0.0))
@@ -238,7 +238,7 @@ class Asker:
         elif started >= each.first_empty_at + self.rules.grace:
             yield from self._conclude_or_check(posting, each)
 
-    def _conclude_or_check(self, posting: Posting, each: _Filter) -> Steps[None]:
+    def _conclude_or_check(self, posting: Attempt, each: _Filter) -> Steps[None]:
         """After two looks: what was not seen is not there, unless the filter may be one that finds nothing."""
         if each.bulk_id is None or (each.found and self.bulk_filter.sole):
             _conclude_absence(posting, each)
@@ -255,7 +255,7 @@ class Asker:
         lists = [tuple(some[start : start + IDS_PER_LOOK]) for start in range(0, len(some), IDS_PER_LOOK)]
         return [*((each,) for each in evenly(message_ids, ALONE)), *lists]
 
-    def _checked(self, posting: Posting, each: _Filter) -> None:
+    def _checked(self, posting: Attempt, each: _Filter) -> None:
         """One look by ids is over."""
         if each.checks:
             each.next_at = self.clock()
@@ -265,7 +265,7 @@ class Asker:
         else:
             _conclude_absence(posting, each)
 
-    def _note_presence(self, posting: Posting, each: _Filter, rows: list[LogRow]) -> None:
+    def _note_presence(self, posting: Attempt, each: _Filter, rows: list[LogRow]) -> None:
         for row in rows:
             if row.message_id in each.message_ids:
                 if posting.messages[row.message_id] in _ASKED:
@@ -273,7 +273,7 @@ class Asker:
                 if row.bulk_id:
                     self.found_in[row.message_id] = row.bulk_id
 
-    def _provable_at(self, posting: Posting) -> float:
+    def _provable_at(self, posting: Attempt) -> float:
         """When the first look may count: the POST is surely over, and the logs have caught up.
 
         A POST of this try is over when it is asked about. Of one of an earlier try all that is known is that it was
@@ -288,14 +288,14 @@ class Asker:
             over_at = max(over_at, posting.scheduled_at + longest)
         return over_at + grace
 
-    def _too_early(self, posting: Posting, rows: list[LogRow]) -> float:
+    def _too_early(self, posting: Attempt, rows: list[LogRow]) -> float:
         """Seconds for which the vendor's own clock says that a message with `sendAt` cannot be in the logs yet."""
         said = said_at(rows)
         if posting.scheduled_at is None or said is None:
             return 0.0
         return posting.scheduled_at + self.rules.read_timeout + self.rules.grace - said
 
-    def _can_be_proven(self, posting: Posting) -> bool:
+    def _can_be_proven(self, posting: Attempt) -> bool:
         """Whether absence can be proven: not when the logs have forgotten, nor long before a scheduled time; nor where
         another account may have been posted to, as records of versions that knew of none leave open.
         """
@@ -304,7 +304,7 @@ class Asker:
         return known_here and posting.is_remembered(now) and self._provable_at(posting) - now <= self.rules.patience
 
 
-def _filters(posting: Posting) -> list[_Filter]:
+def _filters(posting: Attempt) -> list[_Filter]:
     """Look by the bulk where all stands or falls with one request, else message by message.
 
     A lone message is always asked for by its own id: whether its bulk id is kept is not published. So is one that was
@@ -325,7 +325,7 @@ def evenly(ids: list[str], most: int) -> list[str]:
     return [ids[round(index * (len(ids) - 1) / max(most - 1, 1))] for index in range(most)]
 
 
-def _conclude_absence(posting: Posting, each: _Filter) -> None:
+def _conclude_absence(posting: Attempt, each: _Filter) -> None:
     """Two empty looks, far enough apart: what was not seen is not there."""
     for message_id in each.message_ids:
         if posting.messages[message_id] is _S.INTENT:
@@ -333,5 +333,5 @@ def _conclude_absence(posting: Posting, each: _Filter) -> None:
     each.done = True
 
 
-def _unresolved(posting: Posting, each: _Filter) -> bool:
+def _unresolved(posting: Attempt, each: _Filter) -> bool:
     return any(posting.messages[message_id] in (_S.INTENT, _S.SEEN) for message_id in each.message_ids)

@@ -11,8 +11,8 @@ from functools import partial
 
 from airflow_provider_omni.delivery.effects import Put, Steps
 from airflow_provider_omni.delivery.ledger.parts import SENT, VERSION, pack
-from airflow_provider_omni.delivery.messages.workspace import Scratch
-from airflow_provider_omni.delivery.outbox.stores import LedgerKeeper
+from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.outbox.stores import LedgerStore
 
 IDS = 10_000
 """Ids in one part."""
@@ -20,7 +20,7 @@ IDS = 10_000
 _LEFT = "SELECT id FROM planned WHERE id > ? AND id NOT IN (SELECT id FROM person) ORDER BY id LIMIT ?"
 
 
-def write_left(scratch: Scratch, keeper: LedgerKeeper) -> Steps[None]:
+def write_removed(scratch: Workspace, keeper: LedgerStore) -> Steps[None]:
     """Write who has left, once the plans of earlier tries were read; nothing where there are none.
 
     The person's first message id tells who it is, so this comes before any gets another one. Raises OmniStorageError:

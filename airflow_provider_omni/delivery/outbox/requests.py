@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
-from airflow_provider_omni.delivery.messages.states import TRANSITIONS, Event, MessageState, Posting
+from airflow_provider_omni.delivery.messages.states import TRANSITIONS, Attempt, Event, MessageState
 from airflow_provider_omni.delivery.messages.status import status_label
-from airflow_provider_omni.delivery.messages.workspace import People
+from airflow_provider_omni.delivery.messages.workspace import RecipientChunk
 from airflow_provider_omni.omni.bulk import BulkAnswer
 from airflow_provider_omni.omni.errors import (
     Effect,
@@ -41,9 +41,9 @@ class Request:
     """
 
     content: int
-    people: People = field(repr=False)
+    people: RecipientChunk = field(repr=False)
     bulk_id: str
-    posting: Posting | None = None
+    posting: Attempt | None = None
     before: dict[str, MessageState] = field(default_factory=dict)
     by_bulk: bool = True
     since: float | None = None
@@ -51,7 +51,7 @@ class Request:
     refenced: int = 0
 
     @classmethod
-    def of(cls, content: int, people: People, ids: BatchIds) -> Request:
+    def of(cls, content: int, people: RecipientChunk, ids: BatchIds) -> Request:
         """A request that was never tried."""
         return cls(content, people, ids.bulk_id(people.ids))
 
@@ -60,14 +60,14 @@ class Request:
         """Its message ids."""
         return self.people.ids
 
-    def begin(self, now: float, scheduled_at: float | None) -> Posting:
+    def begin(self, now: float, scheduled_at: float | None) -> Attempt:
         """Note the intent to post it now."""
         before = self.before
         if before:
             messages = {each: TRANSITIONS[before.get(each), Event.POSTING] for each in self.ids}
         else:
             messages = dict.fromkeys(self.ids, TRANSITIONS[None, Event.POSTING])
-        self.posting = Posting(self.bulk_id, now, scheduled_at, self.since, self.by_bulk, messages)
+        self.posting = Attempt(self.bulk_id, now, scheduled_at, self.since, self.by_bulk, messages)
         self.posting.ours = True
         return self.posting
 
@@ -110,7 +110,7 @@ class Request:
         return {each: label for each, label in zip(self.ids, labels, strict=True) if label is not None}
 
 
-class Course(enum.Enum):
+class ErrorAction(enum.Enum):
     """What becomes of a request that was answered with an error."""
 
     UNKNOWN = "ask the logs, post no more of it"
@@ -120,21 +120,21 @@ class Course(enum.Enum):
     STOP = "stop the batch: nobody else would fare better"
 
 
-def course_of(error: OmniError, people: int) -> Course:
+def action_for(error: OmniError, people: int) -> ErrorAction:
     """What to do after an error, for a request with so many people."""
     if error.effect is Effect.UNKNOWN:
-        return Course.UNKNOWN
+        return ErrorAction.UNKNOWN
     if isinstance(error, OmniAuthenticationError | OmniStoppedError):
-        return Course.STOP
+        return ErrorAction.STOP
     if error.retryable:
-        return Course.STOP if (error.retry_after or 0.0) > LONGEST_RETRY_AFTER else Course.AGAIN
+        return ErrorAction.STOP if (error.retry_after or 0.0) > LONGEST_RETRY_AFTER else ErrorAction.AGAIN
     if isinstance(error, OmniRequestError) and error.status in BAD_ENTRY:
-        return Course.HALVE if people > 1 else Course.REFUSED
-    return Course.STOP
+        return ErrorAction.HALVE if people > 1 else ErrorAction.REFUSED
+    return ErrorAction.STOP
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class AnswerSummary:
     """What an answer said: refusals by status name, and whether they concern everybody."""
 
     refused: Counter[str]
@@ -143,7 +143,7 @@ class Read:
     foreign: bool = False
 
 
-def read_answer(answer: BulkAnswer, posting: Posting, *, doubtful: bool = False) -> Read:
+def read_answer(answer: BulkAnswer, posting: Attempt, *, doubtful: bool = False) -> AnswerSummary:
     """Match the answer's entries by message id, never by position, and change their messages' states.
 
     ``doubtful``: an earlier POST of these messages is still unknown: that this one was refused says nothing about that.
@@ -156,7 +156,7 @@ def read_answer(answer: BulkAnswer, posting: Posting, *, doubtful: bool = False)
         # In the request's own order, which is the usual one, ids are compared without being hashed.
         if not is_refusal(status) and not is_duplicate(status) and (ids == (*messages,) or messages.keys() == set(ids)):
             posting.messages = dict.fromkeys(messages, TRANSITIONS[_S.INTENT, Event.TAKEN])
-            return Read(Counter())
+            return AnswerSummary(Counter())
     named = Counter(message_id for _, ids in answer.by_status for message_id in set(ids))
     refused: Counter[str] = Counter()
     stops: str | None = None
@@ -165,7 +165,7 @@ def read_answer(answer: BulkAnswer, posting: Posting, *, doubtful: bool = False)
     if named and not ours:
         for message_id in messages:
             posting.learn(message_id, Event.FOREIGN_ANSWER)
-        return Read(refused, foreign=True)
+        return AnswerSummary(refused, foreign=True)
     for status, ids in answer.by_status:
         event = Event.DUPLICATE if is_duplicate(status) else Event.REFUSED if is_refusal(status) else Event.TAKEN
         name = status_label(status)
@@ -181,4 +181,4 @@ def read_answer(answer: BulkAnswer, posting: Posting, *, doubtful: bool = False)
         if event is Event.REFUSED and any(message_id in messages for message_id in ids):
             stops = name if stops_everything(status) else stops
             mends = mends or mendable(status)
-    return Read(refused, stops, mends)
+    return AnswerSummary(refused, stops, mends)

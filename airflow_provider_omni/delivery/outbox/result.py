@@ -8,12 +8,12 @@ from typing import Any
 from airflow_provider_omni.delivery.effects import Clock, Note
 from airflow_provider_omni.delivery.flows import attempted
 from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt
-from airflow_provider_omni.delivery.messages.states import OPEN, MessageState
+from airflow_provider_omni.delivery.messages.states import UNRESOLVED, MessageState
 from airflow_provider_omni.delivery.outbox.plan import BatchPlan, BatchSpec
-from airflow_provider_omni.delivery.outbox.policy import NOTE_EVERY, BatchRules, LedgerTerms
-from airflow_provider_omni.delivery.outbox.progress import Tidings
+from airflow_provider_omni.delivery.outbox.policy import NOTE_EVERY, LedgerTerms, SendPolicy
+from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.single_result import never_arrived, unknown_elsewhere
-from airflow_provider_omni.delivery.recipients.intake import Census
+from airflow_provider_omni.delivery.recipients.intake import IntakeCounts
 from airflow_provider_omni.omni.errors import (
     Effect,
     OmniAuthenticationError,
@@ -29,8 +29,8 @@ _S = MessageState
 
 def receipt_of(
     spec: BatchSpec,
-    census: Census,
-    tidings: Tidings,
+    census: IntakeCounts,
+    tidings: SendProgress,
     *,
     flow: Sequence[str],
     ledger: LedgerTerms | None,
@@ -62,8 +62,8 @@ def receipt_of(
 
 def verdict_of(
     plan: BatchPlan,
-    tidings: Tidings,
-    rules: BatchRules,
+    tidings: SendProgress,
+    rules: SendPolicy,
     *,
     has_ledger: bool,
     strangers: int = 0,
@@ -143,7 +143,7 @@ def _tolerated(on_rejected: str | float, refused: int, sent: int) -> bool:
 class Progress:
     """Notes of how far a batch has got: at most one every five seconds."""
 
-    def __init__(self, left: int, tidings: Tidings, clock: Clock) -> None:
+    def __init__(self, left: int, tidings: SendProgress, clock: Clock) -> None:
         self._left = left
         self._tidings = tidings
         self._clock = clock
@@ -163,7 +163,7 @@ class Progress:
             if rate and done < self._left
             else ""
         )
-        unknown = sum(self._tidings.states[state] for state in OPEN)
+        unknown = sum(self._tidings.states[state] for state in UNRESOLVED)
         # What was in doubt and was then found absent comes on top of what was left.
         total = max(self._left, done)
         return Note(f"{done:,} of {total:,} posted, {rate:,.0f}/s{rest}; {unknown:,} without answer yet.")

@@ -21,20 +21,20 @@ from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause
 from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.states import (
-    FOLLOWED,
     KEY,
     MAY_BE_POSTED,
-    OPEN,
+    MAY_HAVE_ARRIVED,
+    UNRESOLVED,
+    Attempt,
     Event,
     MessageState,
     Origin,
-    Posting,
     SendRecord,
 )
 from airflow_provider_omni.delivery.messages.status import status_label
 from airflow_provider_omni.delivery.outbox import publishing
 from airflow_provider_omni.delivery.outbox.people_labels import names_of, people_of_receipt
-from airflow_provider_omni.delivery.outbox.reconciler import FENCE, Asker, LookRules
+from airflow_provider_omni.delivery.outbox.reconciler import FENCE, LookPolicy, Reconciler
 from airflow_provider_omni.delivery.outbox.single_plan import Recipient, SendPlan, chunk_limit
 from airflow_provider_omni.delivery.outbox.single_result import RESTORE, cannot_ask, receipt_of_send, verdict_of_send
 from airflow_provider_omni.delivery.outbox.tries import lost_tries
@@ -81,7 +81,7 @@ class SendRules:
     not show stays unknown.
     """
 
-    look: LookRules
+    look: LookPolicy
     trust_duplicate_rejection: bool = False
     attempts: int = 5
     on_rejected: str = "fail"
@@ -109,7 +109,7 @@ class SendEnd:
     writes: int | None = None
 
 
-class Send:
+class SingleSend:
     """Sends a :class:`SendPlan` once, however often it is run."""
 
     def __init__(
@@ -185,7 +185,7 @@ class Send:
         if doubted:
             yield Note("These messages may have been sent before: the logs are asked first.")
         origins = self.record.origins
-        if not self._elsewhere(*FOLLOWED)[1]:  # else this try posts nothing
+        if not self._elsewhere(*MAY_HAVE_ARRIVED)[1]:  # else this try posts nothing
             origins = [self.here] if told else list(dict.fromkeys((*origins, self.here)))
         if doubted or known is None or origins != self.record.origins:
             # From here on an empty record means: nothing was posted.
@@ -208,12 +208,12 @@ class Send:
             for message_id in posting.having(MessageState.NOT_SENT):
                 posting.learn(message_id, Event.PROOF_OUTDATED)
                 doubted = True
-            if posting.having(*OPEN):
+            if posting.having(*UNRESOLVED):
                 posting.by_bulk = False
         return doubted
 
     def _know_the_flow(self) -> Steps[None]:
-        elsewhere = self._elsewhere(*FOLLOWED)[1]
+        elsewhere = self._elsewhere(*MAY_HAVE_ARRIVED)[1]
         if elsewhere or self.record.flow_of in (None, self.plan.scenario_key):
             self.flow = self.flow or self.record.flow
         if self.flow is None:
@@ -259,7 +259,7 @@ class Send:
             ]
         if ids:
             since = self.rules.first_try_at or 0.0
-            posting = Posting(self._bulk_id(ids), self.clock(), self.plan.scheduled_at, since, by_bulk=len(ids) == 1)
+            posting = Attempt(self._bulk_id(ids), self.clock(), self.plan.scheduled_at, since, by_bulk=len(ids) == 1)
             posting.messages = dict.fromkeys(ids, MessageState.INTENT)
             elsewhere = [each for each in self.record.origins if each != self.here]
             # What is lost of the record may have been posted from there; where nothing is known, from here.
@@ -322,7 +322,7 @@ class Send:
         """
         attempts = self._attempts(person)
         for message_id in reversed(attempts):
-            if self.record.state(message_id) in FOLLOWED:
+            if self.record.state(message_id) in MAY_HAVE_ARRIVED:
                 return message_id
         for message_id in attempts:
             if self.record.state(message_id) is not MessageState.REFUSED or message_id in self._refused_now:
@@ -333,7 +333,7 @@ class Send:
         """Refuse to mix two contents, or two accounts, under one key. Where nobody can have been reached, the new one
         replaces the old.
         """
-        changed, elsewhere = self._elsewhere(*FOLLOWED)
+        changed, elsewhere = self._elsewhere(*MAY_HAVE_ARRIVED)
         if elsewhere:
             raise OmniContentChangedError(
                 f"Same idempotency_key, other {changed}: {some(elsewhere, 'message')} {was(elsewhere)} or may "
@@ -342,7 +342,7 @@ class Send:
             )
         if self.record.fingerprint == self.plan.fingerprint:
             return
-        sent = sum(state in FOLLOWED for state in self.record.states())
+        sent = sum(state in MAY_HAVE_ARRIVED for state in self.record.states())
         if sent:
             raise OmniContentChangedError(
                 f"Same idempotency_key, other content: {some(sent, 'message')} {was(sent)} or may have been "
@@ -397,7 +397,7 @@ class Send:
             return None
         raise AssertionError("unreachable")
 
-    def _fence(self, bulk_id: str, ids: list[str], *, publish: bool) -> Steps[Posting]:
+    def _fence(self, bulk_id: str, ids: list[str], *, publish: bool) -> Steps[Attempt]:
         """Write the intent, as close to the POST as can be. Raises where that fails; then nothing may be posted."""
         for _ in range(FENCES):
             before = self.record.to_json()
@@ -429,7 +429,7 @@ class Send:
             retryable=True,
         )
 
-    def _read(self, answer: SendResponse, posting: Posting, doubtful: set[str]) -> None:
+    def _read(self, answer: SendResponse, posting: Attempt, doubtful: set[str]) -> None:
         """Match the answer's entries by message id, never by position. What it does not name stays unknown.
 
         Nor does it answer what it names twice with different statuses.
@@ -462,11 +462,11 @@ class Send:
         """Ask the logs about everything that is unknown, then write down what they said."""
         changed = False
         for posting in list(self.record.postings):
-            if not posting.having(*OPEN, MessageState.UNCONFIRMED):
+            if not posting.having(*UNRESOLVED, MessageState.UNCONFIRMED):
                 continue
             if posting.is_elsewhere(self.here):
                 assert posting.origin is not None
-                yield cannot_ask(len(posting.having(*OPEN, MessageState.UNCONFIRMED)), posting.origin, self.here)
+                yield cannot_ask(len(posting.having(*UNRESOLVED, MessageState.UNCONFIRMED)), posting.origin, self.here)
                 continue
             changed = (yield from self._ask_about(posting)) or changed
         self._tidy()
@@ -492,8 +492,8 @@ class Send:
             for message_id in gone:
                 self.record.forget(message_id)
 
-    def _ask_about(self, posting: Posting) -> Steps[bool]:
-        asker = Asker(self.rules.look, self.clock, self.jitter, loaded_at=self._loaded_at, here=self.here)
+    def _ask_about(self, posting: Attempt) -> Steps[bool]:
+        asker = Reconciler(self.rules.look, self.clock, self.jitter, loaded_at=self._loaded_at, here=self.here)
         changed = yield from asker.settle(posting)
         self.record.relocate(asker.found_in)
         return changed

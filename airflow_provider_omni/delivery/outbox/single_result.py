@@ -9,19 +9,19 @@ from airflow_provider_omni.delivery.effects import Note
 from airflow_provider_omni.delivery.flows import attempted
 from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt, SentBulk
 from airflow_provider_omni.delivery.messages.states import (
-    FOLLOWED,
     MAY_BE_POSTED,
-    OPEN,
+    MAY_HAVE_ARRIVED,
+    UNRESOLVED,
+    Attempt,
     MessageState,
     Origin,
-    Posting,
     SendRecord,
 )
 from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
 from airflow_provider_omni.omni.errors import Effect, OmniError, OmniRejectedError, OmniUnknownOutcomeError
 from airflow_provider_omni.omni.words import some, was
 
-UNCONFIRMED = OPEN | {MessageState.UNCONFIRMED}
+UNCONFIRMED = UNRESOLVED | {MessageState.UNCONFIRMED}
 """States that a receipt counts as unconfirmed: the vendor may have taken these messages."""
 
 RESTORE = {
@@ -71,7 +71,7 @@ def verdict_of_send(
     it has seen an id is enough.
     """
     states = [record.state(each) for each in message_ids]
-    doubt = OPEN if trust_duplicate_rejection else UNCONFIRMED
+    doubt = UNRESOLVED if trust_duplicate_rejection else UNCONFIRMED
     unknown = sum(state in doubt for state in states) + _strangers(record, {*message_ids, *others}, doubt)
     elsewhere = [each for each in record.postings if each.is_elsewhere(here) and each.having(*doubt)]
     if elsewhere:
@@ -129,7 +129,7 @@ def receipt_of_send(
     """
     people = plan.recipients
     states = [record.state(each) for each in message_ids]
-    followed = [each for each in record.postings if each.having(*FOLLOWED)]
+    followed = [each for each in record.postings if each.having(*MAY_HAVE_ARRIVED)]
     taken = [each for each in followed if each.having(MessageState.ACCEPTED)]
     origins = [each.origin for each in taken or followed if each.origin is not None]
     earlier = record.steps if followed and record.fingerprint != plan.fingerprint else None
@@ -160,9 +160,9 @@ def account_of(origins: Iterable[Origin], account: str) -> str | None:
     return next((each.account for each in origins), account) or None
 
 
-def _bulks(posting: Posting) -> list[SentBulk]:
+def _bulks(posting: Attempt) -> list[SentBulk]:
     """One for the request; one for each message where its bulk id may not find them."""
-    ids = posting.having(*FOLLOWED)
+    ids = posting.having(*MAY_HAVE_ARRIVED)
     if posting.by_bulk:
         return [SentBulk(posting.bulk_id, tuple(ids))]
     return [SentBulk(posting.bulk_id, (each,)) for each in ids]

@@ -14,7 +14,7 @@ from airflow_provider_omni.delivery.effects import Ask, Fetch, Json, ListParts, 
 from airflow_provider_omni.delivery.ledger.integrity import (
     PARTS,
     Standing,
-    check_whole,
+    check_integrity,
     key_field_of,
     owner_of,
     whole_lines,
@@ -27,15 +27,15 @@ from airflow_provider_omni.delivery.ledger.parts import (
     SENT,
     TRIES,
     VERSION,
-    TryName,
+    TryId,
     compress,
-    ours,
+    own_parts,
     pack,
     unpack,
 )
-from airflow_provider_omni.delivery.messages.intent_log import Known
-from airflow_provider_omni.delivery.messages.states import Origin, Posting
-from airflow_provider_omni.delivery.outbox.policy import FENCES
+from airflow_provider_omni.delivery.messages.intent_log import IntentLog
+from airflow_provider_omni.delivery.messages.states import Attempt, Origin
+from airflow_provider_omni.delivery.outbox.policy import CONCURRENT_INTENT_WRITES
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
 
 INDEX = "omni_batch"
@@ -44,7 +44,7 @@ FENCE = "omni_batch_fence"
 Writes: TypeAlias = tuple[Ask | Save | Put | Fetch | ListParts, ...]
 
 
-class Keeper(Protocol):
+class IntentStore(Protocol):
     """Keeps the record of one batch.
 
     ``writers``: how many `writes` may be under way at the same time. ``flow``: the scenario's channels, which are kept
@@ -62,21 +62,21 @@ class Keeper(Protocol):
         """How often intents were written, in all tries."""
         ...
 
-    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
+    def enter(self, known: IntentLog, *, dry_run: bool) -> Steps[None]:
         """Say that this try begins, and replay what earlier tries left. A dry run says nothing, it only reads."""
         ...
 
     def writes(
-        self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
+        self, intents: Sequence[Attempt], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
     ) -> Writes:
         """Effects that write these intents (the fence) and what was learned since the last write."""
         ...
 
-    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
+    def written(self, intents: Sequence[Attempt], results: Sequence[Any]) -> None:
         """Judge the results of `writes`. Raises OmniStaleTryError when another try has taken over: post nothing."""
         ...
 
-    def not_written(self, intents: Sequence[Posting]) -> None:
+    def not_written(self, intents: Sequence[Attempt]) -> None:
         """The writes of these intents failed: they may be written or not."""
         ...
 
@@ -85,7 +85,7 @@ class Keeper(Protocol):
         ...
 
 
-def intent_line(posting: Posting, labels: dict[str, str]) -> dict[str, Any]:
+def intent_line(posting: Attempt, labels: dict[str, str]) -> dict[str, Any]:
     """The intent to post a request, as a line.
 
     :param labels: what outcomes call a message's recipient, if not by its id.
@@ -102,7 +102,7 @@ def intent_line(posting: Posting, labels: dict[str, str]) -> dict[str, Any]:
     return line
 
 
-class LedgerKeeper:
+class LedgerStore:
     """Keeps it in a ledger: one immutable part for each window.
 
     The ledger is a fence of its own, which does not need Airflow ≥ 3.3. A try first writes its own file under
@@ -115,7 +115,7 @@ class LedgerKeeper:
     :param fenced: whether to write into the task's memory besides, so that Airflow refuses a stale try.
     """
 
-    writers = FENCES
+    writers = CONCURRENT_INTENT_WRITES
     """Parts do not touch each other."""
 
     def __init__(self, token: str, about: dict[str, Any], *, fenced: bool = True) -> None:
@@ -125,7 +125,7 @@ class LedgerKeeper:
         self.flow: tuple[str, ...] | None = None
         self.steps: tuple[str, ...] = ()
         self._key_field: Any = about.get("key_field")
-        self._try = TryName(1, token)
+        self._try = TryId(1, token)
         self._sequence = 0
         self._standing = Standing()
         """Parts of `sent/` that this try has found, or written for certain."""
@@ -149,24 +149,24 @@ class LedgerKeeper:
         self._sequence += 1
         return self._try.part(kind, self._sequence)
 
-    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
+    def enter(self, known: IntentLog, *, dry_run: bool) -> Steps[None]:
         """Write the try's file, then read what all tries have sent."""
         # In this order: a try writes its file before it sends, so that none is seen to have sent without one.
-        there = ours((yield ListParts("")))
-        tries = ours((yield ListParts(TRIES)))
+        there = own_parts((yield ListParts("")))
+        tries = own_parts((yield ListParts(TRIES)))
         sent = [name for name in there if name.startswith(SENT)]
-        check_whole(tries, sent, [name for name in there if name.startswith((PLAN, QUARANTINE, ENDS, OUTCOMES))])
+        check_integrity(tries, sent, [name for name in there if name.startswith((PLAN, QUARANTINE, ENDS, OUTCOMES))])
         yield from self._check_owner(tries, there)
         if self.fenced:
             yield from self._check_memory(dry_run=dry_run)
-        newest = max((each.generation for each in map(TryName.of, tries) if each is not None), default=0)
-        self._try = TryName(newest + 1, self._try.token)
+        newest = max((each.generation for each in map(TryId.of, tries) if each is not None), default=0)
+        self._try = TryId(newest + 1, self._try.token)
         if not dry_run:
             about = {"v": VERSION} | self.about
             yield Put(self._try.part(TRIES), lambda: pack([about]))
             yield from self._check_nobody_else_has_begun(tries)
         yield from self._read_ends([name for name in there if name.startswith(ENDS)])
-        for name in ours((yield ListParts(SENT))):
+        for name in own_parts((yield ListParts(SENT))):
             data: bytes = yield Fetch(name)
             header: dict[str, Any] = {}
             for line in whole_lines(data, name, self._standing):
@@ -235,18 +235,18 @@ class LedgerKeeper:
         Where two have begun in it, it is the one's that has gone on, and nobody's where none has: see
         `_check_nobody_else_has_begun`. So all files are read.
         """
-        own: set[TryName | None] = set()
-        others: set[TryName | None] = set()
+        own: set[TryId | None] = set()
+        others: set[TryId | None] = set()
         for name in tries:
             data: bytes = yield Fetch(name)
             owner = owner_of(data, name)
             if owner == self.about["send"]:
                 if not own:
                     self._key_field = key_field_of(data, name)
-                own.add(TryName.of(name))
+                own.add(TryId.of(name))
             elif owner is not None:
-                others.add(TryName.of(name))
-        gone_on = {TryName.of(name) for name in there if not name.startswith(TRIES)}
+                others.add(TryId.of(name))
+        gone_on = {TryId.of(name) for name in there if not name.startswith(TRIES)}
         if others and not (own & gone_on and not others & gone_on):
             raise _of_another_send(at_once=bool(own))
         if not own and any(name.startswith(SENT) for name in there):
@@ -266,7 +266,7 @@ class LedgerKeeper:
         :param before: what stood in ``tries/`` when this try looked whose the ledger is.
         """
         names: list[str] = yield ListParts(TRIES)
-        for name in ours(names):
+        for name in own_parts(names):
             if name in before or name == self._try.part(TRIES):
                 continue
             data: bytes = yield Fetch(name)
@@ -275,7 +275,7 @@ class LedgerKeeper:
         self.written((), [names])
 
     def writes(
-        self, intents: Sequence[Posting], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
+        self, intents: Sequence[Attempt], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
     ) -> Writes:
         """One part; with intents also Airflow's own fence, and a look for a newer try."""
         header = {"v": VERSION, "fingerprint": self.fingerprint, "flow": list(self.flow or ())}
@@ -295,12 +295,12 @@ class LedgerKeeper:
             writes += (ListParts(TRIES),)
         return writes
 
-    def not_written(self, intents: Sequence[Posting]) -> None:
+    def not_written(self, intents: Sequence[Attempt]) -> None:
         """Whether they are there is not known: what was to be in them is written anew, under another name."""
         for posting in intents:
             self._part_of.pop(posting.bulk_id, None)
 
-    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:
+    def written(self, intents: Sequence[Attempt], results: Sequence[Any]) -> None:
         """Stop if a newer try has begun; of two that began at once, the greater token stays."""
         for posting in intents:
             if (name := self._part_of.pop(posting.bulk_id, None)) is not None:
@@ -316,7 +316,7 @@ class LedgerKeeper:
                 "show other tries either.",
                 retryable=True,
             )
-        newer = [each for each in map(TryName.of, names) if each is not None and each > self._try]
+        newer = [each for each in map(TryId.of, names) if each is not None and each > self._try]
         if newer:
             raise OmniStaleTryError(
                 "Another try of this send has begun on the same ledger, so this one stops here. It sent nothing "
@@ -351,7 +351,7 @@ def _of_another_send(*, at_once: bool) -> OmniInputError:
     )
 
 
-class MemoryKeeper:
+class TaskStateStore:
     """Keeps it in the task's memory: one entry for each request, and an index that names them. For up to 100 requests.
 
     An entry counts once the index names it, so that the write of the index is the fence.
@@ -375,7 +375,7 @@ class MemoryKeeper:
         self._entries: dict[str, dict[str, Any]] = {}
         self._kept: set[str] = set()
 
-    def enter(self, known: Known, *, dry_run: bool) -> Steps[None]:
+    def enter(self, known: IntentLog, *, dry_run: bool) -> Steps[None]:
         """Read the index and the entries that it names; then write it, which shows that this try is the current one."""
         index: Any = yield Load(INDEX)
         if (yield from _was_kept(FENCE, "part")) is not None:
@@ -394,7 +394,7 @@ class MemoryKeeper:
         index: dict[str, Json] = {"v": VERSION, "send": self.send, "flow": list(self.flow or ()), "writes": self.saved}
         return index | {"bulks": list(self._bulks)}
 
-    def _read(self, index: Any, known: Known) -> Steps[None]:
+    def _read(self, index: Any, known: IntentLog) -> Steps[None]:
         try:
             if index["v"] != VERSION:
                 raise ValueError
@@ -433,7 +433,7 @@ class MemoryKeeper:
 
     def writes(
         self,
-        intents: Sequence[Posting],
+        intents: Sequence[Attempt],
         outcomes: Sequence[dict[str, Any]],
         labels: Sequence[dict[str, str]],  # noqa: ARG002
     ) -> Writes:
@@ -461,11 +461,11 @@ class MemoryKeeper:
         """The memory has a hash of content and key_field together only."""
         return ""
 
-    def written(self, intents: Sequence[Posting], results: Sequence[Any]) -> None:  # noqa: ARG002
+    def written(self, intents: Sequence[Attempt], results: Sequence[Any]) -> None:  # noqa: ARG002
         """Nothing to judge: a stale try's write is refused by Airflow itself."""
         self._kept.update(posting.bulk_id for posting in intents)
 
-    def not_written(self, intents: Sequence[Posting]) -> None:
+    def not_written(self, intents: Sequence[Attempt]) -> None:
         """Keep the index from naming entries that may not be there."""
         for posting in intents:
             if posting.bulk_id not in self._kept:

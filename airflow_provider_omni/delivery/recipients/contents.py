@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.recipients.sms_parts import sms_parts
 from airflow_provider_omni.delivery.recipients.templates import Template, compile_template, literal, sample
 from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content
@@ -28,7 +28,7 @@ REMEMBERED = 4096
 
 
 @dataclass(frozen=True)
-class BatchContent:
+class MessageTemplate:
     """What users typed, with placeholders.
 
     :param line: an object in the API's field names, or a model of `omni/content.py`; so is `sms`.
@@ -61,13 +61,13 @@ class BatchContent:
         return (*own, *(OTHER_CHANNELS[name] for name in named if name in OTHER_CHANNELS))
 
 
-class Contents:
+class RenderedContents:
     """Fills, checks and numbers the contents of a batch. They are kept in the scratch database.
 
     Raises OmniInputError that names every mistake which does not depend on a row.
     """
 
-    def __init__(self, content: BatchContent, scratch: Scratch, now: datetime) -> None:
+    def __init__(self, content: MessageTemplate, scratch: Workspace, now: datetime) -> None:
         self._scratch = scratch
         self._options = dict(content.options) | {"now": now}
         typed = content.typed()

@@ -23,8 +23,8 @@ from pydantic_core import PydanticSerializationError, to_json
 from airflow_provider_omni.delivery.ledger.shards import Shard, spread
 from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of_field, recipient_key_of_number
-from airflow_provider_omni.delivery.messages.workspace import Scratch
-from airflow_provider_omni.delivery.recipients.contents import Contents
+from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.recipients.contents import RenderedContents
 from airflow_provider_omni.delivery.recipients.fast_numbers import allows, normaliser
 from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, country_of
 from airflow_provider_omni.delivery.recipients.sources import Row, other_case, shown_names
@@ -44,7 +44,7 @@ OTHER_NUMBER = "this key came before with another number"
 
 
 @dataclass
-class Census:
+class IntakeCounts:
     """How many rows went where. ``reasons``: why rows were quarantined, without the values, with their count.
     ``elsewhere``: people of other shards, where they are counted.
     """
@@ -58,7 +58,7 @@ class Census:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class IntakeOptions:
     """How rows become people.
 
     :param key_field: the field whose value is the recipient's key; None: the number is.
@@ -86,9 +86,11 @@ class _BadRowError(ValueError):
         self.reason = reason or detail
 
 
-def take_in(rows: Iterable[Row], reading: Reading, contents: Contents, ids: BatchIds, scratch: Scratch) -> Census:
+def ingest(
+    rows: Iterable[Row], reading: IntakeOptions, contents: RenderedContents, ids: BatchIds, scratch: Workspace
+) -> IntakeCounts:
     """Read all rows into the scratch database and say what was found."""
-    census = Census()
+    census = IntakeCounts()
     people: list[tuple[Any, ...]] = []
     bad: list[tuple[int, str, str | None]] = []
     others: list[tuple[int]] = []
@@ -207,24 +209,24 @@ def _words(error: Exception, fields: Mapping[str, Any] | None) -> tuple[str, str
     return str(error), str(error)
 
 
-def _flush_people(scratch: Scratch, people: list[tuple[Any, ...]]) -> None:
+def _flush_people(scratch: Workspace, people: list[tuple[Any, ...]]) -> None:
     scratch.many(
         "INSERT INTO person (seq, id, number, key, content, todo, fields) VALUES (?, ?, ?, ?, ?, ?, ?)", people
     )
     people.clear()
 
 
-def _flush_bad(scratch: Scratch, bad: list[tuple[int, str, str | None]]) -> None:
+def _flush_bad(scratch: Workspace, bad: list[tuple[int, str, str | None]]) -> None:
     scratch.many("INSERT INTO quarantine (place, reason, key) VALUES (?, ?, ?)", bad)
     bad.clear()
 
 
-def _flush_others(scratch: Scratch, others: list[tuple[int]]) -> None:
+def _flush_others(scratch: Workspace, others: list[tuple[int]]) -> None:
     scratch.many("INSERT INTO elsewhere (spread) VALUES (?)", others)
     others.clear()
 
 
-def _find_duplicates(scratch: Scratch, reading: Reading, census: Census) -> None:
+def _find_duplicates(scratch: Workspace, reading: IntakeOptions, census: IntakeCounts) -> None:
     """Sort by id on disk; of each group the first row stays.
 
     A later one that may not be the same message is no duplicate, which nobody would look at, but left out with its

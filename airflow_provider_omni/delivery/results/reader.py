@@ -21,16 +21,16 @@ from airflow_provider_omni.delivery.ledger.parts import (
     QUARANTINE,
     SENT,
     VERSION,
-    TryName,
-    ours,
+    TryId,
+    own_parts,
     pack,
     unpack,
 )
-from airflow_provider_omni.delivery.messages.intent_log import Known
+from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import MessageState
-from airflow_provider_omni.delivery.messages.status import Sighting, Tracker, joined, kept_apart, place_of
+from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker, joined, kept_apart, place_of
 from airflow_provider_omni.delivery.messages.step_codec import cost_of, is_permanent, sighting_of, step_of
-from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 
@@ -91,17 +91,17 @@ def read_outcomes(ledger: Any) -> Iterator[OutcomeRow]:
 
 def read_outcomes_of(folder: Folder) -> Iterator[OutcomeRow]:
     """The same of one ledger's folder."""
-    with Scratch() as scratch:
+    with Workspace() as scratch:
         yield from Outcomes(folder, scratch).rows()
 
 
 def read_quarantine(ledger: Any) -> Iterator[QuarantineRow]:
     """The rows that the last try left out."""
     for folder in ledgers_in(ledger):
-        names = ours(folder.list(QUARANTINE))
-        last = max((each for each in map(TryName.of, names) if each is not None), default=None)
+        names = own_parts(folder.list(QUARANTINE))
+        last = max((each for each in map(TryId.of, names) if each is not None), default=None)
         for name in names:
-            if TryName.of(name) == last:
+            if TryId.of(name) == last:
                 for line in unpack(folder.read(name), name):
                     yield QuarantineRow(line["row"], line["reason"], line.get("recipient"))
 
@@ -115,8 +115,8 @@ def purge_plan(ledger: Any) -> int:
     removed = 0
     for folder in ledgers_in(ledger):
         # Said first: if this process dies now, the next purge finds what is left, and no retry adds to it.
-        if not ours(folder.list(PURGED)):
-            folder.write(TryName(0, uuid.uuid4().hex).part(PURGED), pack([{"v": VERSION, "at": round(time.time(), 3)}]))
+        if not own_parts(folder.list(PURGED)):
+            folder.write(TryId(0, uuid.uuid4().hex).part(PURGED), pack([{"v": VERSION, "at": round(time.time(), 3)}]))
         for name in folder.list(PLAN):
             folder.delete(name)
             removed += 1
@@ -126,10 +126,10 @@ def purge_plan(ledger: Any) -> int:
 class Outcomes:
     """One ledger's outcomes, gathered in a scratch database."""
 
-    def __init__(self, folder: Folder, scratch: Scratch) -> None:
+    def __init__(self, folder: Folder, scratch: Workspace) -> None:
         self._folder = folder
         self._scratch = scratch
-        self._known = Known(scratch)
+        self._known = IntentLog(scratch)
         self._flow: tuple[str, ...] = ()
         scratch.do("CREATE TABLE who (id TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID")
         scratch.do("CREATE INDEX who_label ON who (label)")
@@ -141,8 +141,8 @@ class Outcomes:
 
     def _lines(self, kind: str, standing: Standing | None = None) -> Iterator[tuple[str, Any]]:
         """The lines of all parts in a folder, each with the try that wrote it."""
-        for name in ours(self._folder.list(kind)):
-            writer, data = str(TryName.of(name)), self._folder.read(name)
+        for name in own_parts(self._folder.list(kind)):
+            writer, data = str(TryId.of(name)), self._folder.read(name)
             for line in unpack(data, name) if standing is None else whole_lines(data, name, standing):
                 _check_version(line, name)
                 yield writer, line
@@ -251,7 +251,7 @@ def _check_version(line: Any, name: str) -> None:
         )
 
 
-def _with_steps(row: OutcomeRow, steps: list[Sighting], flow: tuple[str, ...], *, closed: bool) -> OutcomeRow:
+def _with_steps(row: OutcomeRow, steps: list[StatusUpdate], flow: tuple[str, ...], *, closed: bool) -> OutcomeRow:
     """:param closed: a wait has looked until its end, and said that what has failed until then stays so."""
     # Only a wait can tell how much time has passed without news: a reader does not know whether anybody has looked.
     tracker = Tracker(flow, settle_seconds=math.inf)

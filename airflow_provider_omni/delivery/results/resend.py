@@ -9,16 +9,16 @@ from pydantic_core import from_json, to_json
 
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.layout import ledgers_in, missing_shards
-from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, SENT, TRIES, TryName, ours, unpack
-from airflow_provider_omni.delivery.messages.states import FOLLOWED, MessageState
-from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, SENT, TRIES, TryId, own_parts, unpack
+from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED, MessageState
+from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.recipients.sources import Row, as_wanted
 from airflow_provider_omni.delivery.results.reader import OutcomeRow, Outcomes
 from airflow_provider_omni.omni.errors import OmniInputError
 
 _S = MessageState
 NEVER_SENT = frozenset({_S.NOT_SENT.value, _S.ABSENT.value})
-MAY_HAVE_GOT_IT = frozenset(state.value for state in FOLLOWED)
+MAY_HAVE_GOT_IT = frozenset(state.value for state in MAY_HAVE_ARRIVED)
 
 
 def rows_of_unreached(
@@ -37,14 +37,14 @@ def rows_of_unreached(
         )
     place, empty, open_ = 0, True, 0
     for folder in ledgers_in(ledger):
-        if not ours(folder.list(TRIES)):
+        if not own_parts(folder.list(TRIES)):
             continue
         empty = False
-        names = ours(folder.list(PLAN))
-        if ours(folder.list(PURGED)) or (not names and ours(folder.list(SENT))):
+        names = own_parts(folder.list(PLAN))
+        if own_parts(folder.list(PURGED)) or (not names and own_parts(folder.list(SENT))):
             raise _unreadable("its plan/ was removed: nobody knows the numbers any more")
         was_called = _phone_field(folder)
-        with Scratch() as scratch, Scratch() as sent:
+        with Workspace() as scratch, Workspace() as sent:
             _read_plan(folder, names, scratch)
             outcomes = Outcomes(folder, sent)
             for outcome, writer in outcomes.told():
@@ -73,13 +73,13 @@ def rows_of_unreached(
         )
 
 
-def _read_plan(folder: Folder, names: list[str], scratch: Scratch) -> None:
+def _read_plan(folder: Folder, names: list[str], scratch: Workspace) -> None:
     """Everybody who was planned, as each try has written them that found them changed."""
     scratch.do(
         "CREATE TABLE plan (label TEXT, writer TEXT, person TEXT NOT NULL, PRIMARY KEY (label, writer)) WITHOUT ROWID"
     )
     for name in names:
-        writer = str(TryName.of(name))
+        writer = str(TryId.of(name))
         scratch.many(
             "INSERT OR REPLACE INTO plan (label, writer, person) VALUES (?, ?, ?)",
             (
@@ -89,7 +89,7 @@ def _read_plan(folder: Folder, names: list[str], scratch: Scratch) -> None:
         )
 
 
-def _person(scratch: Scratch, outcome: OutcomeRow, writer: str) -> str | None:
+def _person(scratch: Workspace, outcome: OutcomeRow, writer: str) -> str | None:
     """A recipient's row. Of who may have got the message: as the try that posted it had it, since that is where it went
     (a key may have moved to another number since). Of who certainly did not: the last one.
     """
@@ -128,9 +128,9 @@ def _was_taken_out(outcomes: Outcomes, person: str, row: OutcomeRow | None = Non
 
 def _phone_field(folder: Any) -> str:
     """What the send called it. A file in ``tries/`` may be of another one, which was refused: it wrote nothing else."""
-    gone_on = {TryName.of(name) for kind in (PLAN, SENT) for name in folder.list(kind)}
-    for name in ours(folder.list(TRIES)):
-        if TryName.of(name) not in gone_on:
+    gone_on = {TryId.of(name) for kind in (PLAN, SENT) for name in folder.list(kind)}
+    for name in own_parts(folder.list(TRIES)):
+        if TryId.of(name) not in gone_on:
             continue
         for line in unpack(folder.read(name), name):
             return str(line.get("phone_field") or "phone")

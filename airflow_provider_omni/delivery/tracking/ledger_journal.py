@@ -15,17 +15,17 @@ from typing import Any
 
 from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.effects import Clock, Compute, Fetch, ListParts, Note, Pause, Put, Steps
-from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, TryName, ours, pack, unpack
-from airflow_provider_omni.delivery.messages.status import Sighting, Tracker
+from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, TryId, own_parts, pack, unpack
+from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker
 from airflow_provider_omni.delivery.messages.step_codec import sighting_of, step_of
-from airflow_provider_omni.delivery.tracking.ledger_watch import Followed, read_sent
+from airflow_provider_omni.delivery.tracking.ledger_watch import TrackedMessages, read_sent
 from airflow_provider_omni.delivery.tracking.log_queries import PAGE
-from airflow_provider_omni.delivery.tracking.single_messages import LoneWait
-from airflow_provider_omni.delivery.tracking.subscriptions import Source
-from airflow_provider_omni.delivery.tracking.time_windows import Slices
-from airflow_provider_omni.delivery.tracking.timeouts import closed_by_time, header_of, parts_of
-from airflow_provider_omni.delivery.tracking.verdict import Tally, Verdict
-from airflow_provider_omni.delivery.tracking.wait import LAST_WRITES, QUIET_POLLS, REFUSALS, Wait, WaitEnd
+from airflow_provider_omni.delivery.tracking.single_messages import SingleMessageWait
+from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
+from airflow_provider_omni.delivery.tracking.time_windows import TimeWindows
+from airflow_provider_omni.delivery.tracking.timeouts import header_of, parts_of, timed_out
+from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, Verdict
+from airflow_provider_omni.delivery.tracking.wait import LAST_WRITES, QUIET_POLLS, REFUSALS, DeliveryWait, WaitEnd
 from airflow_provider_omni.delivery.tracking.wait_together import WaitTogether
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
@@ -50,7 +50,7 @@ def wait_for(
     jitter: Callable[[], float] = random.random,
     refusals: int = REFUSALS,
     account: str = "",
-) -> Wait:
+) -> DeliveryWait:
     """The wait for a watch: with its ledger, where it has one; of several sends, where it has parts.
 
     :param token: tells this copy of the wait from all others; lower-case hex.
@@ -60,11 +60,11 @@ def wait_for(
         parts = [wait_for(each, clock, token, jitter, refusals, account) for each in watch.parts]
         return WaitTogether(watch, clock, parts, jitter, refusals, account)
     if watch.ledger_path is None:
-        return Wait(watch, clock, jitter, refusals, account)
-    return LedgerWait(watch, clock, token, jitter, refusals, account)
+        return DeliveryWait(watch, clock, jitter, refusals, account)
+    return LedgerDeliveryWait(watch, clock, token, jitter, refusals, account)
 
 
-class LedgerWait(LoneWait):
+class LedgerDeliveryWait(SingleMessageWait):
     """Follows everything that a ledger says was sent, or may have been."""
 
     def __init__(
@@ -77,7 +77,7 @@ class LedgerWait(LoneWait):
         account: str = "",
     ) -> None:
         super().__init__(watch, clock, jitter, refusals, account)
-        self._name = TryName(0, token)
+        self._name = TryId(0, token)
         self._sequence = 0
         self._polls = 0
         self._overlooked = self._told_one_by_one = self._one_by_one = False
@@ -93,11 +93,11 @@ class LedgerWait(LoneWait):
         self._sent: frozenset[str] = frozenset()
         self._outcomes: set[str] = set()
         """Parts that were read, of those that say what was sent, and of outcomes."""
-        self._news: dict[str, Source] = {}
+        self._news: dict[str, Subscription] = {}
         self._blocked = False
         """The last write has failed."""
-        self._by_bulk: dict[str, Source] = {}
-        self._apart: dict[str, Source] = {}
+        self._by_bulk: dict[str, Subscription] = {}
+        self._apart: dict[str, Subscription] = {}
         self._recalling = False
         self._closed: list[str] = []
         """Messages closed by the settle time that are forgotten otherwise."""
@@ -139,11 +139,11 @@ class LedgerWait(LoneWait):
                 return None
         return end
 
-    def standing(self) -> Steps[Tally | None]:
+    def standing(self) -> Steps[DeliveryCounts | None]:
         """As ever, in a thread; None while the ledger could not be read."""
         if not self._loaded:
             return None
-        tally: Tally | None = yield Compute(lambda: self._whole(closing=False))
+        tally: DeliveryCounts | None = yield Compute(lambda: self._whole(closing=False))
         return tally
 
     @property
@@ -189,12 +189,12 @@ class LedgerWait(LoneWait):
                 closed += self._closed_of(source, now, closing=closing)
         return list(parts_of(closed, header_of(self.watch, self.account)))
 
-    def _closed_of(self, source: Source, now: float, *, closing: bool) -> Iterator[str]:
+    def _closed_of(self, source: Subscription, now: float, *, closing: bool) -> Iterator[str]:
         looked_at = {each: self._looked_at(source, each, closing=closing) for each in sorted(source.ids)}
-        return closed_by_time(self.tracker, looked_at, now, closing=closing)
+        return timed_out(self.tracker, looked_at, now, closing=closing)
 
     def _unread(self, error: OmniStorageError) -> WaitEnd:
-        tally = Tally(total=self.watch.accepted)
+        tally = DeliveryCounts(total=self.watch.accepted)
         said = f"The deadline came before the ledger could be used. {error.message}"
         return WaitEnd(Verdict.TIMEOUT, tally.summary(self.watch.ledger_path), said, tally, unread=True)
 
@@ -223,7 +223,7 @@ class LedgerWait(LoneWait):
         yield from self._count_and_release()
         self._loaded = True
 
-    def _make_sources(self, followed: Followed) -> None:
+    def _make_sources(self, followed: TrackedMessages) -> None:
         self._sent = followed.parts
         # Who may have been reached when the receipt was made, and is known by now not to have been.
         lost = max(0, self.watch.accepted - followed.total)
@@ -233,21 +233,21 @@ class LedgerWait(LoneWait):
             for start in range(0, len(followed.lone), LONE_TOGETHER):
                 ids = followed.lone[start : start + LONE_TOGETHER]
                 bulk = Bulk(None, len(ids), ids)
-                source = Source(bulk, len(ids), logs_due=False, ids=set(ids), sliced=True)
+                source = Subscription(bulk, len(ids), logs_due=False, ids=set(ids), sliced=True)
                 self._sources.append(source)
                 self._by_lone |= dict.fromkeys(ids, source)
-            self._slices = Slices(followed.begin - MARGIN, PAGE)
+            self._slices = TimeWindows(followed.begin - MARGIN, PAGE)
         for (bulk, members), samples in zip(followed.bulks, followed.samples, strict=True):
-            source = Source(bulk, bulk.messages, members=members, samples=samples)
+            source = Subscription(bulk, bulk.messages, members=members, samples=samples)
             self._sources.append(source)
             self._by_bulk[bulk.bulk_id or ""] = source
         for message_id in () if many else followed.lone:
-            source = Source(Bulk(None, 1, (message_id,)), 1, ids={message_id})
+            source = Subscription(Bulk(None, 1, (message_id,)), 1, ids={message_id})
             self._sources.append(source)
             self._by_lone[message_id] = source
         self._apart = {message_id: self._by_lone[message_id] for message_id in followed.apart}
 
-    def _follow_one_by_one(self, sources: Sequence[Source], until: float) -> Steps[None]:  # noqa: ARG002
+    def _follow_one_by_one(self, sources: Sequence[Subscription], until: float) -> Steps[None]:  # noqa: ARG002
         """There may be thousands: the ledger is read anew, for their ids."""
         self._overlooked = True
         yield from ()
@@ -268,7 +268,7 @@ class LedgerWait(LoneWait):
 
     def _read_outcomes(self) -> Steps[None]:
         """Read what this and other copies of the wait have written, and was not read yet. Raises OmniStorageError."""
-        names = ours((yield ListParts(OUTCOMES)))
+        names = own_parts((yield ListParts(OUTCOMES)))
         for name in names:
             if name in self._outcomes:
                 continue
@@ -293,7 +293,7 @@ class LedgerWait(LoneWait):
     def _went_on(self) -> Steps[bool]:
         """Whether the batch has written more since this wait has read what there is to follow."""
         try:
-            names = ours((yield ListParts(SENT)))
+            names = own_parts((yield ListParts(SENT)))
         except OmniStorageError:
             return False
         return not self._sent.issuperset(names)
@@ -315,7 +315,7 @@ class LedgerWait(LoneWait):
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def _take(self, source: Source, sightings: Iterable[Sighting]) -> bool:
+    def _take(self, source: Subscription, sightings: Iterable[StatusUpdate]) -> bool:
         """As ever; and note which messages have news to be written down."""
         news, given = False, source
         for sighting in sightings:
@@ -332,10 +332,10 @@ class LedgerWait(LoneWait):
 
     # -- writing down ------------------------------------------------------------------------------------------------
 
-    def _writing_fails(self, source: Source) -> bool:  # noqa: ARG002
+    def _writing_fails(self, source: Subscription) -> bool:  # noqa: ARG002
         return self._blocked
 
-    def _write_down(self, source: Source, *, news: bool) -> Steps[None]:  # noqa: ARG002
+    def _write_down(self, source: Subscription, *, news: bool) -> Steps[None]:  # noqa: ARG002
         """Several requests' news go into one part; whose they are `_take` has marked. Nothing is decided before."""
         yield from self._write_if_much()
 
@@ -368,7 +368,7 @@ class LedgerWait(LoneWait):
         for source in taken.values():
             source.unsaved = False
 
-    def _lines(self, taken: dict[str, Source]) -> Iterator[Any]:
+    def _lines(self, taken: dict[str, Subscription]) -> Iterator[Any]:
         yield header_of(self.watch, self.account)
         for message_id, source in taken.items():
             steps = [step_of(each) for each in self.tracker.worth_keeping(message_id)]
@@ -390,7 +390,7 @@ class LedgerWait(LoneWait):
 
     def _count_and_release(self) -> Steps[None]:
         """Count those of whom something new is written down, some at a time."""
-        batch, messages = list[Source](), 0
+        batch, messages = list[Subscription](), 0
         for source in self._sources:
             if source.released or source.unsaved or (not source.stale and source.open):
                 continue
@@ -402,7 +402,7 @@ class LedgerWait(LoneWait):
         if batch:
             yield Compute(lambda: self._release(batch))
 
-    def _release(self, sources: Sequence[Source]) -> None:
+    def _release(self, sources: Sequence[Subscription]) -> None:
         """Forget what is known of requests of which nothing more can come. Their counts stay."""
         now = self.clock()
         for source in sources:

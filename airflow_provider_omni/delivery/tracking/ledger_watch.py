@@ -9,10 +9,10 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Compute, Fetch, ListParts, Steps
 from airflow_provider_omni.delivery.ledger.integrity import Standing, whole_lines
-from airflow_provider_omni.delivery.ledger.parts import ENDS, SENT, TRIES, ours, unpack
-from airflow_provider_omni.delivery.messages.intent_log import Known
+from airflow_provider_omni.delivery.ledger.parts import ENDS, SENT, TRIES, own_parts, unpack
+from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import Origin
-from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.tracking.id_set import Members
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
@@ -20,7 +20,7 @@ from airflow_provider_omni.omni.words import some, was
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class TrackedMessages:
     """What a ledger says is to be followed.
 
     :param bulks: requests with several messages, and which messages count in each: rows about others may show up under
@@ -46,7 +46,7 @@ class Followed:
         return len(self.lone) + sum(bulk.messages or 0 for bulk, _ in self.bulks)
 
 
-def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) -> Steps[Followed]:
+def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) -> Steps[TrackedMessages]:
     """Read what was sent, or may have been. Raises OmniStorageError, to be tried again, where that is less than the
     receipt says: parts may be missing, or their disk may not be mounted here.
 
@@ -54,14 +54,14 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
     :param one_by_one: the vendor does not find requests by the ids that we gave them.
     :param whose: read from which accounts it was sent, too.
     """
-    with Scratch() as scratch:
-        known, standing = Known(scratch), Standing()
+    with Workspace() as scratch:
+        known, standing = IntentLog(scratch), Standing()
         # Before sent/ is listed: they say what stands in it.
-        for name in ours((yield ListParts(ENDS))):
+        for name in own_parts((yield ListParts(ENDS))):
             end: bytes = yield Fetch(name)
             for line in unpack(end, name):
                 standing.claim(line)
-        names = ours((yield ListParts(SENT)))
+        names = own_parts((yield ListParts(SENT)))
         for name in names:
             data: bytes = yield Fetch(name)
             lines = whole_lines(data, name, standing)
@@ -73,12 +73,12 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
             # What was sent says from where; a try that has sent nothing may have had another account.
             accounts = frozenset(each.account for each in origins if each.account) or (yield from _accounts())
         look = scratch.guarded(lambda: _followed(known, names, one_by_one, accounts))
-        followed: Followed = yield Compute(look)
+        followed: TrackedMessages = yield Compute(look)
         if followed.total < accepted:
             # The last try may have doubted what an earlier one had proven absent, as its receipt then says.
             yield Compute(scratch.guarded(known.doubt_old_proofs))
             followed = yield Compute(look)
-        if not names and not ours((yield ListParts(TRIES))):
+        if not names and not own_parts((yield ListParts(TRIES))):
             if accepted:
                 raise OmniStorageError(
                     f"There is no ledger, though its receipt says that {some(accepted, 'message')} "
@@ -108,14 +108,14 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
 def _accounts() -> Steps[frozenset[str]]:
     """Which accounts the tries have had. Versions that did not know of accounts said nothing of it."""
     found: set[str] = set()
-    for name in ours((yield ListParts(TRIES))):
+    for name in own_parts((yield ListParts(TRIES))):
         data: bytes = yield Fetch(name)
         lines = [line for line in unpack(data, name) if isinstance(line, dict)]
         found |= {account for line in lines if isinstance(account := line.get("account"), str) and account}
     return frozenset(found)
 
 
-def _replay(known: Known, lines: Iterator[Any]) -> None:
+def _replay(known: IntentLog, lines: Iterator[Any]) -> None:
     origin = None
     for line in lines:
         if isinstance(line, dict) and "v" in line:
@@ -124,7 +124,7 @@ def _replay(known: Known, lines: Iterator[Any]) -> None:
             known.replay(line, None, origin=origin)
 
 
-def _followed(known: Known, names: list[str], one_by_one: bool, accounts: frozenset[str]) -> Followed:
+def _followed(known: IntentLog, names: list[str], one_by_one: bool, accounts: frozenset[str]) -> TrackedMessages:
     bulks: list[tuple[Bulk, Members]] = []
     samples: list[tuple[str, ...]] = []
     lone: list[str] = []
@@ -136,4 +136,4 @@ def _followed(known: Known, names: list[str], one_by_one: bool, accounts: frozen
             samples.append((followed[0], followed[-1], followed[len(followed) // 2]))
     apart = tuple(known.followed_apart())
     begin, parts = known.oldest() or 0.0, frozenset(names)
-    return Followed(tuple(bulks), tuple(samples), (*lone, *apart), apart, begin, parts, accounts)
+    return TrackedMessages(tuple(bulks), tuple(samples), (*lone, *apart), apart, begin, parts, accounts)

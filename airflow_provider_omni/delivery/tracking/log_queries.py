@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Steps
-from airflow_provider_omni.delivery.tracking.subscriptions import Source
+from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRequestError
 from airflow_provider_omni.omni.models import LogRow, skipped_in
@@ -27,7 +27,7 @@ GOLDEN = 0.618033988749895
 BULKS, MESSAGES = "bulk_ids", "message_ids"
 
 
-class Looks:
+class LogQueries:
     """Asks the logs. ``at_once``: how many ids go into a call; 1 as soon as the vendor was seen not to read lists."""
 
     def __init__(self, clock: Clock, ids_at_once: int) -> None:
@@ -93,13 +93,13 @@ class Looks:
         places = (int(len(ids) * ((turn + each) * GOLDEN % 1.0)) for each in range(most))
         return [ids[place] for place in dict.fromkeys(places)]
 
-    def together(self, sources: Sequence[Source], steps: int) -> list[Source]:
+    def together(self, sources: Sequence[Subscription], steps: int) -> list[Subscription]:
         """Which of these can be asked for in one call with the first: as many as fit on a page and in a line.
 
         :param steps: of the flow; 0 where it is not known.
         """
         first = sources[0]
-        rows, length, group = 0, 0, list[Source]()
+        rows, length, group = 0, 0, list[Subscription]()
         for source in sources:
             if source.bulk.alone is not first.bulk.alone:
                 continue
@@ -111,6 +111,6 @@ class Looks:
         return group
 
     @staticmethod
-    def kind(source: Source) -> str:
+    def kind(source: Subscription) -> str:
         """By what a source is asked for."""
         return MESSAGES if source.bulk.alone else BULKS

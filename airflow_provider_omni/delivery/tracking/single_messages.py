@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from airflow_provider_omni.delivery.effects import Ask, Compute, Note, Pause, Steps
-from airflow_provider_omni.delivery.messages.status import NEVER, Outcome, Sighting
+from airflow_provider_omni.delivery.messages.status import NEVER, Outcome, StatusUpdate
 from airflow_provider_omni.delivery.tracking.log_queries import MESSAGES, PAGE
-from airflow_provider_omni.delivery.tracking.subscriptions import Source
-from airflow_provider_omni.delivery.tracking.time_windows import LAG, UNREAD, Slices, Stretch
-from airflow_provider_omni.delivery.tracking.verdict import Tally
-from airflow_provider_omni.delivery.tracking.wait import CLOSING, LAST_LOOKS, Wait
+from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
+from airflow_provider_omni.delivery.tracking.time_windows import LAG, UNREAD, TimeWindows, Window
+from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
+from airflow_provider_omni.delivery.tracking.wait import CLOSING, LAST_LOOKS, DeliveryWait
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.models import LogRow, Report, skipped_in
@@ -32,13 +32,13 @@ IN_A_THREAD = 200
 UNSURE = (Outcome.PENDING, Outcome.OPERATOR)
 
 
-class LoneWait(Wait):
+class SingleMessageWait(DeliveryWait):
     """A wait that may have many lone messages. The ledger's wait says which."""
 
     def _begin(self) -> None:
         """Start afresh."""
-        self._by_lone: dict[str, Source] = {}
-        self._slices: Slices | None = None
+        self._by_lone: dict[str, Subscription] = {}
+        self._slices: TimeWindows | None = None
         self._unseen_due = self.clock() + LAG
         self._unseen_from = 0
         self._heard: set[str] = set()
@@ -46,7 +46,7 @@ class LoneWait(Wait):
         self._unlooked: frozenset[str] = frozenset()
         """Messages that the last round did not reach."""
 
-    def _sliced(self) -> list[Source]:
+    def _sliced(self) -> list[Subscription]:
         return [source for source in self._sources if source.sliced and source.open]
 
     def _settle(self) -> Steps[None]:
@@ -65,7 +65,7 @@ class LoneWait(Wait):
 
     # -- slices ------------------------------------------------------------------------------------------------------
 
-    def _look_at_slices(self, slices: Slices, *, closing: bool) -> Steps[None]:
+    def _look_at_slices(self, slices: TimeWindows, *, closing: bool) -> Steps[None]:
         """One round over everything that is open. Where the budget is spent, the rest comes first in the next one."""
         until = self._until(CLOSING / 2, self.watch.poll_interval)
         due = slices.due(self.clock())
@@ -76,7 +76,7 @@ class LoneWait(Wait):
                 return
             yield Pause(backoff(attempt, None, self.jitter))
 
-    def _look_at(self, slices: Slices, due: list[Stretch], until: float) -> Steps[None]:
+    def _look_at(self, slices: TimeWindows, due: list[Window], until: float) -> Steps[None]:
         waiting = due[::-1]
         while waiting:
             stretch = waiting.pop()
@@ -110,7 +110,7 @@ class LoneWait(Wait):
         for row in rows:
             source = self._by_lone.get(row.message_id)
             if source is not None and source.sliced:
-                self._take(source, (Sighting.of(row),))
+                self._take(source, (StatusUpdate.of(row),))
                 pending = pending or self.tracker.standing(row.message_id, now).outcome in UNSURE
         return pending
 
@@ -157,7 +157,7 @@ class LoneWait(Wait):
                 break
         return open_ + unshown
 
-    def _looked_at(self, source: Source, message_id: str, *, closing: bool) -> float:
+    def _looked_at(self, source: Subscription, message_id: str, *, closing: bool) -> float:
         if not source.sliced:
             return super()._looked_at(source, message_id, closing=closing)
         read_at = self._slices.read_at() if self._slices is not None else NEVER
@@ -181,7 +181,7 @@ class LoneWait(Wait):
 
     # -- failures of which not every step was heard ------------------------------------------------------------------
 
-    def _count(self, source: Source, now: float, *, closing: bool) -> Tally:
+    def _count(self, source: Subscription, now: float, *, closing: bool) -> DeliveryCounts:
         steps = len(set(self.watch.flow))
         if source.sliced and steps > 1 and not closing:
             source.doubted = {
@@ -221,5 +221,5 @@ class LoneWait(Wait):
         news: bool = yield Compute(take)
         return news
 
-    def _take_rows(self, source: Source, rows: Sequence[Report | LogRow]) -> Steps[bool]:
-        return (yield from self._beside(rows, lambda: self._take(source, [Sighting.of(row) for row in rows])))
+    def _take_rows(self, source: Subscription, rows: Sequence[Report | LogRow]) -> Steps[bool]:
+        return (yield from self._beside(rows, lambda: self._take(source, [StatusUpdate.of(row) for row in rows])))

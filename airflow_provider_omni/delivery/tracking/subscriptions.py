@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass, field
 
-from airflow_provider_omni.delivery.tracking.verdict import Tally
+from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 
 
 @dataclass(eq=False)
-class Source:
+class Subscription:
     """One filter by which reports are read: a bulk, or a message that is alone in its request."""
 
     bulk: Bulk
     expected: int | None
-    tally: Tally = field(default_factory=Tally)
+    tally: DeliveryCounts = field(default_factory=DeliveryCounts)
     stale: bool = True
     """The tally does not yet hold all that was seen."""
     recalled: bool = False

@@ -20,16 +20,16 @@ UNREAD = 0.0
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class Stretch:
+class Window:
     """From, inclusive, and until."""
 
     since: float
     until: float
 
-    def halves(self) -> tuple[Stretch, Stretch]:
+    def halves(self) -> tuple[Window, Window]:
         """The two halves, cut at a millisecond."""
         middle = round((self.since + self.until) / 2, 3)
-        return Stretch(self.since, middle), Stretch(middle, self.until)
+        return Window(self.since, middle), Window(middle, self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +39,26 @@ class _Look:
 
 
 @dataclass
-class Slices:
+class TimeWindows:
     """The stretches between the first send and now that still have something to tell. ``page``: rows on a page."""
 
     begin: float
     page: int = 1000
-    _open: dict[Stretch, _Look] = field(default_factory=dict)
+    _open: dict[Window, _Look] = field(default_factory=dict)
     _covered: float = 0.0
 
     def __post_init__(self) -> None:
         self._covered = self.begin
 
-    def due(self, now: float) -> list[Stretch]:
+    def due(self, now: float) -> list[Window]:
         """What to look at in this round: the unread first, then what was looked at longest ago."""
         if now > self._covered:
-            self._open[Stretch(self._covered, now)] = _Look(UNREAD, 0)
+            self._open[Window(self._covered, now)] = _Look(UNREAD, 0)
             self._covered = now
         self._merge()
         return sorted(self._open, key=lambda each: (self._open[each].at, each))
 
-    def unread(self) -> list[Stretch]:
+    def unread(self) -> list[Window]:
         """What was not looked at yet, or in vain."""
         return sorted(each for each, look in self._open.items() if look.at == UNREAD)
 
@@ -70,8 +70,8 @@ class Slices:
 
     def _merge(self) -> None:
         """Put neighbours together that were far from full; the newest is not read yet, and as long as a poll."""
-        merged: dict[Stretch, _Look] = {}
-        last: Stretch | None = None
+        merged: dict[Window, _Look] = {}
+        last: Window | None = None
         for stretch in sorted(self._open):
             look = self._open[stretch]
             before = merged.get(last) if last is not None else None
@@ -85,23 +85,23 @@ class Slices:
             ):
                 del merged[last]
                 stretch, look = (
-                    Stretch(last.since, stretch.until),
+                    Window(last.since, stretch.until),
                     _Look(min(before.at, look.at), before.rows + look.rows),
                 )
             merged[stretch], last = look, stretch
         self._open = merged
 
-    def seen(self, stretch: Stretch, now: float, *, pending: bool, rows: int = 0) -> None:
+    def seen(self, stretch: Window, now: float, *, pending: bool, rows: int = 0) -> None:
         """It was read whole. It stays open while a message of ours in it is, or rows may be missing yet."""
         self._open.pop(stretch, None)
         if pending or stretch.until > now - LAG:
             self._open[stretch] = _Look(now, rows)
 
-    def failed(self, stretch: Stretch) -> None:
+    def failed(self, stretch: Window) -> None:
         """It could not be read: first in the next round."""
         self._open[stretch] = _Look(UNREAD, 0)
 
-    def full(self, stretch: Stretch) -> tuple[Stretch, ...]:
+    def full(self, stretch: Window) -> tuple[Window, ...]:
         """Its page was full: what to look at instead; nothing where it cannot be cut any more."""
         if stretch.until - stretch.since <= SHORTEST:
             return ()

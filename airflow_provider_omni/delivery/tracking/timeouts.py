@@ -17,7 +17,7 @@ TOGETHER = 10_000
 """Messages in one part."""
 
 
-def closed_by_time(tracker: Tracker, looked_at: Mapping[str, float], now: float, *, closing: bool) -> Iterator[str]:
+def timed_out(tracker: Tracker, looked_at: Mapping[str, float], now: float, *, closing: bool) -> Iterator[str]:
     """Those of the messages that have failed for want of news: at the deadline, or after the settle time.
 
     :param looked_at: each message, with the time at which the logs were asked for it (see `Tracker.standing`).

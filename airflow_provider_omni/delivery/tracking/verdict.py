@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
-from airflow_provider_omni.delivery.messages.status import UNNAMED, Outcome, Sighting, Standing
+from airflow_provider_omni.delivery.messages.status import UNNAMED, MessageStatus, Outcome, StatusUpdate
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.statuses import StepState
@@ -40,7 +40,7 @@ class Verdict(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class SuccessCriterion:
     """What the user waits for.
 
     ``success_when``: ``all``, ``any``, ``finished`` (every outcome known, whichever), or a ratio in (0, 1] of the
@@ -86,7 +86,7 @@ class Goal:
 
 
 @dataclass
-class Tally:
+class DeliveryCounts:
     """Counts over all messages of a wait."""
 
     total: int = 0
@@ -112,7 +112,9 @@ class Tally:
         """Messages about which something final may still come."""
         return self.pending + self.operator_only
 
-    def add(self, message_id: str, standing: Standing, steps: Iterable[Sighting], delivered_means: str) -> None:
+    def add(
+        self, message_id: str, standing: MessageStatus, steps: Iterable[StatusUpdate], delivered_means: str
+    ) -> None:
         """Count one message that was seen; messages come in the order of their ids.
 
         ``total`` is set by the caller: it includes the unseen.
@@ -141,7 +143,7 @@ class Tally:
         else:
             self.lingering += any(step.state is StepState.FAILED for step in steps)
 
-    def merge(self, other: Tally) -> None:
+    def merge(self, other: DeliveryCounts) -> None:
         """Add another tally to this one."""
         self.total += other.total
         self.delivered += other.delivered
@@ -177,7 +179,9 @@ class Tally:
         }
 
 
-def judge(tally: Tally, goal: Goal, *, deadline_passed: bool = False, unsent: int = 0) -> Verdict:
+def evaluate(
+    tally: DeliveryCounts, goal: SuccessCriterion, *, deadline_passed: bool = False, unsent: int = 0
+) -> Verdict:
     """Say whether the wait is over.
 
     Nothing to wait for is a success for every goal but ``any`` (a dry run, or a test environment that lets nobody
@@ -211,7 +215,7 @@ def most_common(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(kept.items()))
 
 
-def explain(verdict: Verdict, tally: Tally, goal: Goal, unsent: int = 0, missing: int = 0) -> str:
+def explain(verdict: Verdict, tally: DeliveryCounts, goal: SuccessCriterion, unsent: int = 0, missing: int = 0) -> str:
     """Say how it ended: counts only.
 
     :param unsent: the refused and the never posted, of whom no goal counts one.

@@ -1,6 +1,7 @@
 """The wait: read, write down, decide; heal by the logs what the read-once reports did not bring.
 
-One machine for all modes. A poking sensor drives one :meth:`Wait.poll` at a time, a trigger :meth:`Wait.until_decided`.
+One machine for all modes. A poking sensor drives one `DeliveryWait.poll` at a time, a trigger
+`DeliveryWait.until_decided`.
 
 What each death costs, and why nothing is lost:
 
@@ -22,10 +23,10 @@ from typing import Any
 from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.effects import Ask, Clock, Json, Load, Note, Pause, Save, Steps
 from airflow_provider_omni.delivery.messages.codec import account_of, decode, encode, points_to_messages
-from airflow_provider_omni.delivery.messages.status import LOG_LAG, NEVER, Outcome, Sighting, Tracker
-from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN, MESSAGES, PAGE, Looks
-from airflow_provider_omni.delivery.tracking.subscriptions import Source
-from airflow_provider_omni.delivery.tracking.verdict import Tally, Verdict, explain, judge
+from airflow_provider_omni.delivery.messages.status import LOG_LAG, NEVER, Outcome, StatusUpdate, Tracker
+from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN, MESSAGES, PAGE, LogQueries
+from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
+from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, Verdict, evaluate, explain
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
@@ -77,13 +78,13 @@ class WaitEnd:
     verdict: Verdict
     summary: dict[str, Any]
     explanation: str
-    tally: Tally = field(default_factory=Tally)
+    tally: DeliveryCounts = field(default_factory=DeliveryCounts)
     """What the summary was made from."""
     unread: bool = False
     """What there is to wait for could not be read to the end: the tally is what the receipt says."""
 
 
-class Wait:
+class DeliveryWait:
     """Follows the messages of a :class:`Watch` until the verdict falls.
 
     ``clock`` gives wall-clock seconds; ``jitter`` a number in [0, 1) that spreads the polls of many waits.
@@ -106,9 +107,9 @@ class Wait:
         self.clock = clock
         self.jitter = jitter
         self.tracker = Tracker(watch.flow, watch.settle_seconds)
-        self.looks = Looks(clock, watch.ids_per_look)
+        self.looks = LogQueries(clock, watch.ids_per_look)
         self._sources = [
-            Source(bulk, bulk.messages, ids=set(bulk.message_ids), samples=() if bulk.alone else bulk.message_ids)
+            Subscription(bulk, bulk.messages, ids=set(bulk.message_ids), samples=() if bulk.alone else bulk.message_ids)
             for bulk in watch.bulks
         ]
         self.unsent = watch.unsent
@@ -193,7 +194,7 @@ class Wait:
 
     def _recall(self) -> Steps[None]:
         """Read back what an earlier try, or an earlier copy of this trigger, has written down."""
-        apart: list[Source] = []
+        apart: list[Subscription] = []
         for source in self._sources:
             if source.recalled:
                 continue
@@ -230,7 +231,7 @@ class Wait:
             refusal = (yield from self._read(source)) or refusal
         return refusal
 
-    def _read(self, source: Source) -> Steps[OmniError | None]:
+    def _read(self, source: Subscription) -> Steps[OmniError | None]:
         """Drain the reports of one source. Returns the refusal, if the API refused."""
         if self.watch.logs_only:
             source.logs_due = True
@@ -255,10 +256,10 @@ class Wait:
             source.logs_due = True
         return None
 
-    def _writing_fails(self, source: Source) -> bool:
+    def _writing_fails(self, source: Subscription) -> bool:
         return source.unsaved
 
-    def _may_close_unheard(self, source: Source) -> bool:
+    def _may_close_unheard(self, source: Subscription) -> bool:
         """Whether a failure may soon close a message because nothing more is heard: the logs must have been asked."""
         return not self.tracker.last_channel and source.tally.lingering > 0
 
@@ -281,7 +282,7 @@ class Wait:
                 return
             yield Pause(backoff(attempt, None, self.jitter))
 
-    def _due(self, *, closing: bool) -> list[Source]:
+    def _due(self, *, closing: bool) -> list[Subscription]:
         """Who is to be looked for: first those of whom reports were lost, then who has waited longest."""
         candidates = [each for each in self._sources if each.open and not each.sliced]
         now, count = self.clock(), len(candidates)
@@ -299,7 +300,7 @@ class Wait:
         ]
         return [source for *_, source in sorted(ranked, key=lambda each: each[:3])]
 
-    def _look_for(self, waiting: Sequence[Source], until: float) -> Steps[None]:
+    def _look_for(self, waiting: Sequence[Subscription], until: float) -> Steps[None]:
         """One look for each, several in a call where that goes. Those of whom it fails stay due."""
         latest = until if self._closing_since is not None else self.watch.deadline
         while (waiting := [each for each in waiting if each.logs_due]) and self.clock() < latest:
@@ -317,7 +318,7 @@ class Wait:
                     alone = source.bulk.alone and len(found) == 1
                     yield from self._heal(source, found[source.name], alone=alone)
 
-    def _heal(self, source: Source, rows: list[LogRow], *, alone: bool) -> Steps[None]:
+    def _heal(self, source: Subscription, rows: list[LogRow], *, alone: bool) -> Steps[None]:
         source.logs_due = source.lost = False
         source.quiet = 0
         source.looked_at = self.clock()
@@ -333,7 +334,7 @@ class Wait:
 
         Returns whether a look has failed, so that this is to be repeated.
         """
-        overlooked: list[Source] = []
+        overlooked: list[Subscription] = []
         failed = False
         for number, source in enumerate(self._doubted_filters()):
             enough = number >= SAMPLES if self._closing_since is None else self.clock() >= until
@@ -364,7 +365,7 @@ class Wait:
             yield from self._follow_one_by_one(overlooked, until)
         return failed
 
-    def _doubted_filters(self) -> list[Source]:
+    def _doubted_filters(self) -> list[Subscription]:
         """Whoever was shown nothing by its filter, those first that wait longest. Where each poll is a process of its
         own, the time says with whom it begins: not all can be looked for in one poll.
         """
@@ -374,7 +375,7 @@ class Wait:
         ranked = [(each.sampled_at, (place - begin) % count, each) for place, each in enumerate(unseen)]
         return [source for *_, source in sorted(ranked, key=lambda each: each[:2])]
 
-    def _follow_one_by_one(self, sources: Sequence[Source], until: float) -> Steps[None]:
+    def _follow_one_by_one(self, sources: Sequence[Subscription], until: float) -> Steps[None]:
         """Do so from now on; and have later copies of this wait do so: the logs show it for two days only."""
         for source in sources:
             try:
@@ -390,18 +391,18 @@ class Wait:
                 yield from self._read(source)
         yield from self._look_for(alone, until)
 
-    def _put_apart(self, sources: Sequence[Source]) -> list[Source]:
+    def _put_apart(self, sources: Sequence[Subscription]) -> list[Subscription]:
         """Put a source for each message in place of these requests'."""
         alone = [
             # Counted as open until it is counted: else nothing would be read about it in this round.
-            Source(Bulk(None, 1, (each,)), 1, tally=Tally(total=1), ids={each})
+            Subscription(Bulk(None, 1, (each,)), 1, tally=DeliveryCounts(total=1), ids={each})
             for source in sources
             for each in source.bulk.message_ids
         ]
         self._sources = [each for each in self._sources if each not in sources] + alone
         return alone
 
-    def _size_up(self, source: Source, *, full: bool) -> None:
+    def _size_up(self, source: Subscription, *, full: bool) -> None:
         """Settle how many messages an unknown bulk has: two looks, far enough apart, that agree; or one, when all that
         it shows was sent so long ago that nothing is missing any more, since a bulk is sent at once.
         """
@@ -417,19 +418,19 @@ class Wait:
             source.expected = seen
             source.stale = True
 
-    def _newest(self, source: Source, now: float) -> float:
+    def _newest(self, source: Subscription, now: float) -> float:
         """When the first step of the message that came last was sent; now, where it is not told of all."""
         return max(
             min((step.sent_at or now for step in self.tracker.steps(message_id)), default=now)
             for message_id in source.ids
         )
 
-    def _take_rows(self, source: Source, rows: Sequence[Report | LogRow]) -> Steps[bool]:
+    def _take_rows(self, source: Subscription, rows: Sequence[Report | LogRow]) -> Steps[bool]:
         """Take a page in."""
-        return self._take(source, [Sighting.of(row) for row in rows])
+        return self._take(source, [StatusUpdate.of(row) for row in rows])
         yield
 
-    def _take(self, source: Source, sightings: Iterable[Sighting]) -> bool:
+    def _take(self, source: Subscription, sightings: Iterable[StatusUpdate]) -> bool:
         """Take sightings in. Returns whether any is worth writing down: more than "still under way", or just that after
         a failure.
         """
@@ -445,7 +446,7 @@ class Wait:
                 news = news or sighting.state is not StepState.PENDING or self.tracker.fell(sighting.message_id)
         return news
 
-    def _write_down(self, source: Source, *, news: bool) -> Steps[None]:
+    def _write_down(self, source: Subscription, *, news: bool) -> Steps[None]:
         """Merge with what is written, and write. Until that succeeded nothing is decided from it."""
         source.unsaved = source.unsaved or news
         if not source.unsaved:
@@ -463,7 +464,7 @@ class Wait:
             yield Note(f"The journal could not be written ({type(error).__name__}); it will be repeated.", warning=True)
             self._journal_fails(source.bulk.journal_key, error)
 
-    def _take_written(self, source: Source, entry: Json) -> None:
+    def _take_written(self, source: Subscription, entry: Json) -> None:
         """Take in what an earlier copy has written. What it heard, only the account that it asked can go on with."""
         self._check_account(account_of(entry), "the one that was asked so far")
         self._take(source, decode(entry))
@@ -496,16 +497,16 @@ class Wait:
             retryable=True,
         )
 
-    def _worth_keeping(self, source: Source) -> Iterable[Sighting]:
+    def _worth_keeping(self, source: Subscription) -> Iterable[StatusUpdate]:
         for message_id in sorted(source.ids):
             yield from self.tracker.worth_keeping(message_id)
 
     # -- deciding ------------------------------------------------------------------------------------------------
 
-    def tally(self, *, closing: bool = False) -> Tally:
+    def tally(self, *, closing: bool = False) -> DeliveryCounts:
         """The counts over all messages. Only bulks that something happened to are counted anew."""
         now = self.clock()
-        total = Tally()
+        total = DeliveryCounts()
         for source in self._sources:
             ageing = not self.tracker.last_channel and source.open
             if not source.released and (source.stale or closing or ageing):
@@ -514,8 +515,8 @@ class Wait:
             total.merge(source.tally)
         return total
 
-    def _count(self, source: Source, now: float, *, closing: bool) -> Tally:
-        tally = Tally(total=source.total)
+    def _count(self, source: Subscription, now: float, *, closing: bool) -> DeliveryCounts:
+        tally = DeliveryCounts(total=source.total)
         surplus = source.surplus
         for message_id in sorted(source.ids):
             looked_at = self._looked_at(source, message_id, closing=closing)
@@ -530,7 +531,7 @@ class Wait:
             tally.add(message_id, standing, self.tracker.steps(message_id), self.watch.goal.delivered_means)
         return tally
 
-    def _looked_at(self, source: Source, message_id: str, *, closing: bool) -> float:
+    def _looked_at(self, source: Subscription, message_id: str, *, closing: bool) -> float:
         """When the logs have told of it in the last round, else `NEVER`: then nobody fails because nothing more was
         heard. A look for many that does not show a message which has failed does not show what follows either: a list
         of ids that is not read, or a page that is full.
@@ -538,7 +539,7 @@ class Wait:
         asked = source.looked_at >= self._last_round if closing else not source.logs_due
         return source.looked_at if asked and message_id in source.shown else NEVER
 
-    def _may_be_refused(self, step: Sighting) -> bool:
+    def _may_be_refused(self, step: StatusUpdate) -> bool:
         """Whether a message looks as refused ones do where they show up: one step failed, none has followed."""
         first = step.channel != self.tracker.last_channel or len(self.tracker.flow) == 1
         return step.state is StepState.FAILED and first
@@ -548,7 +549,7 @@ class Wait:
         return self._decide(closing=closing)
         yield
 
-    def standing(self) -> Steps[Tally | None]:
+    def standing(self) -> Steps[DeliveryCounts | None]:
         """The counts of this moment, from what is written down; None where they are not whole."""
         return self._whole(closing=False)
         yield
@@ -570,7 +571,7 @@ class Wait:
         """How many requests and lone messages are looked for one by one."""
         return sum(each.open and not each.sliced for each in self._sources)
 
-    def _whole(self, *, closing: bool) -> Tally | None:
+    def _whole(self, *, closing: bool) -> DeliveryCounts | None:
         tally = self.tally(closing=closing)
         if any(source.unsaved or not (source.recalled or closing) for source in self._sources):
             return None  # not written down yet, or not all that was written down could be read: counts must be whole
@@ -584,7 +585,7 @@ class Wait:
         if any(source.expected is None for source in self._sources):
             verdict = self._of_unknown_size(tally, closing=closing)
         else:
-            verdict = judge(tally, goal, deadline_passed=closing, unsent=self.unsent)
+            verdict = evaluate(tally, goal, deadline_passed=closing, unsent=self.unsent)
         if verdict is Verdict.OPEN:
             return None
         said = explain(verdict, tally, goal, self.unsent, self.watch.missing)
@@ -592,7 +593,7 @@ class Wait:
             said += " How many messages its bulk_ids have is not known: the logs did not tell."
         return WaitEnd(verdict, tally.summary(self.watch.ledger_path), said, tally)
 
-    def _of_unknown_size(self, tally: Tally, *, closing: bool) -> Verdict:
+    def _of_unknown_size(self, tally: DeliveryCounts, *, closing: bool) -> Verdict:
         """Where it is not known how many messages there are: what is seen may be the smaller part."""
         goal = self.watch.goal
         if goal.success_when == "any" and tally.delivered and (closing or not goal.settle):

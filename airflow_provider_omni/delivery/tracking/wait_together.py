@@ -14,8 +14,8 @@ from typing import Any
 from airflow_provider_omni.delivery.effects import Clock, Fetch, ListParts, Put, Steps
 from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
 from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN
-from airflow_provider_omni.delivery.tracking.verdict import Tally, Verdict, explain, judge
-from airflow_provider_omni.delivery.tracking.wait import CLOSING, REFUSALS, Wait, WaitEnd
+from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, Verdict, evaluate, explain
+from airflow_provider_omni.delivery.tracking.wait import CLOSING, REFUSALS, DeliveryWait, WaitEnd
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.words import some
@@ -24,14 +24,14 @@ TOLD = 3
 """Ledgers of which the last words are said, where they could not be read."""
 
 
-class WaitTogether(Wait):
+class WaitTogether(DeliveryWait):
     """Follows the parts of a :class:`Watch`. The effects on a part's ledger go to ``<number of the part>/<name>``."""
 
     def __init__(
         self,
         watch: Watch,
         clock: Clock,
-        parts: Sequence[Wait],
+        parts: Sequence[DeliveryWait],
         jitter: Callable[[], float] = random.random,
         refusals: int = REFUSALS,
         account: str = "",
@@ -69,7 +69,7 @@ class WaitTogether(Wait):
         return max(0.0, rest) / left / CLOSING
 
     def _verdict(self) -> Steps[WaitEnd | None]:
-        whole, total = True, Tally()
+        whole, total = True, DeliveryCounts()
         for number, part in enumerate(self.parts):
             if end := self._ends.get(number):
                 total.merge(end.tally)
@@ -77,7 +77,7 @@ class WaitTogether(Wait):
                 continue
             tally = yield from _in(number, part.standing())
             whole = whole and tally is not None
-            total.merge(Tally(total=part.least) if tally is None else tally)
+            total.merge(DeliveryCounts(total=part.least) if tally is None else tally)
         over = len(self._ends) == len(self.parts)
         verdict = self._judge(total, whole=whole, over=over)
         if verdict is Verdict.OPEN:
@@ -87,9 +87,9 @@ class WaitTogether(Wait):
                 return None
         return WaitEnd(verdict, self._summary(total), self._said(verdict, total), total)
 
-    def _judge(self, total: Tally, *, whole: bool, over: bool) -> Verdict:
+    def _judge(self, total: DeliveryCounts, *, whole: bool, over: bool) -> Verdict:
         goal, unsent = self.watch.goal, sum(part.unsent for part in self.parts)
-        verdict = judge(total, goal, deadline_passed=over, unsent=unsent)
+        verdict = evaluate(total, goal, deadline_passed=over, unsent=unsent)
         if whole:
             return verdict
         # What is not known yet can only add to what is: to the delivered, and to the failed.
@@ -100,11 +100,11 @@ class WaitTogether(Wait):
             return verdict
         return Verdict.TIMEOUT if over else Verdict.OPEN
 
-    def _summary(self, total: Tally) -> dict[str, Any]:
+    def _summary(self, total: DeliveryCounts) -> dict[str, Any]:
         paths = self.watch.ledger_paths
         return total.summary(paths[0] if len(paths) == 1 else None) | {"ledger_paths": list(paths[:MAX_IDS])}
 
-    def _said(self, verdict: Verdict, total: Tally) -> str:
+    def _said(self, verdict: Verdict, total: DeliveryCounts) -> str:
         unsent = sum(part.unsent for part in self.parts)
         said = explain(verdict, total, self.watch.goal, unsent, self.watch.missing)
         unread = [end.explanation for _, end in sorted(self._ends.items()) if end.unread]

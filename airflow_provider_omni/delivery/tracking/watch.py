@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from airflow_provider_omni.delivery.tracking.verdict import Goal
+from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.written import WHY_EMPTY, empty_words, is_nothing, read_ids
@@ -61,7 +61,7 @@ class Watch:
 
     bulks: tuple[Bulk, ...]
     deadline: float
-    goal: Goal = field(default_factory=Goal)
+    goal: SuccessCriterion = field(default_factory=SuccessCriterion)
     flow: tuple[str, ...] = ()
     poll_interval: float = 30.0
     settle_seconds: float = 300.0
@@ -90,7 +90,7 @@ class Watch:
 
     def as_part(self) -> Watch:
         """The same as a part of a whole, which alone decides: followed until everything is known, or time is up."""
-        return replace(self, goal=Goal("finished", self.goal.delivered_means, settle=True), missing=0)
+        return replace(self, goal=SuccessCriterion("finished", self.goal.delivered_means, settle=True), missing=0)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for a trigger's arguments."""
@@ -127,7 +127,7 @@ class Watch:
             return cls(
                 bulks=tuple(Bulk(bulk_id, messages, tuple(ids)) for bulk_id, messages, ids in data["bulks"]),
                 deadline=float(data["deadline"]),
-                goal=Goal(
+                goal=SuccessCriterion(
                     _goal(data.get("success_when", "all")),
                     data.get("delivered_means", "group"),
                     bool(data.get("settle", False)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.messages.status import Sighting
+from airflow_provider_omni.delivery.messages.status import StatusUpdate
 from airflow_provider_omni.omni.statuses import StepState
 
 MESSAGES = ("m1", "m2", "m3")
@@ -12,7 +12,7 @@ CHANNELS = ("LINE", "SMS", "VIBER")
 
 times = st.none() | st.integers(1_800_000_000_000, 1_800_000_100_000).map(lambda milliseconds: milliseconds / 1000)
 sightings = st.builds(
-    Sighting,
+    StatusUpdate,
     message_id=st.sampled_from(MESSAGES),
     channel=st.sampled_from(CHANNELS),
     state=st.sampled_from(StepState),

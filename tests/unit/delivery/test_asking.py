@@ -8,25 +8,25 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.effects import Ask, Pause
-from airflow_provider_omni.delivery.messages.states import HORIZON, Control, MessageState, Posting
-from airflow_provider_omni.delivery.outbox.reconciler import PAGE, Asker, BulkFilter, LookRules
+from airflow_provider_omni.delivery.messages.states import HORIZON, Attempt, Control, MessageState
+from airflow_provider_omni.delivery.outbox.reconciler import PAGE, BulkFilter, LookPolicy, Reconciler
 from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniBusyError, OmniRequestError, OmniServerError
 from airflow_provider_omni.omni.models import Rows
 from tests.unit.delivery.stage import START, Stage, row
 
 S = MessageState
-RULES = LookRules(read_timeout=40.0, grace=30.0, patience=900.0)
+RULES = LookPolicy(read_timeout=40.0, grace=30.0, patience=900.0)
 PROVABLE = START + 70.0
 
 
-def unknown(*ids: str, state: MessageState = S.INTENT, intent_at: float = START, **more: Any) -> Posting:
-    posting = Posting("bulk", intent_at, **more)
+def unknown(*ids: str, state: MessageState = S.INTENT, intent_at: float = START, **more: Any) -> Attempt:
+    posting = Attempt("bulk", intent_at, **more)
     posting.messages = dict.fromkeys(ids or ("m",), state)
     return posting
 
 
-def settle(posting: Posting, stage: Stage, rules: LookRules = RULES) -> Asker:
-    asker = Asker(rules, stage.clock, jitter=lambda: 0.0)
+def settle(posting: Attempt, stage: Stage, rules: LookPolicy = RULES) -> Reconciler:
+    asker = Reconciler(rules, stage.clock, jitter=lambda: 0.0)
     stage.play(asker.settle(posting))
     return asker
 
@@ -207,7 +207,7 @@ def test_messages_of_one_request_are_looked_for_together() -> None:
     [unknown("m"), unknown("m", "n", by_bulk=False), unknown("m", state=S.SEEN), unknown("m", "n", state=S.SEEN)],
     ids=["alone", "perhaps in another request", "seen before", "several seen before"],
 )
-def test_where_the_bulk_id_may_not_find_a_message_it_is_looked_for_by_its_own(posting: Posting) -> None:
+def test_where_the_bulk_id_may_not_find_a_message_it_is_looked_for_by_its_own(posting: Attempt) -> None:
     stage = Stage()
     settle(posting, stage)
     assert all("bulkId" not in look for look in stage.looks)
@@ -334,7 +334,7 @@ def test_a_filter_that_finds_another_request_of_this_try_is_believed() -> None:
         return [row("c")] if dict(call.query).get("bulkId") == "control" else []
 
     posting, stage = unknown(*MANY), Stage(logs=[logs])
-    asker = Asker(RULES, stage.clock, lambda: 0.0, BulkFilter([Control("control", ("c", "d"))]))
+    asker = Reconciler(RULES, stage.clock, lambda: 0.0, BulkFilter([Control("control", ("c", "d"))]))
     stage.play(asker.settle(posting))
     assert set(posting.messages.values()) == {S.ABSENT}
     assert len(stage.looks) == 4
@@ -344,11 +344,11 @@ def test_a_filter_that_finds_another_request_of_this_try_is_believed() -> None:
 def test_a_filter_that_has_found_some_of_one_request_is_believed_about_another() -> None:
     stage = Stage(logs=[[row("c")]])
     shared = BulkFilter()
-    stage.play(Asker(RULES, stage.clock, lambda: 0.0, shared).settle(unknown("c", "d")))
+    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).settle(unknown("c", "d")))
     assert shared.works
     stage.logs, posting = [[]], unknown(*MANY)
     asked = len(stage.looks)
-    stage.play(Asker(RULES, stage.clock, lambda: 0.0, shared).settle(posting))
+    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).settle(posting))
     assert set(posting.messages.values()) == {S.ABSENT}
     assert not any("messageId" in look for look in stage.looks[asked:])
 
@@ -361,7 +361,7 @@ def test_where_messages_may_stand_in_other_requests_no_filter_proves_that_they_a
         return [row("a")] if "bulkId" in query else [row(each) for each in ("a", "b") if each in query["messageId"]]
 
     stage, shared, posting = Stage(logs=[logs]), BulkFilter([Control("bulk", ("a",))], sole=False), unknown("a", "b")
-    stage.play(Asker(RULES, stage.clock, lambda: 0.0, shared).settle(posting))
+    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).settle(posting))
     assert posting.messages == {"a": S.ACCEPTED, "b": S.ACCEPTED}
     assert not shared.works
 
@@ -427,7 +427,7 @@ def test_a_post_of_this_try_is_over_when_it_is_asked_about(asked_after: float, l
 
 def test_what_an_earlier_try_may_have_under_way_counts_from_when_this_one_took_over() -> None:
     stage = Stage(now=START + 60.0)
-    asker = Asker(RULES, stage.clock, jitter=lambda: 0.0, loaded_at=START)
+    asker = Reconciler(RULES, stage.clock, jitter=lambda: 0.0, loaded_at=START)
     stage.play(asker.settle(unknown()))
     assert look_times(stage) == [0.0, 15.0, 45.0]
 

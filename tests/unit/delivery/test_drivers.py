@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_omni.delivery.drivers import arun, run
 from airflow_provider_omni.delivery.effects import Ask, Load, Note, Pause, Publish, Save, Steps
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
-from airflow_provider_omni.delivery.tracking.wait import Wait
+from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniRateLimitError, OmniServerError, OmniStorageError
@@ -200,7 +200,7 @@ def test_a_429_of_a_call_that_is_not_of_the_budget_holds_nobody_back(drive: Driv
 
 def test_a_whole_wait_goes_the_same_way_in_both(drive: Drive) -> None:
     world = World(answer=[[], [], [report("m")], []])
-    machine = Wait(Watch((Bulk(None, 1, ("m",)),), START + 3600.0), lambda: world.now, jitter=lambda: 0.5)
+    machine = DeliveryWait(Watch((Bulk(None, 1, ("m",)),), START + 3600.0), lambda: world.now, jitter=lambda: 0.5)
     assert drive(machine.until_decided(), world).verdict is Verdict.SUCCESS
     assert [each if isinstance(each, str) else each[0] for each in world.done] == [
         "load",

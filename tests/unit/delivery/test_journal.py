@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_omni.delivery.messages.codec import decode, encode
-from airflow_provider_omni.delivery.messages.status import Sighting, Tracker
+from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker
 from tests.unit.delivery.sightings import stories
 
 
-def journal_of(story: list[Sighting]) -> Any:
+def journal_of(story: list[StatusUpdate]) -> Any:
     tracker = Tracker()
     for sighting in story:
         tracker.observe(sighting)
@@ -22,7 +22,7 @@ def journal_of(story: list[Sighting]) -> Any:
 
 
 @given(stories)
-def test_what_is_written_is_read_back(story: list[Sighting]) -> None:
+def test_what_is_written_is_read_back(story: list[StatusUpdate]) -> None:
     entry = journal_of(story)
     tracker = Tracker()
     for sighting in story:
@@ -34,13 +34,15 @@ def test_what_is_written_is_read_back(story: list[Sighting]) -> None:
 
 
 @given(stories, stories)
-def test_merging_two_journals_gives_the_same_in_either_order(one: list[Sighting], other: list[Sighting]) -> None:
+def test_merging_two_journals_gives_the_same_in_either_order(
+    one: list[StatusUpdate], other: list[StatusUpdate]
+) -> None:
     first, second = list(decode(journal_of(one))), list(decode(journal_of(other)))
     assert journal_of(first + second) == journal_of(second + first) == journal_of(one + other)
 
 
 @given(stories, st.randoms(use_true_random=False))
-def test_the_same_sightings_in_any_order_give_the_same_value(story: list[Sighting], random: Any) -> None:
+def test_the_same_sightings_in_any_order_give_the_same_value(story: list[StatusUpdate], random: Any) -> None:
     shuffled = random.sample(story, len(story))
     assert journal_of(story) == journal_of(shuffled)
 
@@ -66,5 +68,5 @@ def test_an_entry_that_cannot_be_read_holds_nothing(entry: Any) -> None:
 def test_the_journal_of_a_full_bulk_stays_small() -> None:
     from tests.unit.delivery.stage import report
 
-    sightings = [Sighting.of(report(f"00000000-0000-0000-0000-{n:012}")) for n in range(499)]
+    sightings = [StatusUpdate.of(report(f"00000000-0000-0000-0000-{n:012}")) for n in range(499)]
     assert len(json.dumps(encode(sightings))) < 64 * 1024

@@ -8,13 +8,13 @@ import json
 import pytest
 
 from airflow_provider_omni.delivery.messages.states import (
-    FOLLOWED,
     MAY_BE_POSTED,
-    OPEN,
+    MAY_HAVE_ARRIVED,
     TRANSITIONS,
+    UNRESOLVED,
+    Attempt,
     Event,
     MessageState,
-    Posting,
     SendRecord,
 )
 from airflow_provider_omni.omni.errors import OmniStorageError
@@ -22,8 +22,8 @@ from airflow_provider_omni.omni.errors import OmniStorageError
 S, E = MessageState, Event
 
 
-def posting(state: MessageState | None, **more: object) -> Posting:
-    made = Posting("bulk", 1000.0, **more)  # type: ignore[arg-type]
+def posting(state: MessageState | None, **more: object) -> Attempt:
+    made = Attempt("bulk", 1000.0, **more)  # type: ignore[arg-type]
     if state is not None:
         made.messages["m"] = state
     return made
@@ -56,9 +56,9 @@ def test_only_an_answer_or_a_log_row_makes_accepted() -> None:
 
 
 def test_every_state_that_may_have_reached_somebody_is_followed() -> None:
-    assert OPEN <= FOLLOWED
-    assert not FOLLOWED & MAY_BE_POSTED
-    assert S.REFUSED not in FOLLOWED
+    assert UNRESOLVED <= MAY_HAVE_ARRIVED
+    assert not MAY_HAVE_ARRIVED & MAY_BE_POSTED
+    assert S.REFUSED not in MAY_HAVE_ARRIVED
 
 
 def test_what_is_written_down_is_read_back() -> None:

@@ -15,8 +15,8 @@ import pytest
 from airflow_provider_omni.delivery.effects import Ask
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.states import HORIZON
-from airflow_provider_omni.delivery.outbox.reconciler import LookRules
-from airflow_provider_omni.delivery.outbox.single_engine import Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
 from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
 from airflow_provider_omni.omni.content import Content, LineText, Sms
 from airflow_provider_omni.omni.errors import OmniContentChangedError, OmniUnknownOutcomeError
@@ -35,7 +35,7 @@ def key(run_id: str = "scheduled__1", map_index: int = -1, loop: int | None = No
 def send(stage: Stage, idempotency_key: str, to: Any = A, **rules: Any) -> SendEnd:
     content = Content(line=LineText(text="Hello"), sms=Sms(text="Hello"))
     made = SendPlan(Identity(idempotency_key), "SCENARIO", content, read_recipients(to), ("LINE", "SMS"))
-    machine = Send(made, SendRules(look=LookRules(), **rules), stage.clock, jitter=lambda: 0.0)
+    machine = SingleSend(made, SendRules(look=LookPolicy(), **rules), stage.clock, jitter=lambda: 0.0)
     end: SendEnd = stage.play(machine.run())
     return end
 

@@ -11,8 +11,8 @@ import pytest
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Publish, Save
 from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_of_number
 from airflow_provider_omni.delivery.messages.states import HORIZON, KEY, Event, SendRecord
-from airflow_provider_omni.delivery.outbox.reconciler import LookRules
-from airflow_provider_omni.delivery.outbox.single_engine import FENCE_SECONDS, Send, SendEnd, SendRules
+from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+from airflow_provider_omni.delivery.outbox.single_engine import FENCE_SECONDS, SendEnd, SendRules, SingleSend
 from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
 from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
 from airflow_provider_omni.omni.errors import (
@@ -36,7 +36,7 @@ from tests.unit.delivery.stage import START, Stage, accepted, answered, row, sta
 A, B, C = "41793026727", "41793026731", "41793026740"
 NOT_SENT = OmniTransportError("refused", effect=Effect.NONE)
 LOST = OmniTransportError("the answer never came")
-LOOK = LookRules(read_timeout=40.0, grace=30.0, patience=900.0)
+LOOK = LookPolicy(read_timeout=40.0, grace=30.0, patience=900.0)
 AN_HOUR_AGO = START - 3600.0
 
 
@@ -53,7 +53,7 @@ def send(stage: Stage, made: SendPlan | None = None, until: Any = None, **rules:
     """One try. A first one unless ``first_try_at`` is given."""
     rules.setdefault("surely_first", "first_try_at" not in rules)
     rules.setdefault("look", LOOK)
-    machine = Send(made or plan(), SendRules(**rules), stage.clock, jitter=lambda: 0.0).run()
+    machine = SingleSend(made or plan(), SendRules(**rules), stage.clock, jitter=lambda: 0.0).run()
     return stage.play(machine, until) if until else stage.play(machine)
 
 

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from airflow_provider_omni.delivery.messages.status import (
     LOG_LAG,
     NEVER,
+    MessageStatus,
     Outcome,
-    Sighting,
-    Standing,
+    StatusUpdate,
     Tracker,
     joined,
     status_label,
 )
-from airflow_provider_omni.delivery.tracking.verdict import Tally
+from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
 from airflow_provider_omni.omni.models import Price, ReportError
 from airflow_provider_omni.omni.statuses import Status, StepState
 from tests.unit.delivery.sightings import MESSAGES, flows, sightings, stories
@@ -32,7 +32,7 @@ NOW = START + 50_000.0
 P, OP, D, F = Outcome.PENDING, Outcome.OPERATOR, Outcome.DELIVERED, Outcome.FAILED
 
 
-def tracked(story: Iterable[Sighting], flow: tuple[str, ...] = ("LINE", "SMS")) -> Tracker:
+def tracked(story: Iterable[StatusUpdate], flow: tuple[str, ...] = ("LINE", "SMS")) -> Tracker:
     tracker = Tracker(flow)
     for sighting in story:
         tracker.observe(sighting)
@@ -40,14 +40,14 @@ def tracked(story: Iterable[Sighting], flow: tuple[str, ...] = ("LINE", "SMS")) 
 
 
 def summary(tracker: Tracker, *, closing: bool) -> dict[str, Any]:
-    tally = Tally(total=len(MESSAGES))
+    tally = DeliveryCounts(total=len(MESSAGES))
     for message_id in MESSAGES:
         tally.add(message_id, tracker.standing(message_id, NOW, closing=closing), tracker.steps(message_id), "group")
     return tally.summary()
 
 
 @given(stories, st.randoms(use_true_random=False))
-def test_what_is_known_does_not_depend_on_order_or_repetition(story: list[Sighting], random: Any) -> None:
+def test_what_is_known_does_not_depend_on_order_or_repetition(story: list[StatusUpdate], random: Any) -> None:
     again = story + random.sample(story, len(story) // 2)
     random.shuffle(again)
     assert tracked(story).seen() == tracked(again).seen()
@@ -55,7 +55,7 @@ def test_what_is_known_does_not_depend_on_order_or_repetition(story: list[Sighti
 
 @given(sightings, sightings, sightings)
 def test_two_sightings_of_a_step_are_joined_like_in_a_semilattice(
-    one: Sighting, two: Sighting, three: Sighting
+    one: StatusUpdate, two: StatusUpdate, three: StatusUpdate
 ) -> None:
     one, two, three = (replace(each, message_id="m", channel="SMS") for each in (one, two, three))
     assert one.joined(one) == one
@@ -65,7 +65,7 @@ def test_two_sightings_of_a_step_are_joined_like_in_a_semilattice(
 
 @given(stories, flows, st.booleans(), st.randoms(use_true_random=False))
 def test_the_outcome_does_not_depend_on_order_or_repetition(
-    story: list[Sighting], flow: tuple[str, ...], closing: bool, random: Any
+    story: list[StatusUpdate], flow: tuple[str, ...], closing: bool, random: Any
 ) -> None:
     again = story + random.sample(story, len(story) // 2)
     random.shuffle(again)
@@ -73,13 +73,15 @@ def test_the_outcome_does_not_depend_on_order_or_repetition(
 
 
 @given(stories, flows)
-def test_nothing_new_is_told_twice(story: list[Sighting], flow: tuple[str, ...]) -> None:
+def test_nothing_new_is_told_twice(story: list[StatusUpdate], flow: tuple[str, ...]) -> None:
     tracker = tracked(story, flow)
     assert not any(tracker.observe(sighting) for sighting in story)
 
 
 @given(stories, stories, flows)
-def test_a_step_only_moves_forward(before: list[Sighting], after: list[Sighting], flow: tuple[str, ...]) -> None:
+def test_a_step_only_moves_forward(
+    before: list[StatusUpdate], after: list[StatusUpdate], flow: tuple[str, ...]
+) -> None:
     ranks = [StepState.PENDING, StepState.OPERATOR, StepState.FAILED, StepState.HANDSET]
     tracker = tracked(before, flow)
     known = {(m, c): step.state for m, steps in tracker.seen().items() for c, step in steps.items()}
@@ -90,7 +92,7 @@ def test_a_step_only_moves_forward(before: list[Sighting], after: list[Sighting]
 
 
 @given(stories, flows, st.booleans())
-def test_a_handset_delivery_is_never_undone(story: list[Sighting], flow: tuple[str, ...], closing: bool) -> None:
+def test_a_handset_delivery_is_never_undone(story: list[StatusUpdate], flow: tuple[str, ...], closing: bool) -> None:
     told = {sighting.message_id for sighting in story if sighting.state is StepState.HANDSET}
     tracker = tracked(story, flow)
     assert all(tracker.standing(each, NOW, closing=closing).outcome is D for each in told)
@@ -118,7 +120,7 @@ SEEN = [
 
 @pytest.mark.parametrize(("seen", "waiting", "closing"), SEEN, ids=[str(each[0]) for each in SEEN])
 def test_what_is_seen_means(seen: dict[str, str], waiting: Outcome, closing: Outcome) -> None:
-    tracker = tracked(Sighting.of(report("m", state, channel)) for channel, state in seen.items())
+    tracker = tracked(StatusUpdate.of(report("m", state, channel)) for channel, state in seen.items())
     assert tracker.standing("m", NOW).outcome is waiting
     assert tracker.standing("m", NOW, closing=True).outcome is closing
 
@@ -137,20 +139,20 @@ def test_what_is_seen_means(seen: dict[str, str], waiting: Outcome, closing: Out
 def test_at_the_deadline_whoever_was_heard_of_as_under_way_is_pending_in_any_flow(
     seen: dict[str, str], flow: tuple[str, ...], closing: Outcome
 ) -> None:
-    tracker = tracked((Sighting.of(row("m", state, channel)) for channel, state in seen.items()), flow)
+    tracker = tracked((StatusUpdate.of(row("m", state, channel)) for channel, state in seen.items()), flow)
     assert tracker.standing("m", NOW, closing=True).outcome is closing
 
 
 def test_what_nobody_could_look_for_is_closed_by_no_time() -> None:
     tracker = Tracker((), settle_seconds=300.0)
-    tracker.observe(Sighting.of(report("m", "failed", done=10.0)))
+    tracker.observe(StatusUpdate.of(report("m", "failed", done=10.0)))
     assert tracker.standing("m", START + 3000.0, looked_at=NEVER).outcome is P
     assert tracker.standing("m", NOW, closing=True, looked_at=NEVER).outcome is P
 
 
 @pytest.mark.parametrize("flow", [("LINE", "SMS"), ("SMS", "LINE", "SMS"), ()], ids=["known", "twice", "unknown"])
 def test_a_failure_that_was_younger_than_the_logs_lag_at_the_last_look_is_not_the_end(flow: tuple[str, ...]) -> None:
-    tracker = tracked([Sighting.of(report("m", "failed", "LINE", done=10.0))], flow)
+    tracker = tracked([StatusUpdate.of(report("m", "failed", "LINE", done=10.0))], flow)
     young, old = START + 10.0 + LOG_LAG - 1.0, START + 10.0 + LOG_LAG
     assert tracker.standing("m", NOW, closing=True, looked_at=young).outcome is P
     assert tracker.standing("m", NOW, closing=True, looked_at=old).outcome is F
@@ -160,17 +162,19 @@ def test_a_failure_that_was_younger_than_the_logs_lag_at_the_last_look_is_not_th
 
 
 def test_the_failure_of_the_last_channel_is_the_end_however_young_it_is() -> None:
-    tracker = tracked([Sighting.of(report("m", "failed", "SMS", done=10.0))])
+    tracker = tracked([StatusUpdate.of(report("m", "failed", "SMS", done=10.0))])
     assert tracker.standing("m", START + 11.0, looked_at=NEVER).outcome is F
 
 
 TWICE = ("SMS", "LINE", "SMS")
-FIRST_SMS = Sighting("m", "SMS", StepState.FAILED, "FAILED", sent_at=START, done_at=START + 60.0)
-LINE_AFTER = Sighting("m", "LINE", StepState.FAILED, "FAILED", sent_at=START + 60.0, done_at=START + 120.0)
+FIRST_SMS = StatusUpdate("m", "SMS", StepState.FAILED, "FAILED", sent_at=START, done_at=START + 60.0)
+LINE_AFTER = StatusUpdate("m", "LINE", StepState.FAILED, "FAILED", sent_at=START + 60.0, done_at=START + 120.0)
 
 
-def second_sms(state: StepState, sent: float = 120.0, done: float | None = None) -> Sighting:
-    return Sighting("m", "SMS", state, state.name, sent_at=START + sent, done_at=None if done is None else START + done)
+def second_sms(state: StepState, sent: float = 120.0, done: float | None = None) -> StatusUpdate:
+    return StatusUpdate(
+        "m", "SMS", state, state.name, sent_at=START + sent, done_at=None if done is None else START + done
+    )
 
 
 @pytest.mark.parametrize("flow", [TWICE, (*TWICE, "VIBER"), ()], ids=["twice", "twice, then another", "unknown"])
@@ -201,7 +205,7 @@ def test_the_operators_word_on_the_second_step_does_not_hide_behind_the_failure_
     steps = [FIRST_SMS, LINE_AFTER, second_sms(StepState.PENDING), second]
     for story in (steps, steps[::-1]):
         tracker = tracked(story, flow)
-        assert tracker.standing("m", NOW, closing=True) == Standing(OP, second)
+        assert tracker.standing("m", NOW, closing=True) == MessageStatus(OP, second)
         assert second in set(tracker.worth_keeping("m"))
 
 
@@ -230,7 +234,7 @@ def test_where_a_channel_is_used_once_what_has_ended_is_not_under_way() -> None:
 
 @given(sightings, sightings, sightings, st.sampled_from([StepState.PENDING, StepState.OPERATOR]))
 def test_what_is_kept_apart_is_joined_like_in_a_semilattice(
-    one: Sighting, two: Sighting, three: Sighting, state: StepState
+    one: StatusUpdate, two: StatusUpdate, three: StatusUpdate, state: StepState
 ) -> None:
     one, two, three = (replace(each, message_id="m", channel="SMS", state=state) for each in (one, two, three))
     join = partial(joined, apart=True)
@@ -240,15 +244,15 @@ def test_what_is_kept_apart_is_joined_like_in_a_semilattice(
 
 
 def test_that_a_later_step_is_under_way_is_worth_keeping_only_beside_a_failure() -> None:
-    tracker = tracked([Sighting.of(row("m", "enroute", "SMS"))])
+    tracker = tracked([StatusUpdate.of(row("m", "enroute", "SMS"))])
     assert not list(tracker.worth_keeping("m"))
-    tracker.observe(Sighting.of(report("m", "failed", "LINE")))
+    tracker.observe(StatusUpdate.of(report("m", "failed", "LINE")))
     assert {step.channel for step in tracker.worth_keeping("m")} == {"LINE", "SMS"}
 
 
 def test_where_the_flow_is_unknown_a_failure_closes_after_the_settle_time_and_says_so() -> None:
     tracker = Tracker((), settle_seconds=300.0)
-    tracker.observe(Sighting.of(report("m", "failed", done=10.0)))
+    tracker.observe(StatusUpdate.of(report("m", "failed", done=10.0)))
     assert tracker.standing("m", START + 309.0).outcome is P
     standing = tracker.standing("m", START + 310.0)
     assert (standing.outcome, standing.settled) == (F, True)
@@ -256,14 +260,14 @@ def test_where_the_flow_is_unknown_a_failure_closes_after_the_settle_time_and_sa
 
 def test_where_the_flow_is_unknown_a_step_that_is_alive_keeps_the_message_open() -> None:
     tracker = Tracker((), settle_seconds=300.0)
-    tracker.observe(Sighting.of(report("m", "failed")))
-    tracker.observe(Sighting.of(row("m", "enroute", "SMS")))
+    tracker.observe(StatusUpdate.of(report("m", "failed")))
+    tracker.observe(StatusUpdate.of(row("m", "enroute", "SMS")))
     assert tracker.standing("m", NOW).outcome is P
 
 
 def test_a_failure_without_a_time_closes_only_at_the_deadline() -> None:
     tracker = Tracker(())
-    tracker.observe(Sighting.of(report("m", "failed", done=None)))
+    tracker.observe(StatusUpdate.of(report("m", "failed", done=None)))
     assert tracker.standing("m", NOW).outcome is P
     assert tracker.standing("m", NOW, closing=True).outcome is F
 
@@ -276,32 +280,32 @@ def test_the_last_channel_is_known_where_the_flow_says_so(flow: tuple[str, ...],
 
 
 def test_the_refusal_of_a_repeated_id_says_nothing_about_the_message_that_had_it_first() -> None:
-    tracker = tracked([Sighting.of(report("m", "seen", "SMS"))], ("SMS",))
+    tracker = tracked([StatusUpdate.of(report("m", "seen", "SMS"))], ("SMS",))
     assert tracker.standing("m", NOW).outcome is P
 
 
 def test_a_report_without_channel_or_details_still_counts() -> None:
-    tracker = tracked([Sighting.of(report("m", channel=None, done=None))])  # type: ignore[arg-type]
+    tracker = tracked([StatusUpdate.of(report("m", channel=None, done=None))])  # type: ignore[arg-type]
     assert tracker.standing("m", NOW).outcome is D
 
 
 def test_cost_is_price_times_parts_as_a_decimal_string() -> None:
     price = Price(price_per_message=Decimal("0.0500"), currency="EUR")
-    assert Sighting.of(report("m", price=price, message_count=3)).cost == "0.15"
-    assert Sighting.of(report("m", price=price)).cost == "0.05"
-    assert Sighting.of(report("m", price=Price(price_per_message=Decimal(100)))).cost == "100"
-    assert Sighting.of(report("m")).cost is None
+    assert StatusUpdate.of(report("m", price=price, message_count=3)).cost == "0.15"
+    assert StatusUpdate.of(report("m", price=price)).cost == "0.05"
+    assert StatusUpdate.of(report("m", price=Price(price_per_message=Decimal(100)))).cost == "100"
+    assert StatusUpdate.of(report("m")).cost is None
 
 
 def test_whether_an_error_is_permanent_is_three_valued_and_logs_do_not_say() -> None:
     for permanent in (True, False, None):
-        assert Sighting.of(report("m", error=ReportError(permanent=permanent))).permanent is permanent
-    assert Sighting.of(row("m", "failed")).permanent is None
+        assert StatusUpdate.of(report("m", error=ReportError(permanent=permanent))).permanent is permanent
+    assert StatusUpdate.of(row("m", "failed")).permanent is None
 
 
 def test_a_status_name_is_kept_short_and_without_numbers() -> None:
     odd = report("m").status.model_copy(update={"name": "DELIVERED to 41793026727 " + "x" * 99})
-    label = Sighting.of(report("m").model_copy(update={"status": odd})).status
+    label = StatusUpdate.of(report("m").model_copy(update={"status": odd})).status
     assert "41793026727" not in label
     assert len(label) <= 60
 
@@ -312,7 +316,7 @@ def test_a_row_of_the_logs_takes_nothing_from_what_a_report_has_told(later: floa
     told = report("m", "failed", "SMS", price=price, error=ReportError(permanent=True))
     logged = row("m", "failed", "SMS", done=10.0 + later)
     for story in ([told, logged], [logged, told], [logged, told, logged]):
-        (step,) = tracked(Sighting.of(each) for each in story).steps("m")
+        (step,) = tracked(StatusUpdate.of(each) for each in story).steps("m")
         assert (step.permanent, step.cost, step.currency) == (True, "0.07", "EUR")
         assert step.done_at == START + 10.0 + later
 
@@ -321,7 +325,7 @@ def test_what_was_told_of_an_earlier_state_is_not_about_a_later_one() -> None:
     price = Price(price_per_message=Decimal("0.07"), currency="EUR")
     handed_over = report("m", "operator", "SMS", price=price, error=ReportError(permanent=False))
     for story in ([handed_over, row("m", "failed", "SMS")], [row("m", "failed", "SMS"), handed_over]):
-        (step,) = tracked(Sighting.of(each) for each in story).steps("m")
+        (step,) = tracked(StatusUpdate.of(each) for each in story).steps("m")
         assert (step.state, step.permanent, step.cost) == (StepState.FAILED, None, None)
 
 
@@ -331,30 +335,30 @@ def test_what_was_told_of_an_earlier_state_is_not_about_a_later_one() -> None:
 )
 def test_a_price_that_nobody_pays_is_none(price: str) -> None:
     odd = Price.model_construct(price_per_message=Decimal(price), currency="EUR")
-    sighting = Sighting.of(report("m").model_copy(update={"price": odd}))
+    sighting = StatusUpdate.of(report("m").model_copy(update={"price": odd}))
     assert (sighting.cost, sighting.currency) == (None, None)
 
 
 def test_a_price_of_nothing_is_nothing_however_it_is_written() -> None:
     for zero in ("0", "0.00", "0E+99999", "0E-5000000"):
-        assert Sighting.of(report("m", price=Price(price_per_message=Decimal(zero)))).cost == "0"
+        assert StatusUpdate.of(report("m", price=Price(price_per_message=Decimal(zero)))).cost == "0"
 
 
 def test_more_parts_than_anybody_pays_for_have_no_cost() -> None:
     price = Price(price_per_message=Decimal("0.05"), currency="EUR")
-    assert Sighting.of(report("m", price=price, message_count=10**4000)).cost is None
+    assert StatusUpdate.of(report("m", price=price, message_count=10**4000)).cost is None
 
 
 def test_a_channel_and_a_currency_are_kept_short_and_without_numbers() -> None:
     price = Price(price_per_message=Decimal(1), currency="to 41793026727 " + "x" * 99)
-    sighting = Sighting.of(report("m", channel="sms to 41793026727 " + "x" * 99, price=price))
+    sighting = StatusUpdate.of(report("m", channel="sms to 41793026727 " + "x" * 99, price=price))
     assert sighting.channel.startswith("SMS TO 4179…727 ")
     assert len(sighting.channel) == 60
     assert sighting.currency == "to 4179…72"
 
 
 def test_nothing_seen_is_pending() -> None:
-    assert Tracker().standing("m", NOW) == Standing(P)
+    assert Tracker().standing("m", NOW) == MessageStatus(P)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.messages.status import Sighting, Tracker
-from airflow_provider_omni.delivery.tracking.verdict import Goal, Tally, Verdict, judge, percentiles
+from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker
+from airflow_provider_omni.delivery.tracking.verdict import (
+    DeliveryCounts,
+    SuccessCriterion,
+    Verdict,
+    evaluate,
+    percentiles,
+)
 from airflow_provider_omni.omni.errors import OmniInputError
 from tests.unit.delivery.stage import START, report
 
@@ -46,19 +52,19 @@ TABLE = [
 def test_the_verdict_falls_as_soon_as_it_cannot_change(
     goal: Any, total: int, delivered: int, failed: int, before: Verdict, at_the_deadline: Verdict
 ) -> None:
-    tally = Tally(total=total, delivered=delivered, failed=failed)
-    assert judge(tally, Goal(goal)) is before
-    assert judge(tally, Goal(goal), deadline_passed=True) is at_the_deadline
+    tally = DeliveryCounts(total=total, delivered=delivered, failed=failed)
+    assert evaluate(tally, SuccessCriterion(goal)) is before
+    assert evaluate(tally, SuccessCriterion(goal), deadline_passed=True) is at_the_deadline
 
 
 @pytest.mark.parametrize(("goal", "total", "delivered", "failed", "before", "at_the_deadline"), TABLE)
 def test_settle_waits_for_the_rest_and_then_says_the_same(
     goal: Any, total: int, delivered: int, failed: int, before: Verdict, at_the_deadline: Verdict
 ) -> None:
-    tally = Tally(total=total, delivered=delivered, failed=failed)
+    tally = DeliveryCounts(total=total, delivered=delivered, failed=failed)
     expected = before if delivered + failed == total else OPEN
-    assert judge(tally, Goal(goal, settle=True)) is expected
-    assert judge(tally, Goal(goal, settle=True), deadline_passed=True) is at_the_deadline
+    assert evaluate(tally, SuccessCriterion(goal, settle=True)) is expected
+    assert evaluate(tally, SuccessCriterion(goal, settle=True), deadline_passed=True) is at_the_deadline
 
 
 @given(
@@ -73,31 +79,33 @@ def test_a_verdict_that_has_fallen_stands_whatever_the_rest_turns_out_to_be(
     goal: Any, delivered: int, failed: int, pending: int, more_delivered: int, more_failed: int
 ) -> None:
     total = delivered + failed + pending
-    first = judge(Tally(total=total, delivered=delivered, failed=failed), Goal(goal))
+    first = evaluate(DeliveryCounts(total=total, delivered=delivered, failed=failed), SuccessCriterion(goal))
     delivered += min(more_delivered, pending)
     failed = min(failed + more_failed, total - delivered)
     if first is not OPEN:
-        assert judge(Tally(total=total, delivered=delivered, failed=failed), Goal(goal)) is first
+        assert (
+            evaluate(DeliveryCounts(total=total, delivered=delivered, failed=failed), SuccessCriterion(goal)) is first
+        )
 
 
 @pytest.mark.parametrize("wrong", ["most", 0, -0.5, 1.5, True, None, "0.5"])
 def test_a_goal_that_cannot_be_meant_is_refused(wrong: Any) -> None:
     with pytest.raises(OmniInputError, match="success_when"):
-        Goal(wrong)
+        SuccessCriterion(wrong)
 
 
 def test_every_problem_of_a_goal_is_named_at_once() -> None:
     with pytest.raises(OmniInputError) as raised:
-        Goal("most", "handsets")
+        SuccessCriterion("most", "handsets")
     assert len(raised.value.problems) == 2
 
 
-def tally_of(*reports: Any, means: str = "group", total: int | None = None) -> Tally:
+def tally_of(*reports: Any, means: str = "group", total: int | None = None) -> DeliveryCounts:
     tracker = Tracker(("LINE", "SMS"))
     for each in reports:
-        tracker.observe(Sighting.of(each))
+        tracker.observe(StatusUpdate.of(each))
     ids = sorted(tracker.seen())
-    tally = Tally(total=len(ids) if total is None else total)
+    tally = DeliveryCounts(total=len(ids) if total is None else total)
     for message_id in ids:
         standing = tracker.standing(message_id, START + 1000.0)
         tally.add(message_id, standing, tracker.steps(message_id), means)
@@ -149,7 +157,7 @@ def test_failed_ids_are_listed_up_to_a_hundred_whatever_the_order() -> None:
     tallies = [tally_of(*(report(f"m{n:03}", "failed", "SMS") for n in part)) for part in (range(90), range(90, 200))]
     listed = []
     for order in (tallies, tallies[::-1]):
-        total = Tally()
+        total = DeliveryCounts()
         for each in order:
             total.merge(each)
         assert total.failed == 200
@@ -158,7 +166,7 @@ def test_failed_ids_are_listed_up_to_a_hundred_whatever_the_order() -> None:
 
 
 def test_a_summary_stays_small_however_many_names_the_vendor_has() -> None:
-    total = Tally(total=1000)
+    total = DeliveryCounts(total=1000)
     total.by_status.update({f"STATUS {n:03}": 1 for n in range(300)} | {"FREQUENT": 700})
     total.by_channel.update({f"CHANNEL {n:03}": 1 for n in range(300)})
     total.cost.update({f"C{n:03}": Decimal(1) for n in range(300)})
@@ -177,18 +185,18 @@ def test_percentiles_are_nearest_rank_and_none_without_deliveries() -> None:
 
 @pytest.mark.parametrize("goal", ["all", "any", 0.95])
 def test_a_gate_stays_shut_when_everybody_was_refused(goal: str | float) -> None:
-    assert judge(Tally(), Goal(goal), unsent=3) is Verdict.FAILURE
+    assert evaluate(DeliveryCounts(), SuccessCriterion(goal), unsent=3) is Verdict.FAILURE
 
 
 def test_a_whole_number_is_no_ratio_since_it_reads_as_one_message() -> None:
     with pytest.raises(OmniInputError, match=r"success_when: got 1, expected 1\.0 for every message, or 'any' for one"):
-        Goal(1)
-    assert Goal(1.0).needed(7) == 7
+        SuccessCriterion(1)
+    assert SuccessCriterion(1.0).needed(7) == 7
 
 
 def test_nobody_to_wait_for_is_a_success_when_nobody_was_meant_to_be_sent_to() -> None:
-    assert judge(Tally(), Goal("all"), unsent=0) is Verdict.SUCCESS
+    assert evaluate(DeliveryCounts(), SuccessCriterion("all"), unsent=0) is Verdict.SUCCESS
 
 
 def test_finished_asks_for_outcomes_only_so_refusals_open_it() -> None:
-    assert judge(Tally(), Goal("finished"), unsent=3) is Verdict.SUCCESS
+    assert evaluate(DeliveryCounts(), SuccessCriterion("finished"), unsent=3) is Verdict.SUCCESS

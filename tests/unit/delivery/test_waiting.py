@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Save
 from airflow_provider_omni.delivery.messages.codec import decode, points_to_messages
 from airflow_provider_omni.delivery.tracking.log_queries import PAGE
-from airflow_provider_omni.delivery.tracking.verdict import Goal, Tally, Verdict, explain
+from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, SuccessCriterion, Verdict, explain
 from airflow_provider_omni.delivery.tracking.wait import (
     CLOSING,
     CLOSING_READS,
@@ -18,7 +18,7 @@ from airflow_provider_omni.delivery.tracking.wait import (
     QUIET_POLLS,
     REFUSALS,
     SERVED,
-    Wait,
+    DeliveryWait,
     WaitEnd,
 )
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
@@ -43,19 +43,19 @@ ALONE = Bulk("bulk", 1, ("m",))
 HOUR = 3600.0
 
 
-def watch(*bulks: Bulk, timeout: float = HOUR, goal: Goal | None = None, **more: Any) -> Watch:
+def watch(*bulks: Bulk, timeout: float = HOUR, goal: SuccessCriterion | None = None, **more: Any) -> Watch:
     more.setdefault("flow", ("LINE", "SMS"))
     more.setdefault("poll_interval", 30.0)
-    return Watch(bulks or (ALONE,), START + timeout, goal or Goal(), **more)
+    return Watch(bulks or (ALONE,), START + timeout, goal or SuccessCriterion(), **more)
 
 
 def wait(stage: Stage, made: Watch | None = None, until: Any = None) -> Any:
-    machine = Wait(made or watch(), stage.clock, jitter=lambda: 0.5).until_decided()
+    machine = DeliveryWait(made or watch(), stage.clock, jitter=lambda: 0.5).until_decided()
     return stage.play(machine, until) if until else stage.play(machine)
 
 
 def polls(stage: Stage, made: Watch, number: int) -> list[WaitEnd | None]:
-    machine = Wait(made, stage.clock, jitter=lambda: 0.5)
+    machine = DeliveryWait(made, stage.clock, jitter=lambda: 0.5)
     ends = []
     for _ in range(number):
         ends.append(stage.play(machine.poll()))
@@ -100,7 +100,7 @@ def test_reports_are_never_read_without_a_filter_and_always_a_thousand_at_a_time
 
 def test_the_journal_is_read_first_of_all_and_may_decide_alone() -> None:
     first = Stage(reports=[[report("m")]])
-    wait(first, watch(goal=Goal(settle=True)))
+    wait(first, watch(goal=SuccessCriterion(settle=True)))
     second = Stage(memory=first.memory, reports=[LOST], logs=[LOST])
     assert wait(second).verdict is Verdict.SUCCESS
     assert kinds(second) == ["load"]
@@ -108,7 +108,7 @@ def test_the_journal_is_read_first_of_all_and_may_decide_alone() -> None:
 
 def test_a_journal_with_an_operators_word_alone_decides_only_after_the_logs_were_asked() -> None:
     first = Stage(reports=[[report("m", "operator", "SMS")]], logs=[[row("m", "operator", "SMS")]])
-    assert wait(first, watch(goal=Goal(delivered_means="handset"), timeout=1.0)).verdict is Verdict.TIMEOUT
+    assert wait(first, watch(goal=SuccessCriterion(delivered_means="handset"), timeout=1.0)).verdict is Verdict.TIMEOUT
     second = Stage(memory=first.memory, reports=[[]], logs=[[row("m", "failed", "SMS", done=20.0)]])
     assert wait(second).verdict is Verdict.FAILURE
 
@@ -199,7 +199,7 @@ def test_while_a_write_fails_nothing_more_is_taken_from_the_reports() -> None:
 
 def test_a_journal_that_cannot_be_read_at_first_is_read_later() -> None:
     before = Stage(reports=[[report("m")]])
-    wait(before, watch(goal=Goal(settle=True)))
+    wait(before, watch(goal=SuccessCriterion(settle=True)))
     stage = Stage(memory=before.memory, loads=[FAILS, FAILS, None])
     assert wait(stage).verdict is Verdict.SUCCESS
     assert stage.now - START < 120.0
@@ -234,7 +234,7 @@ def test_nothing_is_decided_while_a_part_of_the_journal_could_not_be_read() -> N
     """One message has failed, so the verdict is clear; but the summary would leave the other one out."""
     bulks = Bulk(None, 1, ("a",)), Bulk(None, 1, ("b",))
     before = Stage(reports=[[report("a", "failed", "SMS")], [report("b")], []])
-    wait(before, watch(*bulks, goal=Goal(settle=True)))
+    wait(before, watch(*bulks, goal=SuccessCriterion(settle=True)))
     stage = Stage(memory=before.memory, loads=[None, FAILS, None])
     end = wait(stage, watch(*bulks))
     assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.FAILURE, 1, 1)
@@ -470,7 +470,7 @@ def test_the_last_round_begins_ahead_of_the_deadline_where_it_takes_longer_than_
     stage.logs = [scarce(stage, 50)]
     count = 1500  # fifteen minutes at a hundred a minute
     made = watch(*many(count), timeout=2 * HOUR)
-    machine = Wait(made, stage.clock, jitter=lambda: 0.5)
+    machine = DeliveryWait(made, stage.clock, jitter=lambda: 0.5)
     for source in machine._sources:
         source.looked_at, source.logs_due, source.quiet = START, False, -1000
     stage.now = START + 2 * HOUR - 700.0
@@ -520,7 +520,7 @@ def test_an_unknown_bulk_is_as_large_as_two_looks_apart_agree() -> None:
 
 def test_an_unknown_bulk_may_succeed_early_for_any() -> None:
     stage = Stage(logs=[[row("a", "handset"), row("b")]])
-    assert wait(stage, watch(Bulk("hand", None), goal=Goal("any"))).verdict is Verdict.SUCCESS
+    assert wait(stage, watch(Bulk("hand", None), goal=SuccessCriterion("any"))).verdict is Verdict.SUCCESS
     assert stage.now == START
 
 
@@ -543,7 +543,7 @@ def test_an_unknown_bulk_that_was_sent_long_ago_is_as_large_as_one_look_says() -
 )
 def test_at_the_deadline_a_bulk_of_unknown_size_is_a_success_for_any_only(goal: Any, verdict: Verdict) -> None:
     stage = Stage(reports=[[report("a")], []], logs=[LOST])
-    end = wait(stage, watch(Bulk("hand", None), timeout=100.0, goal=Goal(goal, settle=True)))
+    end = wait(stage, watch(Bulk("hand", None), timeout=100.0, goal=SuccessCriterion(goal, settle=True)))
     assert end.verdict is verdict
     assert ("not known" in end.explanation) == (verdict is Verdict.TIMEOUT)
 
@@ -612,7 +612,7 @@ def test_a_wait_that_begins_after_its_deadline_still_looks_once() -> None:
 
 
 def test_an_operator_delivery_waits_for_the_handset_where_that_is_meant() -> None:
-    goal = Goal(delivered_means="handset")
+    goal = SuccessCriterion(delivered_means="handset")
     stage = Stage(reports=[[report("m", "operator", "SMS")], [report("m", "handset", "SMS")]])
     assert wait(stage, watch(goal=goal)).verdict is Verdict.SUCCESS
     assert stage.now == START + 30.0
@@ -672,10 +672,10 @@ def test_requests_that_nothing_finds_do_not_keep_the_others_from_being_doubted(p
         return [row(each) for each in dict(call.query).get("messageId", "").split(",") if each in found]
 
     stage, made = Stage(logs=[logs]), watch(*bulks)
-    machine = Wait(made, stage.clock, jitter=lambda: 0.5)
+    machine = DeliveryWait(made, stage.clock, jitter=lambda: 0.5)
     for _ in range(30):
         if processes == "a process for each poll":
-            machine = Wait(made, stage.clock, jitter=lambda: 0.5)
+            machine = DeliveryWait(made, stage.clock, jitter=lambda: 0.5)
         stage.play(machine.poll())
         stage.now += made.poll_interval
     followed = {key for key, entry in stage.memory.items() if points_to_messages(entry)}
@@ -696,7 +696,7 @@ def test_of_a_request_whose_bulk_id_finds_nothing_as_many_are_looked_for_at_once
 
 def test_settle_waits_for_every_outcome() -> None:
     stage = Stage(reports=[[report("a")], [], [report("b", "failed", "SMS")]])
-    end = wait(stage, watch(BULK, goal=Goal("any", settle=True)))
+    end = wait(stage, watch(BULK, goal=SuccessCriterion("any", settle=True)))
     assert end.verdict is Verdict.SUCCESS
     assert end.summary["pending"] == 0
 
@@ -711,7 +711,7 @@ def test_where_the_flow_is_unknown_the_logs_are_asked_before_a_failure_closes() 
 
 def test_at_the_deadline_finished_is_not_reached_while_somebody_is_under_way() -> None:
     stage = Stage(reports=[[report("m", "failed", "LINE")], []], logs=[[row("m", "enroute", "SMS")]])
-    end = wait(stage, watch(goal=Goal("finished"), timeout=100.0))
+    end = wait(stage, watch(goal=SuccessCriterion("finished"), timeout=100.0))
     assert end.verdict is Verdict.TIMEOUT
     assert (end.summary["failed"], end.summary["pending"]) == (0, 1)
     assert end.summary["by_status"] == {"PENDING_ENROUTE": 1}
@@ -719,7 +719,7 @@ def test_at_the_deadline_finished_is_not_reached_while_somebody_is_under_way() -
 
 def test_a_later_copy_knows_from_the_journal_who_was_under_way() -> None:
     first = Stage(reports=[[report("m", "failed", "LINE")], []], logs=[[row("m", "enroute", "SMS")]])
-    wait(first, watch(goal=Goal("finished"), timeout=100.0))
+    wait(first, watch(goal=SuccessCriterion("finished"), timeout=100.0))
     (entry,) = first.memory.values()
     assert {(step.channel, step.state) for step in decode(entry)} == {
         ("LINE", StepState.FAILED),
@@ -737,7 +737,7 @@ def test_where_the_flow_is_unknown_the_summary_says_what_was_closed_by_the_settl
 
 def test_nothing_to_wait_for_is_decided_at_once() -> None:
     stage = Stage()
-    machine = Wait(Watch((), START + HOUR), stage.clock)
+    machine = DeliveryWait(Watch((), START + HOUR), stage.clock)
     end = stage.play(machine.until_decided())
     assert end.verdict is Verdict.SUCCESS
     assert stage.effects == []
@@ -768,7 +768,7 @@ def test_polls_of_many_waits_are_spread() -> None:
     pauses = set()
     for jitter in (0.0, 0.5, 0.99):
         stage = Stage(reports=[[], [report("m")]])
-        stage.play(Wait(watch(), stage.clock, jitter=lambda jitter=jitter: jitter).until_decided())  # type: ignore[misc]
+        stage.play(DeliveryWait(watch(), stage.clock, jitter=lambda jitter=jitter: jitter).until_decided())  # type: ignore[misc]
         pauses |= {effect.seconds for effect in stage.effects if isinstance(effect, Pause)}
     assert len(pauses) == 3
     assert all(27.0 <= pause <= 33.0 for pause in pauses)
@@ -793,12 +793,12 @@ def test_killed_after_the_write_the_next_copy_decides_without_a_call() -> None:
 
 
 def test_whoever_was_refused_or_never_sent_to_is_named_beside_a_goal_that_was_reached_without_them() -> None:
-    tally = Tally(total=3, delivered=3)
-    assert explain(Verdict.SUCCESS, tally, Goal("all"), 7) == (
+    tally = DeliveryCounts(total=3, delivered=3)
+    assert explain(Verdict.SUCCESS, tally, SuccessCriterion("all"), 7) == (
         "Delivery goal 'all' reached: 3 of 3 delivered, 0 failed, 0 open; not counted: 7 who were refused or never "
         "sent to."
     )
-    assert "not counted" not in explain(Verdict.SUCCESS, tally, Goal("all"))
+    assert "not counted" not in explain(Verdict.SUCCESS, tally, SuccessCriterion("all"))
 
 
 def by_message_id(call: Any) -> list[Any]:
@@ -842,7 +842,7 @@ def test_a_message_that_nothing_finds_does_not_hide_that_lists_of_ids_are_not_re
         return [row(asked[reads], "handset")] if asked[reads] != silent else []
 
     stage = Stage(logs=[logs])
-    lone = watch(*(Bulk(None, 1, (each,)) for each in ids), goal=Goal(success_when=0.75))
+    lone = watch(*(Bulk(None, 1, (each,)) for each in ids), goal=SuccessCriterion(success_when=0.75))
     end = wait(stage, lone)
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 3)
 
@@ -857,7 +857,9 @@ def test_messages_that_nothing_finds_and_that_stand_together_hide_nobody_else_un
         return [row(asked[0], "handset")] if len(asked) == 1 and asked[0] not in ids[silent] else []
 
     stage = Stage(logs=[logs])
-    end = wait(stage, watch(*(Bulk(None, 1, (each,)) for each in ids), timeout=250.0, goal=Goal(success_when=0.75)))
+    end = wait(
+        stage, watch(*(Bulk(None, 1, (each,)) for each in ids), timeout=250.0, goal=SuccessCriterion(success_when=0.75))
+    )
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 30)
 
 
@@ -871,7 +873,7 @@ def test_another_message_is_looked_for_each_time_that_a_bulk_id_finds_nothing() 
 
     stage = Stage(logs=[logs])
     for _ in range(2):
-        stage.play(Wait(watch(BULK), stage.clock, jitter=lambda: 0.5).poll())
+        stage.play(DeliveryWait(watch(BULK), stage.clock, jitter=lambda: 0.5).poll())
         stage.now += 30.0
     assert any(look.get("messageId", "").startswith("b") for look in stage.looks)
 
@@ -881,7 +883,7 @@ def test_another_message_is_looked_for_each_time_that_a_bulk_id_finds_nothing() 
 
 def test_another_account_than_the_receipts_is_asked_nothing() -> None:
     stage = Stage()
-    machine = Wait(watch(account="ours"), stage.clock, account="other")
+    machine = DeliveryWait(watch(account="ours"), stage.clock, account="other")
     with pytest.raises(OmniConfigurationError, match="another account than the messages were sent from") as caught:
         stage.play(machine.until_decided())
     assert not caught.value.retryable
@@ -891,13 +893,13 @@ def test_another_account_than_the_receipts_is_asked_nothing() -> None:
 @pytest.mark.parametrize(("known", "asked"), [("", "other"), ("ours", ""), ("ours", "ours")])
 def test_where_an_account_is_not_known_nothing_is_compared(known: str, asked: str) -> None:
     stage = Stage(reports=[[report("m")]])
-    machine = Wait(watch(account=known), stage.clock, account=asked)
+    machine = DeliveryWait(watch(account=known), stage.clock, account=asked)
     assert stage.play(machine.until_decided()).verdict is Verdict.SUCCESS
 
 
 def test_a_connection_that_changes_between_two_looks_is_noticed_by_the_next_one() -> None:
     stage = Stage()
-    machine = Wait(watch(account="ours"), stage.clock, account="ours")
+    machine = DeliveryWait(watch(account="ours"), stage.clock, account="ours")
     assert stage.play(machine.poll()) is None
     machine.account, asked = "other", len(stage.effects)
     with pytest.raises(OmniConfigurationError):
@@ -908,7 +910,7 @@ def test_a_connection_that_changes_between_two_looks_is_noticed_by_the_next_one(
 def half_failed(account: str) -> Stage:
     """LINE has failed, as a first copy of the wait has read and written down. Nothing was heard of an SMS yet."""
     stage = Stage(reports=[[report("m", "failed")], []], logs=[[row("m", "failed")]])
-    polls_of = Wait(watch(), stage.clock, account=account)
+    polls_of = DeliveryWait(watch(), stage.clock, account=account)
     assert stage.play(polls_of.poll()) is None
     return stage
 
@@ -918,14 +920,14 @@ def test_what_was_heard_from_one_account_another_one_does_not_close() -> None:
     stage = Stage(memory=half_failed("ours").memory)
     stage.now = START + HOUR
     with pytest.raises(OmniConfigurationError, match="the one that was asked so far"):
-        stage.play(Wait(watch(), stage.clock, account="other").until_decided())
+        stage.play(DeliveryWait(watch(), stage.clock, account="other").until_decided())
     assert stage.looks == []
 
 
 def test_a_journal_of_a_version_that_did_not_know_of_accounts_is_read_by_any() -> None:
     stage = Stage(memory=half_failed("").memory, reports=[[report("m", channel="SMS")]])
     assert "account" not in next(iter(stage.memory.values()))
-    assert stage.play(Wait(watch(), stage.clock, account="any").until_decided()).verdict is Verdict.SUCCESS
+    assert stage.play(DeliveryWait(watch(), stage.clock, account="any").until_decided()).verdict is Verdict.SUCCESS
 
 
 # -- what a look has shown, and what it has not ------------------------------------------------------------------------
@@ -933,7 +935,7 @@ def test_a_journal_of_a_version_that_did_not_know_of_accounts_is_read_by_any() -
 
 def test_a_list_of_ids_that_shows_nothing_closes_nobody_as_failed() -> None:
     """Those that are looked for alone besides are found by nothing either: then nobody knows that no list is read."""
-    made = watch(*(Bulk(None, 1, (each,)) for each in "ab"), goal=Goal("finished"), timeout=60.0)
+    made = watch(*(Bulk(None, 1, (each,)) for each in "ab"), goal=SuccessCriterion("finished"), timeout=60.0)
     stage = Stage(reports=[lambda call: [report("a", "failed")] if dict(call.query)["messageId"] == "a" else []])
     end = wait(stage, made)
     assert (end.verdict, end.summary["failed"], end.summary["pending"]) == (Verdict.TIMEOUT, 0, 2)
@@ -943,11 +945,11 @@ def test_a_second_sms_that_is_under_way_is_known_to_later_copies_of_the_wait() -
     flow = ("SMS", "LINE", "SMS")
     rows = [row("m", "failed", "SMS"), row("m", "failed", "LINE", done=20.0), second_sms_under_way()]
     first = Stage(logs=[rows])
-    machine = Wait(watch(flow=flow), first.clock)
+    machine = DeliveryWait(watch(flow=flow), first.clock)
     assert first.play(machine.poll()) is None
     second = Stage(memory=first.memory, logs=[[row("m", "failed", "SMS")]])
     second.now = START + HOUR
-    end = second.play(Wait(watch(flow=flow), second.clock).until_decided())
+    end = second.play(DeliveryWait(watch(flow=flow), second.clock).until_decided())
     assert (end.verdict, end.summary["pending"]) == (Verdict.TIMEOUT, 1)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
-from airflow_provider_omni.delivery.tracking.verdict import Goal, Verdict
+from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion, Verdict
 from airflow_provider_omni.delivery.tracking.wait import CLOSING, WaitEnd
 from airflow_provider_omni.delivery.tracking.wait_together import WaitTogether
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
@@ -18,9 +18,11 @@ from tests.unit.delivery.stage import START, Stage, report, row
 TIMEOUT = 600.0
 
 
-def together(*bulks: tuple[Bulk, ...], goal: Goal | None = None, **more: Any) -> Watch:
+def together(*bulks: tuple[Bulk, ...], goal: SuccessCriterion | None = None, **more: Any) -> Watch:
     flow = ("LINE", "SMS")
-    whole = Watch(bulks=(), deadline=START + TIMEOUT, goal=goal or Goal(), flow=flow, poll_interval=20.0, **more)
+    whole = Watch(
+        bulks=(), deadline=START + TIMEOUT, goal=goal or SuccessCriterion(), flow=flow, poll_interval=20.0, **more
+    )
     return replace(whole, parts=tuple(replace(whole, bulks=each).as_part() for each in bulks))
 
 
@@ -51,7 +53,7 @@ def told(**states: str) -> Any:
 
 def test_no_part_decides_alone() -> None:
     stage = Stage(reports=[told(a="handset", b="failed")], logs=[told(a="handset", b="failed")])
-    end = wait(stage, together(alone("a"), alone("b"), goal=Goal(0.5, settle=True)))
+    end = wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion(0.5, settle=True)))
     assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.SUCCESS, 1, 1)
 
 
@@ -61,13 +63,13 @@ def test_no_part_decides_alone() -> None:
 )
 def test_the_verdict_falls_as_soon_as_no_part_can_change_it(goal: str, states: Any, verdict: Verdict) -> None:
     stage = Stage(reports=[told(**states)], logs=[told(**states)])
-    assert wait(stage, together(alone("a"), alone("b"), goal=Goal(goal))).verdict is verdict
+    assert wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion(goal))).verdict is verdict
     assert stage.now < START + TIMEOUT
 
 
 def test_at_the_deadline_all_parts_are_counted() -> None:
     stage = Stage(reports=[told(a="handset")], logs=[told(a="handset")])
-    end = wait(stage, together(alone("a"), alone("b"), goal=Goal("finished")))
+    end = wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion("finished")))
     assert (end.verdict, end.summary["pending"]) == (Verdict.TIMEOUT, 1)
     assert stage.now < START + TIMEOUT + CLOSING
 

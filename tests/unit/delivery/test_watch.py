@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt, SentBulk
-from airflow_provider_omni.delivery.tracking.verdict import Goal
+from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch, bulks_of_ids, bulks_of_receipt, unsent_of_receipt
 from airflow_provider_omni.omni.errors import OmniInputError
 
@@ -68,7 +68,7 @@ def test_a_watch_is_plain_json_and_comes_back_the_same() -> None:
     watch = Watch(
         bulks=(Bulk("b", 2, ("x", "y")), Bulk(None, 1, ("z",)), Bulk("c", None)),
         deadline=5.5,
-        goal=Goal(0.95, "handset", True),
+        goal=SuccessCriterion(0.95, "handset", True),
         flow=("LINE", "SMS"),
         poll_interval=7.0,
         settle_seconds=8.0,

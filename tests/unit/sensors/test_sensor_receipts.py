@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.tracking.verdict import Goal
+from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch, distinct
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
 from airflow_provider_omni.sensors.arguments import read_watch
@@ -82,7 +82,7 @@ def test_what_has_no_ledger_is_one_wait_and_each_ledger_is_a_part_of_its_own() -
     assert made.ledger_paths == ("/one", "/two")
     assert [each.accepted for each in made.parts] == [4, 2, 2]
     assert made.goal.success_when == 0.5
-    assert {each.goal for each in made.parts} == {Goal("finished", settle=True)}
+    assert {each.goal for each in made.parts} == {SuccessCriterion("finished", settle=True)}
 
 
 def test_sends_with_other_flows_are_followed_apart() -> None:

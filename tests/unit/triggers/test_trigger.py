@@ -9,7 +9,7 @@ import pytest
 from airflow.models.trigger import Trigger
 from airflow.sdk.execution_time import task_runner
 
-from airflow_provider_omni.delivery.tracking.wait import Wait
+from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import OmniAuthenticationError
 from airflow_provider_omni.storage.process import AsyncProcessMemory
@@ -61,12 +61,12 @@ def test_where_no_supervisor_answers_the_journal_is_kept_in_the_process(monkeypa
 async def test_an_error_becomes_an_event_so_that_the_task_decides_about_retry_and_skip(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refused(self: Wait) -> Any:
+    def refused(self: DeliveryWait) -> Any:
         raise OmniAuthenticationError("wrong password", status=401)
         yield
 
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_OTHER", "omni://login:long-password@127.0.0.1:1/http")
-    monkeypatch.setattr(Wait, "until_decided", refused)
+    monkeypatch.setattr(DeliveryWait, "until_decided", refused)
     events = [event.payload async for event in trigger().run()]
     (event,) = events
     assert event == {

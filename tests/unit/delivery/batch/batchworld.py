@@ -14,12 +14,12 @@ from urllib.parse import quote, urlencode
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.messages.workspace import Scratch
-from airflow_provider_omni.delivery.outbox.engine import Batch, BatchEnd, LedgerTerms
+from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.outbox.engine import BatchEnd, BatchSend, LedgerTerms
 from airflow_provider_omni.delivery.outbox.plan import BatchPlan, BatchSpec, plan_batch
-from airflow_provider_omni.delivery.outbox.policy import BatchRules
-from airflow_provider_omni.delivery.outbox.reconciler import LookRules
-from airflow_provider_omni.delivery.recipients.contents import BatchContent
+from airflow_provider_omni.delivery.outbox.policy import SendPolicy
+from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
@@ -92,7 +92,7 @@ class World:
         return self.simulator.handle(request)
 
     def plan(
-        self, recipients: Iterable[Any], scratch: Scratch, content: dict[str, Any] | None = None, **spec: Any
+        self, recipients: Iterable[Any], scratch: Workspace, content: dict[str, Any] | None = None, **spec: Any
     ) -> BatchPlan:
         rules = {
             "chunk_size": 10,
@@ -100,7 +100,7 @@ class World:
             "identity": Identity("run-1"),
             "max_quarantined": 1.0,
         } | spec
-        batch = BatchSpec(content=BatchContent(**(content or TEXT)), **rules)
+        batch = BatchSpec(content=MessageTemplate(**(content or TEXT)), **rules)
         rows = rows_of_entries(recipients, batch.phone_field)
         return plan_batch(batch, rows, scratch, datetime.fromtimestamp(self.clock.now(), UTC), keep_fields=True)
 
@@ -117,11 +117,11 @@ class World:
     ) -> BatchEnd:
         """One try of the task."""
         self.tries += 1
-        with Scratch() as scratch:
+        with Workspace() as scratch:
             plan = self.plan(recipients, scratch, content, **spec)
-            batch = Batch(
+            batch = BatchSend(
                 plan,
-                BatchRules(LookRules(), **({"connections": 4} | (rules or {}))),
+                SendPolicy(LookPolicy(), **({"connections": 4} | (rules or {}))),
                 self.clock.now,
                 lambda: 0.5,
                 LedgerTerms("memory://ledger", f"{self.tries:08x}") if ledger else None,

@@ -21,7 +21,7 @@ from airflow_provider_omni.delivery.effects import (
     Save,
     Submit,
 )
-from airflow_provider_omni.delivery.outbox.engine import Batch
+from airflow_provider_omni.delivery.outbox.engine import BatchSend
 from airflow_provider_omni.omni.errors import OmniError
 from tests.unit.delivery.batch.batchworld import KilledError, World
 
@@ -40,7 +40,7 @@ class Stepped:
         self.names: dict[str, str] = {}
         self.waiting: dict[int, tuple[Any, ...]] = {}
 
-    def run(self, batch: Batch) -> Any:
+    def run(self, batch: BatchSend) -> Any:
         """Its end. Raises KilledError where the script says so."""
         machine, reply, error = batch.run(), None, None
         while True:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
-from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, TryName, pack, unpack
-from airflow_provider_omni.delivery.messages.intent_log import Known
-from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, TryId, pack, unpack
+from airflow_provider_omni.delivery.messages.intent_log import IntentLog
+from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.stores import INDEX
 from airflow_provider_omni.omni.errors import (
     OmniContentChangedError,
@@ -218,8 +218,8 @@ def test_nobody_is_added_from_another_account_once_somebody_may_have_been_sent_t
 
 def test_a_batch_is_told_from_the_account_that_has_accepted_some_of_it() -> None:
     """Not from one where some may have arrived: two tries that did not know of each other have left both."""
-    with Scratch() as scratch:
-        known = Known(scratch)
+    with Workspace() as scratch:
+        known = IntentLog(scratch)
         for bulk_id, origin in (("doubtful", "a"), ("taken", "b")):
             line = {"bulk": bulk_id, "at": 1.0, "ids": [bulk_id]}
             known.replay(line, "content", origin=[origin, "SCENARIO"])
@@ -276,8 +276,8 @@ def test_a_receipt_names_the_account_that_has_accepted_and_not_the_one_where_a_t
     if ledger:
         header = {"v": 1, "fingerprint": "", "lines": 1, "origin": ["b", world.scenario_key]}
         intent = {"bulk": "bulk", "at": world.clock.now(), "ids": ["message"]}
-        world.folder.write(TryName(1, "0").part(TRIES), world.folder.read(world.folder.list(TRIES)[0]))
-        world.folder.write(TryName(1, "0").part(SENT, 1), pack([header, intent]))
+        world.folder.write(TryId(1, "0").part(TRIES), world.folder.read(world.folder.list(TRIES)[0]))
+        world.folder.write(TryId(1, "0").part(SENT, 1), pack([header, intent]))
     end = world.send(numbers(12), ledger=ledger, rules={"account": "b"})
     assert isinstance(end.error, OmniContentChangedError)
     assert (end.receipt.account, end.receipt.counts.accepted) == ("a", 10)

@@ -10,11 +10,11 @@ import pytest
 
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
-from airflow_provider_omni.delivery.messages.workspace import Scratch
-from airflow_provider_omni.delivery.outbox.earlier_receipt import recall
-from airflow_provider_omni.delivery.outbox.engine import Batch
-from airflow_provider_omni.delivery.outbox.policy import BatchRules, LedgerTerms
-from airflow_provider_omni.delivery.outbox.reconciler import LookRules
+from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt
+from airflow_provider_omni.delivery.outbox.engine import BatchSend
+from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, SendPolicy
+from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
 from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receipt
 from airflow_provider_omni.omni.answers import Answer, read
@@ -69,10 +69,10 @@ def test_an_old_not_sent_is_not_written_again_after_a_newer_intent(tmp_path: Pat
         ("intent R5", None),
         ("POST R2", "kill"),
     ]
-    with Scratch() as scratch:
+    with Workspace() as scratch:
         plan = world.plan(numbers(12), scratch, chunk_size=1)
-        rules, terms = BatchRules(LookRules(), connections=2), LedgerTerms("memory://ledger", "aa")
-        batch = Batch(plan, rules, world.clock.now, lambda: 0.5, terms)
+        rules, terms = SendPolicy(LookPolicy(), connections=2), LedgerTerms("memory://ledger", "aa")
+        batch = BatchSend(plan, rules, world.clock.now, lambda: 0.5, terms)
         with pytest.raises(KilledError):
             Stepped(world, script).run(batch)
     world.clock.advance(600)
@@ -138,7 +138,7 @@ def test_answers_that_name_nobody_stop_the_batch_like_other_unknown_ones(tmp_pat
 
 def test_a_pace_that_outlasts_an_intent_is_refused() -> None:
     with pytest.raises(OmniInputError, match=r"requests_per_second: found 0\.08, a batch needs 0\.2 or more"):
-        BatchRules(LookRules(), requests_per_second=0.08).check()
+        SendPolicy(LookPolicy(), requests_per_second=0.08).check()
 
 
 # -- receipts of what earlier tries have sent --------------------------------------------------------------------------
@@ -151,13 +151,13 @@ def test_a_try_that_cannot_begin_publishes_the_receipt_of_the_one_before(tmp_pat
     with pytest.raises(KilledError):
         world.send(numbers(40), ledger=ledger, rules={"connections": 1})
     unkilled(world)
-    with Scratch() as scratch:
+    with Workspace() as scratch:
         spec = world.plan(numbers(1), scratch).spec
     world.published.clear()
-    with Scratch() as scratch:
+    with Workspace() as scratch:
         terms = LedgerTerms("memory://ledger", "0b") if ledger else None
         run(
-            recall(spec, scratch, terms), client=world, memory=world.memory, folder=world.folder,
+            previous_receipt(spec, scratch, terms), client=world, memory=world.memory, folder=world.folder,
             publish=world.published.append,
         )  # fmt: skip
     (receipt,) = world.published
@@ -171,10 +171,10 @@ def test_a_try_that_cannot_begin_publishes_the_receipt_of_the_one_before(tmp_pat
 
 def test_a_first_try_that_cannot_begin_publishes_nothing(tmp_path: Path) -> None:
     world = World(tmp_path)
-    with Scratch() as scratch:
+    with Workspace() as scratch:
         spec = world.plan(numbers(1), scratch).spec
-    with Scratch() as scratch:
-        steps = recall(spec, scratch, LedgerTerms("memory://ledger", "0b"))
+    with Workspace() as scratch:
+        steps = previous_receipt(spec, scratch, LedgerTerms("memory://ledger", "0b"))
         assert (
             run(steps, client=world, memory=world.memory, folder=world.folder, publish=world.published.append) is None
         )

@@ -7,43 +7,45 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.messages.intent_log import Known
+from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import HORIZON, Control, Origin
-from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.messages.workspace import Workspace
 
 HERE = Origin("account", "scenario")
 NOW = 1_767_225_600.0
 
 
 @pytest.fixture
-def known() -> Iterator[Known]:
-    with Scratch() as scratch:
-        yield Known(scratch)
+def known() -> Iterator[IntentLog]:
+    with Workspace() as scratch:
+        yield IntentLog(scratch)
 
 
-def learn(known: Known, bulk: str, *ids: str, state: str = "accepted", origin: Any = tuple(HERE), **more: Any) -> None:
+def learn(
+    known: IntentLog, bulk: str, *ids: str, state: str = "accepted", origin: Any = tuple(HERE), **more: Any
+) -> None:
     intent = {"bulk": bulk, "at": NOW - 600.0, "ids": list(ids or (f"{bulk}-1", f"{bulk}-2"))} | more
     known.replay(intent, "fingerprint", origin=None if origin is None else list(origin))
     known.replay({"bulk": bulk, "all": state}, None)
 
 
-def controls(known: Known) -> list[str]:
+def controls(known: IntentLog) -> list[str]:
     return [each.bulk_id for each in known.controls(HERE, NOW)]
 
 
-def test_it_is_a_request_with_several_messages_that_the_vendor_has_accepted(known: Known) -> None:
+def test_it_is_a_request_with_several_messages_that_the_vendor_has_accepted(known: IntentLog) -> None:
     learn(known, "b", "m1", "m2")
     assert known.controls(HERE, NOW) == [Control("b", ("m1", "m2"))]
 
 
 @pytest.mark.parametrize("state", ["intent", "refused", "seen", "not_sent", "absent", "unconfirmed"])
-def test_what_was_not_accepted_shows_nothing(known: Known, state: str) -> None:
+def test_what_was_not_accepted_shows_nothing(known: IntentLog, state: str) -> None:
     learn(known, "b", state=state)
     assert controls(known) == []
 
 
 @pytest.mark.parametrize("origin", [("another", "scenario"), ("account", "another"), None])
-def test_another_accounts_request_shows_nothing(known: Known, origin: Any) -> None:
+def test_another_accounts_request_shows_nothing(known: IntentLog, origin: Any) -> None:
     learn(known, "b", origin=origin)
     assert controls(known) == []
 
@@ -60,18 +62,18 @@ def test_another_accounts_request_shows_nothing(known: Known, origin: Any) -> No
     ],
     ids=["too old", "perhaps too old", "of a clock far ahead", "not yet sent", "perhaps in another request", "lone"],
 )
-def test_what_the_logs_may_not_show_by_this_id_is_not_looked_for(known: Known, more: Any) -> None:
+def test_what_the_logs_may_not_show_by_this_id_is_not_looked_for(known: IntentLog, more: Any) -> None:
     learn(known, "b", **more)
     assert controls(known) == []
 
 
-def test_a_request_that_the_logs_have_named_is_none_of_ours(known: Known) -> None:
+def test_a_request_that_the_logs_have_named_is_none_of_ours(known: IntentLog) -> None:
     learn(known, "b", "m1", "m2")
     known.replay({"bulk": "b", "all": "accepted", "moved": {"m1": "theirs", "m2": "theirs"}}, None)
     assert controls(known) == []
 
 
-def test_of_many_the_newest_are_taken(known: Known) -> None:
+def test_of_many_the_newest_are_taken(known: IntentLog) -> None:
     for age in (50.0, 10.0, 30.0, 40.0):
         learn(known, f"{age:.0f}", at=NOW - age)
     assert controls(known) == ["10", "30"]

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.layout import SubFolder, folder_of
-from airflow_provider_omni.delivery.ledger.parts import TryName, pack, unpack
+from airflow_provider_omni.delivery.ledger.parts import TryId, pack, unpack
 from airflow_provider_omni.delivery.ledger.remote_folders import RemoteFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.ledger import purge_plan, read_outcomes, read_quarantine, unreached
@@ -42,12 +42,12 @@ def test_a_part_that_is_damaged_stops_everything(data: bytes) -> None:
 
 
 def test_names_sort_by_try() -> None:
-    first, second = TryName(1, "ff"), TryName(2, "00")
+    first, second = TryId(1, "ff"), TryId(2, "00")
     assert first < second
-    assert TryName(1, "aa") < first
-    assert TryName.of(second.part("sent/", 7)) == second
+    assert TryId(1, "aa") < first
+    assert TryId.of(second.part("sent/", 7)) == second
     assert first.part("sent/", 999) < second.part("sent/", 1)
-    assert TryName.of("sent/README.txt") is None
+    assert TryId.of("sent/README.txt") is None
 
 
 def test_a_local_part_is_whole_or_not_there(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ class Overtaken(LocalFolder):
 def test_a_try_that_was_overtaken_posts_nothing_more(tmp_path: Path, at: int) -> None:
     world = World(tmp_path)
     folder = Overtaken(
-        world.folder.path, at, lambda: world.folder.write(TryName(2, "0b").part("tries/"), pack([{"v": 1}]))
+        world.folder.path, at, lambda: world.folder.write(TryId(2, "0b").part("tries/"), pack([{"v": 1}]))
     )
     end = world.send(numbers(200), folder=folder)
     assert isinstance(end.error, OmniStaleTryError)
@@ -174,7 +174,7 @@ def test_a_send_that_finds_the_ledger_empty_looks_again_whether_another_has_begu
 
 def test_of_two_sends_that_see_each_other_begin_in_one_ledger_neither_goes_on(tmp_path: Path) -> None:
     world = World(tmp_path)
-    file_of_another = TryName(1, "0b").part("tries/"), pack([{"v": 1, "send": "another one"}])
+    file_of_another = TryId(1, "0b").part("tries/"), pack([{"v": 1, "send": "another one"}])
     folder = BegunTogether(world.folder.path, lambda: world.folder.write(*file_of_another), after=True)
     for _ in range(2):
         end = world.send(numbers(20), folder=folder)
@@ -189,7 +189,7 @@ def test_a_send_that_was_refused_a_ledger_does_not_say_where_its_numbers_stand(t
     rows = [{"mobile": numbers(1)[0], "home": numbers(2)[1]}]
     world.poison = frozenset(numbers(1))
     world.send(rows, phone_field="mobile")
-    world.folder.write(TryName(1, "00").part("tries/"), pack([{"v": 1, "send": "another one", "phone_field": "home"}]))
+    world.folder.write(TryId(1, "00").part("tries/"), pack([{"v": 1, "send": "another one", "phone_field": "home"}]))
     assert [(row.number, row.fields) for row in unreached(str(world.folder.path)).rows()] == [
         (numbers(1)[0], {"home": numbers(2)[1], "phone": numbers(1)[0]})
     ]

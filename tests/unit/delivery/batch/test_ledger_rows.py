@@ -12,8 +12,8 @@ from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import pack
 from airflow_provider_omni.delivery.tracking import ledger_journal
 from airflow_provider_omni.delivery.tracking.id_set import Members
-from airflow_provider_omni.delivery.tracking.verdict import Goal, Verdict
-from airflow_provider_omni.delivery.tracking.wait import Wait
+from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion, Verdict
+from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
 from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receipt
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from tests.unit.delivery.batch.batchworld import World, numbers
@@ -128,8 +128,8 @@ def test_refused_recipients_that_a_long_receipt_does_not_name_are_not_waited_for
     sent = world.send([*mixed(180), *refused], SHARED, ledger=False, rules={"on_rejected": "ignore"}, chunk_size=50)
     receipt = sent.receipt.to_json()
     assert "message_ids" not in receipt
-    watch = Watch(bulks_of_receipt(receipt), world.clock.now() + 7200.0, Goal(goal), ("LINE", "SMS"))
-    machine = Wait(watch, world.clock.now, lambda: 0.5)
+    watch = Watch(bulks_of_receipt(receipt), world.clock.now() + 7200.0, SuccessCriterion(goal), ("LINE", "SMS"))
+    machine = DeliveryWait(watch, world.clock.now, lambda: 0.5)
     end = run(machine.until_decided(), client=world, memory=world.memory, sleep=world.clock.advance)
     assert end.verdict is (Verdict.FAILURE if goal == "all" else Verdict.SUCCESS)
     assert end.summary["total"] == 180

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
-from airflow_provider_omni.delivery.tracking.verdict import Goal, Verdict
+from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion, Verdict
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
@@ -127,7 +127,7 @@ def test_refused_recipients_are_not_waited_for(tmp_path: Path) -> None:
 def test_memory_of_what_is_settled_is_released(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.send(numbers(300), SHARED)
-    watch = Watch((), world.clock.now() + 7200, Goal("finished"), ("LINE", "SMS"), ledger_path="x")
+    watch = Watch((), world.clock.now() + 7200, SuccessCriterion("finished"), ("LINE", "SMS"), ledger_path="x")
     machine = wait_for(watch, world.clock.now, "aa", lambda: 0.5)
     end = run(
         machine.until_decided(), client=world, memory=world.memory, folder=world.folder, sleep=world.clock.advance

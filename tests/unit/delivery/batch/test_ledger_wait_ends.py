@@ -16,8 +16,8 @@ from airflow_provider_omni.delivery.effects import Compute
 from airflow_provider_omni.delivery.ledger.layout import SubFolder
 from airflow_provider_omni.delivery.ledger.parts import pack
 from airflow_provider_omni.delivery.ledger.shards import Shard
-from airflow_provider_omni.delivery.messages.status import Sighting, Tracker
-from airflow_provider_omni.delivery.tracking.subscriptions import Source
+from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker
+from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.ledger import read_outcomes, unreached
@@ -35,7 +35,7 @@ def nothing_heard_of(channel: str) -> Iterator[None]:
     """The vendor shows no step on this channel before it has ended."""
     observe = Tracker.observe
 
-    def unless_running(self: Tracker, sighting: Sighting) -> bool:
+    def unless_running(self: Tracker, sighting: StatusUpdate) -> bool:
         hidden = sighting.channel == channel and sighting.state is StepState.PENDING
         return not hidden and observe(self, sighting)
 
@@ -357,7 +357,7 @@ def test_each_sample_of_a_request_has_its_turn_whatever_time_lies_between_the_lo
     """Some are found by nothing, as the refused ones whose answer was lost. The others must not wait for ever."""
     world = World(tmp_path)
     machine = machine_of(world)
-    source = Source(Bulk("bulk", 3), None, samples=("a", "b", "c"))
+    source = Subscription(Bulk("bulk", 3), None, samples=("a", "b", "c"))
     machine._sources = [source]
     asked = []
 

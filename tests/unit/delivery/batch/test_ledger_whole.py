@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.layout import DividedFolder, SubFolder, check_shards, ledgers_in
-from airflow_provider_omni.delivery.ledger.parts import TryName, pack
+from airflow_provider_omni.delivery.ledger.parts import TryId, pack
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.outbox.stores import FENCE
 from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
@@ -47,7 +47,7 @@ def _wait(world: World) -> Verdict | None:
 
 
 def _parts(world: World, folder: str) -> list[str]:
-    return [name for name in world.folder.list(folder) if TryName.of(name)]
+    return [name for name in world.folder.list(folder) if TryId.of(name)]
 
 
 def test_files_of_others_in_the_ledger_are_passed_over_by_all_who_read_it(tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_where_the_part_is_cut_short_that_airflow_remembers_nothing_is_sent(tmp_
 def test_a_restore_that_stopped_half_way_stops_the_send(tmp_path: Path, kept: int) -> None:
     world = _forgetful(tmp_path)
     assert world.send([*numbers(60), "12"], rules={"connections": 1}).error is None
-    names = sorted(name for name in world.folder.list("") if TryName.of(name))
+    names = sorted(name for name in world.folder.list("") if TryId.of(name))
     for name in names[min(kept, len(names) - 1) :]:
         (world.folder.path / name).unlink()
     _send_again(world, 70)

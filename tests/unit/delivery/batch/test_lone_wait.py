@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.tracking import ledger_journal, single_messages, time_windows
-from airflow_provider_omni.delivery.tracking.time_windows import LAG, Slices, Stretch
+from airflow_provider_omni.delivery.tracking.time_windows import LAG, TimeWindows, Window
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from airflow_provider_omni.omni.failures import Failure, failure_error
@@ -32,37 +32,37 @@ def people(count: int, fate: str = "00") -> list[dict[str, str]]:
 
 
 def test_slices_halve_until_a_page_is_not_full_and_close_when_nothing_can_change() -> None:
-    made = Slices(0.0)
+    made = TimeWindows(0.0)
     (whole,) = made.due(1000.0)
-    assert made.full(whole) == (Stretch(0.0, 500.0), Stretch(500.0, 1000.0))
-    assert made.full(Stretch(1.0, 1.001)) == ()
-    for half, pending in ((Stretch(0.0, 500.0), True), (Stretch(500.0, 1000.0), False)):
+    assert made.full(whole) == (Window(0.0, 500.0), Window(500.0, 1000.0))
+    assert made.full(Window(1.0, 1.001)) == ()
+    for half, pending in ((Window(0.0, 500.0), True), (Window(500.0, 1000.0), False)):
         made.seen(half, 1000.0, pending=pending, rows=900)
-    assert made.due(1000.0) == [Stretch(0.0, 500.0), Stretch(500.0, 1000.0)]
-    made.seen(Stretch(0.0, 500.0), 1000.0 + LAG, pending=False, rows=900)
-    made.seen(Stretch(500.0, 1000.0), 1000.0 + LAG, pending=False, rows=900)
-    assert made.due(1000.0 + LAG) == [Stretch(1000.0, 1000.0 + LAG)]
+    assert made.due(1000.0) == [Window(0.0, 500.0), Window(500.0, 1000.0)]
+    made.seen(Window(0.0, 500.0), 1000.0 + LAG, pending=False, rows=900)
+    made.seen(Window(500.0, 1000.0), 1000.0 + LAG, pending=False, rows=900)
+    assert made.due(1000.0 + LAG) == [Window(1000.0, 1000.0 + LAG)]
 
 
 def test_the_unread_and_the_failed_come_first_then_who_was_looked_at_longest_ago() -> None:
-    made = Slices(0.0)
+    made = TimeWindows(0.0)
     made.due(100.0)
     for since, at in ((0.0, 120.0), (100.0, 110.0)):
         made.due(since + 100.0)
-        made.seen(Stretch(since, since + 100.0), at, pending=True, rows=600)
+        made.seen(Window(since, since + 100.0), at, pending=True, rows=600)
     made.due(300.0)
-    assert made.due(300.0) == [Stretch(200.0, 300.0), Stretch(100.0, 200.0), Stretch(0.0, 100.0)]
-    made.seen(Stretch(200.0, 300.0), 300.0, pending=True, rows=600)
-    made.failed(Stretch(0.0, 100.0))
-    assert made.due(300.0)[0] == Stretch(0.0, 100.0)
-    assert made.unread() == [Stretch(0.0, 100.0)]
+    assert made.due(300.0) == [Window(200.0, 300.0), Window(100.0, 200.0), Window(0.0, 100.0)]
+    made.seen(Window(200.0, 300.0), 300.0, pending=True, rows=600)
+    made.failed(Window(0.0, 100.0))
+    assert made.due(300.0)[0] == Window(0.0, 100.0)
+    assert made.unread() == [Window(0.0, 100.0)]
 
 
 def test_neighbours_that_were_far_from_full_are_looked_at_together() -> None:
-    made = Slices(0.0)
+    made = TimeWindows(0.0)
     for until in (100.0, 130.0, 160.0):
         (stretch,) = made.due(until)
-        assert stretch == Stretch(0.0, until)
+        assert stretch == Window(0.0, until)
         made.seen(stretch, until, pending=True, rows=100)
 
 
@@ -77,8 +77,8 @@ def test_a_message_whose_first_step_failed_is_followed_until_its_last_has(tmp_pa
         sms=(Moment(4, outcomes.NOT_DELIVERED, outcomes.ABSENT_SUBSCRIBER),),
     )
     monkeypatch.setitem(fates.FATES, "90", late)
-    monkeypatch.setattr(Slices, "_merge", lambda self: None)  # which would keep the stretch open, too
-    monkeypatch.setattr(single_messages.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
+    monkeypatch.setattr(TimeWindows, "_merge", lambda self: None)  # which would keep the stretch open, too
+    monkeypatch.setattr(single_messages.SingleMessageWait, "_look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path, beat_seconds=600.0)
     world.send(people(MANY, "90"), saying("Dear {name}", 1, 120))
     end = wait(world, hours=5.0, success_when="finished")
@@ -98,7 +98,7 @@ def test_while_the_budget_is_spent_nobody_starves(tmp_path: Path, monkeypatch: p
     """Pages of 10 stand for many more messages than a minute's calls can show."""
     monkeypatch.setattr(single_messages, "PAGE", 10)
     monkeypatch.setattr(ledger_journal, "PAGE", 10)
-    monkeypatch.setattr(single_messages.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
+    monkeypatch.setattr(single_messages.SingleMessageWait, "_look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path)
     world.fault = lambda post: world.clock.advance(1.0)  # type: ignore[func-returns-value]
     world.send([*people(800, "61"), *people(1000)[800:]], PERSONAL, rules={"connections": 1})
@@ -108,7 +108,7 @@ def test_while_the_budget_is_spent_nobody_starves(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("failures", [1, 2])
 def test_a_last_look_at_a_slice_that_fails_is_repeated(tmp_path: Path, monkeypatch: Any, failures: int) -> None:
-    monkeypatch.setattr(single_messages.LoneWait, "_look_by_id", lambda self, *, closing: iter(()))
+    monkeypatch.setattr(single_messages.SingleMessageWait, "_look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path)
     world.send(people(MANY), PERSONAL)
     world.clock.advance(3600.0)

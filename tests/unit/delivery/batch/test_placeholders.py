@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.messages.workspace import Scratch
-from airflow_provider_omni.delivery.recipients.contents import BatchContent, Contents
+from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents
 from airflow_provider_omni.delivery.recipients.templates import MissingFieldError, compile_template, split
 from airflow_provider_omni.omni.errors import OmniInputError
 
@@ -105,9 +105,9 @@ def test_a_value_is_never_read_as_a_template(before: str, value: str) -> None:
 
 def test_a_wrong_brace_hides_no_other_mistake() -> None:
     line = {"text": "Hi {name", "thumbnailUrl": "x", "validityPeriod": "{minutes}"}
-    content = BatchContent(line=line, sms={"text": "Hi }", "txt": "x"})
-    with Scratch() as scratch, pytest.raises(OmniInputError) as caught:
-        Contents(content, scratch, datetime(2026, 11, 28, tzinfo=UTC))
+    content = MessageTemplate(line=line, sms={"text": "Hi }", "txt": "x"})
+    with Workspace() as scratch, pytest.raises(OmniInputError) as caught:
+        RenderedContents(content, scratch, datetime(2026, 11, 28, tzinfo=UTC))
     braces = [each for each in caught.value.problems if "brace" in each]
     assert [each.partition(":")[0] for each in braces] == ["line.text", "sms.text"]
     others = set(caught.value.problems) - set(braces)

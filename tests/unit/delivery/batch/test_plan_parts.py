@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.ledger.layout import SubFolder
-from airflow_provider_omni.delivery.ledger.parts import TryName, pack
+from airflow_provider_omni.delivery.ledger.parts import TryId, pack
 from airflow_provider_omni.delivery.ledger.shards import Shard
-from airflow_provider_omni.delivery.messages.status import Sighting
+from airflow_provider_omni.delivery.messages.status import StatusUpdate
 from airflow_provider_omni.delivery.messages.step_codec import step_of
 from airflow_provider_omni.ledger import purge_plan, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniRejectedError
@@ -38,9 +38,9 @@ def _again(world: World, *, unknown: bool = False) -> list[tuple[Any, Any]]:
 
 def _failed(world: World, message_id: str) -> None:
     """A wait has seen that a message did not arrive."""
-    steps = [step_of(Sighting(message_id, "SMS", StepState.FAILED, "UNDELIVERABLE", None, None))]
+    steps = [step_of(StatusUpdate(message_id, "SMS", StepState.FAILED, "UNDELIVERABLE", None, None))]
     lines = [{"v": 1, "flow": ["SMS"]}, {"id": message_id, "bulk": "b", "steps": steps}]
-    world.folder.write(TryName(0, "abc").part("outcomes/", 1), pack(lines))
+    world.folder.write(TryId(0, "abc").part("outcomes/", 1), pack(lines))
 
 
 def _plan_lines(world: World) -> list[Any]:

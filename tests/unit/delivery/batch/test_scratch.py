@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from airflow_provider_omni.delivery.drivers import arun
-from airflow_provider_omni.delivery.messages.workspace import Scratch
+from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.recipients.numbers import normalise
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.omni.errors import Effect, OmniStorageError
@@ -30,23 +30,23 @@ def numbers(count: int) -> list[str]:
     return [normalise(f"4179{index:05d}00") for index in range(count)]
 
 
-def fill_up(scratch: Scratch) -> None:
+def fill_up(scratch: Workspace) -> None:
     """From now on the disk is full: SQLite gets no further page."""
     pages = scratch.one("PRAGMA page_count")
     scratch.sql.execute(f"PRAGMA max_page_count = {pages}")
 
 
 @pytest.fixture
-def scratches(monkeypatch: pytest.MonkeyPatch) -> list[Scratch]:
+def scratches(monkeypatch: pytest.MonkeyPatch) -> list[Workspace]:
     """Every scratch file that is made."""
-    made: list[Scratch] = []
-    original = Scratch.__init__
+    made: list[Workspace] = []
+    original = Workspace.__init__
 
-    def remember(self: Scratch, folder: str | None = None) -> None:
+    def remember(self: Workspace, folder: str | None = None) -> None:
         original(self, folder)
         made.append(self)
 
-    monkeypatch.setattr(Scratch, "__init__", remember)
+    monkeypatch.setattr(Workspace, "__init__", remember)
     return made
 
 
@@ -66,7 +66,7 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_sent(
 def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OmniStorageError, match="Not a directory"):
-        Scratch(str(tmp_path / "file"))
+        Workspace(str(tmp_path / "file"))
 
 
 def test_a_file_that_cannot_be_made_in_the_folder_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,19 +75,19 @@ def test_a_file_that_cannot_be_made_in_the_folder_is_told(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(sqlite3, "connect", refuse)
     with pytest.raises(OmniStorageError, match="unable to open database file"):
-        Scratch()
+        Workspace()
 
 
 def test_a_disk_that_fills_up_while_recipients_are_read_ends_it_before_anything_is_sent(
-    world: World, scratches: list[Scratch], monkeypatch: pytest.MonkeyPatch
+    world: World, scratches: list[Workspace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Scratch.many
+    original = Workspace.many
 
-    def full(self: Scratch, query: str, values: Any) -> None:
+    def full(self: Workspace, query: str, values: Any) -> None:
         fill_up(self)
         original(self, query, values)
 
-    monkeypatch.setattr(Scratch, "many", full)
+    monkeypatch.setattr(Workspace, "many", full)
     with pytest.raises(OmniStorageError, match="database or disk is full") as caught:
         world.send(numbers(2000))
     assert caught.value.effect is Effect.NONE
@@ -97,7 +97,7 @@ def test_a_disk_that_fills_up_while_recipients_are_read_ends_it_before_anything_
 
 @pytest.mark.parametrize("posted", [1, 3])
 def test_a_disk_that_fills_up_while_it_sends_leaves_nobody_out_and_sends_to_nobody_twice(
-    world: World, scratches: list[Scratch], posted: int, monkeypatch: pytest.MonkeyPatch
+    world: World, scratches: list[Workspace], posted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = numbers(400)
     original = world.execute
@@ -107,12 +107,12 @@ def test_a_disk_that_fills_up_while_it_sends_leaves_nobody_out_and_sends_to_nobo
         if call.method == "POST":
             posts.append(call)
             if len(posts) == posted:
-                monkeypatch.setattr(Scratch, "do", broken)
-                monkeypatch.setattr(Scratch, "many", broken)
-                monkeypatch.setattr(Scratch, "all", broken)
+                monkeypatch.setattr(Workspace, "do", broken)
+                monkeypatch.setattr(Workspace, "many", broken)
+                monkeypatch.setattr(Workspace, "all", broken)
         return original(call)
 
-    def broken(self: Scratch, *_: Any) -> Any:
+    def broken(self: Workspace, *_: Any) -> Any:
         fill_up(self)
         self.one("INSERT INTO quarantine VALUES (1, zeroblob(1000000), NULL) RETURNING place")
 
@@ -128,19 +128,19 @@ def test_a_disk_that_fills_up_while_it_sends_leaves_nobody_out_and_sends_to_nobo
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_wait_whose_scratch_file_fails_reads_its_ledger_again_and_does_not_die_of_it(
-    world: World, scratches: list[Scratch], asynchronous: bool, monkeypatch: pytest.MonkeyPatch
+    world: World, scratches: list[Workspace], asynchronous: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert world.send(numbers(20)).error is None
     scratches.clear()
-    original = Scratch.many
+    original = Workspace.many
 
-    def full(self: Scratch, query: str, values: Any) -> None:
+    def full(self: Workspace, query: str, values: Any) -> None:
         if len(scratches) <= 3:
             fill_up(self)
             query, values = "INSERT INTO quarantine VALUES (1, zeroblob(?), NULL)", [(1_000_000,)]
         original(self, query, values)
 
-    monkeypatch.setattr(Scratch, "many", full)
+    monkeypatch.setattr(Workspace, "many", full)
     machine = machine_of(world, success_when="finished")
     end = asyncio.run(_in_a_loop(world, machine)) if asynchronous else go_on(world, machine.until_decided())
     assert (end.verdict, end.summary["total"]) == (Verdict.SUCCESS, 20)
@@ -159,10 +159,10 @@ async def _in_a_loop(world: World, machine: Any) -> Any:
 
 
 def test_a_database_that_rows_come_from_is_not_taken_for_the_scratch_file() -> None:
-    with pytest.raises(sqlite3.OperationalError), Scratch():
+    with pytest.raises(sqlite3.OperationalError), Workspace():
         raise sqlite3.OperationalError("database is locked")
 
 
 def test_a_mistake_of_ours_is_not_taken_for_a_full_disk() -> None:
-    with pytest.raises(sqlite3.ProgrammingError), Scratch() as scratch:
+    with pytest.raises(sqlite3.ProgrammingError), Workspace() as scratch:
         scratch.do("INSERT INTO elsewhere VALUES (?)", 1, 2)

@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
-from airflow_provider_omni.delivery.tracking.verdict import Goal
-from airflow_provider_omni.delivery.tracking.wait import Wait, WaitEnd
+from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
+from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, WaitEnd
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.limits import CallBudget
 from tests.unit.delivery.batch.batchworld import KilledError, World
@@ -25,10 +25,12 @@ def saying(text: str, line: int = 1, sms: int = 1) -> dict[str, Any]:
     }
 
 
-def machine_of(world: World, hours: float = 2.0, accepted: int = 0, account: str = "", **goal: Any) -> Wait:
+def machine_of(world: World, hours: float = 2.0, accepted: int = 0, account: str = "", **goal: Any) -> DeliveryWait:
     """A wait that has not begun."""
     deadline = world.clock.now() + hours * 3600
-    watch = Watch((), deadline, Goal(**goal), ("LINE", "SMS"), ledger_path="memory://ledger", accepted=accepted)
+    watch = Watch(
+        (), deadline, SuccessCriterion(**goal), ("LINE", "SMS"), ledger_path="memory://ledger", accepted=accepted
+    )
     world.tries += 1
     return wait_for(watch, world.clock.now, f"{world.tries:08x}", lambda: 0.5, account=account)
 
