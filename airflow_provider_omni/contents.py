@@ -1,7 +1,7 @@
 """LINE and SMS contents as models, instead of dicts: an editor then knows the fields, and a DAG file refuses mistakes.
 
-Import from here; what lies under ``omni/`` may move. docs/sending.md says what each type must have. Operators and
-notifier take a `Line` as ``line`` and an `Sms` as ``sms``, with templates in their texts. Dicts in the API's own field
+Import from here; what lies under `omni/` may move. docs/sending.md says what each type must have. Operators and
+notifier take a `Line` as `line` and an `Sms` as `sms`, with templates in their texts. Dicts in the API's own field
 names do the same, and a DAG file that uses them loads no models.
 """
 

@@ -80,7 +80,7 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return the provider's description in the form of Airflow's ``provider_info.schema.json``."""
+    """Return the provider's description in the form of Airflow's `provider_info.schema.json`."""
     modules: dict[str, list[dict[str, Any]]] = {
         room: [{"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_omni.{room}.omni"]}]
         for room in ("hooks", "operators", "sensors", "triggers")

@@ -1,6 +1,6 @@
 """The ledger of a batch, as users see it: who was sent what, what became of it, and who is to be sent to again.
 
-Import from here; what lies under ``delivery/`` may move. docs/batches.md describes the columns.
+Import from here; what lies under `delivery/` may move. docs/batches.md describes the columns.
 
 * `unreached` stands in a DAG file: the recipients of another batch, those whom an earlier one did not reach.
 * `read_outcomes` and `read_quarantine` read a ledger in a task or a script, as `OutcomeRow` and `QuarantineRow`.

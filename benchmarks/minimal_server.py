@@ -92,7 +92,7 @@ async def serve(latency: float, reports: int) -> None:
 
 @contextmanager
 def running(latency: float = 0.0, reports: int = 0) -> Iterator[str]:
-    """A server in a process of its own; its URL. ``reports``: so many at each read of a bulk."""
+    """A server in a process of its own; its URL. `reports`: so many at each read of a bulk."""
     command = [sys.executable, "-m", "benchmarks.minimal_server", "--latency", str(latency), "--reports", str(reports)]
     root = Path(__file__).resolve().parent.parent
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:

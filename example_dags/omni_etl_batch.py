@@ -1,6 +1,6 @@
 """From a table to everybody in it: a text for each row, outcomes on record, and a second try for the unreached.
 
-Needs a connection ``omni_shop`` to a database that SQL can make a table in. ``make up`` brings one; elsewhere, with
+Needs a connection `omni_shop` to a database that SQL can make a table in. `make up` brings one; elsewhere, with
 apache-airflow-providers-sqlite, this is enough:
 
     AIRFLOW_CONN_OMNI_SHOP='{"conn_type": "sqlite", "host": "/tmp/omni_shop.db"}'

@@ -1,6 +1,6 @@
 """Go on only when people know: load a table, tell its owner, and branch on whether the message arrived.
 
-``41793026727`` gets it; try ``41793026743`` as the parameter ``to``, whom neither LINE nor SMS reaches.
+`41793026727` gets it; try `41793026743` as the parameter `to`, whom neither LINE nor SMS reaches.
 """
 
 from __future__ import annotations

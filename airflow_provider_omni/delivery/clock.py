@@ -16,8 +16,8 @@ from airflow_provider_omni.delivery.effects import Clock
 def steady_clock(wall: Clock, elapsed: Clock) -> Clock:
     """A clock for one machine.
 
-    :param wall: seconds since the epoch, ``time.time``; asked once.
-    :param elapsed: seconds from anywhere that never step, ``time.monotonic``. In its place the clock of the boot is
+    :param wall: seconds since the epoch, `time.time`; asked once.
+    :param elapsed: seconds from anywhere that never step, `time.monotonic`. In its place the clock of the boot is
         taken where there is one, since the time for which a machine was suspended has passed as well.
     """
     if elapsed is time.monotonic and hasattr(time, "CLOCK_BOOTTIME"):

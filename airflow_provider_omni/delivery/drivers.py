@@ -1,4 +1,4 @@
-"""The two loops that carry out what a machine of ``delivery/`` asks for: one for workers, one for the triggerer.
+"""The two loops that carry out what a machine of `delivery/` asks for: one for workers, one for the triggerer.
 
 They decide nothing. Everything they touch (client, memory, clock, log) is handed in.
 """
@@ -44,18 +44,18 @@ log = logging.getLogger(__name__)
 
 
 class Executes(Protocol):
-    """A sync client: ``omni.client.OmniClient`` or the crash harness's."""
+    """A sync client: `omni.client.OmniClient` or the crash harness's."""
 
     def execute(self, call: Call[Any]) -> Any:
-        """Execute the call, or raise one of ``omni/errors.py``."""
+        """Execute the call, or raise one of `omni/errors.py`."""
         ...
 
 
 class ExecutesAsync(Protocol):
-    """An async client: ``omni.aio.AsyncOmniClient``."""
+    """An async client: `omni.aio.AsyncOmniClient`."""
 
     async def execute(self, call: Call[Any]) -> Any:
-        """Execute the call, or raise one of ``omni/errors.py``."""
+        """Execute the call, or raise one of `omni/errors.py`."""
         ...
 
 
@@ -71,10 +71,10 @@ def run(
     folder: Folder | None = None,
     connections: int = 1,
 ) -> T:
-    """Carry out ``steps`` to their end in a worker and return what they return.
+    """Carry out `steps` to their end in a worker and return what they return.
 
-    Errors of ``omni/errors.py`` go into the machine; everything else (a SIGTERM's exception, a bug) ends it.
-    ``folder``: the ledger's. ``connections``: API calls that a batch makes at the same time.
+    Errors of `omni/errors.py` go into the machine; everything else (a SIGTERM's exception, a bug) ends it.
+    `folder`: the ledger's. `connections`: API calls that a batch makes at the same time.
     """
     pool = _Pool(connections)
     told: set[str] = set()
@@ -139,7 +139,7 @@ async def arun(
 ) -> T:
     """The same in a triggerer's event loop. A trigger publishes no receipt: sending is the workers' business.
 
-    ``folder``: the ledger's; it is reached in threads. ``in_thread`` carries a blocking call out there; a folder that
+    `folder`: the ledger's; it is reached in threads. `in_thread` carries a blocking call out there; a folder that
     reads Airflow's connections needs one that leads back to the loop.
     """
     told: set[str] = set()
@@ -239,7 +239,7 @@ def _in_folder(folder: Folder | None, effect: Put | Fetch | ListParts) -> Any:
 
 
 def _place(budget: CallBudget, patience: float) -> float:
-    """Take a place in the budget: 0.0 when taken, else the seconds to wait, if that is within ``patience``."""
+    """Take a place in the budget: 0.0 when taken, else the seconds to wait, if that is within `patience`."""
     wait = budget.try_take()
     if wait > patience:
         raise OmniBusyError("the account's budget of log calls is used up for now")

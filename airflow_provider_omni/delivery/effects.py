@@ -1,8 +1,8 @@
-"""What the machines of ``delivery/`` ask for: API calls, reads and writes of memory, pauses.
+"""What the machines of `delivery/` ask for: API calls, reads and writes of memory, pauses.
 
 A machine is a generator. It yields one of the effects below, and gets the result sent back in, or an
-:class:`~airflow_provider_omni.omni.errors.OmniError` thrown into it. It does no I/O and knows no clock but the one
-that it is given. So workers (``drivers.run``) and triggerers (``drivers.arun``) share every decision, and the crash
+`OmniError` thrown into it. It does no I/O and knows no clock but the one
+that it is given. So workers (`drivers.run`) and triggerers (`drivers.arun`) share every decision, and the crash
 harness can end a machine before, in the middle of and after each effect, which is where processes die.
 """
 
@@ -26,8 +26,8 @@ Clock: TypeAlias = Callable[[], float]
 class Ask:
     """Execute an API call. Result: what the call's parser makes of the answer.
 
-    ``patience``: for calls that count against the account's budget of log calls (120 a minute, shared in the process):
-    how many seconds to wait for a free place before :class:`OmniBusyError` is thrown in. ``None``: no budget applies.
+    `patience`: for calls that count against the account's budget of log calls (120 a minute, shared in the process):
+    how many seconds to wait for a free place before `OmniBusyError` is thrown in. `None`: no budget applies.
     """
 
     call: Call[Any]
@@ -36,16 +36,16 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Read what this try, an earlier one or another copy of the trigger saved under ``key``. Result: JSON or None."""
+    """Read what this try, an earlier one or another copy of the trigger saved under `key`. Result: JSON or None."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """Write ``value`` under ``key``, durably. Nothing that follows happens unless the write succeeded.
+    """Write `value` under `key`, durably. Nothing that follows happens unless the write succeeded.
 
-    ``OmniStorageError`` is thrown in when it did not, or when it cannot be known.
+    `OmniStorageError` is thrown in when it did not, or when it cannot be known.
     """
 
     key: str
@@ -56,7 +56,7 @@ class Save:
 class Publish:
     """Make a receipt visible (XCom) so that what was paid for can be followed even if the task dies right after.
 
-    ``OmniStorageError`` is thrown in when that failed, or when it cannot be known.
+    `OmniStorageError` is thrown in when that failed, or when it cannot be known.
     """
 
     receipt: dict[str, Any] = field(repr=False)
@@ -79,9 +79,9 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write a new part into the ledger's folder, whole or not at all. ``OmniStorageError`` as for :class:`Save`.
+    """Write a new part into the ledger's folder, whole or not at all. `OmniStorageError` as for `Save`.
 
-    ``data`` makes the bytes, in the thread that writes them.
+    `data` makes the bytes, in the thread that writes them.
     """
 
     name: str
@@ -116,7 +116,7 @@ class Compute:
 class Submit:
     """Start effects, one after the other, beside what is under way; the first error ends them. Result: None, at once.
 
-    Only :class:`Ask`, :class:`Save`, :class:`Put`, :class:`Fetch` and :class:`ListParts` can be submitted.
+    Only `Ask`, `Save`, `Put`, `Fetch` and `ListParts` can be submitted.
     """
 
     tag: int
@@ -125,7 +125,7 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class Gather:
-    """Wait until something that was submitted has ended. Result: a list of :class:`Done`, at least one."""
+    """Wait until something that was submitted has ended. Result: a list of `Done`, at least one."""
 
 
 class Done(NamedTuple):
@@ -141,39 +141,39 @@ Steps: TypeAlias = Generator[Effect, Any, T]
 
 
 class Memory(Protocol):
-    """Where a worker keeps things. See ``storage/`` for those of Airflow; the crash harness has its own."""
+    """Where a worker keeps things. See `storage/` for those of Airflow; the crash harness has its own."""
 
     durable: bool
     """Whether a later try can read what this one wrote. Without it the machines ask the logs instead."""
 
     def load(self, key: str) -> Json:
-        """Return what was saved under ``key``, else None."""
+        """Return what was saved under `key`, else None."""
         ...
 
     def save(self, key: str, value: Json) -> None:
-        """Write ``value``; return only when it is safe. Raises ``OmniStorageError``."""
+        """Write `value`; return only when it is safe. Raises `OmniStorageError`."""
         ...
 
 
 class Folder(Protocol):
-    """Where a ledger lives: a folder of parts that are written once. See ``ledger/folders.py`` and ``storage/``."""
+    """Where a ledger lives: a folder of parts that are written once. See `ledger/folders.py` and `storage/`."""
 
     def list(self, prefix: str) -> list[str]:
-        """Names of the parts that start with ``prefix`` (a folder's name and a slash), sorted; never a cached
+        """Names of the parts that start with `prefix` (a folder's name and a slash), sorted; never a cached
         answer.
         """
         ...
 
     def read(self, name: str) -> bytes:
-        """A part's bytes. Raises ``OmniStorageError``, also when there is none."""
+        """A part's bytes. Raises `OmniStorageError`, also when there is none."""
         ...
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a part, whole or not at all; return only when it is safe. Raises ``OmniStorageError``."""
+        """Write a part, whole or not at all; return only when it is safe. Raises `OmniStorageError`."""
         ...
 
     def delete(self, name: str) -> None:
-        """Remove a part, if it is there. Raises ``OmniStorageError``."""
+        """Remove a part, if it is there. Raises `OmniStorageError`."""
         ...
 
 
@@ -183,9 +183,9 @@ class AsyncMemory(Protocol):
     durable: bool
 
     async def load(self, key: str) -> Json:
-        """Return what was saved under ``key``, else None."""
+        """Return what was saved under `key`, else None."""
         ...
 
     async def save(self, key: str, value: Json) -> None:
-        """Write ``value``; return only when it is safe. Raises ``OmniStorageError``."""
+        """Write `value`; return only when it is safe. Raises `OmniStorageError`."""
         ...

@@ -33,14 +33,14 @@ def whole_problems(name: str, value: Any) -> list[str]:
 
 
 def grace_problems(log_grace: Any) -> list[str]:
-    """What is wrong with a ``log_grace``."""
+    """What is wrong with a `log_grace`."""
     if type(log_grace) in (int, float) and 0 <= log_grace <= MOST_LOG_GRACE:
         return []
     return [f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds"]
 
 
 def rejected_problems(on_rejected: Any, *, ratio: bool) -> list[str]:
-    """What is wrong with an ``on_rejected``.
+    """What is wrong with an `on_rejected`.
 
     :param ratio: it may be the highest share of refused recipients, too.
     """
@@ -61,7 +61,7 @@ def if_exists_problems(if_exists: Any) -> list[str]:
 
 
 def quarantine_problems(most: Any) -> list[str]:
-    """What is wrong with a ``max_quarantined``."""
+    """What is wrong with a `max_quarantined`."""
     if (type(most) is int and most >= 0) or (type(most) is float and 0 <= most <= 1):
         return []
     return [

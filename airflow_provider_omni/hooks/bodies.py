@@ -23,9 +23,9 @@ _MEMBERS = ("scenarioKey", "bulkId", "destinations", "line", "sms", *OTHER_CHANN
 
 
 def read_body(body: Mapping[str, Any]) -> AdvancedRequest:
-    """Read a body such as ``{"scenarioKey": …, "destinations": […], "line": {…}, "sms": {…}}``.
+    """Read a body such as `{"scenarioKey": …, "destinations": […], "line": {…}, "sms": {…}}`.
 
-    Raises :class:`OmniInputError` that names every problem at once.
+    Raises `OmniInputError` that names every problem at once.
     """
     problems = [
         f"{shown_name(name)}: unknown, allowed are {', '.join(_MEMBERS)}" for name in body if name not in _MEMBERS

@@ -39,13 +39,13 @@ MAX_SCENARIO_PAGES = 1000
 class OmniHook(BaseHook):
     """Talks to Infobip's OMNI failover API with the account of an Airflow connection.
 
-    :param omni_conn_id: a connection of type ``omni``, read at the first call; docs/connection.md says what it holds.
+    :param omni_conn_id: a connection of type `omni`, read at the first call; docs/connection.md says what it holds.
 
     Reads that may be repeated are repeated a few times when they fail; a send and a read of reports never are. Every
-    method raises errors of ``airflow_provider_omni.omni.errors``.
+    method raises errors of `airflow_provider_omni.omni.errors`.
 
     What methods return are dicts, or lists of dicts, which a task may return to the next one: numbers are masked in
-    them, texts and callback data left out. Members can be read as attributes, too; so ``row.to`` is the number itself.
+    them, texts and callback data left out. Members can be read as attributes, too; so `row.to` is the number itself.
     """
 
     conn_name_attr = "omni_conn_id"
@@ -68,7 +68,7 @@ class OmniHook(BaseHook):
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Extra fields of the connection form, for Airflow before 3.2. They say the same as ``conn-fields``."""
+        """Extra fields of the connection form, for Airflow before 3.2. They say the same as `conn-fields`."""
         from wtforms import BooleanField, PasswordField, StringField  # type: ignore[import-untyped, unused-ignore]
 
         from airflow_provider_omni.get_provider_info import get_provider_info
@@ -90,7 +90,7 @@ class OmniHook(BaseHook):
     def config(self) -> OmniConfig:
         """The connection, read once and checked, with its secrets registered with Airflow's masker.
 
-        Raises ``OmniConfigurationError`` that names every problem.
+        Raises `OmniConfigurationError` that names every problem.
         """
         if self._config is None:
             connection = None
@@ -109,7 +109,7 @@ class OmniHook(BaseHook):
         return self._config
 
     def get_conn(self) -> OmniClient:
-        """Return the client; one per hook, made at the first call. :meth:`close` ends its connections."""
+        """Return the client; one per hook, made at the first call. `close` ends its connections."""
         if self._client is None:
             from airflow_provider_omni.omni.client import OmniClient
 
@@ -153,7 +153,7 @@ class OmniHook(BaseHook):
     def create_scenario(self, name: str, flow: Sequence[Any], default: bool = False) -> Result:
         """Create a scenario, whether or not there is one of that name.
 
-        :param flow: steps such as ``{"channel": "LINE", "from": "InfoLine"}``, tried in this order.
+        :param flow: steps such as `{"channel": "LINE", "from": "InfoLine"}`, tried in this order.
         :param default: make it the account's default.
         """
         from airflow_provider_omni.hooks.results import result_of
@@ -200,8 +200,8 @@ class OmniHook(BaseHook):
     ) -> Result:
         """Return a scenario like this, and make one only where there is none.
 
-        :param if_exists: ``reuse`` (default): same name and flow is used, same name and another flow is an error.
-            ``update``: the flow of that name is replaced. ``create``: always a new one, also on a retry of the task.
+        :param if_exists: `reuse` (default): same name and flow is used, same name and another flow is an error.
+            `update`: the flow of that name is replaced. `create`: always a new one, also on a retry of the task.
         """
         from airflow_provider_omni.hooks.results import result_of
 
@@ -235,10 +235,10 @@ class OmniHook(BaseHook):
     # -- messages ----------------------------------------------------------------------------------------------------
 
     def send_advanced(self, request: AdvancedRequest | Mapping[str, Any]) -> Result:
-        """Post one request, exactly once: after an error with ``effect`` UNKNOWN it may have been sent.
+        """Post one request, exactly once: after an error with `effect` UNKNOWN it may have been sent.
 
-        ``OmniSendMessageOperator`` knows what to do then; this method does not. A request with anybody whom the
-        connection's ``allowed_recipients`` does not name, or of no country of its ``allowed_countries``, is refused as
+        `OmniSendMessageOperator` knows what to do then; this method does not. A request with anybody whom the
+        connection's `allowed_recipients` does not name, or of no country of its `allowed_countries`, is refused as
         a whole.
 
         :param request: the API's own JSON object, or the model of it.
@@ -279,7 +279,7 @@ class OmniHook(BaseHook):
     ) -> list[Result]:
         """Read delivery reports. **Each is handed out once**: what this returns, no sensor will see in a report.
 
-        Without ``bulk_id`` or ``message_id`` it takes the reports of everybody who uses the account.
+        Without `bulk_id` or `message_id` it takes the reports of everybody who uses the account.
         """
         from airflow_provider_omni.omni import api
 

@@ -19,7 +19,7 @@ from airflow_provider_omni.omni.masking import mask_number, mask_numbers_in
 class Result(dict[str, Any]):
     """A row of an answer: its members by name, or as attributes.
 
-    ``row["message_id"]`` and ``row.message_id`` are the same. ``row["to"]`` is masked, ``row.to`` is not. Pickled, and
+    `row["message_id"]` and `row.message_id` are the same. `row["to"]` is masked, `row.to` is not. Pickled, and
     so in XCom, it is the dict alone.
     """
 

@@ -39,12 +39,12 @@ Decision: TypeAlias = Reuse | Replace | Create
 
 
 def decide(existing: Iterable[Scenario], wanted: NewScenario, if_exists: str) -> Decision:
-    """Say what brings the account to a scenario like ``wanted``.
+    """Say what brings the account to a scenario like `wanted`.
 
     The vendor makes a second scenario of the same name without complaint, so names are compared here:
 
     ================================== ========== ==================== ==========
-    the account has                     ``reuse``  ``update``           ``create``
+    the account has                     `reuse`  `update`           `create`
     ================================== ========== ==================== ==========
     none of that name                   create     create               create
     that name and flow                  that one   that one             create
@@ -53,10 +53,10 @@ def decide(existing: Iterable[Scenario], wanted: NewScenario, if_exists: str) ->
     ================================== ========== ==================== ==========
 
     Of several with that name and flow (a repeated creation leaves them) the default one counts, else the lowest key, so
-    that every run finds the same. Where ``wanted`` is to be the default and the one found is not, it is updated; one
+    that every run finds the same. Where `wanted` is to be the default and the one found is not, it is updated; one
     that is the default is never demoted, since that would leave other callers without.
 
-    Raises :class:`OmniInputError` for an unknown ``if_exists``, :class:`OmniConfigurationError` for the errors above.
+    Raises `OmniInputError` for an unknown `if_exists`, `OmniConfigurationError` for the errors above.
     """
     if problems := if_exists_problems(if_exists):
         raise OmniInputError("The scenario cannot be made", problems=problems)
@@ -77,7 +77,7 @@ def decide(existing: Iterable[Scenario], wanted: NewScenario, if_exists: str) ->
 
 
 def read_scenario(key: Any, flow: Any, problems: list[str]) -> tuple[str, Any]:
-    """A scenario's key and flow, from its key or from what ``OmniCreateScenarioOperator`` returned, also as text.
+    """A scenario's key and flow, from its key or from what `OmniCreateScenarioOperator` returned, also as text.
 
     What cannot be a key (a template that found nothing, one that found something else) is refused here: the vendor
     would refuse everybody.
@@ -104,7 +104,7 @@ def read_scenario(key: Any, flow: Any, problems: list[str]) -> tuple[str, Any]:
 
 
 def channels_of_flow(flow: Any) -> tuple[str, ...]:
-    """The channels of a scenario's steps as ``OmniCreateScenarioOperator`` returns them; nothing where they are not."""
+    """The channels of a scenario's steps as `OmniCreateScenarioOperator` returns them; nothing where they are not."""
     steps = flow if isinstance(flow, list | tuple) else ()
     channels = [step.get("channel") if isinstance(step, Mapping) else step for step in steps]
     return tuple(name.upper() for name in channels if isinstance(name, str)) if all(channels) else ()

@@ -2,10 +2,10 @@
 
 A callback's context is another one in each process that may run it:
 
-* the worker: a ``ti`` with its start, and the ``exception`` of a failure;
-* the DAG processor, for a task whose worker was lost: a ``ti`` without start, state and loop, and no ``exception``;
-* the DAG processor, for a DAG: the ``ti`` of one of its tasks and a ``reason``, or no ``ti`` at all;
-* a triggerer, or an executor's worker, for a deadline: ``dag_run`` and ``deadline`` as plain JSON.
+* the worker: a `ti` with its start, and the `exception` of a failure;
+* the DAG processor, for a task whose worker was lost: a `ti` without start, state and loop, and no `exception`;
+* the DAG processor, for a DAG: the `ti` of one of its tasks and a `reason`, or no `ti` at all;
+* a triggerer, or an executor's worker, for a deadline: `dag_run` and `deadline` as plain JSON.
 
 The same alert must get the same name in all of them.
 """
@@ -52,8 +52,8 @@ class Occasion:
 def occasion_of(context: Mapping[str, Any], dedupe: str = TRY) -> Occasion:
     """What the callback is about.
 
-    :param dedupe: ``try``: each try of each task. ``task``: a task of a run, with all its tries, mapped copies and
-        iterations. ``run``: a DAG run, with all its tasks. After a clear, which raises the run's ``clear_number``, a
+    :param dedupe: `try`: each try of each task. `task`: a task of a run, with all its tries, mapped copies and
+        iterations. `run`: a DAG run, with all its tasks. After a clear, which raises the run's `clear_number`, a
         task and a run are another occasion.
     """
     if dedupe == TRY:

@@ -59,11 +59,11 @@ CONTENTS = ("line", "sms", "other_channels")
 
 
 class OmniNotifier(PrivateFields, BaseNotifier):
-    """Tells people what happened, by LINE with SMS failover: ``on_failure_callback=OmniNotifier(…)``.
+    """Tells people what happened, by LINE with SMS failover: `on_failure_callback=OmniNotifier(…)`.
 
-    Works as a callback of tasks and DAGs (sync), for deadline alerts in the triggerer (async) and as ``notifiers=`` of
+    Works as a callback of tasks and DAGs (sync), for deadline alerts in the triggerer (async) and as `notifiers=` of
     human-in-the-loop operators. Where it runs in a triggerer, templates must not use more of the context than
-    ``dag_run`` and ``deadline``.
+    `dag_run` and `deadline`.
 
     **Airflow may run a callback twice.** Where that can be, the notifier first looks for its own message in the
     vendor's logs, and does not send what stands there. It sends when the logs do not show it or cannot be read. So two
@@ -77,20 +77,20 @@ class OmniNotifier(PrivateFields, BaseNotifier):
     human-in-the-loop operator's task fails.
 
     :param scenario_key: the key of the scenario.
-    :param to: as for ``OmniSendMessageOperator``: a number, a list of numbers, or destinations; numbers in a text may
+    :param to: as for `OmniSendMessageOperator`: a number, a list of numbers, or destinations; numbers in a text may
         have commas between them.
-    :param line: the LINE message; a text may stand for ``{"type": "TEXT", "text": …}``.
-    :param sms: the SMS; a text may stand for ``{"text": …}``.
+    :param line: the LINE message; a text may stand for `{"type": "TEXT", "text": …}`.
+    :param sms: the SMS; a text may stand for `{"text": …}`.
     :param other_channels: objects for other channels by the API's names, passed through.
     :param max_sms_parts: an SMS is cut to so many parts, each of which costs. Default 2: 306 characters, or 134 where
         one of them is not in GSM-7. No template.
-    :param dedupe: what counts as the same alert, and is sent once. ``try`` (default): the same content about the same
-        try of a task. ``task``: the same templates about a task of a run, for all its tries, mapped copies and
-        iterations. ``run``: the same templates about a DAG run, for all its tasks. No template.
-    :param region: of which country numbers without one are; ``allowed_countries``: where may be sent at all;
-        ``number_check``: ``valid`` or ``possible``. As for ``OmniSendMessageOperator``. Default: the connection's.
+    :param dedupe: what counts as the same alert, and is sent once. `try` (default): the same content about the same
+        try of a task. `task`: the same templates about a task of a run, for all its tries, mapped copies and
+        iterations. `run`: the same templates about a DAG run, for all its tasks. No template.
+    :param region: of which country numbers without one are; `allowed_countries`: where may be sent at all;
+        `number_check`: `valid` or `possible`. As for `OmniSendMessageOperator`. Default: the connection's.
     :param idempotency_key: names the notification instead; one key and recipient make one message id.
-    :param omni_conn_id: the connection. Default ``omni_default``.
+    :param omni_conn_id: the connection. Default `omni_default`.
     """
 
     template_fields: Sequence[str] = (
@@ -218,7 +218,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         self._report(end)
 
     def _render_once(self, context: Context) -> None:
-        """Render, where Airflow has not: a callback of one's own may call ``notify(context)`` by hand."""
+        """Render, where Airflow has not: a callback of one's own may call `notify(context)` by hand."""
         if not self._is_rendered:
             self.render_template_fields(context)
         self._is_rendered = False

@@ -22,7 +22,7 @@ from airflow_provider_omni.omni.written import read_list
 from airflow_provider_omni.operators.arguments import read_objects
 
 Wording = dict[str, Any]
-"""What is said: ``line``, ``sms`` and ``other_channels``, in the API's field names."""
+"""What is said: `line`, `sms` and `other_channels`, in the API's field names."""
 
 
 def mended(contents: Wording, max_sms_parts: int, instead: str) -> tuple[Wording, list[str]]:

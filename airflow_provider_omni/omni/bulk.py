@@ -32,7 +32,7 @@ class BulkAnswer(NamedTuple):
 
 
 def destinations(to: Iterable[tuple[str, int]]) -> str:
-    """The entries of a request's ``destinations``, one on a line.
+    """The entries of a request's `destinations`, one on a line.
 
     :param to: message ids (of ours: nothing in them needs escaping) and numbers.
     """

@@ -53,7 +53,7 @@ class OmniConfig:
     :param trust_duplicate_rejection: the account has verified that the vendor refuses a repeated message id.
     :param account: stable short name of the account, without secrets: what limits are shared by.
     :param account_mark: a hash that tells accounts apart on records of what was sent: of the base URL and the login, so
-        that it outlives a changed password. Where there is no login, which ``app`` and ``bearer`` do not need, of the
+        that it outlives a changed password. Where there is no login, which `app` and `bearer` do not need, of the
         key or token: then another key counts as another account.
     """
 
@@ -108,7 +108,7 @@ class OmniConfig:
 
     @classmethod
     def from_airflow(cls, connection: Any, text: str = "") -> OmniConfig:
-        """From a connection as Airflow hands it out: of the type ``omni``, its ``extra`` still the text that was typed.
+        """From a connection as Airflow hands it out: of the type `omni`, its `extra` still the text that was typed.
 
         Airflow's own reader of that text makes no options of what is no JSON, and so no guards. Raises like
         `from_connection`.
@@ -170,7 +170,7 @@ def _account_mark(base_url: str, login: str, secret: str) -> str:
 
 
 def read_extra_text(text: Any, problems: list[str]) -> Mapping[str, Any] | None:
-    """The options of a connection's ``extra``; None where it has none. Whatever is wrong with it is a problem: options
+    """The options of a connection's `extra`; None where it has none. Whatever is wrong with it is a problem: options
     that nobody can read may be guards.
     """
     if text is None or text == "":
@@ -196,7 +196,7 @@ def read_extra_text(text: Any, problems: list[str]) -> Mapping[str, Any] | None:
 
 def dropped_by_airflow(text: str) -> list[str]:
     """What a connection says that is written as one text (JSON or a URI), and Airflow passes over in silence, as
-    problems: of what stands there twice it takes the last, and of a URI that has ``__extra__`` nothing else. Guards may
+    problems: of what stands there twice it takes the last, and of a URI that has `__extra__` nothing else. Guards may
     be among it.
     """
     text = text.strip()
@@ -492,7 +492,7 @@ def _countries(value: Any) -> frozenset[str] | None:
 
 
 def _written_numbers(text: str) -> Iterator[str]:
-    """The numbers of a text, between commas, semicolons, line ends or spaces. ``+41 79 302 67 27`` is one."""
+    """The numbers of a text, between commas, semicolons, line ends or spaces. `+41 79 302 67 27` is one."""
     for piece in _BETWEEN_NUMBERS.split(text):
         parts = piece.split()
         if all(sum(character.isdigit() for character in part) >= _WHOLE_NUMBER for part in parts):

@@ -84,7 +84,7 @@ def find_way(base_url: str) -> Way:
 
 
 def proxy_for(base_url: str) -> Proxy | None:
-    """The proxy that ``https_proxy`` or ``all_proxy`` names, unless ``no_proxy`` names the host.
+    """The proxy that `https_proxy` or `all_proxy` names, unless `no_proxy` names the host.
 
     Raises OmniConfigurationError for a proxy that cannot be used.
     """
@@ -124,10 +124,10 @@ def _is_excepted(host: str, port: int) -> bool:
 
 
 def excepts(no_proxy: str, host: str, port: int) -> bool:
-    """Does ``no_proxy`` name this host?
+    """Does `no_proxy` name this host?
 
-    Entries stand between commas or spaces: ``*``, a name (which stands for what is below it, too, with or without a
-    leading ``.`` or ``*.``), an address, a network (``10.0.0.0/8``, ``fd00::/8``); each but a network with or without
+    Entries stand between commas or spaces: `*`, a name (which stands for what is below it, too, with or without a
+    leading `.` or `*.`), an address, a network (`10.0.0.0/8`, `fd00::/8`); each but a network with or without
     a port, IPv6 in brackets then.
     """
     return any(_names(entry.lower(), host.lower().rstrip("."), port) for entry in re.split(r"[,;\s]+", no_proxy))

@@ -109,7 +109,7 @@ class Private:
 
     def hide(self, words: str) -> str:
         """The words, decoded, with an ellipsis for each thing that is private, and for what stands where a login stands
-        (``Basic ZGVtbzpkZW1v``), whosesoever it is. Numbers stay.
+        (`Basic ZGVtbzpkZW1v`), whosesoever it is. Numbers stay.
         """
         whole = len(words) <= _LONGEST
         words = _decoded(words[: _LAYERS * _LONGEST])

@@ -233,8 +233,8 @@ R = TypeVar("R")
 class Rows(list[R]):
     """The rows of one answer that could be read.
 
-    ``skipped``: how many more it had. Whoever counts rows counts these too, and concludes nothing from what is not
-    among the others: it may have been said in one of these. ``said_at``: when, by the vendor's own clock (the answer's
+    `skipped`: how many more it had. Whoever counts rows counts these too, and concludes nothing from what is not
+    among the others: it may have been said in one of these. `said_at`: when, by the vendor's own clock (the answer's
     Date), in seconds since the epoch; None where it does not say.
     """
 

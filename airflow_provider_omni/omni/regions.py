@@ -34,7 +34,7 @@ def read_countries(countries: object, *, by_shape: bool = False) -> frozenset[st
     """A list of countries, or a text of them with commas or spaces between. Raises ValueError; so it does for a
     blank text, which says neither "everywhere" nor "nowhere".
 
-    :param by_shape: as for :func:`read_region`.
+    :param by_shape: as for `read_region`.
     """
     found: Iterable[object]
     if isinstance(countries, str):
@@ -49,7 +49,7 @@ def read_countries(countries: object, *, by_shape: bool = False) -> frozenset[st
 
 
 def read_check(check: object) -> str:
-    """``valid`` or ``possible``. Raises ValueError."""
+    """`valid` or `possible`. Raises ValueError."""
     if isinstance(check, str) and check in CHECKS:
         return check
     shown = mask_numbers_in(repr(check[:20])) if isinstance(check, str) else f"a {type(check).__name__}"

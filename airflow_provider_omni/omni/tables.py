@@ -21,7 +21,7 @@ class Table(NamedTuple):
 
 
 def read_table(value: Any) -> Table | None:
-    """The table that a value is; None for what is none, or gives no rows by itself (see :func:`is_table`)."""
+    """The table that a value is; None for what is none, or gives no rows by itself (see `is_table`)."""
     if _has(value, "itertuples", "columns"):  # pandas, and what is like it
         return Table(_names(value.columns), _asked(lambda: value.itertuples(index=False, name=None)))
     if _has(value, "iter_rows", "columns"):  # polars

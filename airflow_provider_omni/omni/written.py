@@ -1,7 +1,7 @@
 """Lists and objects that arrive as text: what a template renders them to, and what an upstream task pushes as JSON.
 
 Airflow renders every template to text, unless the DAG asks for native objects. So a template that pulls a receipt's
-``message_ids`` gives ``"['d13f…', 'bdf6…']"``, and what an HTTP call returned is JSON. One reader serves all arguments
+`message_ids` gives `"['d13f…', 'bdf6…']"`, and what an HTTP call returned is JSON. One reader serves all arguments
 of all operators, sensors and notifiers: it reads JSON, Python's own notation, and items between commas or in lines.
 What cannot be read is an error, never one strange item.
 
@@ -54,7 +54,7 @@ def is_nothing(value: Any) -> bool:
 def looks_written(text: str) -> bool:
     """Whether a text begins like a list, an object or a text in quotes, so that it cannot be an id, a number or a name.
 
-    A bracket alone does not tell: ``(41) 79 302 67 27`` is how people write numbers.
+    A bracket alone does not tell: `(41) 79 302 67 27` is how people write numbers.
     """
     text = text.strip("\ufeff \t\r\n")
     if text[:1] in _ENDS:
@@ -65,7 +65,7 @@ def looks_written(text: str) -> bool:
 
 
 def read_written(text: str) -> Any:
-    """Read a text that :func:`looks_written`: JSON, one JSON object a line, or Python's notation.
+    """Read a text that `looks_written`: JSON, one JSON object a line, or Python's notation.
 
     Raises ValueError that says what is wrong with it, without the text.
     """
@@ -151,7 +151,7 @@ def read_ids(name: str, value: Any) -> tuple[str, ...]:
 
 
 def empty_words(value: Any) -> str:
-    """What to call a value that :func:`is_nothing`: it was given, and came out empty."""
+    """What to call a value that `is_nothing`: it was given, and came out empty."""
     if not isinstance(value, str):
         return "nothing"
     said = value.strip()

@@ -53,15 +53,15 @@ def read_plan(
     now: datetime | None = None,
     **options: Any,
 ) -> SendPlan:
-    """Read what a user typed into a plan, or raise one :class:`OmniInputError` that names every problem.
+    """Read what a user typed into a plan, or raise one `OmniInputError` that names every problem.
 
-    :param scenario_key: the key, or what ``OmniCreateScenarioOperator`` returned, which brings the flow along.
-    :param region: of numbers without a country; ``allowed_countries``: where may be sent; ``number_check``: ``valid``
-        or ``possible``. What is None is as ``numbers``, the connection's rules, have it.
-    :param may_be_nobody: an empty list in ``to`` is no mistake, as an empty source of a batch is none.
+    :param scenario_key: the key, or what `OmniCreateScenarioOperator` returned, which brings the flow along.
+    :param region: of numbers without a country; `allowed_countries`: where may be sent; `number_check`: `valid`
+        or `possible`. What is None is as `numbers`, the connection's rules, have it.
+    :param may_be_nobody: an empty list in `to` is no mistake, as an empty source of a batch is none.
     :param placeholders: True: refuse texts with something in them that looks as if it were to be filled in.
-    :param options: ``notify``, ``notify_url``, ``notify_content_type``, ``callback_data``, ``intermediate_report`` and
-        ``send_at``.
+    :param options: `notify`, `notify_url`, `notify_content_type`, `callback_data`, `intermediate_report` and
+        `send_at`.
     """
     problems: list[str] = []
     scenario_key, flow = read_scenario(scenario_key, flow, problems)
@@ -85,8 +85,8 @@ def read_plan(
 
 
 def with_times(receipt: dict[str, Any], content: Content) -> dict[str, Any]:
-    """Add to a receipt what its follower's time-out is made of: ``validity_seconds`` of all steps, where each says its
-    own, and ``send_at``, where it is sent later.
+    """Add to a receipt what its follower's time-out is made of: `validity_seconds` of all steps, where each says its
+    own, and `send_at`, where it is sent later.
     """
     said = {"LINE": content.line, "SMS": content.sms} | {
         OTHER_CHANNELS[name]: each for name, each in content.others.items()
@@ -106,7 +106,7 @@ def times_of(receipt: dict[str, Any], said: Mapping[str, Any], send_at: datetime
 
 
 def read_key(key: Any, problems: list[str]) -> str:
-    """An ``idempotency_key``. One that a template has made of nothing would be the same for everybody, for ever: nobody
+    """An `idempotency_key`. One that a template has made of nothing would be the same for everybody, for ever: nobody
     after the first would get anything.
     """
     expected = "a text that names this send"

@@ -40,7 +40,7 @@ T = TypeVar("T")
 class BatchOperator(PrivateFields, BaseOperator):
     """What all operators share that send to many people; where the rows come from is a subclass's business.
 
-    The arguments are described at :class:`OmniSendBatchOperator`.
+    The arguments are described at `OmniSendBatchOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -347,64 +347,64 @@ class BatchOperator(PrivateFields, BaseOperator):
 
 class OmniSendBatchOperator(BatchOperator):
     """Sends to many people over several connections, each once, and returns a receipt: ids and counts, no number, no
-    text. Give it to ``OmniDeliverySensor``.
+    text. Give it to `OmniDeliverySensor`.
 
-    Those who get the same text share requests. ``{name}`` in texts is filled from each recipient's row. A row that
-    cannot be used is left out and counted (``quarantined``); so is one that comes twice (``duplicates``).
+    Those who get the same text share requests. `{name}` in texts is filled from each recipient's row. A row that
+    cannot be used is left out and counted (`quarantined`); so is one that comes twice (`duplicates`).
 
     **Retries send nothing twice**, also when the source has changed meanwhile: a retry, an overlapping try and a
     cleared task make the same message ids, read what an earlier try has written down, ask the vendor's logs about what
-    is unknown, and send only what certainly was not sent. A new run, or another ``idempotency_key``, sends anew.
+    is unknown, and send only what certainly was not sent. A new run, or another `idempotency_key`, sends anew.
 
-    :param scenario_key: the key of the scenario, or what ``OmniCreateScenarioOperator`` returned.
-    :param recipients: numbers, or dicts (rows) with one in ``phone_field``, in a list or another iterable, also from
-        XCom; or the path or URL of a file, a template: ``.csv`` with a header or ``.jsonl``, also ``.gz``; or
-        ``unreached(…)`` of another batch's ledger. Renders as a path or a count.
-    :param encoding: of a file, as Python calls it: ``cp874`` (Thai), ``cp932`` (Japanese), ``cp949`` (Korean),
-        ``cp950`` (Taiwan), ``utf-16-le``. Default: UTF-8; a file that is in another one is refused as a whole.
-    :param line: the LINE message in the API's own field names, with ``{field}`` placeholders: names of a row's fields.
-    :param sms: the SMS, likewise. ``other_channels``: objects for other channels by the API's names.
-    :param placeholders: True (default): ``{field}`` in texts is filled from each row, ``{{`` and ``}}`` are braces.
+    :param scenario_key: the key of the scenario, or what `OmniCreateScenarioOperator` returned.
+    :param recipients: numbers, or dicts (rows) with one in `phone_field`, in a list or another iterable, also from
+        XCom; or the path or URL of a file, a template: `.csv` with a header or `.jsonl`, also `.gz`; or
+        `unreached(…)` of another batch's ledger. Renders as a path or a count.
+    :param encoding: of a file, as Python calls it: `cp874` (Thai), `cp932` (Japanese), `cp949` (Korean),
+        `cp950` (Taiwan), `utf-16-le`. Default: UTF-8; a file that is in another one is refused as a whole.
+    :param line: the LINE message in the API's own field names, with `{field}` placeholders: names of a row's fields.
+    :param sms: the SMS, likewise. `other_channels`: objects for other channels by the API's names.
+    :param placeholders: True (default): `{field}` in texts is filled from each row, `{{` and `}}` are braces.
         False: every brace stands for itself, and nothing is filled in. No template.
-    :param flow: the scenario's channels, such as ``["LINE", "SMS"]``. Default: the scenario is read once.
-    :param phone_field: the field with the phone number. Default ``phone``.
+    :param flow: the scenario's channels, such as `["LINE", "SMS"]`. Default: the scenario is read once.
+    :param phone_field: the field with the phone number. Default `phone`.
     :param key_field: another field that tells people apart, such as a customer's id: then outcomes are listed under it,
         and two rows with the same number and different keys are two messages. Text, a whole number, a decimal, a date
         or a UUID. Default: the number tells, however it is written.
-    :param ledger_path: an absolute path or a URL such as ``s3://aws_default@bucket/ledgers/{{ run_id }}``: a folder for
+    :param ledger_path: an absolute path or a URL such as `s3://aws_default@bucket/ledgers/{{ run_id }}`: a folder for
         this run's ledger, which says what was sent, what became of it, and who was asked for. A template; each run, and
-        each mapped task without ``shard``, needs one of its own; so does each iteration of a loop
-        (``{{ loop.index }}``). Needed for more than 100 requests, for a key of your own, and on Airflow before 3.3
+        each mapped task without `shard`, needs one of its own; so does each iteration of a loop
+        (`{{ loop.index }}`). Needed for more than 100 requests, for a key of your own, and on Airflow before 3.3
         with retries.
-    :param shard: such as ``3/16``: this task sends to that part of the recipients. All 16 tasks read the same source;
+    :param shard: such as `3/16`: this task sends to that part of the recipients. All 16 tasks read the same source;
         each recipient lands in one of them.
     :param chunk_size: recipients in one request. Default, and the most: 999 divided by the flow's steps.
-    :param max_connections: requests under way at the same time. Default: the connection's ``max_connections``.
-    :param max_recipients: more people than this are refused before anything is sent; with ``shard``, more than this in
+    :param max_connections: requests under way at the same time. Default: the connection's `max_connections`.
+    :param max_recipients: more people than this are refused before anything is sent; with `shard`, more than this in
         all shards together. Default: no limit.
-    :param send_at: as at ``OmniSendMessageOperator``; so are ``notify``, ``notify_url``, ``notify_content_type``,
-        ``callback_data`` and ``intermediate_report``. Without placeholders.
-    :param region: of which country numbers without one are, as two letters such as ``TH``: with or without the 0 that
-        is dialled before them. Default: the connection's ``region``; without either each must begin with its country
+    :param send_at: as at `OmniSendMessageOperator`; so are `notify`, `notify_url`, `notify_content_type`,
+        `callback_data` and `intermediate_report`. Without placeholders.
+    :param region: of which country numbers without one are, as two letters such as `TH`: with or without the 0 that
+        is dialled before them. Default: the connection's `region`; without either each must begin with its country
         code.
-    :param allowed_countries: where may be sent at all, such as ``["TH", "SG"]``; numbers of other countries are left
-        out and counted (``quarantined``). Default, and beside it: the connection's ``allowed_countries``; else
+    :param allowed_countries: where may be sent at all, such as `["TH", "SG"]`; numbers of other countries are left
+        out and counted (`quarantined`). Default, and beside it: the connection's `allowed_countries`; else
         everywhere.
-    :param number_check: ``valid``: only numbers of a range that its country is known to use are sent to. ``possible``:
+    :param number_check: `valid`: only numbers of a range that its country is known to use are sent to. `possible`:
         the right length is enough, for ranges newer than the library's tables. Default: the connection's; else
-        ``valid``.
+        `valid`.
     :param max_quarantined: rows that cannot be used and are left out before the whole batch is refused, before anything
         is sent: a count, or a share of the rows such as 0.02. Default 0.1: a column that was read wrongly is an error.
-        Whom ``allowed_recipients`` or ``allowed_countries`` leave out, and duplicates, do not count. With ``shard`` it
+        Whom `allowed_recipients` or `allowed_countries` leave out, and duplicates, do not count. With `shard` it
         is of the rows of this part.
     :param dry_run: everything but the POSTs; the receipt says how many requests, recipients and SMS parts it would be.
         True or False: it is no template.
     :param idempotency_key: names this send. Default: DAG id, run id, task id and map index; for a shard no map index;
         in a task-group loop its index, too.
-    :param on_rejected: ``fail`` (default): the task fails if the vendor refused anybody, after the receipt was pushed.
-        ``ignore``: it succeeds. A ratio such as 0.02: it fails above that share.
+    :param on_rejected: `fail` (default): the task fails if the vendor refused anybody, after the receipt was pushed.
+        `ignore`: it succeeds. A ratio such as 0.02: it fails above that share.
     :param log_grace: seconds that the vendor's logs may be late. Default 30.
-    :param omni_conn_id: the connection. Default ``omni_default``.
+    :param omni_conn_id: the connection. Default `omni_default`.
     """
 
     template_fields: Sequence[str] = ("recipients", *BatchOperator.template_fields)

@@ -129,7 +129,7 @@ def read_rules(
 
     :param retries: how often Airflow may try again.
     :param durable: what this try writes into Airflow's memory can be read by the next.
-    :param own_key: the user has given an ``idempotency_key``.
+    :param own_key: the user has given an `idempotency_key`.
     """
     problems: list[str] = flag_problems("dry_run", dry_run)
     if wrong := whole_problems("max_connections", max_connections):

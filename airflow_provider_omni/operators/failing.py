@@ -24,7 +24,7 @@ def refuse_emptied(operator: PrivateFields) -> None:
 
 @contextlib.contextmanager
 def failing_for_good() -> Iterator[None]:
-    """Turn errors that a later try cannot mend into ``AirflowFailException``; others go through and may be retried."""
+    """Turn errors that a later try cannot mend into `AirflowFailException`; others go through and may be retried."""
     from airflow_provider_omni.omni.errors import OmniError, OmniInputError
 
     try:

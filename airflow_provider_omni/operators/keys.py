@@ -2,7 +2,7 @@
 
 Every copy of a task that Airflow runs on its own is another send: of a mapped task, and of a task-group loop
 (Airflow 3.4). There all iterations of a task share DAG id, run id, task id and map index, so that a key without the
-iteration would make all but the first send to nobody. Its place is ``loop.index``: the region's id, by which Airflow
+iteration would make all but the first send to nobody. Its place is `loop.index`: the region's id, by which Airflow
 itself tells iterations apart, changes with a clear.
 """
 
@@ -29,7 +29,7 @@ def shared_key(context: Mapping[str, Any]) -> str:
 
 
 def refuse_within_another_task(task_id: str, context: Mapping[str, Any]) -> None:
-    """Raise OmniInputError where an operator's ``execute`` was called by the function of another task.
+    """Raise OmniInputError where an operator's `execute` was called by the function of another task.
 
     Key and record are the running task's. So the second send that a loop makes there would be taken for a repeat of the
     first: whoever got that one gets nothing, and the receipt says "accepted".

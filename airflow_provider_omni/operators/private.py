@@ -2,8 +2,8 @@
 
 Airflow stores what a task's template fields were rendered to, and shows it to everybody who may see the DAG. A
 descriptor hides numbers and texts from that table, and still lets Airflow see what it must see in a DAG file: XComArgs
-(for dependencies), templates (for rendering), callables. What is hidden keeps its shape: ``{"text": "Dear Ann"}`` is
-shown as ``{"text": "<text, 8 characters>"}``.
+(for dependencies), templates (for rendering), callables. What is hidden keeps its shape: `{"text": "Dear Ann"}` is
+shown as `{"text": "<text, 8 characters>"}`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"\s*\+?[0-9][0-9 ().\-/]*")
 _WRITTEN_LIST = re.compile(r"\[[\s'\"+0-9,().\-/]*\]")
 """What a template renders a list of numbers to."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z_/]{0,39}")
-"""A word of the API, such as ``TEXT`` or ``application/json``."""
+"""A word of the API, such as `TEXT` or `application/json`."""
 _LONGEST_NAME = 64
 """Of a member. Others (with a space, a sign or many digits in them, too) may be somebody's."""
 _PLACEHOLDER = re.compile(r"(?<!\{)\{([^\W\d][^\s{}]*)\}(?!\})")
@@ -63,7 +63,7 @@ class Hidden:
 
 class HiddenText(Hidden):
     """A value that may be a text, a name or a code. Shown as its kind and length, or as it is with the configuration's
-    ``[omni] show_texts``.
+    `[omni] show_texts`.
     """
 
     __slots__ = ()
@@ -86,7 +86,7 @@ class HiddenText(Hidden):
 
 
 class HiddenKey(HiddenText):
-    """An ``idempotency_key``. Shown without the numbers in it."""
+    """An `idempotency_key`. Shown without the numbers in it."""
 
     __slots__ = ()
     may_be_shown = False
@@ -171,7 +171,7 @@ def hide_texts(
 
 
 def reveal(value: Any) -> Any:
-    """Undo :func:`hide` and :func:`hide_texts`."""
+    """Undo `hide` and `hide_texts`."""
     if isinstance(value, Hidden):
         return value.reveal()
     if isinstance(value, Mapping):
@@ -227,7 +227,7 @@ class PrivateField:
     """A template field of an operator or notifier whose value is hidden as soon as it is known.
 
     Airflow assigns the rendered value to the attribute like the constructor assigned the template, so hiding at
-    assignment works on all versions, for mapped tasks too. :class:`PrivateFields` then hides what still looks like a
+    assignment works on all versions, for mapped tasks too. `PrivateFields` then hides what still looks like a
     template.
     """
 
@@ -293,7 +293,7 @@ class TextField(PrivateField):
 
 
 def _given_by_a_task(operator: Any, context: Any) -> frozenset[str]:
-    """The arguments that stand in a dict of another task, as with ``expand_kwargs(task.output)``.
+    """The arguments that stand in a dict of another task, as with `expand_kwargs(task.output)`.
 
     Airflow takes the texts of such a dict for data, and the objects and lists in it for templates, although a person
     may have typed what is in them.

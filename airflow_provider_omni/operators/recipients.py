@@ -89,7 +89,7 @@ def hide_recipients(value: Any, rendered: bool = False) -> Any:
 
 class _Once:
     """An iterator, or the result of a query, which can be read once. Where tries share a process, as in
-    ``dag.test()``, a later one would find it used up: it would send to nobody, and succeed.
+    `dag.test()`, a later one would find it used up: it would send to nobody, and succeed.
     """
 
     def __init__(self, rows: Any) -> None:
@@ -132,7 +132,7 @@ def opened_rows(
     """Rows from the rendered argument, read as they are asked for.
 
     :param recipients: numbers or dicts in any iterable; a table of pandas, polars, Arrow or DuckDB; what a mapped task
-        or several tasks returned, each one of these; the path of a CSV or JSON Lines file; or what ``unreached(…)``
+        or several tasks returned, each one of these; the path of a CSV or JSON Lines file; or what `unreached(…)`
         made.
     :param needed: fields that a header must have, and that are found in another case, too.
     :param tell: gets what a person should know of the source, for the task's log.

@@ -98,7 +98,7 @@ def scenario_slips(name: Any, flow: Any, default: Any, if_exists: Any) -> list[s
 
 
 def number_slips(sender: Any) -> list[str]:
-    """Slips in ``region``, ``allowed_countries`` and ``number_check``."""
+    """Slips in `region`, `allowed_countries` and `number_check`."""
     problems: list[str] = []
 
     def read(name: str, reader: Callable[..., object], **how: bool) -> None:

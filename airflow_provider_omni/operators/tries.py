@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Trying:
     """A try from its beginning to its end.
 
-    ``writes``: how often the record was written, from when on it is all that there is; None before. ``busy``: it is
+    `writes`: how often the record was written, from when on it is all that there is; None before. `busy`: it is
     sending, so that an exception from nowhere does not mean that it has ended.
     """
 
@@ -56,7 +56,7 @@ def trying(context: Any, memory: Memory, log: Any, *, divided: bool = False) -> 
 
 
 def told_of(counts: Mapping[str, int], sent: int, *, dry_run: bool) -> str:
-    """A receipt's counts, as the log tells them; ``sent``: accepted messages that this very try has posted."""
+    """A receipt's counts, as the log tells them; `sent`: accepted messages that this very try has posted."""
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     if dry_run:
         return f"Dry run, nothing was sent: {told}."

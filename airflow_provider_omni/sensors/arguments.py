@@ -69,10 +69,10 @@ def read_watch(
     emptied: Collection[str] = (),
     warn: Callable[[str], None] = lambda _: None,
 ) -> Watch:
-    """Read what a user typed into a watch, or raise one :class:`OmniInputError` that names every problem.
+    """Read what a user typed into a watch, or raise one `OmniInputError` that names every problem.
 
     :param started_at: when the wait began, seconds since the epoch.
-    :param timeout: seconds from ``started_at``; None: the validity of the receipt's channels and an hour, else 47
+    :param timeout: seconds from `started_at`; None: the validity of the receipt's channels and an hour, else 47
         hours.
     :param flow: the channels of the scenario, where it was read; a receipt's own flow counts more.
     :param account: `OmniConfig.account_mark` of the connection. Raises OmniConfigurationError where a receipt was made

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_omni.delivery.tracking.watch import Watch
 
 AIRFLOWS_OWN = timedelta(days=190)
-"""When Airflow itself gives up where no ``timeout`` is given: later than any wait of ours, which may be for a message
+"""When Airflow itself gives up where no `timeout` is given: later than any wait of ours, which may be for a message
 that is scheduled 180 days ahead, and whose steps run for 48 hours each.
 """
 TRIGGERER_GRACE = timedelta(minutes=10)
@@ -42,27 +42,27 @@ class OmniDeliverySensor(BaseSensorOperator):
     they took. It stands in XCom when the task fails or is skipped, too. A verdict falls as soon as it cannot change.
 
     :param receipt: what a send operator returned, or a list of that, such as the output of a mapped one: then one
-        summary and one verdict over all. Give exactly one of ``receipt``, ``message_ids`` and ``bulk_ids``. A batch
+        summary and one verdict over all. Give exactly one of `receipt`, `message_ids` and `bulk_ids`. A batch
         with a ledger is followed from it, whatever its size, and its outcomes are written into it. A list has up to 100
         ledgers, and up to 1,000 requests with 5,000 message ids that are in none.
     :param message_ids: a message id, or a list of them.
     :param bulk_ids: a bulk id, or a list of them. How many messages a bulk has is then read from the logs.
-    :param success_when: ``all`` (default) messages delivered, ``any`` one, ``finished`` (every outcome known,
+    :param success_when: `all` (default) messages delivered, `any` one, `finished` (every outcome known,
         whichever), or a ratio such as 0.95 of the messages that the vendor accepted or may have accepted.
-    :param delivered_means: ``group`` (default): handed to the operator is enough while nothing final contradicts it.
-        ``handset``: only a confirmed handset counts.
+    :param delivered_means: `group` (default): handed to the operator is enough while nothing final contradicts it.
+        `handset`: only a confirmed handset counts.
     :param settle: wait for every outcome even when the verdict is clear. Default False.
     :param scenario_key: where there is no receipt: the scenario is read, so that it is known which channel is the last.
-    :param last_channel: the same without a call, such as ``SMS``. With neither, a failure counts as final when no other
+    :param last_channel: the same without a call, such as `SMS`. With neither, a failure counts as final when no other
         channel was heard of for five minutes.
-    :param omni_conn_id: the connection. Default ``omni_default``.
-    :param deferrable: wait in the triggerer, without a worker. Default: ``[operators] default_deferrable``.
+    :param omni_conn_id: the connection. Default `omni_default`.
+    :param deferrable: wait in the triggerer, without a worker. Default: `[operators] default_deferrable`.
     :param poke_interval: seconds between two looks, in every mode. Default 30.
     :param timeout: seconds. Default: the channels' validity periods and an hour, where the receipt knows them all, else
         47 hours: a step without a validity period runs up to 48 hours, and then reports and logs are gone. Airflow's
-        ``default_timeout`` is not used.
+        `default_timeout` is not used.
     :param soft_fail: skip instead of failing, in all modes alike. Default False.
-    :param mode: ``poke`` (default) or ``reschedule``, where not deferrable.
+    :param mode: `poke` (default) or `reschedule`, where not deferrable.
     """
 
     template_fields: Sequence[str] = (

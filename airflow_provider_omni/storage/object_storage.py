@@ -29,9 +29,9 @@ READ_AHEAD = 4 * 1024 * 1024
 
 
 def storage_path(path: Any) -> Any:
-    """What `delivery/` opens: local paths as text, URLs as ``ObjectStoragePath``. Reaches nothing yet.
+    """What `delivery/` opens: local paths as text, URLs as `ObjectStoragePath`. Reaches nothing yet.
 
-    :param path: a text, a path, or an ``ObjectStoragePath``.
+    :param path: a text, a path, or an `ObjectStoragePath`.
     """
     text = path if isinstance(path, str) else None
     if isinstance(path, os.PathLike) and not hasattr(path, "fs"):
@@ -109,7 +109,7 @@ def watched_folder(watch: Watch) -> Folder | None:
 
 
 def text_of(path: Any) -> str:
-    """A path as text that opens the same place again, with the connection that an ``ObjectStoragePath`` has."""
+    """A path as text that opens the same place again, with the connection that an `ObjectStoragePath` has."""
     text = os.fspath(path) if isinstance(path, os.PathLike) and not hasattr(path, "fs") else str(path)
     scheme, separator, rest = text.partition("://")
     conn_id = getattr(path, "conn_id", None)
@@ -120,7 +120,7 @@ def text_of(path: Any) -> str:
 
 @contextlib.contextmanager
 def opened_text(path: Any, encoding: str = "utf-8") -> Iterator[TextIO]:
-    """Open a file as text, decompressed as its ending says (``.gz`` and what else fsspec knows).
+    """Open a file as text, decompressed as its ending says (`.gz` and what else fsspec knows).
 
     Line ends are left as they are, since CSV may hold some inside a cell. Raises OmniStorageError where it cannot be
     opened or read: it may be there when the task is tried again. Raises OmniInputError where it cannot be decompressed;

@@ -9,7 +9,7 @@ from airflow_provider_omni.delivery.effects import Json
 
 
 class ProcessMemory:
-    """A dict with the face of :class:`~airflow_provider_omni.delivery.effects.Memory`."""
+    """A dict with the face of `Memory`."""
 
     durable = False
 
@@ -17,11 +17,11 @@ class ProcessMemory:
         self._entries: dict[str, Json] = {}
 
     def load(self, key: str) -> Json:
-        """Return what was saved under ``key``, else None."""
+        """Return what was saved under `key`, else None."""
         return self._entries.get(key)
 
     def save(self, key: str, value: Json) -> None:
-        """Keep ``value`` until the process ends."""
+        """Keep `value` until the process ends."""
         self._entries[key] = value
 
 
@@ -34,9 +34,9 @@ class AsyncProcessMemory:
         self._entries: dict[str, Json] = {}
 
     async def load(self, key: str) -> Json:
-        """Return what was saved under ``key``, else None."""
+        """Return what was saved under `key`, else None."""
         return self._entries.get(key)
 
     async def save(self, key: str, value: Json) -> None:
-        """Keep ``value`` until the process ends."""
+        """Keep `value` until the process ends."""
         self._entries[key] = value

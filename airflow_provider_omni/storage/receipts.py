@@ -9,9 +9,9 @@ from airflow_provider_omni.omni.errors import OmniStorageError
 
 
 def publisher(ti: Any) -> Callable[[dict[str, Any]], None]:
-    """A function that pushes a receipt as the task's ``return_value``. It raises ``OmniStorageError``.
+    """A function that pushes a receipt as the task's `return_value`. It raises `OmniStorageError`.
 
-    ``ti``: the context's task instance.
+    `ti`: the context's task instance.
     """
 
     def publish(receipt: dict[str, Any]) -> None:

@@ -2,8 +2,8 @@
 
 It is the fence too. The store is addressed by the task instance's id, which changes with every try, so the API server
 answers the write of a try that was replaced with 404. That answer is not lost on its way: the supervisor turns it into
-an error frame and ``SUPERVISOR_COMMS.send`` raises (task-sdk 1.3.2: ``supervisor.handle_requests``,
-``comms.CommsDecoder._from_frame``), so that ``set`` returns only after the row was committed. A stale try's *read*,
+an error frame and `SUPERVISOR_COMMS.send` raises (task-sdk 1.3.2: `supervisor.handle_requests`,
+`comms.CommsDecoder._from_frame`), so that `set` returns only after the row was committed. A stale try's *read*,
 by contrast, looks like "nothing saved": only a write tells that a try is still the current one.
 """
 
@@ -22,13 +22,13 @@ class TaskStateMemory:
     durable = True
 
     def __init__(self, store: Any) -> None:
-        """``store``: the context's ``task_state_store``."""
+        """`store`: the context's `task_state_store`."""
         self._store = store
         # `dag.test()` swaps a global of the task SDK for the time of each access: a batch's threads must not overlap.
         self._turn = threading.Lock()
 
     def load(self, key: str) -> Json:
-        """Return what this try or an earlier one saved under ``key``, else None. Raises ``OmniStorageError``."""
+        """Return what this try or an earlier one saved under `key`, else None. Raises `OmniStorageError`."""
         try:
             with self._turn:
                 value: Json = self._store.get(key)
@@ -40,9 +40,9 @@ class TaskStateMemory:
         return value
 
     def save(self, key: str, value: Json) -> None:
-        """Write ``value``; return only when it is stored and this try is the current one.
+        """Write `value`; return only when it is stored and this try is the current one.
 
-        Raises ``OmniStaleTryError`` when the try was replaced by another, else ``OmniStorageError``.
+        Raises `OmniStaleTryError` when the try was replaced by another, else `OmniStorageError`.
         """
         from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
@@ -63,7 +63,7 @@ class TaskStateMemory:
 
 
 def _http_status(error: BaseException) -> int | None:
-    """The API server's answer in an error of the task SDK: in a worker a frame, in ``dag.test()`` the bare response."""
+    """The API server's answer in an error of the task SDK: in a worker a frame, in `dag.test()` the bare response."""
     detail = getattr(getattr(error, "error", None), "detail", None)
     if isinstance(detail, dict):
         return detail.get("status_code")

@@ -1,8 +1,8 @@
 """Blocking calls of a trigger, in threads from which Airflow finds its way back to the event loop.
 
 On Airflow 3.0 and 3.1 whatever asks the triggerer's supervisor (XComs, connections, the masker) is
-``async_to_sync(asend)``. From a thread of asgiref's that runs on the trigger's own loop. From any other thread, such
-as ``asyncio.to_thread``'s, it makes a second loop, whose use of the supervisor's channel ends the triggerer.
+`async_to_sync(asend)`. From a thread of asgiref's that runs on the trigger's own loop. From any other thread, such
+as `asyncio.to_thread`'s, it makes a second loop, whose use of the supervisor's channel ends the triggerer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ THREADS = 32
 
 
 async def in_thread(function: Callable[..., T], *args: Any, **names: Any) -> T:
-    """Call ``function`` in a thread that may ask Airflow's supervisor.
+    """Call `function` in a thread that may ask Airflow's supervisor.
 
     The threads are ours alone: neither asgiref's single one, in which one call that hangs would stop everybody's, nor
     the loop's own, in which names are resolved.

@@ -36,7 +36,7 @@ class TaskKey:
 
 
 class XComMemory:
-    """Keeps entries as XComs of ``task``, one XCom per key. Use it from an event loop.
+    """Keeps entries as XComs of `task`, one XCom per key. Use it from an event loop.
 
     Accesses of one memory never overlap, even when one timed out and still runs in its thread: a late old write must
     not undo a newer one.
@@ -50,7 +50,7 @@ class XComMemory:
         self._running: asyncio.Future[Any] | None = None
 
     async def load(self, key: str) -> Json:
-        """Return what was saved under ``key`` by any copy of the trigger, else None. Raises ``OmniStorageError``."""
+        """Return what was saved under `key` by any copy of the trigger, else None. Raises `OmniStorageError`."""
         xcom = _xcom_class()
         names = self._task.names
         if _speaks_async(xcom):
@@ -60,7 +60,7 @@ class XComMemory:
         return value
 
     async def save(self, key: str, value: Json) -> None:
-        """Write ``value``; return only when it is stored. Raises ``OmniStorageError``."""
+        """Write `value`; return only when it is stored. Raises `OmniStorageError`."""
         xcom = _xcom_class()
         names = self._task.names
         if _speaks_async(xcom):

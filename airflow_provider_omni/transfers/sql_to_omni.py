@@ -26,19 +26,19 @@ FETCH = 5000
 
 
 class SqlToOmniOperator(BatchOperator):
-    """Sends to the people that a query finds: each row is a recipient, each column a field for ``{column}`` in texts.
+    """Sends to the people that a query finds: each row is a recipient, each column a field for `{column}` in texts.
 
     Rows are streamed, never all in memory: with a cursor on the server's side for PostgreSQL and MySQL, else as the
     database's driver does it. The query runs again on a retry; who got a message does not get a second one, and who is
-    new gets one. All other arguments are those of ``OmniSendBatchOperator``.
+    new gets one. All other arguments are those of `OmniSendBatchOperator`.
 
-    :param sql: one query, a template or the name of a ``.sql`` file. A column must be named as ``phone_field``.
-    :param conn_id: an Airflow connection to a database, of any type that has a ``DbApiHook``.
+    :param sql: one query, a template or the name of a `.sql` file. A column must be named as `phone_field`.
+    :param conn_id: an Airflow connection to a database, of any type that has a `DbApiHook`.
     :param parameters: values for the query's own placeholders, in the driver's style; a template. Their values are
         hidden among the rendered templates.
-    :param hook_params: further arguments of the database's hook, such as ``{"schema": "shop"}``.
+    :param hook_params: further arguments of the database's hook, such as `{"schema": "shop"}`.
 
-    Needs ``apache-airflow-providers-common-sql`` and the provider of the database.
+    Needs `apache-airflow-providers-common-sql` and the provider of the database.
     """
 
     template_fields: Sequence[str] = ("sql", "conn_id", "parameters", *BatchOperator.template_fields)
@@ -99,7 +99,7 @@ def queried(
 ) -> Iterator[Iterable[Row]]:
     """Run a query and give its rows, fetched as they are asked for. Nothing is committed.
 
-    :param hook: a ``DbApiHook``.
+    :param hook: a `DbApiHook`.
     :param needed: further columns that the query must have.
 
     Raises OmniInputError for what is no statement, for one without result, or without a column that is needed; for what

@@ -28,7 +28,7 @@ task queued again, takes the worker's end for a kill from outside, and says "sta
 class OmniDeliveryTrigger(BaseTrigger):
     """Waits until the verdict about some messages falls, and fires exactly one event.
 
-    The event is ``{"status": "success" | "failure" | "timeout" | "error", "message": …, "summary": {…}}``: ids and
+    The event is `{"status": "success" | "failure" | "timeout" | "error", "message": …, "summary": {…}}`: ids and
     counts, never a number or a text, since Airflow writes events to the log.
 
     A trigger may be run again from its first arguments at any time, and twice at once. So everything read from the
@@ -36,9 +36,9 @@ class OmniDeliveryTrigger(BaseTrigger):
     thing; where a batch has a ledger, to the ledger. Deadlines are wall-clock times, since they must mean the same in
     another process.
 
-    :param watch: what is waited for, as plain JSON (``Watch.to_json()``).
-    :param omni_conn_id: the connection. Default ``omni_default``.
-    :param dag_id: with ``run_id``, ``task_id`` and ``map_index`` the task whose XComs hold the journal. Without them
+    :param watch: what is waited for, as plain JSON (`Watch.to_json()`).
+    :param omni_conn_id: the connection. Default `omni_default`.
+    :param dag_id: with `run_id`, `task_id` and `map_index` the task whose XComs hold the journal. Without them
         the journal lives in memory, and outcomes that were read before a crash come from the logs.
     """
 

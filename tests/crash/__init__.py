@@ -1,8 +1,8 @@
 """The crash harness: seeded schedules of faults, kills and overlapping tries, judged by the simulator's record.
 
-One schedule is one send and one wait in a world whose time is an event queue. The machines of ``delivery/`` are
+One schedule is one send and one wait in a world whose time is an event queue. The machines of `delivery/` are
 generators, so a process is a generator that is stepped effect by effect and can end before, in the middle of and
-after each. Bytes are real: ``omni/api.py`` builds them, ``omni/answers.py`` reads what the simulator's engine answers.
+after each. Bytes are real: `omni/api.py` builds them, `omni/answers.py` reads what the simulator's engine answers.
 
     world.py        time, the simulator, the network between it and the processes
     keeping.py      what is kept: task state behind its fence, XCom, a ledger's folder
@@ -16,7 +16,7 @@ after each. Bytes are real: ``omni/api.py`` builds them, ``omni/answers.py`` rea
     mutants.py, wait_mutants.py    the send and the wait with one rule taken out: the harness must notice
     __main__.py     python -m tests.crash --schedules 20000
 
-Batches (``--batches``) share all that, and have parts of their own: many requests on several connections, a source that
+Batches (`--batches`) share all that, and have parts of their own: many requests on several connections, a source that
 changes, a ledger whose reads and writes are slow, fail, and are moments to die at.
 
     batch_schedule.py    what a seed means
@@ -27,7 +27,7 @@ changes, a ledger whose reads and writes are slow, fail, and are moments to die 
     batch_running.py     a seed in, a result out
     batch_mutants.py     the same with one rule taken out
 
-Alerts (``--alerts``) have no wait and no retries: several processes run one callback, and know nothing of each other.
+Alerts (`--alerts`) have no wait and no retries: several processes run one callback, and know nothing of each other.
 
     alert_schedule.py    what a seed means
     alerts.py            the processes, the judge, a seed in and a result out

@@ -30,9 +30,9 @@ STEPS = (0.0, 0.0, 0.0, 0.0, -1800.0, 1800.0)
 class Copy:
     """A run of the callback.
 
-    ``process``: ``worker``, ``processor`` or ``triggerer``. ``after``: seconds after the first begins. ``age``: seconds
-    that its task has run by then. ``step``: by how much the wall clock of its host has stepped since the task began.
-    ``place``: which mapped copy of the task.
+    `process`: `worker`, `processor` or `triggerer`. `after`: seconds after the first begins. `age`: seconds
+    that its task has run by then. `step`: by how much the wall clock of its host has stepped since the task began.
+    `place`: which mapped copy of the task.
     """
 
     process: str

@@ -1,6 +1,6 @@
 """Airflow's part in an alert: the processes that run its callback. And the judge of what they did together.
 
-Written without any code of ``delivery/`` but the machine itself: what counts is the vendor's record, and when it was
+Written without any code of `delivery/` but the machine itself: what counts is the vendor's record, and when it was
 asked.
 """
 
@@ -69,7 +69,7 @@ class Run:
 
 
 def run(seed: int, *, trace: bool = False, focus: Callable[[AlertSchedule], AlertSchedule] | None = None) -> Result:
-    """Run the schedule of a seed to its end and judge it. ``focus`` changes the schedule first."""
+    """Run the schedule of a seed to its end and judge it. `focus` changes the schedule first."""
     plan = alert_schedule_of(seed)
     if focus is not None:
         plan = focus(plan)
@@ -200,7 +200,7 @@ def _judged(plan: AlertSchedule, world: World, runs: list[Run]) -> Judgement:
 def _exception(plan: AlertSchedule, runs: list[Run], taken: list[Acceptance], everybody_at: float) -> str | None:
     """Why a second message is not against the promise: nobody who posted it had been shown that it was there.
 
-    ``everybody_at``: when the last of the alert's people had been sent to.
+    `everybody_at`: when the last of the alert's people had been sent to.
     """
     message_id, first_at = taken[0].message_id, taken[0].at
     if plan.guarantee == "A":

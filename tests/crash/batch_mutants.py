@@ -495,7 +495,7 @@ def _trust_is_renewed() -> Iterator[None]:
 
 
 def _unsettled(*, mishap: Mishap | None = None, ledger: bool = False, **upheavals: Any) -> Focus:
-    """A calm batch of twelve, cleared once, with these upheavals. ``mishap``: of the first try."""
+    """A calm batch of twelve, cleared once, with these upheavals. `mishap`: of the first try."""
     return focused(
         **B | _LEDGER | {"ledger": ledger},
         weather=CALM | {"posts": ()},

@@ -26,7 +26,7 @@ SLOW_READ = 1.5
 
 
 def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], BatchSchedule] | None = None) -> Result:
-    """Run the schedule of a seed to its end and judge it. ``focus`` changes the schedule first."""
+    """Run the schedule of a seed to its end and judge it. `focus` changes the schedule first."""
     plan = batch_schedule_of(seed)
     if focus is not None:
         plan = focus(plan)

@@ -39,9 +39,9 @@ Rows = tuple[dict[str, str], ...]
 class BatchSend:
     """The sending task of a batch.
 
-    ``sources``: rows by try; the last holds for all later ones. ``personal``: a text for each name. ``keyed``: rows are
-    told apart by a key of their own. ``mishaps``, ``presumed_dead_after``, ``clears``: as for a single send.
-    ``moved_at``: the try from which on the ledger's path leads to another place, where nothing is.
+    `sources`: rows by try; the last holds for all later ones. `personal`: a text for each name. `keyed`: rows are
+    told apart by a key of their own. `mishaps`, `presumed_dead_after`, `clears`: as for a single send.
+    `moved_at`: the try from which on the ledger's path leads to another place, where nothing is.
     """
 
     sources: tuple[Rows, ...]

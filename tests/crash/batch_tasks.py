@@ -36,9 +36,9 @@ ONE_WRITE = 2.0
 
 @dataclass(frozen=True)
 class BatchPost:
-    """A POST that a try began. ``woken``: after Airflow had given it up, by a process that was frozen in between.
+    """A POST that a try began. `woken`: after Airflow had given it up, by a process that was frozen in between.
 
-    ``followed``: a receipt that named its request, or its ledger, had been published by then.
+    `followed`: a receipt that named its request, or its ledger, had been published by then.
     """
 
     at: float
@@ -55,7 +55,7 @@ class BatchPost:
 
 @dataclass
 class BatchTask:
-    """The sending task from its first try to its last, clears included. ``finished`` is called at each end."""
+    """The sending task from its first try to its last, clears included. `finished` is called at each end."""
 
     world: World
     plan: BatchSchedule

@@ -17,7 +17,7 @@ MOST = 1800.0
 class Clocks:
     """How wrong the clocks of a schedule are: seconds by which they are off, at the most, and by which they step.
 
-    ``by_turns``, ``step``: the same, said exactly, as a mutant needs it.
+    `by_turns`, `step`: the same, said exactly, as a mutant needs it.
     """
 
     off: float = 0.0
@@ -37,7 +37,7 @@ def draw_clocks(seed: int) -> Clocks:
 
 
 def clock_of(world: World, clocks: Clocks, seed: int, name: str, turn: int = 1, *, off: bool = True) -> Clock:
-    """The clock that a process gives its machine. ``turn``: the how many-th it is. ``off``: whether it may be wrong
+    """The clock that a process gives its machine. `turn`: the how many-th it is. `off`: whether it may be wrong
     from the start, or only steps.
     """
     rng = random.Random(f"{seed}:clock of {name}")

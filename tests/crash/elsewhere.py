@@ -12,7 +12,7 @@ HOME, OTHER = "home", "other"
 class Elsewhere:
     """When the connection of a wait leads to the other account.
 
-    ``since``: seconds after the wait began; None: never. ``lasts``: seconds, if nobody restores it before. ``told``:
+    `since`: seconds after the wait began; None: never. `lasts`: seconds, if nobody restores it before. `told`:
     the receipt says which account it is from; else the wait knows the one that was there when it began.
     """
 

@@ -1,6 +1,6 @@
 """What is right, by the simulator's record alone: who got how many messages, and what became of each.
 
-Written without any code of ``delivery/``: its tables are said again here, in other words.
+Written without any code of `delivery/`: its tables are said again here, in other words.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SWITCHED = "another account or id_secret, and no record of the one before"
 
 @dataclass
 class Judgement:
-    """What went wrong. ``excepted``: why the design excepts it, by what really happened."""
+    """What went wrong. `excepted`: why the design excepts it, by what really happened."""
 
     twice: list[str] = field(default_factory=list)
     never: list[str] = field(default_factory=list)
@@ -82,7 +82,7 @@ def strange_receipts(world: World, ends: Iterable[tuple[float, Mapping[str, Any]
     """Whoever waits asks the account that the receipt names, and goes by the steps that it names: those of messages
     that were taken.
 
-    ``ends``: when tries have ended, and with which receipt. ``lost``: what was written down may be gone, so that what
+    `ends`: when tries have ended, and with which receipt. `lost`: what was written down may be gone, so that what
     stands in the logs may have been sent with another scenario, and what does not, from another account.
     """
     for at, receipt in ends:
@@ -172,7 +172,7 @@ def _false_claims(record: Record, task: SendTask) -> Iterable[str]:
 def wrong_account(world: World, task: WaitTask, accepted: int = 0) -> Iterable[str]:
     """A receipt that has accepted messages names an account that has them: whoever waits for it asks no other one.
 
-    ``accepted``: those that an earlier receipt of the same ledger has told of. If this one does not know of them (the
+    `accepted`: those that an earlier receipt of the same ledger has told of. If this one does not know of them (the
     ledger could not be read), it names no account.
     """
     account, accepted = task.receipt.get("account"), max(accepted, task.receipt["counts"]["accepted"])
@@ -308,7 +308,7 @@ def right_verdict(truth: Truth, schedule: Schedule, *, closing: bool) -> str:
 
 
 def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patience: float) -> list[str]:
-    """Compare the wait's end with the truth. ``patience``: seconds that the wait may be behind it."""
+    """Compare the wait's end with the truth. `patience`: seconds that the wait may be behind it."""
     known = {message.message_id: message for message in simulator.record.messages}
     ids = [message_id for bulk in task.watch.bulks for message_id in bulk.message_ids]
     refused = {refusal.message_id for refusal in simulator.record.refusals if refusal.status_id != 23}
@@ -360,7 +360,7 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
 
 
 def _posted_elsewhere(task: WaitTask, known: Mapping[str, Message]) -> bool:
-    """Whether a message is followed by a bulk id that it was not posted with: a clear with another ``to``."""
+    """Whether a message is followed by a bulk id that it was not posted with: a clear with another `to`."""
     return any(
         message_id in known and known[message_id].bulk_id not in ("", bulk.bulk_id)
         for bulk in task.watch.bulks

@@ -17,7 +17,7 @@ from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError, Omni
 class Keeping:
     """The memory of one task instance: task state (Airflow ≥ 3.3), and XCom.
 
-    ``current``: the try that Airflow believes in. A stale try's write of the state is refused; its read looks like
+    `current`: the try that Airflow believes in. A stale try's write of the state is refused; its read looks like
     nothing saved; its XCom is accepted.
     """
 
@@ -54,7 +54,7 @@ class Keeping:
 
 
 class StateMemory:
-    """``task_state_store`` as one try sees it."""
+    """`task_state_store` as one try sees it."""
 
     durable = True
 
@@ -169,7 +169,7 @@ class Publishing:
 class Receipts:
     """The sending task's XCom. Any try may put a receipt there, also one that Airflow has given up: nobody checks.
 
-    ``standing``: what is there now. ``told``: what the try that Airflow believes in has put there last. That a try puts
+    `standing`: what is there now. `told`: what the try that Airflow believes in has put there last. That a try puts
     its own over it which does not know that it was given up (it was frozen before it could, or it is one of an Airflow
     that tells nobody) undoes nothing: it was published. One that knows must not.
     """
@@ -184,7 +184,7 @@ class Receipts:
         self.standing = self.told = None
 
     def put(self, receipt: dict[str, Any], memory: StateMemory) -> None:
-        """Put one over the one that is there. ``memory``: of the try that does it."""
+        """Put one over the one that is there. `memory`: of the try that does it."""
         self.standing = json.loads(json.dumps(receipt))
         self.most_accepted = max(self.most_accepted, receipt["counts"]["accepted"])
         if memory.was_refused or not memory.given_up:
@@ -238,7 +238,7 @@ class Bucket:
         return [self.written_at[name] for name in self.list(kind)]
 
     def lines(self, kind: str) -> list[Any]:
-        """What stands in the parts of one kind, read without any code of ``delivery/``."""
+        """What stands in the parts of one kind, read without any code of `delivery/`."""
         texts = (_text_of(self.parts[name]) for name in self.list(kind))
         return [json.loads(line) for text in texts for line in text.splitlines()]
 

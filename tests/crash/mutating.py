@@ -37,9 +37,9 @@ def as_known(posting: Attempt, here: Origin | None) -> bool:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A rule that is taken out, and what must then go wrong: ``twice``, ``never`` or ``wrong``.
+    """A rule that is taken out, and what must then go wrong: `twice`, `never` or `wrong`.
 
-    ``focus``: leads any schedule to where the rule matters; everything else in it stays random.
+    `focus`: leads any schedule to where the rule matters; everything else in it stays random.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Mutant:
 
 
 def registering(mutants: dict[str, Mutant]) -> Callable[[str, Focus], Callable[[Callable[[], Any]], Callable[[], Any]]]:
-    """A decorator that enters a mutant into a table: ``breaks`` and ``focus`` of it; its docstring says what it is."""
+    """A decorator that enters a mutant into a table: `breaks` and `focus` of it; its docstring says what it is."""
 
     def mutant(breaks: str, focus: Focus) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
         def register(function: Callable[[], Any]) -> Callable[[], Any]:
@@ -181,7 +181,7 @@ FROM_DAYS_AGO = focused(
 
 
 def unsettled(*, mishap: Mishap | None = None, **upheavals: Any) -> Focus:
-    """A calm schedule of one person, cleared once, with these upheavals. ``mishap``: of the first try."""
+    """A calm schedule of one person, cleared once, with these upheavals. `mishap`: of the first try."""
     return focused(
         **B,
         weather=CALM | {"posts": ()},

@@ -1,4 +1,4 @@
-"""A process of the harness: a machine of ``delivery/`` that is stepped, and its mishap."""
+"""A process of the harness: a machine of `delivery/` that is stepped, and its mishap."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True)
 class Mishap:
-    """What happens to a process at its n-th effect: killed, or frozen for some seconds. Kill: ``frozen_for`` None.
+    """What happens to a process at its n-th effect: killed, or frozen for some seconds. Kill: `frozen_for` None.
 
-    ``only``: count effects of this kind only (`Ask`, `Save`, …). ``after``: count those only that come so many seconds
-    after the process began. ``then``: what happens to it after it woke up.
+    `only`: count effects of this kind only (`Ask`, `Save`, …). `after`: count those only that come so many seconds
+    after the process began. `then`: what happens to it after it woke up.
     """
 
     at: int
@@ -72,8 +72,8 @@ class Mishap:
 class Process:
     """Steps a machine. What it submits runs beside it, and dies or sleeps with it.
 
-    ``ended`` gets its value or its error; ``lost`` is called when it was killed or frozen. ``posted`` is told each POST
-    and when the machine has decided on it. ``bucket``: where its ledger is.
+    `ended` gets its value or its error; `lost` is called when it was killed or frozen. `posted` is told each POST
+    and when the machine has decided on it. `bucket`: where its ledger is.
     """
 
     world: World
@@ -109,7 +109,7 @@ class Process:
         self.dead = True
 
     def _goes_on(self, later: Callable[[], None]) -> bool:
-        """Whether something of this process may go on now; if it is frozen, ``later`` goes on when it wakes."""
+        """Whether something of this process may go on now; if it is frozen, `later` goes on when it wakes."""
         if self.frozen and not self.dead:
             self._asleep.append(later)
             return False

@@ -36,7 +36,7 @@ class Result:
 
 
 def run(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule] | None = None) -> Result:
-    """Run the schedule of a seed to its end and judge it. ``focus`` changes the schedule first."""
+    """Run the schedule of a seed to its end and judge it. `focus` changes the schedule first."""
     plan = schedule_of(seed)
     if focus is not None:
         plan = focus(plan)

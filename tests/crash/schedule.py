@@ -29,7 +29,7 @@ HOUR = 3600.0
 
 @dataclass(frozen=True)
 class Send:
-    """The sending task. ``people``: numbers by try (the last entry holds for all later tries); ``texts`` likewise."""
+    """The sending task. `people`: numbers by try (the last entry holds for all later tries); `texts` likewise."""
 
     people: tuple[tuple[str, ...], ...]
     texts: tuple[str, ...]
@@ -49,7 +49,7 @@ class Send:
     trust: bool
     flow_given: bool
     send_in: float | None
-    """``sendAt``, in seconds from the start."""
+    """`sendAt`, in seconds from the start."""
     validity: tuple[int, int]
     """Seconds, of LINE and of SMS."""
 

@@ -17,7 +17,7 @@ from airflow_provider_omni.delivery.messages.workspace import Workspace
 
 @dataclass(frozen=True)
 class Break:
-    """At which statement a scratch file fails. ``lasts``: and at each that follows. ``sending``: only those count that
+    """At which statement a scratch file fails. `lasts`: and at each that follows. `sending`: only those count that
     come once requests may be posted.
     """
 
@@ -31,7 +31,7 @@ class Break:
 class Breaks:
     """Which scratch files of a schedule fail: the share of them, and how late, at the most.
 
-    ``tries``: how those of the tries fail, said exactly, as a mutant needs it.
+    `tries`: how those of the tries fail, said exactly, as a mutant needs it.
     """
 
     share: float = 0.0
@@ -39,7 +39,7 @@ class Breaks:
     tries: tuple[Break | None, ...] = ()
 
     def of(self, seed: int, name: str) -> Break | None:
-        """How the scratch file of this name fails, such as ``try 1``."""
+        """How the scratch file of this name fails, such as `try 1`."""
         kind, _, number = name.partition(" ")
         if self.tries and kind == "try":
             return self.tries[min(int(number), len(self.tries)) - 1]

@@ -35,8 +35,8 @@ FENCE_SECONDS = 5.0
 class Posted:
     """A POST that a process began.
 
-    ``stale``: Airflow had given its try up by then. ``fenced``: its intent had been written while it had not, and just
-    before the machine decided to post. ``followed``: a receipt that listed all of it had been published by then.
+    `stale`: Airflow had given its try up by then. `fenced`: its intent had been written while it had not, and just
+    before the machine decided to post. `followed`: a receipt that listed all of it had been published by then.
     """
 
     at: float
@@ -51,7 +51,7 @@ class Posted:
 
 @dataclass
 class SendTask:
-    """The sending task from its first try to its last, clears included. ``finished`` is called at each end."""
+    """The sending task from its first try to its last, clears included. `finished` is called at each end."""
 
     world: World
     plan: plans.Schedule

@@ -18,11 +18,11 @@ GONE, OLDER, PARTLY = "gone", "older", "partly"
 class Upheavals:
     """What a schedule does to what a try finds.
 
-    ``accounts``, ``scenarios``, ``secrets``: by try; the last holds for all later ones. ``losses``: what becomes of the
-    task's state before the first try, the second, and so on. ``lost_while_running``: all of it goes so many seconds
-    after the first try began. ``dropped_on_success``: as with ``[state_store] clear_on_success``. ``old_until``: up to
-    this try Airflow is one below 3.3. ``cleared_running``: the user clears the task so many seconds after its first try
-    began; that is ended ``killed_after`` seconds later.
+    `accounts`, `scenarios`, `secrets`: by try; the last holds for all later ones. `losses`: what becomes of the
+    task's state before the first try, the second, and so on. `lost_while_running`: all of it goes so many seconds
+    after the first try began. `dropped_on_success`: as with `[state_store] clear_on_success`. `old_until`: up to
+    this try Airflow is one below 3.3. `cleared_running`: the user clears the task so many seconds after its first try
+    began; that is ended `killed_after` seconds later.
     """
 
     accounts: tuple[str, ...] = (HOME,)
@@ -50,7 +50,7 @@ def of_try(by_try: tuple[T, ...], number: int) -> T:
 
 
 def draw_upheavals(seed: int, *, old: bool) -> Upheavals:
-    """Half of the schedules have none. ``old``: an Airflow below 3.3 would not have refused this task."""
+    """Half of the schedules have none. `old`: an Airflow below 3.3 would not have refused this task."""
     rng = random.Random(f"{seed}:upheavals")
     if rng.random() < 0.5:
         return Upheavals()

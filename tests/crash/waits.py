@@ -53,9 +53,9 @@ def in_parts(watch: Watch) -> Watch:
 
 @dataclass
 class WaitTask:
-    """The waiting task in its mode. ``result``: the end that Airflow got, and when.
+    """The waiting task in its mode. `result`: the end that Airflow got, and when.
 
-    ``plan``: a `Schedule` or a `BatchSchedule`. ``bucket``: the ledger's folder, where the receipt names a ledger.
+    `plan`: a `Schedule` or a `BatchSchedule`. `bucket`: the ledger's folder, where the receipt names a ledger.
     """
 
     world: World

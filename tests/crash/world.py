@@ -55,7 +55,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Weather:
-    """How the network of a schedule behaves. ``logs_down``: seconds from the start between which no look succeeds."""
+    """How the network of a schedule behaves. `logs_down`: seconds from the start between which no look succeeds."""
 
     rate: float = 0.0
     most: int = 0
@@ -71,7 +71,7 @@ class Weather:
 
 @dataclass
 class World:
-    """One schedule's world. Everything random in it comes from ``rng``."""
+    """One schedule's world. Everything random in it comes from `rng`."""
 
     settings: Settings
     weather: Weather

@@ -16,7 +16,7 @@ _UNFINISHED = ".unfinished-"
 class LocalFolder:
     """Parts as files. A part appears whole, by a rename, after its bytes have reached the disk.
 
-    What is private (``plan/``) only the user may read who runs the task. The rest is left to the umask: the triggerer,
+    What is private (`plan/`) only the user may read who runs the task. The rest is left to the umask: the triggerer,
     which waits for the batch, may run as somebody else.
 
     :param path: the folder; made with the first part.

@@ -4,8 +4,8 @@ Whoever removes parts by their age (a bucket's life-cycle rule, somebody who tid
 what is left looks like the ledger of a send that did less than it did. So does what a restore has brought back that
 stopped half-way.
 
-So each part of ``sent/`` says how many lines it has, and which parts of ``sent/`` stood when it was put together: its
-own try's, and those that the try has found. When a try ends it says so once more, in ``ends/``, of all. A part that is
+So each part of `sent/` says how many lines it has, and which parts of `sent/` stood when it was put together: its
+own try's, and those that the try has found. When a try ends it says so once more, in `ends/`, of all. A part that is
 claimed like that was written, and what it was about has been posted: if it is gone or cut short, nothing is sent. One
 that is cut short and that nobody claims was never finished, and nothing was posted by it.
 """
@@ -23,7 +23,7 @@ PARTS = "parts"
 
 
 class Standing:
-    """Which parts of ``sent/`` stand, and which are said to."""
+    """Which parts of `sent/` stand, and which are said to."""
 
     def __init__(self) -> None:
         self._stands: dict[str, set[int]] = {}
@@ -90,7 +90,7 @@ def _ranges(numbers: Iterable[int]) -> list[list[int]]:
 
 
 def whole_lines(data: bytes, name: str, standing: Standing) -> Iterator[Any]:
-    """The lines of a part of ``sent/``; none of one that was never finished. Takes note of what it says, and that it
+    """The lines of a part of `sent/`; none of one that was never finished. Takes note of what it says, and that it
     stands.
 
     Raises OmniStorageError for one that holds less than it says, or cannot be read.
@@ -115,9 +115,9 @@ def check_integrity(tries: Iterable[str], sent: Iterable[str], others: Iterable[
     Each try writes its file before anything else, with a generation one above all that it sees. So generations have no
     gap, and nothing was sent by a try that has no file.
 
-    :param tries: names of the parts in ``tries/``, listed after ``sent``.
-    :param others: of ``plan/``, ``quarantine/`` and ``ends/``, which a try writes into after it has written its file,
-        and of ``outcomes/``, which a wait writes into after there was a try.
+    :param tries: names of the parts in `tries/`, listed after `sent`.
+    :param others: of `plan/`, `quarantine/` and `ends/`, which a try writes into after it has written its file,
+        and of `outcomes/`, which a wait writes into after there was a try.
 
     Raises OmniStorageError.
     """
@@ -138,7 +138,7 @@ def check_integrity(tries: Iterable[str], sent: Iterable[str], others: Iterable[
 
 
 def owner_of(data: bytes, name: str) -> str | None:
-    """The send that a part of ``tries/`` says the ledger belongs to; None for one that was never finished.
+    """The send that a part of `tries/` says the ledger belongs to; None for one that was never finished.
 
     Raises OmniStorageError for a part that is damaged.
     """
@@ -146,6 +146,6 @@ def owner_of(data: bytes, name: str) -> str | None:
 
 
 def key_field_of(data: bytes, name: str) -> str | None:
-    """What told recipients apart in the try that wrote this part of ``tries/``; None for their numbers."""
+    """What told recipients apart in the try that wrote this part of `tries/`; None for their numbers."""
     found = next((line.get("key_field") for line in unpack(data, name)), None)
     return None if found is None else str(found)

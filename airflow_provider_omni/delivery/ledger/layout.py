@@ -43,7 +43,7 @@ class SubFolder:
 
 
 class DividedFolder(SubFolder):
-    """The folder of a batch, divided or not, in the one that its ``ledger_path`` names. Nobody may divide it otherwise.
+    """The folder of a batch, divided or not, in the one that its `ledger_path` names. Nobody may divide it otherwise.
 
     That is looked for twice: here, and once more as soon as a try has written that it begins. Two that begin at the
     same moment would else both find nothing.
@@ -157,7 +157,7 @@ def check_shards(ledger: Folder, shard: Shard | None) -> None:
 
     Whatever their keys are, since in one division no try sees what was sent in another.
 
-    :param ledger: the folder that ``ledger_path`` names.
+    :param ledger: the folder that `ledger_path` names.
     :param shard: None for a batch that is not divided.
 
     Raises OmniInputError.

@@ -1,8 +1,8 @@
 """Parts of a ledger: their names, and gzipped JSON Lines as their form. Knows no send and no folder.
 
 A name starts with the generation of the try that wrote it and holds that try's token, so that names sort in the order
-of tries and no two tries ever write the same one: ``sent/00002-3f9c0a1b-000017.jsonl.gz``. Whatever else lies in the
-folders (``.DS_Store``, ``.nfs…``, a copy that somebody made) is none of ours, and is passed over.
+of tries and no two tries ever write the same one: `sent/00002-3f9c0a1b-000017.jsonl.gz`. Whatever else lies in the
+folders (`.DS_Store`, `.nfs…`, a copy that somebody made) is none of ours, and is passed over.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ VERSION = 1
 ENDING = ".jsonl.gz"
 TRIES, PLAN, SENT, OUTCOMES, QUARANTINE = "tries/", "plan/", "sent/", "outcomes/", "quarantine/"
 ENDS = "ends/"
-"""Says, when a try is over, which parts of ``sent/`` there are."""
+"""Says, when a try is over, which parts of `sent/` there are."""
 PURGED = "purged/"
-"""Says that ``plan/`` was removed and must stay so."""
+"""Says that `plan/` was removed and must stay so."""
 _MAGIC = b"\x1f\x8b"
 _NAME = re.compile(r"(?:tries|plan|sent|ends|outcomes|quarantine|purged)/(\d{5,})-([0-9a-z]+)(?:-(\d+))?\.jsonl\.gz")
 

@@ -3,13 +3,13 @@
 Reports are gone once they were read, so they are written before anything is decided from them. One entry per bulk,
 JSON, holding message ids, statuses and times: no number, no text. Repeated strings stand once, in a table.
 
-``{"v": 1,
+`{"v": 1,
   "s": [[channel, state, status, currency], …],
   "m": {message_id: [[s, sent_ms, done_ms, cost, permanent], …]},
-  "account": a hash that tells accounts apart}``
+  "account": a hash that tells accounts apart}`
 
 Where a request's messages are followed one by one, since its bulk id does not find them, each has an entry of its own,
-and the request's says so: ``"one_by_one": true``.
+and the request's says so: `"one_by_one": true`.
 """
 
 from __future__ import annotations

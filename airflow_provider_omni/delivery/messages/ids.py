@@ -1,7 +1,7 @@
 """Who a message is: the ids that make a repeated send recognisable.
 
 A retry, an overlapping try and a cleared task make the very same ids, because nothing goes into them but what design
-section 4 names: the namespace (with the account's ``id_secret``), the send's key, the recipient's key, the attempt.
+section 4 names: the namespace (with the account's `id_secret`), the send's key, the recipient's key, the attempt.
 Never a text, a time or a try number.
 """
 
@@ -22,7 +22,7 @@ _BASE = uuid.UUID("6f1d2a5e-5d0b-5a41-9d3c-0a4c6e1f7b21")
 class Identity:
     """The ids of one send.
 
-    ``key``: the ``idempotency_key``. ``id_secret``: from the connection; makes ids unguessable and keeps environments
+    `key`: the `idempotency_key`. `id_secret`: from the connection; makes ids unguessable and keeps environments
     on one account apart. It must outlive password changes: another secret makes other ids, so what was sent
     before would be sent again.
     """
@@ -36,11 +36,11 @@ class Identity:
         return uuid.uuid5(_BASE, self.id_secret) if self.id_secret else _BASE
 
     def message_id(self, recipient_key: str, attempt: int = 0) -> str:
-        """The ``messageId`` for a recipient. ``attempt`` rises only after a recorded refusal."""
+        """The `messageId` for a recipient. `attempt` rises only after a recorded refusal."""
         return str(uuid.uuid5(self.namespace, json.dumps(["message", self.key, recipient_key, attempt])))
 
     def bulk_id(self, message_ids: Iterable[str]) -> str:
-        """The ``bulkId`` of a request with these messages, whatever their order."""
+        """The `bulkId` of a request with these messages, whatever their order."""
         return str(uuid.uuid5(self.namespace, json.dumps(["bulk", self.key, *sorted(message_ids)])))
 
 
@@ -50,7 +50,7 @@ def recipient_key_of_number(number: str) -> str:
 
 
 def recipient_key_of_field(value: object) -> str:
-    """The recipient key where ``key_field`` names one. Kept apart from numbers by its prefix."""
+    """The recipient key where `key_field` names one. Kept apart from numbers by its prefix."""
     return f"key:{value}"
 
 

@@ -17,10 +17,10 @@ earlier tries.
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many recipients went where. ``requested`` is the sum of the others where the send came to its end.
+    """How many recipients went where. `requested` is the sum of the others where the send came to its end.
 
-    ``accepted``: the vendor took them. ``unconfirmed``: they may have been taken. ``rejected``: certainly not
-    taken. ``quarantined``: not tried (bad row, or not among ``allowed_recipients``). ``duplicates``: asked for twice,
+    `accepted`: the vendor took them. `unconfirmed`: they may have been taken. `rejected`: certainly not
+    taken. `quarantined`: not tried (bad row, or not among `allowed_recipients`). `duplicates`: asked for twice,
     sent once.
     """
 
@@ -42,9 +42,9 @@ class SentBulk:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a send operator returns. ``to_json`` is what stands in XCom.
+    """What a send operator returns. `to_json` is what stands in XCom.
 
-    ``account``: a hash that tells accounts apart (`OmniConfig.account_mark`); None: not known, and then it is left out.
+    `account`: a hash that tells accounts apart (`OmniConfig.account_mark`); None: not known, and then it is left out.
     """
 
     scenario_key: str
@@ -57,8 +57,8 @@ class Receipt:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """``bulks`` and ``message_ids`` are listed up to 100; without a ledger up to 1,000 bulks, since nothing else
-        tells what to follow. ``message_id`` stands with a bulk of one message.
+        """`bulks` and `message_ids` are listed up to 100; without a ledger up to 1,000 bulks, since nothing else
+        tells what to follow. `message_id` stands with a bulk of one message.
         """
         most = MAX_IDS if self.ledger_path else MOST_WITHOUT_LEDGER
         message_ids = [each for bulk in self.bulks for each in bulk.message_ids]

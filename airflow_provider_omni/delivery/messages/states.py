@@ -95,7 +95,7 @@ MAY_HAVE_ARRIVED = frozenset({_S.ACCEPTED, _S.UNCONFIRMED, _S.INTENT, _S.SEEN})
 class Origin(NamedTuple):
     """Where messages were posted from. What another account has taken is in none of this one's logs.
 
-    ``account``: `OmniConfig.account_mark`. ``scenario``: its key, which belongs to one account, too.
+    `account`: `OmniConfig.account_mark`. `scenario`: its key, which belongs to one account, too.
     """
 
     account: str
@@ -115,9 +115,9 @@ class Origin(NamedTuple):
 class Attempt:
     """One request: its ids, and what is known of each message. Times are seconds since the epoch.
 
-    ``intent_at``: no POST of it was begun later. ``since``: none was begun earlier, where that is not ``intent_at``.
-    ``by_bulk``: these messages can have been posted in this request only, so that its bulk id finds them all.
-    ``origin``: where it was posted from; None: not known, as on records of older versions.
+    `intent_at`: no POST of it was begun later. `since`: none was begun earlier, where that is not `intent_at`.
+    `by_bulk`: these messages can have been posted in this request only, so that its bulk id finds them all.
+    `origin`: where it was posted from; None: not known, as on records of older versions.
     """
 
     bulk_id: str
@@ -174,8 +174,8 @@ class Control(NamedTuple):
 class SendRecord:
     """All that is kept of a send.
 
-    ``flow``: the channels of the scenario ``flow_of``. ``steps``: those of them that there was something to say on when
-    it was posted last. ``origins``: where its tries were about to post from. ``writes``: how often it was written.
+    `flow`: the channels of the scenario `flow_of`. `steps`: those of them that there was something to say on when
+    it was posted last. `origins`: where its tries were about to post from. `writes`: how often it was written.
     """
 
     fingerprint: str
@@ -280,7 +280,7 @@ class SendRecord:
     def from_json(cls, data: Json) -> SendRecord | None:
         """Read it back; None when nothing was written.
 
-        Raises :class:`OmniStorageError` for one that this version cannot read: sending without it could send twice.
+        Raises `OmniStorageError` for one that this version cannot read: sending without it could send twice.
         """
         if data is None:
             return None

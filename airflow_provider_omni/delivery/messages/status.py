@@ -1,6 +1,6 @@
 """What is known of each message, from reports and log rows in any order, any number of times.
 
-A state only moves forward, per ``(messageId, channel)``, and nothing that was told about it is forgotten: a join of a
+A state only moves forward, per `(messageId, channel)`, and nothing that was told about it is forgotten: a join of a
 semilattice, so order and repetition cannot change the end. Knows no I/O and no clock.
 
     handset delivery  >  final failure of the last step  >  operator delivery  >  pending
@@ -113,7 +113,7 @@ def kept_apart(flow: Sequence[str]) -> bool:
 
 
 def place_of(sighting: StatusUpdate, *, apart: bool) -> str:
-    """The name under which a step of a message is kept: its channel. ``apart``: see `kept_apart`."""
+    """The name under which a step of a message is kept: its channel. `apart`: see `kept_apart`."""
     return f"{sighting.channel}{_APART[sighting.state]}" if apart and sighting.state in _APART else sighting.channel
 
 
@@ -172,7 +172,7 @@ NEVER = -math.inf
 class Tracker:
     """Collects sightings and tells each message's standing.
 
-    ``flow``: the scenario's channels in order, or empty when unknown. Then a failure closes only ``settle_seconds``
+    `flow`: the scenario's channels in order, or empty when unknown. Then a failure closes only `settle_seconds`
     after it was done, unless another step shows life.
     """
 
@@ -243,8 +243,8 @@ class Tracker:
     ) -> MessageStatus:
         """What became of a message.
 
-        ``closing``: the deadline has come; a failed step after which nothing more was heard counts as the end. Who was
-        heard of as still under way stays pending: under way is not failed. ``looked_at``: when the logs were asked for
+        `closing`: the deadline has come; a failed step after which nothing more was heard counts as the end. Who was
+        heard of as still under way stays pending: under way is not failed. `looked_at`: when the logs were asked for
         it the last time; `NEVER` where they could not be. A failure that was younger than `LOG_LAG` then is closed by
         neither time: what followed it may not have been in the logs yet, so that nothing was heard says nothing.
         """

@@ -112,7 +112,7 @@ class ScratchFailedError(sqlite3.OperationalError):
 class Workspace:
     """A SQLite database on disk that has no name any more. Close it, or use it as a context manager.
 
-    As a context manager it ends with an OmniStorageError where its file failed: of effect NONE before ``sending`` is
+    As a context manager it ends with an OmniStorageError where its file failed: of effect NONE before `sending` is
     set, UNKNOWN after. Raises one, too, where it cannot be made.
 
     :param folder: where to make it; the system's place for temporary files by default.
@@ -160,7 +160,7 @@ class Workspace:
             raise _failed(error, self.sending) from error
 
     def guarded(self, function: Callable[[], T]) -> Callable[[], T]:
-        """A function that a driver carries out, away from the ``with``: it ends like that where the file fails."""
+        """A function that a driver carries out, away from the `with`: it ends like that where the file fails."""
 
         def within() -> T:
             try:

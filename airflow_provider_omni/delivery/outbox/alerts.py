@@ -74,7 +74,7 @@ class Alert:
         self._seen_before: set[str] = set()
 
     def run(self) -> Steps[SendEnd]:
-        """Run to the end. Errors come back in the :class:`SendEnd`."""
+        """Run to the end. Errors come back in the `SendEnd`."""
         send = SingleSend(self.plan, self.rules, self.clock, self.jitter)
         if self.may_be_repeat:
             yield from self._look_for(send)

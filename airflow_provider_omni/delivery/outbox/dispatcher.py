@@ -61,7 +61,7 @@ class Dispatcher:
         progress: Callable[[], Note | None],
         publish: Callable[[], Publish] | None = None,
     ) -> None:
-        """``publish``: makes the effect that publishes the receipt, where nothing else tells what to follow if this
+        """`publish`: makes the effect that publishes the receipt, where nothing else tells what to follow if this
         process dies.
         """
         self.plan = plan
@@ -100,7 +100,7 @@ class Dispatcher:
         """Post what there is, until nothing is left, something stops the batch, or too many outcomes in a row are
         unknown.
 
-        In the last case ``broken`` is set, and `run` goes on when it is called again. Raises OmniStorageError (also for
+        In the last case `broken` is set, and `run` goes on when it is called again. Raises OmniStorageError (also for
         a stale try) after all that was under way has ended.
         """
         self.broken, self._unknown = None, 0

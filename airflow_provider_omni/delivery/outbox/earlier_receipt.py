@@ -27,8 +27,8 @@ from airflow_provider_omni.omni.words import some
 
 
 def keeper_of(about: dict[str, str | None], ledger: LedgerTerms | None, expects: int | None = 0) -> IntentStore:
-    """Where a batch's record is kept. ``about``: what a ledger says of a try; its ``send`` tells sends apart.
-    ``expects``: how often it was written when the try before ended; None: that try has not said so.
+    """Where a batch's record is kept. `about`: what a ledger says of a try; its `send` tells sends apart.
+    `expects`: how often it was written when the try before ended; None: that try has not said so.
     """
     if ledger is None:
         return TaskStateStore(about, expects)

@@ -66,7 +66,7 @@ _S = MessageState
 class BatchEnd:
     """How a batch ended: always a receipt, and the error that the task must fail with, if any.
 
-    ``sent``: accepted messages that this very try has posted. ``writes``: how often the record was written, from when
+    `sent`: accepted messages that this very try has posted. `writes`: how often the record was written, from when
     on it is all that there is; None before.
     """
 

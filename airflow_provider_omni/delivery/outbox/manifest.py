@@ -104,7 +104,7 @@ _LINE = (
     '\'{"id":"\' || id || \'","to":"\' || number || \'"\' || '
     "coalesce(',\"key\":' || json_quote(key), '') || coalesce(',\"fields\":' || fields, '') || '}'"
 )
-"""A row of ``plan/`` as JSON, put together where the rows are: `{"id", "to"}`, and `key` and `fields` if there are any.
+"""A row of `plan/` as JSON, put together where the rows are: `{"id", "to"}`, and `key` and `fields` if there are any.
 
 The id is that of the first message.
 """

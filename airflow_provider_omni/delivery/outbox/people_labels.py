@@ -1,4 +1,4 @@
-"""Who is meant, without a number: by the place in ``to``, as errors about bad input name people. Pure."""
+"""Who is meant, without a number: by the place in `to`, as errors about bad input name people. Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ UNCONFIRMED = UNRESOLVED | {MessageState.UNCONFIRMED}
 
 
 def people_of_receipt(people: Sequence[Recipient], message_ids: Sequence[str], record: SendRecord) -> dict[str, Any]:
-    """The member ``recipients`` of a receipt: of everybody who was posted to, the place in ``to`` and the message id,
-    and with which status they were ``rejected``. Up to 100, the rejected and the ``unconfirmed`` before others.
+    """The member `recipients` of a receipt: of everybody who was posted to, the place in `to` and the message id,
+    and with which status they were `rejected`. Up to 100, the rejected and the `unconfirmed` before others.
 
     :param message_ids: everybody's current id.
     """
@@ -42,7 +42,7 @@ def people_of_receipt(people: Sequence[Recipient], message_ids: Sequence[str], r
 
 
 def names_of(people: Sequence[Recipient], message_ids: Sequence[str], record: SendRecord) -> tuple[str, ...]:
-    """Lines such as ``to[2]: REJECTED_DND``, for an error: those in doubt, the refused, and those who were left out
+    """Lines such as `to[2]: REJECTED_DND`, for an error: those in doubt, the refused, and those who were left out
     of a send that reached others.
     """
     doubtful, refused, left = [], [], []

@@ -51,7 +51,7 @@ class BatchSpec:
     :param identity: of the send. For a shard its key is the same in all shards.
     :param content: with placeholders.
     :param flow: the scenario's channels; None: the scenario is read before the first POST.
-    :param phone_field: the field with the phone number. ``key_field``: another field, which tells people apart; None:
+    :param phone_field: the field with the phone number. `key_field`: another field, which tells people apart; None:
         the number does.
     :param chunk_size: messages in one request; None, and the most: what one look into the logs surely shows
         (999 divided by the flow's steps).
@@ -95,7 +95,7 @@ class BatchSpec:
             raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
 
     def chunk_problems(self, flow: tuple[str, ...] | None) -> list[str]:
-        """What is wrong with ``chunk_size`` for a flow; nothing while the flow is not known."""
+        """What is wrong with `chunk_size` for a flow; nothing while the flow is not known."""
         size = self.chunk_size
         if flow is None or type(size) is not int or size <= chunk_limit(flow):
             return []

@@ -53,10 +53,10 @@ _ASKED = (_S.INTENT, _S.SEEN, _S.UNCONFIRMED)
 class LookPolicy:
     """When absence may be concluded.
 
-    ``read_timeout``: seconds that a POST of an earlier try may still be under way: the longest that a call can take.
-    ``grace``: seconds that the logs may lag behind, and that a request may be taken in after its caller gave up (not
+    `read_timeout`: seconds that a POST of an earlier try may still be under way: the longest that a call can take.
+    `grace`: seconds that the logs may lag behind, and that a request may be taken in after its caller gave up (not
     published by the vendor; longer is safer and delays only the repair of an unknown outcome).
-    ``patience``: seconds that one resolution may take before the messages stay unknown.
+    `patience`: seconds that one resolution may take before the messages stay unknown.
     """
 
     read_timeout: float = 30.0
@@ -94,9 +94,9 @@ class _Filter:
 class BulkFilter:
     """What is known of the logs' filter by bulk id: whether it finds requests of this account by the ids that we gave.
 
-    ``controls``: requests that it must find, the best first. Taken on an account's word only, they can be wrong without
+    `controls`: requests that it must find, the best first. Taken on an account's word only, they can be wrong without
     harm (another account's, too old or too young for the logs): one that is not found says nothing.
-    ``sole``: no message in doubt can have been posted in another request than the one that is on record. Else it proves
+    `sole`: no message in doubt can have been posted in another request than the one that is on record. Else it proves
     nothing that the filter finds requests, nor that it has found some of a request's messages.
     """
 
@@ -133,11 +133,11 @@ class BulkFilter:
 class Reconciler:
     """Resolves the open messages of a posting by looking into the logs.
 
-    ``bulk_filter``: what is known of it; shared by those who ask at the same time. ``one_by_one``: messages up to which
-    each is looked for alone, where the filter is not known to work. ``lists``: looks by lists of ids, at the most; a
+    `bulk_filter`: what is known of it; shared by those who ask at the same time. `one_by_one`: messages up to which
+    each is looked for alone, where the filter is not known to work. `lists`: looks by lists of ids, at the most; a
     request with more messages is looked for by some of them, evenly.
-    ``loaded_at``: when this try has read the record, and so taken over from the earlier ones; now by default.
-    ``found_in``: the bulk ids that the logs name for messages that were found.
+    `loaded_at`: when this try has read the record, and so taken over from the earlier ones; now by default.
+    `found_in`: the bulk ids that the logs name for messages that were found.
     """
 
     rules: LookPolicy

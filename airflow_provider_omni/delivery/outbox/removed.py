@@ -1,7 +1,7 @@
 """Who has left the source since an earlier try has planned them: a second send must not reach those by itself.
 
-A ledger's ``plan/`` only grows, since it must name everybody whom any try may have sent to. So a later try writes into
-``sent/``, before its first POST, who of the planned is not among its people (ids only). What the last try says counts:
+A ledger's `plan/` only grows, since it must name everybody whom any try may have sent to. So a later try writes into
+`sent/`, before its first POST, who of the planned is not among its people (ids only). What the last try says counts:
 who comes back is among them no more.
 """
 

@@ -146,7 +146,7 @@ class AnswerSummary:
 def read_answer(answer: BulkAnswer, posting: Attempt, *, doubtful: bool = False) -> AnswerSummary:
     """Match the answer's entries by message id, never by position, and change their messages' states.
 
-    ``doubtful``: an earlier POST of these messages is still unknown: that this one was refused says nothing about that.
+    `doubtful`: an earlier POST of these messages is still unknown: that this one was refused says nothing about that.
     A message that the answer names twice with different statuses is not answered: it stays unknown.
     """
     messages = posting.messages

@@ -69,10 +69,10 @@ def verdict_of(
     strangers: int = 0,
     elsewhere: tuple[str, int] = ("", 0),
 ) -> OmniError | None:
-    """The error that the task must fail with, or None. ``strangers``: messages in doubt to people who left the source.
-    ``elsewhere``: what has changed since messages were posted that are in doubt (account, scenario), and how many.
+    """The error that the task must fail with, or None. `strangers`: messages in doubt to people who left the source.
+    `elsewhere`: what has changed since messages were posted that are in doubt (account, scenario), and how many.
 
-    With ``trust_duplicate_rejection`` the vendor's word that it has seen an id is enough.
+    With `trust_duplicate_rejection` the vendor's word that it has seen an id is enough.
     """
     states = tidings.states
     accepted, refused = states[_S.ACCEPTED], states[_S.REFUSED]

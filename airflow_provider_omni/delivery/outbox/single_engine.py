@@ -65,18 +65,18 @@ FENCES = 5
 class SendRules:
     """How a send behaves where the API leaves it open.
 
-    ``look``: when absence may be concluded. ``trust_duplicate_rejection``: post again, same ids, what stays unknown
+    `look`: when absence may be concluded. `trust_duplicate_rejection`: post again, same ids, what stays unknown
     and is younger than 47 h.
-    ``attempts``: posts of one request that certainly had no effect before giving up. ``on_rejected``: ``fail`` or
-    ``ignore``.
-    ``surely_first``: an empty record means that nothing was posted: this is the first try ever of this send, or the one
+    `attempts`: posts of one request that certainly had no effect before giving up. `on_rejected`: `fail` or
+    `ignore`.
+    `surely_first`: an empty record means that nothing was posted: this is the first try ever of this send, or the one
     before has said that it ended without one (`tries.Tries.told`).
-    ``told``: likewise a record is all there is. Else the logs are asked for whatever it does not know of, too.
-    ``record_writes``: how often the record was written when the try before ended; an older one is not all there is.
-    ``untold``: how many earlier tries may have sent something that is not on record.
-    ``account``: `OmniConfig.account_mark`, which tells accounts apart.
-    ``shared_key``: other tasks or runs may send under this key, so what is not on this task's record is asked for too.
-    ``first_try_at``: for the others, seconds since the epoch before which no try of this send can have begun. None (not
+    `told`: likewise a record is all there is. Else the logs are asked for whatever it does not know of, too.
+    `record_writes`: how often the record was written when the try before ended; an older one is not all there is.
+    `untold`: how many earlier tries may have sent something that is not on record.
+    `account`: `OmniConfig.account_mark`, which tells accounts apart.
+    `shared_key`: other tasks or runs may send under this key, so what is not on this task's record is asked for too.
+    `first_try_at`: for the others, seconds since the epoch before which no try of this send can have begun. None (not
     known), or longer ago than the logs reach: where there is no record, absence cannot be proven, and what the logs do
     not show stays unknown.
     """
@@ -99,7 +99,7 @@ class SendRules:
 class SendEnd:
     """How a send ended: always a receipt, and the error that the task must fail with, if any.
 
-    ``sent``: accepted messages that this very try has posted. ``writes``: how often the record was written, from when
+    `sent`: accepted messages that this very try has posted. `writes`: how often the record was written, from when
     on it is all that there is; None before.
     """
 
@@ -110,7 +110,7 @@ class SendEnd:
 
 
 class SingleSend:
-    """Sends a :class:`SendPlan` once, however often it is run."""
+    """Sends a `SendPlan` once, however often it is run."""
 
     def __init__(
         self, plan: SendPlan, rules: SendRules, clock: Clock, jitter: Callable[[], float] = random.random
@@ -130,7 +130,7 @@ class SingleSend:
         self._refused_now: set[str] = set()
 
     def run(self) -> Steps[SendEnd]:
-        """Run to the end. Errors come back in the :class:`SendEnd`, so that the receipt is never lost with them."""
+        """Run to the end. Errors come back in the `SendEnd`, so that the receipt is never lost with them."""
         error: OmniError | None = None
         try:
             yield from self._open()
@@ -434,7 +434,7 @@ class SingleSend:
 
         Nor does it answer what it names twice with different statuses.
 
-        ``doubtful``: messages whose earlier POST is still unknown: that this one was refused says nothing about that.
+        `doubtful`: messages whose earlier POST is still unknown: that this one was refused says nothing about that.
         """
         entries = {entry.message_id: entry for entry in answer.messages if entry.message_id in posting.messages}
         contradicted = {

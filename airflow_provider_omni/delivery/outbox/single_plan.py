@@ -28,7 +28,7 @@ UNKNOWN_FLOW_STEPS = 10
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One person. ``key`` goes into the ids; neither it nor ``address`` is ever shown. ``place``: in ``to``, from 0."""
+    """One person. `key` goes into the ids; neither it nor `address` is ever shown. `place`: in `to`, from 0."""
 
     key: str = field(repr=False)
     address: Address = field(repr=False)
@@ -37,7 +37,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """What became of ``to``: the people to send to, and how many entries were left out why."""
+    """What became of `to`: the people to send to, and how many entries were left out why."""
 
     people: tuple[Recipient, ...]
     requested: int
@@ -49,7 +49,7 @@ class Recipients:
 class SendPlan:
     """One content for a few recipients, ready to be posted in one request.
 
-    ``flow`` None: the scenario is read before the post.
+    `flow` None: the scenario is read before the post.
     """
 
     identity: Identity
@@ -60,14 +60,14 @@ class SendPlan:
 
     @property
     def scheduled_at(self) -> float | None:
-        """When the vendor is asked to send (``sendAt``), in seconds since the epoch; None for at once."""
+        """When the vendor is asked to send (`sendAt`), in seconds since the epoch; None for at once."""
         return self.content.options.send_at.timestamp() if self.content.options.send_at else None
 
     @property
     def fingerprint(self) -> str:
         """Tells "same key, other content" apart: scenario, content and options, not the recipients.
 
-        The ids' namespace is in it, too: with another ``id_secret`` everybody would have a new id, and get it twice.
+        The ids' namespace is in it, too: with another `id_secret` everybody would have a new id, and get it twice.
         """
         return fingerprint(
             {"scenarioKey": self.scenario_key, "namespace": str(self.identity.namespace)}
@@ -94,7 +94,7 @@ def read_recipients(
     *,
     may_be_nobody: bool = False,
 ) -> Recipients:
-    """Read ``to``: a number, a list of numbers, or destination dicts (``{"to": {"phoneNumber": …}}``).
+    """Read `to`: a number, a list of numbers, or destination dicts (`{"to": {"phoneNumber": …}}`).
 
     A text may be a list as JSON or as a template renders it, or numbers between commas or in lines. The same person
     twice is sent to once.
@@ -104,7 +104,7 @@ def read_recipients(
     :param home: the region of numbers without a country among the allowed ones.
     :param may_be_nobody: an empty list is no mistake.
 
-    Raises :class:`OmniInputError` that names every bad entry, numbers masked.
+    Raises `OmniInputError` that names every bad entry, numbers masked.
     """
     # A whole number of another type is a number like those in lists.
     entries = [to] if isinstance(to, float | Decimal) else read_list("to", to, _ALLOWED)

@@ -43,7 +43,7 @@ def cannot_ask(count: int, origin: Origin, here: Origin) -> Note:
 def unknown_elsewhere(count: int, of: str, changed: str) -> OmniUnknownOutcomeError:
     """The error for messages in doubt that another account, or scenario, may have.
 
-    ``of``: how many messages there are, in words.
+    `of`: how many messages there are, in words.
     """
     return OmniUnknownOutcomeError(
         f"{count:,} of {of} may or may not have been sent, from another {changed} than this try has: its logs cannot "
@@ -65,9 +65,9 @@ def verdict_of_send(
 ) -> OmniError | None:
     """Say what the task must fail with; None when everybody was sent to.
 
-    ``message_ids``: the current id of everybody in ``to``; ``others``: those of all their attempts. ``here``: where
-    this try posts from. ``mendable``: among the refusals of this try is one that a later try may mend. ``lost``: how
-    the last request ended whose outcome was unknown at first. With ``trust_duplicate_rejection`` the vendor's word that
+    `message_ids`: the current id of everybody in `to`; `others`: those of all their attempts. `here`: where
+    this try posts from. `mendable`: among the refusals of this try is one that a later try may mend. `lost`: how
+    the last request ended whose outcome was unknown at first. With `trust_duplicate_rejection` the vendor's word that
     it has seen an id is enough.
     """
     states = [record.state(each) for each in message_ids]
@@ -125,7 +125,7 @@ def receipt_of_send(
     dry_run: bool = False,
 ) -> Receipt:
     """The receipt of this moment: of what was sent, however the content, the scenario or the account has changed since.
-    It also lists messages that were sent before their people left ``to``.
+    It also lists messages that were sent before their people left `to`.
     """
     people = plan.recipients
     states = [record.state(each) for each in message_ids]
@@ -154,7 +154,7 @@ def receipt_of_send(
 def account_of(origins: Iterable[Origin], account: str) -> str | None:
     """The account that whoever waits for a receipt must ask: the one that is on record, else this try's.
 
-    ``origins``: where the messages were posted from that were accepted; if none were, those that may have been. The
+    `origins`: where the messages were posted from that were accepted; if none were, those that may have been. The
     first posted first: after it nothing is posted from another account, though others may be looked for there.
     """
     return next((each.account for each in origins), account) or None
@@ -178,5 +178,5 @@ def _reasons(record: SendRecord, message_ids: Sequence[str]) -> Counter[str]:
 
 
 def _strangers(record: SendRecord, ours: Collection[str], states: Collection[MessageState]) -> int:
-    """How many messages in these states belong to people who are not in ``to`` any more."""
+    """How many messages in these states belong to people who are not in `to` any more."""
     return sum(each not in ours for posting in record.postings for each in posting.having(*states))

@@ -47,9 +47,9 @@ Writes: TypeAlias = tuple[Ask | Save | Put | Fetch | ListParts, ...]
 class IntentStore(Protocol):
     """Keeps the record of one batch.
 
-    ``writers``: how many `writes` may be under way at the same time. ``flow``: the scenario's channels, which are kept
-    too; after `enter` those on record, where this try does not know them. ``steps``: those that this try has content
-    for. ``here``: where this try posts from.
+    `writers`: how many `writes` may be under way at the same time. `flow`: the scenario's channels, which are kept
+    too; after `enter` those on record, where this try does not know them. `steps`: those that this try has content
+    for. `here`: where this try posts from.
     """
 
     writers: int
@@ -106,8 +106,8 @@ class LedgerStore:
     """Keeps it in a ledger: one immutable part for each window.
 
     The ledger is a fence of its own, which does not need Airflow ≥ 3.3. A try first writes its own file under
-    ``tries/`` and then reads what was sent; before each window's POSTs it writes the window's intents and then looks
-    into ``tries/``. So of two tries that overlap, either the older sees the newer and stops, or the newer sees the
+    `tries/` and then reads what was sent; before each window's POSTs it writes the window's intents and then looks
+    into `tries/`. So of two tries that overlap, either the older sees the newer and stops, or the newer sees the
     older's intents.
 
     :param token: tells this try from all others; lower-case hex.
@@ -213,7 +213,7 @@ class LedgerStore:
     def _check_memory(self, *, dry_run: bool) -> Steps[None]:
         """Airflow's memory, where it lasts, tells whether an earlier try has kept its record in another place.
 
-        The write shows that this try is the current one, before it stops any other by its file under ``tries/``.
+        The write shows that this try is the current one, before it stops any other by its file under `tries/`.
         """
         if (yield from _was_kept(INDEX, "bulks")) is not None:
             raise _kept_elsewhere("an earlier try of this task had none, and kept its record in Airflow")
@@ -261,9 +261,9 @@ class LedgerStore:
         """Look again, now that this try's file is there: another send may have found the ledger empty, too.
 
         Of two, at least the one that writes its file later sees that of the other, and goes on no further. So a send
-        that goes on is alone, and whoever has written more than the file in ``tries/`` is the owner.
+        that goes on is alone, and whoever has written more than the file in `tries/` is the owner.
 
-        :param before: what stood in ``tries/`` when this try looked whose the ledger is.
+        :param before: what stood in `tries/` when this try looked whose the ledger is.
         """
         names: list[str] = yield ListParts(TRIES)
         for name in own_parts(names):
@@ -325,17 +325,17 @@ class LedgerStore:
             )
 
     def private(self, lines: str) -> Put:
-        """A part of ``plan/``, whose lines are JSON already."""
+        """A part of `plan/`, whose lines are JSON already."""
         return Put(self.part(PLAN), lambda: compress(lines.encode() + b"\n"))
 
     def left_out(self, lines: Sequence[Any]) -> Put:
-        """A part of ``quarantine/``."""
+        """A part of `quarantine/`."""
         kept = list(lines)
         return Put(self.part(QUARANTINE), lambda: pack(kept))
 
 
 def _of_another_send(*, at_once: bool) -> OmniInputError:
-    """``at_once``: another send began in it at the same moment; neither was the first."""
+    """`at_once`: another send began in it at the same moment; neither was the first."""
     found = (
         "another send has begun in it at the same moment, and it is not known to be this one's"
         if at_once
@@ -361,7 +361,7 @@ class TaskStateStore:
     """An index that is written late must not undo a newer one."""
 
     def __init__(self, about: Mapping[str, Any], expects: int | None = 0) -> None:
-        """``about``: a hash of key and shard (``send``), the fingerprint, account and scenario. ``expects``: how often
+        """`about`: a hash of key and shard (`send`), the fingerprint, account and scenario. `expects`: how often
         the index was written when the try before ended; None: that try has not said so.
         """
         self.fingerprint = str(about["fingerprint"])

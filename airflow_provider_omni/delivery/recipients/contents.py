@@ -34,7 +34,7 @@ class MessageTemplate:
     :param line: an object in the API's field names, or a model of `omni/content.py`; so is `sms`.
     :param options: the further keyword arguments of `check_content` (`notify`, `callback_data`, `send_at`, …);
         without placeholders.
-    :param placeholders: ``{field}`` in texts is filled from rows; False: every brace stands for itself.
+    :param placeholders: `{field}` in texts is filled from rows; False: every brace stands for itself.
     """
 
     line: Any = field(default=None, repr=False)

@@ -105,7 +105,7 @@ def in_question(data: bytes, at: int) -> str:
 def wide(nulls: int, even: int, odd: int, begin: int = 0) -> str | None:
     """Which UTF-16 text without a mark may be, by where its bytes are null: every other one, in what is ASCII of it.
 
-    :param even: of the bytes at even places, counted from ``begin``; ``odd`` likewise.
+    :param even: of the bytes at even places, counted from `begin`; `odd` likewise.
     """
     if not nulls or min(even, odd) * 4 > max(even, odd):
         return None

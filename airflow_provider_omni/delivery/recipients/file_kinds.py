@@ -123,7 +123,7 @@ def unusable(*problems: str) -> OmniInputError:
 
 
 def _binary(begin: bytes, sure: bool) -> str | None:
-    """What a file is that begins so. ``sure``: something in it is no text, so a word is no name of a column."""
+    """What a file is that begins so. `sure`: something in it is no text, so a word is no name of a column."""
     for begins, what in _BEGINS:
         if begin.startswith(begins) and (sure or not begins.isalnum()):
             return what

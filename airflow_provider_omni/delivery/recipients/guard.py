@@ -1,4 +1,4 @@
-"""The guards of a send: whom a connection's ``allowed_recipients`` lets through, and where ``allowed_countries`` does.
+"""The guards of a send: whom a connection's `allowed_recipients` lets through, and where `allowed_countries` does.
 
 Decides only. Who asks it leaves the others out, or refuses the whole send.
 """
@@ -44,7 +44,7 @@ def lets_through(
     a number is of no country.
 
     :param as_written: the vendor is told the number as it stands there. Then it must be it digit by digit: what is left
-        out in reading, such as the 0 of ``+41 (0)79 …``, may make it another one for the vendor.
+        out in reading, such as the 0 of `+41 (0)79 …`, may make it another one for the vendor.
     """
     if guard is None and rules.countries is None:
         return True
@@ -70,7 +70,7 @@ def narrowed(
     rules: NumberRules, problems: list[str], *, region: object, allowed_countries: object, number_check: object
 ) -> NumberRules:
     """The rules of one send: what its arguments say beside the connection. A region and a check of its own count
-    instead of the connection's; a country must be allowed by both. What is wrong is added to ``problems``.
+    instead of the connection's; a country must be allowed by both. What is wrong is added to `problems`.
     """
     own_region, check, countries = rules.region, rules.check, rules.countries
     try:

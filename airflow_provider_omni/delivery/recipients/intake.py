@@ -45,8 +45,8 @@ OTHER_NUMBER = "this key came before with another number"
 
 @dataclass
 class IntakeCounts:
-    """How many rows went where. ``reasons``: why rows were quarantined, without the values, with their count.
-    ``elsewhere``: people of other shards, where they are counted.
+    """How many rows went where. `reasons`: why rows were quarantined, without the values, with their count.
+    `elsewhere`: people of other shards, where they are counted.
     """
 
     requested: int = 0
@@ -79,7 +79,7 @@ class IntakeOptions:
 
 
 class _BadRowError(ValueError):
-    """A row that is quarantined. ``reason``: the kind of problem, to be counted."""
+    """A row that is quarantined. `reason`: the kind of problem, to be counted."""
 
     def __init__(self, detail: str, reason: str | None = None) -> None:
         super().__init__(detail)

@@ -23,9 +23,9 @@ NO_CODE = "it does not start with a country code"
 class NumberRules:
     """How numbers are read, and where may be sent.
 
-    :param region: two letters of ISO 3166, such as ``TH``: numbers without a country are read as of there. None: every
+    :param region: two letters of ISO 3166, such as `TH`: numbers without a country are read as of there. None: every
         number must begin with its country code.
-    :param check: ``valid``: only numbers of a range that its country is known to use. ``possible``: the right length is
+    :param check: `valid`: only numbers of a range that its country is known to use. `possible`: the right length is
         enough, for ranges that are newer than phonenumbers' tables.
     :param countries: regions that may be sent to; None: all.
     """
@@ -46,12 +46,12 @@ ANYWHERE = NumberRules()
 def normalise(number: object, rules: NumberRules = ANYWHERE) -> str:
     """Return the number in international format, digits only, as the OMNI API wants it.
 
-    ``+41 79 302 67 27``, ``0041793026727`` and ``41793026727`` give ``41793026727``. With a ``region`` bare digits are
+    `+41 79 302 67 27`, `0041793026727` and `41793026727` give `41793026727`. With a `region` bare digits are
     a number of there, with or without the 0 that is dialled before it; only where they are too long or too short for
-    one are they read as international. ``+`` and ``00`` always are. What two countries or two numbers could be meant
+    one are they read as international. `+` and `00` always are. What two countries or two numbers could be meant
     by is refused. Whether a number is in use is the vendor's to say.
 
-    Raises :class:`InvalidNumberError` whose text says which country the number was taken for.
+    Raises `InvalidNumberError` whose text says which country the number was taken for.
     """
     typed = read_typed(number)
     digits = typed.digits
@@ -66,7 +66,7 @@ def normalise(number: object, rules: NumberRules = ANYWHERE) -> str:
 
 
 def country_of(digits: str) -> str | None:
-    """The region of a normalised number, such as ``TH``; ``001`` for one of no country; None where it is not known:
+    """The region of a normalised number, such as `TH`; `001` for one of no country; None where it is not known:
     several countries share a code, and the number is valid in none of them.
     """
     parsed = _parsed(digits)
@@ -189,7 +189,7 @@ def _is_possible(parsed: PhoneNumber) -> bool:
 
 def _parsed(digits: str) -> PhoneNumber | None:
     """The number that international digits say; None where they say none. What is dialled before it within its country
-    is taken off: ``4107930…`` is ``417930…``.
+    is taken off: `4107930…` is `417930…`.
     """
     try:
         return phonenumbers.parse("+" + digits)

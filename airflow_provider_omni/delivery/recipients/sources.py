@@ -81,7 +81,7 @@ def format_of(path: str) -> str:
 
 
 def rows_of_entries(entries: Iterable[Any], phone_field: str, needed: Sequence[str] = ()) -> Iterator[Row]:
-    """Numbers, or dicts with a number in `phone_field` (rows of a table), in any mixture. ``needed``: further fields
+    """Numbers, or dicts with a number in `phone_field` (rows of a table), in any mixture. `needed`: further fields
     that are found in another case, too.
     """
     wanted = (phone_field, *needed)
@@ -123,7 +123,7 @@ def rows_of_csv(
 ) -> Iterator[Row]:
     """CSV with a header. Rows without a value are skipped. Cells that are missing at the end of a row are empty ones,
     as spreadsheets leave them out; a row with more cells than the header, of which one is not blank, is a problem.
-    Columns at the end that have neither a name nor values are passed over. A first line ``sep=;``, as Excel writes it,
+    Columns at the end that have neither a name nor values are passed over. A first line `sep=;`, as Excel writes it,
     names the delimiter.
 
     Raises OmniInputError for a header without `phone_field` or another name that is needed, for text in another

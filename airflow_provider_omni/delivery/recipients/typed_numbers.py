@@ -28,10 +28,10 @@ _PLAIN = re.compile(r"[ (]*\+?[ (]*[0-9][0-9 ().\-/]*")
 """What is left of every number that can be read: digits, and what people put between them."""
 _SEPARATORS = re.compile(r"[ ().\-/]")
 _DECIMAL = re.compile(r" *\+?[0-9 ()\-/]*(?:[0-9]{7,}\.(?:[0-9]{1,2}|0+)|[0-9]\.0) *")
-"""``4915112345678.0``: a float or a decimal that was written as text. Its last digits are none of the number."""
+"""`4915112345678.0`: a float or a decimal that was written as text. Its last digits are none of the number."""
 TWO = re.compile(r"(?:^ *(?:00)?|[^0-9])[0-9]{7,}[ ()./\-]+[0-9]{7,}(?![0-9])")
 RANGE = re.compile(r"[0-9)] *(?:/ *[0-9]{1,3}|- *[0-9]) *$")
-"""``02 123 4567/8``: two numbers in a short form, or an extension."""
+"""`02 123 4567/8`: two numbers in a short form, or an extension."""
 
 _DASHES = frozenset("\u2212\u30fc\ufe63\u2043\u02d7")
 """Beside Unicode's dashes: a minus, the long mark of Japanese keyboards, a bullet that looks like one."""
@@ -58,7 +58,7 @@ _EXTENSION = re.compile(
 
 
 class InvalidNumberError(ValueError):
-    """The number cannot be one. Its text says why, with the number masked. ``kind``: why, for counting; without it."""
+    """The number cannot be one. Its text says why, with the number masked. `kind`: why, for counting; without it."""
 
     def __init__(self, text: str, kind: str) -> None:
         super().__init__(text)
@@ -66,14 +66,14 @@ class InvalidNumberError(ValueError):
 
 
 class Typed(NamedTuple):
-    """A number as digits. ``international``: it says so itself, by a plus."""
+    """A number as digits. `international`: it says so itself, by a plus."""
 
     digits: str
     international: bool
 
 
 def mask(number: object) -> str:
-    """``41793026727`` -> ``4179…727``: enough to find a row in one's own table, too little to call.
+    """`41793026727` -> `4179…727`: enough to find a row in one's own table, too little to call.
 
     Short strings keep less; whatever is not a string of digits is shown by its type only.
     """

@@ -44,8 +44,8 @@ class OutcomeRow:
         (not known).
     :param reason: the status or error for which it was refused.
     :param outcome: pending, operator, delivered or failed, as far as a wait has followed it; None where none has.
-    :param channel: the step of the flow that decided the outcome; ``status`` its status.
-    :param sent_at: seconds since the epoch; so is ``done_at``.
+    :param channel: the step of the flow that decided the outcome; `status` its status.
+    :param sent_at: seconds since the epoch; so is `done_at`.
     :param cost: of all steps, as the vendor reported it, as a decimal string per currency.
     :param permanent: whether the same message would fail again, as far as the vendor said.
     """

@@ -127,7 +127,7 @@ def _was_taken_out(outcomes: Outcomes, person: str, row: OutcomeRow | None = Non
 
 
 def _phone_field(folder: Any) -> str:
-    """What the send called it. A file in ``tries/`` may be of another one, which was refused: it wrote nothing else."""
+    """What the send called it. A file in `tries/` may be of another one, which was refused: it wrote nothing else."""
     gone_on = {TryId.of(name) for kind in (PLAN, SENT) for name in folder.list(kind)}
     for name in own_parts(folder.list(TRIES)):
         if TryId.of(name) not in gone_on:

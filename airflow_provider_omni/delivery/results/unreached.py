@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Unreached:
     """Recipients of an earlier batch who were not reached, read when the task runs. Made by `unreached`.
 
-    ``template_fields``: Airflow renders ``ledger_path`` where this object stands in an operator's argument.
+    `template_fields`: Airflow renders `ledger_path` where this object stands in an operator's argument.
     """
 
     template_fields: ClassVar[Sequence[str]] = ("ledger_path",)
@@ -35,7 +35,7 @@ class Unreached:
     ) -> Iterator[Row]:
         """The recipients with the fields they had, so that the same texts can be filled.
 
-        :param ledger: the opened ledger (`ObjectStoragePath`); ``ledger_path`` as a local path by default.
+        :param ledger: the opened ledger (`ObjectStoragePath`); `ledger_path` as a local path by default.
         :param phone_field: under which the number stands, whatever it was called in the first batch.
         :param tell: gets how many are left out since nothing is known of them yet.
         :param needed: further fields, which are found in another case, too.

@@ -27,7 +27,7 @@ class TrackedMessages:
         its id, too (refused ones, ones that were taken in another request, or a stranger's).
     :param samples: some messages of each of these requests.
     :param lone: ids of messages that were alone in theirs.
-    :param apart: those of ``lone`` that may stand in some request's rows too.
+    :param apart: those of `lone` that may stand in some request's rows too.
     :param parts: names of the parts that say so.
     :param accounts: from which it was sent (`OmniConfig.account_mark`); empty where the ledger does not say so.
     """

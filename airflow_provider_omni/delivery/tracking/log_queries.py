@@ -28,7 +28,7 @@ BULKS, MESSAGES = "bulk_ids", "message_ids"
 
 
 class LogQueries:
-    """Asks the logs. ``at_once``: how many ids go into a call; 1 as soon as the vendor was seen not to read lists."""
+    """Asks the logs. `at_once`: how many ids go into a call; 1 as soon as the vendor was seen not to read lists."""
 
     def __init__(self, clock: Clock, ids_at_once: int) -> None:
         self.clock = clock

@@ -40,7 +40,7 @@ class _Look:
 
 @dataclass
 class TimeWindows:
-    """The stretches between the first send and now that still have something to tell. ``page``: rows on a page."""
+    """The stretches between the first send and now that still have something to tell. `page`: rows on a page."""
 
     begin: float
     page: int = 1000

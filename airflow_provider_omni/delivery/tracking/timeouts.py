@@ -31,7 +31,7 @@ def timed_out(tracker: Tracker, looked_at: Mapping[str, float], now: float, *, c
 
 
 def header_of(watch: Watch, account: str) -> dict[str, Any]:
-    """The first line of a part of ``outcomes/``.
+    """The first line of a part of `outcomes/`.
 
     :param account: whose reports and logs tell what stands in it (`OmniConfig.account_mark`).
     """
@@ -39,7 +39,7 @@ def header_of(watch: Watch, account: str) -> dict[str, Any]:
 
 
 def parts_of(message_ids: Iterable[str], header: dict[str, Any]) -> Iterator[list[Any]]:
-    """The lines of parts of ``outcomes/`` that say so."""
+    """The lines of parts of `outcomes/` that say so."""
     lines: list[Any] = [header]
     for message_id in message_ids:
         lines.append({"id": message_id, "steps": [], "closed": True})

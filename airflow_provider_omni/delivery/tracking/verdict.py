@@ -43,9 +43,9 @@ class Verdict(enum.Enum):
 class SuccessCriterion:
     """What the user waits for.
 
-    ``success_when``: ``all``, ``any``, ``finished`` (every outcome known, whichever), or a ratio in (0, 1] of the
-    messages that must be delivered. ``delivered_means``: with ``group`` a delivery to the operator is enough while
-    nothing final contradicts it; with ``handset`` it still counts as pending. ``settle``: wait for every outcome first.
+    `success_when`: `all`, `any`, `finished` (every outcome known, whichever), or a ratio in (0, 1] of the
+    messages that must be delivered. `delivered_means`: with `group` a delivery to the operator is enough while
+    nothing final contradicts it; with `handset` it still counts as pending. `settle`: wait for every outcome first.
     """
 
     success_when: str | float = "all"
@@ -73,7 +73,7 @@ class SuccessCriterion:
             raise OmniInputError("The delivery goal cannot be used", problems=tuple(problems))
 
     def needed(self, total: int) -> int:
-        """How many of ``total`` must be delivered."""
+        """How many of `total` must be delivered."""
         match self.success_when:
             case "all":
                 return total
@@ -117,7 +117,7 @@ class DeliveryCounts:
     ) -> None:
         """Count one message that was seen; messages come in the order of their ids.
 
-        ``total`` is set by the caller: it includes the unseen.
+        `total` is set by the caller: it includes the unseen.
         """
         steps = list(steps)
         for step in steps:
@@ -184,8 +184,8 @@ def evaluate(
 ) -> Verdict:
     """Say whether the wait is over.
 
-    Nothing to wait for is a success for every goal but ``any`` (a dry run, or a test environment that lets nobody
-    through), unless it is so because ``unsent`` people were refused or never sent to: a gate must not open when
+    Nothing to wait for is a success for every goal but `any` (a dry run, or a test environment that lets nobody
+    through), unless it is so because `unsent` people were refused or never sent to: a gate must not open when
     nobody who should have been told was.
     """
     if not tally.total and unsent and goal.success_when != "finished":

@@ -73,7 +73,7 @@ SAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class WaitEnd:
-    """How a wait ended. ``summary`` is JSON without numbers and texts."""
+    """How a wait ended. `summary` is JSON without numbers and texts."""
 
     verdict: Verdict
     summary: dict[str, Any]
@@ -85,11 +85,11 @@ class WaitEnd:
 
 
 class DeliveryWait:
-    """Follows the messages of a :class:`Watch` until the verdict falls.
+    """Follows the messages of a `Watch` until the verdict falls.
 
-    ``clock`` gives wall-clock seconds; ``jitter`` a number in [0, 1) that spreads the polls of many waits.
-    ``refusals``: polls in a row that the API may refuse; 1 where each poll is a wait of its own (reschedule mode).
-    ``account``: `OmniConfig.account_mark` of the connection that is asked; whoever reads the connection anew between
+    `clock` gives wall-clock seconds; `jitter` a number in [0, 1) that spreads the polls of many waits.
+    `refusals`: polls in a row that the API may refuse; 1 where each poll is a wait of its own (reschedule mode).
+    `account`: `OmniConfig.account_mark` of the connection that is asked; whoever reads the connection anew between
     two polls says so.
     """
 

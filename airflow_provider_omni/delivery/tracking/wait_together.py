@@ -25,7 +25,7 @@ TOLD = 3
 
 
 class WaitTogether(DeliveryWait):
-    """Follows the parts of a :class:`Watch`. The effects on a part's ledger go to ``<number of the part>/<name>``."""
+    """Follows the parts of a `Watch`. The effects on a part's ledger go to `<number of the part>/<name>`."""
 
     def __init__(
         self,

@@ -23,8 +23,8 @@ OF_PARTS = ("bulks", "flow", "logs_only", "ledger_path", "unsent", "accepted", "
 class Bulk:
     """Messages that are followed by one filter.
 
-    ``bulk_id`` None: a lone message id. ``messages`` None: their number is not known (ids given by hand).
-    ``message_ids``: all of them or none; where they are known, rows of other messages are not counted.
+    `bulk_id` None: a lone message id. `messages` None: their number is not known (ids given by hand).
+    `message_ids`: all of them or none; where they are known, rows of other messages are not counted.
     """
 
     bulk_id: str | None
@@ -38,7 +38,7 @@ class Bulk:
 
     @property
     def report_filter(self) -> dict[str, str]:
-        """The filter for ``GET /omni/1/reports``; there is always one, so that nobody else's reports are taken."""
+        """The filter for `GET /omni/1/reports`; there is always one, so that nobody else's reports are taken."""
         if self.alone:
             return {"message_id": self.message_ids[0]}
         assert self.bulk_id is not None
@@ -54,8 +54,8 @@ class Bulk:
 class Watch:
     """Everything a wait needs to know; nothing in it names a person.
 
-    ``deadline``: wall-clock seconds since the epoch. ``poll_interval``: seconds. ``settle_seconds``: how long after a
-    failure an unknown flow is given for its next step. ``logs_only``: read no reports, because they could not be
+    `deadline`: wall-clock seconds since the epoch. `poll_interval`: seconds. `settle_seconds`: how long after a
+    failure an unknown flow is given for its next step. `logs_only`: read no reports, because they could not be
     written down (reschedule mode on Airflow < 3.3 without a ledger).
     """
 
@@ -78,7 +78,7 @@ class Watch:
     """
     parts: tuple[Watch, ...] = ()
     """Where several sends are waited for together: one for each ledger, and one for each flow of those without. Then
-    there are no ``bulks`` here; goal, deadline and poll interval are those of the whole.
+    there are no `bulks` here; goal, deadline and poll interval are those of the whole.
     """
     missing: int = 0
     """Receipts in the list that were none: of tasks that were skipped, or marked successful."""
@@ -150,7 +150,7 @@ class Watch:
 
 
 def bulks_of_receipt(receipt: Any, name: str = "receipt") -> tuple[Bulk, ...]:
-    """The bulks of a receipt, in errors called ``name``. Raises :class:`OmniInputError` for what is not a receipt."""
+    """The bulks of a receipt, in errors called `name`. Raises `OmniInputError` for what is not a receipt."""
     problems: list[str] = []
     bulks: list[Bulk] = []
     rows = receipt.get("bulks") if isinstance(receipt, dict) else None

@@ -12,7 +12,7 @@ from tests.integration.airflow.batchtask import BatchTask
 
 @pytest.fixture
 def account(omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch, airflow_db: Path) -> RunningSimulator:
-    """The simulated account of ``omni_default``: deliveries take a twentieth of a second."""
+    """The simulated account of `omni_default`: deliveries take a twentieth of a second."""
     omni_simulator.configure(beat_seconds=0.05, source_scenario=True)
     omni_simulator.reset()
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", omni_simulator.airflow_connection_json)

@@ -15,7 +15,7 @@ LINE_ONLY, LINE_REJECTED, NEITHER = "41793026727", "41793026740", "41793026743"
 
 
 def run(dag_id: str, **conf: Any) -> dict[str, str]:
-    """Run a DAG as ``dag.test()`` does, with short polls; the state of each task, mapped ones with their index."""
+    """Run a DAG as `dag.test()` does, with short polls; the state of each task, mapped ones with their index."""
     dag = importlib.import_module(f"example_dags.{dag_id}").dag
     for task in dag.tasks:
         for arguments in (task.__dict__, getattr(task, "partial_kwargs", {})):

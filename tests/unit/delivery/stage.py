@@ -67,7 +67,7 @@ def accepted(call: Call[Any], state: str = "enroute") -> SendResponse:
 
 
 def answered(**states: str) -> Callable[[Call[Any]], SendResponse]:
-    """An answer with a status by the number's last digits, ``answered(d27="refused")``; the others are accepted."""
+    """An answer with a status by the number's last digits, `answered(d27="refused")`; the others are accepted."""
 
     def answer(call: Call[Any]) -> SendResponse:
         messages = []

@@ -50,7 +50,7 @@ def message_id(number: str, attempt: int = 0) -> str:
 
 
 def send(stage: Stage, made: SendPlan | None = None, until: Any = None, **rules: Any) -> SendEnd:
-    """One try. A first one unless ``first_try_at`` is given."""
+    """One try. A first one unless `first_try_at` is given."""
     rules.setdefault("surely_first", "first_try_at" not in rules)
     rules.setdefault("look", LOOK)
     machine = SingleSend(made or plan(), SendRules(**rules), stage.clock, jitter=lambda: 0.0).run()

@@ -9,7 +9,7 @@ from airflow_provider_omni.simulator.running import RunningSimulator
 
 @pytest.fixture
 def vendor(omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> RunningSimulator:
-    """The simulated account of ``omni_default``."""
+    """The simulated account of `omni_default`."""
     omni_simulator.configure(source_scenario=True, duplicates="accept")
     omni_simulator.reset()
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", omni_simulator.airflow_connection_json)

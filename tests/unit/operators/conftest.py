@@ -16,7 +16,7 @@ ENROUTE = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROU
 
 
 class Vendor:
-    """Stands for the client. ``answers`` replaces what it would say by a function of the request's body."""
+    """Stands for the client. `answers` replaces what it would say by a function of the request's body."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []

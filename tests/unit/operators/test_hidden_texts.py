@@ -213,7 +213,7 @@ class Say(BaseOperator):
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_what_another_task_returned_as_arguments_is_no_template(whole: bool) -> None:
-    """Airflow renders objects and lists of what ``expand_kwargs`` gets from a task."""
+    """Airflow renders objects and lists of what `expand_kwargs` gets from a task."""
     given: dict[str, Any] = {"sms": {"text": "{{ code }} for Zaphod"}, "to": [NUMBER, "{{ code }} for Zaphod"]}
     with DAG("d", schedule=None, start_date=datetime(2026, 1, 1)):
         said: Any = Say(task_id="say").output

@@ -1,6 +1,6 @@
 """The requests of the source document out of the operators, member for member, under the document's headings.
 
-Our ``messageId`` and ``bulkId`` come besides. The texts are ours; keys, ids and URLs are the document's.
+Our `messageId` and `bulkId` come besides. The texts are ours; keys, ids and URLs are the document's.
 """
 
 from __future__ import annotations

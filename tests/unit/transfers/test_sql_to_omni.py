@@ -225,7 +225,7 @@ class Wrapped:
         many: Any = list,
         late: bool = False,
     ) -> None:
-        """``late``: what the columns are called is not known before rows were fetched. ``many``: what holds rows."""
+        """`late`: what the columns are called is not known before rows were fetched. `many`: what holds rows."""
         self.without, self.rows, self.names, self.whole, self.many, self.late = without, rows, names, whole, many, late
         self.cursor_of = Shop().database.cursor()
 
