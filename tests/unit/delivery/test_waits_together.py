@@ -88,7 +88,7 @@ def test_a_verdict_waits_until_all_that_was_read_is_written_down_and_counted(wri
     states = {"a": "failed", "b": "handset"}
     stage = Stage(reports=[told(**states)], logs=[told(**states)])
     stage.saves = [*[None] * written, OmniStorageError("not now"), OmniStorageError("not now"), None]
-    end = wait(stage, together(alone("a"), alone("b"), goal=Goal("all")))
+    end = wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion("all")))
     assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.FAILURE, 1, 1)
     assert stage.now > START
 

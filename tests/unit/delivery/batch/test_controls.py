@@ -79,7 +79,7 @@ def test_of_many_the_newest_are_taken(known: IntentLog) -> None:
     assert controls(known) == ["10", "30"]
 
 
-def test_the_steps_are_those_of_what_was_accepted_before_those_of_what_is_in_doubt(known: Known) -> None:
+def test_the_steps_are_those_of_what_was_accepted_before_those_of_what_is_in_doubt(known: IntentLog) -> None:
     def told(bulk: str, state: str, fingerprint: str, *steps: str) -> None:
         intent = {"bulk": bulk, "at": NOW - 600.0, "ids": [f"{bulk}-1"]}
         known.replay(intent, fingerprint, origin=list(HERE), steps=list(steps))
