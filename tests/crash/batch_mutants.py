@@ -271,7 +271,7 @@ def _with_old_intents() -> Iterator[None]:
 )
 def _bulk_ids_prove_absence() -> Iterator[None]:
     """That the bulk id of a request finds nothing is believed, though the vendor may not keep it."""
-    with patch.object(reconciler.Asker, "_checks", lambda self, message_ids: []):
+    with patch.object(reconciler.Reconciler, "_checks", lambda self, message_ids: []):
         yield
 
 

@@ -303,7 +303,7 @@ def _lone_messages_by_bulk() -> Iterator[None]:
     def filters(posting: states.Attempt) -> list[Any]:
         return [reconciler._Filter(posting.having(*reconciler._ASKED), posting.bulk_id)]
 
-    unchecked = patch.object(reconciler.Asker, "_checks", lambda self, message_ids: [])
+    unchecked = patch.object(reconciler.Reconciler, "_checks", lambda self, message_ids: [])
     with patch.object(reconciler, "_filters", filters), unchecked:
         yield
 
