@@ -1,1 +1,1 @@
-"""What becomes of messages: ids, sending, tracking, verdict, memory. Does no I/O and knows no Airflow."""
+"""Delivery: recipients, ids, sending, tracking, verdict, memory. Does no I/O and knows no Airflow."""

@@ -1,7 +1,7 @@
-"""Whose account is asked: only the one that messages were sent from can tell what became of them. Pure.
+"""The check that the right account is asked: only the sender's account can tell what became of its messages. Pure.
 
-The logs of another account are empty about them. Taken for a look, that closes half of a flow as failed, and somebody
-sends to these people again.
+The logs of another account are empty about them. If that were taken for a log query, half of a flow would be closed as
+failed, and somebody would send to these people again.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from airflow_provider_omni.omni.errors import OmniConfigurationError
 def check_account(asked: str, known: str | Collection[str], says: str) -> None:
     """Refuse to ask an account about messages of another one.
 
-    :param asked: `OmniConfig.account_mark` of the connection; empty where it is not known.
-    :param known: that of the account, or of one of the accounts, that has the messages; empty where it is not known.
-    :param says: what knows it, as the subject of a sentence.
+    :param asked: `OmniConfig.account_mark` of the connection; empty if not known.
+    :param known: the mark of the account that has the messages, or the marks of several; empty if not known.
+    :param says: the source of `known`, as the subject of a sentence.
+
+    Nothing is refused if either is not known.
 
     Raises OmniConfigurationError, which no retry can mend: somebody has to restore the connection.
     """

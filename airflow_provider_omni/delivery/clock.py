@@ -1,9 +1,8 @@
-"""The clock that machines are given: the wall clock of the moment at which they began, and from there on one that never
-steps.
+"""The clock of a machine: it starts at the wall clock's time and from there on never steps.
 
-A machine waits, and concludes from having waited: that a POST is over, that the logs have caught up. Were it to look at
-the wall clock, a step of it (NTP, an administrator) would be taken for time that has passed. Between processes clocks
-differ; no proof rests on a difference of two processes' times that is smaller than an hour (`outbox/reconciler.py`).
+A machine waits and concludes from having waited: that a POST is over, that the logs have caught up. A step of the wall
+clock (NTP, an administrator) would look like time that has passed. Clocks of different processes differ, so no proof
+rests on a difference of two processes' times that is smaller than an hour (`outbox/reconciler.py`).
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from airflow_provider_omni.delivery.effects import Clock
 
 
 def steady_clock(wall: Clock, elapsed: Clock) -> Clock:
-    """A clock for one machine.
+    """Return a clock for one machine.
 
-    :param wall: seconds since the epoch, `time.time`; asked once.
-    :param elapsed: seconds from anywhere that never step, `time.monotonic`. In its place the clock of the boot is
-        taken where there is one, since the time for which a machine was suspended has passed as well.
+    :param wall: seconds since the epoch, `time.time`. Asked once.
+    :param elapsed: seconds from any start that never step, `time.monotonic`. On a system with a clock of the boot, that
+        one replaces `time.monotonic`, since the time for which a machine was suspended has passed as well.
     """
     if elapsed is time.monotonic and hasattr(time, "CLOCK_BOOTTIME"):
         elapsed = _since_boot

@@ -1,6 +1,6 @@
-"""The two loops that carry out what a machine of `delivery/` asks for: one for workers, one for the triggerer.
+"""The two loops that do what a machine of `delivery/` asks for: one for workers, one for the triggerer.
 
-They decide nothing. Everything they touch (client, memory, clock, log) is handed in.
+They decide nothing. Everything that they touch (client, memory, clock, log) is handed in.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ log = logging.getLogger(__name__)
 
 
 class Executes(Protocol):
-    """A sync client: `omni.client.OmniClient` or the crash harness's."""
+    """A sync client: `omni.client.OmniClient` or that of the crash harness."""
 
     def execute(self, call: Call[Any]) -> Any:
-        """Execute the call, or raise one of `omni/errors.py`."""
+        """Execute the call, or raise one of the errors of `omni/errors.py`."""
         ...
 
 
@@ -55,7 +55,7 @@ class ExecutesAsync(Protocol):
     """An async client: `omni.aio.AsyncOmniClient`."""
 
     async def execute(self, call: Call[Any]) -> Any:
-        """Execute the call, or raise one of `omni/errors.py`."""
+        """Execute the call, or raise one of the errors of `omni/errors.py`."""
         ...
 
 
@@ -71,10 +71,15 @@ def run(
     folder: Folder | None = None,
     connections: int = 1,
 ) -> T:
-    """Carry out `steps` to their end in a worker and return what they return.
+    """Carry out a machine to its end in a worker and return its result.
 
-    Errors of `omni/errors.py` go into the machine; everything else (a SIGTERM's exception, a bug) ends it.
-    `folder`: the ledger's. `connections`: API calls that a batch makes at the same time.
+    Errors of `omni/errors.py` go into the machine. Anything else (the exception of a SIGTERM, a bug) ends it.
+
+    :param budget: the account's log calls, which `Ask` waits for; None: no limit.
+    :param publish: makes a receipt visible; None: receipts are dropped.
+    :param sleep: waits so many seconds.
+    :param folder: the ledger's folder; None if there is no ledger.
+    :param connections: the number of API calls that a batch makes at a time.
     """
     pool = _Pool(connections)
     told: set[str] = set()
@@ -137,10 +142,16 @@ async def arun(
     folder: Folder | None = None,
     in_thread: Callable[..., Awaitable[Any]] = asyncio.to_thread,
 ) -> T:
-    """The same in a triggerer's event loop. A trigger publishes no receipt: sending is the workers' business.
+    """Carry out a machine to its end in a triggerer's event loop and return its result.
 
-    `folder`: the ledger's; it is reached in threads. `in_thread` carries a blocking call out there; a folder that
-    reads Airflow's connections needs one that leads back to the loop.
+    A trigger publishes no receipt and sends no batch: sending is the workers' business. So `Publish`, `Submit` and
+    `Gather` raise TypeError.
+
+    :param budget: the account's log calls, which `Ask` waits for; None: no limit.
+    :param sleep: waits so many seconds.
+    :param folder: the ledger's folder, which is reached in threads; None if there is no ledger.
+    :param in_thread: runs a blocking call of the folder in a thread. A folder that reads Airflow's connections needs
+        one that leads back to the loop.
     """
     told: set[str] = set()
 
@@ -187,7 +198,7 @@ async def arun(
 
 
 class _Pool:
-    """Carries out what is submitted, in threads that are made when the first comes."""
+    """Carries out submitted effects in threads. The threads are made with the first effect."""
 
     WRITERS = 3
     """Threads besides those of the API calls, so that a write does not wait for a call to end."""
@@ -211,7 +222,7 @@ class _Pool:
             self._ended.put(error)
 
     def finished(self) -> list[Done]:
-        """What has ended, waiting for the first."""
+        """Return all that has ended. Wait for the first."""
         ended = [self._ended.get()]
         while not self._ended.empty():
             ended.append(self._ended.get())
@@ -221,7 +232,7 @@ class _Pool:
         return [each for each in ended if isinstance(each, Done)]
 
     def abandon(self) -> None:
-        """Start nothing more. What is under way ends on its own: nobody waits for it."""
+        """Start nothing more. Effects that are under way end on their own; nobody waits for them."""
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -239,7 +250,10 @@ def _in_folder(folder: Folder | None, effect: Put | Fetch | ListParts) -> Any:
 
 
 def _place(budget: CallBudget, patience: float) -> float:
-    """Take a place in the budget: 0.0 when taken, else the seconds to wait, if that is within `patience`."""
+    """Take a place in the budget. Return 0.0 if it was taken, else the seconds to wait for one.
+
+    Raises OmniBusyError if that is longer than `patience`.
+    """
     wait = budget.try_take()
     if wait > patience:
         raise OmniBusyError("the account's budget of log calls is used up for now")
@@ -248,7 +262,7 @@ def _place(budget: CallBudget, patience: float) -> float:
 
 @contextlib.contextmanager
 def _told_of_429(budget: CallBudget) -> Iterator[None]:
-    """Have everybody held back where the vendor says that the account's calls are used up."""
+    """Hold everybody back if the vendor says that the account's calls are used up."""
     try:
         yield
     except OmniRateLimitError as error:
@@ -257,7 +271,9 @@ def _told_of_429(budget: CallBudget) -> Iterator[None]:
 
 
 def _whole(answer: Any, call: Call[Any], told: set[str], logger: logging.Logger) -> Any:
-    """The answer. That a kind of call has rows that cannot be read is said once: the same row may come for hours."""
+    """Return the answer. Warn once for each kind of call that rows could not be read: one such row may come for
+    hours.
+    """
     if call.method == "GET" and call.name not in told and (skipped := skipped_in(answer)):
         told.add(call.name)
         logger.warning(

@@ -1,9 +1,10 @@
-"""What the machines of `delivery/` ask for: API calls, reads and writes of memory, pauses.
+"""The effects that machines of `delivery/` ask for: API calls, reads and writes of memory, pauses.
 
-A machine is a generator. It yields one of the effects below, and gets the result sent back in, or an
-`OmniError` thrown into it. It does no I/O and knows no clock but the one
-that it is given. So workers (`drivers.run`) and triggerers (`drivers.arun`) share every decision, and the crash
-harness can end a machine before, in the middle of and after each effect, which is where processes die.
+A machine is a generator. It yields one of the effects below and gets the result sent back in, or an `OmniError` thrown
+into it. It does no I/O and knows no clock but the one that it is given.
+
+So workers (`drivers.run`) and triggerers (`drivers.arun`) share every decision. The crash harness can end a machine
+before, in the middle of and after each effect, which is where processes die.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | 
 T = TypeVar("T")
 
 Clock: TypeAlias = Callable[[], float]
-"""Seconds since the epoch. Wall-clock time, since a machine's deadlines outlive its process."""
+"""Returns seconds since the epoch: wall-clock time, since a machine's deadlines outlive its process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Execute an API call. Result: what the call's parser makes of the answer.
+    """Execute an API call. Result: the answer, as the call's parser reads it.
 
-    `patience`: for calls that count against the account's budget of log calls (120 a minute, shared in the process):
-    how many seconds to wait for a free place before `OmniBusyError` is thrown in. `None`: no budget applies.
+    :param patience: for calls that count against the account's budget of log calls (120 a minute, shared in the
+        process): seconds to wait for a free place before OmniBusyError is thrown in. None: no budget applies.
     """
 
     call: Call[Any]
@@ -36,7 +37,9 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Read what this try, an earlier one or another copy of the trigger saved under `key`. Result: JSON or None."""
+    """Read the value that this try, an earlier one or another copy of the trigger saved under `key`. Result: JSON or
+    None.
+    """
 
     key: str
 
@@ -45,7 +48,7 @@ class Load:
 class Save:
     """Write `value` under `key`, durably. Nothing that follows happens unless the write succeeded.
 
-    `OmniStorageError` is thrown in when it did not, or when it cannot be known.
+    OmniStorageError is thrown in if it failed, or if that cannot be known.
     """
 
     key: str
@@ -54,9 +57,9 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Make a receipt visible (XCom) so that what was paid for can be followed even if the task dies right after.
+    """Make a receipt visible (XCom), so that paid messages can be followed even if the task dies right after.
 
-    `OmniStorageError` is thrown in when that failed, or when it cannot be known.
+    OmniStorageError is thrown in if that failed, or if it cannot be known.
     """
 
     receipt: dict[str, Any] = field(repr=False)
@@ -71,7 +74,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A line for the task log. Ids and counts only: never a number, a text or a secret."""
+    """A line for the task log, with ids and counts only: never a number, a text or a secret."""
 
     text: str
     warning: bool = False
@@ -79,9 +82,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write a new part into the ledger's folder, whole or not at all. `OmniStorageError` as for `Save`.
+    """Write a new part into the ledger's folder, whole or not at all.
 
-    `data` makes the bytes, in the thread that writes them.
+    OmniStorageError is thrown in if it failed, or if that cannot be known.
+
+    :param data: makes the bytes, in the thread that writes them.
     """
 
     name: str
@@ -97,16 +102,18 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class ListParts:
-    """Names of the parts under a prefix of the ledger's folder, sorted. Sees everything that was written before it."""
+    """List the names of the parts under a prefix of the ledger's folder, sorted. Sees everything that was written
+    before it.
+    """
 
     prefix: str
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Call a function that needs long and touches nothing outside the machine. Result: what it returns.
+    """Call a function that takes long and touches nothing outside the machine. Result: the function's.
 
-    In a thread where an event loop must not be held up meanwhile.
+    It runs in a thread where an event loop must not be held up.
     """
 
     function: Callable[[], Any]
@@ -114,9 +121,11 @@ class Compute:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Start effects, one after the other, beside what is under way; the first error ends them. Result: None, at once.
+    """Start effects, one after the other, beside those under way. The first error ends them. Result: None, at once.
 
     Only `Ask`, `Save`, `Put`, `Fetch` and `ListParts` can be submitted.
+
+    :param tag: a number by which `Done` names them.
     """
 
     tag: int
@@ -129,7 +138,7 @@ class Gather:
 
 
 class Done(NamedTuple):
-    """How submitted effects ended: the result of each, or the error that ended them."""
+    """The end of submitted effects: the result of each, or the error that ended them."""
 
     tag: int
     results: tuple[Any, ...]
@@ -141,51 +150,51 @@ Steps: TypeAlias = Generator[Effect, Any, T]
 
 
 class Memory(Protocol):
-    """Where a worker keeps things. See `storage/` for those of Airflow; the crash harness has its own."""
+    """A worker's store for JSON by key. `storage/` has those of Airflow; the crash harness has its own."""
 
     durable: bool
-    """Whether a later try can read what this one wrote. Without it the machines ask the logs instead."""
+    """True if a later try can read what this one wrote. Otherwise the machines ask the logs instead."""
 
     def load(self, key: str) -> Json:
-        """Return what was saved under `key`, else None."""
+        """Return the value saved under `key`, else None."""
         ...
 
     def save(self, key: str, value: Json) -> None:
-        """Write `value`; return only when it is safe. Raises `OmniStorageError`."""
+        """Write `value`. Returns only when it is safe. Raises OmniStorageError."""
         ...
 
 
 class Folder(Protocol):
-    """Where a ledger lives: a folder of parts that are written once. See `ledger/folders.py` and `storage/`."""
+    """A ledger's folder of parts, each written once. See `ledger/folders.py` and `storage/`."""
 
     def list(self, prefix: str) -> list[str]:
-        """Names of the parts that start with `prefix` (a folder's name and a slash), sorted; never a cached
+        """Return the names of the parts that begin with `prefix` (a folder's name and a slash), sorted. Never a cached
         answer.
         """
         ...
 
     def read(self, name: str) -> bytes:
-        """A part's bytes. Raises `OmniStorageError`, also when there is none."""
+        """Return a part's bytes. Raises OmniStorageError, also if there is no such part."""
         ...
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a part, whole or not at all; return only when it is safe. Raises `OmniStorageError`."""
+        """Write a part, whole or not at all. Returns only when it is safe. Raises OmniStorageError."""
         ...
 
     def delete(self, name: str) -> None:
-        """Remove a part, if it is there. Raises `OmniStorageError`."""
+        """Remove a part, if it is there. Raises OmniStorageError."""
         ...
 
 
 class AsyncMemory(Protocol):
-    """The same for a triggerer."""
+    """A triggerer's store for JSON by key: `Memory` with coroutines."""
 
     durable: bool
 
     async def load(self, key: str) -> Json:
-        """Return what was saved under `key`, else None."""
+        """Return the value saved under `key`, else None."""
         ...
 
     async def save(self, key: str, value: Json) -> None:
-        """Write `value`; return only when it is safe. Raises `OmniStorageError`."""
+        """Write `value`. Returns only when it is safe. Raises OmniStorageError."""
         ...

@@ -1,4 +1,4 @@
-"""A scenario's flow and what a message has to say on its channels. Pure."""
+"""A scenario's flow, compared with the channels that a message has content for. Pure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from airflow_provider_omni.omni.validation import steps_without_content
 
 
 def attempted(flow: Sequence[str], channels: Collection[str]) -> tuple[str, ...]:
-    """The steps that there is content for: the failure of the last of them is the end of a message.
+    """Return the steps of a flow that there is content for. The failure of the last of them is the end of a message.
 
-    :param channels: those that there is content for, in capitals. With none of them in the flow it is given back whole.
+    :param channels: the channels that there is content for, in capitals. If the flow has none of them, it is returned
+        whole.
     """
     return tuple(step for step in flow if step.upper() in channels) or tuple(flow)
 
 
 def mismatches(flow: Sequence[str], channels: Sequence[str]) -> Iterator[str]:
-    """What does not fit: a step that there is nothing to say on, and content that no step sends."""
+    """Yield a sentence for each mismatch: steps without content, and content that no step sends."""
     if silent := ", ".join(steps_without_content(flow, channels)):
         yield f"The scenario tries {silent} too, but the message has no content for it."
     steps = {step.upper() for step in flow}
@@ -28,7 +29,9 @@ def mismatches(flow: Sequence[str], channels: Sequence[str]) -> Iterator[str]:
 
 
 def check_flow(flow: Sequence[str] | None, channels: Sequence[str]) -> Steps[None]:
-    """Say so, where the flow is known. Raises OmniInputError where no step has anything to say."""
+    """Note every mismatch of the flow; nothing if the flow is not known. Raises OmniInputError if no step has
+    content.
+    """
     if not flow:
         return
     if problems := mismatch_problems([step.upper() for step in flow], channels):

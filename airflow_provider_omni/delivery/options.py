@@ -1,6 +1,7 @@
-"""What is wrong with how a send is to be done, as far as it takes no model and no recipient to tell.
+"""Problems with the options of a send, as far as they show without a model and without a recipient.
 
-Operators ask when a DAG is read, and when a task begins. Pure, and loads nothing that takes long.
+Each function returns the problems as lines for an error, an empty list if there are none. Operators ask when a DAG is
+read and when a task begins. Pure, and loads nothing that takes long.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ IF_EXISTS = ("reuse", "update", "create")
 
 
 def flag_problems(name: str, value: Any) -> list[str]:
-    """What is wrong with an argument that says yes or no and is no template: any text would mean yes."""
+    """Return the problems with a flag that is no template: any text would mean yes."""
     if type(value) is bool:
         return []
     kind = "a text" if isinstance(value, str) else describe(value, True)
@@ -26,23 +27,23 @@ def flag_problems(name: str, value: Any) -> list[str]:
 
 
 def whole_problems(name: str, value: Any) -> list[str]:
-    """What is wrong with a whole number from 1, or None."""
+    """Return the problems with a whole number from 1, or None."""
     if value is None or (type(value) is int and value >= 1):
         return []
     return [f"{name}: found {describe(value, type(value) in (int, float))}, allowed is a whole number from 1"]
 
 
 def grace_problems(log_grace: Any) -> list[str]:
-    """What is wrong with a `log_grace`."""
+    """Return the problems with a `log_grace`."""
     if type(log_grace) in (int, float) and 0 <= log_grace <= MOST_LOG_GRACE:
         return []
     return [f"log_grace: found {describe(log_grace, True)}, allowed is 0 to {MOST_LOG_GRACE} seconds"]
 
 
 def rejected_problems(on_rejected: Any, *, ratio: bool) -> list[str]:
-    """What is wrong with an `on_rejected`.
+    """Return the problems with an `on_rejected`.
 
-    :param ratio: it may be the highest share of refused recipients, too.
+    :param ratio: True if it may also be the highest share of refused recipients.
     """
     if isinstance(on_rejected, str) and on_rejected in ("fail", "ignore"):
         return []
@@ -54,14 +55,14 @@ def rejected_problems(on_rejected: Any, *, ratio: bool) -> list[str]:
 
 
 def if_exists_problems(if_exists: Any) -> list[str]:
-    """What is wrong with what is to be done about a scenario that is there."""
+    """Return the problems with an `if_exists`, which says how to treat a scenario that is there."""
     if isinstance(if_exists, str) and if_exists in IF_EXISTS:
         return []
     return [f"if_exists: found {describe(if_exists, True)}, allowed: {', '.join(map(repr, IF_EXISTS))}"]
 
 
 def quarantine_problems(most: Any) -> list[str]:
-    """What is wrong with a `max_quarantined`."""
+    """Return the problems with a `max_quarantined`."""
     if (type(most) is int and most >= 0) or (type(most) is float and 0 <= most <= 1):
         return []
     return [
@@ -71,7 +72,7 @@ def quarantine_problems(most: Any) -> list[str]:
 
 
 def field_problems(phone_field: Any, key_field: Any) -> list[str]:
-    """What is wrong with the names of the fields that have the number, and that tell people apart."""
+    """Return the problems with the names of two fields: that of the number, and that which tells people apart."""
     problems = []
     if not isinstance(phone_field, str) or not phone_field:
         problems.append(f"phone_field: found {describe(phone_field, True)}, allowed is the name of a field")
@@ -86,7 +87,7 @@ def field_problems(phone_field: Any, key_field: Any) -> list[str]:
 
 
 def channel_problems(channels: Iterable[str]) -> list[str]:
-    """What is wrong with the names of a flow's channels, in upper case."""
+    """Return the problems with the names of a flow's channels, in upper case."""
     unknown = ", ".join(repr(name) for name in channels if name not in Channel.__members__)
     return (
         [f"flow: found {mask_numbers_in(unknown[:80])}, allowed are {', '.join(Channel.__members__)}"]
@@ -96,7 +97,11 @@ def channel_problems(channels: Iterable[str]) -> list[str]:
 
 
 def mismatch_problems(channels: Iterable[str], said: Iterable[str]) -> list[str]:
-    """What is wrong with a flow beside the channels that there is content for; nothing where either is not known."""
+    """Return the problems with a flow that has no channel with content; none if either side is not known.
+
+    :param channels: the flow's channels, in upper case.
+    :param said: the channels that there is content for, in upper case.
+    """
     channels, said = list(channels), list(said)
     if not channels or not said or set(channels) & set(said):
         return []

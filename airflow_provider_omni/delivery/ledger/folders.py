@@ -1,4 +1,4 @@
-"""A ledger's folder on a local or mounted file system. Other places are reached through `storage/object_storage.py`."""
+"""A ledger's folder on a local or mounted file system. `storage/object_storage.py` reaches other places."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _UNFINISHED = ".unfinished-"
 class LocalFolder:
     """Parts as files. A part appears whole, by a rename, after its bytes have reached the disk.
 
-    What is private (`plan/`) only the user may read who runs the task. The rest is left to the umask: the triggerer,
-    which waits for the batch, may run as somebody else.
+    Only the user who runs the task may read the private parts (`plan/`). The mode of the rest is left to the umask: the
+    triggerer, which waits for the batch, may run as another user.
 
-    :param path: the folder; made with the first part.
+    :param path: the folder. It is made with the first part.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -30,9 +30,11 @@ class LocalFolder:
         return str(self.path)
 
     def list(self, prefix: str) -> list[str]:
-        """Names of the files below `prefix` (a folder's name with a slash, or nothing for all), sorted.
+        """Return the names of the files below `prefix`, sorted.
 
-        With what was never finished, and what others have left there: readers pass over it, a purge does not.
+        Unfinished and foreign files are among them: readers pass over these, a purge does not.
+
+        :param prefix: a folder's name with a slash; empty for all.
         """
         top = self.path / prefix
         try:
@@ -46,14 +48,14 @@ class LocalFolder:
         return sorted(found)
 
     def read(self, name: str) -> bytes:
-        """A part's bytes."""
+        """Return a part's bytes. Raises OmniStorageError."""
         try:
             return (self.path / name).read_bytes()
         except OSError as error:
             raise _failed("read", error) from error
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a part under a name that nobody else uses."""
+        """Write a part under a name that nobody else uses. Raises OmniStorageError."""
         target = self.path / name
         unfinished = target.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
         private = f"{target.parent.name}/" == PLAN
@@ -74,7 +76,7 @@ class LocalFolder:
             raise _failed("written", error) from error
 
     def delete(self, name: str) -> None:
-        """Remove a part, if it is there."""
+        """Remove a part, if it is there. Raises OmniStorageError."""
         try:
             (self.path / name).unlink(missing_ok=True)
         except OSError as error:
@@ -86,13 +88,13 @@ def _open_private(path: str, flags: int) -> int:
 
 
 def _raise_unless_missing(error: OSError) -> None:
-    """`os.walk` passes over what it cannot read. A ledger that cannot be read must not look like an empty one."""
+    """Raise the errors that `os.walk` passes over. A ledger that cannot be read must not look like an empty one."""
     if not isinstance(error, FileNotFoundError):
         raise error
 
 
 def _sync_folder(path: Path) -> None:
-    """Make the rename itself durable; where the file system does not offer that, a crash of the machine may undo it."""
+    """Make the rename itself durable. If the file system does not offer that, a crash of the machine may undo it."""
     try:
         folder = os.open(path, os.O_RDONLY)
     except OSError:

@@ -1,13 +1,13 @@
-"""Whether a ledger still holds all that was written into it, and whose it is. Pure.
+"""Checks that a ledger still holds all that was written into it, and tells its owner. Pure.
 
-Whoever removes parts by their age (a bucket's life-cycle rule, somebody who tidies up) removes the oldest first: then
-what is left looks like the ledger of a send that did less than it did. So does what a restore has brought back that
-stopped half-way.
+Whoever removes parts by their age (a bucket's life-cycle rule, somebody who tidies up) removes the oldest first. The
+rest then looks like the ledger of a send that did less than it did. So does a ledger whose restore stopped half-way.
 
-So each part of `sent/` says how many lines it has, and which parts of `sent/` stood when it was put together: its
-own try's, and those that the try has found. When a try ends it says so once more, in `ends/`, of all. A part that is
-claimed like that was written, and what it was about has been posted: if it is gone or cut short, nothing is sent. One
-that is cut short and that nobody claims was never finished, and nothing was posted by it.
+So each part of `sent/` says how many lines it has, and which parts of `sent/` stood when it was put together: its own
+try's, and those that the try had found. When a try ends it says so of all parts once more, in `ends/`.
+
+A part that is claimed like that was written, and its messages have been posted. If it is gone or cut short, nothing is
+sent. A part that is cut short and that nobody claims was never finished, and nothing was posted by it.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from airflow_provider_omni.delivery.ledger.parts import SENT, TryId, damaged, se
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 PARTS = "parts"
-"""The member of a header, or of what a try says at its end, that names parts."""
+"""The member that names parts, in a header and in the last word of a try."""
 
 
 class Standing:
-    """Which parts of `sent/` stand, and which are said to."""
+    """The parts of `sent/` that stand, and those that are said to stand."""
 
     def __init__(self) -> None:
         self._stands: dict[str, set[int]] = {}
         self._claimed: dict[str, set[int]] = {}
 
     def stands(self, name: str) -> None:
-        """A part was read whole, or was written for certain."""
+        """Note that a part was read whole, or was written for certain."""
         if (sequence := sequence_of(name)) is not None:
             self._stands.setdefault(str(TryId.of(name)), set()).add(sequence)
 
     @property
     def count(self) -> int:
-        """How many stand."""
+        """The number of parts that stand."""
         return sum(map(len, self._stands.values()))
 
     def claim(self, line: Any) -> None:
-        """Take in what a line says of other parts. Raises OmniStorageError for one that cannot be understood."""
+        """Note the parts that a line says stand. Raises OmniStorageError for a line that cannot be understood."""
         try:
             for writer, ranges in (line.get(PARTS) or {}).items():
                 for first, last in ranges:
@@ -49,16 +49,16 @@ class Standing:
             raise damaged(SENT) from None
 
     def claim_part(self, name: str) -> None:
-        """Somebody says that a part stands."""
+        """Note that somebody says that a part stands."""
         if (sequence := sequence_of(name)) is not None:
             self._claimed.setdefault(str(TryId.of(name)), set()).add(sequence)
 
     def to_json(self) -> dict[str, list[list[int]]]:
-        """What stands, by try, as ranges of numbers."""
+        """Return the parts that stand, by try, as ranges of numbers."""
         return {writer: _ranges(numbers) for writer, numbers in sorted(self._stands.items())}
 
     def missing(self) -> list[str]:
-        """Names of the parts that are said to stand and do not."""
+        """Return the names of the parts that are said to stand and do not."""
         return [
             f"{SENT}{writer}-{number:06d}"
             for writer, numbers in sorted(self._claimed.items())
@@ -66,9 +66,10 @@ class Standing:
         ]
 
     def check(self, after: str, *, retryable: bool) -> None:
-        """Raise OmniStorageError where one is missing.
+        """Raise OmniStorageError if a part is missing.
 
-        :param after: a sentence on what that means for the caller.
+        :param after: a sentence on the consequence for the caller.
+        :param retryable: whether a retry may find the part.
         """
         if missing := self.missing():
             others = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
@@ -90,10 +91,11 @@ def _ranges(numbers: Iterable[int]) -> list[list[int]]:
 
 
 def whole_lines(data: bytes, name: str, standing: Standing) -> Iterator[Any]:
-    """The lines of a part of `sent/`; none of one that was never finished. Takes note of what it says, and that it
-    stands.
+    """Yield the lines of a part of `sent/`; none of a part that was never finished.
 
-    Raises OmniStorageError for one that holds less than it says, or cannot be read.
+    `standing` takes note of the part, and of the parts that it claims.
+
+    Raises OmniStorageError for a part that holds less than it says, or cannot be read.
     """
     expected: Any = None
     count = -1
@@ -110,14 +112,15 @@ def whole_lines(data: bytes, name: str, standing: Standing) -> Iterator[Any]:
 
 
 def check_integrity(tries: Iterable[str], sent: Iterable[str], others: Iterable[str] = ()) -> None:
-    """Refuse a ledger from which the files of tries are gone: what these have sent may be gone, too.
+    """Refuse a ledger from which the files of tries are gone: what these tries have sent may be gone, too.
 
     Each try writes its file before anything else, with a generation one above all that it sees. So generations have no
     gap, and nothing was sent by a try that has no file.
 
     :param tries: names of the parts in `tries/`, listed after `sent`.
-    :param others: of `plan/`, `quarantine/` and `ends/`, which a try writes into after it has written its file,
-        and of `outcomes/`, which a wait writes into after there was a try.
+    :param sent: names of the parts in `sent/`.
+    :param others: names of the parts in `plan/`, `quarantine/` and `ends/`, which a try writes after its file, and in
+        `outcomes/`, which a wait writes after there was a try.
 
     Raises OmniStorageError.
     """
@@ -138,7 +141,7 @@ def check_integrity(tries: Iterable[str], sent: Iterable[str], others: Iterable[
 
 
 def owner_of(data: bytes, name: str) -> str | None:
-    """The send that a part of `tries/` says the ledger belongs to; None for one that was never finished.
+    """Return the send that a part of `tries/` names as the ledger's; None for a part that was never finished.
 
     Raises OmniStorageError for a part that is damaged.
     """
@@ -146,6 +149,8 @@ def owner_of(data: bytes, name: str) -> str | None:
 
 
 def key_field_of(data: bytes, name: str) -> str | None:
-    """What told recipients apart in the try that wrote this part of `tries/`; None for their numbers."""
+    """Return the field that told recipients apart in the try that wrote this part of `tries/`; None for their
+    numbers.
+    """
     found = next((line.get("key_field") for line in unpack(data, name)), None)
     return None if found is None else str(found)

@@ -1,4 +1,4 @@
-"""From what a user calls a ledger to its folder, and from a sharded ledger to those of its shards."""
+"""The way from a user's name for a ledger to its folder, and from a sharded ledger to the folders of its shards."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class SubFolder:
         self._prefix = f"{name.strip('/')}/"
 
     def list(self, prefix: str) -> list[str]:
-        """Names below `prefix`, as this folder sees them."""
+        """Return the names below `prefix`, as this folder sees them."""
         return [name.removeprefix(self._prefix) for name in self._folder.list(self._prefix + prefix)]
 
     def read(self, name: str) -> bytes:
-        """A part's bytes."""
+        """Return a part's bytes."""
         return self._folder.read(self._prefix + name)
 
     def write(self, name: str, data: bytes) -> None:
@@ -43,12 +43,16 @@ class SubFolder:
 
 
 class DividedFolder(SubFolder):
-    """The folder of a batch, divided or not, in the one that its `ledger_path` names. Nobody may divide it otherwise.
+    """The folder of a batch, divided or not, inside the one that its `ledger_path` names. All tries must divide it
+    alike.
 
-    That is looked for twice: here, and once more as soon as a try has written that it begins. Two that begin at the
-    same moment would else both find nothing.
+    That is checked twice: here, and once more as soon as a try has written its file in `tries/`. Otherwise two tries
+    that begin at one moment would both find nothing.
 
-    Raises OmniInputError, also when that is written: then it does not stay.
+    :param ledger: the folder that `ledger_path` names.
+    :param shard: None for a batch that is not divided.
+
+    Raises OmniInputError if the ledger is divided in another way. If the second check fails, the try's file is removed.
     """
 
     def __init__(self, ledger: Folder, shard: Shard | None) -> None:
@@ -58,7 +62,7 @@ class DividedFolder(SubFolder):
         check_shards(ledger, shard)
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a part."""
+        """Write a part. If it is the file of a try, check the division again."""
         super().write(name, data)
         if not name.startswith(TRIES):
             return
@@ -71,18 +75,18 @@ class DividedFolder(SubFolder):
 
 
 class Folders:
-    """The ledgers of the parts of a wait: each stands in a folder that is called by its number."""
+    """The ledgers of the parts of a wait, each in a folder that is named by its number."""
 
     def __init__(self, folders: Mapping[int, Folder]) -> None:
         self._folders = dict(folders)
 
     def list(self, prefix: str) -> list[str]:
-        """Names below `prefix`, which begins with a number."""
+        """Return the names below `prefix`, which begins with a number."""
         folder, number, rest = self._of(prefix)
         return [f"{number}/{name}" for name in folder.list(rest)]
 
     def read(self, name: str) -> bytes:
-        """A part's bytes."""
+        """Return a part's bytes."""
         folder, _, rest = self._of(name)
         return folder.read(rest)
 
@@ -102,11 +106,11 @@ class Folders:
 
 
 def folder_of(ledger: Any) -> Folder:
-    """The folder of a ledger.
+    """Return the folder of a ledger.
 
     :param ledger: a local path, an `ObjectStoragePath` (or another path of universal_pathlib), or a folder.
 
-    Raises OmniInputError for a URL given as text: which credentials reach it is for the caller to say.
+    Raises OmniInputError for a URL given as text: only the caller can say which credentials reach it.
     """
     if isinstance(ledger, str):
         if ledger.startswith("file://"):
@@ -129,7 +133,7 @@ def folder_of(ledger: Any) -> Folder:
 
 
 def ledgers_in(ledger: Any) -> Iterator[Folder]:
-    """The ledger itself, or those of its shards, or both."""
+    """Yield the ledger itself, or those of its shards, or both: whatever has been used."""
     folder = folder_of(ledger)
     whole, shards = _divisions(folder)
     if whole:
@@ -139,8 +143,10 @@ def ledgers_in(ledger: Any) -> Iterator[Folder]:
 
 
 def missing_shards(ledger: Any) -> list[str]:
-    """The folders of shards that have never begun: each says in its name how many there are, and has one as soon as it
-    begins, also one that is sent to nobody.
+    """Return the folders of shards that have never begun.
+
+    A shard's folder tells in its name how many shards there are. It exists as soon as the shard begins, even if the
+    shard is sent to nobody.
     """
     _, there = _divisions(folder_of(ledger))
     counts = {int(name.rpartition("-")[2]) for name in there}
@@ -155,7 +161,7 @@ def missing_shards(ledger: Any) -> list[str]:
 def check_shards(ledger: Folder, shard: Shard | None) -> None:
     """Refuse a batch that is divided in another way than the ledger's: people would get the message from both.
 
-    Whatever their keys are, since in one division no try sees what was sent in another.
+    That holds for any key, since a try in one division does not see what was sent in another.
 
     :param ledger: the folder that `ledger_path` names.
     :param shard: None for a batch that is not divided.
@@ -181,7 +187,7 @@ def check_shards(ledger: Folder, shard: Shard | None) -> None:
 
 
 def _divisions(folder: Folder) -> tuple[bool, list[str]]:
-    """Whether a batch without shards has used the folder itself, and the folders of shards that have been used."""
+    """Return True if a batch without shards has used the folder itself; and the names of the used folders of shards."""
     names = folder.list("")
     shards = {match[1] for name in names if (match := _SHARD.fullmatch(name)) and TryId.of(match[2])}
     return any(TryId.of(name) for name in names), sorted(shards)

@@ -1,7 +1,7 @@
 """A ledger's folder wherever fsspec reaches: S3, GCS, Azure, … The file system object is handed in.
 
-Object stores put a part in place whole, when its one upload ends. For file systems that do not, the readers leave out a
-part that ends in the middle: the write of such a part did not succeed, so nothing was done by it.
+Object stores put a part in place whole, when its one upload ends. Other file systems may leave a part that ends in the
+middle. Its write did not succeed, so nothing was done by it, and readers leave it out.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "oci", "ocilake", "oss"})
-"""Protocols of object stores: a key needs no folder, and making one may make a bucket out of a misspelt name."""
+"""Protocols of object stores. A key there needs no folder, and making one may make a bucket out of a misspelt name."""
 
 
 class RemoteFolder:
-    """Parts as objects.
+    """Parts as objects. Every method raises OmniStorageError if the store fails.
 
-    :param fs: an fsspec file system, or what looks like one.
+    :param fs: an fsspec file system, or an object with its methods.
     :param path: the folder's path in it, without the scheme.
     """
 
@@ -29,11 +29,13 @@ class RemoteFolder:
         self._without_folders = not WITHOUT_FOLDERS.isdisjoint([protocols] if isinstance(protocols, str) else protocols)
 
     def list(self, prefix: str) -> list[str]:
-        """Names of the parts below `prefix`, sorted. fsspec remembers listings, which a fence must not believe."""
+        """Return the names of the parts below `prefix`, sorted. Never from fsspec's cache: a fence must not believe
+        that.
+        """
         top = posixpath.join(self.path, prefix).rstrip("/")
         try:
             self._fs.invalidate_cache()
-            # Not `find`: what it cannot read it passes over, and a ledger that cannot be read must not look empty.
+            # Not `find`: it passes over what it cannot read, and a ledger that cannot be read must not look empty.
             found = [
                 posixpath.join(folder, name)
                 for folder, _, names in self._fs.walk(top, on_error="raise")
@@ -47,7 +49,7 @@ class RemoteFolder:
         return sorted(str(name)[len(base) :].lstrip("/") for name in found)
 
     def read(self, name: str) -> bytes:
-        """A part's bytes."""
+        """Return a part's bytes."""
         try:
             return bytes(self._fs.cat_file(posixpath.join(self.path, name)))
         except Exception as error:

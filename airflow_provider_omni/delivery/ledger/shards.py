@@ -1,6 +1,4 @@
-"""`shard="3/16"`: which worker of a spread batch sends to whom. The recipient's key decides, whatever the order of
-rows.
-"""
+"""Shards: `shard="3/16"` is one worker's share of a batch. The recipient's key decides, not the order of rows."""
 
 from __future__ import annotations
 
@@ -15,22 +13,24 @@ _SHARD = re.compile(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*")
 
 
 def spread(recipient_key: str) -> int:
-    """64 bits that stand for a recipient, and decide where they belong."""
+    """Return 64 bits that stand for a recipient and decide its shard."""
     digest = hashlib.sha256(recipient_key.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big")
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The part `number` (from 1) of `count`."""
+    """The share `number` (from 1) of `count`."""
 
     number: int
     count: int
 
     @classmethod
     def parse(cls, text: str | None) -> Shard | None:
-        """Read `3/16`; None for None. Raises OmniInputError, also for an empty text: a template that found nothing must
-        not make every shard send to everybody.
+        """Read a text such as `3/16`; None for None.
+
+        Raises OmniInputError, also for an empty text: a template that found nothing must not make every shard send to
+        everybody.
         """
         if text is None:
             return None
@@ -44,15 +44,15 @@ class Shard:
         )
 
     def holds(self, recipient_key: str) -> bool:
-        """Whether this recipient belongs here. Every recipient belongs to exactly one part."""
+        """Return True if this recipient belongs to the shard. Every recipient belongs to exactly one."""
         return self.holds_spread(spread(recipient_key))
 
     def holds_spread(self, value: int) -> bool:
-        """The same for what `spread` gave."""
+        """Return True if the recipient of this `spread` belongs to the shard."""
         return value % self.count == self.number - 1
 
     @property
     def folder(self) -> str:
-        """The name of this part's own folder in a ledger."""
+        """The name of the shard's own folder in a ledger."""
         width = len(str(self.count))
         return f"shard-{self.number:0{width}d}-of-{self.count}"

@@ -1,4 +1,4 @@
-"""What is known of a message: its ids, its states and their table, what was intended, and what was heard of it.
+"""The knowledge about a message: its ids, its states and their table, its intents, and the reports and logs about it.
 
-No I/O, no policy. `states.py` says by which table a state changes, `status.py` what reports and log rows add up to.
+No I/O, no policy. `states.py` has the table by which a state changes, `status.py` joins reports and log rows.
 """

@@ -1,15 +1,15 @@
-"""The journal: what was read from the read-once reports, in the compact form in which it is written down.
+"""The journal: read-once reports in the compact form in which they are written down.
 
-Reports are gone once they were read, so they are written before anything is decided from them. One entry per bulk,
-JSON, holding message ids, statuses and times: no number, no text. Repeated strings stand once, in a table.
+A report is gone once it was read, so it is written before anything is decided from it. Each bulk has one entry, JSON
+with message ids, statuses and times: no number, no text. A repeated string stands once, in a table.
 
 `{"v": 1,
   "s": [[channel, state, status, currency], …],
   "m": {message_id: [[s, sent_ms, done_ms, cost, permanent], …]},
   "account": a hash that tells accounts apart}`
 
-Where a request's messages are followed one by one, since its bulk id does not find them, each has an entry of its own,
-and the request's says so: `"one_by_one": true`.
+If a request's bulk id does not find its messages, each message is followed alone and has an entry of its own. The
+request's entry then says `"one_by_one": true`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ VERSION = 1
 
 
 def encode(sightings: Iterable[StatusUpdate], account: str = "") -> dict[str, Json]:
-    """Write sightings as one JSON value. The same sightings in any order give the same value.
+    """Write status updates as one JSON value. Their order makes no difference to it.
 
-    :param account: from which they were read (`OmniConfig.account_mark`).
+    :param account: the account that they were read from (`OmniConfig.account_mark`); left out if empty.
     """
     kinds: dict[tuple[str, str, str, str | None], int] = {}
     messages: dict[str, list[Any]] = {}
@@ -46,18 +46,21 @@ def encode(sightings: Iterable[StatusUpdate], account: str = "") -> dict[str, Js
 
 
 def account_of(entry: Json) -> str:
-    """The account from which an entry was read; empty where it does not say so."""
+    """Return the account that an entry was read from; empty if the entry does not say so."""
     account = entry.get("account") if isinstance(entry, dict) else None
     return account if isinstance(account, str) else ""
 
 
 def points_to_messages(entry: Json) -> bool:
-    """Whether a request's entry says that its messages are followed one by one."""
+    """Return True if a request's entry says that its messages are followed one by one."""
     return isinstance(entry, dict) and entry.get("one_by_one") is True
 
 
 def decode(entry: Json) -> Iterator[StatusUpdate]:
-    """Read an entry back. One that is missing, or that this version cannot read, holds nothing: the logs heal it."""
+    """Read the status updates of an entry.
+
+    An entry that is missing, or that this version cannot read, yields nothing: the logs make up for it.
+    """
     try:
         if not isinstance(entry, dict) or entry.get("v") != VERSION:
             return

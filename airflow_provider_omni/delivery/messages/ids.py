@@ -1,8 +1,8 @@
-"""Who a message is: the ids that make a repeated send recognisable.
+"""The ids of messages and requests, which make a repeated send recognisable.
 
-A retry, an overlapping try and a cleared task make the very same ids, because nothing goes into them but what design
-section 4 names: the namespace (with the account's `id_secret`), the send's key, the recipient's key, the attempt.
-Never a text, a time or a try number.
+A retry, an overlapping try and a cleared task make the very ids that the first try made. Only four things go into them:
+the namespace (with the account's `id_secret`), the send's key, the recipient's key, and the number of the attempt. A
+text, a time or the number of a try never does.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ _BASE = uuid.UUID("6f1d2a5e-5d0b-5a41-9d3c-0a4c6e1f7b21")
 class Identity:
     """The ids of one send.
 
-    `key`: the `idempotency_key`. `id_secret`: from the connection; makes ids unguessable and keeps environments
-    on one account apart. It must outlive password changes: another secret makes other ids, so what was sent
-    before would be sent again.
+    :param key: the `idempotency_key`.
+    :param id_secret: from the connection. It makes ids unguessable and keeps environments on one account apart. It must
+        outlive password changes: another secret makes other ids, so everything that was sent before would be sent
+        again.
     """
 
     key: str
@@ -36,30 +37,35 @@ class Identity:
         return uuid.uuid5(_BASE, self.id_secret) if self.id_secret else _BASE
 
     def message_id(self, recipient_key: str, attempt: int = 0) -> str:
-        """The `messageId` for a recipient. `attempt` rises only after a recorded refusal."""
+        """Return the `messageId` for a recipient.
+
+        :param attempt: 0 at first. It rises only after a recorded refusal.
+        """
         return str(uuid.uuid5(self.namespace, json.dumps(["message", self.key, recipient_key, attempt])))
 
     def bulk_id(self, message_ids: Iterable[str]) -> str:
-        """The `bulkId` of a request with these messages, whatever their order."""
+        """Return the `bulkId` of a request with these messages, whatever their order."""
         return str(uuid.uuid5(self.namespace, json.dumps(["bulk", self.key, *sorted(message_ids)])))
 
 
 def recipient_key_of_number(number: str) -> str:
-    """The recipient key where the caller gives none: the normalised number (digits only)."""
+    """Return the recipient key where the caller gives none: the normalised number (digits only)."""
     return f"number:{number}"
 
 
 def recipient_key_of_field(value: object) -> str:
-    """The recipient key where `key_field` names one. Kept apart from numbers by its prefix."""
+    """Return the recipient key where `key_field` names one. Its prefix keeps it apart from numbers."""
     return f"key:{value}"
 
 
 def recipient_key_of_address(address: dict[str, Any]) -> str:
-    """The recipient key of a destination without phone number (e-mail, push, …)."""
+    """Return the recipient key of a destination without phone number (e-mail, push, …)."""
     return "address:" + json.dumps(address, sort_keys=True)
 
 
 def fingerprint(content: dict[str, Any]) -> str:
-    """A hash of scenario, content and options, kept with the state: tells "same key, other content" apart."""
+    """Return a hash of scenario, content and options. It is kept with the state and tells "same key, other content"
+    apart.
+    """
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:32]

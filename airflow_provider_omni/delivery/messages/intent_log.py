@@ -1,7 +1,7 @@
-"""What earlier tries have left: their requests and messages, replayed into the scratch database, and asked about there.
+"""The intent log: requests and messages of earlier tries, replayed into the workspace and queried there.
 
-Lines come in the order in which they were written, whoever wrote them: intents (`{"bulk", "at", "ids", …}`) and what
-was known of a request later (`{"bulk", "all", …}`). Nothing undoes an acceptance.
+Lines come in the order in which they were written, whoever wrote them. There are intents (`{"bulk", "at", "ids", …}`)
+and later knowledge of a request (`{"bulk", "all", …}`). Nothing undoes an acceptance.
 """
 
 # Every piece of SQL that is put together here is a constant of this room; values are always bound.
@@ -40,15 +40,15 @@ def _listed(states: frozenset[MessageState] | frozenset[MessageState | None]) ->
 
 
 def uniform(messages: Mapping[str, MessageState]) -> MessageState | None:
-    """The state that all messages are in; None where they differ, or there are none."""
+    """Return the state that all messages are in; None if they differ, or there are none."""
     states = list(messages.values())
     return states[0] if states and states.count(states[0]) == len(states) else None
 
 
 def outcome_line(posting: Attempt, moved: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What is known of a request by now, as a line: the state of most of its messages, and of the others.
+    """Return the present knowledge of a request as a line: the commonest state of its messages, and the others.
 
-    :param moved: the requests in which the logs have found messages.
+    :param moved: the requests in which the logs have found messages, by message id.
     """
     if (only := uniform(posting.messages)) is not None and not posting.reasons and not moved:
         return {"bulk": posting.bulk_id, "all": only.value}
@@ -66,7 +66,7 @@ def outcome_line(posting: Attempt, moved: Mapping[str, str] | None = None) -> di
 
 
 class IntentLog:
-    """Replays lines, and answers the questions that a later try has."""
+    """Replays the lines of earlier tries and answers the questions of a later one."""
 
     def __init__(self, scratch: Workspace) -> None:
         self._scratch = scratch
@@ -74,11 +74,14 @@ class IntentLog:
     def replay(
         self, line: Any, fingerprint: str | None, writer: str | None = None, origin: Any = None, steps: Any = None
     ) -> None:
-        """Take one line in. Raises OmniStorageError for a line that cannot be understood.
+        """Take in one line.
 
-        :param writer: the try that wrote it.
-        :param origin: where that has posted from, as JSON.
-        :param steps: the flow's steps that it had content for, as JSON.
+        :param fingerprint: a hash of the content that the writer sent, if the line does not have one.
+        :param writer: the try that wrote the line.
+        :param origin: account and scenario that the writer posted from, as JSON.
+        :param steps: the flow's steps that the writer had content for, as JSON.
+
+        Raises OmniStorageError for a line that cannot be understood.
         """
         try:
             if "ids" in line:
@@ -113,7 +116,7 @@ class IntentLog:
         )
 
     def _outcome(self, line: Mapping[str, Any]) -> None:
-        """The line says all that is known of the request, so it replaces what was said before; but for acceptances."""
+        """Take in a line about a request. It replaces everything said before of the request, except acceptances."""
         scratch = self._scratch
         number = scratch.one("SELECT max(no) FROM posting WHERE bulk = ?", str(line["bulk"]))
         if number is None:
@@ -160,25 +163,27 @@ class IntentLog:
         scratch.do("UPDATE known SET posting = ? WHERE id = ?", there, message_id)
 
     def learn(self, states: Mapping[str, MessageState]) -> None:
-        """What this try has learned about messages of earlier ones."""
+        """Note the states of earlier tries' messages, as this try has learned them."""
         self._scratch.many(
             "UPDATE known SET state = ? WHERE id = ?",
             ((state.value, message_id) for message_id, state in states.items()),
         )
 
-    # -- questions ---------------------------------------------------------------------------------------------------
+    # -- queries -----------------------------------------------------------------------------------------------------
 
     def empty(self) -> bool:
-        """Whether no earlier try has left anything."""
+        """Return True if no earlier try has left anything."""
         return self._scratch.one("SELECT 1 FROM posting LIMIT 1") is None
 
     def doubt_old_proofs(self) -> None:
-        """What an earlier try has found absent may have been posted since, by a try that was frozen and woke up."""
+        """Turn ABSENT back into INTENT: a frozen try may have posted it after its absence was proven."""
         for table in ("known", "posting"):
             self._scratch.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.ABSENT.value}'")
 
     def settle_who_is_left(self, ids: BatchIds) -> None:
-        """Mark whom this try may post to: the never tried, the certainly not sent, the refused with their next id."""
+        """Mark the people whom this try may post to: never tried, certainly not sent, or refused (under their
+        next id).
+        """
         if self.empty():
             return
         scratch = self._scratch
@@ -189,7 +194,7 @@ class IntentLog:
         )
 
     def _raise_attempts(self, ids: BatchIds) -> None:
-        """Give those who were refused in an earlier try the id of the first attempt that was not."""
+        """Give each person who was refused in an earlier try the id of the first attempt that was not refused."""
         scratch, after = self._scratch, -1
         refused = f"SELECT 1 FROM {_JOINED} WHERE known.id = ? AND {_TOLD} = '{_S.REFUSED.value}'"
         while True:
@@ -214,8 +219,9 @@ class IntentLog:
                 after = seq
 
     def counts(self, *, everybody: bool = False) -> Counter[MessageState]:
-        """In which state the messages of this batch's people are, or of everybody on record; those of whom nothing is
-        known are not counted.
+        """Count messages by their state. Messages without a state are not counted.
+
+        :param everybody: count all messages on record; by default only those of this batch's people.
         """
         if self.empty():
             return Counter()
@@ -224,7 +230,7 @@ class IntentLog:
         return Counter({MessageState(state): count for state, count in found})
 
     def other_fingerprints(self, fingerprint: str) -> int:
-        """How many messages may have reached their people with another content."""
+        """Return the number of messages that may have reached their people with another content."""
         return int(
             self._scratch.one(
                 f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
@@ -234,8 +240,9 @@ class IntentLog:
         )
 
     def origins(self) -> list[Origin]:
-        """Where messages were posted from that were accepted, as far as is known, the first posted first; if none were,
-        those that may have reached their people.
+        """Return the known origins of accepted messages, the first posted first.
+
+        If no message was accepted, these are the origins of those that may have reached their people.
         """
         for states in (frozenset({_S.ACCEPTED}), MAY_HAVE_ARRIVED):
             found = self._scratch.all(
@@ -247,10 +254,12 @@ class IntentLog:
         return []
 
     def steps(self, fingerprint: str | None = None) -> tuple[str, ...] | None:
-        """The steps of what was accepted with another content or scenario than that of the fingerprint; if nothing was
-        accepted at all, of what may have been. None where there is nothing of the kind, or it is not known.
+        """Return the steps of messages that were accepted with another content or scenario.
 
-        :param fingerprint: None: of whatever was sent.
+        If nothing was accepted at all, these are the steps of messages that may have been. None if there are none, or
+        their steps are not known.
+
+        :param fingerprint: of this try's content and scenario; None takes whatever was sent.
         """
         if self._scratch.one("SELECT 1 FROM posting WHERE fingerprint IS NOT ? LIMIT 1", fingerprint) is None:
             return None
@@ -267,8 +276,11 @@ class IntentLog:
         return None
 
     def elsewhere(self, here: Origin, states: frozenset[MessageState] = MAY_HAVE_ARRIVED) -> tuple[str, int]:
-        """What has changed since (account or scenario), and how many messages in these states were posted from another
-        one.
+        """Return the noun for another origin ("account" or "scenario"; '' if there is none) and the number of its
+        messages.
+
+        :param here: account and scenario of this try.
+        :param states: the states that count; by default those in which a message may have reached its person.
         """
         found = self._scratch.all(
             f"SELECT posting.origin, count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
@@ -279,8 +291,13 @@ class IntentLog:
         return min(changed, default=""), sum(count for _, count in found)
 
     def controls(self, here: Origin, now: float, most: int = 2) -> list[Control]:
-        """Requests of earlier tries by which can be seen whether the logs find bulk ids of ours: posted from here, by
-        an id of ours, with several messages that were accepted, and not too old for the logs. The newest first.
+        """Return requests of earlier tries that show whether the logs find our bulk ids, the newest first.
+
+        Each was posted from `here` with a bulk id of ours and has several accepted messages. None is too old for the
+        logs or scheduled for later.
+
+        :param now: seconds since the epoch.
+        :param most: the largest number of requests.
         """
         found = self._scratch.all(
             f"SELECT posting.no, posting.bulk, posting.at, posting.since, posting.scheduled FROM {_JOINED} "
@@ -297,7 +314,7 @@ class IntentLog:
         return controls[:most]
 
     def open_postings(self) -> Iterator[Attempt]:
-        """Requests of earlier tries of which something is not known, oldest first."""
+        """Yield the requests of earlier tries with messages that are still in doubt, the oldest first."""
         numbers = self._scratch.rows(
             f"SELECT DISTINCT posting.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(_DOUBTED)}) ORDER BY 1"
         )
@@ -320,8 +337,10 @@ class IntentLog:
         return posting
 
     def followed_bulks(self, limit: int) -> Iterator[tuple[str, list[str], bool]]:
-        """Requests whose messages may have reached their people, with those messages, and whether the request's id
-        finds them; up to `limit` requests.
+        """Yield the requests whose messages may have reached their people: id, those messages, and whether the id finds
+        them.
+
+        :param limit: the largest number of requests.
         """
         for number, bulk, by_bulk in list(
             self._scratch.rows(
@@ -338,8 +357,10 @@ class IntentLog:
             yield bulk, [message_id for (message_id,) in rows], bool(by_bulk)
 
     def followed_requests(self) -> Iterator[tuple[str, int, list[str]]]:
-        """Each request whose messages may have reached people: its id, how many messages stand in it, and which of
-        them may have.
+        """Yield the requests whose messages may have reached people: id, number of messages in all, and ids of those
+        messages.
+
+        Only requests whose id finds their messages.
         """
         rows = self._scratch.rows(
             f"SELECT posting.no, posting.bulk, known.id, {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) FROM {_JOINED} "
@@ -352,7 +373,9 @@ class IntentLog:
                 yield request[0][1], len(request), followed
 
     def followed_apart(self) -> Iterator[str]:
-        """Messages that may have reached people in another request than the one on record: their own ids find them."""
+        """Yield messages that may have reached people in another request than the one on record. Only their own ids
+        find them.
+        """
         for (message_id,) in self._scratch.rows(
             f"SELECT known.id FROM {_JOINED} WHERE NOT posting.by_bulk AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
             "ORDER BY posting.no, known.id"
@@ -360,12 +383,14 @@ class IntentLog:
             yield message_id
 
     def oldest(self) -> float | None:
-        """When the first request was about to be posted."""
+        """Return the time of the first intent; None if there is none."""
         found: float | None = self._scratch.one("SELECT min(at) FROM posting")
         return found
 
     def people_of(self, message_ids: list[str]) -> dict[str, tuple[Any, ...]]:
-        """Those of the messages that belong to this batch's people: columns of `PERSON`, and the content's number."""
+        """Return those of the messages that belong to this batch's people: the columns of `PERSON` and the content's
+        number.
+        """
         found = {}
         for message_id in message_ids:
             rows = self._scratch.all(f"SELECT {PERSON}, content FROM person WHERE id = ?", message_id)

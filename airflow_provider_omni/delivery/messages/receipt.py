@@ -1,4 +1,4 @@
-"""The receipt of a send: JSON, small whatever the batch's size, without a number and without a text."""
+"""The receipt of a send: JSON without a number and without a text, small whatever the batch's size."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 MAX_IDS = 100
-"""Lists of ids in receipts and summaries end here."""
+"""Limit of the lists of ids in receipts and summaries."""
 MOST_WITHOUT_LEDGER = 1000
-"""Requests that a receipt lists where there is no ledger: 100 that are planned, and what comes of halving them and of
-earlier tries.
+"""Limit of the requests that a receipt lists where there is no ledger.
+
+A plan without a ledger has at most 100. Halved requests and those of earlier tries come on top.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many recipients went where. `requested` is the sum of the others where the send came to its end.
+    """Numbers of recipients by what happened to them. `requested` is the sum of the others once the send has come to
+    its end.
 
-    `accepted`: the vendor took them. `unconfirmed`: they may have been taken. `rejected`: certainly not
-    taken. `quarantined`: not tried (bad row, or not among `allowed_recipients`). `duplicates`: asked for twice,
-    sent once.
+    :param accepted: taken by the vendor.
+    :param unconfirmed: may have been taken.
+    :param rejected: certainly not taken.
+    :param quarantined: not tried (a bad row, or a number that is not among `allowed_recipients`).
+    :param duplicates: asked for twice, sent once.
     """
 
     requested: int = 0
@@ -34,7 +38,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class SentBulk:
-    """One request that was posted, or may have been: only its messages that are accepted or unconfirmed."""
+    """One request that was or may have been posted, with its accepted and unconfirmed messages only."""
 
     bulk_id: str
     message_ids: tuple[str, ...]
@@ -42,9 +46,10 @@ class SentBulk:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a send operator returns. `to_json` is what stands in XCom.
+    """The return value of a send operator. XCom holds what `to_json` returns.
 
-    `account`: a hash that tells accounts apart (`OmniConfig.account_mark`); None: not known, and then it is left out.
+    :param account: a hash that tells accounts apart (`OmniConfig.account_mark`). None if not known; then it is left
+        out.
     """
 
     scenario_key: str
@@ -57,8 +62,10 @@ class Receipt:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """`bulks` and `message_ids` are listed up to 100; without a ledger up to 1,000 bulks, since nothing else
-        tells what to follow. `message_id` stands with a bulk of one message.
+        """Return the receipt as JSON.
+
+        `bulks` and `message_ids` are listed up to 100. Without a ledger up to 1,000 bulks are listed, since nothing
+        else tells what to follow. A bulk of one message has its `message_id`.
         """
         most = MAX_IDS if self.ledger_path else MOST_WITHOUT_LEDGER
         message_ids = [each for bulk in self.bulks for each in bulk.message_ids]

@@ -1,4 +1,41 @@
-"""The record of a send: what a later try must know, and the table by which a message's state changes.
+"""The life of a message, from a row to its outcome, and the table by which its state changes.
+
+A row is read, its number and texts are checked, and its message id is made (`recipients/intake.py`, `messages/ids.py`).
+A bad row goes into quarantine instead. Nothing of a try is in the id: every try makes it anew and gets the very id that
+the earlier ones had. So far the message has no state, and a death costs nothing: the next try plans it again.
+
+INTENT is written down before the POST, with the ids and the time (`outbox/stores.py`, for a single send
+`SingleSend._fence`). If that write fails, nothing is posted. The write is the fence as well: a try that was replaced
+learns from it that it must stop. An intent that has grown older than some seconds is written again before its POST,
+since a newer try may have begun meanwhile.
+
+From that write until the outcome is written, INTENT means "posted or not, nobody knows". A death in this time costs a
+wait, never a second message: the next try asks the logs before it posts anything of this request. INTENT is resolved by
+asking, never by posting; and only by asking the account that it was posted to (`Origin`). The one exception is the
+connection's `trust_duplicate_rejection`: an account that is known to refuse ids it has seen gets the very id again.
+
+The answer is matched by message id, never by position (`outbox/requests.py`). It makes the message ACCEPTED, REFUSED or
+SEEN (the vendor has seen this id before). An answer that is about other ids only makes it UNCONFIRMED. An error that
+certainly had no effect makes it NOT_SENT; `OmniError.effect` says which errors these are. Any other error leaves it
+INTENT. What was learned is written with the next write. If that write is lost, the record is still true: it says
+INTENT, and the logs know more.
+
+A message in doubt is looked for in the vendor's logs (`outbox/reconciler.py`). Any log row makes it ACCEPTED. ABSENT
+takes a proof: two empty log queries, far enough apart, in the account that it was posted to. This try may then post it
+again, with its own id. The next try may not: a frozen try may have woken up and posted it after the proof, so a new try
+begins by turning ABSENT back into INTENT (`IntentLog.doubt_old_proofs`). A message that cannot be resolved stays INTENT
+(a SEEN one becomes UNCONFIRMED), and the task fails with an error that says so.
+
+A refused message is sent again by a later try only, and under the next attempt's id (`IntentLog.settle_who_is_left`,
+`SingleSend._id`). For its own id a refusal is final.
+
+The record itself may be lost, or older than what was posted last. `outbox/tries.py` says whether it is complete;
+otherwise the logs are asked about whatever it does not know of (for batches `outbox/missing_record.py`).
+
+ACCEPTED is final here. What the person got is the business of the wait: `messages/status.py` joins reports and log rows
+into an outcome, `tracking/verdict.py` says when enough is known. A report can be read once, so it is written down
+(`messages/codec.py`) before anything is decided from it. A death between the two costs one page of reports, which the
+logs bring again.
 
 ::
 
@@ -13,9 +50,9 @@
                             SEEN    --a log row------------>  ACCEPTED
                                     --no log row----------->  UNCONFIRMED
 
-INTENT is the unknown: the request may or may not have reached the vendor. It is resolved by asking, never by posting;
-and only by asking the account that it was posted to. The record holds ids, states, times, and a hash that tells
-accounts apart; no number, no text.
+The record holds ids, states, times, and a hash that tells accounts apart; no number, no text. `TRANSITIONS` below is
+the diagram as code, `SendRecord` the record of a single send; the record of a batch is replayed by
+`messages/intent_log.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +66,7 @@ from airflow_provider_omni.delivery.effects import Json
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 HORIZON = 47 * 3600.0
-"""Seconds after which the logs (48 h) prove nothing any more."""
+"""Age in seconds from which the logs prove nothing any more. They reach back 48 h."""
 CLOCKS = 3600.0
 """Seconds by which the clocks of two processes may differ: the hour that the horizon leaves of the logs' two days."""
 KEY = "omni_send"
@@ -37,7 +74,7 @@ VERSION = 1
 
 
 class MessageState(enum.Enum):
-    """Where a message stands between intent and certainty."""
+    """State of a message between intent and certainty."""
 
     INTENT = "intent"
     ACCEPTED = "accepted"
@@ -49,7 +86,7 @@ class MessageState(enum.Enum):
 
 
 class Event(enum.Enum):
-    """What can be learned about a message."""
+    """Something that can be learned about a message."""
 
     POSTING = "posting"
     TAKEN = "taken"
@@ -84,40 +121,48 @@ TRANSITIONS: dict[tuple[MessageState | None, Event], MessageState] = {
     (None, _E.LOG_ROW): _S.ACCEPTED,
     (None, _E.PROVEN_ABSENT): _S.ABSENT,
 }
-"""Every change there is. Anything else is a bug and raises KeyError rather than sends."""
+"""Every change that exists. Any other one is a bug: it raises KeyError, and nothing is sent."""
 
 MAY_BE_POSTED = frozenset({None, _S.NOT_SENT, _S.ABSENT})
 UNRESOLVED = frozenset({_S.INTENT, _S.SEEN})
 MAY_HAVE_ARRIVED = frozenset({_S.ACCEPTED, _S.UNCONFIRMED, _S.INTENT, _S.SEEN})
-"""States in which a message may have reached its person: receipts list these."""
+"""States in which a message may have reached its person. Receipts list these messages."""
 
 
 class Origin(NamedTuple):
-    """Where messages were posted from. What another account has taken is in none of this one's logs.
+    """Account and scenario that messages were posted from. The logs of another account do not show these messages.
 
-    `account`: `OmniConfig.account_mark`. `scenario`: its key, which belongs to one account, too.
+    :param account: `OmniConfig.account_mark`.
+    :param scenario: the scenario's key, which belongs to one account, too.
     """
 
     account: str
     scenario: str
 
     def changed(self, now: Origin) -> str:
-        """What differs from another origin, as a noun: the account, or the scenario."""
+        """Return the noun for the difference to another origin: "account" if the accounts differ, else "scenario"."""
         return "account" if self.account != now.account else "scenario"
 
     @classmethod
     def of(cls, data: Any) -> Origin | None:
-        """From JSON; None where it was written by a version that did not know of accounts."""
+        """Read an origin from JSON. None if the record was written by a version that did not know of accounts."""
         return None if data is None else cls(str(data[0]), str(data[1]))
 
 
 @dataclass
 class Attempt:
-    """One request: its ids, and what is known of each message. Times are seconds since the epoch.
+    """One request that was or may have been posted: its ids, and the state of each message.
 
-    `intent_at`: no POST of it was begun later. `since`: none was begun earlier, where that is not `intent_at`.
-    `by_bulk`: these messages can have been posted in this request only, so that its bulk id finds them all.
-    `origin`: where it was posted from; None: not known, as on records of older versions.
+    All times are seconds since the epoch.
+
+    :param bulk_id: the request's id.
+    :param intent_at: the time of its latest intent. No POST of it begins later than `FENCE` seconds after that
+        (`outbox/reconciler.py`).
+    :param scheduled_at: the time of `sendAt`; None for at once.
+    :param since: the earliest time at which it may have been posted, if that is before `intent_at`; None otherwise.
+    :param by_bulk: True if its messages can have been posted in this request only, so that its bulk id finds them all.
+    :param messages: the state of each message, by message id.
+    :param origin: account and scenario that it was posted from; None if not known, as on records of older versions.
     """
 
     bulk_id: str
@@ -128,42 +173,50 @@ class Attempt:
     messages: dict[str, MessageState] = field(default_factory=dict)
     origin: Origin | None = None
     reasons: dict[str, str] = field(default_factory=dict)
-    """Status names of the refused, by message id."""
+    """Status names of the refused messages, by message id."""
     ours: bool = field(default=False, compare=False)
-    """This very try has posted it: its POST is over when it is asked about. Never kept."""
+    """True if this very try has posted it, so that its POST is over when it is asked about. Never kept."""
 
     @property
     def oldest(self) -> float:
-        """The earliest moment at which it may have been posted."""
+        """The earliest time at which it may have been posted."""
         return self.intent_at if self.since is None else self.since
 
     def is_remembered(self, now: float) -> bool:
-        """Whether all of it is young enough for the vendor to have it: in the logs, and among the ids that it refuses.
-        How long it remembers ids is not published, so no longer than its logs and reports reach. A request from far
-        ahead was written by a clock that nothing can be concluded from.
+        """Return True if the vendor still has all of it: in its logs, and among the ids that it refuses as seen before.
+
+        The vendor does not publish how long it remembers ids. So this assumes no longer than its logs and reports
+        reach. A request from further ahead than `CLOCKS` was written by a clock from which nothing can be concluded: it
+        counts as forgotten.
         """
         return -CLOCKS <= now - self.oldest < HORIZON
 
     def is_from(self, here: Origin | None) -> bool:
-        """Whether it is known to have been posted from there: then its logs can prove that it is not there."""
+        """Return True if it was posted from `here`: only then can these logs prove that it is absent.
+
+        Also True if both are None. False if its origin is not known and `here` is.
+        """
         return self.origin == here
 
     def is_elsewhere(self, here: Origin | None) -> bool:
-        """Whether it is known to have been posted from another account or scenario: these logs know nothing of it."""
+        """Return True if it is known to have been posted from another account or scenario than `here`: these logs do
+        not show it.
+        """
         return self.origin is not None and not self.is_from(here)
 
     def having(self, *states: MessageState) -> list[str]:
-        """Ids of the messages in one of these states."""
+        """Return the ids of the messages in one of these states."""
         return [message_id for message_id, state in self.messages.items() if state in states]
 
     def learn(self, message_id: str, event: Event) -> None:
-        """Change one message's state by the table."""
+        """Change one message's state by `TRANSITIONS`. Raises KeyError for a change that is not in it."""
         self.messages[message_id] = TRANSITIONS[self.messages.get(message_id), event]
 
 
 class Control(NamedTuple):
-    """A request with several messages that the vendor has accepted, by the bulk id that we gave it. Where the logs find
-    one of its messages by that id, they find such requests.
+    """A request with several accepted messages, and the bulk id of ours that it was posted with.
+
+    If the logs find one of its messages by that id, their filter by bulk id works for requests of this account.
     """
 
     bulk_id: str
@@ -172,10 +225,15 @@ class Control(NamedTuple):
 
 @dataclass
 class SendRecord:
-    """All that is kept of a send.
+    """The record that a single send keeps from try to try.
 
-    `flow`: the channels of the scenario `flow_of`. `steps`: those of them that there was something to say on when
-    it was posted last. `origins`: where its tries were about to post from. `writes`: how often it was written.
+    :param fingerprint: a hash of scenario, content and options.
+    :param flow: the channels of the scenario `flow_of`.
+    :param flow_of: the key of the scenario that `flow` belongs to.
+    :param steps: the channels of the flow that had content in the latest POST.
+    :param postings: the requests that were or may have been posted.
+    :param origins: the accounts and scenarios that its tries were about to post from.
+    :param writes: the number of times that the record was written.
     """
 
     fingerprint: str
@@ -187,16 +245,16 @@ class SendRecord:
     writes: int = 0
 
     def state(self, message_id: str) -> MessageState | None:
-        """What is known of a message; None when it was never about to be posted."""
+        """Return the state of a message; None if it was never about to be posted."""
         posting = self.posting_of(message_id)
         return None if posting is None else posting.messages[message_id]
 
     def posting_of(self, message_id: str) -> Attempt | None:
-        """The request in which a message was or may have been posted."""
+        """Return the request in which a message was or may have been posted; None if there is none."""
         return next((posting for posting in self.postings if message_id in posting.messages), None)
 
     def states(self) -> Iterator[MessageState]:
-        """Every message's state."""
+        """Yield every message's state."""
         for posting in self.postings:
             yield from posting.messages.values()
 
@@ -208,7 +266,14 @@ class SendRecord:
         scheduled_at: float | None,
         origin: Origin | None = None,
     ) -> Attempt:
-        """Note the intent to post these messages in one request now. They leave the requests they stood in before."""
+        """Note the intent to post these messages in one request now. They leave the requests that they were in before.
+
+        :param now: seconds since the epoch.
+        :param scheduled_at: the time of `sendAt`; None for at once.
+        :param origin: account and scenario that this try posts from.
+
+        Raises KeyError for a message that must not be posted.
+        """
         fresh = Attempt(bulk_id, now, scheduled_at, origin=origin, ours=True)
         for posting in self.postings:
             unknown = posting.messages.keys() & set(message_ids) & set(posting.having(MessageState.INTENT))
@@ -227,19 +292,24 @@ class SendRecord:
         return fresh
 
     def forget(self, message_id: str) -> None:
-        """Drop a message that was never posted, as is known by now."""
+        """Drop a message that is known never to have been posted."""
         for posting in self.postings:
             posting.messages.pop(message_id, None)
         self.postings = [posting for posting in self.postings if posting.messages]
 
     def set_aside(self, message_id: str) -> None:
-        """Take a message for refused, since a later attempt was accepted: that is made after a refusal only."""
+        """Count a message as refused, because a later attempt of it was accepted: a later attempt is made after a
+        refusal only.
+        """
         posting = self.posting_of(message_id)
         if posting is not None:
             posting.messages[message_id] = MessageState.REFUSED
 
     def relocate(self, found_in: Mapping[str, str]) -> None:
-        """Move messages to the requests in which the logs have found them, so that they can be followed there."""
+        """Move messages to the requests in which the logs have found them, so that they can be followed there.
+
+        :param found_in: bulk ids by message id.
+        """
         for message_id, bulk_id in found_in.items():
             here = self.posting_of(message_id)
             if here is None or here.bulk_id == bulk_id:
@@ -252,7 +322,7 @@ class SendRecord:
         self.postings = [each for each in self.postings if each.messages]
 
     def to_json(self) -> dict[str, Json]:
-        """What is written into the task's state."""
+        """Return the record as JSON, as it is written into the task's state."""
         return {
             "v": VERSION,
             "fingerprint": self.fingerprint,
@@ -278,9 +348,9 @@ class SendRecord:
 
     @classmethod
     def from_json(cls, data: Json) -> SendRecord | None:
-        """Read it back; None when nothing was written.
+        """Read a record from JSON; None if nothing was written.
 
-        Raises `OmniStorageError` for one that this version cannot read: sending without it could send twice.
+        Raises OmniStorageError for a record that this version cannot read: sending without it could send twice.
         """
         if data is None:
             return None

@@ -1,16 +1,16 @@
-"""What is known of each message, from reports and log rows in any order, any number of times.
+"""The status of each message, derived from reports and log rows in any order and any number of times.
 
-A state only moves forward, per `(messageId, channel)`, and nothing that was told about it is forgotten: a join of a
-semilattice, so order and repetition cannot change the end. Knows no I/O and no clock.
+A state only moves forward, per `(messageId, channel)`, and nothing that was told about it is forgotten. Updates are
+joined in a semilattice, so order and repetition cannot change the result. Knows no I/O and no clock.
 
     handset delivery  >  final failure of the last step  >  operator delivery  >  pending
 
-A failed step that is not the flow's last closes nothing, since a later step can still run. Nor does time close a
-message that was heard of as still under way.
+A failed step that is not the flow's last closes nothing, since a later step can still run. Time does not close a
+message either while a step of it was last heard of as under way.
 
-A flow may use a channel twice, and a step is known by its channel only. There, and where the flow is not known, "under
-way" and the operator's word stand apart from what has ended: the second SMS must not hide behind the failure of the
-first.
+A flow may use a channel twice, and updates name the channel only. For such a flow, and for an unknown one, "under way"
+and the operator's word are kept apart from a step that has ended. Otherwise the second SMS would hide behind the
+failure of the first.
 """
 
 from __future__ import annotations
@@ -30,21 +30,23 @@ from airflow_provider_omni.omni.models import LogRow, Report, Status
 from airflow_provider_omni.omni.statuses import StepState, is_duplicate, step_state
 
 LOG_LAG = 30.0
-"""Seconds that the logs may lag behind. A look tells nothing of what has begun since so long before it."""
+"""Seconds by which the logs may lag behind. A log query says nothing about a step that began less than that
+before it.
+"""
 MAX_LABEL = 60
-"""Characters of a status's or a channel's name that are kept; the registry's longest has 40."""
+"""Characters of a status's or a channel's name that are kept. The longest in the registry has 40."""
 UNNAMED = "(unknown)"
-"""Where the vendor says none. No name of theirs has brackets."""
+"""Label for a status without a usable name. No name of the vendor's has brackets."""
 MAX_CURRENCY = 10
 MAX_EXPONENT = 12
-"""An amount has at most so many digits before and after the point."""
+"""Limit on an amount's digits before and after the point."""
 
 _RANK = {StepState.PENDING: 0, StepState.OPERATOR: 1, StepState.FAILED: 2, StepState.HANDSET: 3}
 
 
 @dataclass(frozen=True, slots=True)
 class StatusUpdate:
-    """One step of one message, as reports and log rows told it. Times are seconds since the epoch."""
+    """One step of one message, as reports and log rows tell it. Times are seconds since the epoch."""
 
     message_id: str
     channel: str
@@ -58,7 +60,7 @@ class StatusUpdate:
 
     @classmethod
     def of(cls, row: Report | LogRow) -> StatusUpdate:
-        """Read a report or a log row. The cost is price per message times parts, as a decimal string."""
+        """Read a report or a log row. The cost is the price of a message times its parts, as a decimal string."""
         cost = None if row.price is None else _cost(row.price.price_per_message, row.message_count)
         error = getattr(row, "error", None)
         return cls(
@@ -75,11 +77,13 @@ class StatusUpdate:
         )
 
     def joined(self, other: StatusUpdate) -> StatusUpdate:
-        """What both tell of the same step. The further state stands, with what was said about it; of two that are as
-        far, each detail that only one of them knows is kept: logs have no error, and round times in their own way.
+        """Join two updates about one step of one message.
 
-        A join of a semilattice: of the chain of states, and within a state of one chain for each detail (the status
-        with its time, the cost with its currency, what is permanent); besides, the earliest time of sending.
+        The further state wins, with the details that came with it. If both states are equally far, a detail that only
+        one of them has is kept: logs have no error, and round times in their own way.
+
+        This is the join of a semilattice: states form a chain, and within a state each detail forms one (the status
+        with its time, the cost with its currency, the permanence). The send time is the earliest of both.
         """
         ranks = _RANK[self.state], _RANK[other.state]
         if ranks[0] == ranks[1]:
@@ -106,20 +110,29 @@ _APART = {StepState.PENDING: " (under way)", StepState.OPERATOR: " (with the ope
 
 
 def kept_apart(flow: Sequence[str]) -> bool:
-    """Whether what is not over on a channel may be another step than the one that has ended there: the flow uses a
-    channel twice, or is not known.
+    """Return True if an unfinished step on a channel may be another step than the finished one there.
+
+    That is so if the flow uses a channel twice, or is not known.
+
+    :param flow: the scenario's channels; empty if unknown.
     """
     return not flow or len({step.upper() for step in flow}) < len(flow)
 
 
 def place_of(sighting: StatusUpdate, *, apart: bool) -> str:
-    """The name under which a step of a message is kept: its channel. `apart`: see `kept_apart`."""
+    """Return the name under which a step of a message is kept: its channel, with a suffix for an unfinished step if
+    `apart`.
+
+    :param apart: the result of `kept_apart`.
+    """
     return f"{sighting.channel}{_APART[sighting.state]}" if apart and sighting.state in _APART else sighting.channel
 
 
 def joined(known: StatusUpdate, fresh: StatusUpdate, *, apart: bool) -> StatusUpdate:
-    """What two sightings in one place tell. Of steps that are not over the one that was sent last stands: a join, too,
-    since it goes by times, which have an order, and joins those of the same time.
+    """Join two updates that are kept under one name (`place_of`).
+
+    If `apart`, the later sent of two unfinished steps is kept as it is. That is a join, too: times are ordered, and two
+    updates with equal times are joined like any others.
     """
     if apart and known.state is fresh.state and known.state in _APART:
         times = _moment(known.sent_at), _moment(fresh.sent_at)
@@ -146,7 +159,7 @@ def _told(said: bool | None) -> tuple[bool, bool]:
 
 
 class Outcome(enum.Enum):
-    """What became of a message so far."""
+    """Outcome of a message so far."""
 
     PENDING = "pending"
     OPERATOR = "operator"
@@ -156,24 +169,25 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class MessageStatus:
-    """The outcome of a message and the sighting that decided it (None while nothing was seen)."""
+    """The outcome of a message, and the update that decided it (None while nothing was seen)."""
 
     outcome: Outcome
     by: StatusUpdate | None = None
     settled: bool = False
-    """Closed by the settle time, because the flow is unknown."""
+    """True if the settle time has closed the message, because the flow is unknown."""
 
 
 NOTHING = MessageStatus(Outcome.PENDING)
 NEVER = -math.inf
-"""The time of a look that did not take place."""
+"""Time of a log query that did not take place."""
 
 
 class Tracker:
-    """Collects sightings and tells each message's standing.
+    """Collects status updates and derives each message's status.
 
-    `flow`: the scenario's channels in order, or empty when unknown. Then a failure closes only `settle_seconds`
-    after it was done, unless another step shows life.
+    :param flow: the scenario's channels in order; empty if unknown.
+    :param settle_seconds: if the flow is unknown, or uses its last channel twice, a failure closes a message only so
+        many seconds after the failed step was done, and not while another step shows life.
     """
 
     def __init__(self, flow: Iterable[str] = (), settle_seconds: float = 300.0) -> None:
@@ -184,11 +198,11 @@ class Tracker:
 
     @property
     def last_channel(self) -> str | None:
-        """The channel whose failure is final; None where the flow is unknown or uses that channel twice."""
+        """The channel whose failure is final; None if the flow is unknown or uses that channel twice."""
         return self.flow[-1] if self.flow and self.flow.count(self.flow[-1]) == 1 else None
 
     def observe(self, sighting: StatusUpdate) -> bool:
-        """Take a sighting in. Returns whether it told something new."""
+        """Take in a status update. Return True if it told something new."""
         steps = self._steps.setdefault(sighting.message_id, {})
         place = place_of(sighting, apart=self._apart)
         known = steps.get(place)
@@ -200,32 +214,38 @@ class Tracker:
         return True
 
     def forget(self, message_id: str) -> None:
-        """Drop a message whose standing is settled and counted: it takes memory."""
+        """Drop a message whose status is final and counted, to save memory."""
         self._steps.pop(message_id, None)
 
     def seen(self) -> Mapping[str, Mapping[str, StatusUpdate]]:
-        """Every message seen, with its steps by their places (`place_of`)."""
+        """All messages seen, each with its steps by name (`place_of`)."""
         return self._steps
 
     def steps(self, message_id: str) -> Iterator[StatusUpdate]:
-        """The sightings of one message, each step once: not as it was before it ended."""
+        """Yield the updates of one message, one for each step. The "under way" of a step that has ended since is left
+        out.
+        """
         steps = self._steps.get(message_id, {})
         yield from (step for step in steps.values() if _is_another(step, steps.get(step.channel)))
 
     def worth_keeping(self, message_id: str) -> Iterator[StatusUpdate]:
-        """What of a message must be written down: all but "under way", and that too where a step has failed. Without
-        it a later reader would take the failure for the end.
+        """Return the updates of a message that must be written down.
+
+        These are all but "under way". If a step has failed, "under way" is written, too: without it a later reader
+        would take the failure for the end.
         """
         steps = self._steps.get(message_id, {}).values()
         fell = self.fell(message_id)
         return (step for step in steps if fell or step.state is not StepState.PENDING)
 
     def fell(self, message_id: str) -> bool:
-        """Whether a step of it has failed."""
+        """Return True if a step of the message has failed."""
         return any(step.state is StepState.FAILED for step in self._steps.get(message_id, {}).values())
 
     def _under_way(self, steps: Mapping[str, StatusUpdate]) -> StatusUpdate | None:
-        """The step that was heard of as still under way, if any; not one that the flow has left behind."""
+        """Return the step that was last heard of as under way; None if there is none, or the flow has left it
+        behind.
+        """
         ordered = len(set(self.flow)) == len(self.flow)
         places = {channel: place for place, channel in enumerate(self.flow)} if ordered else {}
         failed = max(places.get(step.channel, -1) for step in steps.values() if step.state is StepState.FAILED)
@@ -241,12 +261,14 @@ class Tracker:
     def standing(
         self, message_id: str, now: float, *, closing: bool = False, looked_at: float = math.inf
     ) -> MessageStatus:
-        """What became of a message.
+        """Return the status of a message.
 
-        `closing`: the deadline has come; a failed step after which nothing more was heard counts as the end. Who was
-        heard of as still under way stays pending: under way is not failed. `looked_at`: when the logs were asked for
-        it the last time; `NEVER` where they could not be. A failure that was younger than `LOG_LAG` then is closed by
-        neither time: what followed it may not have been in the logs yet, so that nothing was heard says nothing.
+        :param now: seconds since the epoch.
+        :param closing: the deadline has come. A failed step after which nothing more was heard then counts as the end.
+            A message with a step under way stays pending: under way is not failed.
+        :param looked_at: the time of the latest log query for the message; `NEVER` if the logs could not be asked; by
+            default no limit. A failure that was younger than `LOG_LAG` then is closed neither by the deadline nor by
+            the settle time: the logs may not have shown the next step yet, so their silence says nothing.
         """
         steps = self._steps.get(message_id)
         if not steps:
@@ -277,8 +299,10 @@ class Tracker:
 
 
 def _is_another(step: StatusUpdate, ended: StatusUpdate | None) -> bool:
-    """Whether a step that is not over is another one than what has ended on the same channel: one that was sent after
+    """Return True if an unfinished step is another one than `ended`, which has ended on its channel: it was sent after
     that.
+
+    Also True if nothing has ended there.
     """
     if ended is None or ended is step:
         return True
@@ -287,20 +311,22 @@ def _is_another(step: StatusUpdate, ended: StatusUpdate | None) -> bool:
 
 
 def status_label(status: Status) -> str:
-    """The status's name, fit for receipts, journals, errors and summaries: short, and without a number. What is no name
-    may be a text that the vendor repeats.
+    """Return the name of a status for receipts, journals, errors and summaries: short, and without a number.
+
+    A value that does not look like a name may be a text that the vendor repeats: it is replaced by the group's name, or
+    by `UNNAMED`.
     """
     names = (each.strip() for each in (status.name, status.group_name) if each)
     return _label(next((each for each in names if _NAME.fullmatch(each)), UNNAMED))
 
 
 def channel_label(channel: str | None) -> str:
-    """The same of a channel, in capitals; empty where the vendor does not say it."""
+    """Return the name of a channel in capitals, short and without a number; empty if the vendor gives none."""
     return _label(channel.upper()) if channel else ""
 
 
 def currency_label(currency: str | None) -> str | None:
-    """The same of a currency."""
+    """Return the code of a currency, short and without a number; None if the vendor gives none."""
     return _label(currency)[:MAX_CURRENCY] if currency else None
 
 
@@ -313,7 +339,9 @@ def _label(name: str) -> str:
 
 
 def _cost(price: Decimal | None, parts: int | None) -> str | None:
-    """Price times parts; None where that is no sum that anybody pays, such as `1E+99999`, which is long to write."""
+    """Return price times parts. None for no price, and for an amount that nobody pays, such as `1E+99999`, which is
+    long to write.
+    """
     if price is None or not _payable(price):
         return None
     cost = price * max(parts or 1, 1)
@@ -325,5 +353,5 @@ def _payable(amount: Decimal) -> bool:
 
 
 def _seconds(moment: datetime | None) -> float | None:
-    """Seconds since the epoch, to the millisecond: what the API gives and what the journal keeps."""
+    """Return seconds since the epoch, to the millisecond: the API's precision, and the journal's."""
     return None if moment is None else round(moment.timestamp(), 3)

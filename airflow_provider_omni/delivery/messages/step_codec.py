@@ -1,4 +1,4 @@
-"""A step of a message's way (`tracking.Sighting`) as it stands in a ledger's `outcomes/`, and the rows around it."""
+"""The form of a status update in a ledger's `outcomes/`, and the totals that are written beside it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from airflow_provider_omni.omni.statuses import StepState
 
 
 def step_of(sighting: StatusUpdate) -> list[Any]:
-    """A step as a list of its members, without the message id, in the order that docs/batches.md gives. Times are
-    seconds since the epoch.
+    """Return an update as a list of its members, without the message id, in the order that docs/batches.md gives.
+
+    Times are seconds since the epoch.
     """
     return [
         sighting.channel,
@@ -27,7 +28,7 @@ def step_of(sighting: StatusUpdate) -> list[Any]:
 
 
 def sighting_of(message_id: str, step: list[Any]) -> StatusUpdate:
-    """Back to a sighting. Raises ValueError, KeyError or TypeError for what is none."""
+    """Read an update from such a list. Raises ValueError, KeyError or TypeError for anything else."""
     channel, state, status, sent_at, done_at, cost, currency, permanent = step
     return StatusUpdate(
         message_id=message_id,
@@ -43,7 +44,7 @@ def sighting_of(message_id: str, step: list[Any]) -> StatusUpdate:
 
 
 def cost_of(steps: Iterable[StatusUpdate]) -> dict[str, str] | None:
-    """What all steps cost together, by currency, as decimal strings; None where nothing was reported."""
+    """Return the cost of all steps together, by currency, as decimal strings; None if no cost was reported."""
     costs: dict[str, Decimal] = {}
     for step in steps:
         if step.cost is not None and step.currency:
@@ -52,8 +53,12 @@ def cost_of(steps: Iterable[StatusUpdate]) -> dict[str, str] | None:
 
 
 def is_permanent(standing: MessageStatus) -> bool | None:
-    """Whether the same message would fail again: as the vendor said of the step that decided. What it said of an
-    earlier step is not about this one: a person who blocks one channel may be reached on the next.
+    """Return True if this message would fail again, as the vendor said of the step that decided.
+
+    None if it did not say so, or the message has not failed.
+
+    The vendor's word on an earlier step is about that step only: a person who blocks one channel may be reached on the
+    next.
     """
     if standing.outcome is not Outcome.FAILED or standing.by is None:
         return None

@@ -1,7 +1,9 @@
-"""The scratch database of one try: people, contents and quarantine on disk, so that a million need no memory.
+"""The workspace of one try: a temporary SQLite file with people, contents and quarantine, so that a million need no
+memory.
 
-It is this process's own working memory and dies with it, even when it is killed: the file is unlinked as soon as it is
-open. What a later try must know is written elsewhere. Knows SQL, and nothing of rows, numbers or requests.
+It is this process's own and dies with it, even when the process is killed: the file is unlinked as soon as it is open.
+Whatever a later try must know is written elsewhere. This module knows SQL, but no rows of a source, numbers or
+requests.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from airflow_provider_omni.omni.errors import Effect, OmniStorageError
 T = TypeVar("T")
 
 CACHE_KIB = 8 * 1024
-"""Memory that SQLite may use for its pages."""
+"""Memory that SQLite may use for its pages, in KiB."""
 
 _SCHEMA = """
 CREATE TABLE person (
@@ -62,10 +64,11 @@ CREATE TABLE planned (id TEXT PRIMARY KEY, hash INTEGER NOT NULL) WITHOUT ROWID;
 
 
 class RecipientChunk(NamedTuple):
-    """Some recipients, as columns. Its repr would show people: it is never logged.
+    """Some recipients, as columns. Never log it: its repr shows people.
 
-    :param destinations: as a request lists them.
-    :param labels: by which outcomes name them, where that is not the message id: the user's own key, else the first
+    :param ids: message ids.
+    :param destinations: the recipients as a request lists them, as JSON.
+    :param labels: the names of the recipients in outcomes, if not the message id: the user's own key, else the first
         attempt's id.
     """
 
@@ -75,24 +78,24 @@ class RecipientChunk(NamedTuple):
 
     @classmethod
     def of(cls, rows: Sequence[Any]) -> RecipientChunk:
-        """From rows that begin with the columns of `PERSON`."""
+        """Make a chunk of rows that begin with the columns of `PERSON`."""
         _, ids, numbers, labels = list(zip(*rows, strict=True))[:4]
         return cls(ids, destinations(zip(ids, numbers, strict=True)), labels)
 
     def part(self, start: int, end: int) -> RecipientChunk:
-        """Some of them."""
+        """Return the recipients from `start` up to `end`, without `end`."""
         return RecipientChunk(
             self.ids[start:end], some_destinations(self.destinations, start, end), self.labels[start:end]
         )
 
     def stored(self) -> tuple[str, str, str | None]:
-        """The columns `ids`, `destinations` and `labels` of a request that is laid out."""
+        """Return the columns `ids`, `destinations` and `labels` of a request that is laid out."""
         known = self.labels.count(None) < len(self.labels)
         return ",".join(self.ids), self.destinations, to_json(self.labels).decode() if known else None
 
     @classmethod
     def from_stored(cls, ids: str, listed: str, labels: str | None) -> RecipientChunk:
-        """From those columns."""
+        """Read a chunk from the columns that `stored` returns."""
         each = tuple(ids.split(","))
         return cls(each, listed, (None,) * len(each) if labels is None else tuple(from_json(labels)))
 
@@ -102,24 +105,26 @@ PERSON = "seq, id, number, coalesce(key, first)"
 
 
 class ScratchFailedError(sqlite3.OperationalError):
-    """The scratch file cannot be written or read any more: a full disk, a folder that is gone.
+    """The workspace's file cannot be written or read any more: a full disk, a folder that is gone.
 
-    Not one of ours, so that a machine dies of it as of a kill: it could write down nothing that is true after that.
-    What `Workspace` makes of it at its end is.
+    It is not an `OmniError`, so a machine dies of it as of a kill: after it nothing true could be written down.
+    `Workspace` turns it into an OmniStorageError at its end.
     """
 
 
 class Workspace:
     """A SQLite database on disk that has no name any more. Close it, or use it as a context manager.
 
-    As a context manager it ends with an OmniStorageError where its file failed: of effect NONE before `sending` is
-    set, UNKNOWN after. Raises one, too, where it cannot be made.
+    If its file fails, the context manager ends with an OmniStorageError: of effect NONE before `sending` is set,
+    UNKNOWN after.
 
-    :param folder: where to make it; the system's place for temporary files by default.
+    :param folder: the folder to make it in; the system's folder for temporary files by default.
+
+    Raises OmniStorageError if it cannot be made.
     """
 
     sending = False
-    """Set when requests may leave from here on."""
+    """True once requests may leave."""
 
     def __init__(self, folder: str | None = None) -> None:
         try:
@@ -160,7 +165,9 @@ class Workspace:
             raise _failed(error, self.sending) from error
 
     def guarded(self, function: Callable[[], T]) -> Callable[[], T]:
-        """A function that a driver carries out, away from the `with`: it ends like that where the file fails."""
+        """Wrap a function that a driver runs outside the `with`: if the file fails, it raises an
+        OmniStorageError, too.
+        """
 
         def within() -> T:
             try:
@@ -171,28 +178,28 @@ class Workspace:
         return within
 
     def one(self, query: str, *values: Any) -> Any:
-        """The first column of the first row, or None."""
+        """Return the first column of the first row, or None."""
         with _FAILING:
             row = self.sql.execute(query, values).fetchone()
         return None if row is None else row[0]
 
     def rows(self, query: str, *values: Any) -> Iterator[Any]:
-        """The rows, read as they are asked for, on a cursor of their own."""
+        """Yield the rows, read as they are asked for, on a cursor of their own."""
         with _FAILING:
             yield from self.sql.execute(query, values)
 
     def all(self, query: str, *values: Any) -> list[Any]:
-        """The rows, read at once: for pages, and for what is changed while it is walked through."""
+        """Return the rows, read at once: for pages, and for rows that change during the loop over them."""
         with _FAILING:
             return self.sql.execute(query, values).fetchall()
 
     def do(self, query: str, *values: Any) -> int:
-        """Change something; how many rows were changed."""
+        """Change rows. Return the number of changed rows."""
         with _FAILING:
             return self.sql.execute(query, values).rowcount
 
     def many(self, query: str, values: Iterable[Any]) -> None:
-        """Change something once for each of `values`."""
+        """Change rows once for each of `values`."""
         with _FAILING:
             self.sql.executemany(query, values)
 
@@ -227,7 +234,7 @@ def _failed(error: Exception, sending: bool) -> OmniStorageError:
 
 
 def _reason(error: BaseException) -> str:
-    """Without paths and values: what the system says went wrong."""
+    """Return the system's words for the failure, without paths and values."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return str(error).partition(":")[0][:80] or type(error).__name__
