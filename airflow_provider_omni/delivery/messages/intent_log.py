@@ -145,7 +145,7 @@ class IntentLog:
 
     def _move(self, message_id: bytes, bulk: str, origin: int) -> None:
         scratch = self._scratch
-        # Its state was the request's own so far; now it stands alone.
+        # So far the message shared its request's state. Now it needs one of its own.
         scratch.do(
             f"UPDATE known SET state = (SELECT {_TOLD} FROM posting WHERE no = known.posting) WHERE id = ?", message_id
         )
@@ -272,7 +272,7 @@ class IntentLog:
             if found is not None:
                 return tuple(map(str, json.loads(found)))
             if self._scratch.one(f"SELECT 1 FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) LIMIT 1") is not None:
-                break  # what was accepted goes before what is in doubt
+                break  # accepted messages go before those in doubt
         return None
 
     def elsewhere(self, here: Origin, states: frozenset[MessageState] = MAY_HAVE_ARRIVED) -> tuple[str, int]:

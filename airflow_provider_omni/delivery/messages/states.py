@@ -1,39 +1,43 @@
 """The life of a message, from a row to its outcome, and the table by which its state changes.
 
-A row is read, its number and texts are checked, and its message id is made (`recipients/intake.py`, `messages/ids.py`).
-A bad row goes into quarantine instead. Nothing of a try is in the id: every try makes it anew and gets the very id that
-the earlier ones had. So far the message has no state, and a death costs nothing: the next try plans it again.
+Row. A row is read, its number and texts are checked, and its message id is made (`recipients/intake.py`,
+`messages/ids.py`). A bad row goes into quarantine instead. Nothing of a try is in the id: every try makes it anew and
+gets the very id that the earlier ones had. So far the message has no state, and a death costs nothing: the next try
+plans it again.
 
-INTENT is written down before the POST, with the ids and the time (`outbox/stores.py`, for a single send
-`SingleSend._fence`). If that write fails, nothing is posted. The write is the fence as well: a try that was replaced
-learns from it that it must stop. An intent that has grown older than some seconds is written again before its POST,
-since a newer try may have begun meanwhile.
+Intent. INTENT is written down before the POST, with the ids and the time (`outbox/stores.py`, for a single send
+`SingleSend._fence`). If that write fails, nothing is posted. The write is the fence as well: in a ledger, or on Airflow
+≥ 3.3, a try that was replaced learns from it that it must stop. An intent that has grown older than some seconds is
+written again before its POST, since a newer try may have begun meanwhile.
 
-From that write until the outcome is written, INTENT means "posted or not, nobody knows". A death in this time costs a
-wait, never a second message: the next try asks the logs before it posts anything of this request. INTENT is resolved by
-asking, never by posting; and only by asking the account that it was posted to (`Origin`). The one exception is the
-connection's `trust_duplicate_rejection`: an account that is known to refuse ids it has seen gets the very id again.
+POST. From that write until the outcome is written, INTENT means "posted or not, nobody knows". A death in this time
+costs a wait, never a second message: the next try asks the logs before it posts anything of this request. INTENT is
+resolved by asking, never by posting; and only by asking the account that it was posted to (`Origin`). The one exception
+is the connection's `trust_duplicate_rejection`: an account that is known to refuse ids it has seen gets the very id
+again.
 
-The answer is matched by message id, never by position (`outbox/requests.py`). It makes the message ACCEPTED, REFUSED or
-SEEN (the vendor has seen this id before). An answer that is about other ids only makes it UNCONFIRMED. An error that
-certainly had no effect makes it NOT_SENT; `OmniError.effect` says which errors these are. Any other error leaves it
-INTENT. What was learned is written with the next write. If that write is lost, the record is still true: it says
-INTENT, and the logs know more.
+Answer. It is matched by message id, never by position (`outbox/requests.py`, for a single send `SingleSend._read`). It
+makes the message ACCEPTED, REFUSED or SEEN (the vendor has seen this id before). An answer that is about other ids only
+makes it UNCONFIRMED. An error that certainly had no effect makes it NOT_SENT; `OmniError.effect` says which errors
+these are. A batch divides a request that the vendor finds wrong until the bad recipient stands alone: that one is
+REFUSED. Any other error leaves the message INTENT. The outcome is written at once, or with the next window. If that
+write is lost, the record is still true: it says INTENT, and the logs know more. A death after the write costs nothing:
+the next try goes on from there.
 
-A message in doubt is looked for in the vendor's logs (`outbox/reconciler.py`). Any log row makes it ACCEPTED. ABSENT
-takes a proof: two empty log queries, far enough apart, in the account that it was posted to. This try may then post it
-again, with its own id. The next try may not: a frozen try may have woken up and posted it after the proof, so a new try
-begins by turning ABSENT back into INTENT (`IntentLog.doubt_old_proofs`). A message that cannot be resolved stays INTENT
-(a SEEN one becomes UNCONFIRMED), and the task fails with an error that says so.
+Doubt. A message in doubt is looked for in the vendor's logs (`outbox/reconciler.py`). Any log row makes it ACCEPTED.
+ABSENT takes a proof: two empty log queries, far enough apart, in the account that it was posted to. This try may then
+post it again, with its own id. The next try needs a proof of its own: a frozen try may have woken up and posted it
+after the proof, so a new try begins by turning ABSENT back into INTENT (`IntentLog.doubt_old_proofs`). A message that
+cannot be resolved stays INTENT (a SEEN one becomes UNCONFIRMED), and the task fails with an error that says so.
 
-A refused message is sent again by a later try only, and under the next attempt's id (`IntentLog.settle_who_is_left`,
-`SingleSend._id`). For its own id a refusal is final.
+Refusal. A refused message is sent again by a later try only, and under the next attempt's id
+(`IntentLog.settle_who_is_left`, `SingleSend._id`). For its own id a refusal is final.
 
-The record itself may be lost, or older than what was posted last. `outbox/tries.py` says whether it is complete;
-otherwise the logs are asked about whatever it does not know of (for batches `outbox/missing_record.py`).
+Lost record. The record itself may be lost, or older than what was posted last. `outbox/tries.py` says whether it is
+complete; otherwise the logs are asked about whatever it does not know of (for batches `outbox/missing_record.py`).
 
-ACCEPTED is final here. What the person got is the business of the wait: `messages/status.py` joins reports and log rows
-into an outcome, `tracking/verdict.py` says when enough is known. A report can be read once, so it is written down
+Outcome. ACCEPTED is final here; the wait follows the message from there. `messages/status.py` joins reports and log
+rows into an outcome, `tracking/verdict.py` says when enough is known. A report can be read once, so it is written down
 (`messages/codec.py`) before anything is decided from it. A death between the two costs one page of reports, which the
 logs bring again.
 
@@ -50,9 +54,8 @@ logs bring again.
                             SEEN    --a log row------------>  ACCEPTED
                                     --no log row----------->  UNCONFIRMED
 
-The record holds ids, states, times, and a hash that tells accounts apart; no number, no text. `TRANSITIONS` below is
-the diagram as code, `SendRecord` the record of a single send; the record of a batch is replayed by
-`messages/intent_log.py`.
+The record holds ids, states, times, and a hash that tells accounts apart; no number, no text. `TRANSITIONS` below has
+every change, `SendRecord` is the record of a single send, and `messages/intent_log.py` replays that of a batch.
 """
 
 from __future__ import annotations

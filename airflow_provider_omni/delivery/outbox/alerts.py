@@ -1,12 +1,13 @@
-"""An alert: a send without memory, whose callback Airflow may run twice. It looks for its own messages before it sends.
+"""The alert: a send without memory, whose callback Airflow may run twice. It looks for its own messages before it
+sends.
 
 Airflow runs a callback again in another process when it has lost sight of the first one: the DAG processor's after the
-worker's, another triggerer's after one that died. Nothing that is written down links the two. But both make the same
+worker's, another triggerer's after one that died. Nothing that is written down links the two. But both make equal
 message ids, so the vendor's logs tell.
 
-It is one look, at the start, where the caller says that this may be a repeat. What it proves: the vendor has the
-message. That it does not show it proves nothing. An alert that comes twice is better than one that never comes, so what
-is not seen is sent, also when the logs cannot be read.
+An alert that may be a repeat asks the logs once, at the start. A log row proves that the vendor has the message. A
+missing row proves nothing. An alert that comes twice is better than one that never comes, so a message that is not seen
+is sent, even if the logs cannot be read.
 """
 
 from __future__ import annotations
@@ -31,25 +32,29 @@ from airflow_provider_omni.omni.statuses import is_duplicate
 from airflow_provider_omni.omni.words import are, some, was
 
 LOOK_SECONDS = 5.0
-"""No look begins later than this: callbacks have little time, and the alert must still go out in it."""
+"""Seconds within which every log query must begin: callbacks have little time, and the alert must still go out in
+it.
+"""
 ALONE = 3
-"""Up to so many messages are looked for one by one: whether the logs read a list of ids in full is not published. Of
-more, so many that a list did not show are looked for alone.
+"""Messages up to which each is looked for alone. Of more, so many that a list did not show are looked for alone.
+
+The vendor does not publish whether the logs read a list of ids in full.
 """
 MOST_CALLS = 20
-"""Messages of one alert that are looked for alone, where the vendor was seen not to read lists."""
+"""Messages of one alert that are looked for alone, if the vendor was seen not to read lists."""
 ATTEMPTS = 2
 MOST_OCCASIONS = 5
-"""Alerts under one name that are told apart by the time between them."""
+"""Alerts of one name that are told apart by the time between them."""
 
 
 class Alert:
-    """Sends a plan, unless the logs show that another run of the same callback has sent it.
+    """Sends a plan, unless the logs show that another run of its callback has sent it.
 
-    :param may_be_repeat: look before sending. Where it is known that nobody can have sent before, the look is spared.
-    :param plainer: what is sent instead where the vendor refuses the request for what it says.
-    :param again_after: seconds. Messages that are older belong to an earlier occasion, which has the same name: this
-        one is another, and is sent under the next ids. None (default): the name says enough.
+    :param may_be_repeat: look before sending. False if nobody can have sent before.
+    :param plainer: the content to send instead if the vendor refuses the request for its content. None: no other
+        content.
+    :param again_after: seconds. Older messages belong to an earlier occasion of that name: this one is another, and is
+        sent under the next ids. None: the name alone tells occasions apart.
     """
 
     def __init__(
@@ -65,7 +70,7 @@ class Alert:
     ) -> None:
         self.plan = plan
         self.plainer = plainer
-        # The record of this very run is all that there is, and whatever else was sent the look has shown.
+        # The record of this very run is complete: the look has shown all other messages.
         self.rules = replace(rules, surely_first=True)
         self.clock = clock
         self.jitter = jitter
@@ -86,8 +91,9 @@ class Alert:
     # -- a request that the vendor refuses ---------------------------------------------------------------------------
 
     def _otherwise(self, refused: SendEnd) -> Steps[SendEnd]:
-        """Get as much of the alert out as can be: in plain words, then to each alone. Nobody has got any of it so far
-        who is not on the record. Returns the refusal where nothing else helps.
+        """Get as much of the alert out as can be: in plain words, then to each person alone.
+
+        So far nobody has got any of it who is not on the record. Returns the refusal if nothing else helps.
         """
         if self.plainer is not None and self.plainer != self.plan.content:
             yield Note("The vendor refuses the alert: it is sent again as plain text.", warning=True)
@@ -100,11 +106,11 @@ class Alert:
         yield Note("The vendor refuses the alert: it is sent to each person alone.", warning=True)
         for person in people:
             yield from self._again(replace(self.plan, recipients=Recipients((person,), 1)))
-        # Whoever is left now is refused alone, too: this says so, and what has become of the others.
+        # People who are left now are refused alone, too: the end says so, and what has become of the others.
         return (yield from self._again(self.plan))
 
     def _again(self, plan: SendPlan) -> Steps[SendEnd]:
-        """The same messages in another request. Who has got the other content keeps it."""
+        """Send the messages in another request. People who have got the other content keep it."""
         known = SendRecord.from_json((yield Load(KEY)))
         if known is not None:
             known.fingerprint = plan.fingerprint
@@ -114,7 +120,7 @@ class Alert:
     # -- the look ----------------------------------------------------------------------------------------------------
 
     def _look_for(self, send: SingleSend) -> Steps[None]:
-        """Put on the record what the logs show, as if this run had sent it."""
+        """Put on the record the messages that the logs show, as if this run had sent them."""
         until = self.clock() + LOOK_SECONDS
         keys = [person.key for person in self.plan.recipients.people]
         seen = 0
@@ -123,7 +129,7 @@ class Alert:
             found = yield from self._look(list(ids), until)
             earlier = {message_id for message_id, rows in found.items() if self._is_of_an_earlier_occasion(rows)}
             for message_id, rows in found.items():
-                # Of an earlier occasion: as after a refusal, the next id is the one to use.
+                # A message of an earlier occasion counts as refused, so that the next id is used.
                 state = MessageState.REFUSED if message_id in earlier else MessageState.ACCEPTED
                 bulk_id = rows[0].bulk_id or self.plan.identity.bulk_id([message_id])
                 send.record.postings.append(Attempt(bulk_id, self.clock(), by_bulk=False, messages={message_id: state}))
@@ -140,7 +146,10 @@ class Alert:
             yield Save(KEY, send.record.to_json())
 
     def _look(self, message_ids: list[str], until: float) -> Steps[dict[str, list[LogRow]]]:
-        """What the logs have about these, as far as they can be read in time. Whatever an answer shows counts."""
+        """Return the log rows of these messages, as far as they can be read in time. Any row of an answer counts.
+
+        :param until: the time after which no query begins.
+        """
         found: dict[str, list[LogRow]] = {}
         lists = _in_lists(message_ids) if len(message_ids) > ALONE else []
         for ids in lists:
@@ -149,7 +158,7 @@ class Alert:
         samples = [(each,) for each in evenly(missing, ALONE)]
         whole = yield from self._ask_each(samples, found, until)
         if lists and whole and not any(each in found for (each,) in samples):
-            return found  # the lists were read, as far as that can be told
+            return found  # as far as can be told, the lists were read
         rest = [each for each in missing if (each,) not in samples]
         whole = (yield from self._ask_each([(each,) for each in rest[:MOST_CALLS]], found, until)) and whole
         if not whole or len(rest) > MOST_CALLS:
@@ -164,14 +173,14 @@ class Alert:
     def _ask_each(
         self, queries: Sequence[tuple[str, ...]], found: dict[str, list[LogRow]], until: float
     ) -> Steps[bool]:
-        """Ask one after the other. Returns whether all were answered."""
+        """Ask one query after the other. Return True if all were answered."""
         for ids in queries:
             if not (yield from self._ask(ids, found, until)):
                 return False
         return True
 
     def _ask(self, ids: tuple[str, ...], found: dict[str, list[LogRow]], until: float) -> Steps[bool]:
-        """One question, twice where it fails and there is time. Returns whether it was answered."""
+        """Ask one query, twice if it fails and there is time. Return True if it was answered."""
         for attempt in range(1, ATTEMPTS + 1):
             if self.clock() >= until:
                 return False
@@ -187,7 +196,7 @@ class Alert:
                     yield Pause(pause)
                 continue
             for row in rows:
-                # Whatever else the vendor shows: only a row with the message's own id is about it.
+                # The vendor may show other rows, too: only a row with the message's own id is about it.
                 if row.message_id in ids:
                     found.setdefault(row.message_id, []).append(row)
             return True
@@ -200,7 +209,7 @@ class Alert:
     # -- the send ----------------------------------------------------------------------------------------------------
 
     def _carry_out(self, send: SingleSend) -> Steps[SendEnd]:
-        """Send, and see what the vendor says that it has seen before. An alert has no XCom to put receipts in."""
+        """Send, and note the ids that the vendor has seen before. Receipts are dropped: an alert has no XCom."""
         steps = send.run()
         reply: object = None
         error: OmniError | None = None
@@ -221,7 +230,7 @@ class Alert:
                 self._seen_before |= {entry.message_id for entry in reply.messages if is_duplicate(entry.status)}
 
     def _judged(self, send: SingleSend, end: SendEnd) -> SendEnd:
-        """That the vendor has seen all that is in doubt is no failure: a copy of this callback has sent it."""
+        """Drop the error if the vendor has seen all messages in doubt: a copy of this callback has sent them."""
         doubtful = {
             message_id
             for posting in send.record.postings
@@ -237,8 +246,10 @@ def _in_lists(message_ids: list[str]) -> list[tuple[str, ...]]:
 
 
 def _is_refused_as_a_whole(end: SendEnd) -> bool:
-    """Whether the vendor finds the request wrong, so that nothing of it was sent: perhaps for one channel, or one
-    number, of several. Not where it is the request's id that it knows already.
+    """Return True if the vendor finds the request wrong, so that nothing of it was sent.
+
+    The cause may be one channel, or one number, of several. False if it is the request's id that the vendor knows
+    already.
     """
     error = end.error
     if not isinstance(error, OmniRequestError) or error.status not in (400, 422):

@@ -1,4 +1,7 @@
-"""Many unknown requests asked about at once, by the rules of `reconciler.py`: side by side, so that pauses overlap."""
+"""The reconciler for many requests: those in doubt are asked about side by side, so that pauses overlap.
+
+The rules are those of `reconciler.py`.
+"""
 
 from __future__ import annotations
 
@@ -28,17 +31,20 @@ AT_ONCE = 200
 IN_DOUBT = UNRESOLVED | {MessageState.UNCONFIRMED}
 """States of messages that a later try asks about."""
 MOST_LISTS = 200
-"""Looks by lists of message ids, for all requests together, where it is not known that the logs find bulk ids: some two
-minutes of the account's budget.
+"""Log queries by lists of message ids, for all requests together, if the logs are not known to find bulk ids.
+
+They take some two minutes of the account's budget.
 """
 MOST_ALONE = 400
-"""The same of looks for messages one by one; no request gets fewer than `ALONE`."""
+"""Log queries for messages one by one, for all requests together; but no request gets fewer than `ALONE`."""
 MANY_SEEN = 50
-"""More messages than this that the vendor has seen before are looked for together, not one by one."""
+"""Messages that the vendor has seen before, up to which they are looked for one by one. More are looked for
+together.
+"""
 
 
 def together(machines: Sequence[Steps[T]], clock: Clock) -> Steps[list[T]]:
-    """Run machines side by side: while one pauses, the others go on. Their results, in order."""
+    """Run machines side by side: while one pauses, the others go on. Return their results in order."""
     results: dict[int, T] = {}
     wake_at = dict.fromkeys(range(len(machines)), clock())
     replies: dict[int, tuple[Any, OmniError | None]] = {}
@@ -78,13 +84,13 @@ def settle(
     loaded_at: float | None = None,
     here: Origin | None = None,
 ) -> Steps[dict[str, str]]:
-    """Ask about everything that is open in these requests, and change their messages' states by what the logs say.
+    """Ask about all messages in doubt of these requests, and change their states by the logs.
 
     Returns the requests in which messages were found, by message id.
 
-    :param bulk_filter: what is known of the logs' filter by bulk id.
-    :param loaded_at: when this try has read what the earlier ones have left; now by default.
-    :param here: where this try asks: absence can be proven only of what was posted from there.
+    :param bulk_filter: the knowledge about the logs' filter by bulk id; by default nothing is known.
+    :param loaded_at: the time at which this try has read the record of earlier ones; now by default.
+    :param here: account and scenario of this try: absence can be proven only for messages that were posted from there.
     """
     found_in: dict[str, str] = {}
     yield from _presence(postings, found_in)
@@ -103,10 +109,11 @@ def settle(
 
 
 def _presence(postings: Sequence[Attempt], found_in: dict[str, str]) -> Steps[None]:
-    """Look for many messages in one call. From that, presence may be concluded, never absence.
+    """Look for many messages in one call. That may prove presence, never absence.
 
-    For messages that would be asked for one by one: lone ones, and those the vendor has seen before. Of the latter
-    there may be a whole batch; those that are not found are left unconfirmed, which is what they would end as.
+    It is for messages that would be asked for one by one: lone ones, and those that the vendor has seen before. A whole
+    batch may have been seen before. If there are many, those that are not found are left unconfirmed, which is the
+    state they would end in.
     """
     wanted: dict[str, Attempt] = {}
     seen: list[str] = []

@@ -1,8 +1,9 @@
-"""The lanes: several requests under way at once, and windows of intents written ahead of them.
+"""The dispatcher: several requests under way at once, and windows of intents written ahead of them.
 
 A window's intents are written together, while earlier requests are still under way, so that writing does not hold up
-sending. What was learned since the last write goes with it. A request takes a free lane while its intent is fresh, else
-its intent is written anew. Nothing is posted after a write that failed, and nothing after a newer try has begun.
+sending. The outcomes learned since the last write go with them. A request takes a free connection while its intent is
+fresh; otherwise its intent is written anew. Nothing is posted after a write that failed, and nothing after a newer try
+has begun.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ SEND = "POST /omni/1/advanced"
 class Dispatcher:
     """Posts requests until none is left or something stops the batch.
 
-    What stops it stands in `tidings.stop`; errors of writing are raised once nothing is under way any more.
+    The reason for a stop stands in `tidings.stop`. Errors of writing are raised once nothing is under way any more.
     """
 
     def __init__(
@@ -61,8 +62,11 @@ class Dispatcher:
         progress: Callable[[], Note | None],
         publish: Callable[[], Publish] | None = None,
     ) -> None:
-        """`publish`: makes the effect that publishes the receipt, where nothing else tells what to follow if this
-        process dies.
+        """Prepare to post the plan's requests.
+
+        :param chunk: messages in one request.
+        :param progress: returns a note when it is time for one.
+        :param publish: makes the effect that publishes the receipt, if nothing else tells what to follow after a death.
         """
         self.plan = plan
         self.chunk = chunk
@@ -93,15 +97,15 @@ class Dispatcher:
         self._last_window_at: float | None = None
 
     def add(self, requests: Iterable[Request]) -> None:
-        """Have these posted too."""
+        """Have these requests posted, too."""
         self._waiting.extend(requests)
 
     def run(self) -> Steps[None]:
-        """Post what there is, until nothing is left, something stops the batch, or too many outcomes in a row are
-        unknown.
+        """Post requests until none is left, something stops the batch, or too many outcomes in a row are unknown.
 
-        In the last case `broken` is set, and `run` goes on when it is called again. Raises OmniStorageError (also for
-        a stale try) after all that was under way has ended.
+        In the last case `broken` is set, and a further call goes on from there.
+
+        Raises OmniStorageError (also for a stale try) after all that was under way has ended.
         """
         self.broken, self._unknown = None, 0
         while True:
@@ -130,7 +134,7 @@ class Dispatcher:
     # -- windows -----------------------------------------------------------------------------------------------------
 
     def _start_windows(self) -> Steps[None]:
-        """Write intents ahead of the lanes: so many that these do not run dry while the next are written."""
+        """Write intents ahead of the connections: enough to keep them busy while the next are written."""
         while not self._halted and self.clock() >= self._paused_until and len(self._fencing) < self.keeper.writers:
             prepared = len(self._ready) + sum(len(requests) for requests, _ in self._fencing.values())
             if prepared >= self._window * self._ahead:
@@ -141,7 +145,7 @@ class Dispatcher:
             yield from self._write_window(requests)
 
     def _take(self, most: int) -> list[Request]:
-        """The next requests: no more messages than all lanes hold at once, if they were full."""
+        """Return the next requests, with no more messages than all connections hold at once with full requests."""
         room = self.rules.lanes * self.chunk
         taken: list[Request] = []
         while len(taken) < most:
@@ -163,7 +167,7 @@ class Dispatcher:
             postings.append(request.begin(now, self.plan.scheduled_at))
             request.intended = True
             for _, carried in self._fencing.values():
-                # Older than this intent: if that write fails, it must not be written again after it.
+                # This outcome is older than the intent: if its write fails, it must not be written after the intent.
                 carried.pop(request.bulk_id, None)
         self._tags += 1
         outcomes, self.tidings.unwritten = self.tidings.unwritten, {}
@@ -185,7 +189,7 @@ class Dispatcher:
             return
         now = self.clock()
         if self._last_window_at is not None and not self._ready and len(self._flying) < self.rules.lanes:
-            # The lanes ran dry meanwhile: write further ahead.
+            # The connections ran dry meanwhile: write further ahead.
             self._ahead = min(self._ahead + 1, CONCURRENT_INTENT_WRITES)
         self._measure(now)
         for request in requests:
@@ -204,14 +208,14 @@ class Dispatcher:
             try:
                 yield self.publish()
             except OmniError as error:
-                # Nobody could follow them if this process died.
+                # Nobody could follow these messages if this process died.
                 yield from self._window_failed(requests, error, "The receipt could not be published")
                 return
         self._unwritable = 0
         self._ready.extend(requests)
 
     def _window_failed(self, requests: list[Request], error: OmniError, what: str) -> Steps[None]:
-        """Nothing of a window may be posted: it is written anew after a pause, or the batch ends."""
+        """Post nothing of a window. It is written anew after a pause, or the batch ends."""
         self._waiting.extendleft(reversed(requests))
         self._unwritable += 1
         if isinstance(error, OmniStaleTryError) or not error.retryable or self._unwritable >= WRITE_ATTEMPTS:
@@ -222,7 +226,9 @@ class Dispatcher:
         yield Note(f"{what} ({type(error).__name__}); nothing was posted by it.", warning=True)
 
     def _measure(self, now: float) -> None:
-        """Let windows last as long as they should: many small requests, or a few large ones."""
+        """Adapt the number of requests in a window to the time it should last: many small requests, or a few large
+        ones.
+        """
         if self._last_window_at is not None and now > self._last_window_at:
             lasted, lanes = now - self._last_window_at, self.rules.lanes
             if lasted < WINDOW_SECONDS / 2:
@@ -249,7 +255,7 @@ class Dispatcher:
             self._tags += 1
             self._flying[self._tags] = (request, self._round)
             self.tidings.move(request.state_before, posting.messages)
-            # It may arrive from here on, also if this process dies before it is answered.
+            # From here on it may arrive, even if this process dies before it is answered.
             self.tidings.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
             self.tidings.posted += len(request.ids)
             to, tail = request.people.destinations, self.plan.tail(request.content)
@@ -300,7 +306,7 @@ class Dispatcher:
                 yield Note(f"The outcome of a POST is unknown ({error.label}): the logs will be asked.", warning=True)
             return
         if course is ErrorAction.REFUSED and request.state_before is _S.INTENT:
-            # Posted again on trust: that this POST was refused says nothing about the one before.
+            # It was posted again on trust: the refusal of this POST says nothing about the one before.
             self._settled(request)
             return
         if course is ErrorAction.REFUSED:
@@ -335,7 +341,7 @@ class Dispatcher:
             self.broken = error
 
     def _back_off(self, error: OmniError, begun_in: int) -> Steps[None]:
-        """All lanes together: errors of requests that were begun before the last pause do not count again."""
+        """Pause all connections. An error of a request that was begun before the last pause does not count again."""
         if begun_in == self._round:
             self._round += 1
             self._throttled += 1
@@ -349,7 +355,7 @@ class Dispatcher:
             self._paused_until = max(self._paused_until, self.clock() + backoff(1, error.retry_after, self.jitter))
 
     def _settled(self, request: Request) -> None:
-        """Take note of an answer. What it left open is asked about later."""
+        """Take note of an answer. Messages that it left open are asked about later."""
         posting = request.posting
         assert posting is not None
         self.tidings.move(_S.INTENT, posting.messages)
@@ -361,7 +367,9 @@ class Dispatcher:
         self.tidings.stop = self.tidings.stop or error
 
     def give_back(self) -> None:
-        """Nothing more is posted: intents that may be written and were not posted are certainly not sent."""
+        """Post nothing more. Messages that may have an intent on record and were not posted are noted as certainly not
+        sent.
+        """
         for request in (*self._ready, *self._waiting):
             if request.intended and request.state_before is not _S.INTENT:
                 line = {"bulk": request.bulk_id, "all": request.unposted.value}

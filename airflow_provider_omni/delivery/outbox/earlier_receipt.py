@@ -1,4 +1,4 @@
-"""What earlier tries have sent, told by a try that fails before it could begin, so that it can be followed.
+"""The receipt of earlier tries, for a try that fails before it could begin, so that their messages can be followed.
 
 Reads the record only. Nothing is written and nothing is posted.
 """
@@ -27,8 +27,11 @@ from airflow_provider_omni.omni.words import some
 
 
 def keeper_of(about: dict[str, str | None], ledger: LedgerTerms | None, expects: int | None = 0) -> IntentStore:
-    """Where a batch's record is kept. `about`: what a ledger says of a try; its `send` tells sends apart.
-    `expects`: how often it was written when the try before ended; None: that try has not said so.
+    """Return the store of a batch's record: its ledger, or the task's state if there is none.
+
+    :param about: what a ledger says of a try; its `send` tells sends apart.
+    :param expects: the number of times that the record was written when the try before ended; None if that try has not
+        said so.
     """
     if ledger is None:
         return TaskStateStore(about, expects)
@@ -42,7 +45,8 @@ def previous_receipt(
     jitter: Callable[[], float] = random.random,
     account: str = "",
 ) -> Steps[Receipt | None]:
-    """Publish the receipt of what earlier tries have sent. None where they sent nothing, or it cannot be read.
+    """Publish the receipt of the messages of earlier tries, and return it. None if they sent nothing, or it cannot be
+    read.
 
     :param account: `OmniConfig.account_mark` of this try.
     """

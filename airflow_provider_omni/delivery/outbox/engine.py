@@ -1,13 +1,14 @@
-"""The batch: everything known before the first POST, then windows of requests, then the unknown, then the rest.
+"""The batch engine: prepare everything before the first POST, post windows of requests, resolve doubts, post the rest.
 
-What each death leaves behind, and what the next try does:
+Each death leaves something behind, and the next try takes it from there:
 
-* before a window's intents are written: nothing of it was posted; its people are sent to like everybody who is left;
-* between that and the write of what was learned: INTENT, the unknown; the logs are asked, by the bulk ids on record;
-* after that: nothing is posted again. What was found absent is asked for once more: a frozen try may have woken up.
+* before a window's intents are written: nothing of it was posted. Its people are sent to like all who are left.
+* between that and the write of the outcomes: INTENT, the doubt. The logs are asked, by the bulk ids on record.
+* after that: nothing is posted again. Messages that were found absent are asked about once more: a frozen try may have
+  woken up.
 
-So it does not matter whether the source has changed meanwhile: whoever was intended or accepted before stays that, and
-only people of whom nothing is known are sent to.
+So it does not matter whether the source has changed meanwhile. A message that was intended or accepted before keeps its
+state, and only people without a state are sent to.
 """
 
 from __future__ import annotations
@@ -58,16 +59,17 @@ from airflow_provider_omni.omni.retries import backoff, may_repeat
 from airflow_provider_omni.omni.words import some, was
 
 ROUNDS = 3
-"""How often one try may find messages absent and post them again."""
+"""Times that one try may find messages absent and post them again."""
 _S = MessageState
 
 
 @dataclass(frozen=True, slots=True)
 class BatchEnd:
-    """How a batch ended: always a receipt, and the error that the task must fail with, if any.
+    """The end of a batch: always a receipt, and the error that the task must fail with, if any.
 
-    `sent`: accepted messages that this very try has posted. `writes`: how often the record was written, from when
-    on it is all that there is; None before.
+    :param sent: accepted messages that this very try has posted.
+    :param writes: the number of times that the record was written, once this try has taken over all that was not known
+        of the earlier ones; None before. From then on the record is complete.
     """
 
     receipt: Receipt
@@ -79,7 +81,9 @@ class BatchEnd:
 class BatchSend:
     """Sends a `BatchPlan` once, however often it is run.
 
-    :param ledger: None keeps the record in the task's memory, for up to 100 requests.
+    :param rules: the rules for this try.
+    :param jitter: random numbers from 0 to 1, for pauses.
+    :param ledger: the place of the record. None keeps it in the task's state, for up to 100 requests.
     """
 
     def __init__(
@@ -134,12 +138,12 @@ class BatchSend:
         return BatchEnd(receipt, error, sent, self.keeper.saved if self._taken_over else None)
 
     def receipt(self) -> Receipt:
-        """The receipt of this moment."""
+        """Return the receipt of this moment."""
         extra: dict[str, Any] = {"sms_parts": self._parts}
         if self.rules.dry_run:
             extra |= {"dry_run": True, "requests": self._requests, "recipients": self._left}
         plan, tidings = self.plan, self.tidings
-        # Where this try has posted nothing, others may have, of which it has not read (yet). A ledger will tell.
+        # If this try has posted nothing, others may have, and it has not read of them (yet). A ledger will tell.
         own = self.rules.account if tidings.posted or (self._entered and self.ledger is None) else ""
         account = account_of(tidings.origins, own)
         return receipt_of(
@@ -149,7 +153,9 @@ class BatchSend:
     # -- before the first post -------------------------------------------------------------------------------------
 
     def _open(self) -> Steps[None]:
-        """All that can be refused is refused here, before anything is written or posted."""
+        """Refuse all that can be refused, before anything is posted. Replay the record, and mark the people who are
+        left.
+        """
         self.rules.check()
         plan, census = self.plan, self.plan.census
         yield from self._know_the_flow()
@@ -166,7 +172,7 @@ class BatchSend:
         yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
         self._entered, self._loaded_at = True, self.clock()
         self.flow = self.flow or self.keeper.flow
-        # Else a lost try may have posted the same people in another request.
+        # If the record is not complete, a lost try may have posted these people in another request.
         self.tidings.bulk_filter.sole = self.keeper.told if isinstance(self.keeper, TaskStateStore) else True
         self.tidings.recall(self.known, plan.fingerprint)  # from here on the receipt has what earlier tries have sent
         yield from check_flow(self.flow, plan.spec.content.channels())
@@ -193,7 +199,7 @@ class BatchSend:
         yield from self._check_memory(chunk)
         self._taken_over = not self.rules.dry_run
         if not self._left and (sent := self.known.other_fingerprints(plan.fingerprint)):
-            # Mapped over texts, with one ledger for all of them, only the first text is ever sent.
+            # If tasks are mapped over texts with one ledger for all, only the first text is ever sent.
             yield Note(
                 f"Same idempotency_key, other content: {some(sent, 'message')} went out with the earlier content, and "
                 "nobody is left to send this one to. If both are meant, such as in tasks mapped over texts, give each "
@@ -208,7 +214,7 @@ class BatchSend:
         )
 
     def _check_ledger(self, chunk: int) -> Steps[None]:
-        """Where an earlier try may have sent, and its ledger may have been another one, an empty one means nothing."""
+        """Ask the logs if the ledger is empty though an earlier try may have sent: it may have used another ledger."""
         rules = self.rules
         told = rules.surely_first or (rules.recallable and not rules.record_writes)
         if not isinstance(self.keeper, LedgerStore) or not self.known.empty() or told or rules.dry_run:
@@ -216,12 +222,15 @@ class BatchSend:
         try:
             yield from self._refuse_a_lost_record(chunk)
         except OmniInputError:
-            # Or another try has sent it meanwhile, on this very ledger: one that had been frozen, for example.
+            # Another try may have sent it meanwhile, on this very ledger: one that had been frozen, for example.
             yield from self.keeper.check_current()
             raise
 
     def _check_memory(self, chunk: int) -> Steps[None]:
-        """Airflow may have dropped the record, or never had one: then whoever is not on it may have been sent to."""
+        """Ask the logs if the task's state may be incomplete: people without a record may have been sent to.
+
+        Refuses the batch if Airflow keeps no state of the task.
+        """
         rules = self.rules
         if not isinstance(self.keeper, TaskStateStore) or self.keeper.told or rules.surely_first or rules.dry_run:
             return
@@ -258,7 +267,10 @@ class BatchSend:
                 yield Pause(backoff(attempt, error.retry_after, self.jitter))
 
     def _check_content(self, left: int) -> None:
-        """Refuse to mix two contents under one key: before anybody is sent to, and before what was found absent is."""
+        """Refuse to mix two contents, accounts or scenarios under one key, before anything is posted.
+
+        :param left: the number of messages that would be posted; nothing is refused for 0.
+        """
         if not left:
             return
         changed, elsewhere = self.known.elsewhere(self.here)
@@ -325,13 +337,13 @@ class BatchSend:
         )
 
     def _strangers(self, earlier: list[Attempt]) -> int:
-        """How many messages of earlier tries stay in doubt whose people have left the source."""
+        """Return the number of earlier tries' messages in doubt whose people have left the source."""
         doubt = IN_DOUBT if not self.rules.trust_duplicate_rejection else UNRESOLVED
         ids = [message_id for posting in earlier for message_id in posting.having(*doubt)]
         return len(ids) - len(self.known.people_of(ids))
 
     def _post_all(self, lanes: Dispatcher) -> Steps[None]:
-        """Post everything that waits. Where many outcomes in a row are unknown, ask first and then go on."""
+        """Post everything that waits. If many outcomes in a row are unknown, ask the logs first and then go on."""
         while True:
             accepted = self.tidings.states[_S.ACCEPTED]
             yield from lanes.run()
@@ -343,14 +355,14 @@ class BatchSend:
             absent = yield from self._ask(self.tidings.open)
             self.tidings.open = [posting for posting in self.tidings.open if posting.having(_S.INTENT)]
             if self.tidings.states[_S.ACCEPTED] == accepted:
-                # Not one of them arrived: the vendor's side is down. A later try goes on from here.
+                # None of them arrived: the vendor's side is down. A later try goes on from here.
                 self.tidings.stop = broken
                 return
             self._check_content(sum(len(request.ids) for request in absent))
             lanes.add(absent)
 
     def _resolve(self, lanes: Dispatcher, earlier: list[Attempt]) -> Steps[None]:
-        """Ask about what is unknown, of earlier tries too; post what is absent; and so on."""
+        """Ask about messages in doubt, those of earlier tries too; post absent ones; and so on."""
         trusted = False
         for _ in range(ROUNDS):
             unknown = [*earlier, *self.tidings.open]
@@ -371,7 +383,7 @@ class BatchSend:
                 return
 
     def _ask(self, postings: list[Attempt]) -> Steps[list[Request]]:
-        """Ask the logs about these requests. Returns requests for those people whose messages are proven absent."""
+        """Ask the logs about these requests. Return requests for the people whose messages are proven absent."""
         again: list[Request] = []
         if not self._controlled:
             self._controlled = True
@@ -404,8 +416,10 @@ class BatchSend:
         return again
 
     def _on_trust(self, postings: list[Attempt]) -> list[Request]:
-        """Requests that post the same ids again, since this account refuses ids that it has seen. Not for ever: how
-        long it remembers them is not published, so no longer than its logs reach.
+        """Return requests that post ids in doubt again, since this account refuses ids that it has seen.
+
+        That does not hold for ever. The vendor does not publish how long it remembers ids, so it is assumed for as long
+        as its logs reach.
         """
         again: list[Request] = []
         for posting in postings:
@@ -420,7 +434,10 @@ class BatchSend:
         return again
 
     def _requests_of(self, rows: Iterable[tuple[Any, ...]], state: MessageState) -> list[Request]:
-        """Requests for people who are all in one state; the last column of a row is the content's number."""
+        """Return requests for people whose messages are all in one state.
+
+        :param rows: rows of people; the last column is the content's number.
+        """
         by_content: dict[int, list[Any]] = {}
         for row in rows:
             by_content.setdefault(row[-1], []).append(row)
@@ -433,7 +450,7 @@ class BatchSend:
         return requests
 
     def _write_end(self) -> Steps[None]:
-        """Say in the ledger what stands in it. If that fails, a part that is gone later may not be missed."""
+        """Say in the ledger which parts stand in it. If that fails, a part that is gone later may not be missed."""
         end = self.keeper.ends() if isinstance(self.keeper, LedgerStore) else None
         if end is None:
             return
@@ -445,7 +462,9 @@ class BatchSend:
             yield Note(f"The end could not be written into the ledger ({type(error).__name__}).", warning=True)
 
     def _write_outcomes(self) -> Steps[None]:
-        """Write what was learned. If that fails it is still true: the record says "unknown" and the logs know."""
+        """Write the outcomes that were learned. If that fails, the record is still true: it says INTENT, and the logs
+        know more.
+        """
         if not self.tidings.unwritten:
             return
         for attempt in range(1, 4):

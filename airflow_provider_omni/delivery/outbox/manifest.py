@@ -1,5 +1,7 @@
-"""The private half of a ledger: who is sent to. Written before the first POST, for whom it is not there already as they
-are now: a key may have moved to another number, and fields change. After a purge it is not written again.
+"""The manifest: the private half of a ledger, with the recipients and their numbers.
+
+It is written before the first POST. A row is written if the manifest does not have it as it is now: a key may have
+moved to another number, and fields change. After a purge it is not written again.
 """
 
 # The SQL that is put together here is a constant; values are always bound.
@@ -21,11 +23,11 @@ from airflow_provider_omni.delivery.outbox.stores import LedgerStore
 ROWS = 10_000
 """Rows in one part."""
 AT_ONCE = 3
-"""Parts that are written at the same time."""
+"""Parts that are written at one time."""
 
 
 def write_manifest(plan: BatchPlan, keeper: LedgerStore) -> Steps[None]:
-    """Write the rows of those who are new or have changed, and what was quarantined.
+    """Write the rows of people who are new or have changed, and the quarantined rows.
 
     Raises OmniStorageError: then nothing was posted.
     """
@@ -51,7 +53,7 @@ def write_manifest(plan: BatchPlan, keeper: LedgerStore) -> Steps[None]:
 
 
 def _read_planned(scratch: Workspace) -> Steps[None]:
-    """Everybody in the plans of earlier tries, as the last of these has written them."""
+    """Read everybody in the plans of earlier tries into the workspace, as the last of these has written them."""
     scratch.sql.create_function("row_hash", 1, _hash, deterministic=True)
     for name in own_parts((yield ListParts(PLAN))):
         data: bytes = yield Fetch(name)
@@ -62,7 +64,7 @@ def _read_planned(scratch: Workspace) -> Steps[None]:
 
 
 def _hash(line: bytes | str) -> int:
-    """Tells whether a row has changed."""
+    """Return a hash that tells whether a row has changed."""
     text = line if isinstance(line, bytes) else line.encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
 
@@ -92,8 +94,8 @@ def _parts(plan: BatchPlan, keeper: LedgerStore, *, purged: bool) -> Iterator[Pu
         {"row": place, "reason": reason} | ({"recipient": key} if key else {})
         for place, reason, key in plan.quarantined()
     )
-    # A part at a time: a wrong file, or `allowed_recipients`, may leave out a million. Also where nobody was left out:
-    # then that is what the last try has to say.
+    # A part at a time: a wrong file, or `allowed_recipients`, may leave out a million. A part is written even if nobody
+    # was left out: that is then the last try's word.
     part = list(islice(left_out, ROWS))
     yield keeper.left_out(part)
     while part := list(islice(left_out, ROWS)):
@@ -104,7 +106,7 @@ _LINE = (
     '\'{"id":"\' || id || \'","to":"\' || number || \'"\' || '
     "coalesce(',\"key\":' || json_quote(key), '') || coalesce(',\"fields\":' || fields, '') || '}'"
 )
-"""A row of `plan/` as JSON, put together where the rows are: `{"id", "to"}`, and `key` and `fields` if there are any.
+"""A row of `plan/` as JSON, put together in SQL: `{"id", "to"}`, and `key` and `fields` if there are any.
 
 The id is that of the first message.
 """

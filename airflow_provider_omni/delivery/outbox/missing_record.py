@@ -1,13 +1,13 @@
-"""An empty ledger in a later try: is it new, or is it not the one that the earlier tries have used?
+"""The check on an empty record in a later try, which may be new or may not be the one that the earlier tries have used.
 
-Where Airflow keeps nothing from try to try (before 3.3, or after a clear that drops it), the ledger is all that is
-known. It is empty when the earlier tries died before they sent anything: that must not stop a retry. It is empty, too,
-when the path leads elsewhere (a worker's own disk, a time of now in it) or the folder was deleted: then everybody would
-get the message again. So the logs are asked for some of the messages, by ids that do not depend on the ledger.
+If Airflow keeps nothing from try to try (before 3.3, or after a clear that drops it), the ledger is the only record. It
+is empty when the earlier tries died before they sent anything: that must not stop a retry. It is also empty when the
+path leads elsewhere (a worker's own disk, a time of now in it) or the folder was deleted: then everybody would get the
+message again. So the logs are asked for some of the messages, by ids that do not depend on the ledger.
 
-That finds what was sent; it cannot prove for a million people that nothing was. Up to `ALL` people everyone is asked
-for. Above that: the first of each of the first requests, which is what an earlier try has posted if the source's order
-has not changed, and as many others by chance, whatever the order is.
+That finds messages that were sent. It cannot prove for a million people that nothing was. Up to `ALL` people everyone
+is asked for. Of more, two groups are asked for: the first person of each of the first requests, which an earlier try
+has posted if the source's order has not changed; and as many others by chance, whatever the order is.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.words import are, some
 
 ALL = 1000
-"""People up to whom everyone is asked for: twenty calls a look. Above, half of them are first ones, half by chance."""
+"""People up to whom everyone is asked for: twenty calls a round. Of more, half are first ones and half by chance."""
 ONE_BY_ONE = 100
-"""Ids up to which each is asked for alone, which is a proof: whether the logs read a list in full is not published."""
+"""Ids up to which each is asked for alone. Only that is a proof: nobody says whether the logs read a list in full."""
 ALONE = 20
 """Messages of a longer list that are asked for one by one besides."""
 LATER = 5
-"""Further ids of a person that are asked for, at the most, where there are more people than `ALL`."""
+"""Further ids of a person that are asked for, at most, if there are more people than `ALL`."""
 ATTEMPTS_IN_A_ROW = 5
-"""Calls in a row that may fail, or be answered with what was not asked for."""
+"""Failed calls in a row, after which the check gives up. An answer with messages that were not asked for counts as
+failed.
+"""
 
 
 def check_record_not_lost(
@@ -51,12 +53,14 @@ def check_record_not_lost(
     has_ledger: bool = True,
     lost: int = 0,
 ) -> Steps[None]:
-    """Look twice: at once, and when whatever an earlier try may still have had under way must stand in the logs.
+    """Look twice: at once, and again when all that an earlier try may still have under way must stand in the logs.
 
-    Raises OmniInputError where something was sent, and OmniUnknownOutcomeError where the logs cannot tell.
+    :param chunk: messages in one request.
+    :param has_ledger: True if the record that may be lost is in a ledger; False if it is in Airflow's state of the
+        task.
+    :param lost: the number of earlier tries that may have sent something of which the record does not know.
 
-    :param has_ledger: where the record is that may be lost: in a ledger, or in Airflow's state of the task.
-    :param lost: how many earlier tries may have sent something of which it does not know.
+    Raises OmniInputError if something was sent, and OmniUnknownOutcomeError if the logs cannot tell.
     """
     record = _LEDGER if has_ledger else _STATE
     now, look = clock(), rules.look
@@ -113,7 +117,7 @@ _STATE = _Record(
 
 
 def _some_ids(plan: BatchPlan, chunk: int) -> list[str]:
-    """Ids of first attempts. Those by chance are the smallest: ids are hashes."""
+    """Return ids of first attempts. Those by chance are the smallest, since ids are hashes."""
     by_chance = "SELECT id FROM person WHERE todo = 1 ORDER BY id LIMIT ?"
     if plan.left() <= ALL:
         return [message_id for (message_id,) in plan.scratch.all(by_chance, ALL)]
@@ -123,11 +127,15 @@ def _some_ids(plan: BatchPlan, chunk: int) -> list[str]:
 
 
 def _later_attempts(plan: BatchPlan, lost: int) -> list[list[str]]:
-    """Ids of further attempts, those of the next one first: whom an earlier try saw refused (no credit, for example),
-    the next has sent to under another id. Of whoever is in doubt on record, too: what is not on it may have come after.
+    """Return ids of further attempts, those of the next one first.
 
-    Of more than `ALL` people some by chance: where an earlier try was refused many, some are among these; where few,
-    the others have kept their first ids.
+    An earlier try may have seen a person refused (no credit, for example), and the next have sent to that person under
+    another id. The record of the latter may be lost. So this includes people in doubt on record.
+
+    Of more than `ALL` people some are taken by chance. If an earlier try was refused many, some of these are among
+    them. If it was refused few, the others have kept their first ids.
+
+    :param lost: the number of tries whose record may be lost.
     """
     people = plan.scratch.all(_MAY_BE_POSTED_TO, MessageState.INTENT.value, ALL + 1)
     if many := len(people) > ALL:
@@ -148,7 +156,10 @@ _MAY_BE_POSTED_TO = (
 
 
 def _id_after(plan: BatchPlan, further: int, current: str, number: int, key: str | None) -> str:
-    """The id of an attempt of somebody so many after the current one, which is the first that was not refused."""
+    """Return the id of a person's attempt that comes `further` attempts after the current one.
+
+    The current one is the first that was not refused.
+    """
     recipient = recipient_key_of_number(str(number)) if key is None else recipient_key_of_field(key)
     attempt = 0
     while plan.ids.message_id(recipient, attempt) != current:
@@ -161,7 +172,7 @@ def _look(
 ) -> Steps[None]:
     groups = [ids, *later]
     lists = [each[start : start + IDS_PER_LOOK] for each in groups for start in range(0, len(each), IDS_PER_LOOK)]
-    # The next ids are as probable as the first ones. Those that come after need two refusals, and two lost tries more.
+    # The next ids are as probable as the first ones. Those after them need two refusals and two lost tries more.
     most = (ONE_BY_ONE, ONE_BY_ONE, *(ALONE for _ in later[1:]))
     alone = [
         one
@@ -192,7 +203,7 @@ def _rows_of(asked: list[str], record: _Record, rules: SendPolicy, jitter: Calla
             if named and (rows or not skipped_in(rows)):
                 return rows
             if named:
-                # Perhaps of these very messages.
+                # They may be about these very messages.
                 why = "they answer with rows that cannot be read"
         if attempt < ATTEMPTS_IN_A_ROW:
             yield Pause(max(RETRY_PAUSE, backoff(attempt, retry_after, jitter)))

@@ -1,4 +1,4 @@
-"""Who is meant, without a number: by the place in `to`, as errors about bad input name people. Pure."""
+"""Labels for people without a number: the place in `to`, as in errors about bad input. Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ UNCONFIRMED = UNRESOLVED | {MessageState.UNCONFIRMED}
 
 
 def people_of_receipt(people: Sequence[Recipient], message_ids: Sequence[str], record: SendRecord) -> dict[str, Any]:
-    """The member `recipients` of a receipt: of everybody who was posted to, the place in `to` and the message id,
-    and with which status they were `rejected`. Up to 100, the rejected and the `unconfirmed` before others.
+    """Return the member `recipients` of a receipt: place in `to` and message id of everybody who was posted to.
+
+    A refused one has the status as `rejected`; one in doubt has `unconfirmed`. Of more than 100 people, these two kinds
+    come before the others.
 
     :param message_ids: everybody's current id.
     """
@@ -42,8 +44,11 @@ def people_of_receipt(people: Sequence[Recipient], message_ids: Sequence[str], r
 
 
 def names_of(people: Sequence[Recipient], message_ids: Sequence[str], record: SendRecord) -> tuple[str, ...]:
-    """Lines such as `to[2]: REJECTED_DND`, for an error: those in doubt, the refused, and those who were left out
-    of a send that reached others.
+    """Return lines such as `to[2]: REJECTED_DND` for an error.
+
+    They name those in doubt, the refused, and those who were left out of a send that reached others.
+
+    :param message_ids: everybody's current id.
     """
     doubtful, refused, left = [], [], []
     for person, message_id in zip(people, message_ids, strict=True):

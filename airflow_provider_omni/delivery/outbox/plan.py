@@ -1,7 +1,7 @@
-"""The plan of a batch: all that is known before the first POST, so that what can be refused is refused before it.
+"""The plan of a batch: all that is known before the first POST. Bad input is refused here, before anything is sent.
 
-The whole source is read into the scratch database first. So the number of people, duplicates, quarantined rows,
-requests and SMS parts are known, and guards such as `max_recipients` hold, before anything is sent.
+The whole source is read into the workspace first. So the numbers of people, duplicates, quarantined rows, requests and
+SMS parts are known, and guards such as `max_recipients` hold, before anything is sent.
 """
 
 # Every piece of SQL that is put together here is a constant of this room; values are always bound.
@@ -29,38 +29,39 @@ from airflow_provider_omni.omni.words import are, some
 
 MAX_REQUESTS_WITHOUT_LEDGER = 100
 MAX_QUARANTINED = 0.1
-"""The share of rows that may be left out. More are no accidents any more: a column was read wrongly."""
+"""The share of rows that may be left out. A higher share is no accident: a column was read wrongly."""
 PAGE = 4000
-"""People that are read from the scratch database at once."""
+"""People that are read from the workspace at once."""
 READ_AT_ONCE = 8
-"""Requests that are read from there at once: up to a thousand people each."""
+"""Requests that are read from the workspace at once, with up to a thousand people each."""
 SYSTEMATIC = 20
-"""Rows of a shard that are all bad, from which it is not by chance."""
+"""Rows of a shard that cannot all be bad by chance. With fewer rows, they can."""
 SHOWN = 20
 """Reasons of quarantined rows that are named in a log or an error."""
 _AS_ALLOWED = NumberRules(check="possible")
-"""How the list of allowed numbers is read: whoever is on it and not valid is judged as a recipient."""
+"""The rules for the list of allowed numbers. A listed number that is not valid is judged when a recipient has it."""
 EXAMPLES = 5
-"""Quarantined rows that are named there."""
+"""Quarantined rows that are named in a log or an error."""
 
 
 @dataclass(frozen=True)
 class BatchSpec:
-    """What a batch is asked to do, as users typed it.
+    """The order for a batch, as the user typed it.
 
-    :param identity: of the send. For a shard its key is the same in all shards.
+    :param identity: key and secret of the send. All shards of a batch have one key.
     :param content: with placeholders.
-    :param flow: the scenario's channels; None: the scenario is read before the first POST.
-    :param phone_field: the field with the phone number. `key_field`: another field, which tells people apart; None:
-        the number does.
-    :param chunk_size: messages in one request; None, and the most: what one look into the logs surely shows
-        (999 divided by the flow's steps).
-    :param max_recipients: more people than this are refused before anything is sent. For a shard, too, those of the
-        whole source.
-    :param allowed_recipients: international numbers; everybody else is quarantined. None: everybody is allowed.
+    :param flow: the scenario's channels. None: the scenario is read before the first POST.
+    :param phone_field: the field with the phone number.
+    :param key_field: another field, which tells people apart. None: the number does.
+    :param chunk_size: messages in one request. None, and the highest value: as many as one log query surely shows (999
+        divided by the flow's steps).
+    :param max_recipients: a batch with more people is refused before anything is sent. A shard, too, counts the people
+        of the whole source. None: no limit.
+    :param shard: the share of the recipients that is sent to. None: all.
+    :param allowed_recipients: international numbers. Everybody else is quarantined. None: everybody is allowed.
     :param numbers: how numbers are read, and the countries that may be sent to.
-    :param max_quarantined: more rows that cannot be used than this are refused before anything is sent: a count, or a
-        share of the rows.
+    :param max_quarantined: a batch with more unusable rows is refused before anything is sent. A count, or a share of
+        the rows.
     """
 
     identity: Identity
@@ -77,7 +78,7 @@ class BatchSpec:
     max_quarantined: float = MAX_QUARANTINED
 
     def check(self) -> None:
-        """Refuse what cannot be meant. Raises OmniInputError that names every problem."""
+        """Refuse an order that cannot be meant. Raises OmniInputError that names every problem."""
         problems = []
         if not isinstance(self.scenario_key, str) or not self.scenario_key.strip():
             problems.append("scenario_key: found nothing, allowed is the key of a scenario")
@@ -95,7 +96,7 @@ class BatchSpec:
             raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
 
     def chunk_problems(self, flow: tuple[str, ...] | None) -> list[str]:
-        """What is wrong with `chunk_size` for a flow; nothing while the flow is not known."""
+        """Return the problems of `chunk_size` with a flow; none while the flow is not known."""
         size = self.chunk_size
         if flow is None or type(size) is not int or size <= chunk_limit(flow):
             return []
@@ -105,13 +106,13 @@ class BatchSpec:
         ]
 
     def chunk(self, flow: tuple[str, ...] | None) -> int:
-        """Messages in one request."""
+        """Return the number of messages in one request."""
         limit = chunk_limit(flow)
         return limit if self.chunk_size is None else min(self.chunk_size, limit)
 
 
 class BatchPlan:
-    """The people of a batch in its scratch database, and what was found on the way. Made by `plan_batch`."""
+    """The people of a batch in its workspace, and the counts of its rows. Made by `plan_batch`."""
 
     def __init__(self, spec: BatchSpec, census: IntakeCounts, contents: RenderedContents, scratch: Workspace) -> None:
         self.spec = spec
@@ -125,13 +126,15 @@ class BatchPlan:
 
     @property
     def scheduled_at(self) -> float | None:
-        """When the vendor is asked to send, in seconds since the epoch; None for at once."""
+        """The time at which the vendor is asked to send, in seconds since the epoch; None for at once."""
         return self.options.send_at.timestamp() if self.options.send_at else None
 
     @property
     def fingerprint(self) -> str:
-        """Tells "same key, other content" apart: scenario, contents with their placeholders, options; not the
-        recipients, but what tells them apart, since with another `key_field` everybody has another id.
+        """A hash that tells "same key, other content" apart: of scenario, contents with their placeholders, and
+        options.
+
+        Recipients are not in it. The field that tells them apart is: with another `key_field` everybody has another id.
         """
         return fingerprint(
             {"scenarioKey": self.spec.scenario_key, "options": self.options.to_wire()}
@@ -141,7 +144,7 @@ class BatchPlan:
         )
 
     def about(self) -> dict[str, Any]:
-        """What a ledger says of a try: hashes and names of fields, no recipient and no text."""
+        """Return what a ledger says of a try: hashes and names of fields, no recipient and no text."""
         return {
             "send": self.ids.send(self.spec.shard.folder if self.spec.shard else ""),
             "fingerprint": self.fingerprint,
@@ -151,11 +154,14 @@ class BatchPlan:
         }
 
     def left(self) -> int:
-        """How many people this try may post to."""
+        """Return the number of people whom this try may post to."""
         return int(self.scratch.one("SELECT count(*) FROM person WHERE todo = 1"))
 
     def requests(self, chunk: int) -> int:
-        """How many requests that takes."""
+        """Return the number of requests for the people who are left.
+
+        :param chunk: messages in one request.
+        """
         if self._only is not None:
             return -(-self.left() // chunk)
         return int(
@@ -168,7 +174,7 @@ class BatchPlan:
         )
 
     def sms_parts(self) -> int:
-        """SMS parts if everybody who is left were sent the SMS: an estimate of what that costs at most."""
+        """Return the number of SMS parts if everybody who is left were sent the SMS: an upper estimate of the cost."""
         if self._only is not None:
             return self.left() * int(self.scratch.one("SELECT parts FROM content WHERE id = ?", self._only))
         return int(
@@ -180,9 +186,12 @@ class BatchPlan:
         )
 
     def chunks(self, size: int) -> Iterator[tuple[int, RecipientChunk]]:
-        """The people who are left, by content, in the order of the source: a content's number and its next people.
+        """Yield the people who are left, by content, in the order of the source: a content's number and its next
+        people.
 
-        What is asked for is read at that moment: marks that change later change what comes later.
+        They are read as they are asked for. A mark that changes meanwhile counts for the people who are read later.
+
+        :param size: people in a chunk.
         """
         if self._only is not None:
             yield from ((self._only, people) for people in self._in_order(size))
@@ -210,7 +219,7 @@ class BatchPlan:
             page = page[taken:]
 
     def _in_order(self, size: int) -> Iterator[RecipientChunk]:
-        """Several chunks are read at a time."""
+        """Yield chunks in the order of the source. Several are read at a time."""
         after, most = -1, size * max(1, PAGE // size)
         while page := self.scratch.all(
             f"SELECT {PERSON} FROM person WHERE seq > ? AND todo = 1 ORDER BY seq LIMIT ?", after, most
@@ -229,7 +238,7 @@ class BatchPlan:
         self.scratch.sending = True
 
     def laid_out(self) -> Iterator[Request]:
-        """Those requests, read a few at a time as they are asked for."""
+        """Yield the requests that `lay_out` has put together, read a few at a time as they are asked for."""
         after = 0
         while page := self.scratch.all(
             "SELECT no, content, bulk, ids, destinations, labels FROM request WHERE no > ? ORDER BY no LIMIT ?",
@@ -240,13 +249,13 @@ class BatchPlan:
                 yield Request(content, RecipientChunk.from_stored(*people), bulk_id)
 
     def tail(self, content: int) -> str:
-        """The members of a request that say this content."""
+        """Return the members of a request that hold this content."""
         if content != self._tail[0]:
             self._tail = content, str(self.scratch.one("SELECT tail FROM content WHERE id = ?", content))
         return self._tail[1]
 
     def quarantined(self) -> Iterator[tuple[int, str, str | None]]:
-        """Place, reason and the user's own key (where there is one) of every row that is left out."""
+        """Yield place, reason and the user's own key (or None) of every row that is left out."""
         yield from self.scratch.rows("SELECT place, reason, key FROM quarantine ORDER BY place")
 
 
@@ -261,10 +270,11 @@ def plan_batch(
 ) -> BatchPlan:
     """Read the whole source and make the plan.
 
-    :param keep_fields: whether the rows themselves are kept, for a ledger.
-    :param contents: those of the specification, where they are checked already, before the source was opened.
+    :param now: the time against which times in the options are checked.
+    :param keep_fields: keep the rows themselves, for a ledger.
+    :param contents: those of the order, if they were checked before the source was opened.
 
-    Raises OmniInputError for contents, options and guards, all before anything is sent; bad rows are quarantined.
+    Raises OmniInputError for contents, options and guards, before anything is sent. Bad rows are quarantined.
     """
     spec.check()
     contents = contents or RenderedContents(spec.content, scratch, now)
@@ -285,7 +295,7 @@ def plan_batch(
 
 
 def needed_fields(spec: BatchSpec, contents: RenderedContents) -> tuple[str, ...]:
-    """The fields that every row must have beside its number: what tells people apart, and what texts need."""
+    """Return the fields that every row must have beside its number: the key's, and those that texts need."""
     key = () if spec.key_field is None else (spec.key_field,)
     return tuple(dict.fromkeys((*key, *(name for name in contents.fields if name != spec.phone_field))))
 
@@ -312,7 +322,7 @@ def _guard(plan: BatchPlan) -> None:
 
 
 def _refuse_too_many(plan: BatchPlan, bad: int) -> None:
-    """Raise OmniInputError where more rows cannot be used than `max_quarantined` allows."""
+    """Raise OmniInputError if more rows cannot be used than `max_quarantined` allows."""
     most, rows = plan.spec.max_quarantined, plan.census.requested
     if isinstance(most, int):
         too_many, allowed = bad > most, f"{most:,}"
@@ -335,18 +345,18 @@ def _refuse_too_many(plan: BatchPlan, bad: int) -> None:
 
 
 def _share_above(part: int, whole: int) -> float:
-    """The next full percent."""
+    """Return the next full percent above a share."""
     return min(1.0, (part * 100 // whole + 1) / 100)
 
 
 def quarantine_examples(plan: BatchPlan) -> list[str]:
-    """The first rows that were quarantined, for a person who has no ledger to read them from."""
+    """Return the first quarantined rows as lines, for a person who has no ledger to read them from."""
     found = plan.scratch.all("SELECT place, reason FROM quarantine ORDER BY place LIMIT ?", EXAMPLES)
     return [f"row {place}: {reason}" for place, reason in found]
 
 
 def quarantine_lines(plan: BatchPlan) -> list[str]:
-    """What was quarantined, for a person: the reasons with their counts, the commonest first."""
+    """Return the reasons of quarantined rows as lines for a person, with their counts, the commonest first."""
     found = plan.census.reasons.most_common(SHOWN)
     lines = [f"{count:,} × {reason}" for reason, count in found]
     if len(plan.census.reasons) > SHOWN:

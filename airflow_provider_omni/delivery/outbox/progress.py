@@ -1,4 +1,4 @@
-"""What is known of a batch while it is sent: everything that its receipt and its verdict need. Pure."""
+"""State of a running batch: all that its receipt and its verdict need. Pure."""
 
 from __future__ import annotations
 
@@ -18,47 +18,56 @@ _S = MessageState
 
 @dataclass
 class SendProgress:
-    """What is known of a batch while it is sent: everything that its receipt and its verdict need."""
+    """State of a running batch: messages by state, open attempts, and all that still has to be written."""
 
     states: Counter[MessageState] = field(default_factory=Counter)
-    """Messages of this batch's people, in each state."""
+    """Messages of this batch's people, by state."""
     refused: Counter[str] = field(default_factory=Counter)
     mendable: bool = False
     open: list[Attempt] = field(default_factory=list)
-    """Requests of which something is not known."""
+    """Requests with messages in doubt."""
     most: int = MAX_IDS
-    """How many requests are listed."""
+    """Limit of the listed requests."""
     sent: dict[str, SentBulk] = field(default_factory=dict)
-    """Requests that may have reached people, up to `most` of them."""
+    """Requests that may have reached people, by bulk id, up to `most` of them."""
     apart: set[str] = field(default_factory=set)
-    """Those of them whose messages may have been taken from an earlier request: only their own ids find them."""
+    """Those of them whose messages may have been taken from an earlier request, so that only their own ids find
+    them.
+    """
     too_many: bool = False
-    """There are more than stand in `sent`."""
+    """True if there are more than stand in `sent`."""
     unwritten: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What was learned and not yet written, by bulk id."""
+    """Lines about requests that were learned and not yet written, by bulk id."""
     stop: OmniError | None = None
-    """Why nothing more is posted."""
+    """The reason why nothing more is posted."""
     bulk_filter: BulkFilter = field(default_factory=BulkFilter)
-    """Whether the logs find this try's requests by their bulk ids."""
+    """The knowledge about the logs' filter by bulk id."""
     lost: OmniError | None = None
-    """How the last request ended whose outcome was unknown at first."""
+    """The error of the last request whose outcome was unknown at first."""
     origins: list[Origin] = field(default_factory=list)
-    """Where earlier tries have posted from what was accepted; if nothing was, what may have reached people."""
+    """Origins of the messages of earlier tries that were accepted; if none was, of those that may have reached
+    people.
+    """
     steps: tuple[str, ...] | None = None
-    """Those of what earlier tries have sent with another content or scenario; None: nothing, or it is not known."""
+    """Steps of messages that earlier tries sent with another content or scenario; None if there are none, or not
+    known.
+    """
     first_post_at: float | None = None
     posted: int = 0
     """Messages posted by this try."""
 
     @classmethod
     def listing(cls, *, ledger: bool) -> SendProgress:
-        """Without a ledger the receipt is all that can be followed, so it lists more."""
+        """Make an empty state. Without a ledger more requests are listed, since only the receipt tells what to
+        follow.
+        """
         return cls(most=MAX_IDS if ledger else MOST_WITHOUT_LEDGER)
 
     def recall(self, known: IntentLog, fingerprint: str | None = None, *, everybody: bool = False) -> None:
-        """Take over what earlier tries have left: of this batch's people, or of everybody on record.
+        """Take over the messages of earlier tries: those of this batch's people, or all on record.
 
-        :param fingerprint: of this try's content; None: it is not known.
+        :param fingerprint: of this try's content; None if not known.
+        :param everybody: take over all messages on record.
         """
         self.states = known.counts(everybody=everybody)
         self.first_post_at = known.oldest()
@@ -67,7 +76,10 @@ class SendProgress:
             self.follow(bulk_id, ids, by_bulk=by_bulk)
 
     def move(self, old: MessageState | None, messages: dict[str, MessageState]) -> None:
-        """Count messages that were all in one state, or nowhere, as what they are now."""
+        """Count messages under their present states.
+
+        :param old: the one state that they were counted under; None if they were not counted yet.
+        """
         if old is not None:
             self.states[old] -= len(messages)
         only = uniform(messages)
@@ -77,7 +89,10 @@ class SendProgress:
             self.states.update(messages.values())
 
     def learned(self, posting: Attempt, moved: dict[str, str] | None = None) -> None:
-        """Have a request's states written with the next write."""
+        """Have a request's states written with the next write.
+
+        :param moved: the requests in which the logs have found messages, by message id.
+        """
         self.unwritten[posting.bulk_id] = outcome_line(posting, moved)
         followed = (
             list(posting.messages)
@@ -96,7 +111,10 @@ class SendProgress:
         self.follow(posting.bulk_id, followed, by_bulk=posting.by_bulk)
 
     def follow(self, bulk_id: str, message_ids: Sequence[str], *, by_bulk: bool = True) -> None:
-        """Note which messages of a request may have reached people."""
+        """Note which messages of a request may have reached people.
+
+        :param by_bulk: True if the request's bulk id finds them.
+        """
         if not by_bulk:
             self.apart.add(bulk_id)
             self._leave_others(bulk_id, set(message_ids))
@@ -108,14 +126,14 @@ class SendProgress:
             self.too_many = True
 
     def _leave_others(self, bulk_id: str, message_ids: set[str]) -> None:
-        """Posted again, they are followed in one place only."""
+        """Take messages that were posted again out of other requests: each is followed in one place only."""
         for other, sent in list(self.sent.items()):
             if other != bulk_id and not message_ids.isdisjoint(sent.message_ids):
                 left = tuple(each for each in sent.message_ids if each not in message_ids)
                 self.follow(other, left, by_bulk=other not in self.apart)
 
     def bulks(self) -> list[SentBulk]:
-        """For the receipt: requests; one by one, messages that their request's id may not find."""
+        """Return the requests for the receipt. Messages that their request's id may not find are listed one by one."""
         listed: list[SentBulk] = []
         for bulk_id, sent in self.sent.items():
             alone = bulk_id in self.apart

@@ -1,5 +1,5 @@
-"""Publishing a receipt: before anything is posted it must stand, so that it can be followed whatever happens next; at
-the end of a try it should.
+"""Publishing of receipts. Before the first POST a receipt must stand, so that its messages can be followed whatever
+happens next; at the end of a try it should.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ ATTEMPTS = 3
 
 
 def publish(receipt: dict[str, Any], jitter: Callable[[], float]) -> Steps[None]:
-    """Publish a receipt, again after a pause where that fails. Raises the last OmniStorageError: then post nothing."""
+    """Publish a receipt, again after a pause if that fails.
+
+    Raises the last OmniStorageError: then nothing may be posted.
+    """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             yield Publish(receipt)
@@ -27,8 +30,10 @@ def publish(receipt: dict[str, Any], jitter: Callable[[], float]) -> Steps[None]
 
 
 def publish_at_last(receipt: dict[str, Any], jitter: Callable[[], float]) -> Steps[None]:
-    """Publish the receipt of a try that is over. How it ended counts more than whether this works: what it has posted
-    stands in the receipt that was published before, and what a green task returns Airflow publishes itself.
+    """Publish the receipt of a try that is over. A failure is only noted.
+
+    The end of the try counts more than this. All that it has posted stands in the receipt that was published before,
+    and the return value of a green task is published by Airflow itself.
     """
     try:
         yield from publish(receipt, jitter)

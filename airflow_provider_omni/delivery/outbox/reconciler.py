@@ -1,16 +1,20 @@
-"""Asking the logs what became of an unknown POST: presence from any page, absence only where it is proven.
+"""The reconciler asks the logs about an unknown POST: presence from any page, absence only if it is proven.
 
-Absence needs: a look filtered by one id, on a page that is not full and was read whole, over all steps and channels,
-twice, a grace time apart, the first when the longest call + grace are over since the POST can have been begun, for a
-message that is not scheduled ahead, whose intent is younger than 47 h, and that was posted to this very account. Else
-it stays unknown.
+A message is proven absent by two empty log queries, a grace time apart. The first counts only once the longest call and
+a grace time are over since the latest moment at which the POST can have begun. Each must:
 
-A request of several messages is looked for by its bulk id. Whether the vendor keeps a caller's bulk id is not
-published, so that two empty looks by it prove nothing yet: then the messages are looked for by their own ids, unless
-the filter is known to find requests of this account.
+* be filtered by one id, over all steps and channels;
+* bring a page that is not full and was read whole.
 
-Two looks, since two things can be late: the vendor takes a request in after its caller gave up, and the logs lag
-behind what was taken in. Each may take a grace time.
+The message must not be scheduled ahead, its intent must be younger than 47 h, and it must have been posted to this very
+account. Otherwise it stays unknown.
+
+A request of several messages is looked for by its bulk id. The vendor does not publish whether it keeps a caller's bulk
+id. So two empty queries by it prove nothing yet: the messages are then looked for by their own ids, unless the filter
+is known to find requests of this account.
+
+There are two queries, since two things can be late: the vendor takes a request in after its caller gave up, and the
+logs lag behind what was taken in. Each may take a grace time.
 """
 
 from __future__ import annotations
@@ -29,21 +33,22 @@ from airflow_provider_omni.omni.models import LogRow, said_at, skipped_in
 from airflow_provider_omni.omni.retries import backoff
 
 PAGE = 1000
-"""Rows that a page of the logs can hold; a full one proves no absence."""
+"""Rows that a page of the logs can hold. A full page proves no absence."""
 FENCE = 5.0
-"""Seconds after its intent within which a POST is begun, at the latest; an older intent is written again."""
+"""Seconds after its intent within which a POST begins, at the latest. An older intent is written again."""
 RETRY_PAUSE = 5.0
-"""Seconds at least between looks that failed."""
+"""Seconds at least between log queries that failed."""
 ONE_BY_ONE = 100
-"""Messages of a request up to which each is looked for alone before the bulk id is believed. Whether the logs read a
-list of ids in full is not published either, and whoever was refused is in no log.
+"""Messages of a request up to which each is looked for alone before the bulk id is believed.
+
+The vendor does not publish either whether the logs read a list of ids in full; and a refused message is in no log.
 """
 ALONE = 20
-"""Of a larger request so many are looked for alone, and all in lists."""
+"""Messages of a larger request that are looked for alone, besides all of them in lists."""
 CONTROLS = 3
-"""Requests that are looked for to see whether the logs find bulk ids, and how often each."""
+"""Requests that are looked for to see whether the logs find bulk ids; also the number of times for each."""
 LISTS = 20
-"""Looks by lists of ids, for one request at the most: more than the largest one has messages for."""
+"""Log queries by lists of ids for one request, at most. That is more than the largest request has messages for."""
 
 _S = MessageState
 _ASKED = (_S.INTENT, _S.SEEN, _S.UNCONFIRMED)
@@ -51,12 +56,12 @@ _ASKED = (_S.INTENT, _S.SEEN, _S.UNCONFIRMED)
 
 @dataclass(frozen=True, slots=True)
 class LookPolicy:
-    """When absence may be concluded.
+    """The conditions under which absence may be concluded.
 
-    `read_timeout`: seconds that a POST of an earlier try may still be under way: the longest that a call can take.
-    `grace`: seconds that the logs may lag behind, and that a request may be taken in after its caller gave up (not
-    published by the vendor; longer is safer and delays only the repair of an unknown outcome).
-    `patience`: seconds that one resolution may take before the messages stay unknown.
+    :param read_timeout: seconds that a POST of an earlier try may still be under way: the longest that a call can take.
+    :param grace: seconds that the logs may lag behind, and that a request may be taken in after its caller gave up. The
+        vendor does not publish either. A longer time is safer and delays only the repair of an unknown outcome.
+    :param patience: seconds that one resolution may take before the messages stay unknown.
     """
 
     read_timeout: float = 30.0
@@ -66,7 +71,7 @@ class LookPolicy:
 
 @dataclass
 class _Filter:
-    """One filter (a bulk, or one message) and what the looks through it have shown so far. Times are clock seconds."""
+    """One filter of log queries (a bulk id, or one message id) and the results so far. Times are clock seconds."""
 
     message_ids: list[str]
     bulk_id: str | None = None
@@ -75,14 +80,14 @@ class _Filter:
     failures: int = 0
     done: bool = False
     found: bool = False
-    """The bulk filter has shown some of these messages, so that it shows all that were taken."""
+    """True if the bulk filter has shown some of these messages, so that it shows all that were taken."""
     checks: list[tuple[str, ...]] | None = None
-    """Looks by message ids that are left to be made, after two empty ones by the bulk id."""
+    """Log queries by message ids that are left to be made, after two empty ones by the bulk id."""
     overlooked: bool = False
-    """One of those looks has found what the bulk filter does not."""
+    """True if one of those queries has found a message that the bulk filter does not show."""
 
     def call(self) -> api.Call[list[LogRow]]:
-        """The look."""
+        """Return the next log query."""
         if self.checks:
             return api.get_logs(message_ids=self.checks[0], limit=PAGE)
         if self.bulk_id is not None:
@@ -92,24 +97,27 @@ class _Filter:
 
 @dataclass
 class BulkFilter:
-    """What is known of the logs' filter by bulk id: whether it finds requests of this account by the ids that we gave.
+    """The knowledge about the logs' filter by bulk id: whether it finds requests of this account by ids of ours.
 
-    `controls`: requests that it must find, the best first. Taken on an account's word only, they can be wrong without
-    harm (another account's, too old or too young for the logs): one that is not found says nothing.
-    `sole`: no message in doubt can have been posted in another request than the one that is on record. Else it proves
-    nothing that the filter finds requests, nor that it has found some of a request's messages.
+    :param controls: requests that it must find, the best first. A wrong one does no harm (another account's, too old or
+        too young for the logs): a control that is not found says nothing.
+    :param works: True if the filter is known to find such requests.
+    :param sole: True if no message in doubt can have been posted in another request than the one on record. Otherwise
+        nothing is proven by a filter that works, or that has found some of a request's messages.
     """
 
     controls: list[Control] = field(default_factory=list)
     works: bool = False
     sole: bool = True
     _tried: dict[str, tuple[int, float]] = field(default_factory=dict, init=False)
-    """How often, and when last, a control was looked for in vain."""
+    """Number of vain queries for a control, and the time of the last, by bulk id."""
 
     def try_it(self, clock: Clock, grace: float) -> Steps[None]:
-        """Look for requests that must be there, one after the other. That one is not found says nothing: the logs may
-        lag behind, so it is looked for again when that is over. Three of them, three times each, and no more: where the
-        vendor keeps no bulk ids, many requests in doubt ask here.
+        """Look for the controls, one after the other, until one is found.
+
+        A control that is not found says nothing: the logs may lag behind, so it is looked for again after a grace time.
+        Three controls are looked for, three times each, and no more: if the vendor keeps no bulk ids, many requests in
+        doubt ask here.
         """
         for control in self.controls[:CONTROLS]:
             if self.works or not self.sole:
@@ -125,19 +133,22 @@ class BulkFilter:
             self.works = any(row.message_id in control.message_ids for row in rows)
 
     def has_found(self) -> None:
-        """A look by a bulk id of ours has shown messages of that request: it is as good as a control."""
+        """Note that a query by a bulk id of ours has shown messages of that request: it is as good as a control."""
         self.works = self.works or self.sole
 
 
 @dataclass
 class Reconciler:
-    """Resolves the open messages of a posting by looking into the logs.
+    """Resolves the messages in doubt of a request by log queries.
 
-    `bulk_filter`: what is known of it; shared by those who ask at the same time. `one_by_one`: messages up to which
-    each is looked for alone, where the filter is not known to work. `lists`: looks by lists of ids, at the most; a
-    request with more messages is looked for by some of them, evenly.
-    `loaded_at`: when this try has read the record, and so taken over from the earlier ones; now by default.
-    `found_in`: the bulk ids that the logs name for messages that were found.
+    :param rules: the conditions under which absence may be concluded.
+    :param jitter: random numbers from 0 to 1, for pauses.
+    :param bulk_filter: the knowledge about the filter, shared by all who ask at one time.
+    :param one_by_one: messages up to which each is looked for alone, if the filter is not known to work.
+    :param lists: queries by lists of ids, at most. Of a larger request some messages are looked for, evenly spread.
+    :param loaded_at: the time at which this try has read the record, and so taken over from the earlier ones; by
+        default the time at which it asks.
+    :param found_in: the bulk ids that the logs name for messages that were found.
     """
 
     rules: LookPolicy
@@ -148,15 +159,17 @@ class Reconciler:
     lists: int = LISTS
     loaded_at: float | None = None
     here: Origin | None = None
-    """Where this try asks. What an earlier one has posted can be proven absent only where it was posted from."""
+    """Account and scenario of this try. An earlier try's message can be proven absent only if it was posted from
+    there.
+    """
     tells: bool = True
-    """Says what is waited for, and until when; of many who ask at the same time one does."""
+    """True if it notes what is waited for, and until when. Of many who ask at one time one does."""
     found_in: dict[str, str] = field(default_factory=dict, init=False)
     _asked_at: float = field(default=0.0, init=False)
     _give_up_at: float = field(default=0.0, init=False)
 
     def settle(self, posting: Attempt) -> Steps[bool]:
-        """Resolve what can be resolved. Returns whether anything was learned."""
+        """Resolve as many messages as can be resolved. Return True if anything was learned."""
         before = dict(posting.messages)
         self._asked_at = self.clock()
         filters = _filters(posting)
@@ -168,7 +181,7 @@ class Reconciler:
             overlooked = any(each.done and each.overlooked for each in filters)
             filters = [each for each in filters if not each.done and _unresolved(posting, each)]
             if overlooked:
-                # The vendor has not kept the bulk id: whoever is left is asked for alone, and twice.
+                # The vendor has not kept the bulk id: each message that is left is asked for alone, and twice.
                 filters += [_Filter([message_id]) for message_id in posting.having(_S.INTENT)]
             if not filters:
                 break
@@ -188,7 +201,7 @@ class Reconciler:
         return posting.messages != before
 
     def _what_for(self, posting: Attempt, give_up_at: float) -> Note:
-        """What is waited for, and until when: it looks like an idle task otherwise."""
+        """Return a note on what is waited for, and until when. Without it the task looks idle."""
         proof_at = max(self._provable_at(posting), self.clock()) + self.rules.grace
         proof, end = (datetime.fromtimestamp(each, UTC).strftime("%H:%M:%S") for each in (proof_at, give_up_at))
         count = len(posting.having(_S.INTENT, _S.SEEN))
@@ -204,7 +217,7 @@ class Reconciler:
             rows: list[LogRow] = yield Ask(each.call(), patience=max(self._give_up_at - started, 0.0))
         except OmniError as error:
             if each.checks and len(each.checks[0]) > 1 and isinstance(error, OmniRequestError) and not error.retryable:
-                # Perhaps it is the list that was refused.
+                # The list may be the cause of the refusal.
                 each.checks = [ids for ids in each.checks if len(ids) == 1]
                 self._checked(posting, each)
                 return
@@ -220,7 +233,7 @@ class Reconciler:
         if len(rows) + skipped_in(rows) >= PAGE or not self._can_be_proven(posting):
             each.done = True
         elif skipped_in(rows) or any(row.message_id not in posting.messages for row in rows):
-            # Not what was asked for, or a row that nobody can read, perhaps of this very message: that proves nothing.
+            # Rows of other messages, or rows that cannot be read and may be of this very message, prove nothing.
             each.failures += 1
             each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, None, self.jitter))
         elif each.checks:
@@ -232,14 +245,16 @@ class Reconciler:
         elif (too_early := self._too_early(posting, rows)) > 0:
             each.next_at = self.clock() + max(RETRY_PAUSE, too_early)
         elif each.first_empty_at is None:
-            # From the answer on, since the call may have waited for a place in the budget before it was made.
+            # The time counts from the answer: the call may have waited for a place in the budget before it was made.
             each.first_empty_at = self.clock()
             each.next_at = each.first_empty_at + self.rules.grace
         elif started >= each.first_empty_at + self.rules.grace:
             yield from self._conclude_or_check(posting, each)
 
     def _conclude_or_check(self, posting: Attempt, each: _Filter) -> Steps[None]:
-        """After two looks: what was not seen is not there, unless the filter may be one that finds nothing."""
+        """Conclude absence after two empty queries; but check by message ids first if the filter may be one that finds
+        nothing.
+        """
         if each.bulk_id is None or (each.found and self.bulk_filter.sole):
             _conclude_absence(posting, each)
             return
@@ -248,7 +263,9 @@ class Reconciler:
         self._checked(posting, each)
 
     def _checks(self, message_ids: list[str]) -> list[tuple[str, ...]]:
-        """Looks by message ids: for each alone; of many for some alone, and for all that the lists hold in lists."""
+        """Return queries by message ids: one for each message; of many messages, one for some and lists for all that
+        these hold.
+        """
         if len(message_ids) <= self.one_by_one:
             return [(each,) for each in message_ids]
         some = evenly(message_ids, self.lists * IDS_PER_LOOK)
@@ -256,7 +273,7 @@ class Reconciler:
         return [*((each,) for each in evenly(message_ids, ALONE)), *lists]
 
     def _checked(self, posting: Attempt, each: _Filter) -> None:
-        """One look by ids is over."""
+        """Go on after one query by message ids."""
         if each.checks:
             each.next_at = self.clock()
         elif each.overlooked:
@@ -274,10 +291,10 @@ class Reconciler:
                     self.found_in[row.message_id] = row.bulk_id
 
     def _provable_at(self, posting: Attempt) -> float:
-        """When the first look may count: the POST is surely over, and the logs have caught up.
+        """Return the time from which a query may prove absence: the POST is surely over, and the logs have caught up.
 
-        A POST of this try is over when it is asked about. Of one of an earlier try all that is known is that it was
-        begun at the latest a moment after this try took over; when its intent was written another clock has said.
+        A POST of this try is over when it is asked about. A POST of an earlier try began at the latest a moment after
+        this try took over. The time of its intent does not count, since another clock has given it.
         """
         longest, grace = self.rules.read_timeout, self.rules.grace
         if posting.ours:
@@ -289,15 +306,20 @@ class Reconciler:
         return over_at + grace
 
     def _too_early(self, posting: Attempt, rows: list[LogRow]) -> float:
-        """Seconds for which the vendor's own clock says that a message with `sendAt` cannot be in the logs yet."""
+        """Return the seconds until a message with `sendAt` can be in the logs, by the vendor's own clock.
+
+        0.0 if its clock is not known, or there is no `sendAt`.
+        """
         said = said_at(rows)
         if posting.scheduled_at is None or said is None:
             return 0.0
         return posting.scheduled_at + self.rules.read_timeout + self.rules.grace - said
 
     def _can_be_proven(self, posting: Attempt) -> bool:
-        """Whether absence can be proven: not when the logs have forgotten, nor long before a scheduled time; nor where
-        another account may have been posted to, as records of versions that knew of none leave open.
+        """Return True if absence can be proven.
+
+        It cannot if the logs have forgotten the message, long before a scheduled time, or if another account may have
+        been posted to. Records of versions that knew of no accounts leave that open.
         """
         now = self.clock()
         known_here = posting.ours or posting.is_from(self.here)
@@ -305,10 +327,11 @@ class Reconciler:
 
 
 def _filters(posting: Attempt) -> list[_Filter]:
-    """Look by the bulk where all stands or falls with one request, else message by message.
+    """Return the filters for a request: its bulk id if all its messages are in it for certain, else one for each
+    message.
 
-    A lone message is always asked for by its own id: whether its bulk id is kept is not published. So is one that was
-    seen before, since that may have been in another request.
+    A lone message is always asked for by its own id: the vendor does not publish whether it keeps bulk ids. A message
+    that the vendor has seen before is asked for by its own id, too: it may have been in another request.
     """
     together = posting.having(_S.INTENT, _S.UNCONFIRMED)
     alone = posting.having(_S.SEEN)
@@ -319,14 +342,14 @@ def _filters(posting: Attempt) -> list[_Filter]:
 
 
 def evenly(ids: list[str], most: int) -> list[str]:
-    """So many of them at the most, from the first to the last."""
+    """Return at most so many of the ids, evenly spread from the first to the last."""
     if len(ids) <= most:
         return ids
     return [ids[round(index * (len(ids) - 1) / max(most - 1, 1))] for index in range(most)]
 
 
 def _conclude_absence(posting: Attempt, each: _Filter) -> None:
-    """Two empty looks, far enough apart: what was not seen is not there."""
+    """Mark the messages that two empty queries, far enough apart, have not shown as absent."""
     for message_id in each.message_ids:
         if posting.messages[message_id] is _S.INTENT:
             posting.learn(message_id, Event.PROVEN_ABSENT)

@@ -1,8 +1,8 @@
-"""Who has left the source since an earlier try has planned them: a second send must not reach those by itself.
+"""The people who have left the source since an earlier try planned them. A second send must not reach them by itself.
 
 A ledger's `plan/` only grows, since it must name everybody whom any try may have sent to. So a later try writes into
-`sent/`, before its first POST, who of the planned is not among its people (ids only). What the last try says counts:
-who comes back is among them no more.
+`sent/`, before its first POST, the ids of the planned people who are not among its own. The last try's word counts: a
+person who comes back has not left any more.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ _LEFT = "SELECT id FROM planned WHERE id > ? AND id NOT IN (SELECT id FROM perso
 
 
 def write_removed(scratch: Workspace, keeper: LedgerStore) -> Steps[None]:
-    """Write who has left, once the plans of earlier tries were read; nothing where there are none.
+    """Write the ids of the people who have left; nothing if no earlier try has planned anybody.
 
-    The person's first message id tells who it is, so this comes before any gets another one. Raises OmniStorageError:
-    then nothing was posted.
+    The plans of earlier tries must have been read before. A person is told by the first message id, so this must come
+    before anybody gets another one.
+
+    Raises OmniStorageError: then nothing was posted.
     """
     if scratch.one("SELECT 1 FROM planned LIMIT 1") is None:
         return

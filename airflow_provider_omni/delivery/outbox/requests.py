@@ -1,6 +1,6 @@
-"""One request of a batch on its way: its people, what is known of them, and what an answer or an error says of it.
+"""One request of a batch on its way: its people, its messages' states, and their changes by an answer or an error.
 
-Pure: the table of what becomes of a request. Who calls it when is `lanes.py`'s business.
+Pure: the table of a request's fate. `dispatcher.py` decides when it is used.
 """
 
 from __future__ import annotations
@@ -26,18 +26,20 @@ from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendab
 
 _S = MessageState
 BAD_ENTRY = frozenset({400, 413, 422})
-"""HTTP statuses that one bad recipient, or too many of them, can cause: the request is halved."""
+"""HTTP statuses that one bad recipient, or too many of them, can cause. The request is halved."""
 
 
 @dataclass
 class Request:
-    """Some people who get the same content in one request.
+    """Some people who get one content in one request.
 
-    :param posting: what is known of its messages; made anew each time its intent is written.
-    :param before: what was known when they were last begun, by message id; None: never tried.
-    :param since: when these messages may have been posted first, where they are posted again on trust.
-    :param intended: whether an intent of it may have been written.
-    :param refenced: how often writing its intent took too long.
+    :param content: the content's number.
+    :param posting: the attempt, made anew each time an intent is written; None before the first.
+    :param before: the states of its messages before that attempt, by message id; empty if they were never tried.
+    :param by_bulk: True if its bulk id finds all its messages.
+    :param since: the earliest time at which these messages may have been posted, if they are posted again on trust.
+    :param intended: True if an intent of it may have been written.
+    :param refenced: the number of times that writing its intent took too long.
     """
 
     content: int
@@ -52,16 +54,20 @@ class Request:
 
     @classmethod
     def of(cls, content: int, people: RecipientChunk, ids: BatchIds) -> Request:
-        """A request that was never tried."""
+        """Make a request that was never tried."""
         return cls(content, people, ids.bulk_id(people.ids))
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Its message ids."""
+        """The message ids of its people."""
         return self.people.ids
 
     def begin(self, now: float, scheduled_at: float | None) -> Attempt:
-        """Note the intent to post it now."""
+        """Note the intent to post it now. Return the attempt.
+
+        :param now: seconds since the epoch.
+        :param scheduled_at: the time of `sendAt`; None for at once.
+        """
         before = self.before
         if before:
             messages = {each: TRANSITIONS[before.get(each), Event.POSTING] for each in self.ids}
@@ -72,8 +78,10 @@ class Request:
         return self.posting
 
     def had_no_effect(self) -> None:
-        """The POST certainly sent nothing. What was unknown before it (posted again on trust) stays unknown, and what
-        was proven absent stays that: a later try asks for it again, since the proof may be outdated by then.
+        """Note that the POST certainly sent nothing.
+
+        Messages that were in doubt before it (posted again on trust) stay in doubt. Messages that were proven absent
+        stay ABSENT: a later try asks for them again, since the proof may be outdated by then.
         """
         assert self.posting is not None
         if self.state_before is not _S.INTENT:
@@ -82,17 +90,20 @@ class Request:
 
     @property
     def state_before(self) -> MessageState | None:
-        """What all its messages were when it was begun: a request is made of messages that are in the same state."""
+        """The state that all its messages were in before this attempt; None if they were never tried.
+
+        A request is made of messages that are in one state.
+        """
         return next(iter(self.before.values()), None)
 
     @property
     def unposted(self) -> MessageState:
-        """What its messages are if this try has certainly not posted them."""
+        """The state of its messages if this try has certainly not posted them."""
         event = Event.PROVEN_ABSENT if self.state_before is _S.ABSENT else Event.NO_EFFECT
         return TRANSITIONS[_S.INTENT, event]
 
     def halves(self, ids: BatchIds) -> list[Request]:
-        """Two requests with half of the people each, each with its own bulk id."""
+        """Return two requests with half of the people each, each with its own bulk id."""
         size = len(self.ids)
         middle = (size + 1) // 2
         parts = (self.people.part(0, middle), self.people.part(middle, size))
@@ -103,7 +114,7 @@ class Request:
         return halves
 
     def labels(self) -> dict[str, str]:
-        """What outcomes call a message's recipient, if not by its id."""
+        """Return the names of recipients in outcomes, by message id, for those who are not named by that id."""
         labels = self.people.labels
         if labels.count(None) == len(labels):
             return {}
@@ -111,7 +122,7 @@ class Request:
 
 
 class ErrorAction(enum.Enum):
-    """What becomes of a request that was answered with an error."""
+    """The consequences of an error for its request."""
 
     UNKNOWN = "ask the logs, post no more of it"
     AGAIN = "post it again after a pause, all lanes together"
@@ -121,7 +132,7 @@ class ErrorAction(enum.Enum):
 
 
 def action_for(error: OmniError, people: int) -> ErrorAction:
-    """What to do after an error, for a request with so many people."""
+    """Return the consequence of an error for a request with so many people."""
     if error.effect is Effect.UNKNOWN:
         return ErrorAction.UNKNOWN
     if isinstance(error, OmniAuthenticationError | OmniStoppedError):
@@ -135,7 +146,13 @@ def action_for(error: OmniError, people: int) -> ErrorAction:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSummary:
-    """What an answer said: refusals by status name, and whether they concern everybody."""
+    """The summary of an answer.
+
+    :param refused: the number of refusals by status name.
+    :param stops: the status name of a refusal that concerns everybody; None if there is none.
+    :param mendable: True if a later try may mend one of the refusals.
+    :param foreign: True if the answer names only ids that are not ours.
+    """
 
     refused: Counter[str]
     stops: str | None = None
@@ -146,14 +163,16 @@ class AnswerSummary:
 def read_answer(answer: BulkAnswer, posting: Attempt, *, doubtful: bool = False) -> AnswerSummary:
     """Match the answer's entries by message id, never by position, and change their messages' states.
 
-    `doubtful`: an earlier POST of these messages is still unknown: that this one was refused says nothing about that.
     A message that the answer names twice with different statuses is not answered: it stays unknown.
+
+    :param doubtful: True if an earlier POST of these messages is still unknown. A refusal of this POST then says
+        nothing about the earlier one and changes no state.
     """
     messages = posting.messages
     if len(answer.by_status) == 1:
         status, ids = answer.by_status[0]
-        # `is_refusal` covers all that is not plain acceptance but the duplicate.
-        # In the request's own order, which is the usual one, ids are compared without being hashed.
+        # `is_refusal` covers everything but plain acceptance and the duplicate.
+        # Ids in the request's own order, which is the usual one, are compared without being hashed.
         if not is_refusal(status) and not is_duplicate(status) and (ids == (*messages,) or messages.keys() == set(ids)):
             posting.messages = dict.fromkeys(messages, TRANSITIONS[_S.INTENT, Event.TAKEN])
             return AnswerSummary(Counter())

@@ -1,4 +1,4 @@
-"""What a batch tells: its receipt, its verdict, and notes of progress. Counts and ids only. Pure."""
+"""The reports of a batch: its receipt, its verdict, and notes of progress. Counts and ids only. Pure."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def receipt_of(
     account: str | None = None,
     extra: dict[str, Any] | None = None,
 ) -> Receipt:
-    """The receipt of this moment: of what was sent, however content and scenario have changed since. Requests are
-    listed up to 100, else they stand in the ledger only.
+    """Return the receipt of this moment. It tells what was sent, however content and scenario have changed since.
+
+    Requests are listed up to 100. If there are more, they stand in the ledger only.
     """
     states = tidings.states
     return Receipt(
@@ -69,8 +70,12 @@ def verdict_of(
     strangers: int = 0,
     elsewhere: tuple[str, int] = ("", 0),
 ) -> OmniError | None:
-    """The error that the task must fail with, or None. `strangers`: messages in doubt to people who left the source.
-    `elsewhere`: what has changed since messages were posted that are in doubt (account, scenario), and how many.
+    """Return the error that the task must fail with, or None.
+
+    :param has_ledger: True if the batch has a ledger, so that every request can be followed.
+    :param strangers: the number of messages in doubt to people who have left the source.
+    :param elsewhere: "account" or "scenario", whichever has changed since messages in doubt were posted, and their
+        number.
 
     With `trust_duplicate_rejection` the vendor's word that it has seen an id is enough.
     """
@@ -115,7 +120,7 @@ def verdict_of(
 
 
 def _stopped(stop: OmniError, how_far: str) -> OmniError:
-    """The error that stopped the batch, with how far it got."""
+    """Return the error that stopped the batch, with how far it got."""
     then = (
         "Correct the connection, then clear the task: it goes on with who is left."
         if isinstance(stop, OmniAuthenticationError)
@@ -141,7 +146,7 @@ def _tolerated(on_rejected: str | float, refused: int, sent: int) -> bool:
 
 
 class Progress:
-    """Notes of how far a batch has got: at most one every five seconds."""
+    """Notes of how far a batch has got: at most one every `NOTE_EVERY` seconds."""
 
     def __init__(self, left: int, tidings: SendProgress, clock: Clock) -> None:
         self._left = left
@@ -150,7 +155,7 @@ class Progress:
         self._begun = self._noted = clock()
 
     def note(self) -> Note | None:
-        """A note, if it is time for one."""
+        """Return a note if it is time for one, else None."""
         now = self._clock()
         if now - self._noted < NOTE_EVERY:
             return None
@@ -164,6 +169,6 @@ class Progress:
             else ""
         )
         unknown = sum(self._tidings.states[state] for state in UNRESOLVED)
-        # What was in doubt and was then found absent comes on top of what was left.
+        # Messages that were in doubt and then found absent come on top of those that were left.
         total = max(self._left, done)
         return Note(f"{done:,} of {total:,} posted, {rate:,.0f}/s{rest}; {unknown:,} without answer yet.")

@@ -1,7 +1,7 @@
-"""Texts that must go out whatever they have become: cleaned of what no phone shows, and cut with a mark.
+"""Texts that must go out whatever they have become: cleaned of everything that no phone shows, and cut with a mark.
 
-Cut is between characters as people see them: neither half a surrogate pair, nor a letter without its accents, nor half
-an escape sequence of GSM-7 is left. The mark is "…"; where a text is GSM-7, which has no "…", it is "...".
+A cut is made between characters as people see them. It leaves neither half a surrogate pair, nor a letter without its
+accents, nor half an escape sequence of GSM-7. The mark is "…". GSM-7 has no "…", so there it is "...".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MARK, GSM_MARK = "…", "..."
 MOST_READ = 50_000
 """Characters of a text that are looked at: far more than any channel takes."""
 MOST_JOINED = 64
-"""Characters that one visible character may be made of; where more follow each other, they are cut after all."""
+"""Characters that one visible character may be made of. Longer sequences are cut after all."""
 
 _ANSI = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours and cursor moves
@@ -29,13 +29,15 @@ _HALF = re.compile(r"[\ud800-\udfff]")
 
 
 def cleaned(text: str) -> str:
-    """As much of a text as is looked at, without what no phone shows."""
+    """Return as much of a text as is looked at, without the parts that no phone shows."""
     return shown(text[:MOST_READ])
 
 
 def shown(text: str) -> str:
-    """The text without terminal codes and control characters; line ends and tabs stay. Halves of surrogate pairs that
-    belong together are joined; others, and characters that were lost on the way here, become question marks.
+    """Return the text without terminal codes and control characters. Line ends and tabs stay.
+
+    Halves of surrogate pairs that belong together are joined. Other halves, and characters that were lost on the way
+    here, become question marks.
     """
     text = whole(text).replace("\ufffd", "?")
     text = _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
@@ -43,7 +45,7 @@ def shown(text: str) -> str:
 
 
 def whole(text: str) -> str:
-    """The text with every surrogate pair joined, and a question mark for each half of one."""
+    """Return the text with every surrogate pair joined, and a question mark for each half of one."""
     if not _HALF.search(text):
         return text
     joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
@@ -51,14 +53,14 @@ def whole(text: str) -> str:
 
 
 def cut_to_units(text: str, most: int) -> str:
-    """At most so many UTF-16 units."""
+    """Return at most so many UTF-16 units of a text, with the mark if it was cut."""
     if _units(text) <= most:
         return text
     return _cut(text, len(text), MARK, lambda said: _units(said) <= most)
 
 
 def cut_to_parts(text: str, most: int) -> str:
-    """An SMS of at most so many parts."""
+    """Return at most so many SMS parts of a text, with the mark if it was cut."""
     if sms_parts(text) <= most:
         return text
 
@@ -72,14 +74,14 @@ def cut_to_parts(text: str, most: int) -> str:
 
 
 def _cut(text: str, most: int, mark: str, fits: Callable[[str], bool]) -> str:
-    """As much of the first so many characters as fits with the mark."""
+    """Return as much of the first `most` characters as fits together with the mark."""
     most = min(most, MOST_READ)
     end = bisect.bisect_left(range(most + 1), True, key=lambda length: not fits(text[:length] + mark)) - 1
     return text[: _between_characters(text, max(end, 0))].rstrip() + mark
 
 
 def _between_characters(text: str, end: int) -> int:
-    """The nearest place before that is not within a character."""
+    """Return the nearest place at or before `end` that is not within a character."""
     for place in range(end, max(end - MOST_JOINED, 0), -1):
         if place >= len(text) or not _belong_together(text, place):
             return place

@@ -1,13 +1,14 @@
-"""The send: intent first, then one POST; what is unknown is resolved by asking the logs, never by posting again.
+"""The engine for one request with one or a few recipients: intent first, then one POST.
 
-One machine for one request with one or a few recipients. What each death leaves behind, and what the next try does:
+An unknown outcome is resolved by asking the logs, never by posting again. Each death leaves something behind, and the
+next try takes it from there:
 
-* before the intent is written: nothing was posted; it starts anew;
-* between the intent and the POST, during it, or before its answer was written: INTENT, the unknown; it asks the logs;
+* before the intent is written: nothing was posted; it starts anew.
+* between the intent and the POST, during it, or before its answer was written: INTENT, the doubt; it asks the logs.
 * after the answer was written: it posts nothing.
 
-The write of the intent is also the fence: a try that has been superseded cannot write any more (Airflow ≥ 3.3), so
-it posts nothing.
+The write of the intent is also the fence: a try that has been superseded cannot write any more (Airflow ≥ 3.3), so it
+posts nothing.
 """
 
 from __future__ import annotations
@@ -54,31 +55,35 @@ from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendab
 from airflow_provider_omni.omni.words import are, some, was
 
 ROUNDS = 3
-"""How often one try may find messages absent and post them again."""
+"""Times that one try may find messages absent and post them again."""
 FENCE_SECONDS = FENCE
-"""An intent that took longer to write is written again: a newer try may have begun while this one was held up."""
+"""Seconds that the write of an intent may take. A slower one is written again: a newer try may have begun meanwhile."""
 FENCES = 5
-"""How often, before the try gives up."""
+"""Writes of one intent before the try gives up."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendRules:
-    """How a send behaves where the API leaves it open.
+    """The rules by which a single send goes where the API leaves it open.
 
-    `look`: when absence may be concluded. `trust_duplicate_rejection`: post again, same ids, what stays unknown
-    and is younger than 47 h.
-    `attempts`: posts of one request that certainly had no effect before giving up. `on_rejected`: `fail` or
-    `ignore`.
-    `surely_first`: an empty record means that nothing was posted: this is the first try ever of this send, or the one
-    before has said that it ended without one (`tries.Tries.told`).
-    `told`: likewise a record is all there is. Else the logs are asked for whatever it does not know of, too.
-    `record_writes`: how often the record was written when the try before ended; an older one is not all there is.
-    `untold`: how many earlier tries may have sent something that is not on record.
-    `account`: `OmniConfig.account_mark`, which tells accounts apart.
-    `shared_key`: other tasks or runs may send under this key, so what is not on this task's record is asked for too.
-    `first_try_at`: for the others, seconds since the epoch before which no try of this send can have begun. None (not
-    known), or longer ago than the logs reach: where there is no record, absence cannot be proven, and what the logs do
-    not show stays unknown.
+    :param look: the conditions under which absence may be concluded.
+    :param trust_duplicate_rejection: post messages that stay unknown, and are younger than 47 h, again with their ids.
+    :param attempts: POSTs of one request that certainly had no effect, after which the try gives up.
+    :param on_rejected: `fail` or `ignore`.
+    :param surely_first: True if an empty record means that nothing was posted: this is the first try ever of this send,
+        or the one before has said that it ended without a record (`tries.Tries.told`).
+    :param told: True if a record is complete. Otherwise the logs are asked about messages that it does not know of,
+        too.
+    :param record_writes: the number of times that the record was written when the try before ended. A record that was
+        written less often is not complete.
+    :param untold: the number of earlier tries that may have sent something that is not on record.
+    :param account: `OmniConfig.account_mark`, which tells accounts apart.
+    :param shared_key: True if other tasks or runs may send under this key. Messages that are not on this task's record
+        are then asked about, too.
+    :param first_try_at: for a later try, seconds since the epoch before which no try of this send can have begun. If it
+        is None (not known), or longer ago than the logs reach, absence cannot be proven where there is no record.
+        Messages that the logs do not show then stay unknown.
+    :param dry_run: do everything but the POST, and write nothing.
     """
 
     look: LookPolicy
@@ -97,10 +102,11 @@ class SendRules:
 
 @dataclass(frozen=True, slots=True)
 class SendEnd:
-    """How a send ended: always a receipt, and the error that the task must fail with, if any.
+    """The end of a send: always a receipt, and the error that the task must fail with, if any.
 
-    `sent`: accepted messages that this very try has posted. `writes`: how often the record was written, from when
-    on it is all that there is; None before.
+    :param sent: accepted messages that this very try has posted.
+    :param writes: the number of times that the record was written, once this try has opened it; None before. From then
+        on the record is complete.
     """
 
     receipt: Receipt
@@ -110,7 +116,11 @@ class SendEnd:
 
 
 class SingleSend:
-    """Sends a `SendPlan` once, however often it is run."""
+    """Sends a `SendPlan` once, however often it is run.
+
+    :param rules: the rules for this try.
+    :param jitter: random numbers from 0 to 1, for pauses.
+    """
 
     def __init__(
         self, plan: SendPlan, rules: SendRules, clock: Clock, jitter: Callable[[], float] = random.random
@@ -148,7 +158,7 @@ class SingleSend:
     # -- before the first post -------------------------------------------------------------------------------------
 
     def _say_who_is_left_out(self) -> Steps[None]:
-        """Else nobody who reads the log knows why so few were sent to."""
+        """Note how many recipients are left out. Without it nobody who reads the log knows why so few were sent to."""
         if count := self.plan.recipients.quarantined:
             yield Note(
                 f"{some(count, 'recipient')} of {self.plan.recipients.requested:,} {are(count)} left out: "
@@ -188,20 +198,22 @@ class SingleSend:
         if not self._elsewhere(*MAY_HAVE_ARRIVED)[1]:  # else this try posts nothing
             origins = [self.here] if told else list(dict.fromkeys((*origins, self.here)))
         if doubted or known is None or origins != self.record.origins:
-            # From here on an empty record means: nothing was posted.
+            # From here on an empty record means that nothing was posted.
             self.record.origins = origins
             yield from self._write()
         self._opened = True
 
     def _doubt_old_proofs(self) -> None:
-        """What an earlier try has found absent may have been posted since, by a try that was frozen and woke up."""
+        """Turn ABSENT back into INTENT: a frozen try may have posted it after its absence was proven."""
         for posting in self.record.postings:
             for message_id in posting.having(MessageState.ABSENT):
                 posting.learn(message_id, Event.PROOF_OUTDATED)
 
     def _doubt_an_older_record(self) -> bool:
-        """What certainly was not sent may have been since, by a try of which the record does not know (any more); and
-        what is in doubt, in another request.
+        """Turn NOT_SENT back into INTENT: a try of which the record does not know (any more) may have posted it since.
+
+        Messages in doubt may have been posted in another request, too, so their bulk id is not relied on. Returns True
+        if a state has changed.
         """
         doubted = False
         for posting in self.record.postings:
@@ -239,10 +251,14 @@ class SingleSend:
         raise AssertionError("unreachable")
 
     def _doubt_what_is_not_on_record(self, *, told: bool) -> bool:
-        """Somebody else may have posted what is not on record: it is unknown, as if the intent were of this moment.
+        """Mark every message without a record as in doubt, with an intent of now: another task, run or try may have
+        posted it.
 
         It may have been in other requests, so no bulk id would surely find it. Earlier tries whose record is lost may
-        have posted again whom the vendor had refused, under the ids of further attempts.
+        have posted again to people whom the vendor had refused, under the ids of further attempts. Returns True if
+        there were any messages to mark.
+
+        :param told: True if this task's own record is complete. Then no further attempts are marked.
         """
         ids: list[str] = []
         lost = lost_tries(self.rules.untold, self.rules.record_writes, self.record.writes)
@@ -262,7 +278,7 @@ class SingleSend:
             posting = Attempt(self._bulk_id(ids), self.clock(), self.plan.scheduled_at, since, by_bulk=len(ids) == 1)
             posting.messages = dict.fromkeys(ids, MessageState.INTENT)
             elsewhere = [each for each in self.record.origins if each != self.here]
-            # What is lost of the record may have been posted from there; where nothing is known, from here.
+            # Lost parts of the record may have been posted from there. If nothing is known, it was posted from here.
             posting.origin = elsewhere[-1] if elsewhere and not told else self.here
             self.record.postings.append(posting)
         return bool(ids)
@@ -283,7 +299,11 @@ class SingleSend:
         return self._verdict()
 
     def _rest(self) -> list[tuple[str, Recipient]]:
-        """Who is left to be posted: absent, never tried, or refused in an earlier try (with the next attempt's id)."""
+        """Return the messages that are left to be posted, with their people.
+
+        They are absent, certainly not sent, never tried, or refused in an earlier try (under the next attempt's id);
+        and those in doubt that are posted again on trust.
+        """
         rest = []
         for person in self.plan.recipients.people:
             message_id = self._id(person)
@@ -293,10 +313,12 @@ class SingleSend:
         return rest
 
     def _trusted(self, person: Recipient) -> bool:
-        """Whether the vendor is trusted to refuse this unknown message if it has it: the account that may have it.
+        """Return True if this message in doubt is posted again, since the vendor refuses it if it has it.
 
-        Only under the id that every try would post it with now: all attempts before it were refused. Where a lost try
-        may have come to a further one, a try that was frozen may still post the first, which the vendor then takes.
+        It must have been posted from this account and scenario, and be young enough to be remembered. Its id must be
+        the one that every try would use now: all attempts before it were refused. If a lost try may have come to a
+        further attempt, nothing is posted on trust: a frozen try may still post the first one, and the vendor would
+        take it.
         """
         attempts = self._attempts(person)
         if not (self.rules.trust_duplicate_rejection and attempts):
@@ -308,7 +330,7 @@ class SingleSend:
         return posting is not None and posting.is_from(self.here) and posting.is_remembered(self.clock())
 
     def _attempts(self, person: Recipient) -> list[str]:
-        """The ids of the attempts that are on record, the first one first."""
+        """Return the ids of the attempts that are on record, the first attempt first."""
         ids: list[str] = []
         while True:
             message_id = self.plan.identity.message_id(person.key, len(ids))
@@ -317,7 +339,9 @@ class SingleSend:
             ids.append(message_id)
 
     def _id(self, person: Recipient) -> str:
-        """The id of the current attempt: the last that may have arrived, else the first that was not refused in an
+        """Return the id of the current attempt.
+
+        That is the last attempt that may have arrived. If there is none, it is the first that was not refused in an
         earlier try.
         """
         attempts = self._attempts(person)
@@ -330,8 +354,9 @@ class SingleSend:
         return self.plan.identity.message_id(person.key, len(attempts))
 
     def _check_content(self) -> None:
-        """Refuse to mix two contents, or two accounts, under one key. Where nobody can have been reached, the new one
-        replaces the old.
+        """Refuse to mix two contents, accounts or scenarios under one key.
+
+        If nobody can have been reached with the earlier content, this try's replaces it.
         """
         changed, elsewhere = self._elsewhere(*MAY_HAVE_ARRIVED)
         if elsewhere:
@@ -352,8 +377,10 @@ class SingleSend:
         self.record.fingerprint = self.plan.fingerprint
 
     def _elsewhere(self, *states: MessageState) -> tuple[str, int]:
-        """What has changed since they were posted (account or scenario), and how many messages in these states were
-        posted from another one.
+        """Return the noun for another origin ("account" or "scenario"; '' if there is none) and the number of its
+        messages.
+
+        :param states: the states that count.
         """
         found = [each for each in self.record.postings if each.is_elsewhere(self.here) and each.having(*states)]
         changed = {each.origin.changed(self.here) for each in found if each.origin is not None}
@@ -363,7 +390,7 @@ class SingleSend:
         return self.plan.identity.bulk_id(message_ids)
 
     def _post(self, rest: list[tuple[str, Recipient]]) -> Steps[OmniError | None]:
-        """Post one request. Returns what went wrong with it as a whole."""
+        """Post one request. Return the error that it failed with as a whole, or None."""
         ids = [message_id for message_id, _ in rest]
         bulk_id = self._bulk_id(ids)
         call = api.send_advanced(self.plan.request(bulk_id, rest))
@@ -383,7 +410,7 @@ class SingleSend:
                     return error
                 for message_id in ids:
                     if message_id not in doubtful:
-                        # Absent as before, so that a later try asks again: a frozen one may wake up until then.
+                        # ABSENT stays, so that a later try asks again: a frozen try may wake up until then.
                         posting.learn(message_id, Event.PROVEN_ABSENT if message_id in absent else Event.NO_EFFECT)
                 if not may_repeat(call, error) or attempt == self.rules.attempts:
                     yield from self._write_outcome()
@@ -398,7 +425,12 @@ class SingleSend:
         raise AssertionError("unreachable")
 
     def _fence(self, bulk_id: str, ids: list[str], *, publish: bool) -> Steps[Attempt]:
-        """Write the intent, as close to the POST as can be. Raises where that fails; then nothing may be posted."""
+        """Write the intent, as close to the POST as can be. Return the attempt.
+
+        Raises OmniError if that fails; then nothing may be posted.
+
+        :param publish: publish the receipt between two writes of the intent.
+        """
         for _ in range(FENCES):
             before = self.record.to_json()
             posting = self.record.begin(bulk_id, ids, self.clock(), self.plan.scheduled_at, self.here)
@@ -406,16 +438,16 @@ class SingleSend:
             try:
                 yield from self._write()
             except OmniStorageError:
-                # Nothing is posted, whatever the store holds now: the receipt must not say that it may have been.
+                # Nothing is posted, whatever the store holds now. So the receipt must not say that it may have been.
                 self.record = SendRecord.from_json(before) or self.record
                 raise
             if publish:
-                # After a write: a try that was replaced must not put its receipt over the newer one's. Then the
-                # intent is written once more, so that nothing stands between the fence and the POST.
+                # The receipt follows a write: a try that was replaced must not put its own over the newer one's. Then
+                # the intent is written once more, so that nothing stands between the fence and the POST.
                 try:
                     yield from publishing.publish(self.receipt().to_json(), self.jitter)
                 except OmniError:
-                    # Nobody could follow it if this process died: nothing is posted, and the record says so.
+                    # Nobody could follow the message if this process died: nothing is posted, and the record says so.
                     self.record = SendRecord.from_json(before) or self.record
                     yield from self._write_outcome()
                     raise
@@ -430,11 +462,12 @@ class SingleSend:
         )
 
     def _read(self, answer: SendResponse, posting: Attempt, doubtful: set[str]) -> None:
-        """Match the answer's entries by message id, never by position. What it does not name stays unknown.
+        """Match the answer's entries by message id, never by position.
 
-        Nor does it answer what it names twice with different statuses.
+        A message stays unknown if the answer does not name it, or names it twice with different statuses.
 
-        `doubtful`: messages whose earlier POST is still unknown: that this one was refused says nothing about that.
+        :param doubtful: messages whose earlier POST is still unknown. A refusal of this POST says nothing about the
+            earlier one and changes no state.
         """
         entries = {entry.message_id: entry for entry in answer.messages if entry.message_id in posting.messages}
         contradicted = {
@@ -459,7 +492,7 @@ class SingleSend:
                 self._mendable = self._mendable or mendable(entry.status)
 
     def _settle_open(self) -> Steps[None]:
-        """Ask the logs about everything that is unknown, then write down what they said."""
+        """Ask the logs about everything that is unknown, then write down the result."""
         changed = False
         for posting in list(self.record.postings):
             if not posting.having(*UNRESOLVED, MessageState.UNCONFIRMED):
@@ -474,7 +507,7 @@ class SingleSend:
             yield from self._write_outcome()
 
     def _tidy(self) -> None:
-        """Draw conclusions from one attempt for another: an attempt is made after the one before was refused."""
+        """Draw conclusions from one attempt for another: an attempt is made only after the one before was refused."""
         for person in self.plan.recipients.people:
             attempts = self._attempts(person)
             states = [self.record.state(each) for each in attempts]
@@ -501,12 +534,14 @@ class SingleSend:
     # -- writing ---------------------------------------------------------------------------------------------------
 
     def _write(self) -> Steps[None]:
-        """The fence: raises when this try may not write any more, or when it cannot be known."""
+        """Write the record: the fence. Raises if this try may not write any more, or if that cannot be known."""
         self.record.writes += 1
         yield Save(KEY, self.record.to_json())
 
     def _write_outcome(self) -> Steps[None]:
-        """Write what was learned. If that fails it is still true: the record says "unknown", and the logs know."""
+        """Write the outcomes that were learned. If that fails, the record is still true: it says INTENT, and the logs
+        know more.
+        """
         for attempt in range(1, 4):
             try:
                 yield from self._write()
@@ -539,7 +574,7 @@ class SingleSend:
         return error
 
     def receipt(self) -> Receipt:
-        """The receipt of this moment."""
+        """Return the receipt of this moment."""
         receipt = receipt_of_send(
             self.plan, self.record, self._ids(), self.flow, account=self.rules.account, dry_run=self.rules.dry_run
         )

@@ -1,4 +1,7 @@
-"""From what a user typed to what will be posted: recipients, ids, one request's content. Pure; refuses bad input."""
+"""The plan of a single send: from the user's input to recipients, ids and the content of one request. Pure.
+
+Refuses bad input.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,18 @@ from airflow_provider_omni.omni.models import Address, Destination
 from airflow_provider_omni.omni.written import read_list
 
 MAX_ROWS = 999
-"""Log rows that one look may bring while its page is surely not full."""
+"""Log rows that one log query may bring while its page is surely not full."""
 UNKNOWN_FLOW_STEPS = 10
 """Steps assumed for a flow that could not be read: the API knows ten channels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One person. `key` goes into the ids; neither it nor `address` is ever shown. `place`: in `to`, from 0."""
+    """One person. Neither `key` nor `address` is ever shown.
+
+    :param key: the recipient key, which goes into the ids.
+    :param place: the place in `to`, from 0.
+    """
 
     key: str = field(repr=False)
     address: Address = field(repr=False)
@@ -37,7 +44,13 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """What became of `to`: the people to send to, and how many entries were left out why."""
+    """The result of reading `to`.
+
+    :param people: the people to send to.
+    :param requested: the number of entries.
+    :param quarantined: the number of entries that are not let through.
+    :param duplicates: the number of entries for a person who is among `people` already.
+    """
 
     people: tuple[Recipient, ...]
     requested: int
@@ -49,7 +62,7 @@ class Recipients:
 class SendPlan:
     """One content for a few recipients, ready to be posted in one request.
 
-    `flow` None: the scenario is read before the post.
+    :param flow: the scenario's channels. None: the scenario is read before the POST.
     """
 
     identity: Identity
@@ -60,14 +73,15 @@ class SendPlan:
 
     @property
     def scheduled_at(self) -> float | None:
-        """When the vendor is asked to send (`sendAt`), in seconds since the epoch; None for at once."""
+        """The time at which the vendor is asked to send (`sendAt`), in seconds since the epoch; None for at once."""
         return self.content.options.send_at.timestamp() if self.content.options.send_at else None
 
     @property
     def fingerprint(self) -> str:
-        """Tells "same key, other content" apart: scenario, content and options, not the recipients.
+        """A hash that tells "same key, other content" apart: of scenario, content and options, not of the recipients.
 
-        The ids' namespace is in it, too: with another `id_secret` everybody would have a new id, and get it twice.
+        The ids' namespace is in it, too: with another `id_secret` everybody would have a new id, and get the message
+        twice.
         """
         return fingerprint(
             {"scenarioKey": self.scenario_key, "namespace": str(self.identity.namespace)}
@@ -76,13 +90,18 @@ class SendPlan:
         )
 
     def request(self, bulk_id: str, to: Sequence[tuple[str, Recipient]]) -> AdvancedRequest:
-        """The request that posts these messages: ids and their people."""
+        """Return the request that posts these messages.
+
+        :param to: message ids with their people.
+        """
         destinations = tuple(Destination(to=person.address, message_id=message_id) for message_id, person in to)
         return AdvancedRequest.of(self.content, destinations, self.scenario_key, bulk_id)
 
 
 def chunk_limit(flow: Sequence[str] | None) -> int:
-    """How many messages one request may hold, so that all their log rows fit on a page that is not full."""
+    """Return the number of messages that one request may hold, so that all their log rows fit on a page that is not
+    full.
+    """
     return MAX_ROWS // max(len(flow) if flow else UNKNOWN_FLOW_STEPS, 1)
 
 
@@ -96,17 +115,17 @@ def read_recipients(
 ) -> Recipients:
     """Read `to`: a number, a list of numbers, or destination dicts (`{"to": {"phoneNumber": …}}`).
 
-    A text may be a list as JSON or as a template renders it, or numbers between commas or in lines. The same person
-    twice is sent to once.
+    A text may be a list as JSON or as a template renders it, or numbers between commas or in lines. A person who is
+    named twice is sent to once.
 
-    :param allowed: numbers; everybody else is quarantined.
-    :param numbers: how numbers are read. Whoever is of none of its countries is quarantined.
-    :param home: the region of numbers without a country among the allowed ones.
-    :param may_be_nobody: an empty list is no mistake.
+    :param allowed: numbers; everybody else is quarantined. None: everybody is allowed.
+    :param numbers: how numbers are read. A number of none of its countries is quarantined.
+    :param home: the region of those allowed numbers that have no country.
+    :param may_be_nobody: True if an empty list is no mistake.
 
-    Raises `OmniInputError` that names every bad entry, numbers masked.
+    Raises OmniInputError that names every bad entry, numbers masked.
     """
-    # A whole number of another type is a number like those in lists.
+    # A number of another type than text is read like those in lists.
     entries = [to] if isinstance(to, float | Decimal) else read_list("to", to, _ALLOWED)
     problems: list[str] = []
     people: dict[str, Recipient] = {}

@@ -1,4 +1,4 @@
-"""What a send amounts to: from its record to the receipt, and to the error that the task must fail with. Pure."""
+"""The result of a single send: from its record to the receipt, and to the error that the task must fail with. Pure."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ RESTORE = {
     "account": "Restore the account that the connection named then (base URL, login; without a login the key or token)",
     "scenario": "Restore the scenario_key",
 }
-"""What to do, by what has changed since messages were posted."""
+"""The remedy, by the noun for what has changed since messages were posted."""
 
 
 def cannot_ask(count: int, origin: Origin, here: Origin) -> Note:
-    """Say that the logs of this account are not asked about messages that another one may have."""
+    """Return a note that the logs are not asked about messages in doubt that another account or scenario may have."""
     return Note(
         f"{some(count, 'message')} in doubt {was(count)} posted from another {origin.changed(here)}: the logs "
         "of this one cannot tell what became of them.",
@@ -41,9 +41,10 @@ def cannot_ask(count: int, origin: Origin, here: Origin) -> Note:
 
 
 def unknown_elsewhere(count: int, of: str, changed: str) -> OmniUnknownOutcomeError:
-    """The error for messages in doubt that another account, or scenario, may have.
+    """Return the error for messages in doubt that another account, or scenario, may have.
 
-    `of`: how many messages there are, in words.
+    :param of: the number of all messages, in words.
+    :param changed: "account" or "scenario".
     """
     return OmniUnknownOutcomeError(
         f"{count:,} of {of} may or may not have been sent, from another {changed} than this try has: its logs cannot "
@@ -63,12 +64,15 @@ def verdict_of_send(
     mendable: bool = False,
     lost: OmniError | None = None,
 ) -> OmniError | None:
-    """Say what the task must fail with; None when everybody was sent to.
+    """Return the error that the task must fail with; None if everybody was sent to.
 
-    `message_ids`: the current id of everybody in `to`; `others`: those of all their attempts. `here`: where
-    this try posts from. `mendable`: among the refusals of this try is one that a later try may mend. `lost`: how
-    the last request ended whose outcome was unknown at first. With `trust_duplicate_rejection` the vendor's word that
-    it has seen an id is enough.
+    :param message_ids: the current id of everybody in `to`.
+    :param here: account and scenario that this try posts from.
+    :param others: the ids of all their attempts.
+    :param trust_duplicate_rejection: take the vendor's word that it has seen an id for enough.
+    :param rejected_is_failure: return an error for refused messages.
+    :param mendable: True if a later try may mend one of this try's refusals.
+    :param lost: the error of the last request whose outcome was unknown at first.
     """
     states = [record.state(each) for each in message_ids]
     doubt = UNRESOLVED if trust_duplicate_rejection else UNCONFIRMED
@@ -98,11 +102,16 @@ def verdict_of_send(
 
 
 def never_arrived(lost: OmniError | None, how_many: str) -> OmniError:
-    """The error for requests that ended without a proper answer again and again, and of which the logs have proven each
-    time that nothing had arrived. It is that of the last of them: the vendor's side, or the way there, is down.
+    """Return the error for requests that failed again and again, and of which the logs have proven that nothing had
+    arrived.
+
+    It is the error of the last of them: the vendor's side, or the way there, is down.
+
+    :param lost: the error of the last request; None if not known.
+    :param how_many: the beginning of the message.
     """
     kind = OmniUnknownOutcomeError if lost is None else type(lost)
-    # Its first sentence only: the others say that the outcome is not known, which it is by now.
+    # Only its first sentence: the others say that the outcome is not known, but by now it is.
     why = "" if lost is None else f" The last one ended like this: {lost.message.partition('. ')[0].rstrip('.')}."
     return kind(
         f"{how_many}: each request failed, and the logs have shown each time that it had not arrived. A retry, or a "
@@ -124,7 +133,9 @@ def receipt_of_send(
     account: str = "",
     dry_run: bool = False,
 ) -> Receipt:
-    """The receipt of this moment: of what was sent, however the content, the scenario or the account has changed since.
+    """Return the receipt of this moment. It tells what was sent, however content, scenario and account have changed
+    since.
+
     It also lists messages that were sent before their people left `to`.
     """
     people = plan.recipients
@@ -152,16 +163,18 @@ def receipt_of_send(
 
 
 def account_of(origins: Iterable[Origin], account: str) -> str | None:
-    """The account that whoever waits for a receipt must ask: the one that is on record, else this try's.
+    """Return the account that must be asked about a receipt's messages: the one on record, else this try's; None if not
+    known.
 
-    `origins`: where the messages were posted from that were accepted; if none were, those that may have been. The
-    first posted first: after it nothing is posted from another account, though others may be looked for there.
+    :param origins: where accepted messages were posted from; if none were accepted, those that may have been. The first
+        posted comes first: after it nothing is posted from another account, though others may be looked for there.
+    :param account: that of this try.
     """
     return next((each.account for each in origins), account) or None
 
 
 def _bulks(posting: Attempt) -> list[SentBulk]:
-    """One for the request; one for each message where its bulk id may not find them."""
+    """Return one entry for the request; one for each message if the request's bulk id may not find them."""
     ids = posting.having(*MAY_HAVE_ARRIVED)
     if posting.by_bulk:
         return [SentBulk(posting.bulk_id, tuple(ids))]
@@ -178,5 +191,5 @@ def _reasons(record: SendRecord, message_ids: Sequence[str]) -> Counter[str]:
 
 
 def _strangers(record: SendRecord, ours: Collection[str], states: Collection[MessageState]) -> int:
-    """How many messages in these states belong to people who are not in `to` any more."""
+    """Return the number of messages in these states whose people are not in `to` any more."""
     return sum(each not in ours for posting in record.postings for each in posting.having(*states))

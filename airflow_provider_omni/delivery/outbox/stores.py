@@ -1,8 +1,8 @@
-"""Where the record of a batch is kept, and how the fence is built on it: in a ledger, or in the task's own memory.
+"""The stores for the record of a batch, and the fences on them: a ledger, or the task's own state in Airflow.
 
-Both give the machine the same: read back what earlier tries left, effects that write intents (the fence) together with
-outcomes, and a check of their results. What the lines mean is `known.py`'s business, what a folder must hold to be
-believed `ledger/integrity.py`'s.
+Both give the engine three things: a replay of the earlier tries' record, effects that write intents (the fence)
+together with outcomes, and a check of the results. `messages/intent_log.py` knows the meaning of the lines,
+`ledger/integrity.py` what a folder must hold to be believed.
 """
 
 from __future__ import annotations
@@ -47,9 +47,11 @@ Writes: TypeAlias = tuple[Ask | Save | Put | Fetch | ListParts, ...]
 class IntentStore(Protocol):
     """Keeps the record of one batch.
 
-    `writers`: how many `writes` may be under way at the same time. `flow`: the scenario's channels, which are kept
-    too; after `enter` those on record, where this try does not know them. `steps`: those that this try has content
-    for. `here`: where this try posts from.
+    :param writers: the number of `writes` that may be under way at one time.
+    :param flow: the scenario's channels, which are kept, too. If this try does not know them, `enter` takes those on
+        record.
+    :param steps: the steps that this try has content for.
+    :param here: account and scenario that this try posts from.
     """
 
     writers: int
@@ -59,36 +61,42 @@ class IntentStore(Protocol):
 
     @property
     def saved(self) -> int:
-        """How often intents were written, in all tries."""
+        """The number of times that intents were written, in all tries."""
         ...
 
     def enter(self, known: IntentLog, *, dry_run: bool) -> Steps[None]:
-        """Say that this try begins, and replay what earlier tries left. A dry run says nothing, it only reads."""
+        """Say that this try begins, and replay the record of earlier ones. A dry run only reads."""
         ...
 
     def writes(
         self, intents: Sequence[Attempt], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
     ) -> Writes:
-        """Effects that write these intents (the fence) and what was learned since the last write."""
+        """Return effects that write these intents (the fence) and the outcomes learned since the last write.
+
+        :param outcomes: lines about requests (`outcome_line`).
+        :param labels: for each intent, the names of its recipients in outcomes, by message id.
+        """
         ...
 
     def written(self, intents: Sequence[Attempt], results: Sequence[Any]) -> None:
-        """Judge the results of `writes`. Raises OmniStaleTryError when another try has taken over: post nothing."""
+        """Check the results of `writes`. Raises OmniStaleTryError if another try has taken over: then nothing may be
+        posted.
+        """
         ...
 
     def not_written(self, intents: Sequence[Attempt]) -> None:
-        """The writes of these intents failed: they may be written or not."""
+        """Note that the writes of these intents failed: they may be written or not."""
         ...
 
     def changed(self) -> str:
-        """A sentence on what is known to differ from the earlier tries, beside the content; with a space before it."""
+        """Return a sentence about changed settings for the error message, or ''. It begins with a space."""
         ...
 
 
 def intent_line(posting: Attempt, labels: dict[str, str]) -> dict[str, Any]:
-    """The intent to post a request, as a line.
+    """Return the intent to post a request, as a line.
 
-    :param labels: what outcomes call a message's recipient, if not by its id.
+    :param labels: names of recipients in outcomes, by message id, for those who are not named by that id.
     """
     line: dict[str, Any] = {"bulk": posting.bulk_id, "at": round(posting.intent_at, 3), "ids": list(posting.messages)}
     if posting.scheduled_at is not None:
@@ -103,20 +111,20 @@ def intent_line(posting: Attempt, labels: dict[str, str]) -> dict[str, Any]:
 
 
 class LedgerStore:
-    """Keeps it in a ledger: one immutable part for each window.
+    """Keeps the record in a ledger: one immutable part for each window.
 
-    The ledger is a fence of its own, which does not need Airflow ≥ 3.3. A try first writes its own file under
-    `tries/` and then reads what was sent; before each window's POSTs it writes the window's intents and then looks
-    into `tries/`. So of two tries that overlap, either the older sees the newer and stops, or the newer sees the
-    older's intents.
+    The ledger is a fence of its own, which does not need Airflow ≥ 3.3. A try first writes its own file under `tries/`
+    and then reads what was sent; before each window's POSTs it writes the window's intents and then looks into
+    `tries/`. So of two tries that overlap, either the older sees the newer and stops, or the newer sees the older's
+    intents.
 
     :param token: tells this try from all others; lower-case hex.
-    :param about: what the try's file says: hashes of key and shard, the fingerprint, names of fields.
-    :param fenced: whether to write into the task's memory besides, so that Airflow refuses a stale try.
+    :param about: the content of the try's file: hashes of key and shard, the fingerprint, names of fields.
+    :param fenced: write into the task's state besides, so that Airflow refuses a stale try.
     """
 
     writers = CONCURRENT_INTENT_WRITES
-    """Parts do not touch each other."""
+    """Several at one time, since parts do not touch each other."""
 
     def __init__(self, token: str, about: dict[str, Any], *, fenced: bool = True) -> None:
         self.about = about
@@ -130,28 +138,28 @@ class LedgerStore:
         self._standing = Standing()
         """Parts of `sent/` that this try has found, or written for certain."""
         self._part_of: dict[str, str] = {}
-        """By request: the part that its intent is being written into."""
+        """The part that a request's intent is being written into, by bulk id."""
         self._alone: str | None = None
         """The part without intents that was put together last."""
 
     @property
     def fingerprint(self) -> str:
-        """Of the content of this try."""
+        """The fingerprint of this try's content."""
         return str(self.about["fingerprint"])
 
     @property
     def saved(self) -> int:
-        """Parts of `sent/` that stand."""
+        """The number of parts of `sent/` that stand."""
         return self._standing.count
 
     def part(self, kind: str) -> str:
-        """A name for this try's next part."""
+        """Return a name for this try's next part."""
         self._sequence += 1
         return self._try.part(kind, self._sequence)
 
     def enter(self, known: IntentLog, *, dry_run: bool) -> Steps[None]:
         """Write the try's file, then read what all tries have sent."""
-        # In this order: a try writes its file before it sends, so that none is seen to have sent without one.
+        # This order matters: a try writes its file before it sends, so that none is seen to have sent without one.
         there = own_parts((yield ListParts("")))
         tries = own_parts((yield ListParts(TRIES)))
         sent = [name for name in there if name.startswith(SENT)]
@@ -184,25 +192,30 @@ class LedgerStore:
         self._standing.check("Nothing was sent: what they say may have been sent already.", retryable=False)
 
     def _read_ends(self, names: Sequence[str]) -> Steps[None]:
-        """What tries have said at their ends of the parts that stand."""
+        """Read the last words of tries about the parts that stand."""
         for name in names:
             data: bytes = yield Fetch(name)
             for line in unpack(data, name):
                 self._standing.claim(line)
 
     def ends(self) -> Put | None:
-        """Say what stands in the end, so that it is noticed if some of it is gone; None where nothing does."""
+        """Return the write of the list of parts that stand; None if none does. By it a later try notices that one is
+        gone.
+        """
         stands = self._standing.to_json()
         if not stands:
             return None
         return Put(self._try.part(ENDS), lambda: pack([{"v": VERSION, PARTS: stands}]))
 
     def stands(self, name: str) -> None:
-        """Take note that a part of `sent/` was written for certain."""
+        """Note that a part of `sent/` was written for certain."""
         self._standing.stands(name)
 
     def changed(self) -> str:
-        """Another `key_field` makes other ids for everybody, which is hard to guess from "other content"."""
+        """Return a sentence about a changed `key_field`, or ''.
+
+        Another `key_field` makes other ids for everybody, which is hard to guess from "other content".
+        """
         before, now = self._key_field, self.about.get("key_field")
         return "" if before == now else f" The key_field has changed: it was {before!r} and is {now!r}."
 
@@ -211,9 +224,9 @@ class LedgerStore:
         self.written((), [(yield ListParts(TRIES))])
 
     def _check_memory(self, *, dry_run: bool) -> Steps[None]:
-        """Airflow's memory, where it lasts, tells whether an earlier try has kept its record in another place.
+        """Refuse a ledger that is not the one of earlier tries, as far as the task's state tells.
 
-        The write shows that this try is the current one, before it stops any other by its file under `tries/`.
+        The write of the fence shows that this try is the current one, before its file under `tries/` stops any other.
         """
         if (yield from _was_kept(INDEX, "bulks")) is not None:
             raise _kept_elsewhere("an earlier try of this task had none, and kept its record in Airflow")
@@ -230,10 +243,10 @@ class LedgerStore:
         return {"v": VERSION, "part": part, "send": self.about["send"]}
 
     def _check_owner(self, tries: Sequence[str], there: Sequence[str]) -> Steps[None]:
-        """A ledger belongs to one send: another key or shard in the same folder would mix two.
+        """Refuse the ledger of another send: another key or shard in one folder would mix two sends.
 
-        Where two have begun in it, it is the one's that has gone on, and nobody's where none has: see
-        `_check_nobody_else_has_begun`. So all files are read.
+        If two sends have begun in it, it belongs to the one that has gone on. If none has, it belongs to nobody (see
+        `_check_nobody_else_has_begun`). So all files are read.
         """
         own: set[TryId | None] = set()
         others: set[TryId | None] = set()
@@ -250,7 +263,7 @@ class LedgerStore:
         if others and not (own & gone_on and not others & gone_on):
             raise _of_another_send(at_once=bool(own))
         if not own and any(name.startswith(SENT) for name in there):
-            # A try whose file was not finished has sent nothing, so that what was sent is somebody else's.
+            # A try whose file was not finished has sent nothing, so the parts of `sent/` are somebody else's.
             raise OmniStorageError(
                 "The ledger does not tell whose it is: no file in tries/ can be read, and yet something was sent. "
                 "Nothing was sent by this try: without the record a message could be sent twice.",
@@ -260,10 +273,10 @@ class LedgerStore:
     def _check_nobody_else_has_begun(self, before: Sequence[str]) -> Steps[None]:
         """Look again, now that this try's file is there: another send may have found the ledger empty, too.
 
-        Of two, at least the one that writes its file later sees that of the other, and goes on no further. So a send
-        that goes on is alone, and whoever has written more than the file in `tries/` is the owner.
+        Of two sends, at least the one that writes its file later sees that of the other, and goes on no further. So a
+        send that goes on is alone, and whoever has written more than the file in `tries/` is the owner.
 
-        :param before: what stood in `tries/` when this try looked whose the ledger is.
+        :param before: the names in `tries/` when this try checked the owner.
         """
         names: list[str] = yield ListParts(TRIES)
         for name in own_parts(names):
@@ -277,7 +290,7 @@ class LedgerStore:
     def writes(
         self, intents: Sequence[Attempt], outcomes: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]]
     ) -> Writes:
-        """One part; with intents also Airflow's own fence, and a look for a newer try."""
+        """Return the write of one part; with intents also Airflow's own fence, and a look for a newer try."""
         header = {"v": VERSION, "fingerprint": self.fingerprint, "flow": list(self.flow or ())}
         header |= {"steps": list(self.steps)}
         header |= {"lines": len(outcomes) + len(intents), PARTS: self._standing.to_json(), "origin": list(self.here)}
@@ -296,12 +309,15 @@ class LedgerStore:
         return writes
 
     def not_written(self, intents: Sequence[Attempt]) -> None:
-        """Whether they are there is not known: what was to be in them is written anew, under another name."""
+        """Note that it is not known whether these intents are there. They are written anew, under another name."""
         for posting in intents:
             self._part_of.pop(posting.bulk_id, None)
 
     def written(self, intents: Sequence[Attempt], results: Sequence[Any]) -> None:
-        """Stop if a newer try has begun; of two that began at once, the greater token stays."""
+        """Raise OmniStaleTryError if a newer try has begun. Of two that began at once, the greater token stays.
+
+        Raises OmniStorageError if the ledger does not show this try's own file.
+        """
         for posting in intents:
             if (name := self._part_of.pop(posting.bulk_id, None)) is not None:
                 self._standing.stands(name)
@@ -325,17 +341,21 @@ class LedgerStore:
             )
 
     def private(self, lines: str) -> Put:
-        """A part of `plan/`, whose lines are JSON already."""
+        """Return the write of a part of `plan/`, whose lines are JSON already."""
         return Put(self.part(PLAN), lambda: compress(lines.encode() + b"\n"))
 
     def left_out(self, lines: Sequence[Any]) -> Put:
-        """A part of `quarantine/`."""
+        """Return the write of a part of `quarantine/`."""
         kept = list(lines)
         return Put(self.part(QUARANTINE), lambda: pack(kept))
 
 
 def _of_another_send(*, at_once: bool) -> OmniInputError:
-    """`at_once`: another send began in it at the same moment; neither was the first."""
+    """Return the error for a ledger that belongs to another send.
+
+    :param at_once: True if another send has begun in it at the moment at which this one did, so that neither was the
+        first.
+    """
     found = (
         "another send has begun in it at the same moment, and it is not known to be this one's"
         if at_once
@@ -352,17 +372,21 @@ def _of_another_send(*, at_once: bool) -> OmniInputError:
 
 
 class TaskStateStore:
-    """Keeps it in the task's memory: one entry for each request, and an index that names them. For up to 100 requests.
+    """Keeps the record in the task's state: one entry for each request, and an index that names them. For up to 100
+    requests.
 
-    An entry counts once the index names it, so that the write of the index is the fence.
+    An entry counts once the index names it, so the write of the index is the fence.
     """
 
     writers = 1
-    """An index that is written late must not undo a newer one."""
+    """One at a time: an index that is written late must not undo a newer one."""
 
     def __init__(self, about: Mapping[str, Any], expects: int | None = 0) -> None:
-        """`about`: a hash of key and shard (`send`), the fingerprint, account and scenario. `expects`: how often
-        the index was written when the try before ended; None: that try has not said so.
+        """Prepare an empty record.
+
+        :param about: a hash of key and shard (`send`), the fingerprint, account and scenario.
+        :param expects: the number of times that the index was written when the try before ended; None if that try has
+            not said so.
         """
         self.fingerprint = str(about["fingerprint"])
         self.send = str(about["send"])
@@ -376,7 +400,9 @@ class TaskStateStore:
         self._kept: set[str] = set()
 
     def enter(self, known: IntentLog, *, dry_run: bool) -> Steps[None]:
-        """Read the index and the entries that it names; then write it, which shows that this try is the current one."""
+        """Read the index and the entries that it names. Then write the index, which shows that this try is the current
+        one.
+        """
         index: Any = yield Load(INDEX)
         if (yield from _was_kept(FENCE, "part")) is not None:
             raise _kept_elsewhere("an earlier try of this task had one, and its record is there")
@@ -387,7 +413,7 @@ class TaskStateStore:
 
     @property
     def told(self) -> bool:
-        """Whether what is on record is all there is."""
+        """True if the record is complete."""
         return self._expects is not None and self.saved >= self._expects
 
     def _index(self) -> dict[str, Json]:
@@ -437,7 +463,7 @@ class TaskStateStore:
         outcomes: Sequence[dict[str, Any]],
         labels: Sequence[dict[str, str]],  # noqa: ARG002
     ) -> Writes:
-        """Entries first, the index last."""
+        """Return the writes of entries first, that of the index last."""
         changed: dict[str, None] = {}
         for line in outcomes:
             entry = self._entries.get(line["bulk"])
@@ -458,11 +484,11 @@ class TaskStateStore:
         return (*saves, Save(INDEX, self._index())) if intents else saves
 
     def changed(self) -> str:
-        """The memory has a hash of content and key_field together only."""
+        """Return '': the task's state has only one hash for content and `key_field` together."""
         return ""
 
     def written(self, intents: Sequence[Attempt], results: Sequence[Any]) -> None:  # noqa: ARG002
-        """Nothing to judge: a stale try's write is refused by Airflow itself."""
+        """Note the entries as kept. There is nothing to check: Airflow itself refuses a stale try's write."""
         self._kept.update(posting.bulk_id for posting in intents)
 
     def not_written(self, intents: Sequence[Attempt]) -> None:
@@ -478,13 +504,13 @@ def _origin_of(about: Mapping[str, Any]) -> Origin:
 
 
 def _flow(kept: dict[str, Any]) -> tuple[str, ...] | None:
-    """The channels that a header or an index names; None where it was written by a try that did not know them."""
+    """Return the channels that a header or an index names; None if its writer did not know them."""
     flow = kept.get("flow")
     return tuple(map(str, flow)) if isinstance(flow, list) and flow else None
 
 
 def _was_kept(key: str, what: str) -> Steps[Any]:
-    """An entry of the task's memory that says that something was sent; None where it says nothing."""
+    """Return an entry of the task's state that says that something was sent; None if it says nothing."""
     entry: Any = yield Load(key)
     return entry if isinstance(entry, dict) and entry.get(what) else None
 
@@ -504,5 +530,5 @@ def _key(bulk: str) -> str:
 
 
 def _copy(entry: dict[str, Any]) -> Json:
-    """As of now: what is learned later must not slip into a write that is under way."""
+    """Return the entry as of now: a later outcome must not slip into a write that is under way."""
     return {"intent": entry["intent"], "learned": list(entry["learned"])}

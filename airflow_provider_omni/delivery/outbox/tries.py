@@ -1,12 +1,13 @@
-"""Whether the record of a task's earlier tries is all that they have written, or whether some of it may be lost.
+"""The tries of a task, and whether its record holds all that the earlier ones have written.
 
-An empty record means that nothing was posted, or that it is gone: Airflow drops it (on success, when the task is
-cleared), a store of one's own loses it, an Airflow below 3.3 never had one. A record that was restored from a backup
-looks like that of a try that did less than it did.
+An empty record means either that nothing was posted, or that the record is gone: Airflow drops it (on success, when the
+task is cleared), a store of one's own loses it, an Airflow below 3.3 never had one. A record that was restored from a
+backup looks like that of a try that did less than it did.
 
-So each try says on an entry of its own that it begins, before it does anything else; and, when it has come to its end,
-that it has, and how often the record had been written by then. A record is believed where this says that the try just
-before has ended, and has written it no more often. Else the logs are asked about whatever the record does not know of.
+So each try has its own word in a separate entry. It says that it begins, before it does anything else. At its end it
+says that it has ended, and how often the record had been written by then. A record is believed if the try just before
+has said that it ended, and the record at hand has been written as often as that try said, or more often. Otherwise the
+logs are asked about everything that the record does not know of.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageErro
 KEY = "omni_tries"
 VERSION = 1
 OTHERS = 5
-"""Tries that are assumed where there were some of which not even the number is known."""
+"""Tries that are assumed where there were some, but not even their number is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """What a try knows of the earlier ones of its task.
+    """The knowledge of a try about the earlier ones of its task.
 
-    :param number: of this try, from 1.
-    :param since: seconds since the epoch before which none of them can have begun; None: not known.
-    :param last_told: the last of them that has said that it ended; 0: none.
-    :param writes: how often the record had been written by then; an older one is not all there is.
+    :param number: the number of this try, from 1.
+    :param since: seconds since the epoch before which none of them can have begun; None if not known.
+    :param last_told: the last of them that has said that it ended; 0 if none has.
+    :param writes: the number of times that the record had been written by then. An older record is not complete.
     """
 
     number: int
@@ -40,35 +41,39 @@ class Tries:
 
     @property
     def told(self) -> bool:
-        """There was none, or the one just before has said that it ended, so that a record is all there is."""
+        """True if there was no earlier try, or the one just before has said that it ended. Then a record is
+        complete.
+        """
         return self.untold == 0
 
     @property
     def untold(self) -> int:
-        """How many earlier tries may have sent something that is not on record."""
+        """The number of earlier tries that may have sent something that is not on record."""
         return self.number - 1 - self.last_told
 
 
 def lost_tries(untold: int, expected: int, written: int) -> int:
-    """How many earlier tries may have sent something of which a record does not know: each may have come to a further
-    id of somebody whom the one before it saw refused.
+    """Return the number of earlier tries that may have sent something of which a record does not know.
 
-    :param untold: those that have not said that they ended.
-    :param expected: how often the record was written, as the last that did has said.
-    :param written: how often this one was. Each lost try has written it at least once.
+    Each of them may have come to a further id of somebody whom the one before it saw refused.
+
+    :param untold: the number of tries that have not said that they ended.
+    :param expected: the number of the record's writes, as the last try that ended has said.
+    :param written: the number of writes of the record at hand. Each lost try has written it at least once.
     """
     return untold + min(max(expected - written, 0), OTHERS)
 
 
 def begin_try(number: int, first_try_at: float | None, clock: Clock, *, perhaps_anew: bool = False) -> Steps[Tries]:
-    """Say that a try begins, before it does anything else. Returns what is known of the ones before.
+    """Say that a try begins, before it does anything else. Return the knowledge about the earlier ones.
 
     :param number: Airflow's number of this try.
-    :param first_try_at: seconds since the epoch before which no try can have begun, as Airflow's context tells it;
-        None: it does not tell. Used where the entry is gone.
-    :param perhaps_anew: Airflow may have put other tries aside, with all that they had written, and count from 1.
+    :param first_try_at: seconds since the epoch before which no try can have begun, from Airflow's context; None if
+        that does not tell. Used if the entry is gone.
+    :param perhaps_anew: True if Airflow may have put other tries aside, with all that they had written, and counts from
+        1 again.
 
-    Raises OmniStorageError where it cannot be written: what this try posts could not be written down either.
+    Raises OmniStorageError if it cannot be written: what this try posts could not be written down either.
     """
     entry: Any = yield Load(KEY)
     since, last_told, writes = _read(entry)
@@ -76,7 +81,7 @@ def begin_try(number: int, first_try_at: float | None, clock: Clock, *, perhaps_
     if number == 1 and entry is None and not perhaps_anew:
         since = clock()
     elif last_told >= number or number == 1:
-        # Others, or another run that had the same name: nothing is known of them.
+        # There are other tries, or those of another run with this name: nothing is known of them.
         last_told, writes = number - 1 - OTHERS, 0
     elif entry is None and perhaps_anew:
         last_told -= OTHERS
@@ -86,14 +91,14 @@ def begin_try(number: int, first_try_at: float | None, clock: Clock, *, perhaps_
 
 
 def end_try(tries: Tries, writes: int | None) -> Steps[None]:
-    """Say that a try has ended.
+    """Say that a try has ended. A failure to write it is only noted: a later try then asks the logs.
 
-    :param writes: how often the record was written in all tries, after this one has taken over what was not known of
-        the earlier ones; None if it did not come to that.
+    :param writes: the number of times that the record was written in all tries, once this one has taken over all that
+        was not known of the earlier ones; None if it did not come to that.
     """
     if writes is None:
         if not tries.told:
-            return  # what this try has doubted, the next one must doubt, too
+            return  # the next try must doubt everything that this one has doubted
         writes = tries.writes
     try:
         yield Save(KEY, _entry(replace(tries, last_told=tries.number, writes=writes)))
@@ -104,7 +109,7 @@ def end_try(tries: Tries, writes: int | None) -> Steps[None]:
 
 
 def _read(entry: Any) -> tuple[float | None, int, int]:
-    """`since`, `last_told` and `writes` of an entry; of one that cannot be read as of one that is gone."""
+    """Return `since`, `last_told` and `writes` of an entry. An entry that cannot be read counts as gone."""
     try:
         if entry["v"] != VERSION:
             return None, 0, 0
