@@ -1,4 +1,4 @@
-"""Which messages belong to a request, in eight bytes each: a batch may have a million. Knows no API and no ledger."""
+"""A set of message ids in eight bytes each, since a batch may have a million messages. Knows no API and no ledger."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 
 class Members:
-    """A set of message ids. It may only be asked whether an id is in it."""
+    """A set of message ids that keeps only their hashes. It answers `in` and `len`; it cannot list its ids."""
 
     __slots__ = ("_hashes",)
 

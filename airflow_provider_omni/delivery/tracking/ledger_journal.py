@@ -1,9 +1,12 @@
-"""The wait of a batch: what to follow is read from its ledger, and what was read goes into the ledger.
+"""The wait of a batch: the messages to follow come from its ledger, and the outcomes go into the ledger.
 
-Decisions are those of `wait.py`. Three things differ, since there may be a million messages: outcomes are
-written as parts, several requests' together; what is known of a request is forgotten once nothing more can come (its
-counts stay); and lone messages in great number are followed through time slices of the logs (`single_messages.py`).
-What needs long is done in threads, some thousand messages at a time: an event loop has other waits to serve.
+It decides as `wait.py` does. Three things differ, since there may be a million messages:
+
+* outcomes are written as parts, each for several requests together;
+* a request is forgotten once nothing more can come for it, and only its counts stay;
+* single messages in great number are followed through time windows of the logs (`single_messages.py`).
+
+Long computations run in threads, some thousand messages at a time, because an event loop has other waits to serve.
 """
 
 from __future__ import annotations
@@ -32,15 +35,15 @@ from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageErro
 from airflow_provider_omni.omni.retries import backoff
 
 MANY_LONE = 100
-"""Above this many, lone messages are followed through time slices of the logs."""
+"""Number of single messages above which they are followed through time windows of the logs."""
 LONE_TOGETHER = 1000
-"""Lone messages whose counts are kept together."""
+"""Single messages whose counts are kept together."""
 FLUSH_MESSAGES = 5000
 """Messages with news after which a part is written before more is read."""
 COUNT_TOGETHER = 2000
-"""Messages that are counted in one go."""
+"""Messages that are counted in one computation."""
 MARGIN = 3600.0
-"""Seconds before the first intent at which looking begins: clocks differ."""
+"""Seconds before the first intent at which the first time window begins, since clocks differ."""
 
 
 def wait_for(
@@ -51,9 +54,14 @@ def wait_for(
     refusals: int = REFUSALS,
     account: str = "",
 ) -> DeliveryWait:
-    """The wait for a watch: with its ledger, where it has one; of several sends, where it has parts.
+    """Return the wait for a watch: over several sends if it has parts, with a ledger if it has a ledger path, else with
+    a journal of keys.
 
+    :param watch: the messages to follow, the goal and the deadline.
+    :param clock: gives seconds since the epoch.
     :param token: tells this copy of the wait from all others; lower-case hex.
+    :param jitter: gives a number in [0, 1) that spreads the polls of many waits.
+    :param refusals: polls in a row that the API may refuse.
     :param account: `OmniConfig.account_mark` of the connection that is asked.
     """
     if watch.parts:
@@ -65,7 +73,7 @@ def wait_for(
 
 
 class LedgerDeliveryWait(SingleMessageWait):
-    """Follows everything that a ledger says was sent, or may have been."""
+    """Follows every message that a ledger says was sent, or may have been."""
 
     def __init__(
         self,
@@ -81,7 +89,8 @@ class LedgerDeliveryWait(SingleMessageWait):
         self._sequence = 0
         self._polls = 0
         self._overlooked = self._told_one_by_one = self._one_by_one = False
-        """A request's id does not find its messages: seen, or said by an earlier copy; so each is followed by its own.
+        """Marks of a request whose bulk id does not find its messages: seen by this copy, told by an earlier copy, in
+        force. Then each message is followed by its own id.
         """
         self._begin()
 
@@ -92,22 +101,20 @@ class LedgerDeliveryWait(SingleMessageWait):
         self._made = self._loaded = False
         self._sent: frozenset[str] = frozenset()
         self._outcomes: set[str] = set()
-        """Parts that were read, of those that say what was sent, and of outcomes."""
+        """Parts of `outcomes/` that were read or written; `_sent` has the parts of `sent/`."""
         self._news: dict[str, Subscription] = {}
         self._blocked = False
-        """The last write has failed."""
+        """True if the last write has failed."""
         self._by_bulk: dict[str, Subscription] = {}
         self._apart: dict[str, Subscription] = {}
         self._recalling = False
         self._closed: list[str] = []
-        """Messages closed by the settle time that are forgotten otherwise."""
+        """Messages that the settle time has closed. Their requests are forgotten otherwise."""
 
     # -- beginning ---------------------------------------------------------------------------------------------------
 
     def poll(self) -> Steps[WaitEnd | None]:
-        """As ever. Until the ledger could be read nothing is decided; nor while it says that there is more to follow
-        than there was.
-        """
+        """Poll once. Returns None while the ledger cannot be read or has grown since it was read."""
         self._check_account(self.watch.account, "the messages were sent from")
         for _ in range(2):
             try:
@@ -140,7 +147,9 @@ class LedgerDeliveryWait(SingleMessageWait):
         return end
 
     def standing(self) -> Steps[DeliveryCounts | None]:
-        """As ever, in a thread; None while the ledger could not be read."""
+        """Return the counts of this moment, made in a thread; None while the ledger could not be read or the counts are
+        incomplete.
+        """
         if not self._loaded:
             return None
         tally: DeliveryCounts | None = yield Compute(lambda: self._whole(closing=False))
@@ -148,11 +157,11 @@ class LedgerDeliveryWait(SingleMessageWait):
 
     @property
     def least(self) -> int:
-        """As the ledger says; until it was read, as the receipt does."""
+        """Number of messages that there are at least: the ledger's once it was read, the receipt's before."""
         return super().least if self._made else self.watch.accepted
 
     def leave_off(self) -> Steps[bool]:
-        """As ever; not where the batch has sent more meanwhile."""
+        """Stop this wait. Returns False if the batch has sent more since the ledger was read, or news is not written."""
         if not self._loaded:
             return True
         if (yield from self._went_on()):
@@ -165,7 +174,9 @@ class LedgerDeliveryWait(SingleMessageWait):
         return True
 
     def _write_closed(self, *, closing: bool) -> Steps[None]:
-        """Write down who counts as failed for want of news, so that readers of the ledger count as the summary does."""
+        """Write down the messages that count as failed for want of news, so that readers of the ledger count as the
+        summary does.
+        """
         lines: list[list[Any]] = yield Compute(lambda: self._closed_lines(closing=closing))
         for part in lines:
             self._sequence += 1
@@ -225,7 +236,7 @@ class LedgerDeliveryWait(SingleMessageWait):
 
     def _make_sources(self, followed: TrackedMessages) -> None:
         self._sent = followed.parts
-        # Who may have been reached when the receipt was made, and is known by now not to have been.
+        # Messages that counted as accepted when the receipt was made, and are known by now not to have been sent.
         lost = max(0, self.watch.accepted - followed.total)
         self.unsent = self.watch.unsent + lost
         many = len(followed.lone) > MANY_LONE
@@ -248,12 +259,16 @@ class LedgerDeliveryWait(SingleMessageWait):
         self._apart = {message_id: self._by_lone[message_id] for message_id in followed.apart}
 
     def _follow_one_by_one(self, sources: Sequence[Subscription], until: float) -> Steps[None]:  # noqa: ARG002
-        """There may be thousands: the ledger is read anew, for their ids."""
+        """Mark that the messages are to be followed one by one. Their ids are read anew from the ledger: there may be
+        thousands.
+        """
         self._overlooked = True
         yield from ()
 
     def _begin_one_by_one(self) -> Steps[None]:
-        """Begin anew, and have later copies begin like that: the logs show it for two days only."""
+        """Begin anew, following each message by its own id. The ledger says so to later copies, because the logs show
+        it for two days only.
+        """
         yield from self._flush()
         self._one_by_one = True
         self._sequence += 1
@@ -267,7 +282,9 @@ class LedgerDeliveryWait(SingleMessageWait):
         self._begin()
 
     def _read_outcomes(self) -> Steps[None]:
-        """Read what this and other copies of the wait have written, and was not read yet. Raises OmniStorageError."""
+        """Read the parts that this and other copies of the wait have written, except those already read. Raises
+        OmniStorageError.
+        """
         names = own_parts((yield ListParts(OUTCOMES)))
         for name in names:
             if name in self._outcomes:
@@ -283,7 +300,7 @@ class LedgerDeliveryWait(SingleMessageWait):
             self._outcomes.add(name)
 
     def _read_others(self) -> Steps[None]:
-        """What another copy has read is gone from the reports; it stands in its parts."""
+        """Read the parts of other copies. The reports that another copy has read stand there only."""
         try:
             yield from self._read_outcomes()
         except OmniStorageError as error:
@@ -291,7 +308,7 @@ class LedgerDeliveryWait(SingleMessageWait):
         yield from self._count_and_release()
 
     def _went_on(self) -> Steps[bool]:
-        """Whether the batch has written more since this wait has read what there is to follow."""
+        """Return True if the batch has written more since this wait has read the ledger."""
         try:
             names = own_parts((yield ListParts(SENT)))
         except OmniStorageError:
@@ -299,7 +316,9 @@ class LedgerDeliveryWait(SingleMessageWait):
         return not self._sent.issuperset(names)
 
     def _take_part(self, lines: Iterable[Any]) -> None:
-        """Take in what an earlier copy has written. What this version cannot read the logs bring again."""
+        """Take in a part of an earlier copy. Lines that this version cannot read are skipped: the logs bring them
+        again.
+        """
         for line in lines:
             try:
                 if "steps" not in line:
@@ -316,7 +335,7 @@ class LedgerDeliveryWait(SingleMessageWait):
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def _take(self, source: Subscription, sightings: Iterable[StatusUpdate]) -> bool:
-        """As ever; and note which messages have news to be written down."""
+        """Take in status updates, and mark the messages that have news to be written down."""
         news, given = False, source
         for sighting in sightings:
             source = self._apart.get(sighting.message_id, given)
@@ -336,7 +355,9 @@ class LedgerDeliveryWait(SingleMessageWait):
         return self._blocked
 
     def _write_down(self, source: Subscription, *, news: bool) -> Steps[None]:  # noqa: ARG002
-        """Several requests' news go into one part; whose they are `_take` has marked. Nothing is decided before."""
+        """Write a part if there is much news. `_take` has marked the messages; nothing is decided from them before they
+        are written.
+        """
         yield from self._write_if_much()
 
     def _write_if_much(self) -> Steps[None]:
@@ -389,7 +410,7 @@ class LedgerDeliveryWait(SingleMessageWait):
     # -- counting ----------------------------------------------------------------------------------------------------
 
     def _count_and_release(self) -> Steps[None]:
-        """Count those of whom something new is written down, some at a time."""
+        """Count the subscriptions whose news is written down, some thousand messages at a time."""
         batch, messages = list[Subscription](), 0
         for source in self._sources:
             if source.released or source.unsaved or (not source.stale and source.open):
@@ -403,7 +424,7 @@ class LedgerDeliveryWait(SingleMessageWait):
             yield Compute(lambda: self._release(batch))
 
     def _release(self, sources: Sequence[Subscription]) -> None:
-        """Forget what is known of requests of which nothing more can come. Their counts stay."""
+        """Forget requests for which nothing more can come. Their counts stay."""
         now = self.clock()
         for source in sources:
             if source.stale:
@@ -419,6 +440,6 @@ class LedgerDeliveryWait(SingleMessageWait):
                 source.ids, source.shown, source.members = set(), frozenset(), None
 
     def _decision(self, *, closing: bool) -> Steps[WaitEnd | None]:
-        """As ever, in a thread: there may be a million messages to count."""
+        """Decide in a thread: there may be a million messages to count."""
         end: WaitEnd | None = yield Compute(lambda: self._decide(closing=closing))
         return end

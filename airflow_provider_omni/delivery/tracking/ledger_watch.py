@@ -1,4 +1,6 @@
-"""What a ledger says is to be followed: which messages may have reached people, and what finds them."""
+"""Read from a ledger which messages the wait follows: those that may have reached people, and the ids that find
+them.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,17 @@ from airflow_provider_omni.omni.words import some, was
 
 @dataclass(frozen=True, slots=True)
 class TrackedMessages:
-    """What a ledger says is to be followed.
+    """The messages of a ledger that the wait follows.
 
-    :param bulks: requests with several messages, and which messages count in each: rows about others may show up under
-        its id, too (refused ones, ones that were taken in another request, or a stranger's).
-    :param samples: some messages of each of these requests.
-    :param lone: ids of messages that were alone in theirs.
-    :param apart: those of `lone` that may stand in some request's rows too.
-    :param parts: names of the parts that say so.
-    :param accounts: from which it was sent (`OmniConfig.account_mark`); empty where the ledger does not say so.
+    :param bulks: requests with several messages, each with the set of its messages that count. The logs may show other
+        messages under a request's id, too: refused ones, ones that were taken in another request, or a stranger's.
+    :param samples: some message ids of each of these requests.
+    :param lone: ids of the single messages, each alone in its request.
+    :param apart: the ids in `lone` that may also stand in the rows of a request.
+    :param begin: time of the oldest intent, in seconds since the epoch; 0 if there is none.
+    :param parts: names of the parts of `sent/` that were read.
+    :param accounts: account marks that the messages were sent from (`OmniConfig.account_mark`); empty if the ledger
+        names none, or if they were not read.
     """
 
     bulks: tuple[tuple[Bulk, Members], ...]
@@ -42,21 +46,23 @@ class TrackedMessages:
 
     @property
     def total(self) -> int:
-        """How many messages that is."""
+        """Number of messages to follow."""
         return len(self.lone) + sum(bulk.messages or 0 for bulk, _ in self.bulks)
 
 
 def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) -> Steps[TrackedMessages]:
-    """Read what was sent, or may have been. Raises OmniStorageError, to be tried again, where that is less than the
-    receipt says: parts may be missing, or their disk may not be mounted here.
+    """Read the messages that were sent, or may have been.
 
-    :param accepted: how many messages the receipt says were accepted, or may have been.
-    :param one_by_one: the vendor does not find requests by the ids that we gave them.
-    :param whose: read from which accounts it was sent, too.
+    Raises OmniStorageError, to be tried again, if these are fewer than the receipt says: parts may be missing, or their
+    disk may not be mounted here. Raises OmniInputError if no batch has used this ledger.
+
+    :param accepted: number of messages that the receipt says were accepted, or may have been.
+    :param one_by_one: follow each message by its own id, because the vendor does not find requests by their bulk ids.
+    :param whose: also read the accounts that the messages were sent from.
     """
     with Workspace() as scratch:
         known, standing = IntentLog(scratch), Standing()
-        # Before sent/ is listed: they say what stands in it.
+        # The ends of the tries come before the list of `sent/`, because they say which parts stand there.
         for name in own_parts((yield ListParts(ENDS))):
             end: bytes = yield Fetch(name)
             for line in unpack(end, name):
@@ -70,12 +76,14 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
         accounts: frozenset[str] = frozenset()
         if whose:
             origins: list[Origin] = yield Compute(scratch.guarded(known.origins))
-            # What was sent says from where; a try that has sent nothing may have had another account.
+            # The requests say which account they were sent from; a try that has sent nothing may have had another
+            # account.
             accounts = frozenset(each.account for each in origins if each.account) or (yield from _accounts())
         look = scratch.guarded(lambda: _followed(known, names, one_by_one, accounts))
         followed: TrackedMessages = yield Compute(look)
         if followed.total < accepted:
-            # The last try may have doubted what an earlier one had proven absent, as its receipt then says.
+            # The last try may have doubted the absence that an earlier try had proven. Its receipt then counts these
+            # messages.
             yield Compute(scratch.guarded(known.doubt_old_proofs))
             followed = yield Compute(look)
         if not names and not own_parts((yield ListParts(TRIES))):
@@ -95,7 +103,7 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
             )
         held: int = yield Compute(scratch.guarded(lambda: scratch.one("SELECT count(*) FROM known")))
     if held < accepted:
-        # Messages that were refused, or proven absent, since the receipt was made are there all the same.
+        # Messages that were refused, or proven absent, after the receipt was made still stand in the ledger.
         raise OmniStorageError(
             f"The ledger has {held:,} of {some(accepted, 'message')} that its receipt says {was(accepted)} "
             "accepted, or may have been: parts of its sent/ are missing or cut short, or this machine sees another "
@@ -106,7 +114,7 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
 
 
 def _accounts() -> Steps[frozenset[str]]:
-    """Which accounts the tries have had. Versions that did not know of accounts said nothing of it."""
+    """Return the accounts that the tries name. Older versions did not write them."""
     found: set[str] = set()
     for name in own_parts((yield ListParts(TRIES))):
         data: bytes = yield Fetch(name)

@@ -1,6 +1,7 @@
-"""Looks into the logs by ids, several in a call where the vendor reads such lists. Knows no wait and no verdict.
+"""Query the logs by ids, several ids in a call if the vendor reads such lists. Knows no wait and no verdict.
 
-The account has 120 calls a minute for all its waits, so that a call for each of a thousand small requests is too many.
+An account has 120 log calls a minute for all its waits, so one call for each of a thousand small requests would be too
+many.
 """
 
 from __future__ import annotations
@@ -15,29 +16,36 @@ from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRequ
 from airflow_provider_omni.omni.models import LogRow, skipped_in
 
 PAGE = 1000
-"""Rows a page of reports or logs can hold; a shorter page is the last."""
+"""Rows that a page of reports or logs can hold. A shorter page is the last one."""
 MOST_STEPS = 4
-"""Rows that a message is expected to have where the flow is not known."""
+"""Rows expected for each message if the flow is not known."""
 
 SAMPLES = 3
-"""Ids of a list that are asked for one by one besides, at the most, where the list has shown nothing of them."""
+"""Ids of a list that are also asked for one by one, at most, if the answer to the list shows no row for them."""
 GOLDEN = 0.618033988749895
-"""Steps of this share of a circle come everywhere evenly, however far apart they are."""
+"""Golden ratio, less 1. Multiples of it, modulo 1, spread evenly over [0, 1) at any distance between two polls."""
 
 BULKS, MESSAGES = "bulk_ids", "message_ids"
 
 
 class LogQueries:
-    """Asks the logs. `at_once`: how many ids go into a call; 1 as soon as the vendor was seen not to read lists."""
+    """Queries to the logs.
+
+    :param clock: gives seconds since the epoch.
+    :param ids_at_once: ids that one call asks for. Falls to 1 for a kind of id once the vendor was seen not to read
+        lists of it.
+    """
 
     def __init__(self, clock: Clock, ids_at_once: int) -> None:
         self.clock = clock
         self.at_once = {BULKS: ids_at_once, MESSAGES: ids_at_once}
         self.busy = False
-        """The last call found no place in the account's budget."""
+        """True if the last call found no place in the account's budget."""
 
     def ask(self, until: float, **query: Any) -> Steps[list[LogRow] | None]:
-        """One call, with patience for the budget until then. None where it failed."""
+        """Make one call, and wait for a place in the account's budget up to the time `until`. Returns None if the call
+        failed.
+        """
         self.busy = False
         try:
             return (  # type: ignore[no-any-return]
@@ -55,8 +63,9 @@ class LogQueries:
             return None
 
     def about(self, kind: str, ids: Sequence[str], until: float) -> Steps[dict[str, list[LogRow]] | None]:
-        """One look for some ids: the rows of each. None where it failed. An id that is not in the answer was not
-        looked for after all, and is to be asked for again.
+        """Ask for some ids in one call. Returns the rows of each id, or None if the call failed.
+
+        An id that is not in the result was not covered by the call and has to be asked for again.
         """
         rows = yield from self.ask(until, **{kind: tuple(ids)})
         if rows is None:
@@ -73,8 +82,8 @@ class LogQueries:
                 found[key].append(row)
         missing = [each for each in ids if not found[each]]
         if missing and self.at_once[kind] > 1:
-            # Whether the vendor reads a list of ids in full is not certain: one id at a time is.
-            # A vendor that has shown two of them reads lists: then it is mostly that nothing finds the others.
+            # The vendor may not read a list of ids in full, but it does read one id.
+            # Once it has shown two ids of a list, it reads lists; the other ids then have no rows, most of the time.
             for unseen in self._some_of(missing, SAMPLES if len(ids) - len(missing) < 2 else 1):
                 alone = yield from self.ask(until, **{kind: (unseen,)})
                 if alone is None:
@@ -85,18 +94,22 @@ class LogQueries:
         return found
 
     def _some_of(self, ids: Sequence[str], most: int) -> list[str]:
-        """A few of them, from all over the list, and others each time, also where each poll is a process of its own.
+        """Pick a few ids from all over the list. The pick changes with the time, also if each poll is a process of its
+        own.
 
-        Some are found by nothing, and these stand together: whoever was about to be sent to when a try was killed.
+        Some ids have no rows at all, and these stand together: they are the recipients that were next when a try was
+        killed.
         """
         turn = int(self.clock())
         places = (int(len(ids) * ((turn + each) * GOLDEN % 1.0)) for each in range(most))
         return [ids[place] for place in dict.fromkeys(places)]
 
     def together(self, sources: Sequence[Subscription], steps: int) -> list[Subscription]:
-        """Which of these can be asked for in one call with the first: as many as fit on a page and in a line.
+        """Return the subscriptions that one call can ask for: the first, and as many of its kind as fit on a page and
+        in a URL.
 
-        :param steps: of the flow; 0 where it is not known.
+        :param sources: subscriptions to ask for, most urgent first.
+        :param steps: number of steps of the flow; 0 if it is not known.
         """
         first = sources[0]
         rows, length, group = 0, 0, list[Subscription]()
@@ -112,5 +125,5 @@ class LogQueries:
 
     @staticmethod
     def kind(source: Subscription) -> str:
-        """By what a source is asked for."""
+        """Return the kind of id that the logs are asked for."""
         return MESSAGES if source.bulk.alone else BULKS

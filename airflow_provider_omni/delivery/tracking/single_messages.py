@@ -1,9 +1,10 @@
-"""Lone messages in great number: followed through time slices of the logs, and by their ids where those leave gaps.
+"""Follow thousands of single-message requests by reading the logs in time windows, and by message id where a window may
+have missed one.
 
-Three gaps are known. A slice may miss a message (a full page that cannot be cut, a clock that is wrong): the unseen are
-looked for by their ids now and then, and all that are open at the end. A vendor may show the last step only, so that a
-delivery on an earlier channel is told by its report alone: before a failure counts of which not every step was seen
-to fail, the message's report is read, once.
+Time windows leave gaps. A window may miss a message, because its full page cannot be cut or a clock is wrong: so unseen
+messages are asked for by their ids now and then, and at the end all that are open. And a vendor may show only the last
+step in its logs, so that only a report tells of a delivery on an earlier channel: so if not every step was seen to
+fail, the message's report is read once before its failure counts.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import StepState
 
 LOOKS_BY_ID = 20
-"""Calls for messages that no slice has shown, at one time before the deadline."""
+"""Budget of calls for messages that no window has shown, per round before the deadline."""
 IN_A_THREAD = 200
-"""Rows above which a page is taken in beside the event loop."""
+"""Number of rows above which a page is taken in beside the event loop."""
 UNSURE = (Outcome.PENDING, Outcome.OPERATOR)
 
 
 class SingleMessageWait(DeliveryWait):
-    """A wait that may have many lone messages. The ledger's wait says which."""
+    """A wait that may have many single messages. Its subclass, the wait of a ledger, says which."""
 
     def _begin(self) -> None:
         """Start afresh."""
@@ -44,7 +45,7 @@ class SingleMessageWait(DeliveryWait):
         self._heard: set[str] = set()
         """Messages whose own report was read."""
         self._unlooked: frozenset[str] = frozenset()
-        """Messages that the last round did not reach."""
+        """Messages that the last round did not reach, or that the logs did not show in it."""
 
     def _sliced(self) -> list[Subscription]:
         return [source for source in self._sources if source.sliced and source.open]
@@ -66,7 +67,7 @@ class SingleMessageWait(DeliveryWait):
     # -- slices ------------------------------------------------------------------------------------------------------
 
     def _look_at_slices(self, slices: TimeWindows, *, closing: bool) -> Steps[None]:
-        """One round over everything that is open. Where the budget is spent, the rest comes first in the next one."""
+        """Query all open windows once. If the budget is spent, the rest comes first in the next round."""
         until = self._until(CLOSING / 2, self.watch.poll_interval)
         due = slices.due(self.clock())
         for attempt in range(1, LAST_LOOKS + 1 if closing else 2):
@@ -92,7 +93,7 @@ class SingleMessageWait(DeliveryWait):
                 slices.failed(stretch)
                 continue
             pending = yield from self._beside(rows, lambda rows=rows: self._take_slice(rows))  # type: ignore[misc]
-            # A row that cannot be read may be one of ours: its stretch stays open like that of a pending one.
+            # A row that cannot be parsed may be one of ours, so its window stays open.
             pending = pending or skipped_in(rows) > 0
             if len(rows) + skipped_in(rows) >= PAGE and (halves := slices.full(stretch)):
                 waiting += reversed(halves)
@@ -103,8 +104,8 @@ class SingleMessageWait(DeliveryWait):
                 return
 
     def _take_slice(self, rows: Sequence[LogRow]) -> bool:
-        """Take in the rows that are ours. Returns whether one of our messages in it may still change: also a step that
-        has failed, while another may run.
+        """Take in the rows that are ours. Returns True if one of our messages in the window may still change, a failed
+        step with another to follow included.
         """
         pending, now = False, self.clock()
         for row in rows:
@@ -117,7 +118,7 @@ class SingleMessageWait(DeliveryWait):
     # -- by their ids ------------------------------------------------------------------------------------------------
 
     def _look_by_id(self, *, closing: bool) -> Steps[None]:
-        """Ask for messages by their ids: for some of the unseen now and then; at the end for all that are open."""
+        """Ask for messages by their ids: now and then for some of the unseen, at the end for all that are open."""
         now = self.clock()
         if not closing and now < self._unseen_due:
             return
@@ -132,12 +133,15 @@ class SingleMessageWait(DeliveryWait):
             yield from self._look_for_these(open_, until, most=LOOKS_BY_ID)
             return
         left = yield from self._look_for_these(open_, until)
-        # Where every slice could be read, they were looked for there.
+        # If every window could be read, they were looked for there.
         self._unlooked = frozenset(left if self._slices is not None and self._slices.unread() else ())
 
     def _look_for_these(self, open_: list[str], until: float, most: float = math.inf) -> Steps[list[str]]:
-        """Ask for messages by their ids, in so many calls at most. Returns those that were not reached, or that the
-        logs do not show.
+        """Ask for messages by their ids. Returns those that were not reached, or that the logs do not show.
+
+        :param open_: ids to ask for, most urgent first.
+        :param until: time at which no further call begins.
+        :param most: budget of calls, in which a query for several ids counts as two.
         """
         calls, unshown = 0, list[str]()
         while open_ and calls < most:
@@ -162,12 +166,15 @@ class SingleMessageWait(DeliveryWait):
             return super()._looked_at(source, message_id, closing=closing)
         read_at = self._slices.read_at() if self._slices is not None else NEVER
         if closing and read_at == UNREAD and message_id not in self._unlooked:
-            # Where a slice could not be read, they were looked for by their ids.
+            # If a window could not be read, they were asked for by their ids.
             return self._closing_since or NEVER
         return NEVER if read_at == UNREAD else read_at
 
     def _open_ones(self, *, with_seen: bool) -> list[str]:
-        """Lone messages whose outcome is open, the unseen first."""
+        """Return the single messages whose outcome is open, the unseen first.
+
+        :param with_seen: include the seen. Else only the unseen are returned.
+        """
         now, unseen, others = self.clock(), list[str](), list[str]()
         wanted = UNSURE if self.watch.goal.delivered_means == "handset" else UNSURE[:1]
         for source in self._sliced():
@@ -193,8 +200,9 @@ class SingleMessageWait(DeliveryWait):
         return super()._count(source, now, closing=closing)
 
     def _hear_the_doubted(self) -> Steps[None]:
-        """Read the reports of messages that seem to have failed, as many as there is time for. What was not reached
-        until the deadline has failed.
+        """Read the reports of messages that seem to have failed, as many as the time allows.
+
+        A message not reached by the deadline has failed.
         """
         until = self._until(CLOSING, self.watch.poll_interval)
         for source in [each for each in self._sources if each.doubted]:
@@ -215,7 +223,7 @@ class SingleMessageWait(DeliveryWait):
         yield from ()
 
     def _beside(self, rows: Sequence[LogRow | Report], take: Callable[[], bool]) -> Steps[bool]:
-        """Take rows in; many of them in a thread, so that an event loop is not held up."""
+        """Take rows in. Many rows are taken in beside the event loop, in a thread, so that it is not held up."""
         if len(rows) <= IN_A_THREAD:
             return take()
         news: bool = yield Compute(take)

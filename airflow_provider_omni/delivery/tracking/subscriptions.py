@@ -1,4 +1,6 @@
-"""What a wait reads from: a request, a lone message, or many lone messages. Counts and marks only; decides nothing."""
+"""The subscriptions that a wait reads: a request, a single message, or many single messages. Counts and marks only;
+decides nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,60 +13,66 @@ from airflow_provider_omni.delivery.tracking.watch import Bulk
 
 @dataclass(eq=False)
 class Subscription:
-    """One filter by which reports are read: a bulk, or a message that is alone in its request."""
+    """One filter by which reports are read: a request's bulk id, or the id of a message that is alone in its
+    request.
+    """
 
     bulk: Bulk
     expected: int | None
     tally: DeliveryCounts = field(default_factory=DeliveryCounts)
     stale: bool = True
-    """The tally does not yet hold all that was seen."""
+    """True if updates came after the counts in `tally` were made."""
     recalled: bool = False
-    """The journal was read back."""
+    """True once the journal was read back."""
     unsaved: bool = False
     logs_due: bool = True
     lost: bool = False
-    """A read of reports has failed since the last look: only the logs may still have that page."""
+    """True if a read of reports has failed since the last log query. Only the logs may still have that page."""
     quiet: int = 0
     read_at: float = 0.0
-    """When reports were last read, and the logs last asked: who has waited longest comes first."""
+    """Time at which reports were last read; `looked_at` is the time of the last log query. The oldest comes first."""
     looked_at: float = 0.0
     shown: frozenset[str] = frozenset()
-    """Messages of which the last look into the logs has told: where it was asked for one alone, that one."""
+    """Messages that the last log query has shown. If it asked for a single message alone, that message, shown or
+    not.
+    """
     rows_at_last_look: tuple[float, int] | None = None
     ids: set[str] = field(default_factory=set)
-    """Messages that are known to be in it: all that were seen, where it does not list them."""
+    """Ids of its messages that are known. If the request does not list them, those seen so far."""
     members: Container[str] | None = None
-    """Which messages can be in it; None: those that it lists, or whichever are seen."""
+    """Set of messages that can belong to it. None: the listed messages, or every message seen if none is listed."""
     sliced: bool = False
-    """It has no filter: its messages are followed through time slices of the logs."""
+    """True if it has no filter of its own: its single messages are followed through time windows of the logs."""
     doubted: set[str] = field(default_factory=set)
     """Messages whose failure does not count yet, since not every step was seen to fail."""
     samples: tuple[str, ...] = ()
-    """Some of its messages, to be looked for by their own ids where its filter shows none."""
+    """Some of its message ids, to be asked for one by one if its bulk id shows no row."""
     next_sample: int | None = None
-    """Whose turn it is; None: nobody's yet."""
+    """Index of the sample that is asked for next. None: no sample was asked for yet."""
     sampled_at: float = 0.0
-    """When one of them was last looked for: who has waited longest comes first."""
+    """Time at which a sample was last asked for. The oldest comes first."""
     unseen: bool = False
-    """The last look by its filter has shown nothing at all."""
+    """True if the last log query by its filter has shown no row."""
     heard: bool = False
-    """Something was heard of one of its messages."""
+    """True once a report or a row about one of its messages was read."""
     released: bool = False
-    """Nothing more can come; only its counts are kept."""
+    """True if nothing more can come. Only its counts are kept."""
 
     @property
     def total(self) -> int:
-        """How many messages it has, as far as is known."""
+        """Number of its messages, as far as it is known."""
         return len(self.ids) if self.expected is None else self.expected
 
     @property
     def surplus(self) -> int:
-        """How many more messages were seen than are in it: refused ones, where the receipt does not list who is."""
+        """Number of messages seen beyond its size. They are refused ones, of which the receipt does not list the
+        ids.
+        """
         return max(0, len(self.ids) - self.total)
 
     @property
     def open(self) -> bool:
-        """Whether there may be more to read."""
+        """True while there may be more to read."""
         return self.expected is None or self.tally.unsettled > 0
 
     @property
@@ -73,7 +81,7 @@ class Subscription:
         return self.bulk.message_ids[0] if self.bulk.alone else self.bulk.bulk_id or ""
 
     def knows(self, message_id: str) -> bool:
-        """Whether a row is about one of its messages. Refused ones may show up under its bulk id, too."""
+        """Return True if the message belongs to this subscription. Refused ones may show up under its bulk id, too."""
         if self.members is not None:
             return message_id in self.members
         return not self.bulk.message_ids or message_id in self.ids

@@ -1,9 +1,8 @@
-"""Time slices of the logs: how thousands of lone messages are followed without a call for each.
+"""Time windows of the logs, by which thousands of single messages are followed without a call for each.
 
-A look covers a stretch of time, whatever the messages. Where its page is full, the stretch is halved until it is not;
-where neighbours have room on one page, they are looked at together. A stretch is done once nothing in it can change for
-us any more. Knows no API: it says which stretch to look at, and is told what was seen. Times are seconds since the
-epoch.
+One query covers a window of time, whatever messages lie in it. A window whose page is full is halved until its page is
+not full; neighbours that fit on one page are merged. A window is done once nothing in it can change for us. Knows no
+API: it names the window to query, and is told what was seen. Times are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -12,22 +11,22 @@ import math
 from dataclasses import dataclass, field
 
 LAG = 600.0
-"""Seconds after which a row that is not in the logs is not expected in its stretch any more."""
+"""Seconds after the end of a window from which on no further row is expected in it."""
 SHORTEST = 0.002
-"""A stretch this short is not halved: the API's times have milliseconds."""
+"""Length in seconds at which a window is not halved any more: the API's times have milliseconds."""
 UNREAD = 0.0
-"""When a stretch was looked at that never was, or whose last look failed: it comes first."""
+"""Query time of a window that was never queried, or whose last query failed. Such windows come first."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Window:
-    """From, inclusive, and until."""
+    """A time window. `since` is inclusive."""
 
     since: float
     until: float
 
     def halves(self) -> tuple[Window, Window]:
-        """The two halves, cut at a millisecond."""
+        """Return the two halves, cut at a millisecond."""
         middle = round((self.since + self.until) / 2, 3)
         return Window(self.since, middle), Window(middle, self.until)
 
@@ -40,7 +39,11 @@ class _Look:
 
 @dataclass
 class TimeWindows:
-    """The stretches between the first send and now that still have something to tell. `page`: rows on a page."""
+    """The open windows between the first send and now.
+
+    :param begin: start of the first window.
+    :param page: rows that a page can hold.
+    """
 
     begin: float
     page: int = 1000
@@ -51,7 +54,9 @@ class TimeWindows:
         self._covered = self.begin
 
     def due(self, now: float) -> list[Window]:
-        """What to look at in this round: the unread first, then what was looked at longest ago."""
+        """Return the windows to query in this round: the unread ones first, then the one that was queried longest
+        ago.
+        """
         if now > self._covered:
             self._open[Window(self._covered, now)] = _Look(UNREAD, 0)
             self._covered = now
@@ -59,17 +64,19 @@ class TimeWindows:
         return sorted(self._open, key=lambda each: (self._open[each].at, each))
 
     def unread(self) -> list[Window]:
-        """What was not looked at yet, or in vain."""
+        """Return the windows that were not read yet, or whose last query failed."""
         return sorted(each for each, look in self._open.items() if look.at == UNREAD)
 
     def read_at(self) -> float:
-        """When all that is open had been read the last time; `UNREAD` where some was not. Later than anything where
-        nothing is open.
+        """Return the time since which every open window has been read: `UNREAD` if one has not, infinity if none is
+        open.
         """
         return min((look.at for look in self._open.values()), default=math.inf)
 
     def _merge(self) -> None:
-        """Put neighbours together that were far from full; the newest is not read yet, and as long as a poll."""
+        """Merge neighbours whose rows fill at most half a page. The newest window, not read yet, is merged into the one
+        before.
+        """
         merged: dict[Window, _Look] = {}
         last: Window | None = None
         for stretch in sorted(self._open):
@@ -92,17 +99,25 @@ class TimeWindows:
         self._open = merged
 
     def seen(self, stretch: Window, now: float, *, pending: bool, rows: int = 0) -> None:
-        """It was read whole. It stays open while a message of ours in it is, or rows may be missing yet."""
+        """Record that the window was read whole. It stays open while one of our messages in it is pending, or rows may
+        still come.
+
+        :param now: time of the query.
+        :param pending: True if a message of ours in it may still change.
+        :param rows: number of rows on its page.
+        """
         self._open.pop(stretch, None)
         if pending or stretch.until > now - LAG:
             self._open[stretch] = _Look(now, rows)
 
     def failed(self, stretch: Window) -> None:
-        """It could not be read: first in the next round."""
+        """Record that the window could not be read. It comes first in the next round."""
         self._open[stretch] = _Look(UNREAD, 0)
 
     def full(self, stretch: Window) -> tuple[Window, ...]:
-        """Its page was full: what to look at instead; nothing where it cannot be cut any more."""
+        """Record that the window's page was full. Returns its halves, to be queried instead; none if it is too short to
+        be cut.
+        """
         if stretch.until - stretch.since <= SHORTEST:
             return ()
         self._open.pop(stretch, None)

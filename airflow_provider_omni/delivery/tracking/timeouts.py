@@ -1,7 +1,8 @@
-"""What a wait writes when it ends: who counts as failed because nothing more was heard of them. Pure.
+"""Lines that a wait writes when it ends: the messages that count as failed because nothing more was heard of them.
+Pure.
 
-A failed step is no failure while another may follow. When the time is up it is one; but whoever reads the ledger later
-sees the same steps, and cannot know whether anybody has looked until then. So the wait says so.
+A failed step is not yet a failed message while another step may follow. At the deadline it is. A later reader of the
+ledger sees only the failed step, and cannot know that the wait looked until the deadline. So the wait writes it down.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from airflow_provider_omni.delivery.messages.status import Outcome, Tracker
 from airflow_provider_omni.delivery.tracking.watch import Watch
 
 TOGETHER = 10_000
-"""Messages in one part."""
+"""Messages in one part, at most."""
 
 
 def timed_out(tracker: Tracker, looked_at: Mapping[str, float], now: float, *, closing: bool) -> Iterator[str]:
-    """Those of the messages that have failed for want of news: at the deadline, or after the settle time.
+    """Yield the messages that count as failed because no further step was heard of by the deadline, or by the settle
+    time.
 
-    :param looked_at: each message, with the time at which the logs were asked for it (see `Tracker.standing`).
+    :param tracker: status of the messages.
+    :param looked_at: message ids, each with the time at which the logs were asked for it (see `Tracker.standing`).
+    :param now: current time, in seconds since the epoch.
+    :param closing: True at the deadline.
     """
     for message_id, at in looked_at.items():
         standing = tracker.standing(message_id, now, closing=closing, looked_at=at)
@@ -31,15 +36,16 @@ def timed_out(tracker: Tracker, looked_at: Mapping[str, float], now: float, *, c
 
 
 def header_of(watch: Watch, account: str) -> dict[str, Any]:
-    """The first line of a part of `outcomes/`.
+    """Return the first line of a part of `outcomes/`.
 
-    :param account: whose reports and logs tell what stands in it (`OmniConfig.account_mark`).
+    :param watch: the wait's watch, for its flow.
+    :param account: account mark of the reports and logs in this part (`OmniConfig.account_mark`); left out if empty.
     """
     return {"v": VERSION, "flow": list(watch.flow)} | ({"account": account} if account else {})
 
 
 def parts_of(message_ids: Iterable[str], header: dict[str, Any]) -> Iterator[list[Any]]:
-    """The lines of parts of `outcomes/` that say so."""
+    """Yield the lines of one part of `outcomes/` after another, which mark these messages as closed."""
     lines: list[Any] = [header]
     for message_id in message_ids:
         lines.append({"id": message_id, "steps": [], "closed": True})

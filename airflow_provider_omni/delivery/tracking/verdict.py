@@ -1,4 +1,4 @@
-"""The answer a sensor gives: from counts to success, failure or "not yet", and the summary that says why.
+"""The verdict of a wait: from counts to success, failure or "not yet", with the summary that explains it.
 
 Pure functions. The verdict falls as soon as it cannot change.
 """
@@ -21,17 +21,19 @@ from airflow_provider_omni.omni.statuses import StepState
 from airflow_provider_omni.omni.words import some
 
 MAX_NAMES = 100
-"""Statuses, channels and currencies in a summary end here: their names are the vendor's, who may say anything."""
+"""Statuses, channels and currencies that a summary lists, at most. Their names are the vendor's, which may send any
+number of them.
+"""
 OTHER = "(other)"
 NOT_SEEN = "(not seen)"
-"""Names of ours among the vendor's: no name of theirs has brackets."""
+"""Names of ours among the vendor's, whose names have no brackets."""
 
 DELIVERED_MEANS = ("group", "handset")
 NAMED_GOALS = ("all", "any", "finished")
 
 
 class Verdict(enum.Enum):
-    """Whether the wait is over."""
+    """The state of the wait: open, or one of three ends."""
 
     OPEN = "open"
     SUCCESS = "success"
@@ -41,11 +43,13 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class SuccessCriterion:
-    """What the user waits for.
+    """The goal of a wait.
 
-    `success_when`: `all`, `any`, `finished` (every outcome known, whichever), or a ratio in (0, 1] of the
-    messages that must be delivered. `delivered_means`: with `group` a delivery to the operator is enough while
-    nothing final contradicts it; with `handset` it still counts as pending. `settle`: wait for every outcome first.
+    :param success_when: `all`, `any`, `finished` (every outcome is known, whichever it is), or the ratio in (0, 1] of
+        the messages that must be delivered.
+    :param delivered_means: with `group`, a delivery to the operator counts as delivered while nothing final contradicts
+        it; with `handset`, it counts as pending.
+    :param settle: wait until every outcome is known, even if the verdict is clear before.
     """
 
     success_when: str | float = "all"
@@ -53,7 +57,7 @@ class SuccessCriterion:
     settle: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse values that name no goal. Raises OmniInputError with every problem."""
         problems = []
         goal = self.success_when
         ratio = isinstance(goal, int | float) and not isinstance(goal, bool) and 0 < goal <= 1
@@ -73,7 +77,7 @@ class SuccessCriterion:
             raise OmniInputError("The delivery goal cannot be used", problems=tuple(problems))
 
     def needed(self, total: int) -> int:
-        """How many of `total` must be delivered."""
+        """Return how many of `total` messages must be delivered."""
         match self.success_when:
             case "all":
                 return total
@@ -81,7 +85,7 @@ class SuccessCriterion:
                 return min(1, total)
             case "finished":
                 return 0
-        # 0.95 of 20 is 19: the small term keeps 0.95 * 20 = 19.000000000000004 from asking for 20.
+        # 0.95 of 20 is 19: without the small term, 0.95 * 20 = 19.000000000000004 would ask for 20.
         return math.ceil(float(self.success_when) * total - 1e-9)
 
 
@@ -95,7 +99,7 @@ class DeliveryCounts:
     failed: int = 0
     settled: int = 0
     lingering: int = 0
-    """Pending messages of which a step has failed."""
+    """Pending messages that have a failed step."""
     failed_message_ids: list[str] = field(default_factory=list)
     by_channel: Counter[str] = field(default_factory=Counter)
     by_status: Counter[str] = field(default_factory=Counter)
@@ -104,24 +108,24 @@ class DeliveryCounts:
 
     @property
     def pending(self) -> int:
-        """Messages whose outcome is open."""
+        """Number of messages whose outcome is open."""
         return self.total - self.delivered - self.failed
 
     @property
     def unsettled(self) -> int:
-        """Messages about which something final may still come."""
+        """Number of messages about which something final may still come."""
         return self.pending + self.operator_only
 
     def add(
         self, message_id: str, standing: MessageStatus, steps: Iterable[StatusUpdate], delivered_means: str
     ) -> None:
-        """Count one message that was seen; messages come in the order of their ids.
+        """Count one message that was seen. The caller adds messages in the order of their ids.
 
-        `total` is set by the caller: it includes the unseen.
+        The caller sets `total`, because it includes the unseen.
         """
         steps = list(steps)
         for step in steps:
-            # What a step under way will cost is not told yet: a failed one may cost nothing.
+            # The cost of a step under way is not known yet: if it fails, it may cost nothing.
             if step.cost is not None and step.currency and step.state is not StepState.PENDING:
                 self.cost[step.currency] = self.cost.get(step.currency, Decimal(0)) + Decimal(step.cost)
         if standing.by is not None:
@@ -144,7 +148,7 @@ class DeliveryCounts:
             self.lingering += any(step.state is StepState.FAILED for step in steps)
 
     def merge(self, other: DeliveryCounts) -> None:
-        """Add another tally to this one."""
+        """Add another wait's counts to these."""
         self.total += other.total
         self.delivered += other.delivered
         self.operator_only += other.operator_only
@@ -159,7 +163,7 @@ class DeliveryCounts:
         self.seconds += other.seconds
 
     def summary(self, ledger_path: str | None = None) -> dict[str, Any]:
-        """The JSON that the sensor returns: ids and counts, no number and no text."""
+        """Return the JSON that the sensor returns: ids and counts, no number and no text."""
         unseen = self.total - sum(self.by_status.values())
         by_status = most_common(self.by_status)
         if unseen > 0:
@@ -182,11 +186,11 @@ class DeliveryCounts:
 def evaluate(
     tally: DeliveryCounts, goal: SuccessCriterion, *, deadline_passed: bool = False, unsent: int = 0
 ) -> Verdict:
-    """Say whether the wait is over.
+    """Return the verdict on these counts.
 
-    Nothing to wait for is a success for every goal but `any` (a dry run, or a test environment that lets nobody
-    through), unless it is so because `unsent` people were refused or never sent to: a gate must not open when
-    nobody who should have been told was.
+    Without any message, every goal but `any` is reached: it was a dry run, or a test environment that lets nobody
+    through. But if there is no message because `unsent` people were refused or never sent to, the verdict is a failure,
+    except for `finished`: a gate must not open when nobody who should have been told was told.
     """
     if not tally.total and unsent and goal.success_when != "finished":
         return Verdict.FAILURE
@@ -207,7 +211,7 @@ def evaluate(
 
 
 def most_common(counts: Counter[str]) -> dict[str, int]:
-    """The counts by name, sorted; of too many names those that come most often, and the others together."""
+    """Return the counts by name, sorted. Beyond `MAX_NAMES` names, the rarest are added up under `OTHER`."""
     if len(counts) <= MAX_NAMES:
         return dict(sorted(counts.items()))
     kept = dict(sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:MAX_NAMES])
@@ -216,10 +220,13 @@ def most_common(counts: Counter[str]) -> dict[str, int]:
 
 
 def explain(verdict: Verdict, tally: DeliveryCounts, goal: SuccessCriterion, unsent: int = 0, missing: int = 0) -> str:
-    """Say how it ended: counts only.
+    """Return a sentence about the end of the wait, with counts only.
 
-    :param unsent: the refused and the never posted, of whom no goal counts one.
-    :param missing: receipts in a list that were none: nobody knows whether these sends had anybody to send to.
+    :param verdict: the verdict, not `OPEN`.
+    :param tally: the counts it was made from.
+    :param goal: the goal of the wait.
+    :param unsent: number of people who were refused or never posted to. No goal counts them.
+    :param missing: entries of a list of receipts that held no receipt. Nobody knows how many people these sends had.
     """
     if not tally.total and unsent and verdict is Verdict.FAILURE:
         everybody = some(unsent, "recipient")
@@ -237,7 +244,7 @@ def explain(verdict: Verdict, tally: DeliveryCounts, goal: SuccessCriterion, uns
 
 
 def percentiles(seconds: list[float]) -> dict[str, float | None]:
-    """p50, p95 and max, nearest rank; None where nothing was delivered."""
+    """Return p50, p95 and max by nearest rank, in seconds; None for each if nothing was delivered."""
     if not seconds:
         return {"p50": None, "p95": None, "max": None}
     ordered = sorted(seconds)

@@ -1,16 +1,17 @@
-"""The wait: read, write down, decide; heal by the logs what the read-once reports did not bring.
+"""The wait: read the reports, write them down, decide; fill the gaps from the logs.
 
-One machine for all modes. A poking sensor drives one `DeliveryWait.poll` at a time, a trigger
-`DeliveryWait.until_decided`.
+Reports are handed out once, so a report may be lost after it was read; the logs can be read again. One machine serves
+all modes: a poking sensor drives `DeliveryWait.poll` once per poke, a trigger drives `DeliveryWait.until_decided`.
 
 What each death costs, and why nothing is lost:
 
-* before a report read: nothing was consumed;
-* after the read, before the write: the page is gone from the reports; the logs look at the next start brings it back;
-* after the write: the next copy reads the journal first thing.
+* before reports are read: nothing was consumed;
+* after the read, before the write: the reports do not have the page any more; the log query at the next start brings it
+  back;
+* after the write: the next copy reads the journal before anything else.
 
-Two copies of a trigger steal pages from each other. Each merges before it writes, and the logs look that comes every
-few polls without progress brings what the other took.
+Two copies of a trigger take pages from each other. Each merges with what is written before it writes, and the log query
+after every few polls without progress brings what the other copy took.
 """
 
 from __future__ import annotations
@@ -42,55 +43,65 @@ from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import StepState
 
 MAX_PAGES = 100
-"""Pages of reports read in one go for one bulk; a server that never gives a short page must not hold us."""
+"""Pages of reports read at once for one subscription. Bounds the read if a server never gives a short page."""
 QUIET_POLLS = 4
 """Polls without progress after which the logs are asked."""
 ALL_SHOWN = 120.0
-"""Seconds after which all messages of a request stand in the logs, also where the vendor's clock is not ours."""
+"""Seconds after which the logs show all messages of a request, with room for a vendor's clock that differs from
+ours.
+"""
 CLOSING_READS = 120.0
-"""Seconds that the last reads of reports may take, from the deadline on."""
+"""Seconds after the deadline in which the last reads of reports must end."""
 CLOSING = 300.0
-"""Seconds that the last reads and looks may take together; Airflow ends it 600 s after the deadline."""
+"""Seconds after the deadline in which the last reads and log queries must end. Airflow ends the wait 600 s after the
+deadline.
+"""
 LONGEST_LEAD = 3600.0
-"""Seconds before the deadline at which the last round of looks begins at the earliest: many requests take long."""
+"""Seconds by which the last round of log queries may begin before the deadline, at most. Many requests take long."""
 LAST_LOOKS = 6
-"""How often a look that fails is repeated before giving up at the deadline."""
+"""Rounds of log queries at the deadline, while queries fail."""
 LAST_WRITES = 4
-"""How often what was read is tried to be written down at the deadline."""
+"""Tries to write down at the deadline what was read."""
 JOURNAL_PATIENCE = 1800.0
-"""Seconds for which the journal may be out of reach before the wait ends with that error, far from its deadline."""
+"""Seconds for which the journal may be out of reach before the wait ends with an error, unless the deadline comes
+first.
+"""
 JOURNAL_TRIES = 10
-"""How often it was tried by then, at least: polls may be half an hour apart."""
+"""Failed tries that must come before that, since polls may be half an hour apart."""
 REFUSALS = 3
 """Polls in a row that the API may refuse (401, 403, other 4xx) before the wait ends with that error."""
 SERVED = 100
-"""More sources than this cannot all be looked for in one poll: where to begin then differs from process to process."""
+"""Subscriptions that one poll can ask for. With more, the first one differs from poll to poll and process to
+process.
+"""
 WORDS = 20
-"""Sources that are looked for once more before a success that rests on operators' words. More would take long."""
+"""Subscriptions that are queried once more before a success that rests on operator deliveries. More would take long."""
 SAMPLES = 5
-"""Messages that are looked for by their own ids in one poll, where their requests' ids show nothing."""
+"""Messages that one poll asks for by their own ids because their requests' bulk ids show no row."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitEnd:
-    """How a wait ended. `summary` is JSON without numbers and texts."""
+    """The end of a wait. `summary` is JSON without numbers and texts."""
 
     verdict: Verdict
     summary: dict[str, Any]
     explanation: str
     tally: DeliveryCounts = field(default_factory=DeliveryCounts)
-    """What the summary was made from."""
+    """The counts behind the summary."""
     unread: bool = False
-    """What there is to wait for could not be read to the end: the tally is what the receipt says."""
+    """True if the list of messages to wait for could not be read in full. The counts are then those of the receipt."""
 
 
 class DeliveryWait:
     """Follows the messages of a `Watch` until the verdict falls.
 
-    `clock` gives wall-clock seconds; `jitter` a number in [0, 1) that spreads the polls of many waits.
-    `refusals`: polls in a row that the API may refuse; 1 where each poll is a wait of its own (reschedule mode).
-    `account`: `OmniConfig.account_mark` of the connection that is asked; whoever reads the connection anew between
-    two polls says so.
+    :param watch: the messages to follow, the goal and the deadline.
+    :param clock: gives seconds since the epoch.
+    :param jitter: gives a number in [0, 1) that spreads the polls of many waits.
+    :param refusals: polls in a row that the API may refuse; 1 if each poll is a wait of its own (reschedule mode).
+    :param account: `OmniConfig.account_mark` of the connection that is asked. A caller that reads the connection anew
+        between two polls sets `account` anew.
     """
 
     def __init__(
@@ -117,16 +128,18 @@ class DeliveryWait:
         self._started = False
         self._closing_since: float | None = None
         self.closing_share = 1.0
-        """Of the time for the last reads and looks, where others are waited for in it as well."""
+        """Share of the time for the last reads and log queries that this wait may take. Less than 1 if other waits
+        share it.
+        """
         self.beside = 0
-        """How many others are to be looked for besides its own."""
+        """Number of subscriptions of other waits that share the budget of log calls."""
         self._failing: dict[str, tuple[float, int]] = {}
-        """Since when an entry of the journal is out of reach, and how often it was tried since."""
+        """Journal keys that are out of reach, each with the time since when and the number of tries."""
         self._last_round = watch.deadline
-        """When the round of looks began after which nothing is looked for any more."""
+        """Start of the last round of log queries, after which no subscription is asked for again."""
 
     def until_decided(self) -> Steps[WaitEnd]:
-        """Poll until the verdict falls; at the deadline at the latest."""
+        """Poll until the verdict falls, at the latest at the deadline."""
         while True:
             end = yield from self.poll()
             if end is not None:
@@ -135,16 +148,17 @@ class DeliveryWait:
             yield Pause(max(0.0, min(pause, self.watch.deadline - self.clock())))
 
     def poll(self) -> Steps[WaitEnd | None]:
-        """Read once what is there to read. Returns the end, or None while it is not decided.
+        """Read once everything there is to read. Returns the end, or None while it is not decided.
 
-        Raises OmniConfigurationError where the connection leads to another account than the one that has the messages.
+        Raises OmniConfigurationError if the connection leads to another account than the one that has the messages.
         """
         self._check_account(self.watch.account, "the messages were sent from")
         yield from self._recall()
         if not self._started:
             self._started = True
             end = yield from self._decision(closing=False)
-            # What contradicts an operator's word the copy before may have read and lost: the logs are asked first.
+            # The earlier copy may have read, and lost, a report that contradicts an operator delivery. So the logs are
+            # asked before that success counts.
             on_its_word = any(source.tally.operator_only for source in self._sources)
             if end is not None and not (end.verdict is Verdict.SUCCESS and on_its_word):
                 return end
@@ -165,9 +179,10 @@ class DeliveryWait:
         return end
 
     def _taken_at_its_word(self, end: WaitEnd, began: float) -> Steps[WaitEnd | None]:
-        """Ask the logs before a success that rests on operators' words, where that takes few calls. The report that
-        takes such a word back may have been handed out in the meantime: a vendor may hand out all reports of the
-        account to whoever reads some of them.
+        """Ask the logs before a success that rests on operator deliveries, if that takes few calls.
+
+        The report that takes such a delivery back may have been handed out to somebody else in the meantime: a vendor
+        may give all reports of the account to whoever reads some of them.
         """
         words = [each for each in self._sources if each.tally.operator_only and each.looked_at < began]
         if not words or len(words) > WORDS or any(each.sliced for each in words):
@@ -183,8 +198,8 @@ class DeliveryWait:
         check_account(self.account, known, says)
 
     def _until(self, seconds: float, otherwise: float = 0.0) -> float:
-        """Until when something may go on: so many seconds after the last round has begun; before that so many as
-        `otherwise` says, and no longer than to the deadline.
+        """Return the time at which the current step must stop: `seconds` after the closing round began, or before that
+        `otherwise` seconds from now, at most the deadline.
         """
         if self._closing_since is not None:
             return self._closing_since + seconds * self.closing_share
@@ -216,14 +231,16 @@ class DeliveryWait:
             yield from self._recall()
 
     def _read_all(self) -> Steps[OmniError | None]:
-        """Read the reports of all that is open, those first that were not reached the last time. Returns a refusal."""
+        """Read the reports of everything that is open. Those not reached last time come first. Returns a refusal, if
+        there was one.
+        """
         refusal: OmniError | None = None
         until = self._until(CLOSING_READS, self.watch.deadline)
         for source in sorted(self._sources, key=lambda each: each.read_at):
             if source.unsaved:
                 yield from self._write_down(source, news=False)
             if source.sliced or not source.open or self._writing_fails(source):
-                # While nothing can be written down, nothing is taken from the reports: they are handed out once.
+                # While nothing can be written down, no report is read: each is handed out only once.
                 continue
             if self.clock() >= until:
                 break
@@ -232,7 +249,7 @@ class DeliveryWait:
         return refusal
 
     def _read(self, source: Subscription) -> Steps[OmniError | None]:
-        """Drain the reports of one source. Returns the refusal, if the API refused."""
+        """Read all reports of one subscription. Returns the error if the API refused, else None."""
         if self.watch.logs_only:
             source.logs_due = True
             return None
@@ -240,12 +257,12 @@ class DeliveryWait:
             try:
                 page: list[Report] = yield Ask(api.get_reports(**source.bulk.report_filter, limit=PAGE))
             except OmniError as error:
-                # The page may have been handed out to nobody: only the logs still have it.
+                # The page may have been handed out and lost on the way: then only the logs still have it.
                 source.logs_due = source.lost = True
                 yield Note(f"A read of reports failed ({error.why}); the logs will be asked.", warning=True)
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
             if skipped_in(page):
-                # What such a report said, perhaps about one of ours, only the logs may still tell.
+                # A report that could not be parsed may be about one of ours: only the logs may still show what it said.
                 source.logs_due = source.lost = True
             news = yield from self._take_rows(source, page)
             source.quiet = 0 if news else source.quiet + 1
@@ -260,13 +277,15 @@ class DeliveryWait:
         return source.unsaved
 
     def _may_close_unheard(self, source: Subscription) -> bool:
-        """Whether a failure may soon close a message because nothing more is heard: the logs must have been asked."""
+        """Return True if a failure may soon close a message for want of further news. The logs must be asked before
+        that.
+        """
         return not self.tracker.last_channel and source.tally.lingering > 0
 
     # -- looking -------------------------------------------------------------------------------------------------
 
     def _look(self, *, closing: bool) -> Steps[None]:
-        """Ask the logs about every source that is due, as far as the budget goes."""
+        """Ask the logs about every subscription that is due, as far as the budget goes."""
         due = self._due(closing=closing)
         for source in due:
             source.logs_due = True
@@ -276,17 +295,19 @@ class DeliveryWait:
             failed = yield from self._doubt_bulk_ids(until)
             if attempt == LAST_LOOKS or not closing or self.clock() >= until:
                 return
-            # Not those that it began with: some may be followed message by message by now.
+            # Not the list it began with: some of its requests may be followed message by message by now.
             due = [each for each in self._sources if each.logs_due and each.open and not each.sliced]
             if not (failed or due):
                 return
             yield Pause(backoff(attempt, None, self.jitter))
 
     def _due(self, *, closing: bool) -> list[Subscription]:
-        """Who is to be looked for: first those of whom reports were lost, then who has waited longest."""
+        """Return the subscriptions to ask the logs for: first those that have lost reports, then the one that has
+        waited longest.
+        """
         candidates = [each for each in self._sources if each.open and not each.sliced]
         now, count = self.clock(), len(candidates)
-        # So many take longer than the closing itself may: their last looks begin ahead of the deadline.
+        # With so many, the queries take longer than the closing time: the last round begins before the deadline.
         lead = min(max(0.0, (count + self.beside) * 60.0 / LOGS_PER_MINUTE - CLOSING), LONGEST_LEAD)
         last_round = self.watch.deadline - lead
         self._last_round = min(self._last_round, last_round)
@@ -301,7 +322,9 @@ class DeliveryWait:
         return [source for *_, source in sorted(ranked, key=lambda each: each[:3])]
 
     def _look_for(self, waiting: Sequence[Subscription], until: float) -> Steps[None]:
-        """One look for each, several in a call where that goes. Those of whom it fails stay due."""
+        """Ask the logs for each subscription, several in a call if possible. A subscription whose query fails stays
+        due.
+        """
         latest = until if self._closing_since is not None else self.watch.deadline
         while (waiting := [each for each in waiting if each.logs_due]) and self.clock() < latest:
             group = self.looks.together(waiting, len(self.watch.flow))
@@ -329,10 +352,12 @@ class DeliveryWait:
         self._size_up(source, full=len(rows) >= PAGE or skipped_in(rows) > 0)
 
     def _doubt_bulk_ids(self, until: float) -> Steps[bool]:
-        """Whether the vendor keeps a caller's bulk id is not published. Where it shows nothing, look for a message
-        by its own id; where that shows something, follow the request's messages one by one.
+        """Find requests that the logs do not show by their bulk ids. Returns True if a query failed, so that this must
+        be repeated.
 
-        Returns whether a look has failed, so that this is to be repeated.
+        The vendor's documentation does not promise to keep a caller's bulk id. If a bulk id shows no row, one of the
+        request's messages is asked for by its own id; if that shows a row, the request's messages are followed one by
+        one.
         """
         overlooked: list[Subscription] = []
         failed = False
@@ -340,8 +365,9 @@ class DeliveryWait:
             enough = number >= SAMPLES if self._closing_since is None else self.clock() >= until
             if enough and not overlooked:
                 break
-            # Some are found by nothing. Where each poll is a process of its own, the time says whose turn it is; after
-            # that it must not: looks come at intervals of which the number of samples may be a divisor.
+            # Some messages have no rows at all. If each poll is a process of its own, the time picks the first sample.
+            # After that the time must not pick: the interval between two queries may be a multiple of the number of
+            # samples.
             at_first = int(self.clock() / self.watch.poll_interval)
             turn = at_first if source.next_sample is None else source.next_sample
             begin = turn % len(source.samples)
@@ -366,8 +392,10 @@ class DeliveryWait:
         return failed
 
     def _doubted_filters(self) -> list[Subscription]:
-        """Whoever was shown nothing by its filter, those first that wait longest. Where each poll is a process of its
-        own, the time says with whom it begins: not all can be looked for in one poll.
+        """Return the subscriptions whose filter has shown no row; the one that has waited longest comes first.
+
+        One poll cannot ask for all of them. If each poll is a process of its own, the time decides which one comes
+        first.
         """
         unseen = [each for each in self._sources if each.unseen and not each.heard and each.samples and each.open]
         count = len(unseen)
@@ -376,7 +404,10 @@ class DeliveryWait:
         return [source for *_, source in sorted(ranked, key=lambda each: each[:2])]
 
     def _follow_one_by_one(self, sources: Sequence[Subscription], until: float) -> Steps[None]:
-        """Do so from now on; and have later copies of this wait do so: the logs show it for two days only."""
+        """Follow the messages of these requests one by one from now on.
+
+        The journal says so to later copies of this wait, because the logs show it for two days only.
+        """
         for source in sources:
             try:
                 yield Save(source.bulk.journal_key, encode((), self.account) | {"one_by_one": True})
@@ -392,9 +423,9 @@ class DeliveryWait:
         yield from self._look_for(alone, until)
 
     def _put_apart(self, sources: Sequence[Subscription]) -> list[Subscription]:
-        """Put a source for each message in place of these requests'."""
+        """Replace these requests by one subscription for each of their messages."""
         alone = [
-            # Counted as open until it is counted: else nothing would be read about it in this round.
+            # It counts as open until it is counted; otherwise this round would read nothing about it.
             Subscription(Bulk(None, 1, (each,)), 1, tally=DeliveryCounts(total=1), ids={each})
             for source in sources
             for each in source.bulk.message_ids
@@ -403,8 +434,10 @@ class DeliveryWait:
         return alone
 
     def _size_up(self, source: Subscription, *, full: bool) -> None:
-        """Settle how many messages an unknown bulk has: two looks, far enough apart, that agree; or one, when all that
-        it shows was sent so long ago that nothing is missing any more, since a bulk is sent at once.
+        """Find out how many messages a request of unknown size has.
+
+        The size is settled when two queries, `LOG_LAG` apart, show equally many; or by one query, if every message in
+        it was sent more than `ALL_SHOWN` ago, since a request is sent at once.
         """
         if source.expected is not None or full:
             return
@@ -419,20 +452,20 @@ class DeliveryWait:
             source.stale = True
 
     def _newest(self, source: Subscription, now: float) -> float:
-        """When the first step of the message that came last was sent; now, where it is not told of all."""
+        """Return the latest send time of any message seen so far; `now` if one has no send time."""
         return max(
             min((step.sent_at or now for step in self.tracker.steps(message_id)), default=now)
             for message_id in source.ids
         )
 
     def _take_rows(self, source: Subscription, rows: Sequence[Report | LogRow]) -> Steps[bool]:
-        """Take a page in."""
+        """Take in the rows of a page."""
         return self._take(source, [StatusUpdate.of(row) for row in rows])
         yield
 
     def _take(self, source: Subscription, sightings: Iterable[StatusUpdate]) -> bool:
-        """Take sightings in. Returns whether any is worth writing down: more than "still under way", or just that after
-        a failure.
+        """Take in status updates. Returns True if any is worth writing down: more than "under way", or "under way"
+        after a failure.
         """
         news = False
         for sighting in sightings:
@@ -447,7 +480,9 @@ class DeliveryWait:
         return news
 
     def _write_down(self, source: Subscription, *, news: bool) -> Steps[None]:
-        """Merge with what is written, and write. Until that succeeded nothing is decided from it."""
+        """Merge with what is written, and write. Nothing is decided from a subscription until its write has
+        succeeded.
+        """
         source.unsaved = source.unsaved or news
         if not source.unsaved:
             return
@@ -465,13 +500,15 @@ class DeliveryWait:
             self._journal_fails(source.bulk.journal_key, error)
 
     def _take_written(self, source: Subscription, entry: Json) -> None:
-        """Take in what an earlier copy has written. What it heard, only the account that it asked can go on with."""
+        """Take in the entry of an earlier copy. Raises OmniConfigurationError if that copy asked another account."""
         self._check_account(account_of(entry), "the one that was asked so far")
         self._take(source, decode(entry))
 
     def _journal_fails(self, key: str, error: OmniStorageError) -> None:
-        """Raise OmniStorageError once this entry could not be used for `JOURNAL_PATIENCE`, tried often: nothing is
-        decided without it, so that such a wait would go on until its deadline for nothing.
+        """Raise OmniStorageError if this entry was out of reach for `JOURNAL_PATIENCE` and at least `JOURNAL_TRIES`
+        tries.
+
+        Nothing is decided without the journal, so such a wait would only run on to its deadline.
         """
         now = self.clock()
         since, tried = self._failing.get(key, (now, 0))
@@ -484,7 +521,9 @@ class DeliveryWait:
             ) from error
 
     def _write_at_last(self) -> Steps[None]:
-        """At the deadline, too, nothing is decided from what is not written down. Raises OmniStorageError."""
+        """Write down at the deadline what is still unsaved. Raises OmniStorageError if that fails: even then nothing is
+        decided from it.
+        """
         for attempt in range(1, LAST_WRITES + 1):
             for source in self._sources:
                 if source.unsaved:
@@ -504,7 +543,7 @@ class DeliveryWait:
     # -- deciding ------------------------------------------------------------------------------------------------
 
     def tally(self, *, closing: bool = False) -> DeliveryCounts:
-        """The counts over all messages. Only bulks that something happened to are counted anew."""
+        """Return the counts over all messages. Only subscriptions with news are counted anew."""
         now = self.clock()
         total = DeliveryCounts()
         for source in self._sources:
@@ -532,15 +571,19 @@ class DeliveryWait:
         return tally
 
     def _looked_at(self, source: Subscription, message_id: str, *, closing: bool) -> float:
-        """When the logs have told of it in the last round, else `NEVER`: then nobody fails because nothing more was
-        heard. A look for many that does not show a message which has failed does not show what follows either: a list
-        of ids that is not read, or a page that is full.
+        """Return the time at which the logs were asked for the message and have shown it in the last round; else
+        `NEVER`.
+
+        With `NEVER`, a message does not count as failed for want of further news. A query for several ids proves
+        nothing about a message that it does not show: the vendor may not read the list, or the page may be full.
         """
         asked = source.looked_at >= self._last_round if closing else not source.logs_due
         return source.looked_at if asked and message_id in source.shown else NEVER
 
     def _may_be_refused(self, step: StatusUpdate) -> bool:
-        """Whether a message looks as refused ones do where they show up: one step failed, none has followed."""
+        """Return True if this could be a refused recipient that the vendor shows in its logs: the first step failed and
+        no later step exists.
+        """
         first = step.channel != self.tracker.last_channel or len(self.tracker.flow) == 1
         return step.state is StepState.FAILED and first
 
@@ -550,25 +593,27 @@ class DeliveryWait:
         yield
 
     def standing(self) -> Steps[DeliveryCounts | None]:
-        """The counts of this moment, from what is written down; None where they are not whole."""
+        """Return the counts of this moment, from what is written down; None while they are incomplete."""
         return self._whole(closing=False)
         yield
 
     def leave_off(self) -> Steps[bool]:
-        """The verdict over several waits has fallen while this one is not over. Returns whether that may stand: not
-        while something that was read is not written down. It would be in no count, and later copies never hear of it.
+        """Stop this wait, because the verdict over several waits has fallen. Returns False if that verdict may not stand.
+
+        It may not stand while something that was read is not written down: that would be in no count, and later copies
+        would never hear of it.
         """
         return not any(source.unsaved for source in self._sources)
         yield
 
     @property
     def least(self) -> int:
-        """How many messages there are at least, whatever of their outcomes is known."""
+        """Number of messages that there are at least, whether or not their outcomes are known."""
         return sum(source.total for source in self._sources)
 
     @property
     def looked_for(self) -> int:
-        """How many requests and lone messages are looked for one by one."""
+        """Number of requests and single messages that are asked for one by one."""
         return sum(each.open and not each.sliced for each in self._sources)
 
     def _whole(self, *, closing: bool) -> DeliveryCounts | None:
@@ -594,7 +639,7 @@ class DeliveryWait:
         return WaitEnd(verdict, tally.summary(self.watch.ledger_path), said, tally)
 
     def _of_unknown_size(self, tally: DeliveryCounts, *, closing: bool) -> Verdict:
-        """Where it is not known how many messages there are: what is seen may be the smaller part."""
+        """Return the verdict while the number of messages is not known: those seen may be the smaller part."""
         goal = self.watch.goal
         if goal.success_when == "any" and tally.delivered and (closing or not goal.settle):
             return Verdict.SUCCESS

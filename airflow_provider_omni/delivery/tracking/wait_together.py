@@ -1,8 +1,9 @@
-"""One wait for several sends: several ledgers, and what has none. One summary, one verdict.
+"""One wait for several sends: one part for each ledger, and one for each flow of the sends without a ledger. One
+summary, one verdict.
 
-Each part is a wait of its own, which reads, writes down and heals as ever, and ends when all of its outcomes are known
-or the time is up. Only the verdict falls over all of them. What they share is bounded as that of one: the time for the
-last reads and looks, and how early the last round begins.
+Each part is a wait of its own. It reads, writes its journal and asks the logs, and ends when all its outcomes are known
+or the time is up. Only the verdict is made over all parts. The parts share the limits of a single wait: the time for
+the last reads and log queries, and how early the last round begins.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.words import some
 
 TOLD = 3
-"""Ledgers of which the last words are said, where they could not be read."""
+"""Unreadable ledgers that the explanation quotes, at most."""
 
 
 class WaitTogether(DeliveryWait):
-    """Follows the parts of a `Watch`. The effects on a part's ledger go to `<number of the part>/<name>`."""
+    """A wait for the parts of a `Watch`. Effects on a part's ledger go to `<number of the part>/<name>`."""
 
     def __init__(
         self,
@@ -40,12 +41,12 @@ class WaitTogether(DeliveryWait):
         self.parts = tuple(parts)
         self._ends: dict[int, WaitEnd] = {}
         self._last_since: float | None = None
-        """When the last reads and looks have begun."""
+        """Time at which the last reads and log queries began."""
 
     def poll(self) -> Steps[WaitEnd | None]:
-        """Poll each part that is not over, each time beginning with another one; then decide over all of them."""
+        """Poll each part that is not over, beginning with another part each time; then decide over all parts."""
         count = len(self.parts)
-        # Where each poll is a process of its own, the time says whose turn it is.
+        # If each poll is a process of its own, the time decides which part comes first.
         begin = int(count * (self.clock() / self.watch.poll_interval * GOLDEN % 1.0))
         turns = ((begin + place) % count for place in range(count))
         waiting = [number for number in turns if number not in self._ends]
@@ -61,7 +62,7 @@ class WaitTogether(DeliveryWait):
         return (yield from self._verdict())
 
     def _share(self, left: int) -> float:
-        """How much of the time for the last reads and looks one of so many may take, from now on."""
+        """Return the share of the closing time that one of `left` parts may take from now on."""
         now = self.clock()
         if now >= self.watch.deadline and self._last_since is None:
             self._last_since = now
@@ -92,7 +93,7 @@ class WaitTogether(DeliveryWait):
         verdict = evaluate(total, goal, deadline_passed=over, unsent=unsent)
         if whole:
             return verdict
-        # What is not known yet can only add to what is: to the delivered, and to the failed.
+        # Outcomes that are not known yet can only raise the counts of the delivered and of the failed.
         clear = (goal.success_when == "any" and verdict is Verdict.SUCCESS) or (
             goal.success_when == "all" and verdict is Verdict.FAILURE and total.failed > 0
         )
@@ -113,7 +114,7 @@ class WaitTogether(DeliveryWait):
 
 
 def _in(number: int, steps: Steps[Any]) -> Steps[Any]:
-    """Carry a part's steps out, its ledger's names in the part's own folder."""
+    """Carry out the steps of a part, with the names in its ledger prefixed by the part's own folder."""
     folder = f"{number}/"
     reply: Any = None
     error: OmniError | None = None

@@ -1,4 +1,4 @@
-"""What is waited for: made from a receipt or from ids, carried as plain JSON in a trigger's arguments."""
+"""The watch: a wait's input, made from receipts or ids and carried as plain JSON in a trigger's arguments."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.written import WHY_EMPTY, empty_words, is_nothing, read_ids
 
 IDS_PER_LOOK = 50
-"""Message ids in one logs call, at most: 50 of ours stay under the 2,048 characters that the sister API allows."""
+"""Message ids in one logs call, at most. 50 of our ids stay under the 2,048 characters that the sister API allows."""
 
 
 OF_PARTS = ("bulks", "flow", "logs_only", "ledger_path", "unsent", "accepted", "account")
-"""What each send of several that are waited for together has of its own."""
+"""Fields that each part of a watch over several sends has of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
     """Messages that are followed by one filter.
 
-    `bulk_id` None: a lone message id. `messages` None: their number is not known (ids given by hand).
-    `message_ids`: all of them or none; where they are known, rows of other messages are not counted.
+    :param bulk_id: id of the request; None for a single message that is known by its own id only.
+    :param messages: number of messages; None if it is not known, because the ids were given by hand.
+    :param message_ids: all ids or none. If they are known, rows about other messages are not counted.
     """
 
     bulk_id: str | None
@@ -33,12 +34,12 @@ class Bulk:
 
     @property
     def alone(self) -> bool:
-        """Whether it is one message, followed by its own id: reports of lone messages may carry no bulk id."""
+        """True for a single message with a known id. It is followed by its own id: its reports may carry no bulk id."""
         return self.messages == 1 and len(self.message_ids) == 1
 
     @property
     def report_filter(self) -> dict[str, str]:
-        """The filter for `GET /omni/1/reports`; there is always one, so that nobody else's reports are taken."""
+        """The filter for `GET /omni/1/reports`. It is never empty, so that nobody else's reports are taken."""
         if self.alone:
             return {"message_id": self.message_ids[0]}
         assert self.bulk_id is not None
@@ -46,17 +47,24 @@ class Bulk:
 
     @property
     def journal_key(self) -> str:
-        """The key under which its journal stands."""
+        """The key of its entry in the journal."""
         return f"omni_journal_{self.message_ids[0] if self.alone else self.bulk_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Everything a wait needs to know; nothing in it names a person.
+    """Everything a wait needs to know. Names no person.
 
-    `deadline`: wall-clock seconds since the epoch. `poll_interval`: seconds. `settle_seconds`: how long after a
-    failure an unknown flow is given for its next step. `logs_only`: read no reports, because they could not be
-    written down (reschedule mode on Airflow < 3.3 without a ledger).
+    :param bulks: the requests and single messages to follow.
+    :param deadline: end of the wait, in seconds since the epoch.
+    :param goal: the goal of the wait.
+    :param flow: channels of the scenario, in order; empty if not known.
+    :param poll_interval: seconds between two polls.
+    :param settle_seconds: seconds after a failed step in which an unknown flow may still take its next step.
+    :param logs_only: read no reports, because they could not be written down (reschedule mode on Airflow < 3.3 without
+        a ledger).
+    :param ids_per_look: message ids in one logs call, at most.
+    :param ledger_path: ledger of the batch; None if there is none.
     """
 
     bulks: tuple[Bulk, ...]
@@ -69,19 +77,19 @@ class Watch:
     ids_per_look: int = IDS_PER_LOOK
     ledger_path: str | None = None
     unsent: int = 0
-    """People who should have got a message of this receipt and certainly did not: refused, or never posted."""
+    """People of this receipt who certainly got no message: refused, or never posted."""
     accepted: int = 0
-    """Messages that the receipt says were accepted, or may have been. A ledger with fewer is not whole."""
+    """Messages that the receipt says were accepted, or may have been. A ledger with fewer is not complete."""
     account: str = ""
-    """A hash that tells accounts apart (`OmniConfig.account_mark`): of the one that has the messages, as the receipt
-    says; else of the one that was there when the wait began. Empty: not known, or the ledger says it.
+    """Account mark (`OmniConfig.account_mark`) of the account that has the messages, as the receipt says; without it,
+    of the account that was connected when the wait began. Empty: not known, or the ledger says it.
     """
     parts: tuple[Watch, ...] = ()
-    """Where several sends are waited for together: one for each ledger, and one for each flow of those without. Then
-    there are no `bulks` here; goal, deadline and poll interval are those of the whole.
+    """Parts of a watch over several sends: one for each ledger, and one for each flow of the sends without a ledger.
+    Such a watch has no `bulks`; its goal, deadline and poll interval are those of the whole.
     """
     missing: int = 0
-    """Receipts in the list that were none: of tasks that were skipped, or marked successful."""
+    """Entries of the list that were no receipt, because their tasks were skipped or marked successful."""
 
     @property
     def ledger_paths(self) -> tuple[str, ...]:
@@ -89,11 +97,13 @@ class Watch:
         return tuple(each.ledger_path for each in (self.parts or (self,)) if each.ledger_path is not None)
 
     def as_part(self) -> Watch:
-        """The same as a part of a whole, which alone decides: followed until everything is known, or time is up."""
+        """Return this watch as a part of a whole that decides alone. A part is followed until all its outcomes are
+        known, or the time is up.
+        """
         return replace(self, goal=SuccessCriterion("finished", self.goal.delivered_means, settle=True), missing=0)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, for a trigger's arguments."""
+        """Return plain JSON, for a trigger's arguments."""
         whole = {
             "deadline": self.deadline,
             "success_when": self.goal.success_when,
@@ -109,15 +119,15 @@ class Watch:
             "account": self.account,
         } | ({"missing": self.missing} if self.missing else {})
         if self.parts:
-            # Without "bulks": a version that knows of no parts must not take it for nothing to wait for.
+            # "bulks" is left out, so that a version that knows no parts fails instead of waiting for nothing.
             parts = [each.to_json() for each in self.parts]
             return whole | {"parts": [{name: each[name] for name in OF_PARTS} for each in parts]}
         return whole | {"bulks": [[bulk.bulk_id, bulk.messages, list(bulk.message_ids)] for bulk in self.bulks]}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Watch:
-        """Read it back; what an older version did not write has its default, what a newer one wrote is ignored. Raises
-        OmniInputError for what cannot be read.
+        """Read the JSON of `to_json` back. A field that an older version did not write gets its default; a field that
+        only a newer version writes is ignored. Raises OmniInputError if the JSON cannot be read.
         """
         try:
             if "parts" in data:
@@ -150,7 +160,7 @@ class Watch:
 
 
 def bulks_of_receipt(receipt: Any, name: str = "receipt") -> tuple[Bulk, ...]:
-    """The bulks of a receipt, in errors called `name`. Raises `OmniInputError` for what is not a receipt."""
+    """Return the bulks of a receipt, called `name` in errors. Raises `OmniInputError` if the value is no receipt."""
     problems: list[str] = []
     bulks: list[Bulk] = []
     rows = receipt.get("bulks") if isinstance(receipt, dict) else None
@@ -174,7 +184,7 @@ def bulks_of_receipt(receipt: Any, name: str = "receipt") -> tuple[Bulk, ...]:
 
 
 def _goal(success_when: Any) -> Any:
-    """An older version took 1 for 1.0; and whatever carries arguments may have made 1 of it."""
+    """Turn 1 into 1.0. An older version accepted 1 for 1.0, and a serializer may turn 1.0 into 1."""
     return 1.0 if type(success_when) is int and success_when == 1 else success_when
 
 
@@ -182,7 +192,7 @@ RECEIPT = "what a send operator returned, such as receipt=send.output, or a list
 
 
 def no_receipt(value: Any) -> str:
-    """What to say of a value that is no receipt. It may hold anything, so that only its kind is named."""
+    """Return the error text for a value that is no receipt. Names only its kind, since the value may hold anything."""
     if is_nothing(value):
         return f"got {empty_words(value)}, expected {RECEIPT}. {WHY_EMPTY}"
     found = "an object without 'bulks'" if isinstance(value, dict) else describe(value)
@@ -190,7 +200,9 @@ def no_receipt(value: Any) -> str:
 
 
 def distinct(bulks: Iterable[Bulk]) -> tuple[Bulk, ...]:
-    """The requests of several receipts, each once: a receipt may be given twice, or as an earlier and a later try's."""
+    """Return the requests of several receipts, each once. A receipt may be given twice, or as an earlier and a later
+    try's.
+    """
     together: dict[str, Bulk] = {}
     alone: dict[str, Bulk] = {}
     for bulk in bulks:
@@ -211,7 +223,9 @@ def distinct(bulks: Iterable[Bulk]) -> tuple[Bulk, ...]:
 
 
 def unsent_of_receipt(receipt: Any) -> int:
-    """How many of a receipt's people were refused or never posted; 0 for a dry run, which posts nobody on purpose."""
+    """Return how many people of a receipt were refused or never posted. 0 for a dry run, which posts nobody on
+    purpose.
+    """
     counts = receipt.get("counts") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
     if not isinstance(counts, dict):
         return 0
@@ -221,20 +235,22 @@ def unsent_of_receipt(receipt: Any) -> int:
 
 
 def accepted_of_receipt(receipt: Any) -> int:
-    """How many of a receipt's messages were accepted, or may have been; 0 for a dry run."""
+    """Return how many messages of a receipt were accepted, or may have been. 0 for a dry run."""
     counts = receipt.get("counts") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
     known = counts if isinstance(counts, dict) else {}
     return sum(count for name in ("accepted", "unconfirmed") if type(count := known.get(name)) is int and count > 0)
 
 
 def account_of_receipt(receipt: Any) -> str:
-    """The account that has a receipt's messages; empty where it does not say so, and for a dry run, which has none."""
+    """Return the account that has a receipt's messages. Empty if the receipt does not say, and for a dry run, which has
+    no messages.
+    """
     account = receipt.get("account") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
     return account if isinstance(account, str) else ""
 
 
 def _all_listed(receipt: dict[str, Any], rows: list[Any]) -> list[str]:
-    """The receipt's message ids where all are listed: they stand in the order of the bulks. Else none."""
+    """Return the receipt's message ids, in the order of its bulks; an empty list unless it lists them all."""
     listed = receipt.get("message_ids")
     counts = [row.get("messages") for row in rows if isinstance(row, dict)]
     if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
@@ -243,7 +259,9 @@ def _all_listed(receipt: dict[str, Any], rows: list[Any]) -> list[str]:
 
 
 def bulks_of_ids(*, message_ids: Any = None, bulk_ids: Any = None) -> tuple[Bulk, ...]:
-    """Bulks from ids given by hand: one, a list, or a text that is one. The size of a bulk is then not known."""
+    """Return bulks from ids given by hand: one id, a list, or a list written as a text. The size of a request given by
+    its bulk id is not known.
+    """
     if message_ids is not None:
         return tuple(Bulk(None, 1, (each,)) for each in read_ids("message_ids", message_ids))
     return tuple(Bulk(each, None) for each in read_ids("bulk_ids", bulk_ids))
