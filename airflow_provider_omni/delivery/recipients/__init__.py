@@ -1,1 +1,3 @@
-"""Who is sent what: from files and rows to people with a number, an id and a content; bad rows to the quarantine."""
+"""The recipients of a send: from files and rows to people with a number, an id and a content; bad rows are
+quarantined.
+"""

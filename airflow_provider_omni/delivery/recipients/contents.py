@@ -1,6 +1,7 @@
-"""What a batch says: contents with placeholders, checked once as they are, and filled and checked for each recipient.
+"""The contents of a batch: templates with placeholders, checked once before any row, then filled and checked for each
+recipient.
 
-Recipients whose texts come out the same share one content, and so their requests.
+Recipients whose filled texts are equal share one content, and so their requests.
 """
 
 from __future__ import annotations
@@ -24,17 +25,19 @@ from airflow_provider_omni.omni.models import TypedModel
 from airflow_provider_omni.omni.validation import check_content, not_json
 
 REMEMBERED = 4096
-"""Contents whose ids are kept in memory; others are found again in the scratch database."""
+"""Contents whose ids are kept in memory. Others are looked up in the workspace."""
 
 
 @dataclass(frozen=True)
 class MessageTemplate:
-    """What users typed, with placeholders.
+    """The contents of a batch as users typed them, with placeholders.
 
-    :param line: an object in the API's field names, or a model of `omni/content.py`; so is `sms`.
-    :param options: the further keyword arguments of `check_content` (`notify`, `callback_data`, `send_at`, …);
-        without placeholders.
-    :param placeholders: `{field}` in texts is filled from rows; False: every brace stands for itself.
+    :param line: an object in the API's field names, or a model of `omni/content.py`.
+    :param sms: an object in the API's field names, or a model of `omni/content.py`.
+    :param other_channels: objects of other channels, by the API's names.
+    :param options: further keyword arguments of `check_content` (`notify`, `callback_data`, `send_at`, …), without
+        placeholders.
+    :param placeholders: True: `{field}` in texts is filled from rows. False: every brace stands for itself.
     """
 
     line: Any = field(default=None, repr=False)
@@ -44,7 +47,7 @@ class MessageTemplate:
     placeholders: bool = True
 
     def typed(self) -> dict[str, Any]:
-        """The objects as JSON, placeholders and all; what is not given is left out."""
+        """Return the objects as JSON, with their placeholders. Objects that were not given are left out."""
         objects = {"line": self.line, "sms": self.sms, "other_channels": self.other_channels}
         return {
             name: value.to_wire() if isinstance(value, TypedModel) else value
@@ -53,7 +56,7 @@ class MessageTemplate:
         }
 
     def channels(self) -> tuple[str, ...]:
-        """The channels that it has something to say on, as a flow names them."""
+        """Return the channels that have content, as a flow names them."""
         typed = self.typed()
         others = typed.get("other_channels")
         named = others if isinstance(others, Mapping) else {}
@@ -62,16 +65,16 @@ class MessageTemplate:
 
 
 class RenderedContents:
-    """Fills, checks and numbers the contents of a batch. They are kept in the scratch database.
+    """Fills, checks and numbers the contents of a batch. They are kept in the workspace.
 
-    Raises OmniInputError that names every mistake which does not depend on a row.
+    Raises OmniInputError with every mistake that does not depend on a row.
     """
 
     def __init__(self, content: MessageTemplate, scratch: Workspace, now: datetime) -> None:
         self._scratch = scratch
         self._options = dict(content.options) | {"now": now}
         typed = content.typed()
-        # Before anything else: what tells contents apart between tries is their JSON.
+        # This comes first, because the JSON of contents tells them apart between tries.
         problems = not_json(typed, "")
         readable = not problems
         self._template: Template = (
@@ -91,13 +94,13 @@ class RenderedContents:
 
     @property
     def same_for_all(self) -> int | None:
-        """The one content of everybody, where there are no placeholders."""
+        """The number of everybody's content if there are no placeholders, else None."""
         return self._only
 
     def of(self, row: Mapping[str, Any]) -> int:
-        """The number of the content for a row.
+        """Return the number of the content for a row.
 
-        Raises MissingFieldError, and OmniInputError where what was filled in makes the content unusable.
+        Raises MissingFieldError if the row lacks a field, and OmniInputError if its values make the content unusable.
         """
         values = self._template.values(row)
         known = self._recent.get(values)
@@ -116,7 +119,9 @@ class RenderedContents:
         return number
 
     def _besides(self, typed: dict[str, Any], braces: list[str]) -> list[str]:
-        """What else is wrong where a brace is: not at that place, and not where rows fill something in."""
+        """Return the further problems of contents that have wrong braces. Leaves out problems at places with such
+        braces, and at places that rows fill.
+        """
         try:
             check_content(**typed, **self._options)
         except OmniInputError as error:
@@ -125,7 +130,9 @@ class RenderedContents:
         return []
 
     def _check_template(self, problems: list[str]) -> Content:
-        """Check what does not depend on a row: problems at places without placeholder, or with every stand-in."""
+        """Check everything that does not depend on a row: problems at places without placeholder, or with every
+        stand-in.
+        """
         if problems:
             raise _unusable(problems)
         found: list[list[str]] = []
@@ -138,7 +145,8 @@ class RenderedContents:
         fixed = [line for line in fixed if not line.startswith(tuple(f"{place}:" for place in self._template.places))]
         if fixed or not self._template.fields:
             raise _unusable(fixed or found[0])
-        # Only placeholders are in the way (one stand-in cannot be a URL and a short text at once): rows will tell.
+        # All problems are at placeholders, since one stand-in cannot be a URL and a short text at once. The rows will
+        # tell.
         return Content(options=check_content(sms={"text": "x"}, **self._options).options)
 
     def _number(self, content: Content) -> int:
@@ -156,8 +164,8 @@ class RenderedContents:
 
 
 def _without_value(problem: str, places: tuple[str, ...]) -> str:
-    """A problem without what a row says. Lines show the values of some members (`validityPeriod`), as these are the
-    author's own; not so where a placeholder fills them, or the other half of a validity period.
+    """Return a problem without values of a row. A problem shows the values of some members (`validityPeriod`), as these
+    are the author's own; but not if a placeholder fills the member, or the other half of a validity period.
     """
     field, found, rest = problem.partition(": found ")
     parent, _, member = field.rpartition(".")

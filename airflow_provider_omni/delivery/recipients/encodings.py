@@ -1,7 +1,7 @@
-"""In which encoding a file is: the name that somebody gives, and those that come into question where none fits.
+"""Encodings of files: the name that a user gives, and candidates to suggest if it does not fit.
 
-Nothing is guessed while reading: a name read in a wrong encoding is another name. What comes into question is for the
-words of an error only.
+Nothing is guessed while reading: a name read in a wrong encoding is another name. The candidates are for error messages
+only.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ DEFAULT = "utf-8"
 _NOT_OF_FILES = frozenset(
     {"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 )
-"""Codecs of Python that are no encodings of files, or differ between machines."""
+"""Python codecs that are no encodings of files, or that differ between machines."""
 _EXAMPLES = "such as cp874 (Thai), cp932 (Japanese), cp949 (Korean), cp950 (Taiwan), utf-16-le"
 _MOST_NAMED = 3
 _FEWEST_BYTES, _FEWEST_LINES = 6, 20
-"""Bytes that go on with a letter of UTF-8, and lines with such letters, before a file without any other letters counts
-as that; a file that has no more lines may have fewer.
+"""UTF-8 continuation bytes, and lines with non-ASCII letters, above which a file counts as UTF-8 in disguise. At the
+end of the file fewer lines are enough.
 """
 _WESTERN = "cp1252"
 _LOOKED_AT = 4096
-"""Bytes that come into question."""
+"""Bytes that are decoded to find candidates."""
 
 
 def read_encoding(name: Any) -> str:
-    """The name of a file's encoding; None is UTF-8. Raises OmniInputError."""
+    """Return Python's name of a file's encoding; UTF-8 for None. Raises OmniInputError if there is no such encoding."""
     if name is None:
         return DEFAULT
     found = f"a value of type {type(name).__name__}"
@@ -52,9 +52,9 @@ def read_encoding(name: Any) -> str:
 
 
 class Utf8InDisguise:
-    """Whether lines that were read in another encoding are UTF-8: it can be read in some, as other letters.
+    """Detects UTF-8 in lines that were read in another encoding, which may show it as other letters.
 
-    Text of another encoding is hardly ever UTF-8 by chance: of a few letters perhaps, not line after line.
+    Text of another encoding is hardly ever valid UTF-8 by chance: a few letters may be, but not line after line.
     """
 
     def __init__(self, encoding: str) -> None:
@@ -63,7 +63,7 @@ class Utf8InDisguise:
         self._lines = self._bytes = 0
 
     def sure(self, line: str | None) -> bool:
-        """Look at the next line, or None at the end of the file. True once it is sure; False where it is not, yet."""
+        """Look at the next line, or at None for the end of the file. Returns True once the file is surely UTF-8."""
         if not self._open:
             return False
         if line is not None and not line.isascii():
@@ -79,16 +79,20 @@ class Utf8InDisguise:
 
 
 def is_utf_8(data: bytes, at: int) -> bool:
-    """Whether bytes around a place where another encoding could not go on are UTF-8."""
+    """Return True if the bytes around a place are UTF-8.
+
+    :param data: bytes that another encoding could not decode.
+    :param at: the place at which it failed.
+    """
     piece = _around(data, at)
     return not piece.isascii() and _decoded(piece, DEFAULT) is not None
 
 
 def in_question(data: bytes, at: int) -> str:
-    """Words for the encodings that a file may be in, as arguments to give; empty where none comes into question.
+    """Return the encodings that a file may be in, as words for an error; empty if there is no candidate.
 
     :param data: bytes that could not be decoded.
-    :param at: where they could not be.
+    :param at: the place at which decoding failed.
     """
     piece, begin = _around(data, at), data.rfind(b"\n", 0, at) + 1
     if name := wide(piece.count(0), data[begin::2].count(0), data[begin + 1 :: 2].count(0), begin):
@@ -103,9 +107,13 @@ def in_question(data: bytes, at: int) -> str:
 
 
 def wide(nulls: int, even: int, odd: int, begin: int = 0) -> str | None:
-    """Which UTF-16 text without a mark may be, by where its bytes are null: every other one, in what is ASCII of it.
+    """Return the UTF-16 that a text without a byte order mark may be in, or None. Where such a text is ASCII, every
+    other byte is null.
 
-    :param even: of the bytes at even places, counted from `begin`; `odd` likewise.
+    :param nulls: number of null bytes.
+    :param even: null bytes at even places, counted from `begin`.
+    :param odd: null bytes at odd places, counted from `begin`.
+    :param begin: place of the first byte in the file.
     """
     if not nulls or min(even, odd) * 4 > max(even, odd):
         return None
@@ -113,7 +121,9 @@ def wide(nulls: int, even: int, odd: int, begin: int = 0) -> str | None:
 
 
 class _Script(NamedTuple):
-    """An encoding, whose it is, and how much a character speaks for it: 1 for its own letters, 0 for a strange one."""
+    """An encoding, the people who use it, and the weight of a character as evidence: 1 for its own letters, down to -1
+    for strange ones.
+    """
 
     codec: str
     where: str
@@ -121,21 +131,23 @@ class _Script(NamedTuple):
 
 
 def _around(data: bytes, at: int) -> bytes:
-    """From the beginning of a line on: no character of these encodings has the byte of a line end in it."""
+    """Return the bytes from the beginning of the line on. In these encodings no character has the byte of a line end in
+    it.
+    """
     begin = data.rfind(b"\n", 0, at) + 1
     return data[begin : begin + _LOOKED_AT]
 
 
 def _decoded(piece: bytes, codec: str) -> str | None:
     try:
-        # Its end may be the half of a character.
+        # The last byte may be the first half of a character.
         return codecs.getincrementaldecoder(codec)().decode(piece, False)
     except UnicodeDecodeError:
         return None
 
 
 def _weight(text: str, script: _Script) -> float:
-    """How much the characters speak for a script, on average."""
+    """Return the average weight of the non-ASCII characters as evidence for a script."""
     weights = []
     before = " "
     for character in text:

@@ -1,4 +1,6 @@
-"""What a file is that is not what its name says, told from how it begins: refused as a whole, in words that help."""
+"""Detects files that are not what their name says, by their beginning, and refuses them as a whole with a helpful
+error.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from airflow_provider_omni.delivery.recipients.encodings import DEFAULT, in_ques
 from airflow_provider_omni.omni.errors import OmniInputError
 
 AROUND_JSON = " \t\r\n\ufeff"
-"""White space of JSON, and the mark that stands between files with a byte order mark that were joined."""
+"""White space of JSON, and the byte order mark, which stands inside files that were joined."""
 EXPECTED = {"csv": "allowed is CSV with a header", "jsonl": "allowed is one JSON object a line"}
 
 _JSON_BEGINS = re.compile(r"\{|\[\s*(?:[\[{\"\d]|$)")
@@ -30,12 +32,14 @@ _BEGINS = (
     (b"\x89PNG", "an image"),
     (b"\xff\xd8\xff", "an image"),
 )
-"""How files begin that are no text. A word among these (`ORC`) may be the name of a column as well."""
+"""Beginnings of files that are no text, each with a name for errors. A beginning that is a word (`ORC`) may also be the
+name of a column.
+"""
 _MARKS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 def refuse_other_kinds(first: str, kind: str) -> None:
-    """Raise OmniInputError where the first line tells that the file is not what its name says."""
+    """Raise OmniInputError if the first line shows that the file is not what its name says."""
     begin = first.strip(AROUND_JSON)
     found = None
     if _MARKUP.match(begin):
@@ -56,8 +60,8 @@ def refuse_other_kinds(first: str, kind: str) -> None:
 
 
 def refuse_no_text(first: str, encoding: str) -> None:
-    """Raise OmniInputError where a first line is none of a text: of a file that begins otherwise, or whose characters
-    are bytes of UTF-16 or have theirs the wrong way round. Such a line may have no end.
+    """Raise OmniInputError if the first line is no text: a known binary file, or UTF-16 that was read in another
+    encoding or byte order. Such a line may have no end.
     """
     if what := _binary(first.encode("latin-1", "replace"), _NO_TEXT.search(first) is not None):
         raise unusable(f"recipients: found {what}")
@@ -73,9 +77,11 @@ def refuse_no_text(first: str, encoding: str) -> None:
 
 
 def not_text(read: int, error: UnicodeError, encoding: str = DEFAULT) -> OmniInputError:
-    """The error for bytes that are no text in the file's encoding.
+    """Return the error for bytes that are no text in the file's encoding.
 
-    :param read: how many lines were.
+    :param read: number of lines that were read before.
+    :param error: the error of the codec.
+    :param encoding: encoding that the file was opened in.
     """
     if encoding in ("utf-16", "utf-32") and not isinstance(error, UnicodeDecodeError):
         return unusable(
@@ -106,7 +112,7 @@ def not_text(read: int, error: UnicodeError, encoding: str = DEFAULT) -> OmniInp
 
 
 def refuse_utf_8(encoding: str) -> None:
-    """Raise OmniInputError for a file that is UTF-8, though another encoding was given."""
+    """Raise OmniInputError for a file that is UTF-8, although another encoding was given."""
     raise _utf_8(encoding)
 
 
@@ -118,12 +124,16 @@ def _utf_8(encoding: str) -> OmniInputError:
 
 
 def unusable(*problems: str) -> OmniInputError:
-    """The error for a source of recipients that cannot be read."""
+    """Return the error for a source of recipients that cannot be read."""
     return OmniInputError("Nothing was sent: the recipients cannot be read.", problems=problems)
 
 
 def _binary(begin: bytes, sure: bool) -> str | None:
-    """What a file is that begins so. `sure`: something in it is no text, so a word is no name of a column."""
+    """Return the kind of a file that begins with these bytes; None for an unknown one.
+
+    :param begin: first bytes of the file.
+    :param sure: True if something in the file is no text, so that a word at its beginning is no column name.
+    """
     for begins, what in _BEGINS:
         if begin.startswith(begins) and (sure or not begins.isalnum()):
             return what

@@ -1,6 +1,6 @@
-"""The guards of a send: whom a connection's `allowed_recipients` lets through, and where `allowed_countries` does.
+"""The guards of a send: the connection's `allowed_recipients` and `allowed_countries`.
 
-Decides only. Who asks it leaves the others out, or refuses the whole send.
+Decides only. The caller leaves out the others, or refuses the whole send.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from airflow_provider_omni.omni.regions import read_check, read_countries, read_
 
 
 def read_guard(allowed: Iterable[str] | None, region: str | None = None) -> frozenset[str] | None:
-    """The numbers in the form in which they are compared; None lets everybody through.
+    """Return the numbers in the form in which they are compared; None lets everybody through.
 
-    :param region: of which numbers without a country are.
+    Raises OmniConfigurationError with every entry that is no number, because an entry that matches nobody is a mistake.
 
-    Raises OmniConfigurationError that names every entry that is no number: one that matches nobody is a slip.
+    :param allowed: the numbers of `allowed_recipients`, or None.
+    :param region: country of numbers without a country code.
     """
     if allowed is None:
         return None
@@ -40,11 +41,17 @@ def read_guard(allowed: Iterable[str] | None, region: str | None = None) -> froz
 def lets_through(
     guard: frozenset[str] | None, address: Address, rules: NumberRules = ANYWHERE, *, as_written: bool = False
 ) -> bool:
-    """May this address be sent to? Another address beside an allowed number would be somebody else's: no. One without
-    a number is of no country.
+    """Return True if this address may be sent to.
 
-    :param as_written: the vendor is told the number as it stands there. Then it must be it digit by digit: what is left
-        out in reading, such as the 0 of `+41 (0)79 …`, may make it another one for the vendor.
+    An address that has another way to be reached beside an allowed number is refused, because that may be somebody
+    else's. An address without a number belongs to no country, so it is refused if countries are guarded.
+
+    :param guard: normalised numbers that may be sent to; None: all.
+    :param address: the address.
+    :param rules: region of numbers without a country code, and countries that may be sent to.
+    :param as_written: the vendor gets the number as it is written. Then it must agree digit by digit with the
+        normalised number: a part that reading leaves out, such as the 0 of `+41 (0)79 …`, may make it another number
+        for the vendor.
     """
     if guard is None and rules.countries is None:
         return True
@@ -62,15 +69,17 @@ def lets_through(
 
 
 def rules_of(config: OmniConfig) -> NumberRules:
-    """How a connection has numbers read, and where it lets send."""
+    """Return the rules by which a connection has numbers read, with the countries that it allows."""
     return NumberRules(config.region, config.number_check, config.allowed_countries)
 
 
 def narrowed(
     rules: NumberRules, problems: list[str], *, region: object, allowed_countries: object, number_check: object
 ) -> NumberRules:
-    """The rules of one send: what its arguments say beside the connection. A region and a check of its own count
-    instead of the connection's; a country must be allowed by both. What is wrong is added to `problems`.
+    """Return the rules of one send, from the connection's rules and the send's arguments.
+
+    A region and a check of the send replace the connection's; a country must be allowed by both. Mistakes are added to
+    `problems`.
     """
     own_region, check, countries = rules.region, rules.check, rules.countries
     try:

@@ -1,10 +1,9 @@
-"""From rows to people: numbers normalised, keys and ids made, bad rows quarantined, duplicates found. One pass, on
-disk.
+"""From rows to people: normalise numbers, make keys and ids, quarantine bad rows, find duplicates. One pass, on disk.
 
-Nothing of a row stays in memory. First comes, first counts: a later row with the same key is a duplicate.
+Nothing of a row stays in memory. The first row of a key counts: a later row with that key is a duplicate.
 """
 
-# Every piece of SQL that is put together here is a constant of this room; values are always bound.
+# SQL is put together from constants of this room only; values are always bound.
 # ruff: noqa: S608
 
 from __future__ import annotations
@@ -33,20 +32,26 @@ from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.nothing import is_a_time, is_nothing, word_for_nothing
 
 _FLUSH = 2000
-"""Rows that are handed to the scratch database at once."""
+"""Rows that are written to the workspace at once."""
 
 NOT_ALLOWED = "not among the connection's allowed_recipients"
 NOT_ALLOWED_COUNTRY = "its country is not among allowed_countries"
 LEFT_OUT = (NOT_ALLOWED, NOT_ALLOWED_COUNTRY)
-"""Reasons of rows that were left out on purpose, and can be used."""
+"""Reasons of rows that could be used, but were left out on purpose."""
 OTHER_TEXT = "the number came before with another text, and there is no key_field to tell the two apart"
 OTHER_NUMBER = "this key came before with another number"
 
 
 @dataclass
 class IntakeCounts:
-    """How many rows went where. `reasons`: why rows were quarantined, without the values, with their count.
-    `elsewhere`: people of other shards, where they are counted.
+    """Counts of rows.
+
+    :param requested: rows, without those of other shards.
+    :param people: people to send to.
+    :param elsewhere: people of other shards; 0 unless they are counted.
+    :param quarantined: rows that were left out with a reason.
+    :param duplicates: later rows of a person.
+    :param reasons: kinds of reasons for quarantine, without values, each with its count.
     """
 
     requested: int = 0
@@ -59,14 +64,16 @@ class IntakeCounts:
 
 @dataclass(frozen=True, slots=True)
 class IntakeOptions:
-    """How rows become people.
+    """Options of the intake.
 
-    :param key_field: the field whose value is the recipient's key; None: the number is.
-    :param allowed: normalised numbers; everybody else is quarantined. None: everybody is allowed.
-    :param keep_fields: whether the rows themselves are kept, for a ledger.
-    :param numbers: how numbers are read, and the countries that may be sent to.
-    :param count_elsewhere: whether the people of other shards are counted: those with a possible number who are
-        allowed, whatever their texts.
+    :param phone_field: the field with the phone number.
+    :param key_field: the field whose value is the recipient's key. None: the number is the key.
+    :param allowed: normalised numbers that may be sent to; everybody else is quarantined. None: everybody is allowed.
+    :param shard: the share of the recipients to take in. None: all.
+    :param keep_fields: True to keep the rows themselves, for a ledger.
+    :param count_elsewhere: True to count the people of other shards: those with a possible number who are allowed,
+        whatever their texts.
+    :param numbers: rules for reading numbers, and the countries that may be sent to.
     """
 
     phone_field: str = "phone"
@@ -79,7 +86,7 @@ class IntakeOptions:
 
 
 class _BadRowError(ValueError):
-    """A row that is quarantined. `reason`: the kind of problem, to be counted."""
+    """A row that is quarantined. `reason` is the kind of problem, for counting."""
 
     def __init__(self, detail: str, reason: str | None = None) -> None:
         super().__init__(detail)
@@ -89,7 +96,7 @@ class _BadRowError(ValueError):
 def ingest(
     rows: Iterable[Row], reading: IntakeOptions, contents: RenderedContents, ids: BatchIds, scratch: Workspace
 ) -> IntakeCounts:
-    """Read all rows into the scratch database and say what was found."""
+    """Read all rows into the workspace, and return the counts."""
     census = IntakeCounts()
     people: list[tuple[Any, ...]] = []
     bad: list[tuple[int, str, str | None]] = []
@@ -115,7 +122,7 @@ def ingest(
                 if not shard.holds_spread(here):
                     may = (allowed is None or digits in allowed) and allows(numbers, digits)
                     if reading.count_elsewhere and may:
-                        # SQLite's integers have a sign.
+                        # SQLite's integers are signed.
                         others.append((here >> 1,))
                         if len(others) >= _FLUSH:
                             _flush_others(scratch, others)
@@ -152,8 +159,8 @@ def ingest(
 
 
 def _key_of(fields: Mapping[str, Any] | None, key_field: str) -> str:
-    """The user's own key as text. Only what reads the same on every try: the text of a memoryview has its address in
-    it, that of a float may change with the driver.
+    """Return the user's own key as text. Refuses values whose text may change from try to try: that of a memoryview has
+    its address in it, that of a float depends on the driver.
     """
     value = None if fields is None else fields.get(key_field)
     if value is None or (isinstance(value, str) and not value):
@@ -179,7 +186,7 @@ def _key_of(fields: Mapping[str, Any] | None, key_field: str) -> str:
 
 
 def _name_of_row(number: object) -> str:
-    """What decides the shard of a row that has no key: the same in all of them."""
+    """Return the name by which a row without a key is assigned to a shard. All shards make an equal one."""
     try:
         return f"row:{number if isinstance(number, str | int | float) else type(number).__name__}"
     except ValueError:  # thousands of digits
@@ -194,8 +201,8 @@ def _json_of(fields: Mapping[str, Any]) -> str:
 
 
 def _words(error: Exception, fields: Mapping[str, Any] | None) -> tuple[str, str]:
-    """What is written down for the row, and the kind it is counted as: without the masked number and the names of the
-    row's fields, which may be different in every row.
+    """Return the reason that is written down for the row, and the kind that it is counted as. The kind leaves out the
+    masked number and the names of the row's fields, which may differ in every row.
     """
     if isinstance(error, InvalidNumberError):
         return f"phone number: {error}", f"not a phone number ({error.kind})"
@@ -227,10 +234,10 @@ def _flush_others(scratch: Workspace, others: list[tuple[int]]) -> None:
 
 
 def _find_duplicates(scratch: Workspace, reading: IntakeOptions, census: IntakeCounts) -> None:
-    """Sort by id on disk; of each group the first row stays.
+    """Sort by id on disk, and keep the first row of each group.
 
-    A later one that may not be the same message is no duplicate, which nobody would look at, but left out with its
-    reason: a key that several people share (a city) would else leave all but one of them without a word.
+    A later row that may be another message is quarantined with its reason, not counted as a duplicate, which nobody
+    would look at. Otherwise a key that several people share (a city) would silently drop all but one of them.
     """
     other, reason = (
         ("later.content IS NOT first.content", OTHER_TEXT)

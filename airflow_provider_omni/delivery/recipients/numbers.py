@@ -1,6 +1,6 @@
-"""Phone numbers: of which country they are, and whether they may be sent to. The only place that asks phonenumbers.
+"""Phone numbers: their country, and the rules by which they may be sent to. The judge is phonenumbers.
 
-How people write them is `typednumbers.py`'s business.
+`typed_numbers.py` reads the ways in which people write them; `fast_numbers.py` has the short way for most of them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ NO_CODE = "it does not start with a country code"
 
 @dataclass(frozen=True, slots=True)
 class NumberRules:
-    """How numbers are read, and where may be sent.
+    """Rules for reading numbers, and the countries that may be sent to.
 
-    :param region: two letters of ISO 3166, such as `TH`: numbers without a country are read as of there. None: every
+    :param region: two letters of ISO 3166, such as `TH`, the country of numbers without a country code. None: every
         number must begin with its country code.
-    :param check: `valid`: only numbers of a range that its country is known to use. `possible`: the right length is
+    :param check: `valid`: only numbers of a range that their country is known to use. `possible`: the right length is
         enough, for ranges that are newer than phonenumbers' tables.
     :param countries: regions that may be sent to; None: all.
     """
@@ -35,23 +35,25 @@ class NumberRules:
     countries: frozenset[str] | None = None
 
     def allows(self, digits: str) -> bool:
-        """Whether a normalised number's country may be sent to. One whose country is not known may not."""
+        """Return True if a normalised number's country may be sent to. A number of unknown country may be sent to only
+        if `countries` is None.
+        """
         return self.countries is None or country_of(digits) in self.countries
 
 
 ANYWHERE = NumberRules()
-"""International numbers that are valid, of any country."""
+"""Rules for international, valid numbers of any country."""
 
 
 def normalise(number: object, rules: NumberRules = ANYWHERE) -> str:
-    """Return the number in international format, digits only, as the OMNI API wants it.
+    """Return the number in international format, digits only, as the OMNI API expects it.
 
-    `+41 79 302 67 27`, `0041793026727` and `41793026727` give `41793026727`. With a `region` bare digits are
-    a number of there, with or without the 0 that is dialled before it; only where they are too long or too short for
-    one are they read as international. `+` and `00` always are. What two countries or two numbers could be meant
-    by is refused. Whether a number is in use is the vendor's to say.
+    `+41 79 302 67 27`, `0041793026727` and `41793026727` give `41793026727`. With a `region`, bare digits are a number
+    of that country, with or without the 0 that is dialled before it; they are read as international only if they are
+    too long or too short for it. Digits after `+` or `00` are always international. A number that can be read in two
+    ways is refused. The vendor decides if a number is in use.
 
-    Raises `InvalidNumberError` whose text says which country the number was taken for.
+    Raises `InvalidNumberError`, whose text names the country that the number was taken for.
     """
     typed = read_typed(number)
     digits = typed.digits
@@ -66,8 +68,8 @@ def normalise(number: object, rules: NumberRules = ANYWHERE) -> str:
 
 
 def country_of(digits: str) -> str | None:
-    """The region of a normalised number, such as `TH`; `001` for one of no country; None where it is not known:
-    several countries share a code, and the number is valid in none of them.
+    """Return the region of a normalised number, such as `TH`, or `001` for a number of no country. None if it is not
+    known: several countries share a code, and the number is valid in none of them.
     """
     parsed = _parsed(digits)
     return None if parsed is None else phonenumbers.region_code_for_number(parsed)
@@ -84,7 +86,7 @@ def _international(digits: str, rules: NumberRules) -> str:
 
 
 def _national(digits: str, rules: NumberRules, region: str) -> str:
-    """Read bare digits as of a region; as international where they cannot be of there."""
+    """Read bare digits as a number of a region; as international if they cannot be one."""
     code = _code(region)
     home = _parsed(f"{code}{digits}")
     own = [home, _parsed(digits) if digits.startswith(code) else None]
@@ -121,10 +123,12 @@ def _national(digits: str, rules: NumberRules, region: str) -> str:
 
 
 def _refuse_other_prefix(digits: str, region: str) -> None:
-    """Where another country is dialled with more than 00 (Thailand: 001, 007, …), the same digits say two numbers. Not
-    before the region's own code, which nobody dials like that.
+    """Refuse digits behind 00 that can be read as two numbers, in a region that dials more than 00 before other
+    countries (Thailand: 001, 007, …). Digits that begin with the region's own code pass, because nobody dials them that
+    way.
 
     :param digits: without their 00.
+    :param region: the region of numbers without a country code.
     """
     metadata = PhoneMetadata.metadata_for_region(region)
     match = re.match((metadata and metadata.international_prefix) or "$", "00" + digits)
@@ -140,8 +144,10 @@ def _refuse_other_prefix(digits: str, region: str) -> None:
 
 
 def _judged(parsed: PhoneNumber, rules: NumberRules, typed: str) -> str:
-    """The digits of a number that may be sent to. Raises InvalidNumberError that says which country it is of.
+    """Return the digits of a number that may be sent to. Raises InvalidNumberError, which names its country.
 
+    :param parsed: the number.
+    :param rules: the check to apply.
     :param typed: the digits as they were typed, to be shown masked.
     """
     reason = phonenumbers.is_possible_number_with_reason(parsed)
@@ -167,7 +173,7 @@ def _hint(rules: NumberRules) -> str:
 
 
 def _where(parsed: PhoneNumber) -> str:
-    """A country for a person: its letters and its code."""
+    """Return a country for people to read: its letters and its code."""
     region = phonenumbers.region_code_for_number(parsed)
     if region is None:
         regions = phonenumbers.region_codes_for_country_code(parsed.country_code or 0)
@@ -178,7 +184,9 @@ def _where(parsed: PhoneNumber) -> str:
 
 
 def _is_of_there(parsed: PhoneNumber) -> bool:
-    """Whether a region has numbers of this length, if only for calls within a town: then it is none of elsewhere."""
+    """Return True if the region has numbers of this length, if only for calls within a town. Then the digits are not
+    read as international.
+    """
     reason = phonenumbers.is_possible_number_with_reason(parsed)
     return reason in (ValidationResult.IS_POSSIBLE, ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
@@ -188,8 +196,8 @@ def _is_possible(parsed: PhoneNumber) -> bool:
 
 
 def _parsed(digits: str) -> PhoneNumber | None:
-    """The number that international digits say; None where they say none. What is dialled before it within its country
-    is taken off: `4107930…` is `417930…`.
+    """Parse international digits; None if they are no number. A national prefix after the country code is taken off:
+    `4107930…` is `417930…`.
     """
     try:
         return phonenumbers.parse("+" + digits)
@@ -208,7 +216,7 @@ def _code(region: str) -> str:
 
 @cache
 def trunk_of(region: str) -> str | None:
-    """What is dialled before a number within its country."""
+    """Return the digits that are dialled before a number within its country; None if there are none."""
     metadata = PhoneMetadata.metadata_for_region(region)
     return None if metadata is None else metadata.national_prefix
 

@@ -1,4 +1,4 @@
-"""How many parts an SMS takes, which is what it costs: GSM-7 with its extension table, else UCS-2. An estimate.
+"""An estimate of the parts of an SMS, which decide its price: GSM-7 with its extension table, else UCS-2.
 
 The vendor decides: its `transliteration` and national tables (`language`) make texts shorter, and are not counted here.
 """
@@ -12,22 +12,24 @@ _BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENDED = frozenset("\f^{}\\[~]|€")
-"""Characters of the extension table: an escape and a second septet."""
+"""Characters of the extension table, which take two septets each."""
 _GSM = _BASIC | _EXTENDED
 
 GSM_ALONE, GSM_PART = 160, 153
-"""Septets in an SMS that stands alone, and in a part of a longer one."""
+"""Septets in a single SMS, and in each part of a longer one."""
 UCS2_ALONE, UCS2_PART = 70, 67
-"""The same in UTF-16 units."""
+"""UTF-16 units in a single SMS, and in each part of a longer one."""
 
 
 def is_gsm(text: str) -> bool:
-    """Whether GSM-7 can say it."""
+    """Return True if GSM-7 has all characters of the text."""
     return _GSM.issuperset(text)
 
 
 def sms_parts(text: str) -> int:
-    """The number of parts. Neither an escape sequence nor a surrogate pair is cut in two, so parts may be one short."""
+    """Return the number of parts. Neither an escape sequence nor a surrogate pair is cut in two, so a part may be one
+    unit short.
+    """
     if is_gsm(text):
         units = len(text) + sum(map(text.count, _EXTENDED))
         if units <= GSM_ALONE:

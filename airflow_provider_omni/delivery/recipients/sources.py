@@ -1,8 +1,7 @@
-"""Rows of recipients, one at a time, from what a caller has: numbers, dicts, CSV or JSON Lines. Never all in memory.
+"""Rows of recipients, one at a time, from numbers, dicts, CSV or JSON Lines. Never all in memory.
 
-A row that cannot be read is a row with a problem, not an error: it is quarantined and the rest is sent. An error is
-only a source that cannot be read, or of which it is not clear any more where its rows begin. What a row's number is
-worth is judged in `people.py`.
+A row that cannot be read becomes a row with a problem: it is quarantined, and the rest is sent. An error is raised only
+if the source cannot be read, or if the beginnings of its rows are not clear any more. `intake.py` judges the numbers.
 """
 
 from __future__ import annotations
@@ -33,13 +32,15 @@ from airflow_provider_omni.omni.nothing import trimmed
 from airflow_provider_omni.omni.words import some
 
 MOST_IN_A_LINE = 1024 * 1024
-"""Characters. A few hundred KiB of gzip can hold a gigabyte without a line end, which would have to be in memory."""
+"""Characters in a line, at most. A few hundred KiB of gzip can hold a gigabyte without a line end, which would have to
+be in memory.
+"""
 LIST = "the row is a list, which does not say what is the number: give dicts, or numbers"
 UNNAMED = "a cell stands in a column that has no name in the header"
 SWALLOWED = "a cell over several lines has a phone number in a line or between commas: is a quote not closed?"
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^\s"]|\t|\|)"?[\r\n]*', re.IGNORECASE)
-"""Excel's own first line, by which it knows the delimiter of a CSV."""
+"""Excel's own first line, which names the delimiter of a CSV."""
 _DECODER = json.JSONDecoder()
 
 _ENDINGS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "jsonlines": "jsonl"}
@@ -47,14 +48,15 @@ _COMPRESSED = ("gz", "bz2", "xz", "zst", "zip")
 
 
 class Row(NamedTuple):
-    """One row. Its repr would show a person: it is never logged.
+    """One row. Its repr would show a person, so it is never logged.
 
-    :param place: where it stands: the line of a file (from 1, the header counts), else the index of the entry (from 0).
+    :param place: position of the row: the line of a file (from 1, the header counts), else the index of the entry (from
+        0).
     :param number: the phone number as given.
-    :param fields: all fields of the row; None where the source has bare numbers.
-    :param problem: why the row cannot be used, without its values.
-    :param normalised: the number was read before and begins with its country code, without a plus. For a send with a
-        `region` its digits alone would be a number of there.
+    :param fields: all fields of the row; None if the source has bare numbers.
+    :param problem: reason for which the row cannot be used, without its values; None if there is none.
+    :param normalised: True if the number was read before: it begins with its country code, without a plus. In a send
+        with a `region`, its digits alone would be read as a number of that country.
     """
 
     place: int
@@ -65,13 +67,15 @@ class Row(NamedTuple):
 
 
 def format_of(path: str) -> str:
-    """`csv` or `jsonl`, from the ending of a path (`people.csv`, `people.jsonl.gz`). Raises OmniInputError."""
+    """Return `csv` or `jsonl`, by the ending of a path (`people.csv`, `people.jsonl.gz`). Raises OmniInputError for
+    others.
+    """
     endings = path.lower().rsplit("/", 1)[-1].split(".")[1:]
     if endings and endings[-1] in _COMPRESSED:
         endings.pop()
     if endings and endings[-1] in _ENDINGS:
         return _ENDINGS[endings[-1]]
-    # A text that is no path may be a number, or hold one.
+    # A text that is no path may be a number, or hold one, so it is not shown.
     ending = endings[-1] if endings and endings[-1].isalpha() and len(endings[-1]) <= 10 else None
     without = "a path without an ending" if "/" in path and not endings else "a text"
     raise unusable(
@@ -81,8 +85,11 @@ def format_of(path: str) -> str:
 
 
 def rows_of_entries(entries: Iterable[Any], phone_field: str, needed: Sequence[str] = ()) -> Iterator[Row]:
-    """Numbers, or dicts with a number in `phone_field` (rows of a table), in any mixture. `needed`: further fields
-    that are found in another case, too.
+    """Yield rows from numbers, or dicts with a number in `phone_field` (rows of a table), in any mixture.
+
+    :param entries: the numbers and dicts.
+    :param phone_field: the field with the phone number.
+    :param needed: further fields that are also found in another case.
     """
     wanted = (phone_field, *needed)
     for place, entry in enumerate(entries):
@@ -101,10 +108,11 @@ def rows_of_table(
     needed: Sequence[str] = (),
     what: str = "the query's columns",
 ) -> Iterator[Row]:
-    """Tuples as a database cursor gives them, with the names of their columns. Raises OmniInputError without a phone
-    column, or one of those that are needed besides.
+    """Yield rows from the tuples of a database cursor, with the names of their columns.
 
-    :param what: what the columns are called in it.
+    Raises OmniInputError if the phone column, or a column in `needed`, is missing.
+
+    :param what: name of the columns in errors.
     """
     names = _header(list(columns), phone_field, what, needed)
     at = names.index(phone_field)
@@ -121,15 +129,15 @@ def rows_of_csv(
     needed: Sequence[str] = (),
     encoding: str = DEFAULT,
 ) -> Iterator[Row]:
-    """CSV with a header. Rows without a value are skipped. Cells that are missing at the end of a row are empty ones,
-    as spreadsheets leave them out; a row with more cells than the header, of which one is not blank, is a problem.
-    Columns at the end that have neither a name nor values are passed over. A first line `sep=;`, as Excel writes it,
-    names the delimiter.
+    """Yield the rows of a CSV with a header.
 
-    Raises OmniInputError for a header without `phone_field` or another name that is needed, for text in another
-    encoding,
-    for a line that is too long, and for a quote that is not closed: it makes one cell of the rows that follow, so
-    nobody knows who would get what.
+    Rows without a value are skipped. Cells that are missing at the end of a row count as empty, because spreadsheets
+    leave them out; a row with more cells than the header is a problem, unless the further cells are blank. Columns at
+    the end without name and values are ignored. A first line `sep=;`, as Excel writes it, names the delimiter.
+
+    Raises OmniInputError for a header without `phone_field` or a name in `needed`, for text in another encoding, for a
+    line that is too long, and for a quote that is not closed: the rows after it would become one cell, so nobody knows
+    who would get what.
     """
     source = _bounded(lines, encoding)
     try:
@@ -193,11 +201,13 @@ def rows_of_csv(
 def rows_of_json_lines(
     lines: Iterable[str], phone_field: str, needed: Sequence[str] = (), encoding: str = DEFAULT
 ) -> Iterator[Row]:
-    """One JSON value a line: an object, or a bare number. Blank lines are skipped; objects that stand in one line, as
-    files leave them that were joined without a line end between, are rows each.
+    """Yield the rows of a file with one JSON value a line: an object, or a bare number.
 
-    Raises OmniInputError for another kind of file (an array, JSON that goes over several lines, CSV), which its first
-    line tells, for non-UTF-8 and for a line that is too long.
+    Blank lines are skipped. Several objects in one line are a row each: files that were joined without a line end
+    between them have such lines.
+
+    Raises OmniInputError for another kind of file (an array, JSON over several lines, CSV), which its first line shows,
+    for text in another encoding, and for a line that is too long.
     """
     place, begun = 0, False
     wanted = (phone_field, *needed)
@@ -236,7 +246,7 @@ def _row_of_value(place: int, entry: Any, wanted: Sequence[str]) -> Row:
 
 
 def _objects_in(line: str) -> list[Any]:
-    """The objects of a line that holds several; nothing where it holds something else."""
+    """Return the objects of a line that holds several; an empty list if it holds anything else."""
     found: list[Any] = []
     at = 0
     while at < len(line):
@@ -255,10 +265,13 @@ def _objects_in(line: str) -> list[Any]:
 def read_rows(
     lines: Iterable[str], kind: str, phone_field: str, needed: Sequence[str] = (), encoding: str = DEFAULT
 ) -> Iterator[Row]:
-    """Read an open text stream of a kind that `format_of` gave.
+    """Read an open text stream.
 
+    :param lines: the stream.
+    :param kind: a kind that `format_of` returned.
+    :param phone_field: the field with the phone number.
     :param needed: further names that a header must have.
-    :param encoding: in which it was opened, for errors.
+    :param encoding: encoding that the stream was opened in, for errors.
     """
     if kind == "csv":
         return rows_of_csv(lines, phone_field, needed=needed, encoding=encoding)
@@ -278,8 +291,8 @@ def _row_of_object(place: int, entry: Mapping[str, Any], wanted: Sequence[str]) 
 
 
 def _bounded(lines: Iterable[str], encoding: str) -> Iterator[str]:
-    """The lines of a file without its byte order mark (which would hide the quote of a first cell), with an end to
-    what one of them may take of memory. Raises OmniInputError, also for a file in another encoding.
+    """Yield the lines of a file, each bounded in length, without the byte order mark, which would hide the quote of a
+    first cell. Raises OmniInputError for a longer line, and for a file in another encoding.
     """
     readline = getattr(lines, "readline", None)
     if readline is None:
@@ -304,8 +317,8 @@ def _bounded(lines: Iterable[str], encoding: str) -> Iterator[str]:
 
 
 def _has_swallowed(cell: str, delimiter: str) -> bool:
-    """Whether a cell over several lines looks like rows: a part of it that is nothing but a number could be somebody
-    else's, and would stand in a text.
+    """Return True if a cell over several lines seems to hold further rows. A part of it that is a number and nothing
+    else could be somebody else's, and would stand in a text.
     """
     if "\n" not in cell.strip() and "\r" not in cell.strip():
         return False
@@ -313,7 +326,9 @@ def _has_swallowed(cell: str, delimiter: str) -> bool:
 
 
 def _is_a_number(part: str) -> bool:
-    """Whether it can be somebody's, of whichever country. A postal code, a house or an order cannot."""
+    """Return True if a text can be the phone number of a person in any country. A postal code, a house number or an
+    order number cannot.
+    """
     try:
         digits = read_typed(part).digits
         if re.fullmatch(r"0[1-9][0-9]{7,9}", digits):
@@ -327,8 +342,8 @@ def _is_a_number(part: str) -> bool:
 def _header(
     names: list[str], phone_field: str, what: str, needed: Sequence[str] = (), delimiter: str | None = None
 ) -> list[str]:
-    """The names of columns, judged before any row is read. A column whose name differs in upper and lower case only
-    (databases give `PHONE` for `phone`) gets the name that is wanted, unless two could be meant.
+    """Check the names of columns before any row is read, and return them. A column whose name differs from a wanted
+    name only in case (databases give `PHONE` for `phone`) gets the wanted name, unless two columns could be meant.
     """
     problems = []
     names = as_wanted(names, (phone_field, *needed))
@@ -356,8 +371,8 @@ def _header(
 
 
 def as_wanted(names: Iterable[Any], wanted: Iterable[str]) -> list[Any]:
-    """The names with those in the spelling that is wanted which differ from it in upper and lower case only, where
-    there is one such name only and the wanted one is not among them.
+    """Return the names, with wanted names in the wanted spelling. A name that differs from a wanted one only in case is
+    replaced, if it is the only such name and the wanted one is missing.
     """
     found = list(names)
     for name in wanted:
@@ -376,23 +391,29 @@ _NAME = re.compile(r"[^\W\d](?!.*\d{5})[\w .\-]{0,39}")
 
 
 def _is_a_name(name: str) -> bool:
-    """Whether it looks like the name of a column, in any script: in Thai and others some of it are marks."""
+    """Return True if a text looks like the name of a column, in any script. Names in Thai and other scripts contain
+    marks.
+    """
     return _NAME.fullmatch("".join("_" if category(each) in ("Mn", "Mc") else each for each in name)) is not None
 
 
 def shown_names(names: Iterable[object]) -> str:
-    """Names of columns, twenty of them. What does not look like one may be a person's data, and is not shown."""
+    """Return up to twenty names of columns as a text. A text that does not look like a name may be a person's data, and
+    is not shown.
+    """
     listed = islice(map(str, names), 20)
     return mask_numbers_in(", ".join(name if _is_a_name(name) else "…" for name in listed))
 
 
 def other_case(missing: Iterable[str], names: Iterable[object]) -> str:
-    """A hint where several names differ in upper and lower case, or in spaces, only: none of them is meant for sure."""
+    """Return a hint if several names differ from a missing name only in case or spaces, so that none is surely meant;
+    else ''.
+    """
     meant = {name.strip().casefold() for name in missing}
     near = [name for name in map(str, names) if name.strip().casefold() in meant]
     return f"; upper and lower case count: {shown_names(near)}" if len(near) > 1 else ""
 
 
 def _is_data(names: Iterable[str]) -> bool:
-    """Whether a line of names is somebody's row: then its words are a person's as well."""
+    """Return True if a line of names is a row of data: then its words are a person's, too."""
     return any(sum(map(str.isdigit, name)) >= 5 or "@" in name for name in map(str, names))

@@ -1,7 +1,8 @@
-"""`{field}` in texts: plain names only, filled from each recipient's row.
+"""Placeholders `{field}` in texts: plain names only, filled from each recipient's row.
 
 No attribute access, no indexing, no conversions, no format specifications: a row's values never decide what code runs.
-`{{` and `}}` are literal braces. Knows no contents' limits; `omni/validation.py` judges what was filled in.
+`{{` and `}}` are literal braces. The limits of contents are not known here; `omni/validation.py` checks the filled
+text.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ _LOOKALIKE = re.compile(
     r"|\{\s*[^\W\d][^\s{}\[\]().:;,!='\"<>/|\\]*(?:\s*\.\s*\w+|\s*\[[^\]{}]{0,50}\])*(?:\s*![rsa])?\s*\}",
     re.DOTALL,
 )
-"""What somebody may have meant to be filled in. Not so `{color:red}` and JSON."""
+"""Texts that somebody may have meant to be filled in. `{color:red}` and JSON do not match."""
 
 Piece: TypeAlias = tuple[str, bool]
-"""A stretch of a text: (literal, False) or (name of a field, True)."""
+"""A piece of a text: (literal, False) or (name of a field, True)."""
 Fill: TypeAlias = Callable[[Mapping[str, Any]], Any]
 
 
 class MissingFieldError(ValueError):
     """A row lacks fields that texts need. Its text names the fields, never a value.
 
-    :param missing: those that the row does not have at all.
+    :param missing: fields that the row does not have at all.
     """
 
     def __init__(self, text: str, missing: tuple[str, ...] = ()) -> None:
@@ -46,15 +47,13 @@ class MissingFieldError(ValueError):
 
 
 def split(text: str) -> list[Piece]:
-    """Cut a text into literals and field names. Raises ValueError that says where a brace is wrong, without the
-    text.
-    """
+    """Cut a text into literals and field names. Raises ValueError with the place of a wrong brace, without the text."""
     pieces: list[Piece] = []
     literal, end = "", 0
     for token in _TOKEN.finditer(text):
         literal += text[end : token.start()]
         end = token.end()
-        # Not `\w` alone: names in Thai, for example, have marks in them that are no letters.
+        # `\w` alone is not enough: names in Thai, for example, have marks in them that are no letters.
         if token[1] is not None and token[1].isidentifier():
             if literal:
                 pieces.append((literal, False))
@@ -77,8 +76,8 @@ def split(text: str) -> list[Piece]:
 class Template:
     """Contents with placeholders: the objects of a request (`line`, `sms`, …) as users typed them.
 
-    :param fields: the names that texts need, sorted.
-    :param places: where they stand (`line.text`), so that checks can tell a placeholder from a mistake.
+    :param fields: names that texts need, sorted.
+    :param places: places of the placeholders (`line.text`), so that checks can tell a placeholder from a mistake.
     """
 
     fields: tuple[str, ...]
@@ -86,11 +85,13 @@ class Template:
     _fill: Fill = field(repr=False)
 
     def fill(self, row: Mapping[str, Any]) -> Any:
-        """The objects with the row's values in. Raises MissingFieldError."""
+        """Return the objects filled with the row's values. Raises MissingFieldError."""
         return self._fill(dict(zip(self.fields, self.values(row), strict=True)))
 
     def values(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """The row's values of the needed fields: rows that agree in them get the same contents."""
+        """Return the row's values of the needed fields. Rows with equal values get equal contents. Raises
+        MissingFieldError.
+        """
         try:
             return tuple([value_of(row, name) for name in self.fields])
         except MissingFieldError:
@@ -111,11 +112,11 @@ class Template:
 
 
 def value_of(row: Mapping[str, Any], name: str) -> str:
-    """A row's value as text.
+    """Return a row's value as text. Raises MissingFieldError if it counts as missing.
 
-    Nothing, a text that is blank to the eye, a word for nothing (`NULL`), a number that is not finite and what is not
-    plain are missing: nobody should read "Dear ,", "Dear NULL," or "Dear nan,". So is what no phone should get: control
-    characters, as escape sequences have, and the mark of a character that was lost.
+    Nobody should read "Dear ,", "Dear NULL," or "Dear nan,": so None, a text that is blank to the eye, a word for
+    nothing (`NULL`), a number that is not finite and a value that is not plain count as missing. So does a text that no
+    phone should get, with control characters, as escape sequences have them, or with the mark of a lost character.
     """
     value = row.get(name)
     if type(value) is str:
@@ -149,7 +150,7 @@ def _text(value: str, name: str) -> str:
 
 
 def compile_template(value: Any, root: str, problems: list[str]) -> Template:
-    """Compile every text of `value`, however deep. What is wrong is added to `problems`, one line per place."""
+    """Compile every text of `value`, however deep. Mistakes are added to `problems`, one line for each place."""
     fields: set[str] = set()
     places: list[str] = []
     fill = _compile(value, root, fields, places, problems)
@@ -183,12 +184,12 @@ def _compile(value: Any, where: str, fields: set[str], places: list[str], proble
 
 
 def literal(value: Any) -> Template:
-    """Contents without placeholders: every brace stands for itself."""
+    """Return contents without placeholders, in which every brace stands for itself."""
     return Template((), (), lambda _: value)
 
 
 def lookalikes(value: Any, where: str) -> Iterator[str]:
-    """Lines about texts, however deep, with something in them that looks as if it were to be filled in. The texts are
+    """Yield a line about each text, however deep, that has something in it that looks like a placeholder. The texts are
     not shown.
     """
     if isinstance(value, str):
@@ -209,6 +210,8 @@ def lookalikes(value: Any, where: str) -> Iterator[str]:
 
 
 def sample(template: Template) -> Iterator[Any]:
-    """The contents with stand-ins for the fields, for checks before any row is read: as words, and as URLs."""
+    """Yield the contents with stand-ins for the fields, for checks before any row is read: once with words, once with
+    URLs.
+    """
     for stand_in in ("x", "https://example.com/x"):
         yield template.fill(dict.fromkeys(template.fields, stand_in))

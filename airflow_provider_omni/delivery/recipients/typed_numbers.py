@@ -1,6 +1,6 @@
-"""What people and programs write for a phone number, as digits: in any script, with the marks that they put around.
+"""Reads phone numbers as people and programs write them, in any script and with any of the usual marks, into digits.
 
-Knows nothing of countries: `numbers.py` does. What is refused names the character that is in the way, never the number.
+Knows nothing of countries; `numbers.py` does. A refusal names the character that is in the way, never the number.
 """
 
 from __future__ import annotations
@@ -15,26 +15,30 @@ from airflow_provider_omni.omni.nothing import is_a_time, is_blank, is_invisible
 from airflow_provider_omni.omni.words import some
 
 _MOST_BITS = 128
-"""More than any number has. Python refuses to write down whole numbers of thousands of digits."""
+"""Bits of a whole number that is read, at most: more than any number has. Python refuses to write down whole numbers of
+thousands of digits.
+"""
 _WHOLE_FLOATS = 2.0**53
-"""Above it a float has rounded whole numbers."""
+"""Whole floats from here on may have been rounded."""
 _LONGEST = 40
-"""Characters of a written number, without what is invisible."""
+"""Characters of a written number, without invisible ones, at most."""
 _LONGEST_TEXT = 200
 _MOST_DIGITS = 20
-"""Fifteen are a number's own; before them what is dialled for another country, or a plus."""
+"""Digits, at most: a number has fifteen at most, and other digits are dialled before it for another country."""
 
 _PLAIN = re.compile(r"[ (]*\+?[ (]*[0-9][0-9 ().\-/]*")
-"""What is left of every number that can be read: digits, and what people put between them."""
+"""The form of a number that can be read: digits, and separators between them."""
 _SEPARATORS = re.compile(r"[ ().\-/]")
 _DECIMAL = re.compile(r" *\+?[0-9 ()\-/]*(?:[0-9]{7,}\.(?:[0-9]{1,2}|0+)|[0-9]\.0) *")
-"""`4915112345678.0`: a float or a decimal that was written as text. Its last digits are none of the number."""
+"""A float or a decimal that was written as text, such as `4915112345678.0`. Its last digits do not belong to the
+number.
+"""
 TWO = re.compile(r"(?:^ *(?:00)?|[^0-9])[0-9]{7,}[ ()./\-]+[0-9]{7,}(?![0-9])")
 RANGE = re.compile(r"[0-9)] *(?:/ *[0-9]{1,3}|- *[0-9]) *$")
-"""`02 123 4567/8`: two numbers in a short form, or an extension."""
+"""A range such as `02 123 4567/8`: two numbers in a short form, or an extension."""
 
 _DASHES = frozenset("\u2212\u30fc\ufe63\u2043\u02d7")
-"""Beside Unicode's dashes: a minus, the long mark of Japanese keyboards, a bullet that looks like one."""
+"""Dashes beside Unicode's: a minus, the long mark of Japanese keyboards, a bullet that looks like a dash."""
 _PLUS = frozenset("+\uff0b\ufe62")
 _OPENING = frozenset("(\uff08[\uff3b\ufe59\u3010\u3014")
 _CLOSING = frozenset(")\uff09]\uff3d\ufe5a\u3011\u3015")
@@ -58,7 +62,9 @@ _EXTENSION = re.compile(
 
 
 class InvalidNumberError(ValueError):
-    """The number cannot be one. Its text says why, with the number masked. `kind`: why, for counting; without it."""
+    """A value that cannot be a number. Its text gives the reason, with the number masked; `kind` is the reason for
+    counting, without the number.
+    """
 
     def __init__(self, text: str, kind: str) -> None:
         super().__init__(text)
@@ -66,16 +72,16 @@ class InvalidNumberError(ValueError):
 
 
 class Typed(NamedTuple):
-    """A number as digits. `international`: it says so itself, by a plus."""
+    """A number as digits. `international` is True if it was written with a plus."""
 
     digits: str
     international: bool
 
 
 def mask(number: object) -> str:
-    """`41793026727` -> `4179…727`: enough to find a row in one's own table, too little to call.
+    """Mask a number, as in `41793026727` -> `4179…727`: enough to find a row in one's own table, too little to call.
 
-    Short strings keep less; whatever is not a string of digits is shown by its type only.
+    Shorter strings keep less. A value that is no string of digits is shown by its type only.
     """
     written = isinstance(number, str) or (isinstance(number, int) and number.bit_length() <= _MOST_BITS)
     digits = re.sub(r"\D", "", str(number)) if written else ""
@@ -87,9 +93,9 @@ def mask(number: object) -> str:
 
 
 def read_typed(number: object) -> Typed:
-    """Read a text or a whole number of any type. Raises InvalidNumberError that names what is in the way.
+    """Read a text, or a whole number of any type. Raises InvalidNumberError, which names what is in the way.
 
-    Read is one number, whole: never two of them, an extension, a decimal fraction or letters that stand for digits.
+    It must be one whole number: not two of them, no extension, no decimal fraction, no letters that stand for digits.
     """
     text = number if isinstance(number, str) else _written(number)
     plain = text if text.isascii() and _PLAIN.fullmatch(text) else _plain(text)
@@ -112,7 +118,9 @@ def read_typed(number: object) -> Typed:
 
 
 def _written(number: object) -> str:
-    """The digits of a whole number. A float or a decimal is one where nothing of it can have been rounded."""
+    """Return the digits of a whole number. A float or a decimal counts as whole if nothing of it can have been
+    rounded.
+    """
     kind = type(number).__name__
     if number is None or is_nothing(number):
         raise InvalidNumberError(f"got nothing ({kind}), expected a phone number", "empty")
@@ -153,7 +161,7 @@ def _written(number: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text in ASCII: digits, separators and a plus. Raises InvalidNumberError for anything else."""
+    """Return the text in ASCII: digits, separators and a plus. Raises InvalidNumberError for anything else."""
     if len(text) > _LONGEST_TEXT:
         raise _refusal("", f"a text of {some(len(text), 'character')}")
     if is_blank(text):
@@ -176,7 +184,9 @@ def _plain(text: str) -> str:
 
 
 def _ascii(character: str) -> str:
-    """A character as the one that it stands for; nothing for what is invisible. Others as they are."""
+    """Return the ASCII character that a character stands for, or '' for an invisible one. Other characters are returned
+    unchanged.
+    """
     if character.isascii() and character >= " ":
         return "(" if character == "[" else ")" if character == "]" else character
     if character.isdecimal():
@@ -201,7 +211,9 @@ _SAME = (
 
 
 def _culprit(visible: str) -> tuple[str, str]:
-    """What is in the way, and what is expected instead. The first kind that fits; else the first strange character."""
+    """Return the obstacle in a text, and what is expected instead. The first kind that fits, else the first strange
+    character.
+    """
     if _EXPONENT.fullmatch(visible.replace(" ", "")):
         return "an exponent ('E'): a spreadsheet has rounded it", "all digits; format the column as text"
     if "@" in visible:
@@ -242,7 +254,7 @@ def _count(text: str) -> int:
 
 
 def _name(mark: str) -> str:
-    """A character for a person: as it is where it can be seen, and by its name."""
+    """Return a character for people to read: the character if it can be seen, and its name."""
     if mark == "\n":
         return "a line end"
     if mark == ",":

@@ -1,1 +1,1 @@
-"""What a ledger says afterwards: outcomes, quarantine, and who is to be sent to again."""
+"""The results of a ledger: outcomes, quarantine, and the recipients of a second send."""

@@ -1,4 +1,4 @@
-"""Reading a ledger: outcomes and quarantine as rows, without phone numbers, one at a time whatever the batch's size."""
+"""Read a ledger: outcomes and quarantine as rows, without phone numbers, one at a time whatever the batch's size."""
 
 from __future__ import annotations
 
@@ -36,18 +36,23 @@ from airflow_provider_omni.omni.errors import OmniStorageError
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
-    """What became of one recipient. docs/batches.md describes the columns.
+    """The outcome of one recipient. docs/batches.md describes the columns.
 
-    :param recipient: the value of `key_field` where the batch had one, else the id of the recipient's first message,
-        which is a hash.
-    :param state: what the vendor said to the send: accepted, refused, unconfirmed, seen, absent, not_sent, or intent
+    :param recipient: value of `key_field` if the batch had one, else the id of the recipient's first message, which is
+        a hash.
+    :param message_id: id of the recipient's last message.
+    :param bulk_id: id of its request.
+    :param state: the vendor's answer to the send: accepted, refused, unconfirmed, seen, absent, not_sent, or intent
         (not known).
-    :param reason: the status or error for which it was refused.
-    :param outcome: pending, operator, delivered or failed, as far as a wait has followed it; None where none has.
-    :param channel: the step of the flow that decided the outcome; `status` its status.
-    :param sent_at: seconds since the epoch; so is `done_at`.
-    :param cost: of all steps, as the vendor reported it, as a decimal string per currency.
-    :param permanent: whether the same message would fail again, as far as the vendor said.
+    :param reason: status or error of a refusal.
+    :param outcome: pending, operator, delivered or failed, as far as a wait has followed it; None if none has.
+    :param channel: the step of the flow that decided the outcome.
+    :param status: the status of that step.
+    :param sent_at: time of the first step, in seconds since the epoch.
+    :param done_at: end of the deciding step, in seconds since the epoch.
+    :param cost: cost of all steps as the vendor reported it, a decimal string for each currency.
+    :param permanent: True if the same message would fail again, False if not, as the vendor said; None if it did not
+        say.
     """
 
     recipient: str
@@ -64,15 +69,17 @@ class OutcomeRow:
     permanent: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As a dict, for tables."""
+        """Return a dict, for tables."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineRow:
-    """A row that was left out: its place in the source, and why.
+    """A row that was left out, with its place in the source and the reason.
 
-    :param recipient: the user's own key, where it was readable.
+    :param row: place of the row in the source.
+    :param reason: reason for which it was left out.
+    :param recipient: the user's own key, if it was readable.
     """
 
     row: int
@@ -81,7 +88,7 @@ class QuarantineRow:
 
 
 def read_outcomes(ledger: Any) -> Iterator[OutcomeRow]:
-    """Every recipient that a request was about to be posted for, in no particular order; of all shards.
+    """Yield every recipient for whom a POST was intended, of all shards, in no particular order.
 
     :param ledger: a local path, or an `ObjectStoragePath`.
     """
@@ -90,13 +97,13 @@ def read_outcomes(ledger: Any) -> Iterator[OutcomeRow]:
 
 
 def read_outcomes_of(folder: Folder) -> Iterator[OutcomeRow]:
-    """The same of one ledger's folder."""
+    """Yield the outcomes of one ledger's folder, as `read_outcomes` does."""
     with Workspace() as scratch:
         yield from Outcomes(folder, scratch).rows()
 
 
 def read_quarantine(ledger: Any) -> Iterator[QuarantineRow]:
-    """The rows that the last try left out."""
+    """Yield the rows that the last try left out."""
     for folder in ledgers_in(ledger):
         names = own_parts(folder.list(QUARANTINE))
         last = max((each for each in map(TryId.of, names) if each is not None), default=None)
@@ -107,14 +114,15 @@ def read_quarantine(ledger: Any) -> Iterator[QuarantineRow]:
 
 
 def purge_plan(ledger: Any) -> int:
-    """Remove the private half: phone numbers and the rows' fields. Returns how many parts were removed.
+    """Remove the private half: phone numbers and the rows' fields. Returns the number of removed parts.
 
     After that the batch cannot be resent with `unreached`. A retry still sends nobody a message twice, and does not
-    write the private half again. Purge when the send is over: one that runs meanwhile may go on writing.
+    write the private half again. Purge when the send is over, because a send under way may go on writing.
     """
     removed = 0
     for folder in ledgers_in(ledger):
-        # Said first: if this process dies now, the next purge finds what is left, and no retry adds to it.
+        # The mark is written first: if this process dies now, the next purge finds what is left, and no retry adds to
+        # it.
         if not own_parts(folder.list(PURGED)):
             folder.write(TryId(0, uuid.uuid4().hex).part(PURGED), pack([{"v": VERSION, "at": round(time.time(), 3)}]))
         for name in folder.list(PLAN):
@@ -124,7 +132,7 @@ def purge_plan(ledger: Any) -> int:
 
 
 class Outcomes:
-    """One ledger's outcomes, gathered in a scratch database."""
+    """Outcomes of one ledger, gathered in a workspace."""
 
     def __init__(self, folder: Folder, scratch: Workspace) -> None:
         self._folder = folder
@@ -140,7 +148,7 @@ class Outcomes:
         self._read_seen()
 
     def _lines(self, kind: str, standing: Standing | None = None) -> Iterator[tuple[str, Any]]:
-        """The lines of all parts in a folder, each with the try that wrote it."""
+        """Yield the lines of all parts in a folder, each with the try that wrote it."""
         for name in own_parts(self._folder.list(kind)):
             writer, data = str(TryId.of(name)), self._folder.read(name)
             for line in unpack(data, name) if standing is None else whole_lines(data, name, standing):
@@ -169,7 +177,7 @@ class Outcomes:
         self._scratch.many("INSERT OR IGNORE INTO gone (id) VALUES (?)", ((each,) for each in line["left"]))
 
     def has_left(self, first_id: str) -> bool:
-        """Whether somebody who was planned was not in the source any more at the last try.
+        """Return True if a planned recipient was missing from the source at the last try.
 
         :param first_id: the recipient's first message id.
         """
@@ -205,12 +213,12 @@ class Outcomes:
         )
 
     def rows(self) -> Iterator[OutcomeRow]:
-        """Every recipient once: by the last message that was about to be posted to them."""
+        """Yield every recipient once, with the last message that was intended for them."""
         for row, _ in self.told():
             yield row
 
     def told(self) -> Iterator[tuple[OutcomeRow, str]]:
-        """The same, each with the try that was about to post it."""
+        """Yield the rows of `rows`, each with the try that intended to post its message."""
         tracker_flow = self._flow
         for identifier, state, reason, bulk, number, writer, label in self._scratch.rows(
             "SELECT known.id, coalesce(known.state, posting.state), known.reason, posting.bulk, posting.no, "
@@ -230,10 +238,10 @@ class Outcomes:
             yield _with_steps(row, steps, tracker_flow, closed=closed) if steps else row, writer
 
     def _tried_again(self, label: str, message_id: str, posting: int) -> bool:
-        """Whether another attempt was about to be posted to a refused recipient: a later one, or one that was not
+        """Return True if another attempt was intended for a refused recipient: a later one, or one that was not
         refused. Tries that overlap may have written them down in any order.
         """
-        # Without a key of the user's own, the first attempt has no label: its id is that of all others.
+        # Without a key of the user's own, the first attempt has no label: its message id is the label of all others.
         another = (
             "SELECT 1 FROM (SELECT id FROM who WHERE label = ? UNION SELECT ?) AS attempt "
             "JOIN known ON known.id = attempt.id JOIN posting ON posting.no = known.posting "
@@ -243,7 +251,7 @@ class Outcomes:
 
 
 def _check_version(line: Any, name: str) -> None:
-    """Raise OmniStorageError for a part that a newer version of this provider has written."""
+    """Raise OmniStorageError for a part that another version of this provider has written, with another format."""
     if isinstance(line, dict) and line.get("v", VERSION) != VERSION:
         raise OmniStorageError(
             f"The ledger's part {name} was written by another version of this provider, which this one cannot read.",
@@ -252,8 +260,11 @@ def _check_version(line: Any, name: str) -> None:
 
 
 def _with_steps(row: OutcomeRow, steps: list[StatusUpdate], flow: tuple[str, ...], *, closed: bool) -> OutcomeRow:
-    """:param closed: a wait has looked until its end, and said that what has failed until then stays so."""
-    # Only a wait can tell how much time has passed without news: a reader does not know whether anybody has looked.
+    """Return the row with the outcome that its steps give.
+
+    :param closed: True if a wait has looked until its end, and has written that the failed steps are final.
+    """
+    # Only a wait can tell how much time has passed without news, because a reader does not know if anybody has looked.
     tracker = Tracker(flow, settle_seconds=math.inf)
     for step in steps:
         tracker.observe(step)
@@ -267,6 +278,7 @@ def _with_steps(row: OutcomeRow, steps: list[StatusUpdate], flow: tuple[str, ...
         sent_at=min((step.sent_at for step in steps if step.sent_at is not None), default=None),
         done_at=by.done_at if by else None,
         cost=cost_of(list(tracker.steps(row.message_id))),
-        # A step that is not the last one ended nothing: what was said of it is not about the one that was not heard of.
+        # A failed step that is not the last ended nothing: its error says nothing about the next step, which nobody
+        # heard of.
         permanent=None if closed and by and by.channel != tracker.last_channel else is_permanent(standing),
     )

@@ -1,4 +1,4 @@
-"""Rows for a second send: those of a ledger who were not reached, with the fields they had."""
+"""Rows for a second send: the recipients of a ledger who were not reached, with the fields they had."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rows_of_unreached(
     tell: Callable[[str], None] = lambda _: None,
     needed: Sequence[str] = (),
 ) -> Iterator[Row]:
-    """The recipients of a ledger, or of all its shards, who count as not reached. See `unreached`."""
+    """Yield the recipients of a ledger, or of all its shards, who count as not reached. See `unreached`."""
     if missing := missing_shards(ledger):
         raise _unreadable(
             f"{len(missing)} of its shards ({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}) never began, "
@@ -58,7 +58,7 @@ def rows_of_unreached(
                 elif is_unreached(outcome, include_unknown=True):
                     open_ += 1
                 scratch.do("DELETE FROM plan WHERE label = ?", outcome.recipient)
-            # Whoever was planned and never came so far as to be posted.
+            # These were planned, but no POST was ever intended for them.
             for person, _ in scratch.rows("SELECT person, max(writer) FROM plan GROUP BY label"):
                 if not _was_taken_out(outcomes, person):
                     yield _row(place, from_json(person), was_called, phone_field, needed)
@@ -66,7 +66,8 @@ def rows_of_unreached(
     if empty:
         raise _unreadable("no batch has used this ledger")
     if open_:
-        # Nobody has waited for them, or not long enough: an empty second send would look as if all had been reached.
+        # Nobody has waited for them, or not long enough. Without these words, an empty second send would look as if all
+        # had been reached.
         tell(
             f"Recipients of that ledger without an outcome yet, who are left out: {open_:,}. Let an "
             "OmniDeliverySensor with success_when='finished' come between the two sends."
@@ -74,7 +75,7 @@ def rows_of_unreached(
 
 
 def _read_plan(folder: Folder, names: list[str], scratch: Workspace) -> None:
-    """Everybody who was planned, as each try has written them that found them changed."""
+    """Read all planned recipients, as each try that found them changed has written them."""
     scratch.do(
         "CREATE TABLE plan (label TEXT, writer TEXT, person TEXT NOT NULL, PRIMARY KEY (label, writer)) WITHOUT ROWID"
     )
@@ -90,8 +91,8 @@ def _read_plan(folder: Folder, names: list[str], scratch: Workspace) -> None:
 
 
 def _person(scratch: Workspace, outcome: OutcomeRow, writer: str) -> str | None:
-    """A recipient's row. Of who may have got the message: as the try that posted it had it, since that is where it went
-    (a key may have moved to another number since). Of who certainly did not: the last one.
+    """Return the recipient's row. If the message may have arrived, use the row of the try that posted it, because it
+    went there (a key may have moved to another number since); otherwise the latest.
     """
     found: str | None = scratch.one(
         "SELECT person FROM plan WHERE label = ? AND (NOT ? OR writer <= ?) ORDER BY writer DESC LIMIT 1",
@@ -103,7 +104,7 @@ def _person(scratch: Workspace, outcome: OutcomeRow, writer: str) -> str | None:
 
 
 def is_unreached(row: OutcomeRow, *, include_unknown: bool = False) -> bool:
-    """Whether a recipient counts as not reached."""
+    """Return True if a recipient counts as not reached."""
     if row.permanent:
         return False
     if row.outcome == "failed":
@@ -112,22 +113,24 @@ def is_unreached(row: OutcomeRow, *, include_unknown: bool = False) -> bool:
         return False
     if row.state in NEVER_SENT or row.state == _S.REFUSED.value:
         return True
-    # Nothing final is known: under way, or nobody has followed it.
+    # Nothing final is known: it is under way, or nobody has followed it.
     return include_unknown
 
 
 def _was_taken_out(outcomes: Outcomes, person: str, row: OutcomeRow | None = None) -> bool:
-    """Whether a recipient has left the source before a message of theirs was accepted: whoever took them out did not
-    want them to get it.
+    """Return True if the recipient has left the source before a message of theirs was accepted: somebody took them out
+    so that they do not get it.
 
-    :param row: None for somebody who was never about to be posted to.
+    :param row: outcome of the recipient; None if no POST was ever intended.
     """
     accepted = row is not None and row.state == _S.ACCEPTED.value
     return not accepted and outcomes.has_left(from_json(person)["id"])
 
 
 def _phone_field(folder: Any) -> str:
-    """What the send called it. A file in `tries/` may be of another one, which was refused: it wrote nothing else."""
+    """Return the name of the phone field in this send. A file in `tries/` may be that of another send, which was
+    refused and wrote nothing else.
+    """
     gone_on = {TryId.of(name) for kind in (PLAN, SENT) for name in folder.list(kind)}
     for name in own_parts(folder.list(TRIES)):
         if TryId.of(name) not in gone_on:

@@ -1,5 +1,6 @@
-"""A second send to those whom a first one did not reach: what stands in a DAG file. Light, since DAG files are read
-often; the reading is `resending.py`'s business.
+"""A second send to the people whom a first one did not reach: the part that stands in a DAG file.
+
+It is light, since DAG files are read often; `resend.py` does the reading.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 class Unreached:
     """Recipients of an earlier batch who were not reached, read when the task runs. Made by `unreached`.
 
-    `template_fields`: Airflow renders `ledger_path` where this object stands in an operator's argument.
+    Airflow renders `ledger_path` if this object stands in an operator's argument, because of `template_fields`.
     """
 
     template_fields: ClassVar[Sequence[str]] = ("ledger_path",)
@@ -33,14 +34,14 @@ class Unreached:
         tell: Callable[[str], None] = lambda _: None,
         needed: Sequence[str] = (),
     ) -> Iterator[Row]:
-        """The recipients with the fields they had, so that the same texts can be filled.
+        """Yield the recipients with the fields they had, so that the same texts can be filled.
 
-        :param ledger: the opened ledger (`ObjectStoragePath`); `ledger_path` as a local path by default.
-        :param phone_field: under which the number stands, whatever it was called in the first batch.
-        :param tell: gets how many are left out since nothing is known of them yet.
-        :param needed: further fields, which are found in another case, too.
+        Raises OmniInputError if there is no ledger, or if it has no private half (any more).
 
-        Raises OmniInputError when there is no ledger, or it has no private half (any more).
+        :param ledger: the opened ledger (`ObjectStoragePath`). Default: `ledger_path` as a local path.
+        :param phone_field: name of the field that gets the number, whatever its name was in the first batch.
+        :param tell: is called with a sentence on how many were left out since their outcome is not known yet.
+        :param needed: further fields, which are also found in another case.
         """
         from airflow_provider_omni.delivery.results.resend import rows_of_unreached
 
@@ -51,13 +52,14 @@ class Unreached:
 
 
 def unreached(ledger_path: str, include_unknown: bool = False) -> Unreached:
-    """Recipients for another batch: those of an earlier one who were certainly not reached.
+    """Return the recipients of an earlier batch who were certainly not reached, for another batch.
 
-    That is: whose delivery failed, who were refused, and who were not sent to, whether or not they are still in the
-    source. Left out are those whose error is permanent (the same would fail again, as the vendor said of the step that
-    ended it), those who were reached, and those still under way.
+    These are the recipients whose delivery failed, who were refused, or who were not sent to, provided that they were
+    not taken out of the source. Left out are those with a permanent error (the vendor said of the step that ended it
+    that it would fail again), those who were reached, and those still under way.
 
-    :param ledger_path: of the earlier batch; a template.
-    :param include_unknown: also those of whom it is not known. Some of them may get the message twice.
+    :param ledger_path: the ledger of the earlier batch; a template.
+    :param include_unknown: include those whose outcome is not known. Some of them may get the message twice. Default
+        False.
     """
     return Unreached(ledger_path, include_unknown)

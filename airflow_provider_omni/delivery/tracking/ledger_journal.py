@@ -161,7 +161,7 @@ class LedgerDeliveryWait(SingleMessageWait):
         return super().least if self._made else self.watch.accepted
 
     def leave_off(self) -> Steps[bool]:
-        """Stop this wait. Returns False if the batch has sent more since the ledger was read, or news is not written."""
+        """Stop this wait. Returns False if the batch has sent more since the ledger was read, or if news is unsaved."""
         if not self._loaded:
             return True
         if (yield from self._went_on()):

@@ -598,9 +598,9 @@ class DeliveryWait:
         yield
 
     def leave_off(self) -> Steps[bool]:
-        """Stop this wait, because the verdict over several waits has fallen. Returns False if that verdict may not stand.
+        """Stop this wait, because the verdict over several waits has fallen. Returns False if it must not stand.
 
-        It may not stand while something that was read is not written down: that would be in no count, and later copies
+        It must not stand while something that was read is not written down: that would be in no count, and later copies
         would never hear of it.
         """
         return not any(source.unsaved for source in self._sources)
