@@ -1,4 +1,4 @@
-"""The body of a send as the API's documents show it, read into the model of it: for `OmniHook.send_advanced`."""
+"""Read the body of a send, as the API's documents show it, into its model: for `OmniHook.send_advanced`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The hook: an Airflow connection on one side, the OMNI client on the other.
 
-How requests are built and answers read is `omni/`'s business; which scenario to use is decided in
-`hooks/scenarios.py`. Nothing here reads a connection before the first call, and nothing heavy is imported before it.
+`omni/` builds requests and reads answers; `hooks/scenarios.py` decides which scenario to use. Nothing here reads a
+connection, or imports anything heavy, before the first call.
 """
 
 from __future__ import annotations
@@ -31,21 +31,22 @@ T = TypeVar("T")
 
 DEFAULT_CONN_ID = "omni_default"
 SCENARIO_PAGE = 100
-"""Scenarios asked for at a time; a shorter page is the last."""
+"""Scenarios asked for at a time. A shorter page is the last one."""
 MAX_SCENARIO_PAGES = 1000
-"""A server whose pages never get shorter must not hold a task for ever."""
+"""Pages of scenarios that are read, at most. Bounds the read if a server never gives a short page."""
 
 
 class OmniHook(BaseHook):
     """Talks to Infobip's OMNI failover API with the account of an Airflow connection.
 
-    :param omni_conn_id: a connection of type `omni`, read at the first call; docs/connection.md says what it holds.
-
     Reads that may be repeated are repeated a few times when they fail; a send and a read of reports never are. Every
     method raises errors of `airflow_provider_omni.omni.errors`.
 
-    What methods return are dicts, or lists of dicts, which a task may return to the next one: numbers are masked in
-    them, texts and callback data left out. Members can be read as attributes, too; so `row.to` is the number itself.
+    Methods return dicts, or lists of dicts, which a task may return to the next one: numbers are masked in them, texts
+    and callback data left out. Members can be read as attributes, too; `row.to` is the number itself.
+
+    :param omni_conn_id: a connection of type `omni`, read at the first call; docs/connection.md describes it. Default
+        `omni_default`.
     """
 
     conn_name_attr = "omni_conn_id"
@@ -63,12 +64,12 @@ class OmniHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Labels of the connection form, for Airflow before 3.2."""
+        """Return the labels of the connection form, for Airflow before 3.2."""
         return {key.replace("-", "_"): value for key, value in UI_FIELD_BEHAVIOUR.items()}
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Extra fields of the connection form, for Airflow before 3.2. They say the same as `conn-fields`."""
+        """Return the extra fields of the connection form, for Airflow before 3.2. They are those of `conn-fields`."""
         from wtforms import BooleanField, PasswordField, StringField  # type: ignore[import-untyped, unused-ignore]
 
         from airflow_provider_omni.get_provider_info import get_provider_info
@@ -109,7 +110,7 @@ class OmniHook(BaseHook):
         return self._config
 
     def get_conn(self) -> OmniClient:
-        """Return the client; one per hook, made at the first call. `close` ends its connections."""
+        """Return the client. Each hook has one, made at the first call. `close` ends its connections."""
         if self._client is None:
             from airflow_provider_omni.omni.client import OmniClient
 
@@ -129,7 +130,9 @@ class OmniHook(BaseHook):
         self.close()
 
     def test_connection(self) -> tuple[bool, str]:
-        """List one scenario: costs nothing, changes nothing, takes no report."""
+        """List one scenario: costs nothing, changes nothing, takes no report. Returns success and a sentence about
+        it.
+        """
         from airflow_provider_omni.omni import api
         from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniError
 
@@ -151,10 +154,11 @@ class OmniHook(BaseHook):
     # -- scenarios ---------------------------------------------------------------------------------------------------
 
     def create_scenario(self, name: str, flow: Sequence[Any], default: bool = False) -> Result:
-        """Create a scenario, whether or not there is one of that name.
+        """Create a scenario, even if there is one of that name.
 
+        :param name: name of the scenario.
         :param flow: steps such as `{"channel": "LINE", "from": "InfoLine"}`, tried in this order.
-        :param default: make it the account's default.
+        :param default: make it the account's default. Default False.
         """
         from airflow_provider_omni.hooks.results import result_of
         from airflow_provider_omni.omni import api
@@ -163,7 +167,10 @@ class OmniHook(BaseHook):
         return cast("Result", result_of(self._execute(api.create_scenario(check_scenario(name, flow, default)))))
 
     def list_scenarios(self, is_default: bool | None = None) -> list[Result]:
-        """Return all scenarios of the account, page after page."""
+        """Return all scenarios of the account, page after page.
+
+        :param is_default: only scenarios with this value of `default`. None (default): all.
+        """
         from airflow_provider_omni.hooks.results import result_of
 
         return cast("list[Result]", result_of(self._scenarios(is_default)))
@@ -198,10 +205,13 @@ class OmniHook(BaseHook):
     def ensure_scenario(
         self, name: str, flow: Sequence[Any], default: bool = False, if_exists: str = "reuse"
     ) -> Result:
-        """Return a scenario like this, and make one only where there is none.
+        """Return a scenario with this name and flow, and create it only if there is none.
 
-        :param if_exists: `reuse` (default): same name and flow is used, same name and another flow is an error.
-            `update`: the flow of that name is replaced. `create`: always a new one, also on a retry of the task.
+        :param name: name of the scenario.
+        :param flow: steps such as `{"channel": "LINE", "from": "InfoLine"}`, tried in this order.
+        :param default: make it the account's default. Default False.
+        :param if_exists: `reuse` (default): a scenario of this name and flow is used; this name with another flow is an
+            error. `update`: the flow of that name is replaced. `create`: always a new one, also on a retry of the task.
         """
         from airflow_provider_omni.hooks.results import result_of
 
@@ -226,7 +236,7 @@ class OmniHook(BaseHook):
                 except OmniError as error:
                     if error.effect is Effect.NONE or if_exists == "create":
                         raise
-                    # The answer was lost: what the list has now tells whether it was created.
+                    # The answer was lost: the list tells if the scenario was created.
                     again = decide(self._scenarios(), wanted, if_exists)
                     if isinstance(again, Reuse):
                         return again.scenario
@@ -235,13 +245,12 @@ class OmniHook(BaseHook):
     # -- messages ----------------------------------------------------------------------------------------------------
 
     def send_advanced(self, request: AdvancedRequest | Mapping[str, Any]) -> Result:
-        """Post one request, exactly once: after an error with `effect` UNKNOWN it may have been sent.
+        """Post one request, exactly once. After an error with `effect` UNKNOWN it may have been sent.
 
-        `OmniSendMessageOperator` knows what to do then; this method does not. A request with anybody whom the
-        connection's `allowed_recipients` does not name, or of no country of its `allowed_countries`, is refused as
-        a whole.
+        `OmniSendMessageOperator` handles that case; this method does not. The request is refused as a whole if a
+        recipient is not in the connection's `allowed_recipients`, or belongs to no country of its `allowed_countries`.
 
-        :param request: the API's own JSON object, or the model of it.
+        :param request: the API's own JSON object, or its model.
         """
         from airflow_provider_omni.hooks.results import result_of
         from airflow_provider_omni.omni import api
@@ -257,7 +266,7 @@ class OmniHook(BaseHook):
         from airflow_provider_omni.delivery.recipients.guard import lets_through, rules_of
         from airflow_provider_omni.omni.errors import OmniInputError
 
-        # The vendor is told these numbers as they are: of them each begins with its country code.
+        # The vendor gets these numbers as they are written, so each is read as beginning with its country code.
         rules = replace(rules_of(config), region=None)
         among = "allowed_countries" if guard is None else "allowed_recipients"
         among = among if guard is None or config.allowed_countries is None else f"{among} or allowed_countries"
@@ -277,9 +286,14 @@ class OmniHook(BaseHook):
         channel: str | None = None,
         limit: int = 1000,
     ) -> list[Result]:
-        """Read delivery reports. **Each is handed out once**: what this returns, no sensor will see in a report.
+        """Read delivery reports. **Each is handed out once**: no sensor will see a report that this method returns.
 
         Without `bulk_id` or `message_id` it takes the reports of everybody who uses the account.
+
+        :param bulk_id: only reports of this request.
+        :param message_id: only reports of this message.
+        :param channel: only reports of this channel.
+        :param limit: reports to read, at most. Default 1000.
         """
         from airflow_provider_omni.omni import api
 
@@ -299,7 +313,16 @@ class OmniHook(BaseHook):
         sent_until: datetime | None = None,
         limit: int = 1000,
     ) -> list[Result]:
-        """Read the logs of the last 48 hours, as often as wanted. The vendor allows 120 calls a minute."""
+        """Read the logs of the last 48 hours. They can be read repeatedly. The vendor allows 120 calls a minute.
+
+        :param bulk_ids: only rows of these requests.
+        :param message_ids: only rows of these messages.
+        :param channel: only rows of this channel.
+        :param general_status: only rows with this status group.
+        :param sent_since: only rows sent at this time or later.
+        :param sent_until: only rows sent up to this time.
+        :param limit: rows to read, at most. Default 1000.
+        """
         from airflow_provider_omni.omni import api
 
         call = api.get_logs(
@@ -332,7 +355,7 @@ class OmniHook(BaseHook):
 async def shared_async_client(omni_conn_id: str) -> AsyncIterator[AsyncOmniClient]:
     """Give an async client for this connection, shared by everybody in this event loop who uses it at the same time.
 
-    All triggers of a connection in a triggerer so use one session and its kept-alive connections. The last to leave
+    So all triggers of a connection in a triggerer use one session and its kept-alive connections. The last to leave
     closes it. A changed connection gets a client of its own.
     """
     from airflow_provider_omni.omni.aio import shared_client
@@ -372,7 +395,7 @@ def _not_emptied(form: Any, field: Any) -> None:
 
 
 def _refuse_no_name(omni_conn_id: Any) -> None:
-    """Refuse what names no connection, before Airflow fails of it in words of its own."""
+    """Refuse a value that names no connection, before Airflow fails with words of its own."""
     if isinstance(omni_conn_id, str) and omni_conn_id.strip().lower() not in ("", "none", "null"):
         return
     from airflow_provider_omni.omni.errors import OmniConfigurationError
@@ -386,7 +409,7 @@ def _refuse_no_name(omni_conn_id: Any) -> None:
 
 
 def _is_about_what_stands_there(error: Exception, omni_conn_id: str) -> bool:
-    """Is it that Airflow cannot read the connection, rather than that there is none, or nobody to ask?"""
+    """Return True if Airflow cannot read the connection. False if there is no connection, or nobody to ask for it."""
     if isinstance(error, AirflowNotFoundException):
         # Airflow passes over a variable that it cannot read, and says that there is no connection.
         return f"AIRFLOW_CONN_{omni_conn_id.upper()}" in os.environ
@@ -394,7 +417,9 @@ def _is_about_what_stands_there(error: Exception, omni_conn_id: str) -> bool:
 
 
 def _unreadable(omni_conn_id: str) -> OmniError:
-    """What Airflow cannot read, in our words: its own may quote a part of the password."""
+    """Return the error for a connection that Airflow cannot read, in our words: Airflow's own may quote a part of the
+    password.
+    """
     from airflow_provider_omni.omni.errors import OmniConfigurationError
 
     return OmniConfigurationError(
@@ -412,7 +437,7 @@ def _config_of(connection: Any, omni_conn_id: str) -> OmniConfig:
 
 
 def _guard_of(config: OmniConfig) -> frozenset[str] | None:
-    """The numbers that may be sent to; None for everybody."""
+    """Return the numbers that may be sent to; None for everybody."""
     if config.allowed_recipients is None:
         return None
     from airflow_provider_omni.delivery.recipients.guard import read_guard
@@ -421,7 +446,7 @@ def _guard_of(config: OmniConfig) -> frozenset[str] | None:
 
 
 def _secrets_of(password: Any, config: OmniConfig) -> list[str]:
-    """What must never be shown: as such, and as it goes over the wire."""
+    """Return the texts that must never be shown: each secret itself, and the form in which it is sent."""
     from airflow_provider_omni.omni.config import authorization_header
 
     header = authorization_header(config)

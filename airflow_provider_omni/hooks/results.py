@@ -1,8 +1,8 @@
-"""What the hook returns: plain dicts and lists, so that a task may return them to the next one, without a number.
+"""Results of the hook: plain dicts and lists, so that a task may return them to the next one, without a phone number.
 
-Airflow writes an instance of a class of ours with its name, and refuses to read it again in the next task. A dict it
-takes, and these are dicts, whose members can be read as attributes, too. What nobody should find in XCom (numbers,
-texts, callback data) is only there as an attribute, in the task that asked.
+Airflow writes an instance of a class of ours with its class name, and refuses to read it again in the next task. It
+does accept dicts, so results are dicts, whose members can also be read as attributes. Members that nobody should find
+in XCom (numbers, texts, callback data) are only attributes, in the task that made the call.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from airflow_provider_omni.omni.masking import mask_number, mask_numbers_in
 class Result(dict[str, Any]):
     """A row of an answer: its members by name, or as attributes.
 
-    `row["message_id"]` and `row.message_id` are the same. `row["to"]` is masked, `row.to` is not. Pickled, and
-    so in XCom, it is the dict alone.
+    `row["message_id"]` equals `row.message_id`. `row["to"]` is masked, `row.to` is not. A pickled result, and so the
+    one in XCom, is the dict alone.
     """
 
     __slots__ = ("_whole",)
@@ -44,7 +44,9 @@ class Result(dict[str, Any]):
 
 
 def result_of(value: Any) -> Any:
-    """A model of an answer as a `Result`, a list of them as a list; anything else as it is."""
+    """Return a model of an answer as a `Result`, a list of models as a list of results, and any other value
+    unchanged.
+    """
     if isinstance(value, (list, tuple)):
         return [result_of(each) for each in value]
     if isinstance(value, BaseModel):
@@ -62,7 +64,7 @@ def result_of(value: Any) -> Any:
         elif name in _HIDDEN and found is not None:
             members[name], whole[name] = _HIDDEN[name](found), found
         elif name == "from_":
-            # Of a message the sender, which may be a number; of a scenario what makes it usable.
+            # In a message this is the sender, which may be a number; in a scenario it is needed to use the scenario.
             shown = mask_numbers_in(found) if found and "message_id" in names else found
             members["from"], whole[name] = shown, found
         else:

@@ -1,4 +1,6 @@
-"""Which scenario to use: what `ensure_scenario` does with those that the account already has. Decides, asks nothing."""
+"""The scenario to use: decide if `ensure_scenario` reuses, updates or creates one, given those that the account has.
+Makes no calls.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from airflow_provider_omni.omni.written import WHY_EMPTY, empty_words, is_nothin
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """Use this one as it is."""
+    """Use this scenario unchanged."""
 
     scenario: Scenario
 
@@ -30,7 +32,7 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make a new one."""
+    """Create this scenario."""
 
     scenario: NewScenario
 
@@ -39,22 +41,20 @@ Decision: TypeAlias = Reuse | Replace | Create
 
 
 def decide(existing: Iterable[Scenario], wanted: NewScenario, if_exists: str) -> Decision:
-    """Say what brings the account to a scenario like `wanted`.
+    """Return the decision that brings the account to a scenario like `wanted`.
 
-    The vendor makes a second scenario of the same name without complaint, so names are compared here:
+    The vendor makes a second scenario of one name without complaint, so names are compared here:
 
-    ================================== ========== ==================== ==========
-    the account has                     `reuse`  `update`           `create`
-    ================================== ========== ==================== ==========
-    none of that name                   create     create               create
-    that name and flow                  that one   that one             create
-    that name, one other flow           error      replace its flow     create
-    that name, several other flows      error      error (which one?)   create
-    ================================== ========== ==================== ==========
+    | the account has | `reuse` | `update` | `create` |
+    | --- | --- | --- | --- |
+    | none of that name | create | create | create |
+    | that name and flow | that one | that one | create |
+    | that name, one other flow | error | replace its flow | create |
+    | that name, several other flows | error | error (which one?) | create |
 
-    Of several with that name and flow (a repeated creation leaves them) the default one counts, else the lowest key, so
-    that every run finds the same. Where `wanted` is to be the default and the one found is not, it is updated; one
-    that is the default is never demoted, since that would leave other callers without.
+    A repeated creation leaves several with that name and flow. Of these the default one counts, else the lowest key, so
+    that every run finds one and the same. If `wanted` is to be the default and the scenario found is not, it is
+    updated; the default is never demoted, since that would leave other callers without one.
 
     Raises `OmniInputError` for an unknown `if_exists`, `OmniConfigurationError` for the errors above.
     """
@@ -77,10 +77,11 @@ def decide(existing: Iterable[Scenario], wanted: NewScenario, if_exists: str) ->
 
 
 def read_scenario(key: Any, flow: Any, problems: list[str]) -> tuple[str, Any]:
-    """A scenario's key and flow, from its key or from what `OmniCreateScenarioOperator` returned, also as text.
+    """Return a scenario's key and flow, from its key or from the dict that `OmniCreateScenarioOperator` returned, also
+    as text.
 
-    What cannot be a key (a template that found nothing, one that found something else) is refused here: the vendor
-    would refuse everybody.
+    A value that cannot be a key (a template that found nothing, or something else) is added to `problems`: the vendor
+    would refuse every recipient.
     """
     expected = "a scenario's key, or what OmniCreateScenarioOperator returned"
     try:
@@ -104,7 +105,9 @@ def read_scenario(key: Any, flow: Any, problems: list[str]) -> tuple[str, Any]:
 
 
 def channels_of_flow(flow: Any) -> tuple[str, ...]:
-    """The channels of a scenario's steps as `OmniCreateScenarioOperator` returns them; nothing where they are not."""
+    """Return the channels of a scenario's steps as `OmniCreateScenarioOperator` returns them; empty if the value is no
+    such list.
+    """
     steps = flow if isinstance(flow, list | tuple) else ()
     channels = [step.get("channel") if isinstance(step, Mapping) else step for step in steps]
     return tuple(name.upper() for name in channels if isinstance(name, str)) if all(channels) else ()
@@ -124,7 +127,9 @@ def _conflict(namesakes: Sequence[Scenario], wanted: NewScenario, if_exists: str
 
 
 def _same_flow(saved: Scenario, wanted: NewScenario) -> bool:
-    """A step without sender matches any: the vendor fills in the account's own."""
+    """Return True if the flows agree. A step without sender matches any sender, because the vendor fills in the
+    account's own.
+    """
     steps = list(zip(_flow(saved.flow), _flow(wanted.flow), strict=False))
     return len(saved.flow) == len(wanted.flow) and all(
         channel == wanted_channel and wanted_sender in (None, sender)

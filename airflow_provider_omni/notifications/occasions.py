@@ -1,13 +1,13 @@
-"""What an alert is about, and whether it may have been sent before: read from the context of Airflow's callback.
+"""Read the occasion of an alert, and the chance that it is a repeat, from the context of Airflow's callback.
 
-A callback's context is another one in each process that may run it:
+A callback's context differs between the processes that may run it:
 
 * the worker: a `ti` with its start, and the `exception` of a failure;
 * the DAG processor, for a task whose worker was lost: a `ti` without start, state and loop, and no `exception`;
 * the DAG processor, for a DAG: the `ti` of one of its tasks and a `reason`, or no `ti` at all;
 * a triggerer, or an executor's worker, for a deadline: `dag_run` and `deadline` as plain JSON.
 
-The same alert must get the same name in all of them.
+One alert must get one name in all of them.
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ from airflow_provider_omni.operators.keys import alert_iteration, public_map_ind
 TRY, TASK, RUN = "try", "task", "run"
 DEDUPE = (TRY, TASK, RUN)
 AGAIN_AFTER = 900.0
-"""Seconds after which an alert of a DAG's own callback is another one, where Airflow does not tell a cleared run from
-the run before its clear.
+"""Seconds after which an alert of a DAG's own callback is another one, if Airflow does not tell a cleared run from the
+run before its clear.
 """
 
 KNOWN_TO_ONE = ("start_date", "end_date", "duration", "hostname", "pid")
-"""What only one of the processes knows of a task, beside its exception."""
+"""Members of a task instance that only one of the processes knows; so is the exception."""
 LOG_URL = "log_url"
 LOST = "not known (the task's process was lost)"
 
 
 @dataclass(frozen=True)
 class Occasion:
-    """What is alerted about.
+    """The occasion of an alert.
 
-    :param names: what tells it from every other; JSON. The content, or its templates, come to it.
-    :param by_template: all that is said about it from these templates is one alert, whatever they render to.
-    :param again_after: seconds after which the same names mean another occasion; None for never.
+    :param names: names that tell the occasion from every other, as JSON. The content, or its templates, are added to
+        them.
+    :param by_template: True if all alerts about it from one set of templates are one alert, whatever they render to.
+    :param again_after: seconds after which these names mean another occasion; None for never.
     """
 
     names: tuple[Any, ...]
@@ -50,11 +51,12 @@ class Occasion:
 
 
 def occasion_of(context: Mapping[str, Any], dedupe: str = TRY) -> Occasion:
-    """What the callback is about.
+    """Return the occasion of a callback.
 
+    :param context: Airflow's context.
     :param dedupe: `try`: each try of each task. `task`: a task of a run, with all its tries, mapped copies and
-        iterations. `run`: a DAG run, with all its tasks. After a clear, which raises the run's `clear_number`, a
-        task and a run are another occasion.
+        iterations. `run`: a DAG run, with all its tasks. After a clear, which raises the run's `clear_number`, a task
+        and a run are another occasion.
     """
     if dedupe == TRY:
         return _each_time(context)
@@ -66,13 +68,14 @@ def occasion_of(context: Mapping[str, Any], dedupe: str = TRY) -> Occasion:
 
 
 def cannot_be_repeat(context: Mapping[str, Any], now: float, alive_for: float, lost_after: float) -> bool:
-    """Whether this is surely the first run of a callback about a try: its worker's own, before anybody can have taken
-    the worker for dead.
+    """Return True if this is surely the first run of a callback about a try: the worker's own, before anybody can have
+    taken the worker for dead.
 
+    :param context: Airflow's context.
     :param now: seconds since the epoch.
     :param alive_for: seconds that this process has lived at least, by a clock that does not step.
-    :param lost_after: seconds without a heartbeat after which Airflow takes a worker for dead. A task that began
-        more recently, by both clocks, cannot have been without one for so long.
+    :param lost_after: seconds without a heartbeat after which Airflow takes a worker for dead. A task that began more
+        recently, by both clocks, cannot have been without a heartbeat for so long.
     """
     ti = _ti(context)
     finished = str(getattr(ti, "state", None) or "").rpartition(".")[2].lower() in ("success", "skipped")
@@ -83,8 +86,8 @@ def cannot_be_repeat(context: Mapping[str, Any], now: float, alive_for: float, l
 
 
 def completed(context: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The context with what the DAG processor leaves out for a task whose worker was lost: a text about it says the
-    same as the worker's would have said.
+    """Return the context, completed by the values that the DAG processor leaves out for a task whose worker was lost.
+    Then a text about the task says what the worker's would have said.
     """
     ti = _ti(context)
     lost = ti is not None and getattr(ti, "start_date", None) is None and getattr(ti, "state", None) is None
@@ -103,19 +106,21 @@ def completed(context: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def known_to_all(context: Mapping[str, Any]) -> dict[str, Any]:
-    """What every process that may run the callback knows, so that it can name the alert."""
+    """Return the part of the context that every process knows that may run the callback, so that each can name the
+    alert.
+    """
     shared = {name: value for name, value in context.items() if name != "exception"}
     return shared | {name: _KnownToAll(shared[name]) for name in ("ti", "task_instance") if shared.get(name)}
 
 
 class _KnownToAll:
-    """A task instance without what only one process knows of it."""
+    """A task instance without the members that only one process knows."""
 
     def __init__(self, ti: Any) -> None:
         self._ti = ti
 
     def __getattr__(self, name: str) -> Any:
-        # What is made from other names is known to all. On Airflow 3.0 the log's address is not.
+        # A member that is made from other members is known to all. On Airflow 3.0 the log's address is not.
         made = isinstance(getattr(type(self._ti), name, None), property)
         if name in KNOWN_TO_ONE or (name == LOG_URL and not made):
             raise AttributeError(name)
@@ -123,7 +128,7 @@ class _KnownToAll:
 
 
 def subject_of(context: Mapping[str, Any]) -> str:
-    """A few words for what is alerted about, for when the alert's own are missing: ids only."""
+    """Return a few words for the occasion, to replace missing words of the alert: ids only."""
     ti = _ti(context)
     dag_id, run_id = _run_of(context)
     if ti is not None:
@@ -137,7 +142,7 @@ def _each_time(context: Mapping[str, Any]) -> Occasion:
     ti = _ti(context)
     if ti is not None:
         about = [ti.dag_id, ti.run_id, ti.task_id, public_map_index(ti), ti.try_number]
-        # A DAG's own callback comes with one of its tasks, which a clear may have left as it was.
+        # A DAG's own callback comes with one of its tasks, which a clear may have left unchanged.
         clears = _clears(context) if "reason" in context else []
         return Occasion(("notification", *about, *alert_iteration(context), *clears))
     run, deadline = context.get("dag_run"), context.get("deadline")
@@ -163,7 +168,7 @@ def _about_task(context: Mapping[str, Any]) -> list[Any]:
 
 
 def _run_of(context: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """DAG id and run id, wherever the context has them."""
+    """Return DAG id and run id, wherever the context has them."""
     sources = (_ti(context), context.get("dag_run"), context.get("dag"))
     dag_id = next((found for each in sources if (found := _member(each, "dag_id"))), None)
     run_id = next((found for each in sources[:2] if (found := _member(each, "run_id"))), None)

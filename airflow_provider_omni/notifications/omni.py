@@ -43,15 +43,17 @@ if TYPE_CHECKING:
     from airflow_provider_omni.omni.content import Line, Sms
 
 PATIENCE = 15.0
-"""Seconds that a notification may spend on asking what became of it: callbacks must not hold their process for long.
-That is time to find it in the logs; to prove that it is not there takes longer.
+"""Seconds that a notification may spend on log queries about its own message, because callbacks must not hold their
+process for long. That is time to find it in the logs; to prove that it is not there takes longer.
 """
 LOOK_TIMEOUTS = (2.0, 3.0)
-"""Seconds to connect and to answer, at the most, for a look into the logs. Airflow ends a worker's callbacks after 20 s
-(`[core] task_success_overtime`), and those of a DAG file after 50: a vendor whose logs hang must not cost the alert.
+"""Seconds to connect and to answer for one log query, at most. Airflow ends a worker's callbacks after 20 s (`[core]
+task_success_overtime`), and those of a DAG file after 50: a vendor whose logs hang must not cost the alert.
 """
 _LOADED_AT = time.monotonic()
-"""A task's process loads this with its DAG. One that was forked from another says that it is older, and looks."""
+"""Time at which this module was loaded. A task's process loads it with its DAG. A process that was forked from another
+counts as older, and so asks the logs.
+"""
 SMS_PARTS = 2
 MOST_SMS_PARTS = 255
 """Parts that an SMS can have."""
@@ -62,19 +64,19 @@ class OmniNotifier(PrivateFields, BaseNotifier):
     """Tells people what happened, by LINE with SMS failover: `on_failure_callback=OmniNotifier(…)`.
 
     Works as a callback of tasks and DAGs (sync), for deadline alerts in the triggerer (async) and as `notifiers=` of
-    human-in-the-loop operators. Where it runs in a triggerer, templates must not use more of the context than
-    `dag_run` and `deadline`.
+    human-in-the-loop operators. In a triggerer, templates must not use more of the context than `dag_run` and
+    `deadline`.
 
-    **Airflow may run a callback twice.** Where that can be, the notifier first looks for its own message in the
-    vendor's logs, and does not send what stands there. It sends when the logs do not show it or cannot be read. So two
-    runs at the same moment send twice, unless the vendor refuses repeated message ids.
+    **Airflow may run a callback twice.** If that is possible, the notifier first looks for its own message in the
+    vendor's logs, and does not send it again if it stands there. It sends if the logs do not show it or cannot be read.
+    So two runs at one moment send twice, unless the vendor refuses repeated message ids.
 
-    **An alert goes out whatever it holds.** Texts are cut with a mark, blank ones and those that cannot be rendered are
-    replaced by what it is about, and what is undefined in a text is left out. A channel or a number that cannot be used
-    is left out with a warning; where none is left, it raises and nothing is sent.
+    **An alert goes out whatever it holds.** Texts are cut with a mark. A text that is blank or cannot be rendered is
+    replaced by the name of the occasion, and an undefined name in a text is left out. A channel or a number that cannot
+    be used is left out with a warning; if none is left, the notifier raises and nothing is sent.
 
-    It is not repeated when its outcome is unknown, and raises when it was not sent. Airflow logs that and goes on; a
-    human-in-the-loop operator's task fails.
+    A send is not repeated when its outcome is unknown. The notifier raises if nothing was sent: Airflow logs that and
+    goes on; a human-in-the-loop operator's task fails.
 
     :param scenario_key: the key of the scenario.
     :param to: as for `OmniSendMessageOperator`: a number, a list of numbers, or destinations; numbers in a text may
@@ -82,14 +84,18 @@ class OmniNotifier(PrivateFields, BaseNotifier):
     :param line: the LINE message; a text may stand for `{"type": "TEXT", "text": …}`.
     :param sms: the SMS; a text may stand for `{"text": …}`.
     :param other_channels: objects for other channels by the API's names, passed through.
-    :param max_sms_parts: an SMS is cut to so many parts, each of which costs. Default 2: 306 characters, or 134 where
-        one of them is not in GSM-7. No template.
-    :param dedupe: what counts as the same alert, and is sent once. `try` (default): the same content about the same
-        try of a task. `task`: the same templates about a task of a run, for all its tries, mapped copies and
-        iterations. `run`: the same templates about a DAG run, for all its tasks. No template.
-    :param region: of which country numbers without one are; `allowed_countries`: where may be sent at all;
-        `number_check`: `valid` or `possible`. As for `OmniSendMessageOperator`. Default: the connection's.
-    :param idempotency_key: names the notification instead; one key and recipient make one message id.
+    :param max_sms_parts: parts to which an SMS is cut; each part costs. Default 2: 306 characters, or 134 if one of
+        them is not in GSM-7. No template.
+    :param dedupe: the alerts that count as one and are sent once. `try` (default): one content about one try of a task.
+        `task`: one set of templates about a task of a run, for all its tries, mapped copies and iterations. `run`: one
+        set of templates about a DAG run, for all its tasks. No template.
+    :param region: country of numbers without a country code, as for `OmniSendMessageOperator`. Default: the
+        connection's.
+    :param allowed_countries: countries that may be sent to, as for `OmniSendMessageOperator`. Default: the
+        connection's.
+    :param number_check: `valid` or `possible`, as for `OmniSendMessageOperator`. Default: the connection's.
+    :param idempotency_key: name of the notification, instead of one made from content and occasion; one key and
+        recipient make one message id.
     :param omni_conn_id: the connection. Default `omni_default`.
     """
 
@@ -143,16 +149,16 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         refuse_slips(self, [*settings, *number_slips(self), *content_slips(self)])
         self._templates = {name: getattr(self, name) for name in self.template_fields}
         self._said = {name: getattr(self, name) for name in CONTENTS}
-        """The contents as they were rendered last; the fields of these names show their shape only."""
+        """The contents as they were rendered last. The fields of these names show their shape only."""
         self._named_by: dict[str, Any] | None = None
-        """The contents that name the alert, where they are not those that are sent."""
+        """The contents that name the alert, if they are not those that are sent."""
         self._is_rendered = False
-        """Whether the templates were rendered for the occasion that comes next."""
+        """True if the templates were rendered for the next occasion."""
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """Render from the templates each time: one notifier may serve several tasks of a process.
+        """Render from the templates each time, because one notifier may serve several tasks of a process.
 
-        What names the account and the people must render. A content that does not is an alert all the same.
+        Fields that name the account and the people must render. An alert goes out even if its content does not.
         """
         from airflow_provider_omni.notifications.rendering import lenient, mentions
 
@@ -218,7 +224,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         self._report(end)
 
     def _render_once(self, context: Context) -> None:
-        """Render, where Airflow has not: a callback of one's own may call `notify(context)` by hand."""
+        """Render, unless Airflow has: a user's own callback may call `notify(context)` by hand."""
         if not self._is_rendered:
             self.render_template_fields(context)
         self._is_rendered = False
@@ -244,7 +250,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         plan = replace(
             plan,
             identity=Identity(key, config.id_secret),
-            # The scenario's own flow would cost a call, and matters only to who follows the messages.
+            # To read the scenario's own flow would cost a call, and only a follower of the messages needs it.
             flow=plan.flow or plan.content.channels(),
         )
         first = (
@@ -265,7 +271,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         )
 
     def _plan(self, config: OmniConfig, contents: dict[str, Any], instead: str, *, quietly: bool = False) -> SendPlan:
-        """What can be sent of these contents, to whom it can be."""
+        """Return a plan with the contents that can be sent, and the people who can be sent to."""
         from airflow_provider_omni.delivery.recipients.guard import narrowed, rules_of
         from airflow_provider_omni.notifications.wording import mended, reachable, usable
         from airflow_provider_omni.operators.arguments import read_plan
@@ -277,7 +283,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
             "allowed_countries": self.allowed_countries,
             "number_check": self.number_check,
         }
-        # What is wrong with these is told with everything else, below.
+        # `read_plan` below names the problems of these arguments with all others.
         to, nobody = reachable(reveal(self.to), narrowed(rules_of(config), [], **told))
         for what, lines in (("was changed to go out", done), ("goes out without", [*problems, *nobody])):
             if lines and not quietly:
@@ -294,7 +300,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         )
 
     def _content_name(self, plan: SendPlan, config: OmniConfig, occasion: Occasion, instead: str) -> str:
-        """The part of the alert's name that comes from what it says."""
+        """Return the part of the alert's name that comes from its content."""
         from airflow_provider_omni.notifications.rendering import name_of_content, name_of_templates
         from airflow_provider_omni.omni.errors import OmniInputError
         from airflow_provider_omni.omni.validation import check_content
@@ -311,7 +317,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
     # -- rendering ---------------------------------------------------------------------------------------------------
 
     def _own_key(self, context: Context, env: jinja2.Environment) -> str | None:
-        """The user's own key, if it says anything."""
+        """Return the user's own key; None if there is none, or if it renders to nothing."""
         template = self._templates["idempotency_key"]
         if template is None:
             return None
@@ -353,18 +359,18 @@ class OmniNotifier(PrivateFields, BaseNotifier):
 
 
 send_omni_notification = OmniNotifier
-"""The notifier under the name that Airflow's own notifiers have beside their class."""
+"""The notifier under the second name that Airflow's own notifiers have as well."""
 
 
 class _TwoClients:
-    """One client for what must not be cut short, another for looks, of which nothing depends on any one."""
+    """Two clients: one for calls that must not be cut short, another for log queries, of which none is essential."""
 
     def __init__(self, client: Any, hasty: Any) -> None:
         self._client = client
         self._hasty = hasty
 
     def execute(self, call: Call[Any]) -> Any:
-        """Execute it with the client that is for it, or return its coroutine."""
+        """Execute the call with the client for it. An async client's coroutine is returned."""
         from airflow_provider_omni.omni.api import LOGS
 
         return (self._hasty if call.path == LOGS else self._client).execute(call)
@@ -382,8 +388,8 @@ def _as_line(line: Any) -> Any:
 
 
 def _with_templates(dag: Any) -> Any:
-    """The DAG, where it can make an environment for templates. The one that `dag.test()` gives to a DAG's own callbacks
-    cannot, and must not cost the alert.
+    """Return the DAG if it can make an environment for templates, else None. The DAG that `dag.test()` gives to a DAG's
+    own callbacks cannot, and must not cost the alert.
     """
     return dag if hasattr(dag, "get_template_env") else None
 
@@ -406,7 +412,9 @@ def _setting_slips(max_sms_parts: Any, dedupe: Any) -> list[str]:
 
 
 def _seconds_until_lost() -> float:
-    """Seconds without a heartbeat after which Airflow takes a worker for dead; 0 where that cannot be read."""
+    """Return the seconds without a heartbeat after which Airflow takes a worker for dead; 0 if the setting cannot be
+    read.
+    """
     from airflow.providers.common.compat.sdk import conf
 
     for name in ("task_instance_heartbeat_timeout", "scheduler_zombie_task_threshold"):  # the latter in Airflow 2

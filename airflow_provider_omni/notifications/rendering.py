@@ -1,6 +1,6 @@
-"""How an alert's contents become words, and what names an alert after them.
+"""Render an alert's contents to words, and name the alert after them.
 
-A template that is wrong makes a task fail, and somebody mends it. In a callback it would lose the alert.
+A wrong template makes a task fail, and somebody mends it. In a callback it would lose the alert.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def lenient(env: jinja2.Environment) -> jinja2.Environment:
-    """The same environment, in which what is undefined is nothing, and so is all that is in it."""
+    """Return a copy of the environment in which an undefined name renders to nothing, and so do its members."""
     from jinja2 import ChainableUndefined
 
     class Nothing(ChainableUndefined):
@@ -31,7 +31,7 @@ def lenient(env: jinja2.Environment) -> jinja2.Environment:
 
 
 def render_each(value: Any, where: str, render: Callable[[Any], Any], failed: Callable[[str, Exception], None]) -> Any:
-    """Render a content, each of its texts on its own: one that fails becomes None, the others are as they should be."""
+    """Render each text of a content on its own. A text that fails becomes None; the others are not affected."""
     if isinstance(value, Mapping):
         return {name: render_each(each, f"{where}.{name}", render, failed) for name, each in value.items()}
     if isinstance(value, list | tuple):
@@ -46,13 +46,15 @@ def render_each(value: Any, where: str, render: Callable[[Any], Any], failed: Ca
 
 
 def mentions(templates: Any, names: tuple[str, ...]) -> bool:
-    """Whether any text of the templates has one of these names in it."""
+    """Return True if any text of the templates has one of these names in it."""
     text = json.dumps(templates, default=_as_json)
     return any(name in text for name in names)
 
 
 def name_of_content(plan: SendPlan, content: Content) -> str:
-    """What an alert is called after what it says. Never to be changed: it would be another alert after an upgrade."""
+    """Return the part of an alert's name that comes from its content. It must never change: after an upgrade it would
+    be another alert.
+    """
     return fingerprint(
         {"scenarioKey": plan.scenario_key, "namespace": str(plan.identity.namespace)}
         | content.to_wire()
@@ -61,12 +63,16 @@ def name_of_content(plan: SendPlan, content: Content) -> str:
 
 
 def name_of_templates(templates: Mapping[str, Any]) -> str:
-    """What an alert is called after its templates, before they are rendered: the same for all tasks of a run."""
+    """Return the part of an alert's name that comes from its templates, before they are rendered. All tasks of a run
+    have an equal one.
+    """
     return fingerprint(json.loads(json.dumps(templates, default=_as_json)))
 
 
 def _as_json(value: Any) -> Any:
-    """What JSON does not have: models as the API has them; of all else the kind, which is the same in every process."""
+    """Return a value that JSON does not have as one that it has: models as the API has them, all others as the name of
+    their type, which is equal in every process.
+    """
     if isinstance(value, TypedModel):
         return value.to_wire()
     if isinstance(value, Mapping):

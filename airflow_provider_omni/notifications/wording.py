@@ -1,7 +1,7 @@
-"""What an alert says, made to go out: texts are cleaned, cut and replaced, and a channel that cannot be used is left
+"""Contents of alerts that can go out: texts are cleaned, cut and replaced, and a channel that cannot be used is left
 out.
 
-A send that is wrong is refused, and somebody mends it. An alert that is refused is an incident that nobody hears of.
+A wrong send is refused, and somebody mends it. If an alert is refused, nobody hears of the incident.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from airflow_provider_omni.omni.written import read_list
 from airflow_provider_omni.operators.arguments import read_objects
 
 Wording = dict[str, Any]
-"""What is said: `line`, `sms` and `other_channels`, in the API's field names."""
+"""Contents of an alert: `line`, `sms` and `other_channels`, in the API's field names."""
 
 
 def mended(contents: Wording, max_sms_parts: int, instead: str) -> tuple[Wording, list[str]]:
-    """The contents with texts that can go out, and what was done to them.
+    """Return the contents with texts that can go out, and a list of the changes.
 
-    :param max_sms_parts: an SMS is cut to so many parts.
-    :param instead: what stands where a text is missing or blank.
+    :param contents: the contents.
+    :param max_sms_parts: parts to which an SMS is cut.
+    :param instead: text that replaces a missing or blank one.
     """
     done: list[str] = []
 
@@ -65,8 +66,8 @@ def mended(contents: Wording, max_sms_parts: int, instead: str) -> tuple[Wording
 
 
 def usable(contents: Wording) -> tuple[Wording, list[str]]:
-    """The channels that can be used, and what is wrong with the others. All of them if none can be used: then the error
-    that they make has to name everything.
+    """Return the channels that can be used, and the problems of the others. If none can be used, return all: then the
+    error that they cause names everything.
     """
     given = contents
     left: Wording = {"line": None, "sms": None, "other_channels": {}}
@@ -97,7 +98,7 @@ def usable(contents: Wording) -> tuple[Wording, list[str]]:
 
 
 def in_plain_words(content: Content, max_sms_parts: int) -> Content | None:
-    """The same as plain texts on LINE and SMS, for a vendor who refuses more. None where there are no words."""
+    """Return the content as plain texts on LINE and SMS, for a vendor who refuses more. None if it has no words."""
     line, sms = getattr(content.line, "text", None), getattr(content.sms, "text", None)
     said = [each for each in (line, sms, getattr(content.line, "alt_text", None)) if each]
     if not said:
@@ -109,9 +110,11 @@ def in_plain_words(content: Content, max_sms_parts: int) -> Content | None:
 
 
 def reachable(to: Any, numbers: NumberRules) -> tuple[Any, list[str]]:
-    """Whom the alert can be sent to, and what is wrong with the others. All of them if nobody can be sent to.
+    """Return the recipients that the alert can be sent to, and the problems of the others. If nobody can be sent to,
+    return all.
 
-    :param numbers: how numbers are read.
+    :param to: the recipients.
+    :param numbers: rules for reading numbers.
     """
     try:
         entries = read_list("to", to, "numbers or destinations")
@@ -129,7 +132,7 @@ def reachable(to: Any, numbers: NumberRules) -> tuple[Any, list[str]]:
 
 
 def _words(value: Any) -> str:
-    """A text as it is, of everything else what it says; nothing where it cannot be said."""
+    """Return a text unchanged, and any other value as a text; '' if it cannot be written as one."""
     if value is None or isinstance(value, str):
         return value or ""
     try:
@@ -139,14 +142,14 @@ def _words(value: Any) -> str:
 
 
 def _plain(content: Any) -> Any:
-    """A model's object in the API's field names; a copy of one that is a dict already."""
+    """Return a model as an object in the API's field names, and a dict as a copy."""
     if isinstance(content, TypedModel):
         return content.to_wire()
     return dict(content) if isinstance(content, Mapping) else content
 
 
 def _shown_within(value: Any) -> Any:
-    """The value with its texts as they can go out, however deep."""
+    """Return the value with its texts in a form that can go out, however deep."""
     if isinstance(value, str):
         return shown(value)
     if isinstance(value, Mapping):

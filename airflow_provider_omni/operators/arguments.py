@@ -1,4 +1,4 @@
-"""From an operator's rendered arguments to a plan: everything that can be known before the first POST is refused here.
+"""From an operator's rendered arguments to a plan. Everything that can be known before the first POST is refused here.
 
 Pure; knows no Airflow.
 """
@@ -53,15 +53,28 @@ def read_plan(
     now: datetime | None = None,
     **options: Any,
 ) -> SendPlan:
-    """Read what a user typed into a plan, or raise one `OmniInputError` that names every problem.
+    """Read a user's arguments into a plan. Raises one `OmniInputError` that names every problem.
 
-    :param scenario_key: the key, or what `OmniCreateScenarioOperator` returned, which brings the flow along.
-    :param region: of numbers without a country; `allowed_countries`: where may be sent; `number_check`: `valid`
-        or `possible`. What is None is as `numbers`, the connection's rules, have it.
-    :param may_be_nobody: an empty list in `to` is no mistake, as an empty source of a batch is none.
-    :param placeholders: True: refuse texts with something in them that looks as if it were to be filled in.
-    :param options: `notify`, `notify_url`, `notify_content_type`, `callback_data`, `intermediate_report` and
-        `send_at`.
+    :param idempotency_key: name of the send.
+    :param scenario_key: the key, or the dict that `OmniCreateScenarioOperator` returned, which brings the flow along.
+    :param to: a number, a list of numbers, or destinations.
+    :param line: the LINE message, as an object, a model, or a text that a template has rendered.
+    :param sms: the SMS, in one of these forms.
+    :param other_channels: objects of other channels, by the API's names.
+    :param placeholders: True: refuse texts that have something in them that looks like a placeholder.
+    :param flow: the channels of the scenario; None: read the scenario.
+    :param on_rejected: `fail` or `ignore`.
+    :param log_grace: seconds that the vendor's logs may be late.
+    :param dry_run: post nothing.
+    :param id_secret: the connection's `id_secret`.
+    :param allowed_recipients: numbers that may be sent to; None: all.
+    :param region: country of numbers without a country code. None: the region of `numbers`.
+    :param allowed_countries: countries that may be sent to, beside those of `numbers`. None: those of `numbers`.
+    :param number_check: `valid` or `possible`. None: the check of `numbers`.
+    :param numbers: the connection's rules for numbers.
+    :param may_be_nobody: accept an empty list in `to`, as a batch accepts an empty source.
+    :param now: time by which `send_at` is judged. Default: the current time.
+    :param options: `notify`, `notify_url`, `notify_content_type`, `callback_data`, `intermediate_report` and `send_at`.
     """
     problems: list[str] = []
     scenario_key, flow = read_scenario(scenario_key, flow, problems)
@@ -85,8 +98,8 @@ def read_plan(
 
 
 def with_times(receipt: dict[str, Any], content: Content) -> dict[str, Any]:
-    """Add to a receipt what its follower's time-out is made of: `validity_seconds` of all steps, where each says its
-    own, and `send_at`, where it is sent later.
+    """Add the times to a receipt from which a follower's time-out is made: `validity_seconds`, the sum over all steps,
+    if each step has its own, and `send_at`, if it is scheduled.
     """
     said = {"LINE": content.line, "SMS": content.sms} | {
         OTHER_CHANNELS[name]: each for name, each in content.others.items()
@@ -95,7 +108,7 @@ def with_times(receipt: dict[str, Any], content: Content) -> dict[str, Any]:
 
 
 def times_of(receipt: dict[str, Any], said: Mapping[str, Any], send_at: datetime | None) -> dict[str, Any]:
-    """The same, from each channel's content or JSON object."""
+    """Add the times to a receipt, as `with_times` does, from each channel's content or JSON object."""
     periods = [validity_seconds(said.get(channel)) for channel in receipt["flow"]]
     times: dict[str, Any] = {}
     if periods and None not in periods:
@@ -106,8 +119,8 @@ def times_of(receipt: dict[str, Any], said: Mapping[str, Any], send_at: datetime
 
 
 def read_key(key: Any, problems: list[str]) -> str:
-    """An `idempotency_key`. One that a template has made of nothing would be the same for everybody, for ever: nobody
-    after the first would get anything.
+    """Return an `idempotency_key`. An empty one is a problem: a key that a template has made of nothing would name
+    every send of every run, so that nobody after the first would get anything.
     """
     expected = "a text that names this send"
     if type(key) is int:
@@ -122,11 +135,11 @@ def read_key(key: Any, problems: list[str]) -> str:
 
 
 def read_objects(problems: list[str], line: Any, sms: Any, other_channels: Any) -> tuple[Any, Any, Any]:
-    """The contents, where a template has rendered a whole object to text."""
+    """Return the contents, parsed if a template has rendered a whole object to text."""
     given = {"line": line, "sms": sms, "other_channels": other_channels}
     for name, value in given.items():
         given[name] = value = _object(problems, name, value)
-        # What is passed through may be text in an object.
+        # Members that are passed through may also be texts that hold an object.
         inner = {"line": ("contents",), "other_channels": tuple(OTHER_CHANNELS)}.get(name, ())
         if isinstance(value, Mapping) and any(isinstance(value.get(each), str) for each in inner):
             read = {each: _object(problems, f"{name}.{each}", value[each]) for each in inner if each in value}
@@ -143,7 +156,7 @@ def _object(problems: list[str], name: str, value: Any) -> Any:
 
 
 def read_channels(flow: Any, problems: list[str]) -> tuple[str, ...] | None:
-    """The channels of a flow, given as names or as a scenario's steps; None: to be read from the scenario."""
+    """Return the channels of a flow, given as names or as a scenario's steps. None: read them from the scenario."""
     if flow is None:
         return None
     expected = "a list of channels such as ['LINE', 'SMS']"

@@ -1,4 +1,6 @@
-"""Operators that send to many people. Thin: who gets what, and whether at all, `delivery/batch/` decides."""
+"""Operators that send to many people. Thin: `delivery/outbox/` decides who gets which message, and if it may be posted
+at all.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ T = TypeVar("T")
 
 
 class BatchOperator(PrivateFields, BaseOperator):
-    """What all operators share that send to many people; where the rows come from is a subclass's business.
+    """Base of the operators that send to many people. A subclass gives the rows.
 
     The arguments are described at `OmniSendBatchOperator`.
     """
@@ -136,17 +138,17 @@ class BatchOperator(PrivateFields, BaseOperator):
         self._stop: Stop | None = None
 
     def check_source(self) -> None:
-        """Raise OmniInputError for what is wrong with a subclass's own arguments, which needs no source to tell."""
+        """Raise OmniInputError for a subclass's own arguments that are wrong, without opening the source."""
 
     def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
-        """The source of recipients, opened while it is read.
+        """Open the source of recipients while it is read.
 
-        :param needed: fields that rows must have, which a source with a header can be asked for at once.
+        :param needed: fields that rows must have. A source with a header can check them at once.
         """
         raise NotImplementedError
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Send to whom nothing was sent yet, and return the receipt."""
+        """Send to everybody who was not sent to yet, and return the receipt."""
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.ledger.shards import Shard
         from airflow_provider_omni.delivery.messages.workspace import Workspace
@@ -167,7 +169,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         push = publisher(context["ti"])
         self._stop = Stop()
         memory = worker_memory(context)
-        # A ledger knows of all shards, and refuses another division.
+        # A ledger knows all shards, and refuses another division.
         divided = self.shard is not None and self.ledger_path is None
         with (
             failing_for_good(),
@@ -196,7 +198,7 @@ class BatchOperator(PrivateFields, BaseOperator):
                     plan = plan_batch(spec, rows, scratch, now, keep_fields=folder is not None, contents=contents)
             except Exception:
                 if not self.post_nothing:
-                    # What an earlier try has sent can be followed all the same.
+                    # The sends of an earlier try can be followed all the same.
                     steps = previous_receipt(spec, scratch, terms, account=config.account_mark)
                     self._run(steps, 1, config, memory, folder, push)
                 raise
@@ -209,8 +211,8 @@ class BatchOperator(PrivateFields, BaseOperator):
             try:
                 end = self._run(batch.run(), rules.connections, config, memory, folder, publish)
             except BaseException:
-                # A time-out, or Airflow ends the task: what waits in a thread is not posted any more, and what was paid
-                # for can be followed all the same.
+                # Airflow ends the task, perhaps for a time-out: requests that wait in a thread are not posted any more,
+                # and everything paid for can be followed.
                 self._stop.told = True
                 self._publish_at_last(batch, publish)
                 raise
@@ -222,7 +224,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         return receipt
 
     def on_kill(self) -> None:
-        """Post nothing more. What is under way is still heard, as far as Airflow gives the time."""
+        """Post nothing more. Requests under way are still answered, if Airflow gives them the time."""
         if self._stop is not None:
             self._stop.told = True
 
@@ -282,7 +284,8 @@ class BatchOperator(PrivateFields, BaseOperator):
             tries,
             retries=self.retries or 0,
             durable=durable,
-            # Under a key of the user's own others may have sent, too: they share the ledger, which knows of them.
+            # With a key of the user's own, another task or run may have sent, too. They share the ledger, which knows
+            # of them.
             own_key=self.idempotency_key is not None,
             has_ledger=self.ledger_path is not None,
             max_connections=self.max_connections,
@@ -292,7 +295,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         )
 
     def _open_ledger(self, shard: Shard | None) -> tuple[str | None, Folder | None]:
-        """The ledger's path for the receipt, and its folder; of a shard, its own."""
+        """Return the ledger's path for the receipt, and its folder. A shard has a folder of its own."""
         from airflow_provider_omni.delivery.ledger.layout import DividedFolder
         from airflow_provider_omni.storage.object_storage import ledger_folder, ledger_place, text_of
 
@@ -303,7 +306,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         folder = ledger_folder(place)
         if shard is not None:
             return f"{path.rstrip('/')}/{shard.folder}", DividedFolder(folder, shard)
-        # Where a shard is named that cannot be read, it is not known how the batch is divided.
+        # If the shard cannot be read, nobody knows how the batch is divided.
         return path, folder if self.shard is not None else DividedFolder(folder, None)
 
     # -- sending -----------------------------------------------------------------------------------------------------
@@ -347,58 +350,57 @@ class BatchOperator(PrivateFields, BaseOperator):
 
 class OmniSendBatchOperator(BatchOperator):
     """Sends to many people over several connections, each once, and returns a receipt: ids and counts, no number, no
-    text. Give it to `OmniDeliverySensor`.
+    text. Give the receipt to `OmniDeliverySensor`.
 
-    Those who get the same text share requests. `{name}` in texts is filled from each recipient's row. A row that
-    cannot be used is left out and counted (`quarantined`); so is one that comes twice (`duplicates`).
+    Recipients with equal texts share requests. `{name}` in texts is filled from each recipient's row. A row that cannot
+    be used is left out and counted (`quarantined`); so is a row that comes twice (`duplicates`).
 
-    **Retries send nothing twice**, also when the source has changed meanwhile: a retry, an overlapping try and a
-    cleared task make the same message ids, read what an earlier try has written down, ask the vendor's logs about what
+    **Retries send nothing twice**, even if the source has changed meanwhile: a retry, an overlapping try and a cleared
+    task make the same message ids as the first try, read the record of earlier tries, ask the vendor's logs about what
     is unknown, and send only what certainly was not sent. A new run, or another `idempotency_key`, sends anew.
 
-    :param scenario_key: the key of the scenario, or what `OmniCreateScenarioOperator` returned.
-    :param recipients: numbers, or dicts (rows) with one in `phone_field`, in a list or another iterable, also from
-        XCom; or the path or URL of a file, a template: `.csv` with a header or `.jsonl`, also `.gz`; or
-        `unreached(…)` of another batch's ledger. Renders as a path or a count.
-    :param encoding: of a file, as Python calls it: `cp874` (Thai), `cp932` (Japanese), `cp949` (Korean),
-        `cp950` (Taiwan), `utf-16-le`. Default: UTF-8; a file that is in another one is refused as a whole.
+    :param scenario_key: the key of the scenario, or the dict that `OmniCreateScenarioOperator` returned.
+    :param recipients: numbers, or dicts (rows) with a number in `phone_field`, in a list or another iterable, also from
+        XCom; or the path or URL of a file, a template: `.csv` with a header or `.jsonl`, also `.gz`; or `unreached(…)`
+        of another batch's ledger. Renders as a path or a count.
+    :param encoding: encoding of a file, by Python's name: `cp874` (Thai), `cp932` (Japanese), `cp949` (Korean), `cp950`
+        (Taiwan), `utf-16-le`. Default: UTF-8. A file in another encoding is refused as a whole.
     :param line: the LINE message in the API's own field names, with `{field}` placeholders: names of a row's fields.
-    :param sms: the SMS, likewise. `other_channels`: objects for other channels by the API's names.
-    :param placeholders: True (default): `{field}` in texts is filled from each row, `{{` and `}}` are braces.
-        False: every brace stands for itself, and nothing is filled in. No template.
+    :param sms: the SMS in the API's own field names, with placeholders.
+    :param other_channels: objects for other channels by the API's names, with placeholders.
+    :param placeholders: True (default): `{field}` in texts is filled from each row, `{{` and `}}` are braces. False:
+        every brace stands for itself, and nothing is filled in. No template.
     :param flow: the scenario's channels, such as `["LINE", "SMS"]`. Default: the scenario is read once.
     :param phone_field: the field with the phone number. Default `phone`.
-    :param key_field: another field that tells people apart, such as a customer's id: then outcomes are listed under it,
-        and two rows with the same number and different keys are two messages. Text, a whole number, a decimal, a date
-        or a UUID. Default: the number tells, however it is written.
+    :param key_field: another field that tells people apart, such as a customer's id. Then outcomes are listed under it,
+        and two rows with one number and different keys are two messages. Text, a whole number, a decimal, a date or a
+        UUID. Default: the number tells people apart, however it is written.
     :param ledger_path: an absolute path or a URL such as `s3://aws_default@bucket/ledgers/{{ run_id }}`: a folder for
-        this run's ledger, which says what was sent, what became of it, and who was asked for. A template; each run, and
-        each mapped task without `shard`, needs one of its own; so does each iteration of a loop
-        (`{{ loop.index }}`). Needed for more than 100 requests, for a key of your own, and on Airflow before 3.3
-        with retries.
-    :param shard: such as `3/16`: this task sends to that part of the recipients. All 16 tasks read the same source;
-        each recipient lands in one of them.
+        this run's ledger, which holds what was sent, each outcome, and the recipients. A template. Each run, and each
+        mapped task without `shard`, needs a ledger of its own; so does each iteration of a loop (`{{ loop.index }}`).
+        Needed for more than 100 requests, for a key of your own, and on Airflow before 3.3 with retries.
+    :param shard: a share such as `3/16`: this task sends to that part of the recipients. All 16 tasks read the same
+        source; each recipient lands in one of them.
     :param chunk_size: recipients in one request. Default, and the most: 999 divided by the flow's steps.
     :param max_connections: requests under way at the same time. Default: the connection's `max_connections`.
     :param max_recipients: more people than this are refused before anything is sent; with `shard`, more than this in
         all shards together. Default: no limit.
-    :param send_at: as at `OmniSendMessageOperator`; so are `notify`, `notify_url`, `notify_content_type`,
-        `callback_data` and `intermediate_report`. Without placeholders.
-    :param region: of which country numbers without one are, as two letters such as `TH`: with or without the 0 that
-        is dialled before them. Default: the connection's `region`; without either each must begin with its country
-        code.
-    :param allowed_countries: where may be sent at all, such as `["TH", "SG"]`; numbers of other countries are left
-        out and counted (`quarantined`). Default, and beside it: the connection's `allowed_countries`; else
-        everywhere.
-    :param number_check: `valid`: only numbers of a range that its country is known to use are sent to. `possible`:
-        the right length is enough, for ranges newer than the library's tables. Default: the connection's; else
-        `valid`.
+    :param send_at: as at `OmniSendMessageOperator`, without placeholders; so are `notify`, `notify_url`,
+        `notify_content_type`, `callback_data` and `intermediate_report`.
+    :param region: country of numbers without a country code, as two letters such as `TH`; the 0 that is dialled before
+        them may stand there or not. Default: the connection's `region`. Without either, each number must begin with its
+        country code.
+    :param allowed_countries: countries that may be sent to, such as `["TH", "SG"]`; numbers of other countries are left
+        out and counted (`quarantined`). The connection's `allowed_countries` counts as well. Default: the connection's,
+        else all countries.
+    :param number_check: `valid`: only numbers of a range that their country is known to use are sent to. `possible`:
+        the right length is enough, for ranges newer than the library's tables. Default: the connection's, else `valid`.
     :param max_quarantined: rows that cannot be used and are left out before the whole batch is refused, before anything
         is sent: a count, or a share of the rows such as 0.02. Default 0.1: a column that was read wrongly is an error.
-        Whom `allowed_recipients` or `allowed_countries` leave out, and duplicates, do not count. With `shard` it
-        is of the rows of this part.
+        Duplicates, and people left out by `allowed_recipients` or `allowed_countries`, do not count. With `shard`, the
+        share is of the rows of this part.
     :param dry_run: everything but the POSTs; the receipt says how many requests, recipients and SMS parts it would be.
-        True or False: it is no template.
+        True or False: it is no template. Default False.
     :param idempotency_key: names this send. Default: DAG id, run id, task id and map index; for a shard no map index;
         in a task-group loop its index, too.
     :param on_rejected: `fail` (default): the task fails if the vendor refused anybody, after the receipt was pushed.
@@ -426,5 +428,5 @@ class OmniSendBatchOperator(BatchOperator):
         read_encoding(self.encoding)
 
     def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
-        """Rows from whatever `recipients` is."""
+        """Open `recipients` as rows."""
         return opened_rows(self.recipients, self.phone_field, needed, self.log.warning, self.encoding)

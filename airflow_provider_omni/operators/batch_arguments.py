@@ -29,13 +29,13 @@ T = TypeVar("T")
 
 
 class Findings:
-    """Errors of several readings of arguments, so that users hear of all their mistakes at once."""
+    """Collects the errors of several readings of arguments, so that users hear of all their mistakes at once."""
 
     def __init__(self) -> None:
         self.errors: list[OmniInputError] = []
 
     def of(self, read: Callable[[], T]) -> T | None:
-        """What a reading gives; None where it fails, which is kept for later."""
+        """Return the value of a reading. If it fails, keep its error and return None."""
         try:
             return read()
         except OmniInputError as error:
@@ -43,7 +43,7 @@ class Findings:
             return None
 
     def error(self) -> OmniInputError:
-        """One error that names everything."""
+        """Return one error that names everything."""
         if len(self.errors) == 1:
             return self.errors[0]
         lines = [line for error in self.errors for line in error.problems or (error.message,)]
@@ -69,7 +69,9 @@ def read_batch(
     number_check: Any = None,
     max_quarantined: Any = MAX_QUARANTINED,
 ) -> BatchSpec:
-    """Read what a user typed, or raise one OmniInputError that names every problem which needs no recipient."""
+    """Read a user's arguments into a specification. Raises one OmniInputError that names every problem which needs no
+    recipient.
+    """
     problems: list[str] = []
     scenario_key, flow = read_scenario(scenario_key, flow, problems)
     numbers = narrowed(
@@ -92,7 +94,7 @@ def read_batch(
     try:
         spec.check()
     except OmniInputError as error:
-        # What is wrong with a scenario's key was said above.
+        # `read_scenario` has named the problem of a missing scenario key.
         problems += [line for line in error.problems if scenario_key or not line.startswith("scenario_key:")]
     problems += mismatch_problems(spec.flow or (), channels_of(content))
     if problems:
@@ -103,7 +105,9 @@ def read_batch(
 def read_content(
     line: Any, sms: Any, other_channels: Any, options: Mapping[str, Any], placeholders: Any = True
 ) -> MessageTemplate:
-    """The contents, also where a template has rendered them to text, or an OmniInputError for what cannot be read."""
+    """Return the contents, parsed if a template has rendered them to text. Raises OmniInputError if they cannot be
+    read.
+    """
     problems: list[str] = flag_problems("placeholders", placeholders)
     objects = read_objects(problems, line, sms, other_channels)
     content = MessageTemplate(*objects, options=options, placeholders=placeholders)
@@ -125,11 +129,14 @@ def read_rules(
     log_grace: Any,
     dry_run: Any,
 ) -> SendPolicy:
-    """Read how the batch is to be sent, or raise an OmniInputError that names every problem.
+    """Read the rules of the send. Raises an OmniInputError that names every problem.
 
-    :param retries: how often Airflow may try again.
-    :param durable: what this try writes into Airflow's memory can be read by the next.
-    :param own_key: the user has given an `idempotency_key`.
+    :param config: the connection.
+    :param tries: earlier tries of this task.
+    :param retries: number of further tries that Airflow may make.
+    :param durable: True if the next try can read what this try writes into Airflow's memory.
+    :param own_key: True if the user has given an `idempotency_key`.
+    :param has_ledger: True if there is a ledger.
     """
     problems: list[str] = flag_problems("dry_run", dry_run)
     if wrong := whole_problems("max_connections", max_connections):
@@ -170,7 +177,7 @@ def read_rules(
 
 
 def channels_of(content: MessageTemplate) -> dict[str, Any]:
-    """What was given for each channel: an object in the API's names, placeholders and all."""
+    """Return the object that was given for each channel, in the API's names, with its placeholders."""
     typed = content.typed()
     others = typed.get("other_channels")
     said = {channel: typed[name] for name, channel in (("line", "LINE"), ("sms", "SMS")) if name in typed}
@@ -180,5 +187,7 @@ def channels_of(content: MessageTemplate) -> dict[str, Any]:
 
 
 def with_times(receipt: dict[str, Any], plan: BatchPlan) -> dict[str, Any]:
-    """Add to a receipt what its follower's time-out is made of, as `arguments.with_times` does for one request."""
+    """Add the times to a receipt from which a follower's time-out is made, as `arguments.with_times` does for one
+    request.
+    """
     return times_of(receipt, channels_of(plan.spec.content), plan.options.send_at)

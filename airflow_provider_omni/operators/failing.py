@@ -1,4 +1,4 @@
-"""How an error of `omni/errors.py` ends a task: for good where no retry can mend it, else so that Airflow retries."""
+"""End a task with an error of `omni/errors.py`: for good if no retry can mend it, else so that Airflow retries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def refuse_emptied(operator: PrivateFields) -> None:
 
 @contextlib.contextmanager
 def failing_for_good() -> Iterator[None]:
-    """Turn errors that a later try cannot mend into `AirflowFailException`; others go through and may be retried."""
+    """Turn errors that a later try cannot mend into `AirflowFailException`. Others go through and may be retried."""
     from airflow_provider_omni.omni.errors import OmniError, OmniInputError
 
     try:
@@ -32,5 +32,5 @@ def failing_for_good() -> Iterator[None]:
     except OmniError as error:
         if error.retryable:
             raise
-        # Bad input needs no traceback: its text would stand in the log twice.
+        # Bad input needs no traceback, because its text would stand in the log twice.
         raise AirflowFailException(str(error)) from (None if isinstance(error, OmniInputError) else error)

@@ -1,9 +1,9 @@
-"""The names of sends where the user gives none. From a task's context; the same for every try of it.
+"""Names of sends for which the user gives none, made from a task's context. Every try of a task makes an equal name.
 
-Every copy of a task that Airflow runs on its own is another send: of a mapped task, and of a task-group loop
-(Airflow 3.4). There all iterations of a task share DAG id, run id, task id and map index, so that a key without the
-iteration would make all but the first send to nobody. Its place is `loop.index`: the region's id, by which Airflow
-itself tells iterations apart, changes with a clear.
+Every copy of a task that Airflow runs on its own is another send: each copy of a mapped task, and each iteration of a
+task-group loop (Airflow 3.4). All iterations share DAG id, run id, task id and map index, so without the iteration in
+the key every send but the first would be to nobody. The key has `loop.index`; the region's id, by which Airflow itself
+tells iterations apart, changes with a clear.
 """
 
 from __future__ import annotations
@@ -17,22 +17,24 @@ LOOP = "loop"
 
 
 def default_key(context: Mapping[str, Any]) -> str:
-    """The name of a send: the same for every try, another for every run, mapped task and iteration of a loop."""
+    """Return the name of a send. Every try makes an equal one; every run, mapped task and iteration of a loop
+    another.
+    """
     ti = context["ti"]
     return json.dumps([ti.dag_id, ti.run_id, ti.task_id, public_map_index(ti), *_iteration(context)])
 
 
 def shared_key(context: Mapping[str, Any]) -> str:
-    """The name of a batch in shards: the same for all of them, however they are mapped."""
+    """Return the name of a batch in shards. All shards make an equal one, however they are mapped."""
     ti = context["ti"]
     return json.dumps([ti.dag_id, ti.run_id, ti.task_id, *_iteration(context)])
 
 
 def refuse_within_another_task(task_id: str, context: Mapping[str, Any]) -> None:
-    """Raise OmniInputError where an operator's `execute` was called by the function of another task.
+    """Raise OmniInputError if an operator's `execute` was called by the function of another task.
 
-    Key and record are the running task's. So the second send that a loop makes there would be taken for a repeat of the
-    first: whoever got that one gets nothing, and the receipt says "accepted".
+    Key and record belong to the running task. So a second send there, in a Python loop, would be taken for a repeat of
+    the first: its recipients get nothing, and the receipt says "accepted".
     """
     running = getattr(context.get("task"), "task_id", task_id)
     if running == task_id:
@@ -50,14 +52,16 @@ def refuse_within_another_task(task_id: str, context: Mapping[str, Any]) -> None
 
 
 def loop_index(context: Mapping[str, Any]) -> int | None:
-    """The iteration of the task-group loop that this task runs in, from 0; None outside of loops."""
+    """Return the iteration of the task-group loop that this task runs in, from 0; None outside of loops."""
     index = getattr(context.get(LOOP), "index", None)
     return index if isinstance(index, int) and not isinstance(index, bool) else None
 
 
 def alert_iteration(context: Mapping[str, Any]) -> list[Any]:
-    """What an iteration adds to the name of an alert, from any process that may run the callback: not all of them know
-    the loop. A task that is not mapped has its index; of one that is mapped within an iteration all know the region.
+    """Return the part of an alert's name that tells iterations apart, equal in every process that may run the callback.
+
+    Not all of these processes know the loop. They all know the index of a task that is not mapped, and the region of a
+    task that is mapped within an iteration.
     """
     ti = context.get("ti") or context.get("task_instance")
     region = str(getattr(ti, "region_id", None) or "")
@@ -71,13 +75,15 @@ def alert_iteration(context: Mapping[str, Any]) -> list[Any]:
 
 
 def public_map_index(ti: Any) -> int:
-    """The map index as it always was: -1 where the task is not mapped."""
+    """Return the map index; -1 if the task is not mapped, as in older versions of Airflow."""
     index: int | None = getattr(ti, "map_index", None)
     return -1 if index is None else index
 
 
 def warning_about_own_key(context: Mapping[str, Any], key: object) -> str | None:
-    """What to tell somebody whose own key may be the same in every iteration: all but the first would send nothing."""
+    """Return a warning if the user's own key may be equal in every iteration, so that only the first would send; else
+    None.
+    """
     index = loop_index(context)
     if index is None or re.search(rf"(?<![0-9]){index}(?![0-9])", str(key)):
         return None
@@ -88,6 +94,8 @@ def warning_about_own_key(context: Mapping[str, Any], key: object) -> str | None
 
 
 def _iteration(context: Mapping[str, Any]) -> list[Any]:
-    """What an iteration adds to a key. Nothing outside of loops: there the ids must stay what they have always been."""
+    """Return the part of a key that tells iterations apart. Empty outside of loops, where ids must stay what they have
+    always been.
+    """
     index = loop_index(context)
     return [] if index is None else [LOOP, index]

@@ -1,4 +1,4 @@
-"""Operators that make a scenario and send a message. Thin: what is sent, and whether at all, `delivery/` decides."""
+"""Operators that make a scenario and send a message. Thin: `delivery/` decides if and what is posted."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ __all__ = ["OmniCreateScenarioOperator", "OmniSendBatchOperator", "OmniSendMessa
 class OmniCreateScenarioOperator(BaseOperator):
     """Makes sure that the account has a scenario: the channels to try, in their order.
 
-    Returns `{"key": …, "name": …, "flow": [{"channel": …, "from": …}, …], "default": …}`, and pushes each member
-    under its own name, too: `scenario.output` and `scenario.output["key"]` both serve as a `scenario_key`. The
-    former brings the flow along, which saves a call.
+    Returns `{"key": …, "name": …, "flow": [{"channel": …, "from": …}, …], "default": …}`, and pushes each member under
+    its own name, too: `scenario.output` and `scenario.output["key"]` both serve as a `scenario_key`. The former brings
+    the flow along, which saves a call.
 
-    :param name: the scenario's name. The vendor does not mind two of one name; this operator does.
+    :param name: the scenario's name. The vendor accepts two scenarios of one name; this operator does not.
     :param flow: steps such as `{"channel": "LINE", "from": "InfoLine"}`, tried in this order. `from` is the sender;
         without it the account's own is used.
-    :param default: make it the account's default, which everybody gets who names no scenario. Default False.
-    :param if_exists: `reuse` (default): a scenario of this name and flow is used, this name with another flow is an
-        error. `update`: its flow is replaced, for everybody who sends with it. `create`: a new one each time, and
-        one more with each retry.
+    :param default: make it the account's default, for sends that name no scenario. Default False.
+    :param if_exists: `reuse` (default): a scenario of this name and flow is used; this name with another flow is an
+        error. `update`: its flow is replaced, for everybody who sends with it. `create`: a new one each time, and one
+        more with each retry.
     :param omni_conn_id: the connection. Default `omni_default`.
     """
 
@@ -62,7 +62,7 @@ class OmniCreateScenarioOperator(BaseOperator):
         omni_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
-        # Without it `scenario.output["key"]`, which reads so well, would be an XCom that nobody has pushed.
+        # Without this, nobody would have pushed the XCom of `scenario.output["key"]`.
         kwargs.setdefault("multiple_outputs", True)
         super().__init__(**kwargs)
         self.name = name
@@ -73,7 +73,7 @@ class OmniCreateScenarioOperator(BaseOperator):
         refuse_slips(self, scenario_slips(name, flow, default, if_exists))
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
-        """Find the scenario or make it."""
+        """Find the scenario, or make it, and return it."""
         from airflow_provider_omni.omni.written import read_list
 
         with failing_for_good(), OmniHook(self.omni_conn_id) as hook:
@@ -86,51 +86,51 @@ class OmniCreateScenarioOperator(BaseOperator):
 class OmniSendMessageOperator(PrivateFields, BaseOperator):
     """Sends one content to one or a few recipients, over the channels of a scenario, in one request.
 
-    Returns a receipt: ids and counts, no number and no text. Give it to `OmniDeliverySensor`. It stands in XCom
-    before the task fails for any reason, so that what was paid for can be followed.
+    Returns a receipt: ids and counts, no number and no text. Give it to `OmniDeliverySensor`. It stands in XCom before
+    the task fails for any reason, so that everything paid for can be followed.
 
-    **Retries send nothing twice.** A retry, an overlapping try and a cleared task make the same message ids, look up
-    what an earlier try has done, and send only what certainly was not sent. A new run, or another `idempotency_key`,
-    sends anew.
+    **Retries send nothing twice.** A retry, an overlapping try and a cleared task make the same message ids as the
+    first try, look up what earlier tries have done, and send only what certainly was not sent. A new run, or another
+    `idempotency_key`, sends anew.
 
-    :param scenario_key: the key of the scenario, or what `OmniCreateScenarioOperator` returned (then the flow is
-        known without another call).
+    :param scenario_key: the key of the scenario, or the dict that `OmniCreateScenarioOperator` returned, which brings
+        the flow along without another call.
     :param to: a number, a list of numbers, or destinations such as `{"to": {"phoneNumber": "41793026727"}}`. Numbers
         are international; `+` or `00` may stand before them. Renders masked.
     :param line: the LINE message, in the API's own field names: `{"type": "TEXT", "text": …}`, `IMAGE`, `AUDIO`,
-        `VIDEO`, `STICKER` or `FLEX`, or a model of `omni.content`. Default: none.
-    :param sms: the SMS, `{"text": …}`, or the model. Default: none. One channel at least needs content.
+        `VIDEO`, `STICKER` or `FLEX`, or a model of `airflow_provider_omni.contents`. Default: none.
+    :param sms: the SMS, `{"text": …}`, or the model. Default: none. At least one channel needs content.
     :param other_channels: objects for other channels by the API's names (`viber`, `whatsApp`, …), passed through.
-    :param placeholders: True (default): a text is refused in which something looks as if it were to be filled in, such
-        as `{name}`, `{ order.id }` or `{{ name }}`: this operator fills in nothing. False: the braces are meant,
+    :param placeholders: True (default): a text is refused if it holds something that looks like a placeholder, such as
+        `{name}`, `{ order.id }` or `{{ name }}`, because this operator fills in nothing. False: the braces are meant,
         and sent as they stand. No template.
     :param flow: the scenario's channels, such as `["LINE", "SMS"]`. Default: the scenario is read once.
     :param send_at: a time with its offset, less than 180 days ahead: the first step waits until then. Default: at once.
         It cannot be taken back.
     :param notify: False suppresses delivery reports; then a sensor has only the logs. Default: the account's setting.
-    :param notify_url: where the vendor pushes reports to. Default: the account's setting.
+    :param notify_url: URL that the vendor pushes reports to. Default: the account's setting.
     :param notify_content_type: `application/json` or `application/xml`, for pushed reports.
     :param callback_data: up to 4,000 characters that come back in reports.
     :param intermediate_report: also push reports that are not final. Default False.
     :param dry_run: check everything and post nothing; the receipt then says `"dry_run": true`. Default False. No
         template.
-    :param region: of which country numbers without one are, as two letters such as `TH`: with or without the 0 that
-        is dialled before them. Default: the connection's `region`; without either each must begin with its country
-        code.
-    :param allowed_countries: where may be sent at all, such as `["TH", "SG"]`; numbers of other countries are left
-        out and counted (`quarantined`). Default, and beside it: the connection's `allowed_countries`; else
-        everywhere.
-    :param number_check: `valid`: only numbers of a range that its country is known to use are sent to. `possible`:
-        the right length is enough, for ranges newer than the library's tables. Default: the connection's; else
-        `valid`.
-    :param idempotency_key: names this send; the same key and recipient get one message. Default: DAG id, run id,
-        task id and map index, and in a task-group loop its index. Must not hold the try number or the time. What
-        another task or run has sent under a key of your own is known from the vendor's logs, so for 48 hours.
+    :param region: country of numbers without a country code, as two letters such as `TH`; the 0 that is dialled before
+        them may stand there or not. Default: the connection's `region`. Without either, each number must begin with its
+        country code.
+    :param allowed_countries: countries that may be sent to, such as `["TH", "SG"]`; numbers of other countries are left
+        out and counted (`quarantined`). The connection's `allowed_countries` counts as well. Default: the connection's,
+        else all countries.
+    :param number_check: `valid`: only numbers of a range that their country is known to use are sent to. `possible`:
+        the right length is enough, for ranges newer than the library's tables. Default: the connection's, else `valid`.
+    :param idempotency_key: names this send; one key and recipient get one message. Default: DAG id, run id, task id and
+        map index, and in a task-group loop its index. Must not hold the try number or the time. The vendor's logs tell
+        what another task or run has sent under a key of your own, so that is known for 48 hours.
     :param on_rejected: `fail` (default): the task fails if the vendor refused any recipient, after the receipt was
         pushed. `ignore`: it succeeds, and the receipt's counts tell.
-    :param log_grace: seconds that the vendor's logs may be late, and that a request may be taken in after we gave up on
-        it. Default 30. Only where it is unknown whether a request arrived: it is sent again when the logs did not show
-        it for this long, twice. Less is faster, and risks a second message if the vendor is slower than that.
+    :param log_grace: seconds that the vendor's logs may be late, and seconds after which the vendor does not take in a
+        request any more that we gave up on. Default 30. It matters only if nobody knows that a request arrived: the
+        request is sent again after the logs did not show it for this long, twice. Less is faster, and risks a second
+        message if the vendor is slower than that.
     :param omni_conn_id: the connection. Default `omni_default`.
     """
 
@@ -268,10 +268,10 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
                 surely_first=this.tries.told,
                 told=this.tries.told,
                 record_writes=this.tries.writes,
-                # Where none of them had a record, all have made the ids of the first attempt.
+                # If no earlier try has a record, all of them have made the ids of the first attempt.
                 untold=this.tries.untold if memory.durable else min(this.tries.untold, 1),
                 account=config.account_mark,
-                # Under a key of the user's own, another task or run may have sent before.
+                # With a key of the user's own, another task or run may have sent before.
                 shared_key=own_key is not None,
                 first_try_at=this.tries.since,
                 dry_run=self.post_nothing,

@@ -1,9 +1,9 @@
 """Arguments that hold phone numbers and texts: rendered like any other template field, and never shown.
 
-Airflow stores what a task's template fields were rendered to, and shows it to everybody who may see the DAG. A
-descriptor hides numbers and texts from that table, and still lets Airflow see what it must see in a DAG file: XComArgs
-(for dependencies), templates (for rendering), callables. What is hidden keeps its shape: `{"text": "Dear Ann"}` is
-shown as `{"text": "<text, 8 characters>"}`.
+Airflow stores the rendered template fields of a task, and shows them to everybody who may see the DAG. A descriptor
+hides numbers and texts from that table, and still lets Airflow see what it needs in a DAG file: XComArgs (for
+dependencies), templates (for rendering), callables. A hidden value keeps its shape: `{"text": "Dear Ann"}` is shown as
+`{"text": "<text, 8 characters>"}`.
 """
 
 from __future__ import annotations
@@ -18,23 +18,25 @@ from airflow_provider_omni.operators.shown_sql import shown_sql
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _NUMBER = re.compile(r"\s*\+?[0-9][0-9 ().\-/]*")
 _WRITTEN_LIST = re.compile(r"\[[\s'\"+0-9,().\-/]*\]")
-"""What a template renders a list of numbers to."""
+"""A list of numbers, as a template renders it."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z_/]{0,39}")
 """A word of the API, such as `TEXT` or `application/json`."""
 _LONGEST_NAME = 64
-"""Of a member. Others (with a space, a sign or many digits in them, too) may be somebody's."""
+"""Characters of a member's name that is shown, at most. A longer name, or one with a space, a sign or many digits, may
+be somebody's.
+"""
 _PLACEHOLDER = re.compile(r"(?<!\{)\{([^\W\d][^\s{}]*)\}(?!\})")
 _HOST = re.compile(r"(https?)://(?:[^/?#@\s]*@)?([^/?#@\s]+)", re.IGNORECASE)
 MOST_PLACEHOLDERS = 5
-"""Names of placeholders that are shown of one text."""
+"""Placeholders that are shown for one text, at most."""
 DEEPEST = 100
-"""Levels of an object, as in `omni/plainjson.py`, which refuses more of them."""
+"""Levels of an object that are walked through. `omni/plainjson.py` refuses objects with more."""
 
 
 class Hidden:
     """A value that may be a phone number. `str`, `repr` and so the table of rendered templates show it masked.
 
-    Not a text itself: what renders a text again would take the description for the value.
+    It is not a text itself: code that renders a text again would take the description for the value.
     """
 
     __slots__ = ("_value",)
@@ -43,7 +45,7 @@ class Hidden:
         self._value = value
 
     def reveal(self) -> Any:
-        """The value itself. What gets it must neither log nor store it."""
+        """Return the value itself. The caller must neither log nor store it."""
         return self._value
 
     def __repr__(self) -> str:
@@ -62,15 +64,15 @@ class Hidden:
 
 
 class HiddenText(Hidden):
-    """A value that may be a text, a name or a code. Shown as its kind and length, or as it is with the configuration's
-    `[omni] show_texts`.
+    """A value that may be a text, a name or a code. Shown as its kind and length, or unchanged if the configuration
+    sets `[omni] show_texts`.
     """
 
     __slots__ = ()
     may_be_shown: ClassVar[bool] = True
 
     def describe(self) -> str:
-        """What is shown of it."""
+        """Return the text that is shown for the value."""
         value = self._value
         if isinstance(value, str):
             kind = "blank text" if not value.strip() else "URL" if _HOST.match(value) else "text"
@@ -92,7 +94,7 @@ class HiddenKey(HiddenText):
     may_be_shown = False
 
     def describe(self) -> str:
-        """What is shown of it."""
+        """Return the text that is shown for the value."""
         return mask_numbers_in(self._value) if isinstance(self._value, str) else super().describe()
 
 
@@ -103,24 +105,24 @@ class HiddenUrl(HiddenText):
     may_be_shown = False
 
     def describe(self) -> str:
-        """What is shown of it."""
+        """Return the text that is shown for the value."""
         found = _HOST.match(self._value) if isinstance(self._value, str) else None
         return f"{found[1]}://{mask_numbers_in(found[2])}/…" if found else super().describe()
 
 
 class HiddenSql(HiddenText):
-    """A query. Shown without what stands in quotes and comments, and without numbers."""
+    """A query. Shown without quoted pieces, comments and numbers."""
 
     __slots__ = ()
 
     def describe(self) -> str:
-        """What is shown of it."""
+        """Return the text that is shown for the value."""
         return shown_sql(self._value) if isinstance(self._value, str) else super().describe()
 
 
 def texts_are_shown() -> bool:
-    """Whether the configuration wants texts among the rendered templates. One that says neither yes nor no does not,
-    and fails no task: it is asked while something is shown.
+    """Return True if the configuration wants texts among the rendered templates. A setting that is no flag counts as
+    False, and fails no task, because it is read while something is shown.
     """
     from airflow.providers.common.compat.sdk import conf
 
@@ -131,10 +133,11 @@ def texts_are_shown() -> bool:
 
 
 def hide(value: Any, rendered: bool = False) -> Any:
-    """Hide every value that is ready, which may be a number; leave the containers.
+    """Hide every final value that may be a number; leave the containers.
 
-    :param rendered: Airflow has rendered it: no text is a template any more. Else what Airflow still has to render or
-        resolve is left, too.
+    :param value: a value, or containers of values.
+    :param rendered: True if Airflow has rendered the value, so that no text is a template any more. False: values that
+        Airflow still has to render or resolve are left, too.
     """
     if value is None or isinstance(value, Hidden) or (not rendered and _is_for_airflow(value)):
         return value
@@ -154,11 +157,14 @@ def hide_texts(
     member: Any = "",
     depth: int = 0,
 ) -> Any:
-    """Hide every value in a rendered object, but for those of members that hold nothing personal; leave the containers.
+    """Hide every value in a rendered object; leave the containers, and plain values of members that hold nothing
+    personal.
 
-    :param hidden: how a value is shown.
-    :param shown: the names of these members.
-    :param member: the member's name that the value stands under.
+    :param value: a value, or containers of values.
+    :param hidden: class of the hidden values, which decides how they are shown.
+    :param shown: names of the members that hold nothing personal.
+    :param member: name of the member that the value stands under.
+    :param depth: level of the value.
     """
     if value is None or isinstance(value, bool | Hidden) or (member in shown and _is_plain(value)):
         return value
@@ -183,7 +189,7 @@ def reveal(value: Any) -> Any:
 
 
 def is_template(text: str) -> bool:
-    """Whether a text is one that Airflow renders to another."""
+    """Return True if Airflow would render the text."""
     return any(mark in text for mark in _TEMPLATE_MARKS)
 
 
@@ -209,8 +215,10 @@ def _placeholders(text: str) -> list[str]:
 
 
 def _without_models(value: Any, depth: int = 0) -> Any:
-    """The same object with models as JSON objects, since Airflow renders no template within a model. The very same one
-    where there is no model: Airflow tells by identity what comes from another task, and does not render it.
+    """Return the object with models as JSON objects, since Airflow renders no template within a model.
+
+    An object without models is returned itself, not as a copy: Airflow tells by identity that it comes from another
+    task, and does not render it.
     """
     if callable(getattr(type(value), "to_wire", None)):
         return value.to_wire()
@@ -226,9 +234,8 @@ def _without_models(value: Any, depth: int = 0) -> Any:
 class PrivateField:
     """A template field of an operator or notifier whose value is hidden as soon as it is known.
 
-    Airflow assigns the rendered value to the attribute like the constructor assigned the template, so hiding at
-    assignment works on all versions, for mapped tasks too. `PrivateFields` then hides what still looks like a
-    template.
+    Airflow assigns the rendered value to the attribute as the constructor assigned the template, so hiding at
+    assignment works on all versions, for mapped tasks too. `PrivateFields` then hides what still looks like a template.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -248,20 +255,20 @@ class PrivateField:
             raise AttributeError(self.name) from None
 
     def __set__(self, instance: object, value: Any) -> None:
-        # What was given is kept, since Airflow knows by its identity whether it is another task's data.
+        # The given value is kept, since Airflow knows by its identity that it is another task's data.
         instance.__dict__[f"{self._attribute}_given"] = value
         instance.__dict__[self._attribute] = self.when_given(value)
 
     def when_given(self, value: Any) -> Any:
-        """What is kept of a value that Airflow may still have to render."""
+        """Return the form in which a value is kept that Airflow may still have to render."""
         return hide(value)
 
     def when_rendered(self, value: Any) -> Any:
-        """What is kept of a value in which nothing is a template any more."""
+        """Return the form in which a value is kept when nothing in it is a template any more."""
         return hide(value, rendered=True)
 
     def is_data(self, instance: object, seen_oids: Iterable[int]) -> bool:
-        """Whether another task has returned the value: a template in it is none."""
+        """Return True if another task has returned the value. Then a template in it is data."""
         kept = (instance.__dict__.get(f"{self._attribute}_given"), instance.__dict__.get(self._attribute))
         return any(id(value) in seen_oids for value in kept if value is not None)
 
@@ -273,10 +280,10 @@ class PrivateField:
 
 
 class TextField(PrivateField):
-    """A template field with texts in it, which are hidden when Airflow has rendered them.
+    """A template field with texts, which are hidden when Airflow has rendered them.
 
-    Until then they are what the DAG's author has written, which Airflow keeps anyway. Hidden earlier, two versions of a
-    DAG would look the same to Airflow, and it would not take note of the newer one.
+    Before that they are the DAG author's own words, which Airflow stores anyway. If they were hidden earlier, two
+    versions of a DAG would look equal to Airflow, and it would miss the newer one.
     """
 
     def __init__(self, hidden: type[HiddenText] = HiddenText, shown: frozenset[str] = SHOWN) -> None:
@@ -284,19 +291,19 @@ class TextField(PrivateField):
         self._shown = shown
 
     def when_given(self, value: Any) -> Any:
-        """The value, models as JSON objects."""
+        """Return the value with models as JSON objects."""
         return _without_models(value)
 
     def when_rendered(self, value: Any) -> Any:
-        """The value's shape."""
+        """Return the value's shape."""
         return hide_texts(value, self._hidden, self._shown)
 
 
 def _given_by_a_task(operator: Any, context: Any) -> frozenset[str]:
-    """The arguments that stand in a dict of another task, as with `expand_kwargs(task.output)`.
+    """Return the arguments that come from a dict of another task, as with `expand_kwargs(task.output)`.
 
-    Airflow takes the texts of such a dict for data, and the objects and lists in it for templates, although a person
-    may have typed what is in them.
+    Airflow takes the texts of such a dict for data, but renders the objects and lists in it as templates, although a
+    person may have typed their content.
     """
     dag = getattr(operator, "dag", None) if getattr(operator, "has_dag", lambda: True)() else None
     mapped: Any = getattr(dag, "task_dict", {}).get(getattr(operator, "task_id", None))
@@ -312,7 +319,9 @@ def _given_by_a_task(operator: Any, context: Any) -> frozenset[str]:
 
 
 class PrivateFields:
-    """What an operator or notifier with such fields is, before its base class: hides them when they were rendered."""
+    """Base of an operator or notifier with private fields, to stand before its Airflow base class. Hides the fields
+    once they are rendered.
+    """
 
     emptied: tuple[str, ...] = ()
     """Template fields that were given and came out as None."""
@@ -320,7 +329,9 @@ class PrivateFields:
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Any, jinja_env: Any, seen_oids: set[int]
     ) -> None:
-        """Render as Airflow does (all its versions come by here, for mapped tasks as well), and hide the outcome."""
+        """Render as Airflow does, and hide the outcome. All versions of Airflow come by here, for mapped tasks as
+        well.
+        """
         given: Any = super()
         template_fields = list(template_fields)
         fields = [getattr(type(parent), name, None) for name in template_fields] if parent is self else []

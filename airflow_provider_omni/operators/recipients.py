@@ -1,4 +1,4 @@
-"""The argument `recipients`: how it is kept out of sight, and how it becomes rows when the task runs."""
+"""The argument `recipients`: hiding it, and turning it into rows when the task runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_omni.delivery.results.unreached import Unreached
 from airflow_provider_omni.operators.private import Hidden, PrivateField, is_template, reveal
 
 _NUMBERS = re.compile(r"(?=.*\d)[^a-zA-Z/\\]+", re.DOTALL)
-"""A text that is numbers, whatever marks stand around them: it has a digit, and no letter and no slash, as paths do."""
+"""A text of numbers, with any marks around them: it has a digit, but no letter and no slash, as paths do."""
 _PATH = re.compile(r"\S(?:.*\S)?\.(?:csv|jsonl|ndjson|jsonlines)(?:\.(?:gz|bz2|xz|zst|zip))?", re.IGNORECASE)
 """The only texts that are shown. All others may be numbers, however they are written. `delivery/recipients/sources.py`
 knows the formats; it is not imported here, since DAG files are read often.
@@ -20,11 +20,11 @@ knows the formats; it is not imported here, since DAG files are read often.
 
 
 _READ_ONCE = ("fetchmany", "read_next_batch")
-"""What a result of a query has, or a reader of batches."""
+"""Methods of a query's result, or of a reader of batches, which can be read once."""
 
 
 class HiddenRecipients(Hidden):
-    """Recipients that are ready: a list, rows from XCom, any iterable. Shown as how many they are."""
+    """Recipients that need no rendering: a list, rows from XCom, any iterable. Shown as a count."""
 
     __slots__ = ()
 
@@ -32,14 +32,14 @@ class HiddenRecipients(Hidden):
         value = self.reveal()
         if isinstance(value, str):
             return "…"
-        # Not of anything that has a length: that of a mapped task's output costs a call.
+        # Only builtin containers have their length shown: the length of a mapped task's output costs a call.
         if not isinstance(value, list | tuple | set | frozenset):
             return "recipients"
         return f"{len(value):,} recipient{'' if len(value) == 1 else 's'}"
 
 
 class _FromTask(HiddenRecipients):
-    """What a task returned that stands in a list of several: if it is a list, one of recipients, not a row."""
+    """Marks one task's return value inside a list of several. If it is a list, it is a list of recipients."""
 
     __slots__ = ()
 
@@ -47,30 +47,33 @@ class _FromTask(HiddenRecipients):
 class RecipientsField(PrivateField):
     """The template field `recipients`. Renders as its path or as a count.
 
-    A text is a template. What is in a list is data: it comes from elsewhere, so it is never rendered.
+    A text is a template. The entries of a list are data from elsewhere, so they are never rendered.
     """
 
     def __set__(self, instance: object, value: Any) -> None:
         before = instance.__dict__.get(self._attribute)
         if isinstance(before, list) and isinstance(value, list | tuple) and len(before) == len(value):
-            # The list that stood there, rendered by Airflow: now nothing else tells what tasks returned from rows.
+            # Airflow has rendered the list that stood there. From now on only this mark tells a task's return value
+            # from a row.
             both = zip(before, value, strict=True)
             value = [_FromTask(now) if _is_for_airflow(then) else now for then, now in both]
         super().__set__(instance, value)
 
     def when_given(self, value: Any) -> Any:
-        """What is kept of a value that Airflow may still have to render."""
+        """Return the form in which a value is kept that Airflow may still have to render."""
         return hide_recipients(value)
 
     def when_rendered(self, value: Any) -> Any:
-        """What is kept of a value in which nothing is a template any more."""
+        """Return the form in which a value is kept when nothing in it is a template any more."""
         return hide_recipients(value, rendered=True)
 
 
 def hide_recipients(value: Any, rendered: bool = False) -> Any:
-    """Hide what holds numbers; leave paths.
+    """Hide values that hold numbers; leave paths.
 
-    :param rendered: Airflow has rendered it. Else what it still has to render or resolve is left, too.
+    :param value: the argument.
+    :param rendered: True if Airflow has rendered the value. False: values that Airflow still has to render or resolve
+        are left, too.
     """
     if value is None or isinstance(value, Hidden) or (not rendered and _is_for_airflow(value)):
         return value
@@ -88,15 +91,15 @@ def hide_recipients(value: Any, rendered: bool = False) -> Any:
 
 
 class _Once:
-    """An iterator, or the result of a query, which can be read once. Where tries share a process, as in
-    `dag.test()`, a later one would find it used up: it would send to nobody, and succeed.
+    """An iterator, or the result of a query, which can be read once. If tries share a process, as in `dag.test()`, a
+    later try would find it used up: it would send to nobody, and succeed.
     """
 
     def __init__(self, rows: Any) -> None:
         self._rows: Any = rows
 
     def take(self) -> Any:
-        """What is read. Raises OmniInputError where it was."""
+        """Return the rows. Raises OmniInputError if they were taken before."""
         rows, self._rows = self._rows, None
         if rows is None:
             from airflow_provider_omni.omni.errors import OmniInputError
@@ -112,12 +115,12 @@ class _Once:
 
 
 def _is_path(text: str) -> bool:
-    """Whether a text is the path or URL of a file, and nothing else."""
+    """Return True if a text is the path or URL of a file, and nothing else."""
     return text.isprintable() and _PATH.fullmatch(text) is not None
 
 
 def _is_for_airflow(value: Any) -> bool:
-    """An XComArg, or a function that Airflow calls with the context."""
+    """Return True for an XComArg, or a function that Airflow calls with the context."""
     return callable(value) or (not isinstance(value, os.PathLike) and callable(getattr(value, "resolve", None)))
 
 
@@ -129,16 +132,17 @@ def opened_rows(
     tell: Callable[[str], None] = lambda _: None,
     encoding: Any = None,
 ) -> Iterator[Iterable[Any]]:
-    """Rows from the rendered argument, read as they are asked for.
+    """Open the rendered argument as rows, read as they are asked for.
 
-    :param recipients: numbers or dicts in any iterable; a table of pandas, polars, Arrow or DuckDB; what a mapped task
-        or several tasks returned, each one of these; the path of a CSV or JSON Lines file; or what `unreached(…)`
-        made.
-    :param needed: fields that a header must have, and that are found in another case, too.
-    :param tell: gets what a person should know of the source, for the task's log.
-    :param encoding: of a file; None: UTF-8.
+    Raises OmniInputError if it cannot be read, OmniStorageError if it cannot be reached.
 
-    Raises OmniInputError for what cannot be read, OmniStorageError for what cannot be reached.
+    :param recipients: numbers or dicts in any iterable; a table of pandas, polars, Arrow or DuckDB; the output of a
+        mapped task or of several tasks, each in one of these forms; the path of a CSV or JSON Lines file; or the result
+        of `unreached(…)`.
+    :param phone_field: the field with the phone number.
+    :param needed: fields that a header must have, and that are also found in another case.
+    :param tell: is called with sentences about the source, for the task's log.
+    :param encoding: encoding of a file; None: UTF-8.
     """
     from airflow_provider_omni.delivery.recipients.encodings import read_encoding
     from airflow_provider_omni.delivery.recipients.sources import format_of, read_rows, rows_of_entries, rows_of_table
@@ -168,10 +172,11 @@ def opened_rows(
 
 
 def _entries(source: Iterable[Any], of_tasks: bool) -> Iterator[Any]:
-    """The recipients of a source. A list among them is a row (of a query, by XCom), in which an order's number may look
-    like a phone; only where it is what a task returned does it hold recipients.
+    """Yield the recipients of a source. A list among them is a row (of a query, by XCom), in which an order's number
+    may look like a phone number. Only a list that a task returned holds recipients.
 
-    :param of_tasks: each entry is what a copy of a mapped task returned.
+    :param source: the entries.
+    :param of_tasks: True if each entry is the return value of a copy of a mapped task.
     """
     from airflow_provider_omni.omni.tables import read_table
     from airflow_provider_omni.omni.written import is_of_mapped_task, looks_written
@@ -192,8 +197,8 @@ def _entries(source: Iterable[Any], of_tasks: bool) -> Iterator[Any]:
 
 
 def _read_text(recipients: Any) -> Any:
-    """Rows or numbers that came as text: JSON of an upstream task, a list that a template has rendered, numbers in
-    lines or between commas. A path stays a text.
+    """Parse rows or numbers that came as text: JSON of an upstream task, a list that a template has rendered, numbers
+    in lines or between commas. A path stays a text.
     """
     from airflow_provider_omni.omni.written import empty_words, is_nothing, looks_written, read_list
 

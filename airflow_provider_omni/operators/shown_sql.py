@@ -1,8 +1,8 @@
-"""A query as it may be shown: without what stands in quotes and in comments, and without numbers.
+"""A query as it may be shown: without quoted pieces, comments and numbers.
 
-Where a literal ends depends on the database: whether a backslash escapes a quote, what else begins a comment, what
-quotes a name. Which one it is, nobody knows here. So a query is read in each of these ways, and what any of them takes
-for a literal or a comment is left out.
+The end of a literal depends on the database: a backslash may or may not escape a quote, other signs may begin a comment
+or quote a name. The database is not known here. So a query is read in each of these ways, and everything that any of
+them takes for a literal or a comment is left out.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from airflow_provider_omni.omni.masking import mask_numbers_in
 _DAY = re.compile(r"'\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?'")
 """A literal that is shown."""
 _END = r"(?:(?=\w).*)?"
-"""A literal that goes on with a letter has ended too early, at a quote within somebody's name: all that follows may be
-the rest of it.
+"""The rest of the text after a literal that a letter follows. Such a literal has ended too early, at a quote within
+somebody's name, so all that follows may belong to it.
 """
 _COMMENTS = (r"--[^\n]*", r"/\*(?:(?!/\*|\*/).)*\*/", r"/\*.*")
-"""One within another, which only some databases know, hides what follows, too."""
+"""Comments. A comment within another, which only some databases know, hides everything that follows."""
 _DOLLARS = r"\$(\w*)\$.*?(?:\$\1\$|\Z)"
 _ORACLE = (r"[qQ]'\[.*?(?:\]'|\Z)", r"[qQ]'\{.*?(?:\}'|\Z)", r"[qQ]'\(.*?(?:\)'|\Z)", r"[qQ]'<.*?(?:>'|\Z)")
 _ORACLE_ANY = r"[qQ]'([^\s\w'])(?:.*?(?:\2'|\Z))"
@@ -43,7 +43,7 @@ def _readings() -> list[re.Pattern[str]]:
 
 
 def shown_sql(sql: str) -> str:
-    """The query, with an ellipsis for each literal and comment."""
+    """Return the query, with an ellipsis for each literal and comment."""
     hidden = bytearray(len(sql))
     for reading in _readings():
         for found in reading.finditer(sql):

@@ -1,5 +1,5 @@
-"""Slips of the pen that show when a DAG is read, before anything runs: in arguments that are no templates, and in those
-whose template is a plain value.
+"""Mistakes that show when a DAG is read, before anything runs: in arguments that are no templates, and in template
+fields with a plain value.
 
 Everything is checked again when the task runs. DAG files are read often, so nothing here loads models, tables of
 numbers or clients.
@@ -28,7 +28,7 @@ def refuse_slips(what: Any, problems: list[str]) -> None:
 
 
 def message_slips(operator: Any) -> list[str]:
-    """Slips of an operator that sends one content."""
+    """Return the mistakes in an operator that sends one content."""
     from airflow_provider_omni.delivery.options import flag_problems, grace_problems, rejected_problems
 
     return [
@@ -44,7 +44,7 @@ def message_slips(operator: Any) -> list[str]:
 
 
 def batch_slips(operator: Any) -> list[str]:
-    """Slips of an operator that sends to many."""
+    """Return the mistakes in an operator that sends to many."""
     from airflow_provider_omni.delivery.options import (
         field_problems,
         flag_problems,
@@ -74,7 +74,7 @@ def batch_slips(operator: Any) -> list[str]:
 
 
 def encoding_slips(encoding: Any) -> list[str]:
-    """A slip in the name of a file's encoding."""
+    """Return the mistakes in the name of a file's encoding."""
     if encoding is None:
         return []
     from airflow_provider_omni.delivery.recipients.encodings import read_encoding
@@ -88,7 +88,7 @@ def encoding_slips(encoding: Any) -> list[str]:
 
 
 def scenario_slips(name: Any, flow: Any, default: Any, if_exists: Any) -> list[str]:
-    """Slips of an operator that makes a scenario."""
+    """Return the mistakes in an operator that makes a scenario."""
     from airflow_provider_omni.delivery.options import flag_problems, if_exists_problems
 
     problems = [*flag_problems("default", default), *if_exists_problems(if_exists), *_flow_slips(flow)]
@@ -98,7 +98,7 @@ def scenario_slips(name: Any, flow: Any, default: Any, if_exists: Any) -> list[s
 
 
 def number_slips(sender: Any) -> list[str]:
-    """Slips in `region`, `allowed_countries` and `number_check`."""
+    """Return the mistakes in `region`, `allowed_countries` and `number_check`."""
     problems: list[str] = []
 
     def read(name: str, reader: Callable[..., object], **how: bool) -> None:
@@ -121,7 +121,9 @@ def number_slips(sender: Any) -> list[str]:
 
 
 def content_slips(sender: Any) -> list[str]:
-    """A slip where there is no content at all. A class of the user's own may bring it later."""
+    """Return a mistake if there is no content at all. A class of the user's own may bring it later, so it is not
+    checked.
+    """
     from airflow_provider_omni.omni.options import NO_CONTENT
 
     none = all(_is_empty(getattr(sender, name)) for name in CONTENTS)
@@ -129,7 +131,7 @@ def content_slips(sender: Any) -> list[str]:
 
 
 def is_ready(value: Any) -> bool:
-    """Whether nothing of a value is rendered or resolved when the task runs."""
+    """Return True if nothing in a value is rendered or resolved when the task runs."""
     if isinstance(value, str):
         return not is_template(value)
     if isinstance(value, Mapping):
@@ -167,7 +169,9 @@ def _shard_slips(shard: Any) -> list[str]:
 
 
 def _flow_slips(flow: Any, sender: Any = None) -> list[str]:
-    """Slips in a list of channels or steps; a text may be a file's name, or be made a list by a template."""
+    """Return the mistakes in a list of channels or steps. A text is not checked: it may be a file's name, or a template
+    that makes a list.
+    """
     if not isinstance(flow, list | tuple) or not is_ready(flow):
         return []
     from airflow_provider_omni.delivery.options import channel_problems, mismatch_problems

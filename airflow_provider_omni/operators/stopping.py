@@ -1,7 +1,7 @@
-"""How a batch is stopped when Airflow ends its task: nothing more is posted, what is under way is heard and written.
+"""Stop a batch when Airflow ends its task: nothing more is posted; requests under way are answered and written down.
 
-Airflow 3 tells a task that it shall end by `on_kill` alone, and kills the process seconds later. A later try goes on
-from whatever was reached, stopped like this or killed; this way it has less to ask about.
+Airflow 3 tells a task only by `on_kill` that it must end, and kills the process seconds later. A later try goes on from
+there, after a stop as after a kill; after a stop it has less to ask about.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ SLICE = 0.2
 
 
 class Stop:
-    """A flag. A plain one, since it is raised in a signal's handler, where locks may be held by the same thread."""
+    """A flag. It has no lock, since it is set in a signal handler, in which the same thread may hold locks."""
 
     def __init__(self) -> None:
         self.told = False
 
     def check(self) -> None:
-        """Raise OmniStoppedError once the flag is raised."""
+        """Raise OmniStoppedError once the flag is set."""
         if self.told:
             raise OmniStoppedError("Airflow ended this task.")
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, but not on when the flag is raised."""
+        """Sleep, at most until the flag is set. Raises OmniStoppedError then."""
         until = time.monotonic() + seconds
         while True:
             self.check()
@@ -39,13 +39,13 @@ class Stop:
 
 
 class StoppableClient:
-    """A client that makes no call once the flag is raised."""
+    """A client that makes no call once the flag is set."""
 
     def __init__(self, client: Any, stop: Stop) -> None:
         self._client = client
         self._stop = stop
 
     def execute(self, call: Call[Any]) -> Any:
-        """Execute the call, or raise one of `omni/errors.py`."""
+        """Execute the call, or raise an error of `omni/errors.py`."""
         self._stop.check()
         return self._client.execute(call)

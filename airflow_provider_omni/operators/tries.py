@@ -1,7 +1,7 @@
-"""What is known of a task's earlier tries. Reads the context; decides nothing.
+"""The earlier tries of a task. Reads the context; decides nothing.
 
-A record says what was posted. Where there is none, or an old one, either nothing more was posted, or it was and nobody
-can tell: `delivery/outbox/tries.py` tells the two apart.
+A record says what was posted. Without a record, or with an old one, either nothing more was posted, or something was
+and nobody can tell: `delivery/outbox/tries.py` tells the two cases apart.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 class Trying:
     """A try from its beginning to its end.
 
-    `writes`: how often the record was written, from when on it is all that there is; None before. `busy`: it is
-    sending, so that an exception from nowhere does not mean that it has ended.
+    :param tries: the earlier tries.
+    :param writes: number of writes of the record once the record is complete; None before.
+    :param busy: True while it is sending. Then an exception does not mean that the try has ended.
     """
 
     tries: Tries
@@ -34,11 +35,14 @@ class Trying:
 
 @contextlib.contextmanager
 def trying(context: Any, memory: Memory, log: Any, *, divided: bool = False) -> Iterator[Trying]:
-    """Say that a try begins, before it does anything else: what it writes later can then be missed. And that it has
-    ended, well or not; one that is killed does not come to say so.
+    """Record that a try begins, before it does anything else, so that a later loss of its record can be noticed. Record
+    its end, too, after success or failure; a try that is killed does not get there.
 
-    :param divided: mapped tasks share the send's key, and each has a part of its people: in another division some of
-        them are those of other tasks.
+    :param context: Airflow's context.
+    :param memory: memory of the task.
+    :param log: the task's log.
+    :param divided: True if mapped tasks share the send's key, and each has a share of its people. In another division
+        some people belong to other tasks.
     """
     from airflow_provider_omni.delivery.outbox.tries import begin_try, end_try
 
@@ -56,7 +60,12 @@ def trying(context: Any, memory: Memory, log: Any, *, divided: bool = False) -> 
 
 
 def told_of(counts: Mapping[str, int], sent: int, *, dry_run: bool) -> str:
-    """A receipt's counts, as the log tells them; `sent`: accepted messages that this very try has posted."""
+    """Return a receipt's counts as a sentence for the log.
+
+    :param counts: the receipt's counts.
+    :param sent: accepted messages that this very try has posted.
+    :param dry_run: True if nothing was posted.
+    """
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     if dry_run:
         return f"Dry run, nothing was sent: {told}."
@@ -64,7 +73,9 @@ def told_of(counts: Mapping[str, int], sent: int, *, dry_run: bool) -> str:
 
 
 def first_try_at(context: Any) -> float | None:
-    """A time before which no try of this task can have posted, seconds since the epoch; None if that is not known."""
+    """Return a time before which no try of this task can have posted, in seconds since the epoch; None if it is not
+    known.
+    """
     run = context.get("dag_run")
     # A clear moves the start of the run, but not when the run was due.
     names = ("start_date",) if _never_cleared(run) else ("run_after", "data_interval_end")
@@ -77,9 +88,11 @@ def _never_cleared(run: Any) -> bool:
 
 
 def _may_be_made_anew(context: Any, divided: bool) -> bool:
-    """Whether a clear may have made this task instance anew, so that its first try is not the send's: in loops, and in
-    what is mapped over, since a clear of another one (Airflow 3.4). What has sent, and its state, is put aside. So is
-    what other task instances have sent to those whom a division into more shards gives to a new one.
+    """Return True if a clear may have made this task instance anew, so that its first try is not the send's first.
+
+    In a loop (Airflow 3.4), a clear may put aside the task instance that has sent, with its state. In mapped tasks that
+    share the send's key (`divided`), a clear may divide the people into more shards, and so give a new task instance
+    people whom others have sent to.
     """
     ti = context["ti"]
     region = str(getattr(ti, "region_id", None) or "")

@@ -39,16 +39,18 @@ from airflow_provider_omni.omni.written import (
 )
 
 DEFAULT_TIMEOUT = 47 * 3600.0
-"""Seconds. A step without a validity runs up to 48 hours, and reports and logs are kept for no longer than that."""
+"""Default timeout in seconds. A step without a validity runs up to 48 hours, and reports and logs are kept no
+longer.
+"""
 MARGIN = 3600.0
 """Seconds that a wait goes on after the last channel's validity has ended."""
 LOGS_ONLY_BULKS = 60
-"""More bulks than this cannot be followed by the logs alone: the vendor allows 120 calls a minute."""
+"""Bulks that the logs alone can follow, at most: the vendor allows 120 calls a minute."""
 MOST_LEDGERS = 100
-"""Ledgers that one sensor follows: at the deadline each is read to its end within the same five minutes."""
+"""Ledgers that one sensor follows, at most. At the deadline all are read to their end within the same five minutes."""
 MOST_WARNINGS = 3
 MOST_IDS = 5000
-"""Message ids in all receipts of a sensor: they stand in the trigger's arguments."""
+"""Message ids in all receipts of a sensor, at most, because they stand in the trigger's arguments."""
 
 
 def read_watch(
@@ -69,16 +71,26 @@ def read_watch(
     emptied: Collection[str] = (),
     warn: Callable[[str], None] = lambda _: None,
 ) -> Watch:
-    """Read what a user typed into a watch, or raise one `OmniInputError` that names every problem.
+    """Read a user's arguments into a watch. Raises one `OmniInputError` that names every problem.
 
-    :param started_at: when the wait began, seconds since the epoch.
-    :param timeout: seconds from `started_at`; None: the validity of the receipt's channels and an hour, else 47
-        hours.
-    :param flow: the channels of the scenario, where it was read; a receipt's own flow counts more.
-    :param account: `OmniConfig.account_mark` of the connection. Raises OmniConfigurationError where a receipt was made
-        with another account.
+    Raises OmniConfigurationError if a receipt was made with another account.
+
+    :param started_at: begin of the wait, in seconds since the epoch.
+    :param timeout: seconds from `started_at`. None: the validity of the receipt's channels and an hour; 47 hours if it
+        does not know them all.
+    :param receipt: a receipt, or a list of receipts. Exactly one of `receipt`, `message_ids` and `bulk_ids` is given.
+    :param message_ids: a message id, or a list of them.
+    :param bulk_ids: a bulk id, or a list of them.
+    :param success_when: `all`, `any`, `finished` or a ratio.
+    :param delivered_means: `group` or `handset`.
+    :param settle: wait for every outcome, even if the verdict is clear before.
+    :param flow: channels of the scenario, if it was read. A receipt's own flow has priority.
+    :param last_channel: last channel of the flow, if there is neither a flow nor a receipt with one.
+    :param poll_interval: seconds between two polls.
+    :param logs_only: read no reports, because they could not be written down.
+    :param account: `OmniConfig.account_mark` of the connection.
     :param emptied: names of arguments that were given and came out as None.
-    :param warn: is told what may be a mistake, and is none for certain.
+    :param warn: is called with a sentence on anything that may be a mistake, but need not be.
     """
     problems: list[str] = []
     goal = parts = None
@@ -125,12 +137,12 @@ def read_watch(
             whole,
             bulks=part.bulks,
             flow=part.flow or otherwise,
-            # Where there is a ledger, what is read is written down in it.
+            # With a ledger, reports can be written down in it.
             logs_only=logs_only and part.ledger_path is None,
             ledger_path=part.ledger_path,
             unsent=part.unsent,
             accepted=part.accepted,
-            # A ledger says it itself.
+            # A ledger names its account itself.
             account=part.account or ("" if part.ledger_path else account),
         )
         for part in parts
@@ -142,7 +154,7 @@ def read_watch(
 
 @dataclass(frozen=True)
 class Part:
-    """What is followed together: all requests without a ledger whose flow is the same, or one ledger."""
+    """Sends that are followed together: all requests without a ledger that have one flow and account, or one ledger."""
 
     bulks: tuple[Bulk, ...] = ()
     flow: tuple[str, ...] = ()
@@ -153,7 +165,7 @@ class Part:
 
 
 def _named(receipt: Any, message_ids: Any, bulk_ids: Any, emptied: Collection[str]) -> str:
-    """Which of the three says what to wait for."""
+    """Return the name of the one argument that was given. Raises OmniInputError unless exactly one was."""
     values = {"receipt": receipt, "message_ids": message_ids, "bulk_ids": bulk_ids}
     named = [name for name, value in values.items() if value is not None]
     if len(named) == 1:
@@ -166,9 +178,9 @@ def _named(receipt: Any, message_ids: Any, bulk_ids: Any, emptied: Collection[st
 
 
 def _receipts(receipt: Any) -> tuple[list[tuple[str, Any]], int]:
-    """The receipts, each once and with its name in errors; and how many in the list were none.
+    """Return the receipts, each once and with its name in errors, and the number of empty entries in the list.
 
-    A list may be empty: a mapped task has made no copies, so that nobody should have been sent to.
+    A list may be empty: a mapped task has made no copies, so nobody was to be sent to.
     """
     value = read_object("receipt", receipt, RECEIPT)
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
@@ -183,20 +195,21 @@ def _receipts(receipt: Any) -> tuple[list[tuple[str, Any]], int]:
         raise OmniInputError("The sensor cannot wait for this.", problems=[problem])
     if len(read) == 1:
         found = [("receipt", each) for _, each in found]
-    # The same requests twice are the same send; of two sends to nobody, each has its own people.
+    # Equal receipts with requests are one send. Receipts of sends to nobody are kept apart, because each has its own
+    # people.
     once = {_same(each) or name: (name, each) for name, each in reversed(found)}
     return list(reversed(once.values())), missing
 
 
 def _same(receipt: Any) -> str:
-    """What tells a receipt with something to follow from others; empty where there is nothing."""
+    """Return a text by which equal receipts are found; empty for a receipt with nothing to follow."""
     if not isinstance(receipt, Mapping) or not (receipt.get("bulks") or _ledger_of(receipt)):
         return ""
     return json.dumps(receipt, sort_keys=True, default=repr)
 
 
 def _parts(receipts: Sequence[tuple[str, Any]]) -> list[Part]:
-    """What the receipts say is to be followed. Raises OmniInputError that names every one that is none."""
+    """Return the sends that the receipts name. Raises OmniInputError, which names every entry that is no receipt."""
     problems: list[str] = []
     parts: dict[Any, Part] = {}
     for name, receipt in receipts:
@@ -205,7 +218,7 @@ def _parts(receipts: Sequence[tuple[str, Any]]) -> list[Part]:
             problems.append(f"{name}: {no_receipt(receipt)}")
             continue
         try:
-            # With a ledger, the receipt may not list all; the ledger does.
+            # With a ledger, the receipt need not list all bulks: the ledger does.
             bulks = bulks_of_receipt(receipt, name) if path is None else ()
         except OmniInputError as error:
             problems += error.problems
@@ -217,7 +230,7 @@ def _parts(receipts: Sequence[tuple[str, Any]]) -> list[Part]:
         parts[key] = replace(
             known,
             bulks=(*known.bulks, *bulks),
-            # Two receipts of one ledger are of two tries, or of batches that share it.
+            # Two receipts of one ledger come from two tries, or from batches that share it.
             unsent=known.unsent + unsent if path is None else max(known.unsent, unsent),
             accepted=known.accepted + accepted if path is None else max(known.accepted, accepted),
             account=known.account or account,
@@ -233,12 +246,14 @@ def _parts(receipts: Sequence[tuple[str, Any]]) -> list[Part]:
             problems[MOST_PLACES:] = [f"receipt: {len(problems) - MOST_PLACES:,} more problems like these"]
         raise OmniInputError("The sensor cannot wait for this.", problems=problems)
     made = [replace(each, bulks=distinct(each.bulks)) for each in parts.values()]
-    # A send to nobody has nothing to follow; where it is the only one, that is what the wait is about.
+    # A send to nobody has nothing to follow. If there is no other send, the wait is about this one.
     return [each for each in made if each.bulks or each.ledger_path or each.unsent] or made[:1] or [Part()]
 
 
 def _too_many(parts: Sequence[Part], *, logs_only: bool, several: bool) -> list[str]:
-    """What makes it too much for one sensor: the calls that the vendor allows, and what a trigger is given."""
+    """Return the problems of too many sends for one sensor: more log calls than the vendor allows, or too large trigger
+    arguments.
+    """
     problems: list[str] = []
     requests = sum(len(part.bulks) for part in parts)
     ids = sum(len(bulk.message_ids) for part in parts for bulk in part.bulks)
@@ -264,7 +279,7 @@ def _too_many(parts: Sequence[Part], *, logs_only: bool, several: bool) -> list[
 
 
 def _place(path: str) -> str:
-    """A ledger's path as it is compared: the same folder may be written in some ways."""
+    """Return a ledger's path in the form in which paths are compared: one folder may be written in several ways."""
     scheme, separator, rest = path.removeprefix("file://").rpartition("://")
     return f"{scheme}{separator}{re.sub('/+', '/', rest).rstrip('/')}"
 
@@ -280,8 +295,8 @@ def _flow_of(receipt: Any) -> tuple[str, ...]:
 
 
 def _time_warnings(receipts: Sequence[tuple[str, Any]], started_at: float, timeout: float) -> Iterator[str]:
-    """What speaks against a time that the user gave: it ends while messages may still be under way, or before they are
-    sent.
+    """Yield warnings about the user's timeout: the wait ends before the messages are sent, or while they may still be
+    under way.
     """
     ends = started_at + timeout
     for name, receipt in receipts:
@@ -306,13 +321,15 @@ def _moment(seconds: float) -> str:
 
 
 def _validity_of(receipt: Mapping[str, Any]) -> float | None:
-    """For how long all channels together may be tried, in seconds; None where not all say it."""
+    """Return the seconds in which all channels together may be tried; None if the receipt does not know them all."""
     validity = receipt.get("validity_seconds")
     return validity if isinstance(validity, int | float) and not isinstance(validity, bool) and validity > 0 else None
 
 
 def _default_deadline(receipt: Any, started_at: float) -> float:
-    """The validity of all channels and an hour, counted from when the first is tried; 47 hours where not all say it."""
+    """Return the deadline: the validity of all channels and an hour after the first is tried; 47 hours if the receipt
+    does not know them all.
+    """
     known = receipt if isinstance(receipt, dict) else {}
     begins = max(started_at, _seconds(known.get("send_at")) or 0.0)
     validity = _validity_of(known)

@@ -1,4 +1,6 @@
-"""The sensor that waits until messages are delivered. Thin: what is read and when it ends, `delivery/` decides."""
+"""The sensor that waits until messages are delivered. Thin: `delivery/` decides which reports are read and when it
+ends.
+"""
 
 from __future__ import annotations
 
@@ -28,41 +30,42 @@ if TYPE_CHECKING:
     from airflow_provider_omni.delivery.tracking.watch import Watch
 
 AIRFLOWS_OWN = timedelta(days=190)
-"""When Airflow itself gives up where no `timeout` is given: later than any wait of ours, which may be for a message
+"""Timeout that Airflow gets if no `timeout` is given. It is longer than any wait of ours, which may be for a message
 that is scheduled 180 days ahead, and whose steps run for 48 hours each.
 """
 TRIGGERER_GRACE = timedelta(minutes=10)
-"""How much later than the trigger Airflow itself gives up: the trigger's own end has the counts."""
+"""Time by which Airflow gives up later than the trigger, whose own end has the counts."""
 
 
 class OmniDeliverySensor(BaseSensorOperator):
-    """Waits until it is known what became of messages, and succeeds when enough of them were delivered.
+    """Waits until the outcomes of messages are known, and succeeds when enough of them were delivered.
 
-    Returns a summary: how many were delivered, failed and are open, by channel and status, their cost and how long
-    they took. It stands in XCom when the task fails or is skipped, too. A verdict falls as soon as it cannot change.
+    Returns a summary: how many messages were delivered, failed or are open, by channel and status, their cost and the
+    time they took. It stands in XCom when the task fails or is skipped, too. The verdict falls as soon as it cannot
+    change.
 
-    :param receipt: what a send operator returned, or a list of that, such as the output of a mapped one: then one
-        summary and one verdict over all. Give exactly one of `receipt`, `message_ids` and `bulk_ids`. A batch
-        with a ledger is followed from it, whatever its size, and its outcomes are written into it. A list has up to 100
-        ledgers, and up to 1,000 requests with 5,000 message ids that are in none.
+    :param receipt: the output of a send operator, or a list of outputs, such as that of a mapped operator: then there
+        is one summary and one verdict over all. Give exactly one of `receipt`, `message_ids` and `bulk_ids`. A batch
+        with a ledger is followed from its ledger, whatever its size, and its outcomes are written into the ledger. A
+        list has up to 100 ledgers, and up to 1,000 requests with 5,000 message ids that are in none.
     :param message_ids: a message id, or a list of them.
-    :param bulk_ids: a bulk id, or a list of them. How many messages a bulk has is then read from the logs.
-    :param success_when: `all` (default) messages delivered, `any` one, `finished` (every outcome known,
-        whichever), or a ratio such as 0.95 of the messages that the vendor accepted or may have accepted.
-    :param delivered_means: `group` (default): handed to the operator is enough while nothing final contradicts it.
-        `handset`: only a confirmed handset counts.
+    :param bulk_ids: a bulk id, or a list of them. The number of messages in a bulk is then read from the logs.
+    :param success_when: `all` (default) messages delivered, `any` one, `finished` (every outcome is known, whichever it
+        is), or a ratio such as 0.95 of the messages that the vendor accepted or may have accepted.
+    :param delivered_means: `group` (default): a message that was handed to the operator counts as delivered while
+        nothing final contradicts it. `handset`: only a confirmed handset counts.
     :param settle: wait for every outcome even when the verdict is clear. Default False.
-    :param scenario_key: where there is no receipt: the scenario is read, so that it is known which channel is the last.
-    :param last_channel: the same without a call, such as `SMS`. With neither, a failure counts as final when no other
-        channel was heard of for five minutes.
+    :param scenario_key: the scenario, if there is no receipt. It is read, to know which channel is the last.
+    :param last_channel: the last channel, such as `SMS`; replaces `scenario_key` and saves its call. With neither, a
+        failure counts as final when no other channel was heard of for five minutes.
     :param omni_conn_id: the connection. Default `omni_default`.
     :param deferrable: wait in the triggerer, without a worker. Default: `[operators] default_deferrable`.
-    :param poke_interval: seconds between two looks, in every mode. Default 30.
-    :param timeout: seconds. Default: the channels' validity periods and an hour, where the receipt knows them all, else
-        47 hours: a step without a validity period runs up to 48 hours, and then reports and logs are gone. Airflow's
+    :param poke_interval: seconds between two polls, in every mode. Default 30.
+    :param timeout: seconds. Default: the channels' validity periods and an hour, if the receipt knows them all, else 47
+        hours: a step without a validity period runs up to 48 hours, and then reports and logs are gone. Airflow's
         `default_timeout` is not used.
     :param soft_fail: skip instead of failing, in all modes alike. Default False.
-    :param mode: `poke` (default) or `reschedule`, where not deferrable.
+    :param mode: `poke` (default) or `reschedule`, if not deferrable.
     """
 
     template_fields: Sequence[str] = (
@@ -95,7 +98,7 @@ class OmniDeliverySensor(BaseSensorOperator):
     ) -> None:
         from_airflow = AIRFLOWS_OWN if timeout is None else timeout
         super().__init__(poke_interval=poke_interval, timeout=from_airflow, **kwargs)
-        # None of the three is a template, so that a slip of the pen shows when the DAG is read, and not after the send.
+        # None of the three is a template, so a mistake shows when the DAG is read, and not after the send.
         from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
 
         SuccessCriterion(success_when, delivered_means, bool(settle))
@@ -140,7 +143,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         raise AssertionError("defer() raises")
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Read once what is there to read; used in poke and reschedule mode."""
+        """Read once everything there is to read; used in poke and reschedule mode."""
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
@@ -158,7 +161,7 @@ class OmniDeliverySensor(BaseSensorOperator):
             self._wait.account = hook.config.account_mark  # the connection may have changed since the last look
             folder = watched_folder(self._wait.watch)
             end = None
-            # Once more where the deadline has come meanwhile: the last look asks the logs about everything.
+            # Once more if the deadline has come meanwhile: the last round asks the logs about everything.
             while end is None:
                 late = time.time() >= self._wait.watch.deadline
                 end = run(
@@ -174,7 +177,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         return PokeReturnValue(True, self._finish(context, end.verdict.value, end.explanation, end.summary))
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
-        """Take over from the triggerer. The event is checked: an unknown one is never a success."""
+        """Take over from the triggerer. The event is checked: an unknown event is never a success."""
         from airflow_provider_omni.omni import errors
 
         known = event if isinstance(event, dict) else {}
@@ -231,7 +234,9 @@ class OmniDeliverySensor(BaseSensorOperator):
         return channels_of_flow(flow) or [step.channel for step in hook.get_scenario(key).flow]
 
     def _finish(self, context: Context, status: str, message: str, summary: dict[str, Any]) -> dict[str, Any]:
-        """End the task as the verdict says. The summary goes to XCom first, since a failed task returns nothing."""
+        """End the task as the verdict says. The summary is pushed to XCom first, since a failed task returns
+        nothing.
+        """
         from airflow_provider_omni.omni.errors import OmniDeliveryTimeoutError, OmniUndeliveredError
 
         context["ti"].xcom_push(key="return_value", value=summary)
@@ -244,7 +249,9 @@ class OmniDeliverySensor(BaseSensorOperator):
 
     @contextlib.contextmanager
     def _ending(self) -> Iterator[None]:
-        """Errors that no retry can mend end the task for good, or skip it; others may be retried."""
+        """End the task for good, or skip it, at an error that no retry can mend. Other errors go through and may be
+        retried.
+        """
         from airflow_provider_omni.omni.errors import OmniError
 
         try:

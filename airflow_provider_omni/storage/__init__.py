@@ -1,1 +1,1 @@
-"""Where Airflow keeps things between tries and copies of a trigger. What is kept is `delivery/`'s business."""
+"""Storage in Airflow for entries that must outlive a try or a copy of a trigger. `delivery/` decides what is stored."""

@@ -1,7 +1,7 @@
-"""Ledgers and files of recipients where Airflow reaches them: local paths, and URLs of object stores with the
-credentials of Airflow's connections (`s3://my_conn@bucket/key`).
+"""Ledgers and files of recipients on local paths, and at URLs of object stores with the credentials of Airflow's
+connections (`s3://my_conn@bucket/key`).
 
-What is in them is `delivery/`'s business.
+`delivery/` knows their content.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ READ_AHEAD = 4 * 1024 * 1024
 
 
 def storage_path(path: Any) -> Any:
-    """What `delivery/` opens: local paths as text, URLs as `ObjectStoragePath`. Reaches nothing yet.
+    """Return a path that `delivery/` can open: local paths as text, URLs as `ObjectStoragePath`. Nothing is read yet.
 
     :param path: a text, a path, or an `ObjectStoragePath`.
     """
@@ -46,7 +46,7 @@ def storage_path(path: Any) -> Any:
 
 
 def file_place(path: Any) -> Any:
-    """What users call a file of recipients: `~` is expanded, as for a ledger.
+    """Return the place of a file of recipients. `~` is expanded, as for a ledger.
 
     Raises OmniInputError for a relative path, which is another file for each worker.
     """
@@ -66,10 +66,10 @@ def file_place(path: Any) -> Any:
 
 
 def ledger_place(path: Any) -> Any:
-    """What users call a ledger, as it is the same place for all workers and tries: `~` is expanded.
+    """Return the place of a ledger, in a form that means one place for all workers and tries. `~` is expanded.
 
-    Raises OmniInputError for what is no absolute path and no URL: a relative one is another folder for each process,
-    and `None` is what a template that found nothing renders to.
+    Raises OmniInputError unless the path is absolute or a URL: a relative path is another folder for each process, and
+    `None` is the text to which a template renders that found nothing.
     """
     allowed = "allowed is an absolute path or a URL"
     if hasattr(path, "fs"):
@@ -93,15 +93,15 @@ def _no_ledger(problem: str) -> OmniInputError:
 
 
 def ledger_folder(path: Any) -> Folder:
-    """The folder of a ledger.
+    """Return the folder of a ledger.
 
-    Raises OmniInputError for what cannot be meant, see `ledger_place`.
+    Raises OmniInputError for a path that cannot be meant, see `ledger_place`.
     """
     return folder_of(_reachable(ledger_place(path), "ledger_path"))
 
 
 def watched_folder(watch: Watch) -> Folder | None:
-    """The folder of a wait: its ledger, or the ledgers of its parts; None where it has none."""
+    """Return the folder of a wait: its ledger, or the ledgers of its parts; None if it has none."""
     if watch.ledger_path is not None:
         return ledger_folder(watch.ledger_path)
     paths = {number: part.ledger_path for number, part in enumerate(watch.parts) if part.ledger_path is not None}
@@ -109,7 +109,7 @@ def watched_folder(watch: Watch) -> Folder | None:
 
 
 def text_of(path: Any) -> str:
-    """A path as text that opens the same place again, with the connection that an `ObjectStoragePath` has."""
+    """Return a path as text that opens this place again, with the connection that an `ObjectStoragePath` has."""
     text = os.fspath(path) if isinstance(path, os.PathLike) and not hasattr(path, "fs") else str(path)
     scheme, separator, rest = text.partition("://")
     conn_id = getattr(path, "conn_id", None)
@@ -120,11 +120,11 @@ def text_of(path: Any) -> str:
 
 @contextlib.contextmanager
 def opened_text(path: Any, encoding: str = "utf-8") -> Iterator[TextIO]:
-    """Open a file as text, decompressed as its ending says (`.gz` and what else fsspec knows).
+    """Open a file as text, decompressed as its ending says (`.gz` and the other endings that fsspec knows).
 
-    Line ends are left as they are, since CSV may hold some inside a cell. Raises OmniStorageError where it cannot be
-    opened or read: it may be there when the task is tried again. Raises OmniInputError where it cannot be decompressed;
-    where it only ends too early it may still be on its way, so that a later try may read it.
+    Line ends are left unchanged, since CSV may hold some inside a cell. Raises OmniStorageError if the file cannot be
+    opened or read, because it may be there when the task is tried again. Raises OmniInputError if it cannot be
+    decompressed; if it only ends too early, it may still be growing, and the error is retryable.
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -143,7 +143,8 @@ def opened_text(path: Any, encoding: str = "utf-8") -> Iterator[TextIO]:
 
 
 def _reachable(path: Any, name: str) -> Any:
-    """The path, where Airflow has a file system for its scheme: else it says so, in words of its own, only on the way.
+    """Return the path if Airflow has a file system for its scheme. Otherwise Airflow would say so later, in words of
+    its own.
 
     Raises OmniInputError.
     """
@@ -187,7 +188,9 @@ def _opened(place: Any, encoding: str) -> Iterator[TextIO]:
 
 
 def _is_damage(error: Exception) -> bool:
-    """Whether a decompressor says that this is not, or not wholly, what it reads. Not all have errors of their own."""
+    """Return True if a decompressor says that the file is not, or not wholly, of its kind. Not all decompressors have
+    errors of their own.
+    """
     own = isinstance(error, EOFError | gzip.BadGzipFile | zlib.error | lzma.LZMAError | zipfile.BadZipFile)
     of_bz2 = type(error) is OSError and error.errno is None and str(error) == "Invalid data stream"
     return own or of_bz2 or type(error).__name__ == "ZstdError"

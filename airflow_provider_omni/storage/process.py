@@ -1,6 +1,7 @@
-"""Memory that lasts as long as its process: for tests, for `dag.test()`, and where Airflow offers nothing better.
+"""Memory that lasts as long as its process: for tests, for `dag.test()`, and on versions of Airflow that offer nothing
+better.
 
-Being not durable, it makes the machines of `delivery/` ask the logs wherever a durable one would have known.
+It is not durable, so the machines of `delivery/` ask the logs where a durable memory would have known.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from airflow_provider_omni.delivery.effects import Json
 
 
 class ProcessMemory:
-    """A dict with the face of `Memory`."""
+    """A dict with the interface of `Memory`."""
 
     durable = False
 
@@ -17,7 +18,7 @@ class ProcessMemory:
         self._entries: dict[str, Json] = {}
 
     def load(self, key: str) -> Json:
-        """Return what was saved under `key`, else None."""
+        """Return the value saved under `key`, else None."""
         return self._entries.get(key)
 
     def save(self, key: str, value: Json) -> None:
@@ -26,7 +27,9 @@ class ProcessMemory:
 
 
 class AsyncProcessMemory:
-    """The same for a trigger that does not know its task: nothing survives the triggerer."""
+    """A dict with the interface of `AsyncMemory`, for a trigger that does not know its task: nothing survives the
+    triggerer.
+    """
 
     durable = False
 
@@ -34,7 +37,7 @@ class AsyncProcessMemory:
         self._entries: dict[str, Json] = {}
 
     async def load(self, key: str) -> Json:
-        """Return what was saved under `key`, else None."""
+        """Return the value saved under `key`, else None."""
         return self._entries.get(key)
 
     async def save(self, key: str, value: Json) -> None:

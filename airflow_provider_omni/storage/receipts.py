@@ -1,4 +1,4 @@
-"""Where a receipt becomes visible: the XCom of the sending task."""
+"""Publication of a receipt in the XCom of the sending task."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from airflow_provider_omni.omni.errors import OmniStorageError
 
 
 def publisher(ti: Any) -> Callable[[dict[str, Any]], None]:
-    """A function that pushes a receipt as the task's `return_value`. It raises `OmniStorageError`.
+    """Return a function that pushes a receipt as the task's `return_value`. It raises `OmniStorageError`.
 
-    `ti`: the context's task instance.
+    :param ti: the context's task instance.
     """
 
     def publish(receipt: dict[str, Any]) -> None:

@@ -1,4 +1,6 @@
-"""When a sensor in reschedule mode began: Airflow knows, and each of its lines is asked in another way."""
+"""The begin of a sensor in reschedule mode. Airflow knows it, and each release line of Airflow is asked in another
+way.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 
 
 def first_poke_at(context: Any, retries: int) -> datetime | None:
-    """Return when the first poke since the task was last cleared began; None where this is the first."""
+    """Return the time at which the first poke since the task was last cleared began; None if this poke is the first."""
     ti = context["ti"]
     if hasattr(ti, "get_first_reschedule_date"):
         began: datetime | None = ti.get_first_reschedule_date(context)

@@ -17,18 +17,24 @@ from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageErro
 
 
 class TaskStateMemory:
-    """Keeps entries in the task's state store, for ever: a task may be cleared after Airflow's default of 30 days."""
+    """Keeps entries in the task's state store for ever, since a task may be cleared after Airflow's default of 30
+    days.
+    """
 
     durable = True
 
     def __init__(self, store: Any) -> None:
-        """`store`: the context's `task_state_store`."""
+        """Wrap a store.
+
+        :param store: the context's `task_state_store`.
+        """
         self._store = store
-        # `dag.test()` swaps a global of the task SDK for the time of each access: a batch's threads must not overlap.
+        # `dag.test()` swaps a global of the task SDK during each access, so accesses of a batch's threads must not
+        # overlap.
         self._turn = threading.Lock()
 
     def load(self, key: str) -> Json:
-        """Return what this try or an earlier one saved under `key`, else None. Raises `OmniStorageError`."""
+        """Return the value that this try or an earlier one saved under `key`, else None. Raises `OmniStorageError`."""
         try:
             with self._turn:
                 value: Json = self._store.get(key)
@@ -40,7 +46,7 @@ class TaskStateMemory:
         return value
 
     def save(self, key: str, value: Json) -> None:
-        """Write `value`; return only when it is stored and this try is the current one.
+        """Write `value`. Returns only when it is stored and this try is the current one.
 
         Raises `OmniStaleTryError` when the try was replaced by another, else `OmniStorageError`.
         """
@@ -63,7 +69,9 @@ class TaskStateMemory:
 
 
 def _http_status(error: BaseException) -> int | None:
-    """The API server's answer in an error of the task SDK: in a worker a frame, in `dag.test()` the bare response."""
+    """Return the status of the API server's answer in an error of the task SDK: in a worker a frame, in `dag.test()`
+    the bare response.
+    """
     detail = getattr(getattr(error, "error", None), "detail", None)
     if isinstance(detail, dict):
         return detail.get("status_code")

@@ -1,8 +1,8 @@
 """Blocking calls of a trigger, in threads from which Airflow finds its way back to the event loop.
 
-On Airflow 3.0 and 3.1 whatever asks the triggerer's supervisor (XComs, connections, the masker) is
-`async_to_sync(asend)`. From a thread of asgiref's that runs on the trigger's own loop. From any other thread, such
-as `asyncio.to_thread`'s, it makes a second loop, whose use of the supervisor's channel ends the triggerer.
+On Airflow 3.0 and 3.1 every call to the triggerer's supervisor (for XComs, connections, the masker) is
+`async_to_sync(asend)`. Called from a thread of asgiref's, it runs on the trigger's own loop. Called from any other
+thread, such as `asyncio.to_thread`'s, it makes a second loop, whose use of the supervisor's channel ends the triggerer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 THREADS = 32
-"""Calls at the same time. One that is never answered keeps its thread until the process ends."""
+"""Calls that can run at one time. A call that is never answered keeps its thread until the process ends."""
 
 
 async def in_thread(function: Callable[..., T], *args: Any, **names: Any) -> T:

@@ -1,4 +1,4 @@
-"""Which memory a worker has: the best that this Airflow offers."""
+"""The memory of a worker: the best that this Airflow offers."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Memory of a trigger: XComs of the task that waits, which survive the triggerer and the return to a worker.
+"""Memory of a trigger: XComs of the waiting task, which survive the triggerer and the return to a worker.
 
-Airflow clears them when a fresh try starts, not when a deferred one resumes. They are reached in another way on every
-line of Airflow (async on 3.3, in a thread on 3.0 to 3.2, through the database on 2.11), and a message that the
-triggerer's supervisor does not know is never answered, so each access has a time-out of its own.
+Airflow clears them when a fresh try starts, not when a deferred one resumes. Each release line of Airflow reaches them
+in another way (async on 3.3, in a thread on 3.0 to 3.2, through the database on 2.11). A message that the triggerer's
+supervisor does not know is never answered, so each access has a time-out of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from airflow_provider_omni.omni.errors import OmniStorageError
 from airflow_provider_omni.storage.threads import in_thread
 
 TIMEOUT = 30.0
-"""Seconds for one access. Far above what a healthy triggerer takes; an unanswered one costs a poll, not the wait."""
+"""Seconds for one access. Far above the time that a healthy triggerer takes; an unanswered access costs a poll, not the
+wait.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class TaskKey:
 
     @property
     def names(self) -> dict[str, Any]:
-        """As keyword arguments of the XCom class, the same on all versions."""
+        """The keyword arguments of the XCom class for this task, valid on all versions."""
         return {"dag_id": self.dag_id, "run_id": self.run_id, "task_id": self.task_id, "map_index": self.map_index}
 
 
@@ -50,7 +52,7 @@ class XComMemory:
         self._running: asyncio.Future[Any] | None = None
 
     async def load(self, key: str) -> Json:
-        """Return what was saved under `key` by any copy of the trigger, else None. Raises `OmniStorageError`."""
+        """Return the value that any copy of the trigger saved under `key`, else None. Raises `OmniStorageError`."""
         xcom = _xcom_class()
         names = self._task.names
         if _speaks_async(xcom):
@@ -60,7 +62,7 @@ class XComMemory:
         return value
 
     async def save(self, key: str, value: Json) -> None:
-        """Write `value`; return only when it is stored. Raises `OmniStorageError`."""
+        """Write `value`. Returns only when it is stored. Raises `OmniStorageError`."""
         xcom = _xcom_class()
         names = self._task.names
         if _speaks_async(xcom):
@@ -78,11 +80,11 @@ class XComMemory:
             ) from error
 
     async def _threaded(self, function: Callable[..., Any], **names: Any) -> Any:
-        """Run in a thread, after the access before has come to its end: a thread cannot be stopped by a time-out."""
+        """Run a function in a thread, after the access before has come to its end: a time-out cannot stop a thread."""
         if self._running is not None and not self._running.done():
             await asyncio.wait([self._running])
         self._running = asyncio.ensure_future(in_thread(function, **names))
-        # Shielded: what is written is written, whoever waits for it.
+        # Shielded: the write goes on even if its caller stops waiting.
         return await asyncio.shield(self._running)
 
 
@@ -93,7 +95,7 @@ def _xcom_class() -> Any:
 
 
 def anybody_answers() -> bool:
-    """Whether XComs can be reached from a trigger at all. In `dag.test()` of Airflow 3.0 they cannot: there is no
+    """Return True if a trigger can reach XComs at all. In `dag.test()` of Airflow 3.0 it cannot: there is no
     supervisor, and every access is an ImportError.
     """
     xcom = _xcom_class()
@@ -105,7 +107,9 @@ def anybody_answers() -> bool:
 
 
 def _speaks_async(xcom: Any) -> bool:
-    """Whether to use the async half: it is there, something answers it, and no custom backend would block in it."""
+    """Return True if the async half can be used: it exists, something answers it, and no custom backend would block in
+    it.
+    """
     if not hasattr(xcom, "aset"):
         return False
     from airflow.sdk.execution_time import task_runner

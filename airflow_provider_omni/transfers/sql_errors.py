@@ -1,7 +1,9 @@
-"""What a failed query may say. Drivers put the values of rows into their errors, and here these are people's.
+"""Errors of a failed query that may be shown. Drivers put the values of rows into their errors, and here these are
+people's.
 
-So a driver's error is never passed on: told are its type, its code, whether a retry may help, and of its words only
-what the query itself says as well. Pure; knows no driver, only what DB-API (PEP 249) says and what many of them do.
+So a driver's error is never passed on. The error here has its type and code, says if a retry may help, and quotes of
+its words only those that stand in the query as well. Pure; knows no driver, only DB-API (PEP 249) and habits of many
+drivers.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from airflow_provider_omni.omni.errors import OmniError, OmniInputError, OmniSto
 from airflow_provider_omni.omni.masking import mask_numbers_in
 
 MOST_WORDS = 200
-"""Characters of a driver's words."""
+"""Characters of a driver's words that are shown, at most."""
 _FOR_GOOD = {"ProgrammingError", "DataError", "IntegrityError", "NotSupportedError"}
-"""Classes of PEP 249 that no retry mends: the query, or what it finds, must be changed."""
+"""Classes of PEP 249 that no retry mends: the query, or the data that it finds, must be changed."""
 _ABOUT_THE_QUERY = {"ProgrammingError", "OperationalError", "InterfaceError"}
 """Classes of PEP 249 that speak of the query or the connection. All others speak of values."""
 _CODES = ("sqlstate", "pgcode", "sqlite_errorname", "errno", "full_code")
@@ -31,14 +33,16 @@ _HINTS = {
     "53": "the database has no room or memory left",
     "57": "the database has ended the query",
 }
-"""The classes of SQLSTATE (ISO 9075) that are met here: its first two characters."""
+"""The classes of SQLSTATE (ISO 9075) that are met here, by its first two characters."""
 
 
 def query_error(error: Exception, sql: str, *, fetching: bool) -> OmniError:
-    """The error to raise instead of a driver's, outside of the `except` clause, so that the driver's is in no chain.
+    """Return the error to raise instead of a driver's. Raise it outside of the `except` clause, so that the driver's
+    error is in no chain.
 
-    :param sql: the query. What stands in it may be told.
-    :param fetching: rows were being fetched, so the driver's words are about them and are left out.
+    :param error: the driver's error.
+    :param sql: the query. Its own words may be shown.
+    :param fetching: True if rows were being fetched. Then the driver's words are about rows, and are left out.
     """
     classes = {each.__name__ for each in type(error).__mro__}
     code = _code_of(error)
@@ -58,7 +62,7 @@ def query_error(error: Exception, sql: str, *, fetching: bool) -> OmniError:
 
 
 def _code_of(error: Exception) -> str | None:
-    """The code of an error, wherever its driver keeps it."""
+    """Return the code of an error, wherever its driver keeps it; None if it has none."""
     first: Any = error.args[0] if error.args else None
     for name in _CODES:
         value = getattr(error, name, None) or getattr(first, name, None)
@@ -71,7 +75,7 @@ def _code_of(error: Exception) -> str | None:
 
 
 def _words_of(error: Exception, sql: str) -> str:
-    """The first line of what a driver says. It ends at the first quoted piece that is not of the query."""
+    """Return the first line of a driver's words, cut at the first quoted piece that is not in the query."""
     texts = [each for each in error.args if isinstance(each, str) and each.strip()]
     line = texts[-1].strip().splitlines()[0] if texts else ""
     for quoted in _QUOTED.finditer(line):
@@ -82,7 +86,7 @@ def _words_of(error: Exception, sql: str) -> str:
 
 
 def _is_of(sql: str, piece: str) -> bool:
-    """Whether a piece stands in the query, or is the full name (`live.orders`) of something that does."""
+    """Return True if a piece stands in the query, or is the full name (`live.orders`) of a name that does."""
     return piece in sql or (re.fullmatch(r"[\w.]+", piece) is not None and piece.rpartition(".")[2] in _words_in(sql))
 
 

@@ -29,16 +29,16 @@ class SqlToOmniOperator(BatchOperator):
     """Sends to the people that a query finds: each row is a recipient, each column a field for `{column}` in texts.
 
     Rows are streamed, never all in memory: with a cursor on the server's side for PostgreSQL and MySQL, else as the
-    database's driver does it. The query runs again on a retry; who got a message does not get a second one, and who is
-    new gets one. All other arguments are those of `OmniSendBatchOperator`.
-
-    :param sql: one query, a template or the name of a `.sql` file. A column must be named as `phone_field`.
-    :param conn_id: an Airflow connection to a database, of any type that has a `DbApiHook`.
-    :param parameters: values for the query's own placeholders, in the driver's style; a template. Their values are
-        hidden among the rendered templates.
-    :param hook_params: further arguments of the database's hook, such as `{"schema": "shop"}`.
+    database's driver does it. The query runs again on a retry; people who got a message do not get a second one, and
+    new people get one. All other arguments are those of `OmniSendBatchOperator`.
 
     Needs `apache-airflow-providers-common-sql` and the provider of the database.
+
+    :param sql: one query, a template or the name of a `.sql` file. A column must have the name in `phone_field`.
+    :param conn_id: an Airflow connection to a database, of any type that has a `DbApiHook`.
+    :param parameters: values for the query's own placeholders, in the driver's style; a template. Their values are
+        hidden among the rendered templates. Default: none.
+    :param hook_params: further arguments of the database's hook, such as `{"schema": "shop"}`. Default: none.
     """
 
     template_fields: Sequence[str] = ("sql", "conn_id", "parameters", *BatchOperator.template_fields)
@@ -69,7 +69,7 @@ class SqlToOmniOperator(BatchOperator):
         refuse_slips(self, [] if hook_params is None or isinstance(hook_params, Mapping) else [_NO_PARAMS])
 
     def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
-        """The rows of the query."""
+        """Run the query, and open its rows."""
         return queried(self._hook(), reveal(self.sql), reveal(self.parameters), self.phone_field, needed)
 
     def _hook(self) -> Any:
@@ -97,13 +97,16 @@ class SqlToOmniOperator(BatchOperator):
 def queried(
     hook: Any, sql: Any, parameters: Any, phone_field: str, needed: Sequence[str] = ()
 ) -> Iterator[Iterable[Row]]:
-    """Run a query and give its rows, fetched as they are asked for. Nothing is committed.
+    """Run a query, and open its rows, which are fetched as they are asked for. Nothing is committed.
+
+    Raises OmniInputError if it is no statement, has no result, or lacks a column that is needed. An error of the driver
+    is replaced by one without its words, if these may show a row.
 
     :param hook: a `DbApiHook`.
+    :param sql: the query.
+    :param parameters: values for its placeholders, or None.
+    :param phone_field: name of the column with the phone number.
     :param needed: further columns that the query must have.
-
-    Raises OmniInputError for what is no statement, for one without result, or without a column that is needed; for what
-    the driver raises, an error without its words where these may show a row.
     """
     from airflow_provider_omni.delivery.recipients.sources import rows_of_table
     from airflow_provider_omni.omni.errors import OmniInputError
@@ -117,7 +120,7 @@ def queried(
         )
     with _closing(hook.get_conn()) as connection, _closing(streaming_cursor(connection)) as cursor:
         with contextlib.suppress(Exception):
-            # How many rows some drivers take from the server at once. Not all have it, or let it be set.
+            # Some drivers take so many rows from the server at once. Not all have this attribute, or let it be set.
             cursor.arraysize = FETCH
         result = _asked(
             lambda: cursor.execute(sql, parameters) if parameters else cursor.execute(sql), sql, fetching=False
@@ -125,7 +128,8 @@ def queried(
         # Some drivers put the result into an object of its own.
         source = cursor if _can_fetch(cursor) or not _can_fetch(result) else result
         fetch = _fetcher(source, sql)
-        # A cursor on the server's side knows its columns after the first rows; others refuse to fetch what has none.
+        # A cursor on the server's side knows its columns after the first rows; other cursors refuse to fetch if there
+        # is no result.
         columns = _columns(source)
         try:
             first = fetch()
@@ -153,7 +157,7 @@ def _can_fetch(cursor: Any) -> bool:
 
 
 def _columns(cursor: Any) -> list[str]:
-    """The names of the result's columns; none where a statement has no result."""
+    """Return the names of the result's columns; an empty list if the statement has no result."""
     for name in ("description", "col_names", "column_names"):
         found: Any = None
         with contextlib.suppress(Exception):  # some refuse to say before the first row was fetched
@@ -165,15 +169,16 @@ def _columns(cursor: Any) -> list[str]:
 
 
 def _plain_names(columns: Sequence[str]) -> list[str]:
-    """The names without the table that some databases put before each (`orders.phone`)."""
+    """Return the names without the table that some databases put before each (`orders.phone`)."""
     plain = [column.rpartition(".")[2] for column in columns]
     return plain if all("." in column for column in columns) and len(set(plain)) == len(plain) else list(columns)
 
 
 def _fetcher(cursor: Any, sql: str) -> Callable[[], list[Any]]:
-    """What gives the next rows, and none at the end: `fetchmany`, or with drivers that lack it one row at a time.
+    """Return a function that gives the next rows, and none at the end. It uses `fetchmany`, or one row at a time with
+    drivers that lack it.
 
-    Some give rows as a generator, or as an array of which nobody may ask whether it is true.
+    Some drivers give rows as a generator, or as an array that raises when it is tested for truth.
     """
 
     def many() -> list[Any]:
@@ -208,8 +213,8 @@ def _fetched(fetch: Callable[[], list[Any]], first: list[Any], columns: Sequence
 
 
 def _values(row: Any, columns: Sequence[str]) -> tuple[Any, ...]:
-    """The cells of a row in the order of the columns, whatever kind of row the connection is set up to give. Raises
-    OmniInputError where it is not clear which cell is which.
+    """Return the cells of a row in the order of the columns, whatever kind of row the connection is set up to give.
+    Raises OmniInputError if it is not clear which cell is which.
     """
     cells: tuple[Any, ...] | None
     if isinstance(row, tuple | list):
@@ -242,8 +247,8 @@ def _values(row: Any, columns: Sequence[str]) -> tuple[Any, ...]:
 
 
 def _by_name(row: Mapping[Any, Any], columns: Sequence[str]) -> tuple[Any, ...] | None:
-    """The cells of a row that is a dict; None where its names are not those of the columns. Drivers write the two in
-    different ways: in upper case, or with the table before them.
+    """Return the cells of a row that is a dict; None if its names are not those of the columns. Drivers write the two
+    in different ways: in upper case, or with the table before them.
     """
     if all(column in row for column in columns):
         return tuple(row[column] for column in columns)
@@ -259,8 +264,8 @@ def _text(name: Any) -> str:
 
 
 def _asked(ask: Callable[[], Any], sql: str, *, fetching: bool) -> Any:
-    """What a driver gives. Its errors may hold values of a row, and those that were filled into the query: they end
-    here, and are in no chain of exceptions.
+    """Return the driver's answer. A driver's errors may hold values of a row, and values that were filled into the
+    query: they end here, and are in no chain of exceptions.
     """
     from airflow_provider_omni.transfers.sql_errors import query_error
 
@@ -273,7 +278,9 @@ def _asked(ask: Callable[[], Any], sql: str, *, fetching: bool) -> Any:
 
 @contextlib.contextmanager
 def _closing(it: Any) -> Iterator[Any]:
-    """Close it at the end. That it cannot be closed (after an error it may not) counts less than what came before."""
+    """Close the object at the end. A failure to close it (after an error it may not close) matters less than an earlier
+    error, and is ignored.
+    """
     try:
         yield it
     finally:
@@ -282,17 +289,19 @@ def _closing(it: Any) -> Iterator[Any]:
 
 
 def streaming_cursor(connection: Any) -> Any:
-    """A cursor that leaves the rows with the server until they are fetched, where the driver has a kind of its own."""
+    """Return a cursor that leaves the rows with the server until they are fetched, if the driver has a special one for
+    that.
+    """
     driver = type(connection).__module__.partition(".")[0]
     make = _SERVER_SIDE.get(driver)
     if make is not None:
         return make(connection)
-    # Some connections are what is asked, and have no cursors.
+    # Some connections run queries themselves, and have no cursors.
     return connection.cursor() if callable(getattr(connection, "cursor", None)) else connection
 
 
 def _named(connection: Any) -> Any:
-    # Needs a transaction, which is how these drivers begin.
+    # A named cursor needs a transaction, which these drivers begin by themselves.
     return connection.cursor(name="airflow_provider_omni")
 
 
@@ -309,4 +318,4 @@ _SERVER_SIDE: dict[str, Callable[[Any], Any]] = {
     "MySQLdb": _unbuffered("MySQLdb.cursors"),
     "pymysql": _unbuffered("pymysql.cursors"),
 }
-"""Drivers whose plain cursor takes the whole result into memory, and the cursor of theirs that does not."""
+"""Drivers whose plain cursor takes the whole result into memory, each with its cursor that does not."""

@@ -1,4 +1,6 @@
-"""The half of the sensor that waits in the triggerer. Thin: what is read, and when it ends, `delivery/` decides."""
+"""The half of the sensor that waits in the triggerer. Thin: `delivery/` decides which reports are read, and when it
+ends.
+"""
 
 from __future__ import annotations
 
@@ -31,15 +33,18 @@ class OmniDeliveryTrigger(BaseTrigger):
     The event is `{"status": "success" | "failure" | "timeout" | "error", "message": …, "summary": {…}}`: ids and
     counts, never a number or a text, since Airflow writes events to the log.
 
-    A trigger may be run again from its first arguments at any time, and twice at once. So everything read from the
-    read-once reports is written to XComs of the waiting task before anything is decided from it, and read back first
-    thing; where a batch has a ledger, to the ledger. Deadlines are wall-clock times, since they must mean the same in
-    another process.
+    A trigger may be run again from its first arguments at any time, and twice at once. Reports are handed out once. So
+    everything read from them is written to a journal before anything is decided from it, and the journal is read back
+    first thing. The journal stands in XComs of the waiting task; for a batch with a ledger, in the ledger. Deadlines
+    are wall-clock times, so that another process understands them alike.
 
-    :param watch: what is waited for, as plain JSON (`Watch.to_json()`).
+    :param watch: the messages to wait for, as plain JSON (`Watch.to_json()`).
     :param omni_conn_id: the connection. Default `omni_default`.
-    :param dag_id: with `run_id`, `task_id` and `map_index` the task whose XComs hold the journal. Without them
-        the journal lives in memory, and outcomes that were read before a crash come from the logs.
+    :param dag_id: with `run_id`, `task_id` and `map_index`, the task whose XComs hold the journal. Without them the
+        journal lives in memory, and outcomes that were read before a crash come from the logs.
+    :param run_id: the run of that task.
+    :param task_id: the id of that task.
+    :param map_index: the map index of that task. Default -1: not mapped.
     """
 
     def __init__(
@@ -61,7 +66,7 @@ class OmniDeliveryTrigger(BaseTrigger):
         self.journal_map_index = map_index
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and arguments: plain JSON, without numbers and texts."""
+        """Return class path and arguments: plain JSON, without numbers and texts."""
         return (
             "airflow_provider_omni.triggers.omni.OmniDeliveryTrigger",
             {
@@ -75,7 +80,7 @@ class OmniDeliveryTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, then say how it ended."""
+        """Wait, then fire the event."""
         started_at = time.monotonic() if EVENT_NOT_BEFORE else 0.0
         event = await self._wait()
         if EVENT_NOT_BEFORE:
@@ -94,7 +99,7 @@ class OmniDeliveryTrigger(BaseTrigger):
 
         try:
             watch = Watch.from_json(self.watch)
-            # Reads a connection, and with it may come a file system's package.
+            # This reads a connection, and may import the package of a file system.
             folder = await in_thread(watched_folder, watch) if watch.ledger_paths else None
             async with shared_async_client(self.omni_conn_id) as client:
                 clock, account = steady_clock(time.time, time.monotonic), client.config.account_mark
