@@ -130,9 +130,7 @@ class OmniHook(BaseHook):
         self.close()
 
     def test_connection(self) -> tuple[bool, str]:
-        """List one scenario: costs nothing, changes nothing, takes no report. Returns success and a sentence about
-        it.
-        """
+        """List one scenario: costs nothing, changes nothing, takes no report. Returns success and a sentence."""
         from airflow_provider_omni.omni import api
         from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniError
 
@@ -417,9 +415,7 @@ def _is_about_what_stands_there(error: Exception, omni_conn_id: str) -> bool:
 
 
 def _unreadable(omni_conn_id: str) -> OmniError:
-    """Return the error for a connection that Airflow cannot read, in our words: Airflow's own may quote a part of the
-    password.
-    """
+    """Return the error for a connection that Airflow cannot read. Airflow's own may quote a part of the password."""
     from airflow_provider_omni.omni.errors import OmniConfigurationError
 
     return OmniConfigurationError(

@@ -44,9 +44,7 @@ class Result(dict[str, Any]):
 
 
 def result_of(value: Any) -> Any:
-    """Return a model of an answer as a `Result`, a list of models as a list of results, and any other value
-    unchanged.
-    """
+    """Return a model of an answer as a `Result`, a list of them as a list, and any other value unchanged."""
     if isinstance(value, (list, tuple)):
         return [result_of(each) for each in value]
     if isinstance(value, BaseModel):

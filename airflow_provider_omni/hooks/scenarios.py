@@ -105,9 +105,7 @@ def read_scenario(key: Any, flow: Any, problems: list[str]) -> tuple[str, Any]:
 
 
 def channels_of_flow(flow: Any) -> tuple[str, ...]:
-    """Return the channels of a scenario's steps as `OmniCreateScenarioOperator` returns them; empty if the value is no
-    such list.
-    """
+    """Return the channels of steps as `OmniCreateScenarioOperator` returns them; empty if the value is no such list."""
     steps = flow if isinstance(flow, list | tuple) else ()
     channels = [step.get("channel") if isinstance(step, Mapping) else step for step in steps]
     return tuple(name.upper() for name in channels if isinstance(name, str)) if all(channels) else ()
@@ -127,9 +125,7 @@ def _conflict(namesakes: Sequence[Scenario], wanted: NewScenario, if_exists: str
 
 
 def _same_flow(saved: Scenario, wanted: NewScenario) -> bool:
-    """Return True if the flows agree. A step without sender matches any sender, because the vendor fills in the
-    account's own.
-    """
+    """Return True if the flows agree. A step without sender matches any: the vendor fills in the account's own."""
     steps = list(zip(_flow(saved.flow), _flow(wanted.flow), strict=False))
     return len(saved.flow) == len(wanted.flow) and all(
         channel == wanted_channel and wanted_sender in (None, sender)

@@ -106,9 +106,7 @@ def completed(context: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def known_to_all(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of the context that every process knows that may run the callback, so that each can name the
-    alert.
-    """
+    """Return the part of the context that every process knows that may run the callback: each can name the alert."""
     shared = {name: value for name, value in context.items() if name != "exception"}
     return shared | {name: _KnownToAll(shared[name]) for name in ("ti", "task_instance") if shared.get(name)}
 

@@ -412,9 +412,7 @@ def _setting_slips(max_sms_parts: Any, dedupe: Any) -> list[str]:
 
 
 def _seconds_until_lost() -> float:
-    """Return the seconds without a heartbeat after which Airflow takes a worker for dead; 0 if the setting cannot be
-    read.
-    """
+    """Return the seconds without a heartbeat after which Airflow takes a worker for dead; 0 if they cannot be read."""
     from airflow.providers.common.compat.sdk import conf
 
     for name in ("task_instance_heartbeat_timeout", "scheduler_zombie_task_threshold"):  # the latter in Airflow 2

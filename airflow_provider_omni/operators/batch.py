@@ -1,6 +1,4 @@
-"""Operators that send to many people. Thin: `delivery/outbox/` decides who gets which message, and if it may be posted
-at all.
-"""
+"""Operators that send to many people. Thin: `delivery/outbox/` decides who gets which message."""
 
 from __future__ import annotations
 

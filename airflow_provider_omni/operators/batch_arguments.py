@@ -69,8 +69,8 @@ def read_batch(
     number_check: Any = None,
     max_quarantined: Any = MAX_QUARANTINED,
 ) -> BatchSpec:
-    """Read a user's arguments into a specification. Raises one OmniInputError that names every problem which needs no
-    recipient.
+    """Read a user's arguments into a specification. Raises one OmniInputError with every problem but the
+    recipients'.
     """
     problems: list[str] = []
     scenario_key, flow = read_scenario(scenario_key, flow, problems)
@@ -105,9 +105,7 @@ def read_batch(
 def read_content(
     line: Any, sms: Any, other_channels: Any, options: Mapping[str, Any], placeholders: Any = True
 ) -> MessageTemplate:
-    """Return the contents, parsed if a template has rendered them to text. Raises OmniInputError if they cannot be
-    read.
-    """
+    """Return the contents, parsed if a template has rendered them to text. Raises OmniInputError."""
     problems: list[str] = flag_problems("placeholders", placeholders)
     objects = read_objects(problems, line, sms, other_channels)
     content = MessageTemplate(*objects, options=options, placeholders=placeholders)
@@ -187,7 +185,5 @@ def channels_of(content: MessageTemplate) -> dict[str, Any]:
 
 
 def with_times(receipt: dict[str, Any], plan: BatchPlan) -> dict[str, Any]:
-    """Add the times to a receipt from which a follower's time-out is made, as `arguments.with_times` does for one
-    request.
-    """
+    """Add the times for a follower's time-out to a receipt, as `arguments.with_times` does for one request."""
     return times_of(receipt, channels_of(plan.spec.content), plan.options.send_at)

@@ -17,9 +17,7 @@ LOOP = "loop"
 
 
 def default_key(context: Mapping[str, Any]) -> str:
-    """Return the name of a send. Every try makes an equal one; every run, mapped task and iteration of a loop
-    another.
-    """
+    """Return the name of a send: equal in every try, another in every run, mapped task and iteration of a loop."""
     ti = context["ti"]
     return json.dumps([ti.dag_id, ti.run_id, ti.task_id, public_map_index(ti), *_iteration(context)])
 
@@ -81,7 +79,7 @@ def public_map_index(ti: Any) -> int:
 
 
 def warning_about_own_key(context: Mapping[str, Any], key: object) -> str | None:
-    """Return a warning if the user's own key may be equal in every iteration, so that only the first would send; else
+    """Return a warning if the user's own key may be equal in every iteration, so that only the first sends; else
     None.
     """
     index = loop_index(context)
@@ -94,8 +92,6 @@ def warning_about_own_key(context: Mapping[str, Any], key: object) -> str | None
 
 
 def _iteration(context: Mapping[str, Any]) -> list[Any]:
-    """Return the part of a key that tells iterations apart. Empty outside of loops, where ids must stay what they have
-    always been.
-    """
+    """Return the part of a key that tells iterations apart. Empty outside of loops, where ids must never change."""
     index = loop_index(context)
     return [] if index is None else [LOOP, index]

@@ -22,9 +22,7 @@ _WRITTEN_LIST = re.compile(r"\[[\s'\"+0-9,().\-/]*\]")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_/]{0,39}")
 """A word of the API, such as `TEXT` or `application/json`."""
 _LONGEST_NAME = 64
-"""Characters of a member's name that is shown, at most. A longer name, or one with a space, a sign or many digits, may
-be somebody's.
-"""
+"""Characters of a shown member's name, at most. A longer one, or one with a sign or many digits, may be private."""
 _PLACEHOLDER = re.compile(r"(?<!\{)\{([^\W\d][^\s{}]*)\}(?!\})")
 _HOST = re.compile(r"(https?)://(?:[^/?#@\s]*@)?([^/?#@\s]+)", re.IGNORECASE)
 MOST_PLACEHOLDERS = 5
@@ -329,9 +327,7 @@ class PrivateFields:
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Any, jinja_env: Any, seen_oids: set[int]
     ) -> None:
-        """Render as Airflow does, and hide the outcome. All versions of Airflow come by here, for mapped tasks as
-        well.
-        """
+        """Render as Airflow does, and hide the outcome. All versions of Airflow come by here, also for mapped tasks."""
         given: Any = super()
         template_fields = list(template_fields)
         fields = [getattr(type(parent), name, None) for name in template_fields] if parent is self else []

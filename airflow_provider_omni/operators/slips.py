@@ -121,9 +121,7 @@ def number_slips(sender: Any) -> list[str]:
 
 
 def content_slips(sender: Any) -> list[str]:
-    """Return a mistake if there is no content at all. A class of the user's own may bring it later, so it is not
-    checked.
-    """
+    """Return a mistake if there is no content at all. A class of the user's own may bring it later: it passes."""
     from airflow_provider_omni.omni.options import NO_CONTENT
 
     none = all(_is_empty(getattr(sender, name)) for name in CONTENTS)

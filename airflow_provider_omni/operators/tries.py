@@ -73,9 +73,7 @@ def told_of(counts: Mapping[str, int], sent: int, *, dry_run: bool) -> str:
 
 
 def first_try_at(context: Any) -> float | None:
-    """Return a time before which no try of this task can have posted, in seconds since the epoch; None if it is not
-    known.
-    """
+    """Return a time before which no try of this task can have posted, in seconds since the epoch; None if unknown."""
     run = context.get("dag_run")
     # A clear moves the start of the run, but not when the run was due.
     names = ("start_date",) if _never_cleared(run) else ("run_after", "data_interval_end")

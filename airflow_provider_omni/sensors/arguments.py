@@ -39,9 +39,7 @@ from airflow_provider_omni.omni.written import (
 )
 
 DEFAULT_TIMEOUT = 47 * 3600.0
-"""Default timeout in seconds. A step without a validity runs up to 48 hours, and reports and logs are kept no
-longer.
-"""
+"""Default timeout in seconds. A step without validity runs up to 48 hours, and reports and logs are kept no longer."""
 MARGIN = 3600.0
 """Seconds that a wait goes on after the last channel's validity has ended."""
 LOGS_ONLY_BULKS = 60
@@ -251,7 +249,7 @@ def _parts(receipts: Sequence[tuple[str, Any]]) -> list[Part]:
 
 
 def _too_many(parts: Sequence[Part], *, logs_only: bool, several: bool) -> list[str]:
-    """Return the problems of too many sends for one sensor: more log calls than the vendor allows, or too large trigger
+    """Return the problems of too many sends for one sensor, by the vendor's limit of calls and the trigger's
     arguments.
     """
     problems: list[str] = []
@@ -295,8 +293,8 @@ def _flow_of(receipt: Any) -> tuple[str, ...]:
 
 
 def _time_warnings(receipts: Sequence[tuple[str, Any]], started_at: float, timeout: float) -> Iterator[str]:
-    """Yield warnings about the user's timeout: the wait ends before the messages are sent, or while they may still be
-    under way.
+    """Yield warnings about the user's timeout: the wait may end before messages are sent, or while they are under
+    way.
     """
     ends = started_at + timeout
     for name, receipt in receipts:

@@ -1,6 +1,4 @@
-"""The sensor that waits until messages are delivered. Thin: `delivery/` decides which reports are read and when it
-ends.
-"""
+"""The sensor that waits until messages are delivered. Thin: `delivery/` decides what to read and when to end."""
 
 from __future__ import annotations
 
@@ -234,9 +232,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         return channels_of_flow(flow) or [step.channel for step in hook.get_scenario(key).flow]
 
     def _finish(self, context: Context, status: str, message: str, summary: dict[str, Any]) -> dict[str, Any]:
-        """End the task as the verdict says. The summary is pushed to XCom first, since a failed task returns
-        nothing.
-        """
+        """End the task as the verdict says. The summary goes to XCom first, since a failed task returns nothing."""
         from airflow_provider_omni.omni.errors import OmniDeliveryTimeoutError, OmniUndeliveredError
 
         context["ti"].xcom_push(key="return_value", value=summary)
@@ -249,9 +245,7 @@ class OmniDeliverySensor(BaseSensorOperator):
 
     @contextlib.contextmanager
     def _ending(self) -> Iterator[None]:
-        """End the task for good, or skip it, at an error that no retry can mend. Other errors go through and may be
-        retried.
-        """
+        """End the task for good, or skip it, at an error that no retry can mend. Other errors may be retried."""
         from airflow_provider_omni.omni.errors import OmniError
 
         try:

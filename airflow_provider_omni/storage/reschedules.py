@@ -1,6 +1,4 @@
-"""The begin of a sensor in reschedule mode. Airflow knows it, and each release line of Airflow is asked in another
-way.
-"""
+"""The begin of a sensor in reschedule mode. Airflow knows it; each release line is asked in another way."""
 
 from __future__ import annotations
 

@@ -17,9 +17,7 @@ from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageErro
 
 
 class TaskStateMemory:
-    """Keeps entries in the task's state store for ever, since a task may be cleared after Airflow's default of 30
-    days.
-    """
+    """Keeps entries in the task's state store for ever: a task may be cleared after Airflow's default of 30 days."""
 
     durable = True
 

@@ -17,9 +17,7 @@ from airflow_provider_omni.omni.errors import OmniStorageError
 from airflow_provider_omni.storage.threads import in_thread
 
 TIMEOUT = 30.0
-"""Seconds for one access. Far above the time that a healthy triggerer takes; an unanswered access costs a poll, not the
-wait.
-"""
+"""Seconds for one access, far above a healthy triggerer's. An unanswered access costs a poll, not the wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +105,7 @@ def anybody_answers() -> bool:
 
 
 def _speaks_async(xcom: Any) -> bool:
-    """Return True if the async half can be used: it exists, something answers it, and no custom backend would block in
-    it.
-    """
+    """Return True if the async half can be used: it exists, something answers, and no custom backend would block."""
     if not hasattr(xcom, "aset"):
         return False
     from airflow.sdk.execution_time import task_runner

@@ -289,9 +289,7 @@ def _closing(it: Any) -> Iterator[Any]:
 
 
 def streaming_cursor(connection: Any) -> Any:
-    """Return a cursor that leaves the rows with the server until they are fetched, if the driver has a special one for
-    that.
-    """
+    """Return a cursor that leaves the rows with the server until they are fetched, if the driver has one."""
     driver = type(connection).__module__.partition(".")[0]
     make = _SERVER_SIDE.get(driver)
     if make is not None:

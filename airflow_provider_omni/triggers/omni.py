@@ -1,6 +1,4 @@
-"""The half of the sensor that waits in the triggerer. Thin: `delivery/` decides which reports are read, and when it
-ends.
-"""
+"""The half of the sensor that waits in the triggerer. Thin: `delivery/` decides what to read and when to end."""
 
 from __future__ import annotations
 

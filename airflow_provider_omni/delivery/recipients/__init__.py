@@ -1,3 +1,1 @@
-"""The recipients of a send: from files and rows to people with a number, an id and a content; bad rows are
-quarantined.
-"""
+"""The recipients of a send: from files and rows to people with number, id and content; bad rows are quarantined."""

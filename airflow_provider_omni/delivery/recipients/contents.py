@@ -130,9 +130,7 @@ class RenderedContents:
         return []
 
     def _check_template(self, problems: list[str]) -> Content:
-        """Check everything that does not depend on a row: problems at places without placeholder, or with every
-        stand-in.
-        """
+        """Check everything that depends on no row: problems at places without placeholder, or with every stand-in."""
         if problems:
             raise _unusable(problems)
         found: list[list[str]] = []

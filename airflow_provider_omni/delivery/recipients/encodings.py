@@ -24,7 +24,7 @@ _NOT_OF_FILES = frozenset(
 _EXAMPLES = "such as cp874 (Thai), cp932 (Japanese), cp949 (Korean), cp950 (Taiwan), utf-16-le"
 _MOST_NAMED = 3
 _FEWEST_BYTES, _FEWEST_LINES = 6, 20
-"""UTF-8 continuation bytes, and lines with non-ASCII letters, above which a file counts as UTF-8 in disguise. At the
+"""UTF-8 continuation bytes, and lines with non-ASCII letters, from which on a file counts as UTF-8 in disguise. At the
 end of the file fewer lines are enough.
 """
 _WESTERN = "cp1252"
@@ -131,7 +131,7 @@ class _Script(NamedTuple):
 
 
 def _around(data: bytes, at: int) -> bytes:
-    """Return the bytes from the beginning of the line on. In these encodings no character has the byte of a line end in
+    """Return the bytes from the beginning of the line on. No character of these encodings has a line end's byte in
     it.
     """
     begin = data.rfind(b"\n", 0, at) + 1

@@ -166,9 +166,7 @@ _country = cache(_Country)
 
 
 def _strips(prefix: re.Pattern[str], national: str) -> bool:
-    """Return True if phonenumbers may take the prefix off. A match that is empty and captures nothing takes off
-    nothing.
-    """
+    """Return True if phonenumbers may take the prefix off. An empty match that captures nothing takes off nothing."""
     match = prefix.match(national)
     return match is not None and (match.end() > 0 or any(group is not None for group in match.groups()))
 

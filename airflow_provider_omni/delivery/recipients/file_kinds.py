@@ -1,6 +1,4 @@
-"""Detects files that are not what their name says, by their beginning, and refuses them as a whole with a helpful
-error.
-"""
+"""Detects files that are not what their name says, by their beginning, and refuses them with a helpful error."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ def is_gsm(text: str) -> bool:
 
 
 def sms_parts(text: str) -> int:
-    """Return the number of parts. Neither an escape sequence nor a surrogate pair is cut in two, so a part may be one
-    unit short.
+    """Return the number of parts. No escape sequence and no surrogate pair is cut in two, so a part may be one
+    short.
     """
     if is_gsm(text):
         units = len(text) + sum(map(text.count, _EXTENDED))

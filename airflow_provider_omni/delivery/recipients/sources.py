@@ -32,9 +32,7 @@ from airflow_provider_omni.omni.nothing import trimmed
 from airflow_provider_omni.omni.words import some
 
 MOST_IN_A_LINE = 1024 * 1024
-"""Characters in a line, at most. A few hundred KiB of gzip can hold a gigabyte without a line end, which would have to
-be in memory.
-"""
+"""Characters in a line, at most. Some hundred KiB of gzip can hold a gigabyte without line end, too much for memory."""
 LIST = "the row is a list, which does not say what is the number: give dicts, or numbers"
 UNNAMED = "a cell stands in a column that has no name in the header"
 SWALLOWED = "a cell over several lines has a phone number in a line or between commas: is a quote not closed?"
@@ -67,9 +65,7 @@ class Row(NamedTuple):
 
 
 def format_of(path: str) -> str:
-    """Return `csv` or `jsonl`, by the ending of a path (`people.csv`, `people.jsonl.gz`). Raises OmniInputError for
-    others.
-    """
+    """Return `csv` or `jsonl`, by the ending of a path (`people.csv`, `people.jsonl.gz`). Raises OmniInputError."""
     endings = path.lower().rsplit("/", 1)[-1].split(".")[1:]
     if endings and endings[-1] in _COMPRESSED:
         endings.pop()
@@ -391,23 +387,21 @@ _NAME = re.compile(r"[^\W\d](?!.*\d{5})[\w .\-]{0,39}")
 
 
 def _is_a_name(name: str) -> bool:
-    """Return True if a text looks like the name of a column, in any script. Names in Thai and other scripts contain
+    """Return True if a text looks like the name of a column, in any script. Names in Thai, for example, contain
     marks.
     """
     return _NAME.fullmatch("".join("_" if category(each) in ("Mn", "Mc") else each for each in name)) is not None
 
 
 def shown_names(names: Iterable[object]) -> str:
-    """Return up to twenty names of columns as a text. A text that does not look like a name may be a person's data, and
-    is not shown.
-    """
+    """Return up to twenty names of columns as a text. A name that may be a person's data is shown as an ellipsis."""
     listed = islice(map(str, names), 20)
     return mask_numbers_in(", ".join(name if _is_a_name(name) else "…" for name in listed))
 
 
 def other_case(missing: Iterable[str], names: Iterable[object]) -> str:
-    """Return a hint if several names differ from a missing name only in case or spaces, so that none is surely meant;
-    else ''.
+    """Return a hint if several names differ from a missing one only in case or spaces: none is surely meant. Else
+    ''.
     """
     meant = {name.strip().casefold() for name in missing}
     near = [name for name in map(str, names) if name.strip().casefold() in meant]

@@ -189,9 +189,7 @@ def literal(value: Any) -> Template:
 
 
 def lookalikes(value: Any, where: str) -> Iterator[str]:
-    """Yield a line about each text, however deep, that has something in it that looks like a placeholder. The texts are
-    not shown.
-    """
+    """Yield a line about each text, however deep, that seems to hold a placeholder. The texts are not shown."""
     if isinstance(value, str):
         found = _LOOKALIKE.search(value)
         if found is not None:
@@ -210,8 +208,6 @@ def lookalikes(value: Any, where: str) -> Iterator[str]:
 
 
 def sample(template: Template) -> Iterator[Any]:
-    """Yield the contents with stand-ins for the fields, for checks before any row is read: once with words, once with
-    URLs.
-    """
+    """Yield the contents with stand-ins for the fields, for checks before any row is read: words, then URLs."""
     for stand_in in ("x", "https://example.com/x"):
         yield template.fill(dict.fromkeys(template.fields, stand_in))

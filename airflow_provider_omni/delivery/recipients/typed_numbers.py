@@ -30,9 +30,7 @@ _PLAIN = re.compile(r"[ (]*\+?[ (]*[0-9][0-9 ().\-/]*")
 """The form of a number that can be read: digits, and separators between them."""
 _SEPARATORS = re.compile(r"[ ().\-/]")
 _DECIMAL = re.compile(r" *\+?[0-9 ()\-/]*(?:[0-9]{7,}\.(?:[0-9]{1,2}|0+)|[0-9]\.0) *")
-"""A float or a decimal that was written as text, such as `4915112345678.0`. Its last digits do not belong to the
-number.
-"""
+"""A float or a decimal written as text, such as `4915112345678.0`. Its last digits do not belong to the number."""
 TWO = re.compile(r"(?:^ *(?:00)?|[^0-9])[0-9]{7,}[ ()./\-]+[0-9]{7,}(?![0-9])")
 RANGE = re.compile(r"[0-9)] *(?:/ *[0-9]{1,3}|- *[0-9]) *$")
 """A range such as `02 123 4567/8`: two numbers in a short form, or an extension."""
@@ -118,9 +116,7 @@ def read_typed(number: object) -> Typed:
 
 
 def _written(number: object) -> str:
-    """Return the digits of a whole number. A float or a decimal counts as whole if nothing of it can have been
-    rounded.
-    """
+    """Return the digits of a whole number. A float or a decimal counts as whole if it cannot have been rounded."""
     kind = type(number).__name__
     if number is None or is_nothing(number):
         raise InvalidNumberError(f"got nothing ({kind}), expected a phone number", "empty")
@@ -184,8 +180,8 @@ def _plain(text: str) -> str:
 
 
 def _ascii(character: str) -> str:
-    """Return the ASCII character that a character stands for, or '' for an invisible one. Other characters are returned
-    unchanged.
+    """Return the ASCII character for a character, '' for an invisible one, and the character itself if there is
+    none.
     """
     if character.isascii() and character >= " ":
         return "(" if character == "[" else ")" if character == "]" else character
@@ -211,9 +207,7 @@ _SAME = (
 
 
 def _culprit(visible: str) -> tuple[str, str]:
-    """Return the obstacle in a text, and what is expected instead. The first kind that fits, else the first strange
-    character.
-    """
+    """Return the obstacle in a text, and what is expected instead: the first kind that fits, or a strange character."""
     if _EXPONENT.fullmatch(visible.replace(" ", "")):
         return "an exponent ('E'): a spreadsheet has rounded it", "all digits; format the column as text"
     if "@" in visible:

@@ -54,9 +54,11 @@ class Unreached:
 def unreached(ledger_path: str, include_unknown: bool = False) -> Unreached:
     """Return the recipients of an earlier batch who were certainly not reached, for another batch.
 
-    These are the recipients whose delivery failed, who were refused, or who were not sent to, provided that they were
-    not taken out of the source. Left out are those with a permanent error (the vendor said of the step that ended it
-    that it would fail again), those who were reached, and those still under way.
+    These are the recipients whose delivery failed, who were refused, or who were never posted to. Left out are:
+
+    * those with a permanent error: the vendor said of the step that ended it that it would fail again;
+    * those who were reached, and those still under way;
+    * those who left the source before a message of theirs was accepted.
 
     :param ledger_path: the ledger of the earlier batch; a template.
     :param include_unknown: include those whose outcome is not known. Some of them may get the message twice. Default

@@ -147,7 +147,7 @@ class LedgerDeliveryWait(SingleMessageWait):
         return end
 
     def standing(self) -> Steps[DeliveryCounts | None]:
-        """Return the counts of this moment, made in a thread; None while the ledger could not be read or the counts are
+        """Return the counts of this moment, made in a thread; None while the ledger is unread or the counts are
         incomplete.
         """
         if not self._loaded:
@@ -174,9 +174,7 @@ class LedgerDeliveryWait(SingleMessageWait):
         return True
 
     def _write_closed(self, *, closing: bool) -> Steps[None]:
-        """Write down the messages that count as failed for want of news, so that readers of the ledger count as the
-        summary does.
-        """
+        """Write down who counts as failed for want of news, so that readers of the ledger count as the summary does."""
         lines: list[list[Any]] = yield Compute(lambda: self._closed_lines(closing=closing))
         for part in lines:
             self._sequence += 1
@@ -259,9 +257,7 @@ class LedgerDeliveryWait(SingleMessageWait):
         self._apart = {message_id: self._by_lone[message_id] for message_id in followed.apart}
 
     def _follow_one_by_one(self, sources: Sequence[Subscription], until: float) -> Steps[None]:  # noqa: ARG002
-        """Mark that the messages are to be followed one by one. Their ids are read anew from the ledger: there may be
-        thousands.
-        """
+        """Mark that the messages are to be followed one by one. Their ids, perhaps thousands, come from the ledger."""
         self._overlooked = True
         yield from ()
 
@@ -316,9 +312,7 @@ class LedgerDeliveryWait(SingleMessageWait):
         return not self._sent.issuperset(names)
 
     def _take_part(self, lines: Iterable[Any]) -> None:
-        """Take in a part of an earlier copy. Lines that this version cannot read are skipped: the logs bring them
-        again.
-        """
+        """Take in a part of an earlier copy. Lines that cannot be read are skipped: the logs bring them again."""
         for line in lines:
             try:
                 if "steps" not in line:
@@ -355,8 +349,8 @@ class LedgerDeliveryWait(SingleMessageWait):
         return self._blocked
 
     def _write_down(self, source: Subscription, *, news: bool) -> Steps[None]:  # noqa: ARG002
-        """Write a part if there is much news. `_take` has marked the messages; nothing is decided from them before they
-        are written.
+        """Write a part if there is much news. `_take` has marked the messages; nothing is decided before it is
+        written.
         """
         yield from self._write_if_much()
 

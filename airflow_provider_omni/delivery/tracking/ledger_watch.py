@@ -1,4 +1,4 @@
-"""Read from a ledger which messages the wait follows: those that may have reached people, and the ids that find
+"""Read the messages that a wait follows from a ledger: those that may have reached people, and the ids that find
 them.
 """
 

@@ -43,7 +43,7 @@ class LogQueries:
         """True if the last call found no place in the account's budget."""
 
     def ask(self, until: float, **query: Any) -> Steps[list[LogRow] | None]:
-        """Make one call, and wait for a place in the account's budget up to the time `until`. Returns None if the call
+        """Make one call, and wait up to `until` for a place in the account's budget. Returns None if the call
         failed.
         """
         self.busy = False

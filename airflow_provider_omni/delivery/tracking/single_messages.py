@@ -64,7 +64,7 @@ class SingleMessageWait(DeliveryWait):
             yield from self._hear_the_doubted()
             yield from self._settle()
 
-    # -- slices ------------------------------------------------------------------------------------------------------
+    # -- time windows ------------------------------------------------------------------------------------------------
 
     def _look_at_slices(self, slices: TimeWindows, *, closing: bool) -> Steps[None]:
         """Query all open windows once. If the budget is spent, the rest comes first in the next round."""

@@ -13,9 +13,7 @@ from airflow_provider_omni.delivery.tracking.watch import Bulk
 
 @dataclass(eq=False)
 class Subscription:
-    """One filter by which reports are read: a request's bulk id, or the id of a message that is alone in its
-    request.
-    """
+    """One filter by which reports are read: a request's bulk id, or the id of a message alone in its request."""
 
     bulk: Bulk
     expected: int | None
@@ -33,9 +31,7 @@ class Subscription:
     """Time at which reports were last read; `looked_at` is the time of the last log query. The oldest comes first."""
     looked_at: float = 0.0
     shown: frozenset[str] = frozenset()
-    """Messages that the last log query has shown. If it asked for a single message alone, that message, shown or
-    not.
-    """
+    """Messages that the last log query has shown. If it asked for one message alone, that message, shown or not."""
     rows_at_last_look: tuple[float, int] | None = None
     ids: set[str] = field(default_factory=set)
     """Ids of its messages that are known. If the request does not list them, those seen so far."""
@@ -65,9 +61,7 @@ class Subscription:
 
     @property
     def surplus(self) -> int:
-        """Number of messages seen beyond its size. They are refused ones, of which the receipt does not list the
-        ids.
-        """
+        """Number of messages seen beyond its size: refused ones, of which the receipt does not list the ids."""
         return max(0, len(self.ids) - self.total)
 
     @property

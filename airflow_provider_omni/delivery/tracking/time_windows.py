@@ -54,9 +54,7 @@ class TimeWindows:
         self._covered = self.begin
 
     def due(self, now: float) -> list[Window]:
-        """Return the windows to query in this round: the unread ones first, then the one that was queried longest
-        ago.
-        """
+        """Return the windows to query in this round: the unread ones first, then the one queried longest ago."""
         if now > self._covered:
             self._open[Window(self._covered, now)] = _Look(UNREAD, 0)
             self._covered = now
@@ -68,13 +66,13 @@ class TimeWindows:
         return sorted(each for each, look in self._open.items() if look.at == UNREAD)
 
     def read_at(self) -> float:
-        """Return the time since which every open window has been read: `UNREAD` if one has not, infinity if none is
+        """Return the time since which every open window has been read: `UNREAD` if one was not, infinity if none is
         open.
         """
         return min((look.at for look in self._open.values()), default=math.inf)
 
     def _merge(self) -> None:
-        """Merge neighbours whose rows fill at most half a page. The newest window, not read yet, is merged into the one
+        """Merge neighbours whose rows fill at most half a page. The newest window, unread, is merged into the one
         before.
         """
         merged: dict[Window, _Look] = {}
@@ -115,8 +113,8 @@ class TimeWindows:
         self._open[stretch] = _Look(UNREAD, 0)
 
     def full(self, stretch: Window) -> tuple[Window, ...]:
-        """Record that the window's page was full. Returns its halves, to be queried instead; none if it is too short to
-        be cut.
+        """Record that the window's page was full. Returns its halves, to be queried instead; none if it is too
+        short.
         """
         if stretch.until - stretch.since <= SHORTEST:
             return ()

@@ -47,15 +47,11 @@ MAX_PAGES = 100
 QUIET_POLLS = 4
 """Polls without progress after which the logs are asked."""
 ALL_SHOWN = 120.0
-"""Seconds after which the logs show all messages of a request, with room for a vendor's clock that differs from
-ours.
-"""
+"""Seconds after which the logs show all messages of a request, even if the vendor's clock differs from ours."""
 CLOSING_READS = 120.0
 """Seconds after the deadline in which the last reads of reports must end."""
 CLOSING = 300.0
-"""Seconds after the deadline in which the last reads and log queries must end. Airflow ends the wait 600 s after the
-deadline.
-"""
+"""Seconds after the deadline in which the last reads and log queries must end. Airflow ends the wait after 600 s."""
 LONGEST_LEAD = 3600.0
 """Seconds by which the last round of log queries may begin before the deadline, at most. Many requests take long."""
 LAST_LOOKS = 6
@@ -63,17 +59,13 @@ LAST_LOOKS = 6
 LAST_WRITES = 4
 """Tries to write down at the deadline what was read."""
 JOURNAL_PATIENCE = 1800.0
-"""Seconds for which the journal may be out of reach before the wait ends with an error, unless the deadline comes
-first.
-"""
+"""Seconds for which the journal may be out of reach before the wait ends with an error, far from its deadline."""
 JOURNAL_TRIES = 10
 """Failed tries that must come before that, since polls may be half an hour apart."""
 REFUSALS = 3
 """Polls in a row that the API may refuse (401, 403, other 4xx) before the wait ends with that error."""
 SERVED = 100
-"""Subscriptions that one poll can ask for. With more, the first one differs from poll to poll and process to
-process.
-"""
+"""Subscriptions that one poll can ask for. With more, each poll and each process begins with another one."""
 WORDS = 20
 """Subscriptions that are queried once more before a success that rests on operator deliveries. More would take long."""
 SAMPLES = 5
@@ -128,8 +120,8 @@ class DeliveryWait:
         self._started = False
         self._closing_since: float | None = None
         self.closing_share = 1.0
-        """Share of the time for the last reads and log queries that this wait may take. Less than 1 if other waits
-        share it.
+        """Share of the time for the last reads and log queries that this wait may take; less than 1 beside other
+        waits.
         """
         self.beside = 0
         """Number of subscriptions of other waits that share the budget of log calls."""
@@ -231,8 +223,8 @@ class DeliveryWait:
             yield from self._recall()
 
     def _read_all(self) -> Steps[OmniError | None]:
-        """Read the reports of everything that is open. Those not reached last time come first. Returns a refusal, if
-        there was one.
+        """Read the reports of everything open, first those not reached last time. Returns a refusal, if there was
+        one.
         """
         refusal: OmniError | None = None
         until = self._until(CLOSING_READS, self.watch.deadline)
@@ -277,9 +269,7 @@ class DeliveryWait:
         return source.unsaved
 
     def _may_close_unheard(self, source: Subscription) -> bool:
-        """Return True if a failure may soon close a message for want of further news. The logs must be asked before
-        that.
-        """
+        """Return True if a failure may soon close a message for want of news. The logs must be asked before that."""
         return not self.tracker.last_channel and source.tally.lingering > 0
 
     # -- looking -------------------------------------------------------------------------------------------------
@@ -322,9 +312,7 @@ class DeliveryWait:
         return [source for *_, source in sorted(ranked, key=lambda each: each[:3])]
 
     def _look_for(self, waiting: Sequence[Subscription], until: float) -> Steps[None]:
-        """Ask the logs for each subscription, several in a call if possible. A subscription whose query fails stays
-        due.
-        """
+        """Ask the logs for each subscription, several in a call if possible. After a failed query it stays due."""
         latest = until if self._closing_since is not None else self.watch.deadline
         while (waiting := [each for each in waiting if each.logs_due]) and self.clock() < latest:
             group = self.looks.together(waiting, len(self.watch.flow))
@@ -480,9 +468,7 @@ class DeliveryWait:
         return news
 
     def _write_down(self, source: Subscription, *, news: bool) -> Steps[None]:
-        """Merge with what is written, and write. Nothing is decided from a subscription until its write has
-        succeeded.
-        """
+        """Merge with what is written, and write. Nothing is decided from a subscription before its write succeeds."""
         source.unsaved = source.unsaved or news
         if not source.unsaved:
             return
@@ -571,11 +557,10 @@ class DeliveryWait:
         return tally
 
     def _looked_at(self, source: Subscription, message_id: str, *, closing: bool) -> float:
-        """Return the time at which the logs were asked for the message and have shown it in the last round; else
-        `NEVER`.
+        """Return the time of the log query in the last round that tells of the message; `NEVER` if there was none.
 
-        With `NEVER`, a message does not count as failed for want of further news. A query for several ids proves
-        nothing about a message that it does not show: the vendor may not read the list, or the page may be full.
+        With `NEVER`, a message does not count as failed for want of further news. A query for several ids tells only of
+        the messages that it shows: the vendor may not read the list, or the page may be full.
         """
         asked = source.looked_at >= self._last_round if closing else not source.logs_due
         return source.looked_at if asked and message_id in source.shown else NEVER

@@ -200,8 +200,8 @@ def no_receipt(value: Any) -> str:
 
 
 def distinct(bulks: Iterable[Bulk]) -> tuple[Bulk, ...]:
-    """Return the requests of several receipts, each once. A receipt may be given twice, or as an earlier and a later
-    try's.
+    """Return the requests of several receipts, each once. A receipt may be given twice, or that of an earlier try,
+    too.
     """
     together: dict[str, Bulk] = {}
     alone: dict[str, Bulk] = {}
@@ -223,9 +223,7 @@ def distinct(bulks: Iterable[Bulk]) -> tuple[Bulk, ...]:
 
 
 def unsent_of_receipt(receipt: Any) -> int:
-    """Return how many people of a receipt were refused or never posted. 0 for a dry run, which posts nobody on
-    purpose.
-    """
+    """Return how many people of a receipt were refused or never posted. 0 for a dry run, which posts nobody."""
     counts = receipt.get("counts") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
     if not isinstance(counts, dict):
         return 0
@@ -242,9 +240,7 @@ def accepted_of_receipt(receipt: Any) -> int:
 
 
 def account_of_receipt(receipt: Any) -> str:
-    """Return the account that has a receipt's messages. Empty if the receipt does not say, and for a dry run, which has
-    no messages.
-    """
+    """Return the account that has a receipt's messages. Empty for a dry run, and if the receipt does not say."""
     account = receipt.get("account") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
     return account if isinstance(account, str) else ""
 
