@@ -69,7 +69,7 @@ def read_plan(
     :param id_secret: the connection's `id_secret`.
     :param allowed_recipients: numbers that may be sent to; None: all.
     :param region: country of numbers without a country code. None: the region of `numbers`.
-    :param allowed_countries: countries that may be sent to, beside those of `numbers`. None: those of `numbers`.
+    :param allowed_countries: countries that may be sent to; `numbers` must allow them, too. None: those of `numbers`.
     :param number_check: `valid` or `possible`. None: the check of `numbers`.
     :param numbers: the connection's rules for numbers.
     :param may_be_nobody: accept an empty list in `to`, as a batch accepts an empty source.

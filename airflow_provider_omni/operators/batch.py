@@ -389,8 +389,8 @@ class OmniSendBatchOperator(BatchOperator):
         them may stand there or not. Default: the connection's `region`. Without either, each number must begin with its
         country code.
     :param allowed_countries: countries that may be sent to, such as `["TH", "SG"]`; numbers of other countries are left
-        out and counted (`quarantined`). The connection's `allowed_countries` counts as well. Default: the connection's,
-        else all countries.
+        out and counted (`quarantined`). A country must be among the connection's `allowed_countries`, too. Default: the
+        connection's, else all countries.
     :param number_check: `valid`: only numbers of a range that their country is known to use are sent to. `possible`:
         the right length is enough, for ranges newer than the library's tables. Default: the connection's, else `valid`.
     :param max_quarantined: rows that cannot be used and are left out before the whole batch is refused, before anything

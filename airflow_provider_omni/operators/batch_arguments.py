@@ -69,8 +69,9 @@ def read_batch(
     number_check: Any = None,
     max_quarantined: Any = MAX_QUARANTINED,
 ) -> BatchSpec:
-    """Read a user's arguments into a specification. Raises one OmniInputError with every problem but the
-    recipients'.
+    """Read a user's arguments into a specification.
+
+    Raises one OmniInputError that names every problem which can be known without the recipients.
     """
     problems: list[str] = []
     scenario_key, flow = read_scenario(scenario_key, flow, problems)

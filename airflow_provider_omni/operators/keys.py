@@ -79,9 +79,7 @@ def public_map_index(ti: Any) -> int:
 
 
 def warning_about_own_key(context: Mapping[str, Any], key: object) -> str | None:
-    """Return a warning if the user's own key may be equal in every iteration, so that only the first sends; else
-    None.
-    """
+    """Return a warning if the user's own key may be equal in all iterations: only the first would send. Else None."""
     index = loop_index(context)
     if index is None or re.search(rf"(?<![0-9]){index}(?![0-9])", str(key)):
         return None

@@ -118,8 +118,8 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         them may stand there or not. Default: the connection's `region`. Without either, each number must begin with its
         country code.
     :param allowed_countries: countries that may be sent to, such as `["TH", "SG"]`; numbers of other countries are left
-        out and counted (`quarantined`). The connection's `allowed_countries` counts as well. Default: the connection's,
-        else all countries.
+        out and counted (`quarantined`). A country must be among the connection's `allowed_countries`, too. Default: the
+        connection's, else all countries.
     :param number_check: `valid`: only numbers of a range that their country is known to use are sent to. `possible`:
         the right length is enough, for ranges newer than the library's tables. Default: the connection's, else `valid`.
     :param idempotency_key: names this send; one key and recipient get one message. Default: DAG id, run id, task id and
@@ -128,8 +128,8 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
     :param on_rejected: `fail` (default): the task fails if the vendor refused any recipient, after the receipt was
         pushed. `ignore`: it succeeds, and the receipt's counts tell.
     :param log_grace: seconds that the vendor's logs may be late, and seconds after which the vendor does not take in a
-        request any more that we gave up on. Default 30. It matters only if nobody knows that a request arrived: the
-        request is sent again after the logs did not show it for this long, twice. Less is faster, and risks a second
+        request any more that we gave up on. Default 30. It matters only while nobody knows if a request arrived: then
+        the request is sent again when the logs did not show it for this long, twice. Less is faster, and risks a second
         message if the vendor is slower than that.
     :param omni_conn_id: the connection. Default `omni_default`.
     """

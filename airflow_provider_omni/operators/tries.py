@@ -89,7 +89,7 @@ def _may_be_made_anew(context: Any, divided: bool) -> bool:
     """Return True if a clear may have made this task instance anew, so that its first try is not the send's first.
 
     In a loop (Airflow 3.4), a clear may put aside the task instance that has sent, with its state. In mapped tasks that
-    share the send's key (`divided`), a clear may divide the people into more shards, and so give a new task instance
+    share the send's key (`divided`), the division may have changed before the clear, so that a new task instance has
     people whom others have sent to.
     """
     ti = context["ti"]

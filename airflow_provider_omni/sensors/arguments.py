@@ -249,9 +249,7 @@ def _parts(receipts: Sequence[tuple[str, Any]]) -> list[Part]:
 
 
 def _too_many(parts: Sequence[Part], *, logs_only: bool, several: bool) -> list[str]:
-    """Return the problems of too many sends for one sensor, by the vendor's limit of calls and the trigger's
-    arguments.
-    """
+    """Return the problems of too many sends: the vendor limits calls, and a trigger's arguments must be small."""
     problems: list[str] = []
     requests = sum(len(part.bulks) for part in parts)
     ids = sum(len(bulk.message_ids) for part in parts for bulk in part.bulks)
@@ -293,9 +291,7 @@ def _flow_of(receipt: Any) -> tuple[str, ...]:
 
 
 def _time_warnings(receipts: Sequence[tuple[str, Any]], started_at: float, timeout: float) -> Iterator[str]:
-    """Yield warnings about the user's timeout: the wait may end before messages are sent, or while they are under
-    way.
-    """
+    """Yield warnings about the user's timeout: it may end before messages are sent, or while they are under way."""
     ends = started_at + timeout
     for name, receipt in receipts:
         send_at, validity = _seconds(receipt.get("send_at")), _validity_of(receipt)

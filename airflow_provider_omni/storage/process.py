@@ -27,9 +27,7 @@ class ProcessMemory:
 
 
 class AsyncProcessMemory:
-    """A dict with the interface of `AsyncMemory`, for a trigger that does not know its task. It dies with the
-    triggerer.
-    """
+    """A dict with the interface of `AsyncMemory`, for a trigger that does not know its task."""
 
     durable = False
 

@@ -131,9 +131,7 @@ class _Script(NamedTuple):
 
 
 def _around(data: bytes, at: int) -> bytes:
-    """Return the bytes from the beginning of the line on. No character of these encodings has a line end's byte in
-    it.
-    """
+    """Return the bytes from the beginning of the line on. A line end's byte is in no character of these encodings."""
     begin = data.rfind(b"\n", 0, at) + 1
     return data[begin : begin + _LOOKED_AT]
 

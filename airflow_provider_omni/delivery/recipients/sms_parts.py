@@ -27,9 +27,7 @@ def is_gsm(text: str) -> bool:
 
 
 def sms_parts(text: str) -> int:
-    """Return the number of parts. No escape sequence and no surrogate pair is cut in two, so a part may be one
-    short.
-    """
+    """Return the number of parts. Escape sequences and surrogate pairs are not cut, so a part may be one unit short."""
     if is_gsm(text):
         units = len(text) + sum(map(text.count, _EXTENDED))
         if units <= GSM_ALONE:

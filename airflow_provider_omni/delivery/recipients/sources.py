@@ -387,9 +387,7 @@ _NAME = re.compile(r"[^\W\d](?!.*\d{5})[\w .\-]{0,39}")
 
 
 def _is_a_name(name: str) -> bool:
-    """Return True if a text looks like the name of a column, in any script. Names in Thai, for example, contain
-    marks.
-    """
+    """Return True if a text looks like the name of a column, in any script. Names in Thai have marks, for example."""
     return _NAME.fullmatch("".join("_" if category(each) in ("Mn", "Mc") else each for each in name)) is not None
 
 
@@ -400,9 +398,7 @@ def shown_names(names: Iterable[object]) -> str:
 
 
 def other_case(missing: Iterable[str], names: Iterable[object]) -> str:
-    """Return a hint if several names differ from a missing one only in case or spaces: none is surely meant. Else
-    ''.
-    """
+    """Return a hint if several names differ from a missing one in case or spaces only, so none is meant; else ''."""
     meant = {name.strip().casefold() for name in missing}
     near = [name for name in map(str, names) if name.strip().casefold() in meant]
     return f"; upper and lower case count: {shown_names(near)}" if len(near) > 1 else ""

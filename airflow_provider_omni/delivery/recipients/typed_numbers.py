@@ -180,9 +180,7 @@ def _plain(text: str) -> str:
 
 
 def _ascii(character: str) -> str:
-    """Return the ASCII character for a character, '' for an invisible one, and the character itself if there is
-    none.
-    """
+    """Return the ASCII character for a character, '' for an invisible one, the character itself if it has none."""
     if character.isascii() and character >= " ":
         return "(" if character == "[" else ")" if character == "]" else character
     if character.isdecimal():

@@ -147,9 +147,7 @@ class LedgerDeliveryWait(SingleMessageWait):
         return end
 
     def standing(self) -> Steps[DeliveryCounts | None]:
-        """Return the counts of this moment, made in a thread; None while the ledger is unread or the counts are
-        incomplete.
-        """
+        """Return the counts of this moment, made in a thread; None while the ledger is unread or counts are missing."""
         if not self._loaded:
             return None
         tally: DeliveryCounts | None = yield Compute(lambda: self._whole(closing=False))
@@ -349,9 +347,7 @@ class LedgerDeliveryWait(SingleMessageWait):
         return self._blocked
 
     def _write_down(self, source: Subscription, *, news: bool) -> Steps[None]:  # noqa: ARG002
-        """Write a part if there is much news. `_take` has marked the messages; nothing is decided before it is
-        written.
-        """
+        """Write a part if there is much news, which `_take` has marked. Nothing is decided before it is written."""
         yield from self._write_if_much()
 
     def _write_if_much(self) -> Steps[None]:

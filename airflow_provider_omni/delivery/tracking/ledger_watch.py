@@ -1,6 +1,4 @@
-"""Read the messages that a wait follows from a ledger: those that may have reached people, and the ids that find
-them.
-"""
+"""Read the messages to follow from a ledger: those that may have reached people, and the ids that find them."""
 
 from __future__ import annotations
 

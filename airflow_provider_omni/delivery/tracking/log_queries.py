@@ -43,9 +43,7 @@ class LogQueries:
         """True if the last call found no place in the account's budget."""
 
     def ask(self, until: float, **query: Any) -> Steps[list[LogRow] | None]:
-        """Make one call, and wait up to `until` for a place in the account's budget. Returns None if the call
-        failed.
-        """
+        """Make one call, and wait up to `until` for a place in the account's budget. Returns None if it failed."""
         self.busy = False
         try:
             return (  # type: ignore[no-any-return]

@@ -1,8 +1,8 @@
 """Time windows of the logs, by which thousands of single messages are followed without a call for each.
 
 One query covers a window of time, whatever messages lie in it. A window whose page is full is halved until its page is
-not full; neighbours that fit on one page are merged. A window is done once nothing in it can change for us. Knows no
-API: it names the window to query, and is told what was seen. Times are seconds since the epoch.
+not full; neighbours that fill half a page at most are merged. A window is done once nothing in it can change for us.
+Knows no API: it names the window to query, and is told what was seen. Times are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -66,15 +66,11 @@ class TimeWindows:
         return sorted(each for each, look in self._open.items() if look.at == UNREAD)
 
     def read_at(self) -> float:
-        """Return the time since which every open window has been read: `UNREAD` if one was not, infinity if none is
-        open.
-        """
+        """Return the time since which all open windows are read: `UNREAD` if one is not, `inf` if none is open."""
         return min((look.at for look in self._open.values()), default=math.inf)
 
     def _merge(self) -> None:
-        """Merge neighbours whose rows fill at most half a page. The newest window, unread, is merged into the one
-        before.
-        """
+        """Merge neighbours whose rows fill at most half a page. The newest, unread, is merged into the one before."""
         merged: dict[Window, _Look] = {}
         last: Window | None = None
         for stretch in sorted(self._open):
@@ -113,9 +109,7 @@ class TimeWindows:
         self._open[stretch] = _Look(UNREAD, 0)
 
     def full(self, stretch: Window) -> tuple[Window, ...]:
-        """Record that the window's page was full. Returns its halves, to be queried instead; none if it is too
-        short.
-        """
+        """Record that the window's page was full. Returns its halves, to be queried instead; none if too short."""
         if stretch.until - stretch.since <= SHORTEST:
             return ()
         self._open.pop(stretch, None)

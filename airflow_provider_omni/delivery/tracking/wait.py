@@ -120,9 +120,7 @@ class DeliveryWait:
         self._started = False
         self._closing_since: float | None = None
         self.closing_share = 1.0
-        """Share of the time for the last reads and log queries that this wait may take; less than 1 beside other
-        waits.
-        """
+        """Share of the time for the last reads and log queries that is this wait's; less than 1 beside other waits."""
         self.beside = 0
         """Number of subscriptions of other waits that share the budget of log calls."""
         self._failing: dict[str, tuple[float, int]] = {}
@@ -223,9 +221,7 @@ class DeliveryWait:
             yield from self._recall()
 
     def _read_all(self) -> Steps[OmniError | None]:
-        """Read the reports of everything open, first those not reached last time. Returns a refusal, if there was
-        one.
-        """
+        """Read the reports of everything open, first those not reached last time. Returns a refusal, if any."""
         refusal: OmniError | None = None
         until = self._until(CLOSING_READS, self.watch.deadline)
         for source in sorted(self._sources, key=lambda each: each.read_at):
@@ -529,7 +525,7 @@ class DeliveryWait:
     # -- deciding ------------------------------------------------------------------------------------------------
 
     def tally(self, *, closing: bool = False) -> DeliveryCounts:
-        """Return the counts over all messages. Only subscriptions with news are counted anew."""
+        """Return the counts over all messages. A subscription whose counts cannot have changed is not counted anew."""
         now = self.clock()
         total = DeliveryCounts()
         for source in self._sources:

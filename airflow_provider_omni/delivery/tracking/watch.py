@@ -200,9 +200,7 @@ def no_receipt(value: Any) -> str:
 
 
 def distinct(bulks: Iterable[Bulk]) -> tuple[Bulk, ...]:
-    """Return the requests of several receipts, each once. A receipt may be given twice, or that of an earlier try,
-    too.
-    """
+    """Return the requests of several receipts, each once. One may be in the receipts of an earlier and a later try."""
     together: dict[str, Bulk] = {}
     alone: dict[str, Bulk] = {}
     for bulk in bulks:
