@@ -63,7 +63,22 @@ def is_dag(block: Block) -> bool:
 def test_every_block_says_a_language_that_is_checked(page: Path) -> None:
     languages = {block.language for block in blocks_of(page)}
 
-    assert languages <= {"python", "bash", "json", "text"}
+    assert languages <= {"python", "bash", "json", "text", "mermaid"}
+
+
+def test_pictures_are_of_a_kind_that_mermaid_knows() -> None:
+    pictures = [block for block in BLOCKS if block.language == "mermaid"]
+    assert {block.code.split()[0] for block in pictures} <= {"stateDiagram-v2", "flowchart"}
+
+
+def test_the_picture_of_a_message_has_every_state_and_every_change_of_the_table() -> None:
+    from airflow_provider_omni.delivery.messages.states import TRANSITIONS, MessageState
+
+    [picture] = [block.code for block in BLOCKS if block.code.startswith("stateDiagram-v2")]
+    drawn = set(re.findall(r"^ *(\w+|\[\*\]) --> (\w+|\[\*\])", picture, re.MULTILINE))
+    states = {each.name for each in MessageState}
+    changes = {("planned" if before is None else before.name, after.name) for (before, _), after in TRANSITIONS.items()}
+    assert {pair for pair in drawn if pair[1] in states} == {pair for pair in changes if pair[0] != pair[1]}
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if is_dag(block)], ids=str)

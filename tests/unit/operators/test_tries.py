@@ -101,7 +101,7 @@ def rules(monkeypatch: pytest.MonkeyPatch, vendor: Any) -> list[Any]:
         seen.append(rules)
         raise Stopped
 
-    monkeypatch.setattr("airflow_provider_omni.delivery.outbox.single_engine.Send", begin)
+    monkeypatch.setattr("airflow_provider_omni.delivery.outbox.single_engine.SingleSend", begin)
     return seen
 
 
