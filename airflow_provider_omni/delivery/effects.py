@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniError
@@ -21,6 +21,27 @@ T = TypeVar("T")
 
 Clock: TypeAlias = Callable[[], float]
 """Returns seconds since the epoch: wall-clock time, since a machine's deadlines outlive its process."""
+
+Label: TypeAlias = Literal[
+    "",
+    "record read",
+    "taken over",
+    "plan written",
+    "intent written",
+    "receipt published",
+    "intent renewed",
+    "POST",
+    "outcome written",
+    "logs asked",
+    "last receipt published",
+    "end written",
+    "journal read",
+    "reports read",
+    "journal written",
+]
+"""Moments in the life of a send or a wait by which the crash harness names where a process dies, in their order. They
+change nothing. tests/crash/__init__.py says what each is.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +54,7 @@ class Ask:
 
     call: Call[Any]
     patience: float | None = None
+    label: Label = field(default="", kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +64,7 @@ class Load:
     """
 
     key: str
+    label: Label = field(default="", kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +76,7 @@ class Save:
 
     key: str
     value: Json = field(repr=False)
+    label: Label = field(default="", kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +87,7 @@ class Publish:
     """
 
     receipt: dict[str, Any] = field(repr=False)
+    label: Label = field(default="", kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +116,7 @@ class Put:
 
     name: str
     data: Callable[[], bytes] = field(repr=False)
+    label: Label = field(default="", kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

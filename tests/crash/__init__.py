@@ -32,4 +32,22 @@ Alerts (`--alerts`) have no wait and no retries: several processes run one callb
     alert_schedule.py    what a seed means
     alerts.py            the processes, the judge, a seed in and a result out
     alert_mutants.py     the same with one rule taken out
+
+A mishap is drawn by position (the n-th effect), or named by the label of an effect (`Mishap("POST", Phase.DURING)`), in
+the order of a life:
+
+    record read             what earlier tries have written down
+    taken over              the write after which this try is the current one: the record, the index, its file in tries/
+    plan written            a part of plan/ or quarantine/
+    intent written          what is about to be posted is on record. A batch: what counts, the part or the index
+    receipt published       the receipt that tells of it, before it is posted
+    intent renewed          a single send's intent once more, so that nothing stands between it and the POST
+    POST                    before: nothing was posted; during: it was taken, or will be, and nobody has the answer
+    outcome written         what an answer, or the logs, have said
+    logs asked              a look into the logs: for what is unknown, for a record that is lost, by a wait
+    last receipt published  a receipt at the end of a try
+    end written             what a ledger holds when its try has ended
+    journal read            what an earlier copy of a wait has heard
+    reports read            a page of reports, which the vendor hands out once
+    journal written         what was heard, before anything is decided from it
 """

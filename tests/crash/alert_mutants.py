@@ -19,7 +19,7 @@ from tests.crash.world import Weather
 MUTANTS: dict[str, Mutant] = {}
 _mutant = registering(MUTANTS)
 
-LOST = (Copy("worker", 0.0, 2 * LOST_AFTER, mishap=Mishap(2, Phase.DURING, only="Ask")), Copy("processor", 300.0))
+LOST = (Copy("worker", 0.0, 2 * LOST_AFTER, mishap=Mishap("POST", Phase.DURING)), Copy("processor", 300.0))
 """A worker that was killed while it posted, and the DAG processor after it."""
 WOKEN = (Copy("processor", 0.0), Copy("worker", 300.0, 3 * LOST_AFTER))
 """The DAG processor, and after it a worker that had been without heartbeats."""

@@ -113,8 +113,7 @@ def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None =
     """Frozen with its POST in hand. The next try proves that nothing was sent, and does not come to send. Then the
     first one wakes up, posts, and dies before it can write that down. Days later there is one more try.
     """
-    # Parts of plan/ and quarantine/, the intents, the POST.
-    first = Mishap(4, Phase.BEFORE, 5000.0, only="Submit", then=Mishap(1, Phase.DURING, only="Gather"))
+    first = Mishap("POST", Phase.BEFORE, 5000.0, then=Mishap("outcome written", Phase.BEFORE))
     return focused(
         **A | _LEDGER,
         weather=CALM | {"posts": posts},
@@ -146,7 +145,7 @@ def _replayed_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
             "chunk": 1,
             "connections": 1,
             "flow_given": True,
-            "mishaps": (Mishap(10, Phase.BEFORE, only="Gather"),),
+            "mishaps": (Mishap("POST", Phase.DURING, nth=4),),
         },
         scratch=Breaks(tries=(None, Break(20 + 2 * plan.seed, lasts=False), None)),
     )(plan)
@@ -197,7 +196,7 @@ def _windows_are_posted_though_no_receipt_tells_of_them() -> Iterator[None]:
             "chunk": 1,
             "personal": False,
             # It wakes up while the next try sends one request after the other.
-            "mishaps": (Mishap(1, Phase.BEFORE, 235.0, only="Submit"),),
+            "mishaps": (Mishap("intent written", Phase.BEFORE, 235.0),),
         },
     ),
 )
@@ -328,7 +327,7 @@ def _a_contradiction_is_a_refusal() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", _woken_after_a_proof(second=Mishap(2, Phase.BEFORE, only="Submit")))
+@_mutant("twice", _woken_after_a_proof(second=Mishap("intent written", Phase.BEFORE)))
 def _proofs_are_inherited() -> Iterator[None]:
     """What an earlier try has found absent is posted without asking again."""
     with patch.object(intent_log.IntentLog, "doubt_old_proofs", lambda self: None):
@@ -381,7 +380,7 @@ def _parts_that_are_gone_are_not_missed() -> Iterator[None]:
             "sources": _people(*("27",) * 6),
             "personal": False,
             "flow_given": True,
-            "mishaps": (Mishap(1, Phase.BEFORE, 400.0, only="Put"),),
+            "mishaps": (Mishap("taken over", Phase.BEFORE, 400.0),),
         },
         upheavals=Upheavals(secrets=(None, "pepper")),
     ),
@@ -410,7 +409,7 @@ def _overtaken_from_another_account(plan: BatchSchedule) -> BatchSchedule:
             "chunk": 1,
             "connections": 1,
             "flow_given": True,
-            "mishaps": (Mishap(1, Phase.BEFORE, 60.0, only="Put"),),
+            "mishaps": (Mishap("taken over", Phase.BEFORE, 60.0),),
         },
         wait=mode_of("poke", poll_interval=30.0, timeout=3000.0),
         upheavals=Upheavals(accounts=(OTHER, HOME)),
@@ -515,7 +514,7 @@ def _unsettled(*, mishap: Mishap | None = None, ledger: bool = False, **upheaval
 
 def _killed_at_the_first_request(plan: BatchSchedule) -> BatchSchedule:
     """Killed with one request of many sent, and then the task's state is gone."""
-    focus = _unsettled(mishap=Mishap(2, Phase.DURING, only="Gather"), losses=(None, "gone"))
+    focus = _unsettled(mishap=Mishap("POST", Phase.DURING), losses=(None, "gone"))
     found: BatchSchedule = focus(plan)
     return replace(found, send=replace(found.send, sources=_people(*("27",) * 36)))
 
@@ -560,7 +559,7 @@ def _who_is_in_doubt_has_got_no_further_id() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", _unsettled(accounts=(HOME, OTHER), mishap=Mishap(2, Phase.DURING, only="Gather")))
+@_mutant("twice", _unsettled(accounts=(HOME, OTHER), mishap=Mishap("POST", Phase.DURING)))
 def _any_account_proves_absence() -> Iterator[None]:
     """What may have been posted from one account is looked for in another one's logs."""
     with (
@@ -570,7 +569,7 @@ def _any_account_proves_absence() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", _unsettled(accounts=(HOME, OTHER), mishap=Mishap(4, Phase.DURING, only="Gather"), ledger=True))
+@_mutant("twice", _unsettled(accounts=(HOME, OTHER), mishap=Mishap("POST", Phase.DURING), ledger=True))
 def _ledgers_know_no_account() -> Iterator[None]:
     """The account is not in the ledger."""
     original = intent_log.IntentLog.replay
@@ -733,7 +732,7 @@ def _each_part_is_judged_alone() -> Iterator[None]:
 
 def _in_doubt_at_another_account(plan: BatchSchedule) -> BatchSchedule:
     """Killed with its answer on the way, and never cleared up, since the connection has changed: two were refused."""
-    mishap = Mishap(4, Phase.DURING, only="Gather")
+    mishap = Mishap("POST", Phase.DURING)
     return _followed(
         *("27" if number == plan.seed % 3 else "52" for number in range(3)),
         mode="poke",

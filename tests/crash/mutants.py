@@ -65,7 +65,7 @@ def _no_reconcile() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", tried_again(Mishap(3, Phase.BEFORE, 20_000.0, only="Save")))
+@_mutant("twice", tried_again(Mishap("intent renewed", Phase.BEFORE, 20_000.0)))
 def _no_fence() -> Iterator[None]:
     """A try that was given up may still write, and so still posts."""
     with patch.object(keeping.StateMemory, "stale", False):
@@ -76,7 +76,7 @@ def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None =
     """Frozen with its POST in hand. The next try proves that nothing was sent, and does not come to send. Then the
     first one wakes up, posts, and dies before it can write that down. Days later there is one more try.
     """
-    first = Mishap(1, Phase.BEFORE, 5000.0, only="Ask", then=Mishap(1, Phase.BEFORE))
+    first = Mishap("POST", Phase.BEFORE, 5000.0, then=Mishap("outcome written", Phase.BEFORE))
     return focused(
         **A,
         weather=CALM | {"posts": posts},
@@ -93,14 +93,14 @@ def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None =
     )
 
 
-@_mutant("twice", _woken_after_a_proof(second=Mishap(3, Phase.BEFORE, only="Save")))
+@_mutant("twice", _woken_after_a_proof(second=Mishap("intent written", Phase.BEFORE)))
 def _proofs_are_inherited() -> Iterator[None]:
     """What an earlier try has found absent is posted without asking again."""
     with patch.object(single_engine.SingleSend, "_doubt_old_proofs", lambda self: None), believed():
         yield
 
 
-@_mutant("twice", tried_again(Mishap(1, Phase.DURING, only="Ask")))
+@_mutant("twice", tried_again(Mishap("POST", Phase.DURING)))
 def _no_intent() -> Iterator[None]:
     """The POST comes first, and is written down when its answer is there."""
     original = single_engine.SingleSend._fence
@@ -125,7 +125,7 @@ def _no_intent() -> Iterator[None]:
 def _it_is_posted_though_no_receipt_tells_of_it() -> Iterator[None]:
     """That a receipt could not be published is passed over."""
 
-    def publish(receipt: Any, jitter: Any) -> Iterator[Any]:
+    def publish(receipt: Any, *_: Any) -> Iterator[Any]:
         try:
             yield Publish(receipt)
         except OmniStorageError:
@@ -139,8 +139,8 @@ def _it_is_posted_though_no_receipt_tells_of_it() -> Iterator[None]:
     "wrong",
     tried_again(
         # The first one wakes up while the second, whose receipt stands, is about to post.
-        Mishap(3, Phase.BEFORE, 155.0, only="Save"),
-        Mishap(1, Phase.DURING, 28.0, only="Publish"),
+        Mishap("intent written", Phase.BEFORE, 155.0),
+        Mishap("receipt published", Phase.DURING, 28.0),
     ),
 )
 def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
@@ -157,14 +157,14 @@ def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", tried_again(Mishap(4, Phase.DURING, 20_000.0, only="Save")))
+@_mutant("twice", tried_again(Mishap("intent renewed", Phase.DURING, 20_000.0)))
 def _stale_fence() -> Iterator[None]:
     """An intent that took long to write is not written again."""
     with patch.object(single_engine, "FENCE_SECONDS", float("inf")), believed():
         yield
 
 
-@_mutant("twice", tried_again(Mishap(1, Phase.DURING, only="Ask")))
+@_mutant("twice", tried_again(Mishap("POST", Phase.DURING)))
 def _ids_depend_on_the_try() -> Iterator[None]:
     """Each try makes ids of its own."""
     original = tasks.send_plan
@@ -318,7 +318,7 @@ def _killed_while_it_posts(clocks: Clocks) -> Focus:
         | {
             "people": (("41793020027",),),
             "texts": ("Hello",),
-            "mishaps": (Mishap(1, Phase.DURING, only="Ask"),),
+            "mishaps": (Mishap("POST", Phase.DURING),),
             "heartbeat": 1.0,
         },
         clocks=clocks,
@@ -509,7 +509,7 @@ def _trust_is_renewed() -> Iterator[None]:
         send=TRUSTED
         | {
             # The first dies when it has heard that the vendor knows the message, the second before it does anything.
-            "mishaps": (Mishap(3, Phase.BEFORE, only="Publish"), Mishap(1, Phase.BEFORE, only="Ask")),
+            "mishaps": (Mishap("last receipt published", Phase.BEFORE), Mishap("logs asked", Phase.BEFORE)),
             "shared_key": False,
         },
     ),
@@ -565,14 +565,14 @@ def _a_clear_while_a_try_runs_is_an_end_of_it() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", unsettled(accounts=(HOME, OTHER), mishap=Mishap(1, Phase.DURING, only="Ask")))
+@_mutant("twice", unsettled(accounts=(HOME, OTHER), mishap=Mishap("POST", Phase.DURING)))
 def _any_account_proves_absence() -> Iterator[None]:
     """What may have been posted from one account is looked for in another one's logs."""
     with patch.object(states.Attempt, "is_from", lambda self, here: True):
         yield
 
 
-@_mutant("twice", unsettled(accounts=(HOME, OTHER), mishap=Mishap(1, Phase.DURING, only="Ask")))
+@_mutant("twice", unsettled(accounts=(HOME, OTHER), mishap=Mishap("POST", Phase.DURING)))
 def _records_know_no_account() -> Iterator[None]:
     """The account is not on the record."""
     original = states.SendRecord.to_json

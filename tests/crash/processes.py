@@ -6,7 +6,7 @@ import enum
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from airflow_provider_omni.delivery.effects import (
     Ask,
@@ -15,6 +15,7 @@ from airflow_provider_omni.delivery.effects import (
     Effect,
     Fetch,
     Gather,
+    Label,
     ListParts,
     Load,
     Note,
@@ -50,21 +51,31 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True)
 class Mishap:
-    """What happens to a process at its n-th effect: killed, or frozen for some seconds. Kill: `frozen_for` None.
+    """What happens to a process at a point of its life: killed, or frozen for some seconds. Kill: `frozen_for` None.
 
-    `only`: count effects of this kind only (`Ask`, `Save`, …). `after`: count those only that come so many seconds
-    after the process began. `then`: what happens to it after it woke up.
+    `at`: its n-th effect, as schedules are drawn; or the label of an effect, where a point is meant (the table in
+    tests/crash/__init__.py). Labels count wherever the effect is carried out, also in what a batch submits.
+    `only`: count effects of this kind only (`Ask`, `Save`, …). `nth`: how often a label must have come. `after`: count
+    those effects only that come so many seconds after the process began. `then`: what happens to it after it woke up.
     """
 
-    at: int
+    at: int | Label
     phase: Phase
     frozen_for: float | None = None
     only: str | None = None
     after: float = 0.0
     then: Mishap | None = None
+    nth: int = 1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.at, str):
+            assert self.at in get_args(Label), f"no effect has the label {self.at!r}"
+            assert self.only is None, "a label says which effect is meant"
 
     def __str__(self) -> str:
         what = "killed" if self.frozen_for is None else f"frozen for {self.frozen_for:.0f} s"
+        if isinstance(self.at, str):
+            return f"{what} {self.phase.value} “{self.at}” no. {self.nth}"
         return f"{what} {self.phase.value} its {self.only or 'effect'} no. {self.at}"
 
 
@@ -155,11 +166,17 @@ class Process:
         mishap = self.mishap
         if mishap is None or (mishap.only is not None and mishap.only != type(effect).__name__):
             return False
+        if isinstance(mishap.at, str) and mishap.at != getattr(effect, "label", None):
+            return False
         if self.world.now() < self.began_at + mishap.after:
             return False
         if phase is Phase.BEFORE:
             self.effects += 1
-        return mishap.phase is phase and mishap.at == self.effects
+        return mishap.phase is phase and self.effects == (mishap.nth if isinstance(mishap.at, str) else mishap.at)
+
+    def _strikes_submitted(self, effect: Effect, phase: Phase) -> bool:
+        """Positions count what the machine itself yields; labels hold for what it submits, too."""
+        return self.mishap is not None and isinstance(self.mishap.at, str) and self._strikes(effect, phase)
 
     def _fall(self, later: Callable[[], None] | None) -> None:
         assert self.mishap is not None
@@ -210,7 +227,12 @@ class Process:
             else:
                 self._chain(tag, effects[1:], [*results, value], decided_at)
 
+        if self._strikes_submitted(effects[0], Phase.BEFORE):
+            self._fall(lambda: self._one(effects[0], decided_at, then))
+            return
         self._one(effects[0], decided_at, then)
+        if self._strikes_submitted(effects[0], Phase.DURING):
+            self._fall(None)
 
     def _finish(self, done: Done) -> None:
         self._done.append(done)

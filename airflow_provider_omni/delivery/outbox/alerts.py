@@ -186,7 +186,9 @@ class Alert:
                 return False
             patience = until - self.clock()
             try:
-                rows: list[LogRow] = yield Ask(api.get_logs(message_ids=ids, limit=PAGE), patience=patience)
+                rows: list[LogRow] = yield Ask(
+                    api.get_logs(message_ids=ids, limit=PAGE), patience=patience, label="logs asked"
+                )
             except OmniError as error:
                 yield Note(f"A look into the logs failed ({error.why}).", warning=True)
                 pause = backoff(attempt, error.retry_after, self.jitter)

@@ -130,7 +130,9 @@ def _presence(postings: Sequence[Attempt], found_in: dict[str, str]) -> Steps[No
     for start in range(0, len(ids), IDS_PER_LOOK):
         try:
             rows: list[LogRow] = yield Ask(
-                api.get_logs(message_ids=ids[start : start + IDS_PER_LOOK], limit=PAGE), patience=120.0
+                api.get_logs(message_ids=ids[start : start + IDS_PER_LOOK], limit=PAGE),
+                patience=120.0,
+                label="logs asked",
             )
         except OmniError as error:
             failures += 1

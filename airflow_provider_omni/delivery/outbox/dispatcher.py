@@ -260,7 +260,7 @@ class Dispatcher:
             self.tidings.posted += len(request.ids)
             to, tail = request.people.destinations, self.plan.tail(request.content)
             call = send_bulk(self.plan.spec.scenario_key, request.bulk_id, to, tail)
-            yield Submit(self._tags, (Ask(call),))
+            yield Submit(self._tags, (Ask(call, label="POST"),))
 
     def _answered(self, done: Done) -> Steps[None]:
         request, begun_in = self._flying.pop(done.tag)

@@ -303,7 +303,7 @@ class BatchSend:
             self.clock,
             self.jitter,
             progress.note,
-            None if self.ledger is not None else lambda: Publish(self.receipt().to_json()),
+            None if self.ledger is not None else lambda: Publish(self.receipt().to_json(), label="receipt published"),
         )
         doubtful = list(self.known.open_postings())
         earlier = [posting for posting in doubtful if not posting.is_elsewhere(self.here)]

@@ -193,7 +193,9 @@ def _rows_of(asked: list[str], record: _Record, rules: SendPolicy, jitter: Calla
     for attempt in range(1, ATTEMPTS_IN_A_ROW + 1):
         why, retry_after = "they answer with messages that were not asked for", None
         try:
-            rows: list[LogRow] = yield Ask(api.get_logs(message_ids=asked, limit=PAGE), patience=rules.look.patience)
+            rows: list[LogRow] = yield Ask(
+                api.get_logs(message_ids=asked, limit=PAGE), patience=rules.look.patience, label="logs asked"
+            )
         except OmniError as error:
             why, retry_after = f"they cannot be read ({type(error).__name__})", error.retry_after
             if not error.retryable:

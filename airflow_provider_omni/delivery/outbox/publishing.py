@@ -7,21 +7,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Note, Pause, Publish, Steps
+from airflow_provider_omni.delivery.effects import Label, Note, Pause, Publish, Steps
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from airflow_provider_omni.omni.retries import backoff
 
 ATTEMPTS = 3
 
 
-def publish(receipt: dict[str, Any], jitter: Callable[[], float]) -> Steps[None]:
+def publish(receipt: dict[str, Any], jitter: Callable[[], float], label: Label = "receipt published") -> Steps[None]:
     """Publish a receipt, again after a pause if that fails.
 
     Raises the last OmniStorageError: then nothing may be posted.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            yield Publish(receipt)
+            yield Publish(receipt, label=label)
             return
         except OmniStorageError as error:
             if attempt == ATTEMPTS or not error.retryable:
@@ -36,6 +36,6 @@ def publish_at_last(receipt: dict[str, Any], jitter: Callable[[], float]) -> Ste
     and the return value of a green task is published by Airflow itself.
     """
     try:
-        yield from publish(receipt, jitter)
+        yield from publish(receipt, jitter, "last receipt published")
     except OmniError as error:
         yield Note(f"The receipt could not be published at the end ({error.label}).", warning=True)

@@ -127,7 +127,9 @@ class BulkFilter:
                 continue
             self._tried[control.bulk_id] = times + 1, clock()
             try:
-                rows: list[LogRow] = yield Ask(api.get_logs(bulk_ids=(control.bulk_id,), limit=1), patience=60.0)
+                rows: list[LogRow] = yield Ask(
+                    api.get_logs(bulk_ids=(control.bulk_id,), limit=1), patience=60.0, label="logs asked"
+                )
             except OmniError:
                 continue
             self.works = any(row.message_id in control.message_ids for row in rows)
@@ -214,7 +216,9 @@ class Reconciler:
     def _look(self, posting: Attempt, each: _Filter) -> Steps[None]:
         started = self.clock()
         try:
-            rows: list[LogRow] = yield Ask(each.call(), patience=max(self._give_up_at - started, 0.0))
+            rows: list[LogRow] = yield Ask(
+                each.call(), patience=max(self._give_up_at - started, 0.0), label="logs asked"
+            )
         except OmniError as error:
             if each.checks and len(each.checks[0]) > 1 and isinstance(error, OmniRequestError) and not error.retryable:
                 # The list may be the cause of the refusal.

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Save, Steps
+from airflow_provider_omni.delivery.effects import Ask, Clock, Label, Load, Note, Pause, Save, Steps
 from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.states import (
@@ -167,7 +167,7 @@ class SingleSend:
             )
 
     def _open(self) -> Steps[None]:
-        known = SendRecord.from_json((yield Load(KEY)))
+        known = SendRecord.from_json((yield Load(KEY, label="record read")))
         self._loaded_at = self.clock()
         if known is not None:
             self.record = known
@@ -200,7 +200,7 @@ class SingleSend:
         if doubted or known is None or origins != self.record.origins:
             # From here on an empty record means that nothing was posted.
             self.record.origins = origins
-            yield from self._write()
+            yield from self._write("taken over")
         self._opened = True
 
     def _doubt_old_proofs(self) -> None:
@@ -400,7 +400,7 @@ class SingleSend:
             posting = yield from self._fence(bulk_id, ids, publish=attempt == 1)
             self._posted.update(ids)
             try:
-                answer: SendResponse = yield Ask(call)
+                answer: SendResponse = yield Ask(call, label="POST")
             except OmniError as error:
                 if error.effect is Effect.UNKNOWN:
                     yield Note(
@@ -436,7 +436,7 @@ class SingleSend:
             posting = self.record.begin(bulk_id, ids, self.clock(), self.plan.scheduled_at, self.here)
             self.record.steps = attempted(self.flow or (), self.plan.content.channels()) or None
             try:
-                yield from self._write()
+                yield from self._write("intent written" if publish else "intent renewed")
             except OmniStorageError:
                 # Nothing is posted, whatever the store holds now. So the receipt must not say that it may have been.
                 self.record = SendRecord.from_json(before) or self.record
@@ -533,10 +533,10 @@ class SingleSend:
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def _write(self) -> Steps[None]:
+    def _write(self, label: Label) -> Steps[None]:
         """Write the record: the fence. Raises if this try may not write any more, or if that cannot be known."""
         self.record.writes += 1
-        yield Save(KEY, self.record.to_json())
+        yield Save(KEY, self.record.to_json(), label=label)
 
     def _write_outcome(self) -> Steps[None]:
         """Write the outcomes that were learned. If that fails, the record is still true: it says INTENT, and the logs
@@ -544,7 +544,7 @@ class SingleSend:
         """
         for attempt in range(1, 4):
             try:
-                yield from self._write()
+                yield from self._write("outcome written")
                 return
             except OmniStaleTryError:
                 raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from airflow_provider_omni.delivery.effects import Ask, Fetch, Json, ListParts, Load, Put, Save, Steps
+from airflow_provider_omni.delivery.effects import Ask, Fetch, Json, Label, ListParts, Load, Put, Save, Steps
 from airflow_provider_omni.delivery.ledger.integrity import (
     PARTS,
     Standing,
@@ -171,7 +171,7 @@ class LedgerStore:
         self._try = TryId(newest + 1, self._try.token)
         if not dry_run:
             about = {"v": VERSION} | self.about
-            yield Put(self._try.part(TRIES), lambda: pack([about]))
+            yield Put(self._try.part(TRIES), lambda: pack([about]), label="taken over")
             yield from self._check_nobody_else_has_begun(tries)
         yield from self._read_ends([name for name in there if name.startswith(ENDS)])
         for name in own_parts((yield ListParts(SENT))):
@@ -205,7 +205,7 @@ class LedgerStore:
         stands = self._standing.to_json()
         if not stands:
             return None
-        return Put(self._try.part(ENDS), lambda: pack([{"v": VERSION, PARTS: stands}]))
+        return Put(self._try.part(ENDS), lambda: pack([{"v": VERSION, PARTS: stands}]), label="end written")
 
     def stands(self, name: str) -> None:
         """Note that a part of `sent/` was written for certain."""
@@ -301,7 +301,8 @@ class LedgerStore:
             self._alone = name
         said = list(outcomes)
         frozen = [intent_line(posting, label) for posting, label in zip(intents, labels, strict=True)]
-        writes: Writes = (Put(name, lambda: pack([header, *said, *frozen])),)
+        label: Label = "intent written" if intents else "outcome written"
+        writes: Writes = (Put(name, lambda: pack([header, *said, *frozen]), label=label),)
         if intents and self.fenced:
             writes += (Save(FENCE, self._fence(name)),)
         if intents:
@@ -342,12 +343,12 @@ class LedgerStore:
 
     def private(self, lines: str) -> Put:
         """Return the write of a part of `plan/`, whose lines are JSON already."""
-        return Put(self.part(PLAN), lambda: compress(lines.encode() + b"\n"))
+        return Put(self.part(PLAN), lambda: compress(lines.encode() + b"\n"), label="plan written")
 
     def left_out(self, lines: Sequence[Any]) -> Put:
         """Return the write of a part of `quarantine/`."""
         kept = list(lines)
-        return Put(self.part(QUARANTINE), lambda: pack(kept))
+        return Put(self.part(QUARANTINE), lambda: pack(kept), label="plan written")
 
 
 def _of_another_send(*, at_once: bool) -> OmniInputError:
@@ -403,13 +404,13 @@ class TaskStateStore:
         """Read the index and the entries that it names. Then write the index, which shows that this try is the current
         one.
         """
-        index: Any = yield Load(INDEX)
+        index: Any = yield Load(INDEX, label="record read")
         if (yield from _was_kept(FENCE, "part")) is not None:
             raise _kept_elsewhere("an earlier try of this task had one, and its record is there")
         if index is not None:
             yield from self._read(index, known)
         if not dry_run:
-            yield Save(INDEX, self._index())
+            yield Save(INDEX, self._index(), label="taken over")
 
     @property
     def told(self) -> bool:
@@ -479,9 +480,10 @@ class TaskStateStore:
                 self._bulks.remove(posting.bulk_id)
             self._bulks.append(posting.bulk_id)
             changed[posting.bulk_id] = None
-        saves = tuple(Save(_key(bulk), _copy(self._entries[bulk])) for bulk in changed)
+        label: Label = "" if intents else "outcome written"  # an entry counts once the index names it
+        saves = tuple(Save(_key(bulk), _copy(self._entries[bulk]), label=label) for bulk in changed)
         self.saved += bool(intents)
-        return (*saves, Save(INDEX, self._index())) if intents else saves
+        return (*saves, Save(INDEX, self._index(), label="intent written")) if intents else saves
 
     def changed(self) -> str:
         """Return '': the task's state has only one hash for content and `key_field` together."""

@@ -365,7 +365,7 @@ class LedgerDeliveryWait(SingleMessageWait):
         self._sequence += 1
         name = self._name.part(OUTCOMES, self._sequence)
         try:
-            yield Put(name, lambda: pack(self._lines(taken)))
+            yield Put(name, lambda: pack(self._lines(taken)), label="journal written")
         except OmniStaleTryError:
             raise
         except OmniStorageError as error:

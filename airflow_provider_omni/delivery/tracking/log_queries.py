@@ -47,7 +47,9 @@ class LogQueries:
         self.busy = False
         try:
             return (  # type: ignore[no-any-return]
-                yield Ask(api.get_logs(**{"limit": PAGE} | query), patience=max(0.0, until - self.clock()))
+                yield Ask(
+                    api.get_logs(**{"limit": PAGE} | query), patience=max(0.0, until - self.clock()), label="logs asked"
+                )
             )
         except OmniBusyError:
             self.busy = True

@@ -212,7 +212,9 @@ class SingleMessageWait(DeliveryWait):
                 self._heard.add(message_id)
                 source.stale = True
                 try:
-                    page: list[Report] = yield Ask(api.get_reports(message_id=message_id, limit=PAGE))
+                    page: list[Report] = yield Ask(
+                        api.get_reports(message_id=message_id, limit=PAGE), label="reports read"
+                    )
                 except OmniError as error:
                     yield Note(f"A read of reports failed ({error.why}).", warning=True)
                     continue

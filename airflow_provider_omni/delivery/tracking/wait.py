@@ -204,7 +204,7 @@ class DeliveryWait:
             if source.recalled:
                 continue
             try:
-                entry = yield Load(source.bulk.journal_key)
+                entry = yield Load(source.bulk.journal_key, label="journal read")
             except OmniStorageError as error:
                 yield Note(
                     f"The journal could not be read ({type(error).__name__}); it will be repeated.", warning=True
@@ -243,7 +243,9 @@ class DeliveryWait:
             return None
         for _ in range(MAX_PAGES):
             try:
-                page: list[Report] = yield Ask(api.get_reports(**source.bulk.report_filter, limit=PAGE))
+                page: list[Report] = yield Ask(
+                    api.get_reports(**source.bulk.report_filter, limit=PAGE), label="reports read"
+                )
             except OmniError as error:
                 # The page may have been handed out and lost on the way: then only the logs still have it.
                 source.logs_due = source.lost = True
@@ -472,7 +474,8 @@ class DeliveryWait:
             written = yield Load(source.bulk.journal_key)
             source.recalled = True
             self._take_written(source, written)
-            yield Save(source.bulk.journal_key, encode(self._worth_keeping(source), self.account))
+            entry = encode(self._worth_keeping(source), self.account)
+            yield Save(source.bulk.journal_key, entry, label="journal written")
             source.unsaved = False
             self._failing.pop(source.bulk.journal_key, None)
         except OmniStaleTryError:

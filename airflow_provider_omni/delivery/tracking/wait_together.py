@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Fetch, ListParts, Put, Steps
@@ -130,8 +131,8 @@ def _in(number: int, steps: Steps[Any]) -> Steps[Any]:
                     effect = ListParts(folder + prefix)
                 case Fetch(name):
                     effect = Fetch(folder + name)
-                case Put(name, data):
-                    effect = Put(folder + name, data)
+                case Put(name):
+                    effect = replace(effect, name=folder + name)
             try:
                 reply = yield effect
             except OmniError as caught:
