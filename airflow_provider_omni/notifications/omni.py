@@ -235,7 +235,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.messages.ids import Identity
         from airflow_provider_omni.delivery.outbox.alerts import Alert
-        from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+        from airflow_provider_omni.delivery.outbox.policy import LookPolicy
         from airflow_provider_omni.delivery.outbox.single_engine import SendRules
         from airflow_provider_omni.notifications.wording import in_plain_words
 

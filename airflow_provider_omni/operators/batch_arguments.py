@@ -9,8 +9,7 @@ from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.options import flag_problems, grace_problems, mismatch_problems, whole_problems
 from airflow_provider_omni.delivery.outbox.plan import MAX_QUARANTINED, BatchPlan, BatchSpec
-from airflow_provider_omni.delivery.outbox.policy import SendPolicy
-from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.tries import Tries
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.guard import narrowed, read_guard, rules_of

@@ -213,7 +213,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         """Send what is not yet sent, and return the receipt."""
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run
-        from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+        from airflow_provider_omni.delivery.outbox.policy import LookPolicy
         from airflow_provider_omni.delivery.outbox.single_engine import SendRules, SingleSend
         from airflow_provider_omni.delivery.recipients.guard import rules_of
         from airflow_provider_omni.omni.limits import logs_budget

@@ -13,7 +13,15 @@ from airflow_provider_omni.delivery.effects import ListParts, Save
 from airflow_provider_omni.delivery.ledger import integrity
 from airflow_provider_omni.delivery.messages import intent_log, states
 from airflow_provider_omni.delivery.messages.states import Attempt, MessageState
-from airflow_provider_omni.delivery.outbox import dispatcher, engine, missing_record, reconciler, requests, stores
+from airflow_provider_omni.delivery.outbox import (
+    dispatcher,
+    engine,
+    missing_record,
+    policy,
+    reconciler,
+    requests,
+    stores,
+)
 from airflow_provider_omni.delivery.tracking import id_set, ledger_journal, single_messages, time_windows, wait_together
 from airflow_provider_omni.delivery.tracking.wait import WaitEnd
 from airflow_provider_omni.omni.errors import OmniStaleTryError
@@ -255,7 +263,7 @@ def _without_intent() -> Iterator[None]:
 @_mutant("twice", _frozen_on_the_way)
 def _with_old_intents() -> Iterator[None]:
     """An intent may be as old as it likes."""
-    with patch.object(dispatcher, "INTENT_TTL", 1e9):
+    with patch.object(policy, "is_fresh", lambda intent_at, now: True):
         yield
 
 
@@ -270,7 +278,7 @@ def _with_old_intents() -> Iterator[None]:
 )
 def _bulk_ids_prove_absence() -> Iterator[None]:
     """That the bulk id of a request finds nothing is believed, though the vendor may not keep it."""
-    with patch.object(reconciler.Reconciler, "_checks", lambda self, message_ids: []):
+    with patch.object(reconciler, "looks_by_id", lambda message_ids, **_: []):
         yield
 
 
@@ -564,7 +572,7 @@ def _any_account_proves_absence() -> Iterator[None]:
     """What may have been posted from one account is looked for in another one's logs."""
     with (
         patch.object(Attempt, "is_from", lambda self, here: True),
-        patch.object(intent_log.IntentLog, "other_shards", lambda *_: ("", 0)),
+        patch.object(intent_log.IntentLog, "elsewhere", lambda *_: ("", 0)),
     ):
         yield
 

@@ -16,8 +16,7 @@ from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt
 from airflow_provider_omni.delivery.outbox.engine import BatchEnd, BatchSend, LedgerTerms
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, plan_batch
-from airflow_provider_omni.delivery.outbox.policy import SendPolicy
-from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries

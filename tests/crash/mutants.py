@@ -12,7 +12,7 @@ from airflow_provider_omni.delivery.effects import Publish, Save, Steps
 from airflow_provider_omni.delivery.messages import ids as identity
 from airflow_provider_omni.delivery.messages import states
 from airflow_provider_omni.delivery.messages.states import Event, MessageState
-from airflow_provider_omni.delivery.outbox import publishing, reconciler, single_engine, single_result
+from airflow_provider_omni.delivery.outbox import policy, publishing, reconciler, single_engine, single_result
 from airflow_provider_omni.omni import answers, failures
 from airflow_provider_omni.omni.errors import (
     Effect,
@@ -96,7 +96,7 @@ def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None =
 @_mutant("twice", _woken_after_a_proof(second=Mishap("intent written", Phase.BEFORE)))
 def _proofs_are_inherited() -> Iterator[None]:
     """What an earlier try has found absent is posted without asking again."""
-    with patch.object(single_engine.SingleSend, "_doubt_old_proofs", lambda self: None), believed():
+    with patch.object(policy, "outdated", lambda *, whole: ()), believed():
         yield
 
 
@@ -160,7 +160,7 @@ def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
 @_mutant("twice", tried_again(Mishap("intent renewed", Phase.DURING, 20_000.0)))
 def _stale_fence() -> Iterator[None]:
     """An intent that took long to write is not written again."""
-    with patch.object(single_engine, "FENCE_SECONDS", float("inf")), believed():
+    with patch.object(policy, "is_fresh", lambda intent_at, now: True), believed():
         yield
 
 
@@ -233,24 +233,22 @@ def _time_outs_mean_not_sent() -> Iterator[None]:
         yield
 
 
+def _by_its_intent(posting: states.Attempt, look: policy.LookPolicy, *_: float) -> float:
+    """In place of `policy.provable_at`: by the time of the intent alone, whoever has written it down."""
+    return posting.intent_at + look.read_timeout + look.grace
+
+
 @_mutant("twice", answer_lost("late", lag=27.0))
 def _one_look_proves_absence() -> Iterator[None]:
     """Absence is concluded from one look, after the same time as the first of two."""
-    original = reconciler.Reconciler._look
-
-    def look(self: reconciler.Reconciler, posting: states.Attempt, each: Any) -> Iterator[Any]:
-        yield from original(self, posting, each)
-        if each.first_empty_at is not None:
-            reconciler._conclude_absence(posting, each)
-
-    with patch.object(reconciler.Reconciler, "_look", look):
+    with patch.object(policy, "proves_absence", lambda *_: True):
         yield
 
 
 @_mutant("twice", answer_lost("late", lag=27.0))
 def _looks_come_at_once() -> Iterator[None]:
     """Absence is concluded from looks right after the POST."""
-    with patch.object(reconciler.Reconciler, "_provable_at", lambda self, posting: posting.intent_at):
+    with patch.object(policy, "provable_at", lambda posting, *_: posting.intent_at):
         yield
 
 
@@ -279,12 +277,8 @@ def _old_logs_prove_absence() -> Iterator[None]:
 )
 def _scheduled_is_absent() -> Iterator[None]:
     """A message with sendAt ahead, which no log shows yet, is taken for absent."""
-
-    def provable_at(self: reconciler.Reconciler, posting: states.Attempt) -> float:
-        return posting.intent_at + self.rules.read_timeout + self.rules.grace
-
-    unchecked = patch.object(reconciler.Reconciler, "_too_early", lambda self, posting, rows: 0.0)
-    with patch.object(reconciler.Reconciler, "_provable_at", provable_at), unchecked:
+    unchecked = patch.object(policy, "seconds_too_early", lambda *_: 0.0)
+    with patch.object(policy, "provable_at", _by_its_intent), unchecked:
         yield
 
 
@@ -299,12 +293,8 @@ def _scheduled_is_absent() -> Iterator[None]:
 )
 def _lone_messages_by_bulk() -> Iterator[None]:
     """A message sent alone is looked for by its bulk id, which the vendor may not keep."""
-
-    def filters(posting: states.Attempt) -> list[Any]:
-        return [reconciler._Filter(posting.having(*reconciler._ASKED), posting.bulk_id)]
-
-    unchecked = patch.object(reconciler.Reconciler, "_checks", lambda self, message_ids: [])
-    with patch.object(reconciler, "_filters", filters), unchecked:
+    unchecked = patch.object(reconciler, "looks_by_id", lambda message_ids, **_: [])
+    with patch.object(policy, "may_be_asked_by_bulk", lambda *_: True), unchecked:
         yield
 
 
@@ -328,11 +318,7 @@ def _killed_while_it_posts(clocks: Clocks) -> Focus:
 @_mutant("twice", _killed_while_it_posts(Clocks(by_turns=(-1800.0, 0.0))))
 def _clocks_of_two_processes_are_compared() -> Iterator[None]:
     """That a POST is over is concluded from the time of its intent, which another process has written down."""
-
-    def provable_at(self: reconciler.Reconciler, posting: states.Attempt) -> float:
-        return posting.intent_at + self.rules.read_timeout + self.rules.grace
-
-    with patch.object(reconciler.Reconciler, "_provable_at", provable_at):
+    with patch.object(policy, "provable_at", _by_its_intent):
         yield
 
 
@@ -355,7 +341,7 @@ def _the_wall_clock_measures_the_waiting() -> Iterator[None]:
 )
 def _our_clock_says_that_it_is_time() -> Iterator[None]:
     """A message with sendAt must be in the logs as soon as our own clock says so."""
-    with patch.object(reconciler.Reconciler, "_too_early", lambda self, posting, rows: 0.0):
+    with patch.object(policy, "seconds_too_early", lambda *_: 0.0):
         yield
 
 
@@ -373,7 +359,7 @@ _SEVERAL: dict[str, Any] = {"people": (("41793020027", "41793020127", "417930202
 )
 def _bulk_ids_prove_absence() -> Iterator[None]:
     """That the bulk id of a request finds nothing is believed, though the vendor may not keep it."""
-    with patch.object(reconciler.Reconciler, "_checks", lambda self, message_ids: []):
+    with patch.object(reconciler, "looks_by_id", lambda message_ids, **_: []):
         yield
 
 
@@ -392,13 +378,12 @@ def _bulk_ids_prove_absence() -> Iterator[None]:
 )
 def _a_list_of_ids_proves_absence() -> Iterator[None]:
     """Three of a request are looked for alone, and all in a list, though the logs may read its first id only."""
-    original = reconciler.Reconciler._checks
+    original = reconciler.looks_by_id
 
-    def checks(self: reconciler.Reconciler, message_ids: list[str]) -> list[tuple[str, ...]]:
-        self.one_by_one = 3
-        return original(self, message_ids)
+    def looks(message_ids: list[str], *, one_by_one: int, lists: int) -> list[tuple[str, ...]]:
+        return original(message_ids, one_by_one=3, lists=lists)
 
-    with patch.object(reconciler, "ALONE", 3), patch.object(reconciler.Reconciler, "_checks", checks):
+    with patch.object(reconciler, "ALONE", 3), patch.object(reconciler, "looks_by_id", looks):
         yield
 
 
@@ -516,12 +501,7 @@ def _trust_is_renewed() -> Iterator[None]:
 )
 def _an_id_that_a_lost_try_may_have_made_is_posted_on_trust() -> Iterator[None]:
     """Trusted is whatever is in doubt, though the attempt before it may have been accepted."""
-
-    def trusted(self: single_engine.SingleSend, person: Any) -> bool:
-        doubts = [each for each in self._attempts(person) if self.record.state(each) is MessageState.INTENT]
-        return self.rules.trust_duplicate_rejection and len(doubts) == 1
-
-    with patch.object(single_engine.SingleSend, "_trusted", trusted):
+    with patch.object(policy, "may_be_trusted", lambda attempts, *_: attempts.count(MessageState.INTENT) == 1):
         yield
 
 

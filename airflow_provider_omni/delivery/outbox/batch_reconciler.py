@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Effect, Note, Pause, Steps
 from airflow_provider_omni.delivery.messages.states import UNRESOLVED, Attempt, Event, MessageState, Origin
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import (
     ALONE,
     LISTS,
     ONE_BY_ONE,
     PAGE,
     BulkFilter,
-    LookPolicy,
     Reconciler,
 )
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK

@@ -15,6 +15,7 @@ from typing import Any
 from airflow_provider_omni.delivery.effects import Ask, Clock, Done, Gather, Note, Pause, Publish, Steps, Submit
 from airflow_provider_omni.delivery.messages.intent_log import uniform
 from airflow_provider_omni.delivery.messages.states import UNRESOLVED, Control, Event, MessageState
+from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.plan import BatchPlan
 from airflow_provider_omni.delivery.outbox.policy import (
     CONCURRENT_INTENT_WRITES,
@@ -194,7 +195,7 @@ class Dispatcher:
         self._measure(now)
         for request in requests:
             assert request.posting is not None
-            if now - request.posting.intent_at > INTENT_TTL:
+            if not policy.is_fresh(request.posting.intent_at, now):
                 request.refenced += 1
                 if request.refenced > MAX_INTENT_RENEWALS:
                     self._failure = OmniStorageError(
@@ -247,7 +248,7 @@ class Dispatcher:
             request = self._ready.popleft()
             posting = request.posting
             assert posting is not None
-            if now - posting.intent_at > INTENT_TTL:
+            if not policy.is_fresh(posting.intent_at, now):
                 self._waiting.append(request)
                 continue
             if self.tidings.first_post_at is None:

@@ -20,8 +20,8 @@ from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Step
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of_field, recipient_key_of_number
 from airflow_provider_omni.delivery.messages.states import HORIZON, MessageState
 from airflow_provider_omni.delivery.outbox.plan import BatchPlan
-from airflow_provider_omni.delivery.outbox.policy import SendPolicy
-from airflow_provider_omni.delivery.outbox.reconciler import FENCE, PAGE, RETRY_PAUSE, evenly
+from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, SendPolicy
+from airflow_provider_omni.delivery.outbox.reconciler import PAGE, RETRY_PAUSE, evenly
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError, OmniUnknownOutcomeError
@@ -64,7 +64,7 @@ def check_record_not_lost(
     """
     record = _LEDGER if has_ledger else _STATE
     now, look = clock(), rules.look
-    last_look_at = max(now, plan.scheduled_at or 0.0) + FENCE + look.read_timeout + 2 * look.grace
+    last_look_at = max(now, plan.scheduled_at or 0.0) + INTENT_TTL + look.read_timeout + 2 * look.grace
     ids, later = _some_ids(plan, chunk), _later_attempts(plan, lost)
     if not ids and not later:
         return

@@ -1,15 +1,20 @@
-"""The choices that a batch leaves to its user, and the limits where the API leaves them open. Values only."""
+"""The decisions that keep a message from being sent twice, as pure functions, and the choices that are left to a user.
+
+The crash harness takes these rules out, one at a time, and must notice: tests/crash/mutants.py.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airflow_provider_omni.delivery.messages.states import Attempt, MessageState, Origin
 from airflow_provider_omni.delivery.options import rejected_problems
-from airflow_provider_omni.delivery.outbox.reconciler import FENCE, LookPolicy
 from airflow_provider_omni.omni.errors import OmniInputError
 
-INTENT_TTL = FENCE
-"""Seconds after which an intent is written anew before its POST, so that a try that was replaced learns of it."""
+INTENT_TTL = 5.0
+"""Seconds after its intent within which a POST begins, at the latest. An older intent is written anew before its POST,
+so that a try that was replaced learns of it.
+"""
 MAX_INTENT_RENEWALS = 5
 """Times that one request's intent may grow too old before its POST. More often means that writing is too slow to
 send.
@@ -35,6 +40,106 @@ cause, and the batch stops.
 """
 NOTE_EVERY = 5.0
 """Seconds between notes of progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookPolicy:
+    """The conditions under which absence may be concluded.
+
+    :param read_timeout: seconds that a POST of an earlier try may still be under way: the longest that a call can take.
+    :param grace: seconds that the logs may lag behind, and that a request may be taken in after its caller gave up. The
+        vendor does not publish either. A longer time is safer and delays only the repair of an unknown outcome.
+    :param patience: seconds that one resolution may take before the messages stay unknown.
+    """
+
+    read_timeout: float = 30.0
+    grace: float = 30.0
+    patience: float = 900.0
+
+
+def is_fresh(intent_at: float, now: float) -> bool:
+    """Return True if an intent is young enough to be posted on. A newer try may have begun since an older one."""
+    return now - intent_at <= INTENT_TTL
+
+
+def provable_at(posting: Attempt, look: LookPolicy, asked_at: float, taken_over_at: float) -> float:
+    """Return the time from which a query may prove absence: the POST is surely over, and the logs have caught up.
+
+    A POST of this try is over when it is asked about. A POST of an earlier try began at the latest a moment after
+    this try took over. The time of its intent does not count, since another clock has given it.
+    """
+    if posting.ours:
+        over_at = max(posting.intent_at + look.read_timeout, asked_at)
+    else:
+        over_at = taken_over_at + INTENT_TTL + look.read_timeout
+    if posting.scheduled_at is not None:
+        over_at = max(over_at, posting.scheduled_at + look.read_timeout)
+    return over_at + look.grace
+
+
+def seconds_too_early(posting: Attempt, look: LookPolicy, said: float | None) -> float:
+    """Return the seconds until a message with `sendAt` can be in the logs, by the vendor's own clock.
+
+    0.0 if its clock is not known, or there is no `sendAt`.
+
+    :param said: the time by the vendor's clock, if the answer has given it.
+    """
+    if posting.scheduled_at is None or said is None:
+        return 0.0
+    return posting.scheduled_at + look.read_timeout + look.grace - said
+
+
+def can_be_proven(posting: Attempt, look: LookPolicy, here: Origin | None, now: float, provable_at: float) -> bool:
+    """Return True if absence can be proven.
+
+    It cannot if the logs have forgotten the message, long before a scheduled time, or if another account may have
+    been posted to. Records of versions that knew of no accounts leave that open.
+    """
+    known_here = posting.ours or posting.is_from(here)
+    return known_here and posting.is_remembered(now) and provable_at - now <= look.patience
+
+
+def proves_absence(look: LookPolicy, began_at: float, first_empty_at: float | None) -> bool:
+    """Return True if an empty query proves absence: it is the second one, and began a grace time after the first one
+    ended.
+    """
+    return first_empty_at is not None and began_at >= first_empty_at + look.grace
+
+
+def may_be_asked_by_bulk(posting: Attempt, message_ids: list[str]) -> bool:
+    """Return True if these messages of a request may be asked for by its bulk id.
+
+    A lone message is always asked for by its own id: the vendor does not publish whether it keeps bulk ids.
+    """
+    return posting.by_bulk and len(message_ids) != 1
+
+
+def outdated(*, whole: bool) -> tuple[MessageState, ...]:
+    """Return the states on record that a later try turns back into INTENT.
+
+    A frozen try may have posted an absent message after its absence was proven. If the record may not be whole, a lost
+    try may have posted what was not sent by then.
+    """
+    return (MessageState.ABSENT,) if whole else (MessageState.ABSENT, MessageState.NOT_SENT)
+
+
+def may_be_trusted(
+    attempts: list[MessageState | None], posting: Attempt | None, here: Origin | None, now: float
+) -> bool:
+    """Return True if a message in doubt may be posted again, since the vendor refuses it if it has it.
+
+    It must have been posted from this account and scenario, and be young enough to be remembered. Its id must be
+    the one that every try would use now: all attempts before it were refused. If a lost try may have come to a
+    further attempt, nothing is posted on trust: a frozen try may still post the first one, and the vendor would
+    take it.
+
+    :param attempts: the states of its attempts, the first attempt first.
+    :param posting: the request of the last attempt.
+    """
+    *before, last = attempts
+    if last is not MessageState.INTENT or any(state is not MessageState.REFUSED for state in before):
+        return False
+    return posting is not None and posting.is_from(here) and posting.is_remembered(now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ from datetime import UTC, datetime
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
 from airflow_provider_omni.delivery.messages.states import Attempt, Control, Event, MessageState, Origin
+from airflow_provider_omni.delivery.outbox import policy
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniRequestError
@@ -34,8 +36,6 @@ from airflow_provider_omni.omni.retries import backoff
 
 PAGE = 1000
 """Rows that a page of the logs can hold. A full page proves no absence."""
-FENCE = 5.0
-"""Seconds after its intent within which a POST begins, at the latest. An older intent is written again."""
 RETRY_PAUSE = 5.0
 """Seconds at least between log queries that failed."""
 ONE_BY_ONE = 100
@@ -52,21 +52,6 @@ LISTS = 20
 
 _S = MessageState
 _ASKED = (_S.INTENT, _S.SEEN, _S.UNCONFIRMED)
-
-
-@dataclass(frozen=True, slots=True)
-class LookPolicy:
-    """The conditions under which absence may be concluded.
-
-    :param read_timeout: seconds that a POST of an earlier try may still be under way: the longest that a call can take.
-    :param grace: seconds that the logs may lag behind, and that a request may be taken in after its caller gave up. The
-        vendor does not publish either. A longer time is safer and delays only the repair of an unknown outcome.
-    :param patience: seconds that one resolution may take before the messages stay unknown.
-    """
-
-    read_timeout: float = 30.0
-    grace: float = 30.0
-    patience: float = 900.0
 
 
 @dataclass
@@ -234,7 +219,9 @@ class Reconciler:
         if each.bulk_id is not None and each.checks is None and any(row.message_id in posting.messages for row in rows):
             each.found = True
             self.bulk_filter.has_found()
-        if len(rows) + skipped_in(rows) >= PAGE or not self._can_be_proven(posting):
+        if len(rows) + skipped_in(rows) >= PAGE or not policy.can_be_proven(
+            posting, self.rules, self.here, self.clock(), self._provable_at(posting)
+        ):
             each.done = True
         elif skipped_in(rows) or any(row.message_id not in posting.messages for row in rows):
             # Rows of other messages, or rows that cannot be read and may be of this very message, prove nothing.
@@ -246,14 +233,14 @@ class Reconciler:
             self._checked(posting, each)
         elif started < (provable_at := self._provable_at(posting)):
             each.next_at = provable_at
-        elif (too_early := self._too_early(posting, rows)) > 0:
+        elif (too_early := policy.seconds_too_early(posting, self.rules, said_at(rows))) > 0:
             each.next_at = self.clock() + max(RETRY_PAUSE, too_early)
+        elif policy.proves_absence(self.rules, started, each.first_empty_at):
+            yield from self._conclude_or_check(posting, each)
         elif each.first_empty_at is None:
             # The time counts from the answer: the call may have waited for a place in the budget before it was made.
             each.first_empty_at = self.clock()
             each.next_at = each.first_empty_at + self.rules.grace
-        elif started >= each.first_empty_at + self.rules.grace:
-            yield from self._conclude_or_check(posting, each)
 
     def _conclude_or_check(self, posting: Attempt, each: _Filter) -> Steps[None]:
         """Conclude absence after two empty queries; but check by message ids first if the filter may be one that finds
@@ -263,18 +250,11 @@ class Reconciler:
             _conclude_absence(posting, each)
             return
         yield from self.bulk_filter.try_it(self.clock, self.rules.grace)
-        each.checks = [] if self.bulk_filter.works else self._checks(posting.having(_S.INTENT))
+        each.checks = [] if self.bulk_filter.works else self._looks_by_id(posting)
         self._checked(posting, each)
 
-    def _checks(self, message_ids: list[str]) -> list[tuple[str, ...]]:
-        """Return queries by message ids: one for each message; of many messages, one for some and lists for all that
-        these hold.
-        """
-        if len(message_ids) <= self.one_by_one:
-            return [(each,) for each in message_ids]
-        some = evenly(message_ids, self.lists * IDS_PER_LOOK)
-        lists = [tuple(some[start : start + IDS_PER_LOOK]) for start in range(0, len(some), IDS_PER_LOOK)]
-        return [*((each,) for each in evenly(message_ids, ALONE)), *lists]
+    def _looks_by_id(self, posting: Attempt) -> list[tuple[str, ...]]:
+        return looks_by_id(posting.having(_S.INTENT), one_by_one=self.one_by_one, lists=self.lists)
 
     def _checked(self, posting: Attempt, each: _Filter) -> None:
         """Go on after one query by message ids."""
@@ -295,54 +275,33 @@ class Reconciler:
                     self.found_in[row.message_id] = row.bulk_id
 
     def _provable_at(self, posting: Attempt) -> float:
-        """Return the time from which a query may prove absence: the POST is surely over, and the logs have caught up.
-
-        A POST of this try is over when it is asked about. A POST of an earlier try began at the latest a moment after
-        this try took over. The time of its intent does not count, since another clock has given it.
-        """
-        longest, grace = self.rules.read_timeout, self.rules.grace
-        if posting.ours:
-            over_at = max(posting.intent_at + longest, self._asked_at)
-        else:
-            over_at = (self._asked_at if self.loaded_at is None else self.loaded_at) + FENCE + longest
-        if posting.scheduled_at is not None:
-            over_at = max(over_at, posting.scheduled_at + longest)
-        return over_at + grace
-
-    def _too_early(self, posting: Attempt, rows: list[LogRow]) -> float:
-        """Return the seconds until a message with `sendAt` can be in the logs, by the vendor's own clock.
-
-        0.0 if its clock is not known, or there is no `sendAt`.
-        """
-        said = said_at(rows)
-        if posting.scheduled_at is None or said is None:
-            return 0.0
-        return posting.scheduled_at + self.rules.read_timeout + self.rules.grace - said
-
-    def _can_be_proven(self, posting: Attempt) -> bool:
-        """Return True if absence can be proven.
-
-        It cannot if the logs have forgotten the message, long before a scheduled time, or if another account may have
-        been posted to. Records of versions that knew of no accounts leave that open.
-        """
-        now = self.clock()
-        known_here = posting.ours or posting.is_from(self.here)
-        return known_here and posting.is_remembered(now) and self._provable_at(posting) - now <= self.rules.patience
+        taken_over_at = self._asked_at if self.loaded_at is None else self.loaded_at
+        return policy.provable_at(posting, self.rules, self._asked_at, taken_over_at)
 
 
 def _filters(posting: Attempt) -> list[_Filter]:
     """Return the filters for a request: its bulk id if all its messages are in it for certain, else one for each
     message.
 
-    A lone message is always asked for by its own id: the vendor does not publish whether it keeps bulk ids. A message
-    that the vendor has seen before is asked for by its own id, too: it may have been in another request.
+    A message that the vendor has seen before is asked for by its own id: it may have been in another request.
     """
     together = posting.having(_S.INTENT, _S.UNCONFIRMED)
     alone = posting.having(_S.SEEN)
-    if len(together) == 1 or not posting.by_bulk:
+    if not policy.may_be_asked_by_bulk(posting, together):
         together, alone = [], together + alone
     found = [_Filter(together, posting.bulk_id)] if together else []
     return found + [_Filter([each]) for each in alone]
+
+
+def looks_by_id(message_ids: list[str], *, one_by_one: int, lists: int) -> list[tuple[str, ...]]:
+    """Return queries by message ids: one for each message; of many messages, one for some and lists for all that these
+    hold.
+    """
+    if len(message_ids) <= one_by_one:
+        return [(each,) for each in message_ids]
+    some = evenly(message_ids, lists * IDS_PER_LOOK)
+    in_lists = [tuple(some[start : start + IDS_PER_LOOK]) for start in range(0, len(some), IDS_PER_LOOK)]
+    return [*((each,) for each in evenly(message_ids, ALONE)), *in_lists]
 
 
 def evenly(ids: list[str], most: int) -> list[str]:

@@ -33,9 +33,10 @@ from airflow_provider_omni.delivery.messages.states import (
     SendRecord,
 )
 from airflow_provider_omni.delivery.messages.status import status_label
-from airflow_provider_omni.delivery.outbox import publishing
+from airflow_provider_omni.delivery.outbox import policy, publishing
 from airflow_provider_omni.delivery.outbox.people_labels import names_of, people_of_receipt
-from airflow_provider_omni.delivery.outbox.reconciler import FENCE, LookPolicy, Reconciler
+from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, LookPolicy
+from airflow_provider_omni.delivery.outbox.reconciler import Reconciler
 from airflow_provider_omni.delivery.outbox.single_plan import Recipient, SendPlan, chunk_limit
 from airflow_provider_omni.delivery.outbox.single_result import RESTORE, cannot_ask, receipt_of_send, verdict_of_send
 from airflow_provider_omni.delivery.outbox.tries import lost_tries
@@ -56,10 +57,8 @@ from airflow_provider_omni.omni.words import are, some, was
 
 ROUNDS = 3
 """Times that one try may find messages absent and post them again."""
-FENCE_SECONDS = FENCE
-"""Seconds that the write of an intent may take. A slower one is written again: a newer try may have begun meanwhile."""
 FENCES = 5
-"""Writes of one intent before the try gives up."""
+"""Writes of one intent before the try gives up. One that took longer than `INTENT_TTL` is written again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +205,7 @@ class SingleSend:
     def _doubt_old_proofs(self) -> None:
         """Turn ABSENT back into INTENT: a frozen try may have posted it after its absence was proven."""
         for posting in self.record.postings:
-            for message_id in posting.having(MessageState.ABSENT):
+            for message_id in posting.having(*policy.outdated(whole=True)):
                 posting.learn(message_id, Event.PROOF_OUTDATED)
 
     def _doubt_an_older_record(self) -> bool:
@@ -217,7 +216,7 @@ class SingleSend:
         """
         doubted = False
         for posting in self.record.postings:
-            for message_id in posting.having(MessageState.NOT_SENT):
+            for message_id in posting.having(*policy.outdated(whole=False)):
                 posting.learn(message_id, Event.PROOF_OUTDATED)
                 doubted = True
             if posting.having(*UNRESOLVED):
@@ -313,21 +312,11 @@ class SingleSend:
         return rest
 
     def _trusted(self, person: Recipient) -> bool:
-        """Return True if this message in doubt is posted again, since the vendor refuses it if it has it.
-
-        It must have been posted from this account and scenario, and be young enough to be remembered. Its id must be
-        the one that every try would use now: all attempts before it were refused. If a lost try may have come to a
-        further attempt, nothing is posted on trust: a frozen try may still post the first one, and the vendor would
-        take it.
-        """
         attempts = self._attempts(person)
         if not (self.rules.trust_duplicate_rejection and attempts):
             return False
-        *before, last = [self.record.state(each) for each in attempts]
-        if last is not MessageState.INTENT or any(state is not MessageState.REFUSED for state in before):
-            return False
-        posting = self.record.posting_of(attempts[-1])
-        return posting is not None and posting.is_from(self.here) and posting.is_remembered(self.clock())
+        states = [self.record.state(each) for each in attempts]
+        return policy.may_be_trusted(states, self.record.posting_of(attempts[-1]), self.here, self.clock())
 
     def _attempts(self, person: Recipient) -> list[str]:
         """Return the ids of the attempts that are on record, the first attempt first."""
@@ -453,10 +442,10 @@ class SingleSend:
                     raise
                 publish = False
                 continue
-            if self.clock() - posting.intent_at <= FENCE_SECONDS:
+            if policy.is_fresh(posting.intent_at, self.clock()):
                 return posting
         raise OmniStorageError(
-            f"Writing the task's state took more than {FENCE_SECONDS:.0f} s, {FENCES} times. Nothing was posted after "
+            f"Writing the task's state took more than {INTENT_TTL:.0f} s, {FENCES} times. Nothing was posted after "
             "that: a newer try may have taken over in the meantime.",
             retryable=True,
         )

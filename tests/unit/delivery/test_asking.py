@@ -9,7 +9,8 @@ import pytest
 
 from airflow_provider_omni.delivery.effects import Ask, Pause
 from airflow_provider_omni.delivery.messages.states import HORIZON, Attempt, Control, MessageState
-from airflow_provider_omni.delivery.outbox.reconciler import PAGE, BulkFilter, LookPolicy, Reconciler
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy
+from airflow_provider_omni.delivery.outbox.reconciler import PAGE, BulkFilter, Reconciler
 from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniBusyError, OmniRequestError, OmniServerError
 from airflow_provider_omni.omni.models import Rows
 from tests.unit.delivery.stage import START, Stage, row

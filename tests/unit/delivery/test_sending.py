@@ -11,8 +11,8 @@ import pytest
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Publish, Save
 from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_of_number
 from airflow_provider_omni.delivery.messages.states import HORIZON, KEY, Event, SendRecord
-from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
-from airflow_provider_omni.delivery.outbox.single_engine import FENCE_SECONDS, SendEnd, SendRules, SingleSend
+from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, LookPolicy
+from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
 from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
 from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
 from airflow_provider_omni.omni.errors import (
@@ -560,7 +560,7 @@ def test_a_stale_try_does_not_publish_over_the_receipt_of_the_current_one() -> N
 
 def test_an_intent_that_took_long_to_write_is_written_again() -> None:
     stage = Stage()
-    slow = iter([0.0, FENCE_SECONDS + 1.0, 0.0])
+    slow = iter([0.0, INTENT_TTL + 1.0, 0.0])
 
     def until(effect: Any) -> bool:
         stage.save_seconds = next(slow, 0.0) if isinstance(effect, Save) else 0.0
@@ -572,7 +572,7 @@ def test_an_intent_that_took_long_to_write_is_written_again() -> None:
 
 
 def test_a_store_that_is_always_slow_lets_nothing_be_posted() -> None:
-    stage = Stage(save_seconds=FENCE_SECONDS + 1.0)
+    stage = Stage(save_seconds=INTENT_TTL + 1.0)
     end = send(stage)
     assert isinstance(end.error, OmniStorageError)
     assert stage.posted == []

@@ -17,8 +17,7 @@ from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.engine import BatchEnd, BatchSend, LedgerTerms
 from airflow_provider_omni.delivery.outbox.plan import BatchPlan, BatchSpec, plan_batch
-from airflow_provider_omni.delivery.outbox.policy import SendPolicy
-from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
 from airflow_provider_omni.omni.answers import Answer, read

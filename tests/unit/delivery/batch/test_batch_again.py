@@ -13,8 +13,7 @@ from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt
 from airflow_provider_omni.delivery.outbox.engine import BatchSend
-from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, SendPolicy
-from airflow_provider_omni.delivery.outbox.reconciler import LookPolicy
+from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receipt
 from airflow_provider_omni.omni.answers import Answer, read
