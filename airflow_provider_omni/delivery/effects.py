@@ -28,6 +28,7 @@ Label: TypeAlias = Literal[
     "taken over",
     "plan written",
     "intent written",
+    "fence checked",
     "receipt published",
     "intent renewed",
     "POST",
@@ -124,6 +125,7 @@ class Fetch:
     """Read a part of the ledger's folder. Result: its bytes."""
 
     name: str
+    label: Label = field(default="", kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class ListParts:
     """
 
     prefix: str
+    label: Label = field(default="", kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery.effects import ListParts, Save
 from airflow_provider_omni.delivery.ledger import integrity
 from airflow_provider_omni.delivery.messages import intent_log, states
 from airflow_provider_omni.delivery.messages.states import Attempt, MessageState
@@ -27,7 +26,21 @@ from airflow_provider_omni.delivery.tracking.wait import WaitEnd
 from airflow_provider_omni.omni.errors import OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
 from tests.crash.elsewhere import HOME, OTHER
-from tests.crash.mutating import CALM, FAULTLESS, A, B, Focus, Mutant, as_known, believed, focused, mode_of, registering
+from tests.crash.mutating import (
+    CALM,
+    FAULTLESS,
+    A,
+    B,
+    Focus,
+    Mutant,
+    as_known,
+    believed,
+    focused,
+    forgiven,
+    mode_of,
+    registering,
+    spared,
+)
 from tests.crash.processes import Mishap, Phase
 from tests.crash.schedule import HOUR
 from tests.crash.scratching import Break, Breaks
@@ -183,12 +196,7 @@ def _what_the_scratch_file_does_not_take_is_passed_over() -> Iterator[None]:
 )
 def _windows_are_posted_though_no_receipt_tells_of_them() -> Iterator[None]:
     """That a window's receipt could not be published is passed over."""
-
-    def window_failed(self: dispatcher.Dispatcher, window: Any, *_: Any) -> Iterator[Any]:
-        self._ready.extend(window)
-        yield from ()
-
-    with patch.object(dispatcher.Dispatcher, "_window_failed", window_failed):
+    with forgiven("receipt published"):
         yield
 
 
@@ -240,12 +248,7 @@ def _without_reconciling() -> Iterator[None]:
 @_mutant("twice", _frozen_on_the_way)
 def _without_fence() -> Iterator[None]:
     """Intents are written, but nobody looks whether another try has taken over."""
-    writes = stores.LedgerStore.writes
-
-    def unfenced(*given: Any) -> Any:
-        return tuple(each for each in writes(*given) if not isinstance(each, Save | ListParts))
-
-    with patch.object(stores.LedgerStore, "writes", unfenced):
+    with spared("fence checked"):
         yield
 
 
@@ -558,12 +561,12 @@ def _a_lost_try_has_made_no_further_ids() -> Iterator[None]:
 @_mutant("twice", _refused_and_then_lost)
 def _who_is_in_doubt_has_got_no_further_id() -> Iterator[None]:
     """Where the record does not know of some tries, whoever is in doubt on it is looked for under that id only."""
-    original = missing_record._later_attempts
+    original = missing_record.later_attempts
 
     def later(plan: Any, tries: int) -> Any:
         return original(plan, tries) if plan.left() else []
 
-    with patch.object(missing_record, "_later_attempts", later):
+    with patch.object(missing_record, "later_attempts", later):
         yield
 
 
@@ -611,21 +614,14 @@ def _lists_of_ids_prove_absence() -> Iterator[None]:
 @_mutant("wrong", _FROM_DAYS_AGO)
 def _outcomes_are_not_written() -> Iterator[None]:
     """What was read is written into no ledger."""
-
-    def flush(self: Any) -> Iterator[Any]:
-        for source in self._news.values():
-            source.unsaved = False
-        self._news.clear()
-        yield from ()
-
-    with patch.object(ledger_journal.LedgerDeliveryWait, "_flush", flush):
+    with spared("journal written"):
         yield
 
 
 @_mutant("wrong", _FROM_DAYS_AGO)
 def _outcomes_are_not_read_back() -> Iterator[None]:
     """A wait that begins again does not read what stands in the ledger."""
-    with patch.object(ledger_journal.LedgerDeliveryWait, "_take_part", lambda self, lines: None):
+    with spared("journal read", reply=[]):
         yield
 
 

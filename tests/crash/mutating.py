@@ -6,13 +6,15 @@ Patches of the harness, not switches of the product. With each mutant the harnes
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
+from airflow_provider_omni.delivery.effects import Label
 from airflow_provider_omni.delivery.messages.states import Attempt, Origin
 from airflow_provider_omni.delivery.outbox import tries
+from tests.crash import processes
 from tests.crash.clocks import Clocks
 from tests.crash.elsewhere import Elsewhere
 from tests.crash.processes import Mishap, Phase
@@ -28,6 +30,22 @@ Focus = Callable[[Any], Any]
 def believed() -> contextlib.AbstractContextManager[Any]:
     """For rules that are two deep: besides, every record is taken for all there is, also that of a killed try."""
     return patch.object(tries.Tries, "told", True)
+
+
+def spared(*labels: Label, reply: Any = None) -> contextlib.AbstractContextManager[Any]:
+    """Effects with these labels do not happen, and are answered with this: the rule is that they do."""
+    assert "" not in labels
+    return patch.dict(processes.SPARED, dict.fromkeys(labels, reply))
+
+
+@contextlib.contextmanager
+def forgiven(label: Label) -> Iterator[None]:
+    """That an effect with this label has failed is passed over."""
+    processes.FORGIVEN.add(label)
+    try:
+        yield
+    finally:
+        processes.FORGIVEN.discard(label)
 
 
 def as_known(posting: Attempt, here: Origin | None) -> bool:

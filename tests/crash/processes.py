@@ -35,10 +35,20 @@ Then = Callable[[Any, OmniError | None], None]
 """What goes on with the result of an effect, or with its error."""
 
 
+def _forgiving(then: Then) -> Then:
+    return lambda value, _: then(value, None)
+
+
 def in_bucket(name: str) -> str:
     """A part's name in the only bucket there is: a wait for several sends calls each ledger by a number."""
     number, _, rest = name.partition("/")
     return rest if number.isdecimal() else name
+
+
+SPARED: dict[str, Any] = {}
+"""By label: what effects are answered with that a mutant spares. Nothing happens then."""
+FORGIVEN: set[str] = set()
+"""Labels of effects whose errors a mutant passes over."""
 
 
 class Phase(enum.Enum):
@@ -246,6 +256,12 @@ class Process:
 
     def _one(self, effect: Any, decided_at: float, then: Then) -> None:
         world = self.world
+        label = getattr(effect, "label", "")
+        if label in SPARED:
+            world.after(0.0, lambda: then(SPARED.get(label), None))
+            return
+        if label in FORGIVEN:
+            then = _forgiving(then)
         match effect:
             case Ask(call, patience):
                 if call.method == "POST":

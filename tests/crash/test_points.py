@@ -16,8 +16,8 @@ from tests.crash.processes import Mishap, Phase
 
 LABELS = [each for each in get_args(Label) if each]
 OF_WAITS = ("journal read", "reports read", "journal written")
-OF_LEDGERS = ("plan written", "end written")
-SINGLE_ONLY = ("intent renewed", "record read", "journal read")
+OF_LEDGERS = ("plan written", "fence checked", "end written")
+SINGLE_ONLY = ("intent renewed", "record read")
 
 
 def _single(label: Any, phase: Phase) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def check_record_not_lost(
     record = _LEDGER if has_ledger else _STATE
     now, look = clock(), rules.look
     last_look_at = max(now, plan.scheduled_at or 0.0) + INTENT_TTL + look.read_timeout + 2 * look.grace
-    ids, later = _some_ids(plan, chunk), _later_attempts(plan, lost)
+    ids, later = _some_ids(plan, chunk), later_attempts(plan, lost)
     if not ids and not later:
         return
     if last_look_at - now > look.patience:
@@ -126,7 +126,7 @@ def _some_ids(plan: BatchPlan, chunk: int) -> list[str]:
     return list(dict.fromkeys(first + others))
 
 
-def _later_attempts(plan: BatchPlan, lost: int) -> list[list[str]]:
+def later_attempts(plan: BatchPlan, lost: int) -> list[list[str]]:
     """Return ids of further attempts, those of the next one first.
 
     An earlier try may have seen a person refused (no credit, for example), and the next have sent to that person under

@@ -304,9 +304,9 @@ class LedgerStore:
         label: Label = "intent written" if intents else "outcome written"
         writes: Writes = (Put(name, lambda: pack([header, *said, *frozen]), label=label),)
         if intents and self.fenced:
-            writes += (Save(FENCE, self._fence(name)),)
+            writes += (Save(FENCE, self._fence(name), label="fence checked"),)
         if intents:
-            writes += (ListParts(TRIES),)
+            writes += (ListParts(TRIES, label="fence checked"),)
         return writes
 
     def not_written(self, intents: Sequence[Attempt]) -> None:

@@ -279,7 +279,7 @@ class LedgerDeliveryWait(SingleMessageWait):
         """Read the parts that this and other copies of the wait have written, except those already read. Raises
         OmniStorageError.
         """
-        names = own_parts((yield ListParts(OUTCOMES)))
+        names = own_parts((yield ListParts(OUTCOMES, label="journal read")))
         for name in names:
             if name in self._outcomes:
                 continue

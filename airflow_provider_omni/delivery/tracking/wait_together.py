@@ -128,7 +128,7 @@ def _in(number: int, steps: Steps[Any]) -> Steps[Any]:
             reply, error = None, None
             match effect:
                 case ListParts(prefix):
-                    effect = ListParts(folder + prefix)
+                    effect = replace(effect, prefix=folder + prefix)
                 case Fetch(name):
                     effect = Fetch(folder + name)
                 case Put(name):
