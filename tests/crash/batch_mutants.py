@@ -21,7 +21,14 @@ from airflow_provider_omni.delivery.outbox import (
     requests,
     stores,
 )
-from airflow_provider_omni.delivery.tracking import id_set, ledger_journal, single_messages, time_windows, wait_together
+from airflow_provider_omni.delivery.tracking import (
+    id_set,
+    single_messages,
+    time_windows,
+    wait,
+    wait_together,
+)
+from airflow_provider_omni.delivery.tracking import policy as tracking_policy
 from airflow_provider_omni.delivery.tracking.wait import WaitEnd
 from airflow_provider_omni.omni.errors import OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
@@ -628,42 +635,27 @@ def _outcomes_are_not_read_back() -> Iterator[None]:
 @_mutant("wrong", _followed("27", "27", "27", store_failures=0.15, send={"tries": 40}))
 def _decided_before_it_is_written() -> Iterator[None]:
     """The wait ends although what it ends with could not be written."""
-    decide = ledger_journal.LedgerDeliveryWait._decide
-
-    def decided(self: Any, *, closing: bool) -> Any:
-        for source in self._sources:
-            source.unsaved = False
-        return decide(self, closing=closing)
-
-    with patch.object(ledger_journal.LedgerDeliveryWait, "_decide", decided):
+    with patch.object(tracking_policy, "is_written_down", lambda source, *, closing: source.recalled or closing):
         yield
 
 
 @_mutant("wrong", _followed("27", "27", "27", mode="reschedule", second_reader_every=7.0))
 def _no_look_at_the_start() -> Iterator[None]:
     """A wait asks the logs after some polls without progress only; in reschedule mode each is a wait of its own."""
-    make = ledger_journal.LedgerDeliveryWait._make_sources
 
-    def made(self: Any, followed: Any) -> None:
-        make(self, followed)
-        for source in self._sources:
-            source.logs_due = False
+    def due(source: Any, last_round: float, *, closing: bool) -> bool:
+        return source.quiet >= wait.QUIET_POLLS or source.lost or closing or source.looked_at < last_round
 
-    with patch.object(ledger_journal.LedgerDeliveryWait, "_make_sources", made):
+    with patch.object(tracking_policy, "is_due", due):
         yield
 
 
 @_mutant("wrong", _followed("27", "49", "27", "49"))
 def _released_too_early() -> Iterator[None]:
     """A request is forgotten as soon as one of its messages is delivered."""
-    release = ledger_journal.LedgerDeliveryWait._release
-
-    def released(self: Any, sources: Any) -> None:
-        release(self, sources)
-        for source in sources:
-            source.released = source.released or source.tally.delivered > 0
-
-    with patch.object(ledger_journal.LedgerDeliveryWait, "_release", released):
+    with patch.object(
+        tracking_policy, "may_be_forgotten", lambda source: not source.open or source.tally.delivered > 0
+    ):
         yield
 
 
@@ -710,11 +702,7 @@ def _full_pages_are_taken_for_whole() -> Iterator[None]:
 @_mutant("wrong", _followed("27", "27", "27", settings={"given_bulk_id": "dropped"}))
 def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
     """A request whose bulk id finds nothing is not looked for by its messages' own ids."""
-
-    def doubt(self: Any, until: float) -> Iterator[Any]:
-        yield from ()
-
-    with patch.object(ledger_journal.LedgerDeliveryWait, "_doubt_bulk_ids", doubt):
+    with patch.object(tracking_policy, "is_bulk_id_doubted", lambda source: False):
         yield
 
 
@@ -750,12 +738,5 @@ def _in_doubt_at_another_account(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _in_doubt_at_another_account)
 def _one_message_stands_for_all_of_a_request() -> Iterator[None]:
     """Where a bulk id finds nothing, the same message is looked for each time, though it may have been refused."""
-    original = ledger_journal.LedgerDeliveryWait._doubt_bulk_ids
-
-    def doubt(self: ledger_journal.LedgerDeliveryWait, until: float) -> Iterator[Any]:
-        for source in self._sources:
-            source.next_sample = 0
-        yield from original(self, until)
-
-    with patch.object(ledger_journal.LedgerDeliveryWait, "_doubt_bulk_ids", doubt):
+    with patch.object(tracking_policy, "samples_from", lambda turn, samples: list(dict.fromkeys(samples))):
         yield

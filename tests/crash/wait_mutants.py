@@ -7,7 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 from airflow_provider_omni.delivery.messages import status as tracking
-from airflow_provider_omni.delivery.tracking import wait
+from airflow_provider_omni.delivery.tracking import policy, wait
 from tests.crash.elsewhere import Elsewhere
 from tests.crash.mutating import CALM, FROM_DAYS_AGO, TRUSTED, A, Mutant, focused, mode_of, registering, spared, watched
 
@@ -25,26 +25,14 @@ def _no_journal() -> Iterator[None]:
 @_mutant("wrong", watched("27", every=7.0))
 def _no_healing() -> Iterator[None]:
     """The wait never asks the logs."""
-
-    def look(self: wait.DeliveryWait, *, closing: bool) -> Iterator[Any]:
-        return
-        yield
-
-    with patch.object(wait.DeliveryWait, "_look", look):
+    with patch.object(policy, "is_due", lambda *_, **__: False):
         yield
 
 
 @_mutant("wrong", watched("27", every=7.0))
 def _healing_only_at_the_start() -> Iterator[None]:
     """The wait asks the logs when it begins, and not again."""
-    original = wait.DeliveryWait._look
-
-    def look(self: wait.DeliveryWait, *, closing: bool) -> Iterator[Any]:
-        if not getattr(self, "looked", False):
-            self.looked = True  # type: ignore[attr-defined]
-            yield from original(self, closing=closing)
-
-    with patch.object(wait.DeliveryWait, "_look", look):
+    with patch.object(policy, "is_due", lambda source, *_, **__: not source.looked_at):
         yield
 
 
@@ -80,11 +68,7 @@ def _duplicate_reports_count() -> Iterator[None]:
 @_mutant("wrong", watched("27", "27", settings={"given_bulk_id": "dropped"}))
 def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
     """A request whose bulk id finds nothing is not looked for by its messages' own ids."""
-
-    def doubt(self: wait.DeliveryWait, until: float) -> Iterator[Any]:
-        yield from ()
-
-    with patch.object(wait.DeliveryWait, "_doubt_bulk_ids", doubt):
+    with patch.object(policy, "is_bulk_id_doubted", lambda source: False):
         yield
 
 
@@ -126,10 +110,5 @@ def _logs_do_not_lag_behind() -> Iterator[None]:
 )
 def _an_operators_word_is_never_taken_back() -> Iterator[None]:
     """A success that rests on an operator's word is one without a look at what may have taken it back."""
-
-    def taken(self: wait.DeliveryWait, end: Any, began: float) -> Iterator[Any]:
-        return end
-        yield
-
-    with patch.object(wait.DeliveryWait, "_taken_at_its_word", taken):
+    with patch.object(policy, "rests_on_words", lambda source, began: False):
         yield

@@ -21,6 +21,7 @@ from airflow_provider_omni.delivery.effects import Clock, Compute, Fetch, ListPa
 from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, TryId, own_parts, pack, unpack
 from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker
 from airflow_provider_omni.delivery.messages.step_codec import sighting_of, step_of
+from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.ledger_watch import TrackedMessages, read_sent
 from airflow_provider_omni.delivery.tracking.log_queries import PAGE
 from airflow_provider_omni.delivery.tracking.single_messages import SingleMessageWait
@@ -420,7 +421,7 @@ class LedgerDeliveryWait(SingleMessageWait):
             if source.stale:
                 source.tally = self._count(source, now, closing=False)
                 source.stale = False
-            if not source.open:
+            if policy.may_be_forgotten(source):
                 source.released = True
                 if not self.tracker.last_channel:
                     self._closed += self._closed_of(source, now, closing=False)

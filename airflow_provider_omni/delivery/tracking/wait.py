@@ -25,6 +25,7 @@ from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.effects import Ask, Clock, Json, Load, Note, Pause, Save, Steps
 from airflow_provider_omni.delivery.messages.codec import account_of, decode, encode, points_to_messages
 from airflow_provider_omni.delivery.messages.status import LOG_LAG, NEVER, Outcome, StatusUpdate, Tracker
+from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN, MESSAGES, PAGE, LogQueries
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, Verdict, evaluate, explain
@@ -174,7 +175,7 @@ class DeliveryWait:
         The report that takes such a delivery back may have been handed out to somebody else in the meantime: a vendor
         may give all reports of the account to whoever reads some of them.
         """
-        words = [each for each in self._sources if each.tally.operator_only and each.looked_at < began]
+        words = [each for each in self._sources if policy.rests_on_words(each, began)]
         if not words or len(words) > WORDS or any(each.sliced for each in words):
             return end
         for source in words:
@@ -305,7 +306,7 @@ class DeliveryWait:
         ranked = [
             (not each.lost, each.looked_at, (place - begin) % count, each)
             for place, each in enumerate(candidates)
-            if each.logs_due or closing or each.expected is None or each.looked_at < last_round
+            if policy.is_due(each, last_round, closing=closing)
         ]
         return [source for *_, source in sorted(ranked, key=lambda each: each[:3])]
 
@@ -356,8 +357,7 @@ class DeliveryWait:
             # samples.
             at_first = int(self.clock() / self.watch.poll_interval)
             turn = at_first if source.next_sample is None else source.next_sample
-            begin = turn % len(source.samples)
-            sample, *others = dict.fromkeys((*source.samples[begin:], *source.samples[:begin]))
+            sample, *others = policy.samples_from(turn, source.samples)
             source.next_sample, source.unseen, source.sampled_at = turn + 1, False, self.clock()
             rows = yield from self.looks.ask(until, message_ids=(sample,))
             if not rows and rows is not None and others and (most := self.looks.at_once[MESSAGES]) > 1:
@@ -383,7 +383,7 @@ class DeliveryWait:
         One poll cannot ask for all of them. If each poll is a process of its own, the time decides which one comes
         first.
         """
-        unseen = [each for each in self._sources if each.unseen and not each.heard and each.samples and each.open]
+        unseen = [each for each in self._sources if policy.is_bulk_id_doubted(each)]
         count = len(unseen)
         begin = int(count * (self.clock() / self.watch.poll_interval * GOLDEN % 1.0)) if count > SAMPLES else 0
         ranked = [(each.sampled_at, (place - begin) % count, each) for place, each in enumerate(unseen)]
@@ -602,8 +602,8 @@ class DeliveryWait:
 
     def _whole(self, *, closing: bool) -> DeliveryCounts | None:
         tally = self.tally(closing=closing)
-        if any(source.unsaved or not (source.recalled or closing) for source in self._sources):
-            return None  # not written down yet, or not all that was written down could be read: counts must be whole
+        if not all(policy.is_written_down(source, closing=closing) for source in self._sources):
+            return None
         return tally
 
     def _decide(self, *, closing: bool) -> WaitEnd | None:

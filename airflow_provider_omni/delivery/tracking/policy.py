@@ -1,0 +1,54 @@
+"""The decisions that keep an outcome from being lost or told wrong, as pure functions of what is followed.
+
+The crash harness takes these rules out, one at a time, and must notice: tests/crash/wait_mutants.py, batch_mutants.py.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
+
+
+def is_written_down(source: Subscription, *, closing: bool) -> bool:
+    """Return True if the counts of a subscription may be decided from: the journal comes before the verdict.
+
+    All that was read must be written down. All that was written down must be read back, except at the deadline.
+    """
+    return not source.unsaved and (source.recalled or closing)
+
+
+def is_due(source: Subscription, last_round: float, *, closing: bool) -> bool:
+    """Return True if the logs are to be asked about a subscription.
+
+    They are asked at the start, after a loss or some polls without progress, while its size is not known, and at the
+    end.
+
+    :param last_round: the time at which the last round of queries began; 0 before that.
+    """
+    return source.logs_due or closing or source.expected is None or source.looked_at < last_round
+
+
+def is_bulk_id_doubted(source: Subscription) -> bool:
+    """Return True if the vendor may not have kept a bulk id, since nothing was heard or shown by it so far.
+
+    Then its messages are looked for by their own ids.
+    """
+    return source.unseen and not source.heard and bool(source.samples) and source.open
+
+
+def samples_from(turn: int, samples: tuple[str, ...]) -> list[str]:
+    """Return the samples of a request, first the one whose turn it is.
+
+    Each has its turn: some may have been refused, and no query shows these.
+    """
+    begin = turn % len(samples)
+    return list(dict.fromkeys((*samples[begin:], *samples[:begin])))
+
+
+def rests_on_words(source: Subscription, began: float) -> bool:
+    """Return True if messages count as delivered by an operator only, and the logs were not asked since `began`."""
+    return source.tally.operator_only > 0 and source.looked_at < began
+
+
+def may_be_forgotten(source: Subscription) -> bool:
+    """Return True if nothing more can come for a subscription, so that only its counts are kept."""
+    return not source.open

@@ -1,0 +1,88 @@
+"""The decisions that keep an outcome from being lost or told wrong, each at its edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.delivery.tracking.policy import (
+    is_bulk_id_doubted,
+    is_due,
+    is_written_down,
+    may_be_forgotten,
+    rests_on_words,
+    samples_from,
+)
+from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
+from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
+from airflow_provider_omni.delivery.tracking.watch import Bulk
+
+
+def source(**more: Any) -> Subscription:
+    """A request of two messages that was looked for, read and written down, with nothing open but their outcomes."""
+    counts = DeliveryCounts(total=2)
+    given = {"tally": counts, "recalled": True, "logs_due": False, "looked_at": 100.0, "samples": ("a", "b")}
+    return Subscription(Bulk("bulk", 2, ("a", "b")), 2, **given | more)
+
+
+@pytest.mark.parametrize(
+    ("more", "closing", "written"),
+    [
+        ({}, False, True),
+        ({"unsaved": True}, False, False),
+        ({"unsaved": True}, True, False),
+        ({"recalled": False}, False, False),
+        ({"recalled": False}, True, True),
+    ],
+)
+def test_nothing_is_decided_from_what_is_not_written_down(
+    more: dict[str, Any], *, closing: bool, written: bool
+) -> None:
+    assert is_written_down(source(**more), closing=closing) is written
+
+
+def test_a_wait_that_begins_asks_the_logs() -> None:
+    begun = Subscription(Bulk("bulk", 2, ("a", "b")), 2)
+    assert is_due(begun, 0.0, closing=False)
+
+
+def test_the_logs_are_asked_when_due_while_the_size_is_unknown_and_in_the_last_round() -> None:
+    assert not is_due(source(), 0.0, closing=False)
+    assert is_due(source(logs_due=True), 0.0, closing=False)
+    assert is_due(_of_unknown_size(), 0.0, closing=False)
+    assert is_due(source(), 100.1, closing=False)
+    assert not is_due(source(), 100.0, closing=False)
+    assert is_due(source(), 0.0, closing=True)
+
+
+def _of_unknown_size() -> Subscription:
+    made = source()
+    made.expected = None
+    return made
+
+
+def test_a_bulk_id_is_doubted_while_nothing_was_seen_or_heard_by_it_and_something_is_open() -> None:
+    assert is_bulk_id_doubted(source(unseen=True))
+    assert not is_bulk_id_doubted(source())
+    assert not is_bulk_id_doubted(source(unseen=True, heard=True))
+    assert not is_bulk_id_doubted(source(unseen=True, samples=()))
+    assert not is_bulk_id_doubted(source(unseen=True, tally=DeliveryCounts(total=2, delivered=2)))
+
+
+def test_messages_stand_for_their_request_in_turn() -> None:
+    assert ["".join(samples_from(turn, ("a", "b", "c"))) for turn in range(4)] == ["abc", "bca", "cab", "abc"]
+
+
+def test_a_success_on_operators_words_is_looked_at_once_more_unless_it_was_in_this_poll() -> None:
+    words = DeliveryCounts(total=2, operator_only=1)
+    assert rests_on_words(source(tally=words), 100.1)
+    assert not rests_on_words(source(tally=words), 100.0)
+    assert not rests_on_words(source(), 100.1)
+
+
+def test_a_request_is_forgotten_when_each_outcome_is_final() -> None:
+    assert not may_be_forgotten(source(tally=DeliveryCounts(total=2, delivered=1)))
+    assert not may_be_forgotten(source(tally=DeliveryCounts(total=2, delivered=1, operator_only=1)))
+    assert may_be_forgotten(source(tally=DeliveryCounts(total=2, delivered=1, failed=1)))
+    assert not may_be_forgotten(_of_unknown_size())
