@@ -17,7 +17,6 @@ from airflow_provider_omni.omni import answers, failures
 from airflow_provider_omni.omni.errors import (
     Effect,
     OmniError,
-    OmniServerError,
     OmniStaleTryError,
     OmniTransportError,
 )
@@ -171,31 +170,20 @@ def _ids_depend_on_the_try() -> Iterator[None]:
 )
 def _match_by_position() -> Iterator[None]:
     """The n-th entry of an answer is taken for the n-th recipient's."""
-    original = single_engine.SingleSend._read
+    original = single_engine.answered
 
-    def read(self: single_engine.SingleSend, answer: Any, posting: states.Attempt, doubtful: set[str]) -> None:
-        ids = list(posting.messages)
-        entries = [
-            replace(entry, message_id=message_id) for entry, message_id in zip(answer.messages, ids, strict=False)
-        ]
-        original(self, replace(answer, messages=entries), posting, doubtful)
+    def answered(entries: Any, ids: list[str], doubtful: set[str]) -> Any:
+        named = [replace(entry, message_id=message_id) for entry, message_id in zip(entries, ids, strict=False)]
+        return original(named, ids, doubtful)
 
-    with patch.object(single_engine.SingleSend, "_read", read):
+    with patch.object(single_engine, "answered", answered):
         yield
 
 
 @_mutant("twice", answer_lost("error-after"))
 def _server_errors_mean_not_sent() -> Iterator[None]:
     """A 5xx is taken for "nothing happened"."""
-    original = answers._error
-
-    def error(*given: Any) -> OmniError:
-        made = original(*given)
-        if isinstance(made, OmniServerError):
-            made.effect = Effect.NONE
-        return made
-
-    with patch.object(answers, "_error", error):
+    with patch.object(answers, "refuses", lambda status: status >= 400):
         yield
 
 
@@ -380,14 +368,13 @@ def _a_list_of_ids_proves_absence() -> Iterator[None]:
 )
 def _the_last_word_counts() -> Iterator[None]:
     """Of an answer that says two things about a message the last one is believed."""
-    original = single_engine.SingleSend._read
+    original = single_engine.answered
 
-    def read(self: single_engine.SingleSend, answer: Any, posting: states.Attempt, doubtful: set[str]) -> None:
-        last = {entry.message_id: entry for entry in answer.messages}
-        original(self, replace(answer, messages=list(last.values())), posting, doubtful)
+    def answered(entries: Any, *rest: Any) -> Any:
+        return original(list({entry.message_id: entry for entry in entries}.values()), *rest)
 
     with (
-        patch.object(single_engine.SingleSend, "_read", read),
+        patch.object(single_engine, "answered", answered),
         patch.object(single_engine, "mendable", lambda status: True),
     ):
         yield
@@ -404,17 +391,13 @@ def _the_last_word_counts() -> Iterator[None]:
 )
 def _seen_before_means_refused() -> Iterator[None]:
     """Status 23 is taken for a refusal, so that the next try uses a new id."""
-
-    original = single_engine.SingleSend._read
-
-    def read(self: single_engine.SingleSend, answer: Any, posting: states.Attempt, doubtful: set[str]) -> None:
-        original(self, answer, posting, set())
+    original = single_engine.answered
 
     with (
         patch.object(single_engine, "is_duplicate", lambda status: False),
         patch.object(single_engine, "is_refusal", lambda status: is_refusal(status) or status.id == 23),
         patch.object(single_engine, "mendable", lambda status: True),
-        patch.object(single_engine.SingleSend, "_read", read),
+        patch.object(single_engine, "answered", lambda entries, ids, doubtful: original(entries, ids, set())),
     ):
         yield
 

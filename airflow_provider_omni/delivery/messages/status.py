@@ -242,7 +242,7 @@ class Tracker:
         """Return True if a step of the message has failed."""
         return any(step.state is StepState.FAILED for step in self._steps.get(message_id, {}).values())
 
-    def _under_way(self, steps: Mapping[str, StatusUpdate]) -> StatusUpdate | None:
+    def under_way(self, steps: Mapping[str, StatusUpdate]) -> StatusUpdate | None:
         """Return the step that was last heard of as under way; None if there is none, or the flow has left it
         behind.
         """
@@ -286,7 +286,7 @@ class Tracker:
         if operator := best.get(StepState.OPERATOR):
             return MessageStatus(Outcome.OPERATOR, operator)
         if failed := best.get(StepState.FAILED):
-            if running := self._under_way(steps):
+            if running := self.under_way(steps):
                 return MessageStatus(Outcome.PENDING, running)
             quiet = looked_at != NEVER and looked_at - _moment(failed.done_at) >= LOG_LAG
             if closing and quiet:

@@ -19,6 +19,7 @@ from typing import cast
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Publish, Save, Steps
 from airflow_provider_omni.delivery.messages.states import KEY, Attempt, MessageState, SendRecord
+from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.reconciler import PAGE, evenly
 from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
 from airflow_provider_omni.delivery.outbox.single_plan import Recipients, SendPlan
@@ -238,7 +239,7 @@ class Alert:
             for posting in send.record.postings
             for message_id in posting.having(MessageState.INTENT, MessageState.SEEN, MessageState.UNCONFIRMED)
         }
-        if isinstance(end.error, OmniUnknownOutcomeError) and doubtful and doubtful <= self._seen_before:
+        if isinstance(end.error, OmniUnknownOutcomeError) and policy.is_sent_by_a_copy(doubtful, self._seen_before):
             return replace(end, error=None)
         return end
 

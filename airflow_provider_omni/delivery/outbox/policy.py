@@ -142,6 +142,11 @@ def may_be_trusted(
     return posting is not None and posting.is_from(here) and posting.is_remembered(now)
 
 
+def is_sent_by_a_copy(doubtful: set[str], seen_before: set[str]) -> bool:
+    """Return True if an alert in doubt has been sent: the vendor says that it has seen all its messages before."""
+    return bool(doubtful) and doubtful <= seen_before
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerTerms:
     """The ledger of a batch.

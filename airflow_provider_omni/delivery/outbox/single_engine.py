@@ -14,7 +14,7 @@ posts nothing.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,7 +50,7 @@ from airflow_provider_omni.omni.errors import (
     OmniStaleTryError,
     OmniStorageError,
 )
-from airflow_provider_omni.omni.models import Scenario, SendResponse
+from airflow_provider_omni.omni.models import Scenario, SendResponse, SentMessage, Status
 from airflow_provider_omni.omni.retries import backoff, may_repeat
 from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendable
 from airflow_provider_omni.omni.words import are, some, was
@@ -451,34 +451,12 @@ class SingleSend:
         )
 
     def _read(self, answer: SendResponse, posting: Attempt, doubtful: set[str]) -> None:
-        """Match the answer's entries by message id, never by position.
-
-        A message stays unknown if the answer does not name it, or names it twice with different statuses.
-
-        :param doubtful: messages whose earlier POST is still unknown. A refusal of this POST says nothing about the
-            earlier one and changes no state.
-        """
-        entries = {entry.message_id: entry for entry in answer.messages if entry.message_id in posting.messages}
-        contradicted = {
-            entry.message_id
-            for entry in answer.messages
-            if entry.message_id in entries and entry.status != entries[entry.message_id].status
-        }
-        if answer.messages and not entries:
-            for message_id in posting.messages:
-                posting.learn(message_id, Event.FOREIGN_ANSWER)
-        for message_id, entry in entries.items():
-            if message_id in contradicted:
-                continue
-            if is_duplicate(entry.status):
-                posting.learn(message_id, Event.DUPLICATE)
-            elif not is_refusal(entry.status):
-                posting.learn(message_id, Event.TAKEN)
-            elif message_id not in doubtful:
-                posting.learn(message_id, Event.REFUSED)
-                posting.reasons[message_id] = status_label(entry.status)
+        for message_id, event, status in answered(answer.messages, list(posting.messages), doubtful):
+            posting.learn(message_id, event)
+            if event is Event.REFUSED:
+                posting.reasons[message_id] = status_label(status)
                 self._refused_now.add(message_id)
-                self._mendable = self._mendable or mendable(entry.status)
+                self._mendable = self._mendable or mendable(status)
 
     def _settle_open(self) -> Steps[None]:
         """Ask the logs about everything that is unknown, then write down the result."""
@@ -569,3 +547,35 @@ class SingleSend:
         )
         people = people_of_receipt(self.plan.recipients.people, self._ids(), self.record)
         return replace(receipt, extra=receipt.extra | people)
+
+
+def answered(
+    entries: Sequence[SentMessage], message_ids: list[str], doubtful: set[str]
+) -> list[tuple[str, Event, Status]]:
+    """Match the entries of an answer by message id, never by position. Returns what each message has to learn.
+
+    A message stays unknown if the answer does not name it, or names it twice with different statuses.
+
+    :param message_ids: the messages that were posted.
+    :param doubtful: messages whose earlier POST is still unknown. A refusal of this POST says nothing about the
+        earlier one and changes no state.
+    """
+    ours = {entry.message_id: entry for entry in entries if entry.message_id in message_ids}
+    contradicted = {
+        entry.message_id
+        for entry in entries
+        if entry.message_id in ours and entry.status != ours[entry.message_id].status
+    }
+    if entries and not ours:
+        return [(message_id, Event.FOREIGN_ANSWER, entries[0].status) for message_id in message_ids]
+    said = []
+    for message_id, entry in ours.items():
+        if message_id in contradicted:
+            continue
+        if is_duplicate(entry.status):
+            said.append((message_id, Event.DUPLICATE, entry.status))
+        elif not is_refusal(entry.status):
+            said.append((message_id, Event.TAKEN, entry.status))
+        elif message_id not in doubtful:
+            said.append((message_id, Event.REFUSED, entry.status))
+    return said

@@ -10,6 +10,7 @@ from airflow_provider_omni.delivery.outbox.policy import (
     LookPolicy,
     can_be_proven,
     is_fresh,
+    is_sent_by_a_copy,
     may_be_asked_by_bulk,
     may_be_trusted,
     outdated,
@@ -110,3 +111,9 @@ def test_an_account_is_trusted_with_the_only_id_that_can_be_in_doubt(
     attempts: list[MessageState | None], made: Attempt | None, *, trusted: bool
 ) -> None:
     assert may_be_trusted(attempts, made, HERE, 1100.0) is trusted
+
+
+def test_an_alert_that_is_in_doubt_was_sent_where_the_vendor_has_seen_all_of_it() -> None:
+    assert is_sent_by_a_copy({"a", "b"}, {"a", "b", "c"})
+    assert not is_sent_by_a_copy({"a", "b"}, {"a"})
+    assert not is_sent_by_a_copy(set(), {"a"})
