@@ -160,7 +160,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes | None:
 
 @dataclass
 class _Progress:
-    """How far a request has come: before it has a connection, nothing of it can have left."""
+    """The stage that a request has reached: before it has a connection, nothing of it can have left."""
 
     connected: bool = False
 
@@ -170,7 +170,7 @@ async def _note_connected(_session: aiohttp.ClientSession, context: SimpleNamesp
 
 
 class _ExchangeFailedError(Exception):
-    """What the middleware makes of every failure. No subclass of aiohttp's errors or of OSError: those are repeated."""
+    """The form that the middleware gives every failure. No subclass of aiohttp's errors or of OSError: those are repeated."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__("the exchange failed")

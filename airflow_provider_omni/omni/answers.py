@@ -45,7 +45,7 @@ _SAFE_MEMBERS = frozenset({"scenarioKey", "bulkId", "messageId", "type", "channe
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, as bytes. Headers may have any case; its repr shows no body."""
+    """An HTTP answer, as bytes. Headers may have any case; its repr shows no body."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -76,7 +76,7 @@ def read(call: Call[T], answer: Answer, secrets: Sequence[str] = ()) -> T:
 
 
 def refuses(status: int) -> bool:
-    """Whether this status alone tells that the request had no effect, whatever becomes of the answer's body."""
+    """Return True if this status alone tells that the request had no effect, whatever becomes of the answer's body."""
     return 400 <= status < 500
 
 

@@ -312,7 +312,7 @@ class _BoundedResponse(http.client.HTTPResponse):
 
 
 class _Bounded:
-    """What both kinds of connection have: bounds, and an error of its own while nothing has left."""
+    """The common half of both kinds of connection: bounds, and an error of its own while nothing has left."""
 
     sock: Any
     host: str
