@@ -76,7 +76,7 @@ def read(call: Call[T], answer: Answer, secrets: Sequence[str] = ()) -> T:
 
 
 def refuses(status: int) -> bool:
-    """Return True if this status alone tells that the request had no effect, whatever becomes of the answer's body."""
+    """Return True if this status alone tells that the request had no effect, whatever the answer's body."""
     return 400 <= status < 500
 
 
