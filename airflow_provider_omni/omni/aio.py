@@ -170,7 +170,7 @@ async def _note_connected(_session: aiohttp.ClientSession, context: SimpleNamesp
 
 
 class _ExchangeFailedError(Exception):
-    """The form that the middleware gives every failure. No subclass of aiohttp's errors or of OSError: those are repeated."""
+    """The middleware's form of every failure. No subclass of aiohttp's errors or of OSError: those are repeated."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__("the exchange failed")
