@@ -482,6 +482,25 @@ def _a_try_that_could_not_read_the_ledger_names_its_own_account() -> Iterator[No
         yield
 
 
+def _cleared_with_another_scenario(plan: BatchSchedule) -> BatchSchedule:
+    """The same, with a scenario that tries the channels in another order. Whoever fails on LINE gets an SMS."""
+    found = _cleared_from_a_file_that_fails(plan)
+    return replace(
+        found,
+        send=replace(found.send, sources=_people(*("61",) * 6), flow_given=False, validity=(120, 300)),
+        wait=replace(found.wait, timeout=6000.0),
+        settings=found.settings.changed(_CLEAR | {"beat_seconds": 20.0}),
+        upheavals=Upheavals(scenarios=(0, 1)),
+    )
+
+
+@_mutant("wrong", _cleared_with_another_scenario)
+def _a_ledger_is_judged_by_the_receipts_steps() -> Iterator[None]:
+    """A wait takes the flow from the receipt, though it may be of a try that had not read the ledger."""
+    with patch.object(intent_log.IntentLog, "flow", lambda _: None):
+        yield
+
+
 def _trusted(clears: tuple[float, ...]) -> Focus:
     """An account that is trusted to refuse repeated ids, whose answers get lost and whose logs are never there."""
     return focused(

@@ -275,6 +275,21 @@ class IntentLog:
                 break  # accepted messages go before those in doubt
         return None
 
+    def flow(self) -> tuple[str, ...] | None:
+        """Return the steps of all messages that may have reached their people.
+
+        Empty if these went through different flows, or the flow of some is not on record: no flow then says which
+        failure is final. None if no flow is on record at all.
+        """
+        if len(flows := self._scratch.all("SELECT DISTINCT steps FROM posting")) > 1:
+            flows = self._scratch.all(
+                f"SELECT DISTINCT posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)})"
+            )
+        told = {steps for (steps,) in flows}
+        if not told - {None}:
+            return None
+        return tuple(map(str, json.loads(told.pop()))) if len(told) == 1 else ()
+
     def elsewhere(self, here: Origin, states: frozenset[MessageState] = MAY_HAVE_ARRIVED) -> tuple[str, int]:
         """Return the noun for another origin ("account" or "scenario"; '' if there is none) and the number of its
         messages.

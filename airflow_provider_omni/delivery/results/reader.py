@@ -139,6 +139,7 @@ class Outcomes:
         self._scratch = scratch
         self._known = IntentLog(scratch)
         self._flow: tuple[str, ...] = ()
+        self._flow_told = False
         scratch.do("CREATE TABLE who (id TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID")
         scratch.do("CREATE INDEX who_label ON who (label)")
         scratch.do("CREATE TABLE closed (id TEXT PRIMARY KEY) WITHOUT ROWID")
@@ -159,8 +160,12 @@ class Outcomes:
         standing = Standing()
         for _, line in self._lines(ENDS):
             standing.claim(line)
+        steps: Any = None
         for writer, line in self._lines(SENT, standing):
-            self._known.replay(line, None, writer)
+            if "v" in line:
+                steps = line.get("steps")
+                continue
+            self._known.replay(line, None, writer, steps=steps)
             if "left" in line:
                 self._note_left(line)
             who = line.get("who")
@@ -170,6 +175,8 @@ class Outcomes:
                     ((message_id, label) for message_id, label in who.items()),
                 )
         standing.check("What became of whom is not known in full.", retryable=False)
+        told = self._known.flow()
+        self._flow, self._flow_told = told or (), told is not None
 
     def _note_left(self, line: Any) -> None:
         if line.get("begins"):  # a later try says it anew
@@ -186,7 +193,8 @@ class Outcomes:
     def _read_seen(self) -> None:
         for _, line in self._lines(OUTCOMES):
             if "v" in line:
-                self._flow = tuple(line.get("flow") or ()) or self._flow
+                if not self._flow_told:  # an older version wrote sent/: the wait has it from the receipt
+                    self._flow = tuple(line.get("flow") or ()) or self._flow
                 continue
             try:
                 for step in line["steps"]:

@@ -195,7 +195,7 @@ class LedgerDeliveryWait(SingleMessageWait):
         for source in self._sources:
             if not source.released:
                 closed += self._closed_of(source, now, closing=closing)
-        return list(parts_of(closed, header_of(self.watch, self.account)))
+        return list(parts_of(closed, header_of(self.tracker.flow, self.account)))
 
     def _closed_of(self, source: Subscription, now: float, *, closing: bool) -> Iterator[str]:
         looked_at = {each: self._looked_at(source, each, closing=closing) for each in sorted(source.ids)}
@@ -233,6 +233,9 @@ class LedgerDeliveryWait(SingleMessageWait):
 
     def _make_sources(self, followed: TrackedMessages) -> None:
         self._sent = followed.parts
+        if followed.flow is not None:
+            # The receipt may be of a try that broke off before it had read the ledger, with another scenario.
+            self.tracker = Tracker(followed.flow, self.watch.settle_seconds)
         # Messages that counted as accepted when the receipt was made, and are known by now not to have been sent.
         lost = max(0, self.watch.accepted - followed.total)
         self.unsent = self.watch.unsent + lost
@@ -267,7 +270,7 @@ class LedgerDeliveryWait(SingleMessageWait):
         yield from self._flush()
         self._one_by_one = True
         self._sequence += 1
-        line = header_of(self.watch, self.account) | {"one_by_one": True}
+        line = header_of(self.tracker.flow, self.account) | {"one_by_one": True}
         try:
             yield Put(self._name.part(OUTCOMES, self._sequence), lambda: pack([line]))
         except OmniStaleTryError:
@@ -381,7 +384,7 @@ class LedgerDeliveryWait(SingleMessageWait):
             source.unsaved = False
 
     def _lines(self, taken: dict[str, Subscription]) -> Iterator[Any]:
-        yield header_of(self.watch, self.account)
+        yield header_of(self.tracker.flow, self.account)
         for message_id, source in taken.items():
             steps = [step_of(each) for each in self.tracker.worth_keeping(message_id)]
             yield {"id": message_id, "bulk": source.bulk.bulk_id, "steps": steps}

@@ -32,6 +32,8 @@ class TrackedMessages:
     :param parts: names of the parts of `sent/` that were read.
     :param accounts: account marks that the messages were sent from (`OmniConfig.account_mark`); empty if the ledger
         names none, or if they were not read.
+    :param flow: the steps that the messages go through; empty if not all go through the same; None if the ledger does
+        not say.
     """
 
     bulks: tuple[tuple[Bulk, Members], ...]
@@ -41,6 +43,7 @@ class TrackedMessages:
     begin: float
     parts: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()
+    flow: tuple[str, ...] | None = None
 
     @property
     def total(self) -> int:
@@ -122,12 +125,12 @@ def _accounts() -> Steps[frozenset[str]]:
 
 
 def _replay(known: IntentLog, lines: Iterator[Any]) -> None:
-    origin = None
+    header: dict[str, Any] = {}
     for line in lines:
         if isinstance(line, dict) and "v" in line:
-            origin = line.get("origin")
+            header = line
         else:
-            known.replay(line, None, origin=origin)
+            known.replay(line, None, origin=header.get("origin"), steps=header.get("steps"))
 
 
 def _followed(known: IntentLog, names: list[str], one_by_one: bool, accounts: frozenset[str]) -> TrackedMessages:
@@ -142,4 +145,4 @@ def _followed(known: IntentLog, names: list[str], one_by_one: bool, accounts: fr
             samples.append((followed[0], followed[-1], followed[len(followed) // 2]))
     apart = tuple(known.followed_apart())
     begin, parts = known.oldest() or 0.0, frozenset(names)
-    return TrackedMessages(tuple(bulks), tuple(samples), (*lone, *apart), apart, begin, parts, accounts)
+    return TrackedMessages(tuple(bulks), tuple(samples), (*lone, *apart), apart, begin, parts, accounts, known.flow())

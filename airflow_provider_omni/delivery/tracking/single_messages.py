@@ -189,7 +189,7 @@ class SingleMessageWait(DeliveryWait):
     # -- failures of which not every step was heard ------------------------------------------------------------------
 
     def _count(self, source: Subscription, now: float, *, closing: bool) -> DeliveryCounts:
-        steps = len(set(self.watch.flow))
+        steps = len(set(self.tracker.flow))
         if source.sliced and steps > 1 and not closing:
             source.doubted = {
                 message_id

@@ -7,12 +7,11 @@ ledger sees only the failed step, and cannot know that the wait looked until the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.ledger.parts import VERSION
 from airflow_provider_omni.delivery.messages.status import Outcome, Tracker
-from airflow_provider_omni.delivery.tracking.watch import Watch
 
 TOGETHER = 10_000
 """Messages in one part, at most."""
@@ -35,13 +34,13 @@ def timed_out(tracker: Tracker, looked_at: Mapping[str, float], now: float, *, c
             yield message_id
 
 
-def header_of(watch: Watch, account: str) -> dict[str, Any]:
+def header_of(flow: Sequence[str], account: str) -> dict[str, Any]:
     """Return the first line of a part of `outcomes/`.
 
-    :param watch: the wait's watch, for its flow.
+    :param flow: the steps that the wait judges the messages by.
     :param account: account mark of the reports and logs in this part (`OmniConfig.account_mark`); left out if empty.
     """
-    return {"v": VERSION, "flow": list(watch.flow)} | ({"account": account} if account else {})
+    return {"v": VERSION, "flow": list(flow)} | ({"account": account} if account else {})
 
 
 def parts_of(message_ids: Iterable[str], header: dict[str, Any]) -> Iterator[list[Any]]:

@@ -314,7 +314,7 @@ class DeliveryWait:
         """Ask the logs for each subscription, several in a call if possible. After a failed query it stays due."""
         latest = until if self._closing_since is not None else self.watch.deadline
         while (waiting := [each for each in waiting if each.logs_due]) and self.clock() < latest:
-            group = self.looks.together(waiting, len(self.watch.flow))
+            group = self.looks.together(waiting, len(self.tracker.flow))
             kind = self.looks.kind(group[0])
             found = yield from self.looks.about(kind, [each.name for each in group], until)
             if found is None:

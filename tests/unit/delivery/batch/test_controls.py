@@ -91,3 +91,17 @@ def test_the_steps_are_those_of_what_was_accepted_before_those_of_what_is_in_dou
     assert known.steps("ours") is None  # ours, then
     told("c", "accepted", "another", "SMS")
     assert known.steps("ours") == ("SMS",)
+
+
+def test_a_flow_is_that_of_all_who_may_have_got_the_message(known: IntentLog) -> None:
+    def told(bulk: str, state: str, *steps: str) -> tuple[str, ...] | None:
+        known.replay({"bulk": bulk, "at": NOW, "ids": [f"{bulk}-1"]}, "ours", origin=list(HERE), steps=list(steps))
+        known.replay({"bulk": bulk, "all": state}, None)
+        return known.flow()
+
+    assert known.flow() is None
+    assert told("of an older version", "refused") is None
+    assert told("a", "accepted", "LINE", "SMS") == ("LINE", "SMS")
+    assert told("b", "refused", "SMS", "LINE") == ("LINE", "SMS")
+    assert told("c", "intent", "LINE", "SMS") == ("LINE", "SMS")
+    assert told("d", "intent", "SMS") == ()

@@ -160,12 +160,13 @@ def test_whoever_has_a_second_sms_under_way_is_not_sent_to_again(tmp_path: Path,
     """A wait has ended after that, and said of others that they have failed for want of news."""
     world = World(tmp_path)
     (number,) = numbers(1)
-    world.send([number], SHARED)
+    flow = ("SMS", "LINE", "SMS")
+    world.send([number], SHARED, flow=flow)
     (row,) = read_outcomes(str(world.folder.path))
     failed = ["SMS", "FAILED", "FAILED", 0.0, 60.0, None, None, None]
     running = ["SMS", "PENDING", "PENDING", sent, None, None, None, None]
     for number_of, steps in enumerate(([failed], [running], [failed])):
-        lines = [{"v": 1, "flow": ["SMS", "LINE", "SMS"]}, {"id": row.message_id, "steps": steps, "closed": True}]
+        lines = [{"v": 1, "flow": list(flow)}, {"id": row.message_id, "steps": steps, "closed": True}]
         world.folder.write(f"outcomes/00000-aa-{number_of:06d}.jsonl.gz", pack(lines))
     (row,) = read_outcomes(str(world.folder.path))
     assert row.outcome == outcome

@@ -46,6 +46,19 @@ def test_a_batch_is_followed_from_its_ledger(tmp_path: Path) -> None:
     assert Counter(row.outcome for row in read_outcomes(str(world.folder.path))) == {"delivered": 160, "failed": 40}
 
 
+@pytest.mark.parametrize("second", [None, ("SMS", "LINE")], ids=["one flow", "another flow for those who came later"])
+def test_the_ledger_says_which_failure_is_final_whatever_flow_the_receipt_names(tmp_path: Path, second: Any) -> None:
+    """A try with another scenario may break off before it has read the ledger; its receipt then names its own flow."""
+    world = World(tmp_path)
+    people = [number[:-2] + "61" for number in numbers(6)]  # LINE fails, the operator takes the SMS
+    world.send(people[:3], content=SHARED)
+    if second:
+        world.send(people, content=SHARED, flow=second)
+    end = wait(world, success_when="finished", flow=("SMS", "LINE"))
+    assert end.summary["failed"] == 0
+    assert {row.outcome for row in read_outcomes(str(world.folder.path))} == {"operator"}
+
+
 @pytest.mark.parametrize("after", [5.0, 40.0, 70.0])
 def test_a_wait_that_was_killed_is_taken_up_by_another(tmp_path: Path, after: float) -> None:
     world = World(tmp_path)

@@ -25,12 +25,17 @@ def saying(text: str, line: int = 1, sms: int = 1) -> dict[str, Any]:
     }
 
 
-def machine_of(world: World, hours: float = 2.0, accepted: int = 0, account: str = "", **goal: Any) -> DeliveryWait:
+def machine_of(
+    world: World,
+    hours: float = 2.0,
+    accepted: int = 0,
+    account: str = "",
+    flow: tuple[str, ...] = ("LINE", "SMS"),
+    **goal: Any,
+) -> DeliveryWait:
     """A wait that has not begun."""
     deadline = world.clock.now() + hours * 3600
-    watch = Watch(
-        (), deadline, SuccessCriterion(**goal), ("LINE", "SMS"), ledger_path="memory://ledger", accepted=accepted
-    )
+    watch = Watch((), deadline, SuccessCriterion(**goal), flow, ledger_path="memory://ledger", accepted=accepted)
     world.tries += 1
     return wait_for(watch, world.clock.now, f"{world.tries:08x}", lambda: 0.5, account=account)
 
