@@ -122,7 +122,7 @@ def _error(call: Call[Any], answer: Answer, secrets: Sequence[str]) -> OmniError
     return kind(
         f"{what}{said} {after}",
         status=status,
-        code=details.code,
+        vendor_code=details.code,
         path=call.name,
         effect=effect,
         retry_after=retry_after(answer.headers) if status >= 400 else None,

@@ -1,7 +1,11 @@
 """The one tree of errors of this provider, from the socket up to the verdict.
 
-What an error says is decided where it is raised; how Airflow reacts to it (fail for good, retry, skip) is decided in
-the Airflow modules from `retryable`. No error ever holds a header, a body, a secret, a text or a whole phone number.
+The place that raises an error decides what it says. The Airflow modules decide from `retryable` how Airflow reacts to
+it: fail for good, retry, or skip. No error ever holds a header, a body, a secret, a text or a whole phone number.
+
+Each class has a code for life, such as `OMNI-121`, that people can search for and that outlives a renamed class. The
+tens say what failed: 11x the caller's side, 12x a call, 13x a send or a wait, 14x what the provider keeps. All begin
+with 1, so that none looks like an HTTP status. `docs/errors.md` has a section for each.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from typing import ClassVar
 
 
 class Effect(enum.Enum):
-    """What a failed call may have done at the vendor's side."""
+    """Effect that a failed call may have had at the vendor's side."""
 
     NONE = "none"
     """Certainly nothing: it may be repeated, or reported at once."""
@@ -20,20 +24,25 @@ class Effect(enum.Enum):
     """Perhaps everything: ask the logs, never post again."""
 
 
+PAGE = "docs/errors.md"
+"""Page of this repository that tells what each code means."""
+
+
 class OmniError(Exception):
-    """Base of all errors of this provider.
+    """Base of all errors of this provider. It survives pickle and deepcopy, which Airflow does to exceptions.
 
     :param message: what happened and what to do, for the person who reads it at night.
-    :param status: the HTTP status, where there was an answer.
-    :param code: the vendor's own code (`BAD_REQUEST`, `E429`), where it gave one.
+    :param status: the HTTP status, if there was an answer.
+    :param vendor_code: the vendor's own code (`BAD_REQUEST`, `E429`), if it gave one.
     :param path: method and path of the request without its query, such as `POST /omni/1/advanced`.
     :param effect: what the call may have done.
-    :param retry_after: seconds the vendor asked us to wait, where it did.
-    :param problems: one line each, where more than one thing is wrong.
-    :param retryable: may a later try mend it? The default depends on the class.
-
-    Survives pickle and deepcopy, which Airflow does to exceptions.
+    :param retry_after: seconds the vendor asked us to wait, if it did.
+    :param problems: one line each, if more than one thing is wrong.
+    :param retryable: True if a later try may mend it. The default depends on the class.
     """
+
+    code: ClassVar[str] = "OMNI-100"
+    """Stable name of this kind of error."""
 
     default_retryable: ClassVar[bool] = False
     default_effect: ClassVar[Effect] = Effect.NONE
@@ -43,7 +52,7 @@ class OmniError(Exception):
         message: str = "",
         *,
         status: int | None = None,
-        code: str | None = None,
+        vendor_code: str | None = None,
         path: str | None = None,
         effect: Effect | None = None,
         retry_after: float | None = None,
@@ -52,7 +61,7 @@ class OmniError(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.code = code
+        self.vendor_code = vendor_code
         self.path = path
         self.effect = self.default_effect if effect is None else effect
         self.retry_after = retry_after
@@ -65,49 +74,71 @@ class OmniError(Exception):
         return str(self.args[0]) if self.args else ""
 
     @property
+    def docs(self) -> str:
+        """Section of the documentation about this kind of error."""
+        return f"{PAGE}#{self.code.lower()}"
+
+    @property
     def label(self) -> str:
-        """Its class, and the HTTP status where there was one: for a line of the log."""
+        """Its class, and the HTTP status if there was one: for a line of the log."""
         return f"{type(self).__name__}, HTTP {self.status}" if self.status else type(self).__name__
 
     @property
     def why(self) -> str:
-        """What a line of the log says of it: its label; with its sentence where the API has refused, since a repeat
-        does not mend that.
+        """Its label for a line of the log. If the API has refused, its sentence as well, since a repeat does not mend
+        that.
         """
         refused = isinstance(self, OmniAuthenticationError | OmniRequestError)
         return f"{self.label}: {self.message}" if refused and self.message else self.label
 
-    def __str__(self) -> str:
-        where = [part for part in (self.path, self.status and f"HTTP {self.status}", self.code) if part]
+    @property
+    def text(self) -> str:
+        """Everything it says without its code: what another process makes the same error of."""
+        where = [part for part in (self.path, self.status and f"HTTP {self.status}", self.vendor_code) if part]
         text = self.message + (f" [{', '.join(where)}]" if where else "")
         return "\n - ".join((text, *self.problems))
+
+    def __str__(self) -> str:
+        # The first line has the code. It is what a list of failed tasks shows, and the lines below it are the problems.
+        sentence, line_end, rest = self.text.partition("\n")
+        return f"{sentence} ({self.code}, {self.docs})".lstrip() + line_end + rest
 
 
 class OmniConfigurationError(OmniError):
     """The connection or an extra of it cannot be used; `problems` names every one."""
 
+    code = "OMNI-111"
+
 
 class OmniInputError(OmniError, ValueError):
-    """What the caller handed in cannot be sent; nothing was. `problems` names every one."""
+    """The caller's arguments cannot be used; nothing was sent. `problems` names every one."""
+
+    code = "OMNI-112"
 
 
 class OmniAuthenticationError(OmniError):
     """401 or 403: the login is wrong, or lacks the right for this call."""
 
+    code = "OMNI-121"
+
 
 class OmniRequestError(OmniError):
     """Any other 4xx: refused, so it certainly had no effect. `problems` holds the vendor's validation details."""
+
+    code = "OMNI-122"
 
 
 class OmniRateLimitError(OmniError):
     """429: too many calls. Nothing happened; a later try may succeed, after `retry_after` where given."""
 
+    code = "OMNI-123"
     default_retryable = True
 
 
 class OmniServerError(OmniError):
-    """5xx: whether the request took effect is not known."""
+    """5xx: the request may or may not have taken effect."""
 
+    code = "OMNI-124"
     default_retryable = True
     default_effect = Effect.UNKNOWN
 
@@ -115,6 +146,7 @@ class OmniServerError(OmniError):
 class OmniTransportError(OmniError):
     """No complete answer. `effect` is NONE if the connection was never made, else UNKNOWN."""
 
+    code = "OMNI-125"
     default_retryable = True
     default_effect = Effect.UNKNOWN
 
@@ -122,13 +154,15 @@ class OmniTransportError(OmniError):
 class OmniProtocolError(OmniError):
     """An answer came that is not what the API promises: unreadable, of a wrong shape, too long, or a redirect."""
 
+    code = "OMNI-126"
     default_retryable = True
     default_effect = Effect.UNKNOWN
 
 
 class OmniUnknownOutcomeError(OmniError):
-    """For some messages it stays unknown whether they were accepted; they were not sent again."""
+    """Some messages may or may not have been accepted; they were not sent again."""
 
+    code = "OMNI-131"
     default_retryable = True
     default_effect = Effect.UNKNOWN
 
@@ -136,40 +170,52 @@ class OmniUnknownOutcomeError(OmniError):
 class OmniRejectedError(OmniError):
     """The vendor definitely refused some recipients."""
 
+    code = "OMNI-132"
+
 
 class OmniContentChangedError(OmniError):
     """Same key, other content: a retry has other content than what was accepted, and something is left to send."""
+
+    code = "OMNI-113"
 
 
 class OmniUndeliveredError(OmniError):
     """The verdict: fewer messages were delivered than was asked for."""
 
+    code = "OMNI-133"
+
 
 class OmniDeliveryTimeoutError(OmniError):
     """The deadline passed while messages were still open."""
+
+    code = "OMNI-134"
 
 
 class OmniBusyError(OmniError):
     """Our own budget of logs calls is spent for now; `retry_after` says for how long. Nothing was asked."""
 
+    code = "OMNI-141"
     default_retryable = True
 
 
 class OmniStorageError(OmniError):
-    """What must be kept could not be written or read. Where it is the intent of a send, nothing was posted."""
+    """A record could not be written or read. If it is the intent of a send, nothing was posted."""
 
+    code = "OMNI-142"
     default_retryable = True
 
 
 class OmniStaleTryError(OmniStorageError):
     """Airflow refused the write because a newer try of this task has taken over: this one must do nothing more."""
 
+    code = "OMNI-143"
     default_retryable = False
 
 
 class OmniStoppedError(OmniError):
     """Airflow told this process to stop. Nothing was done by the call; a later try goes on from there."""
 
+    code = "OMNI-144"
     default_retryable = True
 
 

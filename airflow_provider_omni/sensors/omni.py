@@ -237,9 +237,11 @@ class OmniDeliverySensor(BaseSensorOperator):
 
         context["ti"].xcom_push(key="return_value", value=summary)
         if status == "timeout":
-            self._end(AirflowSensorTimeout(message), OmniDeliveryTimeoutError(message))
+            late = OmniDeliveryTimeoutError(message)
+            self._end(AirflowSensorTimeout(str(late)), late)
         if status != "success":
-            self._end(AirflowFailException(message), OmniUndeliveredError(message))
+            undelivered = OmniUndeliveredError(message)
+            self._end(AirflowFailException(str(undelivered)), undelivered)
         self.log.info("%s", message)
         return summary
 

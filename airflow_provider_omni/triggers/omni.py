@@ -112,7 +112,7 @@ class OmniDeliveryTrigger(BaseTrigger):
                 )
         except OmniError as error:
             kind = type(error).__name__
-            return {"status": "error", "error": kind, "message": str(error), "retryable": error.retryable}
+            return {"status": "error", "error": kind, "message": error.text, "retryable": error.retryable}
         return {"status": end.verdict.value, "message": end.explanation, "summary": end.summary}
 
     def _memory(self) -> AsyncMemory:

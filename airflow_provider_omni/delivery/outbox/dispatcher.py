@@ -313,7 +313,7 @@ class Dispatcher:
         if course is ErrorAction.REFUSED:
             self._alone_refused += 1
             message_id = request.ids[0]
-            reason = error.code or f"HTTP {error.status}"
+            reason = error.vendor_code or f"HTTP {error.status}"
             posting.learn(message_id, Event.REFUSED)
             posting.reasons[message_id] = reason
             # The ledger keeps the code; the log has the vendor's words besides, such as "scenarioKey: unknown".

@@ -130,7 +130,7 @@ def _stopped(stop: OmniError, how_far: str) -> OmniError:
     return type(stop)(
         message,
         status=stop.status,
-        code=stop.code,
+        vendor_code=stop.vendor_code,
         path=stop.path,
         effect=Effect.UNKNOWN if stop.effect is Effect.UNKNOWN else Effect.NONE,
         retry_after=stop.retry_after,

@@ -118,7 +118,7 @@ def never_arrived(lost: OmniError | None, how_many: str) -> OmniError:
         f"clear, sends them.{why}",
         status=None if lost is None else lost.status,
         path=None if lost is None else lost.path,
-        code=None if lost is None else lost.code,
+        vendor_code=None if lost is None else lost.vendor_code,
         effect=Effect.NONE,
         retryable=True,
     )

@@ -288,7 +288,7 @@ def old_envelope(text: Any, errors: Any = None, code: Any = "BAD_REQUEST") -> An
 
 def test_the_older_error_body_is_understood() -> None:
     error = fails(SEND, answer(400, old_envelope("Bad request", {"sms.text": ["is empty", "is short"], "x": "is odd"})))
-    assert error.code == "BAD_REQUEST"
+    assert error.vendor_code == "BAD_REQUEST"
     assert 'The vendor says: "Bad request".' in str(error)
     assert error.problems == ("sms.text: is empty", "sms.text: is short", "x: is odd")
 
@@ -302,7 +302,7 @@ def test_the_newer_error_body_is_understood() -> None:
         "resources": [],
     }
     error = fails(SEND, answer(400, body))
-    assert (error.code, error.problems) == ("E400", ("line.url: is long", "(no words)"))
+    assert (error.vendor_code, error.problems) == ("E400", ("line.url: is long", "(no words)"))
     assert '"Invalid"' in str(error)
 
 
@@ -461,12 +461,12 @@ def test_the_vendors_words_are_bounded() -> None:
 
 @pytest.mark.parametrize("code", ["a b", "x" * 65, "", 5, None, ["E"], "E\n4"])
 def test_a_code_that_is_none_is_left_out(code: Any) -> None:
-    assert fails(SEND, answer(400, old_envelope("t", code=code))).code is None
+    assert fails(SEND, answer(400, old_envelope("t", code=code))).vendor_code is None
 
 
 def test_a_code_with_a_number_in_it_is_masked_and_with_one_that_was_sent_left_out() -> None:
-    assert fails(SEND, answer(400, {"errorCode": "E_41790000727"})).code == "E_4179…727"
-    assert fails(SEND, answer(400, {"errorCode": f"E_{NUMBER}"})).code is None
+    assert fails(SEND, answer(400, {"errorCode": "E_41790000727"})).vendor_code == "E_4179…727"
+    assert fails(SEND, answer(400, {"errorCode": f"E_{NUMBER}"})).vendor_code is None
 
 
 def test_control_characters_do_not_reach_the_log() -> None:

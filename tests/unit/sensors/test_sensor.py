@@ -81,6 +81,22 @@ def test_an_error_that_no_retry_can_mend_fails_for_good() -> None:
         sensor().execute_complete(Context(), {"status": "error", "message": "wrong password", "retryable": False})
 
 
+@pytest.mark.parametrize(("status", "code"), [("failure", "OMNI-133"), ("timeout", "OMNI-134")])
+@pytest.mark.parametrize("option", [{}, {"soft_fail": True}])
+def test_airflows_own_exceptions_end_with_the_code_of_the_verdict(status: str, code: str, option: Any) -> None:
+    with pytest.raises((AirflowFailException, AirflowSensorTimeout, AirflowSkipException)) as caught:
+        complete(status, **option)
+    assert str(caught.value).endswith(f"1 of 2 delivered ({code}, docs/errors.md#{code.lower()})")
+
+
+def test_an_error_from_the_trigger_has_its_code_once_and_before_its_problems() -> None:
+    error = OmniInputError("It cannot be used.", problems=["one", "two"])
+    event = {"status": "error", "error": "OmniInputError", "message": error.text, "retryable": False}
+    with pytest.raises(AirflowFailException) as caught:
+        sensor().execute_complete(Context(), event)
+    assert str(caught.value) == "It cannot be used. (OMNI-112, docs/errors.md#omni-112)\n - one\n - two"
+
+
 @pytest.mark.parametrize("event", [None, {}, {"status": "done"}, {"status": "success"}, "success", ["success"]])
 def test_an_event_that_is_not_known_is_never_a_success(event: Any) -> None:
     with pytest.raises(OmniError, match="does not know"):
