@@ -8,15 +8,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_omni.delivery.recipients.formats import FileOptions, format_of, is_path
 from airflow_provider_omni.delivery.results.unreached import Unreached
 from airflow_provider_omni.operators.private import Hidden, PrivateField, is_template, reveal
 
 _NUMBERS = re.compile(r"(?=.*\d)[^a-zA-Z/\\]+", re.DOTALL)
 """A text of numbers, with any marks around them: it has a digit, but no letter and no slash, as paths do."""
-_PATH = re.compile(r"\S(?:.*\S)?\.(?:csv|jsonl|ndjson|jsonlines)(?:\.(?:gz|bz2|xz|zst|zip))?", re.IGNORECASE)
-"""The only texts that are shown. All others may be numbers, however they are written. `delivery/recipients/sources.py`
-knows the formats; it is not imported here, since DAG files are read often.
-"""
 
 
 _READ_ONCE = ("fetchmany", "read_next_batch")
@@ -78,12 +75,12 @@ def hide_recipients(value: Any, rendered: bool = False) -> Any:
     if value is None or isinstance(value, Hidden) or (not rendered and _is_for_airflow(value)):
         return value
     if isinstance(value, str):
-        may_be_shown = (not rendered and is_template(value)) or _is_path(value)
+        may_be_shown = (not rendered and is_template(value)) or is_path(value)
         return value if may_be_shown else HiddenRecipients(value)
     if isinstance(value, Unreached):
         return value
     if isinstance(value, os.PathLike) or hasattr(value, "fs"):
-        return value if _is_path(str(value)) else HiddenRecipients(value)
+        return value if is_path(str(value)) else HiddenRecipients(value)
     if not rendered and isinstance(value, list | tuple) and any(_is_for_airflow(item) for item in value):
         return [item if _is_for_airflow(item) else HiddenRecipients(item) for item in value]
     once = isinstance(value, Iterator) or any(hasattr(type(value), name) for name in _READ_ONCE)
@@ -114,11 +111,6 @@ class _Once:
         return rows
 
 
-def _is_path(text: str) -> bool:
-    """Return True if a text is the path or URL of a file, and nothing else."""
-    return text.isprintable() and _PATH.fullmatch(text) is not None
-
-
 def _is_for_airflow(value: Any) -> bool:
     """Return True for an XComArg, or a function that Airflow calls with the context."""
     return callable(value) or (not isinstance(value, os.PathLike) and callable(getattr(value, "resolve", None)))
@@ -145,10 +137,10 @@ def opened_rows(
     :param encoding: encoding of a file; None: UTF-8.
     """
     from airflow_provider_omni.delivery.recipients.encodings import read_encoding
-    from airflow_provider_omni.delivery.recipients.sources import format_of, read_rows, rows_of_entries, rows_of_table
+    from airflow_provider_omni.delivery.recipients.sources import rows_of_entries, rows_of_table
     from airflow_provider_omni.omni.tables import is_table, read_column, read_table
     from airflow_provider_omni.omni.written import is_of_mapped_task
-    from airflow_provider_omni.storage.object_storage import ledger_folder, opened_text
+    from airflow_provider_omni.storage.object_storage import ledger_folder, open_binary, open_text
 
     recipients = _read_text(reveal(recipients))
     if isinstance(recipients, _Once):
@@ -163,8 +155,10 @@ def opened_rows(
     elif isinstance(recipients, str | os.PathLike) or hasattr(recipients, "fs"):
         kind = format_of(str(recipients))
         name = read_encoding(encoding)
-        with opened_text(recipients, name) as lines:
-            yield read_rows(lines, kind, phone_field, needed, name)
+        if kind.binary and encoding is not None:
+            raise _no_encoding(kind.endings[0])
+        with open_binary(recipients) if kind.binary else open_text(recipients, name) as file:
+            yield kind.read(file, FileOptions(phone_field, needed, name))
     elif isinstance(recipients, Iterable) and not isinstance(recipients, Mapping | bytes | bytearray):
         yield rows_of_entries(_entries(recipients, is_of_mapped_task(recipients)), phone_field, needed)
     else:
@@ -227,6 +221,15 @@ def _written(text: str) -> Any:
         return read_written(text)
     except ValueError as error:
         raise _unusable(f"{error}. Hand over what the task returned itself: recipients=task.output") from None
+
+
+def _no_encoding(ending: str) -> Exception:
+    from airflow_provider_omni.omni.errors import OmniInputError
+
+    return OmniInputError(
+        "Nothing was sent: the recipients cannot be read.",
+        problems=(f"encoding: got one for a .{ending} file, expected none: it says itself how its texts are written",),
+    )
 
 
 def _unusable(found: str) -> Exception:

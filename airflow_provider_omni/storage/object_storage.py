@@ -13,9 +13,9 @@ import lzma
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, BinaryIO, TextIO, TypeVar, cast
 
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.layout import Folders, folder_of
@@ -23,6 +23,8 @@ from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.words import some
+
+T = TypeVar("T")
 
 READ_AHEAD = 4 * 1024 * 1024
 """Bytes of a remote file that are fetched at once. The file systems' own 50 MiB would be most of a task's memory."""
@@ -118,21 +120,31 @@ def text_of(path: Any) -> str:
     return text
 
 
-@contextlib.contextmanager
-def opened_text(path: Any, encoding: str = "utf-8") -> Iterator[TextIO]:
+def open_text(path: Any, encoding: str = "utf-8") -> contextlib.AbstractContextManager[TextIO]:
     """Open a file as text, decompressed as its ending says (`.gz` and the other endings that fsspec knows).
 
     Line ends are left unchanged, since CSV may hold some inside a cell. Raises OmniStorageError if the file cannot be
     opened or read, because it may be there when the task is tried again. Raises OmniInputError if it cannot be
     decompressed; if it only ends too early, it may still be growing, and the error is retryable.
     """
+    return _opened(path, lambda place: _text_of(place, encoding))
+
+
+def open_binary(path: Any) -> contextlib.AbstractContextManager[BinaryIO]:
+    """Open a file as bytes that can be read in any order. Raises as `open_text` does."""
+    return _opened(path, lambda place: place.fs.open(place.path, "rb", block_size=READ_AHEAD))
+
+
+@contextlib.contextmanager
+def _opened(path: Any, opened: Callable[[Any], contextlib.AbstractContextManager[T]]) -> Iterator[T]:
+    """Open a file of recipients, and translate what goes wrong while it is read."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     place = _reachable(file_place(path), "recipients")
     if isinstance(place, str):
         place = ObjectStoragePath(place)
     try:
-        with _opened(place, encoding) as file:
+        with opened(place) as file:
             yield file
     except Exception as error:
         if _is_damage(error):
@@ -168,7 +180,7 @@ def _reachable(path: Any, name: str) -> Any:
 
 
 @contextlib.contextmanager
-def _opened(place: Any, encoding: str) -> Iterator[TextIO]:
+def _text_of(place: Any, encoding: str) -> Iterator[TextIO]:
     if place.path.lower().endswith(".zip"):
         # fsspec would read the first file of an archive and pass over all others.
         with place.fs.open(place.path, "rb", block_size=READ_AHEAD) as data, zipfile.ZipFile(data) as archive:

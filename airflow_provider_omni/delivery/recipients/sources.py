@@ -41,9 +41,6 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^\s"]|\t|\|)"?[\r\n]*', re.IGNORECASE
 """Excel's own first line, which names the delimiter of a CSV."""
 _DECODER = json.JSONDecoder()
 
-_ENDINGS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "jsonlines": "jsonl"}
-_COMPRESSED = ("gz", "bz2", "xz", "zst", "zip")
-
 
 class Row(NamedTuple):
     """One row. Its repr would show a person, so it is never logged.
@@ -62,22 +59,6 @@ class Row(NamedTuple):
     fields: Mapping[str, Any] | None = None
     problem: str | None = None
     normalised: bool = False
-
-
-def format_of(path: str) -> str:
-    """Return `csv` or `jsonl`, by the ending of a path (`people.csv`, `people.jsonl.gz`). Raises OmniInputError."""
-    endings = path.lower().rsplit("/", 1)[-1].split(".")[1:]
-    if endings and endings[-1] in _COMPRESSED:
-        endings.pop()
-    if endings and endings[-1] in _ENDINGS:
-        return _ENDINGS[endings[-1]]
-    # A text that is no path may be a number, or hold one, so it is not shown.
-    ending = endings[-1] if endings and endings[-1].isalpha() and len(endings[-1]) <= 10 else None
-    without = "a path without an ending" if "/" in path and not endings else "a text"
-    raise unusable(
-        f"recipients: found {without if ending is None else f'a path that ends in {ending!r}'}, allowed are paths "
-        "that end in .csv, .jsonl or .ndjson, also with .gz"
-    )
 
 
 def rows_of_entries(entries: Iterable[Any], phone_field: str, needed: Sequence[str] = ()) -> Iterator[Row]:
@@ -256,22 +237,6 @@ def _objects_in(line: str) -> list[Any]:
         while at < len(line) and line[at] in AROUND_JSON:
             at += 1
     return found
-
-
-def read_rows(
-    lines: Iterable[str], kind: str, phone_field: str, needed: Sequence[str] = (), encoding: str = DEFAULT
-) -> Iterator[Row]:
-    """Read an open text stream.
-
-    :param lines: the stream.
-    :param kind: a kind that `format_of` returned.
-    :param phone_field: the field with the phone number.
-    :param needed: further names that a header must have.
-    :param encoding: encoding that the stream was opened in, for errors.
-    """
-    if kind == "csv":
-        return rows_of_csv(lines, phone_field, needed=needed, encoding=encoding)
-    return rows_of_json_lines(lines, phone_field, needed, encoding)
 
 
 def _row_of_object(place: int, entry: Mapping[str, Any], wanted: Sequence[str]) -> Row:

@@ -20,8 +20,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 from airflow.serialization.helpers import serialize_template_field
 
-from airflow_provider_omni.delivery.recipients.sources import _COMPRESSED as COMPRESSED
-from airflow_provider_omni.delivery.recipients.sources import _ENDINGS as ENDINGS
+from airflow_provider_omni.delivery.recipients.formats import COMPRESSED, FORMATS
 from airflow_provider_omni.delivery.recipients.sources import LIST
 from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
@@ -87,7 +86,9 @@ def test_recipients_are_shown_as_a_path_or_a_count(recipients: Any, as_: str) ->
 
 
 def test_whatever_ending_is_read_is_shown() -> None:
-    for ending in [*ENDINGS, *(f"{ending}.{packed}" for ending in ENDINGS for packed in COMPRESSED)]:
+    texts = [ending for each in FORMATS if not each.binary for ending in each.endings]
+    binaries = [ending for each in FORMATS if each.binary for ending in each.endings]
+    for ending in [*texts, *binaries, *(f"{ending}.{packed}" for ending in texts for packed in COMPRESSED)]:
         assert shown(operator(f"/data/people.{ending}")) == f'"/data/people.{ending}"'
 
 

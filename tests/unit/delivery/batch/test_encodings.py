@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.recipients.encodings import read_encoding
-from airflow_provider_omni.delivery.recipients.sources import read_rows
+from airflow_provider_omni.delivery.recipients.formats import FileOptions, format_of
 from airflow_provider_omni.omni.errors import OmniInputError
 
 CSV = "phone,name\r\n41793026727,{}\r\n41793026731,Bo\r\n"
@@ -21,7 +21,8 @@ JSONL = '{{"phone": "41793026727", "name": "{}"}}\n{{"phone": "41793026731", "na
 def rows(data: bytes, kind: str = "csv", encoding: str | None = None) -> list[tuple[Any, Any]]:
     name = read_encoding(encoding)
     lines = io.TextIOWrapper(io.BytesIO(data), encoding=name, newline="")
-    return [(row.number, row.fields and row.fields["name"]) for row in read_rows(lines, kind, "phone", ("name",), name)]
+    found = format_of(f"people.{kind}").read(lines, FileOptions("phone", ("name",), name))
+    return [(row.number, row.fields and row.fields["name"]) for row in found]
 
 
 def refused(data: bytes, kind: str = "csv", encoding: str | None = None) -> str:

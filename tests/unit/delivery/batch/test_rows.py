@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_omni.delivery.recipients.formats import FORMATS, format_of, is_path
 from airflow_provider_omni.delivery.recipients.sources import (
     LIST,
     MOST_IN_A_LINE,
     SWALLOWED,
     Row,
-    format_of,
     rows_of_csv,
     rows_of_entries,
     rows_of_json_lines,
@@ -226,7 +226,7 @@ def test_a_row_that_is_a_list_is_a_problem_since_an_order_number_may_look_like_a
 
 @pytest.mark.parametrize("text", ["1.41793026727", "41793026727,41793026728", "a.41793026727"])
 def test_a_text_that_is_no_path_is_not_shown(text: str) -> None:
-    with pytest.raises(OmniInputError, match="found a text, allowed are paths") as caught:
+    with pytest.raises(OmniInputError, match="got a text, expected paths") as caught:
         format_of(text)
     assert "302" not in str(caught.value)
 
@@ -270,13 +270,20 @@ def test_rows_of_a_query_come_with_its_columns() -> None:
     ],
 )
 def test_the_ending_tells_the_format(path: str, kind: str) -> None:
-    assert format_of(path) == kind
+    assert format_of(path).name == kind
 
 
 @pytest.mark.parametrize("path", ["a", "a.txt", "a.gz", "folder.csv/a"])
 def test_other_endings_are_refused(path: str) -> None:
     with pytest.raises(OmniInputError):
         format_of(path)
+
+
+@pytest.mark.parametrize("ending", [ending for each in FORMATS for ending in each.endings])
+def test_what_is_shown_as_a_path_is_what_can_be_read(ending: str) -> None:
+    assert is_path(f"s3://bucket/people.{ending.upper()}")
+    assert not is_path(f"41793026727.{ending}x")
+    assert is_path(f"people.{ending}.gz") is (not format_of(f"people.{ending}").binary)
 
 
 def test_nothing_is_read_ahead() -> None:
@@ -369,7 +376,7 @@ def test_another_encoding_is_named(data: bytes, told: str) -> None:
 
 
 def test_a_path_without_an_ending_is_called_that() -> None:
-    with pytest.raises(OmniInputError, match="found a path without an ending"):
+    with pytest.raises(OmniInputError, match="got a path without an ending"):
         format_of("/data/people")
 
 
