@@ -76,7 +76,7 @@ format: .venv/.ready ## Format the code
 constraints: ## Resolve the constraints file anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate \
 	    --custom-compile-command "make constraints" --constraint constraints/airflow-3.3.in \
-	    --extra simulator --extra dev --extra distributed --output-file $(CONSTRAINTS) pyproject.toml
+	    --extra parquet --extra simulator --extra dev --extra distributed --output-file $(CONSTRAINTS) pyproject.toml
 
 build: .venv/.ready ## Build wheel and sdist into dist/
 	.venv/bin/hatchling build

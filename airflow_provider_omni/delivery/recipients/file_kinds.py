@@ -21,7 +21,7 @@ _BEGINS = (
     (b"BZh", "a file that is compressed by bzip2, allowed is that where its name ends in .bz2"),
     (b"\xfd7zXZ", "a file that is compressed by xz, allowed is that where its name ends in .xz"),
     (b"(\xb5/\xfd", "a file that is compressed by zstd, allowed is that where its name ends in .zst"),
-    (b"PAR1", "a Parquet file; read it in a task, and hand over its rows"),
+    (b"PAR1", "a Parquet file, which is read where its name ends in .parquet"),
     (b"Obj\x01", "an Avro file; read it in a task, and hand over its rows"),
     (b"ORC", "an ORC file; read it in a task, and hand over its rows"),
     (b"ARROW1", "an Arrow file; read it in a task, and hand over its rows"),
@@ -72,6 +72,16 @@ def refuse_no_text(first: str, encoding: str) -> None:
             f"recipients: found a file that is not {_shown(encoding)}, but looks like UTF-16 without a mark at its "
             f'beginning; give encoding="{name}", or save the file as UTF-8'
         )
+
+
+def refuse_no_parquet(begin: bytes) -> None:
+    """Raise OmniInputError if a file does not begin as Parquet does.
+
+    :param begin: the first bytes of the file.
+    """
+    if not begin.startswith(b"PAR1"):
+        what = _binary(begin, sure=True) or ("an empty file" if not begin else "something else, such as text")
+        raise unusable(f"recipients: got {what} in a file that is called .parquet")
 
 
 def not_text(read: int, error: UnicodeError, encoding: str = DEFAULT) -> OmniInputError:

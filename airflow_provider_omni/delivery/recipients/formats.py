@@ -55,9 +55,16 @@ def _read_json_lines(file: Any, options: FileOptions) -> Iterator[Row]:
     return rows_of_json_lines(file, options.phone_field, options.needed, options.encoding)
 
 
+def _read_parquet(file: Any, options: FileOptions) -> Iterator[Row]:
+    from airflow_provider_omni.delivery.recipients.parquet import rows_of_parquet
+
+    return rows_of_parquet(file, options.phone_field, options.needed)
+
+
 FORMATS = (
     Format("csv", ("csv",), _read_csv),
     Format("jsonl", ("jsonl", "ndjson", "jsonlines"), _read_json_lines),
+    Format("parquet", ("parquet",), _read_parquet, binary=True),
 )
 COMPRESSED = ("gz", "bz2", "xz", "zst", "zip")
 """Endings behind that of a text format."""
@@ -91,14 +98,15 @@ def format_of(path: str) -> Format:
     said = "a path without an ending" if "/" in path and not endings else "a text"
     if ending.isalpha() and len(ending) <= 10:
         said = f"a path that ends in {ending!r}"
-    raise unusable(f"recipients: got {said}, expected paths that end in {_allowed()}")
+    raise unusable(f"recipients: got {said}, expected paths that end in {endings()}")
 
 
 def _is_binary(ending: str) -> bool:
     return ending in _BY_ENDING and _BY_ENDING[ending].binary
 
 
-def _allowed() -> str:
+def endings() -> str:
+    """Return the endings of all formats as words."""
     texts = [f".{ending}" for each in FORMATS if not each.binary for ending in each.endings]
     binaries = [f".{ending}" for each in FORMATS if each.binary for ending in each.endings]
     *first, last = texts
