@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_omni.delivery.recipients.formats import FileOptions, endings, format_of, is_path
+from airflow_provider_omni.delivery.recipients.formats import FileOptions, all_endings, format_of, is_path
 from airflow_provider_omni.delivery.results.unreached import Unreached
 from airflow_provider_omni.operators.private import Hidden, PrivateField, is_template, reveal
 
@@ -240,6 +240,6 @@ def _unusable(found: str) -> Exception:
         "Nothing was sent: the recipients cannot be read.",
         problems=(
             f"recipients: got {found}, expected a list or another iterable of numbers or rows, XCom, JSON of such a "
-            f"list, a table ({HOW}), the path of a file ({endings()}), or unreached(…)",
+            f"list, a table ({HOW}), the path of a file ({all_endings()}), or unreached(…)",
         ),
     )

@@ -98,14 +98,14 @@ def format_of(path: str) -> Format:
     said = "a path without an ending" if "/" in path and not endings else "a text"
     if ending.isalpha() and len(ending) <= 10:
         said = f"a path that ends in {ending!r}"
-    raise unusable(f"recipients: got {said}, expected paths that end in {endings()}")
+    raise unusable(f"recipients: got {said}, expected paths that end in {all_endings()}")
 
 
 def _is_binary(ending: str) -> bool:
     return ending in _BY_ENDING and _BY_ENDING[ending].binary
 
 
-def endings() -> str:
+def all_endings() -> str:
     """Return the endings of all formats as words."""
     texts = [f".{ending}" for each in FORMATS if not each.binary for ending in each.endings]
     binaries = [f".{ending}" for each in FORMATS if each.binary for ending in each.endings]
