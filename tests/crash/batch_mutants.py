@@ -413,6 +413,32 @@ def _whose_the_ledger_is_is_asked_once() -> Iterator[None]:
         yield
 
 
+@_mutant(
+    "twice",
+    focused(
+        **B | _LEDGER,
+        weather=CALM | {"posts": (NO_CREDIT,)},
+        send=_SEND
+        | {
+            "sources": _people("27"),
+            "personal": False,
+            "chunk": 1,
+            "connections": 1,
+            "flow_given": True,
+            "mishaps": (Mishap("POST", Phase.DURING, 60.0), Mishap("outcome written", Phase.BEFORE, 400.0)),
+            "clears": (2000.0,),
+        },
+        settings={"refused_in": "nothing"},
+    ),
+)
+def _an_overtaken_intent_is_asked_for_and_posted() -> Iterator[None]:
+    """Whoever was sent to under the next id is sent to under the first one, too: a try that had not read of the refusal
+    wrote it down once more, and then saw that it was overtaken.
+    """
+    with patch.object(intent_log.IntentLog, "keep_one_attempt", lambda self: None):
+        yield
+
+
 def _overtaken_from_another_account(plan: BatchSchedule) -> BatchSchedule:
     """Frozen before its file is there. The next try, from another account, looks for a lost record and then writes down
     what it is about to post, to somebody new. Meanwhile the first one has woken up, and sent to all others.

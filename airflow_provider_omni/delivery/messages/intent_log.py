@@ -70,6 +70,8 @@ class IntentLog:
 
     def __init__(self, scratch: Workspace) -> None:
         self._scratch = scratch
+        self._labelled = False
+        """True if a recipient has a name other than a message id."""
 
     def replay(
         self, line: Any, fingerprint: str | None, writer: str | None = None, origin: Any = None, steps: Any = None
@@ -107,12 +109,14 @@ class IntentLog:
             writer, None if origin is None else json.dumps(origin), json.dumps(steps) if steps else None,
         )  # fmt: skip
         number = scratch.one("SELECT last_insert_rowid()")
+        labels = line.get("who") or {}
+        self._labelled = self._labelled or bool(labels)
         scratch.many(
-            "INSERT INTO known (id, posting) VALUES (?, ?) ON CONFLICT (id) DO UPDATE "
+            "INSERT INTO known (id, posting, label) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
             "SET posting = excluded.posting, state = NULL, reason = NULL "
             "WHERE coalesce(known.state, (SELECT state FROM posting WHERE no = known.posting)) IS NOT "
             f"'{_S.ACCEPTED.value}'",
-            ((message_id, number) for message_id in line["ids"]),
+            ((message_id, number, labels.get(message_id)) for message_id in line["ids"]),
         )
 
     def _outcome(self, line: Mapping[str, Any]) -> None:
@@ -161,6 +165,43 @@ class IntentLog:
             )
             there = scratch.one("SELECT last_insert_rowid()")
         scratch.do("UPDATE known SET posting = ? WHERE id = ?", there, message_id)
+
+    def keep_one_attempt(self) -> None:
+        """Leave one attempt of each recipient: the last that was accepted, else the last that was intended. The others
+        count as refused. Call it when everything is replayed.
+
+        An attempt is intended only after the one before was refused. A try that has not read of the refusal may still
+        write down that the logs do not show the earlier attempt, or that it is about to post it once more. That POST
+        never comes: either this try sees a newer one and stops, or the newer one sees the intent and makes no further
+        attempt. Who believed it would post to a person who has got the next attempt.
+        """
+        if not self._labelled:
+            return
+        scratch, refused = self._scratch, _S.REFUSED.value
+        # Without a key of the user's own, the first attempt has no label: its message id is the label of all others.
+        scratch.do(
+            "INSERT INTO attempt (id, label) SELECT id, coalesce(label, id) FROM known WHERE coalesce(label, id) IN ("
+            "SELECT label FROM known WHERE label IS NOT NULL GROUP BY label HAVING count(*) > 1 UNION "
+            "SELECT label FROM known WHERE label IS NOT NULL AND label IN (SELECT id FROM known))"
+        )
+        others = scratch.all(
+            f"SELECT id FROM (SELECT known.id, {_TOLD} AS told, row_number() OVER (PARTITION BY attempt.label "
+            f"ORDER BY {_TOLD} = '{_S.ACCEPTED.value}' DESC, known.posting DESC) AS place "
+            f"FROM {_JOINED} JOIN attempt ON attempt.id = known.id) WHERE place > 1 AND told != '{refused}'"
+        )
+        scratch.many(f"UPDATE known SET state = '{refused}', reason = NULL WHERE id = ?", others)
+
+    def has_another_attempt(self, message_id: str) -> bool:
+        """Return True if another attempt than this refused one counts for its recipient: one that was not refused, or
+        one that was intended later. `keep_one_attempt` must have been called.
+        """
+        found = self._scratch.one(
+            "SELECT 1 FROM attempt AS this JOIN attempt AS other ON other.label = this.label AND other.id != this.id "
+            "JOIN known ON known.id = other.id JOIN posting ON posting.no = known.posting WHERE this.id = ? "
+            f"AND ({_TOLD} != '{_S.REFUSED.value}' OR known.posting > (SELECT posting FROM known WHERE id = this.id))",
+            message_id,
+        )
+        return found is not None
 
     def learn(self, states: Mapping[str, MessageState]) -> None:
         """Note the states of earlier tries' messages, as this try has learned them."""

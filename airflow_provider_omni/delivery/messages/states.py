@@ -31,7 +31,9 @@ after the proof, so a new try begins by turning ABSENT back into INTENT (`Intent
 cannot be resolved stays INTENT (a SEEN one becomes UNCONFIRMED), and the task fails with an error that says so.
 
 Refusal. A refused message is sent again by a later try only, and under the next attempt's id
-(`IntentLog.settle_who_is_left`, `SingleSend._id`). For its own id a refusal is final.
+(`IntentLog.settle_who_is_left`, `SingleSend._id`). For its own id a refusal is final. A try that overlaps and has not
+read of it may write an INTENT of that id into the ledger once more; it was replaced before it posts, so the next
+attempt's intent settles that (`IntentLog.keep_one_attempt`).
 
 Lost record. The record itself may be lost, or older than what was posted last. `outbox/tries.py` says whether it is
 complete; otherwise the logs are asked about whatever it does not know of (for batches `outbox/missing_record.py`).

@@ -57,8 +57,13 @@ CREATE TABLE posting (
     found INTEGER NOT NULL DEFAULT 0  -- 1: not one of ours, the logs have named it for messages that they have found
 );
 CREATE INDEX posting_bulk ON posting (bulk);
-CREATE TABLE known (id TEXT PRIMARY KEY, posting INTEGER NOT NULL, state TEXT, reason TEXT) WITHOUT ROWID;
+CREATE TABLE known (
+    id TEXT PRIMARY KEY, posting INTEGER NOT NULL, state TEXT, reason TEXT,
+    label TEXT                    -- the recipient's name in outcomes; NULL: the id is
+) WITHOUT ROWID;
 CREATE INDEX known_posting ON known (posting);
+CREATE TABLE attempt (id TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID;  -- of recipients who have several
+CREATE INDEX attempt_label ON attempt (label);
 CREATE TABLE planned (id TEXT PRIMARY KEY, hash INTEGER NOT NULL) WITHOUT ROWID;  -- as earlier tries wrote them last
 """
 

@@ -190,6 +190,7 @@ class LedgerStore:
                     continue
                 known.replay(line, header.get("fingerprint"), origin=header.get("origin"), steps=header.get("steps"))
         self._standing.check("Nothing was sent: what they say may have been sent already.", retryable=False)
+        known.keep_one_attempt()
 
     def _read_ends(self, names: Sequence[str]) -> Steps[None]:
         """Read the last words of tries about the parts that stand."""

@@ -140,8 +140,6 @@ class Outcomes:
         self._known = IntentLog(scratch)
         self._flow: tuple[str, ...] = ()
         self._flow_told = False
-        scratch.do("CREATE TABLE who (id TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID")
-        scratch.do("CREATE INDEX who_label ON who (label)")
         scratch.do("CREATE TABLE closed (id TEXT PRIMARY KEY) WITHOUT ROWID")
         scratch.do("CREATE TABLE gone (id TEXT PRIMARY KEY) WITHOUT ROWID")
         scratch.do("CREATE TABLE step (id TEXT, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID")
@@ -168,12 +166,7 @@ class Outcomes:
             self._known.replay(line, None, writer, steps=steps)
             if "left" in line:
                 self._note_left(line)
-            who = line.get("who")
-            if who:
-                self._scratch.many(
-                    "INSERT OR REPLACE INTO who (id, label) VALUES (?, ?)",
-                    ((message_id, label) for message_id, label in who.items()),
-                )
+        self._known.keep_one_attempt()
         standing.check("What became of whom is not known in full.", retryable=False)
         told = self._known.flow()
         self._flow, self._flow_told = told or (), told is not None
@@ -228,14 +221,13 @@ class Outcomes:
     def told(self) -> Iterator[tuple[OutcomeRow, str]]:
         """Yield the rows of `rows`, each with the try that intended to post its message."""
         tracker_flow = self._flow
-        for identifier, state, reason, bulk, number, writer, label in self._scratch.rows(
-            "SELECT known.id, coalesce(known.state, posting.state), known.reason, posting.bulk, posting.no, "
-            "posting.writer, who.label FROM known JOIN posting ON posting.no = known.posting "
-            "LEFT JOIN who ON who.id = known.id"
+        for identifier, state, reason, bulk, writer, label in self._scratch.rows(
+            "SELECT known.id, coalesce(known.state, posting.state), known.reason, posting.bulk, posting.writer, "
+            "known.label FROM known JOIN posting ON posting.no = known.posting"
         ):
             message_id = identifier
             recipient = label or message_id
-            if state == MessageState.REFUSED.value and self._tried_again(recipient, message_id, number):
+            if state == MessageState.REFUSED.value and self._known.has_another_attempt(message_id):
                 continue
             steps = [
                 sighting_of(message_id, json.loads(step))
@@ -244,18 +236,6 @@ class Outcomes:
             row = OutcomeRow(recipient, message_id, bulk, state, reason)
             closed = self._scratch.one("SELECT 1 FROM closed WHERE id = ?", identifier) is not None
             yield _with_steps(row, steps, tracker_flow, closed=closed) if steps else row, writer
-
-    def _tried_again(self, label: str, message_id: str, posting: int) -> bool:
-        """Return True if another attempt was intended for a refused recipient: a later one, or one that was not
-        refused. Tries that overlap may have written them down in any order.
-        """
-        # Without a key of the user's own, the first attempt has no label: its message id is the label of all others.
-        another = (
-            "SELECT 1 FROM (SELECT id FROM who WHERE label = ? UNION SELECT ?) AS attempt "
-            "JOIN known ON known.id = attempt.id JOIN posting ON posting.no = known.posting "
-            "WHERE known.id != ? AND (known.posting > ? OR coalesce(known.state, posting.state) != ?)"
-        )
-        return self._scratch.one(another, label, label, message_id, posting, MessageState.REFUSED.value) is not None
 
 
 def _check_version(line: Any, name: str) -> None:

@@ -74,6 +74,7 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
             lines = whole_lines(data, name, standing)
             yield Compute(scratch.guarded(partial(_replay, known, lines)))
         standing.check("Whom to wait for is not known.", retryable=True)
+        yield Compute(scratch.guarded(known.keep_one_attempt))
         accounts: frozenset[str] = frozenset()
         if whose:
             origins: list[Origin] = yield Compute(scratch.guarded(known.origins))

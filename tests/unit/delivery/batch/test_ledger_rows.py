@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
-from airflow_provider_omni.delivery.ledger.parts import pack
+from airflow_provider_omni.delivery.ledger.parts import pack, unpack
 from airflow_provider_omni.delivery.tracking import ledger_journal
 from airflow_provider_omni.delivery.tracking.id_set import Members
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion, Verdict
@@ -22,9 +22,9 @@ from tests.unit.delivery.batch.test_ledger_wait import PERSONAL, SHARED, mixed, 
 HEADER = {"v": 1, "fingerprint": "of the content"}
 
 
-def write_sent(world: World, part: str, *lines: dict[str, Any]) -> None:
+def write_sent(world: World, part: str, *lines: dict[str, Any], header: dict[str, Any] = HEADER) -> None:
     """A part of the ledger, as a try would write it."""
-    world.folder.write(f"sent/{part}.jsonl.gz", pack([HEADER, *lines]))
+    world.folder.write(f"sent/{part}.jsonl.gz", pack([header, *lines]))
 
 
 def test_one_lone_message_more_than_stand_together_is_followed_too(
@@ -97,7 +97,9 @@ def test_whether_a_failure_is_for_good_is_said_by_the_step_that_ended_it_only(tm
 def test_a_refused_recipient_is_listed_once_however_overlapping_tries_have_written_their_attempts(
     tmp_path: Path,
 ) -> None:
-    """The part of an older try, with a second attempt, sorts before that of a newer one, with the first attempt."""
+    """The part of an older try, with a second attempt, sorts before that of a newer one, with the first attempt. The
+    older one has seen the newer, and has not posted the second attempt.
+    """
     world = World(tmp_path)
     number = numbers(1)[0][:-2] + "06"
     world.send([number, *numbers(2, 1)], SHARED, rules={"on_rejected": "ignore"})
@@ -108,8 +110,56 @@ def test_a_refused_recipient_is_listed_once_however_overlapping_tries_have_writt
     assert sorted((each.recipient == row.recipient, each.state) for each in rows) == [
         (False, "accepted"),
         (False, "accepted"),
-        (True, "intent"),
+        (True, "refused"),
     ]
+
+
+def overtaken_after_a_refusal(world: World, key_field: str | None, *, again: str = "accepted") -> list[dict[str, Any]]:
+    """Refused in one try, sent to in the next under another id. A third try, which had read the ledger before the
+    refusal was written, has found the first id absent and has written that it is about to post it. Then it has seen
+    the newer try, and stopped.
+    """
+    rows = [{"phone": number, "name": "N", "order": f"order {number}"} for number in numbers(4)]
+    rules = {"on_rejected": "ignore"}
+    world.poison = frozenset({rows[1]["phone"]})
+    world.send(rows, PERSONAL, key_field=key_field, rules=rules)
+    (refused,) = [each for each in read_outcomes(str(world.folder.path)) if each.state == "refused"]
+    world.poison = frozenset() if again == "accepted" else world.poison
+    world.send(rows, PERSONAL, key_field=key_field, rules=rules)
+    (first,) = [name for name in world.folder.list("tries/") if name.startswith("tries/00001-")]
+    world.folder.write("tries/00001-ff.jsonl.gz", world.folder.read(first))
+    name = min(world.folder.list("sent/"))
+    header = next(iter(unpack(world.folder.read(name), name))) | {"lines": 1}
+    write_sent(world, "00001-ff-000002", {"bulk": refused.bulk_id, "all": "absent"}, header=header)
+    late: dict[str, Any] = {"bulk": "never posted", "at": world.clock.now(), "ids": [refused.message_id]}
+    late |= {"who": {refused.message_id: refused.recipient}} if key_field else {}
+    write_sent(world, "00001-ff-000003", late, header=header)
+    return rows
+
+
+@pytest.mark.parametrize("again", ["accepted", "refused"])
+@pytest.mark.parametrize("key_field", [None, "order"])
+def test_an_intent_that_was_overtaken_is_neither_listed_nor_waited_for(
+    tmp_path: Path, key_field: str | None, again: str
+) -> None:
+    world = World(tmp_path)
+    overtaken_after_a_refusal(world, key_field, again=again)
+    rows = list(read_outcomes(str(world.folder.path)))
+    assert len({each.recipient for each in rows}) == 4
+    assert sorted(each.state for each in rows) == sorted(["accepted"] * 3 + [again])
+    end = wait(world)
+    assert end.verdict is Verdict.SUCCESS
+    assert end.summary["total"] == end.summary["delivered"] == len(world.accepted())
+
+
+@pytest.mark.parametrize("key_field", [None, "order"])
+def test_an_intent_that_was_overtaken_is_not_posted_by_a_later_try(tmp_path: Path, key_field: str | None) -> None:
+    """The person has got the message under the next id; the first id stands in no log."""
+    world = World(tmp_path)
+    rows = overtaken_after_a_refusal(world, key_field)
+    end = world.send(rows, PERSONAL, key_field=key_field, rules={"on_rejected": "ignore"})
+    assert world.accepted() == numbers(4)
+    assert (end.error, end.receipt.counts.accepted, end.receipt.counts.rejected) == (None, 4, 0)
 
 
 def test_members_know_whom_they_were_made_of() -> None:
