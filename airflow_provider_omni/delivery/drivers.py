@@ -10,7 +10,7 @@ import contextlib
 import logging
 import queue
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -137,6 +137,7 @@ async def arun(
     client: ExecutesAsync,
     memory: AsyncMemory,
     budget: CallBudget | None = None,
+    publish: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
     note: logging.Logger = log,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     folder: Folder | None = None,
@@ -144,16 +145,17 @@ async def arun(
 ) -> T:
     """Carry out a machine to its end in a triggerer's event loop and return its result.
 
-    A trigger publishes no receipt and sends no batch: sending is the workers' business. So `Publish`, `Submit` and
-    `Gather` raise TypeError.
+    What is submitted runs as tasks of the loop. If this coroutine is cancelled, so are they.
 
     :param budget: the account's log calls, which `Ask` waits for; None: no limit.
+    :param publish: makes a receipt visible; None: receipts are dropped.
     :param sleep: waits so many seconds.
     :param folder: the ledger's folder, which is reached in threads; None if there is no ledger.
     :param in_thread: runs a blocking call of the folder in a thread. A folder that reads Airflow's connections needs
         one that leads back to the loop.
     """
     told: set[str] = set()
+    tasks = _Tasks()
 
     async def perform(effect: Effect) -> Any:
         match effect:
@@ -177,8 +179,12 @@ async def arun(
                 return await in_thread(_in_folder, folder, effect)
             case Compute(function):
                 return await asyncio.to_thread(function)
-            case Publish() | Submit() | Gather():
-                raise TypeError("a trigger publishes no receipt and sends no batch")
+            case Publish(receipt):
+                return await publish(receipt) if publish else None
+            case Submit(tag, effects):
+                return tasks.start(tag, lambda: _one_by_one(perform, effects))
+            case Gather():
+                return await tasks.finished()
 
     reply: Any = None
     error: OmniError | None = None
@@ -195,6 +201,11 @@ async def arun(
                 error = caught
     finally:
         steps.close()
+        await tasks.abandon()
+
+
+async def _one_by_one(perform: Callable[[Any], Awaitable[Any]], effects: Iterable[Effect]) -> tuple[Any, ...]:
+    return tuple([await perform(each) for each in effects])
 
 
 class _Pool:
@@ -235,6 +246,44 @@ class _Pool:
         """Start nothing more. Effects that are under way end on their own; nobody waits for them."""
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _Tasks:
+    """Carries out submitted effects in tasks of the event loop."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+        self._ended: asyncio.Queue[Done | BaseException] = asyncio.Queue()
+
+    def start(self, tag: int, work: Callable[[], Awaitable[tuple[Any, ...]]]) -> None:
+        task = asyncio.create_task(self._carry_out(tag, work))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _carry_out(self, tag: int, work: Callable[[], Awaitable[tuple[Any, ...]]]) -> None:
+        try:
+            self._ended.put_nowait(Done(tag, await work()))
+        except OmniError as error:
+            self._ended.put_nowait(Done(tag, (), error))
+        except Exception as error:  # noqa: BLE001  a bug ends the machine, in the coroutine that runs it
+            self._ended.put_nowait(error)
+
+    async def finished(self) -> list[Done]:
+        """Return all that has ended. Wait for the first."""
+        ended = [await self._ended.get()]
+        while not self._ended.empty():
+            ended.append(self._ended.get_nowait())
+        for each in ended:
+            if not isinstance(each, Done):
+                raise each
+        return [each for each in ended if isinstance(each, Done)]
+
+    async def abandon(self) -> None:
+        """End all that is under way."""
+        under_way = list(self._running)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
 
 def _in_folder(folder: Folder | None, effect: Put | Fetch | ListParts) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.drivers import arun, run
-from airflow_provider_omni.delivery.effects import Ask, Load, Note, Pause, Publish, Save, Steps
+from airflow_provider_omni.delivery.effects import Ask, Done, Gather, Load, Note, Pause, Publish, Save, Steps, Submit
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
@@ -226,16 +226,84 @@ def test_notes_reach_the_log_with_their_level(drive: Drive, caplog: pytest.LogCa
     ]
 
 
-def test_a_worker_publishes_receipts_and_a_triggerer_never_does() -> None:
+def test_receipts_are_published_where_there_is_a_way_to_and_dropped_elsewhere(drive: Drive) -> None:
     def machine() -> Steps[None]:
         yield Publish({"bulks": []})
 
     published: list[Any] = []
-    world = World()
+
+    async def publish(receipt: Any) -> None:
+        published.append(receipt)
+
+    world, twin = World(), AsyncWorld(World())
     run(machine(), client=world, memory=_memory(world), publish=published.append)
-    assert published == [{"bulks": []}]
-    with pytest.raises(TypeError):
-        async_drive(machine(), World())
+    asyncio.run(arun(machine(), client=twin, memory=_memory(twin), publish=publish))
+    assert published == [{"bulks": []}] * 2
+    assert drive(machine(), World()) is None
+
+
+def gathered(count: int) -> Steps[dict[int, Done]]:
+    ended: dict[int, Done] = {}
+    while len(ended) < count:
+        ended |= {done.tag: done for done in (yield Gather())}
+    return ended
+
+
+def test_effects_that_are_submitted_run_one_after_the_other_and_their_end_is_gathered(drive: Drive) -> None:
+    def machine() -> Steps[Any]:
+        yield Submit(7, (Save("key", 1), Ask(LOOK)))
+        return (yield from gathered(1))
+
+    world = World(answer="rows")
+    assert drive(machine(), world) == {7: Done(7, (None, "rows"))}
+    assert world.done == [("save", "key", 1), "/omni/1/logs"]
+
+
+def test_the_first_error_ends_what_was_submitted_and_not_what_runs_beside_it(drive: Drive) -> None:
+    failed = OmniStorageError("full")
+
+    def machine() -> Steps[Any]:
+        yield Submit(1, (Save("key", 1), Ask(LOOK)))
+        yield Submit(2, (Ask(LOOK),))
+        return (yield from gathered(2))
+
+    world = World(answer="rows", stored=failed)
+    assert drive(machine(), world) == {1: Done(1, (), failed), 2: Done(2, ("rows",))}
+    assert world.done.count("/omni/1/logs") == 1
+
+
+def test_a_bug_in_what_was_submitted_ends_the_machine(drive: Drive) -> None:
+    def machine() -> Steps[None]:
+        yield Submit(1, (Ask(LOOK),))
+        yield Gather()
+
+    with pytest.raises(ZeroDivisionError):
+        drive(machine(), World(answer=ZeroDivisionError()))
+
+
+async def test_a_machine_that_is_cancelled_leaves_nothing_under_way() -> None:
+    class Slow(AsyncWorld):
+        ended: str = ""
+
+        async def execute(self, call: Any) -> Any:
+            try:
+                await asyncio.sleep(3600.0)
+            except asyncio.CancelledError:
+                self.ended = "cancelled"
+                raise
+
+    def machine() -> Steps[None]:
+        yield Submit(1, (Ask(LOOK),))
+        yield Gather()
+
+    twin = Slow(World())
+    task = asyncio.create_task(arun(machine(), client=twin, memory=_memory(twin)))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert twin.ended == "cancelled"
 
 
 async def test_a_trigger_that_is_cancelled_closes_its_machine() -> None:
