@@ -785,3 +785,20 @@ def _one_message_stands_for_all_of_a_request() -> Iterator[None]:
     """Where a bulk id finds nothing, the same message is looked for each time, though it may have been refused."""
     with patch.object(tracking_policy, "samples_from", lambda turn, samples: list(dict.fromkeys(samples))):
         yield
+
+
+def _one_of_late(plan: BatchSchedule) -> BatchSchedule:
+    """Eighteen messages that the vendor has forgotten, and one of this hour, whose report the first read hands out."""
+    early, late = _people(*("27",) * 18)[0], _people(*("27",) * 19)[0]
+    return _followed(
+        send={"sources": (early, late), "chunk": 1, "clears": (54 * HOUR,), "moved_at": None, "spoilt": None},
+        wait={"poll_interval": 20.0, "timeout": 600.0, "after_clears": True},
+        settings={"id_lists": "none", "filtered_read": "all", "beat_seconds": 1.0, "log_lag_seconds": 0.0},
+    )(plan)
+
+
+@_mutant("wrong", _one_of_late)
+def _a_list_that_shows_nothing_is_believed() -> Iterator[None]:
+    """Of a list of ids that shows nothing, a few are asked for alone, and their absence speaks for all."""
+    with patch.object(tracking_policy, "told_by_list", lambda found, asked_alone, *, lists_read: list(found)):
+        yield

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Steps
+from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRequestError
@@ -39,6 +40,8 @@ class LogQueries:
     def __init__(self, clock: Clock, ids_at_once: int) -> None:
         self.clock = clock
         self.at_once = {BULKS: ids_at_once, MESSAGES: ids_at_once}
+        self._lists_read: set[str] = set()
+        """Kinds of id of which the vendor was seen to read lists."""
         self.busy = False
         """True if the last call found no place in the account's budget."""
 
@@ -65,7 +68,8 @@ class LogQueries:
     def about(self, kind: str, ids: Sequence[str], until: float) -> Steps[dict[str, list[LogRow]] | None]:
         """Ask for some ids in one call. Returns the rows of each id, or None if the call failed.
 
-        An id that is not in the result was not covered by the call and has to be asked for again.
+        An id that is not in the result was not covered by the call and has to be asked for again. The result is empty
+        if the page was full. Else it has at least one id.
         """
         rows = yield from self.ask(until, **{kind: tuple(ids)})
         if rows is None:
@@ -81,17 +85,23 @@ class LogQueries:
             if key in found:
                 found[key].append(row)
         missing = [each for each in ids if not found[each]]
+        if policy.proves_lists(len(ids) - len(missing)):
+            self._lists_read.add(kind)
+        asked_alone = set[str]()
         if missing and self.at_once[kind] > 1:
             # The vendor may not read a list of ids in full, but it does read one id.
             # Once it has shown two ids of a list, it reads lists; the other ids then have no rows, most of the time.
-            for unseen in self._some_of(missing, SAMPLES if len(ids) - len(missing) < 2 else 1):
+            for unseen in self._some_of(missing, 1 if policy.proves_lists(len(ids) - len(missing)) else SAMPLES):
                 alone = yield from self.ask(until, **{kind: (unseen,)})
                 if alone is None:
-                    return None
+                    told = policy.told_by_list(found, asked_alone, lists_read=False)
+                    return {each: found[each] for each in told} or None
+                asked_alone.add(unseen)
                 if alone:
                     self.at_once[kind] = 1
                     return {unseen: alone}
-        return found
+        told = policy.told_by_list(found, asked_alone, lists_read=kind in self._lists_read)
+        return {each: found[each] for each in told}
 
     def _some_of(self, ids: Sequence[str], most: int) -> list[str]:
         """Pick a few ids from all over the list. The pick changes with the time, also if each poll is a process of its

@@ -5,7 +5,12 @@ The crash harness takes these rules out, one at a time, and must notice: tests/c
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sized
+
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
+
+LISTED = 2
+"""Ids that a vendor shows of a list only if it reads more than one of them."""
 
 
 def is_written_down(source: Subscription, *, closing: bool) -> bool:
@@ -25,6 +30,36 @@ def is_due(source: Subscription, last_round: float, *, closing: bool) -> bool:
     :param last_round: the time at which the last round of queries began; 0 before that.
     """
     return source.logs_due or closing or source.expected is None or source.looked_at < last_round
+
+
+def proves_lists(shown: int) -> bool:
+    """Return True if an answer proves that the vendor reads lists of ids.
+
+    :param shown: number of ids of the list that have rows in the answer.
+    """
+    return shown >= LISTED
+
+
+def told_by_list(found: Mapping[str, Sized], asked_alone: Collection[str], *, lists_read: bool) -> list[str]:
+    """Return the ids of which a query for a list of ids tells. The others have to be asked for again.
+
+    An empty answer is no proof that there are no rows: the vendor may not read the list. It is one about the ids that
+    were also asked for alone, and about all once the vendor was seen to read lists. Messages without rows are common,
+    since the vendor keeps them for two days, so a few of them do not speak for the others.
+
+    :param found: the ids of the list, each with its rows in the answer.
+    :param asked_alone: ids that were also asked for one by one.
+    :param lists_read: True if the vendor was seen to read lists of this kind of id.
+    """
+    return [each for each, rows in found.items() if lists_read or rows or each in asked_alone]
+
+
+def is_left_to_samples(source: Subscription) -> bool:
+    """Return True if a request whose bulk id showed no row in a list need not be asked for alone.
+
+    Nothing was heard of it, so its bulk id is doubted, and its messages are looked for by their own ids.
+    """
+    return not source.bulk.alone and not source.heard and bool(source.samples)
 
 
 def is_bulk_id_doubted(source: Subscription) -> bool:

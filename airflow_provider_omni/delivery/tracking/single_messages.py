@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from airflow_provider_omni.delivery.effects import Ask, Compute, Note, Pause, Steps
 from airflow_provider_omni.delivery.messages.status import NEVER, Outcome, StatusUpdate
+from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.log_queries import MESSAGES, PAGE
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.time_windows import LAG, UNREAD, TimeWindows, Window
@@ -156,7 +157,10 @@ class SingleMessageWait(DeliveryWait):
                 if source := self._by_lone.get(message_id):
                     yield from self._take_rows(source, rows)
             yield from self._write_if_much()
-            open_ = [each for each in group if each not in found] + open_[len(group) :]
+            untold = [each for each in group if each not in found]
+            # After a full page the same are asked for again, fewer at once. Those of which an answer tells nothing come
+            # last: a later list may show that the vendor reads lists.
+            open_ = open_[len(group) :] + untold if found else untold + open_[len(group) :]
             if self.clock() >= until:
                 break
         return open_ + unshown
@@ -173,18 +177,24 @@ class SingleMessageWait(DeliveryWait):
     def _open_ones(self, *, with_seen: bool) -> list[str]:
         """Return the single messages whose outcome is open, the unseen first.
 
-        :param with_seen: include the seen. Else only the unseen are returned.
+        :param with_seen: include the seen. Else only the unseen are returned. Two of the seen then lead, whatever their
+            outcome: if the first answer shows both, the vendor reads lists, and the unseen need not be asked for alone.
         """
-        now, unseen, others = self.clock(), list[str](), list[str]()
+        now, unseen, others, shown = self.clock(), list[str](), list[str](), list[str]()
         wanted = UNSURE if self.watch.goal.delivered_means == "handset" else UNSURE[:1]
         for source in self._sliced():
             for message_id in sorted(source.ids):
                 standing = self.tracker.standing(message_id, now)
                 if standing.by is None:
                     unseen.append(message_id)
-                elif with_seen and standing.outcome in wanted:
+                    continue
+                if len(shown) < policy.LISTED:
+                    shown.append(message_id)
+                if standing.outcome in wanted:
                     others.append(message_id)
-        return unseen + others
+        if not with_seen or not (unseen or others):
+            return unseen
+        return [*shown, *unseen, *(each for each in others if each not in shown)]
 
     # -- failures of which not every step was heard ------------------------------------------------------------------
 

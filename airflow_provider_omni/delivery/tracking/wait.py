@@ -317,16 +317,21 @@ class DeliveryWait:
             group = self.looks.together(waiting, len(self.tracker.flow))
             kind = self.looks.kind(group[0])
             found = yield from self.looks.about(kind, [each.name for each in group], until)
-            if found is None:
-                if self.looks.busy:
-                    return
-                failed = set(group)
-                waiting = [each for each in waiting if each not in failed]
+            if found is None and self.looks.busy:
+                return
+            asked = set(group)
+            waiting = [each for each in waiting if each not in asked]
+            if not found:
+                # After a failure they wait for the next round; after a full page they are asked for again, fewer at
+                # once.
+                waiting = waiting if found is None else [*group, *waiting]
                 continue
             for source in group:
-                if source.name in found:
+                if source.name in found or policy.is_left_to_samples(source):
                     alone = source.bulk.alone and len(found) == 1
-                    yield from self._heal(source, found[source.name], alone=alone)
+                    yield from self._heal(source, found.get(source.name, []), alone=alone)
+            # Those of which the answer tells nothing come last: a later list may show that the vendor reads lists.
+            waiting += group
 
     def _heal(self, source: Subscription, rows: list[LogRow], *, alone: bool) -> Steps[None]:
         source.logs_due = source.lost = False

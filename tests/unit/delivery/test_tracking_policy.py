@@ -9,10 +9,13 @@ import pytest
 from airflow_provider_omni.delivery.tracking.policy import (
     is_bulk_id_doubted,
     is_due,
+    is_left_to_samples,
     is_written_down,
     may_be_forgotten,
+    proves_lists,
     rests_on_words,
     samples_from,
+    told_by_list,
 )
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
@@ -86,3 +89,20 @@ def test_a_request_is_forgotten_when_each_outcome_is_final() -> None:
     assert not may_be_forgotten(source(tally=DeliveryCounts(total=2, delivered=1, operator_only=1)))
     assert may_be_forgotten(source(tally=DeliveryCounts(total=2, delivered=1, failed=1)))
     assert not may_be_forgotten(_of_unknown_size())
+
+
+def test_a_list_is_proven_to_be_read_by_two_of_its_ids() -> None:
+    assert [proves_lists(shown) for shown in range(4)] == [False, False, True, True]
+
+
+def test_a_list_tells_of_what_it_shows_and_of_what_was_asked_alone_and_once_lists_are_read_of_all() -> None:
+    found: dict[str, list[int]] = {"shown": [1], "alone": [], "neither": []}
+    assert told_by_list(found, {"alone"}, lists_read=False) == ["shown", "alone"]
+    assert told_by_list(found, {"alone"}, lists_read=True) == ["shown", "alone", "neither"]
+
+
+def test_a_request_is_left_to_its_samples_while_its_bulk_id_is_doubted() -> None:
+    assert is_left_to_samples(source())
+    assert not is_left_to_samples(source(heard=True))
+    assert not is_left_to_samples(source(samples=()))
+    assert not is_left_to_samples(Subscription(Bulk(None, 1, ("a",)), 1, samples=("a",)))

@@ -381,6 +381,59 @@ def test_messages_that_no_log_shows_cost_one_look_more_and_do_not_end_the_lists(
     assert [look["messageId"].count(",") + 1 for look in stage.looks] == [5, 1]
 
 
+@pytest.mark.parametrize("reads", ["first", "one"])
+def test_one_message_whose_report_is_lost_is_found_among_many_that_the_logs_do_not_have(reads: str) -> None:
+    """The vendor keeps two days: of the others, sent before, no query shows anything, alone or in a list."""
+    for position in range(18):
+        stage = Stage(logs=[logs_of(f"m{position}", reads=reads)])
+        (end,) = polls(stage, watch(*lone(18), goal=SuccessCriterion("any")), 1)
+        assert end is not None, position
+
+
+def test_one_request_whose_report_is_lost_is_found_among_many_that_the_logs_do_not_have() -> None:
+    """Each was heard of, so its bulk id is not doubted, and no message of it is looked for by its own id."""
+    bulks = [Bulk(f"b{number:02d}", 2, (f"x{number:02d}", f"y{number:02d}")) for number in range(18)]
+    for kept in bulks:
+
+        def logs(call: Any, kept: Bulk = kept) -> Any:
+            found = dict(call.query).get("bulkId") == kept.bulk_id  # alone, not in a list
+            return [row(each, "handset", bulk_id=kept.bulk_id) for each in kept.message_ids] if found else []
+
+        heard = [[report(bulk.message_ids[0], "enroute", bulk_id=bulk.bulk_id)] for bulk in bulks]
+        (end,) = polls(Stage(reports=[*heard, []], logs=[logs]), watch(*bulks, goal=SuccessCriterion("any")), 1)
+        assert end is not None, kept.bulk_id
+
+
+def test_once_a_list_has_shown_two_of_its_ids_one_that_shows_none_is_believed() -> None:
+    seen: list[int] = []
+
+    def logs(call: Any) -> Any:
+        asked = dict(call.query)["messageId"].split(",")
+        seen.append(len(asked))
+        return [row(each, "handset") for each in asked if each in ("m0", "m1")]
+
+    polls(Stage(logs=[logs]), watch(*lone(40)), QUIET_POLLS + 1)
+    assert seen == [40, 1, 38, 1, 1, 1]
+
+
+def test_of_a_list_that_may_not_be_read_what_could_be_asked_alone_is_not_asked_again_in_the_next_poll() -> None:
+    """The account's budget has room for ten calls a poll."""
+    asked: list[str] = []
+    calls: dict[float, int] = {}
+
+    def logs(call: Any) -> Any:
+        calls[stage.now] = calls.get(stage.now, 0) + 1
+        if calls[stage.now] > 10:
+            return OmniBusyError("full")
+        asked.append(dict(call.query)["messageId"])
+        return []
+
+    stage = Stage(logs=[logs])
+    polls(stage, watch(*lone(18)), 3)
+    alone = [each for each in asked if "," not in each]
+    assert sorted(alone) == sorted(f"m{number}" for number in range(18))
+
+
 def test_long_ids_given_by_hand_are_asked_for_in_as_many_looks_as_it_takes() -> None:
     ids = ["x" * 190 + f"{n:03}" for n in range(30)]
     stage = Stage(logs=[logs_of(*ids)])

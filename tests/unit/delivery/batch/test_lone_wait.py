@@ -155,11 +155,67 @@ def test_looks_by_id_before_the_deadline_are_few_and_go_round(tmp_path: Path, mo
     monkeypatch.setattr(single_messages, "LOOKS_BY_ID", 4)
     world = World(tmp_path, log_lag_seconds=10 * 3600.0)
     world.send(people(300), PERSONAL)
-    world.calls.clear()
+    asked = _asked_by_id(world)
+    deadline = world.clock.now() + 3600.0
     wait(world, hours=1.0)
-    asked = [dict(call.query).get("messageId", "") for call in world.calls]
-    assert len({each for ids in asked for each in ids.split(",") if each}) == 300
-    assert sum(bool(each) for each in asked) < 70
+    before = [ids for at, ids in asked if at < deadline]
+    assert len({each for ids in before for each in ids}) == 300
+    assert len(before) < 70
+
+
+def _asked_by_id(world: World) -> list[tuple[float, list[str]]]:
+    """The looks by message ids from now on, each with its time."""
+    asked: list[tuple[float, list[str]]] = []
+    execute = world.execute
+
+    def noted(call: Any) -> Any:
+        if call.path.endswith("logs") and (ids := dict(call.query).get("messageId")):
+            asked.append((world.clock.now(), ids.split(",")))
+        return execute(call)
+
+    world.execute = noted  # type: ignore[method-assign]
+    return asked
+
+
+def _shown_only(world: World, *shown: str, windows: bool) -> None:
+    """The logs have rows of these messages only; `windows`: and can be read by time."""
+    execute = world.execute
+
+    def some(call: Any) -> Any:
+        rows = execute(call)
+        if not call.path.endswith("logs"):
+            return rows
+        if not windows and "messageId" not in dict(call.query):
+            raise failure_error(call, Failure.BROKEN)
+        return [each for each in rows if each.message_id in shown]
+
+    world.execute = some  # type: ignore[method-assign]
+
+
+def _ids(world: World) -> list[str]:
+    return sorted(row.message_id for row in read_outcomes(str(world.folder.path)))
+
+
+@pytest.mark.parametrize("lists", ["first", "none"])
+def test_one_message_in_an_unread_slice_is_found_though_the_logs_have_none_of_the_others(
+    tmp_path: Path, lists: str
+) -> None:
+    world = World(tmp_path, id_lists=lists)
+    world.send(people(MANY), PERSONAL)
+    _shown_only(world, _ids(world)[70], windows=False)
+    assert wait(world, hours=-0.001).summary["delivered"] == 1
+
+
+def test_two_that_were_seen_show_at_the_deadline_that_lists_are_read_and_nobody_unseen_is_asked_for_alone(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    world.send(people(300, "61"), PERSONAL)
+    _shown_only(world, *_ids(world)[200:202], windows=True)
+    asked = _asked_by_id(world)
+    wait(world, hours=-0.001, delivered_means="handset")
+    assert {each for _, ids in asked for each in ids} == set(_ids(world))
+    assert len(asked) < 30
 
 
 def test_a_failure_of_which_not_every_step_was_seen_to_fail_counts_once_its_report_was_read(tmp_path: Path) -> None:
