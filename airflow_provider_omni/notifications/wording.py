@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_omni.delivery.outbox.shortening import cleaned, cut_to_parts, cut_to_units, shown
-from airflow_provider_omni.delivery.outbox.single_plan import read_recipients
+from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.delivery.recipients.numbers import NumberRules
 from airflow_provider_omni.omni.content import MAX_ALT_TEXT, MAX_LINE_TEXT, Content
 from airflow_provider_omni.omni.errors import OmniInputError

@@ -31,13 +31,19 @@ class BulkAnswer(NamedTuple):
     by_status: tuple[tuple[Status, tuple[str, ...]], ...]
 
 
-def destinations(to: Iterable[tuple[str, int]]) -> str:
+def destinations(to: Iterable[tuple[str, int | str]]) -> str:
     """The entries of a request's `destinations`, one on a line.
 
-    :param to: message ids (of ours: nothing in them needs escaping) and numbers.
+    :param to: message ids (of ours: nothing in them needs escaping) and addresses: a number, or the whole `to` object
+        as JSON without line ends.
     """
     return _BETWEEN.join(
-        [f'{{"to":{{"phoneNumber":"{number}"}},"messageId":"{message_id}"}}' for message_id, number in to]
+        [
+            f'{{"to":{{"phoneNumber":"{address}"}},"messageId":"{message_id}"}}'
+            if address.__class__ is int
+            else f'{{"to":{address},"messageId":"{message_id}"}}'
+            for message_id, address in to
+        ]
     )
 
 

@@ -18,7 +18,8 @@ from airflow_provider_omni.delivery.options import (
     mismatch_problems,
     rejected_problems,
 )
-from airflow_provider_omni.delivery.outbox.single_plan import Recipients, SendPlan, read_recipients
+from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+from airflow_provider_omni.delivery.recipients.addresses import Recipients, read_recipients
 from airflow_provider_omni.delivery.recipients.guard import narrowed
 from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, NumberRules
 from airflow_provider_omni.delivery.recipients.templates import lookalikes

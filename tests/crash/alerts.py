@@ -21,7 +21,8 @@ from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox.alerts import Alert
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy
 from airflow_provider_omni.delivery.outbox.single_engine import SendRules
-from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
+from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.notifications import occasions
 from airflow_provider_omni.omni.api import LOGS
 from airflow_provider_omni.omni.content import Content, Sms

@@ -16,8 +16,9 @@ from airflow_provider_omni.delivery.effects import Clock, Steps
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy
 from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
-from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
+from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
 from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
+from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from tests.crash import schedule as plans

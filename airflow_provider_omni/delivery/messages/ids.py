@@ -63,6 +63,21 @@ def recipient_key_of_address(address: dict[str, Any]) -> str:
     return "address:" + json.dumps(address, sort_keys=True)
 
 
+def recipient_key_of(address: int | str, key: str | None = None) -> str:
+    """Return the recipient key of a person as the workspace keeps one.
+
+    :param address: a bare number, or the API's `to` object as JSON. Such an object with a number in it is named by it.
+    :param key: the user's own key; None: the address tells people apart.
+    """
+    if key is not None:
+        return recipient_key_of_field(key)
+    if isinstance(address, int):
+        return recipient_key_of_number(str(address))
+    members: dict[str, Any] = json.loads(address)
+    number = members.get("phoneNumber")
+    return recipient_key_of_address(members) if number is None else recipient_key_of_number(number)
+
+
 def fingerprint(content: dict[str, Any]) -> str:
     """Return a hash of scenario, content and options. It is kept with the state and tells "same key, other content"
     apart.

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any
 
 from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
-from airflow_provider_omni.delivery.messages.ids import recipient_key_of_field, recipient_key_of_number
+from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.states import (
     MAY_BE_POSTED,
     MAY_HAVE_ARRIVED,
@@ -241,7 +241,7 @@ class IntentLog:
         while True:
             page = list(
                 scratch.rows(
-                    f"SELECT person.seq, person.number, person.key FROM person JOIN {_JOINED} "
+                    f"SELECT person.seq, person.address, person.key FROM person JOIN {_JOINED} "
                     f"WHERE known.id = person.id AND {_TOLD} = '{_S.REFUSED.value}' AND person.seq > ? "
                     "ORDER BY person.seq LIMIT 1000",
                     after,
@@ -249,8 +249,8 @@ class IntentLog:
             )
             if not page:
                 return
-            for seq, number, key in page:
-                recipient = recipient_key_of_number(str(number)) if key is None else recipient_key_of_field(key)
+            for seq, address, key in page:
+                recipient = recipient_key_of(address, key)
                 attempt = 1
                 while scratch.one(refused, ids.message_id(recipient, attempt)):
                     attempt += 1

@@ -31,8 +31,8 @@ CREATE TABLE person (
     seq INTEGER PRIMARY KEY,      -- the row's place in the source
     id TEXT NOT NULL,             -- message id
     first TEXT,                   -- the id of the first attempt, where that was refused and this is a later one
-    number INTEGER NOT NULL,      -- digits only
-    key TEXT,                     -- the user's own key; NULL: the number is the key
+    address NOT NULL,             -- a bare number as an integer; anything else as the API's `to` object, in JSON
+    key TEXT,                     -- the user's own key; NULL: the address is the key
     content INTEGER NOT NULL,
     todo INTEGER NOT NULL,        -- 1: this try may post to them
     fields TEXT                   -- the row as JSON; NULL: nothing but a number
@@ -84,8 +84,8 @@ class RecipientChunk(NamedTuple):
     @classmethod
     def of(cls, rows: Sequence[Any]) -> RecipientChunk:
         """Make a chunk of rows that begin with the columns of `PERSON`."""
-        _, ids, numbers, labels = list(zip(*rows, strict=True))[:4]
-        return cls(ids, destinations(zip(ids, numbers, strict=True)), labels)
+        _, ids, addresses, labels = list(zip(*rows, strict=True))[:4]
+        return cls(ids, destinations(zip(ids, addresses, strict=True)), labels)
 
     def part(self, start: int, end: int) -> RecipientChunk:
         """Return the recipients from `start` up to `end`, without `end`."""
@@ -105,8 +105,8 @@ class RecipientChunk(NamedTuple):
         return cls(each, listed, (None,) * len(each) if labels is None else tuple(from_json(labels)))
 
 
-PERSON = "seq, id, number, coalesce(key, first)"
-"""Columns of a recipient: place, message id, number, label."""
+PERSON = "seq, id, address, coalesce(key, first)"
+"""Columns of a recipient: place, message id, address, label."""
 
 
 class ScratchFailedError(sqlite3.OperationalError):
@@ -124,6 +124,7 @@ class Workspace:
     UNKNOWN after.
 
     :param folder: the folder to make it in; the system's folder for temporary files by default.
+    :param in_memory: keep it in memory instead, for a few people.
 
     Raises OmniStorageError if it cannot be made.
     """
@@ -131,9 +132,12 @@ class Workspace:
     sending = False
     """True once requests may leave."""
 
-    def __init__(self, folder: str | None = None) -> None:
+    def __init__(self, folder: str | None = None, *, in_memory: bool = False) -> None:
         try:
-            self._open(folder)
+            if in_memory:
+                self._begin(":memory:")
+            else:
+                self._open(folder)
         except (OSError, sqlite3.Error) as error:
             failed = _failed(error, sending=False)
         else:
@@ -142,17 +146,20 @@ class Workspace:
 
     def _open(self, folder: str | None) -> None:
         with tempfile.TemporaryDirectory(prefix="omni-batch-", dir=folder, ignore_cleanup_errors=True) as name:
-            self.sql = sqlite3.connect(Path(name) / "batch.sqlite", isolation_level=None, check_same_thread=False)
-            for pragma in (
-                "journal_mode = OFF",
-                "synchronous = OFF",
-                "locking_mode = EXCLUSIVE",
-                "temp_store = FILE",
-                f"cache_size = -{CACHE_KIB}",
-            ):
-                self.sql.execute(f"PRAGMA {pragma}")
-            self.sql.executescript(_SCHEMA)
-            self.sql.execute("BEGIN")
+            self._begin(Path(name) / "batch.sqlite")
+
+    def _begin(self, file: Path | str) -> None:
+        self.sql = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        for pragma in (
+            "journal_mode = OFF",
+            "synchronous = OFF",
+            "locking_mode = EXCLUSIVE",
+            "temp_store = FILE",
+            f"cache_size = -{CACHE_KIB}",
+        ):
+            self.sql.execute(f"PRAGMA {pragma}")
+        self.sql.executescript(_SCHEMA)
+        self.sql.execute("BEGIN")
 
     def close(self) -> None:
         """Forget everything."""

@@ -22,7 +22,8 @@ from airflow_provider_omni.delivery.messages.states import KEY, Attempt, Message
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.reconciler import PAGE, evenly
 from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
-from airflow_provider_omni.delivery.outbox.single_plan import Recipients, SendPlan
+from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+from airflow_provider_omni.delivery.recipients.addresses import Recipients
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.content import Content

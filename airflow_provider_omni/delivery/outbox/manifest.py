@@ -81,7 +81,7 @@ def _parts(plan: BatchPlan, keeper: LedgerStore, *, purged: bool) -> Iterator[Pu
     unknown = _UNKNOWN if plan.scratch.one("SELECT 1 FROM planned LIMIT 1") else ""
     while not purged:
         last, lines = plan.scratch.all(
-            f"SELECT max(seq), group_concat({_LINE}, char(10)) FROM (SELECT seq, id, number, key, fields FROM person "
+            f"SELECT max(seq), group_concat({_LINE}, char(10)) FROM (SELECT seq, id, address, key, fields FROM person "
             f"WHERE seq > ? {unknown} ORDER BY seq LIMIT ?)",
             after,
             ROWS,
@@ -103,7 +103,7 @@ def _parts(plan: BatchPlan, keeper: LedgerStore, *, purged: bool) -> Iterator[Pu
 
 
 _LINE = (
-    '\'{"id":"\' || id || \'","to":"\' || number || \'"\' || '
+    '\'{"id":"\' || id || \'","to":"\' || address || \'"\' || '
     "coalesce(',\"key\":' || json_quote(key), '') || coalesce(',\"fields\":' || fields, '') || '}'"
 )
 """A row of `plan/` as JSON, put together in SQL: `{"id", "to"}`, and `key` and `fields` if there are any.

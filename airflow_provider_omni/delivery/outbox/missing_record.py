@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
-from airflow_provider_omni.delivery.messages.ids import recipient_key_of_field, recipient_key_of_number
+from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.states import HORIZON, MessageState
 from airflow_provider_omni.delivery.outbox.plan import BatchPlan
 from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, SendPolicy
@@ -149,18 +149,18 @@ def later_attempts(plan: BatchPlan, lost: int) -> list[list[str]]:
 
 
 _MAY_BE_POSTED_TO = (
-    "SELECT person.id, number, key FROM person LEFT JOIN known ON known.id = person.id "
+    "SELECT person.id, address, key FROM person LEFT JOIN known ON known.id = person.id "
     "LEFT JOIN posting ON posting.no = known.posting "
     "WHERE todo = 1 OR coalesce(known.state, posting.state) = ? ORDER BY person.id LIMIT ?"
 )
 
 
-def _id_after(plan: BatchPlan, further: int, current: str, number: int, key: str | None) -> str:
+def _id_after(plan: BatchPlan, further: int, current: str, address: int | str, key: str | None) -> str:
     """Return the id of a person's attempt that comes `further` attempts after the current one.
 
     The current one is the first that was not refused.
     """
-    recipient = recipient_key_of_number(str(number)) if key is None else recipient_key_of_field(key)
+    recipient = recipient_key_of(address, key)
     attempt = 0
     while plan.ids.message_id(recipient, attempt) != current:
         attempt += 1

@@ -13,7 +13,7 @@ from airflow_provider_omni.delivery.messages.states import (
     MessageState,
     SendRecord,
 )
-from airflow_provider_omni.delivery.outbox.single_plan import Recipient
+from airflow_provider_omni.delivery.recipients.addresses import Recipient
 
 MOST_NAMED = 10
 """People that an error names."""

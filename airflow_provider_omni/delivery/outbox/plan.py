@@ -8,7 +8,9 @@ SMS parts are known, and guards such as `max_recipients` hold, before anything i
 # ruff: noqa: S608
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,14 +21,25 @@ from airflow_provider_omni.delivery.messages.ids import Identity, fingerprint
 from airflow_provider_omni.delivery.messages.workspace import PERSON, RecipientChunk, Workspace
 from airflow_provider_omni.delivery.options import field_problems, quarantine_problems, whole_problems
 from airflow_provider_omni.delivery.outbox.requests import Request
-from airflow_provider_omni.delivery.outbox.single_plan import chunk_limit
-from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents
-from airflow_provider_omni.delivery.recipients.intake import LEFT_OUT, IntakeCounts, IntakeOptions, ingest
+from airflow_provider_omni.delivery.recipients.addresses import Recipient, Recipients
+from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents, store_content
+from airflow_provider_omni.delivery.recipients.intake import (
+    LEFT_OUT,
+    NOT_LET_THROUGH,
+    IntakeCounts,
+    IntakeOptions,
+    ingest,
+)
 from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
 from airflow_provider_omni.delivery.recipients.sources import Row
+from airflow_provider_omni.omni.content import Content, Options
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.words import are, some
 
+MAX_ROWS = 999
+"""Log rows that one log query may bring while its page is surely not full."""
+UNKNOWN_FLOW_STEPS = 10
+"""Steps assumed for a flow that could not be read: the API knows ten channels."""
 MAX_REQUESTS_WITHOUT_LEDGER = 100
 MAX_QUARANTINED = 0.1
 """The share of rows that may be left out. A higher share is no accident: a column was read wrongly."""
@@ -42,6 +55,29 @@ _AS_ALLOWED = NumberRules(check="possible")
 """The rules for the list of allowed numbers. A listed number that is not valid is judged when a recipient has it."""
 EXAMPLES = 5
 """Quarantined rows that are named in a log or an error."""
+
+
+def chunk_limit(flow: Sequence[str] | None) -> int:
+    """Return the number of messages that one request may hold, so that all their log rows fit on a page that is not
+    full.
+    """
+    return MAX_ROWS // max(len(flow) if flow else UNKNOWN_FLOW_STEPS, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSpec:
+    """The order for one content to a few recipients, in one request.
+
+    :param identity: key and secret of the send.
+    :param content: as it goes out: braces in it stand for themselves.
+    :param flow: the scenario's channels. None: the scenario is read before the POST.
+    """
+
+    identity: Identity
+    scenario_key: str
+    content: Content = field(repr=False)
+    recipients: Recipients
+    flow: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +98,7 @@ class BatchSpec:
     :param numbers: how numbers are read, and the countries that may be sent to.
     :param max_quarantined: a batch with more unusable rows is refused before anything is sent. A count, or a share of
         the rows.
+    :param one_request: True if all people are sent to in one request; more than it can hold are refused.
     """
 
     identity: Identity
@@ -76,6 +113,7 @@ class BatchSpec:
     allowed_recipients: frozenset[str] | None = field(default=None, repr=False)
     numbers: NumberRules = ANYWHERE
     max_quarantined: float = MAX_QUARANTINED
+    one_request: bool = False
 
     def check(self) -> None:
         """Refuse an order that cannot be meant. Raises OmniInputError that names every problem."""
@@ -112,16 +150,30 @@ class BatchSpec:
 
 
 class BatchPlan:
-    """The people of a batch in its workspace, and the counts of its rows. Made by `plan_batch`."""
+    """The people of a send in its workspace, and the counts of its rows. Made by `plan_batch` or `plan_message`.
 
-    def __init__(self, spec: BatchSpec, census: IntakeCounts, contents: RenderedContents, scratch: Workspace) -> None:
+    :param options: of all requests.
+    :param only: the number of everybody's content, if all have the same.
+    :param fields: the fields that texts need.
+    """
+
+    def __init__(
+        self,
+        spec: BatchSpec,
+        census: IntakeCounts,
+        scratch: Workspace,
+        *,
+        options: Options,
+        only: int | None,
+        fields: tuple[str, ...] = (),
+    ) -> None:
         self.spec = spec
         self.census = census
         self.scratch = scratch
         self.ids = BatchIds(spec.identity)
-        self.options = contents.options
-        self.fields = contents.fields
-        self._only = contents.same_for_all
+        self.options = options
+        self.fields = fields
+        self._only = only
         self._tail = (0, "")
 
     @property
@@ -140,6 +192,9 @@ class BatchPlan:
             {"scenarioKey": self.spec.scenario_key, "options": self.options.to_wire()}
             | ({} if self.spec.key_field is None else {"keyField": self.spec.key_field})
             | ({} if self.spec.content.placeholders else {"placeholders": False})
+            # A ledger and the record of a batch belong to one key and secret. That of a single send takes any key, but
+            # not another secret: everybody would have a new id, and get the message twice.
+            | ({"namespace": str(self.spec.identity.namespace)} if self.spec.one_request else {})
             | self.spec.content.typed()
         )
 
@@ -289,9 +344,33 @@ def plan_batch(
         count_elsewhere=spec.max_recipients is not None,
     )
     census = ingest(rows, reading, contents, BatchIds(spec.identity), scratch)
-    plan = BatchPlan(spec, census, contents, scratch)
+    plan = BatchPlan(
+        spec, census, scratch, options=contents.options, only=contents.same_for_all, fields=contents.fields
+    )
     _guard(plan)
     return plan
+
+
+def plan_message(order: MessageSpec, scratch: Workspace) -> BatchPlan:
+    """Make the plan of an order for one request."""
+    content, to = order.content, order.recipients
+    template = MessageTemplate(content.line, content.sms, content.others or None, placeholders=False)
+    spec = BatchSpec(order.identity, order.scenario_key, template, order.flow, one_request=True)
+    only, ids = store_content(content, scratch), BatchIds(order.identity)
+    scratch.many(
+        "INSERT INTO person (seq, id, address, content, todo) VALUES (?, ?, ?, ?, 1)",
+        ((each.place, ids.message_id(each.key), _address_of(each), only) for each in to.people),
+    )
+    reasons = Counter({NOT_LET_THROUGH: to.quarantined} if to.quarantined else {})
+    counts = IntakeCounts(
+        to.requested, len(to.people), quarantined=to.quarantined, duplicates=to.duplicates, reasons=reasons
+    )
+    return BatchPlan(spec, counts, scratch, options=content.options, only=only)
+
+
+def _address_of(person: Recipient) -> int | str:
+    wire = person.address.to_wire()
+    return int(wire["phoneNumber"]) if wire.keys() == {"phoneNumber"} else json.dumps(wire)
 
 
 def needed_fields(spec: BatchSpec, contents: RenderedContents) -> tuple[str, ...]:

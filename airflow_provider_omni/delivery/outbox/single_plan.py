@@ -1,61 +1,14 @@
-"""The plan of a single send: from the user's input to recipients, ids and the content of one request. Pure.
-
-Refuses bad input.
-"""
+"""The plan of a single send: one content for a few recipients, in one request. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from airflow_provider_omni.delivery.messages.ids import (
-    Identity,
-    fingerprint,
-    recipient_key_of_address,
-    recipient_key_of_number,
-)
-from airflow_provider_omni.delivery.recipients.guard import lets_through
-from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
+from airflow_provider_omni.delivery.messages.ids import Identity, fingerprint
+from airflow_provider_omni.delivery.recipients.addresses import Recipient, Recipients
 from airflow_provider_omni.omni.content import AdvancedRequest, Content
-from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.models import Address, Destination
-from airflow_provider_omni.omni.written import read_list
-
-MAX_ROWS = 999
-"""Log rows that one log query may bring while its page is surely not full."""
-UNKNOWN_FLOW_STEPS = 10
-"""Steps assumed for a flow that could not be read: the API knows ten channels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """One person. Neither `key` nor `address` is ever shown.
-
-    :param key: the recipient key, which goes into the ids.
-    :param place: the place in `to`, from 0.
-    """
-
-    key: str = field(repr=False)
-    address: Address = field(repr=False)
-    place: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Recipients:
-    """The result of reading `to`.
-
-    :param people: the people to send to.
-    :param requested: the number of entries.
-    :param quarantined: the number of entries that are not let through.
-    :param duplicates: the number of entries for a person who is among `people` already.
-    """
-
-    people: tuple[Recipient, ...]
-    requested: int
-    quarantined: int = 0
-    duplicates: int = 0
+from airflow_provider_omni.omni.models import Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,106 +49,3 @@ class SendPlan:
         """
         destinations = tuple(Destination(to=person.address, message_id=message_id) for message_id, person in to)
         return AdvancedRequest.of(self.content, destinations, self.scenario_key, bulk_id)
-
-
-def chunk_limit(flow: Sequence[str] | None) -> int:
-    """Return the number of messages that one request may hold, so that all their log rows fit on a page that is not
-    full.
-    """
-    return MAX_ROWS // max(len(flow) if flow else UNKNOWN_FLOW_STEPS, 1)
-
-
-def read_recipients(
-    to: Any,
-    allowed: Iterable[str] | None = None,
-    numbers: NumberRules = ANYWHERE,
-    home: str | None = None,
-    *,
-    may_be_nobody: bool = False,
-) -> Recipients:
-    """Read `to`: a number, a list of numbers, or destination dicts (`{"to": {"phoneNumber": …}}`).
-
-    A text may be a list as JSON or as a template renders it, or numbers between commas or in lines. A person who is
-    named twice is sent to once.
-
-    :param allowed: numbers; everybody else is quarantined. None: everybody is allowed.
-    :param numbers: how numbers are read. A number of none of its countries is quarantined.
-    :param home: the region of those allowed numbers that have no country.
-    :param may_be_nobody: True if an empty list is no mistake.
-
-    Raises OmniInputError that names every bad entry, numbers masked.
-    """
-    # A number of another type than text is read like those in lists.
-    entries = [to] if isinstance(to, float | Decimal) else read_list("to", to, _ALLOWED)
-    problems: list[str] = []
-    people: dict[str, Recipient] = {}
-    international = replace(numbers, region=None)  # for numbers that are normalised
-    quarantined = duplicates = 0
-    guard = _allowed(allowed, home, problems)
-    for index, entry in enumerate(entries):
-        try:
-            person = (
-                _read_destination(entry, numbers)
-                if isinstance(entry, dict)
-                else _person(Address(phone_number=normalise(entry, numbers)))
-            )
-        except (InvalidNumberError, ValueError) as error:
-            problems.append(f"to[{index}]: {error}")
-            continue
-        if not lets_through(guard, person.address, international):
-            quarantined += 1
-        elif person.key in people:
-            duplicates += 1
-        else:
-            people[person.key] = replace(person, place=index)
-    if not entries and not may_be_nobody:
-        problems.append("to: found nobody, allowed: a number, a list of numbers, or destinations")
-    if problems:
-        raise OmniInputError("Nothing was sent: the recipients cannot be used", problems=tuple(problems))
-    return Recipients(tuple(people.values()), len(entries), quarantined, duplicates)
-
-
-_ALLOWED = "a number, a list of numbers, or destination dicts"
-_ADDRESS_FIELDS = {
-    "phoneNumber": "phone_number",
-    "emailAddress": "email_address",
-    "pushRegistrationId": "push_registration_id",
-    "whatsAppUserId": "whats_app_user_id",
-}
-
-
-def _read_destination(entry: dict[str, Any], numbers: NumberRules) -> Recipient:
-    if "messageId" in entry:
-        raise ValueError("messageId: is made by the provider, so that every try makes the same; leave it out")
-    unknown = sorted(set(map(str, entry)) - {"to"})
-    address = entry.get("to")
-    if unknown or not isinstance(address, dict):
-        raise ValueError('found a dict of another shape, allowed: {"to": {"phoneNumber": "41793026727"}}')
-    strange = sorted(set(map(str, address)) - set(_ADDRESS_FIELDS))
-    if strange or not any(address.values()):
-        raise ValueError(f"to: allowed fields: {', '.join(_ADDRESS_FIELDS)}; at least one")
-    bad = [name for name, value in address.items() if name != "phoneNumber" and not isinstance(value, str)]
-    if bad:
-        raise ValueError(f"to.{bad[0]}: found {type(address[bad[0]]).__name__}, allowed: text")
-    fields = {_ADDRESS_FIELDS[name]: value for name, value in address.items()}
-    if address.get("phoneNumber"):
-        fields["phone_number"] = normalise(address["phoneNumber"], numbers)
-    return _person(Address(**fields))
-
-
-def _person(address: Address) -> Recipient:
-    if address.phone_number:
-        return Recipient(recipient_key_of_number(address.phone_number), address)
-    return Recipient(recipient_key_of_address(address.to_wire()), address)
-
-
-def _allowed(allowed: Iterable[str] | None, home: str | None, problems: list[str]) -> frozenset[str] | None:
-    if allowed is None:
-        return None
-    numbers = set()
-    for number in allowed:
-        try:
-            numbers.add(normalise(number, NumberRules(home, "possible")))
-        except InvalidNumberError:
-            problems.append(f"connection extra allowed_recipients: {mask(number)} is not a possible number")
-    return frozenset(numbers)

@@ -148,17 +148,20 @@ class RenderedContents:
         return Content(options=check_content(sms={"text": "x"}, **self._options).options)
 
     def _number(self, content: Content) -> int:
-        wire = content.to_wire() | content.options.to_wire()
-        tail = to_json(wire)
-        digest = hashlib.blake2b(tail, digest_size=16).digest()
-        number = self._scratch.one("SELECT id FROM content WHERE hash = ?", digest)
-        if number is None:
-            parts = sms_parts(content.sms.text) if content.sms is not None else 0
-            self._scratch.do(
-                "INSERT INTO content (hash, tail, parts) VALUES (?, ?, ?)", digest, tail.decode()[1:-1], parts
-            )
-            number = self._scratch.one("SELECT last_insert_rowid()")
-        return int(number)
+        return store_content(content, self._scratch)
+
+
+def store_content(content: Content, scratch: Workspace) -> int:
+    """Keep a content in the workspace, once. Return its number."""
+    wire = content.to_wire() | content.options.to_wire()
+    tail = to_json(wire)
+    digest = hashlib.blake2b(tail, digest_size=16).digest()
+    number = scratch.one("SELECT id FROM content WHERE hash = ?", digest)
+    if number is None:
+        parts = sms_parts(content.sms.text) if content.sms is not None else 0
+        scratch.do("INSERT INTO content (hash, tail, parts) VALUES (?, ?, ?)", digest, tail.decode()[1:-1], parts)
+        number = scratch.one("SELECT last_insert_rowid()")
+    return int(number)
 
 
 def _without_value(problem: str, places: tuple[str, ...]) -> str:

@@ -38,6 +38,8 @@ NOT_ALLOWED = "not among the connection's allowed_recipients"
 NOT_ALLOWED_COUNTRY = "its country is not among allowed_countries"
 LEFT_OUT = (NOT_ALLOWED, NOT_ALLOWED_COUNTRY)
 """Reasons of rows that could be used, but were left out on purpose."""
+NOT_LET_THROUGH = "allowed_recipients or allowed_countries does not let a message to them through"
+"""Reason of recipients of a single send that were left out on purpose."""
 OTHER_TEXT = "the number came before with another text, and there is no key_field to tell the two apart"
 OTHER_NUMBER = "this key came before with another number"
 
@@ -218,7 +220,7 @@ def _words(error: Exception, fields: Mapping[str, Any] | None) -> tuple[str, str
 
 def _flush_people(scratch: Workspace, people: list[tuple[Any, ...]]) -> None:
     scratch.many(
-        "INSERT INTO person (seq, id, number, key, content, todo, fields) VALUES (?, ?, ?, ?, ?, ?, ?)", people
+        "INSERT INTO person (seq, id, address, key, content, todo, fields) VALUES (?, ?, ?, ?, ?, ?, ?)", people
     )
     people.clear()
 
@@ -242,7 +244,7 @@ def _find_duplicates(scratch: Workspace, reading: IntakeOptions, census: IntakeC
     other, reason = (
         ("later.content IS NOT first.content", OTHER_TEXT)
         if reading.key_field is None
-        else ("later.number IS NOT first.number", OTHER_NUMBER)
+        else ("later.address IS NOT first.address", OTHER_NUMBER)
     )
     scratch.do("CREATE INDEX person_id ON person (id)")
     scratch.do(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_omni.delivery.outbox.single_plan import MAX_ROWS, read_recipients
+from airflow_provider_omni.delivery.outbox.plan import MAX_ROWS
+from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.omni.errors import OmniRejectedError, OmniUnknownOutcomeError
 from tests.unit.delivery.stage import Stage, answered
 from tests.unit.delivery.test_sending import LOST, A, B, C, message_id, plan, row, send

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.outbox.single_plan import Recipients, SendPlan, chunk_limit, read_recipients
+from airflow_provider_omni.delivery.outbox.plan import chunk_limit
+from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+from airflow_provider_omni.delivery.recipients.addresses import Recipients, read_recipients
 from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
 from airflow_provider_omni.omni.errors import OmniInputError
 

@@ -7,7 +7,7 @@ import random
 import phonenumbers
 import pytest
 
-from airflow_provider_omni.delivery.outbox.single_plan import read_recipients
+from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.delivery.recipients.guard import lets_through, narrowed, read_guard
 from airflow_provider_omni.delivery.recipients.numbers import InvalidNumberError, NumberRules, country_of, normalise
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError

@@ -17,7 +17,8 @@ from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.states import HORIZON
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy
 from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
-from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
+from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.omni.content import Content, LineText, Sms
 from airflow_provider_omni.omni.errors import OmniContentChangedError, OmniUnknownOutcomeError
 from tests.unit.delivery.stage import START, Stage, row

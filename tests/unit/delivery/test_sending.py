@@ -13,7 +13,8 @@ from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_
 from airflow_provider_omni.delivery.messages.states import HORIZON, KEY, Event, SendRecord
 from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, LookPolicy
 from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
-from airflow_provider_omni.delivery.outbox.single_plan import SendPlan, read_recipients
+from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
 from airflow_provider_omni.omni.errors import (
     Effect,

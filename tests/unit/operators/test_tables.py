@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.outbox.single_plan import read_recipients
+from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.tables import is_table, read_table
 from airflow_provider_omni.omni.written import read_ids
