@@ -9,6 +9,7 @@ from airflow_provider_omni.omni.content import OTHER_CHANNELS, AdvancedRequest, 
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe, shown_name
 from airflow_provider_omni.omni.models import Destination
+from airflow_provider_omni.omni.problems import unexpected, unknown
 from airflow_provider_omni.omni.validation import check_content, check_destination
 
 _OPTIONS = {
@@ -27,13 +28,11 @@ def read_body(body: Mapping[str, Any]) -> AdvancedRequest:
 
     Raises `OmniInputError` that names every problem at once.
     """
-    problems = [
-        f"{shown_name(name)}: unknown, allowed are {', '.join(_MEMBERS)}" for name in body if name not in _MEMBERS
-    ]
+    problems = [unknown(shown_name(name), _MEMBERS, "member") for name in body if name not in _MEMBERS]
     destinations = _destinations(body.get("destinations"), problems)
     for name in ("scenarioKey", "bulkId"):
         if name in body and (not isinstance(body[name], str) or not body[name]):
-            problems.append(f"{name}: found {describe(body[name])}, allowed is a text that is not empty")
+            problems.append(unexpected(name, describe(body[name]), "a text that is not empty"))
     content: Content | None = None
     try:
         content = check_content(
@@ -54,7 +53,7 @@ def read_body(body: Mapping[str, Any]) -> AdvancedRequest:
 
 def _destinations(value: Any, problems: list[str]) -> tuple[Destination, ...]:
     if not isinstance(value, list) or not value:
-        problems.append(f"destinations: found {describe(value)}, allowed is a list of at least one destination")
+        problems.append(unexpected("destinations", describe(value), "a list of at least one destination"))
         return ()
     found = []
     for index, each in enumerate(value):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, mask_secret
 
 from airflow_provider_omni.get_provider_info import UI_FIELD_BEHAVIOUR
+from airflow_provider_omni.omni.problems import unexpected
 
 if TYPE_CHECKING:
     from airflow_provider_omni.hooks.results import Result
@@ -269,7 +270,7 @@ class OmniHook(BaseHook):
         among = "allowed_countries" if guard is None else "allowed_recipients"
         among = among if guard is None or config.allowed_countries is None else f"{among} or allowed_countries"
         problems = [
-            f"destinations[{index}]: is not among the connection's {among}, expected only those"
+            unexpected(f"destinations[{index}]", "another recipient", f"only those of the connection's {among}")
             for index, each in enumerate(request.destinations)
             if not lets_through(guard, each.to, rules, as_written=True)
         ]
@@ -402,7 +403,7 @@ def _refuse_no_name(omni_conn_id: Any) -> None:
     found = empty_words(omni_conn_id) if is_nothing(omni_conn_id) else f"a value of type {type(omni_conn_id).__name__}"
     raise OmniConfigurationError(
         "The connection cannot be read; nothing was sent.",
-        problems=(f"omni_conn_id: got {found}, expected the id of a connection, such as {DEFAULT_CONN_ID!r}",),
+        problems=(unexpected("omni_conn_id", found, f"the id of a connection, such as {DEFAULT_CONN_ID!r}"),),
     )
 
 

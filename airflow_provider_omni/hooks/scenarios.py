@@ -12,6 +12,7 @@ from airflow_provider_omni.delivery.options import if_exists_problems
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.models import NewScenario, Scenario
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.written import WHY_EMPTY, empty_words, is_nothing, read_object
 
 
@@ -91,14 +92,14 @@ def read_scenario(key: Any, flow: Any, problems: list[str]) -> tuple[str, Any]:
         return "", flow
     if isinstance(key, Mapping):
         if not isinstance(key.get("key"), str):
-            problems.append(f"scenario_key: got an object without a text under 'key', expected {expected}")
+            problems.append(unexpected("scenario_key", "an object without a text under 'key'", expected))
             return "", flow
         flow = key.get("flow") if is_nothing(flow) or not flow else flow
         key = key["key"]
     if is_nothing(key):
-        problems.append(f"scenario_key: got {empty_words(key)}, expected {expected}. {WHY_EMPTY}")
+        problems.append(unexpected("scenario_key", empty_words(key), f"{expected}. {WHY_EMPTY}"))
     elif not isinstance(key, str) or len(key.split()) != 1 or not key.strip().isprintable():
-        problems.append(f"scenario_key: got {describe(key)}, expected {expected}")
+        problems.append(unexpected("scenario_key", describe(key), expected))
     else:
         return key.strip(), flow
     return "", flow

@@ -27,6 +27,7 @@ from airflow_provider_omni.notifications.occasions import (
     occasion_of,
     subject_of,
 )
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.keys import warning_about_own_key
 from airflow_provider_omni.operators.private import PrivateField, PrivateFields, TextField, reveal
 from airflow_provider_omni.operators.slips import content_slips, number_slips, refuse_slips
@@ -404,10 +405,10 @@ def _setting_slips(max_sms_parts: Any, dedupe: Any) -> list[str]:
     problems = []
     if type(max_sms_parts) is not int or not 1 <= max_sms_parts <= MOST_SMS_PARTS:
         problems.append(
-            f"max_sms_parts: got {describe(max_sms_parts, True)}, expected a whole number from 1 to {MOST_SMS_PARTS}"
+            unexpected("max_sms_parts", describe(max_sms_parts, True), f"a whole number from 1 to {MOST_SMS_PARTS}")
         )
     if dedupe not in DEDUPE:
-        problems.append(f"dedupe: got {describe(dedupe, True)}, expected {', '.join(map(repr, DEDUPE))}")
+        problems.append(unexpected("dedupe", describe(dedupe, True), ", ".join(map(repr, DEDUPE))))
     return problems
 
 

@@ -18,6 +18,7 @@ from airflow_provider_omni.omni import parsing
 from airflow_provider_omni.omni.content import AdvancedRequest
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import LogRow, NewScenario, Report, Scenario, SendResponse
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.timestamps import format_query_time
 from airflow_provider_omni.omni.words import some
 
@@ -142,7 +143,7 @@ def _given(query: Sequence[tuple[str, str | None]]) -> tuple[tuple[str, str], ..
 def _ids(field: str, ids: Sequence[str]) -> str | None:
     """The API takes one comma-separated value, so an id with a comma cannot be asked for."""
     if isinstance(ids, str):
-        raise OmniInputError(f"{field}: found one string, allowed is a list of ids.")
+        raise OmniInputError(unexpected(field, "one string", "a list of ids."))
     joined = ",".join(ids)
     if joined.count(",") >= max(len(ids), 1) or not all(ids):
         raise OmniInputError(f"{field}: an id is empty or holds a comma; the logs cannot be asked for it.")
@@ -156,7 +157,7 @@ def _ids(field: str, ids: Sequence[str]) -> str | None:
 
 def _scenario_path(key: str) -> str:
     if not isinstance(key, str) or key.strip(". ") == "":
-        raise OmniInputError("scenario key: found an empty one, allowed is the key that creating a scenario returned.")
+        raise OmniInputError(unexpected("scenario key", "an empty one", "the key that creating a scenario returned."))
     try:
         return f"{SCENARIOS}/{quote(key, safe='')}"
     except UnicodeEncodeError:

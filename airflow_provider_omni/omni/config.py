@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_omni.omni.errors import OmniConfigurationError
 from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.problems import unexpected, unknown
 from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
 from airflow_provider_omni.omni.written import looks_written, read_written
 
@@ -119,7 +120,7 @@ class OmniConfig:
         kind = connection.conn_type
         if not isinstance(kind, str) or kind.strip().lower() != CONNECTION_TYPE:
             shown = repr(kind[:40]) if isinstance(kind, str) and kind else "none"
-            problems.append(f"conn_type: got {shown}, expected {CONNECTION_TYPE!r}: another system's login stays there")
+            problems.append(unexpected("conn_type", shown, f"{CONNECTION_TYPE!r}: another system's login stays there"))
         extra = read_extra_text(connection.extra, problems)
         return cls._checked(
             problems,
@@ -182,7 +183,7 @@ def read_extra_text(text: Any, problems: list[str]) -> Mapping[str, Any] | None:
         try:
             read = json.loads(text, object_pairs_hook=_each_name_once)
         except _TwiceError as error:
-            problems.append(f"extra: got {error} twice, expected every option once")
+            problems.append(unexpected("extra", f"{error} twice", "every option once"))
             return None
         except (ValueError, RecursionError):
             found = "a text that is not JSON"
@@ -190,7 +191,7 @@ def read_extra_text(text: Any, problems: list[str]) -> Mapping[str, Any] | None:
             if isinstance(read, dict):
                 return read
             found = "JSON within JSON: it was written down twice" if isinstance(read, str) else describe(read, False)
-    problems.append(f'extra: got {found}, expected a JSON object such as {{"read_timeout": 60}}')
+    problems.append(unexpected("extra", found, 'a JSON object such as {"read_timeout": 60}'))
     return None
 
 
@@ -204,7 +205,7 @@ def dropped_by_airflow(text: str) -> list[str]:
         try:
             json.loads(text, object_pairs_hook=_each_name_once)
         except _TwiceError as error:
-            return [f"extra: got {error} twice in the connection's JSON, expected every option once"]
+            return [unexpected("extra", f"{error} twice in the connection's JSON", "every option once")]
         except (ValueError, RecursionError):
             pass
         return []
@@ -215,11 +216,13 @@ def dropped_by_airflow(text: str) -> list[str]:
         return []
     problems = []
     if twice := next((name for name in names if names.count(name) > 1), None):
-        problems.append(f"extra: got {_name(twice)} twice in the connection's URI, expected every option once")
+        problems.append(unexpected("extra", f"{_name(twice)} twice in the connection's URI", "every option once"))
     if "__extra__" in names and set(names) != {"__extra__"}:
-        problems.append("extra: got options beside __extra__ in the connection's URI, expected all of them within it")
+        problems.append(
+            unexpected("extra", "options beside __extra__ in the connection's URI", "all of them within it")
+        )
     if parts.fragment:
-        problems.append("extra: got a # in the connection's URI, where it ends for Airflow; expected it as %23")
+        problems.append(unexpected("extra", "a # in the connection's URI, where it ends for Airflow", "it as %23"))
     return problems
 
 
@@ -246,7 +249,7 @@ def _text(name: str, value: Any, problems: list[str], shown: bool = True) -> str
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 256:
         return str(value)
     if not isinstance(value, str):
-        problems.append(f"{name}: got {describe(value, shown)}, expected a text")
+        problems.append(unexpected(name, describe(value, shown), "a text"))
         return ""
     return value
 
@@ -263,7 +266,7 @@ def _port(value: Any, problems: list[str]) -> int | None:
         return int(value)
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,5}", value):
         return int(value)
-    problems.append(f"port: got {describe(value, False)}, expected a whole number from 1 to 65535")
+    problems.append(unexpected("port", describe(value, False), "a whole number from 1 to 65535"))
     return None
 
 
@@ -289,7 +292,7 @@ def _base_url(host: str, schema: str, port: int | None, allow_plain: bool, probl
         parts = urlsplit(text if "://" in text else f"{scheme}://{_bracketed(text)}")
         scheme, name, own_port = parts.scheme.lower(), parts.hostname or "", parts.port
     except ValueError:
-        problems.append("host: found something that is not a URL, allowed is such as https://xyz123.api.infobip.com")
+        problems.append(unexpected("host", "something that is not a URL", "one such as https://xyz123.api.infobip.com"))
         return ""
     if (
         not name
@@ -297,24 +300,26 @@ def _base_url(host: str, schema: str, port: int | None, allow_plain: bool, probl
         or name in ("http", "https")
         or ("[" in parts.netloc and not _BRACKETS.search(parts.netloc))
     ):
-        problems.append("host: found something that is no host name, allowed is such as xyz123.api.infobip.com")
+        problems.append(unexpected("host", "something that is no host name", "one such as xyz123.api.infobip.com"))
     if parts.username is not None or parts.password is not None:
-        problems.append("host: holds a login, expected scheme, host and port only; login and password have own fields")
+        expected = "scheme, host and port only; login and password have own fields"
+        problems.append(unexpected("host", "a URL with a login", expected))
     if parts.path.strip("/") or parts.query or parts.fragment:
-        problems.append("host: allowed are scheme, host and port only; the provider adds paths such as /omni/1")
+        expected = "scheme, host and port only; the provider adds paths such as /omni/1"
+        problems.append(unexpected("host", "a URL with a path or a query", expected))
     if own_port is not None and port is not None and own_port != port:
-        problems.append(f"port: found {port}, but the host says {own_port}")
+        problems.append(unexpected("port", port, f"{own_port}, as the host says, or none"))
     _check_scheme(scheme, name, allow_plain, problems)
     number = own_port if own_port is not None else port
     if number is not None and not 0 < number < 65536:
-        problems.append(f"port: found {number}, allowed is 1 to 65535")
+        problems.append(unexpected("port", number, "1 to 65535"))
     return f"{scheme}://{_bracketed(name)}" + (f":{number}" if number is not None else "")
 
 
 _AROUND = " \t\r\n\v\f\xa0\u200b\u200c\u200d\u200e\u200f\u2060\u3000\ufeff"
 """What is copied along with a host and cannot be seen."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*")
-_NO_SCHEME = "schema: got something else, expected https, or http to this machine"
+_NO_SCHEME = unexpected("schema", "something else", "https, or http to this machine")
 _BRACKETS = re.compile(r"\[[^\[\]]+\](:[0-9]*)?$")
 
 
@@ -358,11 +363,9 @@ def _check_scheme(scheme: str, name: str, allow_plain: bool, problems: list[str]
         return
     bare = name.lower().rstrip(".")
     if bare == "infobip.com" or bare.endswith(".infobip.com"):
-        problems.append("schema: found http, allowed is https: the password would go to the vendor in the clear")
+        problems.append(unexpected("schema", "http", "https: the password would go to the vendor in the clear"))
     elif not allow_plain:
-        problems.append(
-            "schema: found http, allowed is https; http to another machine needs the extra allow_plain_http"
-        )
+        problems.append(unexpected("schema", "http", "https; http to another machine needs the extra allow_plain_http"))
 
 
 # --- login -----------------------------------------------------------------------------------------------------------
@@ -400,18 +403,18 @@ def _read_extra(extra: Mapping[str, Any] | None, problems: list[str]) -> dict[st
     if extra is None:
         return {}
     if not isinstance(extra, Mapping):
-        problems.append(f"extra: found {describe(extra)}, allowed is a JSON object")
+        problems.append(unexpected("extra", describe(extra), "a JSON object"))
         return {}
     good: dict[str, Any] = {}
     for name, value in extra.items():
         if name not in EXTRAS:
-            problems.append(f"extra.{_name(name)}: unknown, allowed are {', '.join(EXTRAS)}")
+            problems.append(unknown(f"extra.{_name(name)}", EXTRAS, "option"))
         elif (value is not None or name in NEVER_NULL) and (value != "" or name in GUARDS):
             allowed, reader = EXTRAS[name]
             try:
                 good[name] = reader(value)
             except (ValueError, TypeError, OverflowError):
-                problems.append(f"extra.{name}: found {describe(value, name not in HIDDEN)}, allowed is {allowed}")
+                problems.append(unexpected(f"extra.{name}", describe(value, name not in HIDDEN), allowed))
     return good
 
 

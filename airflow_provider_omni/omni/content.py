@@ -63,10 +63,10 @@ def utf16_units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def _refused(found: str, allowed: str, member: str | None = None) -> PydanticCustomError:
+def _refused(got: str, wanted: str, member: str | None = None) -> PydanticCustomError:
     """What a validator raises; `validation.py` makes a line of it. `member` is for validators of a whole object."""
     where = {"member": member} if member else {}
-    return PydanticCustomError("omni", "{found}", {"found": found, "allowed": allowed, **where})
+    return PydanticCustomError("omni", "{got}", {"got": got, "wanted": wanted, **where})
 
 
 def _spoken(limit: int | None) -> Any:

@@ -24,6 +24,7 @@ import certifi
 
 from airflow_provider_omni.omni.config import is_loopback
 from airflow_provider_omni.omni.errors import OmniConfigurationError
+from airflow_provider_omni.omni.problems import unexpected
 
 SEVERAL = "SSL_CERT_DIR"
 """OpenSSL's own variable for folders, which may name several."""
@@ -179,8 +180,11 @@ def _read_proxy(value: str, variable: str) -> Proxy:
         )
     if scheme not in ("http", "https") or not re.fullmatch(r"[0-9A-Za-z._:%~-]+", host) or port == 0:
         raise OmniConfigurationError(
-            f"The proxy of {variable} cannot be used: got something that is no URL of one, expected such as "
-            "http://proxy.example.com:3128. Nothing was sent."
+            unexpected(
+                f"The proxy of {variable} cannot be used",
+                "something that is no URL of one",
+                "such as http://proxy.example.com:3128. Nothing was sent.",
+            )
         )
     if parts.username is None:
         return Proxy(where, variable)

@@ -11,6 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from airflow_provider_omni.omni.problems import unexpected
+
 Clock = Callable[[], float]
 
 LOGS_PER_MINUTE = 100
@@ -36,7 +38,7 @@ class CallBudget:
         self, per_minute: int = LOGS_PER_MINUTE, clock: Clock = time.monotonic, jitter: Clock = random.random
     ) -> None:
         if per_minute < 1:
-            raise ValueError(f"per_minute: found {per_minute}, allowed is at least 1")
+            raise ValueError(unexpected("per_minute", per_minute, "at least 1"))
         self._per_minute = per_minute
         self._clock = clock
         self._jitter = jitter

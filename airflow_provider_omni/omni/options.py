@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.timestamps import parse_time
 
 NOTIFY_CONTENT_TYPES = ("application/json", "application/xml")
@@ -27,13 +28,13 @@ _LIKE_A_TIME = re.compile(rf"\s*{_DATE}{_CLOCK}?{_ZONE}\s*")
 def option_problems(notify: Any, notify_content_type: Any, intermediate_report: Any) -> list[str]:
     """What is wrong with these three; each may be None."""
     problems = [
-        f"{name}: found {describe(value, True)}, allowed is true or false"
+        unexpected(name, describe(value, True), "true or false")
         for name, value in (("notify", notify), ("intermediate_report", intermediate_report))
         if value is not None and type(value) is not bool
     ]
     if notify_content_type is not None and notify_content_type not in NOTIFY_CONTENT_TYPES:
         allowed = " or ".join(NOTIFY_CONTENT_TYPES)
-        problems.append(f"notify_content_type: found {describe(notify_content_type, True)}, allowed is {allowed}")
+        problems.append(unexpected("notify_content_type", describe(notify_content_type, True), allowed))
     return problems
 
 
@@ -57,4 +58,4 @@ def time_problem(name: str, moment: Any) -> str | None:
         found = f"the time {moment.isoformat()}"
     if naive:
         found += ", a time without an offset"
-    return f"{name}: got {found}, expected a time with its offset from UTC, such as 2026-12-01T09:00:00+01:00"
+    return unexpected(name, found, "a time with its offset from UTC, such as 2026-12-01T09:00:00+01:00")

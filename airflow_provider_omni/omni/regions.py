@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from airflow_provider_omni.omni.masking import mask_numbers_in
+from airflow_provider_omni.omni.problems import unexpected
 
 CHECKS = ("valid", "possible")
 """What a number must be to be sent to: of a range that its country is known to use, or of the right length only."""
@@ -27,7 +28,7 @@ def read_region(region: object, *, by_shape: bool = False) -> str:
     found = repr(region) if plain else f"a {type(region).__name__}" if not isinstance(region, str) else "a text"
     hint = "; the United Kingdom is GB" if letters == "UK" else ""
     hint = " (a template that found nothing?)" if letters == "NONE" else hint
-    raise ValueError(f"got {found}{hint}, expected the two letters of a country, such as 'TH' (ISO 3166)")
+    raise ValueError(unexpected("", f"{found}{hint}", "the two letters of a country, such as 'TH' (ISO 3166)"))
 
 
 def read_countries(countries: object, *, by_shape: bool = False) -> frozenset[str]:
@@ -40,11 +41,11 @@ def read_countries(countries: object, *, by_shape: bool = False) -> frozenset[st
     if isinstance(countries, str):
         found = [each.strip("'\"") for each in re.split(r"[\s,;]+", countries.strip("[]() \t\r\n")) if each]
         if not found and "[" not in countries:
-            raise ValueError("got a blank text, expected a list of countries, such as ['TH', 'SG']")
+            raise ValueError(unexpected("", "a blank text", "a list of countries, such as ['TH', 'SG']"))
     elif isinstance(countries, list | tuple | set | frozenset):
         found = countries
     else:
-        raise ValueError(f"got a {type(countries).__name__}, expected a list of countries, such as ['TH', 'SG']")
+        raise ValueError(unexpected("", f"a {type(countries).__name__}", "a list of countries, such as ['TH', 'SG']"))
     return frozenset(read_region(each, by_shape=by_shape) for each in found)
 
 
@@ -53,7 +54,7 @@ def read_check(check: object) -> str:
     if isinstance(check, str) and check in CHECKS:
         return check
     shown = mask_numbers_in(repr(check[:20])) if isinstance(check, str) else f"a {type(check).__name__}"
-    raise ValueError(f"got {shown}, expected 'valid' or 'possible'")
+    raise ValueError(unexpected("", shown, "'valid' or 'possible'"))
 
 
 @cache

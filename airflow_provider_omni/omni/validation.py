@@ -1,6 +1,6 @@
 """Refusing bad input before anything is sent, with every problem named at once.
 
-A line says which field, what was found and what is allowed. It never shows a text, a URL or a number: of those
+A line says which field, what it got and what was expected. It never shows a text, a URL or a number: of those
 only the kind and the length. The limits are in `content.py` and `models.py`; phone numbers are judged in `delivery/`.
 """
 
@@ -33,6 +33,7 @@ from airflow_provider_omni.omni.models import Destination, NewScenario
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.options import NO_CONTENT, option_problems, time_problem
 from airflow_provider_omni.omni.plainjson import foreign_to_json, unfit_character, unfit_in
+from airflow_provider_omni.omni.problems import unexpected, unknown
 from airflow_provider_omni.omni.timestamps import parse_time
 from airflow_provider_omni.omni.written import empty_words, is_nothing
 
@@ -42,8 +43,8 @@ MAX_AHEAD = timedelta(days=180)
 MAX_CALLBACK_DATA = 4000
 MAX_PROBLEMS = 50
 
-_ALLOWED: dict[str, str] = {
-    "omni": "{allowed}",
+_EXPECTED: dict[str, str] = {
+    "omni": "{wanted}",
     "literal_error": "{expected}",
     "enum": "{expected}",
     "string_type": "a string",
@@ -101,27 +102,27 @@ def _line_of(problem: Any, root: str, model: type[BaseModel] | None) -> str:
     if kind == "missing":
         return f"{field}: missing"
     if kind == "extra_forbidden":
-        return f"{field}: unknown member{_hint(str(where[-1]), model if len(where) == 1 else None)}"
+        return _unknown_member(field, str(where[-1]), model if len(where) == 1 else None)
     if kind == "value_error":
         return f"{field}: {context.get('error', 'not usable')}"
     if kind == "omni":
-        found = context["found"]
+        got = context["got"]
     elif kind in ("model_type", "dict_type"):
-        found = _kind(problem.get("input"))
+        got = _kind(problem.get("input"))
     else:
-        found = describe(problem.get("input"), bool(where) and where[-1] in SHOWN)
-    allowed = _ALLOWED[kind].format(**context) if kind in _ALLOWED else mask_numbers_in(str(problem["msg"]))
+        got = describe(problem.get("input"), bool(where) and where[-1] in SHOWN)
+    expected = _EXPECTED[kind].format(**context) if kind in _EXPECTED else mask_numbers_in(str(problem["msg"]))
     if kind in _SHAPES and (example := _EXAMPLES.get(_PLACE.sub("", field))):
-        allowed += f" such as {example}" if kind.startswith(("dict", "model")) else f" of objects such as {example}"
-    return f"{field}: found {found}, allowed is {allowed}"
+        expected += f" such as {example}" if kind.startswith(("dict", "model")) else f" of objects such as {example}"
+    return unexpected(field, got, expected)
 
 
-def _hint(member: str, model: type[BaseModel] | None) -> str:
+def _unknown_member(field: str, member: str, model: type[BaseModel] | None) -> str:
     if model is None:
-        return ""
-    names = sorted(str(field.alias or name) for name, field in model.model_fields.items())
+        return f"{field}: unknown member"
+    names = sorted(str(each.alias or name) for name, each in model.model_fields.items())
     close = difflib.get_close_matches(member, names, n=1)
-    return f", did you mean {close[0]}?" if close else f", allowed are {', '.join(names)}"
+    return f"{field}: unknown member, did you mean {close[0]}?" if close else unknown(field, names, "member")
 
 
 class _Findings:
@@ -150,8 +151,8 @@ class _Findings:
         except ValidationError as error:
             self.problems += [line for line in problems_of(error, root) if line not in self.problems]
 
-    def add(self, field: str, found: str, allowed: str) -> None:
-        self.problems.append(f"{field}: found {found}, allowed is {allowed}")
+    def add(self, field: str, got: str, expected: str) -> None:
+        self.problems.append(unexpected(field, got, expected))
 
 
 def check_content(
@@ -275,9 +276,7 @@ def _check_others(findings: _Findings, others: Mapping[str, Any] | None) -> dict
     for name, value in others.items():
         if name not in OTHER_CHANNELS:
             own = " (line and sms have arguments of their own)" if name in ("line", "sms") else ""
-            findings.problems.append(
-                f"other_channels.{shown_name(name)}: unknown, allowed are {', '.join(OTHER_CHANNELS)}{own}"
-            )
+            findings.problems.append(unknown(f"other_channels.{shown_name(name)}", OTHER_CHANNELS, "channel") + own)
         elif not isinstance(value, Mapping):
             findings.add(f"other_channels.{name}", _kind(value), "an object")
         else:
@@ -291,9 +290,9 @@ def _check_others(findings: _Findings, others: Mapping[str, Any] | None) -> dict
 
 
 def not_json(value: Any, root: str) -> list[str]:
-    """Lines such as `other_channels.viber.at: found a value of type datetime, allowed is what JSON has`."""
+    """Lines such as `other_channels.viber.at: got a value of type datetime, expected what JSON has`."""
     found = islice(foreign_to_json(value, root), MAX_PROBLEMS)
-    return [f"{each.where}: found {each.found}, allowed is what JSON has" for each in found]
+    return [unexpected(each.where, each.found, "what JSON has") for each in found]
 
 
 def _check_notify_url(findings: _Findings, url: Any) -> str | None:

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.tables import is_table, read_column
 from airflow_provider_omni.omni.words import some
 
@@ -143,7 +144,7 @@ def read_ids(name: str, value: Any) -> tuple[str, ...]:
     ids = [str(operator.index(item)) if _is_number(item) else item for item in items]
     bad = [index for index, each in enumerate(ids) if not _may_be_an_id(each)]
     if bad:
-        problems = [f"{name}[{index}]: got {_kind(ids[index])}, expected {expected}" for index in bad[:MOST_PLACES]]
+        problems = [unexpected(f"{name}[{index}]", _kind(ids[index]), expected) for index in bad[:MOST_PLACES]]
         if len(bad) > MOST_PLACES:
             problems.append(f"{name}: {len(bad) - MOST_PLACES:,} more that cannot be ids")
         raise OmniInputError("The ids cannot be used", problems=problems)
@@ -162,7 +163,7 @@ def came_out_empty(names: Iterable[str]) -> list[str]:
     """The problems with arguments that were given, and are None now that they were rendered. Left alone they would be
     taken for not given: another key, no ledger, sent at once.
     """
-    return [f"{name}: got nothing, though it was given; expected a value. {WHY_EMPTY}" for name in names]
+    return [unexpected(name, "nothing, though it was given", f"a value. {WHY_EMPTY}") for name in names]
 
 
 def is_of_mapped_task(value: Any) -> bool:
@@ -262,4 +263,4 @@ def _kind(value: Any) -> str:
 
 
 def _unusable(name: str, found: str, expected: str) -> OmniInputError:
-    return OmniInputError(f"{name} cannot be used", problems=(f"{name}: got {found}, expected {expected}",))
+    return OmniInputError(f"{name} cannot be used", problems=(unexpected(name, found, expected),))

@@ -27,6 +27,7 @@ from airflow_provider_omni.hooks.scenarios import read_scenario
 from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content, validity_seconds
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.validation import check_content
 from airflow_provider_omni.omni.written import MOST_PLACES, empty_words, is_nothing, read_list, read_object
 
@@ -127,9 +128,9 @@ def read_key(key: Any, problems: list[str]) -> str:
     if type(key) is int:
         key = str(key)
     if is_nothing(key):
-        problems.append(f"idempotency_key: got {empty_words(key)}, expected {expected}")
+        problems.append(unexpected("idempotency_key", empty_words(key), expected))
     elif not isinstance(key, str):
-        problems.append(f"idempotency_key: got {describe(key)}, expected {expected}")
+        problems.append(unexpected("idempotency_key", describe(key), expected))
     else:
         return key
     return ""
@@ -170,10 +171,10 @@ def read_channels(flow: Any, problems: list[str]) -> tuple[str, ...] | None:
     bad = [index for index, name in enumerate(named) if not isinstance(name, str) or not name.strip()]
     if bad or not named:
         problems += [
-            f"flow[{index}]: got {describe(named[index])}, expected the name of a channel" for index in bad[:10]
+            unexpected(f"flow[{index}]", describe(named[index]), "the name of a channel") for index in bad[:10]
         ]
         if not named:
-            problems.append(f"flow: got an empty list, expected {expected}")
+            problems.append(unexpected("flow", "an empty list", expected))
         return None
     channels = tuple(name.strip().upper() for name in named)
     problems += channel_problems(channels)

@@ -13,6 +13,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_omni.omni.problems import unexpected
+
 LOOP = "loop"
 
 
@@ -42,9 +44,13 @@ def refuse_within_another_task(task_id: str, context: Mapping[str, Any]) -> None
     raise OmniInputError(
         "The send cannot run within another task; nothing was sent.",
         problems=(
-            f"task_id: got {task_id!r} within the task {running!r}, expected a task of the DAG: what was sent is "
-            "remembered by task, and a second send there would count as a repeat of the first. Use .expand(…) for a "
-            "task each, or OmniHook.send_advanced, which remembers nothing",
+            unexpected(
+                "task_id",
+                f"{task_id!r} within the task {running!r}",
+                "a task of the DAG: what was sent is remembered by task, and a second send there would count as "
+                "a repeat of the first. Use .expand(…) for a task each, or OmniHook.send_advanced, which "
+                "remembers nothing",
+            ),
         ),
     )
 

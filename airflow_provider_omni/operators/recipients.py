@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.recipients.formats import FileOptions, all_endings, format_of, is_path
 from airflow_provider_omni.delivery.results.unreached import Unreached
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.private import Hidden, PrivateField, is_template, reveal
 
 _NUMBERS = re.compile(r"(?=.*\d)[^a-zA-Z/\\]+", re.DOTALL)
@@ -104,8 +105,11 @@ class _Once:
             raise OmniInputError(
                 "Nothing was sent: the recipients cannot be read.",
                 problems=(
-                    "recipients: found an iterator that an earlier try has used up, allowed is what every try can read "
-                    "from its beginning: a list, or a file",
+                    unexpected(
+                        "recipients",
+                        "an iterator that an earlier try has used up",
+                        "what every try can read from its beginning: a list, or a file",
+                    ),
                 ),
             )
         return rows
@@ -228,7 +232,9 @@ def _no_encoding(ending: str) -> Exception:
 
     return OmniInputError(
         "Nothing was sent: the recipients cannot be read.",
-        problems=(f"encoding: got one for a .{ending} file, expected none: it says itself how its texts are written",),
+        problems=(
+            unexpected("encoding", f"one for a .{ending} file", "none: it says itself how its texts are written"),
+        ),
     )
 
 
@@ -239,7 +245,11 @@ def _unusable(found: str) -> Exception:
     return OmniInputError(
         "Nothing was sent: the recipients cannot be read.",
         problems=(
-            f"recipients: got {found}, expected a list or another iterable of numbers or rows, XCom, JSON of such a "
-            f"list, a table ({HOW}), the path of a file ({all_endings()}), or unreached(…)",
+            unexpected(
+                "recipients",
+                found,
+                f"a list or another iterable of numbers or rows, XCom, JSON of such a list, a table ({HOW}), "
+                f"the path of a file ({all_endings()}), or unreached(…)",
+            ),
         ),
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.private import is_template
 
 _OURS = __name__.partition(".")[0]
@@ -93,7 +94,7 @@ def scenario_slips(name: Any, flow: Any, default: Any, if_exists: Any) -> list[s
 
     problems = [*flag_problems("default", default), *if_exists_problems(if_exists), *_flow_slips(flow)]
     if isinstance(name, str) and not name.strip():
-        problems.append("name: got a blank text, expected the name of a scenario")
+        problems.append(unexpected("name", "a blank text", "the name of a scenario"))
     return problems
 
 
@@ -175,10 +176,10 @@ def _flow_slips(flow: Any, sender: Any = None) -> list[str]:
     from airflow_provider_omni.delivery.options import channel_problems, mismatch_problems
 
     if not flow:
-        return ["flow: got an empty list, expected a list of channels such as ['LINE', 'SMS']"]
+        return [unexpected("flow", "an empty list", "a list of channels such as ['LINE', 'SMS']")]
     named: list[Any] = [step.get("channel") if isinstance(step, Mapping) else step for step in flow]
     if any(not isinstance(name, str) for name in named):
-        return ["flow: got a step without the name of a channel, expected channels such as ['LINE', 'SMS']"]
+        return [unexpected("flow", "a step without the name of a channel", "channels such as ['LINE', 'SMS']")]
     channels = [name.strip().upper() for name in named]
     problems = channel_problems(channels)
     if not problems and sender is not None and _is_empty(sender.other_channels):

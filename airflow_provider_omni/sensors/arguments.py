@@ -28,6 +28,7 @@ from airflow_provider_omni.delivery.tracking.watch import (
 from airflow_provider_omni.omni.channels import Channel
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.words import some
 from airflow_provider_omni.omni.written import (
     MOST_PLACES,
@@ -109,9 +110,9 @@ def read_watch(
     except OmniInputError as error:
         problems += error.problems
     if not isinstance(settle, bool):
-        problems.append(f"settle: found {type(settle).__name__}, allowed is True or False")
+        problems.append(unexpected("settle", type(settle).__name__, "True or False"))
     if last_channel is not None and (not isinstance(last_channel, str) or last_channel.upper() not in list(Channel)):
-        problems.append(f"last_channel: found {describe(last_channel, True)}, allowed is one of {', '.join(Channel)}")
+        problems.append(unexpected("last_channel", describe(last_channel, True), f"one of {', '.join(Channel)}"))
     problems += _too_many(parts or [], logs_only=logs_only, several=len(receipts) > 1)
     if problems or parts is None or goal is None:
         raise OmniInputError("The sensor cannot wait for this.", problems=problems)
@@ -169,7 +170,7 @@ def _named(receipt: Any, message_ids: Any, bulk_ids: Any, emptied: Collection[st
     if len(named) == 1:
         return named[0]
     found = " and ".join(named) or "none of them"
-    problems = [f"receipt, message_ids, bulk_ids: found {found}, allowed is exactly one"]
+    problems = [unexpected("receipt, message_ids, bulk_ids", found, "exactly one")]
     if not named and any(name in emptied for name in values):
         problems = []  # it was said
     raise OmniInputError("The sensor cannot wait for this.", problems=problems)
@@ -189,7 +190,7 @@ def _receipts(receipt: Any) -> tuple[list[tuple[str, Any]], int]:
     found = [(f"receipt[{index}]", each) for index, each in enumerate(read) if not is_nothing(each)]
     missing = len(read) - len(found)
     if missing and not found:
-        problem = f"receipt: got a list of {missing} that are all empty, expected {RECEIPT}. {WHY_EMPTY}"
+        problem = unexpected("receipt", f"a list of {missing} that are all empty", f"{RECEIPT}. {WHY_EMPTY}")
         raise OmniInputError("The sensor cannot wait for this.", problems=[problem])
     if len(read) == 1:
         found = [("receipt", each) for _, each in found]
@@ -236,8 +237,12 @@ def _parts(receipts: Sequence[tuple[str, Any]]) -> list[Part]:
     accounts = {account for _, each in receipts if (account := account_of_receipt(each))}
     if len(accounts) > 1:
         problems.append(
-            f"receipt: got receipts from {len(accounts)} accounts, expected those of one: a sensor asks the account "
-            "that its omni_conn_id leads to; give each account's sends a sensor"
+            unexpected(
+                "receipt",
+                f"receipts from {len(accounts)} accounts",
+                "those of one: a sensor asks the account that its omni_conn_id leads to; give each account's "
+                "sends a sensor",
+            )
         )
     if problems:
         if len(problems) > MOST_PLACES:
@@ -256,20 +261,30 @@ def _too_many(parts: Sequence[Part], *, logs_only: bool, several: bool) -> list[
     ledgers = sum(part.ledger_path is not None for part in parts)
     if logs_only and requests > LOGS_ONLY_BULKS:
         problems.append(
-            f"mode: 'reschedule' on Airflow before 3.3 can follow {LOGS_ONLY_BULKS} requests, found {requests}; "
-            "allowed: deferrable=True, mode='poke', or Airflow 3.3"
+            unexpected(
+                "mode",
+                f"'reschedule' for {some(requests, 'request')} on Airflow before 3.3",
+                f"up to {LOGS_ONLY_BULKS} requests, deferrable=True, mode='poke', or Airflow 3.3",
+            )
         )
     if several:
         instead = "give the sends a ledger_path, or a sensor each: OmniDeliverySensor.partial(…).expand(receipt=…)"
         if requests > MOST_WITHOUT_LEDGER or ids > MOST_IDS:
             problems.append(
-                f"receipt: got {some(requests, 'request')} with {some(ids, 'message id')} in no ledger, expected "
-                f"up to {MOST_WITHOUT_LEDGER:,} and {MOST_IDS:,}; {instead}"
+                unexpected(
+                    "receipt",
+                    f"{some(requests, 'request')} with {some(ids, 'message id')} in no ledger",
+                    f"up to {MOST_WITHOUT_LEDGER:,} and {MOST_IDS:,}; {instead}",
+                )
             )
         if ledgers > MOST_LEDGERS:
             problems.append(
-                f"receipt: got {ledgers:,} ledgers, expected up to {MOST_LEDGERS}; give the sensor fewer, or each its "
-                "own: OmniDeliverySensor.partial(…).expand(receipt=…)"
+                unexpected(
+                    "receipt",
+                    f"{ledgers:,} ledgers",
+                    f"up to {MOST_LEDGERS}; give the sensor fewer, or each its own: "
+                    "OmniDeliverySensor.partial(…).expand(receipt=…)",
+                )
             )
     return problems
 

@@ -22,6 +22,7 @@ from airflow_provider_omni.delivery.ledger.layout import Folders, folder_of
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.words import some
 
 T = TypeVar("T")
@@ -60,8 +61,9 @@ def file_place(path: Any) -> Any:
         raise OmniInputError(
             "Nothing was sent: the recipients cannot be read.",
             problems=(
-                "recipients: found a relative path, allowed is an absolute path or a URL: workers have folders of "
-                "their own",
+                unexpected(
+                    "recipients", "a relative path", "an absolute path or a URL: workers have folders of their own"
+                ),
             ),
         )
     return str(local)
@@ -73,25 +75,26 @@ def ledger_place(path: Any) -> Any:
     Raises OmniInputError unless the path is absolute or a URL: a relative path is another folder for each process, and
     `None` is the text to which a template renders that found nothing.
     """
-    allowed = "allowed is an absolute path or a URL"
+    expected = "an absolute path or a URL"
     if hasattr(path, "fs"):
         return path
     if not isinstance(path, str | os.PathLike):
-        raise _no_ledger(f"found {describe(path)}, {allowed}")
+        raise _no_ledger(describe(path), expected)
     text = os.fspath(path)
     if not isinstance(text, str) or not text.strip() or text.strip() == "None":
         found = "'None'" if isinstance(text, str) and text.strip() else "a blank text"
-        raise _no_ledger(f"found {found} (a template that found nothing?), {allowed}")
+        raise _no_ledger(f"{found} (a template that found nothing?)", expected)
     if "://" in text:
         return text
     local = Path(text).expanduser()
     if not local.is_absolute():
-        raise _no_ledger(f"found a relative path, {allowed}: workers have folders of their own")
+        raise _no_ledger("a relative path", f"{expected}: workers have folders of their own")
     return str(local)
 
 
-def _no_ledger(problem: str) -> OmniInputError:
-    return OmniInputError("Nothing was sent: the ledger cannot be used.", problems=(f"ledger_path: {problem}",))
+def _no_ledger(got: str, expected: str) -> OmniInputError:
+    problem = unexpected("ledger_path", got, expected)
+    return OmniInputError("Nothing was sent: the ledger cannot be used.", problems=(problem,))
 
 
 def ledger_folder(path: Any) -> Folder:
@@ -173,8 +176,12 @@ def _reachable(path: Any, name: str) -> Any:
     raise OmniInputError(
         f"Nothing was sent: the {name} cannot be reached.",
         problems=(
-            f"{name}: found a URL of {scheme}, for which Airflow has no object storage here; allowed are local paths "
-            "and the stores of installed providers, such as s3:// with apache-airflow-providers-amazon[s3fs]",
+            unexpected(
+                name,
+                f"a URL of {scheme}, for which Airflow has no object storage here",
+                "local paths and the stores of installed providers, such as s3:// with "
+                "apache-airflow-providers-amazon[s3fs]",
+            ),
         ),
     )
 
@@ -189,7 +196,7 @@ def _text_of(place: Any, encoding: str) -> Iterator[TextIO]:
             if len(names) != 1:
                 raise OmniInputError(
                     "Nothing was sent: the recipients cannot be read.",
-                    problems=(f"recipients: found an archive of {some(len(names), 'file')}, allowed is one in a .zip",),
+                    problems=(unexpected("recipients", f"an archive of {some(len(names), 'file')}", "one in a .zip"),),
                 )
             with archive.open(names[0]) as member:
                 yield io.TextIOWrapper(member, encoding=encoding, newline="")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException, BaseHook
 
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.batch import BatchOperator
 from airflow_provider_omni.operators.private import HiddenSql, TextField, reveal
 from airflow_provider_omni.operators.shown_sql import shown_sql
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_omni.delivery.recipients.sources import Row
     from airflow_provider_omni.omni.errors import OmniInputError
 
-_NO_PARAMS = "hook_params: got something else, expected a dict of the hook's arguments such as {'schema': 'shop'}"
+_NO_PARAMS = unexpected("hook_params", "something else", "a dict of the hook's arguments such as {'schema': 'shop'}")
 FETCH = 5000
 """Rows that are taken from the cursor at a time."""
 
@@ -88,7 +89,7 @@ class SqlToOmniOperator(BatchOperator):
         if not isinstance(hook, DbApiHook):
             raise OmniInputError(
                 "Nothing was sent: the recipients cannot be read.",
-                problems=(f"conn_id: found a connection with a {type(hook).__name__}, allowed is one to a database",),
+                problems=(unexpected("conn_id", f"a connection with a {type(hook).__name__}", "one to a database"),),
             )
         return hook
 
@@ -116,7 +117,7 @@ def queried(
         found = empty_words(sql) if is_nothing(sql) else f"a value of type {type(sql).__name__}"
         raise OmniInputError(
             "Nothing was sent: the query cannot be used.",
-            problems=(f"sql: found {found}, allowed is one query as text, or the name of a .sql file",),
+            problems=(unexpected("sql", found, "one query as text, or the name of a .sql file"),),
         )
     with _closing(hook.get_conn()) as connection, _closing(streaming_cursor(connection)) as cursor:
         with contextlib.suppress(Exception):
@@ -148,7 +149,7 @@ def _no_result() -> OmniInputError:
 
     return OmniInputError(
         "Nothing was sent: the query cannot be used.",
-        problems=("sql: found a statement that has no result, allowed is one query",),
+        problems=(unexpected("sql", "a statement that has no result", "one query"),),
     )
 
 
@@ -239,8 +240,12 @@ def _values(row: Any, columns: Sequence[str]) -> tuple[Any, ...]:
         raise OmniInputError(
             "Nothing was sent: the query cannot be used.",
             problems=(
-                f"sql: got {found}, expected a value for each column ({len(columns)}); name each column of the "
-                "query once, and have the connection give plain rows",
+                unexpected(
+                    "sql",
+                    found,
+                    f"a value for each column ({len(columns)}); name each column of the query once, and have the "
+                    "connection give plain rows",
+                ),
             ),
         )
     return cells

@@ -14,6 +14,7 @@ from airflow_provider_omni.delivery.ledger.parts import TRIES, TryId
 from airflow_provider_omni.delivery.ledger.remote_folders import RemoteFolder
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError
+from airflow_provider_omni.omni.problems import unexpected
 
 _SHARD = re.compile(r"(shard-\d+-of-\d+)/(.+)")
 
@@ -118,7 +119,7 @@ def folder_of(ledger: Any) -> Folder:
         if "://" in ledger:
             raise OmniInputError(
                 "The ledger cannot be opened",
-                problems=("path: found the URL of an object store as text, allowed is ObjectStoragePath(url)",),
+                problems=(unexpected("path", "the URL of an object store as text", "ObjectStoragePath(url)"),),
             )
         return LocalFolder(ledger)
     if isinstance(ledger, Path):
@@ -172,16 +173,20 @@ def check_shards(ledger: Folder, shard: Shard | None) -> None:
     found = "no shard" if shard is None else f"a division into {shard.count}"
     others = shards if shard is None else [name for name in shards if not name.endswith(f"-of-{shard.count}")]
     if shard is not None and whole:
-        there = "the ledger has a send without shards"
+        there = "a send without shards"
     elif others:
-        there = f"the ledger has {others[0]}"
+        there = others[0]
     else:
         return
     raise OmniInputError(
         "Nothing was sent: the ledger belongs to a batch that was divided in another way",
         problems=(
-            f"shard: found {found}, {there}; keep the number of shards for a run, or name another ledger_path and "
-            "idempotency_key",
+            unexpected(
+                "shard",
+                found,
+                f"the division of the ledger, which has {there}; keep the number of shards for a run, or name another "
+                "ledger_path and idempotency_key",
+            ),
         ),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.problems import unexpected
 
 _SHARD = re.compile(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*")
 
@@ -40,7 +41,7 @@ class Shard:
         found = describe(str(text)[:30], True)
         raise OmniInputError(
             "Nothing was sent: the shard cannot be used",
-            problems=(f"shard: found {found}, allowed is a part and a number of parts such as '3/16'",),
+            problems=(unexpected("shard", found, "a part and a number of parts such as '3/16'"),),
         )
 
     def holds(self, recipient_key: str) -> bool:

@@ -34,7 +34,8 @@ from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidN
 from airflow_provider_omni.delivery.recipients.sources import Row
 from airflow_provider_omni.omni.content import Content, Options
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.words import are, some
+from airflow_provider_omni.omni.problems import unexpected
+from airflow_provider_omni.omni.words import some
 
 MAX_ROWS = 999
 """Log rows that one log query may bring while its page is surely not full."""
@@ -119,7 +120,7 @@ class BatchSpec:
         """Refuse an order that cannot be meant. Raises OmniInputError that names every problem."""
         problems = []
         if not isinstance(self.scenario_key, str) or not self.scenario_key.strip():
-            problems.append("scenario_key: found nothing, allowed is the key of a scenario")
+            problems.append(unexpected("scenario_key", "nothing", "the key of a scenario"))
         problems += field_problems(self.phone_field, self.key_field)
         problems += whole_problems("chunk_size", self.chunk_size)
         problems += whole_problems("max_recipients", self.max_recipients)
@@ -139,8 +140,12 @@ class BatchSpec:
         if flow is None or type(size) is not int or size <= chunk_limit(flow):
             return []
         return [
-            f"chunk_size: found {size}, allowed are up to {chunk_limit(flow)} for a flow of {some(len(flow), 'step')}: "
-            "the log rows of one request must fit on one page"
+            unexpected(
+                "chunk_size",
+                size,
+                f"up to {chunk_limit(flow)} for a flow of {some(len(flow), 'step')}: the log rows of one "
+                "request must fit on one page",
+            )
         ]
 
     def chunk(self, flow: tuple[str, ...] | None) -> int:
@@ -386,9 +391,7 @@ def _guard(plan: BatchPlan) -> None:
         where = "" if plan.spec.shard is None else f" in all shards together ({plan.spec.shard.count:,})"
         raise OmniInputError(
             "Nothing was sent: there are more recipients than allowed",
-            problems=(
-                f"max_recipients: found {some(found, 'person', 'people')}{where}, allowed {are(limit)} {limit:,}",
-            ),
+            problems=(unexpected("max_recipients", f"{some(found, 'person', 'people')}{where}", f"up to {limit:,}"),),
         )
     bad = census.quarantined - sum(census.reasons[reason] for reason in LEFT_OUT)
     # A shard may have few rows, and these bad ones, by chance.
@@ -411,11 +414,12 @@ def _refuse_too_many(plan: BatchPlan, bad: int) -> None:
         allowed = f"{most:.4g} of them"
     if too_many:
         where = "" if plan.spec.shard is None else " of this shard"
-        line = (
-            f"max_quarantined: got {bad:,} of {some(rows, 'row')}{where} that cannot be used, expected at most "
-            f"{allowed}. "
-            "Was a column read wrongly? The reasons follow. Where the others are to be sent to all the same, raise it: "
-            f"max_quarantined={bad} (rows) or {_share_above(bad, rows)} (a share of them)"
+        line = unexpected(
+            "max_quarantined",
+            f"{bad:,} of {some(rows, 'row')}{where} that cannot be used",
+            f"at most {allowed}. Was a column read wrongly? The reasons follow. Where the others are to be "
+            f"sent to all the same, raise it: max_quarantined={bad} (rows) or {_share_above(bad, rows)} (a "
+            "share of them)",
         )
         raise OmniInputError(
             "Nothing was sent: too many rows cannot be used",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from airflow_provider_omni.delivery.messages.states import Attempt, MessageState, Origin
 from airflow_provider_omni.delivery.options import rejected_problems
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.problems import unexpected
 
 INTENT_TTL = 5.0
 """Seconds after its intent within which a POST begins, at the latest. An older intent is written anew before its POST,
@@ -214,8 +215,12 @@ class SendPolicy:
         if self.requests_per_second is not None and self.requests_per_second * INTENT_TTL < 1:
             # The client would hold a POST back for longer than its intent is fresh.
             problems.append(
-                f"connection extra requests_per_second: found {self.requests_per_second}, a batch needs "
-                f"{1 / INTENT_TTL} or more: what is written down as about to be sent is sent within seconds"
+                unexpected(
+                    "connection extra requests_per_second",
+                    self.requests_per_second,
+                    f"{1 / INTENT_TTL} or more for a batch: what is written down as about to be sent is sent within "
+                    "seconds",
+                )
             )
         problems += rejected_problems(self.on_rejected, ratio=True)
         if problems:

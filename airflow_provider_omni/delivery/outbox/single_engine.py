@@ -53,6 +53,7 @@ from airflow_provider_omni.omni.errors import (
     OmniStorageError,
 )
 from airflow_provider_omni.omni.models import Scenario, SendResponse, SentMessage, Status
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.retries import backoff, may_repeat
 from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendable
 from airflow_provider_omni.omni.words import are, some, was
@@ -182,7 +183,7 @@ class SingleSend:
             raise OmniInputError(
                 "Nothing was sent: too many recipients for one request",
                 problems=(
-                    f"to: found {found}, allowed: {limit} for this flow; OmniSendBatchOperator takes any number",
+                    unexpected("to", found, f"up to {limit} for this flow; OmniSendBatchOperator takes any number"),
                 ),
             )
         if self.rules.dry_run:

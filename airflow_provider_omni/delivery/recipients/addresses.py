@@ -15,6 +15,7 @@ from airflow_provider_omni.delivery.recipients.guard import lets_through
 from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import Address
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.written import read_list
 
 
@@ -91,7 +92,7 @@ def read_recipients(
         else:
             people[person.key] = replace(person, place=index)
     if not entries and not may_be_nobody:
-        problems.append("to: found nobody, allowed: a number, a list of numbers, or destinations")
+        problems.append(unexpected("to", "nobody", "a number, a list of numbers, or destinations"))
     if problems:
         raise OmniInputError("Nothing was sent: the recipients cannot be used", problems=tuple(problems))
     return Recipients(tuple(people.values()), len(entries), quarantined, duplicates)
@@ -112,13 +113,15 @@ def _read_destination(entry: dict[str, Any], numbers: NumberRules) -> Recipient:
     unknown = sorted(set(map(str, entry)) - {"to"})
     address = entry.get("to")
     if unknown or not isinstance(address, dict):
-        raise ValueError('found a dict of another shape, allowed: {"to": {"phoneNumber": "41793026727"}}')
+        raise ValueError(unexpected("", "a dict of another shape", '{"to": {"phoneNumber": "41793026727"}}'))
     strange = sorted(set(map(str, address)) - set(_ADDRESS_FIELDS))
     if strange or not any(address.values()):
-        raise ValueError(f"to: allowed fields: {', '.join(_ADDRESS_FIELDS)}; at least one")
+        raise ValueError(
+            unexpected("to", "an address of another shape", f"one or more of {', '.join(_ADDRESS_FIELDS)}")
+        )
     bad = [name for name, value in address.items() if name != "phoneNumber" and not isinstance(value, str)]
     if bad:
-        raise ValueError(f"to.{bad[0]}: found {type(address[bad[0]]).__name__}, allowed: text")
+        raise ValueError(unexpected(f"to.{bad[0]}", type(address[bad[0]]).__name__, "text"))
     fields = {_ADDRESS_FIELDS[name]: value for name, value in address.items()}
     if address.get("phoneNumber"):
         fields["phone_number"] = normalise(address["phoneNumber"], numbers)

@@ -22,6 +22,7 @@ from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import SHOWN
 from airflow_provider_omni.omni.models import TypedModel
+from airflow_provider_omni.omni.problems import with_other_value
 from airflow_provider_omni.omni.validation import check_content, not_json
 
 REMEMBERED = 4096
@@ -168,12 +169,11 @@ def _without_value(problem: str, places: tuple[str, ...]) -> str:
     """Return a problem without values of a row. A problem shows the values of some members (`validityPeriod`), as these
     are the author's own; but not if a placeholder fills the member, or the other half of a validity period.
     """
-    field, found, rest = problem.partition(": found ")
-    parent, _, member = field.rpartition(".")
+    parent, _, member = problem.partition(":")[0].rpartition(".")
     halves = _VALIDITY if member in _VALIDITY else (member,)
-    if not found or member not in SHOWN or not any(f"{parent}.{half}" in places for half in halves):
+    if member not in SHOWN or not any(f"{parent}.{half}" in places for half in halves):
         return problem
-    return f"{field}: found something else in the row, allowed is {rest.rpartition(', allowed is ')[2]}"
+    return with_other_value(problem, "something else in the row")
 
 
 _VALIDITY = ("validityPeriod", "validityPeriodTimeUnit")

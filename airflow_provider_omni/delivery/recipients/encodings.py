@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import mask_numbers_in
+from airflow_provider_omni.omni.problems import unexpected
 
 DEFAULT = "utf-8"
 
@@ -47,7 +48,7 @@ def read_encoding(name: Any) -> str:
             return codec.name
     raise OmniInputError(
         "Nothing was sent: the recipients cannot be read.",
-        problems=(f"encoding: got {found}, expected the name of an encoding that Python knows, {_EXAMPLES}",),
+        problems=(unexpected("encoding", found, f"the name of an encoding that Python knows, {_EXAMPLES}"),),
     )
 
 

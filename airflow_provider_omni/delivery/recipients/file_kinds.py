@@ -6,10 +6,11 @@ import re
 
 from airflow_provider_omni.delivery.recipients.encodings import DEFAULT, in_question, is_utf_8, wide
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.problems import unexpected
 
 AROUND_JSON = " \t\r\n\ufeff"
 """White space of JSON, and the byte order mark, which stands inside files that were joined."""
-EXPECTED = {"csv": "allowed is CSV with a header", "jsonl": "allowed is one JSON object a line"}
+_EXPECTED = {"csv": "CSV with a header", "jsonl": "one JSON object a line"}
 
 _JSON_BEGINS = re.compile(r"\{|\[\s*(?:[\[{\"\d]|$)")
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f]")
@@ -17,11 +18,11 @@ _MARKUP = re.compile(r"<(?:[!?]|(?:html|head|body|table|div|meta|script)\b)", re
 _BEGINS = (
     (b"PK\x03\x04", "a spreadsheet (.xlsx) or another zip archive; save it as CSV UTF-8"),
     (b"\xd0\xcf\x11\xe0", "an old spreadsheet (.xls) or another Office file; save it as CSV UTF-8"),
-    (b"\x1f\x8b", "a file that is gzipped, allowed is that where its name ends in .gz"),
-    (b"BZh", "a file that is compressed by bzip2, allowed is that where its name ends in .bz2"),
-    (b"\xfd7zXZ", "a file that is compressed by xz, allowed is that where its name ends in .xz"),
-    (b"(\xb5/\xfd", "a file that is compressed by zstd, allowed is that where its name ends in .zst"),
-    (b"PAR1", "a Parquet file, which is read where its name ends in .parquet"),
+    (b"\x1f\x8b", "a file that is gzipped; the name of such a file ends in .gz"),
+    (b"BZh", "a file that is compressed by bzip2; the name of such a file ends in .bz2"),
+    (b"\xfd7zXZ", "a file that is compressed by xz; the name of such a file ends in .xz"),
+    (b"(\xb5/\xfd", "a file that is compressed by zstd; the name of such a file ends in .zst"),
+    (b"PAR1", "a Parquet file; the name of such a file ends in .parquet"),
     (b"Obj\x01", "an Avro file; read it in a task, and hand over its rows"),
     (b"ORC", "an ORC file; read it in a task, and hand over its rows"),
     (b"ARROW1", "an Arrow file; read it in a task, and hand over its rows"),
@@ -39,22 +40,19 @@ _MARKS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff"
 def refuse_other_kinds(first: str, kind: str) -> None:
     """Raise OmniInputError if the first line shows that the file is not what its name says."""
     begin = first.strip(AROUND_JSON)
-    found = None
     if _MARKUP.match(begin):
-        found = f"a web page or XML, {EXPECTED[kind]}; was it downloaded without a login?"
+        got, hint = "a web page or XML", "; was it downloaded without a login?"
     elif kind == "csv" and _JSON_BEGINS.match(begin):
-        found = f"JSON, {EXPECTED[kind]}; a file with one JSON object a line is called .jsonl"
+        got, hint = "JSON", "; a file with one JSON object a line is called .jsonl"
     elif kind == "jsonl" and begin.startswith("["):
-        found = f"a JSON array, {EXPECTED[kind]}, without brackets around them and commas between"
+        got, hint = "a JSON array", ", without brackets around them and commas between"
     elif kind == "jsonl" and begin.startswith("{"):
-        found = (
-            f"a first line that begins an object and is none, {EXPECTED[kind]}: each whole in its line, and no comma "
-            "behind it"
-        )
+        got, hint = "a first line that begins an object and is none", ": each whole in its line, and no comma behind it"
     elif kind == "jsonl":
-        found = f"a first line that is not JSON, {EXPECTED[kind]}; a file with commas and a header is called .csv"
-    if found is not None:
-        raise unusable(f"recipients: found {found}")
+        got, hint = "a first line that is not JSON", "; a file with commas and a header is called .csv"
+    else:
+        return
+    raise unusable(unexpected("recipients", got, _EXPECTED[kind] + hint))
 
 
 def refuse_no_text(first: str, encoding: str) -> None:
@@ -62,15 +60,18 @@ def refuse_no_text(first: str, encoding: str) -> None:
     encoding or byte order. Such a line may have no end.
     """
     if what := _binary(first.encode("latin-1", "replace"), _NO_TEXT.search(first) is not None):
-        raise unusable(f"recipients: found {what}")
+        raise _other_kind(what)
     name = wide(first.count("\0"), first[::2].count("\0"), first[1::2].count("\0"))
     turned = sum(ord(each) > 0xFF and not ord(each) & 0xFF for each in first[:200])
     if name is None and turned * 2 > len(first[:200]):
         name = "utf-16-be" if encoding in ("utf-16-le", "utf-16") else "utf-16-le"
     if name is not None:
         raise unusable(
-            f"recipients: found a file that is not {_shown(encoding)}, but looks like UTF-16 without a mark at its "
-            f'beginning; give encoding="{name}", or save the file as UTF-8'
+            unexpected(
+                "recipients",
+                "a file that looks like UTF-16 without a mark at its beginning",
+                f'{_shown(encoding)}; give encoding="{name}", or save the file as UTF-8',
+            )
         )
 
 
@@ -81,7 +82,10 @@ def refuse_no_parquet(begin: bytes) -> None:
     """
     if not begin.startswith(b"PAR1"):
         what = _binary(begin, sure=True) or ("an empty file" if not begin else "something else, such as text")
-        raise unusable(f"recipients: got {what} in a file that is called .parquet")
+        got, semicolon, hint = what.partition("; ")
+        raise unusable(
+            unexpected("recipients", f"{got} in a file that is called .parquet", f"Parquet{semicolon}{hint}")
+        )
 
 
 def not_text(read: int, error: UnicodeError, encoding: str = DEFAULT) -> OmniInputError:
@@ -93,18 +97,25 @@ def not_text(read: int, error: UnicodeError, encoding: str = DEFAULT) -> OmniInp
     """
     if encoding in ("utf-16", "utf-32") and not isinstance(error, UnicodeDecodeError):
         return unusable(
-            f"recipients: found a file without a mark at its beginning, which {encoding} needs; give "
-            f'encoding="{encoding}-le" or encoding="{encoding}-be", or leave encoding out for UTF-8'
+            unexpected(
+                "recipients",
+                "a file without a mark at its beginning",
+                f'one, which {encoding} needs; give encoding="{encoding}-le" or encoding="{encoding}-be", or leave '
+                "encoding out for UTF-8",
+            )
         )
     data = bytes(getattr(error, "object", b""))
     if not read:
         if what := _binary(data, sure=True):
-            return unusable(f"recipients: found {what}")
+            return _other_kind(what)
         for mark, name in _MARKS:
             if data.startswith(mark) and not encoding.startswith(name):
                 return unusable(
-                    f"recipients: found a file in {name.upper()}, expected {_shown(encoding)}; give "
-                    f'encoding="{name}", or save the file as UTF-8'
+                    unexpected(
+                        "recipients",
+                        f"a file in {name.upper()}",
+                        f'{_shown(encoding)}; give encoding="{name}", or save the file as UTF-8',
+                    )
                 )
     if is_utf_8(data, getattr(error, "start", 0)):
         return _utf_8(encoding)
@@ -126,9 +137,19 @@ def refuse_utf_8(encoding: str) -> None:
 
 def _utf_8(encoding: str) -> OmniInputError:
     return unusable(
-        f"recipients: found a file in UTF-8, expected {encoding}, in which its letters would be other ones; leave out "
-        "encoding"
+        unexpected(
+            "recipients", "a file in UTF-8", f"{encoding}, in which its letters would be other ones; leave out encoding"
+        )
     )
+
+
+def _other_kind(what: str) -> OmniInputError:
+    """Return the error for a file of another kind.
+
+    :param what: the kind, and after a semicolon what helps.
+    """
+    got, semicolon, hint = what.partition("; ")
+    return unusable(unexpected("recipients", got, f"CSV or JSON Lines{semicolon}{hint}"))
 
 
 def unusable(*problems: str) -> OmniInputError:

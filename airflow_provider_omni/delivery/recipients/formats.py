@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_omni.omni.problems import unexpected
+
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.recipients.sources import Row
 
@@ -98,7 +100,7 @@ def format_of(path: str) -> Format:
     said = "a path without an ending" if "/" in path and not endings else "a text"
     if ending.isalpha() and len(ending) <= 10:
         said = f"a path that ends in {ending!r}"
-    raise unusable(f"recipients: got {said}, expected paths that end in {all_endings()}")
+    raise unusable(unexpected("recipients", said, f"paths that end in {all_endings()}"))
 
 
 def _is_binary(ending: str) -> bool:

@@ -30,6 +30,7 @@ from airflow_provider_omni.delivery.recipients.sources import Row, other_case, s
 from airflow_provider_omni.delivery.recipients.templates import MissingFieldError
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.nothing import is_a_time, is_nothing, word_for_nothing
+from airflow_provider_omni.omni.problems import unexpected
 
 _FLUSH = 2000
 """Rows that are written to the workspace at once."""
@@ -174,8 +175,11 @@ def _key_of(fields: Mapping[str, Any] | None, key_field: str) -> str:
         )
     if isinstance(value, bool) or is_a_time(value) or not isinstance(value, str | Integral | Decimal | date | UUID):
         raise _BadRowError(
-            f"the key_field {key_field} is a {type(value).__name__}, allowed is text, a whole number, a decimal, "
-            "a date or a UUID"
+            unexpected(
+                f"the key_field {key_field}",
+                f"a {type(value).__name__}",
+                "text, a whole number, a decimal, a date or a UUID",
+            )
         )
     try:
         text = str(value)

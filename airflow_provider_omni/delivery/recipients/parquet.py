@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from airflow_provider_omni.delivery.recipients.file_kinds import refuse_no_parquet, unusable
 from airflow_provider_omni.delivery.recipients.sources import Row, rows_of_table
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.tables import AT_A_TIME, read_table
 
 COLUMNS = "the file's columns"
@@ -28,8 +29,11 @@ def rows_of_parquet(file: BinaryIO, phone_field: str, needed: Sequence[str] = ()
         from pyarrow.parquet import ParquetFile
     except ImportError:
         raise unusable(
-            "recipients: got a .parquet file, expected pyarrow to be installed on the worker to read it: "
-            'pip install "airflow-provider-omni[parquet]"'
+            unexpected(
+                "recipients",
+                "a .parquet file",
+                'pyarrow to be installed on the worker to read it: pip install "airflow-provider-omni[parquet]"',
+            )
         ) from None
     refuse_no_parquet(file.read(8))
     file.seek(0)

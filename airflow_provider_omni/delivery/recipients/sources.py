@@ -29,6 +29,7 @@ from airflow_provider_omni.delivery.recipients.numbers import InvalidNumberError
 from airflow_provider_omni.delivery.recipients.typed_numbers import read_typed
 from airflow_provider_omni.omni.masking import mask_numbers_in
 from airflow_provider_omni.omni.nothing import trimmed
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.words import some
 
 MOST_IN_A_LINE = 1024 * 1024
@@ -144,7 +145,7 @@ def rows_of_csv(
                     f"does not end its cell; read up to line {line}. Inside a cell write a quote twice"
                 ) from None
             if names is None:
-                raise unusable(f"recipients: line {before + 1} is not CSV, allowed is a header") from None
+                raise unusable(unexpected("recipients", f"line {before + 1} that is not CSV", "a header")) from None
             yield Row(line, None, None, "the line is not CSV")
             continue
         except UnicodeError as error:
@@ -172,7 +173,7 @@ def rows_of_csv(
         else:
             yield Row(line, None, None, f"the row has {some(len(cells), 'cell')}, the header {width}")
     if names is None:
-        raise unusable("recipients: found an empty file, allowed is CSV with a header")
+        raise unusable(unexpected("recipients", "an empty file", "CSV with a header"))
 
 
 def rows_of_json_lines(

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from airflow_provider_omni.omni.nothing import WORDS, is_a_time, is_blank, is_nothing, word_for_nothing
 from airflow_provider_omni.omni.plainjson import unfit_character
+from airflow_provider_omni.omni.problems import unexpected
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^\W\d][^\s{}]*)\}|[{}]")
 _PLAIN = (str, Real, Decimal, date, datetime, time, UUID)
@@ -63,8 +64,11 @@ def split(text: str) -> list[Piece]:
             literal += token[0][0]
         else:
             raise ValueError(
-                f"found a brace at character {token.start() + 1} that encloses no plain field name, "
-                "allowed is {name}, and {{ or }} for a brace itself"
+                unexpected(
+                    "",
+                    f"a brace at character {token.start() + 1} that encloses no plain field name",
+                    "{name}, and {{ or }} for a brace itself",
+                )
             )
     literal += text[end:]
     if literal or not pieces:
@@ -131,7 +135,9 @@ def value_of(row: Mapping[str, Any], name: str) -> str:
         raise MissingFieldError(f"the field {name!r} is empty")
     if not isinstance(value, _PLAIN) or is_a_time(value):
         raise MissingFieldError(
-            f"the field {name!r} is of type {type(value).__name__}, allowed is text, a number, a date or a UUID"
+            unexpected(
+                f"the field {name!r}", f"a value of type {type(value).__name__}", "text, a number, a date or a UUID"
+            )
         )
     try:
         return str(value)
@@ -195,9 +201,12 @@ def lookalikes(value: Any, where: str) -> Iterator[str]:
         if found is not None:
             what = "a template that was not rendered" if found["template"] else "a placeholder"
             yield (
-                f"{where}: got {what} at character {found.start() + 1}, expected a text as people shall read it. Fill "
-                "it in; or send with OmniSendBatchOperator, which takes {name} from each row; or set "
-                "placeholders=False where the braces are meant"
+                unexpected(
+                    where,
+                    f"{what} at character {found.start() + 1}",
+                    "a text as people shall read it. Fill it in; or send with OmniSendBatchOperator, which takes "
+                    "{name} from each row; or set placeholders=False where the braces are meant",
+                )
             )
     elif isinstance(value, Mapping):
         for name, each in value.items():

@@ -147,7 +147,7 @@ def _written(number: object) -> str:
             "got a huge whole number, expected a phone number"
             if huge
             else f"got {kind}, expected text or a whole number with the phone number",
-            "huge" if huge else f"a {kind}, allowed are text and whole numbers",
+            "huge" if huge else f"a {kind}, expected text or a whole number",
         )
     if whole.bit_length() > _MOST_BITS:
         raise InvalidNumberError("got a huge whole number, expected a phone number", "huge")

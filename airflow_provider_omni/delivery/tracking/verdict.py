@@ -17,6 +17,7 @@ from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
 from airflow_provider_omni.delivery.messages.status import UNNAMED, MessageStatus, Outcome, StatusUpdate
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.statuses import StepState
 from airflow_provider_omni.omni.words import some
 
@@ -63,16 +64,14 @@ class SuccessCriterion:
         ratio = isinstance(goal, int | float) and not isinstance(goal, bool) and 0 < goal <= 1
         if ratio and isinstance(goal, int):
             problems.append(
-                "success_when: got 1, expected 1.0 for every message, or 'any' for one of them: 1 reads as either"
+                unexpected("success_when", "1", "1.0 for every message, or 'any' for one of them: 1 reads as either")
             )
         elif not ratio and goal not in NAMED_GOALS:
             problems.append(
-                f"success_when: found {describe(goal, True)}, allowed: 'all', 'any', 'finished' or a ratio such as 0.95"
+                unexpected("success_when", describe(goal, True), "'all', 'any', 'finished' or a ratio such as 0.95")
             )
         if self.delivered_means not in DELIVERED_MEANS:
-            problems.append(
-                f"delivered_means: found {describe(self.delivered_means, True)}, allowed: 'group' or 'handset'"
-            )
+            problems.append(unexpected("delivered_means", describe(self.delivered_means, True), "'group' or 'handset'"))
         if problems:
             raise OmniInputError("The delivery goal cannot be used", problems=tuple(problems))
 

@@ -9,6 +9,7 @@ from typing import Any
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.written import WHY_EMPTY, empty_words, is_nothing, read_ids
 
 IDS_PER_LOOK = 50
@@ -155,7 +156,7 @@ class Watch:
         except OmniInputError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            problem = f"watch: cannot be read ({type(error).__name__}), allowed: what Watch.to_json() gives"
+            problem = unexpected("watch", f"another object ({type(error).__name__})", "what Watch.to_json() gives")
             raise OmniInputError("The sensor cannot wait for this.", problems=(problem,)) from None
 
 
@@ -171,7 +172,8 @@ def bulks_of_receipt(receipt: Any, name: str = "receipt") -> tuple[Bulk, ...]:
     for index, row in enumerate(rows):
         bulk_id, messages = (row.get("bulk_id"), row.get("messages")) if isinstance(row, dict) else (None, None)
         if not isinstance(bulk_id, str) or not bulk_id or type(messages) is not int or messages < 1:
-            problems.append(f"{name}.bulks[{index}]: allowed: {{'bulk_id': text, 'messages': 1 or more}}")
+            expected = "{'bulk_id': text, 'messages': 1 or more}"
+            problems.append(unexpected(f"{name}.bulks[{index}]", "something else", expected))
             continue
         ids = tuple(listed[position : position + messages])
         position += messages
@@ -194,9 +196,9 @@ RECEIPT = "what a send operator returned, such as receipt=send.output, or a list
 def no_receipt(value: Any) -> str:
     """Return the error text for a value that is no receipt. Names only its kind, since the value may hold anything."""
     if is_nothing(value):
-        return f"got {empty_words(value)}, expected {RECEIPT}. {WHY_EMPTY}"
+        return unexpected("", empty_words(value), f"{RECEIPT}. {WHY_EMPTY}")
     found = "an object without 'bulks'" if isinstance(value, dict) else describe(value)
-    return f"got {found}, expected {RECEIPT}"
+    return unexpected("", found, RECEIPT)
 
 
 def distinct(bulks: Iterable[Bulk]) -> tuple[Bulk, ...]:

@@ -174,13 +174,13 @@ def test_progress_and_the_end_stand_in_the_log_without_a_number(
     ("arguments", "says"),
     [
         ({"recipients": numbers(101), "chunk_size": 1}, "ledger_path: is needed for more than 100 requests"),
-        ({"recipients": numbers(11), "max_recipients": 10}, "max_recipients: found 11 people, allowed are 10"),
+        ({"recipients": numbers(11), "max_recipients": 10}, "max_recipients: got 11 people, expected up to 10"),
         (
             {"recipients": numbers(1), "idempotency_key": "mine"},
             "ledger_path: an idempotency_key of your own",
         ),
-        ({"recipients": numbers(1), "shard": "17/16"}, "shard: found '17/16'"),
-        ({"recipients": numbers(1), "chunk_size": 500}, "chunk_size: found 500, allowed are up to 499"),
+        ({"recipients": numbers(1), "shard": "17/16"}, "shard: got '17/16'"),
+        ({"recipients": numbers(1), "chunk_size": 500}, "chunk_size: got 500, expected up to 499"),
         ({"recipients": numbers(1), "max_connections": 0}, "max_connections"),
         ({"recipients": numbers(1), "log_grace": -1}, "log_grace"),
         ({"recipients": numbers(1), "on_rejected": "perhaps"}, "on_rejected"),
@@ -460,7 +460,10 @@ def test_a_shards_ids_do_not_depend_on_its_map_index(account: RunningSimulator, 
 def test_another_division_of_the_same_ledger_is_refused(account: RunningSimulator, tmp_path: Path) -> None:
     operator(recipients=numbers(50), shard="1/2", ledger_path=str(tmp_path)).execute(BatchTask().context())
     sent = len(account.record.acceptances)
-    with pytest.raises(AirflowFailException, match="shard: found a division into 3, the ledger has shard-1-of-2"):
+    with pytest.raises(
+        AirflowFailException,
+        match="shard: got a division into 3, expected the division of the ledger, which has shard-1-of-2",
+    ):
         operator(recipients=numbers(50), shard="1/3", ledger_path=str(tmp_path)).execute(BatchTask().context())
     assert len(account.record.acceptances) == sent
 

@@ -74,7 +74,7 @@ def test_an_empty_list_of_allowed_recipients_allows_nobody() -> None:
 @pytest.mark.parametrize(
     ("to", "problem"),
     [
-        ([], "to: found nobody"),
+        ([], "to: got nobody"),
         (None, "to: got nothing"),
         ("None", "to: got 'None' (a template that found nothing?)"),
         ("", "to: got an empty text"),
@@ -84,11 +84,11 @@ def test_an_empty_list_of_allowed_recipients_allows_nobody() -> None:
         ("[__import__('os')]", "neither JSON nor Python's notation"),
         (["12"], "to[0]: got …"),
         ([NUMBER, "x", OTHER], "to[1]: "),
-        ([{"phoneNumber": NUMBER}], "to[0]: found a dict of another shape"),
+        ([{"phoneNumber": NUMBER}], "to[0]: got a dict of another shape"),
         ([{"to": {"phoneNumber": NUMBER}, "messageId": "mine"}], "to[0]: messageId: is made by the provider"),
         ([{"to": {}}], "to[0]: to: allowed fields"),
         ([{"to": {"phone": NUMBER}}], "to[0]: to: allowed fields"),
-        ([{"to": {"emailAddress": 5}}], "to[0]: to.emailAddress: found int"),
+        ([{"to": {"emailAddress": 5}}], "to[0]: to.emailAddress: got int"),
     ],
 )
 def test_what_cannot_be_sent_to_is_refused_with_its_place(to: Any, problem: str) -> None:

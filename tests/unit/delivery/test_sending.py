@@ -131,7 +131,7 @@ def test_too_many_recipients_for_one_request_are_refused_before_the_post() -> No
     stage = Stage()
     end = send(stage, plan([f"4179302{n:04d}" for n in range(500)]))
     assert isinstance(end.error, OmniInputError)
-    assert "found 500, allowed: 499" in str(end.error)
+    assert "got 500, expected up to 499" in str(end.error)
     assert stage.posted == []
 
 

@@ -186,14 +186,14 @@ def test_what_airflow_itself_writes_of_a_connection_is_read(
 
 def test_a_guard_that_a_uri_leaves_blank_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://me:long-password@xyz.api.infobip.com/?allowed_recipients=")
-    assert "\n - extra.allowed_recipients: found " in str(failure_of(lambda: OmniHook().config))
+    assert "\n - extra.allowed_recipients: got " in str(failure_of(lambda: OmniHook().config))
 
 
 @pytest.mark.parametrize("emptied", [None, "", " ", "\n", [""]])
 async def test_a_guard_that_somebody_has_emptied_never_means_everybody(connected: Any, emptied: Any) -> None:
     connected(extra={"allowed_recipients": emptied})
     error = failure_of(lambda: OmniHook().config)
-    assert "\n - extra.allowed_recipients: found " in str(error)
+    assert "\n - extra.allowed_recipients: got " in str(error)
     assert "'*' everybody" in str(error)
     assert OmniHook().test_connection() == (False, str(error))
     with pytest.raises(OmniConfigurationError):

@@ -58,7 +58,7 @@ def test_the_base_url_comes_from_host_schema_and_port(host: str, schema: Any, po
 
 
 def test_plain_http_to_another_machine_needs_to_be_allowed() -> None:
-    assert problems(host="http://gateway.example")[0].startswith("schema: found http, allowed is https")
+    assert problems(host="http://gateway.example")[0].startswith("schema: got http, expected https")
     assert make("http://gateway.example", allow_plain_http=True).base_url == "http://gateway.example"
 
 
@@ -86,10 +86,13 @@ def test_a_host_that_is_none_is_refused(host: Any) -> None:
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
-        ({"host": f"me:secret-word@{HOST}"}, "host: holds a login, expected scheme, host and port only"),
-        ({"host": f"https://me@{HOST}"}, "host: holds a login, expected scheme, host and port only"),
-        ({"host": f"https://{HOST}/omni/1/advanced"}, "host: allowed are scheme, host and port only; the provider"),
-        ({"host": "xyz 123.api.infobip.com"}, "host: found something that is no host name"),
+        ({"host": f"me:secret-word@{HOST}"}, "host: got a URL with a login, expected scheme, host and port only"),
+        ({"host": f"https://me@{HOST}"}, "host: got a URL with a login, expected scheme, host and port only"),
+        (
+            {"host": f"https://{HOST}/omni/1/advanced"},
+            "host: got a URL with a path or a query, expected scheme, host and port only; the provider",
+        ),
+        ({"host": "xyz 123.api.infobip.com"}, "host: got something that is no host name"),
         ({"schema": "omni/1"}, "schema: got something else, expected https"),
         ({"schema": "://"}, None),
     ],
@@ -103,12 +106,12 @@ def test_a_mistake_in_host_or_schema_is_one_line_about_that_field(fields: dict[s
 
 
 def test_two_ports_that_differ_are_refused() -> None:
-    assert problems(host=f"{HOST}:1", port=2) == ("port: found 2, but the host says 1",)
+    assert problems(host=f"{HOST}:1", port=2) == ("port: got 2, expected 1, as the host says, or none",)
 
 
 @pytest.mark.parametrize("port", [-1, 65536])
 def test_a_port_that_is_none_is_refused(port: int) -> None:
-    assert problems(port=port) == (f"port: found {port}, allowed is 1 to 65535",)
+    assert problems(port=port) == (f"port: got {port}, expected 1 to 65535",)
 
 
 def test_basic_authentication_is_login_and_password_in_utf_8() -> None:
@@ -134,7 +137,7 @@ def test_a_key_or_token_is_the_password(auth_type: str, value: str) -> None:
         ({"auth_type": "app", "password": None}, "password: missing; with auth_type app"),
         ({"auth_type": "app", "password": "secret-word\r\nX: y"}, "password: holds"),
         ({"auth_type": "bearer", "password": "sécret"}, "password: holds"),
-        ({"auth_type": "oauth"}, "extra.auth_type: found 'oauth', allowed is basic, app or bearer"),
+        ({"auth_type": "oauth"}, "extra.auth_type: got 'oauth', expected basic, app or bearer"),
     ],
 )
 def test_a_login_that_cannot_be_used_is_one_clear_line(arguments: dict[str, Any], start: str) -> None:
@@ -238,14 +241,14 @@ def test_an_extra_is_read_also_from_a_string(name: str, value: Any, read: Any) -
 )
 def test_an_extra_of_a_wrong_type_is_one_clear_line(name: str, value: Any) -> None:
     [line] = problems(**{name: value})
-    assert line.startswith(f"extra.{name}: found ")
-    assert line.endswith(f"allowed is {EXTRAS[name][0]}")
+    assert line.startswith(f"extra.{name}: got ")
+    assert line.endswith(f"expected {EXTRAS[name][0]}")
     assert "41793026727" not in line
 
 
 def test_an_unknown_extra_is_told_with_the_known_ones() -> None:
     [line] = problems(timeout=5)
-    assert line == f"extra.timeout: unknown, allowed are {', '.join(EXTRAS)}"
+    assert line == f"extra.timeout: got an unknown option, expected one of {', '.join(EXTRAS)}"
 
 
 def test_every_problem_is_named_at_once() -> None:
@@ -261,7 +264,7 @@ def test_every_problem_is_named_at_once() -> None:
 
 @pytest.mark.parametrize("extra", ["{}", [], 5])
 def test_an_extra_that_is_no_object_is_refused(extra: Any) -> None:
-    with pytest.raises(OmniConfigurationError, match="extra: found"):
+    with pytest.raises(OmniConfigurationError, match="extra: got"):
         OmniConfig.from_connection(HOST, None, None, "me", "secret-word", extra)
 
 

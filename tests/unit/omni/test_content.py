@@ -77,15 +77,13 @@ def test_only_a_text_is_a_message_of_type_text() -> None:
 
 @pytest.mark.parametrize("line", [{}, {"url": "https://x.example"}, {"type": None, "altText": "a", "text": "t"}])
 def test_without_a_type_anything_else_is_refused(line: dict[str, Any]) -> None:
-    assert problems(line=line) == (
-        "line.type: found nothing, allowed is one of TEXT, IMAGE, AUDIO, VIDEO, STICKER, FLEX",
-    )
+    assert problems(line=line) == ("line.type: got nothing, expected one of TEXT, IMAGE, AUDIO, VIDEO, STICKER, FLEX",)
 
 
 @pytest.mark.parametrize("kind", ["text", "VIDE", 7])
 def test_an_unknown_type_is_refused(kind: object) -> None:
     [line] = problems(line={"type": kind, "text": "t"})
-    assert line == f"line.type: found {kind!r}, allowed is one of TEXT, IMAGE, AUDIO, VIDEO, STICKER, FLEX"
+    assert line == f"line.type: got {kind!r}, expected one of TEXT, IMAGE, AUDIO, VIDEO, STICKER, FLEX"
 
 
 def test_a_typo_is_told_with_what_was_meant() -> None:
@@ -96,7 +94,7 @@ def test_a_typo_is_told_with_what_was_meant() -> None:
 
 def test_a_member_of_another_type_is_told_with_what_is_allowed() -> None:
     [line] = problems(line={"type": "TEXT", "text": "t", "packageId": "1"})
-    assert line.startswith("line.packageId: unknown member, allowed are ")
+    assert line.startswith("line.packageId: got an unknown member, expected one of ")
 
 
 def test_every_problem_is_named_at_once() -> None:
@@ -147,7 +145,7 @@ def test_a_line_text_is_measured_in_utf_16_units(text: str, units: str | None) -
     if units is None:
         assert check_content({"text": text}).line == LineText(text=text)
     else:
-        assert problems(line={"text": text})[0].startswith(f"line.text: found {units} UTF-16 units")
+        assert problems(line={"text": text})[0].startswith(f"line.text: got {units} UTF-16 units")
 
 
 @pytest.mark.parametrize(("length", "good"), [(400, True), (401, False)])
@@ -164,32 +162,32 @@ def test_an_alt_text_has_400_units(length: int, good: bool) -> None:
 )
 @pytest.mark.parametrize("field", ["line", "sms"])
 def test_a_blank_or_broken_text_is_refused(field: str, text: str) -> None:
-    assert problems(**{field: {"text": text}})[0].startswith(f"{field}.text: found ")
+    assert problems(**{field: {"text": text}})[0].startswith(f"{field}.text: got ")
 
 
 @pytest.mark.parametrize("word", ["None", "null", "nan"])
 def test_a_text_of_another_channel_that_a_template_did_not_find_is_refused(word: str) -> None:
     (problem,) = problems(other_channels={"viber": {"text": word, "imageURL": "None"}})
-    assert problem == f"other_channels.viber.text: found {word!r} (a template that found nothing?), allowed is a text"
+    assert problem == f"other_channels.viber.text: got {word!r} (a template that found nothing?), expected a text"
 
 
 def test_callback_data_that_a_template_did_not_find_is_refused() -> None:
     (problem,) = problems(sms={"text": "t"}, callback_data="None")
-    assert problem.startswith("callback_data: found 'None' (a template that found nothing?), allowed is")
+    assert problem.startswith("callback_data: got 'None' (a template that found nothing?), expected")
     assert check_content(sms={"text": "t"}, callback_data="").options.callback_data == ""
 
 
 @pytest.mark.parametrize("argument", ["line", "sms", "other_channels"])
 def test_an_object_that_a_template_did_not_find_is_called_that(argument: str) -> None:
     (problem,) = problems(**{"sms": {"text": "t"}, argument: "None"})
-    assert problem.startswith(f"{argument}: found 'None' (a template that found nothing?), allowed is an object")
+    assert problem.startswith(f"{argument}: got 'None' (a template that found nothing?), expected an object")
 
 
 @pytest.mark.parametrize("channel", ["line", "sms"])
 def test_a_text_in_place_of_an_object_is_told_what_the_object_looks_like(channel: str) -> None:
     (problem,) = problems(**{"sms": {"text": "t"}, channel: "Hello"})
     assert problem.endswith(
-        ': found a string of 5 characters, allowed is an object such as {"text": "Your parcel is here."}'
+        ': got a string of 5 characters, expected an object such as {"text": "Your parcel is here."}'
     )
 
 
@@ -197,11 +195,11 @@ def test_a_list_of_channels_in_place_of_a_flow_is_told_what_its_steps_look_like(
     step = 'such as {"channel": "LINE", "from": "InfoLine"}'
     with pytest.raises(OmniInputError) as caught:
         check_scenario("Promotion", ["LINE", "SMS"])
-    assert [each.split(", allowed is ")[1] for each in caught.value.problems] == [f"an object {step}"] * 2
+    assert [each.split(", expected ")[1] for each in caught.value.problems] == [f"an object {step}"] * 2
     with pytest.raises(OmniInputError) as caught:
         check_scenario("Promotion", "LINE, SMS")
     (problem,) = caught.value.problems
-    assert problem.endswith(f"allowed is a list of objects {step}")
+    assert problem.endswith(f"expected a list of objects {step}")
 
 
 def test_an_sms_may_be_long() -> None:
@@ -229,7 +227,7 @@ def test_a_url_is_http_and_has_up_to_1000_characters(url: str, good: bool) -> No
     if good:
         assert check_content(line).to_wire()["line"]["url"] == url
     else:
-        assert problems(line=line)[0].startswith("line.url: found ")
+        assert problems(line=line)[0].startswith("line.url: got ")
 
 
 @pytest.mark.parametrize(
@@ -301,7 +299,7 @@ def test_the_other_channels_pass_through_unchanged() -> None:
 
 def test_an_other_channel_must_be_json() -> None:
     assert problems(other_channels={"viber": {"x": object()}})[0] == (
-        "other_channels.viber.x: found a value of type object, allowed is what JSON has"
+        "other_channels.viber.x: got a value of type object, expected what JSON has"
     )
 
 
@@ -434,10 +432,10 @@ def test_a_scenario_without_default_does_not_mention_it() -> None:
     [
         ({"to": {}}, "to.to: needs phoneNumber"),
         ({"to": {"phone": "41793026727"}}, "to.to.phone: unknown member"),
-        ({"to": "41793026727"}, "to.to: found a string of 11 characters"),
+        ({"to": "41793026727"}, "to.to: got a string of 11 characters"),
         ({}, "to.to: missing"),
-        ({"to": {"phoneNumber": "1"}, "messageId": "x" * 201}, "to.messageId: found a string of 201 characters"),
-        (7, "to: found"),
+        ({"to": {"phoneNumber": "1"}, "messageId": "x" * 201}, "to.messageId: got a string of 201 characters"),
+        (7, "to: got"),
     ],
 )
 def test_a_bad_destination_is_one_clear_line(value: Any, start: str) -> None:

@@ -54,8 +54,8 @@ def test_one_error_names_every_problem_of_arguments_rules_ledger_shard_and_conte
     )
     for line in (
         "scenario_key: got 'None'", "idempotency_key: ", "chunk_size: ", "max_recipients: ", "phone_field: ",
-        "shard: ", "ledger_path: found 'None'", "max_connections: found 0", "on_rejected: ", "log_grace: ",
-        "dry_run: found a text", "sms.text: ", "encoding: got 'klingon'",
+        "shard: ", "ledger_path: got 'None'", "max_connections: got 0", "on_rejected: ", "log_grace: ",
+        "dry_run: got a text", "sms.text: ", "encoding: got 'klingon'",
     ):  # fmt: skip
         assert f"\n - {line}" in told, line
     assert vendor.calls == []
@@ -63,7 +63,7 @@ def test_one_error_names_every_problem_of_arguments_rules_ledger_shard_and_conte
 
 def test_contents_are_checked_before_the_source_is_opened(task: Any, vendor: Any) -> None:
     told = failure(task, sms={"text": "x", "txt": 1}, send_at="x", notify="x", recipients="/no/such/file.csv")
-    assert all(f"\n - {line}" in told for line in ("sms.txt: unknown member", "send_at: got ", "notify: found 'x'"))
+    assert all(f"\n - {line}" in told for line in ("sms.txt: unknown member", "send_at: got ", "notify: got 'x'"))
     assert vendor.calls == []
 
 
@@ -71,12 +71,12 @@ def test_contents_are_checked_before_the_source_is_opened(task: Any, vendor: Any
 def test_a_dry_run_is_true_or_false_since_any_text_would_send_nothing_and_succeed(
     task: Any, vendor: Any, dry_run: Any
 ) -> None:
-    assert "dry_run: found" in failure(task, dry_run=dry_run)
+    assert "dry_run: got" in failure(task, dry_run=dry_run)
     assert vendor.calls == []
 
 
 def test_an_empty_shard_is_refused_since_every_task_would_send_to_everybody(task: Any, vendor: Any) -> None:
-    assert "shard: found ''" in failure(task, shard="")
+    assert "shard: got ''" in failure(task, shard="")
     assert vendor.calls == []
 
 
@@ -95,8 +95,8 @@ def test_a_ledger_is_an_absolute_path_or_a_url(path: Any, found: str) -> None:
     with pytest.raises(OmniInputError) as caught:
         ledger_place(path)
     assert len(caught.value.problems) == 1
-    assert caught.value.problems[0].startswith(f"ledger_path: found {found}")
-    with pytest.raises(OmniInputError, match="ledger_path: found"), opened_rows(unreached(path), "phone"):
+    assert caught.value.problems[0].startswith(f"ledger_path: got {found}")
+    with pytest.raises(OmniInputError, match="ledger_path: got"), opened_rows(unreached(path), "phone"):
         pass
 
 
@@ -106,7 +106,7 @@ def test_a_relative_path_of_recipients_is_refused_as_that_of_a_ledger_is(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "people.csv").write_text(f"phone\n{NUMBER}\n")
-    with pytest.raises(OmniInputError, match="recipients: found a relative path, allowed"), opened_rows(path, "phone"):
+    with pytest.raises(OmniInputError, match="recipients: got a relative path, expected"), opened_rows(path, "phone"):
         pass
 
 
@@ -131,11 +131,11 @@ def test_a_scheme_that_airflow_has_no_store_for_is_one_clear_problem() -> None:
     for url in ("nowhere://host/people.csv", "http://127.0.0.1:1/people.csv"):
         scheme = url.partition(":")[0]
         with (
-            pytest.raises(OmniInputError, match=f"recipients: found a URL of {scheme}, for which Airflow has no"),
+            pytest.raises(OmniInputError, match=f"recipients: got a URL of {scheme}, for which Airflow has no"),
             opened_rows(url, "phone"),
         ):
             pass
-    with pytest.raises(OmniInputError, match="ledger_path: found a URL of nowhere, for which Airflow has no"):
+    with pytest.raises(OmniInputError, match="ledger_path: got a URL of nowhere, for which Airflow has no"):
         ledger_folder("nowhere://host/ledger")
 
 
@@ -162,7 +162,7 @@ def test_an_archive_of_other_than_one_file_is_refused_since_only_one_would_be_re
         for name in names:
             archive.writestr(name, f"phone\n{NUMBER}\n")
     with (
-        pytest.raises(OmniInputError, match=f"found an archive of {len(names)} files, allowed is one"),
+        pytest.raises(OmniInputError, match=f"got an archive of {len(names)} files, expected one"),
         opened_rows(str(path), "phone"),
     ):
         pass

@@ -239,7 +239,7 @@ def test_a_template_that_found_no_scenario_is_refused_before_anything_is_asked(v
 
 
 def test_a_flow_with_a_channel_that_there_is_not_is_refused(vendor: Any, task: Any) -> None:
-    with pytest.raises(AirflowFailException, match="flow: found 'SSM', allowed are SMS, ") as caught:
+    with pytest.raises(AirflowFailException, match="flow: got 'SSM', expected SMS, ") as caught:
         with_values(operator(line={"text": "t"}), flow=["LINE", "SSM"]).execute(task.context())
     assert caught.value.__suppress_context__, "bad input stands in the log once"
     assert vendor.bodies == []
@@ -262,7 +262,7 @@ def test_a_step_that_nothing_was_said_on_is_named_in_the_log(
 def test_a_dry_run_is_true_or_false_since_any_text_would_send_nothing_and_succeed(
     vendor: Any, task: Any, dry_run: Any
 ) -> None:
-    with pytest.raises(AirflowFailException, match=r"dry_run: found .* allowed is True or False; it is no template"):
+    with pytest.raises(AirflowFailException, match=r"dry_run: got .* expected True or False; it is no template"):
         with_values(operator(), dry_run=dry_run).execute(task.context())
     assert vendor.calls == []
 

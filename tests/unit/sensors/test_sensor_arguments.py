@@ -29,7 +29,7 @@ def watch(**arguments: Any) -> Watch:
     ids=["none", "receipt and bulk ids", "both ids"],
 )
 def test_exactly_one_source_is_taken(arguments: Any) -> None:
-    with pytest.raises(OmniInputError, match="allowed is exactly one"):
+    with pytest.raises(OmniInputError, match="expected exactly one"):
         watch(**arguments)
 
 

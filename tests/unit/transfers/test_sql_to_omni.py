@@ -358,7 +358,7 @@ def refuses(rows: Any) -> Any:
 def test_a_statement_without_a_result_is_refused_by_any_driver(hook: Any) -> None:
     with pytest.raises(OmniInputError) as caught, queried(hook, "DELETE FROM orders", None, "phone"):
         pass
-    assert caught.value.problems == ("sql: found a statement that has no result, allowed is one query",)
+    assert caught.value.problems == ("sql: got a statement that has no result, expected one query",)
 
 
 def connection_of(driver: str) -> Any:
@@ -423,7 +423,7 @@ def test_a_mistake_in_the_arguments_fails_for_good(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("sql", [["SELECT 1", "SELECT 2"], None, " ", "None", "null"])
 def test_what_is_no_query_is_one_clear_problem(shop: Shop, sql: Any) -> None:
     with (
-        pytest.raises(OmniInputError, match=r"sql: found .* allowed is one query"),
+        pytest.raises(OmniInputError, match=r"sql: got .* expected one query"),
         operator(sql=sql).opened_rows(),
     ):
         pass

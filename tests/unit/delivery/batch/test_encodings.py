@@ -110,7 +110,7 @@ def test_utf_16_without_a_mark_is_known_by_its_zeros(
 @pytest.mark.parametrize(("mark", "named"), [("utf-16", "utf-16"), ("utf-32", "utf-32")])
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_a_mark_at_the_beginning_is_named(mark: str, named: str, kind: str) -> None:
-    assert f'found a file in {named.upper()}, expected UTF-8; give encoding="{named}"' in refused(
+    assert f'got a file in {named.upper()}, expected UTF-8; give encoding="{named}"' in refused(
         CSV.format("Ann").encode(mark), kind
     )
 
@@ -123,7 +123,7 @@ def test_a_mark_at_the_beginning_is_named(mark: str, named: str, kind: str) -> N
 )  # fmt: skip
 def test_utf_8_is_not_read_as_other_letters(name: str, encoding: str, text: str, kind: str) -> None:
     data = text.format(name).encode()
-    assert "found a file in UTF-8, expected " in refused(data, kind, encoding)
+    assert "got a file in UTF-8, expected " in refused(data, kind, encoding)
     assert refused(data * 30, kind, encoding).endswith("; leave out encoding")
 
 

@@ -179,11 +179,18 @@ def test_a_batch_that_is_divided_in_another_way_is_refused_the_ledger(tmp_path: 
     divided.send(numbers(20), folder=SubFolder(divided.folder, shard.folder), shard=shard)
     check_shards(whole.folder, None)
     check_shards(divided.folder, Shard(1, 3))
-    with pytest.raises(OmniInputError, match="found a division into 2, the ledger has a send without shards"):
+    with pytest.raises(
+        OmniInputError,
+        match="got a division into 2, expected the division of the ledger, which has a send without shards",
+    ):
         check_shards(whole.folder, Shard(1, 2))
-    with pytest.raises(OmniInputError, match="found no shard, the ledger has shard-2-of-3"):
+    with pytest.raises(
+        OmniInputError, match="got no shard, expected the division of the ledger, which has shard-2-of-3"
+    ):
         check_shards(divided.folder, None)
-    with pytest.raises(OmniInputError, match="found a division into 2, the ledger has shard-2-of-3"):
+    with pytest.raises(
+        OmniInputError, match="got a division into 2, expected the division of the ledger, which has shard-2-of-3"
+    ):
         check_shards(divided.folder, Shard(1, 2))
 
 

@@ -98,12 +98,15 @@ def test_the_line_by_which_excel_knows_the_delimiter_is_read(told: str, delimite
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('{"phone": "41793026727"}\n', "found JSON, allowed is CSV with a header"),
-        ('[{"phone": "41793026727"}]', "found JSON, allowed is CSV"),
-        ("[\n", "found JSON, allowed is CSV"),
-        ("<!DOCTYPE html>\n<html>", "found a web page or XML, allowed is CSV"),
-        ("<table><tr><td>41793026727", "found a web page or XML, allowed is CSV"),
-        ("PK\x03\x04 xl/workbook", "found a spreadsheet (.xlsx) or another zip archive; save it as CSV UTF-8"),
+        ('{"phone": "41793026727"}\n', "got JSON, expected CSV with a header"),
+        ('[{"phone": "41793026727"}]', "got JSON, expected CSV"),
+        ("[\n", "got JSON, expected CSV"),
+        ("<!DOCTYPE html>\n<html>", "got a web page or XML, expected CSV"),
+        ("<table><tr><td>41793026727", "got a web page or XML, expected CSV"),
+        (
+            "PK\x03\x04 xl/workbook",
+            "got a spreadsheet (.xlsx) or another zip archive, expected CSV or JSON Lines; save it as CSV UTF-8",
+        ),
     ],
 )
 def test_a_csv_that_is_something_else_is_refused_as_a_whole_by_its_name(text: str, told: str) -> None:
@@ -117,15 +120,15 @@ def test_a_csv_that_is_something_else_is_refused_as_a_whole_by_its_name(text: st
     [
         (
             '[\n{"phone": "41793026727"},\n{"phone": "41793026731"}\n]\n',
-            "found a JSON array, allowed is one JSON object",
+            "got a JSON array, expected one JSON object",
         ),
-        ('[{"phone": "41793026727"},\n{"phone": "41793026731"}]\n', "found a JSON array"),
-        ('[{"phone": "41793026727"}, {"phone": "41793026731"}]', "found a JSON array"),
-        ('\n["41793026727", "41793026731"]\n', "found a JSON array"),
-        ('{\n  "phone": "41793026727"\n}\n', "found a first line that begins an object and is none"),
+        ('[{"phone": "41793026727"},\n{"phone": "41793026731"}]\n', "got a JSON array"),
+        ('[{"phone": "41793026727"}, {"phone": "41793026731"}]', "got a JSON array"),
+        ('\n["41793026727", "41793026731"]\n', "got a JSON array"),
+        ('{\n  "phone": "41793026727"\n}\n', "got a first line that begins an object and is none"),
         ('{"phone": "41793026727"},\n{"phone": "41793026731"}\n', "and no comma behind it"),
-        ("phone,name\n41793026727,Ada\n", "found a first line that is not JSON"),
-        ("<html>", "found a web page or XML, allowed is one JSON object a line"),
+        ("phone,name\n41793026727,Ada\n", "got a first line that is not JSON"),
+        ("<html>", "got a web page or XML, expected one JSON object a line"),
     ],
 )
 def test_a_jsonl_that_is_something_else_is_refused_as_a_whole_by_its_name(text: str, told: str) -> None:
@@ -198,7 +201,7 @@ def test_text_after_a_closing_quote_is_a_problem_of_its_row() -> None:
 
 
 def test_a_header_that_is_not_csv_is_not_passed_over() -> None:
-    with pytest.raises(OmniInputError, match="line 1 is not CSV"):
+    with pytest.raises(OmniInputError, match="got line 1 that is not CSV, expected a header"):
         csv_rows('"phone"x,name\n1,Ada\n')
 
 
@@ -364,8 +367,11 @@ def test_columns_at_the_end_without_name_and_values_are_passed_over_as_spreadshe
             "phone,näme\n".encode("latin-1"),
             'line 1 or one soon after it is not UTF-8; going by its letters, give encoding="cp1252"',
         ),
-        ("phone,name\n".encode("utf-16"), 'found a file in UTF-16, expected UTF-8; give encoding="utf-16"'),
-        (b"\x1f\x8b\x08\x00\xff\xff", "found a file that is gzipped, allowed is that where its name ends in .gz"),
+        ("phone,name\n".encode("utf-16"), 'got a file in UTF-16, expected UTF-8; give encoding="utf-16"'),
+        (
+            b"\x1f\x8b\x08\x00\xff\xff",
+            "got a file that is gzipped, expected CSV or JSON Lines; the name of such a file ends in .gz",
+        ),
     ],
 )
 def test_another_encoding_is_named(data: bytes, told: str) -> None:

@@ -148,7 +148,7 @@ def test_an_id_as_databases_have_it_is_written_into_texts() -> None:
 def test_what_is_no_text_number_or_date_is_neither_a_value_nor_a_key_nor_a_number(
     value: Any, world: World, scratch: Workspace
 ) -> None:
-    with pytest.raises(MissingFieldError, match="the field 'x' is of type"):
+    with pytest.raises(MissingFieldError, match="the field 'x': got a value of type"):
         value_of({"x": value}, "x")
     rows = [{"phone": numbers(1)[0], "id": "1"}, {"phone": value, "id": "2"}, {"phone": numbers(2)[1], "id": value}]
     plan = world.plan(rows, scratch, key_field="id")
@@ -198,5 +198,5 @@ def test_line_ends_and_tabs_are_text() -> None:
 def test_the_authors_own_text_has_no_control_characters_either(content: dict[str, Any], field: str) -> None:
     with pytest.raises(OmniInputError) as caught:
         check_content(**content)
-    assert caught.value.problems[0].startswith(f"{field}: found a text with a c")
+    assert caught.value.problems[0].startswith(f"{field}: got a text with a c")
     assert "(U+" in caught.value.problems[0]
