@@ -86,8 +86,11 @@ def test_an_empty_list_of_allowed_recipients_allows_nobody() -> None:
         ([NUMBER, "x", OTHER], "to[1]: "),
         ([{"phoneNumber": NUMBER}], "to[0]: got a dict of another shape"),
         ([{"to": {"phoneNumber": NUMBER}, "messageId": "mine"}], "to[0]: messageId: is made by the provider"),
-        ([{"to": {}}], "to[0]: to: allowed fields"),
-        ([{"to": {"phone": NUMBER}}], "to[0]: to: allowed fields"),
+        ([{"to": {}}], "to[0]: to: got an address of another shape, expected one or more of phoneNumber"),
+        (
+            [{"to": {"phone": NUMBER}}],
+            "to[0]: to: got an address of another shape, expected one or more of phoneNumber",
+        ),
         ([{"to": {"emailAddress": 5}}], "to[0]: to.emailAddress: got int"),
     ],
 )
