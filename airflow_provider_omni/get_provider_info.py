@@ -1,4 +1,4 @@
-"""What Airflow is told about this package: connection type, form, modules. Imports nothing: every process calls it."""
+"""Facts for Airflow about this package: connection type, form, modules. Imports nothing: every process calls it."""
 
 from __future__ import annotations
 

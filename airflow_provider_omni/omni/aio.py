@@ -53,7 +53,7 @@ class AsyncOmniClient:
         self._secrets = config.secrets
 
     async def execute(self, call: Call[T]) -> T:
-        """The call's model, or one of `errors.py`. Made once, whatever happens."""
+        """Return the call's model, or one of `errors.py`. Made once, whatever happens."""
         async with self._slots:
             if wait := self._pace.reserve():
                 await self._sleep(wait)
@@ -101,8 +101,8 @@ class AsyncOmniClient:
         raise failure_error(call, failure, self._way)
 
     def _headers(self, call: Call[Any]) -> dict[str, str]:
-        """What is the account's. It goes with each request, never with the session: aiohttp asks a proxy for a tunnel
-        with the session's headers, and makes the proxy's login of this one.
+        """Return the account's own headers. They go with each request, never with the session: aiohttp asks a proxy for
+        a tunnel with the session's headers, and makes the proxy's login of this one.
         """
         headers = {"Authorization": authorization_header(self.config)}
         if call.body is not None:
@@ -110,7 +110,7 @@ class AsyncOmniClient:
         return headers
 
     async def _open(self) -> aiohttp.ClientSession:
-        """The session, made at the first call, since it belongs to the event loop that runs then."""
+        """Return the session, made at the first call, since it belongs to the event loop that runs then."""
         if self._session is None or self._session.closed:
             way = await asyncio.to_thread(find_way, self.config.base_url)
             if self._session is None or self._session.closed:
@@ -142,7 +142,7 @@ class AsyncOmniClient:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body, decompressed; None if it is too long. Empty where it cannot be read, and the status says it all."""
+    """Return the body, decompressed; None if it is too long. Empty if it cannot be read and the status says it all."""
     parts = bytearray()
     try:
         async for part in response.content.iter_chunked(CHUNK):
@@ -180,7 +180,7 @@ class _ExchangeFailedError(Exception):
 async def _tell_failures_apart(
     request: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 ) -> aiohttp.ClientResponse:
-    """A client middleware around connecting, sending and reading the headers.
+    """Tell failures apart: a client middleware around connecting, sending and reading the headers.
 
     aiohttp repeats an idempotent request once if a ClientOSError or ServerDisconnectedError comes out of here.
     """
@@ -235,7 +235,7 @@ _shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[OmniConfig, _
 
 @asynccontextmanager
 async def shared_client(config: OmniConfig) -> AsyncIterator[AsyncOmniClient]:
-    """The one client that this event loop has for the account, as all triggers of a connection use it.
+    """Return the one client that this event loop has for the account, as all triggers of a connection use it.
 
     It is made for the first user and closed after the last.
     """

@@ -53,7 +53,7 @@ class Answer:
 
 
 def read(call: Call[T], answer: Answer, secrets: Sequence[str] = ()) -> T:
-    """The model that the call promises, or one of `errors.py`, whatever the bytes are.
+    """Return the model that the call promises, or one of `errors.py`, whatever the bytes are.
 
     :param secrets: what no error may hold, even if the vendor says it (`OmniConfig.secrets`).
     """
@@ -81,7 +81,7 @@ def refuses(status: int) -> bool:
 
 
 def after_effect(call: Call[Any], effect: Effect) -> str:
-    """The sentence that tells what the failed call may have done."""
+    """Return the sentence that tells what the failed call may have done."""
     if effect is Effect.NONE:
         return "Nothing was sent." if call.method != "GET" else "Nothing was read."
     if call.consumes:
@@ -140,7 +140,9 @@ _REQUEST_SENTENCES = {
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: `Retry-After` as a number, or as a date counted from the answer's own `Date`; at most a day."""
+    """Return the seconds to wait: `Retry-After` as a number, or as a date counted from the answer's own `Date`; at most
+    a day.
+    """
     found = {name.lower(): value for name, value in headers.items() if name.lower() in ("retry-after", "date")}
     value = found.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
@@ -154,7 +156,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _date_of(headers: Mapping[str, str]) -> float | None:
-    """Seconds since the epoch that the answer's `Date` names."""
+    """Return the seconds since the epoch that the answer's `Date` names."""
     text = next((value for name, value in headers.items() if name.lower() == "date"), "")
     try:
         return _aware(parsedate_to_datetime(text[:64])).timestamp()
@@ -174,7 +176,7 @@ class _Details:
 
 
 def _vendor_details(call: Call[Any], body: bytes, secrets: Sequence[str]) -> _Details:
-    """The vendor's code and words from either envelope. Of a body that is not JSON nothing is shown."""
+    """Return the vendor's code and words from either envelope. Of a body that is not JSON nothing is shown."""
     if len(body) > MAX_ERROR_BODY:
         return _Details()
     try:
@@ -199,7 +201,7 @@ def _dig(document: Any, *names: str) -> Any:
 
 
 def _validation_errors(value: Any) -> Iterator[tuple[str, Any]]:
-    """`{"line.url": ["must not be empty"]}`, and the lists and strings that it may be instead."""
+    """Yield the lines of `{"line.url": ["must not be empty"]}`, and of the lists and strings that it may be instead."""
     if isinstance(value, dict):
         for where, texts in value.items():
             for text in texts if isinstance(texts, list) else [texts]:
@@ -212,7 +214,7 @@ def _validation_errors(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _violations(value: Any) -> Iterator[tuple[str, Any]]:
-    """`[{"property": "line.url", "violation": "must not be empty"}]`."""
+    """Yield the lines of `[{"property": "line.url", "violation": "must not be empty"}]`."""
     for entry in value if isinstance(value, list) else ():
         if isinstance(entry, dict):
             yield str(entry.get("property") or ""), entry.get("violation")
@@ -246,7 +248,7 @@ class _Hider:
         return words if len(words) <= MAX_DETAIL_LENGTH else words[:MAX_DETAIL_LENGTH] + "…"
 
     def code(self, value: Any) -> str | None:
-        """The vendor's code, if that is what it is."""
+        """Return the vendor's code, if that is what it is."""
         if not isinstance(value, str) or not _CODE.fullmatch(value) or self._all().holds(value):
             return None
         masked = mask_numbers_in(value)
@@ -259,7 +261,7 @@ class _Hider:
 
 
 def _sent_strings(call: Call[Any]) -> tuple[str, ...]:
-    """Every string of the request that may be personal."""
+    """Return every string of the request that may be personal."""
     found = {value for name, value in call.query if name in ("to", "from")}
     if call.body:
         found |= set(_leaves(parsing.load(call.body)))

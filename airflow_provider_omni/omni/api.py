@@ -66,7 +66,7 @@ class Call(Generic[T]):
 
     @property
     def repeatable(self) -> bool:
-        """May it be made again when nobody knows whether it took effect? A send and a read-once read may not."""
+        """True if it may be made again when nobody knows if it took effect: not for a send and a read-once read."""
         return self.method in ("GET", "PUT") and not self.consumes
 
 
@@ -76,7 +76,7 @@ def create_scenario(scenario: NewScenario) -> Call[Scenario]:
 
 
 def list_scenarios(page: int = 0, limit: int = 100, is_default: bool | None = None) -> Call[list[Scenario]]:
-    """One page of the account's scenarios; there is a next one while a page is full."""
+    """Return one page of the account's scenarios; there is a next one while a page is full."""
     query = [("page", str(page)), ("limit", str(limit))]
     if is_default is not None:
         query.append(("isDefault", "true" if is_default else "false"))
@@ -84,7 +84,7 @@ def list_scenarios(page: int = 0, limit: int = 100, is_default: bool | None = No
 
 
 def get_scenario(key: str) -> Call[Scenario]:
-    """One scenario; 404 if there is none."""
+    """Return one scenario; 404 if there is none."""
     return Call("GET", _scenario_path(key), parsing.scenario)
 
 
@@ -141,7 +141,7 @@ def _given(query: Sequence[tuple[str, str | None]]) -> tuple[tuple[str, str], ..
 
 
 def _ids(field: str, ids: Sequence[str]) -> str | None:
-    """The API takes one comma-separated value, so an id with a comma cannot be asked for."""
+    """Return the ids with commas between them. So the API takes them, and an id with a comma cannot be asked for."""
     if isinstance(ids, str):
         raise OmniInputError(unexpected(field, "one string", "a list of ids."))
     joined = ",".join(ids)

@@ -32,7 +32,7 @@ class BulkAnswer(NamedTuple):
 
 
 def destinations(to: Iterable[tuple[str, int | str]]) -> str:
-    """The entries of a request's `destinations`, one on a line.
+    """Return the entries of a request's `destinations`, one on a line.
 
     :param to: message ids (of ours: nothing in them needs escaping) and addresses: a number, or the whole `to` object
         as JSON without line ends.
@@ -64,7 +64,7 @@ def send_bulk(scenario_key: str, bulk_id: str, listed: str, tail: str) -> Call[B
 
 
 def read_bulk(body: bytes) -> BulkAnswer:
-    """The answer to a send. Raises UnreadableAnswerError like `parsing.send_response`."""
+    """Return the answer to a send. Raises UnreadableAnswerError like `parsing.send_response`."""
     usual = _usual(body)
     if usual is not None:
         return usual
@@ -76,7 +76,9 @@ def read_bulk(body: bytes) -> BulkAnswer:
 
 
 def _usual(body: bytes) -> BulkAnswer | None:
-    """What the models would say of an answer whose every entry has a text id and a plain status; None for any other."""
+    """Return the answer that the models would make if its every entry has a text id and a plain status;
+    None for any other answer.
+    """
     try:
         entries = from_json(body)["messages"]
         if type(entries) is not list:

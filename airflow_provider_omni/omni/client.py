@@ -65,7 +65,7 @@ class OmniClient:
         }
 
     def execute(self, call: Call[T]) -> T:
-        """The call's model, or one of `errors.py`. Made once, whatever happens."""
+        """Return the call's model, or one of `errors.py`. Made once, whatever happens."""
         if wait := self._pace.reserve():
             self._sleep(wait)
         return read(call, self._exchange(call), self._secrets)
@@ -84,7 +84,7 @@ class OmniClient:
         self.close()
 
     def _open(self) -> _Adapter:
-        """The adapter, made at the first call: what the environment says about the way may be an error."""
+        """Return the adapter, made at the first call: what the environment says about the way may be an error."""
         with self._opening:
             if self._adapter is None:
                 self._adapter = _Adapter(find_way(self.config.base_url), self.config.max_connections)
@@ -125,7 +125,7 @@ class OmniClient:
 
 
 def _body(response: requests.Response) -> bytes | None:
-    """The body, decompressed; None if it is too long. Empty where it cannot be read, and the status says it all."""
+    """Return the body, decompressed; None if it is too long. Empty if it cannot be read and the status says it all."""
     parts = bytearray()
     try:
         for part in response.raw.stream(CHUNK, decode_content=True):
@@ -199,7 +199,7 @@ class _Bounds(threading.local):
     """Something of the request may have left: a call that fails before that certainly had no effect."""
 
     def begin(self, connect: float, answer: float) -> None:
-        """A call begins: its request must have begun to leave within `connect` seconds, and all be over in the sum."""
+        """Begin a call: its request must have begun to leave within `connect` seconds, and all be over in the sum."""
         self.begin_by = time.monotonic() + connect
         self.end_by = self.begin_by + answer
         self.sent = False
@@ -209,7 +209,7 @@ _BOUNDS = _Bounds()
 
 
 def _left(until: float) -> float:
-    """Seconds until then. Raises TimeoutError when it has come."""
+    """Return the seconds until then. Raises TimeoutError when it has come."""
     left = until - time.monotonic()
     if left <= 0:
         raise TimeoutError("timed out")
@@ -217,7 +217,7 @@ def _left(until: float) -> float:
 
 
 def _resolved(host: str, port: int) -> list[Any]:
-    """The addresses of a host. The system's resolver knows no time-out, so it is asked in a thread."""
+    """Return the addresses of a host. The system's resolver knows no time-out, so it is asked in a thread."""
     host = host.strip("[]")
     answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
@@ -238,7 +238,7 @@ def _resolved(host: str, port: int) -> list[Any]:
 
 
 def _connected(host: str, port: int, options: Any, source: Any) -> socket.socket:
-    """A connection to the first address that takes one: all of them together have the time, in equal shares."""
+    """Return a connection to the first address that takes one: all of them together have the time, in equal shares."""
     addresses = _resolved(host, port)
     failed: OSError = OSError("the name has no address")
     for index, (family, kind, protocol, _, address) in enumerate(addresses):
@@ -323,7 +323,7 @@ class _Bounded:
     _leaving = False
     """Something of the present request has left."""
     _connecting = False
-    """What is sent now is sent to the proxy, to be connected."""
+    """Everything is sent to the proxy itself now, to be connected."""
 
     def _new_conn(self) -> socket.socket:
         return _connected(getattr(self, "_dns_host", self.host), self.port, self.socket_options, self.source_address)
@@ -342,7 +342,7 @@ class _Bounded:
         self._leaving = False
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
-        """A request begins."""
+        """Begin a request."""
         self._leaving = False
         super().putrequest(*args, **kwargs)  # type: ignore[misc]
 
@@ -362,7 +362,7 @@ class _Bounded:
 
 
 def _refusal(error: BaseException) -> int | None:
-    """The status by which a proxy has refused; the standard library has it in its words only."""
+    """Return the status by which a proxy has refused; the standard library has it in its words only."""
     found = [re.match(r"Tunnel connection failed: (\d{3})\b", str(each)) for each in chain(error)]
     return next((int(match[1]) for match in found if match), None)
 

@@ -83,7 +83,9 @@ class OmniConfig:
 
     @property
     def secrets(self) -> Secrets:
-        """What nobody may see of this account: password, key or token, the header that it makes, the ids' secret."""
+        """Everything of this account that nobody may see: password, key or token, the header that it makes, the ids'
+        secret.
+        """
         scheme, _, credentials = self.authorization.partition(" ")
         found = {self.authorization, credentials}
         if scheme == "Basic":
@@ -101,7 +103,7 @@ class OmniConfig:
         password: str | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> OmniConfig:
-        """From the fields of a connection, or an OmniConfigurationError that names every problem at once.
+        """Make it from the fields of a connection. Raises OmniConfigurationError that names every problem at once.
 
         Values of `extra` may be strings, since a connection that is written as a URI has only those.
         """
@@ -109,7 +111,8 @@ class OmniConfig:
 
     @classmethod
     def from_airflow(cls, connection: Any, text: str = "") -> OmniConfig:
-        """From a connection as Airflow hands it out: of the type `omni`, its `extra` still the text that was typed.
+        """Make it from a connection as Airflow hands it out: of the type `omni`, its `extra` still the text that was
+        typed.
 
         Airflow's own reader of that text makes no options of what is no JSON, and so no guards. Raises like
         `from_connection`.
@@ -161,7 +164,9 @@ class OmniConfig:
 
 
 def _account_mark(base_url: str, login: str, secret: str) -> str:
-    """A hash of who posts where. A port that goes without saying, and a dot at the host's end, make no difference."""
+    """Return a hash of who posts where. A port that goes without saying, and a dot at the host's end, make no
+    difference.
+    """
     parts = urlsplit(base_url)
     port = parts.port or (80 if parts.scheme == "http" else 443)
     where = f"{(parts.hostname or '').rstrip('.')}:{port}"
@@ -171,8 +176,8 @@ def _account_mark(base_url: str, login: str, secret: str) -> str:
 
 
 def read_extra_text(text: Any, problems: list[str]) -> Mapping[str, Any] | None:
-    """The options of a connection's `extra`; None where it has none. Whatever is wrong with it is a problem: options
-    that nobody can read may be guards.
+    """Return the options of a connection's `extra`; None where it has none. Whatever is wrong with it is a problem:
+    options that nobody can read may be guards.
     """
     if text is None or text == "":
         return None
@@ -196,9 +201,8 @@ def read_extra_text(text: Any, problems: list[str]) -> Mapping[str, Any] | None:
 
 
 def dropped_by_airflow(text: str) -> list[str]:
-    """What a connection says that is written as one text (JSON or a URI), and Airflow passes over in silence, as
-    problems: of what stands there twice it takes the last, and of a URI that has `__extra__` nothing else. Guards may
-    be among it.
+    """Return as problems the parts of a connection's text (JSON or a URI) that Airflow passes over in silence. Of two
+    values of one name it takes the last, and of a URI that has `__extra__` nothing else. Guards may be among the rest.
     """
     text = text.strip()
     if text.startswith("{"):
@@ -243,7 +247,7 @@ def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _text(name: str, value: Any, problems: list[str], shown: bool = True) -> str:
-    """A field of the connection. A login of digits may have become a number on its way here."""
+    """Return a field of the connection. A login of digits may have become a number on its way here."""
     if value is None:
         return ""
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 256:
@@ -255,7 +259,7 @@ def _text(name: str, value: Any, problems: list[str], shown: bool = True) -> str
 
 
 def _port(value: Any, problems: list[str]) -> int | None:
-    """The port, also as the text that some stores of connections hold. Airflow's form writes 0 for none."""
+    """Return the port, also as the text that some stores of connections hold. Airflow's form writes 0 for none."""
     if isinstance(value, str):
         value = value.strip()
     if value is None or value == "" or (value in (0, "0") and not isinstance(value, bool)):
@@ -271,7 +275,7 @@ def _port(value: Any, problems: list[str]) -> int | None:
 
 
 def authorization_header(config: OmniConfig) -> str:
-    """The value of the Authorization header: a secret, to be masked wherever it could be logged."""
+    """Return the value of the Authorization header: a secret, to be masked wherever it could be logged."""
     return config.authorization
 
 
@@ -279,7 +283,7 @@ def authorization_header(config: OmniConfig) -> str:
 
 
 def _base_url(host: str, schema: str, port: int | None, allow_plain: bool, problems: list[str]) -> str:
-    """The account's base URL. The host field may hold it whole, or the host alone beside schema and port."""
+    """Return the account's base URL. The host field may hold it whole, or the host alone beside schema and port."""
     text = host.strip(_AROUND)
     if not text:
         problems.append("host: missing; it is the account's base URL, such as https://xyz123.api.infobip.com")
@@ -317,7 +321,7 @@ def _base_url(host: str, schema: str, port: int | None, allow_plain: bool, probl
 
 
 _AROUND = " \t\r\n\v\f\xa0\u200b\u200c\u200d\u200e\u200f\u2060\u3000\ufeff"
-"""What is copied along with a host and cannot be seen."""
+"""Characters that are copied along with a host and cannot be seen."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*")
 _NO_SCHEME = unexpected("schema", "something else", "https, or http to this machine")
 _BRACKETS = re.compile(r"\[[^\[\]]+\](:[0-9]*)?$")
@@ -345,7 +349,7 @@ def _is_address(name: str) -> bool:
 
 
 def is_loopback(name: str) -> bool:
-    """Does this host name or address stay on this machine?"""
+    """Return True if this host name or address stays on this machine."""
     if name.lower().rstrip(".") == "localhost":
         return True
     try:
@@ -419,7 +423,7 @@ def _read_extra(extra: Mapping[str, Any] | None, problems: list[str]) -> dict[st
 
 
 def _name(name: Any) -> str:
-    """An unknown option's name, where it can be one: what has slipped here may be anything."""
+    """Return an unknown option's name, where it can be one: what has slipped here may be anything."""
     return name if isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z_.\-]{0,59}", name) else "…"
 
 
@@ -495,7 +499,7 @@ def _countries(value: Any) -> frozenset[str] | None:
 
 
 def _written_numbers(text: str) -> Iterator[str]:
-    """The numbers of a text, between commas, semicolons, line ends or spaces. `+41 79 302 67 27` is one."""
+    """Yield the numbers of a text, between commas, semicolons, line ends or spaces. `+41 79 302 67 27` is one."""
     for piece in _BETWEEN_NUMBERS.split(text):
         parts = piece.split()
         if all(sum(character.isdigit() for character in part) >= _WHOLE_NUMBER for part in parts):
@@ -535,7 +539,7 @@ What it reads is the member of `OmniConfig` of the same name.
 """
 
 EVERYBODY = "*"
-"""What `allowed_recipients` and `allowed_countries` are in a form that nobody has touched."""
+"""Value of `allowed_recipients` and `allowed_countries` in a form that nobody has touched."""
 
 GUARDS = frozenset({"allowed_recipients", "allowed_countries", "id_secret"})
 """Options that keep something from happening: a blank one is an error, not the default."""

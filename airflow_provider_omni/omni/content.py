@@ -1,4 +1,4 @@
-"""What is said: LINE and SMS contents in full, the other channels' objects as they are, and the request around them.
+"""Contents: LINE and SMS in full, the other channels' objects as they are, and the request around them.
 
 The models hold the fields and their limits; `validation.py` turns what they find into lines for people.
 """
@@ -64,13 +64,15 @@ def utf16_units(text: str) -> int:
 
 
 def _refused(got: str, wanted: str, member: str | None = None) -> PydanticCustomError:
-    """What a validator raises; `validation.py` makes a line of it. `member` is for validators of a whole object."""
+    """Return the error that a validator raises; `validation.py` makes a line of it. `member` is for validators of a
+    whole object.
+    """
     where = {"member": member} if member else {}
     return PydanticCustomError("omni", "{got}", {"got": got, "wanted": wanted, **where})
 
 
 def _spoken(limit: int | None) -> Any:
-    """A validator for texts: not blank, no halves of surrogate pairs, at most `limit` UTF-16 units."""
+    """Return a validator for texts: not blank, no halves of surrogate pairs, at most `limit` UTF-16 units."""
 
     def check(text: str) -> str:
         allowed = "a text that is not blank" + (f", of up to {limit:,} UTF-16 units" if limit else "")
@@ -93,7 +95,7 @@ def _spoken(limit: int | None) -> Any:
 
 
 def check_url(url: str) -> str:
-    """The URL as it is; ValueError unless it is http or https, has a host and up to 1,000 characters."""
+    """Return the URL as it is; ValueError unless it is http or https, has a host and up to 1,000 characters."""
     allowed = f"an http or https URL of up to {MAX_URL:,} characters"
     if len(url) > MAX_URL:
         raise _refused(f"{len(url):,} characters", allowed)
@@ -123,7 +125,7 @@ Container = Annotated[dict[str, Any], AfterValidator(_check_container)]
 
 
 class WithValidity(TypedModel):
-    """What every channel's content may say besides: how long to try this channel before the next step begins.
+    """Members that every channel's content may have besides: how long to try this channel before the next step begins.
 
     :param validity_period: more than 30 seconds, up to 48 hours (the vendor silently cuts what is longer). Without it
         the vendor's own default holds, which is not published; a short one is what makes failover useful.
@@ -145,7 +147,7 @@ class WithValidity(TypedModel):
 
 
 class _Line(WithValidity):
-    """What the LINE types share. `isPromotional` is named by the source document's prose for this channel."""
+    """Members that the LINE types share. `isPromotional` is named by the source document's prose for this channel."""
 
     is_promotional: bool | None = None
 
@@ -216,13 +218,13 @@ LINE_MODELS: dict[str, type[Line]] = {
 
 
 class SmsLanguage(TypedModel):
-    """Which national character table an SMS uses."""
+    """National character table that an SMS uses."""
 
     language_code: Literal["NONE", "TR", "ES", "PT", "AUTODETECT"]
 
 
 class IndiaDlt(TypedModel):
-    """What India's operators want with each SMS."""
+    """Fields that India's operators want with each SMS."""
 
     content_template_id: str | None = None
     principal_entity_id: str
@@ -253,7 +255,7 @@ class Sms(WithValidity):
 
 @dataclass(frozen=True)
 class Options:
-    """What a request says besides its contents. None is "not said": the account's settings hold.
+    """Options of a request besides its contents. None is "not said": the account's settings hold.
 
     :param notify: False suppresses delivery reports altogether, also those that are fetched.
     :param notify_url: where the vendor pushes reports to.
@@ -271,7 +273,7 @@ class Options:
     send_at: datetime | None = None
 
     def to_wire(self) -> dict[str, Any]:
-        """The members of the request, only what was set."""
+        """Return the members of the request, only what was set."""
         members = {
             "notify": self.notify,
             "notifyUrl": self.notify_url,
@@ -285,7 +287,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Content:
-    """What one request says to all its recipients: contents per channel, and options. Made by `check_content`."""
+    """Message of one request to all its recipients: contents per channel, and options. Made by `check_content`."""
 
     line: Line | None = None
     sms: Sms | None = None
@@ -293,7 +295,7 @@ class Content:
     options: Options = field(default_factory=Options)
 
     def to_wire(self) -> dict[str, Any]:
-        """The channels' members of the request, without the options."""
+        """Return the channels' members of the request, without the options."""
         wire: dict[str, Any] = {}
         if self.line is not None:
             wire["line"] = self.line.to_wire()
@@ -302,7 +304,7 @@ class Content:
         return wire | dict(self.others)
 
     def channels(self) -> tuple[str, ...]:
-        """The channels that it has something to say on, as a flow names them."""
+        """Return the channels that it has something to say on, as a flow names them."""
         own = [channel for channel, content in (("LINE", self.line), ("SMS", self.sms)) if content is not None]
         return (*own, *(OTHER_CHANNELS[name] for name in self.others))
 
@@ -336,7 +338,7 @@ class AdvancedRequest:
         scenario_key: str | None = None,
         bulk_id: str | None = None,
     ) -> AdvancedRequest:
-        """A checked content for these recipients."""
+        """Return a checked content for these recipients."""
         options = {name: getattr(content.options, name) for name in content.options.__dataclass_fields__}
         return cls(
             destinations=destinations,
@@ -350,12 +352,12 @@ class AdvancedRequest:
 
     @property
     def content(self) -> Content:
-        """What it says, apart from whom it says it to."""
+        """The content alone, without the recipients."""
         options = {name: getattr(self, name) for name in Options.__dataclass_fields__}
         return Content(line=self.line, sms=self.sms, others=self.others, options=Options(**options))
 
     def to_wire(self) -> dict[str, Any]:
-        """The JSON object, member for member as in the source document, only what was set."""
+        """Return the JSON object, member for member as in the source document, only what was set."""
         wire: dict[str, Any] = {}
         if self.scenario_key is not None:
             wire["scenarioKey"] = self.scenario_key
@@ -367,7 +369,7 @@ class AdvancedRequest:
 
 
 def validity_seconds(content: WithValidity | Mapping[str, Any] | None) -> float | None:
-    """How long this channel is tried, in seconds; None where the content (or pass-through object) does not say."""
+    """Return the seconds for which this channel is tried; None if the content (or pass-through object) does not say."""
     if content is None:
         return None
     period: Any

@@ -1,4 +1,4 @@
-"""What the environment says about the way to the vendor: the proxy to go through, and the authorities to believe.
+"""The environment's words about the way to the vendor: the proxy to go through, and the authorities to believe.
 
 Read in one place, so that a worker and a triggerer of one machine go the same way. No credential of the account ever
 goes to a proxy: only TLS is sent through one, in a tunnel. Plain http goes straight to its host.
@@ -29,7 +29,7 @@ from airflow_provider_omni.omni.problems import unexpected
 SEVERAL = "SSL_CERT_DIR"
 """OpenSSL's own variable for folders, which may name several."""
 BUNDLE_VARIABLES = (("REQUESTS_CA_BUNDLE",), ("CURL_CA_BUNDLE",), ("SSL_CERT_FILE", SEVERAL))
-"""Where authorities may be named; the first of which something is set counts. Without one: those of certifi."""
+"""Variables that may name authorities; the first that is set counts. Without one: those of certifi."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class Proxy:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a tunnel is asked for with, and nothing of the account's."""
+        """Headers with which a tunnel is asked for; nothing of the account's is among them."""
         return {} if self.login is None else {"Proxy-Authorization": self.login}
 
 
 @dataclass(frozen=True)
 class Way:
-    """How to get to the account's host.
+    """The way to the account's host.
 
     :param tls: what to believe; None for plain http.
     :param authorities: for errors: the bundle, and who named it.
@@ -85,7 +85,7 @@ def find_way(base_url: str) -> Way:
 
 
 def proxy_for(base_url: str) -> Proxy | None:
-    """The proxy that `https_proxy` or `all_proxy` names, unless `no_proxy` names the host.
+    """Return the proxy that `https_proxy` or `all_proxy` names, unless `no_proxy` names the host.
 
     Raises OmniConfigurationError for a proxy that cannot be used.
     """
@@ -111,7 +111,7 @@ def _named_proxy(environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _variable(environ: Mapping[str, str], name: str) -> tuple[str, str]:
-    """The variable in whatever case it is written. Lower case counts first, and may be empty to say: none."""
+    """Return the variable in whatever case it is written. Lower case counts first, and may be empty to say: none."""
     if name in environ:
         return environ[name].strip(), name
     written = next((each for each in sorted(environ) if each.lower() == name and environ[each].strip()), "")
@@ -125,7 +125,7 @@ def _is_excepted(host: str, port: int) -> bool:
 
 
 def excepts(no_proxy: str, host: str, port: int) -> bool:
-    """Does `no_proxy` name this host?
+    """Return True if `no_proxy` names this host.
 
     Entries stand between commas or spaces: `*`, a name (which stands for what is below it, too, with or without a
     leading `.` or `*.`), an address, a network (`10.0.0.0/8`, `fd00::/8`); each but a network with or without
@@ -164,7 +164,9 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _read_proxy(value: str, variable: str) -> Proxy:
-    """A proxy as people write it: with or without a scheme, a login, a port. What is wrong with it shows no login."""
+    """Read a proxy as people write it: with or without a scheme, a login, a port. What is wrong with it shows no
+    login.
+    """
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
         scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
@@ -225,7 +227,9 @@ def _context(named: list[tuple[str, str]]) -> ssl.SSLContext:
 
 
 def _changed(path: str) -> int:
-    """When it was changed. Raises OSError where there is none, and ValueError for what cannot hold authorities."""
+    """Return the time of the last change. Raises OSError if there is no such file, and ValueError for a path that
+    cannot hold authorities.
+    """
     found = Path(path).stat()
     if stat.S_ISDIR(found.st_mode):
         if not any(_BY_HASH.fullmatch(each.name) for each in Path(path).iterdir()):

@@ -220,6 +220,6 @@ class OmniStoppedError(OmniError):
 
 
 def named(name: object) -> type[OmniError]:
-    """The class of this name, for an error that crossed a process as JSON; unknown names are protocol errors."""
+    """Return the class of this name, for an error that crossed a process as JSON; unknown names are protocol errors."""
     kind = globals().get(name) if isinstance(name, str) else None
     return kind if isinstance(kind, type) and issubclass(kind, OmniError) else OmniProtocolError

@@ -1,4 +1,4 @@
-"""What a broken exchange is called, for the sync and the async client alike. Decides words and effect; does no I/O.
+"""Names of broken exchanges, for the sync and the async client alike. Decides words and effect; does no I/O.
 
 The words never hold what the libraries say: their messages have the URL with its query in them.
 """
@@ -38,12 +38,12 @@ class Failure(enum.Enum):
 
     @property
     def words(self) -> str:
-        """What happened."""
+        """The event in words."""
         return self.value[0]
 
     @property
     def effect(self) -> Effect:
-        """What the request may have done by then."""
+        """Effect that the request may have had by then."""
         return self.value[1]
 
 
@@ -55,7 +55,7 @@ _OF_THE_BUNDLE = frozenset({Failure.CERTIFICATE, Failure.TLS})
 
 
 def failure_error(call: Call[Any], failure: Failure, way: Way | None = None) -> OmniError:
-    """The error of the tree for a broken exchange.
+    """Return the error of the tree for a broken exchange.
 
     :param way: how it went; what may be to blame of it is named while nothing had left.
     """
@@ -76,7 +76,7 @@ def failure_error(call: Call[Any], failure: Failure, way: Way | None = None) -> 
 
 
 def through_a_proxy(failure: Failure, status: int | None = None) -> Failure:
-    """What it is called when it happens before the proxy has made the tunnel: then it is the proxy's.
+    """Return the failure to name if this one comes before the proxy has made the tunnel: then it is the proxy's.
 
     :param status: the HTTP status by which the proxy has refused, where it did.
     """
@@ -90,11 +90,11 @@ def through_a_proxy(failure: Failure, status: int | None = None) -> Failure:
 
 
 CUT_SHORT = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
-"""How the libraries call it that the other side goes away while a connection is made."""
+"""Errors of the libraries for another side that goes away while a connection is made."""
 
 
 def chain(error: BaseException) -> list[BaseException]:
-    """The error and what it was raised from or wraps, outermost first; libraries nest them in several ways."""
+    """Return the error and what it was raised from or wraps, outermost first; libraries nest them in several ways."""
     found: list[BaseException] = []
     waiting: list[Any] = [error]
     while waiting and len(found) < 50:

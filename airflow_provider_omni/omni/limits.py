@@ -1,4 +1,4 @@
-"""How fast this process may call: the pace of a connection, and the budget of logs calls. Per account, thread-safe.
+"""Limits of this process: the pace of a connection, and the budget of logs calls. Per account, thread-safe.
 
 Nothing here waits: each says how long to, so that a thread, an event loop and a test can do it their own way.
 """
@@ -82,7 +82,7 @@ class CallBudget:
             self._held_until = max(self._held_until, now + asked)
 
     def _spread(self) -> float:
-        """Seconds to add to the wait of one more who is refused."""
+        """Return the seconds to add to the wait of one more who is refused."""
         self._refused = min(self._refused + 1, self._per_minute)
         return WINDOW * self._refused / self._per_minute * self._jitter()
 
@@ -100,7 +100,7 @@ class Pace:
         self._lock = threading.Lock()
 
     def reserve(self) -> float:
-        """Seconds to wait before the call; its slot is taken."""
+        """Return the seconds to wait before the call; its slot is taken."""
         if not self._gap:
             return 0.0
         with self._lock:
@@ -116,12 +116,12 @@ _paces: dict[tuple[str, float | None], Pace] = {}
 
 
 def logs_budget(account: str) -> CallBudget:
-    """The one budget of logs calls that this process has for the account (`OmniConfig.account`)."""
+    """Return the one budget of logs calls that this process has for the account (`OmniConfig.account`)."""
     with _lock:
         return _budgets.setdefault(account, CallBudget())
 
 
 def pace_of(account: str, per_second: float | None) -> Pace:
-    """The one pace that all clients of this process keep for the account, sync and async."""
+    """Return the one pace that all clients of this process keep for the account, sync and async."""
     with _lock:
         return _paces.setdefault((account, per_second), Pace(per_second))

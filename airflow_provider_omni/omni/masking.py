@@ -29,7 +29,9 @@ _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d\S*)?")
 
 
 def mask_number(number: str) -> str:
-    """`41793026726` becomes `4179…726`: the first four digits and the last three; short ones show less, never all."""
+    """Mask a number: `41793026726` becomes `4179…726`, the first four digits and the last three; short ones show less,
+    never all.
+    """
     digits = "".join(character for character in number if character.isdigit())
     if len(digits) >= 10:
         return f"{digits[:4]}…{digits[-3:]}"
@@ -37,7 +39,7 @@ def mask_number(number: str) -> str:
 
 
 def mask_numbers_in(text: str) -> str:
-    """Free text with every e-mail address and every run of six or more digits masked, also `+41 79 302 67 27`.
+    """Return free text with every e-mail address and every run of six or more digits masked, also `+41 79 302 67 27`.
 
     Meant for what the vendor wrote: it may echo numbers. ISO dates are left alone.
     """
@@ -50,12 +52,14 @@ def mask_numbers_in(text: str) -> str:
 
 
 def shown_name(name: Any) -> str:
-    """The name of a member, for a person who has to find it. Where there should be one, somebody's number may stand."""
+    """Return the name of a member, for a person who has to find it. Where there should be one, somebody's number may
+    stand.
+    """
     return mask_numbers_in(str(name)[:80])
 
 
 def describe(value: Any, shown: bool = False) -> str:
-    """What was found, in words that are safe to log: the value only if `shown`, else its kind and size."""
+    """Return a value in words that are safe to log: the value itself only if `shown`, else its kind and size."""
     if value is None:
         return "nothing"
     if isinstance(value, int) and value.bit_length() > 64:
@@ -83,7 +87,7 @@ _LAYERS = 3
 
 
 class Private:
-    """What nobody may read in the words of others, which may echo it: secrets, and what was sent.
+    """Secrets and sent texts, which nobody may read in the words of others that may echo them.
 
     Found as a whole and in part, in any case and spacing, with whatever signs between its letters and digits,
     percent-encoded, as HTML or JSON escape it, in base64 and in hexadecimal digits.
@@ -108,8 +112,8 @@ class Private:
         self._words.discard("")
 
     def hide(self, words: str) -> str:
-        """The words, decoded, with an ellipsis for each thing that is private, and for what stands where a login stands
-        (`Basic ZGVtbzpkZW1v`), whosesoever it is. Numbers stay.
+        """Return the words, decoded, with an ellipsis for each thing that is private, and for what stands where a login
+        stands (`Basic ZGVtbzpkZW1v`), whosesoever it is. Numbers stay.
         """
         whole = len(words) <= _LONGEST
         words = _decoded(words[: _LAYERS * _LONGEST])
@@ -127,7 +131,7 @@ class Private:
         return _CREDENTIALS.sub(r"\1\2…", shown)
 
     def holds(self, words: str) -> bool:
-        """Whether anything private is in the words."""
+        """Return True if anything private is in the words."""
         return self.hide(words) != _decoded(words)
 
     def _places(self, words: str) -> Iterator[tuple[int, int]]:
@@ -141,7 +145,7 @@ class Private:
                 yield match.span()
 
     def _is_within(self, run: str, layers: int) -> bool:
-        """Whether these characters are an encoding of something private."""
+        """Return True if these characters are an encoding of something private."""
         for read in _readings(run):
             words = _decoded(read)
             plain = "".join(words.lower().split()).replace("+", "")
@@ -155,8 +159,8 @@ class Private:
 
 
 def _plain(text: str) -> tuple[str, list[int]]:
-    """The text as it is compared, in lower case and without spaces (and without what stands for them in a URL), and
-    where each of its characters was.
+    """Return the text as it is compared, in lower case and without spaces (and without what stands for them in a URL),
+    and where each of its characters was.
     """
     plain: list[str] = []
     places: list[int] = []
@@ -169,7 +173,7 @@ def _plain(text: str) -> tuple[str, list[int]]:
 
 
 def _bare(text: str) -> tuple[str, list[int]]:
-    """Its letters and digits alone."""
+    """Return its letters and digits alone."""
     plain, places = _plain(text)
     kept = [(character, place) for character, place in zip(plain, places, strict=True) if character.isalnum()]
     return "".join(character for character, _ in kept), [place for _, place in kept]
@@ -186,7 +190,7 @@ _FEWEST_READ = 3
 
 
 def _decoded(words: str) -> str:
-    """The words without percent-encoding and without the escapes of HTML and JSON, also several times over."""
+    """Return the words without percent-encoding and without the escapes of HTML and JSON, also several times over."""
     for _ in range(_LAYERS):
         read = unquote(words, errors="replace")
         if "\ufffd" in read and "\ufffd" not in words:
@@ -207,7 +211,7 @@ def _character(escape: re.Match[str]) -> str:
 
 
 def _readings(run: str) -> Iterator[str]:
-    """What base64, wherever it begins among these characters, and hexadecimal digits may say."""
+    """Yield the texts that base64, wherever it begins among these characters, and hexadecimal digits may say."""
     letters = run.rstrip("=").translate(_URL_SAFE)
     for start in range(4):
         part = letters[start:]

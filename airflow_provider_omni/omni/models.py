@@ -1,4 +1,4 @@
-"""What goes over the wire besides contents: scenarios, addresses, statuses, answers, reports, log rows.
+"""Everything on the wire besides contents: scenarios, addresses, statuses, answers, reports, log rows.
 
 Attributes are snake_case, members of the JSON are the API's own names. Answers ignore members they do not know (the
 vendor may add some at any time) and miss nothing but what a decision needs: the message id and the status. What
@@ -46,7 +46,7 @@ class TypedModel(BaseModel):
     )
 
     def to_wire(self) -> dict[str, Any]:
-        """The JSON object of the API: its own names, only what was set."""
+        """Return the JSON object of the API: its own names, only what was set."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -109,7 +109,7 @@ class ScenarioList(AnswerModel):
 
 
 class Address(TypedModel):
-    """Where a message goes; at least one of the four. Its repr shows nothing."""
+    """Address of a message; at least one of the four. Its repr shows nothing."""
 
     phone_number: str | None = Field(default=None, repr=False, min_length=1)
     email_address: str | None = Field(default=None, repr=False, min_length=1)
@@ -134,7 +134,7 @@ class Destination(TypedModel):
 
 
 class Status(AnswerModel):
-    """What happened to a message. All members may be missing; `statuses.py` decides what it means."""
+    """Status of a message. All members may be missing; `statuses.py` decides what it means."""
 
     group_id: int | None = None
     group_name: str | None = None
@@ -144,9 +144,9 @@ class Status(AnswerModel):
 
 
 class ReportError(AnswerModel):
-    """Why: the network's or the handset's detail.
+    """Reason of a failure: the network's or the handset's detail.
 
-    :param permanent: would repeating the same message fail again? None where the vendor does not say.
+    :param permanent: True if repeating the same message would fail again; None if the vendor does not say.
     """
 
     group_id: int | None = None
@@ -158,7 +158,7 @@ class ReportError(AnswerModel):
 
 
 class Price(AnswerModel):
-    """What one message part cost, as reported."""
+    """Price of one message part, as reported."""
 
     price_per_message: Decimal | None = None
     currency: str | None = None
@@ -243,12 +243,12 @@ class Rows(list[R]):
 
 
 def skipped_in(rows: Sequence[Any]) -> int:
-    """How many rows of an answer could not be read."""
+    """Return the number of rows of an answer that could not be read."""
     return rows.skipped if isinstance(rows, Rows) else 0
 
 
 def said_at(rows: Sequence[Any]) -> float | None:
-    """When the vendor has answered, by its own clock; None where it does not say."""
+    """Return the time of the vendor's answer, by its own clock; None if it does not say."""
     return rows.said_at if isinstance(rows, Rows) else None
 
 

@@ -1,4 +1,4 @@
-"""What stands for no value at all: blank to the eye, or a database's, a sheet's or a data frame's word for nothing.
+"""Values that stand for nothing: blank to the eye, or a database's, a sheet's or a data frame's word for nothing.
 
 Nobody should read "Dear ,", "Dear nan," or "Dear NULL,", and none of these is a phone number.
 """
@@ -35,12 +35,12 @@ _TIMES = frozenset({"datetime64", "timedelta64"})
 
 
 def is_a_time(value: object) -> bool:
-    """Whether a value is a moment or a duration of numpy."""
+    """Return True for a moment or a duration of numpy."""
     return type(value).__name__ in _TIMES
 
 
 def is_invisible(character: str) -> bool:
-    """Whether a character takes no room: joiners, direction and byte order marks, selectors of variants."""
+    """Return True if a character takes no room: joiners, direction and byte order marks, selectors of variants."""
     return (
         unicodedata.category(character) == "Cf"
         or character in _EMPTY_TO_THE_EYE
@@ -50,7 +50,7 @@ def is_invisible(character: str) -> bool:
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text shows nothing: empty, white space of any kind, invisible marks."""
+    """Return True if a text shows nothing: empty, white space of any kind, invisible marks."""
     if not text or text.isspace():
         return True
     if text.isascii():
@@ -59,7 +59,7 @@ def is_blank(text: str) -> bool:
 
 
 def trimmed(text: str) -> str:
-    """The text without white space and invisible marks around it."""
+    """Return the text without white space and invisible marks around it."""
     start, end = 0, len(text)
     while start < end and (text[start].isspace() or is_invisible(text[start])):
         start += 1
@@ -69,7 +69,9 @@ def trimmed(text: str) -> str:
 
 
 def word_for_nothing(text: str) -> str | None:
-    """The word, where a text is one for nothing: `NULL`, `None`, `#N/A`; also `####`, a sheet's column too narrow."""
+    """Return the word, where a text is one for nothing: `NULL`, `None`, `#N/A`; also `####`, a sheet's column too
+    narrow.
+    """
     if len(text) > 40:
         return None
     word = text.strip()
@@ -77,8 +79,8 @@ def word_for_nothing(text: str) -> str | None:
 
 
 def is_nothing(value: Any) -> bool:
-    """Whether a value stands for an absent one: None, a blank text or a word for nothing, a number that is not finite,
-    a date that is no date.
+    """Return True if a value stands for an absent one: None, a blank text or a word for nothing, a number that is not
+    finite, a date that is no date.
     """
     if value is None:
         return True

@@ -1,4 +1,4 @@
-"""What is wrong with the options of a send, as far as it takes no model to tell: operators ask when a DAG is read."""
+"""Problems with the options of a send, as far as it takes no model to tell: operators ask when a DAG is read."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _DATE = (
 _CLOCK = r"(?:[T ,]+\d{1,2}[:.h]?\d\d(?:[:.]?\d\d(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?)"
 _ZONE = r"(?: ?(?:Z|GMT|UTC)? ?(?:[+-]\d\d:?(?:\d\d)?)?(?: ?\[?[A-Z][A-Za-z_]{1,20}/[A-Za-z_/]{1,30}\]?| [A-Z]{2,5})?)"
 _LIKE_A_TIME = re.compile(rf"\s*{_DATE}{_CLOCK}?{_ZONE}\s*")
-"""What may be shown of a text: one that is no time may be somebody's."""
+"""Form of the texts that may be shown: one that is no time may be somebody's."""
 
 
 def option_problems(notify: Any, notify_content_type: Any, intermediate_report: Any) -> list[str]:
-    """What is wrong with these three; each may be None."""
+    """Return the problems with these three; each may be None."""
     problems = [
         unexpected(name, describe(value, True), "true or false")
         for name, value in (("notify", notify), ("intermediate_report", intermediate_report))
@@ -39,7 +39,9 @@ def option_problems(notify: Any, notify_content_type: Any, intermediate_report: 
 
 
 def time_problem(name: str, moment: Any) -> str | None:
-    """What is wrong with a time, whenever it is; None for an aware datetime, and a text that is one with its offset."""
+    """Return the problem with a time, whenever it is; None for an aware datetime, and for a text that is one with its
+    offset.
+    """
     try:
         naive = (datetime.fromisoformat(moment.strip()) if isinstance(moment, str) else moment).utcoffset() is None
         if not naive and isinstance(moment, str):

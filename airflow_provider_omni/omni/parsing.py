@@ -36,21 +36,21 @@ MAX_VALUES = 2_000_000
 
 
 class UnreadableAnswerError(ValueError):
-    """What is wrong with an answer, in words that hold nothing of it."""
+    """Fault of an answer, in words that hold nothing of it."""
 
 
 def scenario(body: bytes) -> Scenario:
-    """The answer to creating, reading and replacing a scenario."""
+    """Return the answer to creating, reading and replacing a scenario."""
     return _whole(Scenario, body)
 
 
 def scenarios(body: bytes) -> list[Scenario]:
-    """The answer to listing scenarios."""
+    """Return the answer to listing scenarios."""
     return _whole(ScenarioList, body).scenarios
 
 
 def send_response(body: bytes) -> SendResponse:
-    """The answer to a send. Read by hand, at half the cost of models: statuses are few, entries are many."""
+    """Return the answer to a send. Read by hand, at half the cost of models: statuses are few, entries are many."""
     document = load(body)
     entries = document.get("messages") if isinstance(document, dict) else None
     if not isinstance(entries, list):
@@ -89,16 +89,16 @@ def _status(told: dict[str, Any]) -> Status:
 
 
 def _text(value: Any) -> str | None:
-    """A string, or a number where a string is promised; else None."""
+    """Return a string, or a number where a string is promised; else None."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def reports(body: bytes) -> list[Report]:
-    """The answer to a read of reports. What of a row is unreadable is left out; if that is its message id or its whole
-    status, so is the row. Then the answer is a `Rows` that says how many those were: one odd row, which may not even
-    be ours, must not take the others with it. An answer without any readable row is none.
+    """Return the answer to a read of reports. What of a row is unreadable is left out; if that is its message id or its
+    whole status, so is the row. Then the answer is a `Rows` that says how many those were: one odd row, which may not
+    even be ours, must not take the others with it. An answer without any readable row is none.
     """
     _check_size(body)
     try:
@@ -109,7 +109,7 @@ def reports(body: bytes) -> list[Report]:
 
 
 def log_rows(body: bytes) -> list[LogRow]:
-    """The answer to a read of logs, as lenient as `reports`."""
+    """Return the answer to a read of logs, as lenient as `reports`."""
     _check_size(body)
     try:
         return LogPage.model_validate_json(body).results
@@ -134,7 +134,7 @@ def _check_size(body: bytes) -> None:
 
 
 def _row_by_row(model: type[Row], body: bytes) -> list[Row]:
-    """The slow way, for pages that have something odd in them."""
+    """Read the rows one by one: the slow way, for pages that have something odd in them."""
     page = load(body)
     rows = page.get("results") if isinstance(page, dict) else None
     if not isinstance(rows, list):
@@ -155,7 +155,7 @@ def _row_by_row(model: type[Row], body: bytes) -> list[Row]:
 
 
 def _lenient(model: type[Row], row: Any) -> Row:
-    """The row without those of its members, and of its status's, that cannot be read."""
+    """Return the row without those of its members, and of its status's, that cannot be read."""
     try:
         return model.model_validate(row)
     except ValidationError as error:
@@ -184,7 +184,9 @@ def load(body: bytes) -> Any:
 
 
 def _first_problem(error: ValidationError) -> str:
-    """Where and what, without the value. Member names are the API's own: unknown ones are never looked at."""
+    """Return the place and the kind of a mistake, without the value. Member names are the API's own: unknown ones are
+    never looked at.
+    """
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     if first["type"] == "json_invalid":
         return "it is not JSON"

@@ -1,4 +1,4 @@
-"""What JSON has, and nothing else: text keys, texts, numbers, true, false, null, lists and objects.
+"""Values that JSON has, and nothing else: text keys, texts, numbers, true, false, null, lists and objects.
 
 Serialisers differ in what they make of the rest (bytes become text or an error, a set a list, `NaN` a word that is no
 JSON). What is sent, and what is compared between tries, must not depend on which of them comes first.
@@ -28,7 +28,7 @@ class Foreign(NamedTuple):
 
 
 def foreign_to_json(value: Any, where: str, depth: int = 0) -> Iterator[Foreign]:
-    """Everything in a value that JSON does not have, in order.
+    """Yield everything in a value that JSON does not have, in order.
 
     :param where: the name that the caller knows the value by; may be empty.
     """
@@ -69,8 +69,8 @@ def _is_whole(text: str) -> bool:
 
 
 def unfit_character(text: str, lines: bool = True) -> str | None:
-    """The first character that no phone should get, in words: a control character that is neither a tab nor a line end
-    (escape sequences begin with some), or what a decoder puts where it could not read.
+    """Return the first character that no phone should get, in words: a control character that is neither a tab nor a
+    line end (escape sequences begin with some), or what a decoder puts where it could not read.
 
     :param lines: tabs and line ends are fine.
     """
@@ -83,7 +83,7 @@ def unfit_character(text: str, lines: bool = True) -> str | None:
 
 
 def unfit_in(value: Any, where: str, depth: int = 0) -> Iterator[Foreign]:
-    """Every text of a value that has such a character."""
+    """Yield every text of a value that has such a character."""
     if isinstance(value, str):
         if unfit := unfit_character(value):
             yield Foreign(where, f"a text with {unfit}")

@@ -1,4 +1,4 @@
-"""Which of the vendor's words are words. What is none may be an encoding of something private.
+"""Tells words among the vendor's words. Anything else may be an encoding of something private.
 
 `masking.Private` knows a few encodings, and there is no end of them. But what an API says to a person is made of words,
 names of members, small numbers, dates, codes and ids. All else is left out, whatever it may be.
@@ -28,7 +28,7 @@ _TOKEN = re.compile(r"\S+")
 
 
 def only_words(text: str) -> str:
-    """The text with an ellipsis for each piece that is no word, and for each that spells one letter by letter."""
+    """Return the text with an ellipsis for each piece that is no word, and for each that spells one by letters."""
     pieces = list(_TOKEN.finditer(text))
     kept = [_is_plain(piece[0]) for piece in pieces]
     start = 0

@@ -13,11 +13,11 @@ from airflow_provider_omni.omni.masking import mask_numbers_in
 from airflow_provider_omni.omni.problems import unexpected
 
 CHECKS = ("valid", "possible")
-"""What a number must be to be sent to: of a range that its country is known to use, or of the right length only."""
+"""Kinds of numbers that are sent to: of a range that its country is known to use, or of the right length only."""
 
 
 def read_region(region: object, *, by_shape: bool = False) -> str:
-    """The letters in upper case. Raises ValueError that says what was expected.
+    """Return the letters in upper case. Raises ValueError that says what was expected.
 
     :param by_shape: take any two letters, and load no tables; for DAG files, which are read often.
     """
@@ -32,7 +32,7 @@ def read_region(region: object, *, by_shape: bool = False) -> str:
 
 
 def read_countries(countries: object, *, by_shape: bool = False) -> frozenset[str]:
-    """A list of countries, or a text of them with commas or spaces between. Raises ValueError; so it does for a
+    """Return a list of countries, or a text of them with commas or spaces between. Raises ValueError; so it does for a
     blank text, which says neither "everywhere" nor "nowhere".
 
     :param by_shape: as for `read_region`.
@@ -50,7 +50,7 @@ def read_countries(countries: object, *, by_shape: bool = False) -> frozenset[st
 
 
 def read_check(check: object) -> str:
-    """`valid` or `possible`. Raises ValueError."""
+    """Return `valid` or `possible`. Raises ValueError."""
     if isinstance(check, str) and check in CHECKS:
         return check
     shown = mask_numbers_in(repr(check[:20])) if isinstance(check, str) else f"a {type(check).__name__}"

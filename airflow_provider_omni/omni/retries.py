@@ -1,4 +1,4 @@
-"""Whether and when to make a call again. Decides; the waiting is done by tenacity with the sleep it is given.
+"""Repeats of a call: whether and when. Decides; the waiting is done by tenacity with the sleep it is given.
 
 Never for a send or a read-once read of which nobody knows whether it took effect: `delivery/` resolves those by
 asking.
@@ -22,11 +22,11 @@ ATTEMPTS = 5
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 LONGEST_RETRY_AFTER = 300.0
-"""Who asks for more patience than this gets none: the error is raised, and Airflow's own retry is the next try."""
+"""Longest patience. An error that asks for more is raised at once, and Airflow's own retry is the next try."""
 
 
 def may_repeat(call: Call[Any], error: BaseException) -> bool:
-    """May this very call be made again after this error?"""
+    """Return True if this very call may be made again after this error."""
     if not isinstance(error, OmniError) or not error.retryable:
         return False
     if (error.retry_after or 0.0) > LONGEST_RETRY_AFTER:
@@ -35,7 +35,7 @@ def may_repeat(call: Call[Any], error: BaseException) -> bool:
 
 
 def backoff(attempt: int, retry_after: float | None = None, jitter: Callable[[], float] = random.random) -> float:
-    """Seconds to wait after the attempt of this number, from 1.
+    """Return the seconds to wait after the attempt of this number, from 1.
 
     Doubles up to a minute, of which half is random. At least `retry_after`, up to five minutes, and then a little more
     than was asked, so that all who were told the same do not come back at once.

@@ -1,4 +1,4 @@
-"""What a status means: the registry as a table, and the pure decisions that hang on it.
+"""Meaning of a status: the registry as a table, and the pure decisions that hang on it.
 
 Ids are used twice by the vendor (87, 56, …) and new ones appear at any time. So decisions branch on the status group,
 then on the name, and use the id only where both are silent. The verdict over a whole flow is made in `delivery/`.
@@ -99,7 +99,7 @@ _IDS_BY_NAME = {known.name: number for number, known in KNOWN_STATUSES.items()}
 
 
 class StepState(Enum):
-    """How far one step of a flow has come."""
+    """Progress of one step of a flow."""
 
     PENDING = "pending"
     OPERATOR = "operator"
@@ -109,7 +109,7 @@ class StepState(Enum):
 
 
 def group_of(status: Status) -> Group | None:
-    """From `groupId`, else `groupName`, else the name, else the known id; None when all are silent."""
+    """Return the group by `groupId`, else `groupName`, else the name, else the known id; None if all are silent."""
     if status.group_id is not None and status.group_id in _GROUP_IDS:
         return Group(status.group_id)
     if (named := _GROUPS_BY_NAME.get(_upper(status.group_name))) is not None:
@@ -125,7 +125,7 @@ def group_of(status: Status) -> Group | None:
 
 
 def step_state(status: Status) -> StepState:
-    """What a report or log row with this status says about its step.
+    """Return the state of a step about which a report or log row has this status.
 
     A status of the DELIVERED group counts as the handset's where the registry has it as final, else as the operator's.
     A failure ends the step unless the registry has it as not final. A status that says nothing is pending.
@@ -139,14 +139,14 @@ def step_state(status: Status) -> StepState:
 
 
 def _is_final(status: Status, group: Group | None, *, otherwise: bool) -> bool:
-    """Whether the registry has the status as final; `otherwise` where it does not know it, or not in this group."""
+    """Return True if the registry has the status as final; `otherwise` if it does not know it, or not in this group."""
     number = _number(status)
     known = None if number is None else KNOWN_STATUSES.get(number)
     return known.final if known is not None and known.group is group else otherwise
 
 
 def is_refusal(status: Status) -> bool:
-    """Is this entry of a send's answer certainly not accepted?
+    """Return True if this entry of a send's answer is certainly not accepted.
 
     Groups UNDELIVERABLE, EXPIRED and REJECTED are, but a duplicate is not, and neither is a status whose group id and
     group name contradict each other: refused recipients may be sent to again, so a refusal must be certain.
@@ -156,22 +156,24 @@ def is_refusal(status: Status) -> bool:
 
 
 def is_duplicate(status: Status) -> bool:
-    """Does it say that this message id was seen before? Id and name are both believed, to be on the safe side."""
+    """Return True if it says that this message id was seen before. Id and name are both believed, to be on the safe
+    side.
+    """
     return status.id == DUPLICATE or _upper(status.name) == KNOWN_STATUSES[DUPLICATE].name
 
 
 def stops_everything(status: Status) -> bool:
-    """Would every other recipient be refused for the same reason?"""
+    """Return True if every other recipient would be refused for the same reason."""
     return is_refusal(status) and _number(status) in STOPS_EVERYTHING
 
 
 def mendable(status: Status) -> bool:
-    """May the very same message be accepted later?"""
+    """Return True if the very same message may be accepted later."""
     return is_refusal(status) and _number(status) in MENDABLE
 
 
 def _number(status: Status) -> int | None:
-    """The registry's id: by name where the name is known or says something else, else as given."""
+    """Return the registry's id: by name where the name is known or says something else, else as given."""
     name = _upper(status.name)
     return _IDS_BY_NAME.get(name) if name else status.id
 

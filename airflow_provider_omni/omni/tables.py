@@ -21,7 +21,7 @@ class Table(NamedTuple):
 
 
 def read_table(value: Any) -> Table | None:
-    """The table that a value is; None for what is none, or gives no rows by itself (see `is_table`)."""
+    """Return the table that a value is; None for what is none, or gives no rows by itself (see `is_table`)."""
     if _has(value, "itertuples", "columns"):  # pandas, and what is like it
         return Table(_names(value.columns), _asked(lambda: value.itertuples(index=False, name=None)))
     if _has(value, "iter_rows", "columns"):  # polars
@@ -42,7 +42,9 @@ def read_table(value: Any) -> Table | None:
 
 
 def is_table(value: Any) -> bool:
-    """Whether a value is a table, or promises one (a lazy frame): going over it would give its columns or an error."""
+    """Return True if a value is a table, or promises one (a lazy frame): going over it would give its columns or an
+    error.
+    """
     if isinstance(value, type):
         return False
     return read_table(value) is not None or any(
@@ -51,14 +53,16 @@ def is_table(value: Any) -> bool:
 
 
 def read_column(value: Any) -> list[Any] | None:
-    """The items of a column of Arrow, whose own are no plain values; None for anything else."""
+    """Return the items of a column of Arrow, whose own are no plain values; None for anything else."""
     if _has(value, "to_pylist", "type") and not hasattr(value, "schema"):
         return list(value.to_pylist())
     return None
 
 
 def _has(value: Any, *names: str) -> bool:
-    """Whether an object has these, the first one to be called. Asked of its type: a data frame has its columns, too."""
+    """Return True if an object has these, the first one to be called. Asked of its type: a data frame has its columns,
+    too.
+    """
     kind = type(value)
     return callable(getattr(kind, names[0], None)) and all(hasattr(value, name) for name in names[1:])
 
@@ -68,7 +72,9 @@ def _names(columns: Iterable[Any]) -> list[str]:
 
 
 def _asked(ask: Callable[[], Iterable[Any]]) -> Iterator[tuple[Any, ...]]:
-    """The rows, asked for when the first one is: that may be work, which nobody wants who only looks what this is."""
+    """Yield the rows, which are asked for with the first one: that may be work, which nobody wants who only looks what
+    this is.
+    """
     yield from map(tuple, ask())
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 
 def parse_time(text: str) -> datetime:
-    """An aware datetime from `+0000`, `+01:00` or `Z`, with or without fractions of a second.
+    """Return an aware datetime from `+0000`, `+01:00` or `Z`, with or without fractions of a second.
 
     Raises ValueError for anything else, also for a time without an offset: a guess would be off by hours.
     """
@@ -21,12 +21,12 @@ def parse_time(text: str) -> datetime:
 
 
 def format_body_time(moment: datetime) -> str:
-    """For JSON bodies: UTC, milliseconds, offset without a colon: `2026-11-23T18:41:24.000+0000`."""
+    """Write a time for JSON bodies: UTC, milliseconds, offset without a colon: `2026-11-23T18:41:24.000+0000`."""
     return _utc(moment).strftime("%Y-%m-%dT%H:%M:%S.") + f"{_utc(moment).microsecond // 1000:03d}+0000"
 
 
 def format_query_time(moment: datetime) -> str:
-    """For query strings: UTC, milliseconds, offset with a colon: `2026-11-23T18:41:24.000+00:00`."""
+    """Write a time for query strings: UTC, milliseconds, offset with a colon: `2026-11-23T18:41:24.000+00:00`."""
     return _utc(moment).isoformat(timespec="milliseconds")
 
 

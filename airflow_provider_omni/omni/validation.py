@@ -64,7 +64,7 @@ _EXPECTED: dict[str, str] = {
     "tuple_type": "a list",
     "list_type": "a list",
 }
-"""What pydantic's kinds of error mean, in the words of the API."""
+"""Meanings of pydantic's kinds of error, in the words of the API."""
 
 
 _SHAPES = ("dict_type", "model_type", "list_type", "tuple_type")
@@ -74,11 +74,11 @@ _EXAMPLES = {
     "sms": '{"text": "Your parcel is here."}',
     "scenario.flow": '{"channel": "LINE", "from": "InfoLine"}',
 }
-"""What people have in mind who write a text, or a list of channels, where an object is needed."""
+"""Examples for people who write a text, or a list of channels, and need an object."""
 
 
 def problems_of(error: ValidationError, root: str, model: type[BaseModel] | None = None) -> list[str]:
-    """What pydantic found, as lines such as `line.thumbnailUrl: missing`.
+    """Return the findings of pydantic as lines such as `line.thumbnailUrl: missing`.
 
     :param root: the name that the caller knows the value by (`line`).
     :param model: adds what is allowed to lines about unknown members.
@@ -88,7 +88,9 @@ def problems_of(error: ValidationError, root: str, model: type[BaseModel] | None
 
 
 def _is_echo(problem: Any) -> bool:
-    """A list that pydantic calls too short only because it did not count the items that are wrong themselves."""
+    """Return True for a list that pydantic calls too short only because it did not count the items that are wrong
+    themselves.
+    """
     return bool(problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"])
 
 
@@ -168,7 +170,7 @@ def check_content(
     send_at: datetime | str | None = None,
     now: datetime | None = None,
 ) -> Content:
-    """What a request will say, or an OmniInputError that names every problem at once.
+    """Return the content of a request. Raises OmniInputError that names every problem at once.
 
     :param line: an object in the API's field names, or a model of `content.py`; `type` is TEXT if there is only a text.
     :param other_channels: the other channels' objects by their member name (`whatsApp`, `viber`, …).
@@ -198,7 +200,7 @@ def check_content(
 
 
 def check_scenario(name: Any, flow: Any, default: Any = None) -> NewScenario:
-    """A scenario to create or to store, or an OmniInputError that names every problem."""
+    """Check a scenario to create or to store. Raises OmniInputError that names every problem."""
     findings = _Findings()
     steps = list(flow) if isinstance(flow, Sequence) and not isinstance(flow, str) else flow
     scenario = findings.model(NewScenario, {"name": name, "flow": steps, "default": default}, "scenario")
@@ -210,7 +212,7 @@ def check_scenario(name: Any, flow: Any, default: Any = None) -> NewScenario:
 
 
 def _check_names(findings: _Findings, scenario: NewScenario) -> None:
-    """A sender is shown by phones, a scenario by its name."""
+    """Find names that phones cannot show. A sender is shown by phones, a scenario by its name."""
     names = {"scenario.name": scenario.name}
     names |= {
         f"scenario.flow[{at}].from": step.from_ for at, step in enumerate(scenario.flow) if step.from_ is not None
@@ -223,7 +225,7 @@ def _check_names(findings: _Findings, scenario: NewScenario) -> None:
 
 
 def check_destination(value: Any, root: str = "to") -> Destination:
-    """A destination object in the API's field names, or an OmniInputError. Judges no number."""
+    """Check a destination object in the API's field names. Raises OmniInputError. Judges no number."""
     findings = _Findings()
     destination = findings.model(Destination, value, root)
     if destination is None:
@@ -232,8 +234,8 @@ def check_destination(value: Any, root: str = "to") -> Destination:
 
 
 def steps_without_content(flow: Sequence[str], channels: Collection[str]) -> tuple[str, ...]:
-    """The steps of a flow that are not among the channels that there is content for. What the vendor does with those is
-    not documented.
+    """Return the steps of a flow that are not among the channels that there is content for. What the vendor does with
+    those is not documented.
     """
     return tuple(channel for channel in flow if channel in Channel.__members__ and channel not in channels)
 
@@ -243,7 +245,7 @@ _TELLING = {"url", "thumbnailUrl", "duration", "packageId", "stickerId", "altTex
 
 
 def _kind(value: Any) -> str:
-    """What was found in place of an object or a text that nobody is to see."""
+    """Describe a value that stands in place of an object, or of a text that nobody is to see."""
     return empty_words(value) if isinstance(value, str) and is_nothing(value) else describe(value)
 
 

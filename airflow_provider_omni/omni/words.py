@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def some(count: int, noun: str, plural: str = "") -> str:
-    """A count in a sentence: `1 row`, `2,000 rows`.
+    """Return a count in a sentence: `1 row`, `2,000 rows`.
 
     :param plural: the noun's, where it is not made with an s.
     """
@@ -12,10 +12,10 @@ def some(count: int, noun: str, plural: str = "") -> str:
 
 
 def was(count: int) -> str:
-    """The verb after so many: `1 message was`, `2 messages were`."""
+    """Return the verb after so many: `1 message was`, `2 messages were`."""
     return "was" if count == 1 else "were"
 
 
 def are(count: int) -> str:
-    """The verb after so many: `1 is left`, `2 are left`."""
+    """Return the verb after so many: `1 is left`, `2 are left`."""
     return "is" if count == 1 else "are"

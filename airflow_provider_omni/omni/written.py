@@ -25,20 +25,20 @@ from airflow_provider_omni.omni.tables import is_table, read_column
 from airflow_provider_omni.omni.words import some
 
 NOTHING = frozenset({"", "none", "null", "nan", "nat", "<na>", "undefined"})
-"""What a template renders to that found nothing, in lower case."""
+"""Texts to which a template renders that found nothing, in lower case."""
 LAZY = frozenset({"LazyXComSequence", "LazyXComSelectSequence"})
-"""What Airflow gives for the output of a mapped task, in Airflow 3 and 2: by name, since this room knows no Airflow."""
+"""Classes of Airflow 3 and 2 for the output of a mapped task: by name, since this room knows no Airflow."""
 WHY_EMPTY = (
     "If it comes from another task, that one has pushed no XCom: it was marked successful by hand, was skipped, or "
     "ended before it had anything to push. Clear that task, so that it runs."
 )
-"""Why an argument may come out empty that was given."""
+"""Reasons for which an argument comes out empty that was given."""
 MOST_PLACES = 10
 """Places of mistakes that an error names."""
 
 _ID = re.compile(r"(?!\+[0-9]+$)[^\s,;'\"\[\](){}<>\\]{1,200}")
-"""What may be an id; a number with a plus is somebody's. The logs take a list with commas, and brackets or quotes are
-left over from a list.
+"""Form of an id; a number with a plus is somebody's. The logs take a list with commas, and brackets or quotes are left
+over from a list.
 """
 _ENDS = {"[": "]", "{": "}"}
 _SIDE_BY_SIDE = re.compile(r"['\"]\s*[bBfFrRuU]{0,2}['\"]")
@@ -48,12 +48,13 @@ _TEMPLATE_MARKS = ("{{", "{%", "{#")
 
 
 def is_nothing(value: Any) -> bool:
-    """Whether a value is none: None, or a text that a template renders to when it found nothing."""
+    """Return True for None, and for a text to which a template renders that found nothing."""
     return value is None or (isinstance(value, str) and value.strip().lower() in NOTHING)
 
 
 def looks_written(text: str) -> bool:
-    """Whether a text begins like a list, an object or a text in quotes, so that it cannot be an id, a number or a name.
+    """Return True if a text begins like a list, an object or a text in quotes, so that it cannot be an id, a number or
+    a name.
 
     A bracket alone does not tell: `(41) 79 302 67 27` is how people write numbers.
     """
@@ -152,7 +153,7 @@ def read_ids(name: str, value: Any) -> tuple[str, ...]:
 
 
 def empty_words(value: Any) -> str:
-    """What to call a value that `is_nothing`: it was given, and came out empty."""
+    """Describe a value that `is_nothing`: it was given, and came out empty."""
     if not isinstance(value, str):
         return "nothing"
     said = value.strip()
@@ -160,14 +161,14 @@ def empty_words(value: Any) -> str:
 
 
 def came_out_empty(names: Iterable[str]) -> list[str]:
-    """The problems with arguments that were given, and are None now that they were rendered. Left alone they would be
-    taken for not given: another key, no ledger, sent at once.
+    """Return the problems with arguments that were given, and are None now that they were rendered. Left alone they
+    would be taken for not given: another key, no ledger, sent at once.
     """
     return [unexpected(name, "nothing, though it was given", f"a value. {WHY_EMPTY}") for name in names]
 
 
 def is_of_mapped_task(value: Any) -> bool:
-    """Whether this is what Airflow hands over for the output of a mapped task."""
+    """Return True for a value that Airflow hands over for the output of a mapped task."""
     return any(each.__name__ in LAZY and each.__module__.startswith("airflow.") for each in type(value).__mro__)
 
 
@@ -194,8 +195,8 @@ def _items_of_written(name: str, text: str, expected: str) -> Iterable[Any]:
 
 
 def _items(name: str, values: Iterable[Any], expected: str) -> Iterator[Any]:
-    """The items of a list. A list among them is a row (of a query, say), of which nobody knows which cell is meant;
-    only where it is what a copy of a mapped task returned does it hold items.
+    """Yield the items of a list. A list among them is a row (of a query, say), of which nobody knows which cell is
+    meant; only where it is what a copy of a mapped task returned does it hold items.
     """
     of_tasks = is_of_mapped_task(values)
     for value in _in_order(values):
@@ -210,7 +211,7 @@ def _items(name: str, values: Iterable[Any], expected: str) -> Iterator[Any]:
 
 
 def _in_order(values: Iterable[Any]) -> Iterable[Any]:
-    """The order of a set of texts is another in every process."""
+    """Return the items in an order: that of a set of texts is another in every process."""
     return sorted(values, key=repr) if isinstance(values, set | frozenset) else values
 
 
@@ -227,7 +228,7 @@ def _lines_of_json(text: str) -> list[Any] | None:
 
 
 def _has_texts_side_by_side(text: str) -> bool:
-    """Whether two texts stand next to each other: Python would join them, two ids or numbers to one."""
+    """Return True if two texts stand next to each other: Python would join them, two ids or numbers to one."""
     before = None
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -246,7 +247,7 @@ def _may_be_an_id(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether this is a whole number, also one of numpy."""
+    """Return True for a whole number, also one of numpy."""
     return hasattr(type(value), "__index__") and not isinstance(value, bool)
 
 

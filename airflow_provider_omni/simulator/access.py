@@ -1,4 +1,4 @@
-"""Who may use the control calls: browsers' tricks (DNS rebinding, cross-site requests) are kept out. Decides only."""
+"""Access to the control calls: browsers' tricks (DNS rebinding, cross-site requests) are kept out. Decides only."""
 
 from __future__ import annotations
 

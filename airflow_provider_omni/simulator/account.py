@@ -51,7 +51,7 @@ def route(request: WireRequest) -> str:
 
 @dataclass(frozen=True)
 class Done:
-    """What a call produced: the reply, how many destinations or rows it is about, the reports it took."""
+    """Result of a call: the reply, how many destinations or rows it is about, the reports it took."""
 
     reply: WireReply
     entries: int = 0

@@ -11,16 +11,16 @@ import time
 from typing import Protocol
 
 DEFAULT_MANUAL_START = 1_767_225_600.0
-"""Where a `ManualClock` starts when nothing is said: 2026-01-01T00:00:00Z."""
+"""Start of a `ManualClock` if nothing is said: 2026-01-01T00:00:00Z."""
 LATEST = 7_258_118_400.0
 """No clock goes beyond 2200-01-01T00:00:00Z: what is added to it must still be a date."""
 
 
 class Clock(Protocol):
-    """Where the engine gets its time from."""
+    """Source of the engine's time."""
 
     def now(self) -> float:
-        """Seconds since 1970-01-01T00:00:00Z."""
+        """Return the seconds since 1970-01-01T00:00:00Z."""
 
     def advance(self, seconds: float) -> None:
         """Jump ahead by that many seconds."""

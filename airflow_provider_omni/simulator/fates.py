@@ -1,4 +1,4 @@
-"""What becomes of a message, by the last two digits of its phone number. A table; the arithmetic is in `timeline.py`.
+"""Fates of messages, by the last two digits of their phone numbers. A table; the arithmetic is in `timeline.py`.
 
 A fate says what the chat step does (LINE, and every other channel that is not SMS) and what the SMS step does, if the
 failover gets that far. Times are in beats: one beat is the switch `beat_seconds`, one second unless told otherwise.
@@ -14,7 +14,7 @@ from airflow_provider_omni.simulator.outcomes import Status, StepError
 
 
 class Since(enum.Enum):
-    """Where the time of a moment is counted from."""
+    """Start from which the time of a moment is counted."""
 
     START = "start"
     """The step's start."""
@@ -23,7 +23,7 @@ class Since(enum.Enum):
 
 
 class Reporting(enum.Enum):
-    """What the reports and logs say of a message."""
+    """Extent to which reports and logs tell of a message."""
 
     NORMAL = "normal"
     NO_REPORTS = "no reports"

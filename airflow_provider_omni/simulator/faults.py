@@ -32,7 +32,7 @@ LARGEST = {
 
 
 class Phase(enum.Enum):
-    """When a fault strikes."""
+    """Moment at which a fault strikes."""
 
     BESIDE = "beside"
     """The call goes on; something else happens too."""

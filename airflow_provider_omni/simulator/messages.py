@@ -21,7 +21,7 @@ from airflow_provider_omni.simulator.timeline import Change, FlowStep, Step, mil
 
 @dataclass(frozen=True)
 class Content:
-    """What one send request said, shared by all its messages. `by_channel`: channel → content object."""
+    """Content of one send request, shared by all its messages. `by_channel`: channel → content object."""
 
     scenario_key: str
     by_channel: Mapping[str, Mapping[str, Any]]

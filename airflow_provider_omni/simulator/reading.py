@@ -25,7 +25,7 @@ Query = Mapping[str, list[str]]
 
 @dataclass(frozen=True)
 class LogFilter:
-    """What a logs call asks for."""
+    """Filters of a logs call."""
 
     message_ids: tuple[str, ...]
     bulk_ids: tuple[str, ...]

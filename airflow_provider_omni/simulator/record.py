@@ -1,4 +1,4 @@
-"""What the simulator remembers for those who judge: who was sent what, who called, who read which report.
+"""Memory of the simulator for those who judge: who was sent what, who called, who read which report.
 
 It grows until `reset`. It holds numbers, since that is what it is for; it never leaves the machine by itself.
 """
@@ -103,7 +103,7 @@ class Record:
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """What has reached people so far, oldest first: LINE and SMS alike, late ones too."""
+        """Everything that has reached people so far, oldest first: LINE and SMS alike, late ones too."""
         now = self.now()
         found = [
             Delivery(message.to, step.channel, change.at, message.message_id)

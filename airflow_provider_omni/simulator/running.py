@@ -50,12 +50,12 @@ class RunningSimulator:
 
     @property
     def record(self) -> Record:
-        """What happened so far."""
+        """Record of everything that happened so far."""
         return self.simulator.record
 
     @property
     def faults(self) -> FaultPlan:
-        """What will go wrong."""
+        """Faults that are to come."""
         return self.simulator.faults
 
     @property

@@ -78,7 +78,7 @@ class VendorCalls:
 
 
 async def _body(scope: Scope, receive: Receive, largest: int) -> bytes | None:
-    """The body of a request; None where it is, or says that it is, longer than `largest`."""
+    """Return the body of a request; None where it is, or says that it is, longer than `largest`."""
     length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     if not length.isdigit() or len(length) > 18 or int(length) > largest:
         return None

@@ -30,7 +30,7 @@ def _prices() -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Settings:
-    """Who may call, and how the simulated account behaves. Frozen: `Simulator.configure` puts another in its place."""
+    """Callers, and behaviour of the simulated account. Frozen: `Simulator.configure` puts another in its place."""
 
     login: str = "demo"
     password: str = dataclasses.field(default="demo", repr=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 
 class Ending(enum.Enum):
-    """How an exchange ends for the caller."""
+    """End of an exchange for the caller."""
 
     COMPLETE = "complete"
     """The whole answer arrives, after `WireReply.delay` seconds."""

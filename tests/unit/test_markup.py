@@ -14,10 +14,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "airflow_provider_omni"
 MODULES = sorted(PACKAGE.rglob("*.py")) + sorted((ROOT / "example_dags").glob("*.py"))
-PLAIN = ("delivery", "delivery/ledger", "delivery/messages", "delivery/outbox")
-"""Folders whose docstrings are in plain English so far. Others are added as they are rewritten."""
-PLAIN_MODULES = [module for folder in PLAIN for module in sorted((PACKAGE / folder).glob("*.py"))]
-CLAUSE = re.compile(r"(What|Whether|Whoever|Who|How|If|Where|When|The same)\b")
+CLAUSE = re.compile(
+    r"(What|Whatever|Whether|Whoever|Who|Whose|Which|Why|How|If|Where|When|The same"
+    r"|Is|Are|Was|Does|Did|Has|May|Can|Would|Should|Must)\b"
+)
+"""Beginnings of docstrings that begin neither with a verb nor with a noun."""
+QUESTION = re.compile(r"\?(?=\s|\Z)")
 
 
 def texts_for_readers(module: Path) -> Iterator[str]:
@@ -42,7 +44,12 @@ def docstrings(module: Path) -> Iterator[str]:
             yield node.value.value.strip()
 
 
-@pytest.mark.parametrize("module", PLAIN_MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(ROOT)))
 def test_docstrings_begin_with_a_verb_or_a_noun(module: Path) -> None:
     clauses = [text.partition("\n")[0] for text in docstrings(module) if CLAUSE.match(text)]
     assert not clauses
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(ROOT)))
+def test_docstrings_ask_no_questions(module: Path) -> None:
+    assert [text for text in docstrings(module) if QUESTION.search(text)] == []

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FileOptions(NamedTuple):
-    """What a reader must know beside the open file.
+    """The knowledge that a reader needs beside the open file.
 
     :param phone_field: the field with the phone number.
     :param needed: further names that a header must have.
