@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_omni.delivery.effects import Memory
-    from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
+    from airflow_provider_omni.delivery.tracking.wait import Wait
     from airflow_provider_omni.delivery.tracking.watch import Watch
 
 AIRFLOWS_OWN = timedelta(days=190)
@@ -112,7 +112,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         self.deferrable = deferrable
         self.own_timeout = None if timeout is None else float(self.timeout)
         self._given = tuple(name for name in self.template_fields if getattr(self, name) is not None)
-        self._wait: DeliveryWait | None = None
+        self._wait: Wait | None = None
         self._started_at: float | None = None
 
     def execute(self, context: Context) -> Any:
@@ -144,8 +144,8 @@ class OmniDeliverySensor(BaseSensorOperator):
         """Read once everything there is to read; used in poke and reschedule mode."""
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run
-        from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
-        from airflow_provider_omni.delivery.tracking.wait import REFUSALS
+        from airflow_provider_omni.delivery.tracking.limits import REFUSALS
+        from airflow_provider_omni.delivery.tracking.wait_together import wait_for
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.storage.object_storage import watched_folder
         from airflow_provider_omni.storage.worker import worker_memory

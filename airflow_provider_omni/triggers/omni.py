@@ -88,7 +88,7 @@ class OmniDeliveryTrigger(BaseTrigger):
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import arun
-        from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+        from airflow_provider_omni.delivery.tracking.wait_together import wait_for
         from airflow_provider_omni.delivery.tracking.watch import Watch
         from airflow_provider_omni.omni.errors import OmniError
         from airflow_provider_omni.omni.limits import logs_budget

@@ -725,7 +725,7 @@ def _slices_close_while_rows_are_pending() -> Iterator[None]:
         yield from ()
 
     unmerged = patch.object(time_windows.TimeWindows, "_merge", lambda self: None)
-    unlooked = patch.object(single_messages.SingleMessageWait, "_look_by_id", look)
+    unlooked = patch.object(single_messages.SingleMessageFollower, "look_by_id", look)
     with patch.object(time_windows.TimeWindows, "seen", closed), unlooked, unmerged:
         yield
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from unittest.mock import patch
 
-from airflow_provider_omni.delivery.tracking import ledger_journal, ledger_watch, single_messages
+from airflow_provider_omni.delivery.tracking import ledger_watch
 from tests.crash.batch_judging import judge_batch_send
 from tests.crash.batch_outcomes import Case, judge_batch_wait
 from tests.crash.batch_schedule import BatchSchedule, batch_schedule_of
@@ -35,13 +35,8 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
     world = World(plan.settings, plan.weather, rng, plan.flow, trace, _secrets(plan), others)
     waits: list[WaitTask] = []
     send = BatchTask(world, plan, Bucket(rng, plan.store_failures), lambda task: _follow(world, plan, task, waits))
-    sizes = {name.upper(): value for name, value in vars(plan.sizes).items()}
     try:
-        with (
-            patch.multiple(ledger_journal, **sizes),
-            patch.object(single_messages, "PAGE", sizes["PAGE"]),
-            patch.object(ledger_watch, "Workspace", _scratches(plan)),
-        ):
+        with patch.object(ledger_watch, "Workspace", _scratches(plan)):
             world.after(0.0, send.start_try)
             came_to_an_end = world.run(MOST_EVENTS)
         judgement = judge_batch_send(plan, world, send)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 
+from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.simulator.settings import Settings
 from tests.crash.clocks import Clocks, draw_clocks
 from tests.crash.processes import Mishap, Phase
@@ -71,6 +72,11 @@ class Sizes:
     lone_together: int = 1000
     page: int = 1000
     flush_messages: int = 5000
+
+    @property
+    def limits(self) -> TrackingLimits:
+        """The value that a wait takes."""
+        return TrackingLimits(self.many_lone, self.lone_together, self.page, self.flush_messages)
 
 
 @dataclass(frozen=True)

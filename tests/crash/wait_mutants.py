@@ -7,7 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 from airflow_provider_omni.delivery.messages import status as tracking
-from airflow_provider_omni.delivery.tracking import policy, wait
+from airflow_provider_omni.delivery.tracking import deliveries, policy
 from tests.crash.elsewhere import Elsewhere
 from tests.crash.mutating import CALM, FROM_DAYS_AGO, TRUSTED, A, Mutant, focused, mode_of, registering, spared, watched
 
@@ -75,7 +75,7 @@ def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
 @_mutant("wrong", watched("40", settings={"reports": "per-step"}, mode="poke", elsewhere=Elsewhere(45.0, 9999.0)))
 def _any_account_will_do() -> Iterator[None]:
     """A wait asks whatever account its connection leads to."""
-    with patch.object(wait, "check_account", lambda *_: None):
+    with patch.object(deliveries, "check_account", lambda *_: None):
         yield
 
 

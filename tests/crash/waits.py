@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Pause, Steps
-from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
-from airflow_provider_omni.delivery.tracking.wait import REFUSALS, DeliveryWait, WaitEnd
+from airflow_provider_omni.delivery.tracking.limits import LIMITS, REFUSALS
+from airflow_provider_omni.delivery.tracking.wait import Wait, WaitEnd
+from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniError
 from airflow_provider_omni.sensors.arguments import read_watch
@@ -26,7 +27,7 @@ TAKEN_OVER = 30.0
 """Seconds until another triggerer or worker takes over."""
 
 
-def poke(machine: DeliveryWait, clock: Clock) -> Steps[WaitEnd | None]:
+def poke(machine: Wait, clock: Clock) -> Steps[WaitEnd | None]:
     """One poke of the sensor: once more where the deadline has come meanwhile."""
     while True:
         late = clock() >= machine.watch.deadline
@@ -35,7 +36,7 @@ def poke(machine: DeliveryWait, clock: Clock) -> Steps[WaitEnd | None]:
             return end
 
 
-def poke_on(machine: DeliveryWait, clock: Clock, connect: Callable[[], None]) -> Steps[WaitEnd]:
+def poke_on(machine: Wait, clock: Clock, connect: Callable[[], None]) -> Steps[WaitEnd]:
     """A worker that pokes until it is over. Each time it reads the connection anew."""
     while (end := (yield from poke(machine, clock))) is None:
         yield Pause(machine.watch.poll_interval)
@@ -130,8 +131,8 @@ class WaitTask:
         watch = in_parts(self.watch) if self.plan.wait.in_parts else self.watch
         watch = Watch.from_json(json.loads(json.dumps(watch.to_json())))
         refusals = 1 if mode == "reschedule" else REFUSALS
-        account = self._account()
-        machine = wait_for(watch, now, f"{self.copies:08x}", self.world.rng.random, refusals, account)
+        account, limits = self._account(), self.plan.sizes.limits if self.ledger is not None else LIMITS
+        machine = wait_for(watch, now, f"{self.copies:08x}", self.world.rng.random, refusals, account, limits)
 
         def connect() -> None:
             process.account = machine.account = self._account()

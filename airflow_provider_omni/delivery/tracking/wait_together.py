@@ -15,9 +15,10 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Fetch, ListParts, Put, Steps
 from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
+from airflow_provider_omni.delivery.tracking.limits import CLOSING, LIMITS, REFUSALS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, Verdict, evaluate, explain
-from airflow_provider_omni.delivery.tracking.wait import CLOSING, REFUSALS, DeliveryWait, WaitEnd
+from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, Wait, WaitEnd, poll_until_decided
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.words import some
@@ -26,7 +27,7 @@ TOLD = 3
 """Unreadable ledgers that the explanation quotes, at most."""
 
 
-class WaitTogether(DeliveryWait):
+class WaitTogether:
     """A wait for the parts of a `Watch`. Effects on a part's ledger go to `<number of the part>/<name>`."""
 
     def __init__(
@@ -35,14 +36,20 @@ class WaitTogether(DeliveryWait):
         clock: Clock,
         parts: Sequence[DeliveryWait],
         jitter: Callable[[], float] = random.random,
-        refusals: int = REFUSALS,
         account: str = "",
     ) -> None:
-        super().__init__(watch, clock, jitter, refusals, account)
+        self.watch = watch
+        self.clock = clock
+        self.jitter = jitter
+        self.account = account
         self.parts = tuple(parts)
         self._ends: dict[int, WaitEnd] = {}
         self._last_since: float | None = None
         """Time at which the last reads and log queries began."""
+
+    def until_decided(self) -> Steps[WaitEnd]:
+        """Poll until the verdict falls, at the latest at the deadline."""
+        return (yield from poll_until_decided(self, self.watch, self.clock, self.jitter))
 
     def poll(self) -> Steps[WaitEnd | None]:
         """Poll each part that is not over, beginning with another part each time; then decide over all parts."""
@@ -51,12 +58,11 @@ class WaitTogether(DeliveryWait):
         begin = int(count * (self.clock() / self.watch.poll_interval * GOLDEN % 1.0))
         turns = ((begin + place) % count for place in range(count))
         waiting = [number for number in turns if number not in self._ends]
-        looked_for = sum(self.parts[number].looked_for for number in waiting)
+        looked_for = sum(self.parts[number].deliveries.looked_for for number in waiting)
         for place, number in enumerate(waiting):
             part = self.parts[number]
-            part.account = self.account
-            part.beside = looked_for - part.looked_for
-            part.closing_share = self._share(len(waiting) - place)
+            beside = looked_for - part.deliveries.looked_for
+            part.share(self.account, self._share(len(waiting) - place), beside)
             end = yield from _in(number, part.poll())
             if end is not None:
                 self._ends[number] = end
@@ -90,7 +96,7 @@ class WaitTogether(DeliveryWait):
         return WaitEnd(verdict, self._summary(total), self._said(verdict, total), total)
 
     def _judge(self, total: DeliveryCounts, *, whole: bool, over: bool) -> Verdict:
-        goal, unsent = self.watch.goal, sum(part.unsent for part in self.parts)
+        goal, unsent = self.watch.goal, sum(part.deliveries.unsent for part in self.parts)
         verdict = evaluate(total, goal, deadline_passed=over, unsent=unsent)
         if whole:
             return verdict
@@ -107,11 +113,36 @@ class WaitTogether(DeliveryWait):
         return total.summary(paths[0] if len(paths) == 1 else None) | {"ledger_paths": list(paths[:MAX_IDS])}
 
     def _said(self, verdict: Verdict, total: DeliveryCounts) -> str:
-        unsent = sum(part.unsent for part in self.parts)
+        unsent = sum(part.deliveries.unsent for part in self.parts)
         said = explain(verdict, total, self.watch.goal, unsent, self.watch.missing)
         unread = [end.explanation for _, end in sorted(self._ends.items()) if end.unread]
         more = [f"The same of {some(len(unread) - TOLD, 'more ledger')}."] if len(unread) > TOLD else []
         return " ".join([said, *unread[:TOLD], *more])
+
+
+def wait_for(
+    watch: Watch,
+    clock: Clock,
+    token: str,
+    jitter: Callable[[], float] = random.random,
+    refusals: int = REFUSALS,
+    account: str = "",
+    limits: TrackingLimits = LIMITS,
+) -> Wait:
+    """Return the wait for a watch: over several sends if it has parts, else over one.
+
+    :param watch: the messages to follow, the goal and the deadline.
+    :param clock: gives seconds since the epoch.
+    :param token: tells this copy of the wait from all others; lower-case hex.
+    :param jitter: gives a number in [0, 1) that spreads the polls of many waits.
+    :param refusals: polls in a row that the API may refuse.
+    :param account: `OmniConfig.account_mark` of the connection that is asked.
+    :param limits: sizes at which many messages are followed.
+    """
+    if watch.parts:
+        parts = [DeliveryWait(each, clock, jitter, refusals, account, token, limits) for each in watch.parts]
+        return WaitTogether(watch, clock, parts, jitter, account)
+    return DeliveryWait(watch, clock, jitter, refusals, account, token, limits)
 
 
 def _in(number: int, steps: Steps[Any]) -> Steps[Any]:

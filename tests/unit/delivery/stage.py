@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Ask, Load, Note, Pause, Publish, Save, Steps
+from airflow_provider_omni.delivery.effects import Ask, Compute, Load, Note, Pause, Publish, Save, Steps
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.models import LogRow, Report, Scenario, SendResponse, SentMessage, Status
@@ -161,6 +161,8 @@ class Stage:
             case Pause(seconds):
                 assert seconds >= 0
                 self.now += seconds
+            case Compute(function):
+                return function()
             case Note(text):
                 self.notes.append(text)
         return None

@@ -9,18 +9,17 @@ import pytest
 
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Save
 from airflow_provider_omni.delivery.messages.codec import decode, points_to_messages
-from airflow_provider_omni.delivery.tracking.log_queries import PAGE
-from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, SuccessCriterion, Verdict, explain
-from airflow_provider_omni.delivery.tracking.wait import (
+from airflow_provider_omni.delivery.tracking.limits import (
     CLOSING,
     CLOSING_READS,
     JOURNAL_PATIENCE,
     QUIET_POLLS,
     REFUSALS,
     SERVED,
-    DeliveryWait,
-    WaitEnd,
 )
+from airflow_provider_omni.delivery.tracking.log_queries import PAGE
+from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, SuccessCriterion, Verdict, explain
+from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, WaitEnd
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
@@ -524,7 +523,7 @@ def test_the_last_round_begins_ahead_of_the_deadline_where_it_takes_longer_than_
     count = 1500  # fifteen minutes at a hundred a minute
     made = watch(*many(count), timeout=2 * HOUR)
     machine = DeliveryWait(made, stage.clock, jitter=lambda: 0.5)
-    for source in machine._sources:
+    for source in machine.deliveries.subscriptions:
         source.looked_at, source.logs_due, source.quiet = START, False, -1000
     stage.now = START + 2 * HOUR - 700.0
     assert stage.play(machine.poll()) is None

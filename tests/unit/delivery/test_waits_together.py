@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+from airflow_provider_omni.delivery.tracking.limits import CLOSING
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion, Verdict
-from airflow_provider_omni.delivery.tracking.wait import CLOSING, WaitEnd
-from airflow_provider_omni.delivery.tracking.wait_together import WaitTogether
+from airflow_provider_omni.delivery.tracking.wait import WaitEnd
+from airflow_provider_omni.delivery.tracking.wait_together import WaitTogether, wait_for
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniStorageError, OmniTransportError
 from tests.unit.delivery.stage import START, Stage, report, row

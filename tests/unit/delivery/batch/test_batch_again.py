@@ -14,7 +14,7 @@ from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt
 from airflow_provider_omni.delivery.outbox.engine import BatchSend
 from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, LookPolicy, SendPolicy
-from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receipt
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call

@@ -20,8 +20,8 @@ from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import TRIES
 from airflow_provider_omni.delivery.ledger.remote_folders import RemoteFolder
 from airflow_provider_omni.delivery.ledger.shards import Shard
-from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
+from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receipt
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call

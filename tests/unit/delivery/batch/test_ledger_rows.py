@@ -10,8 +10,8 @@ import pytest
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import pack, unpack
-from airflow_provider_omni.delivery.tracking import ledger_journal
 from airflow_provider_omni.delivery.tracking.id_set import Members
+from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion, Verdict
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
 from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receipt
@@ -27,16 +27,12 @@ def write_sent(world: World, part: str, *lines: dict[str, Any], header: dict[str
     world.folder.write(f"sent/{part}.jsonl.gz", pack([header, *lines]))
 
 
-def test_one_lone_message_more_than_stand_together_is_followed_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_lone_message_more_than_stand_together_is_followed_too(tmp_path: Path) -> None:
     """It was left over as a group of one, and asked for at the deadline only."""
-    monkeypatch.setattr(ledger_journal, "MANY_LONE", 3)
-    monkeypatch.setattr(ledger_journal, "LONE_TOGETHER", 2)
     world = World(tmp_path)
     world.send([{"phone": number, "name": number[4:9]} for number in numbers(5)], PERSONAL)
     began = world.clock.now()
-    end = wait(world)
+    end = wait(world, limits=TrackingLimits(many_single=3, single_together=2))
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 5)
     assert world.clock.now() - began < 120.0
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.drivers import run
-from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion, Verdict
+from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
@@ -146,7 +146,7 @@ def test_memory_of_what_is_settled_is_released(tmp_path: Path) -> None:
         machine.until_decided(), client=world, memory=world.memory, folder=world.folder, sleep=world.clock.advance
     )
     assert end.summary["delivered"] == 300
-    assert not machine.tracker.seen()
+    assert not machine.deliveries.tracker.seen()
 
 
 def test_the_unreached_of_a_followed_batch_are_those_whose_delivery_failed_for_now(tmp_path: Path) -> None:

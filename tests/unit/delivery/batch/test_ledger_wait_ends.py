@@ -17,6 +17,7 @@ from airflow_provider_omni.delivery.ledger.layout import SubFolder
 from airflow_provider_omni.delivery.ledger.parts import pack
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker
+from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.delivery.tracking.watch import Bulk
@@ -211,7 +212,7 @@ def test_outcomes_are_counted_in_threads_and_forgotten_as_soon_as_they_are_writt
     world = World(tmp_path)
     world.send(numbers(3000), SHARED, chunk_size=400)
     world.clock.advance(600.0)
-    machine = machine_of(world, success_when="finished")
+    machine = machine_of(world, success_when="finished", limits=TrackingLimits(flush_messages=500))
     known, kinds = [], Counter[str]()
 
     def watched(steps: Any) -> Any:
@@ -223,17 +224,14 @@ def test_outcomes_are_counted_in_threads_and_forgotten_as_soon_as_they_are_writt
             except StopIteration as stop:
                 return stop.value
             kinds[type(effect).__name__] += 1
-            known.append(len(machine.tracker.seen()))
+            known.append(len(machine.deliveries.tracker.seen()))
             reply, error = None, None
             try:
                 reply = yield effect
             except Exception as caught:  # noqa: BLE001
                 error = caught
 
-    from airflow_provider_omni.delivery.tracking import ledger_journal
-
-    with patch.object(ledger_journal, "FLUSH_MESSAGES", 500):
-        end = go_on(world, watched(machine.until_decided()))
+    end = go_on(world, watched(machine.until_decided()))
     assert end.summary["delivered"] == 3000
     assert max(known) <= 1000
     assert kinds[Compute.__name__] > 8
@@ -358,7 +356,7 @@ def test_each_sample_of_a_request_has_its_turn_whatever_time_lies_between_the_lo
     world = World(tmp_path)
     machine = machine_of(world)
     source = Subscription(Bulk("bulk", 3), None, samples=("a", "b", "c"))
-    machine._sources = [source]
+    machine.deliveries.subscriptions = [source]
     asked = []
 
     def ask(_: float, message_ids: tuple[str, ...]) -> Any:
@@ -366,9 +364,9 @@ def test_each_sample_of_a_request_has_its_turn_whatever_time_lies_between_the_lo
         yield from ()
         return []
 
-    with patch.object(machine.looks, "ask", ask):
+    with patch.object(machine.queries, "ask", ask):
         for _ in range(3):
             source.unseen = True
-            go_on(world, machine._doubt_bulk_ids(0.0))
+            go_on(world, machine.followed.doubt_bulk_ids(0.0))
             world.clock.advance(polls * machine.watch.poll_interval)
     assert sorted(asked) == ["a", "b", "c"]

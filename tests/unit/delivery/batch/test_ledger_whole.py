@@ -15,8 +15,8 @@ from airflow_provider_omni.delivery.ledger.layout import DividedFolder, SubFolde
 from airflow_provider_omni.delivery.ledger.parts import TryId, pack
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.outbox.stores import FENCE
-from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
+from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError

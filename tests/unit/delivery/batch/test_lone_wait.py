@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.tracking import ledger_journal, single_messages, time_windows
+from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.time_windows import LAG, TimeWindows, Window
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.ledger import read_outcomes, unreached
@@ -78,7 +79,7 @@ def test_a_message_whose_first_step_failed_is_followed_until_its_last_has(tmp_pa
     )
     monkeypatch.setitem(fates.FATES, "90", late)
     monkeypatch.setattr(TimeWindows, "_merge", lambda self: None)  # which would keep the stretch open, too
-    monkeypatch.setattr(single_messages.SingleMessageWait, "_look_by_id", lambda self, *, closing: iter(()))
+    monkeypatch.setattr(single_messages.SingleMessageFollower, "look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path, beat_seconds=600.0)
     world.send(people(MANY, "90"), saying("Dear {name}", 1, 120))
     end = wait(world, hours=5.0, success_when="finished")
@@ -96,19 +97,23 @@ def test_a_few_messages_cost_a_call_or_two_at_each_poll(tmp_path: Path) -> None:
 
 def test_while_the_budget_is_spent_nobody_starves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of 10 stand for many more messages than a minute's calls can show."""
-    monkeypatch.setattr(single_messages, "PAGE", 10)
-    monkeypatch.setattr(ledger_journal, "PAGE", 10)
-    monkeypatch.setattr(single_messages.SingleMessageWait, "_look_by_id", lambda self, *, closing: iter(()))
+    monkeypatch.setattr(single_messages.SingleMessageFollower, "look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path)
     world.fault = lambda post: world.clock.advance(1.0)  # type: ignore[func-returns-value]
     world.send([*people(800, "61"), *people(1000)[800:]], PERSONAL, rules={"connections": 1})
-    end = wait(world, hours=1.0, success_when="finished", delivered_means="handset")
+    end = wait(
+        world,
+        hours=1.0,
+        success_when="finished",
+        delivered_means="handset",
+        limits=TrackingLimits(page=10),
+    )
     assert end.summary["by_status"] == {"DELIVERED_TO_HANDSET": 200, "DELIVERED_TO_OPERATOR": 800}
 
 
 @pytest.mark.parametrize("failures", [1, 2])
 def test_a_last_look_at_a_slice_that_fails_is_repeated(tmp_path: Path, monkeypatch: Any, failures: int) -> None:
-    monkeypatch.setattr(single_messages.SingleMessageWait, "_look_by_id", lambda self, *, closing: iter(()))
+    monkeypatch.setattr(single_messages.SingleMessageFollower, "look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path)
     world.send(people(MANY), PERSONAL)
     world.clock.advance(3600.0)

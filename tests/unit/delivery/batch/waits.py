@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from airflow_provider_omni.delivery.drivers import run
-from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+from airflow_provider_omni.delivery.tracking.limits import LIMITS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, WaitEnd
 from airflow_provider_omni.delivery.tracking.watch import Watch
@@ -31,13 +31,14 @@ def machine_of(
     accepted: int = 0,
     account: str = "",
     flow: tuple[str, ...] = ("LINE", "SMS"),
+    limits: TrackingLimits = LIMITS,
     **goal: Any,
 ) -> DeliveryWait:
     """A wait that has not begun."""
     deadline = world.clock.now() + hours * 3600
     watch = Watch((), deadline, SuccessCriterion(**goal), flow, ledger_path="memory://ledger", accepted=accepted)
     world.tries += 1
-    return wait_for(watch, world.clock.now, f"{world.tries:08x}", lambda: 0.5, account=account)
+    return DeliveryWait(watch, world.clock.now, lambda: 0.5, account=account, token=f"{world.tries:08x}", limits=limits)
 
 
 def go_on(world: World, steps: Any, until: float | None = None, folder: Any = None, budget: Any = None) -> Any:

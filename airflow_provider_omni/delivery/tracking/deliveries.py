@@ -1,0 +1,253 @@
+"""What a wait knows: the subscriptions that it reads, the status of each message, and the counts.
+
+Nothing is read or written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from airflow_provider_omni.delivery.accounts import check_account
+from airflow_provider_omni.delivery.effects import Clock, Compute, Steps
+from airflow_provider_omni.delivery.messages.status import NEVER, Outcome, StatusUpdate, Tracker
+from airflow_provider_omni.delivery.tracking import policy
+from airflow_provider_omni.delivery.tracking.limits import IN_A_THREAD
+from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
+from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
+from airflow_provider_omni.delivery.tracking.watch import Watch
+from airflow_provider_omni.omni.models import LogRow, Report
+from airflow_provider_omni.omni.statuses import StepState
+
+News = Callable[[str, Subscription], None]
+"""Is called with a message that has something to be written down, and its subscription."""
+
+
+class Deliveries:
+    """The messages of a wait with what was heard of them.
+
+    :param watch: the messages to follow, the goal and the deadline.
+    :param clock: gives seconds since the epoch.
+    :param account: `OmniConfig.account_mark` of the connection that is asked.
+    """
+
+    def __init__(self, watch: Watch, clock: Clock, account: str) -> None:
+        self.watch = watch
+        self.clock = clock
+        self.account = account
+        self.closing_share = 1.0
+        """Share of the time for the last reads and log queries that is this wait's; less than 1 beside other waits."""
+        self.beside = 0
+        """Number of subscriptions of other waits that share the budget of log calls."""
+        self.closing_since: float | None = None
+        """Time at which the last reads and log queries began; None before."""
+        self.last_round = watch.deadline
+        """Start of the last round of log queries, after which no subscription is asked for again."""
+        self.unsent = watch.unsent
+        """Messages that count as never sent."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget everything, and follow nothing yet."""
+        self.begun_at = self.clock()
+        self.go_through(self.watch.flow)
+        self.subscriptions: list[Subscription] = []
+        self.single: dict[str, Subscription] = {}
+        """Subscriptions of the single messages of a ledger, by message id."""
+        self.apart: dict[str, Subscription] = {}
+        """The single messages that may also stand in the rows of a request."""
+        self.looked_at_in_windows: Callable[[str, bool], float] | None = None
+        """Gives the time at which a message was looked for in time windows, and by its id where these leave gaps."""
+        self.windows_since: float | None = None
+        """Time at which the first time window begins; None if no message is followed through windows."""
+        self.heard: set[str] = set()
+        """Messages whose own report was read, for want of a step that was seen to fail."""
+        self.closed: list[str] = []
+        """Messages that the settle time has closed. Their requests are forgotten otherwise."""
+
+    def go_through(self, flow: Sequence[str]) -> None:
+        """Set the channels that the messages go through, in order; empty if unknown. Forgets what was heard."""
+        self.tracker = Tracker(flow, self.watch.settle_seconds)
+
+    def check_account(self, known: str, says: str) -> None:
+        """Raise OmniConfigurationError if another account than the known one is asked.
+
+        :param known: account mark; empty if not known.
+        :param says: the origin of the known account, for the error.
+        """
+        check_account(self.account, known, says)
+
+    def until(self, seconds: float, otherwise: float = 0.0) -> float:
+        """Return the time at which the current step must stop: `seconds` after the closing round began, or before that
+        `otherwise` seconds from now, at most the deadline.
+        """
+        if self.closing_since is not None:
+            return self.closing_since + seconds * self.closing_share
+        return min(self.clock() + otherwise, self.watch.deadline)
+
+    # -- taking in -----------------------------------------------------------------------------------------------
+
+    def take(
+        self,
+        source: Subscription,
+        updates: Iterable[StatusUpdate],
+        news: News | None = None,
+    ) -> bool:
+        """Take in status updates. Returns True if any is worth writing down: more than "under way", or "under way"
+        after a failure.
+
+        :param source: the subscription that brought them.
+        :param news: is called with each message that has something to be written down; None if it comes from there.
+        """
+        any_news = False
+        for update in updates:
+            owner = self.apart.get(update.message_id, source)
+            if owner.released or (owner.sliced and self.single.get(update.message_id) is not owner):
+                continue
+            if self._observe(owner, update) and news is not None:
+                news(update.message_id, owner)
+                any_news = True
+        return any_news
+
+    def take_rows(self, source: Subscription, rows: Sequence[Report | LogRow], news: News) -> Steps[bool]:
+        """Take in the rows of a page, as `take` does."""
+        return (yield from beside(rows, lambda: self.take(source, [StatusUpdate.of(row) for row in rows], news)))
+
+    def _observe(self, source: Subscription, update: StatusUpdate) -> bool:
+        if not source.knows(update.message_id):
+            return False
+        source.heard = True
+        new_id = update.message_id not in source.ids
+        source.ids.add(update.message_id)
+        if not (self.tracker.observe(update) or new_id):
+            return False
+        source.stale = True
+        return update.state is not StepState.PENDING or self.tracker.fell(update.message_id)
+
+    def worth_keeping(self, source: Subscription) -> Iterable[StatusUpdate]:
+        """Yield the updates of a subscription's messages that must be written down."""
+        for message_id in sorted(source.ids):
+            yield from self.tracker.worth_keeping(message_id)
+
+    # -- counting ------------------------------------------------------------------------------------------------
+
+    def counts(self, *, closing: bool = False) -> DeliveryCounts:
+        """Return the counts over all messages. A subscription whose counts cannot have changed is not counted anew."""
+        now = self.clock()
+        total = DeliveryCounts()
+        for source in self.subscriptions:
+            ageing = not self.tracker.last_channel and source.open
+            if not source.released and (source.stale or closing or ageing):
+                source.tally = self.count(source, now, closing=closing)
+                source.stale = False
+            total.merge(source.tally)
+        return total
+
+    def whole(self, *, closing: bool) -> DeliveryCounts | None:
+        """Return the counts if they may be decided from; None while something that was read is not written down."""
+        counts = self.counts(closing=closing)
+        if not all(policy.is_written_down(source, closing=closing) for source in self.subscriptions):
+            return None
+        return counts
+
+    def count(self, source: Subscription, now: float, *, closing: bool) -> DeliveryCounts:
+        """Count the messages of one subscription."""
+        source.doubted = self._doubted(source, now, closing=closing)
+        counts = DeliveryCounts(total=source.total)
+        surplus = source.surplus
+        for message_id in sorted(source.ids):
+            looked_at = self.looked_at(source, message_id, closing=closing)
+            status = self.tracker.standing(message_id, now, closing=closing, looked_at=looked_at)
+            if status.by is None and status.outcome is Outcome.PENDING:
+                continue
+            if not closing and message_id in source.doubted:
+                continue
+            if surplus and status.by and self._may_be_refused(status.by):
+                surplus -= 1
+                continue
+            counts.add(message_id, status, self.tracker.steps(message_id), self.watch.goal.delivered_means)
+        return counts
+
+    def _doubted(self, source: Subscription, now: float, *, closing: bool) -> set[str]:
+        """Return the messages whose failure does not count yet, since not every step was seen to fail.
+
+        That is so in time windows only: a vendor may show only the last step in its logs.
+        """
+        steps = len(set(self.tracker.flow))
+        if not source.sliced or steps <= 1 or closing:
+            return source.doubted
+        return {
+            message_id
+            for message_id in source.ids - self.heard
+            if sum(step.state is StepState.FAILED for step in self.tracker.steps(message_id)) < steps
+            and self.tracker.standing(message_id, now).outcome is Outcome.FAILED
+        }
+
+    def looked_at(self, source: Subscription, message_id: str, *, closing: bool) -> float:
+        """Return the time of the log query in the last round that tells of the message; `NEVER` if there was none.
+
+        With `NEVER`, a message does not count as failed for want of further news. A query for several ids tells only of
+        the messages that it shows: the vendor may not read the list, or the page may be full.
+        """
+        if source.sliced:
+            return NEVER if self.looked_at_in_windows is None else self.looked_at_in_windows(message_id, closing)
+        asked = source.looked_at >= self.last_round if closing else not source.logs_due
+        return source.looked_at if asked and message_id in source.shown else NEVER
+
+    def _may_be_refused(self, step: StatusUpdate) -> bool:
+        """Return True if this could be a refused recipient that the vendor shows in its logs: the first step failed and
+        no later step exists.
+        """
+        first = step.channel != self.tracker.last_channel or len(self.tracker.flow) == 1
+        return step.state is StepState.FAILED and first
+
+    # -- forgetting ----------------------------------------------------------------------------------------------
+
+    def release(self, sources: Sequence[Subscription]) -> None:
+        """Count subscriptions, and forget those for which nothing more can come. Their counts stay."""
+        now = self.clock()
+        for source in sources:
+            if source.stale:
+                source.tally = self.count(source, now, closing=False)
+                source.stale = False
+            if policy.may_be_forgotten(source):
+                source.released = True
+                if not self.tracker.last_channel:
+                    self.closed += self.timed_out(source, now, closing=False)
+                for message_id in source.ids:
+                    self.tracker.forget(message_id)
+                    self.single.pop(message_id, None)
+                source.ids, source.shown, source.members = set(), frozenset(), None
+
+    def timed_out(self, source: Subscription, now: float, *, closing: bool) -> Iterable[str]:
+        """Yield the messages that count as failed only because nothing more was heard.
+
+        Without a wait nobody can know that: a later reader sees a failed step, and another may follow.
+        """
+        for message_id in sorted(source.ids):
+            looked_at = self.looked_at(source, message_id, closing=closing)
+            status = self.tracker.standing(message_id, now, closing=closing, looked_at=looked_at)
+            if status.outcome is not Outcome.FAILED:
+                continue
+            if (
+                status.settled
+                or self.tracker.standing(message_id, now, looked_at=looked_at).outcome is not Outcome.FAILED
+            ):
+                yield message_id
+
+    @property
+    def least(self) -> int:
+        """Number of messages that there are at least, whether or not their outcomes are known."""
+        return sum(source.total for source in self.subscriptions)
+
+    @property
+    def looked_for(self) -> int:
+        """Number of requests and single messages that are asked for one by one."""
+        return sum(each.open and not each.sliced for each in self.subscriptions)
+
+
+def beside(rows: Sequence[LogRow | Report], take: Callable[[], bool]) -> Steps[bool]:
+    """Take rows in. Many rows are taken in beside the event loop, in a thread, so that it is not held up."""
+    if len(rows) <= IN_A_THREAD:
+        return take()
+    news: bool = yield Compute(take)
+    return news

@@ -1,0 +1,270 @@
+"""Follow requests and single messages by their own ids: read their reports, and ask the logs where these leave gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from airflow_provider_omni.delivery.effects import Ask, Note, Pause, Steps
+from airflow_provider_omni.delivery.messages.status import LOG_LAG
+from airflow_provider_omni.delivery.tracking import policy
+from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
+from airflow_provider_omni.delivery.tracking.journals import ReportJournal
+from airflow_provider_omni.delivery.tracking.limits import (
+    ALL_SHOWN,
+    CLOSING,
+    CLOSING_READS,
+    LAST_LOOKS,
+    LONGEST_LEAD,
+    MAX_PAGES,
+    QUIET_POLLS,
+    SAMPLES,
+    SERVED,
+    WORDS,
+)
+from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN, MESSAGES, PAGE, LogQueries
+from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
+from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniError, OmniRequestError
+from airflow_provider_omni.omni.limits import LOGS_PER_MINUTE
+from airflow_provider_omni.omni.models import LogRow, Report, skipped_in
+from airflow_provider_omni.omni.retries import backoff
+
+
+class SubscriptionFollower:
+    """Reads the subscriptions that have a filter of their own.
+
+    :param deliveries: what is known of the messages.
+    :param journal: where it is kept.
+    :param queries: queries to the logs.
+    :param jitter: gives a number in [0, 1) that spreads the pauses of many waits.
+    """
+
+    def __init__(
+        self, deliveries: Deliveries, journal: ReportJournal, queries: LogQueries, jitter: Callable[[], float]
+    ) -> None:
+        self._deliveries = deliveries
+        self._watch = deliveries.watch
+        self._clock = deliveries.clock
+        self._journal = journal
+        self._queries = queries
+        self._jitter = jitter
+
+    def read_all(self) -> Steps[OmniError | None]:
+        """Read the reports of everything open, first those not reached last time. Returns a refusal, if any."""
+        refusal: OmniError | None = None
+        until = self._deliveries.until(CLOSING_READS, self._watch.deadline)
+        for source in sorted(self._deliveries.subscriptions, key=lambda each: each.read_at):
+            if source.unsaved:
+                yield from self._journal.save(source)
+            if source.sliced or not source.open or self._journal.blocked(source):
+                # While nothing can be written down, no report is read: each is handed out only once.
+                continue
+            if self._clock() >= until:
+                break
+            source.read_at = self._clock()
+            refusal = (yield from self._read(source)) or refusal
+        return refusal
+
+    def _read(self, source: Subscription) -> Steps[OmniError | None]:
+        """Read all reports of one subscription. Returns the error if the API refused, else None."""
+        if self._watch.logs_only:
+            source.logs_due = True
+            return None
+        for _ in range(MAX_PAGES):
+            try:
+                page: list[Report] = yield Ask(
+                    api.get_reports(**source.bulk.report_filter, limit=PAGE), label="reports read"
+                )
+            except OmniError as error:
+                # The page may have been handed out and lost on the way: then only the logs still have it.
+                source.logs_due = source.lost = True
+                yield Note(f"A read of reports failed ({error.why}); the logs will be asked.", warning=True)
+                return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
+            if skipped_in(page):
+                # A report that could not be parsed may be about one of ours: only the logs may still show what it said.
+                source.logs_due = source.lost = True
+            news = yield from self._deliveries.take_rows(source, page, self._journal.news)
+            source.quiet = 0 if news else source.quiet + 1
+            yield from self._journal.save(source)
+            if len(page) + skipped_in(page) < PAGE or self._journal.blocked(source):
+                break
+        if source.quiet >= QUIET_POLLS or self._may_close_unheard(source):
+            source.logs_due = True
+        return None
+
+    def _may_close_unheard(self, source: Subscription) -> bool:
+        """Return True if a failure may soon close a message for want of news. The logs must be asked before that."""
+        return not self._deliveries.tracker.last_channel and source.tally.lingering > 0
+
+    def look(self, *, closing: bool) -> Steps[None]:
+        """Ask the logs about every subscription that is due, as far as the budget goes."""
+        due = self._due(closing=closing)
+        for source in due:
+            source.logs_due = True
+        until = self._deliveries.until(CLOSING)
+        for attempt in range(1, LAST_LOOKS + 1 if closing else 2):
+            yield from self._look_for(due, until)
+            failed = yield from self.doubt_bulk_ids(until)
+            if attempt == LAST_LOOKS or not closing or self._clock() >= until:
+                return
+            # Not the list it began with: some of its requests may be followed message by message by now.
+            due = [each for each in self._deliveries.subscriptions if each.logs_due and each.open and not each.sliced]
+            if not (failed or due):
+                return
+            yield Pause(backoff(attempt, None, self._jitter))
+
+    def _due(self, *, closing: bool) -> list[Subscription]:
+        """Return the subscriptions to ask the logs for: first those that have lost reports, then the one that has
+        waited longest.
+        """
+        candidates = [each for each in self._deliveries.subscriptions if each.open and not each.sliced]
+        now, count = self._clock(), len(candidates)
+        # With so many, the queries take longer than the closing time: the last round begins before the deadline.
+        lead = min(max(0.0, (count + self._deliveries.beside) * 60.0 / LOGS_PER_MINUTE - CLOSING), LONGEST_LEAD)
+        last_round = self._watch.deadline - lead
+        self._deliveries.last_round = min(self._deliveries.last_round, last_round)
+        if now < last_round or not lead:
+            last_round = 0.0
+        begin = int(count * (now / self._watch.poll_interval * GOLDEN % 1.0)) if count > SERVED else 0
+        ranked = [
+            (not each.lost, each.looked_at, (place - begin) % count, each)
+            for place, each in enumerate(candidates)
+            if policy.is_due(each, last_round, closing=closing)
+        ]
+        return [source for *_, source in sorted(ranked, key=lambda each: each[:3])]
+
+    def _look_for(self, waiting: Sequence[Subscription], until: float) -> Steps[None]:
+        """Ask the logs for each subscription, several in a call if possible. After a failed query it stays due."""
+        latest = until if self._deliveries.closing_since is not None else self._watch.deadline
+        while (waiting := [each for each in waiting if each.logs_due]) and self._clock() < latest:
+            group = self._queries.together(waiting, len(self._deliveries.tracker.flow))
+            kind = self._queries.kind(group[0])
+            found = yield from self._queries.about(kind, [each.name for each in group], until)
+            if found is None and self._queries.busy:
+                return
+            asked = set(group)
+            waiting = [each for each in waiting if each not in asked]
+            if not found:
+                # After a failure they wait for the next round; after a full page they are asked for again, fewer at
+                # once.
+                waiting = waiting if found is None else [*group, *waiting]
+                continue
+            for source in group:
+                if source.name in found or policy.is_left_to_samples(source):
+                    alone = source.bulk.alone and len(found) == 1
+                    yield from self._heal(source, found.get(source.name, []), alone=alone)
+            # Those of which the answer tells nothing come last: a later list may show that the vendor reads lists.
+            waiting += group
+
+    def _heal(self, source: Subscription, rows: list[LogRow], *, alone: bool) -> Steps[None]:
+        source.logs_due = source.lost = False
+        source.quiet = 0
+        source.looked_at = self._clock()
+        source.shown = frozenset(source.bulk.message_ids if alone else (row.message_id for row in rows))
+        source.unseen = not rows and not source.heard
+        yield from self._deliveries.take_rows(source, rows, self._journal.news)
+        yield from self._journal.save(source)
+        self._size_up(source, full=len(rows) >= PAGE or skipped_in(rows) > 0)
+
+    def _size_up(self, source: Subscription, *, full: bool) -> None:
+        """Find out how many messages a request of unknown size has.
+
+        The size is settled when two queries, `LOG_LAG` apart, show equally many; or by one query, if every message in
+        it was sent more than `ALL_SHOWN` ago, since a request is sent at once.
+        """
+        if source.expected is not None or full:
+            return
+        now, seen = self._clock(), len(source.ids)
+        if seen and now - self._newest(source, now) >= ALL_SHOWN:
+            source.expected = seen
+            source.stale = True
+        elif source.rows_at_last_look is None or source.rows_at_last_look[1] != seen:
+            source.rows_at_last_look = (now, seen)
+        elif seen and now - source.rows_at_last_look[0] >= LOG_LAG:
+            source.expected = seen
+            source.stale = True
+
+    def _newest(self, source: Subscription, now: float) -> float:
+        """Return the latest send time of any message seen so far; `now` if one has no send time."""
+        return max(
+            min((step.sent_at or now for step in self._deliveries.tracker.steps(message_id)), default=now)
+            for message_id in source.ids
+        )
+
+    def confirm_words(self, began: float) -> Steps[bool | None]:
+        """Ask the logs before a success that rests on operator deliveries, if that takes few calls.
+
+        The report that takes such a delivery back may have been handed out to somebody else in the meantime: a vendor
+        may give all reports of the account to whoever reads some of them.
+
+        Returns True if all were asked about, None if some could not be, and False if nothing was asked: no outcome
+        rests on them, or too many do.
+
+        :param began: time at which this poll began.
+        """
+        words = [each for each in self._deliveries.subscriptions if policy.rests_on_words(each, began)]
+        if not words or len(words) > WORDS or any(each.sliced for each in words):
+            return False
+        for source in words:
+            source.logs_due = True
+        yield from self._look_for(words, self._deliveries.until(CLOSING, self._watch.poll_interval))
+        return None if any(source.logs_due for source in words) else True
+
+    def doubt_bulk_ids(self, until: float) -> Steps[bool]:
+        """Find requests that the logs do not show by their bulk ids. Returns True if a query failed, so that this must
+        be repeated.
+
+        The vendor's documentation does not promise to keep a caller's bulk id. If a bulk id shows no row, one of the
+        request's messages is asked for by its own id; if that shows a row, the request's messages are followed one by
+        one.
+        """
+        overlooked: list[Subscription] = []
+        failed = False
+        for number, source in enumerate(self._doubted_filters()):
+            enough = number >= SAMPLES if self._deliveries.closing_since is None else self._clock() >= until
+            if enough and not overlooked:
+                break
+            # Some messages have no rows at all. If each poll is a process of its own, the time picks the first sample.
+            # After that the time must not pick: the interval between two queries may be a multiple of the number of
+            # samples.
+            at_first = int(self._clock() / self._watch.poll_interval)
+            turn = at_first if source.next_sample is None else source.next_sample
+            sample, *others = policy.samples_from(turn, source.samples)
+            source.next_sample, source.unseen, source.sampled_at = turn + 1, False, self._clock()
+            rows = yield from self._queries.ask(until, message_ids=(sample,))
+            if not rows and rows is not None and others and (most := self._queries.at_once[MESSAGES]) > 1:
+                # Whether the logs read a list is not certain: one alone is. But a list may find more.
+                rows = yield from self._queries.ask(until, message_ids=tuple(others[:most]))
+            if rows is None:
+                source.next_sample, source.unseen, failed = turn, True, True
+                break
+            if any(row.message_id in source.samples for row in rows):
+                overlooked.append(source)
+        if overlooked:
+            yield Note(
+                f"The logs do not find {len(overlooked)} of the requests by their bulk ids, and find their messages: "
+                "these are followed by their own ids.",
+                warning=True,
+            )
+            yield from self._follow_singly(overlooked, until)
+        return failed
+
+    def _doubted_filters(self) -> list[Subscription]:
+        """Return the subscriptions whose filter has shown no row; the one that has waited longest comes first.
+
+        One poll cannot ask for all of them. If each poll is a process of its own, the time decides which one comes
+        first.
+        """
+        unseen = [each for each in self._deliveries.subscriptions if policy.is_bulk_id_doubted(each)]
+        count = len(unseen)
+        begin = int(count * (self._clock() / self._watch.poll_interval * GOLDEN % 1.0)) if count > SAMPLES else 0
+        ranked = [(each.sampled_at, (place - begin) % count, each) for place, each in enumerate(unseen)]
+        return [source for *_, source in sorted(ranked, key=lambda each: each[:2])]
+
+    def _follow_singly(self, sources: Sequence[Subscription], until: float) -> Steps[None]:
+        """Follow the messages of these requests by their own ids from now on."""
+        alone = yield from self._journal.follow_singly(sources)
+        for source in alone:
+            if source.open and not self._journal.blocked(source):
+                yield from self._read(source)
+        yield from self._look_for(alone, until)
