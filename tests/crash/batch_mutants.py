@@ -23,9 +23,9 @@ from airflow_provider_omni.delivery.outbox import (
 )
 from airflow_provider_omni.delivery.tracking import (
     id_set,
+    limits,
     single_messages,
     time_windows,
-    wait,
     wait_together,
 )
 from airflow_provider_omni.delivery.tracking import policy as tracking_policy
@@ -680,7 +680,7 @@ def _outcomes_are_not_read_back() -> Iterator[None]:
 @_mutant("wrong", _followed("27", "27", "27", store_failures=0.15, send={"tries": 40}))
 def _decided_before_it_is_written() -> Iterator[None]:
     """The wait ends although what it ends with could not be written."""
-    with patch.object(tracking_policy, "is_written_down", lambda source, *, closing: source.recalled or closing):
+    with patch.object(tracking_policy, "is_written_down", lambda source, *, closing: source.journal_loaded or closing):
         yield
 
 
@@ -689,7 +689,12 @@ def _no_look_at_the_start() -> Iterator[None]:
     """A wait asks the logs after some polls without progress only; in reschedule mode each is a wait of its own."""
 
     def due(source: Any, last_round: float, *, closing: bool) -> bool:
-        return source.quiet >= wait.QUIET_POLLS or source.lost or closing or source.looked_at < last_round
+        return (
+            source.idle_polls >= limits.QUIET_POLLS
+            or source.report_read_failed
+            or closing
+            or source.looked_at < last_round
+        )
 
     with patch.object(tracking_policy, "is_due", due):
         yield
@@ -699,7 +704,7 @@ def _no_look_at_the_start() -> Iterator[None]:
 def _released_too_early() -> Iterator[None]:
     """A request is forgotten as soon as one of its messages is delivered."""
     with patch.object(
-        tracking_policy, "may_be_forgotten", lambda source: not source.open or source.tally.delivered > 0
+        tracking_policy, "may_be_forgotten", lambda source: not source.open or source.counts.delivered > 0
     ):
         yield
 

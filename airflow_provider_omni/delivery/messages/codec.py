@@ -1,4 +1,4 @@
-"""The journal: read-once reports in the compact form in which they are written down.
+"""The codec: status updates in the forms in which they are written down, in a journal's entry and in a ledger.
 
 A report is gone once it was read, so it is written before anything is decided from it. Each bulk has one entry, JSON
 with message ids, statuses and times: no number, no text. A repeated string stands once, in a table.
@@ -24,23 +24,56 @@ from airflow_provider_omni.omni.statuses import StepState
 VERSION = 1
 
 
-def encode(sightings: Iterable[StatusUpdate], account: str = "") -> dict[str, Json]:
+def step_of(update: StatusUpdate) -> list[Any]:
+    """Return an update as a list of its members, without the message id, in the order that docs/batches.md gives.
+
+    Times are seconds since the epoch.
+    """
+    return [
+        update.channel,
+        update.state.name,
+        update.status,
+        update.sent_at,
+        update.done_at,
+        update.cost,
+        update.currency,
+        update.permanent,
+    ]
+
+
+def update_of(message_id: str, step: list[Any]) -> StatusUpdate:
+    """Read an update from such a list. Raises ValueError, KeyError or TypeError for anything else."""
+    channel, state, status, sent_at, done_at, cost, currency, permanent = step
+    return StatusUpdate(
+        message_id=message_id,
+        channel=channel,
+        state=StepState[state],
+        status=status,
+        sent_at=sent_at,
+        done_at=done_at,
+        cost=cost,
+        currency=currency,
+        permanent=permanent,
+    )
+
+
+def encode(updates: Iterable[StatusUpdate], account: str = "") -> dict[str, Json]:
     """Write status updates as one JSON value. Their order makes no difference to it.
 
     :param account: the account that they were read from (`OmniConfig.account_mark`); left out if empty.
     """
     kinds: dict[tuple[str, str, str, str | None], int] = {}
     messages: dict[str, list[Any]] = {}
-    for sighting in sorted(sightings, key=lambda each: (each.message_id, each.channel, each.state.value, each.status)):
-        kind = (sighting.channel, sighting.state.name, sighting.status, sighting.currency)
+    for update in sorted(updates, key=lambda each: (each.message_id, each.channel, each.state.value, each.status)):
+        kind = (update.channel, update.state.name, update.status, update.currency)
         row = [
             kinds.setdefault(kind, len(kinds)),
-            _milliseconds(sighting.sent_at),
-            _milliseconds(sighting.done_at),
-            sighting.cost,
-            sighting.permanent,
+            _milliseconds(update.sent_at),
+            _milliseconds(update.done_at),
+            update.cost,
+            update.permanent,
         ]
-        messages.setdefault(sighting.message_id, []).append(row)
+        messages.setdefault(update.message_id, []).append(row)
     entry: dict[str, Json] = {"v": VERSION, "s": [list(kind) for kind in kinds], "m": dict(messages)}
     return entry | ({"account": account} if account else {})
 
@@ -67,17 +100,7 @@ def decode(entry: Json) -> Iterator[StatusUpdate]:
         kinds: Any = entry["s"]
         messages: Any = entry["m"]
         rows = [
-            StatusUpdate(
-                message_id=message_id,
-                channel=kinds[kind][0],
-                state=StepState[kinds[kind][1]],
-                status=kinds[kind][2],
-                currency=kinds[kind][3],
-                sent_at=_seconds(sent),
-                done_at=_seconds(done),
-                cost=cost,
-                permanent=permanent,
-            )
+            update_of(message_id, [*kinds[kind][:3], _seconds(sent), _seconds(done), cost, kinds[kind][3], permanent])
             for message_id, each in messages.items()
             for kind, sent, done, cost, permanent in each
         ]

@@ -76,7 +76,7 @@ class StatusUpdate:
             permanent=error.permanent if error is not None else None,
         )
 
-    def joined(self, other: StatusUpdate) -> StatusUpdate:
+    def merge(self, other: StatusUpdate) -> StatusUpdate:
         """Join two updates about one step of one message.
 
         The further state wins, with the details that came with it. If both states are equally far, a detail that only
@@ -119,16 +119,16 @@ def kept_apart(flow: Sequence[str]) -> bool:
     return not flow or len({step.upper() for step in flow}) < len(flow)
 
 
-def place_of(sighting: StatusUpdate, *, apart: bool) -> str:
+def place_of(update: StatusUpdate, *, apart: bool) -> str:
     """Return the name under which a step of a message is kept: its channel, with a suffix for an unfinished step if
     `apart`.
 
     :param apart: the result of `kept_apart`.
     """
-    return f"{sighting.channel}{_APART[sighting.state]}" if apart and sighting.state in _APART else sighting.channel
+    return f"{update.channel}{_APART[update.state]}" if apart and update.state in _APART else update.channel
 
 
-def joined(known: StatusUpdate, fresh: StatusUpdate, *, apart: bool) -> StatusUpdate:
+def merged(known: StatusUpdate, fresh: StatusUpdate, *, apart: bool) -> StatusUpdate:
     """Join two updates that are kept under one name (`place_of`).
 
     If `apart`, the later sent of two unfinished steps is kept as it is. That is a join, too: times are ordered, and two
@@ -138,7 +138,7 @@ def joined(known: StatusUpdate, fresh: StatusUpdate, *, apart: bool) -> StatusUp
         times = _moment(known.sent_at), _moment(fresh.sent_at)
         if times[0] != times[1]:
             return known if times[0] > times[1] else fresh
-    return known.joined(fresh)
+    return known.merge(fresh)
 
 
 def _moment(seconds: float | None) -> float:
@@ -201,16 +201,16 @@ class Tracker:
         """The channel whose failure is final; None if the flow is unknown or uses that channel twice."""
         return self.flow[-1] if self.flow and self.flow.count(self.flow[-1]) == 1 else None
 
-    def observe(self, sighting: StatusUpdate) -> bool:
+    def observe(self, update: StatusUpdate) -> bool:
         """Take in a status update. Return True if it told something new."""
-        steps = self._steps.setdefault(sighting.message_id, {})
-        place = place_of(sighting, apart=self._apart)
+        steps = self._steps.setdefault(update.message_id, {})
+        place = place_of(update, apart=self._apart)
         known = steps.get(place)
         if known is not None:
-            sighting = sighting if sighting == known else joined(known, sighting, apart=self._apart)
-            if sighting == known:
+            update = update if update == known else merged(known, update, apart=self._apart)
+            if update == known:
                 return False
-        steps[place] = sighting
+        steps[place] = update
         return True
 
     def forget(self, message_id: str) -> None:
@@ -258,7 +258,7 @@ class Tracker:
         ]
         return max(running, key=lambda each: (each.sent_at or 0.0, each.channel), default=None)
 
-    def standing(
+    def status_of(
         self, message_id: str, now: float, *, closing: bool = False, looked_at: float = math.inf
     ) -> MessageStatus:
         """Return the status of a message.
@@ -355,3 +355,25 @@ def _payable(amount: Decimal) -> bool:
 def _seconds(moment: datetime | None) -> float | None:
     """Return seconds since the epoch, to the millisecond: the API's precision, and the journal's."""
     return None if moment is None else round(moment.timestamp(), 3)
+
+
+def cost_of(steps: Iterable[StatusUpdate]) -> dict[str, str] | None:
+    """Return the cost of all steps together, by currency, as decimal strings; None if no cost was reported."""
+    costs: dict[str, Decimal] = {}
+    for step in steps:
+        if step.cost is not None and step.currency:
+            costs[step.currency] = costs.get(step.currency, Decimal(0)) + Decimal(step.cost)
+    return {currency: format(cost, "f") for currency, cost in sorted(costs.items())} or None
+
+
+def is_permanent(status: MessageStatus) -> bool | None:
+    """Return True if this message would fail again, as the vendor said of the step that decided.
+
+    None if it did not say so, or the message has not failed.
+
+    The vendor's word on an earlier step is about that step only: a person who blocks one channel may be reached on the
+    next.
+    """
+    if status.outcome is not Outcome.FAILED or status.by is None:
+        return None
+    return status.by.permanent

@@ -26,10 +26,18 @@ from airflow_provider_omni.delivery.ledger.parts import (
     pack,
     unpack,
 )
+from airflow_provider_omni.delivery.messages.codec import step_of, update_of
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import MessageState
-from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker, joined, kept_apart, place_of
-from airflow_provider_omni.delivery.messages.step_codec import cost_of, is_permanent, sighting_of, step_of
+from airflow_provider_omni.delivery.messages.status import (
+    StatusUpdate,
+    Tracker,
+    cost_of,
+    is_permanent,
+    kept_apart,
+    merged,
+    place_of,
+)
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.omni.errors import OmniStorageError
 
@@ -201,11 +209,11 @@ class Outcomes:
                 ) from None
 
     def _merge(self, message_id: str, step: list[Any]) -> None:
-        fresh, apart = sighting_of(message_id, step), kept_apart(self._flow)
+        fresh, apart = update_of(message_id, step), kept_apart(self._flow)
         place = place_of(fresh, apart=apart)
         known = self._scratch.one("SELECT step FROM step WHERE id = ? AND channel = ?", message_id, place)
         if known is not None:
-            fresh = joined(sighting_of(message_id, json.loads(known)), fresh, apart=apart)
+            fresh = merged(update_of(message_id, json.loads(known)), fresh, apart=apart)
         self._scratch.do(
             "INSERT OR REPLACE INTO step (id, channel, step) VALUES (?, ?, ?)",
             message_id,
@@ -230,7 +238,7 @@ class Outcomes:
             if state == MessageState.REFUSED.value and self._known.has_another_attempt(message_id):
                 continue
             steps = [
-                sighting_of(message_id, json.loads(step))
+                update_of(message_id, json.loads(step))
                 for (step,) in self._scratch.rows("SELECT step FROM step WHERE id = ?", identifier)
             ]
             row = OutcomeRow(recipient, message_id, bulk, state, reason)
@@ -256,11 +264,11 @@ def _with_steps(row: OutcomeRow, steps: list[StatusUpdate], flow: tuple[str, ...
     tracker = Tracker(flow, settle_seconds=math.inf)
     for step in steps:
         tracker.observe(step)
-    standing = tracker.standing(row.message_id, 0.0, closing=closed)
-    by = standing.by
+    found = tracker.status_of(row.message_id, 0.0, closing=closed)
+    by = found.by
     return replace(
         row,
-        outcome=standing.outcome.value,
+        outcome=found.outcome.value,
         channel=by.channel if by else None,
         status=by.status if by else None,
         sent_at=min((step.sent_at for step in steps if step.sent_at is not None), default=None),
@@ -268,5 +276,5 @@ def _with_steps(row: OutcomeRow, steps: list[StatusUpdate], flow: tuple[str, ...
         cost=cost_of(list(tracker.steps(row.message_id))),
         # A failed step that is not the last ended nothing: its error says nothing about the next step, which nobody
         # heard of.
-        permanent=None if closed and by and by.channel != tracker.last_channel else is_permanent(standing),
+        permanent=None if closed and by and by.channel != tracker.last_channel else is_permanent(found),
     )

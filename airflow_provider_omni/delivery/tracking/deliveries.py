@@ -101,7 +101,7 @@ class Deliveries:
         any_news = False
         for update in updates:
             owner = self.apart.get(update.message_id, source)
-            if owner.released or (owner.sliced and self.single.get(update.message_id) is not owner):
+            if owner.evicted or (owner.by_time_window and self.single.get(update.message_id) is not owner):
                 continue
             if self._observe(owner, update) and news is not None:
                 news(update.message_id, owner)
@@ -120,7 +120,7 @@ class Deliveries:
         source.ids.add(update.message_id)
         if not (self.tracker.observe(update) or new_id):
             return False
-        source.stale = True
+        source.counts_outdated = True
         return update.state is not StepState.PENDING or self.tracker.fell(update.message_id)
 
     def worth_keeping(self, source: Subscription) -> Iterable[StatusUpdate]:
@@ -136,10 +136,10 @@ class Deliveries:
         total = DeliveryCounts()
         for source in self.subscriptions:
             ageing = not self.tracker.last_channel and source.open
-            if not source.released and (source.stale or closing or ageing):
-                source.tally = self.count(source, now, closing=closing)
-                source.stale = False
-            total.merge(source.tally)
+            if not source.evicted and (source.counts_outdated or closing or ageing):
+                source.counts = self.count(source, now, closing=closing)
+                source.counts_outdated = False
+            total.merge(source.counts)
         return total
 
     def whole(self, *, closing: bool) -> DeliveryCounts | None:
@@ -151,15 +151,15 @@ class Deliveries:
 
     def count(self, source: Subscription, now: float, *, closing: bool) -> DeliveryCounts:
         """Count the messages of one subscription."""
-        source.doubted = self._doubted(source, now, closing=closing)
+        source.unconfirmed_failures = self._doubted(source, now, closing=closing)
         counts = DeliveryCounts(total=source.total)
         surplus = source.surplus
         for message_id in sorted(source.ids):
             looked_at = self.looked_at(source, message_id, closing=closing)
-            status = self.tracker.standing(message_id, now, closing=closing, looked_at=looked_at)
+            status = self.tracker.status_of(message_id, now, closing=closing, looked_at=looked_at)
             if status.by is None and status.outcome is Outcome.PENDING:
                 continue
-            if not closing and message_id in source.doubted:
+            if not closing and message_id in source.unconfirmed_failures:
                 continue
             if surplus and status.by and self._may_be_refused(status.by):
                 surplus -= 1
@@ -173,13 +173,13 @@ class Deliveries:
         That is so in time windows only: a vendor may show only the last step in its logs.
         """
         steps = len(set(self.tracker.flow))
-        if not source.sliced or steps <= 1 or closing:
-            return source.doubted
+        if not source.by_time_window or steps <= 1 or closing:
+            return source.unconfirmed_failures
         return {
             message_id
             for message_id in source.ids - self.heard
             if sum(step.state is StepState.FAILED for step in self.tracker.steps(message_id)) < steps
-            and self.tracker.standing(message_id, now).outcome is Outcome.FAILED
+            and self.tracker.status_of(message_id, now).outcome is Outcome.FAILED
         }
 
     def looked_at(self, source: Subscription, message_id: str, *, closing: bool) -> float:
@@ -188,7 +188,7 @@ class Deliveries:
         With `NEVER`, a message does not count as failed for want of further news. A query for several ids tells only of
         the messages that it shows: the vendor may not read the list, or the page may be full.
         """
-        if source.sliced:
+        if source.by_time_window:
             return NEVER if self.looked_at_in_windows is None else self.looked_at_in_windows(message_id, closing)
         asked = source.looked_at >= self.last_round if closing else not source.logs_due
         return source.looked_at if asked and message_id in source.shown else NEVER
@@ -206,17 +206,17 @@ class Deliveries:
         """Count subscriptions, and forget those for which nothing more can come. Their counts stay."""
         now = self.clock()
         for source in sources:
-            if source.stale:
-                source.tally = self.count(source, now, closing=False)
-                source.stale = False
+            if source.counts_outdated:
+                source.counts = self.count(source, now, closing=False)
+                source.counts_outdated = False
             if policy.may_be_forgotten(source):
-                source.released = True
+                source.evicted = True
                 if not self.tracker.last_channel:
                     self.closed += self.timed_out(source, now, closing=False)
                 for message_id in source.ids:
                     self.tracker.forget(message_id)
                     self.single.pop(message_id, None)
-                source.ids, source.shown, source.members = set(), frozenset(), None
+                source.ids, source.shown, source.member_ids = set(), frozenset(), None
 
     def timed_out(self, source: Subscription, now: float, *, closing: bool) -> Iterable[str]:
         """Yield the messages that count as failed only because nothing more was heard.
@@ -225,12 +225,12 @@ class Deliveries:
         """
         for message_id in sorted(source.ids):
             looked_at = self.looked_at(source, message_id, closing=closing)
-            status = self.tracker.standing(message_id, now, closing=closing, looked_at=looked_at)
+            status = self.tracker.status_of(message_id, now, closing=closing, looked_at=looked_at)
             if status.outcome is not Outcome.FAILED:
                 continue
             if (
                 status.settled
-                or self.tracker.standing(message_id, now, looked_at=looked_at).outcome is not Outcome.FAILED
+                or self.tracker.status_of(message_id, now, looked_at=looked_at).outcome is not Outcome.FAILED
             ):
                 yield message_id
 
@@ -242,7 +242,7 @@ class Deliveries:
     @property
     def looked_for(self) -> int:
         """Number of requests and single messages that are asked for one by one."""
-        return sum(each.open and not each.sliced for each in self.subscriptions)
+        return sum(each.open and not each.by_time_window for each in self.subscriptions)
 
 
 def beside(rows: Sequence[LogRow | Report], take: Callable[[], bool]) -> Steps[bool]:

@@ -140,7 +140,7 @@ class KeyValueJournal:
         while True:
             apart: list[Subscription] = []
             for source in self._deliveries.subscriptions:
-                if source.recalled:
+                if source.journal_loaded:
                     continue
                 key = source.bulk.journal_key
                 try:
@@ -152,7 +152,7 @@ class KeyValueJournal:
                     self._reach.failed(key, error)
                     continue
                 self._reach.reached(key)
-                source.recalled = True
+                source.journal_loaded = True
                 self._take_written(source, entry)
                 if points_to_messages(entry):
                     apart.append(source)
@@ -166,24 +166,24 @@ class KeyValueJournal:
 
     def news(self, message_id: str, source: Subscription) -> None:  # noqa: ARG002
         """Mark the subscription."""
-        source.unsaved = True
+        source.dirty = True
 
     def blocked(self, source: Subscription) -> bool:
         """Return True while the last write of this subscription has failed."""
-        return source.unsaved
+        return source.dirty
 
     def save(self, source: Subscription) -> Steps[None]:
         """Merge with what is written, and write."""
-        if not source.unsaved:
+        if not source.dirty:
             return
         key = source.bulk.journal_key
         try:
             written = yield Load(key)
-            source.recalled = True
+            source.journal_loaded = True
             self._take_written(source, written)
             entry = encode(self._deliveries.worth_keeping(source), self._deliveries.account)
             yield Save(key, entry, label="journal written")
-            source.unsaved = False
+            source.dirty = False
             self._reach.reached(key)
         except OmniStaleTryError:
             raise
@@ -203,9 +203,9 @@ class KeyValueJournal:
         """Write the subscriptions of which a write has failed."""
         sources = self._deliveries.subscriptions
         for source in sources:
-            if source.unsaved:
+            if source.dirty:
                 yield from self.save(source)
-        return not any(source.unsaved for source in sources)
+        return not any(source.dirty for source in sources)
 
     def follow_singly(self, sources: Sequence[Subscription]) -> Steps[list[Subscription]]:
         """Follow the messages by their own ids. The entries of their requests say so to later copies of this wait,
@@ -240,7 +240,7 @@ class KeyValueJournal:
         """Replace these requests by one subscription for each of their messages."""
         alone = [
             # It counts as open until it is counted; otherwise this round would read nothing about it.
-            Subscription(Bulk(None, 1, (each,)), 1, tally=DeliveryCounts(total=1), ids={each})
+            Subscription(Bulk(None, 1, (each,)), 1, counts=DeliveryCounts(total=1), ids={each})
             for source in sources
             for each in source.bulk.message_ids
         ]

@@ -15,7 +15,7 @@ from typing import Any
 from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.effects import Compute, Fetch, ListParts, Note, Put, Steps
 from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, VERSION, TryId, own_parts, pack, unpack
-from airflow_provider_omni.delivery.messages.step_codec import sighting_of, step_of
+from airflow_provider_omni.delivery.messages.codec import step_of, update_of
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.journals import OutOfReach
 from airflow_provider_omni.delivery.tracking.ledger_watch import TrackedMessages, read_sent
@@ -106,7 +106,7 @@ class LedgerJournal:
             yield from self._load()
             return
         for source in deliveries.subscriptions:
-            source.recalled = True
+            source.journal_loaded = True
         yield from self._count_and_release()
         self._loaded = True
 
@@ -124,12 +124,12 @@ class LedgerJournal:
             for start in range(0, len(followed.lone), single_together):
                 ids = followed.lone[start : start + single_together]
                 bulk = Bulk(None, len(ids), ids)
-                source = Subscription(bulk, len(ids), logs_due=False, ids=set(ids), sliced=True)
+                source = Subscription(bulk, len(ids), logs_due=False, ids=set(ids), by_time_window=True)
                 deliveries.subscriptions.append(source)
                 deliveries.single |= dict.fromkeys(ids, source)
             deliveries.windows_since = followed.begin - MARGIN
         for (bulk, members), samples in zip(followed.bulks, followed.samples, strict=True):
-            source = Subscription(bulk, bulk.messages, members=members, samples=samples)
+            source = Subscription(bulk, bulk.messages, member_ids=members, samples=samples)
             deliveries.subscriptions.append(source)
             self._by_bulk[bulk.bulk_id or ""] = source
         for message_id in () if many else followed.lone:
@@ -162,7 +162,7 @@ class LedgerJournal:
                     self._told_singly = self._told_singly or bool(line.get("one_by_one"))
                     continue
                 source = self._deliveries.single.get(line["id"]) or self._by_bulk.get(line.get("bulk") or "")
-                updates = [sighting_of(line["id"], step) for step in line["steps"]]
+                updates = [update_of(line["id"], step) for step in line["steps"]]
             except (KeyError, TypeError, ValueError, AttributeError):
                 continue
             if source is not None:
@@ -224,7 +224,7 @@ class LedgerJournal:
     def news(self, message_id: str, source: Subscription) -> None:
         """Mark a message, and its subscription."""
         self._news[message_id] = source
-        source.unsaved = True
+        source.dirty = True
 
     def blocked(self, source: Subscription) -> bool:  # noqa: ARG002
         """Return True while the last write has failed, whosever news it was."""
@@ -268,7 +268,7 @@ class LedgerJournal:
         self._blocked = False
         self._reach.reached(OUTCOMES)
         for source in taken.values():
-            source.unsaved = False
+            source.dirty = False
 
     def _lines(self, taken: dict[str, Subscription]) -> Iterator[Any]:
         yield self._header()
@@ -305,7 +305,7 @@ class LedgerJournal:
         deliveries, now = self._deliveries, self._deliveries.clock()
         closed = list(deliveries.closed)
         for source in deliveries.subscriptions:
-            if not source.released:
+            if not source.evicted:
                 closed += deliveries.timed_out(source, now, closing=closing)
         starts = range(0, len(closed), CLOSED_TOGETHER)
         return [
@@ -317,7 +317,7 @@ class LedgerJournal:
         """Count the subscriptions whose news is written down, some thousand messages at a time."""
         batch, messages = list[Subscription](), 0
         for source in self._deliveries.subscriptions:
-            if source.released or source.unsaved or (not source.stale and source.open):
+            if source.evicted or source.dirty or (not source.counts_outdated and source.open):
                 continue
             batch.append(source)
             messages += len(source.ids)

@@ -18,7 +18,7 @@ def is_written_down(source: Subscription, *, closing: bool) -> bool:
 
     All that was read must be written down. All that was written down must be read back, except at the deadline.
     """
-    return not source.unsaved and (source.recalled or closing)
+    return not source.dirty and (source.journal_loaded or closing)
 
 
 def is_due(source: Subscription, last_round: float, *, closing: bool) -> bool:
@@ -81,7 +81,7 @@ def samples_from(turn: int, samples: tuple[str, ...]) -> list[str]:
 
 def rests_on_words(source: Subscription, began: float) -> bool:
     """Return True if messages count as delivered by an operator only, and the logs were not asked since `began`."""
-    return source.tally.operator_only > 0 and source.looked_at < began
+    return source.counts.operator_only > 0 and source.looked_at < began
 
 
 def may_be_forgotten(source: Subscription) -> bool:

@@ -68,7 +68,7 @@ class SingleMessageFollower:
         """Messages that the last round did not reach, or that the logs did not show in it."""
 
     def _open(self) -> list[Subscription]:
-        return [source for source in self._deliveries.subscriptions if source.sliced and source.open]
+        return [source for source in self._deliveries.subscriptions if source.by_time_window and source.open]
 
     def look(self, *, closing: bool) -> Steps[None]:
         """Ask the logs about them, by time windows and then by their ids."""
@@ -130,9 +130,9 @@ class SingleMessageFollower:
         pending, now = False, self._clock()
         for row in rows:
             source = self._deliveries.single.get(row.message_id)
-            if source is not None and source.sliced:
+            if source is not None and source.by_time_window:
                 self._deliveries.take(source, (StatusUpdate.of(row),), self._journal.news)
-                pending = pending or self._deliveries.tracker.standing(row.message_id, now).outcome in UNSURE
+                pending = pending or self._deliveries.tracker.status_of(row.message_id, now).outcome in UNSURE
         return pending
 
     # -- by their ids ------------------------------------------------------------------------------------------------
@@ -205,13 +205,13 @@ class SingleMessageFollower:
         wanted = UNSURE if self._watch.goal.delivered_means == "handset" else UNSURE[:1]
         for source in self._open():
             for message_id in sorted(source.ids):
-                standing = self._deliveries.tracker.standing(message_id, now)
-                if standing.by is None:
+                status = self._deliveries.tracker.status_of(message_id, now)
+                if status.by is None:
                     unseen.append(message_id)
                     continue
                 if len(shown) < policy.LISTED:
                     shown.append(message_id)
-                if standing.outcome in wanted:
+                if status.outcome in wanted:
                     others.append(message_id)
         if not with_seen or not (unseen or others):
             return unseen
@@ -225,12 +225,12 @@ class SingleMessageFollower:
         A message not reached by the deadline has failed.
         """
         until = self._deliveries.until(CLOSING, self._watch.poll_interval)
-        for source in [each for each in self._deliveries.subscriptions if each.doubted]:
-            for message_id in sorted(source.doubted):
+        for source in [each for each in self._deliveries.subscriptions if each.unconfirmed_failures]:
+            for message_id in sorted(source.unconfirmed_failures):
                 if self._clock() >= until or self._journal.blocked(source):
                     return
                 self._deliveries.heard.add(message_id)
-                source.stale = True
+                source.counts_outdated = True
                 try:
                     page: list[Report] = yield Ask(
                         api.get_reports(message_id=message_id, limit=self._page), label="reports read"

@@ -54,9 +54,9 @@ class SubscriptionFollower:
         refusal: OmniError | None = None
         until = self._deliveries.until(CLOSING_READS, self._watch.deadline)
         for source in sorted(self._deliveries.subscriptions, key=lambda each: each.read_at):
-            if source.unsaved:
+            if source.dirty:
                 yield from self._journal.save(source)
-            if source.sliced or not source.open or self._journal.blocked(source):
+            if source.by_time_window or not source.open or self._journal.blocked(source):
                 # While nothing can be written down, no report is read: each is handed out only once.
                 continue
             if self._clock() >= until:
@@ -77,24 +77,24 @@ class SubscriptionFollower:
                 )
             except OmniError as error:
                 # The page may have been handed out and lost on the way: then only the logs still have it.
-                source.logs_due = source.lost = True
+                source.logs_due = source.report_read_failed = True
                 yield Note(f"A read of reports failed ({error.why}); the logs will be asked.", warning=True)
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
             if skipped_in(page):
                 # A report that could not be parsed may be about one of ours: only the logs may still show what it said.
-                source.logs_due = source.lost = True
+                source.logs_due = source.report_read_failed = True
             news = yield from self._deliveries.take_rows(source, page, self._journal.news)
-            source.quiet = 0 if news else source.quiet + 1
+            source.idle_polls = 0 if news else source.idle_polls + 1
             yield from self._journal.save(source)
             if len(page) + skipped_in(page) < PAGE or self._journal.blocked(source):
                 break
-        if source.quiet >= QUIET_POLLS or self._may_close_unheard(source):
+        if source.idle_polls >= QUIET_POLLS or self._may_close_unheard(source):
             source.logs_due = True
         return None
 
     def _may_close_unheard(self, source: Subscription) -> bool:
         """Return True if a failure may soon close a message for want of news. The logs must be asked before that."""
-        return not self._deliveries.tracker.last_channel and source.tally.lingering > 0
+        return not self._deliveries.tracker.last_channel and source.counts.lingering > 0
 
     def look(self, *, closing: bool) -> Steps[None]:
         """Ask the logs about every subscription that is due, as far as the budget goes."""
@@ -108,7 +108,11 @@ class SubscriptionFollower:
             if attempt == LAST_LOOKS or not closing or self._clock() >= until:
                 return
             # Not the list it began with: some of its requests may be followed message by message by now.
-            due = [each for each in self._deliveries.subscriptions if each.logs_due and each.open and not each.sliced]
+            due = [
+                each
+                for each in self._deliveries.subscriptions
+                if each.logs_due and each.open and not each.by_time_window
+            ]
             if not (failed or due):
                 return
             yield Pause(backoff(attempt, None, self._jitter))
@@ -117,7 +121,7 @@ class SubscriptionFollower:
         """Return the subscriptions to ask the logs for: first those that have lost reports, then the one that has
         waited longest.
         """
-        candidates = [each for each in self._deliveries.subscriptions if each.open and not each.sliced]
+        candidates = [each for each in self._deliveries.subscriptions if each.open and not each.by_time_window]
         now, count = self._clock(), len(candidates)
         # With so many, the queries take longer than the closing time: the last round begins before the deadline.
         lead = min(max(0.0, (count + self._deliveries.beside) * 60.0 / LOGS_PER_MINUTE - CLOSING), LONGEST_LEAD)
@@ -127,7 +131,7 @@ class SubscriptionFollower:
             last_round = 0.0
         begin = int(count * (now / self._watch.poll_interval * GOLDEN % 1.0)) if count > SERVED else 0
         ranked = [
-            (not each.lost, each.looked_at, (place - begin) % count, each)
+            (not each.report_read_failed, each.looked_at, (place - begin) % count, each)
             for place, each in enumerate(candidates)
             if policy.is_due(each, last_round, closing=closing)
         ]
@@ -157,8 +161,8 @@ class SubscriptionFollower:
             waiting += group
 
     def _heal(self, source: Subscription, rows: list[LogRow], *, alone: bool) -> Steps[None]:
-        source.logs_due = source.lost = False
-        source.quiet = 0
+        source.logs_due = source.report_read_failed = False
+        source.idle_polls = 0
         source.looked_at = self._clock()
         source.shown = frozenset(source.bulk.message_ids if alone else (row.message_id for row in rows))
         source.unseen = not rows and not source.heard
@@ -177,12 +181,12 @@ class SubscriptionFollower:
         now, seen = self._clock(), len(source.ids)
         if seen and now - self._newest(source, now) >= ALL_SHOWN:
             source.expected = seen
-            source.stale = True
+            source.counts_outdated = True
         elif source.rows_at_last_look is None or source.rows_at_last_look[1] != seen:
             source.rows_at_last_look = (now, seen)
         elif seen and now - source.rows_at_last_look[0] >= LOG_LAG:
             source.expected = seen
-            source.stale = True
+            source.counts_outdated = True
 
     def _newest(self, source: Subscription, now: float) -> float:
         """Return the latest send time of any message seen so far; `now` if one has no send time."""
@@ -203,7 +207,7 @@ class SubscriptionFollower:
         :param began: time at which this poll began.
         """
         words = [each for each in self._deliveries.subscriptions if policy.rests_on_words(each, began)]
-        if not words or len(words) > WORDS or any(each.sliced for each in words):
+        if not words or len(words) > WORDS or any(each.by_time_window for each in words):
             return False
         for source in words:
             source.logs_due = True

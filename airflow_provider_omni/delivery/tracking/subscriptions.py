@@ -17,16 +17,16 @@ class Subscription:
 
     bulk: Bulk
     expected: int | None
-    tally: DeliveryCounts = field(default_factory=DeliveryCounts)
-    stale: bool = True
+    counts: DeliveryCounts = field(default_factory=DeliveryCounts)
+    counts_outdated: bool = True
     """True if updates came after the counts in `tally` were made."""
-    recalled: bool = False
+    journal_loaded: bool = False
     """True once the journal was read back."""
-    unsaved: bool = False
+    dirty: bool = False
     logs_due: bool = True
-    lost: bool = False
+    report_read_failed: bool = False
     """True if a read of reports has failed since the last log query. Only the logs may still have that page."""
-    quiet: int = 0
+    idle_polls: int = 0
     read_at: float = 0.0
     """Time at which reports were last read; `looked_at` is the time of the last log query. The oldest comes first."""
     looked_at: float = 0.0
@@ -35,11 +35,11 @@ class Subscription:
     rows_at_last_look: tuple[float, int] | None = None
     ids: set[str] = field(default_factory=set)
     """Ids of its messages that are known. If the request does not list them, those seen so far."""
-    members: Container[str] | None = None
+    member_ids: Container[str] | None = None
     """Set of messages that can belong to it. None: the listed messages, or every message seen if none is listed."""
-    sliced: bool = False
+    by_time_window: bool = False
     """True if it has no filter of its own: its single messages are followed through time windows of the logs."""
-    doubted: set[str] = field(default_factory=set)
+    unconfirmed_failures: set[str] = field(default_factory=set)
     """Messages whose failure does not count yet, since not every step was seen to fail."""
     samples: tuple[str, ...] = ()
     """Some of its message ids, to be asked for one by one if its bulk id shows no row."""
@@ -51,7 +51,7 @@ class Subscription:
     """True if the last log query by its filter has shown no row."""
     heard: bool = False
     """True once a report or a row about one of its messages was read."""
-    released: bool = False
+    evicted: bool = False
     """True if nothing more can come. Only its counts are kept."""
 
     @property
@@ -67,7 +67,7 @@ class Subscription:
     @property
     def open(self) -> bool:
         """True while there may be more to read."""
-        return self.expected is None or self.tally.unsettled > 0
+        return self.expected is None or self.counts.unsettled > 0
 
     @property
     def name(self) -> str:
@@ -76,6 +76,6 @@ class Subscription:
 
     def knows(self, message_id: str) -> bool:
         """Return True if the message belongs to this subscription. Refused ones may show up under its bulk id, too."""
-        if self.members is not None:
-            return message_id in self.members
+        if self.member_ids is not None:
+            return message_id in self.member_ids
         return not self.bulk.message_ids or message_id in self.ids

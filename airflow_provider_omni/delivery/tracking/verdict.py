@@ -115,9 +115,7 @@ class DeliveryCounts:
         """Number of messages about which something final may still come."""
         return self.pending + self.operator_only
 
-    def add(
-        self, message_id: str, standing: MessageStatus, steps: Iterable[StatusUpdate], delivered_means: str
-    ) -> None:
+    def add(self, message_id: str, status: MessageStatus, steps: Iterable[StatusUpdate], delivered_means: str) -> None:
         """Count one message that was seen. The caller adds messages in the order of their ids.
 
         The caller sets `total`, because it includes the unseen.
@@ -127,20 +125,20 @@ class DeliveryCounts:
             # The cost of a step under way is not known yet: if it fails, it may cost nothing.
             if step.cost is not None and step.currency and step.state is not StepState.PENDING:
                 self.cost[step.currency] = self.cost.get(step.currency, Decimal(0)) + Decimal(step.cost)
-        if standing.by is not None:
-            self.by_status[standing.by.status] += 1
-        operator = standing.outcome is Outcome.OPERATOR
-        if standing.outcome is Outcome.DELIVERED or (operator and delivered_means == "group"):
+        if status.by is not None:
+            self.by_status[status.by.status] += 1
+        operator = status.outcome is Outcome.OPERATOR
+        if status.outcome is Outcome.DELIVERED or (operator and delivered_means == "group"):
             self.delivered += 1
             self.operator_only += operator
-            assert standing.by is not None
-            self.by_channel[standing.by.channel or UNNAMED] += 1
+            assert status.by is not None
+            self.by_channel[status.by.channel or UNNAMED] += 1
             started = min((step.sent_at for step in steps if step.sent_at is not None), default=None)
-            if started is not None and standing.by.done_at is not None:
-                self.seconds.append(max(0.0, standing.by.done_at - started))
-        elif standing.outcome is Outcome.FAILED:
+            if started is not None and status.by.done_at is not None:
+                self.seconds.append(max(0.0, status.by.done_at - started))
+        elif status.outcome is Outcome.FAILED:
             self.failed += 1
-            self.settled += standing.settled
+            self.settled += status.settled
             if len(self.failed_message_ids) < MAX_IDS:
                 self.failed_message_ids.append(message_id)
         else:

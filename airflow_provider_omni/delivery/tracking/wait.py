@@ -166,7 +166,7 @@ class DeliveryWait:
             end = yield from self._decision(closing=False)
             # The earlier copy may have read, and lost, a report that contradicts an operator delivery. So the logs are
             # asked before that success counts.
-            on_its_word = any(source.tally.operator_only for source in self.deliveries.subscriptions)
+            on_its_word = any(source.counts.operator_only for source in self.deliveries.subscriptions)
             if end is not None and not (end.verdict is Verdict.SUCCESS and on_its_word):
                 return end
         began = self.clock()
@@ -194,7 +194,7 @@ class DeliveryWait:
         yield from self.single.look(closing=closing)
         yield from self.followed.look(closing=closing)
         yield from self.journal.settle()
-        if any(source.doubted for source in self.deliveries.subscriptions):
+        if any(source.unconfirmed_failures for source in self.deliveries.subscriptions):
             yield from self.single.hear_the_doubted()
             yield from self.journal.settle()
 
@@ -264,7 +264,7 @@ class DeliveryWait:
         self.deliveries.closing_share = closing_share
         self.deliveries.beside = beside
 
-    def standing(self) -> Steps[DeliveryCounts | None]:
+    def present_counts(self) -> Steps[DeliveryCounts | None]:
         """Return the counts of this moment, from what is written down; None while they are incomplete."""
         if not self.journal.loaded:
             return None
@@ -284,7 +284,7 @@ class DeliveryWait:
         if (yield from self.journal.has_grown()):
             self.journal.begin()
             return False
-        if any(source.unsaved for source in self.deliveries.subscriptions):
+        if any(source.dirty for source in self.deliveries.subscriptions):
             return False
         yield from self.journal.close(closing=False)
         return True

@@ -83,7 +83,7 @@ class WaitTogether:
                 total.merge(end.tally)
                 whole = whole and not end.unread
                 continue
-            tally = yield from _in(number, part.standing())
+            tally = yield from _in(number, part.present_counts())
             whole = whole and tally is not None
             total.merge(DeliveryCounts(total=part.least) if tally is None else tally)
         over = len(self._ends) == len(self.parts)

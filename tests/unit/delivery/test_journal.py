@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from airflow_provider_omni.delivery.messages.codec import decode, encode
 from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker
-from tests.unit.delivery.sightings import stories
+from tests.unit.delivery.updates import stories
 
 
 def journal_of(story: list[StatusUpdate]) -> Any:
     tracker = Tracker()
-    for sighting in story:
-        tracker.observe(sighting)
+    for update in story:
+        tracker.observe(update)
     return json.loads(json.dumps(encode(step for steps in tracker.seen().values() for step in steps.values())))
 
 
@@ -25,11 +25,11 @@ def journal_of(story: list[StatusUpdate]) -> Any:
 def test_what_is_written_is_read_back(story: list[StatusUpdate]) -> None:
     entry = journal_of(story)
     tracker = Tracker()
-    for sighting in story:
-        tracker.observe(sighting)
+    for update in story:
+        tracker.observe(update)
     again = Tracker()
-    for sighting in decode(entry):
-        again.observe(sighting)
+    for update in decode(entry):
+        again.observe(update)
     assert again.seen() == tracker.seen()
 
 
@@ -68,5 +68,5 @@ def test_an_entry_that_cannot_be_read_holds_nothing(entry: Any) -> None:
 def test_the_journal_of_a_full_bulk_stays_small() -> None:
     from tests.unit.delivery.stage import report
 
-    sightings = [StatusUpdate.of(report(f"00000000-0000-0000-0000-{n:012}")) for n in range(499)]
-    assert len(json.dumps(encode(sightings))) < 64 * 1024
+    updates = [StatusUpdate.of(report(f"00000000-0000-0000-0000-{n:012}")) for n in range(499)]
+    assert len(json.dumps(encode(updates))) < 64 * 1024

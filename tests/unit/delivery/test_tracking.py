@@ -25,8 +25,8 @@ from airflow_provider_omni.delivery.messages.status import (
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
 from airflow_provider_omni.omni.models import Price, ReportError
 from airflow_provider_omni.omni.statuses import Status, StepState
-from tests.unit.delivery.sightings import MESSAGES, flows, sightings, stories
 from tests.unit.delivery.stage import START, report, row
+from tests.unit.delivery.updates import MESSAGES, flows, stories, updates
 
 NOW = START + 50_000.0
 P, OP, D, F = Outcome.PENDING, Outcome.OPERATOR, Outcome.DELIVERED, Outcome.FAILED
@@ -34,15 +34,15 @@ P, OP, D, F = Outcome.PENDING, Outcome.OPERATOR, Outcome.DELIVERED, Outcome.FAIL
 
 def tracked(story: Iterable[StatusUpdate], flow: tuple[str, ...] = ("LINE", "SMS")) -> Tracker:
     tracker = Tracker(flow)
-    for sighting in story:
-        tracker.observe(sighting)
+    for update in story:
+        tracker.observe(update)
     return tracker
 
 
 def summary(tracker: Tracker, *, closing: bool) -> dict[str, Any]:
     tally = DeliveryCounts(total=len(MESSAGES))
     for message_id in MESSAGES:
-        tally.add(message_id, tracker.standing(message_id, NOW, closing=closing), tracker.steps(message_id), "group")
+        tally.add(message_id, tracker.status_of(message_id, NOW, closing=closing), tracker.steps(message_id), "group")
     return tally.summary()
 
 
@@ -53,14 +53,14 @@ def test_what_is_known_does_not_depend_on_order_or_repetition(story: list[Status
     assert tracked(story).seen() == tracked(again).seen()
 
 
-@given(sightings, sightings, sightings)
+@given(updates, updates, updates)
 def test_two_sightings_of_a_step_are_joined_like_in_a_semilattice(
     one: StatusUpdate, two: StatusUpdate, three: StatusUpdate
 ) -> None:
     one, two, three = (replace(each, message_id="m", channel="SMS") for each in (one, two, three))
-    assert one.joined(one) == one
-    assert one.joined(two) == two.joined(one)
-    assert one.joined(two).joined(three) == one.joined(two.joined(three))
+    assert one.merge(one) == one
+    assert one.merge(two) == two.merge(one)
+    assert one.merge(two).merge(three) == one.merge(two.merge(three))
 
 
 @given(stories, flows, st.booleans(), st.randoms(use_true_random=False))
@@ -75,7 +75,7 @@ def test_the_outcome_does_not_depend_on_order_or_repetition(
 @given(stories, flows)
 def test_nothing_new_is_told_twice(story: list[StatusUpdate], flow: tuple[str, ...]) -> None:
     tracker = tracked(story, flow)
-    assert not any(tracker.observe(sighting) for sighting in story)
+    assert not any(tracker.observe(update) for update in story)
 
 
 @given(stories, stories, flows)
@@ -85,17 +85,17 @@ def test_a_step_only_moves_forward(
     ranks = [StepState.PENDING, StepState.OPERATOR, StepState.FAILED, StepState.HANDSET]
     tracker = tracked(before, flow)
     known = {(m, c): step.state for m, steps in tracker.seen().items() for c, step in steps.items()}
-    for sighting in after:
-        tracker.observe(sighting)
+    for update in after:
+        tracker.observe(update)
     for (message_id, channel), state in known.items():
         assert ranks.index(tracker.seen()[message_id][channel].state) >= ranks.index(state)
 
 
 @given(stories, flows, st.booleans())
 def test_a_handset_delivery_is_never_undone(story: list[StatusUpdate], flow: tuple[str, ...], closing: bool) -> None:
-    told = {sighting.message_id for sighting in story if sighting.state is StepState.HANDSET}
+    told = {update.message_id for update in story if update.state is StepState.HANDSET}
     tracker = tracked(story, flow)
-    assert all(tracker.standing(each, NOW, closing=closing).outcome is D for each in told)
+    assert all(tracker.status_of(each, NOW, closing=closing).outcome is D for each in told)
 
 
 SEEN = [
@@ -121,8 +121,8 @@ SEEN = [
 @pytest.mark.parametrize(("seen", "waiting", "closing"), SEEN, ids=[str(each[0]) for each in SEEN])
 def test_what_is_seen_means(seen: dict[str, str], waiting: Outcome, closing: Outcome) -> None:
     tracker = tracked(StatusUpdate.of(report("m", state, channel)) for channel, state in seen.items())
-    assert tracker.standing("m", NOW).outcome is waiting
-    assert tracker.standing("m", NOW, closing=True).outcome is closing
+    assert tracker.status_of("m", NOW).outcome is waiting
+    assert tracker.status_of("m", NOW, closing=True).outcome is closing
 
 
 @pytest.mark.parametrize(
@@ -140,30 +140,30 @@ def test_at_the_deadline_whoever_was_heard_of_as_under_way_is_pending_in_any_flo
     seen: dict[str, str], flow: tuple[str, ...], closing: Outcome
 ) -> None:
     tracker = tracked((StatusUpdate.of(row("m", state, channel)) for channel, state in seen.items()), flow)
-    assert tracker.standing("m", NOW, closing=True).outcome is closing
+    assert tracker.status_of("m", NOW, closing=True).outcome is closing
 
 
 def test_what_nobody_could_look_for_is_closed_by_no_time() -> None:
     tracker = Tracker((), settle_seconds=300.0)
     tracker.observe(StatusUpdate.of(report("m", "failed", done=10.0)))
-    assert tracker.standing("m", START + 3000.0, looked_at=NEVER).outcome is P
-    assert tracker.standing("m", NOW, closing=True, looked_at=NEVER).outcome is P
+    assert tracker.status_of("m", START + 3000.0, looked_at=NEVER).outcome is P
+    assert tracker.status_of("m", NOW, closing=True, looked_at=NEVER).outcome is P
 
 
 @pytest.mark.parametrize("flow", [("LINE", "SMS"), ("SMS", "LINE", "SMS"), ()], ids=["known", "twice", "unknown"])
 def test_a_failure_that_was_younger_than_the_logs_lag_at_the_last_look_is_not_the_end(flow: tuple[str, ...]) -> None:
     tracker = tracked([StatusUpdate.of(report("m", "failed", "LINE", done=10.0))], flow)
     young, old = START + 10.0 + LOG_LAG - 1.0, START + 10.0 + LOG_LAG
-    assert tracker.standing("m", NOW, closing=True, looked_at=young).outcome is P
-    assert tracker.standing("m", NOW, closing=True, looked_at=old).outcome is F
+    assert tracker.status_of("m", NOW, closing=True, looked_at=young).outcome is P
+    assert tracker.status_of("m", NOW, closing=True, looked_at=old).outcome is F
     if flow != ("LINE", "SMS"):  # else no time but the deadline closes it
-        assert tracker.standing("m", NOW, looked_at=young).outcome is P
-        assert tracker.standing("m", NOW, looked_at=old).outcome is F
+        assert tracker.status_of("m", NOW, looked_at=young).outcome is P
+        assert tracker.status_of("m", NOW, looked_at=old).outcome is F
 
 
 def test_the_failure_of_the_last_channel_is_the_end_however_young_it_is() -> None:
     tracker = tracked([StatusUpdate.of(report("m", "failed", "SMS", done=10.0))])
-    assert tracker.standing("m", START + 11.0, looked_at=NEVER).outcome is F
+    assert tracker.status_of("m", START + 11.0, looked_at=NEVER).outcome is F
 
 
 TWICE = ("SMS", "LINE", "SMS")
@@ -185,8 +185,8 @@ def test_the_second_step_on_a_channel_does_not_hide_behind_the_failure_of_the_fi
     steps = [FIRST_SMS, LINE_AFTER, second_sms(StepState.PENDING, sent)]
     for story in (steps, steps[::-1]):
         tracker = tracked(story, flow)
-        assert tracker.standing("m", NOW, closing=True).outcome is P
-        assert tracker.standing("m", NOW).outcome is P  # nor does the settle time close it
+        assert tracker.status_of("m", NOW, closing=True).outcome is P
+        assert tracker.status_of("m", NOW).outcome is P  # nor does the settle time close it
         assert set(tracker.worth_keeping("m")) == set(steps)
 
 
@@ -194,7 +194,7 @@ def test_the_second_step_on_a_channel_does_not_hide_behind_the_failure_of_the_fi
 def test_the_second_step_on_a_channel_ends_as_it_ends(state: StepState, outcome: Outcome) -> None:
     steps = [FIRST_SMS, LINE_AFTER, second_sms(StepState.PENDING), second_sms(state, done=180.0)]
     for story in (steps, steps[::-1]):
-        assert tracked(story, TWICE).standing("m", NOW, closing=True).outcome is outcome
+        assert tracked(story, TWICE).status_of("m", NOW, closing=True).outcome is outcome
 
 
 @pytest.mark.parametrize("flow", [TWICE, (*TWICE, "VIBER"), ()], ids=["twice", "twice, then another", "unknown"])
@@ -205,7 +205,7 @@ def test_the_operators_word_on_the_second_step_does_not_hide_behind_the_failure_
     steps = [FIRST_SMS, LINE_AFTER, second_sms(StepState.PENDING), second]
     for story in (steps, steps[::-1]):
         tracker = tracked(story, flow)
-        assert tracker.standing("m", NOW, closing=True) == MessageStatus(OP, second)
+        assert tracker.status_of("m", NOW, closing=True) == MessageStatus(OP, second)
         assert second in set(tracker.worth_keeping("m"))
 
 
@@ -215,7 +215,7 @@ def test_the_operators_word_on_a_step_that_failed_then_says_and_costs_nothing(fl
     word = replace(failed, state=StepState.OPERATOR, status="DELIVERED", done_at=START + 5.0)
     for story in ([word, failed], [failed, word]):
         tracker = tracked(story, flow)
-        assert tracker.standing("m", NOW, closing=True).outcome is F
+        assert tracker.status_of("m", NOW, closing=True).outcome is F
         assert list(tracker.steps("m")) == [failed]
 
 
@@ -223,16 +223,16 @@ def test_the_operators_word_on_a_step_that_failed_then_says_and_costs_nothing(fl
 def test_that_a_step_was_under_way_before_it_failed_says_nothing_of_another_one(flow: tuple[str, ...]) -> None:
     was_running = replace(FIRST_SMS, state=StepState.PENDING, status="PENDING", done_at=None)
     for story in ([was_running, FIRST_SMS], [FIRST_SMS, was_running]):
-        assert tracked(story, flow).standing("m", NOW, closing=True).outcome is F
+        assert tracked(story, flow).status_of("m", NOW, closing=True).outcome is F
 
 
 def test_where_a_channel_is_used_once_what_has_ended_is_not_under_way() -> None:
     """Clocks of reports and logs differ."""
     tracker = tracked([second_sms(StepState.PENDING, sent=90.0), FIRST_SMS], ("LINE", "SMS"))
-    assert tracker.standing("m", NOW).outcome is F
+    assert tracker.status_of("m", NOW).outcome is F
 
 
-@given(sightings, sightings, sightings, st.sampled_from([StepState.PENDING, StepState.OPERATOR]))
+@given(updates, updates, updates, st.sampled_from([StepState.PENDING, StepState.OPERATOR]))
 def test_what_is_kept_apart_is_joined_like_in_a_semilattice(
     one: StatusUpdate, two: StatusUpdate, three: StatusUpdate, state: StepState
 ) -> None:
@@ -253,8 +253,8 @@ def test_that_a_later_step_is_under_way_is_worth_keeping_only_beside_a_failure()
 def test_where_the_flow_is_unknown_a_failure_closes_after_the_settle_time_and_says_so() -> None:
     tracker = Tracker((), settle_seconds=300.0)
     tracker.observe(StatusUpdate.of(report("m", "failed", done=10.0)))
-    assert tracker.standing("m", START + 309.0).outcome is P
-    standing = tracker.standing("m", START + 310.0)
+    assert tracker.status_of("m", START + 309.0).outcome is P
+    standing = tracker.status_of("m", START + 310.0)
     assert (standing.outcome, standing.settled) == (F, True)
 
 
@@ -262,14 +262,14 @@ def test_where_the_flow_is_unknown_a_step_that_is_alive_keeps_the_message_open()
     tracker = Tracker((), settle_seconds=300.0)
     tracker.observe(StatusUpdate.of(report("m", "failed")))
     tracker.observe(StatusUpdate.of(row("m", "enroute", "SMS")))
-    assert tracker.standing("m", NOW).outcome is P
+    assert tracker.status_of("m", NOW).outcome is P
 
 
 def test_a_failure_without_a_time_closes_only_at_the_deadline() -> None:
     tracker = Tracker(())
     tracker.observe(StatusUpdate.of(report("m", "failed", done=None)))
-    assert tracker.standing("m", NOW).outcome is P
-    assert tracker.standing("m", NOW, closing=True).outcome is F
+    assert tracker.status_of("m", NOW).outcome is P
+    assert tracker.status_of("m", NOW, closing=True).outcome is F
 
 
 @pytest.mark.parametrize(
@@ -281,12 +281,12 @@ def test_the_last_channel_is_known_where_the_flow_says_so(flow: tuple[str, ...],
 
 def test_the_refusal_of_a_repeated_id_says_nothing_about_the_message_that_had_it_first() -> None:
     tracker = tracked([StatusUpdate.of(report("m", "seen", "SMS"))], ("SMS",))
-    assert tracker.standing("m", NOW).outcome is P
+    assert tracker.status_of("m", NOW).outcome is P
 
 
 def test_a_report_without_channel_or_details_still_counts() -> None:
     tracker = tracked([StatusUpdate.of(report("m", channel=None, done=None))])  # type: ignore[arg-type]
-    assert tracker.standing("m", NOW).outcome is D
+    assert tracker.status_of("m", NOW).outcome is D
 
 
 def test_cost_is_price_times_parts_as_a_decimal_string() -> None:
@@ -335,8 +335,8 @@ def test_what_was_told_of_an_earlier_state_is_not_about_a_later_one() -> None:
 )
 def test_a_price_that_nobody_pays_is_none(price: str) -> None:
     odd = Price.model_construct(price_per_message=Decimal(price), currency="EUR")
-    sighting = StatusUpdate.of(report("m").model_copy(update={"price": odd}))
-    assert (sighting.cost, sighting.currency) == (None, None)
+    update = StatusUpdate.of(report("m").model_copy(update={"price": odd}))
+    assert (update.cost, update.currency) == (None, None)
 
 
 def test_a_price_of_nothing_is_nothing_however_it_is_written() -> None:
@@ -351,14 +351,14 @@ def test_more_parts_than_anybody_pays_for_have_no_cost() -> None:
 
 def test_a_channel_and_a_currency_are_kept_short_and_without_numbers() -> None:
     price = Price(price_per_message=Decimal(1), currency="to 41793026727 " + "x" * 99)
-    sighting = StatusUpdate.of(report("m", channel="sms to 41793026727 " + "x" * 99, price=price))
-    assert sighting.channel.startswith("SMS TO 4179…727 ")
-    assert len(sighting.channel) == 60
-    assert sighting.currency == "to 4179…72"
+    update = StatusUpdate.of(report("m", channel="sms to 41793026727 " + "x" * 99, price=price))
+    assert update.channel.startswith("SMS TO 4179…727 ")
+    assert len(update.channel) == 60
+    assert update.currency == "to 4179…72"
 
 
 def test_nothing_seen_is_pending() -> None:
-    assert Tracker().standing("m", NOW) == MessageStatus(P)
+    assert Tracker().status_of("m", NOW) == MessageStatus(P)
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def tally_of(*reports: Any, means: str = "group", total: int | None = None) -> D
     ids = sorted(tracker.seen())
     tally = DeliveryCounts(total=len(ids) if total is None else total)
     for message_id in ids:
-        standing = tracker.standing(message_id, START + 1000.0)
+        standing = tracker.status_of(message_id, START + 1000.0)
         tally.add(message_id, standing, tracker.steps(message_id), means)
     return tally
 

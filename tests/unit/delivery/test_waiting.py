@@ -151,7 +151,7 @@ def test_what_another_copy_wrote_is_merged_not_overwritten() -> None:
 
     stage.reports = [[], steals, []]
     assert wait(stage, watch(BULK)).verdict is Verdict.SUCCESS
-    assert {sighting.message_id for sighting in decode(stage.memory[BULK.journal_key])} == {"a", "b"}
+    assert {update.message_id for update in decode(stage.memory[BULK.journal_key])} == {"a", "b"}
 
 
 def test_done_sources_are_not_read_again() -> None:
@@ -524,7 +524,7 @@ def test_the_last_round_begins_ahead_of_the_deadline_where_it_takes_longer_than_
     made = watch(*many(count), timeout=2 * HOUR)
     machine = DeliveryWait(made, stage.clock, jitter=lambda: 0.5)
     for source in machine.deliveries.subscriptions:
-        source.looked_at, source.logs_due, source.quiet = START, False, -1000
+        source.looked_at, source.logs_due, source.idle_polls = START, False, -1000
     stage.now = START + 2 * HOUR - 700.0
     assert stage.play(machine.poll()) is None
     assert not looked_at(stage)

@@ -36,9 +36,9 @@ def nothing_heard_of(channel: str) -> Iterator[None]:
     """The vendor shows no step on this channel before it has ended."""
     observe = Tracker.observe
 
-    def unless_running(self: Tracker, sighting: StatusUpdate) -> bool:
-        hidden = sighting.channel == channel and sighting.state is StepState.PENDING
-        return not hidden and observe(self, sighting)
+    def unless_running(self: Tracker, update: StatusUpdate) -> bool:
+        hidden = update.channel == channel and update.state is StepState.PENDING
+        return not hidden and observe(self, update)
 
     with patch.object(Tracker, "observe", unless_running):
         yield

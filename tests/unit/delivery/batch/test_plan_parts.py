@@ -13,8 +13,8 @@ import pytest
 from airflow_provider_omni.delivery.ledger.layout import SubFolder
 from airflow_provider_omni.delivery.ledger.parts import TryId, pack
 from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.messages.codec import step_of
 from airflow_provider_omni.delivery.messages.status import StatusUpdate
-from airflow_provider_omni.delivery.messages.step_codec import step_of
 from airflow_provider_omni.ledger import purge_plan, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniRejectedError
 from airflow_provider_omni.omni.statuses import StepState

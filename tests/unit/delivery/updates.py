@@ -11,7 +11,7 @@ MESSAGES = ("m1", "m2", "m3")
 CHANNELS = ("LINE", "SMS", "VIBER")
 
 times = st.none() | st.integers(1_800_000_000_000, 1_800_000_100_000).map(lambda milliseconds: milliseconds / 1000)
-sightings = st.builds(
+updates = st.builds(
     StatusUpdate,
     message_id=st.sampled_from(MESSAGES),
     channel=st.sampled_from(CHANNELS),
@@ -23,5 +23,5 @@ sightings = st.builds(
     currency=st.none() | st.sampled_from(["EUR", "USD"]),
     permanent=st.none() | st.booleans(),
 )
-stories = st.lists(sightings, max_size=12)
+stories = st.lists(updates, max_size=12)
 flows = st.sampled_from([(), ("LINE", "SMS"), ("SMS",), ("LINE", "SMS", "VIBER"), ("SMS", "LINE", "SMS")])
