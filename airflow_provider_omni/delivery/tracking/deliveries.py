@@ -1,4 +1,4 @@
-"""What a wait knows: the subscriptions that it reads, the status of each message, and the counts.
+"""The state of a wait: the subscriptions that it reads, the status of each message, and the counts.
 
 Nothing is read or written here.
 """
@@ -19,7 +19,7 @@ from airflow_provider_omni.omni.models import LogRow, Report
 from airflow_provider_omni.omni.statuses import StepState
 
 News = Callable[[str, Subscription], None]
-"""Is called with a message that has something to be written down, and its subscription."""
+"""Function that marks a message as having something to be written down, with its subscription."""
 
 
 class Deliveries:

@@ -19,7 +19,7 @@ from airflow_provider_omni.delivery.messages.status import (
     Outcome,
     StatusUpdate,
     Tracker,
-    joined,
+    merged,
     status_label,
 )
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
@@ -237,7 +237,7 @@ def test_what_is_kept_apart_is_joined_like_in_a_semilattice(
     one: StatusUpdate, two: StatusUpdate, three: StatusUpdate, state: StepState
 ) -> None:
     one, two, three = (replace(each, message_id="m", channel="SMS", state=state) for each in (one, two, three))
-    join = partial(joined, apart=True)
+    join = partial(merged, apart=True)
     assert join(one, one) == one
     assert join(one, two) == join(two, one)
     assert join(join(one, two), three) == join(one, join(two, three))

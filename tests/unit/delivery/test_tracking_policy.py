@@ -25,7 +25,7 @@ from airflow_provider_omni.delivery.tracking.watch import Bulk
 def source(**more: Any) -> Subscription:
     """A request of two messages that was looked for, read and written down, with nothing open but their outcomes."""
     counts = DeliveryCounts(total=2)
-    given = {"tally": counts, "recalled": True, "logs_due": False, "looked_at": 100.0, "samples": ("a", "b")}
+    given = {"counts": counts, "journal_loaded": True, "logs_due": False, "looked_at": 100.0, "samples": ("a", "b")}
     return Subscription(Bulk("bulk", 2, ("a", "b")), 2, **given | more)
 
 
@@ -33,10 +33,10 @@ def source(**more: Any) -> Subscription:
     ("more", "closing", "written"),
     [
         ({}, False, True),
-        ({"unsaved": True}, False, False),
-        ({"unsaved": True}, True, False),
-        ({"recalled": False}, False, False),
-        ({"recalled": False}, True, True),
+        ({"dirty": True}, False, False),
+        ({"dirty": True}, True, False),
+        ({"journal_loaded": False}, False, False),
+        ({"journal_loaded": False}, True, True),
     ],
 )
 def test_nothing_is_decided_from_what_is_not_written_down(
@@ -70,7 +70,7 @@ def test_a_bulk_id_is_doubted_while_nothing_was_seen_or_heard_by_it_and_somethin
     assert not is_bulk_id_doubted(source())
     assert not is_bulk_id_doubted(source(unseen=True, heard=True))
     assert not is_bulk_id_doubted(source(unseen=True, samples=()))
-    assert not is_bulk_id_doubted(source(unseen=True, tally=DeliveryCounts(total=2, delivered=2)))
+    assert not is_bulk_id_doubted(source(unseen=True, counts=DeliveryCounts(total=2, delivered=2)))
 
 
 def test_messages_stand_for_their_request_in_turn() -> None:
@@ -79,15 +79,15 @@ def test_messages_stand_for_their_request_in_turn() -> None:
 
 def test_a_success_on_operators_words_is_looked_at_once_more_unless_it_was_in_this_poll() -> None:
     words = DeliveryCounts(total=2, operator_only=1)
-    assert rests_on_words(source(tally=words), 100.1)
-    assert not rests_on_words(source(tally=words), 100.0)
+    assert rests_on_words(source(counts=words), 100.1)
+    assert not rests_on_words(source(counts=words), 100.0)
     assert not rests_on_words(source(), 100.1)
 
 
 def test_a_request_is_forgotten_when_each_outcome_is_final() -> None:
-    assert not may_be_forgotten(source(tally=DeliveryCounts(total=2, delivered=1)))
-    assert not may_be_forgotten(source(tally=DeliveryCounts(total=2, delivered=1, operator_only=1)))
-    assert may_be_forgotten(source(tally=DeliveryCounts(total=2, delivered=1, failed=1)))
+    assert not may_be_forgotten(source(counts=DeliveryCounts(total=2, delivered=1)))
+    assert not may_be_forgotten(source(counts=DeliveryCounts(total=2, delivered=1, operator_only=1)))
+    assert may_be_forgotten(source(counts=DeliveryCounts(total=2, delivered=1, failed=1)))
     assert not may_be_forgotten(_of_unknown_size())
 
 
