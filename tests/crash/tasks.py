@@ -6,6 +6,7 @@ The machine is built as the operator builds it; nothing here decides about messa
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,10 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Steps
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.outbox.policy import LookPolicy
+from airflow_provider_omni.delivery.outbox.engine import BatchEnd
+from airflow_provider_omni.delivery.outbox.message import send_message
+from airflow_provider_omni.delivery.outbox.plan import MessageSpec
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
 from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
 from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
@@ -28,6 +32,8 @@ from tests.crash.processes import Process
 from tests.crash.upheavals import GONE, of_try
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
+ONE_ENGINE = "OMNI_OLD_ENGINE" not in os.environ
+"""Single sends run through the engine of batches; through their own one to compare the two."""
 FENCE_SECONDS = 5.0
 """How old the fence may be when a POST is decided on: said again here, so that the product cannot move it alone."""
 
@@ -149,6 +155,22 @@ class SendTask:
         """What the operator does, from the first thing to the last."""
         send, world, plan = self.plan.send, self.world, self.content_plan
         tries: Tries = yield from begin_try(number, first_try_at, clock)
+        if ONE_ENGINE:
+            order = MessageSpec(plan.identity, plan.scenario_key, plan.content, plan.recipients, plan.flow)
+            rules = SendPolicy.of_one_request(
+                LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
+                trust_duplicate_rejection=send.trust,
+                on_rejected=send.on_rejected,
+                recallable=tries.told,
+                record_writes=tries.writes,
+                untold=tries.untold if durable else min(tries.untold, 1),
+                account=of_try(self.plan.upheavals.accounts, number),
+                shared_key=send.shared_key,
+                first_try_at=tries.since,
+            )
+            done: BatchEnd = yield from send_message(order, rules, clock, world.rng.random)
+            yield from end_try(tries, done.writes)
+            return done  # type: ignore[return-value]
         end: SendEnd = yield from SingleSend(
             plan,
             SendRules(

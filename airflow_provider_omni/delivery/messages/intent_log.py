@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -220,6 +220,35 @@ class IntentLog:
         """Turn ABSENT back into INTENT: a frozen try may have posted it after its absence was proven."""
         for table in ("known", "posting"):
             self._scratch.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.ABSENT.value}'")
+
+    def doubt_an_older_record(self) -> list[Attempt]:
+        """Turn NOT_SENT back into INTENT: a try of which the record does not know (any more) may have posted it since.
+
+        Messages in doubt may have been posted in another request, too, so their bulk id is not relied on. Returns the
+        requests with such messages.
+        """
+        for table in ("known", "posting"):
+            self._scratch.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.NOT_SENT.value}'")
+        doubted = f"SELECT posting.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(UNRESOLVED)})"
+        self._scratch.do(f"UPDATE posting SET by_bulk = 0 WHERE no IN ({doubted})")
+        return [each for each in self.open_postings() if each.having(*UNRESOLVED)]
+
+    def states(self, message_ids: Sequence[str] | None = None) -> dict[str, MessageState]:
+        """Return the states of these messages, or of all, as far as they are on record."""
+        query = f"SELECT known.id, {_TOLD} FROM {_JOINED}"
+        if message_ids is None:
+            rows = self._scratch.all(query)
+        else:
+            rows = [row for each in message_ids for row in self._scratch.all(f"{query} WHERE known.id = ?", each)]
+        return {message_id: MessageState(state) for message_id, state in rows}
+
+    def reasons(self) -> dict[str, str]:
+        """Return the status names of refused messages, by message id."""
+        return dict(self._scratch.all("SELECT id, reason FROM known WHERE reason IS NOT NULL"))
+
+    def forget(self, message_ids: Iterable[str]) -> None:
+        """Drop messages that are known never to have been posted."""
+        self._scratch.many("DELETE FROM known WHERE id = ?", ((each,) for each in message_ids))
 
     def settle_who_is_left(self, ids: BatchIds) -> None:
         """Mark the people whom this try may post to: never tried, certainly not sent, or refused (under their

@@ -16,6 +16,7 @@ from airflow_provider_omni.delivery.effects import Ask, Clock, Done, Gather, Not
 from airflow_provider_omni.delivery.messages.intent_log import uniform
 from airflow_provider_omni.delivery.messages.states import UNRESOLVED, Control, Event, MessageState
 from airflow_provider_omni.delivery.outbox import policy
+from airflow_provider_omni.delivery.outbox.batch_reconciler import IN_DOUBT
 from airflow_provider_omni.delivery.outbox.plan import BatchPlan
 from airflow_provider_omni.delivery.outbox.policy import (
     CONCURRENT_INTENT_WRITES,
@@ -165,7 +166,7 @@ class Dispatcher:
         now = self.clock()
         postings = []
         for request in requests:
-            postings.append(request.begin(now, self.plan.scheduled_at))
+            postings.append(request.begin(now, self.plan.scheduled_at, self.keeper.here))
             request.intended = True
             for _, carried in self._fencing.values():
                 # This outcome is older than the intent: if its write fails, it must not be written after the intent.
@@ -206,6 +207,7 @@ class Dispatcher:
         if self.publish is not None:
             for request in requests:
                 self.tidings.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
+                self.tidings.note_each(dict.fromkeys(request.ids, _S.INTENT))
             try:
                 yield self.publish()
             except OmniError as error:
@@ -284,7 +286,7 @@ class Dispatcher:
             if not self._controlled and len(request.ids) > 1 and request.by_bulk:
                 self._controlled = True
                 self.tidings.bulk_filter.controls.append(Control(request.bulk_id, request.ids))
-        if read.foreign:
+        if read.foreign and self.rules.stops:
             self._stop(
                 OmniProtocolError(
                     "The answer to a send names only messages that are not ours; it is never posted again, and no "
@@ -292,11 +294,13 @@ class Dispatcher:
                     path=SEND,
                 )
             )
-        if read.stops is not None:
+        if read.stops is not None and self.rules.stops:
             self._stop(OmniRejectedError(f"The vendor refuses everybody: {read.stops}.", retryable=True))
 
     def _failed(self, request: Request, error: OmniError, begun_in: int) -> Steps[None]:
         course = action_for(error, len(request.ids))
+        if course in (ErrorAction.HALVE, ErrorAction.REFUSED) and not self.rules.divides:
+            course = ErrorAction.STOP
         posting = request.posting
         assert posting is not None
         if course is ErrorAction.UNKNOWN:
@@ -361,7 +365,9 @@ class Dispatcher:
         assert posting is not None
         self.tidings.move(_S.INTENT, posting.messages)
         self.tidings.learned(posting)
-        if uniform(posting.messages) is not _S.ACCEPTED and posting.having(*UNRESOLVED):
+        # After an answer with foreign ids nothing is posted again; the logs may still show what was taken.
+        doubt = UNRESOLVED if self.rules.stops else IN_DOUBT
+        if uniform(posting.messages) is not _S.ACCEPTED and posting.having(*doubt):
             self.tidings.open.append(posting)
 
     def _stop(self, error: OmniError) -> None:
@@ -376,5 +382,6 @@ class Dispatcher:
                 line = {"bulk": request.bulk_id, "all": request.unposted.value}
                 self.tidings.unwritten.setdefault(request.bulk_id, line)
                 self.tidings.follow(request.bulk_id, ())
+                self.tidings.note_each(dict.fromkeys(request.ids, request.unposted))
         self._ready.clear()
         self._waiting.clear()

@@ -18,23 +18,25 @@ from airflow_provider_omni.delivery.outbox.plan import BatchSpec
 from airflow_provider_omni.delivery.outbox.policy import LedgerTerms
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish_at_last
-from airflow_provider_omni.delivery.outbox.result import receipt_of
-from airflow_provider_omni.delivery.outbox.single_result import account_of
+from airflow_provider_omni.delivery.outbox.result import account_of, receipt_of
 from airflow_provider_omni.delivery.outbox.stores import IntentStore, LedgerStore, TaskStateStore
 from airflow_provider_omni.delivery.recipients.intake import IntakeCounts
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.words import some
 
 
-def keeper_of(about: dict[str, str | None], ledger: LedgerTerms | None, expects: int | None = 0) -> IntentStore:
+def keeper_of(
+    about: dict[str, str | None], ledger: LedgerTerms | None, expects: int | None = 0, *, one_request: bool = False
+) -> IntentStore:
     """Return the store of a batch's record: its ledger, or the task's state if there is none.
 
     :param about: what a ledger says of a try; its `send` tells sends apart.
     :param expects: the number of times that the record was written when the try before ended; None if that try has not
         said so.
+    :param one_request: True for a plan of one request.
     """
     if ledger is None:
-        return TaskStateStore(about, expects)
+        return TaskStateStore(about, expects, one_request=one_request)
     return LedgerStore(ledger.token, dict(about))
 
 

@@ -20,15 +20,18 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
 from airflow_provider_omni.delivery.flows import attempted, check_flow
-from airflow_provider_omni.delivery.messages.intent_log import IntentLog
+from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.states import UNRESOLVED, Attempt, MessageState
 from airflow_provider_omni.delivery.messages.workspace import RecipientChunk
+from airflow_provider_omni.delivery.outbox import policy
+from airflow_provider_omni.delivery.outbox.attempts import Attempts
 from airflow_provider_omni.delivery.outbox.batch_reconciler import AT_ONCE, IN_DOUBT, settle
 from airflow_provider_omni.delivery.outbox.dispatcher import Dispatcher
 from airflow_provider_omni.delivery.outbox.earlier_receipt import keeper_of, previous_receipt
 from airflow_provider_omni.delivery.outbox.manifest import write_manifest
 from airflow_provider_omni.delivery.outbox.missing_record import check_record_not_lost
+from airflow_provider_omni.delivery.outbox.people_labels import names_of, people_of_receipt
 from airflow_provider_omni.delivery.outbox.plan import (
     MAX_REQUESTS_WITHOUT_LEDGER,
     SHOWN,
@@ -41,9 +44,15 @@ from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish, publish_at_last
 from airflow_provider_omni.delivery.outbox.removed import write_removed
 from airflow_provider_omni.delivery.outbox.requests import Request
-from airflow_provider_omni.delivery.outbox.result import Progress, receipt_of, verdict_of
-from airflow_provider_omni.delivery.outbox.single_result import RESTORE, account_of, cannot_ask
-from airflow_provider_omni.delivery.outbox.stores import IntentStore, LedgerStore, TaskStateStore
+from airflow_provider_omni.delivery.outbox.result import (
+    RESTORE,
+    Progress,
+    account_of,
+    cannot_ask,
+    receipt_of,
+    verdict_of,
+)
+from airflow_provider_omni.delivery.outbox.stores import IntentStore, LedgerStore, TaskStateStore, intent_line
 from airflow_provider_omni.delivery.outbox.tries import lost_tries
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
@@ -102,10 +111,14 @@ class BatchSend:
         self.flow = plan.spec.flow
         self.known = IntentLog(plan.scratch)
         self.keeper: IntentStore = keeper_of(
-            plan.about() | {"account": rules.account}, ledger, rules.record_writes if rules.recallable else None
+            plan.about() | {"account": rules.account},
+            ledger,
+            rules.record_writes if rules.recallable else None,
+            one_request=plan.spec.one_request,
         )
         self.here = self.keeper.here
-        self.tidings = SendProgress.listing(ledger=ledger is not None)
+        self.tidings = SendProgress.listing(ledger=ledger is not None, each=plan.spec.one_request)
+        self.attempts = Attempts(plan, self.known)
         self._entered = self._taken_over = self._controlled = False
         self._accepted_before: int | None = None
         self._loaded_at: float | None = None
@@ -117,11 +130,12 @@ class BatchSend:
         try:
             yield from self._open()
             if not self.rules.dry_run:
-                yield from publish(self.receipt().to_json(), self.jitter)
+                yield from self._publish_what_is_on_record()
                 error = yield from self._send()
         except OmniError as caught:
             error = caught
-            if not (self._entered or self.rules.dry_run or isinstance(error, OmniStaleTryError)):
+            began = self._entered or self.plan.spec.one_request  # which reads its record first thing
+            if not (began or self.rules.dry_run or isinstance(error, OmniStaleTryError)):
                 account = self.rules.account
                 recalled = yield from previous_receipt(
                     self.plan.spec, self.plan.scratch, self.ledger, self.jitter, account
@@ -142,6 +156,9 @@ class BatchSend:
         extra: dict[str, Any] = {"sms_parts": self._parts}
         if self.rules.dry_run:
             extra |= {"dry_run": True, "requests": self._requests, "recipients": self._left}
+        if self.plan.spec.one_request:
+            extra = {"dry_run": True} if self.rules.dry_run else {}
+            extra |= people_of_receipt(self.plan.scratch, self.tidings)
         plan, tidings = self.plan, self.tidings
         # If this try has posted nothing, others may have, and it has not read of them (yet). A ledger will tell.
         own = self.rules.account if tidings.posted or (self._entered and self.ledger is None) else ""
@@ -149,6 +166,20 @@ class BatchSend:
         return receipt_of(
             plan.spec, plan.census, tidings, flow=self.flow or (), ledger=self.ledger, account=account, extra=extra
         )
+
+    def _publish_what_is_on_record(self) -> Steps[None]:
+        """Publish the receipt before the first POST. Raises OmniError if that fails.
+
+        A plan of one request publishes once more right before its POST. So here a failure is only noted, and nothing is
+        published where nothing is on record.
+        """
+        if not self.plan.spec.one_request:
+            yield from publish(self.receipt().to_json(), self.jitter)
+        elif self.tidings.sent:
+            try:
+                yield Publish(self.receipt().to_json(), label="receipt published")
+            except OmniError as error:
+                yield Note(f"The receipt of earlier tries could not be published ({error.label}).", warning=True)
 
     # -- before the first post -------------------------------------------------------------------------------------
 
@@ -158,17 +189,30 @@ class BatchSend:
         """
         self.rules.check()
         plan, census = self.plan, self.plan.census
+        if plan.spec.one_request:
+            yield from self._recall()
         yield from self._know_the_flow()
         if problems := plan.spec.chunk_problems(self.flow):
             raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
         chunk = plan.spec.chunk(self.flow)
         self._requests = plan.requests(chunk)
+        if plan.spec.one_request and self._requests > 1:
+            raise OmniInputError(
+                "Nothing was sent: too many recipients for one request",
+                problems=(
+                    f"to: found {census.people}, allowed: {chunk} for this flow; OmniSendBatchOperator takes any "
+                    "number",
+                ),
+            )
         if self.ledger is None and self._requests > MAX_REQUESTS_WITHOUT_LEDGER:
             raise OmniInputError(
                 f"Nothing was sent: this batch takes {self._requests:,} requests",
                 problems=(f"ledger_path: is needed for more than {MAX_REQUESTS_WITHOUT_LEDGER} requests",),
             )
         self.keeper.flow = self.flow
+        if self.rules.asks and not self.rules.dry_run:
+            self.keeper.steps = attempted(self.flow or (), plan.spec.content.channels())
+            yield from self._doubt_what_is_not_on_record()
         yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
         self._entered, self._loaded_at = True, self.clock()
         self.flow = self.flow or self.keeper.flow
@@ -189,6 +233,8 @@ class BatchSend:
         self._parts = plan.sms_parts()
         if not self.rules.dry_run:
             self.known.doubt_old_proofs()
+        if self.rules.asks:
+            self.attempts.conclude()
         self.known.settle_who_is_left(plan.ids)
         self.tidings.recall(self.known, plan.fingerprint)
         self._left, self._requests = plan.left(), plan.requests(chunk)
@@ -207,11 +253,57 @@ class BatchSend:
                 warning=True,
             )
         yield Note(
-            f"{some(census.requested, 'row')}: {some(census.people, 'person', 'people')}, "
+            f"{some(census.requested, 'recipient' if plan.spec.one_request else 'row')}: "
+            f"{some(census.people, 'person', 'people')}, "
             f"{census.quarantined:,} quarantined, "
             f"{some(census.duplicates, 'duplicate')}. {self._left:,} left to send, in "
             f"{some(self._requests, 'request')}."
         )
+
+    def _recall(self) -> Steps[None]:
+        """Read the record first thing: it knows the flow, and a receipt must list its messages whatever comes next."""
+        assert isinstance(self.keeper, TaskStateStore)
+        yield from self.keeper.recall(self.known)
+        self.tidings.recall(self.known, self.plan.fingerprint)
+        self._entered, self._loaded_at = True, self.clock()
+        self.flow = self.flow or self.keeper.flow
+
+    def _doubt_what_is_not_on_record(self) -> Steps[None]:
+        """Mark every message that the record may not know of as in doubt: another task, run or try may have posted it.
+
+        It may have been in other requests, so no bulk id would surely find it. Earlier tries whose record is lost may
+        have posted again to people whom the vendor had refused, under the ids of further attempts.
+        """
+        store, rules, doubted = self.keeper, self.rules, False
+        assert isinstance(store, TaskStateStore)
+        self.known.doubt_old_proofs()
+        if not store.told:
+            for posting in self.known.doubt_an_older_record():
+                store.doubt(posting, outcome_line(posting))
+                doubted = True
+        if rules.shared_key or not store.told:
+            # Of the lost tries the first may have used the current id, and each after it a further one.
+            lost = 1 if store.told else lost_tries(rules.untold, rules.record_writes, store.saved)
+            ids = self.attempts.unrecorded(max(lost - 1, 0))
+            if ids:
+                doubted = True
+                self._register(store, ids)
+        if doubted:
+            yield Note("These messages may have been sent before: the logs are asked first.")
+
+    def _register(self, store: TaskStateStore, ids: list[str]) -> None:
+        posting = Attempt(
+            self.plan.ids.bulk_id(ids),
+            self.clock(),
+            self.plan.scheduled_at,
+            self.rules.first_try_at or 0.0,
+            by_bulk=len(ids) == 1,
+            messages=dict.fromkeys(ids, _S.INTENT),
+            origin=store.unrecorded_from,
+        )
+        store.register(posting)
+        line, steps = intent_line(posting, {}), list(store.steps)
+        self.known.replay(line, self.plan.fingerprint, origin=list(store.unrecorded_from), steps=steps)
 
     def _check_ledger(self, chunk: int) -> Steps[None]:
         """Ask the logs if the ledger is empty though an earlier try may have sent: it may have used another ledger."""
@@ -234,6 +326,8 @@ class BatchSend:
         rules = self.rules
         if not isinstance(self.keeper, TaskStateStore) or self.keeper.told or rules.surely_first or rules.dry_run:
             return
+        if rules.asks:
+            return  # everybody is in doubt who is not on record
         if not rules.durable:
             raise OmniInputError(
                 "Nothing was sent: an earlier try may have sent some, and there is no record of it",
@@ -278,15 +372,19 @@ class BatchSend:
             raise OmniContentChangedError(
                 f"Same idempotency_key, other {changed}: {some(elsewhere, 'message')} {was(elsewhere)} or may "
                 f"have been sent from another one; not sent: {left:,}. {RESTORE[changed]}, or use another "
-                "idempotency_key and ledger_path."
+                f"{self._name_of_a_send}."
             )
         sent = self.known.other_fingerprints(self.plan.fingerprint)
         if sent:
             raise OmniContentChangedError(
                 f"Same idempotency_key, other content: {some(sent, 'message')} {was(sent)} or may have been "
                 f"sent with the earlier content; not sent: {left:,}.{self.keeper.changed()} Restore the content, or "
-                "use another idempotency_key and ledger_path."
+                f"use another {self._name_of_a_send}."
             )
+
+    @property
+    def _name_of_a_send(self) -> str:
+        return "idempotency_key" if self.plan.spec.one_request else "idempotency_key and ledger_path"
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
@@ -325,7 +423,7 @@ class BatchSend:
         lanes.give_back()
         yield from self._write_outcomes()
         yield from self._write_end()
-        return verdict_of(
+        verdict = verdict_of(
             self.plan,
             self.tidings,
             self.rules,
@@ -335,11 +433,16 @@ class BatchSend:
                 self.here, UNRESOLVED if self.rules.trust_duplicate_rejection else frozenset(IN_DOUBT)
             ),
         )
+        if verdict is not None and self.tidings.stop is None and self.plan.spec.one_request:
+            verdict.problems += names_of(self.plan.scratch, self.tidings)
+        return verdict
 
     def _strangers(self, earlier: list[Attempt]) -> int:
         """Return the number of earlier tries' messages in doubt whose people have left the source."""
         doubt = IN_DOUBT if not self.rules.trust_duplicate_rejection else UNRESOLVED
         ids = [message_id for posting in earlier for message_id in posting.having(*doubt)]
+        if self.rules.asks:
+            return len(set(ids) - self.attempts.everybody())
         return len(ids) - len(self.known.people_of(ids))
 
     def _post_all(self, lanes: Dispatcher) -> Steps[None]:
@@ -364,7 +467,7 @@ class BatchSend:
     def _resolve(self, lanes: Dispatcher, earlier: list[Attempt]) -> Steps[None]:
         """Ask about messages in doubt, those of earlier tries too; post absent ones; and so on."""
         trusted = False
-        for _ in range(ROUNDS):
+        for number in range(1, ROUNDS + 1):
             unknown = [*earlier, *self.tidings.open]
             if not unknown:
                 return
@@ -374,8 +477,8 @@ class BatchSend:
             if self.rules.trust_duplicate_rejection and not trusted:
                 trusted = True
                 again += self._on_trust(unknown)
-            if not again:
-                return
+            if not again or number == ROUNDS:
+                return  # what was posted last has been asked about, too
             self._check_content(sum(len(request.ids) for request in again))
             lanes.add(again)
             yield from self._post_all(lanes)
@@ -395,6 +498,10 @@ class BatchSend:
                 group, self.rules.look, self.clock, self.jitter, self.tidings.bulk_filter, self._loaded_at, self.here
             )
             for posting, old in zip(group, before, strict=True):
+                self.known.learn({each: state for each, state in posting.messages.items() if old[each] is not state})
+            if self.rules.asks:
+                self._conclude(group)
+            for posting, old in zip(group, before, strict=True):
                 changed = {each: state for each, state in posting.messages.items() if old[each] is not state}
                 if not changed:
                     continue
@@ -403,7 +510,6 @@ class BatchSend:
                     for each, bulk in found_in.items()
                     if each in posting.messages and bulk != posting.bulk_id
                 }
-                self.known.learn(changed)
                 ours = self.known.people_of(list(changed))
                 for message_id in ours:
                     self.tidings.move(old[message_id], {message_id: posting.messages[message_id]})
@@ -415,6 +521,22 @@ class BatchSend:
             yield from self._write_outcomes()
         return again
 
+    def _conclude(self, group: list[Attempt]) -> None:
+        """Apply what the attempts of each person say of each other."""
+        concluded = self.attempts.conclude()
+        for old, new in concluded.moved:
+            self.tidings.recount(old, new)
+        for posting in group:
+            for message_id in posting.having(*_S):
+                if message_id in concluded.gone:
+                    del posting.messages[message_id]
+                elif message_id in concluded.refused:
+                    posting.messages[message_id] = _S.REFUSED
+            if not posting.messages:
+                self.tidings.follow(posting.bulk_id, ())
+        if concluded.gone and isinstance(self.keeper, TaskStateStore):
+            self.keeper.forget(concluded.gone)
+
     def _on_trust(self, postings: list[Attempt]) -> list[Request]:
         """Return requests that post ids in doubt again, since this account refuses ids that it has seen.
 
@@ -422,10 +544,14 @@ class BatchSend:
         as its logs reach.
         """
         again: list[Request] = []
+        others = self.attempts.others() if self.rules.asks else {}
         for posting in postings:
-            if not (posting.is_remembered(self.clock()) and (posting.ours or posting.is_from(self.here))):
-                continue
-            people = self.known.people_of(posting.having(_S.INTENT))
+            trusted = [
+                each
+                for each in posting.having(_S.INTENT)
+                if policy.may_be_trusted([*others.get(each, ()), _S.INTENT], posting, self.here, self.clock())
+            ]
+            people = self.known.people_of(trusted)
             for request in self._requests_of(people.values(), _S.INTENT):
                 # The vendor may have them from the earlier request: its bulk id alone does not find them.
                 request.by_bulk = request.bulk_id == posting.bulk_id and posting.by_bulk

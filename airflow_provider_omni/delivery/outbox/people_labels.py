@@ -1,39 +1,31 @@
-"""Labels for people without a number: the place in `to`, as in errors about bad input. Pure."""
+"""Labels for the people of a plan of one request, without a number: the place in `to`, as in errors about bad input."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
-from airflow_provider_omni.delivery.messages.states import (
-    MAY_BE_POSTED,
-    MAY_HAVE_ARRIVED,
-    UNRESOLVED,
-    MessageState,
-    SendRecord,
-)
-from airflow_provider_omni.delivery.recipients.addresses import Recipient
+from airflow_provider_omni.delivery.messages.states import MAY_BE_POSTED, MAY_HAVE_ARRIVED, UNRESOLVED, MessageState
+from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.outbox.progress import SendProgress
 
 MOST_NAMED = 10
 """People that an error names."""
 UNCONFIRMED = UNRESOLVED | {MessageState.UNCONFIRMED}
 
 
-def people_of_receipt(people: Sequence[Recipient], message_ids: Sequence[str], record: SendRecord) -> dict[str, Any]:
+def people_of_receipt(workspace: Workspace, progress: SendProgress) -> dict[str, Any]:
     """Return the member `recipients` of a receipt: place in `to` and message id of everybody who was posted to.
 
     A refused one has the status as `rejected`; one in doubt has `unconfirmed`. Of more than 100 people, these two kinds
     come before the others.
-
-    :param message_ids: everybody's current id.
     """
     rows: list[dict[str, Any]] = []
-    for person, message_id in zip(people, message_ids, strict=True):
-        state = record.state(message_id)
-        row: dict[str, Any] = {"to": person.place, "message_id": message_id}
+    for place, message_id, state in _people(workspace, progress):
+        row: dict[str, Any] = {"to": place, "message_id": message_id}
         if state is MessageState.REFUSED:
-            rows.append(row | {"rejected": _reason(record, message_id)})
+            rows.append(row | {"rejected": _reason(progress, message_id)})
         elif state in UNCONFIRMED:
             rows.append(row | {"unconfirmed": True})
         elif state in MAY_HAVE_ARRIVED:
@@ -43,24 +35,29 @@ def people_of_receipt(people: Sequence[Recipient], message_ids: Sequence[str], r
     return {"recipients": rows} if rows else {}
 
 
-def names_of(people: Sequence[Recipient], message_ids: Sequence[str], record: SendRecord) -> tuple[str, ...]:
+def names_of(workspace: Workspace, progress: SendProgress) -> tuple[str, ...]:
     """Return lines such as `to[2]: REJECTED_DND` for an error.
 
     They name those in doubt, the refused, and those who were left out of a send that reached others.
-
-    :param message_ids: everybody's current id.
     """
-    doubtful, refused, left = [], [], []
-    for person, message_id in zip(people, message_ids, strict=True):
-        state = record.state(message_id)
+    doubtful, refused, left, everybody = [], [], [], 0
+    for place, message_id, state in _people(workspace, progress):
+        everybody += 1
         if state is MessageState.REFUSED:
-            refused.append(f"to[{person.place}]: {_reason(record, message_id)}")
+            refused.append(f"to[{place}]: {_reason(progress, message_id)}")
         elif state in UNCONFIRMED:
-            doubtful.append(f"to[{person.place}]: may or may not have been sent")
+            doubtful.append(f"to[{place}]: may or may not have been sent")
         elif state in MAY_BE_POSTED:
-            left.append(f"to[{person.place}]: not sent")
-    lines = [*doubtful, *refused, *(left if len(left) < len(people) else ())]
+            left.append(f"to[{place}]: not sent")
+    lines = [*doubtful, *refused, *(left if len(left) < everybody else ())]
     return tuple(_first(lines))
+
+
+def _people(workspace: Workspace, progress: SendProgress) -> Iterator[tuple[int, str, MessageState | None]]:
+    """Yield place, current message id and its state of everybody."""
+    states = progress.each or {}
+    for place, message_id in workspace.all("SELECT seq, id FROM person ORDER BY seq"):
+        yield place, message_id, states.get(message_id)
 
 
 def _first(lines: Sequence[str]) -> Iterable[str]:
@@ -73,6 +70,5 @@ def _place(row: dict[str, Any]) -> int:
     return int(row["to"])
 
 
-def _reason(record: SendRecord, message_id: str) -> str:
-    posting = record.posting_of(message_id)
-    return "REJECTED" if posting is None else posting.reasons.get(message_id, "REJECTED")
+def _reason(progress: SendProgress, message_id: str) -> str:
+    return progress.reasons.get(message_id, "REJECTED")

@@ -6,6 +6,7 @@ The crash harness takes these rules out, one at a time, and must notice: tests/c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_provider_omni.delivery.messages.states import Attempt, MessageState, Origin
 from airflow_provider_omni.delivery.options import rejected_problems
@@ -185,6 +186,15 @@ class SendPolicy:
     :param first_try_at: for a later try, seconds since the epoch before which no try of this send can have begun. If it
         is None (not known) and the record may be lost, the logs cannot prove that nothing was sent, and the task fails.
     :param dry_run: do everything but the POSTs, and write nothing.
+    :param divides: divide a request that the vendor finds wrong, until the bad recipient stands alone and counts as
+        refused. If False, the vendor's error ends the send, and a later try sends under the same ids.
+    :param stops: end the send at an answer that would be the same for everybody: one that names foreign ids only, or a
+        refusal for want of credit. If False, the logs are asked about the former, and the latter is a refusal like any
+        other.
+    :param asks: ask the logs about everybody who is not on record if the record may not be complete. If False, such a
+        send is refused where the logs show any of its messages, or nothing but the record can tell.
+    :param shared_key: True if other tasks or runs may send under this key. With `asks` everybody who is not on this
+        task's record is then asked about, however complete it is.
     """
 
     look: LookPolicy
@@ -201,6 +211,19 @@ class SendPolicy:
     account: str = ""
     first_try_at: float | None = None
     dry_run: bool = False
+    divides: bool = True
+    stops: bool = True
+    asks: bool = False
+    shared_key: bool = False
+
+    @classmethod
+    def of_one_request(cls, look: LookPolicy, **more: Any) -> SendPolicy:
+        """Return the rules for a plan of one request: whatever becomes of it, there is nobody else to spare.
+
+        :param more: fields that differ.
+        """
+        rules = {"connections": 1, "attempts": 5, "divides": False, "stops": False, "asks": True}
+        return cls(look, **(rules | more))
 
     @property
     def lanes(self) -> int:

@@ -52,16 +52,22 @@ class SendProgress:
     """Steps of messages that earlier tries sent with another content or scenario; None if there are none, or not
     known.
     """
+    each: dict[str, MessageState] | None = None
+    """The state of every message, for a few people; None for many."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Status names of the refused messages, by message id, where `each` is kept."""
     first_post_at: float | None = None
     posted: int = 0
     """Messages posted by this try."""
 
     @classmethod
-    def listing(cls, *, ledger: bool) -> SendProgress:
+    def listing(cls, *, ledger: bool, each: bool = False) -> SendProgress:
         """Make an empty state. Without a ledger more requests are listed, since only the receipt tells what to
         follow.
+
+        :param each: keep the state of every message, for a few people.
         """
-        return cls(most=MAX_IDS if ledger else MOST_WITHOUT_LEDGER)
+        return cls(most=MAX_IDS if ledger else MOST_WITHOUT_LEDGER, each={} if each else None)
 
     def recall(self, known: IntentLog, fingerprint: str | None = None, *, everybody: bool = False) -> None:
         """Take over the messages of earlier tries: those of this batch's people, or all on record.
@@ -72,6 +78,8 @@ class SendProgress:
         self.states = known.counts(everybody=everybody)
         self.first_post_at = known.oldest()
         self.origins, self.steps = known.origins(), known.steps(fingerprint)
+        if self.each is not None:
+            self.each, self.reasons = known.states(), known.reasons()
         for bulk_id, ids, by_bulk in known.followed_bulks(self.most + 1):
             self.follow(bulk_id, ids, by_bulk=by_bulk)
 
@@ -80,6 +88,7 @@ class SendProgress:
 
         :param old: the one state that they were counted under; None if they were not counted yet.
         """
+        self.note_each(messages)
         if old is not None:
             self.states[old] -= len(messages)
         only = uniform(messages)
@@ -88,12 +97,30 @@ class SendProgress:
         else:
             self.states.update(messages.values())
 
+    def note_each(self, messages: dict[str, MessageState]) -> None:
+        """Note the states of messages, where that of each is kept."""
+        if self.each is not None:
+            self.each |= messages
+
+    def recount(self, old: str, new: str) -> None:
+        """Count a person under another message than so far.
+
+        :param old: the message id so far, whose state the person was counted under.
+        """
+        each = self.each or {}
+        for message_id, by in ((old, -1), (new, 1)):
+            if (state := each.get(message_id)) is not None:
+                self.states[state] += by
+
     def learned(self, posting: Attempt, moved: dict[str, str] | None = None) -> None:
         """Have a request's states written with the next write.
 
         :param moved: the requests in which the logs have found messages, by message id.
         """
         self.unwritten[posting.bulk_id] = outcome_line(posting, moved)
+        self.note_each(posting.messages)
+        if self.each is not None:
+            self.reasons |= posting.reasons
         followed = (
             list(posting.messages)
             if uniform(posting.messages) in MAY_HAVE_ARRIVED

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
-from airflow_provider_omni.delivery.messages.states import TRANSITIONS, Attempt, Event, MessageState
+from airflow_provider_omni.delivery.messages.states import TRANSITIONS, Attempt, Event, MessageState, Origin
 from airflow_provider_omni.delivery.messages.status import status_label
 from airflow_provider_omni.delivery.messages.workspace import RecipientChunk
 from airflow_provider_omni.omni.bulk import BulkAnswer
@@ -62,18 +62,19 @@ class Request:
         """The message ids of its people."""
         return self.people.ids
 
-    def begin(self, now: float, scheduled_at: float | None) -> Attempt:
+    def begin(self, now: float, scheduled_at: float | None, here: Origin | None = None) -> Attempt:
         """Note the intent to post it now. Return the attempt.
 
         :param now: seconds since the epoch.
         :param scheduled_at: the time of `sendAt`; None for at once.
+        :param here: account and scenario of this try.
         """
         before = self.before
         if before:
             messages = {each: TRANSITIONS[before.get(each), Event.POSTING] for each in self.ids}
         else:
             messages = dict.fromkeys(self.ids, TRANSITIONS[None, Event.POSTING])
-        self.posting = Attempt(self.bulk_id, now, scheduled_at, self.since, self.by_bulk, messages)
+        self.posting = Attempt(self.bulk_id, now, scheduled_at, self.since, self.by_bulk, messages, here)
         self.posting.ours = True
         return self.posting
 

@@ -34,12 +34,13 @@ from airflow_provider_omni.delivery.messages.states import (
 )
 from airflow_provider_omni.delivery.messages.status import status_label
 from airflow_provider_omni.delivery.outbox import policy, publishing
-from airflow_provider_omni.delivery.outbox.people_labels import names_of, people_of_receipt
 from airflow_provider_omni.delivery.outbox.plan import chunk_limit
 from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, LookPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import Reconciler
+from airflow_provider_omni.delivery.outbox.result import RESTORE, cannot_ask
+from airflow_provider_omni.delivery.outbox.single_labels import names_of, people_of_receipt
 from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
-from airflow_provider_omni.delivery.outbox.single_result import RESTORE, cannot_ask, receipt_of_send, verdict_of_send
+from airflow_provider_omni.delivery.outbox.single_result import receipt_of_send, verdict_of_send
 from airflow_provider_omni.delivery.outbox.tries import lost_tries
 from airflow_provider_omni.delivery.recipients.addresses import Recipient
 from airflow_provider_omni.omni import api

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
-from airflow_provider_omni.delivery.effects import Note
 from airflow_provider_omni.delivery.flows import attempted
 from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt, SentBulk
 from airflow_provider_omni.delivery.messages.states import (
@@ -17,40 +16,13 @@ from airflow_provider_omni.delivery.messages.states import (
     Origin,
     SendRecord,
 )
+from airflow_provider_omni.delivery.outbox.result import account_of, never_arrived, unknown_elsewhere
 from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
-from airflow_provider_omni.omni.errors import Effect, OmniError, OmniRejectedError, OmniUnknownOutcomeError
+from airflow_provider_omni.omni.errors import OmniError, OmniRejectedError, OmniUnknownOutcomeError
 from airflow_provider_omni.omni.words import some, was
 
 UNCONFIRMED = UNRESOLVED | {MessageState.UNCONFIRMED}
 """States that a receipt counts as unconfirmed: the vendor may have taken these messages."""
-
-RESTORE = {
-    "account": "Restore the account that the connection named then (base URL, login; without a login the key or token)",
-    "scenario": "Restore the scenario_key",
-}
-"""The remedy, by the noun for what has changed since messages were posted."""
-
-
-def cannot_ask(count: int, origin: Origin, here: Origin) -> Note:
-    """Return a note that the logs are not asked about messages in doubt that another account or scenario may have."""
-    return Note(
-        f"{some(count, 'message')} in doubt {was(count)} posted from another {origin.changed(here)}: the logs "
-        "of this one cannot tell what became of them.",
-        warning=True,
-    )
-
-
-def unknown_elsewhere(count: int, of: str, changed: str) -> OmniUnknownOutcomeError:
-    """Return the error for messages in doubt that another account, or scenario, may have.
-
-    :param of: the number of all messages, in words.
-    :param changed: "account" or "scenario".
-    """
-    return OmniUnknownOutcomeError(
-        f"{count:,} of {of} may or may not have been sent, from another {changed} than this try has: its logs cannot "
-        f"tell. Nothing was sent again. {RESTORE[changed]}, then clear the task: it asks once more.",
-        retryable=False,
-    )
 
 
 def verdict_of_send(
@@ -101,29 +73,6 @@ def verdict_of_send(
     return None
 
 
-def never_arrived(lost: OmniError | None, how_many: str) -> OmniError:
-    """Return the error for requests that failed again and again, and of which the logs have proven that nothing had
-    arrived.
-
-    It is the error of the last of them: the vendor's side, or the way there, is down.
-
-    :param lost: the error of the last request; None if not known.
-    :param how_many: the beginning of the message.
-    """
-    kind = OmniUnknownOutcomeError if lost is None else type(lost)
-    # Only its first sentence: the others say that the outcome is not known, but by now it is.
-    why = "" if lost is None else f" The last one ended like this: {lost.message.partition('. ')[0].rstrip('.')}."
-    return kind(
-        f"{how_many}: each request failed, and the logs have shown each time that it had not arrived. A retry, or a "
-        f"clear, sends them.{why}",
-        status=None if lost is None else lost.status,
-        path=None if lost is None else lost.path,
-        vendor_code=None if lost is None else lost.vendor_code,
-        effect=Effect.NONE,
-        retryable=True,
-    )
-
-
 def receipt_of_send(
     plan: SendPlan,
     record: SendRecord,
@@ -160,17 +109,6 @@ def receipt_of_send(
         account=account_of(origins, account),
         extra={"dry_run": True} if dry_run else {},
     )
-
-
-def account_of(origins: Iterable[Origin], account: str) -> str | None:
-    """Return the account that must be asked about a receipt's messages: the one on record, else this try's; None if not
-    known.
-
-    :param origins: where accepted messages were posted from; if none were accepted, those that may have been. The first
-        posted comes first: after it nothing is posted from another account, though others may be looked for there.
-    :param account: that of this try.
-    """
-    return next((each.account for each in origins), account) or None
 
 
 def _bulks(posting: Attempt) -> list[SentBulk]:

@@ -383,44 +383,98 @@ class TaskStateStore:
     writers = 1
     """One at a time: an index that is written late must not undo a newer one."""
 
-    def __init__(self, about: Mapping[str, Any], expects: int | None = 0) -> None:
+    def __init__(self, about: Mapping[str, Any], expects: int | None = 0, *, one_request: bool = False) -> None:
         """Prepare an empty record.
 
         :param about: a hash of key and shard (`send`), the fingerprint, account and scenario.
         :param expects: the number of times that the index was written when the try before ended; None if that try has
             not said so.
+        :param one_request: True for a plan of one request. The entries then stand in the index itself, so that each
+            write is one; and what was sent under another key is taken over, too.
         """
         self.fingerprint = str(about["fingerprint"])
         self.send = str(about["send"])
         self.here = _origin_of(about)
         self.saved = 0
+        self.told = False
+        """True if the record is complete, once it has been read."""
         self._expects = expects
         self.flow: tuple[str, ...] | None = None
         self.steps: tuple[str, ...] = ()
         self._bulks: list[str] = []
         self._entries: dict[str, dict[str, Any]] = {}
         self._kept: set[str] = set()
+        self._one_request = one_request
+        self._recalled = False
+        self._origins: list[Origin] = []
+        """Where earlier tries were about to post from; of a plan of one request."""
+        self._flow_before: tuple[Json, Json] | None = None
+        """The flow on record, and the scenario that it belongs to, if what was sent came from elsewhere."""
 
-    def enter(self, known: IntentLog, *, dry_run: bool) -> Steps[None]:
-        """Read the index and the entries that it names. Then write the index, which shows that this try is the current
-        one.
-        """
+    def recall(self, known: IntentLog) -> Steps[None]:
+        """Read the index and the entries that it names, and replay them. `enter` does it, unless it was done."""
         index: Any = yield Load(INDEX, label="record read")
-        if (yield from _was_kept(FENCE, "part")) is not None:
+        if not self._one_request and (yield from _was_kept(FENCE, "part")) is not None:
             raise _kept_elsewhere("an earlier try of this task had one, and its record is there")
         if index is not None:
             yield from self._read(index, known)
+        self.told = self._expects is not None and self.saved >= self._expects
+        self._recalled = True
+
+    def enter(self, known: IntentLog, *, dry_run: bool) -> Steps[None]:
+        """Recall, then write the index, which shows that this try is the current one."""
+        if not self._recalled:
+            yield from self.recall(known)
+        if self._flow_before is None:  # else this try posts nothing
+            self._origins = list(dict.fromkeys((*(() if self.told else self._origins), self.here)))
         if not dry_run:
             yield Save(INDEX, self._index(), label="taken over")
 
     @property
-    def told(self) -> bool:
-        """True if the record is complete."""
-        return self._expects is not None and self.saved >= self._expects
+    def unrecorded_from(self) -> Origin:
+        """Account and scenario that messages may have been posted from of which the record does not know."""
+        elsewhere = [] if self.told else [each for each in self._origins if each != self.here]
+        return elsewhere[-1] if elsewhere else self.here
+
+    def register(self, posting: Attempt, learned: Sequence[dict[str, Any]] = ()) -> None:
+        """Put a request on the record that another try, or another task, may have posted. The next write has it.
+
+        :param learned: what is known of it, as lines.
+        """
+        self._add(posting)["learned"] += learned
+        self.saved += 1
+
+    def doubt(self, posting: Attempt, line: dict[str, Any]) -> None:
+        """Put on the record that messages of a request are in doubt again. The next write has it.
+
+        :param line: what is known of them now.
+        """
+        entry = self._entries[posting.bulk_id]
+        entry["intent"]["by_bulk"] = posting.by_bulk
+        self._learn(entry, line)
+        self.saved += 1
+
+    def forget(self, message_ids: Sequence[str]) -> None:
+        """Take messages off the record that were never posted. The next write has it."""
+        for bulk, entry in list(self._entries.items()):
+            entry["intent"]["ids"] = [each for each in entry["intent"]["ids"] if each not in message_ids]
+            if not entry["intent"]["ids"]:
+                self._bulks.remove(bulk)
+                del self._entries[bulk]
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the index as JSON, as of now."""
+        return self._index()
 
     def _index(self) -> dict[str, Json]:
         index: dict[str, Json] = {"v": VERSION, "send": self.send, "flow": list(self.flow or ()), "writes": self.saved}
-        return index | {"bulks": list(self._bulks)}
+        index |= {"bulks": list(self._bulks)}
+        if not self._one_request:
+            return index
+        flow, flow_of = self._flow_before or (index["flow"], self.here.scenario)
+        entries: dict[str, Json] = {bulk: _copy(self._entries[bulk]) for bulk in self._bulks}
+        origins: Json = [list(each) for each in self._origins]
+        return index | {"flow": flow, "flow_of": flow_of, "origins": origins, "entries": entries}
 
     def _read(self, index: Any, known: IntentLog) -> Steps[None]:
         try:
@@ -428,14 +482,15 @@ class TaskStateStore:
                 raise ValueError
             bulks, send = [str(each) for each in index["bulks"]], str(index["send"])
             self.saved = int(index.get("writes", len(bulks)))
-            self.flow = self.flow or _flow(index)
-        except (KeyError, TypeError, ValueError):
+            inside = index["entries"] if self._one_request else {}
+            self._origins = [Origin(str(account), str(scenario)) for account, scenario in index.get("origins", ())]
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise OmniStorageError(
                 "The record of what was sent cannot be read (written by another version?). Nothing was sent: without "
                 "it a message could be sent twice.",
                 retryable=False,
             ) from None
-        if bulks and send != self.send:
+        if bulks and send != self.send and not self._one_request:
             raise OmniInputError(
                 "Nothing was sent: an earlier try of this task sent under another key",
                 problems=(
@@ -444,7 +499,7 @@ class TaskStateStore:
                 ),
             )
         for bulk in bulks:
-            entry: Any = yield Load(_key(bulk))
+            entry: Any = inside[bulk] if bulk in inside else (yield Load(_key(bulk)))
             if not isinstance(entry, dict):
                 raise OmniStorageError(
                     f"The record of request {bulk} is missing. Nothing was sent: without it a message could be sent "
@@ -458,6 +513,31 @@ class TaskStateStore:
             self._bulks.append(bulk)
             self._entries[bulk] = entry
             self._kept.add(bulk)
+        self._take_over_flow_and_origins(index, known)
+
+    def _take_over_flow_and_origins(self, index: Any, known: IntentLog) -> None:
+        if not self._one_request:
+            self.flow = self.flow or _flow(index)
+            return
+        elsewhere = bool(known.elsewhere(self.here)[1])  # then this try posts nothing
+        if elsewhere:
+            self._flow_before = index.get("flow"), index.get("flow_of")
+        if elsewhere or index.get("flow_of") in (None, self.here.scenario):
+            self.flow = self.flow or _flow(index)
+
+    def _add(self, posting: Attempt) -> dict[str, Any]:
+        """Note a request with its intent. It stands last, since its messages leave those in which they were before."""
+        origin = posting.origin or self.here
+        intent = intent_line(posting, {}) | {"fingerprint": self.fingerprint, "origin": list(origin)}
+        entry = self._entries[posting.bulk_id] = {"intent": intent | {"steps": list(self.steps)}, "learned": []}
+        if posting.bulk_id in self._bulks:
+            self._bulks.remove(posting.bulk_id)
+        self._bulks.append(posting.bulk_id)
+        return entry
+
+    @staticmethod
+    def _learn(entry: dict[str, Any], line: dict[str, Any]) -> None:
+        entry["learned"] = [each for each in entry["learned"] if "moved" in each] + [line]
 
     def writes(
         self,
@@ -471,16 +551,14 @@ class TaskStateStore:
             entry = self._entries.get(line["bulk"])
             if entry is None:
                 continue
-            entry["learned"] = [each for each in entry["learned"] if "moved" in each] + [line]
+            self._learn(entry, line)
             changed[line["bulk"]] = None
         for posting in intents:
-            intent = intent_line(posting, {}) | {"fingerprint": self.fingerprint, "origin": list(self.here)}
-            intent |= {"steps": list(self.steps)}
-            self._entries[posting.bulk_id] = {"intent": intent, "learned": []}
-            if posting.bulk_id in self._bulks:
-                self._bulks.remove(posting.bulk_id)
-            self._bulks.append(posting.bulk_id)
+            self._add(posting)
             changed[posting.bulk_id] = None
+        if self._one_request:
+            self.saved += bool(intents)
+            return (Save(INDEX, self._index(), label="intent written" if intents else "outcome written"),)
         label: Label = "" if intents else "outcome written"  # an entry counts once the index names it
         saves = tuple(Save(_key(bulk), _copy(self._entries[bulk]), label=label) for bulk in changed)
         self.saved += bool(intents)

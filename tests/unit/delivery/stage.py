@@ -8,8 +8,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Ask, Compute, Load, Note, Pause, Publish, Save, Steps
+from airflow_provider_omni.delivery.effects import (
+    Ask,
+    Compute,
+    Done,
+    Gather,
+    Load,
+    Note,
+    Pause,
+    Publish,
+    Save,
+    Steps,
+    Submit,
+)
 from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.bulk import BulkAnswer, read_bulk
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.models import LogRow, Report, Scenario, SendResponse, SentMessage, Status
 
@@ -94,6 +107,7 @@ class Stage:
     memory: dict[str, Any] = field(default_factory=dict)
     now: float = START
     effects: list[Any] = field(default_factory=list)
+    """Those that were submitted stand in it one by one."""
     published: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -104,20 +118,37 @@ class Stage:
     def play(self, machine: Steps[Any], until: Callable[[Any], bool] = lambda effect: False) -> Any:
         """Run a machine to its end; or until it asks for an effect that ends it, as a kill would: then None."""
         value, error = None, None
+        ended: list[Done] = []
         while True:
             try:
                 effect = machine.send(value) if error is None else machine.throw(error)
             except StopIteration as stop:
                 return stop.value
             value, error = None, None
-            if until(effect):
-                machine.close()
-                return None
-            self.effects.append(effect)
             try:
-                value = self._perform(effect)
+                if isinstance(effect, Submit):
+                    ended.append(self._in_a_row(effect, until))
+                elif isinstance(effect, Gather):
+                    value, ended = ended, []
+                else:
+                    value = self._one(effect, until)
             except OmniError as caught:
                 error = caught
+            except _Killed:
+                machine.close()
+                return None
+
+    def _one(self, effect: Any, until: Callable[[Any], bool]) -> Any:
+        if until(effect):
+            raise _Killed
+        self.effects.append(effect)
+        return self._perform(effect)
+
+    def _in_a_row(self, submitted: Submit, until: Callable[[Any], bool]) -> Done:
+        try:
+            return Done(submitted.tag, tuple([self._one(effect, until) for effect in submitted.effects]))
+        except OmniError as caught:
+            return Done(submitted.tag, (), caught)
 
     def asked(self, method: str, path: str) -> list[dict[str, Any]]:
         """Query or body of the calls made so far."""
@@ -147,7 +178,8 @@ class Stage:
         match effect:
             case Ask(call):
                 scripts = {"advanced": self.posts, "logs": self.logs, "reports": self.reports}
-                return _next(scripts.get(call.path.rsplit("/", 1)[-1], self.scenario), call)
+                answer = _next(scripts.get(call.path.rsplit("/", 1)[-1], self.scenario), call)
+                return _by_status(answer) if call.parse is read_bulk else answer
             case Load(key):
                 _next(self.loads, None)
                 return json.loads(json.dumps(self.memory.get(key)))
@@ -166,6 +198,17 @@ class Stage:
             case Note(text):
                 self.notes.append(text)
         return None
+
+
+class _Killed(BaseException):
+    """The process has been killed here."""
+
+
+def _by_status(answer: SendResponse) -> BulkAnswer:
+    groups: dict[Status, list[str]] = {}
+    for entry in answer.messages:
+        groups.setdefault(entry.status, []).append(entry.message_id)
+    return BulkAnswer(tuple((each, tuple(ids)) for each, ids in groups.items()))
 
 
 def _next(script: list[Answer], call: Any) -> Any:

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.messages.states import KEY
 from airflow_provider_omni.omni.errors import Effect, OmniInputError, OmniStorageError, OmniUnknownOutcomeError
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.stage import Stage
-from tests.unit.delivery.test_sending import AN_HOUR_AGO, LOST, A, B, counts, message_id, plan, send
+from tests.unit.delivery.test_sending import AN_HOUR_AGO, LOST, A, B, counts, message_id, on_record, plan, send
 
 FAILS = OmniStorageError("no XCom", retryable=True)
 
@@ -31,7 +30,7 @@ def test_what_cannot_be_published_is_not_posted_and_the_record_says_so() -> None
     assert end.error.effect is Effect.NONE
     assert counts(end) == {"requested": 2}
     assert stage.posted == []
-    assert stage.memory[KEY]["postings"] == []
+    assert on_record(stage) == {message_id(A): "not_sent", message_id(B): "not_sent"}
     stage.publishes = [None]
     begun = stage.now
     assert send(stage, plan([A, B]), first_try_at=AN_HOUR_AGO).error is None
@@ -46,7 +45,7 @@ def test_what_was_found_absent_and_cannot_be_published_is_asked_for_again_by_the
     end = send(stage, first_try_at=AN_HOUR_AGO)
     assert end.error is FAILS
     assert len(stage.posted) == 1
-    assert list(stage.memory[KEY]["postings"][0]["messages"].values()) == ["absent"]
+    assert on_record(stage) == {message_id(A): "absent"}
 
 
 def test_a_receipt_that_cannot_be_published_at_the_end_changes_nothing_about_the_end() -> None:

@@ -15,9 +15,11 @@ import pytest
 from airflow_provider_omni.delivery.effects import Ask
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.states import HORIZON
-from airflow_provider_omni.delivery.outbox.policy import LookPolicy
-from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
-from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+from airflow_provider_omni.delivery.outbox.engine import BatchEnd
+from airflow_provider_omni.delivery.outbox.message import send_message
+from airflow_provider_omni.delivery.outbox.plan import MessageSpec
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
+from airflow_provider_omni.delivery.outbox.stores import INDEX
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.omni.content import Content, LineText, Sms
 from airflow_provider_omni.omni.errors import OmniContentChangedError, OmniUnknownOutcomeError
@@ -33,11 +35,13 @@ def key(run_id: str = "scheduled__1", map_index: int = -1, loop: int | None = No
     return json.dumps(["dag", run_id, "task", map_index, *([] if loop is None else ["loop", loop])])
 
 
-def send(stage: Stage, idempotency_key: str, to: Any = A, **rules: Any) -> SendEnd:
+def send(stage: Stage, idempotency_key: str, to: Any = A, **rules: Any) -> BatchEnd:
     content = Content(line=LineText(text="Hello"), sms=Sms(text="Hello"))
-    made = SendPlan(Identity(idempotency_key), "SCENARIO", content, read_recipients(to), ("LINE", "SMS"))
-    machine = SingleSend(made, SendRules(look=LookPolicy(), **rules), stage.clock, jitter=lambda: 0.0)
-    end: SendEnd = stage.play(machine.run())
+    made = MessageSpec(Identity(idempotency_key), "SCENARIO", content, read_recipients(to), ("LINE", "SMS"))
+    first, told = rules.pop("surely_first", False), rules.pop("told", True)
+    rules["recallable"] = told if INDEX in stage.memory else first
+    policy = SendPolicy.of_one_request(LookPolicy(), **rules)
+    end: BatchEnd = stage.play(send_message(made, policy, stage.clock, lambda: 0.0))
     return end
 
 

@@ -1,0 +1,129 @@
+"""The attempts of each person that are on record, where the record may not know of all: for plans of one request.
+
+An attempt is made only after the one before it was refused. So what the logs say of one tells something of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from airflow_provider_omni.delivery.messages.ids import recipient_key_of
+from airflow_provider_omni.delivery.messages.intent_log import IntentLog
+from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED, MessageState
+from airflow_provider_omni.delivery.outbox.plan import BatchPlan
+
+_S = MessageState
+
+
+class Conclusions(NamedTuple):
+    """What the attempts of each person say of each other.
+
+    :param gone: messages that were certainly never posted.
+    :param refused: messages that count as refused, since a later attempt was accepted.
+    :param moved: the message that counted for a person so far, and the one that does now.
+    """
+
+    gone: list[str]
+    refused: list[str]
+    moved: list[tuple[str, str]]
+
+
+class Attempts:
+    """Finds and compares the attempts of a plan's people."""
+
+    def __init__(self, plan: BatchPlan, known: IntentLog) -> None:
+        self._plan = plan
+        self._known = known
+
+    def _people(self) -> Iterator[tuple[int, str, str]]:
+        """Yield place, current message id and recipient key of everybody."""
+        for place, current, address, key in self._plan.scratch.all(
+            "SELECT seq, id, address, key FROM person ORDER BY seq"
+        ):
+            yield place, current, recipient_key_of(address, key)
+
+    def _of(self, recipient: str) -> dict[str, MessageState]:
+        """Return a person's attempts on record with their states, the first attempt first."""
+        found: dict[str, MessageState] = {}
+        while True:
+            message_id = self._plan.ids.message_id(recipient, len(found))
+            state = self._known.states((message_id,))
+            if not state:
+                return found
+            found |= state
+
+    def everybody(self) -> set[str]:
+        """Return the ids of all attempts that are on record."""
+        return {message_id for _, _, recipient in self._people() for message_id in self._of(recipient)}
+
+    def others(self) -> dict[str, list[MessageState | None]]:
+        """Return the states of each person's other attempts, by the current message id."""
+        return {
+            current: [state for message_id, state in self._of(recipient).items() if message_id != current]
+            for _, current, recipient in self._people()
+        }
+
+    def unrecorded(self, further: int) -> list[str]:
+        """Return the ids under which people may have been sent to without a record: for each person who is not known to
+        be accepted, the current attempt if it is not on record, and the next ones.
+
+        :param further: the number of attempts after the current one.
+        """
+        ids: list[str] = []
+        for _, _, recipient in self._people():
+            known = self._of(recipient)
+            current = _current(known)
+            if current is not None and known[current] is _S.ACCEPTED:
+                continue
+            following = len(known) + (current is None) + further
+            ids += [self._plan.ids.message_id(recipient, attempt) for attempt in range(len(known), following)]
+        return ids
+
+    def conclude(self) -> Conclusions:
+        """Draw conclusions from one attempt for another, and make the attempt that counts everybody's current one."""
+        gone: list[str] = []
+        refused: list[str] = []
+        moved: list[tuple[str, str]] = []
+        for place, current, recipient in self._people():
+            states = self._of(recipient)
+            if len(states) < 2:
+                continue
+            ids = list(states)
+            if _S.ACCEPTED in states.values():
+                last = list(states.values()).index(_S.ACCEPTED)
+                before = [each for each in ids[:last] if states[each] is not _S.REFUSED]
+                refused += before
+                states |= dict.fromkeys(before, _S.REFUSED)
+                never = ids[last + 1 :]
+            else:
+                never = _never_posted(states)
+            gone += never
+            states = {each: state for each, state in states.items() if each not in never}
+            counts = _current(states)
+            if counts is not None and counts != current:
+                moved.append((current, counts))
+                self._plan.scratch.do(
+                    "UPDATE person SET first = coalesce(first, id), id = ? WHERE seq = ?", counts, place
+                )
+        self._known.learn(dict.fromkeys(refused, _S.REFUSED))
+        self._known.forget(gone)
+        return Conclusions(gone, refused, moved)
+
+
+def _current(states: dict[str, MessageState]) -> str | None:
+    """Return the attempt that counts: the last that may have arrived, else the first that was not refused; None if all
+    were.
+    """
+    for message_id in reversed(states):
+        if states[message_id] in MAY_HAVE_ARRIVED:
+            return message_id
+    return next((each for each, state in states.items() if state is not _S.REFUSED), None)
+
+
+def _never_posted(states: dict[str, MessageState]) -> list[str]:
+    """Return the last attempts that are absent, without those that follow a refusal."""
+    left, never = list(states.items()), list[str]()
+    while len(left) > 1 and left[-1][1] is _S.ABSENT and left[-2][1] is not _S.REFUSED:
+        never.append(left.pop()[0])
+    return never
