@@ -497,14 +497,13 @@ class BatchSend:
             found_in = yield from settle(
                 group, self.rules.look, self.clock, self.jitter, self.tidings.bulk_filter, self._loaded_at, self.here
             )
-            for posting, old in zip(group, before, strict=True):
-                self.known.learn({each: state for each, state in posting.messages.items() if old[each] is not state})
             if self.rules.asks:
                 self._conclude(group)
             for posting, old in zip(group, before, strict=True):
                 changed = {each: state for each, state in posting.messages.items() if old[each] is not state}
                 if not changed:
                     continue
+                self.known.learn(changed)
                 moved = {
                     each: bulk
                     for each, bulk in found_in.items()
@@ -523,6 +522,8 @@ class BatchSend:
 
     def _conclude(self, group: list[Attempt]) -> None:
         """Apply what the attempts of each person say of each other."""
+        for posting in group:
+            self.known.learn(posting.messages)
         concluded = self.attempts.conclude()
         for old, new in concluded.moved:
             self.tidings.recount(old, new)

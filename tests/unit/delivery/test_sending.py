@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Publish, Save
-from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_of_number
+from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_of_address, recipient_key_of_number
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.states import HORIZON, Attempt, MessageState
 from airflow_provider_omni.delivery.messages.workspace import Workspace
@@ -383,6 +383,12 @@ def test_refused_recipients_may_be_ignored() -> None:
     assert send(Stage(posts=[answered(d27="refused")]), on_rejected="ignore").error is None
 
 
+def test_for_want_of_credit_a_send_is_refused_like_for_any_other_reason() -> None:
+    end = send(Stage(posts=[answered(d27="no credit")]), plan([A, B]), on_rejected="ignore")
+    assert end.error is None
+    assert counts(end) == {"requested": 2, "accepted": 1, "rejected": 1}
+
+
 def test_a_refusal_that_may_be_mended_is_worth_a_retry() -> None:
     end = send(Stage(posts=[answered(d27="no credit")]))
     assert end.error is not None
@@ -682,6 +688,44 @@ def test_no_number_and_no_text_is_kept_published_or_noted() -> None:
     for number in (A, B):
         assert number not in str(shown)
     assert "a secret text" not in str(shown)
+
+
+def test_the_record_is_one_entry_of_the_tasks_state() -> None:
+    stage = Stage(posts=[LOST, accepted])
+    send(stage, plan([A, B]))
+    assert list(stage.memory) == [INDEX]
+
+
+def test_a_send_under_another_key_keeps_what_the_one_before_has_sent_in_its_receipt() -> None:
+    stage = Stage()
+    send(stage)
+    end = send(stage, replace(plan(), identity=Identity("another")), first_try_at=START)
+    assert end.error is None
+    others = Identity("another").message_id(recipient_key_of_number(A))
+    assert stage.posted == [[message_id(A)], [others]]
+    assert set(end.receipt.to_json()["message_ids"]) == {message_id(A), others}
+
+
+def test_a_number_that_has_another_address_beside_it_is_posted_with_both_and_named_by_the_number() -> None:
+    stage = Stage()
+    both = {"to": {"phoneNumber": A, "emailAddress": "a@example.org"}}
+    assert send(stage, plan([both, {"to": {"emailAddress": "b@example.org"}}])).error is None
+    (body,) = stage.asked("POST", "/advanced")
+    assert [each["to"] for each in body["destinations"]] == [both["to"], {"emailAddress": "b@example.org"}]
+    assert body["destinations"][0]["messageId"] == message_id(A)
+    assert "example.org" not in str([stage.memory, stage.published, stage.notes])
+
+
+def test_whoever_has_no_number_is_sent_to_under_the_next_id_after_a_refusal() -> None:
+    def refuse(call: Any) -> SendResponse:
+        return accepted(call, "no credit")
+
+    stage = Stage(posts=[refuse, accepted])
+    mail = {"to": {"emailAddress": "b@example.org"}}
+    send(stage, plan(mail))
+    assert send(stage, plan(mail), first_try_at=START).error is None
+    key = recipient_key_of_address(mail["to"])
+    assert stage.posted == [[Identity("key").message_id(key, attempt)] for attempt in range(2)]
 
 
 def test_pauses_are_bounded() -> None:

@@ -26,6 +26,7 @@ from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receip
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
+    Effect,
     OmniContentChangedError,
     OmniInputError,
     OmniProtocolError,
@@ -442,3 +443,16 @@ def test_messages_that_an_answer_names_twice_are_asked_for_and_sent_once(tmp_pat
     assert end.error is None
     assert end.receipt.counts.accepted == 20
     assert world.accepted() == numbers(20)
+
+
+def test_what_was_posted_last_is_asked_about_too_and_is_not_called_unknown(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.fault = lambda post: "reset-before"
+    end = world.send(numbers(3))
+    assert end.error is not None
+    assert (end.error.effect, end.error.retryable) == (Effect.NONE, True)
+    assert "3 messages were not sent" in str(end.error)
+    assert end.receipt.counts.unconfirmed == 0
+    world.fault = lambda post: None
+    assert world.send(numbers(3)).error is None
+    assert world.accepted() == numbers(3)
