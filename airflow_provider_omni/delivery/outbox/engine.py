@@ -64,6 +64,7 @@ from airflow_provider_omni.omni.errors import (
     OmniStorageError,
 )
 from airflow_provider_omni.omni.models import Scenario
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.retries import backoff, may_repeat
 from airflow_provider_omni.omni.words import some, was
 
@@ -200,8 +201,9 @@ class BatchSend:
             raise OmniInputError(
                 "Nothing was sent: too many recipients for one request",
                 problems=(
-                    f"to: found {census.people}, allowed: {chunk} for this flow; OmniSendBatchOperator takes any "
-                    "number",
+                    unexpected(
+                        "to", census.people, f"up to {chunk} for this flow; OmniSendBatchOperator takes any number"
+                    ),
                 ),
             )
         if self.ledger is None and self._requests > MAX_REQUESTS_WITHOUT_LEDGER:
