@@ -10,6 +10,8 @@ import math
 import time
 from typing import Protocol
 
+from airflow_provider_omni.omni.problems import unexpected
+
 DEFAULT_MANUAL_START = 1_767_225_600.0
 """Start of a `ManualClock` if nothing is said: 2026-01-01T00:00:00Z."""
 LATEST = 7_258_118_400.0
@@ -83,5 +85,7 @@ def _jump(seconds: float, now: float) -> float:
     if not seconds >= 0:
         raise ValueError(f"seconds: {seconds}, time only moves ahead")
     if seconds > LATEST - now:
-        raise ValueError(f"seconds: got {seconds:g}, expected less than {max(LATEST - now, 0):g}: time ends in 2200")
+        raise ValueError(
+            unexpected("seconds", f"{seconds:g}", f"less than {max(LATEST - now, 0):g}: time ends in 2200")
+        )
     return float(seconds)

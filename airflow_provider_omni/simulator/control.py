@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.fates import DEFAULT_FATE, FATES
 from airflow_provider_omni.simulator.faults import CALLS, FAULT_KINDS, read_fault
@@ -57,7 +58,7 @@ async def _record(simulator: Simulator, members: Members) -> Any:
     }
     wanted = [part for part in str(members.get("what", "")).split(",") if part] or list(parts)
     if unknown := [part for part in wanted if part not in parts]:
-        raise ValueError(f"what: {', '.join(unknown)}, allowed are {', '.join(parts)}")
+        raise ValueError(unexpected("what", ", ".join(unknown), f"one of {', '.join(parts)}"))
     return {part: [dataclasses.asdict(one) for one in parts[part]()] for part in wanted}
 
 
@@ -121,9 +122,9 @@ def _held_id(simulator: Simulator, members: Members) -> int | None:
 async def _wait(simulator: Simulator, members: Members) -> Any:
     what, call = members.get("for"), members.get("call")
     if what not in WAITABLE:
-        raise ValueError(f"for: {what!r}, allowed are {', '.join(WAITABLE)}")
+        raise ValueError(unexpected("for", repr(what), f"one of {', '.join(WAITABLE)}"))
     if call is not None and call not in CALLS:
-        raise ValueError(f"call: {call!r}, allowed are {', '.join(CALLS)}")
+        raise ValueError(unexpected("call", repr(call), f"one of {', '.join(CALLS)}"))
     count = _number(members, "count", 1)
     timeout = min(_number(members, "timeout", 10.0), LONGEST_WAIT)
 
@@ -158,7 +159,7 @@ def _number(members: Members, name: str, default: float | None) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
         raise ValueError(f"{name}: {value!r} is not a number of 0 or more")
     if not value <= LARGEST_NUMBER or not math.isfinite(value):
-        raise ValueError(f"{name}: got more than can be meant, expected up to {LARGEST_NUMBER:,.0f}")
+        raise ValueError(unexpected(name, "more than can be meant", f"up to {LARGEST_NUMBER:,.0f}"))
     return value
 
 

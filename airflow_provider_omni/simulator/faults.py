@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.simulator.wire import WireRequest
 
 CALLS = ("create_scenario", "list_scenarios", "get_scenario", "update_scenario", "send", "reports", "logs")
@@ -123,11 +124,11 @@ class Fault:
     def __post_init__(self) -> None:
         problems = []
         if self.kind not in FAULT_KINDS:
-            problems.append(f"kind: {self.kind!r}, allowed are {', '.join(FAULT_KINDS)}")
+            problems.append(unexpected("kind", repr(self.kind), f"one of {', '.join(FAULT_KINDS)}"))
         if self.call not in (*CALLS, ANY_CALL):
-            problems.append(f"call: {self.call!r}, allowed are {', '.join(CALLS)}, {ANY_CALL}")
+            problems.append(unexpected("call", repr(self.call), f"one of {', '.join(CALLS)}, {ANY_CALL}"))
         if self.body not in (None, "legacy", "current", "empty"):
-            problems.append(f"body: {self.body!r}, allowed are legacy, current, empty")
+            problems.append(unexpected("body", repr(self.body), "one of legacy, current, empty"))
         if self.times is not None and self.times < 1:
             problems.append(f"times: {self.times}, must be 1 or more, or null for ever")
         if not 0 <= self.probability <= 1 or not 0 <= self.fraction < 1:
@@ -143,7 +144,7 @@ class Fault:
     def _too_much(self) -> list[str]:
         numbers = {name: getattr(self, name) for name in LARGEST if getattr(self, name) is not None}
         problems = [
-            f"{name}: got more than can be meant, expected up to {LARGEST[name]:,}"
+            unexpected(name, "more than can be meant", f"up to {LARGEST[name]:,}")
             for name, value in numbers.items()
             if not value <= LARGEST[name] or not math.isfinite(value)
         ]
@@ -158,7 +159,7 @@ def read_fault(values: Mapping[str, Any]) -> Fault:
     problems = [f"{name}: no such member of a fault" for name in values if name not in types]
     for name, value in values.items():
         if name in types and not _fits(value, types[name]):
-            problems.append(f"{name}: {value!r}, expected {types[name]}")
+            problems.append(unexpected(name, repr(value), types[name]))
     if "kind" not in values:
         problems.append("kind: missing")
     if problems:
@@ -190,7 +191,7 @@ def parse_fault(text: str) -> Fault:
         try:
             values[name] = _typed(value, types[name])
         except ValueError:
-            raise ValueError(f"fault {text!r}: {name}={value!r}, expected {types[name]}") from None
+            raise ValueError(unexpected(f"fault {text!r}", f"{name}={value!r}", types[name])) from None
     return read_fault(values)
 
 

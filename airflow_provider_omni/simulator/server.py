@@ -23,6 +23,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.simulator.access import ControlAccess
 from airflow_provider_omni.simulator.control import CONTROL_CALLS, ControlCall
 from airflow_provider_omni.simulator.engine import Simulator
@@ -175,7 +176,9 @@ def _control_endpoint(call: ControlCall, simulator: Simulator, access: ControlAc
             if "any" not in " ".join(call.members) and (
                 unknown := [name for name in members if name not in call.members]
             ):
-                raise ValueError(f"{', '.join(unknown)}: unknown, allowed are {', '.join(call.members) or 'none'}")
+                raise ValueError(
+                    unexpected(", ".join(unknown), "an unknown member", f"one of {', '.join(call.members) or 'none'}")
+                )
             return JSONResponse(await call.handler(simulator, members))
         except RecursionError:
             return JSONResponse({"error": "body: nested too deeply"}, 400)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_omni.omni.problems import unexpected
+
 HOURS_48 = 172_800.0
 SLOWEST = 1e-6
 SOURCE_SCENARIO_KEY = "CC9F01A5DC7BEE2C2B829D203482A654"
@@ -204,12 +206,12 @@ def _problem(name: str, value: Any) -> list[str]:
     if not isinstance(value, wanted) or isinstance(value, bool) is not isinstance(switch.default, bool):
         return [f"{name}: {value!r} is not a {wanted[-1].__name__}"]
     if switch.values and value not in switch.values:
-        return [f"{name}: {value!r}, allowed are {', '.join(map(str, switch.values))}"]
+        return [unexpected(name, repr(value), f"one of {', '.join(map(str, switch.values))}")]
     if not switch.values and isinstance(value, int | float):
         if value < 0:
             return [f"{name}: {value!r}, must not be below 0"]
         if not value <= LARGEST or not math.isfinite(value):
-            return [f"{name}: got more than can be meant, expected up to {LARGEST:,.0f}"]
+            return [unexpected(name, "more than can be meant", f"up to {LARGEST:,.0f}")]
     if name == "time_scale" and value < SLOWEST:
         return [f"time_scale: {value:g}, must be above 0"]
     return []

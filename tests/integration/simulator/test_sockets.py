@@ -223,7 +223,10 @@ class TestControlCalls:
         assert control(simulator, "GET", "switches").json()["reports"] == "final"
         assert control(simulator, "POST", "switches", reports="per-step").json()["reports"] == "per-step"
         answer = control(simulator, "POST", "switches", reports="some")
-        assert (answer.status_code, answer.json()["error"]) == (400, "reports: 'some', allowed are final, per-step")
+        assert (answer.status_code, answer.json()["error"]) == (
+            400,
+            "reports: got 'some', expected one of final, per-step",
+        )
         assert control(simulator, "POST", "switches", password="x").status_code == 400
 
     def test_faults(self, simulator):

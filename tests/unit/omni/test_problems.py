@@ -13,11 +13,7 @@ import airflow_provider_omni
 from airflow_provider_omni.omni.problems import unexpected, unknown, with_other_value
 
 PACKAGE = Path(airflow_provider_omni.__file__).parent
-MODULES = [
-    module
-    for module in sorted(PACKAGE.rglob("*.py"))
-    if "simulator" not in module.relative_to(PACKAGE).parts and module.name != "problems.py"
-]
+MODULES = [module for module in sorted(PACKAGE.rglob("*.py")) if module.name != "problems.py"]
 FORM_OF_ITS_OWN = re.compile(r"(^|: )found |, allowed( is| are|:)? |: got .*, expected ", re.DOTALL)
 
 

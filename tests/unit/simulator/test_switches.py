@@ -473,7 +473,9 @@ def _(driven):
 
 class TestSettingThem:
     def test_unknown_names_and_bad_values_are_all_named(self):
-        with pytest.raises(ValueError, match=r"nonsense: no such switch; reports: 'some', allowed are final, per-step"):
+        with pytest.raises(
+            ValueError, match=r"nonsense: no such switch; reports: got 'some', expected one of final, per-step"
+        ):
             Settings().changed({"nonsense": 1, "reports": "some"})
 
     @pytest.mark.parametrize(
