@@ -17,7 +17,7 @@ _S = MessageState
 
 
 class Conclusions(NamedTuple):
-    """What the attempts of each person say of each other.
+    """Conclusions from the attempts of each person about each other.
 
     :param gone: messages that were certainly never posted.
     :param refused: messages that count as refused, since a later attempt was accepted.

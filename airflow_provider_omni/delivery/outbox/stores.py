@@ -407,7 +407,7 @@ class TaskStateStore:
         self._one_request = one_request
         self._recalled = False
         self._origins: list[Origin] = []
-        """Where earlier tries were about to post from; of a plan of one request."""
+        """Origins from which earlier tries were about to post; of a plan of one request."""
         self._flow_before: tuple[Json, Json] | None = None
         """The flow on record, and the scenario that it belongs to, if what was sent came from elsewhere."""
 
