@@ -11,20 +11,9 @@ from itertools import islice
 from typing import Any
 
 from airflow_provider_omni.delivery.accounts import check_account
-from airflow_provider_omni.delivery.messages.receipt import MOST_WITHOUT_LEDGER
+from airflow_provider_omni.delivery.messages.receipt import MOST_WITHOUT_LEDGER, RECEIPT, Receipt, no_receipt
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
-from airflow_provider_omni.delivery.tracking.watch import (
-    RECEIPT,
-    Bulk,
-    Watch,
-    accepted_of_receipt,
-    account_of_receipt,
-    bulks_of_ids,
-    bulks_of_receipt,
-    distinct,
-    no_receipt,
-    unsent_of_receipt,
-)
+from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch, bulks_of, bulks_of_ids, distinct
 from airflow_provider_omni.omni.channels import Channel
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
@@ -93,13 +82,14 @@ def read_watch(
     """
     problems: list[str] = []
     goal = parts = None
-    receipts: list[tuple[str, Any]] = []
+    receipts: list[tuple[str, Receipt]] = []
     missing = 0
     problems += came_out_empty(emptied)
     try:
         named = _named(receipt, message_ids, bulk_ids, emptied)
         if named == "receipt":
-            receipts, missing = _receipts(receipt)
+            raw, missing = _receipts(receipt)
+            receipts = _read(raw)
             parts = _parts(receipts)
         else:
             parts = [Part(bulks=bulks_of_ids(message_ids=message_ids, bulk_ids=bulk_ids))]
@@ -117,7 +107,7 @@ def read_watch(
     if problems or parts is None or goal is None:
         raise OmniInputError("The sensor cannot wait for this.", problems=problems)
     for name, each in receipts:
-        check_account(account, account_of_receipt(each), f"the one that the {name} is from")
+        check_account(account, each.account or "", f"the one that the {name} is from")
     if timeout is not None:
         for words in islice(_time_warnings(receipts, started_at, timeout), MOST_WARNINGS):
             warn(words)
@@ -126,7 +116,7 @@ def read_watch(
         bulks=(),
         deadline=started_at + timeout
         if timeout is not None
-        else max((_default_deadline(each, started_at) for _, each in receipts or [("", None)])),
+        else max((_default_deadline(each, started_at) for _, each in receipts), default=started_at + DEFAULT_TIMEOUT),
         goal=goal,
         poll_interval=max(poll_interval, 0.1),
         missing=missing,
@@ -202,39 +192,25 @@ def _receipts(receipt: Any) -> tuple[list[tuple[str, Any]], int]:
 
 def _same(receipt: Any) -> str:
     """Return a text by which equal receipts are found; empty for a receipt with nothing to follow."""
-    if not isinstance(receipt, Mapping) or not (receipt.get("bulks") or _ledger_of(receipt)):
+    if not isinstance(receipt, Mapping) or receipt.get("dry_run"):
+        return ""
+    if not (receipt.get("bulks") or receipt.get("ledger_path")):
         return ""
     return json.dumps(receipt, sort_keys=True, default=repr)
 
 
-def _parts(receipts: Sequence[tuple[str, Any]]) -> list[Part]:
-    """Return the sends that the receipts name. Raises OmniInputError, which names every entry that is no receipt."""
+def _read(receipts: Sequence[tuple[str, Any]]) -> list[tuple[str, Receipt]]:
+    """Read receipts. Raises OmniInputError, which names every entry that is none, and says so if not all are from one
+    account.
+    """
     problems: list[str] = []
-    parts: dict[Any, Part] = {}
-    for name, receipt in receipts:
-        path = _ledger_of(receipt)
-        if not isinstance(receipt, Mapping):
-            problems.append(f"{name}: {no_receipt(receipt)}")
-            continue
+    read: list[tuple[str, Receipt]] = []
+    for name, value in receipts:
         try:
-            # With a ledger, the receipt need not list all bulks: the ledger does.
-            bulks = bulks_of_receipt(receipt, name) if path is None else ()
+            read.append((name, Receipt.from_json(value, name)))
         except OmniInputError as error:
             problems += error.problems
-            continue
-        flow, account = _flow_of(receipt), account_of_receipt(receipt)
-        key = (flow, account) if path is None else _place(path)
-        known = parts.setdefault(key, Part(flow=flow, ledger_path=path, account=account))
-        unsent, accepted = unsent_of_receipt(receipt), accepted_of_receipt(receipt)
-        parts[key] = replace(
-            known,
-            bulks=(*known.bulks, *bulks),
-            # Two receipts of one ledger come from two tries, or from batches that share it.
-            unsent=known.unsent + unsent if path is None else max(known.unsent, unsent),
-            accepted=known.accepted + accepted if path is None else max(known.accepted, accepted),
-            account=known.account or account,
-        )
-    accounts = {account for _, each in receipts if (account := account_of_receipt(each))}
+    accounts = {each.account for _, each in read if each.account}
     if len(accounts) > 1:
         problems.append(
             unexpected(
@@ -248,6 +224,25 @@ def _parts(receipts: Sequence[tuple[str, Any]]) -> list[Part]:
         if len(problems) > MOST_PLACES:
             problems[MOST_PLACES:] = [f"receipt: {len(problems) - MOST_PLACES:,} more problems like these"]
         raise OmniInputError("The sensor cannot wait for this.", problems=problems)
+    return read
+
+
+def _parts(receipts: Sequence[tuple[str, Receipt]]) -> list[Part]:
+    """Return the sends that the receipts name."""
+    parts: dict[Any, Part] = {}
+    for _, receipt in receipts:
+        path, account = receipt.ledger_path, receipt.account or ""
+        key = (receipt.flow, account) if path is None else _place(path)
+        known = parts.setdefault(key, Part(flow=receipt.flow, ledger_path=path, account=account))
+        parts[key] = replace(
+            known,
+            # With a ledger, the receipt need not list all bulks: the ledger does.
+            bulks=(*known.bulks, *bulks_of(receipt)),
+            # Two receipts of one ledger come from two tries, or from batches that share it.
+            unsent=known.unsent + receipt.unsent if path is None else max(known.unsent, receipt.unsent),
+            accepted=known.accepted + receipt.accepted if path is None else max(known.accepted, receipt.accepted),
+            account=known.account or account,
+        )
     made = [replace(each, bulks=distinct(each.bulks)) for each in parts.values()]
     # A send to nobody has nothing to follow. If there is no other send, the wait is about this one.
     return [each for each in made if each.bulks or each.ledger_path or each.unsent] or made[:1] or [Part()]
@@ -295,28 +290,18 @@ def _place(path: str) -> str:
     return f"{scheme}{separator}{re.sub('/+', '/', rest).rstrip('/')}"
 
 
-def _ledger_of(receipt: Any) -> str | None:
-    path = receipt.get("ledger_path") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
-    return path if isinstance(path, str) and path else None
-
-
-def _flow_of(receipt: Any) -> tuple[str, ...]:
-    flow = receipt.get("flow") if isinstance(receipt, dict) else None
-    return tuple(str(step) for step in flow) if isinstance(flow, list) else ()
-
-
-def _time_warnings(receipts: Sequence[tuple[str, Any]], started_at: float, timeout: float) -> Iterator[str]:
+def _time_warnings(receipts: Sequence[tuple[str, Receipt]], started_at: float, timeout: float) -> Iterator[str]:
     """Yield warnings about the user's timeout: it may end before messages are sent, or while they are under way."""
     ends = started_at + timeout
     for name, receipt in receipts:
-        send_at, validity = _seconds(receipt.get("send_at")), _validity_of(receipt)
+        send_at, validity = receipt.send_at, receipt.validity_seconds
         if send_at is not None and send_at >= ends:
             yield (
                 f"timeout: the wait ends at {_moment(ends)}, and the messages of the {name} are sent at "
                 f"{_moment(send_at)}: until then nothing can be known of them."
             )
             continue
-        begins = send_at or _seconds(receipt.get("sent_at")) or started_at
+        begins = send_at or receipt.sent_at or started_at
         if validity is not None and begins + validity > ends:
             yield (
                 f"timeout: the wait ends at {_moment(ends)}, and by their validity periods the channels of the {name} "
@@ -329,24 +314,10 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _validity_of(receipt: Mapping[str, Any]) -> float | None:
-    """Return the seconds in which all channels together may be tried; None if the receipt does not know them all."""
-    validity = receipt.get("validity_seconds")
-    return validity if isinstance(validity, int | float) and not isinstance(validity, bool) and validity > 0 else None
-
-
-def _default_deadline(receipt: Any, started_at: float) -> float:
+def _default_deadline(receipt: Receipt, started_at: float) -> float:
     """Return the deadline: the validity of all channels and an hour after the first is tried; 47 hours if the receipt
     does not know them all.
     """
-    known = receipt if isinstance(receipt, dict) else {}
-    begins = max(started_at, _seconds(known.get("send_at")) or 0.0)
-    validity = _validity_of(known)
+    begins = max(started_at, receipt.send_at or 0.0)
+    validity = receipt.validity_seconds
     return begins + (DEFAULT_TIMEOUT if validity is None else validity + MARGIN)
-
-
-def _seconds(moment: Any) -> float | None:
-    try:
-        return datetime.fromisoformat(moment).astimezone(UTC).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.delivery.tracking.watch import Bulk, accepted_of_receipt, unsent_of_receipt
+from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.ledger import OutcomeRow, read_outcomes, unreached
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.messages import Message
@@ -135,7 +135,7 @@ def judge_batch_wait(case: Case) -> tuple[list[str], str]:
         ids = case.ids_of_receipt
     else:
         ids = [row.message_id for row in rows if row.state in FOLLOWED]
-        if len(ids) < accepted_of_receipt(case.wait.receipt):
+        if len(ids) < _count(case.wait.receipt, "accepted", "unconfirmed"):
             # Proven absent once, and doubted by the try that has made the receipt.
             ids += [row.message_id for row in rows if row.state == "absent"]
     wrong += _judge_end(case, ids)
@@ -213,12 +213,19 @@ def _nobody_could_look(case: Case) -> bool:
     return case.wait.ended_at < began + case.schedule.weather.logs_down[1] + case.patience
 
 
+def _count(receipt: dict[str, Any], *names: str, but: tuple[str, ...] = ()) -> int:
+    """How many people these members of a receipt's counts are, `but` those of others."""
+    counts = receipt["counts"]
+    return sum(counts[name] for name in names) - sum(counts[name] for name in but)
+
+
 def _right_verdicts(
     case: Case, total: int, delivered: int, failed: int, seen: list[set[str]], *, closing: bool
 ) -> set[str]:
     """The verdicts that the goal asks for, with these counts."""
     goal = case.schedule.wait
-    nobody = unsent_of_receipt(case.wait.receipt) or accepted_of_receipt(case.wait.receipt)
+    # Somebody was to be sent to, and there is nobody to be followed.
+    nobody = _count(case.wait.receipt, "requested", but=("quarantined", "duplicates"))
     if not total and nobody and goal.success_when != "finished":
         return {"failure"}
     operators = sum(each == {"operator"} for each in seen) if goal.delivered_means == "group" else 0

@@ -131,7 +131,7 @@ class WaitTask:
         watch = in_parts(self.watch) if self.plan.wait.in_parts else self.watch
         watch = Watch.from_json(json.loads(json.dumps(watch.to_json())))
         refusals = 1 if mode == "reschedule" else REFUSALS
-        account, limits = self._account(), self.plan.sizes.limits if self.ledger is not None else LIMITS
+        account, limits = self._account(), LIMITS if self.bucket is None else self.plan.sizes.limits
         machine = wait_for(watch, now, f"{self.copies:08x}", self.world.rng.random, refusals, account, limits)
 
         def connect() -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.problems import unexpected
-from airflow_provider_omni.omni.written import WHY_EMPTY, empty_words, is_nothing, read_ids
+from airflow_provider_omni.omni.written import read_ids
 
 IDS_PER_LOOK = 50
 """Message ids in one logs call, at most. 50 of our ids stay under the 2,048 characters that the sister API allows."""
@@ -160,45 +160,14 @@ class Watch:
             raise OmniInputError("The sensor cannot wait for this.", problems=(problem,)) from None
 
 
-def bulks_of_receipt(receipt: Any, name: str = "receipt") -> tuple[Bulk, ...]:
-    """Return the bulks of a receipt, called `name` in errors. Raises `OmniInputError` if the value is no receipt."""
-    problems: list[str] = []
-    bulks: list[Bulk] = []
-    rows = receipt.get("bulks") if isinstance(receipt, dict) else None
-    if not isinstance(rows, list):
-        raise OmniInputError("The receipt cannot be used", problems=(f"{name}: {no_receipt(receipt)}",))
-    listed = _all_listed(receipt, rows)
-    position = 0
-    for index, row in enumerate(rows):
-        bulk_id, messages = (row.get("bulk_id"), row.get("messages")) if isinstance(row, dict) else (None, None)
-        if not isinstance(bulk_id, str) or not bulk_id or type(messages) is not int or messages < 1:
-            expected = "{'bulk_id': text, 'messages': 1 or more}"
-            problems.append(unexpected(f"{name}.bulks[{index}]", "something else", expected))
-            continue
-        ids = tuple(listed[position : position + messages])
-        position += messages
-        if messages == 1 and isinstance(row.get("message_id"), str):
-            ids = (row["message_id"],)
-        bulks.append(Bulk(bulk_id, messages, ids if len(ids) == messages else ()))
-    if problems:
-        raise OmniInputError("The receipt cannot be used", problems=tuple(problems))
-    return tuple(bulks)
+def bulks_of(receipt: Receipt) -> tuple[Bulk, ...]:
+    """Return what to follow of a receipt without a ledger."""
+    return tuple(Bulk(each.bulk_id, each.size, each.message_ids) for each in receipt.bulks)
 
 
 def _goal(success_when: Any) -> Any:
     """Turn 1 into 1.0. An older version accepted 1 for 1.0, and a serializer may turn 1.0 into 1."""
     return 1.0 if type(success_when) is int and success_when == 1 else success_when
-
-
-RECEIPT = "what a send operator returned, such as receipt=send.output, or a list of that"
-
-
-def no_receipt(value: Any) -> str:
-    """Return the error text for a value that is no receipt. Names only its kind, since the value may hold anything."""
-    if is_nothing(value):
-        return unexpected("", empty_words(value), f"{RECEIPT}. {WHY_EMPTY}")
-    found = "an object without 'bulks'" if isinstance(value, dict) else describe(value)
-    return unexpected("", found, RECEIPT)
 
 
 def distinct(bulks: Iterable[Bulk]) -> tuple[Bulk, ...]:
@@ -220,38 +189,6 @@ def distinct(bulks: Iterable[Bulk]) -> tuple[Bulk, ...]:
             together[key] = max(known, bulk, key=lambda each: each.messages or 0)
     listed = {each for bulk in together.values() for each in bulk.message_ids}
     return (*together.values(), *(bulk for message_id, bulk in alone.items() if message_id not in listed))
-
-
-def unsent_of_receipt(receipt: Any) -> int:
-    """Return how many people of a receipt were refused or never posted. 0 for a dry run, which posts nobody."""
-    counts = receipt.get("counts") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
-    if not isinstance(counts, dict):
-        return 0
-    known = {name: count for name, count in counts.items() if type(count) is int}
-    settled = ("accepted", "unconfirmed", "quarantined", "duplicates")
-    return max(0, known.get("requested", 0) - sum(known.get(name, 0) for name in settled))
-
-
-def accepted_of_receipt(receipt: Any) -> int:
-    """Return how many messages of a receipt were accepted, or may have been. 0 for a dry run."""
-    counts = receipt.get("counts") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
-    known = counts if isinstance(counts, dict) else {}
-    return sum(count for name in ("accepted", "unconfirmed") if type(count := known.get(name)) is int and count > 0)
-
-
-def account_of_receipt(receipt: Any) -> str:
-    """Return the account that has a receipt's messages. Empty for a dry run, and if the receipt does not say."""
-    account = receipt.get("account") if isinstance(receipt, dict) and not receipt.get("dry_run") else None
-    return account if isinstance(account, str) else ""
-
-
-def _all_listed(receipt: dict[str, Any], rows: list[Any]) -> list[str]:
-    """Return the receipt's message ids, in the order of its bulks; an empty list unless it lists them all."""
-    listed = receipt.get("message_ids")
-    counts = [row.get("messages") for row in rows if isinstance(row, dict)]
-    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
-        return []
-    return listed if sum(count for count in counts if type(count) is int) == len(listed) else []
 
 
 def bulks_of_ids(*, message_ids: Any = None, bulk_ids: Any = None) -> tuple[Bulk, ...]:

@@ -9,8 +9,10 @@ import pytest
 
 from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt, SentBulk
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
-from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch, bulks_of_ids, bulks_of_receipt, unsent_of_receipt
+from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch, bulks_of, bulks_of_ids
 from airflow_provider_omni.omni.errors import OmniInputError
+
+read = Receipt.from_json
 
 
 def receipt(*sizes: int) -> dict[str, Any]:
@@ -19,20 +21,20 @@ def receipt(*sizes: int) -> dict[str, Any]:
 
 
 def test_a_lone_message_is_followed_by_its_own_id_and_a_bulk_by_its_bulk_id() -> None:
-    alone, together = bulks_of_receipt(receipt(1, 3))
+    alone, together = bulks_of(read(receipt(1, 3)))
     assert alone.report_filter == {"message_id": "b0m0"}
     assert together.report_filter == {"bulk_id": "b1"}
     assert together.message_ids == ("b1m0", "b1m1", "b1m2")
 
 
 def test_ids_that_are_not_all_listed_are_not_guessed() -> None:
-    assert [bulk.message_ids for bulk in bulks_of_receipt(receipt(60, 60))] == [(), ()]
+    assert [bulk.message_ids for bulk in bulks_of(read(receipt(60, 60)))] == [(), ()]
     damaged = receipt(2, 2) | {"message_ids": ["b0m0", "b0m1", "b1m0"]}
-    assert [bulk.message_ids for bulk in bulks_of_receipt(damaged)] == [(), ()]
+    assert [bulk.message_ids for bulk in bulks_of(read(damaged))] == [(), ()]
 
 
 def test_a_receipt_of_nothing_has_no_bulks() -> None:
-    assert bulks_of_receipt(receipt()) == ()
+    assert bulks_of(read(receipt())) == ()
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_a_receipt_of_nothing_has_no_bulks() -> None:
 )
 def test_what_is_not_a_receipt_is_refused(wrong: Any) -> None:
     with pytest.raises(OmniInputError, match="receipt"):
-        bulks_of_receipt(wrong)
+        read(wrong)
 
 
 def test_ids_given_by_hand_become_bulks_of_known_and_of_unknown_size() -> None:
@@ -89,6 +91,5 @@ def test_journals_of_different_bulks_never_share_a_key() -> None:
 
 def test_the_people_of_a_receipt_who_got_nothing_are_counted() -> None:
     counts = {"requested": 7, "accepted": 1, "unconfirmed": 1, "rejected": 2, "quarantined": 1, "duplicates": 1}
-    assert unsent_of_receipt({"counts": counts}) == 3  # two refused, one never posted
-    assert unsent_of_receipt({"counts": counts, "dry_run": True}) == 0
-    assert unsent_of_receipt("no receipt") == 0
+    assert read({"bulks": [], "counts": counts}).unsent == 3  # two refused, one never posted
+    assert read({"bulks": [], "counts": counts, "dry_run": True}).unsent == 0

@@ -10,12 +10,13 @@ import pytest
 
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
+from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt
 from airflow_provider_omni.delivery.outbox.engine import BatchSend
 from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.tracking.wait_together import wait_for
-from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receipt
+from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
@@ -44,7 +45,7 @@ def unkilled(world: World) -> None:
 
 def followed(world: World, receipt: dict[str, Any]) -> dict[str, Any]:
     """The summary of a wait on the receipt alone."""
-    watch = Watch(bulks_of_receipt(receipt), deadline=world.clock.now() + 24 * HOUR, flow=("LINE", "SMS"))
+    watch = Watch(bulks_of(Receipt.from_json(receipt)), deadline=world.clock.now() + 24 * HOUR, flow=("LINE", "SMS"))
     machine = wait_for(watch, world.clock.now, "abc").until_decided()
     end = run(machine, client=world, memory=ProcessMemory(), sleep=world.clock.advance)
     return end.summary

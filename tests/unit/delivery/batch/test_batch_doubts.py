@@ -20,9 +20,10 @@ from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import TRIES
 from airflow_provider_omni.delivery.ledger.remote_folders import RemoteFolder
 from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.delivery.tracking.wait_together import wait_for
-from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receipt
+from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of
 from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
@@ -234,7 +235,7 @@ def test_messages_posted_again_on_trust_in_another_request_are_followed_once_and
     receipt = world.send(numbers(2), ledger=ledger, rules=rules).receipt.to_json()
     mend()
     watch = Watch(
-        () if ledger else bulks_of_receipt(receipt),
+        () if ledger else bulks_of(Receipt.from_json(receipt)),
         deadline=world.clock.now() + 86400,
         flow=("LINE", "SMS"),
         ledger_path="memory://ledger" if ledger else None,

@@ -10,11 +10,12 @@ import pytest
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import pack, unpack
+from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.tracking.id_set import Members
 from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion, Verdict
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
-from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of_receipt
+from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.test_ledger_wait import PERSONAL, SHARED, mixed, wait
@@ -174,7 +175,9 @@ def test_refused_recipients_that_a_long_receipt_does_not_name_are_not_waited_for
     sent = world.send([*mixed(180), *refused], SHARED, ledger=False, rules={"on_rejected": "ignore"}, chunk_size=50)
     receipt = sent.receipt.to_json()
     assert "message_ids" not in receipt
-    watch = Watch(bulks_of_receipt(receipt), world.clock.now() + 7200.0, SuccessCriterion(goal), ("LINE", "SMS"))
+    watch = Watch(
+        bulks_of(Receipt.from_json(receipt)), world.clock.now() + 7200.0, SuccessCriterion(goal), ("LINE", "SMS")
+    )
     machine = DeliveryWait(watch, world.clock.now, lambda: 0.5)
     end = run(machine.until_decided(), client=world, memory=world.memory, sleep=world.clock.advance)
     assert end.verdict is (Verdict.FAILURE if goal == "all" else Verdict.SUCCESS)
