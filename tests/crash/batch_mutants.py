@@ -523,7 +523,7 @@ def _cleared_with_another_scenario(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _cleared_with_another_scenario)
 def _a_ledger_is_judged_by_the_receipts_steps() -> Iterator[None]:
     """A wait takes the flow from the receipt, though it may be of a try that had not read the ledger."""
-    with patch.object(intent_log.IntentLog, "flow", lambda _: None):
+    with patch.object(intent_log.IntentLog, "flows", lambda _: (None, {})):
         yield
 
 

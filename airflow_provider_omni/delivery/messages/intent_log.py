@@ -345,20 +345,30 @@ class IntentLog:
                 break  # accepted messages go before those in doubt
         return None
 
-    def flow(self) -> tuple[str, ...] | None:
-        """Return the steps of all messages that may have reached their people.
+    def flows(self) -> tuple[tuple[str, ...] | None, dict[str, tuple[str, ...]]]:
+        """Return the steps that most messages go through, and those of all others by message id.
 
-        Empty if these went through different flows, or the flow of some is not on record: no flow then says which
-        failure is final. None if no flow is on record at all.
+        Only messages count that may have reached their people. Empty steps are not known. None in place of the first
+        if no steps are on record at all, as in records of older versions.
         """
-        if len(flows := self._scratch.all("SELECT DISTINCT steps FROM posting")) > 1:
-            flows = self._scratch.all(
-                f"SELECT DISTINCT posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)})"
+        found = self._scratch.all("SELECT DISTINCT steps FROM posting")
+        if len(found) > 1:
+            found = self._scratch.all(
+                f"SELECT posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
+                "GROUP BY 1 ORDER BY count(*) DESC, 1"
             )
-        told = {steps for (steps,) in flows}
-        if not told - {None}:
-            return None
-        return tuple(map(str, json.loads(told.pop()))) if len(told) == 1 else ()
+        read = {steps: tuple(map(str, json.loads(steps))) if steps else () for (steps,) in found}
+        if not any(read.values()):
+            return None, {}
+        most = found[0][0]
+        if len(found) == 1:
+            return read[most], {}
+        others = self._scratch.rows(
+            f"SELECT known.id, posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
+            "AND posting.steps IS NOT ?",
+            most,
+        )
+        return read[most], {message_id: read[steps] for message_id, steps in others}
 
     def elsewhere(self, here: Origin, states: frozenset[MessageState] = MAY_HAVE_ARRIVED) -> tuple[str, int]:
         """Return the noun for another origin ("account" or "scenario"; '' if there is none) and the number of its

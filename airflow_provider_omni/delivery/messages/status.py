@@ -22,7 +22,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from airflow_provider_omni.omni.masking import mask_numbers_in
@@ -182,32 +183,76 @@ NEVER = -math.inf
 """Time of a log query that did not take place."""
 
 
+@dataclass(frozen=True)
+class Flow:
+    """The channels that a message goes through, in order and in capitals; empty if unknown."""
+
+    steps: tuple[str, ...] = ()
+
+    @cached_property
+    def last_channel(self) -> str | None:
+        """The channel whose failure is final; None if the flow is unknown or uses that channel twice."""
+        return self.steps[-1] if self.steps and self.steps.count(self.steps[-1]) == 1 else None
+
+    @cached_property
+    def kept_apart(self) -> bool:
+        """True if "under way" and the operator's word are kept apart from a step that has ended (`kept_apart`)."""
+        return kept_apart(self.steps)
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place of each channel; empty if one stands in it twice."""
+        ordered = len(set(self.steps)) == len(self.steps)
+        return {channel: place for place, channel in enumerate(self.steps)} if ordered else {}
+
+    @classmethod
+    def of(cls, channels: Iterable[str]) -> Flow:
+        """Return the flow of these channels; equal ones are one object."""
+        return _flow(tuple(channels))
+
+
+@lru_cache(maxsize=1000)
+def _flow(channels: tuple[str, ...]) -> Flow:
+    return Flow(tuple(step.upper() for step in channels))
+
+
 class Tracker:
     """Collects status updates and derives each message's status.
 
     :param flow: the scenario's channels in order; empty if unknown.
     :param settle_seconds: if the flow is unknown, or uses its last channel twice, a failure closes a message only so
         many seconds after the failed step was done, and not while another step shows life.
+    :param others: the flows of messages that go through another one, by message id.
     """
 
-    def __init__(self, flow: Iterable[str] = (), settle_seconds: float = 300.0) -> None:
-        self.flow = tuple(step.upper() for step in flow)
-        self._apart = kept_apart(self.flow)
+    def __init__(
+        self,
+        flow: Iterable[str] = (),
+        settle_seconds: float = 300.0,
+        others: Mapping[str, Iterable[str]] = MappingProxyType({}),
+    ) -> None:
+        self.flow = Flow.of(flow)
+        self._others = {message_id: Flow.of(each) for message_id, each in others.items()}
+        flows = {self.flow, *self._others.values()}
+        self.settles = not all(each.last_channel for each in flows)
+        """True if a failure may close a message only because time has passed."""
+        self.most_steps = max(len(each.steps) for each in flows) if all(each.steps for each in flows) else 0
+        """The largest number of steps that a message has; 0 if a flow is unknown."""
         self.settle_seconds = settle_seconds
         self._steps: dict[str, dict[str, StatusUpdate]] = {}
 
-    @property
-    def last_channel(self) -> str | None:
-        """The channel whose failure is final; None if the flow is unknown or uses that channel twice."""
-        return self.flow[-1] if self.flow and self.flow.count(self.flow[-1]) == 1 else None
+    def flow_of(self, message_id: str) -> Flow:
+        """Return the flow that a message goes through."""
+        return self._others.get(message_id, self.flow)
 
     def observe(self, update: StatusUpdate) -> bool:
         """Take in a status update. Return True if it told something new."""
+        apart = self.flow_of(update.message_id).kept_apart
         steps = self._steps.setdefault(update.message_id, {})
-        place = place_of(update, apart=self._apart)
+        place = place_of(update, apart=apart)
         known = steps.get(place)
         if known is not None:
-            update = update if update == known else merged(known, update, apart=self._apart)
+            update = update if update == known else merged(known, update, apart=apart)
             if update == known:
                 return False
         steps[place] = update
@@ -242,18 +287,17 @@ class Tracker:
         """Return True if a step of the message has failed."""
         return any(step.state is StepState.FAILED for step in self._steps.get(message_id, {}).values())
 
-    def under_way(self, steps: Mapping[str, StatusUpdate]) -> StatusUpdate | None:
+    def under_way(self, steps: Mapping[str, StatusUpdate], flow: Flow) -> StatusUpdate | None:
         """Return the step that was last heard of as under way; None if there is none, or the flow has left it
         behind.
         """
-        ordered = len(set(self.flow)) == len(self.flow)
-        places = {channel: place for place, channel in enumerate(self.flow)} if ordered else {}
+        places = flow.places
         failed = max(places.get(step.channel, -1) for step in steps.values() if step.state is StepState.FAILED)
         running = [
             step
             for step in steps.values()
             if step.state is StepState.PENDING
-            and places.get(step.channel, len(self.flow)) > failed
+            and places.get(step.channel, len(flow.steps)) > failed
             and _is_another(step, steps.get(step.channel))
         ]
         return max(running, key=lambda each: (each.sent_at or 0.0, each.channel), default=None)
@@ -280,18 +324,19 @@ class Tracker:
                 best[step.state] = step
         if handset := best.get(StepState.HANDSET):
             return MessageStatus(Outcome.DELIVERED, handset)
-        last = steps.get(self.last_channel) if self.last_channel else None
+        flow = self.flow_of(message_id)
+        last = steps.get(flow.last_channel) if flow.last_channel else None
         if last is not None and last.state is StepState.FAILED:
             return MessageStatus(Outcome.FAILED, last)
         if operator := best.get(StepState.OPERATOR):
             return MessageStatus(Outcome.OPERATOR, operator)
         if failed := best.get(StepState.FAILED):
-            if running := self.under_way(steps):
+            if running := self.under_way(steps, flow):
                 return MessageStatus(Outcome.PENDING, running)
             quiet = looked_at != NEVER and looked_at - _moment(failed.done_at) >= LOG_LAG
             if closing and quiet:
                 return MessageStatus(Outcome.FAILED, failed)
-            closable = quiet and not self.last_channel and failed.done_at is not None
+            closable = quiet and not flow.last_channel and failed.done_at is not None
             if closable and now - (failed.done_at or now) >= self.settle_seconds:
                 return MessageStatus(Outcome.FAILED, failed, settled=True)
             return MessageStatus(Outcome.PENDING, failed)

@@ -30,11 +30,11 @@ from airflow_provider_omni.delivery.messages.codec import step_of, update_of
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import MessageState
 from airflow_provider_omni.delivery.messages.status import (
+    Flow,
     StatusUpdate,
     Tracker,
     cost_of,
     is_permanent,
-    kept_apart,
     merged,
     place_of,
 )
@@ -146,7 +146,8 @@ class Outcomes:
         self._folder = folder
         self._scratch = scratch
         self._known = IntentLog(scratch)
-        self._flow: tuple[str, ...] = ()
+        self._flow = Flow()
+        self._other_flows: dict[str, Flow] = {}
         self._flow_told = False
         scratch.do("CREATE TABLE closed (id TEXT PRIMARY KEY) WITHOUT ROWID")
         scratch.do("CREATE TABLE gone (id TEXT PRIMARY KEY) WITHOUT ROWID")
@@ -176,8 +177,12 @@ class Outcomes:
                 self._note_left(line)
         self._known.keep_one_attempt()
         standing.check("What became of whom is not known in full.", retryable=False)
-        told = self._known.flow()
-        self._flow, self._flow_told = told or (), told is not None
+        told, others = self._known.flows()
+        self._flow, self._flow_told = Flow.of(told or ()), told is not None
+        self._other_flows = {message_id: Flow.of(steps) for message_id, steps in others.items()}
+
+    def _flow_of(self, message_id: str) -> Flow:
+        return self._other_flows.get(message_id, self._flow)
 
     def _note_left(self, line: Any) -> None:
         if line.get("begins"):  # a later try says it anew
@@ -195,7 +200,7 @@ class Outcomes:
         for _, line in self._lines(OUTCOMES):
             if "v" in line:
                 if not self._flow_told:  # an older version wrote sent/: the wait has it from the receipt
-                    self._flow = tuple(line.get("flow") or ()) or self._flow
+                    self._flow = Flow.of(line.get("flow") or self._flow.steps)
                 continue
             try:
                 for step in line["steps"]:
@@ -209,7 +214,7 @@ class Outcomes:
                 ) from None
 
     def _merge(self, message_id: str, step: list[Any]) -> None:
-        fresh, apart = update_of(message_id, step), kept_apart(self._flow)
+        fresh, apart = update_of(message_id, step), self._flow_of(message_id).kept_apart
         place = place_of(fresh, apart=apart)
         known = self._scratch.one("SELECT step FROM step WHERE id = ? AND channel = ?", message_id, place)
         if known is not None:
@@ -228,7 +233,6 @@ class Outcomes:
 
     def told(self) -> Iterator[tuple[OutcomeRow, str]]:
         """Yield the rows of `rows`, each with the try that intended to post its message."""
-        tracker_flow = self._flow
         for identifier, state, reason, bulk, writer, label in self._scratch.rows(
             "SELECT known.id, coalesce(known.state, posting.state), known.reason, posting.bulk, posting.writer, "
             "known.label FROM known JOIN posting ON posting.no = known.posting"
@@ -243,7 +247,7 @@ class Outcomes:
             ]
             row = OutcomeRow(recipient, message_id, bulk, state, reason)
             closed = self._scratch.one("SELECT 1 FROM closed WHERE id = ?", identifier) is not None
-            yield _with_steps(row, steps, tracker_flow, closed=closed) if steps else row, writer
+            yield _with_steps(row, steps, self._flow_of(message_id), closed=closed) if steps else row, writer
 
 
 def _check_version(line: Any, name: str) -> None:
@@ -255,13 +259,13 @@ def _check_version(line: Any, name: str) -> None:
         )
 
 
-def _with_steps(row: OutcomeRow, steps: list[StatusUpdate], flow: tuple[str, ...], *, closed: bool) -> OutcomeRow:
+def _with_steps(row: OutcomeRow, steps: list[StatusUpdate], flow: Flow, *, closed: bool) -> OutcomeRow:
     """Return the row with the outcome that its steps give.
 
     :param closed: True if a wait has looked until its end, and has written that the failed steps are final.
     """
     # Only a wait can tell how much time has passed without news, because a reader does not know if anybody has looked.
-    tracker = Tracker(flow, settle_seconds=math.inf)
+    tracker = Tracker(flow.steps, settle_seconds=math.inf)
     for step in steps:
         tracker.observe(step)
     found = tracker.status_of(row.message_id, 0.0, closing=closed)
@@ -276,5 +280,5 @@ def _with_steps(row: OutcomeRow, steps: list[StatusUpdate], flow: tuple[str, ...
         cost=cost_of(list(tracker.steps(row.message_id))),
         # A failed step that is not the last ended nothing: its error says nothing about the next step, which nobody
         # heard of.
-        permanent=None if closed and by and by.channel != tracker.last_channel else is_permanent(found),
+        permanent=None if closed and by and by.channel != flow.last_channel else is_permanent(found),
     )

@@ -5,7 +5,8 @@ Nothing is read or written here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.effects import Clock, Compute, Steps
@@ -64,9 +65,12 @@ class Deliveries:
         self.closed: list[str] = []
         """Messages that the settle time has closed. Their requests are forgotten otherwise."""
 
-    def go_through(self, flow: Sequence[str]) -> None:
-        """Set the channels that the messages go through, in order; empty if unknown. Forgets what was heard."""
-        self.tracker = Tracker(flow, self.watch.settle_seconds)
+    def go_through(self, flow: Sequence[str], others: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
+        """Set the channels that the messages go through, in order; empty if unknown. Forgets what was heard.
+
+        :param others: the flows of messages that go through another one, by message id.
+        """
+        self.tracker = Tracker(flow, self.watch.settle_seconds, others)
 
     def check_account(self, known: str, says: str) -> None:
         """Raise OmniConfigurationError if another account than the known one is asked.
@@ -135,7 +139,7 @@ class Deliveries:
         now = self.clock()
         total = DeliveryCounts()
         for source in self.subscriptions:
-            ageing = not self.tracker.last_channel and source.open
+            ageing = self.tracker.settles and source.open
             if not source.evicted and (source.counts_outdated or closing or ageing):
                 source.counts = self.count(source, now, closing=closing)
                 source.counts_outdated = False
@@ -172,13 +176,13 @@ class Deliveries:
 
         That is so in time windows only: a vendor may show only the last step in its logs.
         """
-        steps = len(set(self.tracker.flow))
-        if not source.by_time_window or steps <= 1 or closing:
+        if not source.by_time_window or closing:
             return source.unconfirmed_failures
         return {
             message_id
             for message_id in source.ids - self.heard
-            if sum(step.state is StepState.FAILED for step in self.tracker.steps(message_id)) < steps
+            if len(steps := set(self.tracker.flow_of(message_id).steps)) > 1
+            and sum(step.state is StepState.FAILED for step in self.tracker.steps(message_id)) < len(steps)
             and self.tracker.status_of(message_id, now).outcome is Outcome.FAILED
         }
 
@@ -197,7 +201,8 @@ class Deliveries:
         """Return True if this could be a refused recipient that the vendor shows in its logs: the first step failed and
         no later step exists.
         """
-        first = step.channel != self.tracker.last_channel or len(self.tracker.flow) == 1
+        flow = self.tracker.flow_of(step.message_id)
+        first = step.channel != flow.last_channel or len(flow.steps) == 1
         return step.state is StepState.FAILED and first
 
     # -- forgetting ----------------------------------------------------------------------------------------------
@@ -211,7 +216,7 @@ class Deliveries:
                 source.counts_outdated = False
             if policy.may_be_forgotten(source):
                 source.evicted = True
-                if not self.tracker.last_channel:
+                if self.tracker.settles:
                     self.closed += self.timed_out(source, now, closing=False)
                 for message_id in source.ids:
                     self.tracker.forget(message_id)

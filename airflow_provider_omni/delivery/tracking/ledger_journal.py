@@ -117,7 +117,7 @@ class LedgerJournal:
         # Messages that counted as accepted when the receipt was made, and are known by now not to have been sent.
         lost = max(0, self._watch.accepted - followed.total)
         # The receipt may be of a try that broke off before it had read the ledger, with another scenario.
-        deliveries.go_through(self._watch.flow if followed.flow is None else followed.flow)
+        deliveries.go_through(self._watch.flow if followed.flow is None else followed.flow, followed.other_flows)
         deliveries.unsent = self._watch.unsent + lost
         many = len(followed.lone) > self._limits.many_single
         if many:
@@ -279,7 +279,7 @@ class LedgerJournal:
     def _header(self) -> dict[str, Any]:
         """Return the first line of a part: the steps that this wait judges by, and the account that it has asked."""
         account = {"account": self._deliveries.account} if self._deliveries.account else {}
-        return {"v": VERSION, "flow": list(self._deliveries.tracker.flow)} | account
+        return {"v": VERSION, "flow": list(self._deliveries.tracker.flow.steps)} | account
 
     # -- ending --------------------------------------------------------------------------------------------------
 

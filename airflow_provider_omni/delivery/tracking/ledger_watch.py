@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -32,8 +32,8 @@ class TrackedMessages:
     :param parts: names of the parts of `sent/` that were read.
     :param accounts: account marks that the messages were sent from (`OmniConfig.account_mark`); empty if the ledger
         names none, or if they were not read.
-    :param flow: the steps that the messages go through; empty if not all go through the same; None if the ledger does
-        not say.
+    :param flow: the steps that most messages go through; empty if unknown; None if the ledger does not say.
+    :param other_flows: the steps of messages that go through others, by message id.
     """
 
     bulks: tuple[tuple[Bulk, Members], ...]
@@ -44,6 +44,7 @@ class TrackedMessages:
     parts: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()
     flow: tuple[str, ...] | None = None
+    other_flows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -146,4 +147,4 @@ def _followed(known: IntentLog, names: list[str], one_by_one: bool, accounts: fr
             samples.append((followed[0], followed[-1], followed[len(followed) // 2]))
     apart = tuple(known.followed_apart())
     begin, parts = known.oldest() or 0.0, frozenset(names)
-    return TrackedMessages(tuple(bulks), tuple(samples), (*lone, *apart), apart, begin, parts, accounts, known.flow())
+    return TrackedMessages(tuple(bulks), tuple(samples), (*lone, *apart), apart, begin, parts, accounts, *known.flows())

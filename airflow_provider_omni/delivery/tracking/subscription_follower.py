@@ -94,7 +94,7 @@ class SubscriptionFollower:
 
     def _may_close_unheard(self, source: Subscription) -> bool:
         """Return True if a failure may soon close a message for want of news. The logs must be asked before that."""
-        return not self._deliveries.tracker.last_channel and source.counts.lingering > 0
+        return self._deliveries.tracker.settles and source.counts.lingering > 0
 
     def look(self, *, closing: bool) -> Steps[None]:
         """Ask the logs about every subscription that is due, as far as the budget goes."""
@@ -141,7 +141,7 @@ class SubscriptionFollower:
         """Ask the logs for each subscription, several in a call if possible. After a failed query it stays due."""
         latest = until if self._deliveries.closing_since is not None else self._watch.deadline
         while (waiting := [each for each in waiting if each.logs_due]) and self._clock() < latest:
-            group = self._queries.together(waiting, len(self._deliveries.tracker.flow))
+            group = self._queries.together(waiting, self._deliveries.tracker.most_steps)
             kind = self._queries.kind(group[0])
             found = yield from self._queries.about(kind, [each.name for each in group], until)
             if found is None and self._queries.busy:

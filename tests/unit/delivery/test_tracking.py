@@ -276,7 +276,7 @@ def test_a_failure_without_a_time_closes_only_at_the_deadline() -> None:
     ("flow", "last"), [((), None), (("LINE", "SMS"), "SMS"), (("sms",), "SMS"), (("SMS", "LINE", "SMS"), None)]
 )
 def test_the_last_channel_is_known_where_the_flow_says_so(flow: tuple[str, ...], last: str | None) -> None:
-    assert Tracker(flow).last_channel == last
+    assert Tracker(flow).flow.last_channel == last
 
 
 def test_the_refusal_of_a_repeated_id_says_nothing_about_the_message_that_had_it_first() -> None:

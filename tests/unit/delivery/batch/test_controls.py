@@ -93,15 +93,17 @@ def test_the_steps_are_those_of_what_was_accepted_before_those_of_what_is_in_dou
     assert known.steps("ours") == ("SMS",)
 
 
-def test_a_flow_is_that_of_all_who_may_have_got_the_message(known: IntentLog) -> None:
-    def told(bulk: str, state: str, *steps: str) -> tuple[str, ...] | None:
+def test_each_message_that_may_have_arrived_has_the_flow_that_it_was_posted_with(known: IntentLog) -> None:
+    def told(bulk: str, state: str, *steps: str) -> tuple[Any, Any]:
         known.replay({"bulk": bulk, "at": NOW, "ids": [f"{bulk}-1"]}, "ours", origin=list(HERE), steps=list(steps))
         known.replay({"bulk": bulk, "all": state}, None)
-        return known.flow()
+        return known.flows()
 
-    assert known.flow() is None
-    assert told("of an older version", "refused") is None
-    assert told("a", "accepted", "LINE", "SMS") == ("LINE", "SMS")
-    assert told("b", "refused", "SMS", "LINE") == ("LINE", "SMS")
-    assert told("c", "intent", "LINE", "SMS") == ("LINE", "SMS")
-    assert told("d", "intent", "SMS") == ()
+    assert known.flows() == (None, {})
+    assert told("o", "refused") == (None, {})
+    assert told("a", "accepted", "LINE", "SMS") == (("LINE", "SMS"), {})
+    assert told("b", "refused", "SMS", "LINE") == (("LINE", "SMS"), {})
+    assert told("c", "intent", "LINE", "SMS") == (("LINE", "SMS"), {})
+    assert told("d", "intent", "SMS") == (("LINE", "SMS"), {"d-1": ("SMS",)})
+    older = "of an older version"
+    assert told(older, "accepted") == (("LINE", "SMS"), {"d-1": ("SMS",), f"{older}-1": ()})

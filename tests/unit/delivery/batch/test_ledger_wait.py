@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.drivers import run
+from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion, Verdict
 from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch
@@ -30,6 +31,11 @@ def mixed(count: int) -> list[str]:
     ]
 
 
+def operators(count: int) -> list[Any]:
+    """People of whom LINE fails, and whose SMS the operator takes; nothing more is heard."""
+    return [{"phone": number[:-2] + "61", "name": number[4:9]} for number in numbers(count)]
+
+
 def rows_of(world: World) -> Counter[tuple[str | None, str | None]]:
     return Counter((row.outcome, row.channel) for row in read_outcomes(str(world.folder.path)))
 
@@ -46,17 +52,25 @@ def test_a_batch_is_followed_from_its_ledger(tmp_path: Path) -> None:
     assert Counter(row.outcome for row in read_outcomes(str(world.folder.path))) == {"delivered": 160, "failed": 40}
 
 
-@pytest.mark.parametrize("second", [None, ("SMS", "LINE")], ids=["one flow", "another flow for those who came later"])
-def test_the_ledger_says_which_failure_is_final_whatever_flow_the_receipt_names(tmp_path: Path, second: Any) -> None:
+def test_the_ledger_says_which_failure_is_final_whatever_flow_the_receipt_names(tmp_path: Path) -> None:
     """A try with another scenario may break off before it has read the ledger; its receipt then names its own flow."""
     world = World(tmp_path)
-    people = [number[:-2] + "61" for number in numbers(6)]  # LINE fails, the operator takes the SMS
-    world.send(people[:3], content=SHARED)
-    if second:
-        world.send(people, content=SHARED, flow=second)
+    world.send(operators(6), content=SHARED)
     end = wait(world, success_when="finished", flow=("SMS", "LINE"))
     assert end.summary["failed"] == 0
     assert {row.outcome for row in read_outcomes(str(world.folder.path))} == {"operator"}
+
+
+@pytest.mark.parametrize("many", [1, 1000], ids=["in time windows", "each by its id"])
+def test_each_message_is_judged_by_the_flow_that_it_was_posted_with(tmp_path: Path, many: int) -> None:
+    """Later tries have another scenario, in which the failure of LINE is the end."""
+    world = World(tmp_path)
+    world.send(operators(6)[:4], content=PERSONAL)
+    world.send(operators(6), content=PERSONAL, flow=("SMS", "LINE"))
+    limits = TrackingLimits(many_single=many)
+    end = wait(world, success_when="finished", flow=("SMS", "LINE"), limits=limits)
+    assert (end.summary["delivered"], end.summary["failed"]) == (4, 2)
+    assert rows_of(world) == {("operator", "SMS"): 4, ("failed", "LINE"): 2}
 
 
 @pytest.mark.parametrize("after", [5.0, 40.0, 70.0])
