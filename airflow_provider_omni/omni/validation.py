@@ -96,7 +96,7 @@ def _is_echo(problem: Any) -> bool:
 
 def _line_of(problem: Any, root: str, model: type[BaseModel] | None) -> str:
     context: Mapping[str, Any] = problem.get("ctx") or {}
-    where = [part for part in problem["loc"] if part not in LINE_MODELS]
+    where = list(problem["loc"])
     if "member" in context:
         where.append(context["member"])
     field = root + "".join(f"[{part}]" if isinstance(part, int) else f".{shown_name(part)}" for part in where)

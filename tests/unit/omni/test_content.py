@@ -97,6 +97,14 @@ def test_a_member_of_another_type_is_told_with_what_is_allowed() -> None:
     assert line.startswith("line.packageId: got an unknown member, expected one of ")
 
 
+@pytest.mark.parametrize("kind", GOOD)
+def test_an_unknown_member_with_the_name_of_a_type_is_named_like_any_other(kind: str) -> None:
+    assert problems(line={"text": "t", kind: 1})[0].startswith(f"line.{kind}: ")
+    assert problems(sms={"text": "t", "language": {"languageCode": "TR", kind: 1}}) == (
+        f"sms.language.{kind}: unknown member",
+    )
+
+
 def test_every_problem_is_named_at_once() -> None:
     found = problems(
         line={"type": "IMAGE", "url": "ftp://x", "validityPeriod": 10, "validityPeriodTimeUnit": "SECONDS"},
