@@ -5,20 +5,8 @@ notifier take a `Line` as `line` and an `Sms` as `sms`, with templates in their 
 names do the same, and a DAG file that uses them loads no models.
 """
 
-from airflow_provider_omni.omni.content import (
-    IndiaDlt,
-    Line,
-    LineAudio,
-    LineFlex,
-    LineImage,
-    LineSticker,
-    LineText,
-    LineVideo,
-    Sms,
-    SmsLanguage,
-    SmsRegional,
-    SouthKorea,
-)
+from airflow_provider_omni.omni.line import Line, LineAudio, LineFlex, LineImage, LineSticker, LineText, LineVideo
+from airflow_provider_omni.omni.sms import IndiaDlt, Sms, SmsLanguage, SmsRegional, SouthKorea
 
 __all__ = [
     "IndiaDlt",

@@ -44,7 +44,7 @@ def write_csv(path: Path, people: int) -> None:
 
 
 def spec() -> BatchSpec:
-    return BatchSpec(Identity(f"run-{uuid.uuid4()}", "secret"), "K", MessageTemplate(**TEXT), ("LINE", "SMS"))
+    return BatchSpec(Identity(f"run-{uuid.uuid4()}", "secret"), "K", MessageTemplate(TEXT), ("LINE", "SMS"))
 
 
 def speed(people: int) -> tuple[float, float]:

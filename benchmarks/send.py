@@ -48,7 +48,7 @@ def made(scratch: Workspace, rows: Iterable[Any], content: dict[str, Any]) -> Ba
     spec = BatchSpec(
         identity=Identity(f"run-{uuid.uuid4()}"),
         scenario_key="K",
-        content=MessageTemplate(**content),
+        content=MessageTemplate(content),
         flow=("LINE", "SMS"),
     )
     return plan_batch(spec, rows_of_entries(rows, "phone"), scratch, datetime.now(UTC), keep_fields=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_omni.omni.content import OTHER_CHANNELS, AdvancedRequest, Content
+from airflow_provider_omni.omni.channels import OTHER_CHANNELS, OWN_ARGUMENTS
+from airflow_provider_omni.omni.content import AdvancedRequest, Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe, shown_name
 from airflow_provider_omni.omni.models import Destination
@@ -20,7 +21,7 @@ _OPTIONS = {
     "intermediateReport": "intermediate_report",
     "sendAt": "send_at",
 }
-_MEMBERS = ("scenarioKey", "bulkId", "destinations", "line", "sms", *OTHER_CHANNELS, *_OPTIONS)
+_MEMBERS = ("scenarioKey", "bulkId", "destinations", *OWN_ARGUMENTS, *OTHER_CHANNELS, *_OPTIONS)
 
 
 def read_body(body: Mapping[str, Any]) -> AdvancedRequest:
@@ -36,9 +37,8 @@ def read_body(body: Mapping[str, Any]) -> AdvancedRequest:
     content: Content | None = None
     try:
         content = check_content(
-            body.get("line"),
-            body.get("sms"),
-            {name: body[name] for name in OTHER_CHANNELS if name in body},
+            **{name: body.get(name) for name in OWN_ARGUMENTS},
+            other_channels={name: body[name] for name in OTHER_CHANNELS if name in body},
             **{argument: body.get(name) for name, argument in _OPTIONS.items()},
         )
     except OmniInputError as error:
@@ -48,7 +48,7 @@ def read_body(body: Mapping[str, Any]) -> AdvancedRequest:
             problems.append(named.get(argument, argument) + colon + rest)
     if problems or content is None:
         raise OmniInputError("The request cannot be sent as it is; nothing was sent.", problems=problems)
-    return AdvancedRequest.of(content, destinations, body.get("scenarioKey"), body.get("bulkId"))
+    return AdvancedRequest(content, destinations, body.get("scenarioKey"), body.get("bulkId"))
 
 
 def _destinations(value: Any, problems: list[str]) -> tuple[Destination, ...]:

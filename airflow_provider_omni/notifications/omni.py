@@ -27,6 +27,7 @@ from airflow_provider_omni.notifications.occasions import (
     occasion_of,
     subject_of,
 )
+from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, OWN_ARGUMENTS
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.keys import warning_about_own_key
 from airflow_provider_omni.operators.private import PrivateField, PrivateFields, TextField, reveal
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
     from airflow_provider_omni.omni.api import Call
     from airflow_provider_omni.omni.config import OmniConfig
-    from airflow_provider_omni.omni.content import Line, Sms
+    from airflow_provider_omni.omni.line import Line
+    from airflow_provider_omni.omni.sms import Sms
 
 PATIENCE = 15.0
 """Seconds that a notification may spend on log queries about its own message, because callbacks must not hold their
@@ -58,7 +60,6 @@ counts as older, and so asks the logs.
 SMS_PARTS = 2
 MOST_SMS_PARTS = 255
 """Parts that an SMS can have."""
-CONTENTS = ("line", "sms", "other_channels")
 
 
 class OmniNotifier(PrivateFields, BaseNotifier):
@@ -103,9 +104,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
     template_fields: Sequence[str] = (
         "scenario_key",
         "to",
-        "line",
-        "sms",
-        "other_channels",
+        *CONTENT_ARGUMENTS,
         "region",
         "idempotency_key",
         "omni_conn_id",
@@ -136,8 +135,8 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         super().__init__(**kwargs)
         self.scenario_key = scenario_key
         self.to = to
-        self.line = _as_line(line)
-        self.sms = _as_sms(sms)
+        self.line = _as_object("line", line)
+        self.sms = _as_object("sms", sms)
         self.other_channels = other_channels
         self.max_sms_parts = max_sms_parts
         self.dedupe = dedupe
@@ -149,7 +148,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         settings = _setting_slips(max_sms_parts, dedupe)
         refuse_slips(self, [*settings, *number_slips(self), *content_slips(self)])
         self._templates = {name: getattr(self, name) for name in self.template_fields}
-        self._said = {name: getattr(self, name) for name in CONTENTS}
+        self._said = {name: getattr(self, name) for name in CONTENT_ARGUMENTS}
         """The contents as they were rendered last. The fields of these names show their shape only."""
         self._named_by: dict[str, Any] | None = None
         """The contents that name the alert, if they are not those that are sent."""
@@ -168,7 +167,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         for name, template in self._templates.items():
             setattr(self, name, template)
         env = jinja_env or self.get_template_env(dag=_with_templates(context.get("dag")))
-        strict = [name for name in self.template_fields if name not in (*CONTENTS, "idempotency_key")]
+        strict = [name for name in self.template_fields if name not in (*CONTENT_ARGUMENTS, "idempotency_key")]
         self._do_render_template_fields(self, strict, context, env, set())
         self.idempotency_key = self._own_key(context, env)
         env = lenient(env)
@@ -180,7 +179,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
             except Exception:  # noqa: BLE001  what has no shape is shown as nothing, and must not cost the alert
                 setattr(self, name, None)
         self._named_by = None
-        templates = {name: self._templates[name] for name in CONTENTS}
+        templates = {name: self._templates[name] for name in CONTENT_ARGUMENTS}
         if mentions(templates, ("exception", LOG_URL, *KNOWN_TO_ONE)):
             self._named_by = self._contents(cast("Context", known_to_all(context)), env, quietly=True)
         self._is_rendered = True
@@ -307,7 +306,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         from airflow_provider_omni.omni.validation import check_content
 
         if occasion.by_template:
-            return name_of_templates({name: self._templates[name] for name in ("scenario_key", *CONTENTS)})
+            return name_of_templates({name: self._templates[name] for name in ("scenario_key", *CONTENT_ARGUMENTS)})
         named_by = self._said if self._named_by is None else self._named_by
         try:
             content = check_content(**named_by)
@@ -342,13 +341,12 @@ class OmniNotifier(PrivateFields, BaseNotifier):
             if not quietly:
                 self.log.warning("%s cannot be rendered (%s), and is left out.", where, type(error).__name__)
 
-        contents = {
-            name: render_each(
+        def rendered(name: str) -> Any:
+            return render_each(
                 self._templates[name], name, lambda text: self.render_template(text, context, env), failed
             )
-            for name in CONTENTS
-        }
-        return contents | {"line": _as_line(contents["line"]), "sms": _as_sms(contents["sms"])}
+
+        return {name: _as_object(name, rendered(name)) for name in CONTENT_ARGUMENTS}
 
     def _report(self, end: SendEnd) -> None:
         from airflow_provider_omni.omni.words import some
@@ -384,8 +382,9 @@ def _hasty(config: OmniConfig) -> OmniConfig:
     )
 
 
-def _as_line(line: Any) -> Any:
-    return {"type": "TEXT", "text": line} if isinstance(line, str) else line
+def _as_object(name: str, content: Any) -> Any:
+    """Return the object that a text stands for in an argument of its own; other values unchanged."""
+    return OWN_ARGUMENTS[name].of_text(content) if name in OWN_ARGUMENTS and isinstance(content, str) else content
 
 
 def _with_templates(dag: Any) -> Any:
@@ -393,10 +392,6 @@ def _with_templates(dag: Any) -> Any:
     own callbacks cannot, and must not cost the alert.
     """
     return dag if hasattr(dag, "get_template_env") else None
-
-
-def _as_sms(sms: Any) -> Any:
-    return {"text": sms} if isinstance(sms, str) else sms
 
 
 def _setting_slips(max_sms_parts: Any, dedupe: Any) -> list[str]:

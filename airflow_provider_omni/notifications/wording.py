@@ -12,8 +12,10 @@ from typing import Any
 from airflow_provider_omni.delivery.outbox.shortening import cleaned, cut_to_parts, cut_to_units, shown
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.delivery.recipients.numbers import NumberRules
-from airflow_provider_omni.omni.content import MAX_ALT_TEXT, MAX_LINE_TEXT, Content
+from airflow_provider_omni.omni.channels import CHANNELS, OTHER_CHANNELS, OWN_ARGUMENTS, KnownChannel
+from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.members import TypedContent
 from airflow_provider_omni.omni.models import TypedModel
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.validation import check_content
@@ -22,7 +24,7 @@ from airflow_provider_omni.omni.written import read_list
 from airflow_provider_omni.operators.arguments import read_objects
 
 Wording = dict[str, Any]
-"""Contents of an alert: `line`, `sms` and `other_channels`, in the API's field names."""
+"""Contents of an alert by argument (`CONTENT_ARGUMENTS`), in the API's field names."""
 
 
 def mended(contents: Wording, max_sms_parts: int, instead: str) -> tuple[Wording, list[str]]:
@@ -44,25 +46,33 @@ def mended(contents: Wording, max_sms_parts: int, instead: str) -> tuple[Wording
             done.append(f"{name}: cut from {len(said):,} to {some(len(short), 'character')}")
         return short
 
-    def to_line(said: str) -> str:
-        return cut_to_units(said, MAX_LINE_TEXT)
+    def mended_object(known: KnownChannel, name: str, content: Any) -> Any:
+        content = _plain(content)
+        if known.typed is None or not isinstance(content, dict):
+            return _shown_within(content)
+        return {
+            member: text_of(value, f"{name}.{member}", _cutter(known.typed, member, max_sms_parts))
+            if member in known.typed.texts
+            else _shown_within(value)
+            for member, value in content.items()
+        }
 
-    def to_alt_text(said: str) -> str:
-        return cut_to_units(said, MAX_ALT_TEXT)
+    out: Wording = {name: mended_object(known, name, contents[name]) for name, known in OWN_ARGUMENTS.items()}
+    others = contents["other_channels"]
+    if isinstance(others, Mapping):
+        others = {
+            key: mended_object(OTHER_CHANNELS[key], f"other_channels.{key}", each) if key in OTHER_CHANNELS else each
+            for key, each in others.items()
+        }
+    return out | {"other_channels": _shown_within(others)}, done
 
-    def to_sms(said: str) -> str:
-        return cut_to_parts(said, max_sms_parts)
 
-    line, sms = _plain(contents["line"]), _plain(contents["sms"])
-    if isinstance(line, dict):
-        line = {name: _shown_within(value) for name, value in line.items()}
-        if "text" in line:
-            line["text"] = text_of(line["text"], "line.text", to_line)
-        if "altText" in line:
-            line["altText"] = text_of(line["altText"], "line.altText", to_alt_text)
-    if isinstance(sms, dict) and "text" in sms:
-        sms = {**sms, "text": text_of(sms["text"], "sms.text", to_sms)}
-    return {"line": line, "sms": sms, "other_channels": _shown_within(contents["other_channels"])}, done
+def _cutter(typed: TypedContent, member: str, max_sms_parts: int) -> Callable[[str], str]:
+    """Return the function that cuts a channel's text to what can go out."""
+    limit = typed.texts[member]
+    if typed.in_parts:
+        return lambda said: cut_to_parts(said, max_sms_parts)
+    return str if limit is None else lambda said: cut_to_units(said, limit)
 
 
 def usable(contents: Wording) -> tuple[Wording, list[str]]:
@@ -70,10 +80,9 @@ def usable(contents: Wording) -> tuple[Wording, list[str]]:
     error that they cause names everything.
     """
     given = contents
-    left: Wording = {"line": None, "sms": None, "other_channels": {}}
+    left: Wording = dict.fromkeys(OWN_ARGUMENTS) | {"other_channels": {}}
     problems: list[str] = []
-    read = read_objects(problems, contents["line"], contents["sms"], contents["other_channels"])
-    contents = dict(zip(contents, read, strict=True))
+    contents = read_objects(problems, contents)
 
     def check(**content: Any) -> bool:
         try:
@@ -83,7 +92,7 @@ def usable(contents: Wording) -> tuple[Wording, list[str]]:
             return False
         return True
 
-    for name in ("line", "sms"):
+    for name in OWN_ARGUMENTS:
         if contents[name] is not None and check(**{name: contents[name]}):
             left[name] = contents[name]
     others = contents["other_channels"]
@@ -98,15 +107,27 @@ def usable(contents: Wording) -> tuple[Wording, list[str]]:
 
 
 def in_plain_words(content: Content, max_sms_parts: int) -> Content | None:
-    """Return the content as plain texts on LINE and SMS, for a vendor who refuses more. None if it has no words."""
-    line, sms = getattr(content.line, "text", None), getattr(content.sms, "text", None)
-    said = [each for each in (line, sms, getattr(content.line, "alt_text", None)) if each]
-    if not said:
+    """Return the content as plain texts, for a vendor who refuses more; None if it has no words.
+
+    Every channel with an argument of its own says something, and every other typed one that has content: its own text,
+    else the first text that there is.
+    """
+    own: dict[str, str] = {}
+    besides: list[str] = []
+    typed: dict[str, TypedContent] = {}
+    for name, known in CHANNELS.items():
+        if known.typed is None or not (known.is_argument or name in content.by_channel):
+            continue
+        typed[name] = known.typed
+        said = content.by_channel.get(name)
+        wire = said.to_wire() if isinstance(said, TypedModel) else {}
+        own |= {name: wire["text"]} if wire.get("text") else {}
+        besides += [wire[member] for member in known.typed.texts if member != "text" and wire.get(member)]
+    if not own and not besides:
         return None
-    return check_content(
-        line={"type": "TEXT", "text": cut_to_units(line or said[0], MAX_LINE_TEXT)},
-        sms={"text": cut_to_parts(sms or said[0], max_sms_parts)},
-    )
+    first = [*own.values(), *besides][0]
+    texts = {name: _cutter(each, "text", max_sms_parts)(own.get(name, first)) for name, each in typed.items()}
+    return check_content(**Content({name: CHANNELS[name].of_text(text) for name, text in texts.items()}).arguments())
 
 
 def reachable(to: Any, numbers: NumberRules) -> tuple[Any, list[str]]:

@@ -1,8 +1,17 @@
-"""The names of channels. Apart from the models, which take long to load."""
+"""Channels: one row for each, from which contents, arguments, checks and the simulator take what they know of it.
+
+Loads no models, since DAG files are read often.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from airflow_provider_omni.omni.members import TypedContent
 
 
 class Channel(StrEnum):
@@ -20,3 +29,66 @@ class Channel(StrEnum):
     WHATSAPP = "WHATSAPP"
     FACEBOOK = "FACEBOOK"
     PARSECO = "PARSECO"
+
+
+class KnownChannel(NamedTuple):
+    """One row of the table.
+
+    :param name: the channel, as flows, reports and logs name it.
+    :param member: the member of a send request that holds its content, and the key in `other_channels`.
+    :param home: the module of `omni/` with its models and its `CONTENT`. None: its object is passed through.
+    :param is_argument: True if operators and notifier take its content as an argument of the member's name.
+    :param text_type: `type` of an object that has only a text. None: its objects have no type.
+    :param older: True if the newest specification does not have it.
+    """
+
+    name: str
+    member: str
+    home: str | None = None
+    is_argument: bool = False
+    text_type: str | None = None
+    older: bool = False
+
+    @property
+    def typed(self) -> TypedContent | None:
+        """What its objects may look like; None if they are passed through."""
+        return None if self.home is None else _load(self.home)
+
+    def of_text(self, text: str) -> dict[str, str]:
+        """Return the object that a text alone stands for."""
+        return {"text": text} if self.text_type is None else {"type": self.text_type, "text": text}
+
+
+@cache
+def _load(home: str) -> TypedContent:
+    found: TypedContent = import_module(f"{__package__}.{home}").CONTENT
+    return found
+
+
+CHANNELS: dict[str, KnownChannel] = {
+    known.name: known
+    for known in (
+        KnownChannel("LINE", "line", "line", is_argument=True, text_type="TEXT"),
+        KnownChannel("SMS", "sms", "sms", is_argument=True),
+        KnownChannel("VIBER", "viber"),
+        KnownChannel("WHATSAPP", "whatsApp"),
+        KnownChannel("VOICE", "voice"),
+        KnownChannel("EMAIL", "email"),
+        KnownChannel("PUSH", "push"),
+        KnownChannel("VKONTAKTE", "vKontakte"),
+        KnownChannel("KAKAO_ALIM", "kakaoAlim"),
+        KnownChannel("KAKAO_CHINGU", "kakaoChingu"),
+        KnownChannel("FACEBOOK", "facebook", older=True),
+        KnownChannel("PARSECO", "parseco", older=True),
+    )
+}
+"""All channels. Where contents of several channels stand in a row, they stand in this order."""
+
+OWN_ARGUMENTS: dict[str, KnownChannel] = {known.member: known for known in CHANNELS.values() if known.is_argument}
+"""The channels that operators have arguments for, by argument."""
+
+OTHER_CHANNELS: dict[str, KnownChannel] = {known.member: known for known in CHANNELS.values() if not known.is_argument}
+"""The channels that stand in `other_channels`, by their key there."""
+
+CONTENT_ARGUMENTS: tuple[str, ...] = (*OWN_ARGUMENTS, "other_channels")
+"""The arguments of operators and notifier that hold contents. At least one is needed."""

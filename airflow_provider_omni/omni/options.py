@@ -6,12 +6,13 @@ import re
 from datetime import datetime
 from typing import Any
 
+from airflow_provider_omni.omni.channels import OWN_ARGUMENTS
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.timestamps import parse_time
 
 NOTIFY_CONTENT_TYPES = ("application/json", "application/xml")
-NO_CONTENT = "no content: at least one of line, sms and the other channels' objects is needed"
+NO_CONTENT = f"no content: at least one of {', '.join(OWN_ARGUMENTS)} and the other channels' objects is needed"
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"

@@ -1,7 +1,8 @@
 """Refusing bad input before anything is sent, with every problem named at once.
 
 A line says which field, what it got and what was expected. It never shows a text, a URL or a number: of those
-only the kind and the length. The limits are in `content.py` and `models.py`; phone numbers are judged in `delivery/`.
+only the kind and the length. The limits are in the models: each typed channel's module and `models.py`. Phone numbers
+are judged in `delivery/`.
 """
 
 from __future__ import annotations
@@ -15,20 +16,17 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from airflow_provider_omni.omni.channels import Channel
-from airflow_provider_omni.omni.content import (
-    LINE_MODELS,
-    MANDATORY,
+from airflow_provider_omni.omni.channels import (
+    CONTENT_ARGUMENTS,
     OTHER_CHANNELS,
-    Content,
-    Line,
-    Options,
-    Sms,
-    WithValidity,
-    check_url,
+    OWN_ARGUMENTS,
+    Channel,
+    KnownChannel,
 )
+from airflow_provider_omni.omni.content import ChannelContent, Content, Options
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import SHOWN, describe, mask_numbers_in, shown_name
+from airflow_provider_omni.omni.members import TypedContent, WithValidity, check_url
 from airflow_provider_omni.omni.models import Destination, NewScenario
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.options import NO_CONTENT, option_problems, time_problem
@@ -69,12 +67,9 @@ _EXPECTED: dict[str, str] = {
 
 _SHAPES = ("dict_type", "model_type", "list_type", "tuple_type")
 _PLACE = re.compile(r"\[\d+\]$")
-_EXAMPLES = {
-    "line": '{"text": "Your parcel is here."}',
-    "sms": '{"text": "Your parcel is here."}',
-    "scenario.flow": '{"channel": "LINE", "from": "InfoLine"}',
-}
-"""Examples for people who write a text, or a list of channels, and need an object."""
+_TEXT_OBJECT = 'an object such as {"text": "Your parcel is here."}'
+_EXAMPLES = {"scenario.flow": '{"channel": "LINE", "from": "InfoLine"}'}
+"""Examples for people who write a list of channels, and need objects."""
 
 
 def problems_of(error: ValidationError, root: str, model: type[BaseModel] | None = None) -> list[str]:
@@ -149,7 +144,7 @@ class _Findings:
             return
         members = ("validityPeriod", "validityPeriodTimeUnit", "validity_period", "validity_period_time_unit")
         try:
-            WithValidity.model_validate({member: value[member] for member in members if member in value})
+            WithValidity.model_validate({each: value[each] for each in members if each in value}, context=model)
         except ValidationError as error:
             self.problems += [line for line in problems_of(error, root) if line not in self.problems]
 
@@ -158,9 +153,6 @@ class _Findings:
 
 
 def check_content(
-    line: Line | Mapping[str, Any] | None = None,
-    sms: Sms | Mapping[str, Any] | None = None,
-    other_channels: Mapping[str, Any] | None = None,
     *,
     notify: bool | None = None,
     notify_url: str | None = None,
@@ -169,19 +161,19 @@ def check_content(
     intermediate_report: bool | None = None,
     send_at: datetime | str | None = None,
     now: datetime | None = None,
+    **contents: Any,
 ) -> Content:
     """Return the content of a request. Raises OmniInputError that names every problem at once.
 
-    :param line: an object in the API's field names, or a model of `content.py`; `type` is TEXT if there is only a text.
-    :param other_channels: the other channels' objects by their member name (`whatsApp`, `viber`, …).
     :param send_at: an aware datetime, or a string with an offset.
     :param now: for tests.
+    :param contents: by the operators' arguments (`CONTENT_ARGUMENTS`): `line` and `sms`, each an object in the API's
+        field names or a model; `other_channels`, the other channels' objects or models by their member's name
+        (`whatsApp`, `viber`, …).
     """
     findings = _Findings()
     content = Content(
-        line=_check_line(findings, line),
-        sms=None if sms is None else findings.model(Sms, sms, "sms"),
-        others=_check_others(findings, other_channels),
+        by_channel=_check_contents(findings, contents),
         options=Options(
             notify=notify,
             notify_url=_check_notify_url(findings, notify_url),
@@ -192,7 +184,7 @@ def check_content(
         ),
     )
     findings.problems += option_problems(notify, notify_content_type, intermediate_report)
-    if line is None and sms is None and not other_channels:
+    if not any(value is not None if name in OWN_ARGUMENTS else value for name, value in contents.items()):
         findings.problems.append(NO_CONTENT)
     if findings.problems:
         raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=findings.problems)
@@ -240,55 +232,76 @@ def steps_without_content(flow: Sequence[str], channels: Collection[str]) -> tup
     return tuple(channel for channel in flow if channel in Channel.__members__ and channel not in channels)
 
 
-_TELLING = {"url", "thumbnailUrl", "duration", "packageId", "stickerId", "altText", "contents"}
-"""Members that a LINE text never has: with one of them the type must be said."""
-
-
 def _kind(value: Any) -> str:
     """Describe a value that stands in place of an object, or of a text that nobody is to see."""
     return empty_words(value) if isinstance(value, str) and is_nothing(value) else describe(value)
 
 
-def _check_line(findings: _Findings, line: Line | Mapping[str, Any] | None) -> Line | None:
-    if line is None or isinstance(line, tuple(LINE_MODELS.values())):
-        return line  # type: ignore[return-value]  # mypy does not follow a tuple of types
-    if not isinstance(line, Mapping):
-        findings.add("line", _kind(line), f"an object such as {_EXAMPLES['line']}")
+def _check_contents(findings: _Findings, contents: Mapping[str, Any]) -> dict[str, ChannelContent]:
+    """Return the contents by channel, those with arguments of their own first."""
+    if foreign := contents.keys() - set(CONTENT_ARGUMENTS):
+        raise TypeError(f"no arguments for contents: {', '.join(sorted(foreign))}")
+    good: dict[str, ChannelContent] = {}
+    for name, known in OWN_ARGUMENTS.items():
+        value = contents.get(name)
+        if value is not None and (checked := _check_channel(findings, known, value, name)) is not None:
+            good[known.name] = checked
+    others = contents.get("other_channels")
+    if others is None:
+        return good
+    if not isinstance(others, Mapping):
+        findings.add("other_channels", _kind(others), "an object")
+        return good
+    for name, value in others.items():
+        other, root = OTHER_CHANNELS.get(name), f"other_channels.{shown_name(name)}"
+        if other is None:
+            own = f" ({' and '.join(OWN_ARGUMENTS)} have arguments of their own)" if name in OWN_ARGUMENTS else ""
+            findings.problems.append(unknown(root, OTHER_CHANNELS, "channel") + own)
+        elif (checked := _check_channel(findings, other, value, root)) is not None:
+            good[other.name] = checked
+    return good
+
+
+def _check_channel(findings: _Findings, known: KnownChannel, value: Any, root: str) -> ChannelContent | None:
+    """Return one channel's content; None, with a problem, for what cannot be it."""
+    typed = known.typed
+    return _pass_through(findings, value, root) if typed is None else _check_typed(findings, known, typed, value, root)
+
+
+def _check_typed(
+    findings: _Findings, known: KnownChannel, typed: TypedContent, value: Any, root: str
+) -> WithValidity | None:
+    if isinstance(value, WithValidity) and isinstance(value, tuple(typed.models.values())):
+        return value
+    if not isinstance(value, Mapping):
+        findings.add(root, _kind(value), _TEXT_OBJECT)
         return None
-    kind = line.get("type")
-    if kind is None and line and not _TELLING & set(line):
-        kind = "TEXT"
-    if not isinstance(kind, str) or kind not in LINE_MODELS:
-        findings.add("line.type", describe(kind, True), "one of " + ", ".join(LINE_MODELS))
+    if known.text_type is None:
+        return findings.model(typed.models[None], dict(value), root)
+    kind = value.get("type")
+    if kind is None and value and not typed.foreign[known.text_type] & set(value):
+        kind = known.text_type
+    if not isinstance(kind, str) or kind not in typed.models:
+        findings.add(f"{root}.type", describe(kind, True), "one of " + ", ".join(map(str, typed.models)))
         return None
     before = len(findings.problems)
-    checked: Line | None = findings.model(LINE_MODELS[kind], {**line, "type": kind}, "line")
+    checked = findings.model(typed.models[kind], {**value, "type": kind}, root)
     if any(problem.endswith(": missing") for problem in findings.problems[before:]):
-        findings.problems.append(f"line: a message of type {kind} needs {' and '.join(MANDATORY[kind])}")
+        findings.problems.append(f"{root}: a message of type {kind} needs {' and '.join(typed.needed(kind))}")
     return checked
 
 
-def _check_others(findings: _Findings, others: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
-    if others is None:
-        return {}
-    if not isinstance(others, Mapping):
-        findings.add("other_channels", _kind(others), "an object")
-        return {}
-    good: dict[str, dict[str, Any]] = {}
-    for name, value in others.items():
-        if name not in OTHER_CHANNELS:
-            own = " (line and sms have arguments of their own)" if name in ("line", "sms") else ""
-            findings.problems.append(unknown(f"other_channels.{shown_name(name)}", OTHER_CHANNELS, "channel") + own)
-        elif not isinstance(value, Mapping):
-            findings.add(f"other_channels.{name}", _kind(value), "an object")
-        else:
-            good[name] = dict(value)
-            if isinstance(text := value.get("text"), str) and (word := word_for_nothing(text)):
-                findings.add(f"other_channels.{name}.text", f"{word!r} (a template that found nothing?)", "a text")
-            findings.problems += not_json(good[name], f"other_channels.{name}")
-            for where, found in islice(unfit_in(good[name], f"other_channels.{name}"), MAX_PROBLEMS):
-                findings.add(where, found, "a text without any")
-    return good
+def _pass_through(findings: _Findings, value: Any, root: str) -> dict[str, Any] | None:
+    if not isinstance(value, Mapping):
+        findings.add(root, _kind(value), "an object")
+        return None
+    content = dict(value)
+    if isinstance(text := value.get("text"), str) and (word := word_for_nothing(text)):
+        findings.add(f"{root}.text", f"{word!r} (a template that found nothing?)", "a text")
+    findings.problems += not_json(content, root)
+    for where, found in islice(unfit_in(content, root), MAX_PROBLEMS):
+        findings.add(where, found, "a text without any")
+    return content
 
 
 def not_json(value: Any, root: str) -> list[str]:

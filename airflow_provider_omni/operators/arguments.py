@@ -24,9 +24,11 @@ from airflow_provider_omni.delivery.recipients.guard import narrowed
 from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, NumberRules
 from airflow_provider_omni.delivery.recipients.templates import lookalikes
 from airflow_provider_omni.hooks.scenarios import read_scenario
-from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content, validity_seconds
+from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, OTHER_CHANNELS, OWN_ARGUMENTS, KnownChannel
+from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.members import validity_seconds
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.validation import check_content
 from airflow_provider_omni.omni.written import MOST_PLACES, empty_words, is_nothing, read_list, read_object
@@ -37,9 +39,6 @@ def read_plan(
     idempotency_key: Any,
     scenario_key: Any,
     to: Any,
-    line: Any = None,
-    sms: Any = None,
-    other_channels: Any = None,
     placeholders: Any = False,
     flow: Any = None,
     on_rejected: Any = "fail",
@@ -53,16 +52,13 @@ def read_plan(
     numbers: NumberRules = ANYWHERE,
     may_be_nobody: bool = False,
     now: datetime | None = None,
-    **options: Any,
+    **content: Any,
 ) -> SendPlan:
     """Read a user's arguments into a plan. Raises one `OmniInputError` that names every problem.
 
     :param idempotency_key: name of the send.
     :param scenario_key: the key, or the dict that `OmniCreateScenarioOperator` returned, which brings the flow along.
     :param to: a number, a list of numbers, or destinations.
-    :param line: the LINE message, as an object, a model, or a text that a template has rendered.
-    :param sms: the SMS, in one of these forms.
-    :param other_channels: objects of other channels, by the API's names.
     :param placeholders: True: refuse texts that have something in them that looks like a placeholder.
     :param flow: the channels of the scenario; None: read the scenario.
     :param on_rejected: `fail` or `ignore`.
@@ -76,7 +72,9 @@ def read_plan(
     :param numbers: the connection's rules for numbers.
     :param may_be_nobody: accept an empty list in `to`, as a batch accepts an empty source.
     :param now: time by which `send_at` is judged. Default: the current time.
-    :param options: `notify`, `notify_url`, `notify_content_type`, `callback_data`, `intermediate_report` and `send_at`.
+    :param content: the contents (`line`, `sms`, `other_channels`), each an object, a model, or a text that a template
+        has rendered; and the options (`notify`, `notify_url`, `notify_content_type`, `callback_data`,
+        `intermediate_report`, `send_at`).
     """
     problems: list[str] = []
     scenario_key, flow = read_scenario(scenario_key, flow, problems)
@@ -85,28 +83,24 @@ def read_plan(
     problems += grace_problems(log_grace)
     problems += flag_problems("dry_run", dry_run)
     problems += flag_problems("placeholders", placeholders)
-    line, sms, other_channels = read_objects(problems, line, sms, other_channels)
+    objects = read_objects(problems, {name: content.pop(name, None) for name in CONTENT_ARGUMENTS})
     channels = read_channels(flow, problems)
-    content = _content(problems, line, sms, other_channels, now=now, **options)
+    checked = _content(problems, now=now, **objects, **content)
     if placeholders:
-        objects = {"line": line, "sms": sms, "other_channels": other_channels}
         problems += islice(lookalikes(objects, ""), MOST_PLACES)
-    problems += mismatch_problems(channels or (), content.channels() if content else ())
+    problems += mismatch_problems(channels or (), checked.channels() if checked else ())
     own = narrowed(numbers, problems, region=region, allowed_countries=allowed_countries, number_check=number_check)
     recipients = _recipients(problems, to, allowed_recipients, own, numbers.region, may_be_nobody)
-    if problems or content is None or recipients is None:
+    if problems or checked is None or recipients is None:
         raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=problems)
-    return SendPlan(Identity(idempotency_key, id_secret), scenario_key, content, recipients, channels)
+    return SendPlan(Identity(idempotency_key, id_secret), scenario_key, checked, recipients, channels)
 
 
 def with_times(receipt: dict[str, Any], content: Content) -> dict[str, Any]:
     """Add the times to a receipt from which a follower's time-out is made: `validity_seconds`, the sum over all steps,
     if each step has its own, and `send_at`, if it is scheduled.
     """
-    said = {"LINE": content.line, "SMS": content.sms} | {
-        OTHER_CHANNELS[name]: each for name, each in content.others.items()
-    }
-    return times_of(receipt, said, content.options.send_at)
+    return times_of(receipt, content.by_channel, content.options.send_at)
 
 
 def times_of(receipt: dict[str, Any], said: Mapping[str, Any], send_at: datetime | None) -> dict[str, Any]:
@@ -136,17 +130,30 @@ def read_key(key: Any, problems: list[str]) -> str:
     return ""
 
 
-def read_objects(problems: list[str], line: Any, sms: Any, other_channels: Any) -> tuple[Any, Any, Any]:
-    """Return the contents, parsed if a template has rendered a whole object to text."""
-    given = {"line": line, "sms": sms, "other_channels": other_channels}
-    for name, value in given.items():
-        given[name] = value = _object(problems, name, value)
-        # Members that are passed through may also be texts that hold an object.
-        inner = {"line": ("contents",), "other_channels": tuple(OTHER_CHANNELS)}.get(name, ())
-        if isinstance(value, Mapping) and any(isinstance(value.get(each), str) for each in inner):
-            read = {each: _object(problems, f"{name}.{each}", value[each]) for each in inner if each in value}
-            given[name] = {**value, **read}
-    return given["line"], given["sms"], given["other_channels"]
+def read_objects(problems: list[str], contents: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the contents by argument, parsed if a template has rendered a whole object to text."""
+    given: dict[str, Any] = {}
+    for name, value in contents.items():
+        value = _object(problems, name, value)
+        if name in OWN_ARGUMENTS:
+            value = _inner(problems, OWN_ARGUMENTS[name], name, value)
+        elif isinstance(value, Mapping):
+            value = {key: _other(problems, key, each) for key, each in value.items()}
+        given[name] = value
+    return given
+
+
+def _other(problems: list[str], key: str, value: Any) -> Any:
+    known, name = OTHER_CHANNELS.get(key), f"other_channels.{key}"
+    return value if known is None else _inner(problems, known, name, _object(problems, name, value))
+
+
+def _inner(problems: list[str], known: KnownChannel, name: str, value: Any) -> Any:
+    """Return a channel's object, with the objects that are members of it parsed, too."""
+    inner = known.typed.objects if known.typed is not None else ()
+    if not isinstance(value, Mapping) or not any(isinstance(value.get(each), str) for each in inner):
+        return value
+    return {**value, **{each: _object(problems, f"{name}.{each}", value[each]) for each in inner if each in value}}
 
 
 def _object(problems: list[str], name: str, value: Any) -> Any:
@@ -181,9 +188,9 @@ def read_channels(flow: Any, problems: list[str]) -> tuple[str, ...] | None:
     return channels
 
 
-def _content(problems: list[str], *contents: Any, **options: Any) -> Content | None:
+def _content(problems: list[str], **content: Any) -> Content | None:
     try:
-        return check_content(*contents, **options)
+        return check_content(**content)
     except OmniInputError as error:
         problems += error.problems
         return None

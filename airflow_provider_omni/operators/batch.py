@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
 from airflow_provider_omni.operators.failing import failing_for_good, refuse_emptied
 from airflow_provider_omni.operators.private import HiddenKey, HiddenUrl, PrivateFields, TextField, reveal
 from airflow_provider_omni.operators.recipients import RecipientsField, opened_rows
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from airflow_provider_omni.delivery.recipients.sources import Row
     from airflow_provider_omni.delivery.results.unreached import Unreached
     from airflow_provider_omni.omni.config import OmniConfig
-    from airflow_provider_omni.omni.content import Line, Sms
+    from airflow_provider_omni.omni.line import Line
+    from airflow_provider_omni.omni.sms import Sms
     from airflow_provider_omni.operators.stopping import Stop
 
 T = TypeVar("T")
@@ -45,9 +47,7 @@ class BatchOperator(PrivateFields, BaseOperator):
 
     template_fields: Sequence[str] = (
         "scenario_key",
-        "line",
-        "sms",
-        "other_channels",
+        *CONTENT_ARGUMENTS,
         "flow",
         "phone_field",
         "key_field",
@@ -60,7 +60,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         "idempotency_key",
         "omni_conn_id",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"line": "json", "sms": "json", "other_channels": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(CONTENT_ARGUMENTS, "json")
     ui_color = "#e8f5ec"
 
     line = TextField()
@@ -239,8 +239,8 @@ class BatchOperator(PrivateFields, BaseOperator):
             "callback_data": reveal(self.callback_data),
             "intermediate_report": self.intermediate_report,
         }
-        objects = reveal(self.line), reveal(self.sms), reveal(self.other_channels)
-        return read_content(*objects, options, self.placeholders)
+        contents = {name: reveal(getattr(self, name)) for name in CONTENT_ARGUMENTS}
+        return read_content(contents, options, self.placeholders)
 
     def _read_batch(
         self, config: OmniConfig, content: MessageTemplate, shard: Shard | None, context: Context

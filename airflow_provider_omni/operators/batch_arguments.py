@@ -15,7 +15,6 @@ from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.guard import narrowed, read_guard, rules_of
 from airflow_provider_omni.hooks.scenarios import read_scenario
 from airflow_provider_omni.omni.config import OmniConfig
-from airflow_provider_omni.omni.content import OTHER_CHANNELS
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.operators.arguments import (
     read_channels,
@@ -96,19 +95,17 @@ def read_batch(
     except OmniInputError as error:
         # `read_scenario` has named the problem of a missing scenario key.
         problems += [line for line in error.problems if scenario_key or not line.startswith("scenario_key:")]
-    problems += mismatch_problems(spec.flow or (), channels_of(content))
+    problems += mismatch_problems(spec.flow or (), content.channels())
     if problems:
         raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
     return spec
 
 
-def read_content(
-    line: Any, sms: Any, other_channels: Any, options: Mapping[str, Any], placeholders: Any = True
-) -> MessageTemplate:
+def read_content(contents: Mapping[str, Any], options: Mapping[str, Any], placeholders: Any = True) -> MessageTemplate:
     """Return the contents, parsed if a template has rendered them to text. Raises OmniInputError."""
     problems: list[str] = flag_problems("placeholders", placeholders)
-    objects = read_objects(problems, line, sms, other_channels)
-    content = MessageTemplate(*objects, options=options, placeholders=placeholders)
+    objects = read_objects(problems, contents)
+    content = MessageTemplate(objects, options=options, placeholders=placeholders)
     if problems:
         raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
     return content
@@ -174,16 +171,6 @@ def read_rules(
     return rules
 
 
-def channels_of(content: MessageTemplate) -> dict[str, Any]:
-    """Return the object that was given for each channel, in the API's names, with its placeholders."""
-    typed = content.typed()
-    others = typed.get("other_channels")
-    said = {channel: typed[name] for name, channel in (("line", "LINE"), ("sms", "SMS")) if name in typed}
-    if isinstance(others, Mapping):
-        said |= {OTHER_CHANNELS[name]: each for name, each in others.items() if name in OTHER_CHANNELS}
-    return said
-
-
 def with_times(receipt: dict[str, Any], plan: BatchPlan) -> dict[str, Any]:
     """Add the times for a follower's time-out to a receipt, as `arguments.with_times` does for one request."""
-    return times_of(receipt, channels_of(plan.spec.content), plan.options.send_at)
+    return times_of(receipt, plan.spec.content.by_channel(), plan.options.send_at)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
 from airflow_provider_omni.operators.failing import failing_for_good, refuse_emptied
 from airflow_provider_omni.operators.keys import default_key, refuse_within_another_task, warning_about_own_key
@@ -26,7 +27,8 @@ from airflow_provider_omni.operators.slips import message_slips, refuse_slips, s
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_omni.omni.content import Line, Sms
+    from airflow_provider_omni.omni.line import Line
+    from airflow_provider_omni.omni.sms import Sms
 
 __all__ = ["OmniCreateScenarioOperator", "OmniSendBatchOperator", "OmniSendMessageOperator"]
 
@@ -137,9 +139,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
     template_fields: Sequence[str] = (
         "scenario_key",
         "to",
-        "line",
-        "sms",
-        "other_channels",
+        *CONTENT_ARGUMENTS,
         "flow",
         "send_at",
         "notify_url",
@@ -148,7 +148,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         "idempotency_key",
         "omni_conn_id",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"line": "json", "sms": "json", "other_channels": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(CONTENT_ARGUMENTS, "json")
     ui_color = "#e8f5ec"
 
     to = PrivateField()
@@ -239,9 +239,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
                 idempotency_key=default_key(context) if own_key is None else own_key,
                 scenario_key=self.scenario_key,
                 to=reveal(self.to),
-                line=reveal(self.line),
-                sms=reveal(self.sms),
-                other_channels=reveal(self.other_channels),
+                **{name: reveal(getattr(self, name)) for name in CONTENT_ARGUMENTS},
                 placeholders=self.placeholders,
                 flow=self.flow,
                 on_rejected=self.on_rejected,

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, OWN_ARGUMENTS
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.private import is_template
 
 _OURS = __name__.partition(".")[0]
-CONTENTS = {"line": "LINE", "sms": "SMS", "other_channels": ""}
 
 
 def refuse_slips(what: Any, problems: list[str]) -> None:
@@ -125,7 +125,7 @@ def content_slips(sender: Any) -> list[str]:
     """Return a mistake if there is no content at all. A class of the user's own may bring it later: it passes."""
     from airflow_provider_omni.omni.options import NO_CONTENT
 
-    none = all(_is_empty(getattr(sender, name)) for name in CONTENTS)
+    none = all(_is_empty(getattr(sender, name)) for name in CONTENT_ARGUMENTS)
     return [NO_CONTENT] if none and type(sender).__module__.partition(".")[0] == _OURS else []
 
 
@@ -183,6 +183,6 @@ def _flow_slips(flow: Any, sender: Any = None) -> list[str]:
     channels = [name.strip().upper() for name in named]
     problems = channel_problems(channels)
     if not problems and sender is not None and _is_empty(sender.other_channels):
-        said = [channel for name, channel in CONTENTS.items() if not _is_empty(getattr(sender, name))]
+        said = [known.name for name, known in OWN_ARGUMENTS.items() if not _is_empty(getattr(sender, name))]
         problems = mismatch_problems(channels, said)
     return problems

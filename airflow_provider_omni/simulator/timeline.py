@@ -9,23 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_omni.omni.channels import CHANNELS
 from airflow_provider_omni.simulator import outcomes
 from airflow_provider_omni.simulator.fates import Fate, Moment, Reporting, Since
 from airflow_provider_omni.simulator.outcomes import Status, StepError
 from airflow_provider_omni.simulator.settings import HOURS_48, Settings
 
-CONTENT_MEMBERS: dict[str, str] = {
-    "SMS": "sms",
-    "EMAIL": "email",
-    "VOICE": "voice",
-    "PUSH": "push",
-    "VIBER": "viber",
-    "LINE": "line",
-    "VKONTAKTE": "vKontakte",
-    "KAKAO_CHINGU": "kakaoChingu",
-    "KAKAO_ALIM": "kakaoAlim",
-    "WHATSAPP": "whatsApp",
-}
+CONTENT_MEMBERS: dict[str, str] = {known.name: known.member for known in CHANNELS.values() if not known.older}
 """Channel → member of the send request that holds its content."""
 
 UNIT_SECONDS: dict[str, float] = {

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+from airflow_provider_omni.contents import Sms
 from airflow_provider_omni.delivery.effects import Ask
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox.alerts import Alert
@@ -25,7 +26,7 @@ from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.notifications import occasions
 from airflow_provider_omni.omni.api import LOGS
-from airflow_provider_omni.omni.content import Content, Sms
+from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.simulator.record import Acceptance
 from tests.crash.alert_schedule import LOST_AFTER, AlertSchedule, Copy, alert_schedule_of
@@ -125,7 +126,7 @@ def machine_of(world: World, plan: AlertSchedule, index: int, copy: Copy) -> Ale
     """What the notifier makes in this process."""
     context = _context(world, copy)
     occasion = occasions.occasion_of(context, plan.dedupe)
-    content = Content(sms=Sms(text=TEXT))
+    content = Content({"SMS": Sms(text=TEXT)})
     wall = world.now() + copy.step
     first = plan.dedupe == "try" and occasions.cannot_be_repeat(context, wall, copy.age, LOST_AFTER)
     return Alert(

@@ -305,7 +305,7 @@ def batch_spec(plan: BatchSchedule, world: World, number: int) -> BatchSpec:
     return BatchSpec(
         Identity("run-1", of_try(plan.upheavals.secrets, number)),
         scenario,
-        MessageTemplate(line={"type": "TEXT", "text": text} | line, sms={"text": text} | sms),
+        MessageTemplate({"line": {"type": "TEXT", "text": text} | line, "sms": {"text": text} | sms}),
         world.flow_of(scenario) if send.flow_given else None,
         key_field="order" if send.keyed else None,
         chunk_size=send.chunk,

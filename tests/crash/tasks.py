@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_omni.contents import LineText, Sms
 from airflow_provider_omni.delivery.effects import Clock, Steps
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox.engine import BatchEnd
@@ -23,7 +24,7 @@ from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRul
 from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
 from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
-from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
+from airflow_provider_omni.omni.content import Content, Options
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from tests.crash import schedule as plans
 from tests.crash.clocks import clock_of
@@ -291,9 +292,11 @@ def send_plan(plan: plans.Schedule, world: World, number: int) -> SendPlan:
         identity=Identity("dag|run|task|-1", of_try(plan.upheavals.secrets, number)),
         scenario_key=scenario,
         content=Content(
-            line=LineText(text=text, validity_period=line, validity_period_time_unit="SECONDS"),
-            sms=Sms(text=text, validity_period=sms, validity_period_time_unit="SECONDS"),
-            options=Options(send_at=send_at),
+            {
+                "LINE": LineText(text=text, validity_period=line, validity_period_time_unit="SECONDS"),
+                "SMS": Sms(text=text, validity_period=sms, validity_period_time_unit="SECONDS"),
+            },
+            Options(send_at=send_at),
         ),
         recipients=read_recipients(list(people)),
         flow=world.flow_of(scenario) if send.flow_given else None,

@@ -359,7 +359,7 @@ def plan_batch(
 def plan_message(order: MessageSpec, scratch: Workspace) -> BatchPlan:
     """Make the plan of an order for one request."""
     content, to = order.content, order.recipients
-    template = MessageTemplate(content.line, content.sms, content.others or None, placeholders=False)
+    template = MessageTemplate(content.arguments(), placeholders=False)
     spec = BatchSpec(order.identity, order.scenario_key, template, order.flow, one_request=True)
     only, ids = store_content(content, scratch), BatchIds(order.identity)
     scratch.many(

@@ -48,4 +48,4 @@ class SendPlan:
         :param to: message ids with their people.
         """
         destinations = tuple(Destination(to=person.address, message_id=message_id) for message_id, person in to)
-        return AdvancedRequest.of(self.content, destinations, self.scenario_key, bulk_id)
+        return AdvancedRequest(self.content, destinations, self.scenario_key, bulk_id)

@@ -18,11 +18,13 @@ from pydantic_core import to_json
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.recipients.sms_parts import sms_parts
 from airflow_provider_omni.delivery.recipients.templates import Template, compile_template, literal, sample
-from airflow_provider_omni.omni.content import OTHER_CHANNELS, Content
+from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, OTHER_CHANNELS, OWN_ARGUMENTS
+from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import SHOWN
 from airflow_provider_omni.omni.models import TypedModel
 from airflow_provider_omni.omni.problems import with_other_value
+from airflow_provider_omni.omni.sms import Sms
 from airflow_provider_omni.omni.validation import check_content, not_json
 
 REMEMBERED = 4096
@@ -33,36 +35,42 @@ REMEMBERED = 4096
 class MessageTemplate:
     """The contents of a batch as users typed them, with placeholders.
 
-    :param line: an object in the API's field names, or a model of `omni/content.py`.
-    :param sms: an object in the API's field names, or a model of `omni/content.py`.
-    :param other_channels: objects of other channels, by the API's names.
+    :param contents: by argument: `line` and `sms`, each an object in the API's field names or a model;
+        `other_channels`, such objects by the API's names.
     :param options: further keyword arguments of `check_content` (`notify`, `callback_data`, `send_at`, …), without
         placeholders.
     :param placeholders: True: `{field}` in texts is filled from rows. False: every brace stands for itself.
     """
 
-    line: Any = field(default=None, repr=False)
-    sms: Any = field(default=None, repr=False)
-    other_channels: Mapping[str, Any] | None = field(default=None, repr=False)
+    contents: Mapping[str, Any] = field(default_factory=dict, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     placeholders: bool = True
 
     def typed(self) -> dict[str, Any]:
         """Return the objects as JSON, with their placeholders. Objects that were not given are left out."""
-        objects = {"line": self.line, "sms": self.sms, "other_channels": self.other_channels}
-        return {
-            name: value.to_wire() if isinstance(value, TypedModel) else value
-            for name, value in objects.items()
-            if value is not None
-        }
+        given = {name: self.contents.get(name) for name in CONTENT_ARGUMENTS}
+        return {name: _without_models(value) for name, value in given.items() if value is not None}
+
+    def by_channel(self) -> dict[str, Any]:
+        """Return the object that was given for each channel, as JSON, by the channel's name in a flow."""
+        typed = self.typed()
+        others = typed.get("other_channels")
+        found = {known.name: typed[name] for name, known in OWN_ARGUMENTS.items() if name in typed}
+        if isinstance(others, Mapping):
+            found |= {OTHER_CHANNELS[name].name: each for name, each in others.items() if name in OTHER_CHANNELS}
+        return found
 
     def channels(self) -> tuple[str, ...]:
         """Return the channels that have content, as a flow names them."""
-        typed = self.typed()
-        others = typed.get("other_channels")
-        named = others if isinstance(others, Mapping) else {}
-        own = [channel for name, channel in (("line", "LINE"), ("sms", "SMS")) if name in typed]
-        return (*own, *(OTHER_CHANNELS[name] for name in named if name in OTHER_CHANNELS))
+        return tuple(self.by_channel())
+
+
+def _without_models(value: Any) -> Any:
+    if isinstance(value, TypedModel):
+        return value.to_wire()
+    if isinstance(value, Mapping):
+        return {name: each.to_wire() if isinstance(each, TypedModel) else each for name, each in value.items()}
+    return value
 
 
 class RenderedContents:
@@ -159,7 +167,8 @@ def store_content(content: Content, scratch: Workspace) -> int:
     digest = hashlib.blake2b(tail, digest_size=16).digest()
     number = scratch.one("SELECT id FROM content WHERE hash = ?", digest)
     if number is None:
-        parts = sms_parts(content.sms.text) if content.sms is not None else 0
+        sms = content.by_channel.get("SMS")
+        parts = sms_parts(sms.text) if isinstance(sms, Sms) else 0
         scratch.do("INSERT INTO content (hash, tail, parts) VALUES (?, ?, ?)", digest, tail.decode()[1:-1], parts)
         number = scratch.one("SELECT last_insert_rowid()")
     return int(number)

@@ -44,7 +44,7 @@ NUMBER = "41793026727"
 EMPTY = b'{"results":[]}'
 SENT = json.dumps({"messages": [{"messageId": "m", "status": {"groupId": 1, "id": 7}}]}).encode()
 SEND = api.send_advanced(
-    AdvancedRequest.of(
+    AdvancedRequest(
         check_content(sms={"text": "hello"}), (Destination(to=Address(phone_number=NUMBER), message_id="m"),)
     )
 )
@@ -194,7 +194,7 @@ def test_a_name_that_is_resolved_too_late_means_that_nothing_was_sent(
 
 
 def test_a_server_that_takes_the_request_in_slowly_cannot_hold_us_beyond_the_time_outs(run: Run) -> None:
-    body = AdvancedRequest.of(
+    body = AdvancedRequest(
         check_content(sms={"text": "hello"}),
         tuple(Destination(to=Address(phone_number=NUMBER), message_id=f"{index:0200d}") for index in range(60_000)),
     )

@@ -29,7 +29,7 @@ from tests.integration.omni.trickster import Trickster, close, reply, silent
 from tests.integration.omni.tunnel import Tunnel
 
 SEND = api.send_advanced(
-    AdvancedRequest.of(
+    AdvancedRequest(
         check_content(sms={"text": "hello"}), (Destination(to=Address(phone_number="41793026727"), message_id="m"),)
     )
 )

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_omni.contents import LineText
 from airflow_provider_omni.delivery.outbox.engine import BatchEnd
 from airflow_provider_omni.delivery.outbox.stores import INDEX
-from airflow_provider_omni.omni.content import Content, LineText
+from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import (
     Effect,
     OmniAuthenticationError,
@@ -326,7 +327,7 @@ def test_a_receipt_has_the_steps_of_what_was_accepted_though_the_content_has_cha
     """Without the SMS in it, LINE's failure would be taken for the end, and then the SMS comes."""
     stage = Stage()
     send(stage, plan(A))
-    changed = replace(plan(A), content=Content(line=LineText(text="Hello")))
+    changed = replace(plan(A), content=Content({"LINE": LineText(text="Hello")}))
     end = send(stage, changed, first_try_at=START)
     assert end.error is None
     assert end.receipt.flow == ("LINE", "SMS")

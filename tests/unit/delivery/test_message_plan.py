@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_omni.contents import LineText, Sms
 from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_of
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.plan import BatchPlan, BatchSpec, MessageSpec, plan_batch, plan_message
@@ -14,12 +15,12 @@ from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.bulk import send_bulk
-from airflow_provider_omni.omni.content import AdvancedRequest, Content, LineText, Options, Sms
+from airflow_provider_omni.omni.content import AdvancedRequest, Content, Options
 from airflow_provider_omni.omni.models import Destination
 
 A, B = "41793026727", "41793026731"
 CONTENT = Content(
-    line=LineText(text="Hello {name}"), sms=Sms(text="Hello {name}"), options=Options(callback_data="load 7")
+    {"LINE": LineText(text="Hello {name}"), "SMS": Sms(text="Hello {name}")}, Options(callback_data="load 7")
 )
 OTHERS = [
     A,
@@ -52,7 +53,7 @@ def test_ids_of_a_send_to_these_people_are_the_same_for_ever() -> None:
 
 def test_a_batch_to_the_same_people_under_the_same_key_has_the_same_ids() -> None:
     with Workspace(in_memory=True) as one, Workspace(in_memory=True) as many:
-        template = MessageTemplate(sms={"text": "Hello"})
+        template = MessageTemplate({"sms": {"text": "Hello"}})
         spec = BatchSpec(Identity("key", "secret"), "S", template, ("SMS",))
         batch = plan_batch(spec, rows_of_entries([A, B], "phone"), many, datetime(2027, 1, 1, tzinfo=UTC))
         single, batched = body_of(planned([A, B], one)), body_of(batch)
@@ -69,7 +70,7 @@ def test_the_body_is_that_of_the_models_whatever_the_addresses_are() -> None:
     destinations = tuple(
         Destination(to=each.address, message_id=message_id) for each, message_id in zip(people, ids, strict=True)
     )
-    request = AdvancedRequest.of(CONTENT, destinations, "S", body["bulkId"])
+    request = AdvancedRequest(CONTENT, destinations, "S", body["bulkId"])
     assert body == json.loads(api.send_advanced(request).body or b"")
 
 
@@ -92,7 +93,7 @@ def test_who_is_left_out_and_who_is_named_twice_is_counted() -> None:
 
 def test_a_fingerprint_tells_contents_scenarios_options_and_secrets_apart_and_not_keys() -> None:
     def fingerprint(key: str = "key", secret: str | None = None, scenario: str = "S", text: str = "x", **o: Any) -> str:
-        content = Content(sms=Sms(text=text), options=Options(**o))
+        content = Content({"SMS": Sms(text=text)}, Options(**o))
         with Workspace(in_memory=True) as workspace:
             order = MessageSpec(Identity(key, secret), scenario, content, read_recipients(A))
             return plan_message(order, workspace).fingerprint

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_omni.contents import LineText, Sms
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox.plan import chunk_limit
 from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
 from airflow_provider_omni.delivery.recipients.addresses import Recipients, read_recipients
-from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
+from airflow_provider_omni.omni.content import Content, Options
 from airflow_provider_omni.omni.errors import OmniInputError
 
 NUMBER, OTHER = "41793026727", "41793026731"
@@ -22,7 +23,7 @@ def numbers(recipients: Recipients) -> list[str | None]:
 
 
 def plan(text: str = "Hello", scenario_key: str = "S", to: Any = NUMBER, **options: Any) -> SendPlan:
-    content = Content(line=LineText(text=text), sms=Sms(text=text), options=Options(**options))
+    content = Content({"LINE": LineText(text=text), "SMS": Sms(text=text)}, Options(**options))
     return SendPlan(Identity("key"), scenario_key, content, read_recipients(to), ("LINE", "SMS"))
 
 

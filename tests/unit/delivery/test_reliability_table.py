@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_omni.contents import LineText, Sms
 from airflow_provider_omni.delivery.effects import Ask
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.states import HORIZON
@@ -21,7 +22,7 @@ from airflow_provider_omni.delivery.outbox.plan import MessageSpec
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.stores import INDEX
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
-from airflow_provider_omni.omni.content import Content, LineText, Sms
+from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniContentChangedError, OmniUnknownOutcomeError
 from tests.unit.delivery.stage import START, Stage, row
 
@@ -36,7 +37,7 @@ def key(run_id: str = "scheduled__1", map_index: int = -1, loop: int | None = No
 
 
 def send(stage: Stage, idempotency_key: str, to: Any = A, **rules: Any) -> BatchEnd:
-    content = Content(line=LineText(text="Hello"), sms=Sms(text="Hello"))
+    content = Content({"LINE": LineText(text="Hello"), "SMS": Sms(text="Hello")})
     made = MessageSpec(Identity(idempotency_key), "SCENARIO", content, read_recipients(to), ("LINE", "SMS"))
     first, told = rules.pop("surely_first", False), rules.pop("told", True)
     rules["recallable"] = told if INDEX in stage.memory else first

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_omni.contents import LineText, Sms
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Publish, Save
 from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_of_address, recipient_key_of_number
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
@@ -20,7 +21,7 @@ from airflow_provider_omni.delivery.outbox.plan import MessageSpec, plan_message
 from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.stores import INDEX, TaskStateStore
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
-from airflow_provider_omni.omni.content import Content, LineText, Options, Sms
+from airflow_provider_omni.omni.content import Content, Options
 from airflow_provider_omni.omni.errors import (
     Effect,
     OmniAuthenticationError,
@@ -47,7 +48,7 @@ AN_HOUR_AGO = START - 3600.0
 
 
 def plan(to: Any = A, text: str = "Hello", flow: Any = ("LINE", "SMS"), **options: Any) -> MessageSpec:
-    content = Content(line=LineText(text=text), sms=Sms(text=text), options=Options(**options))
+    content = Content({"LINE": LineText(text=text), "SMS": Sms(text=text)}, Options(**options))
     return MessageSpec(Identity("key"), "SCENARIO", content, read_recipients(to), flow)
 
 
@@ -120,7 +121,7 @@ def test_the_flow_is_read_once_and_kept() -> None:
 
 
 def test_a_step_without_content_is_not_waited_for() -> None:
-    content = Content(line=LineText(text="Hello"))
+    content = Content({"LINE": LineText(text="Hello")})
     made = MessageSpec(Identity("key"), "SCENARIO", content, read_recipients(A), ("LINE", "SMS"))
     assert send(Stage(), made).receipt.flow == ("LINE",)
 

@@ -45,10 +45,10 @@ NUMBER = "41793026727"
 TEXT = "Dear Anna, your parcel is here."
 SCENARIO = NewScenario(name="s", flow=(ScenarioStep(channel="LINE"),))
 SEND = api.send_advanced(
-    AdvancedRequest.of(
+    AdvancedRequest(
         check_content(
-            {"type": "IMAGE", "url": "https://x.example/anna.png", "thumbnailUrl": "https://x.example/t.png"},
-            {"text": TEXT},
+            line={"type": "IMAGE", "url": "https://x.example/anna.png", "thumbnailUrl": "https://x.example/t.png"},
+            sms={"text": TEXT},
         ),
         (Destination(to=Address(phone_number=NUMBER)),),
     )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_omni.omni import api
-from airflow_provider_omni.omni.content import AdvancedRequest
+from airflow_provider_omni.omni.content import AdvancedRequest, Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import NewScenario, ScenarioStep
 
@@ -26,7 +26,7 @@ CALLS: list[tuple[api.Call[Any], str, str, bool, bool]] = [
     (api.list_scenarios(is_default=False), "GET", "/omni/1/scenarios?page=0&limit=100&isDefault=false", True, False),
     (api.get_scenario("K/1 ö"), "GET", "/omni/1/scenarios/K%2F1%20%C3%B6", True, False),
     (api.update_scenario("K", SCENARIO), "PUT", "/omni/1/scenarios/K", True, False),
-    (api.send_advanced(AdvancedRequest(destinations=())), "POST", "/omni/1/advanced", False, False),
+    (api.send_advanced(AdvancedRequest(Content(), ())), "POST", "/omni/1/advanced", False, False),
     (api.get_reports(), "GET", "/omni/1/reports?limit=1000", False, True),
     (
         api.get_reports(bulk_id="b", message_id="m", channel="SMS", limit=50),
@@ -76,11 +76,11 @@ def test_ids_that_one_logs_call_cannot_ask_for_are_refused(ids: Any) -> None:
 
 def test_what_json_does_not_have_is_refused() -> None:
     with pytest.raises(OmniInputError, match="Nothing was sent"):
-        api.send_advanced(AdvancedRequest(destinations=(), others={"viber": {"x": object()}}))
+        api.send_advanced(AdvancedRequest(Content({"VIBER": {"x": object()}}), ()))
 
 
 def test_umlauts_go_out_as_utf_8() -> None:
-    call = api.send_advanced(AdvancedRequest(destinations=(), others={"viber": {"x": "ö😀"}}))
+    call = api.send_advanced(AdvancedRequest(Content({"VIBER": {"x": "ö😀"}}), ()))
     assert call.body is not None
     assert "ö😀" in call.body.decode()
     assert json.loads(call.body)["viber"] == {"x": "ö😀"}

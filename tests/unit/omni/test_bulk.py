@@ -29,7 +29,7 @@ def test_the_body_is_that_of_a_single_send(text: str, count: int) -> None:
         Destination(to=Address(phone_number=str(41790000000 + index)), message_id=each)
         for index, each in enumerate(ids)
     )
-    single = api.send_advanced(AdvancedRequest.of(content, destinations, text, "b"))
+    single = api.send_advanced(AdvancedRequest(content, destinations, text, "b"))
     tail = to_json(content.to_wire() | content.options.to_wire()).decode()[1:-1]
     many = bulk.send_bulk(
         text, "b", bulk.destinations((each, 41790000000 + index) for index, each in enumerate(ids)), tail

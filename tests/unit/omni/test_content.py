@@ -11,19 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_omni.contents import LineText, Sms
 from airflow_provider_omni.omni import api
-from airflow_provider_omni.omni.content import (
-    LINE_MODELS,
-    MANDATORY,
-    OTHER_CHANNELS,
-    AdvancedRequest,
-    Content,
-    LineText,
-    Sms,
-    utf16_units,
-    validity_seconds,
-)
+from airflow_provider_omni.omni.channels import CHANNELS, OTHER_CHANNELS, OWN_ARGUMENTS, Channel
+from airflow_provider_omni.omni.content import AdvancedRequest, Content
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.line import CONTENT as LINE
+from airflow_provider_omni.omni.members import utf16_units, validity_seconds
 from airflow_provider_omni.omni.models import Address, Destination
 from airflow_provider_omni.omni.validation import (
     check_content,
@@ -33,6 +27,14 @@ from airflow_provider_omni.omni.validation import (
 )
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
+MANDATORY: dict[str, tuple[str, ...]] = {
+    "TEXT": ("text",),
+    "IMAGE": ("url", "thumbnailUrl"),
+    "AUDIO": ("url", "duration"),
+    "VIDEO": ("url", "thumbnailUrl"),
+    "STICKER": ("packageId", "stickerId"),
+    "FLEX": ("altText", "contents"),
+}
 GOOD: dict[str, dict[str, Any]] = {
     "TEXT": {"text": "t"},
     "IMAGE": {"url": "https://x.example/i.png", "thumbnailUrl": "https://x.example/t.png"},
@@ -49,16 +51,34 @@ def problems(**arguments: Any) -> tuple[str, ...]:
     return caught.value.problems
 
 
-def test_the_table_of_mandatory_fields_is_what_the_models_demand() -> None:
-    for kind, model in LINE_MODELS.items():
-        demanded = {str(field.alias) for field in model.model_fields.values() if field.is_required()}
-        assert demanded == set(MANDATORY[kind])
+def test_every_channel_has_one_row_and_a_member_of_its_own() -> None:
+    assert set(CHANNELS) == set(Channel.__members__)
+    assert len({known.member for known in CHANNELS.values()}) == len(CHANNELS)
+
+
+def test_an_argument_of_its_own_is_a_typed_channel() -> None:
+    assert list(OWN_ARGUMENTS) == ["line", "sms"]
+    assert all(known.typed is not None for known in OWN_ARGUMENTS.values())
+
+
+@pytest.mark.parametrize("name", [name for name, known in CHANNELS.items() if known.typed is not None])
+def test_what_a_row_says_of_a_typed_channel_is_what_its_module_has(name: str) -> None:
+    known = CHANNELS[name]
+    assert known.typed is not None
+    assert known.text_type in known.typed.models
+    members = {str(each.alias) for model in known.typed.models.values() for each in model.model_fields.values()}
+    assert next(iter(known.typed.texts)) == "text"
+    assert {*known.typed.texts, *known.typed.objects} <= members
+
+
+def test_the_mandatory_members_of_a_line_type_are_those_of_the_source_document() -> None:
+    assert {kind: LINE.needed(kind) for kind in LINE.models} == MANDATORY
 
 
 @pytest.mark.parametrize("kind", GOOD)
 def test_a_line_type_goes_out_as_it_came_in(kind: str) -> None:
     line = {"type": kind, **GOOD[kind], "validityPeriod": 5, "validityPeriodTimeUnit": "MINUTES"}
-    assert check_content(line).to_wire() == {"line": line}
+    assert check_content(line=line).to_wire() == {"line": line}
 
 
 @pytest.mark.parametrize(("kind", "field"), [(kind, field) for kind, fields in MANDATORY.items() for field in fields])
@@ -72,7 +92,7 @@ def test_a_missing_mandatory_field_is_named_with_all_that_the_type_needs(kind: s
 
 
 def test_only_a_text_is_a_message_of_type_text() -> None:
-    assert check_content({"text": "t"}).to_wire() == {"line": {"type": "TEXT", "text": "t"}}
+    assert check_content(line={"text": "t"}).to_wire() == {"line": {"type": "TEXT", "text": "t"}}
 
 
 @pytest.mark.parametrize("line", [{}, {"url": "https://x.example"}, {"type": None, "altText": "a", "text": "t"}])
@@ -151,7 +171,7 @@ def test_a_content_that_is_no_object_is_refused(field: str, value: Any) -> None:
 )
 def test_a_line_text_is_measured_in_utf_16_units(text: str, units: str | None) -> None:
     if units is None:
-        assert check_content({"text": text}).line == LineText(text=text)
+        assert check_content(line={"text": text}).by_channel == {"LINE": LineText(text=text)}
     else:
         assert problems(line={"text": text})[0].startswith(f"line.text: got {units} UTF-16 units")
 
@@ -160,7 +180,7 @@ def test_a_line_text_is_measured_in_utf_16_units(text: str, units: str | None) -
 def test_an_alt_text_has_400_units(length: int, good: bool) -> None:
     line = {"type": "FLEX", "altText": "x" * length, "contents": {"type": "BUBBLE"}}
     if good:
-        assert check_content(line).line is not None
+        assert check_content(line=line).channels() == ("LINE",)
     else:
         assert "401 UTF-16 units" in problems(line=line)[0]
 
@@ -211,7 +231,7 @@ def test_a_list_of_channels_in_place_of_a_flow_is_told_what_its_steps_look_like(
 
 
 def test_an_sms_may_be_long() -> None:
-    assert check_content(sms={"text": "x" * 100_000}).sms is not None
+    assert check_content(sms={"text": "x" * 100_000}).channels() == ("SMS",)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +253,7 @@ def test_an_sms_may_be_long() -> None:
 def test_a_url_is_http_and_has_up_to_1000_characters(url: str, good: bool) -> None:
     line = {"type": "AUDIO", "url": url, "duration": 1}
     if good:
-        assert check_content(line).to_wire()["line"]["url"] == url
+        assert check_content(line=line).to_wire()["line"]["url"] == url
     else:
         assert problems(line=line)[0].startswith("line.url: got ")
 
@@ -301,7 +321,8 @@ def test_an_sms_in_full_goes_out_as_it_came_in() -> None:
 
 
 def test_the_other_channels_pass_through_unchanged() -> None:
-    others = {name: {"any": [1, None, {"deep": "ö"}], "validityPeriod": 10**6} for name in OTHER_CHANNELS}
+    passed = [name for name, known in OTHER_CHANNELS.items() if known.typed is None]
+    others = {name: {"any": [1, None, {"deep": "ö"}], "validityPeriod": 10**6} for name in passed}
     assert check_content(other_channels=others).to_wire() == others
 
 
@@ -313,9 +334,9 @@ def test_an_other_channel_must_be_json() -> None:
 
 def test_models_are_taken_as_they_are() -> None:
     line, sms = LineText(text="t"), Sms(text="s")
-    content = check_content(line, sms)
-    assert content.line is line
-    assert content.sms is sms
+    content = check_content(line=line, sms=sms)
+    assert content.by_channel["LINE"] is line
+    assert content.by_channel["SMS"] is sms
 
 
 def test_the_options_go_out_as_the_api_names_them() -> None:
@@ -361,7 +382,7 @@ def test_send_at_has_an_offset_and_is_less_than_180_days_ahead(send_at: Any, goo
 def test_a_request_carries_only_what_was_set() -> None:
     content = check_content(sms={"text": "t"}, callback_data="c")
     to = Destination(to=Address(phone_number="4179", email_address="a@b"), message_id="m")
-    assert AdvancedRequest.of(content, (to,), "K", "B").to_wire() == {
+    assert AdvancedRequest(content, (to,), "K", "B").to_wire() == {
         "scenarioKey": "K",
         "bulkId": "B",
         "destinations": [{"to": {"phoneNumber": "4179", "emailAddress": "a@b"}, "messageId": "m"}],
@@ -370,20 +391,35 @@ def test_a_request_carries_only_what_was_set() -> None:
     }
 
 
-def test_a_request_gives_its_content_back() -> None:
-    content = check_content({"text": "t"}, {"text": "s"}, {"viber": {"a": 1}}, notify=True, now=NOW)
-    assert AdvancedRequest.of(content, ()).content == content
+def test_a_content_is_made_again_from_its_arguments() -> None:
+    others = {"whatsApp": {"a": 1}, "email": {"b": 2}}
+    content = check_content(other_channels=others, sms={"text": "s"}, line={"text": "t"})
+    assert list(content.arguments()) == ["line", "sms", "other_channels"]
+    assert content.arguments()["other_channels"] == others
+    assert check_content(**content.arguments()) == content
+    assert Content().arguments() == {}
+
+
+def test_a_content_under_a_name_that_no_argument_has_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(TypeError, match="viber"):
+        check_content(viber={"text": "t"})
+
+
+def test_contents_go_out_in_the_order_of_the_arguments_and_then_in_the_users_own() -> None:
+    content = check_content(other_channels={"whatsApp": {}, "email": {}}, sms={"text": "s"}, line={"text": "t"})
+    assert list(content.to_wire()) == ["line", "sms", "whatsApp", "email"]
+    assert content.channels() == ("LINE", "SMS", "WHATSAPP", "EMAIL")
 
 
 def test_no_repr_shows_a_text_a_url_or_a_number() -> None:
     content = check_content(
-        {"type": "IMAGE", "url": "https://hidden.example", "thumbnailUrl": "https://hidden.example"},
-        {"text": "hidden"},
-        {"email": {"text": "hidden"}},
+        line={"type": "IMAGE", "url": "https://hidden.example", "thumbnailUrl": "https://hidden.example"},
+        sms={"text": "hidden"},
+        other_channels={"email": {"text": "hidden"}},
         callback_data="hidden",
         notify_url="https://hidden.example",
     )
-    request = AdvancedRequest.of(content, (Destination(to=Address(phone_number="41793026727")),))
+    request = AdvancedRequest(content, (Destination(to=Address(phone_number="41793026727")),))
     shown = repr(request) + repr(content) + repr(request.destinations) + repr(api.send_advanced(request))
     assert "hidden" not in shown
     assert "41793026727" not in shown
@@ -454,7 +490,7 @@ def test_a_bad_destination_is_one_clear_line(value: Any, start: str) -> None:
 
 
 def test_steps_that_the_content_says_nothing_on_are_named() -> None:
-    content = check_content({"text": "t"}, other_channels={"whatsApp": {"text": "t"}})
+    content = check_content(line={"text": "t"}, other_channels={"whatsApp": {"text": "t"}})
     assert steps_without_content(["LINE", "SMS", "WHATSAPP", "NEW"], content.channels()) == ("SMS",)
     assert Content().channels() == ()
 

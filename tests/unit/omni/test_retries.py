@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_omni.omni import api
-from airflow_provider_omni.omni.content import AdvancedRequest
+from airflow_provider_omni.omni.content import AdvancedRequest, Content
 from airflow_provider_omni.omni.errors import (
     Effect,
     OmniError,
@@ -24,7 +24,7 @@ from airflow_provider_omni.omni.models import NewScenario, ScenarioStep
 from airflow_provider_omni.omni.retries import backoff, may_repeat, patiently
 
 SCENARIO = NewScenario(name="s", flow=(ScenarioStep(channel="LINE"),))
-SEND = api.send_advanced(AdvancedRequest(destinations=()))
+SEND = api.send_advanced(AdvancedRequest(Content(), ()))
 CREATE = api.create_scenario(SCENARIO)
 UPDATE = api.update_scenario("K", SCENARIO)
 REPORTS = api.get_reports(bulk_id="b")

@@ -28,7 +28,7 @@ FLOW = [{"from": "InfoLine", "channel": "LINE"}, {"from": "InfoSMS", "channel": 
 def body_of(line: dict[str, Any]) -> Any:
     """The body that goes over the wire for one recipient, without ids of ours."""
     to = (Destination(to=Address(phone_number="41793026727")),)
-    call = api.send_advanced(AdvancedRequest.of(check_content(line, SMS), to, KEY))
+    call = api.send_advanced(AdvancedRequest(check_content(line=line, sms=SMS), to, KEY))
     assert call.body is not None
     return json.loads(call.body)
 
@@ -66,7 +66,7 @@ def test_2_send_omni_message_text_message() -> None:
 
 
 def test_2_send_omni_message_response_format() -> None:
-    call = api.send_advanced(AdvancedRequest.of(check_content(sms=SMS), ()))
+    call = api.send_advanced(AdvancedRequest(check_content(sms=SMS), ()))
     response = read(
         call,
         answer(

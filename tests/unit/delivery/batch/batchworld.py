@@ -99,7 +99,9 @@ class World:
             "identity": Identity("run-1"),
             "max_quarantined": 1.0,
         } | spec
-        batch = BatchSpec(content=MessageTemplate(**(content or TEXT)), **rules)
+        contents = dict(content or TEXT)
+        template = MessageTemplate(contents, options=contents.pop("options", {}))
+        batch = BatchSpec(content=template, **rules)
         rows = rows_of_entries(recipients, batch.phone_field)
         return plan_batch(batch, rows, scratch, datetime.fromtimestamp(self.clock.now(), UTC), keep_fields=True)
 

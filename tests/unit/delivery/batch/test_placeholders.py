@@ -105,7 +105,7 @@ def test_a_value_is_never_read_as_a_template(before: str, value: str) -> None:
 
 def test_a_wrong_brace_hides_no_other_mistake() -> None:
     line = {"text": "Hi {name", "thumbnailUrl": "x", "validityPeriod": "{minutes}"}
-    content = MessageTemplate(line=line, sms={"text": "Hi }", "txt": "x"})
+    content = MessageTemplate({"line": line, "sms": {"text": "Hi }", "txt": "x"}})
     with Workspace() as scratch, pytest.raises(OmniInputError) as caught:
         RenderedContents(content, scratch, datetime(2026, 11, 28, tzinfo=UTC))
     braces = [each for each in caught.value.problems if "brace" in each]

@@ -155,7 +155,7 @@ def test_a_second_send_with_a_region_reads_the_ledgers_numbers_as_international(
     world.poison = frozenset({number})
     world.send([f"+{number}"], numbers=german, rules={"on_rejected": "ignore"})
     assert world.accepted() == []
-    again = BatchSpec(Identity("again"), "K", MessageTemplate(sms={"text": "x"}), ("SMS",), numbers=german)
+    again = BatchSpec(Identity("again"), "K", MessageTemplate({"sms": {"text": "x"}}), ("SMS",), numbers=german)
     plan = plan_batch(again, unreached(str(world.folder.path)).rows(), scratch, datetime.now(UTC))
     assert scratch.all("SELECT address FROM person") == [(int(number),)]
     assert plan.census.quarantined == 0
