@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_omni.delivery.outbox.alerts import Alert
-    from airflow_provider_omni.delivery.outbox.single_engine import SendEnd
-    from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+    from airflow_provider_omni.delivery.outbox.engine import BatchEnd
+    from airflow_provider_omni.delivery.outbox.plan import MessageSpec
     from airflow_provider_omni.omni.api import Call
     from airflow_provider_omni.omni.config import OmniConfig
     from airflow_provider_omni.omni.line import Line
@@ -235,8 +235,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.messages.ids import Identity
         from airflow_provider_omni.delivery.outbox.alerts import Alert
-        from airflow_provider_omni.delivery.outbox.policy import LookPolicy
-        from airflow_provider_omni.delivery.outbox.single_engine import SendRules
+        from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
         from airflow_provider_omni.notifications.wording import in_plain_words
 
         instead = f"Airflow: {subject_of(context)}"
@@ -260,8 +259,8 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         )
         return Alert(
             plan,
-            SendRules(
-                look=LookPolicy(read_timeout=config.longest_call, patience=PATIENCE),
+            SendPolicy.of_one_request(
+                LookPolicy(read_timeout=config.longest_call, patience=PATIENCE),
                 trust_duplicate_rejection=config.trust_duplicate_rejection,
             ),
             steady_clock(time.time, time.monotonic),
@@ -270,7 +269,9 @@ class OmniNotifier(PrivateFields, BaseNotifier):
             again_after=occasion.again_after,
         )
 
-    def _plan(self, config: OmniConfig, contents: dict[str, Any], instead: str, *, quietly: bool = False) -> SendPlan:
+    def _plan(
+        self, config: OmniConfig, contents: dict[str, Any], instead: str, *, quietly: bool = False
+    ) -> MessageSpec:
         """Return a plan with the contents that can be sent, and the people who can be sent to."""
         from airflow_provider_omni.delivery.recipients.guard import narrowed, rules_of
         from airflow_provider_omni.notifications.wording import mended, reachable, usable
@@ -299,7 +300,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
             numbers=rules_of(config),
         )
 
-    def _content_name(self, plan: SendPlan, config: OmniConfig, occasion: Occasion, instead: str) -> str:
+    def _content_name(self, plan: MessageSpec, config: OmniConfig, occasion: Occasion, instead: str) -> str:
         """Return the part of the alert's name that comes from its content."""
         from airflow_provider_omni.notifications.rendering import name_of_content, name_of_templates
         from airflow_provider_omni.omni.errors import OmniInputError
@@ -348,7 +349,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
 
         return {name: _as_object(name, rendered(name)) for name in CONTENT_ARGUMENTS}
 
-    def _report(self, end: SendEnd) -> None:
+    def _report(self, end: BatchEnd) -> None:
         from airflow_provider_omni.omni.words import some
 
         counts = end.receipt.counts

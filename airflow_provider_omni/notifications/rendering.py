@@ -15,7 +15,7 @@ from airflow_provider_omni.omni.models import TypedModel
 if TYPE_CHECKING:
     import jinja2
 
-    from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+    from airflow_provider_omni.delivery.outbox.plan import MessageSpec
     from airflow_provider_omni.omni.content import Content
 
 
@@ -51,12 +51,12 @@ def mentions(templates: Any, names: tuple[str, ...]) -> bool:
     return any(name in text for name in names)
 
 
-def name_of_content(plan: SendPlan, content: Content) -> str:
+def name_of_content(order: MessageSpec, content: Content) -> str:
     """Return the part of an alert's name that comes from its content. It must never change: after an upgrade it would
     be another alert.
     """
     return fingerprint(
-        {"scenarioKey": plan.scenario_key, "namespace": str(plan.identity.namespace)}
+        {"scenarioKey": order.scenario_key, "namespace": str(order.identity.namespace)}
         | content.to_wire()
         | {"options": content.options.to_wire()}
     )

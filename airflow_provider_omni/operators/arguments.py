@@ -18,7 +18,7 @@ from airflow_provider_omni.delivery.options import (
     mismatch_problems,
     rejected_problems,
 )
-from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+from airflow_provider_omni.delivery.outbox.plan import MessageSpec
 from airflow_provider_omni.delivery.recipients.addresses import Recipients, read_recipients
 from airflow_provider_omni.delivery.recipients.guard import narrowed
 from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, NumberRules
@@ -53,7 +53,7 @@ def read_plan(
     may_be_nobody: bool = False,
     now: datetime | None = None,
     **content: Any,
-) -> SendPlan:
+) -> MessageSpec:
     """Read a user's arguments into a plan. Raises one `OmniInputError` that names every problem.
 
     :param idempotency_key: name of the send.
@@ -93,7 +93,7 @@ def read_plan(
     recipients = _recipients(problems, to, allowed_recipients, own, numbers.region, may_be_nobody)
     if problems or checked is None or recipients is None:
         raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=problems)
-    return SendPlan(Identity(idempotency_key, id_secret), scenario_key, checked, recipients, channels)
+    return MessageSpec(Identity(idempotency_key, id_secret), scenario_key, checked, recipients, channels)
 
 
 def with_times(receipt: dict[str, Any], content: Content) -> dict[str, Any]:

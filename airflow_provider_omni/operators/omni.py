@@ -213,8 +213,8 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         """Send what is not yet sent, and return the receipt."""
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run
-        from airflow_provider_omni.delivery.outbox.policy import LookPolicy
-        from airflow_provider_omni.delivery.outbox.single_engine import SendRules, SingleSend
+        from airflow_provider_omni.delivery.outbox.message import send_message
+        from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
         from airflow_provider_omni.delivery.recipients.guard import rules_of
         from airflow_provider_omni.omni.limits import logs_budget
         from airflow_provider_omni.operators.arguments import read_plan, with_times
@@ -235,7 +235,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         ):
             refuse_emptied(self)
             config = hook.config
-            plan = read_plan(
+            order = read_plan(
                 idempotency_key=default_key(context) if own_key is None else own_key,
                 scenario_key=self.scenario_key,
                 to=reveal(self.to),
@@ -259,12 +259,11 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
                 callback_data=reveal(self.callback_data),
                 intermediate_report=self.intermediate_report,
             )
-            rules = SendRules(
-                look=LookPolicy(read_timeout=config.longest_call, grace=self.log_grace),
+            rules = SendPolicy.of_one_request(
+                LookPolicy(read_timeout=config.longest_call, grace=self.log_grace),
                 trust_duplicate_rejection=config.trust_duplicate_rejection,
                 on_rejected=self.on_rejected,
-                surely_first=this.tries.told,
-                told=this.tries.told,
+                recallable=this.tries.told,
                 record_writes=this.tries.writes,
                 # If no earlier try has a record, all of them have made the ids of the first attempt.
                 untold=this.tries.untold if memory.durable else min(this.tries.untold, 1),
@@ -276,16 +275,16 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
             )
             this.busy = True
             end = run(
-                SingleSend(plan, rules, steady_clock(time.time, time.monotonic)).run(),
+                send_message(order, rules, steady_clock(time.time, time.monotonic)),
                 client=hook.get_conn(),
                 memory=memory,
                 budget=logs_budget(config.account),
-                publish=lambda receipt: push(with_times(receipt, plan.content)),
+                publish=lambda receipt: push(with_times(receipt, order.content)),
                 note=cast("Any", self.log),
                 sleep=time.sleep,
             )
             this.busy, this.writes = False, end.writes
-            receipt = with_times(end.receipt.to_json(), plan.content)
+            receipt = with_times(end.receipt.to_json(), order.content)
             self.log.info("%s", told_of(receipt["counts"], end.sent, dry_run=self.post_nothing))
             if end.error is not None:
                 raise end.error

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt
 from airflow_provider_omni.delivery.outbox import alerts, policy
 from airflow_provider_omni.notifications import occasions
 from airflow_provider_omni.omni.errors import OmniUnknownOutcomeError
@@ -115,10 +116,10 @@ def _logs_that_cannot_be_read_stop_the_alert() -> Iterator[None]:
 
     def run(self: alerts.Alert) -> Any:
         found: dict[str, Any] = {}
-        person = self.plan.recipients.people[0]
-        if not (yield from self._ask((self.plan.identity.message_id(person.key),), found, self.clock() + 10.0)):
-            send = alerts.SingleSend(self.plan, self.rules, self.clock)
-            return alerts.SendEnd(send.receipt(), OmniUnknownOutcomeError("the logs cannot be read"))
+        person = self.order.recipients.people[0]
+        if not (yield from self._ask((self.order.identity.message_id(person.key),), found, self.clock() + 10.0)):
+            error = OmniUnknownOutcomeError("the logs cannot be read")
+            return alerts.BatchEnd(Receipt("", (), (), Counts()), error)
         return (yield from original(self))
 
     original = alerts.Alert.run

@@ -20,9 +20,8 @@ from airflow_provider_omni.contents import Sms
 from airflow_provider_omni.delivery.effects import Ask
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox.alerts import Alert
-from airflow_provider_omni.delivery.outbox.policy import LookPolicy
-from airflow_provider_omni.delivery.outbox.single_engine import SendRules
-from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+from airflow_provider_omni.delivery.outbox.plan import MessageSpec
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.notifications import occasions
 from airflow_provider_omni.omni.api import LOGS
@@ -130,14 +129,14 @@ def machine_of(world: World, plan: AlertSchedule, index: int, copy: Copy) -> Ale
     wall = world.now() + copy.step
     first = plan.dedupe == "try" and occasions.cannot_be_repeat(context, wall, copy.age, LOST_AFTER)
     return Alert(
-        SendPlan(
+        MessageSpec(
             identity=Identity(json.dumps([*occasion.names, "content"])),
             scenario_key=world.scenario_key,
             content=content,
             recipients=read_recipients(list(plan.people)),
             flow=content.channels(),
         ),
-        SendRules(look=LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE, patience=15.0)),
+        SendPolicy.of_one_request(LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE, patience=15.0)),
         clock_of(world, Clocks(), plan.seed, f"alert {index}", index),
         world.rng.random,
         may_be_repeat=not first,

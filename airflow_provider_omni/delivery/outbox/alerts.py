@@ -12,23 +12,30 @@ is sent, even if the logs cannot be read.
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
-from airflow_provider_omni.delivery.effects import Ask, Clock, Load, Note, Pause, Publish, Save, Steps
-from airflow_provider_omni.delivery.messages.states import KEY, Attempt, MessageState, SendRecord
+from airflow_provider_omni.delivery.effects import Ask, Clock, Done, Load, Note, Pause, Save, Steps
+from airflow_provider_omni.delivery.messages.intent_log import outcome_line
+from airflow_provider_omni.delivery.messages.states import Attempt, MessageState
+from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox import policy
+from airflow_provider_omni.delivery.outbox.engine import BatchEnd, BatchSend
+from airflow_provider_omni.delivery.outbox.people_labels import UNCONFIRMED
+from airflow_provider_omni.delivery.outbox.plan import BatchPlan, MessageSpec, plan_message
+from airflow_provider_omni.delivery.outbox.policy import SendPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import PAGE, evenly
-from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
-from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+from airflow_provider_omni.delivery.outbox.stores import INDEX, TaskStateStore
 from airflow_provider_omni.delivery.recipients.addresses import Recipients
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
+from airflow_provider_omni.omni.bulk import BulkAnswer
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniError, OmniRequestError, OmniUnknownOutcomeError
-from airflow_provider_omni.omni.models import LogRow, SendResponse
+from airflow_provider_omni.omni.models import LogRow
 from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import is_duplicate
 from airflow_provider_omni.omni.words import are, some, was
@@ -50,7 +57,7 @@ MOST_OCCASIONS = 5
 
 
 class Alert:
-    """Sends a plan, unless the logs show that another run of its callback has sent it.
+    """Carries out an order, unless the logs show that another run of its callback has sent it.
 
     :param may_be_repeat: look before sending. False if nobody can have sent before.
     :param plainer: the content to send instead if the vendor refuses the request for its content. None: no other
@@ -61,8 +68,8 @@ class Alert:
 
     def __init__(
         self,
-        plan: SendPlan,
-        rules: SendRules,
+        order: MessageSpec,
+        rules: SendPolicy,
         clock: Clock,
         jitter: Callable[[], float] = random.random,
         *,
@@ -70,82 +77,94 @@ class Alert:
         again_after: float | None = None,
         plainer: Content | None = None,
     ) -> None:
-        self.plan = plan
+        self.order = order
         self.plainer = plainer
         # The record of this very run is complete: the look has shown all other messages.
-        self.rules = replace(rules, surely_first=True)
+        self.rules = replace(rules, recallable=True)
         self.clock = clock
         self.jitter = jitter
         self.may_be_repeat = may_be_repeat
         self.again_after = again_after
         self._seen_before: set[str] = set()
 
-    def run(self) -> Steps[SendEnd]:
-        """Run to the end. Errors come back in the `SendEnd`."""
-        send = SingleSend(self.plan, self.rules, self.clock, self.jitter)
+    def run(self) -> Steps[BatchEnd]:
+        """Run to the end. Errors come back in the `BatchEnd`."""
         if self.may_be_repeat:
-            yield from self._look_for(send)
-        end = yield from self._carry_out(send)
+            yield from self._look_for()
+        end = yield from self._carry_out(self.order)
         if _is_refused_as_a_whole(end):
             end = yield from self._otherwise(end)
         return end
 
     # -- a request that the vendor refuses ---------------------------------------------------------------------------
 
-    def _otherwise(self, refused: SendEnd) -> Steps[SendEnd]:
+    def _otherwise(self, refused: BatchEnd) -> Steps[BatchEnd]:
         """Get as much of the alert out as can be: in plain words, then to each person alone.
 
         So far nobody has got any of it who is not on the record. Returns the refusal if nothing else helps.
         """
-        if self.plainer is not None and self.plainer != self.plan.content:
+        if self.plainer is not None and self.plainer != self.order.content:
             yield Note("The vendor refuses the alert: it is sent again as plain text.", warning=True)
-            end = yield from self._again(replace(self.plan, content=self.plainer))
+            end = yield from self._again(replace(self.order, content=self.plainer))
             if not _is_refused_as_a_whole(end):
                 return end
-        people = self.plan.recipients.people
+        people = self.order.recipients.people
         if not 1 < len(people) <= MOST_CALLS:
             return refused
         yield Note("The vendor refuses the alert: it is sent to each person alone.", warning=True)
         for person in people:
-            yield from self._again(replace(self.plan, recipients=Recipients((person,), 1)))
+            yield from self._again(replace(self.order, recipients=Recipients((person,), 1)))
         # People who are left now are refused alone, too: the end says so, and what has become of the others.
-        return (yield from self._again(self.plan))
+        return (yield from self._again(self.order))
 
-    def _again(self, plan: SendPlan) -> Steps[SendEnd]:
+    def _again(self, order: MessageSpec) -> Steps[BatchEnd]:
         """Send the messages in another request. People who have got the other content keep it."""
-        known = SendRecord.from_json((yield Load(KEY)))
-        if known is not None:
-            known.fingerprint = plan.fingerprint
-            yield Save(KEY, known.to_json())
-        return (yield from self._carry_out(SingleSend(plan, self.rules, self.clock, self.jitter)))
+        index = yield Load(INDEX)
+        if index is not None:
+            with _planned(order) as plan:
+                for entry in index["entries"].values():
+                    entry["intent"]["fingerprint"] = plan.fingerprint
+            yield Save(INDEX, index)
+        return (yield from self._carry_out(order))
 
     # -- the look ----------------------------------------------------------------------------------------------------
 
-    def _look_for(self, send: SingleSend) -> Steps[None]:
+    def _look_for(self) -> Steps[None]:
         """Put on the record the messages that the logs show, as if this run had sent them."""
         until = self.clock() + LOOK_SECONDS
-        keys = [person.key for person in self.plan.recipients.people]
+        keys = [person.key for person in self.order.recipients.people]
+        states: dict[str, dict[str, MessageState]] = {}
         seen = 0
         for attempt in range(1 if self.again_after is None else MOST_OCCASIONS):
-            ids = {self.plan.identity.message_id(key, attempt): key for key in keys}
+            ids = {self.order.identity.message_id(key, attempt): key for key in keys}
             found = yield from self._look(list(ids), until)
             earlier = {message_id for message_id, rows in found.items() if self._is_of_an_earlier_occasion(rows)}
             for message_id, rows in found.items():
                 # A message of an earlier occasion counts as refused, so that the next id is used.
                 state = MessageState.REFUSED if message_id in earlier else MessageState.ACCEPTED
-                bulk_id = rows[0].bulk_id or self.plan.identity.bulk_id([message_id])
-                send.record.postings.append(Attempt(bulk_id, self.clock(), by_bulk=False, messages={message_id: state}))
+                bulk_id = rows[0].bulk_id or self.order.identity.bulk_id([message_id])
+                states.setdefault(bulk_id, {})[message_id] = state
             seen += len(found) - len(earlier)
             keys = [ids[message_id] for message_id in earlier]
             if not keys:
                 break
         if seen:
-            everybody = len(self.plan.recipients.people)
+            everybody = len(self.order.recipients.people)
             yield Note(
                 f"The logs show this alert already: {seen} of {some(everybody, 'message')} {are(seen)} not sent again."
             )
-        if send.record.postings:
-            yield Save(KEY, send.record.to_json())
+        if states:
+            yield Save(INDEX, self._record_of(states).to_json())
+
+    def _record_of(self, states: dict[str, dict[str, MessageState]]) -> TaskStateStore:
+        """Return a record of messages, by the requests in which they were found."""
+        with _planned(self.order) as plan:
+            store = TaskStateStore(plan.about() | {"account": self.rules.account}, one_request=True)
+        store.flow = self.order.flow
+        for bulk_id, messages in states.items():
+            posting = Attempt(bulk_id, self.clock(), by_bulk=False, messages=messages)
+            store.register(posting, [outcome_line(posting)])
+        return store
 
     def _look(self, message_ids: list[str], until: float) -> Steps[dict[str, list[LogRow]]]:
         """Return the log rows of these messages, as far as they can be read in time. Any row of an answer counts.
@@ -212,44 +231,54 @@ class Alert:
 
     # -- the send ----------------------------------------------------------------------------------------------------
 
-    def _carry_out(self, send: SingleSend) -> Steps[SendEnd]:
-        """Send, and note the ids that the vendor has seen before. Receipts are dropped: an alert has no XCom."""
-        steps = send.run()
-        reply: object = None
-        error: OmniError | None = None
-        while True:
-            try:
-                effect = steps.send(reply) if error is None else steps.throw(error)
-            except StopIteration as stop:
-                return self._judged(send, cast("SendEnd", stop.value))
-            reply, error = None, None
-            if isinstance(effect, Publish):
-                continue
-            try:
-                reply = yield effect
-            except OmniError as caught:
-                error = caught
-                continue
-            if isinstance(effect, Ask) and isinstance(reply, SendResponse):
-                self._seen_before |= {entry.message_id for entry in reply.messages if is_duplicate(entry.status)}
+    def _carry_out(self, order: MessageSpec) -> Steps[BatchEnd]:
+        """Send, and note the ids that the vendor has seen before."""
+        with _planned(order) as plan:
+            send = BatchSend(plan, self.rules, self.clock, self.jitter)
+            steps = send.run()
+            reply: object = None
+            error: OmniError | None = None
+            while True:
+                try:
+                    effect = steps.send(reply) if error is None else steps.throw(error)
+                except StopIteration as stop:
+                    return self._judged(send, cast("BatchEnd", stop.value))
+                reply, error = None, None
+                try:
+                    reply = yield effect
+                except OmniError as caught:
+                    error = caught
+                    continue
+                self._note_seen_before(reply)
 
-    def _judged(self, send: SingleSend, end: SendEnd) -> SendEnd:
+    def _note_seen_before(self, reply: object) -> None:
+        for done in reply if isinstance(reply, list) else ():
+            for answer in done.results if isinstance(done, Done) else ():
+                if isinstance(answer, BulkAnswer):
+                    self._seen_before |= {
+                        each for status, ids in answer.by_status if is_duplicate(status) for each in ids
+                    }
+
+    def _judged(self, send: BatchSend, end: BatchEnd) -> BatchEnd:
         """Drop the error if the vendor has seen all messages in doubt: a copy of this callback has sent them."""
-        doubtful = {
-            message_id
-            for posting in send.record.postings
-            for message_id in posting.having(MessageState.INTENT, MessageState.SEEN, MessageState.UNCONFIRMED)
-        }
+        states = send.tidings.each or {}
+        doubtful = {message_id for message_id, state in states.items() if state in UNCONFIRMED}
         if isinstance(end.error, OmniUnknownOutcomeError) and policy.is_sent_by_a_copy(doubtful, self._seen_before):
             return replace(end, error=None)
         return end
+
+
+@contextlib.contextmanager
+def _planned(order: MessageSpec) -> Iterator[BatchPlan]:
+    with Workspace(in_memory=True) as workspace:
+        yield plan_message(order, workspace)
 
 
 def _in_lists(message_ids: list[str]) -> list[tuple[str, ...]]:
     return [tuple(message_ids[start : start + IDS_PER_LOOK]) for start in range(0, len(message_ids), IDS_PER_LOOK)]
 
 
-def _is_refused_as_a_whole(end: SendEnd) -> bool:
+def _is_refused_as_a_whole(end: BatchEnd) -> bool:
     """Return True if the vendor finds the request wrong, so that nothing of it was sent.
 
     The cause may be one channel, or one number, of several. False if it is the request's id that the vendor knows

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
@@ -31,7 +31,7 @@ from airflow_provider_omni.delivery.outbox.dispatcher import Dispatcher
 from airflow_provider_omni.delivery.outbox.earlier_receipt import keeper_of, previous_receipt
 from airflow_provider_omni.delivery.outbox.manifest import write_manifest
 from airflow_provider_omni.delivery.outbox.missing_record import check_record_not_lost
-from airflow_provider_omni.delivery.outbox.people_labels import names_of, people_of_receipt
+from airflow_provider_omni.delivery.outbox.people_labels import in_order, names_of, people_of_receipt
 from airflow_provider_omni.delivery.outbox.plan import (
     MAX_REQUESTS_WITHOUT_LEDGER,
     SHOWN,
@@ -164,9 +164,12 @@ class BatchSend:
         # If this try has posted nothing, others may have, and it has not read of them (yet). A ledger will tell.
         own = self.rules.account if tidings.posted or (self._entered and self.ledger is None) else ""
         account = account_of(tidings.origins, own)
-        return receipt_of(
+        receipt = receipt_of(
             plan.spec, plan.census, tidings, flow=self.flow or (), ledger=self.ledger, account=account, extra=extra
         )
+        if plan.spec.one_request:
+            return replace(receipt, bulks=in_order(receipt.bulks, plan.scratch))
+        return receipt
 
     def _publish_what_is_on_record(self) -> Steps[None]:
         """Publish the receipt before the first POST. Raises OmniError if that fails.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
+from airflow_provider_omni.delivery.messages.receipt import MAX_IDS, SentBulk
 from airflow_provider_omni.delivery.messages.states import MAY_BE_POSTED, MAY_HAVE_ARRIVED, UNRESOLVED, MessageState
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
@@ -33,6 +33,19 @@ def people_of_receipt(workspace: Workspace, progress: SendProgress) -> dict[str,
     if len(rows) > MAX_IDS:
         rows = sorted(sorted(rows, key=len, reverse=True)[:MAX_IDS], key=_place)
     return {"recipients": rows} if rows else {}
+
+
+def in_order(bulks: Sequence[SentBulk], workspace: Workspace) -> list[SentBulk]:
+    """Return the requests of a receipt with their messages in the order of `to`. Those to people who are not in it any
+    more come last.
+    """
+    places = dict(workspace.all("SELECT id, seq FROM person"))
+    last = max(places.values(), default=0) + 1
+
+    def place(message_id: str) -> tuple[int, str]:
+        return places.get(message_id, last), message_id
+
+    return [SentBulk(each.bulk_id, tuple(sorted(each.message_ids, key=place))) for each in bulks]
 
 
 def names_of(workspace: Workspace, progress: SendProgress) -> tuple[str, ...]:
