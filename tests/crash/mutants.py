@@ -10,10 +10,11 @@ from unittest.mock import patch
 
 from airflow_provider_omni.delivery.effects import Steps
 from airflow_provider_omni.delivery.messages import ids as identity
-from airflow_provider_omni.delivery.messages import states
+from airflow_provider_omni.delivery.messages import intent_log, states
 from airflow_provider_omni.delivery.messages.states import Event, MessageState
-from airflow_provider_omni.delivery.outbox import policy, publishing, reconciler, single_engine, single_result
+from airflow_provider_omni.delivery.outbox import dispatcher, engine, policy, publishing, reconciler, requests, stores
 from airflow_provider_omni.omni import answers, failures
+from airflow_provider_omni.omni.bulk import BulkAnswer
 from airflow_provider_omni.omni.errors import (
     Effect,
     OmniError,
@@ -65,7 +66,7 @@ def _no_reconcile() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", tried_again(Mishap("intent renewed", Phase.BEFORE, 20_000.0)))
+@_mutant("twice", tried_again(Mishap("intent written", Phase.BEFORE, 20_000.0)))
 def _no_fence() -> Iterator[None]:
     """A try that was given up may still write, and so still posts."""
     with patch.object(keeping.StateMemory, "stale", False):
@@ -96,14 +97,14 @@ def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None =
 @_mutant("twice", _woken_after_a_proof(second=Mishap("intent written", Phase.BEFORE)))
 def _proofs_are_inherited() -> Iterator[None]:
     """What an earlier try has found absent is posted without asking again."""
-    with patch.object(policy, "outdated", lambda *, whole: ()), believed():
+    with patch.object(intent_log.IntentLog, "doubt_old_proofs", lambda self: None), believed():
         yield
 
 
 @_mutant("twice", tried_again(Mishap("POST", Phase.DURING)))
 def _no_intent() -> Iterator[None]:
     """The POST comes first, and is written down when its answer is there."""
-    with spared("intent written", "intent renewed"), believed():
+    with spared("intent written"), believed():
         yield
 
 
@@ -122,24 +123,24 @@ def _it_is_posted_though_no_receipt_tells_of_it() -> Iterator[None]:
     tried_again(
         # The first one wakes up while the second, whose receipt stands, is about to post.
         Mishap("intent written", Phase.BEFORE, 155.0),
-        Mishap("receipt published", Phase.DURING, 28.0),
+        Mishap("POST", Phase.BEFORE, 28.0),
     ),
 )
 def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
     """A try that has been told that a newer one has taken over publishes its receipt nevertheless."""
-    original = single_engine.SingleSend.run
+    original = engine.BatchSend.run
 
-    def run(self: single_engine.SingleSend) -> Any:
+    def run(self: engine.BatchSend) -> Any:
         end = yield from original(self)
         if isinstance(end.error, OmniStaleTryError):
             yield from publishing.publish_at_last(end.receipt.to_json(), self.jitter)
         return end
 
-    with patch.object(single_engine.SingleSend, "run", run):
+    with patch.object(engine.BatchSend, "run", run):
         yield
 
 
-@_mutant("twice", tried_again(Mishap("intent renewed", Phase.DURING, 20_000.0)))
+@_mutant("twice", tried_again(Mishap("intent written", Phase.DURING, 20_000.0)))
 def _stale_fence() -> Iterator[None]:
     """An intent that took long to write is not written again."""
     with patch.object(policy, "is_fresh", lambda intent_at, now: True), believed():
@@ -170,13 +171,14 @@ def _ids_depend_on_the_try() -> Iterator[None]:
 )
 def _match_by_position() -> Iterator[None]:
     """The n-th entry of an answer is taken for the n-th recipient's."""
-    original = single_engine.answered
+    original = requests.read_answer
 
-    def answered(entries: Any, ids: list[str], doubtful: set[str]) -> Any:
-        named = [replace(entry, message_id=message_id) for entry, message_id in zip(entries, ids, strict=False)]
-        return original(named, ids, doubtful)
+    def read(answer: BulkAnswer, posting: states.Attempt, **more: Any) -> Any:
+        ids = iter(posting.messages)
+        said = tuple((status, tuple(next(ids, each) for each in named)) for status, named in answer.by_status)
+        return original(BulkAnswer(said), posting, **more)
 
-    with patch.object(single_engine, "answered", answered):
+    with patch.object(dispatcher, "read_answer", read):
         yield
 
 
@@ -368,15 +370,14 @@ def _a_list_of_ids_proves_absence() -> Iterator[None]:
 )
 def _the_last_word_counts() -> Iterator[None]:
     """Of an answer that says two things about a message the last one is believed."""
-    original = single_engine.answered
+    original = requests.read_answer
 
-    def answered(entries: Any, *rest: Any) -> Any:
-        return original(list({entry.message_id: entry for entry in entries}.values()), *rest)
+    def read(answer: BulkAnswer, *rest: Any, **more: Any) -> Any:
+        last = {message_id: status for status, ids in answer.by_status for message_id in ids}
+        said = tuple((status, (message_id,)) for message_id, status in last.items())
+        return original(BulkAnswer(said), *rest, **more)
 
-    with (
-        patch.object(single_engine, "answered", answered),
-        patch.object(single_engine, "mendable", lambda status: True),
-    ):
+    with patch.object(dispatcher, "read_answer", read), patch.object(requests, "mendable", lambda status: True):
         yield
 
 
@@ -391,13 +392,13 @@ def _the_last_word_counts() -> Iterator[None]:
 )
 def _seen_before_means_refused() -> Iterator[None]:
     """Status 23 is taken for a refusal, so that the next try uses a new id."""
-    original = single_engine.answered
+    original = requests.read_answer
 
     with (
-        patch.object(single_engine, "is_duplicate", lambda status: False),
-        patch.object(single_engine, "is_refusal", lambda status: is_refusal(status) or status.id == 23),
-        patch.object(single_engine, "mendable", lambda status: True),
-        patch.object(single_engine, "answered", lambda entries, ids, doubtful: original(entries, ids, set())),
+        patch.object(requests, "is_duplicate", lambda status: False),
+        patch.object(requests, "is_refusal", lambda status: is_refusal(status) or status.id == 23),
+        patch.object(requests, "mendable", lambda status: True),
+        patch.object(dispatcher, "read_answer", lambda answer, posting, **_: original(answer, posting)),
     ):
         yield
 
@@ -415,8 +416,8 @@ def _seen_before_means_accepted() -> Iterator[None]:
     """Status 23 is taken for "accepted", though the id may have been used up by a refusal."""
 
     with (
-        patch.object(single_engine, "is_duplicate", lambda status: False),
-        patch.object(single_engine, "is_refusal", lambda status: is_refusal(status) and status.id != 23),
+        patch.object(requests, "is_duplicate", lambda status: False),
+        patch.object(requests, "is_refusal", lambda status: is_refusal(status) and status.id != 23),
     ):
         yield
 
@@ -432,7 +433,7 @@ def _seen_before_means_accepted() -> Iterator[None]:
 )
 def _rejections_unseen() -> Iterator[None]:
     """HTTP 200 is taken for "everybody is accepted"."""
-    with patch.object(single_engine, "is_refusal", lambda status: False):
+    with patch.object(requests, "is_refusal", lambda status: False):
         yield
 
 
@@ -518,18 +519,24 @@ def _any_account_proves_absence() -> Iterator[None]:
         yield
 
 
+def _kept_without(*names: str) -> contextlib.AbstractContextManager[Any]:
+    """Records without these members of theirs, or of their intents."""
+    original = stores.TaskStateStore.to_json
+
+    def to_json(self: stores.TaskStateStore) -> Any:
+        index: Any = original(self)
+        for entry in index["entries"].values():
+            for name in entry["intent"].keys() & set(names):
+                entry["intent"][name] = None
+        return index | {name: () if name == "origins" else None for name in index.keys() & set(names)}
+
+    return patch.object(stores.TaskStateStore, "to_json", to_json)
+
+
 @_mutant("twice", unsettled(accounts=(HOME, OTHER), mishap=Mishap("POST", Phase.DURING)))
 def _records_know_no_account() -> Iterator[None]:
     """The account is not on the record."""
-    original = states.SendRecord.to_json
-
-    def to_json(self: states.SendRecord) -> Any:
-        kept: Any = original(self)
-        for posting in kept["postings"]:
-            posting["origin"] = None
-        return kept | {"origins": []}
-
-    with patch.object(states.SendRecord, "to_json", to_json), patch.object(states.Attempt, "is_from", as_known):
+    with _kept_without("origin", "origins"), patch.object(states.Attempt, "is_from", as_known):
         yield
 
 
@@ -551,17 +558,8 @@ def _records_know_no_account() -> Iterator[None]:
 )
 def _a_receipt_names_the_account_of_the_try() -> Iterator[None]:
     """A receipt names the account that the last try had, though another one has accepted its messages."""
-    with patch.object(single_result, "account_of", lambda origins, account: account):
+    with patch.object(engine, "account_of", lambda origins, account: account):
         yield
-
-
-def _kept_without(*names: str) -> contextlib.AbstractContextManager[Any]:
-    original = states.SendRecord.to_json
-
-    def to_json(self: states.SendRecord) -> Any:
-        return original(self) | dict.fromkeys(names)
-
-    return patch.object(states.SendRecord, "to_json", to_json)
 
 
 @_mutant("wrong", unsettled(scenarios=(0, 1)))
@@ -599,5 +597,5 @@ def _refused_twice_and_then_lost(plan: Schedule) -> Schedule:
 @_mutant("twice", _refused_twice_and_then_lost)
 def _lost_tries_have_made_one_further_id_at_the_most() -> Iterator[None]:
     """Where the record does not know of some tries, people are looked for under the next id only."""
-    with patch.object(single_engine, "lost_tries", lambda *_: 1):
+    with patch.object(engine, "lost_tries", lambda *_: 1):
         yield

@@ -428,7 +428,7 @@ class TaskStateStore:
         if self._flow_before is None:  # else this try posts nothing
             self._origins = list(dict.fromkeys((*(() if self.told else self._origins), self.here)))
         if not dry_run:
-            yield Save(INDEX, self._index(), label="taken over")
+            yield Save(INDEX, self.to_json(), label="taken over")
 
     @property
     def unrecorded_from(self) -> Origin:
@@ -464,9 +464,6 @@ class TaskStateStore:
 
     def to_json(self) -> dict[str, Json]:
         """Return the index as JSON, as of now."""
-        return self._index()
-
-    def _index(self) -> dict[str, Json]:
         index: dict[str, Json] = {"v": VERSION, "send": self.send, "flow": list(self.flow or ()), "writes": self.saved}
         index |= {"bulks": list(self._bulks)}
         if not self._one_request:
@@ -558,11 +555,11 @@ class TaskStateStore:
             changed[posting.bulk_id] = None
         if self._one_request:
             self.saved += bool(intents)
-            return (Save(INDEX, self._index(), label="intent written" if intents else "outcome written"),)
+            return (Save(INDEX, self.to_json(), label="intent written" if intents else "outcome written"),)
         label: Label = "" if intents else "outcome written"  # an entry counts once the index names it
         saves = tuple(Save(_key(bulk), _copy(self._entries[bulk]), label=label) for bulk in changed)
         self.saved += bool(intents)
-        return (*saves, Save(INDEX, self._index(), label="intent written")) if intents else saves
+        return (*saves, Save(INDEX, self.to_json(), label="intent written")) if intents else saves
 
     def changed(self) -> str:
         """Return '': the task's state has only one hash for content and `key_field` together."""
