@@ -30,7 +30,6 @@ Label: TypeAlias = Literal[
     "intent written",
     "fence checked",
     "receipt published",
-    "intent renewed",
     "POST",
     "outcome written",
     "logs asked",

@@ -42,7 +42,6 @@ the order of a life:
     intent written          what is about to be posted is on record. A batch: what counts, the part or the index
     fence checked           a batch's look, after its intents and before their POSTs, whether another try has taken over
     receipt published       the receipt that tells of it, before it is posted
-    intent renewed          a single send's intent once more, so that nothing stands between it and the POST
     POST                    before: nothing was posted; during: it was taken, or will be, and nobody has the answer
     outcome written         what an answer, or the logs, have said
     logs asked              a look into the logs: for what is unknown, for a record that is lost, by a wait

@@ -6,7 +6,6 @@ The machine is built as the operator builds it; nothing here decides about messa
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,8 +19,6 @@ from airflow_provider_omni.delivery.outbox.engine import BatchEnd
 from airflow_provider_omni.delivery.outbox.message import send_message
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
-from airflow_provider_omni.delivery.outbox.single_engine import SendEnd, SendRules, SingleSend
-from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
 from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.omni.content import Content, Options
@@ -33,8 +30,6 @@ from tests.crash.processes import Process
 from tests.crash.upheavals import GONE, of_try
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
-ONE_ENGINE = "OMNI_OLD_ENGINE" not in os.environ
-"""Single sends run through the engine of batches; through their own one to compare the two."""
 FENCE_SECONDS = 5.0
 """How old the fence may be when a POST is decided on: said again here, so that the product cannot move it alone."""
 
@@ -65,7 +60,7 @@ class SendTask:
     plan: plans.Schedule
     finished: Callable[[SendTask], None]
     succeeded: bool = False
-    end: SendEnd | None = None
+    end: BatchEnd | None = None
     error: OmniError | None = None
     receipts: Receipts = field(default_factory=Receipts)
     ends: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
@@ -152,43 +147,22 @@ class SendTask:
         self._left = self.plan.send.retries
         self.world.after(5.0, self.start_try)
 
-    def _machine(self, number: int, first_try_at: float | None, clock: Clock, *, durable: bool) -> Steps[SendEnd]:
+    def _machine(self, number: int, first_try_at: float | None, clock: Clock, *, durable: bool) -> Steps[BatchEnd]:
         """What the operator does, from the first thing to the last."""
-        send, world, plan = self.plan.send, self.world, self.content_plan
+        send, world, order = self.plan.send, self.world, self.content_plan
         tries: Tries = yield from begin_try(number, first_try_at, clock)
-        if ONE_ENGINE:
-            order = MessageSpec(plan.identity, plan.scenario_key, plan.content, plan.recipients, plan.flow)
-            rules = SendPolicy.of_one_request(
-                LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
-                trust_duplicate_rejection=send.trust,
-                on_rejected=send.on_rejected,
-                recallable=tries.told,
-                record_writes=tries.writes,
-                untold=tries.untold if durable else min(tries.untold, 1),
-                account=of_try(self.plan.upheavals.accounts, number),
-                shared_key=send.shared_key,
-                first_try_at=tries.since,
-            )
-            done: BatchEnd = yield from send_message(order, rules, clock, world.rng.random)
-            yield from end_try(tries, done.writes)
-            return done  # type: ignore[return-value]
-        end: SendEnd = yield from SingleSend(
-            plan,
-            SendRules(
-                look=LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
-                trust_duplicate_rejection=send.trust,
-                on_rejected=send.on_rejected,
-                surely_first=tries.told,
-                told=tries.told,
-                record_writes=tries.writes,
-                untold=tries.untold if durable else min(tries.untold, 1),
-                account=of_try(self.plan.upheavals.accounts, number),
-                shared_key=send.shared_key,
-                first_try_at=tries.since,
-            ),
-            clock,
-            world.rng.random,
-        ).run()
+        rules = SendPolicy.of_one_request(
+            LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
+            trust_duplicate_rejection=send.trust,
+            on_rejected=send.on_rejected,
+            recallable=tries.told,
+            record_writes=tries.writes,
+            untold=tries.untold if durable else min(tries.untold, 1),
+            account=of_try(self.plan.upheavals.accounts, number),
+            shared_key=send.shared_key,
+            first_try_at=tries.since,
+        )
+        end: BatchEnd = yield from send_message(order, rules, clock, world.rng.random)
         yield from end_try(tries, end.writes)
         return end
 
@@ -280,7 +254,7 @@ class SendTask:
         self.start_try()
 
 
-def send_plan(plan: plans.Schedule, world: World, number: int) -> SendPlan:
+def send_plan(plan: plans.Schedule, world: World, number: int) -> MessageSpec:
     """What the DAG's author wrote, as this try finds it."""
     send = plan.send
     people = send.people[min(number, len(send.people)) - 1]
@@ -288,7 +262,7 @@ def send_plan(plan: plans.Schedule, world: World, number: int) -> SendPlan:
     line, sms = send.validity
     scenario = world.scenario_keys[of_try(plan.upheavals.scenarios, number)]
     send_at = datetime.fromtimestamp(world.start + send.send_in, UTC) if send.send_in else None
-    return SendPlan(
+    return MessageSpec(
         identity=Identity("dag|run|task|-1", of_try(plan.upheavals.secrets, number)),
         scenario_key=scenario,
         content=Content(

@@ -17,7 +17,7 @@ from tests.crash.processes import Mishap, Phase
 LABELS = [each for each in get_args(Label) if each]
 OF_WAITS = ("journal read", "reports read", "journal written")
 OF_LEDGERS = ("plan written", "fence checked", "end written")
-SINGLE_ONLY = ("intent renewed", "record read")
+SINGLE_ONLY = ("record read",)
 
 
 def _single(label: Any, phase: Phase) -> tuple[str, ...]:

@@ -5,10 +5,10 @@ Row. A row is read, its number and texts are checked, and its message id is made
 gets the very id that the earlier ones had. So far the message has no state, and a death costs nothing: the next try
 plans it again.
 
-Intent. INTENT is written down before the POST, with the ids and the time (`outbox/stores.py`, for a single send
-`SingleSend._fence`). If that write fails, nothing is posted. The write is the fence as well: in a ledger, or on Airflow
-≥ 3.3, a try that was replaced learns from it that it must stop. An intent that has grown older than some seconds is
-written again before its POST, since a newer try may have begun meanwhile.
+Intent. INTENT is written down before the POST, with the ids and the time (`outbox/stores.py`). If that write fails,
+nothing is posted. The write is the fence as well: in a ledger, or on Airflow ≥ 3.3, a try that was replaced learns from
+it that it must stop. An intent that has grown older than some seconds is written again before its POST, since a newer
+try may have begun meanwhile.
 
 POST. From that write until the outcome is written, INTENT means "posted or not, nobody knows". A death in this time
 costs a wait, never a second message: the next try asks the logs before it posts anything of this request. INTENT is
@@ -16,13 +16,12 @@ resolved by asking, never by posting; and only by asking the account that it was
 is the connection's `trust_duplicate_rejection`: an account that is known to refuse ids it has seen gets the very id
 again.
 
-Answer. It is matched by message id, never by position (`outbox/requests.py`, for a single send `SingleSend._read`). It
-makes the message ACCEPTED, REFUSED or SEEN (the vendor has seen this id before). An answer that is about other ids only
-makes it UNCONFIRMED. An error that certainly had no effect makes it NOT_SENT; `OmniError.effect` says which errors
-these are. A batch divides a request that the vendor finds wrong until the bad recipient stands alone: that one is
-REFUSED. Any other error leaves the message INTENT. The outcome is written at once, or with the next window. If that
-write is lost, the record is still true: it says INTENT, and the logs know more. A death after the write costs nothing:
-the next try goes on from there.
+Answer. It is matched by message id, never by position (`outbox/requests.py`). It makes the message ACCEPTED, REFUSED or
+SEEN (the vendor has seen this id before). An answer that is about other ids only makes it UNCONFIRMED. An error that
+certainly had no effect makes it NOT_SENT; `OmniError.effect` says which errors these are. A batch divides a request
+that the vendor finds wrong until the bad recipient stands alone: that one is REFUSED. Any other error leaves the
+message INTENT. The outcome is written at once, or with the next window. If that write is lost, the record is still
+true: it says INTENT, and the logs know more. A death after the write costs nothing: the next try goes on from there.
 
 Doubt. A message in doubt is looked for in the vendor's logs (`outbox/reconciler.py`). Any log row makes it ACCEPTED.
 ABSENT takes a proof: two empty log queries, far enough apart, in the account that it was posted to. This try may then
@@ -31,9 +30,9 @@ after the proof, so a new try begins by turning ABSENT back into INTENT (`Intent
 cannot be resolved stays INTENT (a SEEN one becomes UNCONFIRMED), and the task fails with an error that says so.
 
 Refusal. A refused message is sent again by a later try only, and under the next attempt's id
-(`IntentLog.settle_who_is_left`, `SingleSend._id`). For its own id a refusal is final. A try that overlaps and has not
-read of it may write an INTENT of that id into the ledger once more; it was replaced before it posts, so the next
-attempt's intent settles that (`IntentLog.keep_one_attempt`).
+(`IntentLog.settle_who_is_left`). For its own id a refusal is final. A try that overlaps and has not read of it may
+write an INTENT of that id into the ledger once more; it was replaced before it posts, so the next attempt's intent
+settles that (`IntentLog.keep_one_attempt`).
 
 Lost record. The record itself may be lost, or older than what was posted last. `outbox/tries.py` says whether it is
 complete; otherwise the logs are asked about whatever it does not know of (for batches `outbox/missing_record.py`).
@@ -57,25 +56,20 @@ logs bring again.
                                     --no log row----------->  UNCONFIRMED
 
 The record holds ids, states, times, and a hash that tells accounts apart; no number, no text. `TRANSITIONS` below has
-every change, `SendRecord` is the record of a single send, and `messages/intent_log.py` replays that of a batch.
+every change, and `messages/intent_log.py` replays the record of earlier tries.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-
-from airflow_provider_omni.delivery.effects import Json
-from airflow_provider_omni.omni.errors import OmniStorageError
 
 HORIZON = 47 * 3600.0
 """Age in seconds from which the logs prove nothing any more. They reach back 48 h."""
 CLOCKS = 3600.0
 """Seconds by which the clocks of two processes may differ: the hour that the horizon leaves of the logs' two days."""
-KEY = "omni_send"
-VERSION = 1
 
 
 class MessageState(enum.Enum):
@@ -226,170 +220,3 @@ class Control(NamedTuple):
 
     bulk_id: str
     message_ids: Sequence[str]
-
-
-@dataclass
-class SendRecord:
-    """The record that a single send keeps from try to try.
-
-    :param fingerprint: a hash of scenario, content and options.
-    :param flow: the channels of the scenario `flow_of`.
-    :param flow_of: the key of the scenario that `flow` belongs to.
-    :param steps: the channels of the flow that had content in the latest POST.
-    :param postings: the requests that were or may have been posted.
-    :param origins: the accounts and scenarios that its tries were about to post from.
-    :param writes: the number of times that the record was written.
-    """
-
-    fingerprint: str
-    flow: tuple[str, ...] | None = None
-    flow_of: str | None = None
-    steps: tuple[str, ...] | None = None
-    postings: list[Attempt] = field(default_factory=list)
-    origins: list[Origin] = field(default_factory=list)
-    writes: int = 0
-
-    def state(self, message_id: str) -> MessageState | None:
-        """Return the state of a message; None if it was never about to be posted."""
-        posting = self.posting_of(message_id)
-        return None if posting is None else posting.messages[message_id]
-
-    def posting_of(self, message_id: str) -> Attempt | None:
-        """Return the request in which a message was or may have been posted; None if there is none."""
-        return next((posting for posting in self.postings if message_id in posting.messages), None)
-
-    def states(self) -> Iterator[MessageState]:
-        """Yield every message's state."""
-        for posting in self.postings:
-            yield from posting.messages.values()
-
-    def begin(
-        self,
-        bulk_id: str,
-        message_ids: list[str],
-        now: float,
-        scheduled_at: float | None,
-        origin: Origin | None = None,
-    ) -> Attempt:
-        """Note the intent to post these messages in one request now. They leave the requests that they were in before.
-
-        :param now: seconds since the epoch.
-        :param scheduled_at: the time of `sendAt`; None for at once.
-        :param origin: account and scenario that this try posts from.
-
-        Raises KeyError for a message that must not be posted.
-        """
-        fresh = Attempt(bulk_id, now, scheduled_at, origin=origin, ours=True)
-        for posting in self.postings:
-            unknown = posting.messages.keys() & set(message_ids) & set(posting.having(MessageState.INTENT))
-            if unknown:
-                # Posted again on trust: the vendor may have it from the earlier request.
-                fresh.by_bulk = fresh.by_bulk and posting.bulk_id == bulk_id and posting.by_bulk
-                fresh.since = min(fresh.oldest, posting.oldest)
-        for message_id in message_ids:
-            fresh.messages[message_id] = TRANSITIONS[self.state(message_id), Event.POSTING]
-        for posting in self.postings:
-            for message_id in message_ids:
-                posting.messages.pop(message_id, None)
-                posting.reasons.pop(message_id, None)
-        self.postings = [posting for posting in self.postings if posting.messages]
-        self.postings.append(fresh)
-        return fresh
-
-    def forget(self, message_id: str) -> None:
-        """Drop a message that is known never to have been posted."""
-        for posting in self.postings:
-            posting.messages.pop(message_id, None)
-        self.postings = [posting for posting in self.postings if posting.messages]
-
-    def set_aside(self, message_id: str) -> None:
-        """Count a message as refused, because a later attempt of it was accepted: a later attempt is made after a
-        refusal only.
-        """
-        posting = self.posting_of(message_id)
-        if posting is not None:
-            posting.messages[message_id] = MessageState.REFUSED
-
-    def relocate(self, found_in: Mapping[str, str]) -> None:
-        """Move messages to the requests in which the logs have found them, so that they can be followed there.
-
-        :param found_in: bulk ids by message id.
-        """
-        for message_id, bulk_id in found_in.items():
-            here = self.posting_of(message_id)
-            if here is None or here.bulk_id == bulk_id:
-                continue
-            there = next((each for each in self.postings if each.bulk_id == bulk_id), None)
-            if there is None:
-                there = Attempt(bulk_id, here.intent_at, here.scheduled_at, here.since, origin=here.origin)
-                self.postings.append(there)
-            there.messages[message_id] = here.messages.pop(message_id)
-        self.postings = [each for each in self.postings if each.messages]
-
-    def to_json(self) -> dict[str, Json]:
-        """Return the record as JSON, as it is written into the task's state."""
-        return {
-            "v": VERSION,
-            "fingerprint": self.fingerprint,
-            "flow": None if self.flow is None else list(self.flow),
-            "flow_of": self.flow_of,
-            "steps": None if self.steps is None else list(self.steps),
-            "origins": [list(each) for each in self.origins],
-            "writes": self.writes,
-            "postings": [
-                {
-                    "bulk_id": posting.bulk_id,
-                    "intent_at": posting.intent_at,
-                    "scheduled_at": posting.scheduled_at,
-                    "since": posting.since,
-                    "by_bulk": posting.by_bulk,
-                    "origin": None if posting.origin is None else list(posting.origin),
-                    "messages": {message_id: state.value for message_id, state in posting.messages.items()},
-                    "reasons": dict(posting.reasons),
-                }
-                for posting in self.postings
-            ],
-        }
-
-    @classmethod
-    def from_json(cls, data: Json) -> SendRecord | None:
-        """Read a record from JSON; None if nothing was written.
-
-        Raises OmniStorageError for a record that this version cannot read: sending without it could send twice.
-        """
-        if data is None:
-            return None
-        try:
-            entry: Any = data
-            if entry["v"] != VERSION:
-                raise ValueError
-            return cls(
-                fingerprint=str(entry["fingerprint"]),
-                flow=_tuple(entry["flow"]),
-                flow_of=entry.get("flow_of"),
-                steps=_tuple(entry.get("steps")),
-                postings=[
-                    Attempt(
-                        bulk_id=each["bulk_id"],
-                        intent_at=float(each["intent_at"]),
-                        scheduled_at=each["scheduled_at"],
-                        since=each["since"],
-                        by_bulk=bool(each["by_bulk"]),
-                        origin=Origin.of(each.get("origin")),
-                        messages={key: MessageState(value) for key, value in each["messages"].items()},
-                        reasons=dict(each["reasons"]),
-                    )
-                    for each in entry["postings"]
-                ],
-                origins=[Origin(str(account), str(scenario)) for account, scenario in entry.get("origins", ())],
-                writes=int(entry.get("writes", 0)),
-            )
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-            raise OmniStorageError(
-                "The record of what was sent cannot be read (written by another version?). Nothing was posted: "
-                "without it a message could be sent twice."
-            ) from None
-
-
-def _tuple(data: Any) -> tuple[str, ...] | None:
-    return None if data is None else tuple(data)

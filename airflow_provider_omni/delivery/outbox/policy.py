@@ -116,15 +116,6 @@ def may_be_asked_by_bulk(posting: Attempt, message_ids: list[str]) -> bool:
     return posting.by_bulk and len(message_ids) != 1
 
 
-def outdated(*, whole: bool) -> tuple[MessageState, ...]:
-    """Return the states on record that a later try turns back into INTENT.
-
-    A frozen try may have posted an absent message after its absence was proven. If the record may not be whole, a lost
-    try may have posted what was not sent by then.
-    """
-    return (MessageState.ABSENT,) if whole else (MessageState.ABSENT, MessageState.NOT_SENT)
-
-
 def may_be_trusted(
     attempts: list[MessageState | None], posting: Attempt | None, here: Origin | None, now: float
 ) -> bool:

@@ -479,7 +479,7 @@ class TaskStateStore:
                 raise ValueError
             bulks, send = [str(each) for each in index["bulks"]], str(index["send"])
             self.saved = int(index.get("writes", len(bulks)))
-            inside = index["entries"] if self._one_request else {}
+            inside = dict(index["entries"]) if self._one_request else {}
             self._origins = [Origin(str(account), str(scenario)) for account, scenario in index.get("origins", ())]
         except (KeyError, TypeError, ValueError, AttributeError):
             raise OmniStorageError(

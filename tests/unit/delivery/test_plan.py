@@ -9,8 +9,8 @@ import pytest
 
 from airflow_provider_omni.contents import LineText, Sms
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.outbox.plan import chunk_limit
-from airflow_provider_omni.delivery.outbox.single_plan import SendPlan
+from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.outbox.plan import BatchPlan, MessageSpec, chunk_limit, plan_message
 from airflow_provider_omni.delivery.recipients.addresses import Recipients, read_recipients
 from airflow_provider_omni.omni.content import Content, Options
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -22,9 +22,14 @@ def numbers(recipients: Recipients) -> list[str | None]:
     return [person.address.phone_number for person in recipients.people]
 
 
-def plan(text: str = "Hello", scenario_key: str = "S", to: Any = NUMBER, **options: Any) -> SendPlan:
+def plan(text: str = "Hello", scenario_key: str = "S", to: Any = NUMBER, **options: Any) -> MessageSpec:
     content = Content({"LINE": LineText(text=text), "SMS": Sms(text=text)}, Options(**options))
-    return SendPlan(Identity("key"), scenario_key, content, read_recipients(to), ("LINE", "SMS"))
+    return MessageSpec(Identity("key"), scenario_key, content, read_recipients(to), ("LINE", "SMS"))
+
+
+def planned(**order: Any) -> BatchPlan:
+    with Workspace(in_memory=True) as workspace:
+        return plan_message(plan(**order), workspace)
 
 
 @pytest.mark.parametrize(
@@ -128,22 +133,13 @@ def test_all_log_rows_of_a_request_fit_on_a_page_that_is_not_full(flow: Any, mos
 
 
 def test_the_fingerprint_tells_scenario_content_and_options_apart_but_not_recipients() -> None:
-    same = {plan().fingerprint, plan(to=[OTHER]).fingerprint}
-    others = {plan(text="Bye").fingerprint, plan(scenario_key="T").fingerprint, plan(notify=False).fingerprint}
+    same = {planned().fingerprint, planned(to=[OTHER]).fingerprint}
+    others = {planned(text="Bye").fingerprint, planned(scenario_key="T").fingerprint, planned(notify=False).fingerprint}
     assert len(same) == 1
     assert len(same | others) == 4
 
 
-def test_the_request_holds_our_ids_and_the_content() -> None:
-    made = plan()
-    [person] = made.recipients.people
-    wire = made.request("bulk", [("id", person)]).to_wire()
-    assert (wire["bulkId"], wire["scenarioKey"]) == ("bulk", "S")
-    assert wire["destinations"] == [{"to": {"phoneNumber": NUMBER}, "messageId": "id"}]
-    assert wire["line"]["text"] == wire["sms"]["text"] == "Hello"
-
-
 def test_send_at_is_when_it_is_scheduled() -> None:
     moment = datetime(2030, 1, 1, tzinfo=UTC)
-    assert plan(send_at=moment).scheduled_at == moment.timestamp()
-    assert plan().scheduled_at is None
+    assert planned(send_at=moment).scheduled_at == moment.timestamp()
+    assert planned().scheduled_at is None

@@ -13,7 +13,6 @@ from airflow_provider_omni.delivery.outbox.policy import (
     is_sent_by_a_copy,
     may_be_asked_by_bulk,
     may_be_trusted,
-    outdated,
     provable_at,
     proves_absence,
     seconds_too_early,
@@ -87,11 +86,6 @@ def test_a_bulk_id_is_asked_for_several_messages_that_can_be_in_one_request_only
     assert may_be_asked_by_bulk(attempt(), ["a", "b"])
     assert not may_be_asked_by_bulk(attempt(), ["a"])
     assert not may_be_asked_by_bulk(attempt(by_bulk=False), ["a", "b"])
-
-
-def test_a_later_try_doubts_proofs_and_where_the_record_is_not_whole_also_what_was_not_sent() -> None:
-    assert outdated(whole=True) == (_S.ABSENT,)
-    assert set(outdated(whole=False)) == {_S.ABSENT, _S.NOT_SENT}
 
 
 @pytest.mark.parametrize(

@@ -608,7 +608,25 @@ def test_a_store_that_is_always_slow_lets_nothing_be_posted() -> None:
 
 def test_a_record_that_cannot_be_read_lets_nothing_be_posted() -> None:
     assert isinstance(send(Stage(loads=[FAILS])).error, OmniStorageError)
-    assert isinstance(send(Stage(memory={INDEX: {"v": 99}})).error, OmniStorageError)
+
+
+@pytest.mark.parametrize("damage", [{"v": 99}, [], "x", 3, {"bulks": 7}, {"entries": None}, {"entries": {}}])
+def test_a_record_of_another_shape_lets_nothing_be_posted(damage: Any) -> None:
+    stage = Stage(posts=[NOT_SENT])
+    send(stage, attempts=1)
+    posted, before = len(stage.posted), stage.memory[INDEX]
+    stage.memory = {INDEX: before | damage if isinstance(damage, dict) else damage}
+    assert isinstance(send(stage, first_try_at=START).error, OmniStorageError)
+    assert len(stage.posted) == posted
+
+
+def test_a_state_of_another_version_lets_nothing_be_posted() -> None:
+    stage = Stage(posts=[NOT_SENT])
+    send(stage, attempts=1)
+    stage.memory[INDEX] = json.loads(json.dumps(stage.memory[INDEX]).replace("not_sent", "from the future"))
+    posted = len(stage.posted)
+    assert isinstance(send(stage, first_try_at=START).error, OmniStorageError)
+    assert len(stage.posted) == posted
 
 
 def test_an_outcome_that_cannot_be_written_down_is_still_true() -> None:
@@ -749,6 +767,15 @@ def test_under_a_shared_key_everybody_is_asked_for_first_even_in_a_first_try() -
     end = send(stage, plan([A, B]), shared_key=True, surely_first=True, first_try_at=START)
     assert stage.posted == [[message_id(B)]]
     assert counts(end) == {"requested": 2, "accepted": 2}
+
+
+def test_a_message_that_the_logs_show_in_another_request_is_followed_there() -> None:
+    stage = Stage(posts=[LOST], logs=[[row(message_id(A), bulk_id="real")]])
+    end = send(stage)
+    assert [each["bulk_id"] for each in end.receipt.to_json()["bulks"]] == ["real"]
+    again = send(stage, first_try_at=START)
+    assert [each["bulk_id"] for each in again.receipt.to_json()["bulks"]] == ["real"]
+    assert len(stage.posted) == 1
 
 
 def test_under_a_shared_key_who_is_not_on_the_record_is_asked_for_too() -> None:
