@@ -404,6 +404,8 @@ class TaskStateStore:
         self._bulks: list[str] = []
         self._entries: dict[str, dict[str, Any]] = {}
         self._kept: set[str] = set()
+        self._inside: set[str] = set()
+        """Requests whose entries stand in the index itself."""
         self._one_request = one_request
         self._recalled = False
         self._origins: list[Origin] = []
@@ -460,18 +462,20 @@ class TaskStateStore:
             entry["intent"]["ids"] = [each for each in entry["intent"]["ids"] if each not in message_ids]
             if not entry["intent"]["ids"]:
                 self._bulks.remove(bulk)
+                self._inside.discard(bulk)
                 del self._entries[bulk]
 
     def to_json(self) -> dict[str, Json]:
         """Return the index as JSON, as of now."""
         index: dict[str, Json] = {"v": VERSION, "send": self.send, "flow": list(self.flow or ()), "writes": self.saved}
         index |= {"bulks": list(self._bulks)}
+        if self._inside:
+            index["entries"] = {bulk: _copy(self._entries[bulk]) for bulk in self._bulks if bulk in self._inside}
         if not self._one_request:
             return index
         flow, flow_of = self._flow_before or (index["flow"], self.here.scenario)
-        entries: dict[str, Json] = {bulk: _copy(self._entries[bulk]) for bulk in self._bulks}
         origins: Json = [list(each) for each in self._origins]
-        return index | {"flow": flow, "flow_of": flow_of, "origins": origins, "entries": entries}
+        return index | {"flow": flow, "flow_of": flow_of, "origins": origins}
 
     def _read(self, index: Any, known: IntentLog) -> Steps[None]:
         try:
@@ -479,7 +483,7 @@ class TaskStateStore:
                 raise ValueError
             bulks, send = [str(each) for each in index["bulks"]], str(index["send"])
             self.saved = int(index.get("writes", len(bulks)))
-            inside = dict(index["entries"]) if self._one_request else {}
+            inside = dict(index.get("entries", {}))
             self._origins = [Origin(str(account), str(scenario)) for account, scenario in index.get("origins", ())]
         except (KeyError, TypeError, ValueError, AttributeError):
             raise OmniStorageError(
@@ -510,6 +514,7 @@ class TaskStateStore:
             self._bulks.append(bulk)
             self._entries[bulk] = entry
             self._kept.add(bulk)
+            self._inside |= {bulk} & inside.keys()
         self._take_over_flow_and_origins(index, known)
 
     def _take_over_flow_and_origins(self, index: Any, known: IntentLog) -> None:
@@ -527,6 +532,8 @@ class TaskStateStore:
         origin = posting.origin or self.here
         intent = intent_line(posting, {}) | {"fingerprint": self.fingerprint, "origin": list(origin)}
         entry = self._entries[posting.bulk_id] = {"intent": intent | {"steps": list(self.steps)}, "learned": []}
+        if self._one_request:
+            self._inside.add(posting.bulk_id)
         if posting.bulk_id in self._bulks:
             self._bulks.remove(posting.bulk_id)
         self._bulks.append(posting.bulk_id)
@@ -553,13 +560,16 @@ class TaskStateStore:
         for posting in intents:
             self._add(posting)
             changed[posting.bulk_id] = None
-        if self._one_request:
-            self.saved += bool(intents)
-            return (Save(INDEX, self.to_json(), label="intent written" if intents else "outcome written"),)
-        label: Label = "" if intents else "outcome written"  # an entry counts once the index names it
-        saves = tuple(Save(_key(bulk), _copy(self._entries[bulk]), label=label) for bulk in changed)
         self.saved += bool(intents)
-        return (*saves, Save(INDEX, self.to_json(), label="intent written")) if intents else saves
+        # An entry counts once the index names it.
+        saves = tuple(
+            Save(_key(bulk), _copy(self._entries[bulk]), label="" if intents else "outcome written")
+            for bulk in changed
+            if bulk not in self._inside
+        )
+        if not intents and self._inside.isdisjoint(changed):
+            return saves
+        return (*saves, Save(INDEX, self.to_json(), label="intent written" if intents else "outcome written"))
 
     def changed(self) -> str:
         """Return '': the task's state has only one hash for content and `key_field` together."""

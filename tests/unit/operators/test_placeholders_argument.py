@@ -79,7 +79,7 @@ def test_every_place_is_named_with_the_position(vendor: Any, task: Any) -> None:
 
 def test_braces_that_are_meant_are_sent_as_they_stand(vendor: Any, task: Any) -> None:
     single(sms={"text": "Use {name}"}, placeholders=False).execute(task.context())
-    batch(sms={"text": "Use {name} and {{ and }"}, placeholders=False).execute(task.context())
+    batch(sms={"text": "Use {name} and {{ and }"}, placeholders=False).execute(type(task)().context())
     assert [body["sms"]["text"] for body in vendor.bodies] == ["Use {name}", "Use {name} and {{ and }"]
 
 

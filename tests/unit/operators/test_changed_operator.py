@@ -1,0 +1,40 @@
+"""A task whose author puts the batch operator in place of the other one, or back: one key is one send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_omni.omni.client import OmniClient
+from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
+
+A, B = "41793026727", "41793026731"
+SAID: dict[str, Any] = {"task_id": "send", "scenario_key": "K", "sms": {"text": "Hello"}, "flow": ["SMS"]}
+
+
+@pytest.fixture
+def vendor(vendor: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Batches have clients of their own."""
+    monkeypatch.setattr(OmniClient, "execute", lambda _, call: vendor.execute(call))
+    return vendor
+
+
+def single(task: Any, *to: str) -> dict[str, Any]:
+    return OmniSendMessageOperator(to=list(to), **SAID).execute(task.context())
+
+
+def batch(task: Any, *to: str) -> dict[str, Any]:
+    return OmniSendBatchOperator(recipients=list(to), placeholders=False, **SAID).execute(task.context())
+
+
+@pytest.mark.parametrize(("before", "after"), [(single, batch), (batch, single)])
+def test_nobody_is_sent_to_twice_and_the_receipt_keeps_the_messages(
+    vendor: Any, task: Any, before: Any, after: Any
+) -> None:
+    first = before(task, A, B)
+    for send in (after, before, after):
+        receipt = send(task, A, B)
+        assert receipt["counts"]["accepted"] == 2
+        assert set(receipt["message_ids"]) == set(first["message_ids"])
+    assert len(vendor.bodies) == 1
