@@ -12,8 +12,10 @@ from airflow_provider_omni.omni.members import WithValidity
 from airflow_provider_omni.omni.models import Destination
 from airflow_provider_omni.omni.timestamps import format_body_time
 
-ChannelContent = WithValidity | Mapping[str, Any]
+ChannelContent = WithValidity | dict[str, Any]
 """A typed channel's model, or the object of a channel that is passed through."""
+
+_MEMBERS = {name: known.member for name, known in CHANNELS.items()}
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,10 @@ class Content:
 
     def to_wire(self) -> dict[str, Any]:
         """Return the channels' members of the request, without the options."""
-        return {CHANNELS[name].member: _wire(content) for name, content in self.by_channel.items()}
+        return {
+            _MEMBERS[name]: content if isinstance(content, dict) else content.to_wire()
+            for name, content in self.by_channel.items()
+        }
 
     def channels(self) -> tuple[str, ...]:
         """Return the channels that it has something to say on, as a flow names them."""
@@ -76,10 +81,6 @@ class Content:
             else:
                 found.setdefault("other_channels", {})[known.member] = content
         return found
-
-
-def _wire(content: ChannelContent) -> Any:
-    return content.to_wire() if isinstance(content, WithValidity) else content
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from airflow_provider_omni.omni.models import TypedModel
@@ -109,14 +109,19 @@ class WithValidity(TypedModel):
     """Seconds that a validity must be longer than."""
 
     @model_validator(mode="after")
-    def _validity_in_range(self, info: ValidationInfo) -> WithValidity:
-        if self.validity_period is None and self.validity_period_time_unit is not None:
+    def _validity_in_range(self) -> WithValidity:
+        if self.validity_period is not None or self.validity_period_time_unit is not None:
+            self.check_validity(self.shortest)
+        return self
+
+    def check_validity(self, shortest: int) -> None:
+        """Raise PydanticCustomError for a validity that is not longer than this, or too long, or only a unit."""
+        seconds = validity_seconds(self)
+        if seconds is None:
             raise refused("only validityPeriodTimeUnit", "both or neither", "validityPeriod")
-        seconds, shortest = validity_seconds(self), (info.context or type(self)).shortest
-        if seconds is not None and not shortest < seconds <= MAX_VALIDITY_SECONDS:
+        if not shortest < seconds <= MAX_VALIDITY_SECONDS:
             found = f"{self.validity_period:,} {self.validity_period_time_unit or 'MINUTES'}"
             raise refused(found, f"more than {some(shortest, 'second')} and up to 48 hours", "validityPeriod")
-        return self
 
 
 def validity_seconds(content: WithValidity | Mapping[str, Any] | None) -> float | None:

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
 
 from airflow_provider_omni.omni.channels import (
     CONTENT_ARGUMENTS,
@@ -26,7 +27,7 @@ from airflow_provider_omni.omni.channels import (
 from airflow_provider_omni.omni.content import ChannelContent, Content, Options
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import SHOWN, describe, mask_numbers_in, shown_name
-from airflow_provider_omni.omni.members import TypedContent, WithValidity, check_url
+from airflow_provider_omni.omni.members import WithValidity, check_url
 from airflow_provider_omni.omni.models import Destination, NewScenario
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.options import NO_CONTENT, option_problems, time_problem
@@ -67,6 +68,7 @@ _EXPECTED: dict[str, str] = {
 
 _SHAPES = ("dict_type", "model_type", "list_type", "tuple_type")
 _PLACE = re.compile(r"\[\d+\]$")
+_ARGUMENTS = frozenset(CONTENT_ARGUMENTS)
 _TEXT_OBJECT = 'an object such as {"text": "Your parcel is here."}'
 _EXAMPLES = {"scenario.flow": '{"channel": "LINE", "from": "InfoLine"}'}
 """Examples for people who write a list of channels, and need objects."""
@@ -129,7 +131,7 @@ class _Findings:
         self.problems: list[str] = []
 
     def model(self, model: type[M], value: Any, root: str) -> M | None:
-        if isinstance(value, model):
+        if type(value) is not dict and isinstance(value, model):
             return value
         try:
             return model.model_validate(value)
@@ -144,9 +146,17 @@ class _Findings:
             return
         members = ("validityPeriod", "validityPeriodTimeUnit", "validity_period", "validity_period_time_unit")
         try:
-            WithValidity.model_validate({each: value[each] for each in members if each in value}, context=model)
+            alone = WithValidity.model_validate({each: value[each] for each in members if each in value})
+            if alone.validity_period is not None:
+                alone.check_validity(model.shortest)
+        except PydanticCustomError as error:
+            said = error.context or {}
+            found = [unexpected(f"{root}.{said['member']}", said["got"], said["wanted"])]
         except ValidationError as error:
-            self.problems += [line for line in problems_of(error, root) if line not in self.problems]
+            found = problems_of(error, root)
+        else:
+            return
+        self.problems += [line for line in found if line not in self.problems]
 
     def add(self, field: str, got: str, expected: str) -> None:
         self.problems.append(unexpected(field, got, expected))
@@ -184,7 +194,7 @@ def check_content(
         ),
     )
     findings.problems += option_problems(notify, notify_content_type, intermediate_report)
-    if not any(value is not None if name in OWN_ARGUMENTS else value for name, value in contents.items()):
+    if not content.by_channel and all(map(_is_empty, contents, contents.values())):
         findings.problems.append(NO_CONTENT)
     if findings.problems:
         raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=findings.problems)
@@ -239,8 +249,8 @@ def _kind(value: Any) -> str:
 
 def _check_contents(findings: _Findings, contents: Mapping[str, Any]) -> dict[str, ChannelContent]:
     """Return the contents by channel, those with arguments of their own first."""
-    if foreign := contents.keys() - set(CONTENT_ARGUMENTS):
-        raise TypeError(f"no arguments for contents: {', '.join(sorted(foreign))}")
+    if not _ARGUMENTS.issuperset(contents):
+        raise TypeError(f"no arguments for contents: {', '.join(sorted(contents.keys() - _ARGUMENTS))}")
     good: dict[str, ChannelContent] = {}
     for name, known in OWN_ARGUMENTS.items():
         value = contents.get(name)
@@ -262,24 +272,24 @@ def _check_contents(findings: _Findings, contents: Mapping[str, Any]) -> dict[st
     return good
 
 
+def _is_empty(name: str, value: Any) -> bool:
+    return value is None if name in OWN_ARGUMENTS else not value
+
+
 def _check_channel(findings: _Findings, known: KnownChannel, value: Any, root: str) -> ChannelContent | None:
     """Return one channel's content; None, with a problem, for what cannot be it."""
     typed = known.typed
-    return _pass_through(findings, value, root) if typed is None else _check_typed(findings, known, typed, value, root)
-
-
-def _check_typed(
-    findings: _Findings, known: KnownChannel, typed: TypedContent, value: Any, root: str
-) -> WithValidity | None:
-    if isinstance(value, WithValidity) and isinstance(value, tuple(typed.models.values())):
-        return value
+    if typed is None:
+        return _pass_through(findings, value, root)
     if not isinstance(value, Mapping):
+        if isinstance(value, WithValidity) and type(value) in typed.models.values():
+            return value
         findings.add(root, _kind(value), _TEXT_OBJECT)
         return None
     if known.text_type is None:
         return findings.model(typed.models[None], dict(value), root)
     kind = value.get("type")
-    if kind is None and value and not typed.foreign[known.text_type] & set(value):
+    if kind is None and value and typed.foreign[known.text_type].isdisjoint(value):
         kind = known.text_type
     if not isinstance(kind, str) or kind not in typed.models:
         findings.add(f"{root}.type", describe(kind, True), "one of " + ", ".join(map(str, typed.models)))
