@@ -51,7 +51,7 @@ class KnownChannel(NamedTuple):
 
     @property
     def typed(self) -> TypedContent | None:
-        """What its objects may look like; None if they are passed through."""
+        """The shape of its objects; None if they are passed through."""
         return None if self.home is None else _load(self.home)
 
     def of_text(self, text: str) -> dict[str, str]:

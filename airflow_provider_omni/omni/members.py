@@ -1,5 +1,5 @@
-"""What typed channels are made of: texts, URLs and validity periods with their limits, and what a channel's module says
-of itself.
+"""Members that typed channels share, with their limits: texts, URLs, validity periods; and the shape of a channel's
+objects.
 
 A model holds the fields and their limits; `validation.py` turns what it finds into lines for people.
 """
@@ -141,7 +141,7 @@ def validity_seconds(content: WithValidity | Mapping[str, Any] | None) -> float 
 
 @dataclass(frozen=True)
 class TypedContent:
-    """What the objects of a typed channel may look like. Each such channel's module has one, as `CONTENT`.
+    """The shape of a typed channel's objects. Each such channel's module has one, as `CONTENT`.
 
     :param models: the models, by the object's `type`. A channel without types has one, under None.
     :param texts: the members that people read, the one that says most first, each with its limit in UTF-16 units.
