@@ -22,20 +22,29 @@ SHOWN = frozenset(
 )  # fmt: skip
 """Members of contents and options whose value holds nothing personal, so that it may be shown."""
 
+MOST_BITS = 128
+"""Bits of a whole number that is written out, at most: more than any phone number has. Python refuses to write down
+whole numbers of thousands of digits.
+"""
 _DIGITS = re.compile(r"\d{6,}")
 _SEPARATED = re.compile(r"(?<![0-9A-Za-z])\+?\d(?:[\s().\-/]{0,2}\d){6,}(?![0-9A-Za-z])")
 _EMAIL = re.compile(r"[^\s@<>\"']{1,100}@[^\s@<>\"']{1,100}")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d\S*)?")
 
 
-def mask_number(number: str) -> str:
-    """Mask a number: `41793026726` becomes `4179…726`, the first four digits and the last three; short ones show less,
-    never all.
+def mask_number(number: object) -> str:
+    """Mask a number: `41793026727` becomes `4179…727`, enough to find a row in one's own table, too little to call.
+
+    A shorter one keeps its first digit at most. A value that is no text or whole number with digits is shown by its
+    type only.
     """
-    digits = "".join(character for character in number if character.isdigit())
-    if len(digits) >= 10:
-        return f"{digits[:4]}…{digits[-3:]}"
-    return f"{digits[:2]}…{digits[-1:]}" if len(digits) >= 6 else "…"
+    written = isinstance(number, str) or (isinstance(number, int) and number.bit_length() <= MOST_BITS)
+    digits = "".join(filter(str.isdigit, str(number))) if written else ""
+    if not digits:
+        return f"<{type(number).__name__}>"
+    if len(digits) < 10:
+        return f"{digits[:1]}…" if len(digits) > 3 else "…"
+    return f"{digits[:4]}…{digits[-3:]}"
 
 
 def mask_numbers_in(text: str) -> str:

@@ -30,10 +30,11 @@ from airflow_provider_omni.delivery.recipients.intake import (
     IntakeOptions,
     ingest,
 )
-from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
+from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, normalise
 from airflow_provider_omni.delivery.recipients.sources import Row
 from airflow_provider_omni.omni.content import Content, Options
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.masking import mask_number
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.words import some
 
@@ -130,7 +131,7 @@ class BatchSpec:
             try:
                 normalise(number, _AS_ALLOWED)
             except InvalidNumberError:
-                problems.append(f"connection extra allowed_recipients: {mask(number)} is not a possible number")
+                problems.append(f"connection extra allowed_recipients: {mask_number(number)} is not a possible number")
         if problems:
             raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
 

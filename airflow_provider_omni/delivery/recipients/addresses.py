@@ -12,8 +12,9 @@ from typing import Any
 
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of_address, recipient_key_of_number
 from airflow_provider_omni.delivery.recipients.guard import lets_through
-from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
+from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, normalise
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.masking import mask_number
 from airflow_provider_omni.omni.models import Address
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.written import read_list
@@ -142,5 +143,5 @@ def _allowed(allowed: Iterable[str] | None, home: str | None, problems: list[str
         try:
             numbers.add(normalise(number, NumberRules(home, "possible")))
         except InvalidNumberError:
-            problems.append(f"connection extra allowed_recipients: {mask(number)} is not a possible number")
+            problems.append(f"connection extra allowed_recipients: {mask_number(number)} is not a possible number")
     return frozenset(numbers)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, mask, normalise
+from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, normalise
 from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.errors import OmniConfigurationError
+from airflow_provider_omni.omni.masking import mask_number
 from airflow_provider_omni.omni.models import Address
 from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
 
@@ -30,7 +31,7 @@ def read_guard(allowed: Iterable[str] | None, region: str | None = None) -> froz
         try:
             numbers.add(normalise(number, NumberRules(region, "possible")))
         except InvalidNumberError as error:
-            problems.append(f"extra.allowed_recipients: {mask(number)} is no number: {error}")
+            problems.append(f"extra.allowed_recipients: {mask_number(number)} is no number: {error}")
     if problems:
         raise OmniConfigurationError(
             "The OMNI connection cannot be used as it is; nothing was sent.", problems=tuple(problems)

@@ -12,9 +12,10 @@ from functools import cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, ValidationResult
 
-from airflow_provider_omni.delivery.recipients.typed_numbers import InvalidNumberError, mask, read_typed
+from airflow_provider_omni.delivery.recipients.typed_numbers import InvalidNumberError, read_typed
+from airflow_provider_omni.omni.masking import mask_number
 
-__all__ = ["ANYWHERE", "InvalidNumberError", "NumberRules", "country_of", "mask", "normalise"]
+__all__ = ["ANYWHERE", "InvalidNumberError", "NumberRules", "country_of", "normalise"]
 
 NO_CODE = "it does not start with a country code"
 
@@ -81,7 +82,7 @@ def _international(digits: str, rules: NumberRules) -> str:
         expected = "a number that starts with its country code"
         if rules.region is None:
             expected += ", or region=… for numbers without one"
-        raise InvalidNumberError(f"got {mask(digits)}; expected {expected}", NO_CODE)
+        raise InvalidNumberError(f"got {mask_number(digits)}; expected {expected}", NO_CODE)
     return _judged(parsed, rules, digits)
 
 
@@ -96,8 +97,8 @@ def _national(digits: str, rules: NumberRules, region: str) -> str:
     where = f"{region} (+{code})"
     if len(found) > 1:
         raise InvalidNumberError(
-            f"got {mask(digits)}, which is a valid number of {where} with and without its country code; expected a + "
-            "before numbers that have it, or a 0 before those that have not",
+            f"got {mask_number(digits)}, which is a valid number of {where} with and without its country code; "
+            "expected a + before numbers that have it, or a 0 before those that have not",
             f"two numbers of {where} could be meant",
         )
     if found:
@@ -110,14 +111,14 @@ def _national(digits: str, rules: NumberRules, region: str) -> str:
         lost = _parsed(f"{code}0{digits}")
         if lost is not None and phonenumbers.is_valid_number(lost):
             raise InvalidNumberError(
-                f"got {mask(digits)}, a number of {where} without its leading 0, which belongs to it; expected it "
-                "whole: keep the column as text",
+                f"got {mask_number(digits)}, a number of {where} without its leading 0, which belongs to it; expected "
+                "it whole: keep the column as text",
                 f"without the leading 0 of {where}",
             )
         return _international(digits, rules)
     raise InvalidNumberError(
-        f"got {mask(digits)}, taken for a number of {where}, for which it has the wrong length; expected a valid "
-        "number",
+        f"got {mask_number(digits)}, taken for a number of {where}, for which it has the wrong length; expected a "
+        "valid number",
         f"wrong length for {where}",
     )
 
@@ -137,8 +138,8 @@ def _refuse_other_prefix(digits: str, region: str) -> None:
     other = _parsed(digits[match.end() - 2 :])
     if other is not None and phonenumbers.is_valid_number(other):
         raise InvalidNumberError(
-            f"got {mask(digits)} behind 00, where 00{digits[0]} is dialled before other countries as well; expected a "
-            "+ and the country code",
+            f"got {mask_number(digits)} behind 00, where 00{digits[0]} is dialled before other countries as well; "
+            "expected a + and the country code",
             f"00 is not all that is dialled in {region} before other countries",
         )
 
@@ -155,13 +156,13 @@ def _judged(parsed: PhoneNumber, rules: NumberRules, typed: str) -> str:
     if reason != ValidationResult.IS_POSSIBLE:
         words = _REASONS.get(reason, "not possible")
         raise InvalidNumberError(
-            f"got {mask(typed)}, taken for a number of {where}: {words}; expected a valid number with its "
+            f"got {mask_number(typed)}, taken for a number of {where}: {words}; expected a valid number with its "
             f"country code{_hint(rules)}",
             f"{words} for {where}",
         )
     if rules.check != "possible" and not phonenumbers.is_valid_number(parsed):
         raise InvalidNumberError(
-            f"got {mask(typed)}, taken for a number of {where}, where it is not valid; expected a valid number"
+            f"got {mask_number(typed)}, taken for a number of {where}, where it is not valid; expected a valid number"
             + (" with its country code" + _hint(rules) if rules.region is None else ""),
             f"not valid in {where}, which it was taken for",
         )

@@ -11,13 +11,10 @@ from decimal import Decimal
 from numbers import Integral
 from typing import NamedTuple
 
+from airflow_provider_omni.omni.masking import MOST_BITS, mask_number
 from airflow_provider_omni.omni.nothing import is_a_time, is_blank, is_invisible, is_nothing, word_for_nothing
 from airflow_provider_omni.omni.words import some
 
-_MOST_BITS = 128
-"""Bits of a whole number that is read, at most: more than any number has. Python refuses to write down whole numbers of
-thousands of digits.
-"""
 _WHOLE_FLOATS = 2.0**53
 """Whole floats from here on may have been rounded."""
 _LONGEST = 40
@@ -74,20 +71,6 @@ class Typed(NamedTuple):
 
     digits: str
     international: bool
-
-
-def mask(number: object) -> str:
-    """Mask a number, as in `41793026727` -> `4179…727`: enough to find a row in one's own table, too little to call.
-
-    Shorter strings keep less. A value that is no string of digits is shown by its type only.
-    """
-    written = isinstance(number, str) or (isinstance(number, int) and number.bit_length() <= _MOST_BITS)
-    digits = re.sub(r"\D", "", str(number)) if written else ""
-    if not digits:
-        return f"<{type(number).__name__}>"
-    if len(digits) < 10:
-        return f"{digits[:1]}…" if len(digits) > 3 else "…"
-    return f"{digits[:4]}…{digits[-3:]}"
 
 
 def read_typed(number: object) -> Typed:
@@ -149,7 +132,7 @@ def _written(number: object) -> str:
             else f"got {kind}, expected text or a whole number with the phone number",
             "huge" if huge else f"a {kind}, expected text or a whole number",
         )
-    if whole.bit_length() > _MOST_BITS:
+    if whole.bit_length() > MOST_BITS:
         raise InvalidNumberError("got a huge whole number, expected a phone number", "huge")
     if whole < 0:
         raise _refusal(str(whole), "a minus")
@@ -260,5 +243,5 @@ def _name(mark: str) -> str:
 
 
 def _refusal(text: str, culprit: str, expected: str = _DIGITS) -> InvalidNumberError:
-    shown = f"{mask(text)} with " if any(map(str.isdigit, text)) else ""
+    shown = f"{mask_number(text)} with " if any(map(str.isdigit, text)) else ""
     return InvalidNumberError(f"got {shown}{culprit}; expected {expected}", culprit)

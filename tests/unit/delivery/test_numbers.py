@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.recipients.numbers import InvalidNumberError, mask, normalise
+from airflow_provider_omni.delivery.recipients.numbers import InvalidNumberError, normalise
+from airflow_provider_omni.omni.masking import mask_number
 
 
 @pytest.mark.parametrize(
@@ -67,12 +68,12 @@ def test_a_refusal_shows_the_number_masked_only() -> None:
     [("41793026726", "4179…726"), ("+41 79 302 67 26", "4179…726"), ("12345", "1…"), ("12", "…"), (None, "<NoneType>")],
 )
 def test_a_mask_shows_enough_to_find_a_row_and_too_little_to_call(number: object, shown: str) -> None:
-    assert mask(number) == shown
+    assert mask_number(number) == shown
 
 
 @given(st.integers(min_value=0, max_value=10**15))
 def test_a_mask_never_shows_a_whole_number(number: int) -> None:
-    assert str(number) not in mask(number)
+    assert str(number) not in mask_number(number)
 
 
 @given(st.text(max_size=60))

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.recipients.numbers import mask
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
@@ -19,6 +18,7 @@ from airflow_provider_omni.omni.errors import (
     OmniServerError,
     OmniUnknownOutcomeError,
 )
+from airflow_provider_omni.omni.masking import mask_number
 from tests.unit.delivery.batch.batchworld import World, numbers
 
 
@@ -206,7 +206,7 @@ def test_nothing_that_is_logged_or_published_or_kept_in_memory_holds_a_number(tm
     told = [*world.lines, str(world.published), str(world.memory._entries), str(end), repr(end.error)]
     for number in numbers(95):
         assert not any(number in line for line in told)
-    assert mask(numbers(1)[0])
+    assert mask_number(numbers(1)[0])
 
 
 def test_a_wrong_password_is_not_mended_by_a_retry_and_the_error_does_not_say_so(tmp_path: Path) -> None:
