@@ -131,7 +131,10 @@ class BatchSend:
         try:
             yield from self._open()
             if not self.rules.dry_run:
-                yield from self._publish_what_is_on_record()
+                if not self.plan.spec.one_request:
+                    # Such a plan publishes right before its POST. Until then its record may list messages in doubt that
+                    # nobody has ever posted.
+                    yield from publish(self.receipt().to_json(), self.jitter)
                 error = yield from self._send()
         except OmniError as caught:
             error = caught
@@ -170,20 +173,6 @@ class BatchSend:
         if plan.spec.one_request:
             return replace(receipt, bulks=in_order(receipt.bulks, plan.scratch))
         return receipt
-
-    def _publish_what_is_on_record(self) -> Steps[None]:
-        """Publish the receipt before the first POST. Raises OmniError if that fails.
-
-        A plan of one request publishes once more right before its POST. So here a failure is only noted, and nothing is
-        published where nothing is on record.
-        """
-        if not self.plan.spec.one_request:
-            yield from publish(self.receipt().to_json(), self.jitter)
-        elif self.tidings.sent:
-            try:
-                yield Publish(self.receipt().to_json(), label="receipt published")
-            except OmniError as error:
-                yield Note(f"The receipt of earlier tries could not be published ({error.label}).", warning=True)
 
     # -- before the first post -------------------------------------------------------------------------------------
 
