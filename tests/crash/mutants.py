@@ -525,7 +525,7 @@ def _kept_without(*names: str) -> contextlib.AbstractContextManager[Any]:
 
     def to_json(self: stores.TaskStateStore) -> Any:
         index: Any = original(self)
-        for entry in index["entries"].values():
+        for entry in index.get("entries", {}).values():
             for name in entry["intent"].keys() & set(names):
                 entry["intent"][name] = None
         return index | {name: () if name == "origins" else None for name in index.keys() & set(names)}

@@ -122,7 +122,7 @@ class Alert:
         index = yield Load(INDEX)
         if index is not None:
             with _planned(order) as plan:
-                for entry in index["entries"].values():
+                for entry in index.get("entries", {}).values():
                     entry["intent"]["fingerprint"] = plan.fingerprint
             yield Save(INDEX, index)
         return (yield from self._carry_out(order))
