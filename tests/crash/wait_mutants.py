@@ -39,12 +39,12 @@ def _healing_only_at_the_start() -> Iterator[None]:
 @_mutant("wrong", watched("40", settings={"reports": "per-step"}))
 def _a_failed_step_is_the_end() -> Iterator[None]:
     """Any failed step closes its message."""
-    original = tracking.Tracker.standing
+    original = tracking.Tracker.status_of
 
-    def standing(self: tracking.Tracker, message_id: str, now: float, **_: bool) -> Any:
+    def status_of(self: tracking.Tracker, message_id: str, now: float, **_: bool) -> Any:
         return original(self, message_id, now, closing=True)
 
-    with patch.object(tracking.Tracker, "standing", standing):
+    with patch.object(tracking.Tracker, "status_of", status_of):
         yield
 
 
@@ -82,7 +82,7 @@ def _any_account_will_do() -> Iterator[None]:
 @_mutant("wrong", watched("46", goal="finished", timeout=240.0))
 def _under_way_is_failed() -> Iterator[None]:
     """Whoever was heard of as under way when the time is up counts as failed, if a step has."""
-    with patch.object(tracking.Tracker, "under_way", lambda self, steps: None):
+    with patch.object(tracking.Tracker, "under_way", lambda self, *_: None):
         yield
 
 
