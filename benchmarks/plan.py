@@ -22,7 +22,7 @@ from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.outbox.engine import BatchSend, LedgerTerms
+from airflow_provider_omni.delivery.outbox.engine import LedgerTerms, Outbox
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, plan_batch
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
@@ -71,7 +71,7 @@ def peak_mebibytes(people: int, url: str) -> float:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with path.open(newline="", encoding="utf-8") as lines, Workspace() as scratch, OmniClient(config) as client:
             plan = plan_batch(spec(), rows_of_csv(lines, "phone"), scratch, datetime.now(UTC), keep_fields=True)
-            batch = BatchSend(
+            batch = Outbox(
                 plan, SendPolicy(LookPolicy()), time.time, ledger=LedgerTerms(folder, uuid.uuid4().hex)
             )  # fmt: skip
             end = run(

@@ -24,8 +24,8 @@ from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.outbox.engine import BatchSend, LedgerTerms
-from airflow_provider_omni.delivery.outbox.plan import BatchPlan, BatchSpec, plan_batch
+from airflow_provider_omni.delivery.outbox.engine import LedgerTerms, Outbox
+from airflow_provider_omni.delivery.outbox.plan import BatchSpec, SendPlan, plan_batch
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
@@ -44,7 +44,7 @@ def numbers(count: int) -> Iterator[str]:
     return (f"4179{index:07d}" for index in range(count))
 
 
-def made(scratch: Workspace, rows: Iterable[Any], content: dict[str, Any]) -> BatchPlan:
+def made(scratch: Workspace, rows: Iterable[Any], content: dict[str, Any]) -> SendPlan:
     spec = BatchSpec(
         identity=Identity(f"run-{uuid.uuid4()}"),
         scenario_key="K",
@@ -54,7 +54,7 @@ def made(scratch: Workspace, rows: Iterable[Any], content: dict[str, Any]) -> Ba
     return plan_batch(spec, rows_of_entries(rows, "phone"), scratch, datetime.now(UTC), keep_fields=True)
 
 
-def bodies(plan: BatchPlan, chunk: int) -> list[bytes]:
+def bodies(plan: SendPlan, chunk: int) -> list[bytes]:
     """The same bodies as the batch posts."""
     found = []
     for content, people in plan.chunks(chunk):
@@ -86,7 +86,7 @@ def bare(url: str, posts: list[bytes], connections: int) -> float:
     return time.perf_counter() - begun
 
 
-def ours(url: str, plan: BatchPlan, connections: int) -> float:
+def ours(url: str, plan: SendPlan, connections: int) -> float:
     """Seconds that the batch takes: with a ledger, from its first POST (then the plan is ready) to its verdict."""
     config = OmniConfig.from_connection(
         url.split("//")[1].split(":")[0],
@@ -97,7 +97,7 @@ def ours(url: str, plan: BatchPlan, connections: int) -> float:
         {"max_connections": connections},
     )
     with tempfile.TemporaryDirectory() as folder, OmniClient(config) as client:
-        batch = BatchSend(
+        batch = Outbox(
             plan, SendPolicy(LookPolicy(), connections=connections), time.time,
             ledger=LedgerTerms(folder, uuid.uuid4().hex[:12]),
         )  # fmt: skip

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_omni.delivery.outbox.alerts import Alert
-    from airflow_provider_omni.delivery.outbox.engine import BatchEnd
+    from airflow_provider_omni.delivery.outbox.engine import SendResult
     from airflow_provider_omni.delivery.outbox.plan import MessageSpec
     from airflow_provider_omni.omni.api import Call
     from airflow_provider_omni.omni.config import OmniConfig
@@ -349,7 +349,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
 
         return {name: _as_object(name, rendered(name)) for name in CONTENT_ARGUMENTS}
 
-    def _report(self, end: BatchEnd) -> None:
+    def _report(self, end: SendResult) -> None:
         from airflow_provider_omni.omni.words import some
 
         counts = end.receipt.counts

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_omni.delivery.effects import Folder, Memory, Steps
     from airflow_provider_omni.delivery.ledger.shards import Shard
-    from airflow_provider_omni.delivery.outbox.engine import BatchSend
+    from airflow_provider_omni.delivery.outbox.engine import Outbox
     from airflow_provider_omni.delivery.outbox.plan import BatchSpec
     from airflow_provider_omni.delivery.outbox.policy import SendPolicy
     from airflow_provider_omni.delivery.outbox.tries import Tries
@@ -151,7 +151,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         from airflow_provider_omni.delivery.ledger.shards import Shard
         from airflow_provider_omni.delivery.messages.workspace import Workspace
         from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt
-        from airflow_provider_omni.delivery.outbox.engine import BatchSend
+        from airflow_provider_omni.delivery.outbox.engine import Outbox
         from airflow_provider_omni.delivery.outbox.plan import needed_fields, plan_batch
         from airflow_provider_omni.delivery.outbox.policy import LedgerTerms
         from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents
@@ -200,7 +200,7 @@ class BatchOperator(PrivateFields, BaseOperator):
                     steps = previous_receipt(spec, scratch, terms, account=config.account_mark)
                     self._run(steps, 1, config, memory, folder, push)
                 raise
-            batch = BatchSend(plan, rules, steady_clock(time.time, time.monotonic), ledger=terms)
+            batch = Outbox(plan, rules, steady_clock(time.time, time.monotonic), ledger=terms)
 
             def publish(receipt: dict[str, Any]) -> None:
                 push(with_times(receipt, plan))
@@ -337,7 +337,7 @@ class BatchOperator(PrivateFields, BaseOperator):
                 connections=connections,
             )
 
-    def _publish_at_last(self, batch: BatchSend, publish: Callable[[dict[str, Any]], None]) -> None:
+    def _publish_at_last(self, batch: Outbox, publish: Callable[[dict[str, Any]], None]) -> None:
         if self.post_nothing:
             return
         try:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.options import flag_problems, grace_problems, mismatch_problems, whole_problems
-from airflow_provider_omni.delivery.outbox.plan import MAX_QUARANTINED, BatchPlan, BatchSpec
+from airflow_provider_omni.delivery.outbox.plan import MAX_QUARANTINED, BatchSpec, SendPlan
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.tries import Tries
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
@@ -171,6 +171,6 @@ def read_rules(
     return rules
 
 
-def with_times(receipt: dict[str, Any], plan: BatchPlan) -> dict[str, Any]:
+def with_times(receipt: dict[str, Any], plan: SendPlan) -> dict[str, Any]:
     """Add the times for a follower's time-out to a receipt, as `arguments.with_times` does for one request."""
     return times_of(receipt, plan.spec.content.by_channel(), plan.options.send_at)

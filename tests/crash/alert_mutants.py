@@ -119,7 +119,7 @@ def _logs_that_cannot_be_read_stop_the_alert() -> Iterator[None]:
         person = self.order.recipients.people[0]
         if not (yield from self._ask((self.order.identity.message_id(person.key),), found, self.clock() + 10.0)):
             error = OmniUnknownOutcomeError("the logs cannot be read")
-            return alerts.BatchEnd(Receipt("", (), (), Counts()), error)
+            return alerts.SendResult(Receipt("", (), (), Counts()), error)
         return (yield from original(self))
 
     original = alerts.Alert.run

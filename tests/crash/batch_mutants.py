@@ -225,15 +225,15 @@ def _windows_are_posted_though_no_receipt_tells_of_them() -> Iterator[None]:
 )
 def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
     """A try that has been told that a newer one has taken over publishes its receipt nevertheless."""
-    original = engine.BatchSend.run
+    original = engine.Outbox.run
 
-    def run(self: engine.BatchSend) -> Any:
+    def run(self: engine.Outbox) -> Any:
         end = yield from original(self)
         if isinstance(end.error, OmniStaleTryError):
             yield from engine.publish_at_last(end.receipt.to_json(), self.jitter)
         return end
 
-    with patch.object(engine.BatchSend, "run", run):
+    with patch.object(engine.Outbox, "run", run):
         yield
 
 
@@ -466,12 +466,12 @@ def _overtaken_from_another_account(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _overtaken_from_another_account)
 def _a_try_that_was_overtaken_names_its_own_account() -> Iterator[None]:
     """Where messages on record were posted from two accounts, a receipt names its try's, whoever has accepted them."""
-    original = engine.BatchSend.receipt
+    original = engine.Outbox.receipt
 
-    def receipt(self: engine.BatchSend) -> Any:
+    def receipt(self: engine.Outbox) -> Any:
         return replace(original(self), account=self.rules.account)
 
-    with patch.object(engine.BatchSend, "receipt", receipt):
+    with patch.object(engine.Outbox, "receipt", receipt):
         yield
 
 
@@ -498,13 +498,13 @@ def _cleared_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _cleared_from_a_file_that_fails)
 def _a_try_that_could_not_read_the_ledger_names_its_own_account() -> Iterator[None]:
     """A receipt that knows of nothing that was sent names the account of its try, though the ledger knows of more."""
-    original = engine.BatchSend.receipt
+    original = engine.Outbox.receipt
 
-    def receipt(self: engine.BatchSend) -> Any:
+    def receipt(self: engine.Outbox) -> Any:
         found = original(self)
         return replace(found, account=found.account or self.rules.account)
 
-    with patch.object(engine.BatchSend, "receipt", receipt):
+    with patch.object(engine.Outbox, "receipt", receipt):
         yield
 
 

@@ -37,7 +37,7 @@ Rows = tuple[dict[str, str], ...]
 
 
 @dataclass(frozen=True)
-class BatchSend:
+class Outbox:
     """The sending task of a batch.
 
     `sources`: rows by try; the last holds for all later ones. `personal`: a text for each name. `keyed`: rows are
@@ -91,7 +91,7 @@ class BatchSchedule:
     weather: Weather
     store_failures: float
     store_slowness: float
-    send: BatchSend
+    send: Outbox
     wait: Wait
     sizes: Sizes
     ids_listed: bool = True
@@ -146,9 +146,9 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
     )
 
 
-def _send(rng: random.Random, seed: int, settings: Settings, validity: tuple[int, int], *, long: bool) -> BatchSend:
+def _send(rng: random.Random, seed: int, settings: Settings, validity: tuple[int, int], *, long: bool) -> Outbox:
     tries = rng.randint(1, 5)
-    return BatchSend(
+    return Outbox(
         sources=_sources(rng, long=long),
         personal=rng.random() < 0.4,
         keyed=rng.random() < 0.3,

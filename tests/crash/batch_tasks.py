@@ -14,7 +14,7 @@ from typing import Any
 from airflow_provider_omni.delivery.effects import Clock, Publish, Steps
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt
-from airflow_provider_omni.delivery.outbox.engine import BatchEnd, BatchSend, LedgerTerms
+from airflow_provider_omni.delivery.outbox.engine import LedgerTerms, Outbox, SendResult
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, plan_batch
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
@@ -61,7 +61,7 @@ class BatchTask:
     bucket: Bucket
     finished: Callable[[BatchTask], None]
     try_number: int = 0
-    end: BatchEnd | None = None
+    end: SendResult | None = None
     """Of a green task."""
     error: OmniError | None = None
     receipts: Receipts = field(default_factory=Receipts)
@@ -171,7 +171,7 @@ class BatchTask:
         self._left = self.plan.send.tries - 1
         self.world.after(5.0, self.start_try)
 
-    def _machine(self, number: int, scratch: BreakingScratch, token: str, *, durable: bool) -> Steps[BatchEnd]:
+    def _machine(self, number: int, scratch: BreakingScratch, token: str, *, durable: bool) -> Steps[SendResult]:
         """What the operator does, from the first thing to the last."""
         send, world = self.plan.send, self.world
         clock = clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number)
@@ -190,13 +190,13 @@ class BatchTask:
             first_try_at=tries.since,
         )
         # An exception in the middle of it is no end that could be told of.
-        end: BatchEnd = yield from self._steps(number, scratch, rules, token, clock)
+        end: SendResult = yield from self._steps(number, scratch, rules, token, clock)
         yield from end_try(tries, end.writes)
         return end
 
     def _steps(
         self, number: int, scratch: BreakingScratch, rules: SendPolicy, token: str, clock: Clock
-    ) -> Steps[BatchEnd]:
+    ) -> Steps[SendResult]:
         """What the operator does within its scratch file."""
         spec, world = batch_spec(self.plan, self.world, number), self.world
         ledger = LedgerTerms("memory://ledger", token) if self.plan.ledger else None
@@ -207,7 +207,7 @@ class BatchTask:
             except Exception:
                 yield from previous_receipt(spec, scratch, ledger, world.rng.random, rules.account)
                 raise
-            batch = BatchSend(plan, rules, clock, world.rng.random, ledger)
+            batch = Outbox(plan, rules, clock, world.rng.random, ledger)
             try:
                 return (yield from batch.run())
             except sqlite3.Error:
@@ -243,7 +243,7 @@ class BatchTask:
             self.world.say("airflow", f"{process.name} is given up")
             self._over(retry=True)
 
-    def _ended(self, process: Process, end: BatchEnd | None, error: OmniError | None) -> None:
+    def _ended(self, process: Process, end: SendResult | None, error: OmniError | None) -> None:
         error = end.error if end is not None else error
         self.world.say(process.name, f"ended: {f'{type(error).__name__} {error}' if error else 'green'}")
         if "Nothing was sent by this try" in str(error) and any(post.by is process for post in self.posts):

@@ -128,15 +128,15 @@ def _it_is_posted_though_no_receipt_tells_of_it() -> Iterator[None]:
 )
 def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
     """A try that has been told that a newer one has taken over publishes its receipt nevertheless."""
-    original = engine.BatchSend.run
+    original = engine.Outbox.run
 
-    def run(self: engine.BatchSend) -> Any:
+    def run(self: engine.Outbox) -> Any:
         end = yield from original(self)
         if isinstance(end.error, OmniStaleTryError):
             yield from publishing.publish_at_last(end.receipt.to_json(), self.jitter)
         return end
 
-    with patch.object(engine.BatchSend, "run", run):
+    with patch.object(engine.Outbox, "run", run):
         yield
 
 

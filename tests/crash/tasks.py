@@ -15,7 +15,7 @@ from typing import Any
 from airflow_provider_omni.contents import LineText, Sms
 from airflow_provider_omni.delivery.effects import Clock, Steps
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.outbox.engine import BatchEnd
+from airflow_provider_omni.delivery.outbox.engine import SendResult
 from airflow_provider_omni.delivery.outbox.message import send_message
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
@@ -60,7 +60,7 @@ class SendTask:
     plan: plans.Schedule
     finished: Callable[[SendTask], None]
     succeeded: bool = False
-    end: BatchEnd | None = None
+    end: SendResult | None = None
     error: OmniError | None = None
     receipts: Receipts = field(default_factory=Receipts)
     ends: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
@@ -147,7 +147,7 @@ class SendTask:
         self._left = self.plan.send.retries
         self.world.after(5.0, self.start_try)
 
-    def _machine(self, number: int, first_try_at: float | None, clock: Clock, *, durable: bool) -> Steps[BatchEnd]:
+    def _machine(self, number: int, first_try_at: float | None, clock: Clock, *, durable: bool) -> Steps[SendResult]:
         """What the operator does, from the first thing to the last."""
         send, world, order = self.plan.send, self.world, self.content_plan
         tries: Tries = yield from begin_try(number, first_try_at, clock)
@@ -162,7 +162,7 @@ class SendTask:
             shared_key=send.shared_key,
             first_try_at=tries.since,
         )
-        end: BatchEnd = yield from send_message(order, rules, clock, world.rng.random)
+        end: SendResult = yield from send_message(order, rules, clock, world.rng.random)
         yield from end_try(tries, end.writes)
         return end
 

@@ -23,9 +23,9 @@ from airflow_provider_omni.delivery.messages.intent_log import outcome_line
 from airflow_provider_omni.delivery.messages.states import Attempt, MessageState
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox import policy
-from airflow_provider_omni.delivery.outbox.engine import BatchEnd, BatchSend
+from airflow_provider_omni.delivery.outbox.engine import Outbox, SendResult
 from airflow_provider_omni.delivery.outbox.people_labels import UNCONFIRMED
-from airflow_provider_omni.delivery.outbox.plan import BatchPlan, MessageSpec, plan_message
+from airflow_provider_omni.delivery.outbox.plan import MessageSpec, SendPlan, plan_message
 from airflow_provider_omni.delivery.outbox.policy import SendPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import PAGE, evenly
 from airflow_provider_omni.delivery.outbox.stores import INDEX, TaskStateStore
@@ -87,8 +87,8 @@ class Alert:
         self.again_after = again_after
         self._seen_before: set[str] = set()
 
-    def run(self) -> Steps[BatchEnd]:
-        """Run to the end. Errors come back in the `BatchEnd`."""
+    def run(self) -> Steps[SendResult]:
+        """Run to the end. Errors come back in the `SendResult`."""
         if self.may_be_repeat:
             yield from self._look_for()
         end = yield from self._carry_out(self.order)
@@ -98,7 +98,7 @@ class Alert:
 
     # -- a request that the vendor refuses ---------------------------------------------------------------------------
 
-    def _otherwise(self, refused: BatchEnd) -> Steps[BatchEnd]:
+    def _otherwise(self, refused: SendResult) -> Steps[SendResult]:
         """Get as much of the alert out as can be: in plain words, then to each person alone.
 
         So far nobody has got any of it who is not on the record. Returns the refusal if nothing else helps.
@@ -117,7 +117,7 @@ class Alert:
         # People who are left now are refused alone, too: the end says so, and what has become of the others.
         return (yield from self._again(self.order))
 
-    def _again(self, order: MessageSpec) -> Steps[BatchEnd]:
+    def _again(self, order: MessageSpec) -> Steps[SendResult]:
         """Send the messages in another request. People who have got the other content keep it."""
         index = yield Load(INDEX)
         if index is not None:
@@ -231,10 +231,10 @@ class Alert:
 
     # -- the send ----------------------------------------------------------------------------------------------------
 
-    def _carry_out(self, order: MessageSpec) -> Steps[BatchEnd]:
+    def _carry_out(self, order: MessageSpec) -> Steps[SendResult]:
         """Send, and note the ids that the vendor has seen before."""
         with _planned(order) as plan:
-            send = BatchSend(plan, self.rules, self.clock, self.jitter)
+            send = Outbox(plan, self.rules, self.clock, self.jitter)
             steps = send.run()
             reply: object = None
             error: OmniError | None = None
@@ -242,7 +242,7 @@ class Alert:
                 try:
                     effect = steps.send(reply) if error is None else steps.throw(error)
                 except StopIteration as stop:
-                    return self._judged(send, cast("BatchEnd", stop.value))
+                    return self._judged(send, cast("SendResult", stop.value))
                 reply, error = None, None
                 try:
                     reply = yield effect
@@ -259,9 +259,9 @@ class Alert:
                         each for status, ids in answer.by_status if is_duplicate(status) for each in ids
                     }
 
-    def _judged(self, send: BatchSend, end: BatchEnd) -> BatchEnd:
+    def _judged(self, send: Outbox, end: SendResult) -> SendResult:
         """Drop the error if the vendor has seen all messages in doubt: a copy of this callback has sent them."""
-        states = send.tidings.each or {}
+        states = send.progress.each or {}
         doubtful = {message_id for message_id, state in states.items() if state in UNCONFIRMED}
         if isinstance(end.error, OmniUnknownOutcomeError) and policy.is_sent_by_a_copy(doubtful, self._seen_before):
             return replace(end, error=None)
@@ -269,7 +269,7 @@ class Alert:
 
 
 @contextlib.contextmanager
-def _planned(order: MessageSpec) -> Iterator[BatchPlan]:
+def _planned(order: MessageSpec) -> Iterator[SendPlan]:
     with Workspace(in_memory=True) as workspace:
         yield plan_message(order, workspace)
 
@@ -278,7 +278,7 @@ def _in_lists(message_ids: list[str]) -> list[tuple[str, ...]]:
     return [tuple(message_ids[start : start + IDS_PER_LOOK]) for start in range(0, len(message_ids), IDS_PER_LOOK)]
 
 
-def _is_refused_as_a_whole(end: BatchEnd) -> bool:
+def _is_refused_as_a_whole(end: SendResult) -> bool:
     """Return True if the vendor finds the request wrong, so that nothing of it was sent.
 
     The cause may be one channel, or one number, of several. False if it is the request's id that the vendor knows

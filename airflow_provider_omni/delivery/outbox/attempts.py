@@ -11,7 +11,7 @@ from typing import NamedTuple
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED, MessageState
-from airflow_provider_omni.delivery.outbox.plan import BatchPlan
+from airflow_provider_omni.delivery.outbox.plan import SendPlan
 
 _S = MessageState
 
@@ -32,7 +32,7 @@ class Conclusions(NamedTuple):
 class Attempts:
     """Finds and compares the attempts of a plan's people."""
 
-    def __init__(self, plan: BatchPlan, known: IntentLog) -> None:
+    def __init__(self, plan: SendPlan, known: IntentLog) -> None:
         self._plan = plan
         self._known = known
 

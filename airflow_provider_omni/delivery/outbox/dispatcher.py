@@ -17,7 +17,7 @@ from airflow_provider_omni.delivery.messages.intent_log import uniform
 from airflow_provider_omni.delivery.messages.states import UNRESOLVED, Control, Event, MessageState
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.batch_reconciler import IN_DOUBT
-from airflow_provider_omni.delivery.outbox.plan import BatchPlan
+from airflow_provider_omni.delivery.outbox.plan import SendPlan
 from airflow_provider_omni.delivery.outbox.policy import (
     CONCURRENT_INTENT_WRITES,
     INTENT_TTL,
@@ -49,35 +49,35 @@ SEND = "POST /omni/1/advanced"
 class Dispatcher:
     """Posts requests until none is left or something stops the batch.
 
-    The reason for a stop stands in `tidings.stop`. Errors of writing are raised once nothing is under way any more.
+    The reason for a stop stands in `progress.stop`. Errors of writing are raised once nothing is under way any more.
     """
 
     def __init__(
         self,
-        plan: BatchPlan,
+        plan: SendPlan,
         chunk: int,
         rules: SendPolicy,
-        keeper: IntentStore,
-        tidings: SendProgress,
+        store: IntentStore,
+        progress: SendProgress,
         clock: Clock,
         jitter: Callable[[], float],
-        progress: Callable[[], Note | None],
+        note: Callable[[], Note | None],
         publish: Callable[[], Publish] | None = None,
     ) -> None:
         """Prepare to post the plan's requests.
 
         :param chunk: messages in one request.
-        :param progress: returns a note when it is time for one.
+        :param note: returns a note of progress when it is time for one.
         :param publish: makes the effect that publishes the receipt, if nothing else tells what to follow after a death.
         """
         self.plan = plan
         self.chunk = chunk
         self.rules = rules
-        self.keeper = keeper
-        self.tidings = tidings
+        self.store = store
+        self.progress = progress
         self.clock = clock
         self.jitter = jitter
-        self.progress = progress
+        self.note = note
         self.publish = publish
         self.broken: OmniError | None = None
         self._waiting: deque[Request] = deque()
@@ -94,7 +94,7 @@ class Dispatcher:
         self._round = 0
         self._alone_refused = 0
         self._controlled = False
-        self._window = rules.lanes
+        self._window = rules.at_once
         self._ahead = 1
         self._last_window_at: float | None = None
 
@@ -124,20 +124,20 @@ class Dispatcher:
                     yield from self._fenced(each)
                 else:
                     yield from self._answered(each)
-            if (note := self.progress()) is not None:
+            if (note := self.note()) is not None:
                 yield note
         if self._failure is not None:
             raise self._failure
 
     @property
     def _halted(self) -> bool:
-        return self.tidings.stop is not None or self._failure is not None or self.broken is not None
+        return self.progress.stop is not None or self._failure is not None or self.broken is not None
 
     # -- windows -----------------------------------------------------------------------------------------------------
 
     def _start_windows(self) -> Steps[None]:
         """Write intents ahead of the connections: enough to keep them busy while the next are written."""
-        while not self._halted and self.clock() >= self._paused_until and len(self._fencing) < self.keeper.writers:
+        while not self._halted and self.clock() >= self._paused_until and len(self._fencing) < self.store.writers:
             prepared = len(self._ready) + sum(len(requests) for requests, _ in self._fencing.values())
             if prepared >= self._window * self._ahead:
                 return
@@ -148,7 +148,7 @@ class Dispatcher:
 
     def _take(self, most: int) -> list[Request]:
         """Return the next requests, with no more messages than all connections hold at once with full requests."""
-        room = self.rules.lanes * self.chunk
+        room = self.rules.at_once * self.chunk
         taken: list[Request] = []
         while len(taken) < most:
             request = self._waiting.popleft() if self._waiting else next(self._laid_out, None)
@@ -156,7 +156,7 @@ class Dispatcher:
                 break
             if taken and len(request.ids) > room:
                 self._waiting.appendleft(request)
-                self._window = max(len(taken), self.rules.lanes)
+                self._window = max(len(taken), self.rules.at_once)
                 break
             room -= len(request.ids)
             taken.append(request)
@@ -166,15 +166,15 @@ class Dispatcher:
         now = self.clock()
         postings = []
         for request in requests:
-            postings.append(request.begin(now, self.plan.scheduled_at, self.keeper.here))
+            postings.append(request.begin(now, self.plan.scheduled_at, self.store.here))
             request.intended = True
             for _, carried in self._fencing.values():
                 # This outcome is older than the intent: if its write fails, it must not be written after the intent.
                 carried.pop(request.bulk_id, None)
         self._tags += 1
-        outcomes, self.tidings.unwritten = self.tidings.unwritten, {}
+        outcomes, self.progress.unwritten = self.progress.unwritten, {}
         self._fencing[self._tags] = requests, outcomes
-        writes = self.keeper.writes(postings, list(outcomes.values()), [request.labels() for request in requests])
+        writes = self.store.writes(postings, list(outcomes.values()), [request.labels() for request in requests])
         yield Submit(self._tags, writes)
 
     def _fenced(self, done: Done) -> Steps[None]:
@@ -183,14 +183,14 @@ class Dispatcher:
         try:
             if done.error is not None:
                 raise done.error
-            self.keeper.written(postings, done.results)
+            self.store.written(postings, done.results)
         except OmniError as error:
-            self.keeper.not_written(postings)
-            self.tidings.unwritten = outcomes | self.tidings.unwritten
+            self.store.not_written(postings)
+            self.progress.unwritten = outcomes | self.progress.unwritten
             yield from self._window_failed(requests, error, "An intent could not be written")
             return
         now = self.clock()
-        if self._last_window_at is not None and not self._ready and len(self._flying) < self.rules.lanes:
+        if self._last_window_at is not None and not self._ready and len(self._flying) < self.rules.at_once:
             # The connections ran dry meanwhile: write further ahead.
             self._ahead = min(self._ahead + 1, CONCURRENT_INTENT_WRITES)
         self._measure(now)
@@ -206,8 +206,8 @@ class Dispatcher:
                     )
         if self.publish is not None:
             for request in requests:
-                self.tidings.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
-                self.tidings.note_each(dict.fromkeys(request.ids, _S.INTENT))
+                self.progress.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
+                self.progress.note_each(dict.fromkeys(request.ids, _S.INTENT))
             try:
                 yield self.publish()
             except OmniError as error:
@@ -233,17 +233,17 @@ class Dispatcher:
         ones.
         """
         if self._last_window_at is not None and now > self._last_window_at:
-            lasted, lanes = now - self._last_window_at, self.rules.lanes
+            lasted, at_once = now - self._last_window_at, self.rules.at_once
             if lasted < WINDOW_SECONDS / 2:
-                self._window = min(self._window * 2, lanes * MAX_WINDOW_ROUNDS)
+                self._window = min(self._window * 2, at_once * MAX_WINDOW_ROUNDS)
             elif lasted > WINDOW_SECONDS * 2:
-                self._window = max(self._window // 2, lanes)
+                self._window = max(self._window // 2, at_once)
         self._last_window_at = now
 
     # -- posts -------------------------------------------------------------------------------------------------------
 
     def _start_posts(self) -> Steps[None]:
-        while self._ready and not self._halted and len(self._flying) < self.rules.lanes:
+        while self._ready and not self._halted and len(self._flying) < self.rules.at_once:
             now = self.clock()
             if now < self._paused_until:
                 return
@@ -253,14 +253,14 @@ class Dispatcher:
             if not policy.is_fresh(posting.intent_at, now):
                 self._waiting.append(request)
                 continue
-            if self.tidings.first_post_at is None:
-                self.tidings.first_post_at = now
+            if self.progress.first_post_at is None:
+                self.progress.first_post_at = now
             self._tags += 1
             self._flying[self._tags] = (request, self._round)
-            self.tidings.move(request.state_before, posting.messages)
+            self.progress.move(request.state_before, posting.messages)
             # From here on it may arrive, even if this process dies before it is answered.
-            self.tidings.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
-            self.tidings.posted += len(request.ids)
+            self.progress.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
+            self.progress.posted += len(request.ids)
             to, tail = request.people.destinations, self.plan.tail(request.content)
             call = send_bulk(self.plan.spec.scenario_key, request.bulk_id, to, tail)
             yield Submit(self._tags, (Ask(call, label="POST"),))
@@ -279,13 +279,13 @@ class Dispatcher:
             self._count_unknown(OmniProtocolError("The answer to a send names nobody", path=SEND))
         else:
             self._unknown = 0
-        self.tidings.refused.update(read.refused)
-        self.tidings.mendable = self.tidings.mendable or read.mendable
+        self.progress.refused.update(read.refused)
+        self.progress.mendable = self.progress.mendable or read.mendable
         if _S.ACCEPTED in request.posting.messages.values():
             self._alone_refused = 0
             if not self._controlled and len(request.ids) > 1 and request.by_bulk:
                 self._controlled = True
-                self.tidings.bulk_filter.controls.append(Control(request.bulk_id, request.ids))
+                self.progress.bulk_filter.controls.append(Control(request.bulk_id, request.ids))
         if read.foreign and self.rules.stops:
             self._stop(
                 OmniProtocolError(
@@ -304,10 +304,10 @@ class Dispatcher:
         posting = request.posting
         assert posting is not None
         if course is ErrorAction.UNKNOWN:
-            self.tidings.open.append(posting)
-            self.tidings.learned(posting)
+            self.progress.open.append(posting)
+            self.progress.learned(posting)
             self._count_unknown(error)
-            if len(self.tidings.open) == 1:
+            if len(self.progress.open) == 1:
                 yield Note(f"The outcome of a POST is unknown ({error.label}): the logs will be asked.", warning=True)
             return
         if course is ErrorAction.REFUSED and request.state_before is _S.INTENT:
@@ -322,15 +322,15 @@ class Dispatcher:
             posting.reasons[message_id] = reason
             # The ledger keeps the code; the log has the vendor's words besides, such as "scenarioKey: unknown".
             words = "; ".join(error.problems[:3])
-            self.tidings.refused[f"{reason} ({words})" if words else reason] += 1
+            self.progress.refused[f"{reason} ({words})" if words else reason] += 1
             self._settled(request)
             if self._alone_refused >= REFUSALS_IN_A_ROW:
                 self._stop(error)
             return
-        self.tidings.posted -= len(request.ids)
+        self.progress.posted -= len(request.ids)
         request.had_no_effect()
-        self.tidings.move(_S.INTENT, posting.messages)
-        self.tidings.learned(posting)
+        self.progress.move(_S.INTENT, posting.messages)
+        self.progress.learned(posting)
         if course is ErrorAction.STOP:
             self._stop(error)
         elif course is ErrorAction.HALVE:
@@ -340,9 +340,9 @@ class Dispatcher:
             yield from self._back_off(error, begun_in)
 
     def _count_unknown(self, error: OmniError) -> None:
-        self.tidings.lost = error
+        self.progress.lost = error
         self._unknown += 1
-        if self._unknown >= max(2 * self.rules.lanes, UNKNOWN_IN_A_ROW):
+        if self._unknown >= max(2 * self.rules.at_once, UNKNOWN_IN_A_ROW):
             self.broken = error
 
     def _back_off(self, error: OmniError, begun_in: int) -> Steps[None]:
@@ -363,15 +363,15 @@ class Dispatcher:
         """Take note of an answer. Messages that it left open are asked about later."""
         posting = request.posting
         assert posting is not None
-        self.tidings.move(_S.INTENT, posting.messages)
-        self.tidings.learned(posting)
+        self.progress.move(_S.INTENT, posting.messages)
+        self.progress.learned(posting)
         # After an answer with foreign ids nothing is posted again; the logs may still show what was taken.
         doubt = UNRESOLVED if self.rules.stops else IN_DOUBT
         if uniform(posting.messages) is not _S.ACCEPTED and posting.having(*doubt):
-            self.tidings.open.append(posting)
+            self.progress.open.append(posting)
 
     def _stop(self, error: OmniError) -> None:
-        self.tidings.stop = self.tidings.stop or error
+        self.progress.stop = self.progress.stop or error
 
     def give_back(self) -> None:
         """Post nothing more. Messages that may have an intent on record and were not posted are noted as certainly not
@@ -380,8 +380,8 @@ class Dispatcher:
         for request in (*self._ready, *self._waiting):
             if request.intended and request.state_before is not _S.INTENT:
                 line = {"bulk": request.bulk_id, "all": request.unposted.value}
-                self.tidings.unwritten.setdefault(request.bulk_id, line)
-                self.tidings.follow(request.bulk_id, ())
-                self.tidings.note_each(dict.fromkeys(request.ids, request.unposted))
+                self.progress.unwritten.setdefault(request.bulk_id, line)
+                self.progress.follow(request.bulk_id, ())
+                self.progress.note_each(dict.fromkeys(request.ids, request.unposted))
         self._ready.clear()
         self._waiting.clear()

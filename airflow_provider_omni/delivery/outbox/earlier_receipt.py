@@ -25,7 +25,7 @@ from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.words import some
 
 
-def keeper_of(
+def store_of(
     about: dict[str, str | None], ledger: LedgerTerms | None, expects: int | None = 0, *, one_request: bool = False
 ) -> IntentStore:
     """Return the store of a batch's record: its ledger, or the task's state if there is none.
@@ -52,22 +52,22 @@ def previous_receipt(
 
     :param account: `OmniConfig.account_mark` of this try.
     """
-    known, tidings = IntentLog(scratch), SendProgress.listing(ledger=ledger is not None)
+    known, progress = IntentLog(scratch), SendProgress.listing(ledger=ledger is not None)
     shard = spec.shard.folder if spec.shard else ""
     about: dict[str, str | None] = {"send": BatchIds(spec.identity).send(shard), "fingerprint": ""}
-    keeper = keeper_of(about, ledger)
+    store = store_of(about, ledger)
     try:
-        yield from keeper.enter(known, dry_run=True)
+        yield from store.enter(known, dry_run=True)
     except OmniError as error:
         yield Note(f"What earlier tries have sent could not be read ({type(error).__name__}).", warning=True)
         return None
-    tidings.recall(known, everybody=True)
-    sent = sum(tidings.states[state] for state in MAY_HAVE_ARRIVED)
+    progress.recall(known, everybody=True)
+    sent = sum(progress.states[state] for state in MAY_HAVE_ARRIVED)
     if not sent:
         return None
-    census = IntakeCounts(requested=tidings.states.total())
-    flow = spec.flow or keeper.flow or ()
-    receipt = receipt_of(spec, census, tidings, flow=flow, ledger=ledger, account=account_of(known.origins(), account))
+    census = IntakeCounts(requested=progress.states.total())
+    flow = spec.flow or store.flow or ()
+    receipt = receipt_of(spec, census, progress, flow=flow, ledger=ledger, account=account_of(known.origins(), account))
     yield Note(
         f"Earlier tries have sent {some(sent, 'message')}, or may have: the receipt lists what. This try sends "
         "nothing.",

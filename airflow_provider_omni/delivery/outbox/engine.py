@@ -28,14 +28,14 @@ from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.attempts import Attempts
 from airflow_provider_omni.delivery.outbox.batch_reconciler import AT_ONCE, IN_DOUBT, settle
 from airflow_provider_omni.delivery.outbox.dispatcher import Dispatcher
-from airflow_provider_omni.delivery.outbox.earlier_receipt import keeper_of, previous_receipt
+from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt, store_of
 from airflow_provider_omni.delivery.outbox.manifest import write_manifest
 from airflow_provider_omni.delivery.outbox.missing_record import check_record_not_lost
 from airflow_provider_omni.delivery.outbox.people_labels import in_order, names_of, people_of_receipt
 from airflow_provider_omni.delivery.outbox.plan import (
     MAX_REQUESTS_WITHOUT_LEDGER,
     SHOWN,
-    BatchPlan,
+    SendPlan,
     quarantine_examples,
     quarantine_lines,
 )
@@ -46,7 +46,7 @@ from airflow_provider_omni.delivery.outbox.removed import write_removed
 from airflow_provider_omni.delivery.outbox.requests import Request
 from airflow_provider_omni.delivery.outbox.result import (
     RESTORE,
-    Progress,
+    ProgressNotes,
     account_of,
     cannot_ask,
     receipt_of,
@@ -74,7 +74,7 @@ _S = MessageState
 
 
 @dataclass(frozen=True, slots=True)
-class BatchEnd:
+class SendResult:
     """The end of a batch: always a receipt, and the error that the task must fail with, if any.
 
     :param sent: accepted messages that this very try has posted.
@@ -88,8 +88,8 @@ class BatchEnd:
     writes: int | None = None
 
 
-class BatchSend:
-    """Sends a `BatchPlan` once, however often it is run.
+class Outbox:
+    """Sends a `SendPlan` once, however often it is run.
 
     :param rules: the rules for this try.
     :param jitter: random numbers from 0 to 1, for pauses.
@@ -98,7 +98,7 @@ class BatchSend:
 
     def __init__(
         self,
-        plan: BatchPlan,
+        plan: SendPlan,
         rules: SendPolicy,
         clock: Clock,
         jitter: Callable[[], float] = random.random,
@@ -111,22 +111,22 @@ class BatchSend:
         self.ledger = ledger
         self.flow = plan.spec.flow
         self.known = IntentLog(plan.scratch)
-        self.keeper: IntentStore = keeper_of(
+        self.store: IntentStore = store_of(
             plan.about() | {"account": rules.account},
             ledger,
             rules.record_writes if rules.recallable else None,
             one_request=plan.spec.one_request,
         )
-        self.here = self.keeper.here
-        self.tidings = SendProgress.listing(ledger=ledger is not None, each=plan.spec.one_request)
+        self.here = self.store.here
+        self.progress = SendProgress.listing(ledger=ledger is not None, each=plan.spec.one_request)
         self.attempts = Attempts(plan, self.known)
         self._entered = self._taken_over = self._controlled = False
         self._accepted_before: int | None = None
         self._loaded_at: float | None = None
         self._left = self._requests = self._parts = 0
 
-    def run(self) -> Steps[BatchEnd]:
-        """Run to the end. Errors come back in the `BatchEnd`, so that the receipt is never lost with them."""
+    def run(self) -> Steps[SendResult]:
+        """Run to the end. Errors come back in the `SendResult`, so that the receipt is never lost with them."""
         error: OmniError | None = None
         try:
             yield from self._open()
@@ -144,16 +144,16 @@ class BatchSend:
                 recalled = yield from previous_receipt(
                     self.plan.spec, self.plan.scratch, self.ledger, self.jitter, account
                 )
-                return BatchEnd(self.receipt() if recalled is None else recalled, error)
-        for reason, count in self.tidings.refused.most_common(SHOWN):
+                return SendResult(self.receipt() if recalled is None else recalled, error)
+        for reason, count in self.progress.refused.most_common(SHOWN):
             yield Note(f"Refused: {count:,} × {reason}", warning=True)
         receipt = self.receipt()
         if not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
             # A try that was replaced must not write over the receipt of the one that runs now.
             yield from publish_at_last(receipt.to_json(), self.jitter)
         before = self._accepted_before
-        sent = 0 if before is None else self.tidings.states[_S.ACCEPTED] - before
-        return BatchEnd(receipt, error, sent, self.keeper.saved if self._taken_over else None)
+        sent = 0 if before is None else self.progress.states[_S.ACCEPTED] - before
+        return SendResult(receipt, error, sent, self.store.saved if self._taken_over else None)
 
     def receipt(self) -> Receipt:
         """Return the receipt of this moment."""
@@ -162,13 +162,13 @@ class BatchSend:
             extra |= {"dry_run": True, "requests": self._requests, "recipients": self._left}
         if self.plan.spec.one_request:
             extra = {"dry_run": True} if self.rules.dry_run else {}
-            extra |= people_of_receipt(self.plan.scratch, self.tidings)
-        plan, tidings = self.plan, self.tidings
+            extra |= people_of_receipt(self.plan.scratch, self.progress)
+        plan, progress = self.plan, self.progress
         # If this try has posted nothing, others may have, and it has not read of them (yet). A ledger will tell.
-        own = self.rules.account if tidings.posted or (self._entered and self.ledger is None) else ""
-        account = account_of(tidings.origins, own)
+        own = self.rules.account if progress.posted or (self._entered and self.ledger is None) else ""
+        account = account_of(progress.origins, own)
         receipt = receipt_of(
-            plan.spec, plan.census, tidings, flow=self.flow or (), ledger=self.ledger, account=account, extra=extra
+            plan.spec, plan.census, progress, flow=self.flow or (), ledger=self.ledger, account=account, extra=extra
         )
         if plan.spec.one_request:
             return replace(receipt, bulks=in_order(receipt.bulks, plan.scratch))
@@ -203,34 +203,34 @@ class BatchSend:
                 f"Nothing was sent: this batch takes {self._requests:,} requests",
                 problems=(f"ledger_path: is needed for more than {MAX_REQUESTS_WITHOUT_LEDGER} requests",),
             )
-        self.keeper.flow = self.flow
+        self.store.flow = self.flow
         if self.rules.asks and not self.rules.dry_run:
-            self.keeper.steps = attempted(self.flow or (), plan.spec.content.channels())
+            self.store.steps = attempted(self.flow or (), plan.spec.content.channels())
             yield from self._doubt_what_is_not_on_record()
-        yield from self.keeper.enter(self.known, dry_run=self.rules.dry_run)
+        yield from self.store.enter(self.known, dry_run=self.rules.dry_run)
         self._entered, self._loaded_at = True, self.clock()
-        self.flow = self.flow or self.keeper.flow
+        self.flow = self.flow or self.store.flow
         # If the record is not complete, a lost try may have posted these people in another request.
-        self.tidings.bulk_filter.sole = self.keeper.told if isinstance(self.keeper, TaskStateStore) else True
-        self.tidings.recall(self.known, plan.fingerprint)  # from here on the receipt has what earlier tries have sent
+        self.progress.bulk_filter.sole = self.store.told if isinstance(self.store, TaskStateStore) else True
+        self.progress.recall(self.known, plan.fingerprint)  # from here on the receipt has what earlier tries have sent
         yield from check_flow(self.flow, plan.spec.content.channels())
-        self.keeper.steps = attempted(self.flow or (), plan.spec.content.channels())
+        self.store.steps = attempted(self.flow or (), plan.spec.content.channels())
         yield from self._check_ledger(chunk)
         for line in quarantine_lines(plan):
             yield Note(f"Quarantined: {line}", warning=True)
         if self.ledger is None or self.rules.dry_run:  # else read_quarantine tells
             for line in quarantine_examples(plan):
                 yield Note(f"Quarantined: {line}", warning=True)
-        if isinstance(self.keeper, LedgerStore) and not self.rules.dry_run:
-            yield from write_manifest(plan, self.keeper)
-            yield from write_removed(plan.scratch, self.keeper)
+        if isinstance(self.store, LedgerStore) and not self.rules.dry_run:
+            yield from write_manifest(plan, self.store)
+            yield from write_removed(plan.scratch, self.store)
         self._parts = plan.sms_parts()
         if not self.rules.dry_run:
             self.known.doubt_old_proofs()
         if self.rules.asks:
             self.attempts.conclude()
         self.known.settle_who_is_left(plan.ids)
-        self.tidings.recall(self.known, plan.fingerprint)
+        self.progress.recall(self.known, plan.fingerprint)
         self._left, self._requests = plan.left(), plan.requests(chunk)
         if self.rules.dry_run:
             self._parts = plan.sms_parts()
@@ -256,11 +256,11 @@ class BatchSend:
 
     def _recall(self) -> Steps[None]:
         """Read the record first thing: it knows the flow, and a receipt must list its messages whatever comes next."""
-        assert isinstance(self.keeper, TaskStateStore)
-        yield from self.keeper.recall(self.known)
-        self.tidings.recall(self.known, self.plan.fingerprint)
+        assert isinstance(self.store, TaskStateStore)
+        yield from self.store.recall(self.known)
+        self.progress.recall(self.known, self.plan.fingerprint)
         self._entered, self._loaded_at = True, self.clock()
-        self.flow = self.flow or self.keeper.flow
+        self.flow = self.flow or self.store.flow
 
     def _doubt_what_is_not_on_record(self) -> Steps[None]:
         """Mark every message that the record may not know of as in doubt: another task, run or try may have posted it.
@@ -268,7 +268,7 @@ class BatchSend:
         It may have been in other requests, so no bulk id would surely find it. Earlier tries whose record is lost may
         have posted again to people whom the vendor had refused, under the ids of further attempts.
         """
-        store, rules, doubted = self.keeper, self.rules, False
+        store, rules, doubted = self.store, self.rules, False
         assert isinstance(store, TaskStateStore)
         self.known.doubt_old_proofs()
         if not store.told:
@@ -303,13 +303,13 @@ class BatchSend:
         """Ask the logs if the ledger is empty though an earlier try may have sent: it may have used another ledger."""
         rules = self.rules
         told = rules.surely_first or (rules.recallable and not rules.record_writes)
-        if not isinstance(self.keeper, LedgerStore) or not self.known.empty() or told or rules.dry_run:
+        if not isinstance(self.store, LedgerStore) or not self.known.empty() or told or rules.dry_run:
             return
         try:
             yield from self._refuse_a_lost_record(chunk)
         except OmniInputError:
             # Another try may have sent it meanwhile, on this very ledger: one that had been frozen, for example.
-            yield from self.keeper.check_current()
+            yield from self.store.check_current()
             raise
 
     def _check_memory(self, chunk: int) -> Steps[None]:
@@ -318,7 +318,7 @@ class BatchSend:
         Refuses the batch if Airflow keeps no state of the task.
         """
         rules = self.rules
-        if not isinstance(self.keeper, TaskStateStore) or self.keeper.told or rules.surely_first or rules.dry_run:
+        if not isinstance(self.store, TaskStateStore) or self.store.told or rules.surely_first or rules.dry_run:
             return
         if rules.asks:
             return  # everybody is in doubt who is not on record
@@ -332,7 +332,7 @@ class BatchSend:
 
     def _refuse_a_lost_record(self, chunk: int) -> Steps[None]:
         rules, has_ledger = self.rules, self.ledger is not None
-        lost = lost_tries(rules.untold, rules.record_writes, self.keeper.saved)
+        lost = lost_tries(rules.untold, rules.record_writes, self.store.saved)
         yield from check_record_not_lost(
             self.plan, chunk, rules, self.clock, self.jitter, has_ledger=has_ledger, lost=lost
         )
@@ -372,7 +372,7 @@ class BatchSend:
         if sent:
             raise OmniContentChangedError(
                 f"Same idempotency_key, other content: {some(sent, 'message')} {was(sent)} or may have been "
-                f"sent with the earlier content; not sent: {left:,}.{self.keeper.changed()} Restore the content, or "
+                f"sent with the earlier content; not sent: {left:,}.{self.store.changed()} Restore the content, or "
                 f"use another {self._name_of_a_send}."
             )
 
@@ -383,18 +383,18 @@ class BatchSend:
     # -- sending -----------------------------------------------------------------------------------------------------
 
     def _send(self) -> Steps[OmniError | None]:
-        self._accepted_before = self.tidings.states[_S.ACCEPTED]
+        self._accepted_before = self.progress.states[_S.ACCEPTED]
         self.plan.lay_out(self.chunk)
-        progress = Progress(self._left, self.tidings, self.clock)
-        lanes = Dispatcher(
+        notes = ProgressNotes(self._left, self.progress, self.clock)
+        dispatcher = Dispatcher(
             self.plan,
             self.chunk,
             self.rules,
-            self.keeper,
-            self.tidings,
+            self.store,
+            self.progress,
             self.clock,
             self.jitter,
-            progress.note,
+            notes.note,
             None if self.ledger is not None else lambda: Publish(self.receipt().to_json(), label="receipt published"),
         )
         doubtful = list(self.known.open_postings())
@@ -403,23 +403,23 @@ class BatchSend:
             if posting.origin is not None and posting.is_elsewhere(self.here):
                 yield cannot_ask(len(posting.having(*IN_DOUBT)), posting.origin, self.here)
         try:
-            yield from self._post_all(lanes)
-            if self.tidings.stop is None:
-                yield from self._resolve(lanes, earlier)
+            yield from self._post_all(dispatcher)
+            if self.progress.stop is None:
+                yield from self._resolve(dispatcher, earlier)
         except OmniStaleTryError:
-            lanes.give_back()
+            dispatcher.give_back()
             raise
         except OmniError as error:
-            lanes.give_back()
+            dispatcher.give_back()
             yield from self._write_outcomes()
             yield from self._write_end()
             return error
-        lanes.give_back()
+        dispatcher.give_back()
         yield from self._write_outcomes()
         yield from self._write_end()
         verdict = verdict_of(
             self.plan,
-            self.tidings,
+            self.progress,
             self.rules,
             has_ledger=self.ledger is not None,
             strangers=self._strangers(earlier),
@@ -427,8 +427,8 @@ class BatchSend:
                 self.here, UNRESOLVED if self.rules.trust_duplicate_rejection else frozenset(IN_DOUBT)
             ),
         )
-        if verdict is not None and self.tidings.stop is None and self.plan.spec.one_request:
-            verdict.problems += names_of(self.plan.scratch, self.tidings)
+        if verdict is not None and self.progress.stop is None and self.plan.spec.one_request:
+            verdict.problems += names_of(self.plan.scratch, self.progress)
         return verdict
 
     def _strangers(self, earlier: list[Attempt]) -> int:
@@ -439,44 +439,44 @@ class BatchSend:
             return len(set(ids) - self.attempts.everybody())
         return len(ids) - len(self.known.people_of(ids))
 
-    def _post_all(self, lanes: Dispatcher) -> Steps[None]:
+    def _post_all(self, dispatcher: Dispatcher) -> Steps[None]:
         """Post everything that waits. If many outcomes in a row are unknown, ask the logs first and then go on."""
         while True:
-            accepted = self.tidings.states[_S.ACCEPTED]
-            yield from lanes.run()
-            if lanes.broken is None:
+            accepted = self.progress.states[_S.ACCEPTED]
+            yield from dispatcher.run()
+            if dispatcher.broken is None:
                 return
-            broken = lanes.broken
+            broken = dispatcher.broken
             yield Note("Many outcomes in a row are unknown: the logs are asked before more is posted.", warning=True)
             yield from self._write_outcomes()
-            absent = yield from self._ask(self.tidings.open)
-            self.tidings.open = [posting for posting in self.tidings.open if posting.having(_S.INTENT)]
-            if self.tidings.states[_S.ACCEPTED] == accepted:
+            absent = yield from self._ask(self.progress.open)
+            self.progress.open = [posting for posting in self.progress.open if posting.having(_S.INTENT)]
+            if self.progress.states[_S.ACCEPTED] == accepted:
                 # None of them arrived: the vendor's side is down. A later try goes on from here.
-                self.tidings.stop = broken
+                self.progress.stop = broken
                 return
             self._check_content(sum(len(request.ids) for request in absent))
-            lanes.add(absent)
+            dispatcher.add(absent)
 
-    def _resolve(self, lanes: Dispatcher, earlier: list[Attempt]) -> Steps[None]:
+    def _resolve(self, dispatcher: Dispatcher, earlier: list[Attempt]) -> Steps[None]:
         """Ask about messages in doubt, those of earlier tries too; post absent ones; and so on."""
         trusted = False
         for number in range(1, ROUNDS + 1):
-            unknown = [*earlier, *self.tidings.open]
+            unknown = [*earlier, *self.progress.open]
             if not unknown:
                 return
             yield from self._write_outcomes()
             again = yield from self._ask(unknown)
-            self.tidings.open, earlier = [], []
+            self.progress.open, earlier = [], []
             if self.rules.trust_duplicate_rejection and not trusted:
                 trusted = True
                 again += self._on_trust(unknown)
             if not again or number == ROUNDS:
                 return  # what was posted last has been asked about, too
             self._check_content(sum(len(request.ids) for request in again))
-            lanes.add(again)
-            yield from self._post_all(lanes)
-            if self.tidings.stop is not None:
+            dispatcher.add(again)
+            yield from self._post_all(dispatcher)
+            if self.progress.stop is not None:
                 return
 
     def _ask(self, postings: list[Attempt]) -> Steps[list[Request]]:
@@ -484,12 +484,12 @@ class BatchSend:
         again: list[Request] = []
         if not self._controlled:
             self._controlled = True
-            self.tidings.bulk_filter.controls += self.known.controls(self.here, self.clock())
+            self.progress.bulk_filter.controls += self.known.controls(self.here, self.clock())
         for start in range(0, len(postings), AT_ONCE):
             group = postings[start : start + AT_ONCE]
             before = [dict(posting.messages) for posting in group]
             found_in = yield from settle(
-                group, self.rules.look, self.clock, self.jitter, self.tidings.bulk_filter, self._loaded_at, self.here
+                group, self.rules.look, self.clock, self.jitter, self.progress.bulk_filter, self._loaded_at, self.here
             )
             if self.rules.asks:
                 self._conclude(group)
@@ -505,10 +505,10 @@ class BatchSend:
                 }
                 ours = self.known.people_of(list(changed))
                 for message_id in ours:
-                    self.tidings.move(old[message_id], {message_id: posting.messages[message_id]})
+                    self.progress.move(old[message_id], {message_id: posting.messages[message_id]})
                     if posting.messages[message_id] is _S.ACCEPTED and not posting.ours:
                         self._accepted_before = (self._accepted_before or 0) + 1
-                self.tidings.learned(posting, moved)
+                self.progress.learned(posting, moved)
                 absent = [row for message_id, row in ours.items() if posting.messages[message_id] is _S.ABSENT]
                 again += self._requests_of(absent, _S.ABSENT)
             yield from self._write_outcomes()
@@ -520,7 +520,7 @@ class BatchSend:
             self.known.learn(posting.messages)
         concluded = self.attempts.conclude()
         for old, new in concluded.moved:
-            self.tidings.recount(old, new)
+            self.progress.recount(old, new)
         for posting in group:
             for message_id in posting.having(*_S):
                 if message_id in concluded.gone:
@@ -528,9 +528,9 @@ class BatchSend:
                 elif message_id in concluded.refused:
                     posting.messages[message_id] = _S.REFUSED
             if not posting.messages:
-                self.tidings.follow(posting.bulk_id, ())
-        if concluded.gone and isinstance(self.keeper, TaskStateStore):
-            self.keeper.forget(concluded.gone)
+                self.progress.follow(posting.bulk_id, ())
+        if concluded.gone and isinstance(self.store, TaskStateStore):
+            self.store.forget(concluded.gone)
 
     def _on_trust(self, postings: list[Attempt]) -> list[Request]:
         """Return requests that post ids in doubt again, since this account refuses ids that it has seen.
@@ -572,7 +572,7 @@ class BatchSend:
 
     def _write_end(self) -> Steps[None]:
         """Say in the ledger which parts stand in it. If that fails, a part that is gone later may not be missed."""
-        end = self.keeper.ends() if isinstance(self.keeper, LedgerStore) else None
+        end = self.store.ends() if isinstance(self.store, LedgerStore) else None
         if end is None:
             return
         try:
@@ -586,13 +586,13 @@ class BatchSend:
         """Write the outcomes that were learned. If that fails, the record is still true: it says INTENT, and the logs
         know more.
         """
-        if not self.tidings.unwritten:
+        if not self.progress.unwritten:
             return
         for attempt in range(1, 4):
             try:
-                yield from self.keeper.writes((), list(self.tidings.unwritten.values()), ())
-                self.keeper.written((), ())
-                self.tidings.unwritten = {}
+                yield from self.store.writes((), list(self.progress.unwritten.values()), ())
+                self.store.written((), ())
+                self.progress.unwritten = {}
                 return
             except OmniStaleTryError:
                 raise

@@ -17,7 +17,7 @@ from pydantic_core import from_json
 from airflow_provider_omni.delivery.effects import Done, Fetch, Gather, ListParts, Put, Steps, Submit
 from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, damaged, lines_of, own_parts
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.outbox.plan import BatchPlan
+from airflow_provider_omni.delivery.outbox.plan import SendPlan
 from airflow_provider_omni.delivery.outbox.stores import LedgerStore
 
 ROWS = 10_000
@@ -26,7 +26,7 @@ AT_ONCE = 3
 """Parts that are written at one time."""
 
 
-def write_manifest(plan: BatchPlan, keeper: LedgerStore) -> Steps[None]:
+def write_manifest(plan: SendPlan, store: LedgerStore) -> Steps[None]:
     """Write the rows of people who are new or have changed, and the quarantined rows.
 
     Raises OmniStorageError: then nothing was posted.
@@ -34,7 +34,7 @@ def write_manifest(plan: BatchPlan, keeper: LedgerStore) -> Steps[None]:
     purged = bool(own_parts((yield ListParts(PURGED))))
     if not purged:
         yield from _read_planned(plan.scratch)
-    writes = iter(_parts(plan, keeper, purged=purged))
+    writes = iter(_parts(plan, store, purged=purged))
     under_way = 0
     failure = None
     tag = 0
@@ -76,7 +76,7 @@ def _id_in(line: bytes, name: str) -> str:
         raise damaged(name) from None
 
 
-def _parts(plan: BatchPlan, keeper: LedgerStore, *, purged: bool) -> Iterator[Put]:
+def _parts(plan: SendPlan, store: LedgerStore, *, purged: bool) -> Iterator[Put]:
     after = -1
     unknown = _UNKNOWN if plan.scratch.one("SELECT 1 FROM planned LIMIT 1") else ""
     while not purged:
@@ -89,7 +89,7 @@ def _parts(plan: BatchPlan, keeper: LedgerStore, *, purged: bool) -> Iterator[Pu
         if last is None:
             break
         after = last
-        yield keeper.private(lines)
+        yield store.private(lines)
     left_out = (
         {"row": place, "reason": reason} | ({"recipient": key} if key else {})
         for place, reason, key in plan.quarantined()
@@ -97,9 +97,9 @@ def _parts(plan: BatchPlan, keeper: LedgerStore, *, purged: bool) -> Iterator[Pu
     # A part at a time: a wrong file, or `allowed_recipients`, may leave out a million. A part is written even if nobody
     # was left out: that is then the last try's word.
     part = list(islice(left_out, ROWS))
-    yield keeper.left_out(part)
+    yield store.left_out(part)
     while part := list(islice(left_out, ROWS)):
-        yield keeper.left_out(part)
+        yield store.left_out(part)
 
 
 _LINE = (

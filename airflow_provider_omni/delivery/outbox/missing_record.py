@@ -19,7 +19,7 @@ from itertools import islice
 from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.states import HORIZON, MessageState
-from airflow_provider_omni.delivery.outbox.plan import BatchPlan
+from airflow_provider_omni.delivery.outbox.plan import SendPlan
 from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, SendPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import PAGE, RETRY_PAUSE, evenly
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
@@ -44,7 +44,7 @@ failed.
 
 
 def check_record_not_lost(
-    plan: BatchPlan,
+    plan: SendPlan,
     chunk: int,
     rules: SendPolicy,
     clock: Clock,
@@ -116,7 +116,7 @@ _STATE = _Record(
 )
 
 
-def _some_ids(plan: BatchPlan, chunk: int) -> list[str]:
+def _some_ids(plan: SendPlan, chunk: int) -> list[str]:
     """Return ids of first attempts. Those by chance are the smallest, since ids are hashes."""
     by_chance = "SELECT id FROM person WHERE todo = 1 ORDER BY id LIMIT ?"
     if plan.left() <= ALL:
@@ -126,7 +126,7 @@ def _some_ids(plan: BatchPlan, chunk: int) -> list[str]:
     return list(dict.fromkeys(first + others))
 
 
-def later_attempts(plan: BatchPlan, lost: int) -> list[list[str]]:
+def later_attempts(plan: SendPlan, lost: int) -> list[list[str]]:
     """Return ids of further attempts, those of the next one first.
 
     An earlier try may have seen a person refused (no credit, for example), and the next have sent to that person under
@@ -155,7 +155,7 @@ _MAY_BE_POSTED_TO = (
 )
 
 
-def _id_after(plan: BatchPlan, further: int, current: str, address: int | str, key: str | None) -> str:
+def _id_after(plan: SendPlan, further: int, current: str, address: int | str, key: str | None) -> str:
     """Return the id of a person's attempt that comes `further` attempts after the current one.
 
     The current one is the first that was not refused.

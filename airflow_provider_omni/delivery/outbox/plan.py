@@ -155,7 +155,7 @@ class BatchSpec:
         return limit if self.chunk_size is None else min(self.chunk_size, limit)
 
 
-class BatchPlan:
+class SendPlan:
     """The people of a send in its workspace, and the counts of its rows. Made by `plan_batch` or `plan_message`.
 
     :param options: of all requests.
@@ -328,7 +328,7 @@ def plan_batch(
     *,
     keep_fields: bool = False,
     contents: RenderedContents | None = None,
-) -> BatchPlan:
+) -> SendPlan:
     """Read the whole source and make the plan.
 
     :param now: the time against which times in the options are checked.
@@ -350,14 +350,12 @@ def plan_batch(
         count_elsewhere=spec.max_recipients is not None,
     )
     census = ingest(rows, reading, contents, BatchIds(spec.identity), scratch)
-    plan = BatchPlan(
-        spec, census, scratch, options=contents.options, only=contents.same_for_all, fields=contents.fields
-    )
+    plan = SendPlan(spec, census, scratch, options=contents.options, only=contents.same_for_all, fields=contents.fields)
     _guard(plan)
     return plan
 
 
-def plan_message(order: MessageSpec, scratch: Workspace) -> BatchPlan:
+def plan_message(order: MessageSpec, scratch: Workspace) -> SendPlan:
     """Make the plan of an order for one request."""
     content, to = order.content, order.recipients
     template = MessageTemplate(content.arguments(), placeholders=False)
@@ -371,7 +369,7 @@ def plan_message(order: MessageSpec, scratch: Workspace) -> BatchPlan:
     counts = IntakeCounts(
         to.requested, len(to.people), quarantined=to.quarantined, duplicates=to.duplicates, reasons=reasons
     )
-    return BatchPlan(spec, counts, scratch, options=content.options, only=only)
+    return SendPlan(spec, counts, scratch, options=content.options, only=only)
 
 
 def _address_of(person: Recipient) -> int | str:
@@ -385,7 +383,7 @@ def needed_fields(spec: BatchSpec, contents: RenderedContents) -> tuple[str, ...
     return tuple(dict.fromkeys((*key, *(name for name in contents.fields if name != spec.phone_field))))
 
 
-def _guard(plan: BatchPlan) -> None:
+def _guard(plan: SendPlan) -> None:
     census, limit = plan.census, plan.spec.max_recipients
     found = census.people + census.elsewhere
     if limit is not None and found > limit:
@@ -404,7 +402,7 @@ def _guard(plan: BatchPlan) -> None:
     _refuse_too_many(plan, bad)
 
 
-def _refuse_too_many(plan: BatchPlan, bad: int) -> None:
+def _refuse_too_many(plan: SendPlan, bad: int) -> None:
     """Raise OmniInputError if more rows cannot be used than `max_quarantined` allows."""
     most, rows = plan.spec.max_quarantined, plan.census.requested
     if isinstance(most, int):
@@ -433,13 +431,13 @@ def _share_above(part: int, whole: int) -> float:
     return min(1.0, (part * 100 // whole + 1) / 100)
 
 
-def quarantine_examples(plan: BatchPlan) -> list[str]:
+def quarantine_examples(plan: SendPlan) -> list[str]:
     """Return the first quarantined rows as lines, for a person who has no ledger to read them from."""
     found = plan.scratch.all("SELECT place, reason FROM quarantine ORDER BY place LIMIT ?", EXAMPLES)
     return [f"row {place}: {reason}" for place, reason in found]
 
 
-def quarantine_lines(plan: BatchPlan) -> list[str]:
+def quarantine_lines(plan: SendPlan) -> list[str]:
     """Return the reasons of quarantined rows as lines for a person, with their counts, the commonest first."""
     found = plan.census.reasons.most_common(SHOWN)
     lines = [f"{count:,} × {reason}" for reason, count in found]

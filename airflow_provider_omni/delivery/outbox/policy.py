@@ -217,7 +217,7 @@ class SendPolicy:
         return cls(look, **(rules | more))
 
     @property
-    def lanes(self) -> int:
+    def at_once(self) -> int:
         """The number of requests under way: no more than the pace lets begin while an intent is fresh."""
         if self.requests_per_second is None:
             return max(1, self.connections)

@@ -20,7 +20,7 @@ IDS = 10_000
 _LEFT = "SELECT id FROM planned WHERE id > ? AND id NOT IN (SELECT id FROM person) ORDER BY id LIMIT ?"
 
 
-def write_removed(scratch: Workspace, keeper: LedgerStore) -> Steps[None]:
+def write_removed(scratch: Workspace, store: LedgerStore) -> Steps[None]:
     """Write the ids of the people who have left; nothing if no earlier try has planned anybody.
 
     The plans of earlier tries must have been read before. A person is told by the first message id, so this must come
@@ -34,10 +34,10 @@ def write_removed(scratch: Workspace, keeper: LedgerStore) -> Steps[None]:
     while True:
         ids = [each for (each,) in scratch.all(_LEFT, after, IDS)]
         if ids or begins:
-            header = {"v": VERSION, "fingerprint": keeper.fingerprint, "lines": 1}
-            name = keeper.part(SENT)
+            header = {"v": VERSION, "fingerprint": store.fingerprint, "lines": 1}
+            name = store.part(SENT)
             yield Put(name, partial(pack, (header, {"left": ids, "begins": begins})))
-            keeper.stands(name)
+            store.stands(name)
         if len(ids) < IDS:
             return
         begins, after = False, ids[-1]

@@ -126,7 +126,7 @@ class ErrorAction(enum.Enum):
     """The consequences of an error for its request."""
 
     UNKNOWN = "ask the logs, post no more of it"
-    AGAIN = "post it again after a pause, all lanes together"
+    AGAIN = "post it again after a pause, all connections together"
     HALVE = "post its halves"
     REFUSED = "its one recipient is refused"
     STOP = "stop the batch: nobody else would fare better"

@@ -9,7 +9,7 @@ from airflow_provider_omni.delivery.effects import Clock, Note
 from airflow_provider_omni.delivery.flows import attempted
 from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt
 from airflow_provider_omni.delivery.messages.states import UNRESOLVED, MessageState, Origin
-from airflow_provider_omni.delivery.outbox.plan import BatchPlan, BatchSpec
+from airflow_provider_omni.delivery.outbox.plan import BatchSpec, SendPlan
 from airflow_provider_omni.delivery.outbox.policy import NOTE_EVERY, LedgerTerms, SendPolicy
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.recipients.intake import IntakeCounts
@@ -91,7 +91,7 @@ def account_of(origins: Iterable[Origin], account: str) -> str | None:
 def receipt_of(
     spec: BatchSpec,
     census: IntakeCounts,
-    tidings: SendProgress,
+    progress: SendProgress,
     *,
     flow: Sequence[str],
     ledger: LedgerTerms | None,
@@ -102,11 +102,11 @@ def receipt_of(
 
     Requests are listed up to 100. If there are more, they stand in the ledger only.
     """
-    states = tidings.states
+    states = progress.states
     return Receipt(
-        scenario_key=tidings.origins[0].scenario if tidings.origins else spec.scenario_key,
-        flow=tidings.steps or attempted(flow, spec.content.channels()),
-        bulks=() if tidings.too_many and ledger is not None else tidings.bulks(),
+        scenario_key=progress.origins[0].scenario if progress.origins else spec.scenario_key,
+        flow=progress.steps or attempted(flow, spec.content.channels()),
+        bulks=() if progress.too_many and ledger is not None else progress.bulks(),
         counts=Counts(
             requested=census.requested,
             accepted=states[_S.ACCEPTED],
@@ -115,7 +115,7 @@ def receipt_of(
             quarantined=census.quarantined,
             duplicates=census.duplicates,
         ),
-        sent_at=tidings.first_post_at,
+        sent_at=progress.first_post_at,
         ledger_path=None if ledger is None else ledger.path,
         account=account,
         extra=extra or {},
@@ -123,8 +123,8 @@ def receipt_of(
 
 
 def verdict_of(
-    plan: BatchPlan,
-    tidings: SendProgress,
+    plan: SendPlan,
+    progress: SendProgress,
     rules: SendPolicy,
     *,
     has_ledger: bool,
@@ -140,7 +140,7 @@ def verdict_of(
 
     With `trust_duplicate_rejection` the vendor's word that it has seen an id is enough.
     """
-    states = tidings.states
+    states = progress.states
     accepted, refused = states[_S.ACCEPTED], states[_S.REFUSED]
     unknown, trusted = states[_S.INTENT] + states[_S.SEEN], 0
     if rules.trust_duplicate_rejection:
@@ -152,8 +152,8 @@ def verdict_of(
     how_far = (
         f"{accepted:,} of {people:,} accepted, {refused:,} refused, {unknown:,} unknown, {people - sent:,} not sent"
     )
-    if tidings.stop is not None:
-        return _stopped(tidings.stop, how_far)
+    if progress.stop is not None:
+        return _stopped(progress.stop, how_far)
     if elsewhere[1]:
         return unknown_elsewhere(elsewhere[1], some(people, "message"), elsewhere[0])
     if unknown + strangers:
@@ -164,18 +164,18 @@ def verdict_of(
         )
     if people > sent:
         return never_arrived(
-            tidings.lost, f"{some(people - sent, 'message')} {was(people - sent)} not sent ({how_far})"
+            progress.lost, f"{some(people - sent, 'message')} {was(people - sent)} not sent ({how_far})"
         )
-    if tidings.too_many and not has_ledger:
+    if progress.too_many and not has_ledger:
         return OmniInputError(
-            f"All was sent that could be, but in more than {tidings.most:,} requests: a receipt does not list all of "
+            f"All was sent that could be, but in more than {progress.most:,} requests: a receipt does not list all of "
             f"them, so not all can be followed; {how_far}.",
             problems=("ledger_path: is needed where so many requests had to be halved, or were sent by earlier tries",),
         )
     if refused and not _tolerated(rules.on_rejected, refused, sent):
-        names = ", ".join(f"{count:,} × {name}" for name, count in tidings.refused.most_common(10))
+        names = ", ".join(f"{count:,} × {name}" for name, count in progress.refused.most_common(10))
         return OmniRejectedError(
-            f"{refused:,} of {some(sent, 'message')} {was(refused)} refused: {names}.", retryable=tidings.mendable
+            f"{refused:,} of {some(sent, 'message')} {was(refused)} refused: {names}.", retryable=progress.mendable
         )
     return None
 
@@ -206,12 +206,12 @@ def _tolerated(on_rejected: str | float, refused: int, sent: int) -> bool:
     return refused <= on_rejected * sent + 1e-9
 
 
-class Progress:
+class ProgressNotes:
     """Notes of how far a batch has got: at most one every `NOTE_EVERY` seconds."""
 
-    def __init__(self, left: int, tidings: SendProgress, clock: Clock) -> None:
+    def __init__(self, left: int, progress: SendProgress, clock: Clock) -> None:
         self._left = left
-        self._tidings = tidings
+        self._progress = progress
         self._clock = clock
         self._begun = self._noted = clock()
 
@@ -221,7 +221,7 @@ class Progress:
         if now - self._noted < NOTE_EVERY:
             return None
         self._noted = now
-        done = self._tidings.posted
+        done = self._progress.posted
         rate = done / max(now - self._begun, 1e-9)
         seconds = round((self._left - done) / rate) if rate else 0
         rest = (
@@ -229,7 +229,7 @@ class Progress:
             if rate and done < self._left
             else ""
         )
-        unknown = sum(self._tidings.states[state] for state in UNRESOLVED)
+        unknown = sum(self._progress.states[state] for state in UNRESOLVED)
         # Messages that were in doubt and then found absent come on top of those that were left.
         total = max(self._left, done)
         return Note(f"{done:,} of {total:,} posted, {rate:,.0f}/s{rest}; {unknown:,} without answer yet.")

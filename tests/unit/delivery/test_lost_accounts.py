@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.contents import LineText
-from airflow_provider_omni.delivery.outbox.engine import BatchEnd
+from airflow_provider_omni.delivery.outbox.engine import SendResult
 from airflow_provider_omni.delivery.outbox.stores import INDEX
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import (
@@ -27,7 +27,7 @@ NOT_SENT = OmniTransportError("refused", effect=Effect.NONE)
 DOWN = OmniTransportError("down")
 
 
-def lost(stage: Stage, made: Any = None, **rules: Any) -> BatchEnd:
+def lost(stage: Stage, made: Any = None, **rules: Any) -> SendResult:
     """A later try that nobody has told what the earlier ones have written."""
     return send(stage, made, **({"first_try_at": START, "told": False, "untold": 1} | rules))
 

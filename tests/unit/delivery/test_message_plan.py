@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_omni.contents import LineText, Sms
 from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_of
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.outbox.plan import BatchPlan, BatchSpec, MessageSpec, plan_batch, plan_message
+from airflow_provider_omni.delivery.outbox.plan import BatchSpec, MessageSpec, SendPlan, plan_batch, plan_message
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
@@ -31,11 +31,11 @@ OTHERS = [
 ]
 
 
-def planned(to: Any, workspace: Workspace, key: str = "key", **more: Any) -> BatchPlan:
+def planned(to: Any, workspace: Workspace, key: str = "key", **more: Any) -> SendPlan:
     return plan_message(MessageSpec(Identity(key, "secret"), "S", CONTENT, read_recipients(to), **more), workspace)
 
 
-def body_of(plan: BatchPlan) -> dict[str, Any]:
+def body_of(plan: SendPlan) -> dict[str, Any]:
     plan.lay_out(499)
     (request,) = plan.laid_out()
     call = send_bulk("S", request.bulk_id, request.people.destinations, plan.tail(request.content))

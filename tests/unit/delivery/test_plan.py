@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_omni.contents import LineText, Sms
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.outbox.plan import BatchPlan, MessageSpec, chunk_limit, plan_message
+from airflow_provider_omni.delivery.outbox.plan import MessageSpec, SendPlan, chunk_limit, plan_message
 from airflow_provider_omni.delivery.recipients.addresses import Recipients, read_recipients
 from airflow_provider_omni.omni.content import Content, Options
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -27,7 +27,7 @@ def plan(text: str = "Hello", scenario_key: str = "S", to: Any = NUMBER, **optio
     return MessageSpec(Identity("key"), scenario_key, content, read_recipients(to), ("LINE", "SMS"))
 
 
-def planned(**order: Any) -> BatchPlan:
+def planned(**order: Any) -> SendPlan:
     with Workspace(in_memory=True) as workspace:
         return plan_message(plan(**order), workspace)
 

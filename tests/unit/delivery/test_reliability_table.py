@@ -16,7 +16,7 @@ from airflow_provider_omni.contents import LineText, Sms
 from airflow_provider_omni.delivery.effects import Ask
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.states import HORIZON
-from airflow_provider_omni.delivery.outbox.engine import BatchEnd
+from airflow_provider_omni.delivery.outbox.engine import SendResult
 from airflow_provider_omni.delivery.outbox.message import send_message
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
@@ -36,13 +36,13 @@ def key(run_id: str = "scheduled__1", map_index: int = -1, loop: int | None = No
     return json.dumps(["dag", run_id, "task", map_index, *([] if loop is None else ["loop", loop])])
 
 
-def send(stage: Stage, idempotency_key: str, to: Any = A, **rules: Any) -> BatchEnd:
+def send(stage: Stage, idempotency_key: str, to: Any = A, **rules: Any) -> SendResult:
     content = Content({"LINE": LineText(text="Hello"), "SMS": Sms(text="Hello")})
     made = MessageSpec(Identity(idempotency_key), "SCENARIO", content, read_recipients(to), ("LINE", "SMS"))
     first, told = rules.pop("surely_first", False), rules.pop("told", True)
     rules["recallable"] = told if INDEX in stage.memory else first
     policy = SendPolicy.of_one_request(LookPolicy(), **rules)
-    end: BatchEnd = stage.play(send_message(made, policy, stage.clock, lambda: 0.0))
+    end: SendResult = stage.play(send_message(made, policy, stage.clock, lambda: 0.0))
     return end
 
 

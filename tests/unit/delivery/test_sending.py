@@ -15,7 +15,7 @@ from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.states import HORIZON, Attempt, MessageState
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.outbox.engine import BatchEnd
+from airflow_provider_omni.delivery.outbox.engine import SendResult
 from airflow_provider_omni.delivery.outbox.message import send_message
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec, plan_message
 from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, LookPolicy, SendPolicy
@@ -56,7 +56,7 @@ def message_id(number: str, attempt: int = 0) -> str:
     return Identity("key").message_id(recipient_key_of_number(number), attempt)
 
 
-def send(stage: Stage, made: MessageSpec | None = None, until: Any = None, **rules: Any) -> BatchEnd:
+def send(stage: Stage, made: MessageSpec | None = None, until: Any = None, **rules: Any) -> SendResult:
     """One try. A first one unless `first_try_at` is given."""
     first, told = rules.pop("surely_first", "first_try_at" not in rules), rules.pop("told", True)
     rules.setdefault("recallable", told if INDEX in stage.memory else first)
@@ -76,7 +76,7 @@ def on_record(stage: Stage) -> dict[str, str]:
         return {message_id: state.value for message_id, state in known.states().items()}
 
 
-def counts(end: BatchEnd) -> dict[str, int]:
+def counts(end: SendResult) -> dict[str, int]:
     return {name: count for name, count in end.receipt.to_json()["counts"].items() if count}
 
 

@@ -18,7 +18,7 @@ NOUNS = (
 )
 _COUNTED = re.compile(rf"\x00 (?:[a-z]+ )?(?:{NOUNS})\b")
 _NEVER_ONE = re.compile(
-    r"_?(MAX|MOST)_\w+.*|LOGS_ONLY_BULKS|limit|tidings\.most|self\._requests|ledgers|"
+    r"_?(MAX|MOST)_\w+.*|LOGS_ONLY_BULKS|limit|progress\.most|self\._requests|ledgers|"
     r"len\((url|lines|joined|accounts)\)"
 )
 """Limits, and counts that were compared before."""

@@ -15,8 +15,8 @@ from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.outbox.engine import BatchEnd, BatchSend, LedgerTerms
-from airflow_provider_omni.delivery.outbox.plan import BatchPlan, BatchSpec, plan_batch
+from airflow_provider_omni.delivery.outbox.engine import LedgerTerms, Outbox, SendResult
+from airflow_provider_omni.delivery.outbox.plan import BatchSpec, SendPlan, plan_batch
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
@@ -92,7 +92,7 @@ class World:
 
     def plan(
         self, recipients: Iterable[Any], scratch: Workspace, content: dict[str, Any] | None = None, **spec: Any
-    ) -> BatchPlan:
+    ) -> SendPlan:
         rules = {
             "chunk_size": 10,
             "scenario_key": self.scenario_key,
@@ -115,12 +115,12 @@ class World:
         folder: Any = None,
         budget: CallBudget | None = None,
         **spec: Any,
-    ) -> BatchEnd:
+    ) -> SendResult:
         """One try of the task."""
         self.tries += 1
         with Workspace() as scratch:
             plan = self.plan(recipients, scratch, content, **spec)
-            batch = BatchSend(
+            batch = Outbox(
                 plan,
                 SendPolicy(LookPolicy(), **({"connections": 4} | (rules or {}))),
                 self.clock.now,

@@ -21,7 +21,7 @@ from airflow_provider_omni.delivery.effects import (
     Save,
     Submit,
 )
-from airflow_provider_omni.delivery.outbox.engine import BatchSend
+from airflow_provider_omni.delivery.outbox.engine import Outbox
 from airflow_provider_omni.omni.errors import OmniError
 from tests.unit.delivery.batch.batchworld import KilledError, World
 
@@ -40,7 +40,7 @@ class Stepped:
         self.names: dict[str, str] = {}
         self.waiting: dict[int, tuple[Any, ...]] = {}
 
-    def run(self, batch: BatchSend) -> Any:
+    def run(self, batch: Outbox) -> Any:
         """Its end. Raises KilledError where the script says so."""
         machine, reply, error = batch.run(), None, None
         while True:

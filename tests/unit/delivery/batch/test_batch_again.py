@@ -13,7 +13,7 @@ from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt
-from airflow_provider_omni.delivery.outbox.engine import BatchSend
+from airflow_provider_omni.delivery.outbox.engine import Outbox
 from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of
@@ -72,7 +72,7 @@ def test_an_old_not_sent_is_not_written_again_after_a_newer_intent(tmp_path: Pat
     with Workspace() as scratch:
         plan = world.plan(numbers(12), scratch, chunk_size=1)
         rules, terms = SendPolicy(LookPolicy(), connections=2), LedgerTerms("memory://ledger", "aa")
-        batch = BatchSend(plan, rules, world.clock.now, lambda: 0.5, terms)
+        batch = Outbox(plan, rules, world.clock.now, lambda: 0.5, terms)
         with pytest.raises(KilledError):
             Stepped(world, script).run(batch)
     world.clock.advance(600)
