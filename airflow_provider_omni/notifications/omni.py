@@ -85,7 +85,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         have commas between them.
     :param line: the LINE message; a text may stand for `{"type": "TEXT", "text": …}`.
     :param sms: the SMS; a text may stand for `{"text": …}`.
-    :param other_channels: objects for other channels by the API's names, passed through.
+    :param other_channels: objects for other channels by the API's names, as for `OmniSendMessageOperator`.
     :param max_sms_parts: parts to which an SMS is cut; each part costs. Default 2: 306 characters, or 134 if one of
         them is not in GSM-7. No template.
     :param dedupe: the alerts that count as one and are sent once. `try` (default): one content about one try of a task.

@@ -102,7 +102,8 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
     :param line: the LINE message, in the API's own field names: `{"type": "TEXT", "text": …}`, `IMAGE`, `AUDIO`,
         `VIDEO`, `STICKER` or `FLEX`, or a model of `airflow_provider_omni.contents`. Default: none.
     :param sms: the SMS, `{"text": …}`, or the model. Default: none. At least one channel needs content.
-    :param other_channels: objects for other channels by the API's names (`viber`, `whatsApp`, …), passed through.
+    :param other_channels: objects for other channels by the API's names (`viber`, `whatsApp`, …). Those
+        without a model in `airflow_provider_omni.contents` are passed through.
     :param placeholders: True (default): a text is refused if it holds something that looks like a placeholder, such as
         `{name}`, `{ order.id }` or `{{ name }}`, because this operator fills in nothing. False: the braces are meant,
         and sent as they stand. No template.

@@ -132,7 +132,7 @@ def test_an_sms_that_cannot_be_used_does_not_stop_line(vendor: RunningSimulator,
     assert (texts(vendor, "LINE"), texts(vendor)) == (["down"], [None])
 
 
-@pytest.mark.parametrize("others", [{"carrierPigeon": {}}, {"viber": "down"}, {"viber": {"at": object()}}, "viber"])
+@pytest.mark.parametrize("others", [{"carrierPigeon": {}}, {"email": "down"}, {"email": {"at": object()}}, "email"])
 def test_other_channels_that_cannot_be_used_do_not_stop_the_sms(vendor: RunningSimulator, others: Any) -> None:
     notifier(sms="down", other_channels=others)(worker())
     assert texts(vendor) == ["down"]
@@ -140,9 +140,9 @@ def test_other_channels_that_cannot_be_used_do_not_stop_the_sms(vendor: RunningS
 
 def test_texts_of_other_channels_go_out_without_codes_too(vendor: RunningSimulator) -> None:
     notifier(
-        sms="down", other_channels={"viber": {"text": "\x1b[31mdown\x1b[0m", "buttons": [{"title": "a\x9bb\ufffd"}]}}
+        sms="down", other_channels={"whatsApp": {"text": "\x1b[31mdown\x1b[0m", "buttons": [{"title": "a\x9bb\ufffd"}]}}
     )(worker())
-    said = vendor.record.messages[0].content.by_channel["VIBER"]
+    said = vendor.record.messages[0].content.by_channel["WHATSAPP"]
     assert said == {"text": "down", "buttons": [{"title": "a?"}]}
 
 
@@ -221,9 +221,9 @@ def test_a_channel_given_as_an_upstream_result_may_be_a_text(vendor: RunningSimu
 
 
 def test_a_text_in_a_list_of_another_channel_that_cannot_be_rendered_leaves_the_rest(vendor: RunningSimulator) -> None:
-    others = {"viber": {"text": "{{ ti.task_id }}", "tags": ["{{ 1 / 0 }}", "{{ ti.run_id }}"]}}
+    others = {"whatsApp": {"text": "{{ ti.task_id }}", "tags": ["{{ 1 / 0 }}", "{{ ti.run_id }}"]}}
     notifier(sms="down", other_channels=others)(worker())
-    content = vendor.record.messages[0].content.by_channel["VIBER"]
+    content = vendor.record.messages[0].content.by_channel["WHATSAPP"]
     assert content == {"text": "load", "tags": [None, "run"]}
 
 

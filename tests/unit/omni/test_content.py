@@ -195,8 +195,8 @@ def test_a_blank_or_broken_text_is_refused(field: str, text: str) -> None:
 
 @pytest.mark.parametrize("word", ["None", "null", "nan"])
 def test_a_text_of_another_channel_that_a_template_did_not_find_is_refused(word: str) -> None:
-    (problem,) = problems(other_channels={"viber": {"text": word, "imageURL": "None"}})
-    assert problem == f"other_channels.viber.text: got {word!r} (a template that found nothing?), expected a text"
+    (problem,) = problems(other_channels={"email": {"text": word, "subject": "None"}})
+    assert problem == f"other_channels.email.text: got {word!r} (a template that found nothing?), expected a text"
 
 
 def test_callback_data_that_a_template_did_not_find_is_refused() -> None:
@@ -327,8 +327,8 @@ def test_the_other_channels_pass_through_unchanged() -> None:
 
 
 def test_an_other_channel_must_be_json() -> None:
-    assert problems(other_channels={"viber": {"x": object()}})[0] == (
-        "other_channels.viber.x: got a value of type object, expected what JSON has"
+    assert problems(other_channels={"email": {"x": object()}})[0] == (
+        "other_channels.email.x: got a value of type object, expected what JSON has"
     )
 
 

@@ -110,9 +110,9 @@ def test_a_key_is_shown_without_numbers_and_a_url_as_its_host() -> None:
     ],
 )
 def test_values_of_every_type_are_hidden(value: Any) -> None:
-    sending = rendered(single(other_channels={"viber": {"value": value}}))
+    sending = rendered(single(other_channels={"email": {"value": value}}))
     shown(sending)
-    assert reveal(sending.other_channels) == {"viber": {"value": value}}
+    assert reveal(sending.other_channels) == {"email": {"value": value}}
 
 
 def test_members_that_are_numbers_or_hold_one_are_hidden_too() -> None:

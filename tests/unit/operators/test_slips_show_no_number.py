@@ -67,8 +67,8 @@ def test_a_number_as_the_name_of_a_member_is_not_told_by_the_hook() -> None:
     for body in (
         {NUMBER: "Hi"},
         {"destinations": [{NUMBER: "x"}], "sms": {"text": "Hi", NUMBER: "x"}},
-        {"destinations": [{"to": {"phoneNumber": NUMBER, NUMBER: 1}}], "viber": {NUMBER: object(), "a": {NUMBER: {1}}}},
-        {"destinations": [{"to": {"phoneNumber": NUMBER}}], "viber": {"text": {NUMBER: "\x1b"}}},
+        {"destinations": [{"to": {"phoneNumber": NUMBER, NUMBER: 1}}], "email": {NUMBER: object(), "a": {NUMBER: {1}}}},
+        {"destinations": [{"to": {"phoneNumber": NUMBER}}], "email": {"text": {NUMBER: "\x1b"}}},
     ):
         with pytest.raises(OmniError) as caught:
             read_body(body)

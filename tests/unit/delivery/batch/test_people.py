@@ -165,12 +165,12 @@ def test_what_json_does_not_have_is_a_problem_that_names_its_place(
     world: World, scratch: Workspace, value: dict[Any, Any], problem: str
 ) -> None:
     content = {
-        "other_channels": {"viber": {"text": "{name}"} | value},
+        "other_channels": {"email": {"text": "{name}"} | value},
         "line": {"type": "FLEX", "altText": "x", "contents": value},
     }
     with pytest.raises(OmniInputError) as caught:
         world.plan(numbers(1), scratch, content)
-    assert [line.partition(problem)[0] for line in caught.value.problems] == ["line.contents", "other_channels.viber"]
+    assert [line.partition(problem)[0] for line in caught.value.problems] == ["line.contents", "other_channels.email"]
 
 
 @pytest.mark.parametrize("content", [{"sms": {"text": b"x"}}, {"sms": {"text": "x", "validityPeriod": Decimal(5)}}])

@@ -190,7 +190,7 @@ def test_line_ends_and_tabs_are_text() -> None:
     [
         ({"line": {"type": "TEXT", "text": "Hi \x1b[1mthere"}}, "line.text"),
         ({"sms": {"text": "Hi \x07"}}, "sms.text"),
-        ({"other_channels": {"viber": {"buttons": [{"text": "a\x9bb"}]}}}, "other_channels.viber.buttons[0].text"),
+        ({"other_channels": {"email": {"buttons": [{"text": "a\x9bb"}]}}}, "other_channels.email.buttons[0].text"),
         ({"sms": {"text": "Hi \ufffd"}}, "sms.text"),
         ({"line": {"type": "FLEX", "altText": "x", "contents": {"text": "\x1b"}}}, "line.contents"),
     ],
