@@ -70,7 +70,7 @@ CHANNELS: dict[str, KnownChannel] = {
     for known in (
         KnownChannel("LINE", "line", "line", is_argument=True, text_type="TEXT"),
         KnownChannel("SMS", "sms", "sms", is_argument=True),
-        KnownChannel("VIBER", "viber"),
+        KnownChannel("VIBER", "viber", "viber"),
         KnownChannel("WHATSAPP", "whatsApp"),
         KnownChannel("VOICE", "voice"),
         KnownChannel("EMAIL", "email"),

@@ -84,7 +84,7 @@ print(json.dumps(found))
 
 @pytest.mark.parametrize(
     ("face", "names", "homes"),
-    [(ledger, LEDGER, (resending, reader)), (contents, LINE | SMS, TYPED)],
+    [(ledger, LEDGER, (resending, reader)), (contents, LINE | SMS | {"Viber"}, TYPED)],
     ids=["ledger", "contents"],
 )
 def test_a_face_shows_these_names_and_adds_nothing_to_what_they_are(
