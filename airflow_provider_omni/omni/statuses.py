@@ -65,6 +65,7 @@ KNOWN_STATUSES: dict[int, KnownStatus] = {
     51: KnownStatus("MISSING_TO", _R, True),
     52: KnownStatus("REJECTED_DESTINATION", _R, True),
     66: KnownStatus("UNDELIVERABLE_NO_DESTINATION", _U, True),
+    70: KnownStatus("REJECTED_INVALID_VALIDITY_PERIOD", _R, True),
     87: KnownStatus("SIGNALS_BLOCKED", _R, True),
     89: KnownStatus("REJECTED_INTERNAL_ERROR", _R, True),
     96: KnownStatus("NO_ANSWER", _U, True),

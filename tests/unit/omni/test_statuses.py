@@ -19,6 +19,7 @@ from airflow_provider_omni.omni.statuses import (
     step_state,
     stops_everything,
 )
+from airflow_provider_omni.simulator import outcomes
 
 STATE_OF_GROUP = {
     Group.ACCEPTED: StepState.PENDING,
@@ -39,6 +40,21 @@ def test_every_known_status_has_the_state_of_its_group(number: int) -> None:
     row = KNOWN_STATUSES[number]
     special = {2: StepState.OPERATOR, 5: StepState.HANDSET}
     assert step_state(known(number)) is special.get(number, STATE_OF_GROUP.get(row.group, StepState.PENDING))
+
+
+@pytest.mark.parametrize("status", [each for each in vars(outcomes).values() if isinstance(each, outcomes.Status)])
+def test_a_status_of_the_simulator_is_in_the_registry_unless_its_name_says_that_it_is_new(
+    status: outcomes.Status,
+) -> None:
+    if "SOMETHING_NEW" in status.name:
+        assert status.id not in KNOWN_STATUSES
+    else:
+        assert KNOWN_STATUSES[status.id][:2] == (status.name, status.group_id)
+
+
+def test_a_validity_that_the_vendor_refused_ends_the_step_though_only_its_id_is_told() -> None:
+    assert step_state(Status(id=70)) is StepState.FAILED
+    assert is_refusal(Status(id=70))
 
 
 @pytest.mark.parametrize(
