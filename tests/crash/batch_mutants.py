@@ -549,8 +549,8 @@ def _trust_for_ever() -> Iterator[None]:
 def _trust_is_renewed() -> Iterator[None]:
     """A message that was posted again on trust counts as posted for the first time then."""
 
-    def posting(bulk: str, at: float, scheduled: float | None, _: Any, by_bulk: bool, messages: Any) -> Attempt:
-        return Attempt(bulk, at, scheduled, None, by_bulk, messages)
+    def posting(bulk: str, at: float, scheduled: float | None, _: Any, *rest: Any) -> Attempt:
+        return Attempt(bulk, at, scheduled, None, *rest)
 
     with patch.object(requests, "Attempt", posting):
         yield
@@ -763,7 +763,7 @@ def _each_part_is_judged_alone() -> Iterator[None]:
 
     def verdict(self: wait_together.WaitTogether) -> Iterator[Any]:
         for number, end in self._ends.items():
-            total, unsent = end.tally, self.parts[number].unsent
+            total, unsent = end.tally, self.parts[number].deliveries.unsent
             decided = wait_together.evaluate(total, self.watch.goal, deadline_passed=True, unsent=unsent)
             return WaitEnd(decided, total.summary(), "", total)
         return (yield from original(self))
