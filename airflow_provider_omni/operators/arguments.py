@@ -28,7 +28,6 @@ from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, OTHER_CHANNEL
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
-from airflow_provider_omni.omni.members import validity_seconds
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.validation import check_content
 from airflow_provider_omni.omni.written import MOST_PLACES, empty_words, is_nothing, read_list, read_object
@@ -94,24 +93,6 @@ def read_plan(
     if problems or checked is None or recipients is None:
         raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=problems)
     return MessageSpec(Identity(idempotency_key, id_secret), scenario_key, checked, recipients, channels)
-
-
-def with_times(receipt: dict[str, Any], content: Content) -> dict[str, Any]:
-    """Add the times to a receipt from which a follower's time-out is made: `validity_seconds`, the sum over all steps,
-    if each step has its own, and `send_at`, if it is scheduled.
-    """
-    return times_of(receipt, content.by_channel, content.options.send_at)
-
-
-def times_of(receipt: dict[str, Any], said: Mapping[str, Any], send_at: datetime | None) -> dict[str, Any]:
-    """Add the times to a receipt, as `with_times` does, from each channel's content or JSON object."""
-    periods = [validity_seconds(said.get(channel)) for channel in receipt["flow"]]
-    times: dict[str, Any] = {}
-    if periods and None not in periods:
-        times["validity_seconds"] = sum(period for period in periods if period is not None)
-    if send_at is not None:
-        times["send_at"] = send_at.isoformat()
-    return receipt | times
 
 
 def read_key(key: Any, problems: list[str]) -> str:

@@ -155,7 +155,7 @@ class BatchOperator(PrivateFields, BaseOperator):
         from airflow_provider_omni.delivery.outbox.plan import needed_fields, plan_batch
         from airflow_provider_omni.delivery.outbox.policy import LedgerTerms
         from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents
-        from airflow_provider_omni.operators.batch_arguments import Findings, with_times
+        from airflow_provider_omni.operators.batch_arguments import Findings
         from airflow_provider_omni.operators.keys import refuse_within_another_task
         from airflow_provider_omni.operators.stopping import Stop
         from airflow_provider_omni.operators.tries import told_of, trying
@@ -201,21 +201,17 @@ class BatchOperator(PrivateFields, BaseOperator):
                     self._run(steps, 1, config, memory, folder, push)
                 raise
             batch = Outbox(plan, rules, steady_clock(time.time, time.monotonic), ledger=terms)
-
-            def publish(receipt: dict[str, Any]) -> None:
-                push(with_times(receipt, plan))
-
             this.busy = True
             try:
-                end = self._run(batch.run(), rules.connections, config, memory, folder, publish)
+                end = self._run(batch.run(), rules.connections, config, memory, folder, push)
             except BaseException:
                 # Airflow ends the task, perhaps for a time-out: requests that wait in a thread are not posted any more,
                 # and everything paid for can be followed.
                 self._stop.told = True
-                self._publish_at_last(batch, publish)
+                self._publish_at_last(batch, push)
                 raise
             this.busy, this.writes = False, end.writes
-            receipt = with_times(end.receipt.to_json(), plan)
+            receipt = end.receipt.to_json()
             self.log.info("%s", told_of(receipt["counts"], end.sent, dry_run=self.post_nothing))
             if end.error is not None:
                 raise end.error

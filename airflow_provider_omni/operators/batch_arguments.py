@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.options import flag_problems, grace_problems, mismatch_problems, whole_problems
-from airflow_provider_omni.delivery.outbox.plan import MAX_QUARANTINED, BatchSpec, SendPlan
+from airflow_provider_omni.delivery.outbox.plan import MAX_QUARANTINED, BatchSpec
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.tries import Tries
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
@@ -20,7 +20,6 @@ from airflow_provider_omni.operators.arguments import (
     read_channels,
     read_key,
     read_objects,
-    times_of,
 )
 
 T = TypeVar("T")
@@ -169,8 +168,3 @@ def read_rules(
     if problems:
         raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
     return rules
-
-
-def with_times(receipt: dict[str, Any], plan: SendPlan) -> dict[str, Any]:
-    """Add the times for a follower's time-out to a receipt, as `arguments.with_times` does for one request."""
-    return times_of(receipt, plan.spec.content.by_channel(), plan.options.send_at)

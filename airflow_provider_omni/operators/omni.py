@@ -218,7 +218,7 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
         from airflow_provider_omni.delivery.recipients.guard import rules_of
         from airflow_provider_omni.omni.limits import logs_budget
-        from airflow_provider_omni.operators.arguments import read_plan, with_times
+        from airflow_provider_omni.operators.arguments import read_plan
         from airflow_provider_omni.operators.tries import told_of, trying
         from airflow_provider_omni.storage.receipts import publisher
         from airflow_provider_omni.storage.worker import worker_memory
@@ -280,12 +280,12 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
                 client=hook.get_conn(),
                 memory=memory,
                 budget=logs_budget(config.account),
-                publish=lambda receipt: push(with_times(receipt, order.content)),
+                publish=push,
                 note=cast("Any", self.log),
                 sleep=time.sleep,
             )
             this.busy, this.writes = False, end.writes
-            receipt = with_times(end.receipt.to_json(), order.content)
+            receipt = end.receipt.to_json()
             self.log.info("%s", told_of(receipt["counts"], end.sent, dry_run=self.post_nothing))
             if end.error is not None:
                 raise end.error

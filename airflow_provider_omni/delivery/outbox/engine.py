@@ -168,7 +168,15 @@ class Outbox:
         own = self.rules.account if progress.posted or (self._entered and self.ledger is None) else ""
         account = account_of(progress.origins, own)
         receipt = receipt_of(
-            plan.spec, plan.census, progress, flow=self.flow or (), ledger=self.ledger, account=account, extra=extra
+            plan.spec,
+            plan.census,
+            progress,
+            flow=self.flow or (),
+            ledger=self.ledger,
+            account=account,
+            contents=plan.spec.content.by_channel(),
+            send_at=plan.scheduled_at,
+            extra=extra,
         )
         if plan.spec.one_request:
             return replace(receipt, bulks=in_order(receipt.bulks, plan.scratch))

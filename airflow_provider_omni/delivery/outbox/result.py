@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Note
@@ -21,6 +21,7 @@ from airflow_provider_omni.omni.errors import (
     OmniRejectedError,
     OmniUnknownOutcomeError,
 )
+from airflow_provider_omni.omni.members import validity_seconds
 from airflow_provider_omni.omni.words import some, was
 
 _S = MessageState
@@ -96,16 +97,24 @@ def receipt_of(
     flow: Sequence[str],
     ledger: LedgerTerms | None,
     account: str | None = None,
+    contents: Mapping[str, Any] | None = None,
+    send_at: float | None = None,
     extra: dict[str, Any] | None = None,
 ) -> Receipt:
     """Return the receipt of this moment. It tells what was sent, however content and scenario have changed since.
 
     Requests are listed up to 100. If there are more, they stand in the ledger only.
+
+    :param contents: the object for each channel, for the time in which all channels together may be tried.
+    :param send_at: time at which the vendor is asked to send, in seconds since the epoch.
     """
     states = progress.states
+    steps = progress.steps or attempted(flow, spec.content.channels())
+    periods = [validity_seconds((contents or {}).get(channel)) for channel in steps]
+    known = [period for period in periods if period is not None]
     return Receipt(
         scenario_key=progress.origins[0].scenario if progress.origins else spec.scenario_key,
-        flow=progress.steps or attempted(flow, spec.content.channels()),
+        flow=steps,
         bulks=() if progress.too_many and ledger is not None else progress.bulks(),
         counts=Counts(
             requested=census.requested,
@@ -118,6 +127,8 @@ def receipt_of(
         sent_at=progress.first_post_at,
         ledger_path=None if ledger is None else ledger.path,
         account=account,
+        validity_seconds=sum(known) if periods and len(known) == len(periods) else None,
+        send_at=send_at,
         extra=extra or {},
     )
 
