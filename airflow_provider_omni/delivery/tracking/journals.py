@@ -12,6 +12,7 @@ from typing import Protocol
 
 from airflow_provider_omni.delivery.effects import Clock, Json, Load, Note, Save, Steps
 from airflow_provider_omni.delivery.messages.codec import account_of, decode, encode, points_to_messages
+from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.limits import JOURNAL_PATIENCE, JOURNAL_TRIES
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
@@ -68,11 +69,15 @@ class ReportJournal(Protocol):
     def follow_singly(self, sources: Sequence[Subscription]) -> Steps[list[Subscription]]:
         """Follow the messages of these requests by their own ids from now on.
 
-        Returns their new subscriptions; none if the wait must begin anew for that (`begins_anew`).
+        Returns their new subscriptions; none if the wait must begin anew for that (`begins_anew`). A request that could
+        not be marked stays as it is, and is doubted again (`Subscription.unseen`).
         """
 
-    def begins_anew(self) -> Steps[bool]:
-        """Return True if the wait must begin anew, because messages are followed by their own ids from now on."""
+    def begins_anew(self, *, closing: bool) -> Steps[bool]:
+        """Return True if the wait must begin anew, because messages are followed by their own ids from now on.
+
+        :param closing: True at the deadline.
+        """
 
     def has_grown(self) -> Steps[bool]:
         """Return True if there is more to follow than was read."""
@@ -211,18 +216,27 @@ class KeyValueJournal:
         """Follow the messages by their own ids. The entries of their requests say so to later copies of this wait,
         because the logs show it for two days only.
         """
+        marked: list[Subscription] = []
         for source in sources:
             try:
                 yield Save(source.bulk.journal_key, encode((), self._deliveries.account) | {"one_by_one": True})
+                done = True
             except OmniStaleTryError:
                 raise
             except OmniStorageError as error:
-                yield Note(f"That could not be written down ({type(error).__name__}).", warning=True)
-        alone = self._put_apart(sources)
+                yield Note(
+                    f"That could not be written down ({type(error).__name__}); it will be repeated.", warning=True
+                )
+                done = False
+            if policy.may_be_followed_singly(marked=done):
+                marked.append(source)
+            else:
+                source.unseen = True
+        alone = self._put_apart(marked)
         yield from self.open()
         return alone
 
-    def begins_anew(self) -> Steps[bool]:
+    def begins_anew(self, *, closing: bool) -> Steps[bool]:  # noqa: ARG002
         """Return False: single messages are followed at once."""
         return False
         yield

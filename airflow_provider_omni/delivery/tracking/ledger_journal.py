@@ -8,21 +8,24 @@ Long computations run in threads, some thousand messages at a time, because an e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from airflow_provider_omni.delivery.accounts import check_account
-from airflow_provider_omni.delivery.effects import Compute, Fetch, ListParts, Note, Put, Steps
+from airflow_provider_omni.delivery.effects import Compute, Fetch, ListParts, Note, Pause, Put, Steps
 from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, VERSION, TryId, own_parts, pack, unpack
 from airflow_provider_omni.delivery.messages.codec import step_of, update_of
+from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.journals import OutOfReach
 from airflow_provider_omni.delivery.tracking.ledger_watch import TrackedMessages, read_sent
-from airflow_provider_omni.delivery.tracking.limits import LIMITS, QUIET_POLLS, TrackingLimits
+from airflow_provider_omni.delivery.tracking.limits import LAST_WRITES, LIMITS, QUIET_POLLS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
+from airflow_provider_omni.omni.retries import backoff
 
 MARGIN = 3600.0
 """Seconds before the first intent at which the first time window begins, since clocks differ."""
@@ -36,21 +39,29 @@ class LedgerJournal:
     :param deliveries: what is known of the messages.
     :param token: tells this copy of the wait from all others; lower-case hex.
     :param limits: sizes.
+    :param jitter: gives a number in [0, 1) that spreads pauses.
     """
 
     large = True
 
-    def __init__(self, deliveries: Deliveries, token: str, limits: TrackingLimits = LIMITS) -> None:
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        token: str,
+        limits: TrackingLimits = LIMITS,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._jitter = jitter
         self._deliveries = deliveries
         self._watch = deliveries.watch
         self._limits = limits
         self._name = TryId(0, token)
         self._sequence = 0
         self._polls = 0
-        self._overlooked = self._told_singly = self._singly = False
-        """Marks of a request whose bulk id does not find its messages: seen by this copy, told by an earlier copy, in
-        force. Then each message is followed by its own id.
-        """
+        self._overlooked: list[Subscription] = []
+        """Requests whose bulk ids do not find their messages, as this copy has seen."""
+        self._told_singly = self._singly = False
+        """True if each message is to be followed by its own id: as an earlier copy says, and as is done."""
         self._reach = OutOfReach(deliveries.clock, deliveries.watch.deadline)
 
     @property
@@ -194,29 +205,44 @@ class LedgerJournal:
 
     # -- one by one ----------------------------------------------------------------------------------------------
 
-    def follow_singly(self, sources: Sequence[Subscription]) -> Steps[list[Subscription]]:  # noqa: ARG002
+    def follow_singly(self, sources: Sequence[Subscription]) -> Steps[list[Subscription]]:
         """Mark that the messages are to be followed singly. Their ids, perhaps thousands, come from the ledger."""
-        self._overlooked = True
+        self._overlooked = list(sources)
         return []
         yield
 
-    def begins_anew(self) -> Steps[bool]:
+    def begins_anew(self, *, closing: bool) -> Steps[bool]:
         """Return True if each message must be followed by its own id from now on.
 
-        The ledger says so to later copies, because the logs show it for two days only.
+        The ledger says so to later copies first, because the logs show it for two days only. If that cannot be written,
+        the requests stay as they are, and are doubted again.
         """
-        if not self._overlooked or self._singly:
+        overlooked, self._overlooked = self._overlooked, []
+        if not overlooked or self._singly:
             return False
         yield from self._flush()
-        self._singly = True
-        self._sequence += 1
         line = self._header() | {"one_by_one": True}
-        try:
-            yield Put(self._name.part(OUTCOMES, self._sequence), lambda: pack([line]))
-        except OmniStaleTryError:
-            raise
-        except OmniStorageError as error:
-            yield Note(f"That could not be written into the ledger ({type(error).__name__}).", warning=True)
+        for attempt in range(1, LAST_WRITES + 1 if closing else 2):
+            self._sequence += 1
+            try:
+                yield Put(self._name.part(OUTCOMES, self._sequence), lambda: pack([line]))
+                done = True
+                break
+            except OmniStaleTryError:
+                raise
+            except OmniStorageError as error:
+                done = False
+                yield Note(
+                    f"That could not be written into the ledger ({type(error).__name__}); it will be repeated.",
+                    warning=True,
+                )
+                if closing:
+                    yield Pause(backoff(attempt, None, self._jitter))
+        if not policy.may_be_followed_singly(marked=done):
+            for source in overlooked:
+                source.unseen = True
+            return False
+        self._singly = True
         return True
 
     # -- writing -------------------------------------------------------------------------------------------------

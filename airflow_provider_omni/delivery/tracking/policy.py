@@ -79,9 +79,36 @@ def samples_from(turn: int, samples: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys((*samples[begin:], *samples[:begin])))
 
 
-def rests_on_words(source: Subscription, began: float) -> bool:
-    """Return True if messages count as delivered by an operator only, and the logs were not asked since `began`."""
-    return source.counts.operator_only > 0 and source.looked_at < began
+def rests_on_words(source: Subscription, since: float) -> bool:
+    """Return True if messages count as delivered by an operator only, and the logs were not asked since then.
+
+    :param since: begin of the poll, or the latest news of another subscription: the operator may have taken its word
+        back before that news came, so that both were never true together.
+    """
+    return source.counts.operator_only > 0 and source.looked_at < since
+
+
+def may_be_followed_singly(*, marked: bool) -> bool:
+    """Return True if messages may be followed by their own ids in place of their request's.
+
+    Later copies of the wait must know of it first: they read the outcomes of single messages only where they are told
+    to, and the logs forget after two days.
+
+    :param marked: True if the journal says so.
+    """
+    return marked
+
+
+def rests_on_older_words(operator_only: int, polled_at: float, changed_at: float) -> bool:
+    """Return True if a send must be asked about once more before it and others together succeed.
+
+    It rests on an operator's word, which may have been taken back before the news that makes the others succeed.
+
+    :param operator_only: number of its messages that are delivered by an operator's word alone.
+    :param polled_at: time at which it was last polled.
+    :param changed_at: time of the latest news of the others.
+    """
+    return operator_only > 0 and polled_at < changed_at
 
 
 def may_be_forgotten(source: Subscription) -> bool:

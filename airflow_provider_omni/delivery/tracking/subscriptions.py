@@ -30,6 +30,8 @@ class Subscription:
     read_at: float = 0.0
     """Time at which reports were last read; `looked_at` is the time of the last log query. The oldest comes first."""
     looked_at: float = 0.0
+    changed_at: float = 0.0
+    """Time at which something new was last heard of one of its messages."""
     shown: frozenset[str] = frozenset()
     """Messages that the last log query has shown. If it asked for one message alone, that message, shown or not."""
     rows_at_last_look: tuple[float, int] | None = None

@@ -107,7 +107,7 @@ class DeliveryWait:
         self.journal: ReportJournal = (
             KeyValueJournal(deliveries)
             if watch.ledger_path is None
-            else LedgerJournal(deliveries, token or "0", limits)
+            else LedgerJournal(deliveries, token or "0", limits, jitter)
         )
         self.queries = queries = LogQueries(clock, watch.ids_per_look)
         self.single = SingleMessageFollower(deliveries, self.journal, queries, jitter, limits)
@@ -146,7 +146,7 @@ class DeliveryWait:
             yield from self.journal.refresh()
             closing = self.clock() >= self.watch.deadline
             end = yield from self._round()
-            if (yield from self.journal.begins_anew()):
+            if (yield from self.journal.begins_anew(closing=closing)):
                 self.journal.begin()
                 continue
             if end is None:

@@ -9,12 +9,13 @@ the last reads and log queries, and how early the last round begins.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Fetch, ListParts, Put, Steps
 from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
+from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.limits import CLOSING, LIMITS, REFUSALS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, Verdict, evaluate, explain
@@ -44,6 +45,7 @@ class WaitTogether:
         self.account = account
         self.parts = tuple(parts)
         self._ends: dict[int, WaitEnd] = {}
+        self._polled_at = dict.fromkeys(range(len(parts)), 0.0)
         self._last_since: float | None = None
         """Time at which the last reads and log queries began."""
 
@@ -60,13 +62,32 @@ class WaitTogether:
         waiting = [number for number in turns if number not in self._ends]
         looked_for = sum(self.parts[number].deliveries.looked_for for number in waiting)
         for place, number in enumerate(waiting):
-            part = self.parts[number]
-            beside = looked_for - part.deliveries.looked_for
-            part.share(self.account, self._share(len(waiting) - place), beside)
-            end = yield from _in(number, part.poll())
-            if end is not None:
-                self._ends[number] = end
+            beside = looked_for - self.parts[number].deliveries.looked_for
+            yield from self._poll_part(number, self._share(len(waiting) - place), beside)
         return (yield from self._verdict())
+
+    def _poll_part(self, number: int, closing_share: float, beside: int) -> Steps[None]:
+        part = self.parts[number]
+        part.share(self.account, closing_share, beside)
+        self._ends.pop(number, None)
+        end = yield from _in(number, part.poll())
+        self._polled_at[number] = self.clock()
+        if end is not None:
+            self._ends[number] = end
+
+    def _on_older_words(self, words: Mapping[int, int]) -> list[int]:
+        """Return the parts that rest on operators' words and were polled before the latest news of the others.
+
+        :param words: number of messages that are delivered by an operator's word alone, by part.
+        """
+        news = [part.deliveries.changed_at for part in self.parts]
+        return [
+            number
+            for number, count in words.items()
+            if policy.rests_on_older_words(
+                count, self._polled_at[number], max((*news[:number], *news[number + 1 :]), default=0.0)
+            )
+        ]
 
     def _share(self, left: int) -> float:
         """Return the share of the closing time that one of `left` parts may take from now on."""
@@ -76,20 +97,37 @@ class WaitTogether:
         rest = CLOSING if self._last_since is None else self._last_since + CLOSING - now
         return max(0.0, rest) / left / CLOSING
 
-    def _verdict(self) -> Steps[WaitEnd | None]:
+    def _verdict(self, *, asked_again: bool = False) -> Steps[WaitEnd | None]:
+        """Decide over all parts.
+
+        :param asked_again: True if the parts that rest on older words were polled once more.
+        """
         whole, total = True, DeliveryCounts()
+        words: dict[int, int] = {}
         for number, part in enumerate(self.parts):
             if end := self._ends.get(number):
                 total.merge(end.tally)
+                words[number] = end.tally.operator_only
                 whole = whole and not end.unread
                 continue
             tally = yield from _in(number, part.present_counts())
+            words[number] = 0 if tally is None else tally.operator_only
             whole = whole and tally is not None
             total.merge(DeliveryCounts(total=part.least) if tally is None else tally)
         over = len(self._ends) == len(self.parts)
         verdict = self._judge(total, whole=whole, over=over)
         if verdict is Verdict.OPEN:
             return None
+        if verdict is Verdict.SUCCESS and not asked_again and self.clock() < self.watch.deadline:
+            older = self._on_older_words(words)
+            for number in older:
+                for source in self.parts[number].deliveries.on_words():
+                    source.logs_due = True
+                yield from self._poll_part(number, 1.0, 0)
+            if any(source.logs_due for number in older for source in self.parts[number].deliveries.on_words()):
+                return None  # in the next poll, or at the deadline
+            if older:
+                return (yield from self._verdict(asked_again=True))
         for number, part in enumerate(self.parts):
             if number not in self._ends and not (yield from _in(number, part.leave_off())):
                 return None

@@ -11,8 +11,10 @@ from airflow_provider_omni.delivery.tracking.policy import (
     is_due,
     is_left_to_samples,
     is_written_down,
+    may_be_followed_singly,
     may_be_forgotten,
     proves_lists,
+    rests_on_older_words,
     rests_on_words,
     samples_from,
     told_by_list,
@@ -82,6 +84,18 @@ def test_a_success_on_operators_words_is_looked_at_once_more_unless_it_was_in_th
     assert rests_on_words(source(counts=words), 100.1)
     assert not rests_on_words(source(counts=words), 100.0)
     assert not rests_on_words(source(), 100.1)
+
+
+@pytest.mark.parametrize(("words", "polled_at", "again"), [(1, 100.0, True), (1, 100.1, False), (0, 100.0, False)])
+def test_a_send_that_rests_on_words_is_asked_about_again_after_news_of_others(
+    words: int, polled_at: float, again: bool
+) -> None:
+    assert rests_on_older_words(words, polled_at, 100.1) is again
+
+
+def test_messages_are_followed_singly_once_later_copies_are_told() -> None:
+    assert may_be_followed_singly(marked=True)
+    assert not may_be_followed_singly(marked=False)
 
 
 def test_a_request_is_forgotten_when_each_outcome_is_final() -> None:

@@ -746,6 +746,28 @@ def test_of_a_request_whose_bulk_id_finds_nothing_as_many_are_looked_for_at_once
     assert any(points_to_messages(entry) for entry in stage.memory.values())
 
 
+@pytest.mark.parametrize("failing", [1, 3])
+def test_what_is_read_of_single_messages_is_written_only_where_later_copies_look_for_it(failing: int) -> None:
+    """The mark that sends them there cannot be written at first; then the logs forget, and the process dies."""
+
+    def logs(call: Any) -> Any:
+        asked = dict(call.query).get("messageId", "")
+        return [row(each, "handset") for each in asked.split(",") if each == "a"]
+
+    stage = Stage(logs=[logs], saves=[FAILS] * failing + [None])
+    polls(stage, watch(BULK), failing + 2)
+    written = [effect.key for effect in stage.effects if isinstance(effect, Save)]
+    assert written[: failing + 1] == [BULK.journal_key] * (failing + 1)
+    assert points_to_messages(stage.memory[BULK.journal_key])
+    later = Stage(logs=[[]])
+    later.memory, later.now = stage.memory, stage.now
+    machine = DeliveryWait(watch(BULK), later.clock, jitter=lambda: 0.5)
+    assert later.play(machine.poll()) is None
+    counts = later.play(machine.present_counts())
+    assert counts is not None
+    assert counts.delivered == 1
+
+
 def test_settle_waits_for_every_outcome() -> None:
     stage = Stage(reports=[[report("a")], [], [report("b", "failed", "SMS")]])
     end = wait(stage, watch(BULK, goal=SuccessCriterion("any", settle=True)))

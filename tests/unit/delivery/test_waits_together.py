@@ -67,6 +67,24 @@ def test_the_verdict_falls_as_soon_as_no_part_can_change_it(goal: str, states: A
     assert stage.now < START + TIMEOUT
 
 
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_an_operators_word_counts_only_if_it_holds_when_the_others_have_succeeded(order: str) -> None:
+    """It is taken back before the other send succeeds: all were never delivered at one time."""
+    taken_back = False
+
+    def states(call: Any) -> Any:
+        nonlocal taken_back
+        stage.now += 1.0
+        asked = dict(call.query).get("messageId", "").split(",")
+        if "b" in asked:
+            taken_back = True
+        a = [row("a", "failed" if taken_back else "operator", channel="SMS")] if "a" in asked else []
+        return a + ([row("b", "handset", channel="SMS")] if "b" in asked else [])
+
+    stage = Stage(logs=[states], reports=[[]])
+    assert wait(stage, together(*map(alone, order))).verdict is Verdict.FAILURE
+
+
 def test_at_the_deadline_all_parts_are_counted() -> None:
     stage = Stage(reports=[told(a="handset")], logs=[told(a="handset")])
     end = wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion("finished")))
