@@ -177,6 +177,39 @@ Effect: TypeAlias = Ask | Load | Save | Publish | Pause | Note | Put | Fetch | L
 Steps: TypeAlias = Generator[Effect, Any, T]
 
 
+def ask(call: Call[T], *, patience: float | None = None, label: Label = "") -> Steps[T]:
+    """Execute an API call, as `Ask` says, and return its answer.
+
+    Its type is known here, unlike that of a bare `yield`.
+    """
+    answer: T = yield Ask(call, patience, label=label)
+    return answer
+
+
+def load(key: str, *, label: Label = "") -> Steps[Json]:
+    """Return what is stored under a key, as `Load` says."""
+    value: Json = yield Load(key, label=label)
+    return value
+
+
+def read_part(name: str) -> Steps[bytes]:
+    """Return the content of a part of the ledger, as `Fetch` says."""
+    data: bytes = yield Fetch(name)
+    return data
+
+
+def list_parts(prefix: str, *, label: Label = "") -> Steps[list[str]]:
+    """Return the names of the parts under a prefix, as `ListParts` says."""
+    names: list[str] = yield ListParts(prefix, label=label)
+    return names
+
+
+def compute(function: Callable[[], T]) -> Steps[T]:
+    """Return what a long computation returns, as `Compute` says."""
+    value: T = yield Compute(function)
+    return value
+
+
 class Memory(Protocol):
     """A worker's store for JSON by key. `storage/` has those of Airflow; the crash harness has its own."""
 

@@ -16,9 +16,9 @@ import contextlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
-from airflow_provider_omni.delivery.effects import Ask, Clock, Done, Load, Note, Pause, Save, Steps
+from airflow_provider_omni.delivery.effects import Clock, Done, Note, Pause, Save, Steps, ask, load
 from airflow_provider_omni.delivery.messages.intent_log import outcome_line
 from airflow_provider_omni.delivery.messages.states import Attempt, MessageState
 from airflow_provider_omni.delivery.messages.workspace import Workspace
@@ -119,7 +119,7 @@ class Alert:
 
     def _again(self, order: MessageSpec) -> Steps[SendResult]:
         """Send the messages in another request. People who have got the other content keep it."""
-        index = yield Load(INDEX)
+        index: Any = yield from load(INDEX)
         if index is not None:
             with _planned(order) as plan:
                 for entry in index.get("entries", {}).values():
@@ -207,9 +207,7 @@ class Alert:
                 return False
             patience = until - self.clock()
             try:
-                rows: list[LogRow] = yield Ask(
-                    api.get_logs(message_ids=ids, limit=PAGE), patience=patience, label="logs asked"
-                )
+                rows = yield from ask(api.get_logs(message_ids=ids, limit=PAGE), patience=patience, label="logs asked")
             except OmniError as error:
                 yield Note(f"A look into the logs failed ({error.why}).", warning=True)
                 pause = backoff(attempt, error.retry_after, self.jitter)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from airflow_provider_omni.delivery.effects import Ask, Clock, Effect, Note, Pause, Steps
+from airflow_provider_omni.delivery.effects import Clock, Effect, Note, Pause, Steps, ask
 from airflow_provider_omni.delivery.messages.states import UNRESOLVED, Attempt, Event, MessageState, Origin
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import (
@@ -22,7 +22,6 @@ from airflow_provider_omni.delivery.outbox.reconciler import (
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError
-from airflow_provider_omni.omni.models import LogRow
 
 T = TypeVar("T")
 
@@ -129,7 +128,7 @@ def _presence(postings: Sequence[Attempt], found_in: dict[str, str]) -> Steps[No
     failures = 0
     for start in range(0, len(ids), IDS_PER_LOOK):
         try:
-            rows: list[LogRow] = yield Ask(
+            rows = yield from ask(
                 api.get_logs(message_ids=ids[start : start + IDS_PER_LOOK], limit=PAGE),
                 patience=120.0,
                 label="logs asked",

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Publish, Steps
+from airflow_provider_omni.delivery.effects import Clock, Note, Pause, Publish, Steps, ask
 from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.receipt import Receipt
@@ -63,7 +63,6 @@ from airflow_provider_omni.omni.errors import (
     OmniStaleTryError,
     OmniStorageError,
 )
-from airflow_provider_omni.omni.models import Scenario
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.retries import backoff, may_repeat
 from airflow_provider_omni.omni.words import some, was
@@ -351,7 +350,7 @@ class Outbox:
         call = api.get_scenario(self.plan.spec.scenario_key)
         for attempt in range(1, self.rules.attempts + 1):
             try:
-                scenario: Scenario = yield Ask(call)
+                scenario = yield from ask(call)
                 self.flow = tuple(step.channel for step in scenario.flow)
                 return
             except OmniError as error:

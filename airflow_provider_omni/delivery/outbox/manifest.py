@@ -14,7 +14,7 @@ from itertools import islice
 
 from pydantic_core import from_json
 
-from airflow_provider_omni.delivery.effects import Done, Fetch, Gather, ListParts, Put, Steps, Submit
+from airflow_provider_omni.delivery.effects import Done, Gather, Put, Steps, Submit, list_parts, read_part
 from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, damaged, lines_of, own_parts
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
@@ -31,7 +31,7 @@ def write_manifest(plan: SendPlan, store: LedgerStore) -> Steps[None]:
 
     Raises OmniStorageError: then nothing was posted.
     """
-    purged = bool(own_parts((yield ListParts(PURGED))))
+    purged = bool(own_parts((yield from list_parts(PURGED))))
     if not purged:
         yield from _read_planned(plan.scratch)
     writes = iter(_parts(plan, store, purged=purged))
@@ -55,8 +55,8 @@ def write_manifest(plan: SendPlan, store: LedgerStore) -> Steps[None]:
 def _read_planned(scratch: Workspace) -> Steps[None]:
     """Read everybody in the plans of earlier tries into the workspace, as the last of these has written them."""
     scratch.sql.create_function("row_hash", 1, _hash, deterministic=True)
-    for name in own_parts((yield ListParts(PLAN))):
-        data: bytes = yield Fetch(name)
+    for name in own_parts((yield from list_parts(PLAN))):
+        data = yield from read_part(name)
         scratch.many(
             "INSERT OR REPLACE INTO planned (id, hash) VALUES (?, ?)",
             ((_id_in(line, name), _hash(line)) for line in lines_of(data, name)),

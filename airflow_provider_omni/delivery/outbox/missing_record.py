@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
-from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
+from airflow_provider_omni.delivery.effects import Clock, Note, Pause, Steps, ask
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.states import HORIZON, MessageState
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
@@ -193,7 +193,7 @@ def _rows_of(asked: list[str], record: _Record, rules: SendPolicy, jitter: Calla
     for attempt in range(1, ATTEMPTS_IN_A_ROW + 1):
         why, retry_after = "they answer with messages that were not asked for", None
         try:
-            rows: list[LogRow] = yield Ask(
+            rows = yield from ask(
                 api.get_logs(message_ids=asked, limit=PAGE), patience=rules.look.patience, label="logs asked"
             )
         except OmniError as error:

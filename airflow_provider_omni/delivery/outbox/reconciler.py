@@ -24,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Pause, Steps
+from airflow_provider_omni.delivery.effects import Clock, Note, Pause, Steps, ask
 from airflow_provider_omni.delivery.messages.states import Attempt, Control, Event, MessageState, Origin
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy
@@ -112,7 +112,7 @@ class BulkFilter:
                 continue
             self._tried[control.bulk_id] = times + 1, clock()
             try:
-                rows: list[LogRow] = yield Ask(
+                rows = yield from ask(
                     api.get_logs(bulk_ids=(control.bulk_id,), limit=1), patience=60.0, label="logs asked"
                 )
             except OmniError:
@@ -201,9 +201,7 @@ class Reconciler:
     def _look(self, posting: Attempt, each: _Filter) -> Steps[None]:
         started = self.clock()
         try:
-            rows: list[LogRow] = yield Ask(
-                each.call(), patience=max(self._give_up_at - started, 0.0), label="logs asked"
-            )
+            rows = yield from ask(each.call(), patience=max(self._give_up_at - started, 0.0), label="logs asked")
         except OmniError as error:
             if each.checks and len(each.checks[0]) > 1 and isinstance(error, OmniRequestError) and not error.retryable:
                 # The list may be the cause of the refusal.

@@ -10,7 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from airflow_provider_omni.delivery.effects import Ask, Fetch, Json, Label, ListParts, Load, Put, Save, Steps
+from airflow_provider_omni.delivery.effects import (
+    Ask,
+    Fetch,
+    Json,
+    Label,
+    ListParts,
+    Put,
+    Save,
+    Steps,
+    list_parts,
+    load,
+    read_part,
+)
 from airflow_provider_omni.delivery.ledger.integrity import (
     PARTS,
     Standing,
@@ -160,8 +172,8 @@ class LedgerStore:
     def enter(self, known: IntentLog, *, dry_run: bool) -> Steps[None]:
         """Write the try's file, then read what all tries have sent."""
         # This order matters: a try writes its file before it sends, so that none is seen to have sent without one.
-        there = own_parts((yield ListParts("")))
-        tries = own_parts((yield ListParts(TRIES)))
+        there = own_parts((yield from list_parts("")))
+        tries = own_parts((yield from list_parts(TRIES)))
         sent = [name for name in there if name.startswith(SENT)]
         check_integrity(tries, sent, [name for name in there if name.startswith((PLAN, QUARANTINE, ENDS, OUTCOMES))])
         yield from self._check_owner(tries, there)
@@ -174,8 +186,8 @@ class LedgerStore:
             yield Put(self._try.part(TRIES), lambda: pack([about]), label="taken over")
             yield from self._check_nobody_else_has_begun(tries)
         yield from self._read_ends([name for name in there if name.startswith(ENDS)])
-        for name in own_parts((yield ListParts(SENT))):
-            data: bytes = yield Fetch(name)
+        for name in own_parts((yield from list_parts(SENT))):
+            data = yield from read_part(name)
             header: dict[str, Any] = {}
             for line in whole_lines(data, name, self._standing):
                 if isinstance(line, dict) and "v" in line:
@@ -195,7 +207,7 @@ class LedgerStore:
     def _read_ends(self, names: Sequence[str]) -> Steps[None]:
         """Read the last words of tries about the parts that stand."""
         for name in names:
-            data: bytes = yield Fetch(name)
+            data = yield from read_part(name)
             for line in unpack(data, name):
                 self._standing.claim(line)
 
@@ -222,7 +234,7 @@ class LedgerStore:
 
     def check_current(self) -> Steps[None]:
         """Raise OmniStaleTryError if another try has taken over."""
-        self.written((), [(yield ListParts(TRIES))])
+        self.written((), [(yield from list_parts(TRIES))])
 
     def _check_memory(self, *, dry_run: bool) -> Steps[None]:
         """Refuse a ledger that is not the one of earlier tries, as far as the task's state tells.
@@ -233,7 +245,7 @@ class LedgerStore:
             raise _kept_elsewhere("an earlier try of this task had none, and kept its record in Airflow")
         last: Any = yield from _was_kept(FENCE, "part")
         ours = last is not None and last.get("send") == self.about["send"]
-        if ours and last["part"] not in (yield ListParts(SENT)):
+        if ours and last["part"] not in (yield from list_parts(SENT)):
             raise _kept_elsewhere("what an earlier try of this task has sent is not in it")
         if ours:
             self._standing.claim_part(last["part"])
@@ -252,7 +264,7 @@ class LedgerStore:
         own: set[TryId | None] = set()
         others: set[TryId | None] = set()
         for name in tries:
-            data: bytes = yield Fetch(name)
+            data = yield from read_part(name)
             owner = owner_of(data, name)
             if owner == self.about["send"]:
                 if not own:
@@ -279,11 +291,11 @@ class LedgerStore:
 
         :param before: the names in `tries/` when this try checked the owner.
         """
-        names: list[str] = yield ListParts(TRIES)
+        names = yield from list_parts(TRIES)
         for name in own_parts(names):
             if name in before or name == self._try.part(TRIES):
                 continue
-            data: bytes = yield Fetch(name)
+            data = yield from read_part(name)
             if owner_of(data, name) not in (None, self.about["send"]):
                 raise _of_another_send(at_once=True)
         self.written((), [names])
@@ -415,7 +427,7 @@ class TaskStateStore:
 
     def recall(self, known: IntentLog) -> Steps[None]:
         """Read the index and the entries that it names, and replay them. `enter` does it, unless it was done."""
-        index: Any = yield Load(INDEX, label="record read")
+        index: Any = yield from load(INDEX, label="record read")
         if not self._one_request and (yield from _was_kept(FENCE, "part")) is not None:
             raise _kept_elsewhere("an earlier try of this task had one, and its record is there")
         if index is not None:
@@ -500,7 +512,7 @@ class TaskStateStore:
                 ),
             )
         for bulk in bulks:
-            entry: Any = inside[bulk] if bulk in inside else (yield Load(_key(bulk)))
+            entry: Any = inside[bulk] if bulk in inside else (yield from load(_key(bulk)))
             if not isinstance(entry, dict):
                 raise OmniStorageError(
                     f"The record of request {bulk} is missing. Nothing was sent: without it a message could be sent "
@@ -599,7 +611,7 @@ def _flow(kept: dict[str, Any]) -> tuple[str, ...] | None:
 
 def _was_kept(key: str, what: str) -> Steps[Any]:
     """Return an entry of the task's state that says that something was sent; None if it says nothing."""
-    entry: Any = yield Load(key)
+    entry: Any = yield from load(key)
     return entry if isinstance(entry, dict) and entry.get(what) else None
 
 

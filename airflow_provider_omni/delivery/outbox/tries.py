@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Clock, Json, Load, Note, Save, Steps
+from airflow_provider_omni.delivery.effects import Clock, Json, Note, Save, Steps, load
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
 
 KEY = "omni_tries"
@@ -75,7 +75,7 @@ def begin_try(number: int, first_try_at: float | None, clock: Clock, *, perhaps_
 
     Raises OmniStorageError if it cannot be written: what this try posts could not be written down either.
     """
-    entry: Any = yield Load(KEY)
+    entry: Any = yield from load(KEY)
     since, last_told, writes = _read(entry)
     since = since or first_try_at
     if number == 1 and entry is None and not perhaps_anew:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from airflow_provider_omni.delivery.effects import Clock, Json, Load, Note, Save, Steps
+from airflow_provider_omni.delivery.effects import Clock, Json, Note, Save, Steps, load
 from airflow_provider_omni.delivery.messages.codec import account_of, decode, encode, points_to_messages
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
@@ -149,7 +149,7 @@ class KeyValueJournal:
                     continue
                 key = source.bulk.journal_key
                 try:
-                    entry = yield Load(key, label="journal read")
+                    entry = yield from load(key, label="journal read")
                 except OmniStorageError as error:
                     yield Note(
                         f"The journal could not be read ({type(error).__name__}); it will be repeated.", warning=True
@@ -183,7 +183,7 @@ class KeyValueJournal:
             return
         key = source.bulk.journal_key
         try:
-            written = yield Load(key)
+            written = yield from load(key)
             source.journal_loaded = True
             self._take_written(source, written)
             entry = encode(self._deliveries.worth_keeping(source), self._deliveries.account)

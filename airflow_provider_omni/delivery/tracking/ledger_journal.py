@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_omni.delivery.accounts import check_account
-from airflow_provider_omni.delivery.effects import Compute, Fetch, ListParts, Note, Pause, Put, Steps
+from airflow_provider_omni.delivery.effects import Note, Pause, Put, Steps, compute, list_parts, read_part
 from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, VERSION, TryId, own_parts, pack, unpack
 from airflow_provider_omni.delivery.messages.codec import step_of, update_of
 from airflow_provider_omni.delivery.tracking import policy
@@ -108,7 +108,7 @@ class LedgerJournal:
                 self._watch.accepted, one_by_one=self._singly, whose=not self._watch.account
             )
             check_account(deliveries.account, followed.accounts, "the batch was sent from, as its ledger says")
-            yield Compute(lambda: self._follow(followed))
+            yield from compute(lambda: self._follow(followed))
             self._made = True
         yield from self._read_outcomes()
         if self._told_singly and not self._singly:
@@ -153,13 +153,13 @@ class LedgerJournal:
         """Read the parts that this and other copies of the wait have written, except those already read. Raises
         OmniStorageError.
         """
-        names = own_parts((yield ListParts(OUTCOMES, label="journal read")))
+        names = own_parts((yield from list_parts(OUTCOMES, label="journal read")))
         for name in names:
             if name in self._outcomes:
                 continue
-            data: bytes = yield Fetch(name)
+            data = yield from read_part(name)
             try:
-                yield Compute(lambda data=data, name=name: self._take_part(unpack(data, name)))  # type: ignore[misc]
+                yield from compute(lambda data=data, name=name: self._take_part(unpack(data, name)))  # type: ignore[misc]
             except OmniStorageError:
                 yield Note(f"The ledger's part {name} is damaged: what stood in it the logs must tell.", warning=True)
             self._outcomes.add(name)
@@ -195,7 +195,7 @@ class LedgerJournal:
     def has_grown(self) -> Steps[bool]:
         """Return True if the batch has written more since this wait has read the ledger."""
         try:
-            names = own_parts((yield ListParts(SENT)))
+            names = own_parts((yield from list_parts(SENT)))
         except OmniStorageError:
             return False
         if self._sent.issuperset(names):
@@ -311,7 +311,7 @@ class LedgerJournal:
 
     def close(self, *, closing: bool) -> Steps[None]:
         """Write down who counts as failed for want of news, so that readers of the ledger count as the summary does."""
-        parts: list[list[Any]] = yield Compute(lambda: self._closed(closing=closing))
+        parts = yield from compute(lambda: self._closed(closing=closing))
         for part in parts:
             self._sequence += 1
             try:
@@ -348,7 +348,7 @@ class LedgerJournal:
             batch.append(source)
             messages += len(source.ids)
             if messages >= self._limits.count_together:
-                yield Compute(partial(self._deliveries.release, batch))
+                yield from compute(partial(self._deliveries.release, batch))
                 batch, messages = [], 0
         if batch:
-            yield Compute(partial(self._deliveries.release, batch))
+            yield from compute(partial(self._deliveries.release, batch))

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Compute, Fetch, ListParts, Steps
+from airflow_provider_omni.delivery.effects import Steps, compute, list_parts, read_part
 from airflow_provider_omni.delivery.ledger.integrity import Standing, whole_lines
 from airflow_provider_omni.delivery.ledger.parts import ENDS, SENT, TRIES, own_parts, unpack
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
-from airflow_provider_omni.delivery.messages.states import Origin
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.tracking.id_set import Members
 from airflow_provider_omni.delivery.tracking.watch import Bulk
@@ -65,31 +64,31 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
     with Workspace() as scratch:
         known, standing = IntentLog(scratch), Standing()
         # The ends of the tries come before the list of `sent/`, because they say which parts stand there.
-        for name in own_parts((yield ListParts(ENDS))):
-            end: bytes = yield Fetch(name)
+        for name in own_parts((yield from list_parts(ENDS))):
+            end = yield from read_part(name)
             for line in unpack(end, name):
                 standing.claim(line)
-        names = own_parts((yield ListParts(SENT)))
+        names = own_parts((yield from list_parts(SENT)))
         for name in names:
-            data: bytes = yield Fetch(name)
+            data = yield from read_part(name)
             lines = whole_lines(data, name, standing)
-            yield Compute(scratch.guarded(partial(_replay, known, lines)))
+            yield from compute(scratch.guarded(partial(_replay, known, lines)))
         standing.check("Whom to wait for is not known.", retryable=True)
-        yield Compute(scratch.guarded(known.keep_one_attempt))
+        yield from compute(scratch.guarded(known.keep_one_attempt))
         accounts: frozenset[str] = frozenset()
         if whose:
-            origins: list[Origin] = yield Compute(scratch.guarded(known.origins))
+            origins = yield from compute(scratch.guarded(known.origins))
             # The requests say which account they were sent from; a try that has sent nothing may have had another
             # account.
             accounts = frozenset(each.account for each in origins if each.account) or (yield from _accounts())
         look = scratch.guarded(lambda: _followed(known, names, one_by_one, accounts))
-        followed: TrackedMessages = yield Compute(look)
+        followed = yield from compute(look)
         if followed.total < accepted:
             # The last try may have doubted the absence that an earlier try had proven. Its receipt then counts these
             # messages.
-            yield Compute(scratch.guarded(known.doubt_old_proofs))
-            followed = yield Compute(look)
-        if not names and not own_parts((yield ListParts(TRIES))):
+            yield from compute(scratch.guarded(known.doubt_old_proofs))
+            followed = yield from compute(look)
+        if not names and not own_parts((yield from list_parts(TRIES))):
             if accepted:
                 raise OmniStorageError(
                     f"There is no ledger, though its receipt says that {some(accepted, 'message')} "
@@ -104,7 +103,7 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
                     "the shard's receipt",
                 ),
             )
-        held: int = yield Compute(scratch.guarded(lambda: scratch.one("SELECT count(*) FROM known")))
+        held = yield from compute(scratch.guarded(lambda: scratch.one("SELECT count(*) FROM known")))
     if held < accepted:
         # Messages that were refused, or proven absent, after the receipt was made still stand in the ledger.
         raise OmniStorageError(
@@ -119,8 +118,8 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
 def _accounts() -> Steps[frozenset[str]]:
     """Return the accounts that the tries name. Older versions did not write them."""
     found: set[str] = set()
-    for name in own_parts((yield ListParts(TRIES))):
-        data: bytes = yield Fetch(name)
+    for name in own_parts((yield from list_parts(TRIES))):
+        data = yield from read_part(name)
         lines = [line for line in unpack(data, name) if isinstance(line, dict)]
         found |= {account for line in lines if isinstance(account := line.get("account"), str) and account}
     return frozenset(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Ask, Clock, Note, Steps
+from airflow_provider_omni.delivery.effects import Clock, Note, Steps, ask
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.omni import api
@@ -49,8 +49,8 @@ class LogQueries:
         """Make one call, and wait up to `until` for a place in the account's budget. Returns None if it failed."""
         self.busy = False
         try:
-            return (  # type: ignore[no-any-return]
-                yield Ask(
+            return (
+                yield from ask(
                     api.get_logs(**{"limit": PAGE} | query), patience=max(0.0, until - self.clock()), label="logs asked"
                 )
             )

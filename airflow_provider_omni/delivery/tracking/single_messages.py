@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from airflow_provider_omni.delivery.effects import Ask, Compute, Note, Pause, Steps
+from airflow_provider_omni.delivery.effects import Note, Pause, Steps, ask, compute
 from airflow_provider_omni.delivery.messages.status import NEVER, Outcome, StatusUpdate
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries, beside
@@ -24,7 +24,7 @@ from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.time_windows import LAG, UNREAD, TimeWindows, Window
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError
-from airflow_provider_omni.omni.models import LogRow, Report, skipped_in
+from airflow_provider_omni.omni.models import LogRow, skipped_in
 from airflow_provider_omni.omni.retries import backoff
 
 LOOKS_BY_ID = 20
@@ -143,7 +143,7 @@ class SingleMessageFollower:
         if not closing and now < self._unseen_due:
             return
         self._unseen_due = now + LAG
-        open_: list[str] = yield Compute(lambda: self._open_ones(with_seen=closing))
+        open_ = yield from compute(lambda: self._open_ones(with_seen=closing))
         if not closing:
             begin = self._unseen_from = self._unseen_from % max(len(open_), 1)
             self._unseen_from += LOOKS_BY_ID * self._queries.at_once[MESSAGES] // 2
@@ -232,7 +232,7 @@ class SingleMessageFollower:
                 self._deliveries.heard.add(message_id)
                 source.counts_outdated = True
                 try:
-                    page: list[Report] = yield Ask(
+                    page = yield from ask(
                         api.get_reports(message_id=message_id, limit=self._page), label="reports read"
                     )
                 except OmniError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from heapq import nlargest
 
-from airflow_provider_omni.delivery.effects import Ask, Note, Pause, Steps
+from airflow_provider_omni.delivery.effects import Note, Pause, Steps, ask
 from airflow_provider_omni.delivery.messages.status import LOG_LAG
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
@@ -27,7 +27,7 @@ from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniError, OmniRequestError
 from airflow_provider_omni.omni.limits import LOGS_PER_MINUTE
-from airflow_provider_omni.omni.models import LogRow, Report, skipped_in
+from airflow_provider_omni.omni.models import LogRow, skipped_in
 from airflow_provider_omni.omni.retries import backoff
 
 
@@ -73,9 +73,7 @@ class SubscriptionFollower:
             return None
         for _ in range(MAX_PAGES):
             try:
-                page: list[Report] = yield Ask(
-                    api.get_reports(**source.bulk.report_filter, limit=PAGE), label="reports read"
-                )
+                page = yield from ask(api.get_reports(**source.bulk.report_filter, limit=PAGE), label="reports read")
             except OmniError as error:
                 # The page may have been handed out and lost on the way: then only the logs still have it.
                 source.logs_due = source.report_read_failed = True

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from airflow_provider_omni.delivery.effects import Clock, Compute, Note, Pause, Steps
+from airflow_provider_omni.delivery.effects import Clock, Note, Pause, Steps, compute
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.journals import KeyValueJournal, ReportJournal
 from airflow_provider_omni.delivery.tracking.ledger_journal import LedgerJournal
@@ -217,7 +217,7 @@ class DeliveryWait:
         """Decide from what is written down, in a thread if there may be a million messages to count."""
         if not self.journal.large:
             return self._decide(closing=closing)
-        end: WaitEnd | None = yield Compute(lambda: self._decide(closing=closing))
+        end = yield from compute(lambda: self._decide(closing=closing))
         return end
 
     def _decide(self, *, closing: bool) -> WaitEnd | None:
@@ -270,7 +270,7 @@ class DeliveryWait:
             return None
         if not self.journal.large:
             return self.deliveries.whole(closing=False)
-        counts: DeliveryCounts | None = yield Compute(lambda: self.deliveries.whole(closing=False))
+        counts = yield from compute(lambda: self.deliveries.whole(closing=False))
         return counts
 
     def leave_off(self) -> Steps[bool]:
