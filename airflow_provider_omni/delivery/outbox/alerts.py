@@ -99,7 +99,7 @@ class Alert:
     # -- a request that the vendor refuses ---------------------------------------------------------------------------
 
     def _otherwise(self, refused: SendResult) -> Steps[SendResult]:
-        """Get as much of the alert out as can be: in plain words, then to each person alone.
+        """Get as much of the alert out as can be: in plain words, then to each person alone, in either.
 
         So far nobody has got any of it who is not on the record. Returns the refusal if nothing else helps.
         """
@@ -112,8 +112,17 @@ class Alert:
         if not 1 < len(people) <= MOST_CALLS:
             return refused
         yield Note("The vendor refuses the alert: it is sent to each person alone.", warning=True)
+        # The rich content may be wrong, too, besides one person's address: then only the plain words get through.
+        contents = [self.order.content]
+        if self.plainer is not None and self.plainer != self.order.content:
+            contents.append(self.plainer)
         for person in people:
-            yield from self._again(replace(self.order, recipients=Recipients((person,), 1)))
+            for content in tuple(contents):
+                alone = replace(self.order, content=content, recipients=Recipients((person,), 1))
+                end = yield from self._again(alone)
+                if not _is_refused_as_a_whole(end):
+                    contents.sort(key=lambda each: each != content)  # it is tried first from now on
+                    break
         # People who are left now are refused alone, too: the end says so, and what has become of the others.
         return (yield from self._again(self.order))
 

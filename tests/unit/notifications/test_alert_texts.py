@@ -299,6 +299,17 @@ def test_a_vendor_who_refuses_one_of_several_people_does_not_keep_the_alert_from
     assert [each.to for each in vendor.record.acceptances] == ["41793026727", "41793026740"]
 
 
+def test_a_vendor_who_refuses_the_content_and_one_of_several_people_gets_plain_words_for_the_others(
+    vendor: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_number_problem", lambda each: "727" in each["to"]["phoneNumber"] or None)
+    vendor.configure(bad_number="400", missing_content="400")
+    with pytest.raises(OmniRequestError):
+        notifier(line={"type": "BANNER"}, sms="down", to="41793026727, 41793026731, 41793026740")(worker())
+    assert [each.to for each in vendor.record.acceptances] == ["41793026731", "41793026740"]
+    assert texts(vendor, "LINE") == ["down", "down"]
+
+
 def test_a_vendor_who_takes_one_person_a_request_gets_one_after_the_other(vendor: RunningSimulator) -> None:
     vendor.configure(max_destinations=1)
     notifier(sms="down", to="41793026727, 41793026731")(worker())
