@@ -267,6 +267,10 @@ class _Tasks:
             self._ended.put_nowait(Done(tag, (), error))
         except Exception as error:  # noqa: BLE001  a bug ends the machine, in the coroutine that runs it
             self._ended.put_nowait(error)
+        except asyncio.CancelledError as error:
+            # It may come from what it waits for, such as a connection that others share: nobody else would hear of it.
+            self._ended.put_nowait(error)
+            raise
 
     async def finished(self) -> list[Done]:
         """Return all that has ended. Wait for the first."""

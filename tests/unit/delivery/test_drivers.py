@@ -281,6 +281,26 @@ def test_a_bug_in_what_was_submitted_ends_the_machine(drive: Drive) -> None:
         drive(machine(), World(answer=ZeroDivisionError()))
 
 
+async def test_a_call_that_is_cancelled_from_elsewhere_ends_the_machine() -> None:
+    class Shared(AsyncWorld):
+        async def execute(self, call: Any) -> Any:
+            raise asyncio.CancelledError
+
+    def machine() -> Steps[None]:
+        yield Submit(1, (Ask(LOOK),))
+        yield Gather()
+
+    twin = Shared(World())
+    task = asyncio.create_task(arun(machine(), client=twin, memory=_memory(twin)))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    ended = task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended
+
+
 async def test_a_machine_that_is_cancelled_leaves_nothing_under_way() -> None:
     class Slow(AsyncWorld):
         ended: str = ""
