@@ -53,8 +53,8 @@ def speed(people: int) -> tuple[float, float]:
         path = Path(folder) / "people.csv"
         write_csv(path, people)
         cpu, real = time.process_time(), time.perf_counter()
-        with path.open(newline="", encoding="utf-8") as lines, Workspace() as scratch:
-            plan = plan_batch(spec(), rows_of_csv(lines, "phone"), scratch, datetime.now(UTC), keep_fields=True)
+        with path.open(newline="", encoding="utf-8") as lines, Workspace() as workspace:
+            plan = plan_batch(spec(), rows_of_csv(lines, "phone"), workspace, datetime.now(UTC), keep_fields=True)
             plan.lay_out(499)
             assert sum(1 for _ in plan.laid_out()) == -(-people // 499)
         return people / (time.process_time() - cpu), people / (time.perf_counter() - real)
@@ -69,8 +69,8 @@ def peak_mebibytes(people: int, url: str) -> float:
         path = Path(folder) / "people.csv"
         write_csv(path, people)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        with path.open(newline="", encoding="utf-8") as lines, Workspace() as scratch, OmniClient(config) as client:
-            plan = plan_batch(spec(), rows_of_csv(lines, "phone"), scratch, datetime.now(UTC), keep_fields=True)
+        with path.open(newline="", encoding="utf-8") as lines, Workspace() as workspace, OmniClient(config) as client:
+            plan = plan_batch(spec(), rows_of_csv(lines, "phone"), workspace, datetime.now(UTC), keep_fields=True)
             batch = Outbox(
                 plan, SendPolicy(LookPolicy()), time.time, ledger=LedgerTerms(folder, uuid.uuid4().hex)
             )  # fmt: skip

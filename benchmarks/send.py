@@ -44,14 +44,14 @@ def numbers(count: int) -> Iterator[str]:
     return (f"4179{index:07d}" for index in range(count))
 
 
-def made(scratch: Workspace, rows: Iterable[Any], content: dict[str, Any]) -> SendPlan:
+def made(workspace: Workspace, rows: Iterable[Any], content: dict[str, Any]) -> SendPlan:
     spec = BatchSpec(
         identity=Identity(f"run-{uuid.uuid4()}"),
         scenario_key="K",
         content=MessageTemplate(content),
         flow=("LINE", "SMS"),
     )
-    return plan_batch(spec, rows_of_entries(rows, "phone"), scratch, datetime.now(UTC), keep_fields=True)
+    return plan_batch(spec, rows_of_entries(rows, "phone"), workspace, datetime.now(UTC), keep_fields=True)
 
 
 def bodies(plan: SendPlan, chunk: int) -> list[bytes]:
@@ -131,8 +131,8 @@ def main() -> None:
 
     def shared(url: str, connections: int, theirs: int, chunk: int = CHUNK) -> Callable[[], tuple[float, float]]:
         def measure() -> tuple[float, float]:
-            with Workspace() as scratch:
-                plan = made(scratch, numbers(people), TEXT)
+            with Workspace() as workspace:
+                plan = made(workspace, numbers(people), TEXT)
                 posts = bodies(plan, chunk)
                 return bare(url, posts, theirs), ours(url, plan, connections)
 
@@ -149,8 +149,8 @@ def main() -> None:
         )
 
         def one_by_one() -> tuple[float, float]:
-            with Workspace() as scratch:
-                plan = made(scratch, numbers(people), TEXT)
+            with Workspace() as workspace:
+                plan = made(workspace, numbers(people), TEXT)
                 few = [
                     send_bulk("K", "b", destinations([(str(uuid.uuid4()), 41790000000)]), plan.tail(1)).body or b""
                 ] * 800
@@ -159,9 +159,9 @@ def main() -> None:
         compare(f"the same, against one POST for each of {people:,}", 50, one_by_one, 1)
 
         def texts() -> tuple[float, float]:
-            with Workspace() as scratch:
+            with Workspace() as workspace:
                 rows = [{"phone": number, "name": f"N{number}"} for number in numbers(personal)]
-                plan = made(scratch, rows, {"sms": {"text": "Dear {name}"}})
+                plan = made(workspace, rows, {"sms": {"text": "Dear {name}"}})
                 return personal / 640, ours(url, plan, 32)
 
         compare(f"{personal:,} personal texts, 50 ms, 32 connections: 640/s / ours", 0.9, texts, options.rounds)

@@ -173,7 +173,7 @@ class BatchOperator(PrivateFields, BaseOperator):
             failing_for_good(),
             trying(context, memory, self.log, divided=divided) as this,
             OmniHook(self.omni_conn_id) as hook,
-            Workspace() as scratch,
+            Workspace() as workspace,
         ):
             config = hook.config
             found, now = Findings(), datetime.now(UTC)
@@ -184,7 +184,7 @@ class BatchOperator(PrivateFields, BaseOperator):
             rules = found.of(lambda: self._read_rules(config, this.tries, durable=memory.durable))
             opened = found.of(lambda: self._open_ledger(shard))
             found.of(self.check_source)
-            contents = None if content is None else found.of(lambda: RenderedContents(content, scratch, now))
+            contents = None if content is None else found.of(lambda: RenderedContents(content, workspace, now))
             if spec is None or rules is None or opened is None:
                 raise found.error()
             ledger, folder = opened
@@ -193,11 +193,11 @@ class BatchOperator(PrivateFields, BaseOperator):
                 if contents is None or found.errors:
                     raise found.error()
                 with self.opened_rows(needed_fields(spec, contents)) as rows:
-                    plan = plan_batch(spec, rows, scratch, now, keep_fields=folder is not None, contents=contents)
+                    plan = plan_batch(spec, rows, workspace, now, keep_fields=folder is not None, contents=contents)
             except Exception:
                 if not self.post_nothing:
                     # The sends of an earlier try can be followed all the same.
-                    steps = previous_receipt(spec, scratch, terms, account=config.account_mark)
+                    steps = previous_receipt(spec, workspace, terms, account=config.account_mark)
                     self._run(steps, 1, config, memory, folder, push)
                 raise
             batch = Outbox(plan, rules, steady_clock(time.time, time.monotonic), ledger=terms)

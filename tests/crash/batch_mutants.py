@@ -243,7 +243,7 @@ def _without_reconciling() -> Iterator[None]:
 
     def settle(postings: Any, *_: Any) -> Any:
         for posting in postings:
-            for message_id in posting.having(MessageState.INTENT):
+            for message_id in posting.in_state(MessageState.INTENT):
                 posting.messages[message_id] = MessageState.ABSENT
         yield from ()
         return {}
@@ -314,7 +314,7 @@ def _a_bulk_id_of_the_vendors_own_is_a_control() -> Iterator[None]:
 
     def moved(self: intent_log.IntentLog, message_id: Any, bulk: str, origin: int) -> None:
         move(self, message_id, bulk, origin)
-        self._scratch.do("UPDATE posting SET found = 0")
+        self._workspace.do("UPDATE posting SET found = 0")
 
     with patch.object(intent_log.IntentLog, "_move", moved):
         yield

@@ -57,8 +57,8 @@ def _no_reconcile() -> Iterator[None]:
     """What is unknown is posted again without asking the logs."""
 
     def settle(self: reconciler.Reconciler, posting: states.Attempt) -> Steps[bool]:
-        for message_id in posting.having(MessageState.INTENT):
-            posting.learn(message_id, Event.PROVEN_ABSENT)
+        for message_id in posting.in_state(MessageState.INTENT):
+            posting.apply(message_id, Event.PROVEN_ABSENT)
         return True
         yield
 

@@ -57,7 +57,7 @@ def outcome_line(posting: Attempt, moved: Mapping[str, str] | None = None) -> di
     line: dict[str, Any] = {"bulk": posting.bulk_id, "all": common.value}
     if len(counts) > 1:
         others = sorted(counts.keys() - {common}, key=lambda state: state.value)
-        line["but"] = {state.value: posting.having(state) for state in others}
+        line["but"] = {state.value: posting.in_state(state) for state in others}
     if posting.reasons:
         line["reasons"] = dict(posting.reasons)
     if moved:
@@ -68,8 +68,8 @@ def outcome_line(posting: Attempt, moved: Mapping[str, str] | None = None) -> di
 class IntentLog:
     """Replays the lines of earlier tries and answers the questions of a later one."""
 
-    def __init__(self, scratch: Workspace) -> None:
-        self._scratch = scratch
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self._labelled = False
         """True if a recipient has a name other than a message id."""
 
@@ -100,18 +100,18 @@ class IntentLog:
     def _intent(
         self, line: Mapping[str, Any], fingerprint: str | None, writer: str | None, origin: Origin | None, steps: Any
     ) -> None:
-        scratch = self._scratch
-        scratch.do(
+        workspace = self._workspace
+        workspace.do(
             "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, steps) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             str(line["bulk"]), float(line["at"]), line.get("since"), line.get("scheduled"),
             int(line.get("by_bulk", True)), _S.INTENT.value, line.get("fingerprint", fingerprint),
             writer, None if origin is None else json.dumps(origin), json.dumps(steps) if steps else None,
         )  # fmt: skip
-        number = scratch.one("SELECT last_insert_rowid()")
+        number = workspace.one("SELECT last_insert_rowid()")
         labels = line.get("who") or {}
         self._labelled = self._labelled or bool(labels)
-        scratch.many(
+        workspace.many(
             "INSERT INTO known (id, posting, label) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
             "SET posting = excluded.posting, state = NULL, reason = NULL "
             "WHERE coalesce(known.state, (SELECT state FROM posting WHERE no = known.posting)) IS NOT "
@@ -121,26 +121,26 @@ class IntentLog:
 
     def _outcome(self, line: Mapping[str, Any]) -> None:
         """Take in a line about a request. It replaces everything said before of the request, except acceptances."""
-        scratch = self._scratch
-        number = scratch.one("SELECT max(no) FROM posting WHERE bulk = ?", str(line["bulk"]))
+        workspace = self._workspace
+        number = workspace.one("SELECT max(no) FROM posting WHERE bulk = ?", str(line["bulk"]))
         if number is None:
             return
         common, taken = MessageState(line["all"]).value, _S.ACCEPTED.value
-        if scratch.one("SELECT told FROM posting WHERE no = ?", number):
-            scratch.do(
+        if workspace.one("SELECT told FROM posting WHERE no = ?", number):
+            workspace.do(
                 f"UPDATE known SET state = CASE (SELECT {_TOLD} FROM posting WHERE no = known.posting) "
                 "WHEN ? THEN ? END, reason = NULL WHERE posting = ?",
                 taken,
                 taken,
                 number,
             )
-        scratch.do("UPDATE posting SET state = ?, told = 1 WHERE no = ?", common, number)
+        workspace.do("UPDATE posting SET state = ?, told = 1 WHERE no = ?", common, number)
         for state, message_ids in line.get("but", {}).items():
-            scratch.many(
+            workspace.many(
                 f"UPDATE known SET state = ? WHERE id = ? AND posting = ? AND state IS NOT '{taken}'",
                 ((MessageState(state).value, message_id, number) for message_id in message_ids),
             )
-        scratch.many(
+        workspace.many(
             f"UPDATE known SET reason = ? WHERE id = ? AND posting = ? AND state IS NOT '{taken}'",
             ((reason, message_id, number) for message_id, reason in line.get("reasons", {}).items()),
         )
@@ -148,14 +148,14 @@ class IntentLog:
             self._move(message_id, str(other), number)
 
     def _move(self, message_id: bytes, bulk: str, origin: int) -> None:
-        scratch = self._scratch
+        workspace = self._workspace
         # So far the message shared its request's state. Now it needs one of its own.
-        scratch.do(
+        workspace.do(
             f"UPDATE known SET state = (SELECT {_TOLD} FROM posting WHERE no = known.posting) WHERE id = ?", message_id
         )
-        there = scratch.one("SELECT max(no) FROM posting WHERE bulk = ?", bulk)
+        there = workspace.one("SELECT max(no) FROM posting WHERE bulk = ?", bulk)
         if there is None:
-            scratch.do(
+            workspace.do(
                 "INSERT INTO posting "
                 "(bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, steps, found) "
                 "SELECT ?, at, since, scheduled, 1, state, fingerprint, writer, origin, steps, 1 FROM posting "
@@ -163,8 +163,8 @@ class IntentLog:
                 bulk,
                 origin,
             )
-            there = scratch.one("SELECT last_insert_rowid()")
-        scratch.do("UPDATE known SET posting = ? WHERE id = ?", there, message_id)
+            there = workspace.one("SELECT last_insert_rowid()")
+        workspace.do("UPDATE known SET posting = ? WHERE id = ?", there, message_id)
 
     def keep_one_attempt(self) -> None:
         """Leave one attempt of each recipient: the last that was accepted, else the last that was intended. The others
@@ -177,25 +177,25 @@ class IntentLog:
         """
         if not self._labelled:
             return
-        scratch, refused = self._scratch, _S.REFUSED.value
+        workspace, refused = self._workspace, _S.REFUSED.value
         # Without a key of the user's own, the first attempt has no label: its message id is the label of all others.
-        scratch.do(
+        workspace.do(
             "INSERT INTO attempt (id, label) SELECT id, coalesce(label, id) FROM known WHERE coalesce(label, id) IN ("
             "SELECT label FROM known WHERE label IS NOT NULL GROUP BY label HAVING count(*) > 1 UNION "
             "SELECT label FROM known WHERE label IS NOT NULL AND label IN (SELECT id FROM known))"
         )
-        others = scratch.all(
+        others = workspace.all(
             f"SELECT id FROM (SELECT known.id, {_TOLD} AS told, row_number() OVER (PARTITION BY attempt.label "
             f"ORDER BY {_TOLD} = '{_S.ACCEPTED.value}' DESC, known.posting DESC) AS place "
             f"FROM {_JOINED} JOIN attempt ON attempt.id = known.id) WHERE place > 1 AND told != '{refused}'"
         )
-        scratch.many(f"UPDATE known SET state = '{refused}', reason = NULL WHERE id = ?", others)
+        workspace.many(f"UPDATE known SET state = '{refused}', reason = NULL WHERE id = ?", others)
 
     def has_another_attempt(self, message_id: str) -> bool:
         """Return True if another attempt than this refused one counts for its recipient: one that was not refused, or
         one that was intended later. `keep_one_attempt` must have been called.
         """
-        found = self._scratch.one(
+        found = self._workspace.one(
             "SELECT 1 FROM attempt AS this JOIN attempt AS other ON other.label = this.label AND other.id != this.id "
             "JOIN known ON known.id = other.id JOIN posting ON posting.no = known.posting WHERE this.id = ? "
             f"AND ({_TOLD} != '{_S.REFUSED.value}' OR known.posting > (SELECT posting FROM known WHERE id = this.id))",
@@ -203,9 +203,9 @@ class IntentLog:
         )
         return found is not None
 
-    def learn(self, states: Mapping[str, MessageState]) -> None:
+    def note_states(self, states: Mapping[str, MessageState]) -> None:
         """Note the states of earlier tries' messages, as this try has learned them."""
-        self._scratch.many(
+        self._workspace.many(
             "UPDATE known SET state = ? WHERE id = ?",
             ((state.value, message_id) for message_id, state in states.items()),
         )
@@ -214,12 +214,12 @@ class IntentLog:
 
     def empty(self) -> bool:
         """Return True if no earlier try has left anything."""
-        return self._scratch.one("SELECT 1 FROM posting LIMIT 1") is None
+        return self._workspace.one("SELECT 1 FROM posting LIMIT 1") is None
 
     def doubt_old_proofs(self) -> None:
         """Turn ABSENT back into INTENT: a frozen try may have posted it after its absence was proven."""
         for table in ("known", "posting"):
-            self._scratch.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.ABSENT.value}'")
+            self._workspace.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.ABSENT.value}'")
 
     def doubt_an_older_record(self) -> list[Attempt]:
         """Turn NOT_SENT back into INTENT: a try of which the record does not know (any more) may have posted it since.
@@ -228,27 +228,27 @@ class IntentLog:
         requests with such messages.
         """
         for table in ("known", "posting"):
-            self._scratch.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.NOT_SENT.value}'")
+            self._workspace.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.NOT_SENT.value}'")
         doubted = f"SELECT posting.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(UNRESOLVED)})"
-        self._scratch.do(f"UPDATE posting SET by_bulk = 0 WHERE no IN ({doubted})")
-        return [each for each in self.open_postings() if each.having(*UNRESOLVED)]
+        self._workspace.do(f"UPDATE posting SET by_bulk = 0 WHERE no IN ({doubted})")
+        return [each for each in self.open_postings() if each.in_state(*UNRESOLVED)]
 
     def states(self, message_ids: Sequence[str] | None = None) -> dict[str, MessageState]:
         """Return the states of these messages, or of all, as far as they are on record."""
         query = f"SELECT known.id, {_TOLD} FROM {_JOINED}"
         if message_ids is None:
-            rows = self._scratch.all(query)
+            rows = self._workspace.all(query)
         else:
-            rows = [row for each in message_ids for row in self._scratch.all(f"{query} WHERE known.id = ?", each)]
+            rows = [row for each in message_ids for row in self._workspace.all(f"{query} WHERE known.id = ?", each)]
         return {message_id: MessageState(state) for message_id, state in rows}
 
     def reasons(self) -> dict[str, str]:
         """Return the status names of refused messages, by message id."""
-        return dict(self._scratch.all("SELECT id, reason FROM known WHERE reason IS NOT NULL"))
+        return dict(self._workspace.all("SELECT id, reason FROM known WHERE reason IS NOT NULL"))
 
     def forget(self, message_ids: Iterable[str]) -> None:
         """Drop messages that are known never to have been posted."""
-        self._scratch.many("DELETE FROM known WHERE id = ?", ((each,) for each in message_ids))
+        self._workspace.many("DELETE FROM known WHERE id = ?", ((each,) for each in message_ids))
 
     def settle_who_is_left(self, ids: BatchIds) -> None:
         """Mark the people whom this try may post to: never tried, certainly not sent, or refused (under their
@@ -256,20 +256,20 @@ class IntentLog:
         """
         if self.empty():
             return
-        scratch = self._scratch
+        workspace = self._workspace
         self._raise_attempts(ids)
-        scratch.do(
+        workspace.do(
             f"UPDATE person SET todo = 0 WHERE EXISTS (SELECT 1 FROM {_JOINED} WHERE known.id = person.id "
             f"AND {_TOLD} NOT IN ({_listed(MAY_BE_POSTED)}))"
         )
 
     def _raise_attempts(self, ids: BatchIds) -> None:
         """Give each person who was refused in an earlier try the id of the first attempt that was not refused."""
-        scratch, after = self._scratch, -1
+        workspace, after = self._workspace, -1
         refused = f"SELECT 1 FROM {_JOINED} WHERE known.id = ? AND {_TOLD} = '{_S.REFUSED.value}'"
         while True:
             page = list(
-                scratch.rows(
+                workspace.rows(
                     f"SELECT person.seq, person.address, person.key FROM person JOIN {_JOINED} "
                     f"WHERE known.id = person.id AND {_TOLD} = '{_S.REFUSED.value}' AND person.seq > ? "
                     "ORDER BY person.seq LIMIT 1000",
@@ -281,9 +281,9 @@ class IntentLog:
             for seq, address, key in page:
                 recipient = recipient_key_of(address, key)
                 attempt = 1
-                while scratch.one(refused, ids.message_id(recipient, attempt)):
+                while workspace.one(refused, ids.message_id(recipient, attempt)):
                     attempt += 1
-                scratch.do(
+                workspace.do(
                     "UPDATE person SET first = id, id = ? WHERE seq = ?", ids.message_id(recipient, attempt), seq
                 )
                 after = seq
@@ -296,13 +296,13 @@ class IntentLog:
         if self.empty():
             return Counter()
         source = _JOINED if everybody else f"person JOIN {_JOINED} WHERE known.id = person.id"
-        found = self._scratch.rows(f"SELECT {_TOLD}, count(*) FROM {source} GROUP BY 1")
+        found = self._workspace.rows(f"SELECT {_TOLD}, count(*) FROM {source} GROUP BY 1")
         return Counter({MessageState(state): count for state, count in found})
 
     def other_fingerprints(self, fingerprint: str) -> int:
         """Return the number of messages that may have reached their people with another content."""
         return int(
-            self._scratch.one(
+            self._workspace.one(
                 f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
                 "AND posting.fingerprint IS NOT ?",
                 fingerprint,
@@ -315,7 +315,7 @@ class IntentLog:
         If no message was accepted, these are the origins of those that may have reached their people.
         """
         for states in (frozenset({_S.ACCEPTED}), MAY_HAVE_ARRIVED):
-            found = self._scratch.all(
+            found = self._workspace.all(
                 f"SELECT posting.origin FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
                 "AND posting.origin IS NOT NULL GROUP BY posting.origin ORDER BY min(posting.no)"
             )
@@ -331,17 +331,17 @@ class IntentLog:
 
         :param fingerprint: of this try's content and scenario; None takes whatever was sent.
         """
-        if self._scratch.one("SELECT 1 FROM posting WHERE fingerprint IS NOT ? LIMIT 1", fingerprint) is None:
+        if self._workspace.one("SELECT 1 FROM posting WHERE fingerprint IS NOT ? LIMIT 1", fingerprint) is None:
             return None
         for states in (frozenset({_S.ACCEPTED}), MAY_HAVE_ARRIVED):
-            found = self._scratch.one(
+            found = self._workspace.one(
                 f"SELECT posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
                 "AND posting.steps IS NOT NULL AND posting.fingerprint IS NOT ? ORDER BY posting.no LIMIT 1",
                 fingerprint,
             )
             if found is not None:
                 return tuple(map(str, json.loads(found)))
-            if self._scratch.one(f"SELECT 1 FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) LIMIT 1") is not None:
+            if self._workspace.one(f"SELECT 1 FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) LIMIT 1") is not None:
                 break  # accepted messages go before those in doubt
         return None
 
@@ -351,9 +351,9 @@ class IntentLog:
         Only messages count that may have reached their people. Empty steps are not known. None in place of the first
         if no steps are on record at all, as in records of older versions.
         """
-        found = self._scratch.all("SELECT DISTINCT steps FROM posting")
+        found = self._workspace.all("SELECT DISTINCT steps FROM posting")
         if len(found) > 1:
-            found = self._scratch.all(
+            found = self._workspace.all(
                 f"SELECT posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
                 "GROUP BY 1 ORDER BY count(*) DESC, 1"
             )
@@ -363,7 +363,7 @@ class IntentLog:
         most = found[0][0]
         if len(found) == 1:
             return read[most], {}
-        others = self._scratch.rows(
+        others = self._workspace.rows(
             f"SELECT known.id, posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
             "AND posting.steps IS NOT ?",
             most,
@@ -377,7 +377,7 @@ class IntentLog:
         :param here: account and scenario of this try.
         :param states: the states that count; by default those in which a message may have reached its person.
         """
-        found = self._scratch.all(
+        found = self._workspace.all(
             f"SELECT posting.origin, count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
             "AND posting.origin IS NOT NULL AND posting.origin IS NOT ? GROUP BY 1",
             json.dumps(here),
@@ -394,7 +394,7 @@ class IntentLog:
         :param now: seconds since the epoch.
         :param most: the largest number of requests.
         """
-        found = self._scratch.all(
+        found = self._workspace.all(
             f"SELECT posting.no, posting.bulk, posting.at, posting.since, posting.scheduled FROM {_JOINED} "
             f"WHERE {_TOLD} = '{_S.ACCEPTED.value}' AND by_bulk AND NOT found AND posting.origin IS ? "
             "GROUP BY posting.no HAVING count(*) > 1 ORDER BY posting.at DESC, posting.no DESC LIMIT ?",
@@ -404,13 +404,13 @@ class IntentLog:
         controls = []
         for number, bulk, at, since, scheduled in found:
             if Attempt(bulk, at, scheduled, since).is_remembered(now) and (scheduled is None or scheduled <= now):
-                ids = self._scratch.all("SELECT id FROM known WHERE posting = ?", number)
+                ids = self._workspace.all("SELECT id FROM known WHERE posting = ?", number)
                 controls.append(Control(bulk, tuple(message_id for (message_id,) in ids)))
         return controls[:most]
 
     def open_postings(self) -> Iterator[Attempt]:
         """Yield the requests of earlier tries with messages that are still in doubt, the oldest first."""
-        numbers = self._scratch.rows(
+        numbers = self._workspace.rows(
             f"SELECT DISTINCT posting.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(_DOUBTED)}) ORDER BY 1"
         )
         for (number,) in list(numbers):
@@ -418,9 +418,9 @@ class IntentLog:
 
     def _posting(self, number: int) -> Attempt:
         bulk, at, since, scheduled, by_bulk, origin = next(
-            self._scratch.rows("SELECT bulk, at, since, scheduled, by_bulk, origin FROM posting WHERE no = ?", number)
+            self._workspace.rows("SELECT bulk, at, since, scheduled, by_bulk, origin FROM posting WHERE no = ?", number)
         )
-        rows = self._scratch.rows(
+        rows = self._workspace.rows(
             f"SELECT known.id, {_TOLD}, known.reason FROM {_JOINED} WHERE posting.no = ? ORDER BY known.id", number
         )
         posting = Attempt(bulk, at, scheduled, since, bool(by_bulk))
@@ -438,13 +438,13 @@ class IntentLog:
         :param limit: the largest number of requests.
         """
         for number, bulk, by_bulk in list(
-            self._scratch.rows(
+            self._workspace.rows(
                 f"SELECT DISTINCT posting.no, posting.bulk, posting.by_bulk FROM {_JOINED} "
                 f"WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY posting.no LIMIT ?",
                 limit,
             )
         ):
-            rows = self._scratch.rows(
+            rows = self._workspace.rows(
                 f"SELECT known.id FROM {_JOINED} WHERE posting.no = ? "
                 f"AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY 1",
                 number,
@@ -457,7 +457,7 @@ class IntentLog:
 
         Only requests whose id finds their messages.
         """
-        rows = self._scratch.rows(
+        rows = self._workspace.rows(
             f"SELECT posting.no, posting.bulk, known.id, {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) FROM {_JOINED} "
             "WHERE posting.by_bulk ORDER BY posting.no, known.id"
         )
@@ -471,7 +471,7 @@ class IntentLog:
         """Yield messages that may have reached people in another request than the one on record. Only their own ids
         find them.
         """
-        for (message_id,) in self._scratch.rows(
+        for (message_id,) in self._workspace.rows(
             f"SELECT known.id FROM {_JOINED} WHERE NOT posting.by_bulk AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
             "ORDER BY posting.no, known.id"
         ):
@@ -479,7 +479,7 @@ class IntentLog:
 
     def oldest(self) -> float | None:
         """Return the time of the first intent; None if there is none."""
-        found: float | None = self._scratch.one("SELECT min(at) FROM posting")
+        found: float | None = self._workspace.one("SELECT min(at) FROM posting")
         return found
 
     def people_of(self, message_ids: list[str]) -> dict[str, tuple[Any, ...]]:
@@ -488,7 +488,7 @@ class IntentLog:
         """
         found = {}
         for message_id in message_ids:
-            rows = self._scratch.all(f"SELECT {PERSON}, content FROM person WHERE id = ?", message_id)
+            rows = self._workspace.all(f"SELECT {PERSON}, content FROM person WHERE id = ?", message_id)
             if rows:
                 found[message_id] = rows[0]
         return found

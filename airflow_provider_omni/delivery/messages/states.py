@@ -203,11 +203,11 @@ class Attempt:
         """
         return self.origin is not None and not self.is_from(here)
 
-    def having(self, *states: MessageState) -> list[str]:
+    def in_state(self, *states: MessageState) -> list[str]:
         """Return the ids of the messages in one of these states."""
         return [message_id for message_id, state in self.messages.items() if state in states]
 
-    def learn(self, message_id: str, event: Event) -> None:
+    def apply(self, message_id: str, event: Event) -> None:
         """Change one message's state by `TRANSITIONS`. Raises KeyError for a change that is not in it."""
         self.messages[message_id] = TRANSITIONS[self.messages.get(message_id), event]
 

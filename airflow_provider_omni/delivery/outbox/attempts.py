@@ -38,7 +38,7 @@ class Attempts:
 
     def _people(self) -> Iterator[tuple[int, str, str]]:
         """Yield place, current message id and recipient key of everybody."""
-        for place, current, address, key in self._plan.scratch.all(
+        for place, current, address, key in self._plan.workspace.all(
             "SELECT seq, id, address, key FROM person ORDER BY seq"
         ):
             yield place, current, recipient_key_of(address, key)
@@ -103,10 +103,10 @@ class Attempts:
             counts = _current(states)
             if counts is not None and counts != current:
                 moved.append((current, counts))
-                self._plan.scratch.do(
+                self._plan.workspace.do(
                     "UPDATE person SET first = coalesce(first, id), id = ? WHERE seq = ?", counts, place
                 )
-        self._known.learn(dict.fromkeys(refused, _S.REFUSED))
+        self._known.note_states(dict.fromkeys(refused, _S.REFUSED))
         self._known.forget(gone)
         return Conclusions(gone, refused, moved)
 

@@ -93,7 +93,7 @@ def settle(
     """
     found_in: dict[str, str] = {}
     yield from _presence(postings, found_in)
-    in_doubt = [posting for posting in postings if posting.having(*IN_DOUBT)]
+    in_doubt = [posting for posting in postings if posting.in_state(*IN_DOUBT)]
     shared = BulkFilter() if bulk_filter is None else bulk_filter
     count = max(len(in_doubt), 1)
     one_by_one, lists = max(ALONE, min(ONE_BY_ONE, MOST_ALONE // count)), max(1, min(LISTS, MOST_LISTS // count))
@@ -117,10 +117,10 @@ def _presence(postings: Sequence[Attempt], found_in: dict[str, str]) -> Steps[No
     wanted: dict[str, Attempt] = {}
     seen: list[str] = []
     for posting in postings:
-        ids = posting.having(MessageState.SEEN)
+        ids = posting.in_state(MessageState.SEEN)
         seen += ids
         if len(posting.messages) == 1 or not posting.by_bulk:
-            ids = posting.having(*UNRESOLVED)
+            ids = posting.in_state(*UNRESOLVED)
         wanted |= dict.fromkeys(ids, posting)
     ids = list(wanted)
     if len(ids) < 3:
@@ -142,10 +142,10 @@ def _presence(postings: Sequence[Attempt], found_in: dict[str, str]) -> Steps[No
         for row in rows:
             owner = wanted.get(row.message_id)
             if owner is not None and owner.messages[row.message_id] in UNRESOLVED:
-                owner.learn(row.message_id, Event.LOG_ROW)
+                owner.apply(row.message_id, Event.LOG_ROW)
                 if row.bulk_id:
                     found_in[row.message_id] = row.bulk_id
     if len(seen) > MANY_SEEN:
         for message_id in seen:
             if wanted[message_id].messages[message_id] is MessageState.SEEN:
-                wanted[message_id].learn(message_id, Event.NO_LOG_ROW)
+                wanted[message_id].apply(message_id, Event.NO_LOG_ROW)

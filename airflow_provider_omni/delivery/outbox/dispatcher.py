@@ -318,7 +318,7 @@ class Dispatcher:
             self._alone_refused += 1
             message_id = request.ids[0]
             reason = error.vendor_code or f"HTTP {error.status}"
-            posting.learn(message_id, Event.REFUSED)
+            posting.apply(message_id, Event.REFUSED)
             posting.reasons[message_id] = reason
             # The ledger keeps the code; the log has the vendor's words besides, such as "scenarioKey: unknown".
             words = "; ".join(error.problems[:3])
@@ -367,7 +367,7 @@ class Dispatcher:
         self.progress.learned(posting)
         # After an answer with foreign ids nothing is posted again; the logs may still show what was taken.
         doubt = UNRESOLVED if self.rules.stops else IN_DOUBT
-        if uniform(posting.messages) is not _S.ACCEPTED and posting.having(*doubt):
+        if uniform(posting.messages) is not _S.ACCEPTED and posting.in_state(*doubt):
             self.progress.open.append(posting)
 
     def _stop(self, error: OmniError) -> None:

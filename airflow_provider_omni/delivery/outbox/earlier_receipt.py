@@ -42,7 +42,7 @@ def store_of(
 
 def previous_receipt(
     spec: BatchSpec,
-    scratch: Workspace,
+    workspace: Workspace,
     ledger: LedgerTerms | None,
     jitter: Callable[[], float] = random.random,
     account: str = "",
@@ -52,7 +52,7 @@ def previous_receipt(
 
     :param account: `OmniConfig.account_mark` of this try.
     """
-    known, progress = IntentLog(scratch), SendProgress.listing(ledger=ledger is not None)
+    known, progress = IntentLog(workspace), SendProgress.listing(ledger=ledger is not None)
     shard = spec.shard.folder if spec.shard else ""
     about: dict[str, str | None] = {"send": BatchIds(spec.identity).send(shard), "fingerprint": ""}
     store = store_of(about, ledger)
@@ -65,9 +65,9 @@ def previous_receipt(
     sent = sum(progress.states[state] for state in MAY_HAVE_ARRIVED)
     if not sent:
         return None
-    census = IntakeCounts(requested=progress.states.total())
+    intake = IntakeCounts(requested=progress.states.total())
     flow = spec.flow or store.flow or ()
-    receipt = receipt_of(spec, census, progress, flow=flow, ledger=ledger, account=account_of(known.origins(), account))
+    receipt = receipt_of(spec, intake, progress, flow=flow, ledger=ledger, account=account_of(known.origins(), account))
     yield Note(
         f"Earlier tries have sent {some(sent, 'message')}, or may have: the receipt lists what. This try sends "
         "nothing.",

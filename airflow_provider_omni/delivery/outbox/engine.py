@@ -109,7 +109,7 @@ class Outbox:
         self.jitter = jitter
         self.ledger = ledger
         self.flow = plan.spec.flow
-        self.known = IntentLog(plan.scratch)
+        self.known = IntentLog(plan.workspace)
         self.store: IntentStore = store_of(
             plan.about() | {"account": rules.account},
             ledger,
@@ -141,7 +141,7 @@ class Outbox:
             if not (began or self.rules.dry_run or isinstance(error, OmniStaleTryError)):
                 account = self.rules.account
                 recalled = yield from previous_receipt(
-                    self.plan.spec, self.plan.scratch, self.ledger, self.jitter, account
+                    self.plan.spec, self.plan.workspace, self.ledger, self.jitter, account
                 )
                 return SendResult(self.receipt() if recalled is None else recalled, error)
         for reason, count in self.progress.refused.most_common(SHOWN):
@@ -161,14 +161,14 @@ class Outbox:
             extra |= {"dry_run": True, "requests": self._requests, "recipients": self._left}
         if self.plan.spec.one_request:
             extra = {"dry_run": True} if self.rules.dry_run else {}
-            extra |= people_of_receipt(self.plan.scratch, self.progress)
+            extra |= people_of_receipt(self.plan.workspace, self.progress)
         plan, progress = self.plan, self.progress
         # If this try has posted nothing, others may have, and it has not read of them (yet). A ledger will tell.
         own = self.rules.account if progress.posted or (self._entered and self.ledger is None) else ""
         account = account_of(progress.origins, own)
         receipt = receipt_of(
             plan.spec,
-            plan.census,
+            plan.intake,
             progress,
             flow=self.flow or (),
             ledger=self.ledger,
@@ -178,7 +178,7 @@ class Outbox:
             extra=extra,
         )
         if plan.spec.one_request:
-            return replace(receipt, bulks=in_order(receipt.bulks, plan.scratch))
+            return replace(receipt, bulks=in_order(receipt.bulks, plan.workspace))
         return receipt
 
     # -- before the first post -------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class Outbox:
         left.
         """
         self.rules.check()
-        plan, census = self.plan, self.plan.census
+        plan, intake = self.plan, self.plan.intake
         if plan.spec.one_request:
             yield from self._recall()
         yield from self._know_the_flow()
@@ -201,7 +201,7 @@ class Outbox:
                 "Nothing was sent: too many recipients for one request",
                 problems=(
                     unexpected(
-                        "to", census.people, f"up to {chunk} for this flow; OmniSendBatchOperator takes any number"
+                        "to", intake.people, f"up to {chunk} for this flow; OmniSendBatchOperator takes any number"
                     ),
                 ),
             )
@@ -230,7 +230,7 @@ class Outbox:
                 yield Note(f"Quarantined: {line}", warning=True)
         if isinstance(self.store, LedgerStore) and not self.rules.dry_run:
             yield from write_manifest(plan, self.store)
-            yield from write_removed(plan.scratch, self.store)
+            yield from write_removed(plan.workspace, self.store)
         self._parts = plan.sms_parts()
         if not self.rules.dry_run:
             self.known.doubt_old_proofs()
@@ -254,10 +254,10 @@ class Outbox:
                 warning=True,
             )
         yield Note(
-            f"{some(census.requested, 'recipient' if plan.spec.one_request else 'row')}: "
-            f"{some(census.people, 'person', 'people')}, "
-            f"{census.quarantined:,} quarantined, "
-            f"{some(census.duplicates, 'duplicate')}. {self._left:,} left to send, in "
+            f"{some(intake.requested, 'recipient' if plan.spec.one_request else 'row')}: "
+            f"{some(intake.people, 'person', 'people')}, "
+            f"{intake.quarantined:,} quarantined, "
+            f"{some(intake.duplicates, 'duplicate')}. {self._left:,} left to send, in "
             f"{some(self._requests, 'request')}."
         )
 
@@ -408,7 +408,7 @@ class Outbox:
         earlier = [posting for posting in doubtful if not posting.is_elsewhere(self.here)]
         for posting in doubtful:
             if posting.origin is not None and posting.is_elsewhere(self.here):
-                yield cannot_ask(len(posting.having(*IN_DOUBT)), posting.origin, self.here)
+                yield cannot_ask(len(posting.in_state(*IN_DOUBT)), posting.origin, self.here)
         try:
             yield from self._post_all(dispatcher)
             if self.progress.stop is None:
@@ -435,13 +435,13 @@ class Outbox:
             ),
         )
         if verdict is not None and self.progress.stop is None and self.plan.spec.one_request:
-            verdict.problems += names_of(self.plan.scratch, self.progress)
+            verdict.problems += names_of(self.plan.workspace, self.progress)
         return verdict
 
     def _strangers(self, earlier: list[Attempt]) -> int:
         """Return the number of earlier tries' messages in doubt whose people have left the source."""
         doubt = IN_DOUBT if not self.rules.trust_duplicate_rejection else UNRESOLVED
-        ids = [message_id for posting in earlier for message_id in posting.having(*doubt)]
+        ids = [message_id for posting in earlier for message_id in posting.in_state(*doubt)]
         if self.rules.asks:
             return len(set(ids) - self.attempts.everybody())
         return len(ids) - len(self.known.people_of(ids))
@@ -457,7 +457,7 @@ class Outbox:
             yield Note("Many outcomes in a row are unknown: the logs are asked before more is posted.", warning=True)
             yield from self._write_outcomes()
             absent = yield from self._ask(self.progress.open)
-            self.progress.open = [posting for posting in self.progress.open if posting.having(_S.INTENT)]
+            self.progress.open = [posting for posting in self.progress.open if posting.in_state(_S.INTENT)]
             if self.progress.states[_S.ACCEPTED] == accepted:
                 # None of them arrived: the vendor's side is down. A later try goes on from here.
                 self.progress.stop = broken
@@ -504,7 +504,7 @@ class Outbox:
                 changed = {each: state for each, state in posting.messages.items() if old[each] is not state}
                 if not changed:
                     continue
-                self.known.learn(changed)
+                self.known.note_states(changed)
                 moved = {
                     each: bulk
                     for each, bulk in found_in.items()
@@ -524,12 +524,12 @@ class Outbox:
     def _conclude(self, group: list[Attempt]) -> None:
         """Apply what the attempts of each person say of each other."""
         for posting in group:
-            self.known.learn(posting.messages)
+            self.known.note_states(posting.messages)
         concluded = self.attempts.conclude()
         for old, new in concluded.moved:
             self.progress.recount(old, new)
         for posting in group:
-            for message_id in posting.having(*_S):
+            for message_id in posting.in_state(*_S):
                 if message_id in concluded.gone:
                     del posting.messages[message_id]
                 elif message_id in concluded.refused:
@@ -550,7 +550,7 @@ class Outbox:
         for posting in postings:
             trusted = [
                 each
-                for each in posting.having(_S.INTENT)
+                for each in posting.in_state(_S.INTENT)
                 if policy.may_be_trusted([*others.get(each, ()), _S.INTENT], posting, self.here, self.clock())
             ]
             people = self.known.people_of(trusted)

@@ -33,7 +33,7 @@ def write_manifest(plan: SendPlan, store: LedgerStore) -> Steps[None]:
     """
     purged = bool(own_parts((yield from list_parts(PURGED))))
     if not purged:
-        yield from _read_planned(plan.scratch)
+        yield from _read_planned(plan.workspace)
     writes = iter(_parts(plan, store, purged=purged))
     under_way = 0
     failure = None
@@ -52,12 +52,12 @@ def write_manifest(plan: SendPlan, store: LedgerStore) -> Steps[None]:
         raise failure
 
 
-def _read_planned(scratch: Workspace) -> Steps[None]:
+def _read_planned(workspace: Workspace) -> Steps[None]:
     """Read everybody in the plans of earlier tries into the workspace, as the last of these has written them."""
-    scratch.sql.create_function("row_hash", 1, _hash, deterministic=True)
+    workspace.sql.create_function("row_hash", 1, _hash, deterministic=True)
     for name in own_parts((yield from list_parts(PLAN))):
         data = yield from read_part(name)
-        scratch.many(
+        workspace.many(
             "INSERT OR REPLACE INTO planned (id, hash) VALUES (?, ?)",
             ((_id_in(line, name), _hash(line)) for line in lines_of(data, name)),
         )
@@ -78,9 +78,9 @@ def _id_in(line: bytes, name: str) -> str:
 
 def _parts(plan: SendPlan, store: LedgerStore, *, purged: bool) -> Iterator[Put]:
     after = -1
-    unknown = _UNKNOWN if plan.scratch.one("SELECT 1 FROM planned LIMIT 1") else ""
+    unknown = _UNKNOWN if plan.workspace.one("SELECT 1 FROM planned LIMIT 1") else ""
     while not purged:
-        last, lines = plan.scratch.all(
+        last, lines = plan.workspace.all(
             f"SELECT max(seq), group_concat({_LINE}, char(10)) FROM (SELECT seq, id, address, key, fields FROM person "
             f"WHERE seq > ? {unknown} ORDER BY seq LIMIT ?)",
             after,

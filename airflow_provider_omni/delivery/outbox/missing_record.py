@@ -120,9 +120,9 @@ def _some_ids(plan: SendPlan, chunk: int) -> list[str]:
     """Return ids of first attempts. Those by chance are the smallest, since ids are hashes."""
     by_chance = "SELECT id FROM person WHERE todo = 1 ORDER BY id LIMIT ?"
     if plan.left() <= ALL:
-        return [message_id for (message_id,) in plan.scratch.all(by_chance, ALL)]
+        return [message_id for (message_id,) in plan.workspace.all(by_chance, ALL)]
     first = [people.ids[0] for _, people in islice(plan.chunks(chunk), ALL // 2)]
-    others = [message_id for (message_id,) in plan.scratch.all(by_chance, ALL // 2)]
+    others = [message_id for (message_id,) in plan.workspace.all(by_chance, ALL // 2)]
     return list(dict.fromkeys(first + others))
 
 
@@ -137,7 +137,7 @@ def later_attempts(plan: SendPlan, lost: int) -> list[list[str]]:
 
     :param lost: the number of tries whose record may be lost.
     """
-    people = plan.scratch.all(_MAY_BE_POSTED_TO, MessageState.INTENT.value, ALL + 1)
+    people = plan.workspace.all(_MAY_BE_POSTED_TO, MessageState.INTENT.value, ALL + 1)
     if many := len(people) > ALL:
         people = people[:IDS_PER_LOOK]
     levels: list[list[str]] = []

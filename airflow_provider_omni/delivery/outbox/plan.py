@@ -166,16 +166,16 @@ class SendPlan:
     def __init__(
         self,
         spec: BatchSpec,
-        census: IntakeCounts,
-        scratch: Workspace,
+        intake: IntakeCounts,
+        workspace: Workspace,
         *,
         options: Options,
         only: int | None,
         fields: tuple[str, ...] = (),
     ) -> None:
         self.spec = spec
-        self.census = census
-        self.scratch = scratch
+        self.intake = intake
+        self.workspace = workspace
         self.ids = BatchIds(spec.identity)
         self.options = options
         self.fields = fields
@@ -216,7 +216,7 @@ class SendPlan:
 
     def left(self) -> int:
         """Return the number of people whom this try may post to."""
-        return int(self.scratch.one("SELECT count(*) FROM person WHERE todo = 1"))
+        return int(self.workspace.one("SELECT count(*) FROM person WHERE todo = 1"))
 
     def requests(self, chunk: int) -> int:
         """Return the number of requests for the people who are left.
@@ -226,7 +226,7 @@ class SendPlan:
         if self._only is not None:
             return -(-self.left() // chunk)
         return int(
-            self.scratch.one(
+            self.workspace.one(
                 "SELECT coalesce(sum((n + ? - 1) / ?), 0) FROM "
                 "(SELECT count(*) AS n FROM person WHERE todo = 1 GROUP BY content)",
                 chunk,
@@ -237,9 +237,9 @@ class SendPlan:
     def sms_parts(self) -> int:
         """Return the number of SMS parts if everybody who is left were sent the SMS: an upper estimate of the cost."""
         if self._only is not None:
-            return self.left() * int(self.scratch.one("SELECT parts FROM content WHERE id = ?", self._only))
+            return self.left() * int(self.workspace.one("SELECT parts FROM content WHERE id = ?", self._only))
         return int(
-            self.scratch.one(
+            self.workspace.one(
                 "SELECT coalesce(sum(n * content.parts), 0) FROM "
                 "(SELECT content, count(*) AS n FROM person WHERE todo = 1 GROUP BY content) AS each "
                 "JOIN content ON content.id = each.content"
@@ -257,12 +257,12 @@ class SendPlan:
         if self._only is not None:
             yield from ((self._only, people) for people in self._in_order(size))
             return
-        self.scratch.do("CREATE INDEX IF NOT EXISTS person_content ON person (content)")
+        self.workspace.do("CREATE INDEX IF NOT EXISTS person_content ON person (content)")
         after: tuple[int, int] = (-1, -1)
         page: list[Any] = []
         while True:
             if len(page) < size:
-                fresh = self.scratch.all(
+                fresh = self.workspace.all(
                     f"SELECT {PERSON}, content FROM person INDEXED BY person_content "
                     "WHERE (content, seq) > (?, ?) AND todo = 1 ORDER BY content, seq LIMIT ?",
                     *after,
@@ -282,7 +282,7 @@ class SendPlan:
     def _in_order(self, size: int) -> Iterator[RecipientChunk]:
         """Yield chunks in the order of the source. Several are read at a time."""
         after, most = -1, size * max(1, PAGE // size)
-        while page := self.scratch.all(
+        while page := self.workspace.all(
             f"SELECT {PERSON} FROM person WHERE seq > ? AND todo = 1 ORDER BY seq LIMIT ?", after, most
         ):
             after = page[-1][0]
@@ -292,16 +292,16 @@ class SendPlan:
     def lay_out(self, size: int) -> None:
         """Put the requests together for everybody who is left, so that nothing is left to compute between POSTs."""
         for content, people in self.chunks(size):
-            self.scratch.do(
+            self.workspace.do(
                 "INSERT INTO request (content, bulk, ids, destinations, labels) VALUES (?, ?, ?, ?, ?)",
                 content, self.ids.bulk_id(people.ids), *people.stored(),
             )  # fmt: skip
-        self.scratch.sending = True
+        self.workspace.sending = True
 
     def laid_out(self) -> Iterator[Request]:
         """Yield the requests that `lay_out` has put together, read a few at a time as they are asked for."""
         after = 0
-        while page := self.scratch.all(
+        while page := self.workspace.all(
             "SELECT no, content, bulk, ids, destinations, labels FROM request WHERE no > ? ORDER BY no LIMIT ?",
             after, READ_AT_ONCE,
         ):  # fmt: skip
@@ -312,18 +312,18 @@ class SendPlan:
     def tail(self, content: int) -> str:
         """Return the members of a request that hold this content."""
         if content != self._tail[0]:
-            self._tail = content, str(self.scratch.one("SELECT tail FROM content WHERE id = ?", content))
+            self._tail = content, str(self.workspace.one("SELECT tail FROM content WHERE id = ?", content))
         return self._tail[1]
 
     def quarantined(self) -> Iterator[tuple[int, str, str | None]]:
         """Yield place, reason and the user's own key (or None) of every row that is left out."""
-        yield from self.scratch.rows("SELECT place, reason, key FROM quarantine ORDER BY place")
+        yield from self.workspace.rows("SELECT place, reason, key FROM quarantine ORDER BY place")
 
 
 def plan_batch(
     spec: BatchSpec,
     rows: Iterable[Row],
-    scratch: Workspace,
+    workspace: Workspace,
     now: datetime,
     *,
     keep_fields: bool = False,
@@ -338,7 +338,7 @@ def plan_batch(
     Raises OmniInputError for contents, options and guards, before anything is sent. Bad rows are quarantined.
     """
     spec.check()
-    contents = contents or RenderedContents(spec.content, scratch, now)
+    contents = contents or RenderedContents(spec.content, workspace, now)
     allowed = spec.allowed_recipients
     reading = IntakeOptions(
         spec.phone_field,
@@ -349,19 +349,21 @@ def plan_batch(
         numbers=spec.numbers,
         count_elsewhere=spec.max_recipients is not None,
     )
-    census = ingest(rows, reading, contents, BatchIds(spec.identity), scratch)
-    plan = SendPlan(spec, census, scratch, options=contents.options, only=contents.same_for_all, fields=contents.fields)
+    intake = ingest(rows, reading, contents, BatchIds(spec.identity), workspace)
+    plan = SendPlan(
+        spec, intake, workspace, options=contents.options, only=contents.same_for_all, fields=contents.fields
+    )
     _guard(plan)
     return plan
 
 
-def plan_message(order: MessageSpec, scratch: Workspace) -> SendPlan:
+def plan_message(order: MessageSpec, workspace: Workspace) -> SendPlan:
     """Make the plan of an order for one request."""
     content, to = order.content, order.recipients
     template = MessageTemplate(content.arguments(), placeholders=False)
     spec = BatchSpec(order.identity, order.scenario_key, template, order.flow, one_request=True)
-    only, ids = store_content(content, scratch), BatchIds(order.identity)
-    scratch.many(
+    only, ids = store_content(content, workspace), BatchIds(order.identity)
+    workspace.many(
         "INSERT INTO person (seq, id, address, content, todo) VALUES (?, ?, ?, ?, 1)",
         ((each.place, ids.message_id(each.key), _address_of(each), only) for each in to.people),
     )
@@ -369,7 +371,7 @@ def plan_message(order: MessageSpec, scratch: Workspace) -> SendPlan:
     counts = IntakeCounts(
         to.requested, len(to.people), quarantined=to.quarantined, duplicates=to.duplicates, reasons=reasons
     )
-    return SendPlan(spec, counts, scratch, options=content.options, only=only)
+    return SendPlan(spec, counts, workspace, options=content.options, only=only)
 
 
 def _address_of(person: Recipient) -> int | str:
@@ -384,19 +386,19 @@ def needed_fields(spec: BatchSpec, contents: RenderedContents) -> tuple[str, ...
 
 
 def _guard(plan: SendPlan) -> None:
-    census, limit = plan.census, plan.spec.max_recipients
-    found = census.people + census.elsewhere
+    intake, limit = plan.intake, plan.spec.max_recipients
+    found = intake.people + intake.elsewhere
     if limit is not None and found > limit:
         where = "" if plan.spec.shard is None else f" in all shards together ({plan.spec.shard.count:,})"
         raise OmniInputError(
             "Nothing was sent: there are more recipients than allowed",
             problems=(unexpected("max_recipients", f"{some(found, 'person', 'people')}{where}", f"up to {limit:,}"),),
         )
-    bad = census.quarantined - sum(census.reasons[reason] for reason in LEFT_OUT)
+    bad = intake.quarantined - sum(intake.reasons[reason] for reason in LEFT_OUT)
     # A shard may have few rows, and these bad ones, by chance.
-    if bad >= (1 if plan.spec.shard is None else SYSTEMATIC) and bad == census.requested:
+    if bad >= (1 if plan.spec.shard is None else SYSTEMATIC) and bad == intake.requested:
         raise OmniInputError(
-            f"Nothing was sent: not one row of {census.requested:,} can be used",
+            f"Nothing was sent: not one row of {intake.requested:,} can be used",
             problems=(*quarantine_lines(plan), *quarantine_examples(plan)),
         )
     _refuse_too_many(plan, bad)
@@ -404,7 +406,7 @@ def _guard(plan: SendPlan) -> None:
 
 def _refuse_too_many(plan: SendPlan, bad: int) -> None:
     """Raise OmniInputError if more rows cannot be used than `max_quarantined` allows."""
-    most, rows = plan.spec.max_quarantined, plan.census.requested
+    most, rows = plan.spec.max_quarantined, plan.intake.requested
     if isinstance(most, int):
         too_many, allowed = bad > most, f"{most:,}"
     else:
@@ -433,14 +435,14 @@ def _share_above(part: int, whole: int) -> float:
 
 def quarantine_examples(plan: SendPlan) -> list[str]:
     """Return the first quarantined rows as lines, for a person who has no ledger to read them from."""
-    found = plan.scratch.all("SELECT place, reason FROM quarantine ORDER BY place LIMIT ?", EXAMPLES)
+    found = plan.workspace.all("SELECT place, reason FROM quarantine ORDER BY place LIMIT ?", EXAMPLES)
     return [f"row {place}: {reason}" for place, reason in found]
 
 
 def quarantine_lines(plan: SendPlan) -> list[str]:
     """Return the reasons of quarantined rows as lines for a person, with their counts, the commonest first."""
-    found = plan.census.reasons.most_common(SHOWN)
+    found = plan.intake.reasons.most_common(SHOWN)
     lines = [f"{count:,} × {reason}" for reason, count in found]
-    if len(plan.census.reasons) > SHOWN:
-        lines.append(f"and {len(plan.census.reasons) - SHOWN:,} other reasons")
+    if len(plan.intake.reasons) > SHOWN:
+        lines.append(f"and {len(plan.intake.reasons) - SHOWN:,} other reasons")
     return lines

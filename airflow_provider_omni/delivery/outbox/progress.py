@@ -124,7 +124,7 @@ class SendProgress:
         followed = (
             list(posting.messages)
             if uniform(posting.messages) in MAY_HAVE_ARRIVED
-            else posting.having(*MAY_HAVE_ARRIVED)
+            else posting.in_state(*MAY_HAVE_ARRIVED)
         )
         if moved:
             elsewhere: dict[str, list[str]] = {}

@@ -169,7 +169,7 @@ class Reconciler:
             filters = [each for each in filters if not each.done and _unresolved(posting, each)]
             if overlooked:
                 # The vendor has not kept the bulk id: each message that is left is asked for alone, and twice.
-                filters += [_Filter([message_id]) for message_id in posting.having(_S.INTENT)]
+                filters += [_Filter([message_id]) for message_id in posting.in_state(_S.INTENT)]
             if not filters:
                 break
             next_at = min(each.next_at for each in filters)
@@ -179,9 +179,9 @@ class Reconciler:
                 self.tells = False
                 yield self._what_for(posting, give_up_at)
             yield Pause(max(next_at - self.clock(), 0.1))
-        for message_id in posting.having(_S.SEEN):
-            posting.learn(message_id, Event.NO_LOG_ROW)
-        if posting.having(_S.INTENT):
+        for message_id in posting.in_state(_S.SEEN):
+            posting.apply(message_id, Event.NO_LOG_ROW)
+        if posting.in_state(_S.INTENT):
             yield Note("The logs did not tell what became of a POST.", warning=True)
             if posting.origin is None and not posting.ours and self.here is not None:
                 yield Note("From which account it was posted is not on record: absence from these logs proves nothing.")
@@ -191,7 +191,7 @@ class Reconciler:
         """Return a note on what is waited for, and until when. Without it the task looks idle."""
         proof_at = max(self._provable_at(posting), self.clock()) + self.rules.grace
         proof, end = (datetime.fromtimestamp(each, UTC).strftime("%H:%M:%S") for each in (proof_at, give_up_at))
-        count = len(posting.having(_S.INTENT, _S.SEEN))
+        count = len(posting.in_state(_S.INTENT, _S.SEEN))
         return Note(
             f"Whether {count:,} message{'s were' if count != 1 else ' was'} sent is being asked of the logs: until "
             f"{proof if proof_at < give_up_at else end} UTC if they show none, until {end} UTC if they cannot "
@@ -252,7 +252,7 @@ class Reconciler:
         self._checked(posting, each)
 
     def _looks_by_id(self, posting: Attempt) -> list[tuple[str, ...]]:
-        return looks_by_id(posting.having(_S.INTENT), one_by_one=self.one_by_one, lists=self.lists)
+        return looks_by_id(posting.in_state(_S.INTENT), one_by_one=self.one_by_one, lists=self.lists)
 
     def _checked(self, posting: Attempt, each: _Filter) -> None:
         """Go on after one query by message ids."""
@@ -268,7 +268,7 @@ class Reconciler:
         for row in rows:
             if row.message_id in each.message_ids:
                 if posting.messages[row.message_id] in _ASKED:
-                    posting.learn(row.message_id, Event.LOG_ROW)
+                    posting.apply(row.message_id, Event.LOG_ROW)
                 if row.bulk_id:
                     self.found_in[row.message_id] = row.bulk_id
 
@@ -283,8 +283,8 @@ def _filters(posting: Attempt) -> list[_Filter]:
 
     A message that the vendor has seen before is asked for by its own id: it may have been in another request.
     """
-    together = posting.having(_S.INTENT, _S.UNCONFIRMED)
-    alone = posting.having(_S.SEEN)
+    together = posting.in_state(_S.INTENT, _S.UNCONFIRMED)
+    alone = posting.in_state(_S.SEEN)
     if not policy.may_be_asked_by_bulk(posting, together):
         together, alone = [], together + alone
     found = [_Filter(together, posting.bulk_id)] if together else []
@@ -313,7 +313,7 @@ def _conclude_absence(posting: Attempt, each: _Filter) -> None:
     """Mark the messages that two empty queries, far enough apart, have not shown as absent."""
     for message_id in each.message_ids:
         if posting.messages[message_id] is _S.INTENT:
-            posting.learn(message_id, Event.PROVEN_ABSENT)
+            posting.apply(message_id, Event.PROVEN_ABSENT)
     each.done = True
 
 

@@ -20,7 +20,7 @@ IDS = 10_000
 _LEFT = "SELECT id FROM planned WHERE id > ? AND id NOT IN (SELECT id FROM person) ORDER BY id LIMIT ?"
 
 
-def write_removed(scratch: Workspace, store: LedgerStore) -> Steps[None]:
+def write_removed(workspace: Workspace, store: LedgerStore) -> Steps[None]:
     """Write the ids of the people who have left; nothing if no earlier try has planned anybody.
 
     The plans of earlier tries must have been read before. A person is told by the first message id, so this must come
@@ -28,11 +28,11 @@ def write_removed(scratch: Workspace, store: LedgerStore) -> Steps[None]:
 
     Raises OmniStorageError: then nothing was posted.
     """
-    if scratch.one("SELECT 1 FROM planned LIMIT 1") is None:
+    if workspace.one("SELECT 1 FROM planned LIMIT 1") is None:
         return
     begins, after = True, ""
     while True:
-        ids = [each for (each,) in scratch.all(_LEFT, after, IDS)]
+        ids = [each for (each,) in workspace.all(_LEFT, after, IDS)]
         if ids or begins:
             header = {"v": VERSION, "fingerprint": store.fingerprint, "lines": 1}
             name = store.part(SENT)

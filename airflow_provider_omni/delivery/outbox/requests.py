@@ -184,7 +184,7 @@ def read_answer(answer: BulkAnswer, posting: Attempt, *, doubtful: bool = False)
     ours = [message_id for message_id in named if message_id in messages]
     if named and not ours:
         for message_id in messages:
-            posting.learn(message_id, Event.FOREIGN_ANSWER)
+            posting.apply(message_id, Event.FOREIGN_ANSWER)
         return AnswerSummary(refused, foreign=True)
     for status, ids in answer.by_status:
         event = Event.DUPLICATE if is_duplicate(status) else Event.REFUSED if is_refusal(status) else Event.TAKEN
@@ -194,7 +194,7 @@ def read_answer(answer: BulkAnswer, posting: Attempt, *, doubtful: bool = False)
                 continue
             if doubtful and event is Event.REFUSED:
                 continue
-            posting.learn(message_id, event)
+            posting.apply(message_id, event)
             if event is Event.REFUSED:
                 posting.reasons[message_id] = name
                 refused[name] += 1

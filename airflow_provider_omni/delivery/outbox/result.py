@@ -91,7 +91,7 @@ def account_of(origins: Iterable[Origin], account: str) -> str | None:
 
 def receipt_of(
     spec: BatchSpec,
-    census: IntakeCounts,
+    intake: IntakeCounts,
     progress: SendProgress,
     *,
     flow: Sequence[str],
@@ -117,12 +117,12 @@ def receipt_of(
         flow=steps,
         bulks=() if progress.too_many and ledger is not None else progress.bulks(),
         counts=Counts(
-            requested=census.requested,
+            requested=intake.requested,
             accepted=states[_S.ACCEPTED],
             unconfirmed=states[_S.INTENT] + states[_S.SEEN] + states[_S.UNCONFIRMED],
             rejected=states[_S.REFUSED],
-            quarantined=census.quarantined,
-            duplicates=census.duplicates,
+            quarantined=intake.quarantined,
+            duplicates=intake.duplicates,
         ),
         sent_at=progress.first_post_at,
         ledger_path=None if ledger is None else ledger.path,
@@ -158,7 +158,7 @@ def verdict_of(
         trusted = states[_S.UNCONFIRMED]
     else:
         unknown += states[_S.UNCONFIRMED]
-    people = plan.census.people
+    people = plan.intake.people
     sent = accepted + refused + unknown + trusted
     how_far = (
         f"{accepted:,} of {people:,} accepted, {refused:,} refused, {unknown:,} unknown, {people - sent:,} not sent"

@@ -79,8 +79,8 @@ class RenderedContents:
     Raises OmniInputError with every mistake that does not depend on a row.
     """
 
-    def __init__(self, content: MessageTemplate, scratch: Workspace, now: datetime) -> None:
-        self._scratch = scratch
+    def __init__(self, content: MessageTemplate, workspace: Workspace, now: datetime) -> None:
+        self._workspace = workspace
         self._options = dict(content.options) | {"now": now}
         typed = content.typed()
         # This comes first, because the JSON of contents tells them apart between tries.
@@ -157,20 +157,20 @@ class RenderedContents:
         return Content(options=check_content(sms={"text": "x"}, **self._options).options)
 
     def _number(self, content: Content) -> int:
-        return store_content(content, self._scratch)
+        return store_content(content, self._workspace)
 
 
-def store_content(content: Content, scratch: Workspace) -> int:
+def store_content(content: Content, workspace: Workspace) -> int:
     """Keep a content in the workspace, once. Return its number."""
     wire = content.to_wire() | content.options.to_wire()
     tail = to_json(wire)
     digest = hashlib.blake2b(tail, digest_size=16).digest()
-    number = scratch.one("SELECT id FROM content WHERE hash = ?", digest)
+    number = workspace.one("SELECT id FROM content WHERE hash = ?", digest)
     if number is None:
         sms = content.by_channel.get("SMS")
         parts = sms_parts(sms.text) if isinstance(sms, Sms) else 0
-        scratch.do("INSERT INTO content (hash, tail, parts) VALUES (?, ?, ?)", digest, tail.decode()[1:-1], parts)
-        number = scratch.one("SELECT last_insert_rowid()")
+        workspace.do("INSERT INTO content (hash, tail, parts) VALUES (?, ?, ?)", digest, tail.decode()[1:-1], parts)
+        number = workspace.one("SELECT last_insert_rowid()")
     return int(number)
 
 

@@ -97,10 +97,10 @@ class _BadRowError(ValueError):
 
 
 def ingest(
-    rows: Iterable[Row], reading: IntakeOptions, contents: RenderedContents, ids: BatchIds, scratch: Workspace
+    rows: Iterable[Row], reading: IntakeOptions, contents: RenderedContents, ids: BatchIds, workspace: Workspace
 ) -> IntakeCounts:
     """Read all rows into the workspace, and return the counts."""
-    census = IntakeCounts()
+    intake = IntakeCounts()
     people: list[tuple[Any, ...]] = []
     bad: list[tuple[int, str, str | None]] = []
     others: list[tuple[int]] = []
@@ -128,7 +128,7 @@ def ingest(
                         # SQLite's integers are signed.
                         others.append((here >> 1,))
                         if len(others) >= _FLUSH:
-                            _flush_others(scratch, others)
+                            _flush_others(workspace, others)
                     continue
             if allowed is not None and digits not in allowed:
                 raise _BadRowError(NOT_ALLOWED)
@@ -142,23 +142,23 @@ def ingest(
                 continue
             detail, reason = _words(error, fields)
             bad.append((place, detail, key))
-            census.reasons[reason] += 1
-            census.requested += 1
+            intake.reasons[reason] += 1
+            intake.requested += 1
             if len(bad) >= _FLUSH:
-                _flush_bad(scratch, bad)
+                _flush_bad(workspace, bad)
             continue
-        census.requested += 1
+        intake.requested += 1
         people.append((place, message_id, int(digits), key, content, 1, kept))
         if len(people) >= _FLUSH:
-            _flush_people(scratch, people)
-    _flush_people(scratch, people)
-    _flush_bad(scratch, bad)
-    _flush_others(scratch, others)
-    _find_duplicates(scratch, reading, census)
-    census.people = scratch.one("SELECT count(*) FROM person")
-    census.quarantined = scratch.one("SELECT count(*) FROM quarantine")
-    census.elsewhere = scratch.one("SELECT count(*) FROM (SELECT 1 FROM elsewhere GROUP BY spread)")
-    return census
+            _flush_people(workspace, people)
+    _flush_people(workspace, people)
+    _flush_bad(workspace, bad)
+    _flush_others(workspace, others)
+    _find_duplicates(workspace, reading, intake)
+    intake.people = workspace.one("SELECT count(*) FROM person")
+    intake.quarantined = workspace.one("SELECT count(*) FROM quarantine")
+    intake.elsewhere = workspace.one("SELECT count(*) FROM (SELECT 1 FROM elsewhere GROUP BY spread)")
+    return intake
 
 
 def _key_of(fields: Mapping[str, Any] | None, key_field: str) -> str:
@@ -222,24 +222,24 @@ def _words(error: Exception, fields: Mapping[str, Any] | None) -> tuple[str, str
     return str(error), str(error)
 
 
-def _flush_people(scratch: Workspace, people: list[tuple[Any, ...]]) -> None:
-    scratch.many(
+def _flush_people(workspace: Workspace, people: list[tuple[Any, ...]]) -> None:
+    workspace.many(
         "INSERT INTO person (seq, id, address, key, content, todo, fields) VALUES (?, ?, ?, ?, ?, ?, ?)", people
     )
     people.clear()
 
 
-def _flush_bad(scratch: Workspace, bad: list[tuple[int, str, str | None]]) -> None:
-    scratch.many("INSERT INTO quarantine (place, reason, key) VALUES (?, ?, ?)", bad)
+def _flush_bad(workspace: Workspace, bad: list[tuple[int, str, str | None]]) -> None:
+    workspace.many("INSERT INTO quarantine (place, reason, key) VALUES (?, ?, ?)", bad)
     bad.clear()
 
 
-def _flush_others(scratch: Workspace, others: list[tuple[int]]) -> None:
-    scratch.many("INSERT INTO elsewhere (spread) VALUES (?)", others)
+def _flush_others(workspace: Workspace, others: list[tuple[int]]) -> None:
+    workspace.many("INSERT INTO elsewhere (spread) VALUES (?)", others)
     others.clear()
 
 
-def _find_duplicates(scratch: Workspace, reading: IntakeOptions, census: IntakeCounts) -> None:
+def _find_duplicates(workspace: Workspace, reading: IntakeOptions, intake: IntakeCounts) -> None:
     """Sort by id on disk, and keep the first row of each group.
 
     A later row that may be another message is quarantined with its reason, not counted as a duplicate, which nobody
@@ -250,17 +250,17 @@ def _find_duplicates(scratch: Workspace, reading: IntakeOptions, census: IntakeC
         if reading.key_field is None
         else ("later.address IS NOT first.address", OTHER_NUMBER)
     )
-    scratch.do("CREATE INDEX person_id ON person (id)")
-    scratch.do(
+    workspace.do("CREATE INDEX person_id ON person (id)")
+    workspace.do(
         f"CREATE TEMP TABLE later AS SELECT later.seq AS seq, later.key AS key, {other} AS other "
         "FROM (SELECT id, min(seq) AS seq FROM person GROUP BY id HAVING count(*) > 1) AS twice "
         "JOIN person AS first ON first.seq = twice.seq "
         "JOIN person AS later ON later.id = twice.id AND later.seq > twice.seq"
     )
-    scratch.do("INSERT INTO quarantine (place, reason, key) SELECT seq, ?, key FROM later WHERE other", reason)
-    others = scratch.one("SELECT count(*) FROM later WHERE other")
+    workspace.do("INSERT INTO quarantine (place, reason, key) SELECT seq, ?, key FROM later WHERE other", reason)
+    others = workspace.one("SELECT count(*) FROM later WHERE other")
     if others:
-        census.reasons[reason] += others
-    census.duplicates = scratch.one("SELECT count(*) FROM later WHERE NOT other")
-    scratch.do("DELETE FROM person WHERE seq IN (SELECT seq FROM later)")
-    scratch.do("DROP TABLE later")
+        intake.reasons[reason] += others
+    intake.duplicates = workspace.one("SELECT count(*) FROM later WHERE NOT other")
+    workspace.do("DELETE FROM person WHERE seq IN (SELECT seq FROM later)")
+    workspace.do("DROP TABLE later")

@@ -106,8 +106,8 @@ def read_outcomes(ledger: Any) -> Iterator[OutcomeRow]:
 
 def read_outcomes_of(folder: Folder) -> Iterator[OutcomeRow]:
     """Yield the outcomes of one ledger's folder, as `read_outcomes` does."""
-    with Workspace() as scratch:
-        yield from Outcomes(folder, scratch).rows()
+    with Workspace() as workspace:
+        yield from Outcomes(folder, workspace).rows()
 
 
 def read_quarantine(ledger: Any) -> Iterator[QuarantineRow]:
@@ -142,16 +142,16 @@ def purge_plan(ledger: Any) -> int:
 class Outcomes:
     """Outcomes of one ledger, gathered in a workspace."""
 
-    def __init__(self, folder: Folder, scratch: Workspace) -> None:
+    def __init__(self, folder: Folder, workspace: Workspace) -> None:
         self._folder = folder
-        self._scratch = scratch
-        self._known = IntentLog(scratch)
+        self._workspace = workspace
+        self._known = IntentLog(workspace)
         self._flow = Flow()
         self._other_flows: dict[str, Flow] = {}
         self._flow_told = False
-        scratch.do("CREATE TABLE closed (id TEXT PRIMARY KEY) WITHOUT ROWID")
-        scratch.do("CREATE TABLE gone (id TEXT PRIMARY KEY) WITHOUT ROWID")
-        scratch.do("CREATE TABLE step (id TEXT, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID")
+        workspace.do("CREATE TABLE closed (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        workspace.do("CREATE TABLE gone (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        workspace.do("CREATE TABLE step (id TEXT, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID")
         self._read_sent()
         self._read_seen()
 
@@ -186,15 +186,15 @@ class Outcomes:
 
     def _note_left(self, line: Any) -> None:
         if line.get("begins"):  # a later try says it anew
-            self._scratch.do("DELETE FROM gone")
-        self._scratch.many("INSERT OR IGNORE INTO gone (id) VALUES (?)", ((each,) for each in line["left"]))
+            self._workspace.do("DELETE FROM gone")
+        self._workspace.many("INSERT OR IGNORE INTO gone (id) VALUES (?)", ((each,) for each in line["left"]))
 
     def has_left(self, first_id: str) -> bool:
         """Return True if a planned recipient was missing from the source at the last try.
 
         :param first_id: the recipient's first message id.
         """
-        return self._scratch.one("SELECT 1 FROM gone WHERE id = ?", first_id) is not None
+        return self._workspace.one("SELECT 1 FROM gone WHERE id = ?", first_id) is not None
 
     def _read_seen(self) -> None:
         for _, line in self._lines(OUTCOMES):
@@ -206,7 +206,7 @@ class Outcomes:
                 for step in line["steps"]:
                     self._merge(line["id"], step)
                 if line.get("closed"):
-                    self._scratch.do("INSERT OR IGNORE INTO closed (id) VALUES (?)", line["id"])
+                    self._workspace.do("INSERT OR IGNORE INTO closed (id) VALUES (?)", line["id"])
             except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError):
                 raise OmniStorageError(
                     "A part of the ledger's outcomes/ cannot be read (damaged, or written by something else).",
@@ -216,10 +216,10 @@ class Outcomes:
     def _merge(self, message_id: str, step: list[Any]) -> None:
         fresh, apart = update_of(message_id, step), self._flow_of(message_id).kept_apart
         place = place_of(fresh, apart=apart)
-        known = self._scratch.one("SELECT step FROM step WHERE id = ? AND channel = ?", message_id, place)
+        known = self._workspace.one("SELECT step FROM step WHERE id = ? AND channel = ?", message_id, place)
         if known is not None:
             fresh = merged(update_of(message_id, json.loads(known)), fresh, apart=apart)
-        self._scratch.do(
+        self._workspace.do(
             "INSERT OR REPLACE INTO step (id, channel, step) VALUES (?, ?, ?)",
             message_id,
             place,
@@ -233,7 +233,7 @@ class Outcomes:
 
     def told(self) -> Iterator[tuple[OutcomeRow, str]]:
         """Yield the rows of `rows`, each with the try that intended to post its message."""
-        for identifier, state, reason, bulk, writer, label in self._scratch.rows(
+        for identifier, state, reason, bulk, writer, label in self._workspace.rows(
             "SELECT known.id, coalesce(known.state, posting.state), known.reason, posting.bulk, posting.writer, "
             "known.label FROM known JOIN posting ON posting.no = known.posting"
         ):
@@ -243,10 +243,10 @@ class Outcomes:
                 continue
             steps = [
                 update_of(message_id, json.loads(step))
-                for (step,) in self._scratch.rows("SELECT step FROM step WHERE id = ?", identifier)
+                for (step,) in self._workspace.rows("SELECT step FROM step WHERE id = ?", identifier)
             ]
             row = OutcomeRow(recipient, message_id, bulk, state, reason)
-            closed = self._scratch.one("SELECT 1 FROM closed WHERE id = ?", identifier) is not None
+            closed = self._workspace.one("SELECT 1 FROM closed WHERE id = ?", identifier) is not None
             yield _with_steps(row, steps, self._flow_of(message_id), closed=closed) if steps else row, writer
 
 

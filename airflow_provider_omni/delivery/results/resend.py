@@ -44,12 +44,12 @@ def rows_of_unreached(
         if own_parts(folder.list(PURGED)) or (not names and own_parts(folder.list(SENT))):
             raise _unreadable("its plan/ was removed: nobody knows the numbers any more")
         was_called = _phone_field(folder)
-        with Workspace() as scratch, Workspace() as sent:
-            _read_plan(folder, names, scratch)
+        with Workspace() as workspace, Workspace() as sent:
+            _read_plan(folder, names, workspace)
             outcomes = Outcomes(folder, sent)
             for outcome, writer in outcomes.told():
                 if is_unreached(outcome, include_unknown=include_unknown):
-                    person = _person(scratch, outcome, writer)
+                    person = _person(workspace, outcome, writer)
                     if person is None:
                         raise _unreadable("parts of its plan/ are gone or cut short: it lacks people who were sent to")
                     if not _was_taken_out(outcomes, person, outcome):
@@ -57,9 +57,9 @@ def rows_of_unreached(
                         place += 1
                 elif is_unreached(outcome, include_unknown=True):
                     open_ += 1
-                scratch.do("DELETE FROM plan WHERE label = ?", outcome.recipient)
+                workspace.do("DELETE FROM plan WHERE label = ?", outcome.recipient)
             # These were planned, but no POST was ever intended for them.
-            for person, _ in scratch.rows("SELECT person, max(writer) FROM plan GROUP BY label"):
+            for person, _ in workspace.rows("SELECT person, max(writer) FROM plan GROUP BY label"):
                 if not _was_taken_out(outcomes, person):
                     yield _row(place, from_json(person), was_called, phone_field, needed)
                     place += 1
@@ -74,14 +74,14 @@ def rows_of_unreached(
         )
 
 
-def _read_plan(folder: Folder, names: list[str], scratch: Workspace) -> None:
+def _read_plan(folder: Folder, names: list[str], workspace: Workspace) -> None:
     """Read all planned recipients, as each try that found them changed has written them."""
-    scratch.do(
+    workspace.do(
         "CREATE TABLE plan (label TEXT, writer TEXT, person TEXT NOT NULL, PRIMARY KEY (label, writer)) WITHOUT ROWID"
     )
     for name in names:
         writer = str(TryId.of(name))
-        scratch.many(
+        workspace.many(
             "INSERT OR REPLACE INTO plan (label, writer, person) VALUES (?, ?, ?)",
             (
                 (line.get("key") or line["id"], writer, to_json(line).decode())
@@ -90,11 +90,11 @@ def _read_plan(folder: Folder, names: list[str], scratch: Workspace) -> None:
         )
 
 
-def _person(scratch: Workspace, outcome: OutcomeRow, writer: str) -> str | None:
+def _person(workspace: Workspace, outcome: OutcomeRow, writer: str) -> str | None:
     """Return the recipient's row. If the message may have arrived, use the row of the try that posted it, because it
     went there (a key may have moved to another number since); otherwise the latest.
     """
-    found: str | None = scratch.one(
+    found: str | None = workspace.one(
         "SELECT person FROM plan WHERE label = ? AND (NOT ? OR writer <= ?) ORDER BY writer DESC LIMIT 1",
         outcome.recipient,
         outcome.state in MAY_HAVE_GOT_IT,

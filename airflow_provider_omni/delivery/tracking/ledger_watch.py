@@ -61,8 +61,8 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
     :param one_by_one: follow each message by its own id, because the vendor does not find requests by their bulk ids.
     :param whose: also read the accounts that the messages were sent from.
     """
-    with Workspace() as scratch:
-        known, standing = IntentLog(scratch), Standing()
+    with Workspace() as workspace:
+        known, standing = IntentLog(workspace), Standing()
         # The ends of the tries come before the list of `sent/`, because they say which parts stand there.
         for name in own_parts((yield from list_parts(ENDS))):
             end = yield from read_part(name)
@@ -72,21 +72,21 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
         for name in names:
             data = yield from read_part(name)
             lines = whole_lines(data, name, standing)
-            yield from compute(scratch.guarded(partial(_replay, known, lines)))
+            yield from compute(workspace.guarded(partial(_replay, known, lines)))
         standing.check("Whom to wait for is not known.", retryable=True)
-        yield from compute(scratch.guarded(known.keep_one_attempt))
+        yield from compute(workspace.guarded(known.keep_one_attempt))
         accounts: frozenset[str] = frozenset()
         if whose:
-            origins = yield from compute(scratch.guarded(known.origins))
+            origins = yield from compute(workspace.guarded(known.origins))
             # The requests say which account they were sent from; a try that has sent nothing may have had another
             # account.
             accounts = frozenset(each.account for each in origins if each.account) or (yield from _accounts())
-        look = scratch.guarded(lambda: _followed(known, names, one_by_one, accounts))
+        look = workspace.guarded(lambda: _followed(known, names, one_by_one, accounts))
         followed = yield from compute(look)
         if followed.total < accepted:
             # The last try may have doubted the absence that an earlier try had proven. Its receipt then counts these
             # messages.
-            yield from compute(scratch.guarded(known.doubt_old_proofs))
+            yield from compute(workspace.guarded(known.doubt_old_proofs))
             followed = yield from compute(look)
         if not names and not own_parts((yield from list_parts(TRIES))):
             if accepted:
@@ -103,7 +103,7 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
                     "the shard's receipt",
                 ),
             )
-        held = yield from compute(scratch.guarded(lambda: scratch.one("SELECT count(*) FROM known")))
+        held = yield from compute(workspace.guarded(lambda: workspace.one("SELECT count(*) FROM known")))
     if held < accepted:
         # Messages that were refused, or proven absent, after the receipt was made still stand in the ledger.
         raise OmniStorageError(

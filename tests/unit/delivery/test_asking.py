@@ -284,8 +284,8 @@ def test_a_bulk_id_that_finds_nothing_proves_no_absence_before_the_messages_were
 def test_who_is_absent_is_told_from_who_is_not_where_the_bulk_id_is_not_kept() -> None:
     posting, stage = unknown(*MANY), Stage(logs=[by_their_ids(*MANY[::2])])
     settle(posting, stage)
-    assert set(posting.having(S.ACCEPTED)) == set(MANY[::2])
-    assert set(posting.having(S.ABSENT)) == set(MANY[1::2])
+    assert set(posting.in_state(S.ACCEPTED)) == set(MANY[::2])
+    assert set(posting.in_state(S.ABSENT)) == set(MANY[1::2])
     # Each of the absent was looked for alone, twice, a grace time apart.
     alone = [look.get("messageId") for look in stage.looks]
     assert all(alone.count(each) >= 2 for each in MANY[1::2])

@@ -86,8 +86,8 @@ def test_who_is_left_out_and_who_is_named_twice_is_counted() -> None:
     to = read_recipients([A, A, B], allowed=[A])
     with Workspace(in_memory=True) as workspace:
         plan = plan_message(MessageSpec(Identity("key"), "S", CONTENT, to), workspace)
-        census = plan.census
-        assert (census.requested, census.people, census.quarantined, census.duplicates) == (3, 1, 1, 1)
+        intake = plan.intake
+        assert (intake.requested, intake.people, intake.quarantined, intake.duplicates) == (3, 1, 1, 1)
         assert workspace.all("SELECT seq FROM person") == [(0,)]
 
 

@@ -30,11 +30,11 @@ def posting(state: MessageState | None, **more: object) -> Attempt:
 def test_a_message_changes_by_the_table_and_by_nothing_else(before: MessageState | None, event: Event) -> None:
     made = posting(before)
     if (before, event) in TRANSITIONS:
-        made.learn("m", event)
+        made.apply("m", event)
         assert made.messages["m"] is TRANSITIONS[before, event]
     else:
         with pytest.raises(KeyError):
-            made.learn("m", event)
+            made.apply("m", event)
         assert made.messages.get("m") is before
 
 

@@ -102,10 +102,10 @@ def test_the_hook_checks_it_too() -> None:
 
 @pytest.mark.parametrize("viber", [{"text": "Dear {name}"} | BUTTON, Viber(text="Dear {name}")])
 def test_a_batch_fills_it_and_checks_what_came_out(viber: Any) -> None:
-    with Workspace() as scratch:
-        contents = RenderedContents(MessageTemplate({"other_channels": {"viber": viber}}), scratch, NOW)
+    with Workspace() as workspace:
+        contents = RenderedContents(MessageTemplate({"other_channels": {"viber": viber}}), workspace, NOW)
         assert contents.of({"name": "Ann"}) != contents.of({"name": "Bob"})
-        assert scratch.one("SELECT tail FROM content WHERE id = ?", contents.of({"name": "Ann"})).startswith(
+        assert workspace.one("SELECT tail FROM content WHERE id = ?", contents.of({"name": "Ann"})).startswith(
             '"viber":{"text":"Dear Ann"'
         )
 

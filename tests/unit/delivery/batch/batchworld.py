@@ -91,7 +91,7 @@ class World:
         return self.simulator.handle(request)
 
     def plan(
-        self, recipients: Iterable[Any], scratch: Workspace, content: dict[str, Any] | None = None, **spec: Any
+        self, recipients: Iterable[Any], workspace: Workspace, content: dict[str, Any] | None = None, **spec: Any
     ) -> SendPlan:
         rules = {
             "chunk_size": 10,
@@ -103,7 +103,7 @@ class World:
         template = MessageTemplate(contents, options=contents.pop("options", {}))
         batch = BatchSpec(content=template, **rules)
         rows = rows_of_entries(recipients, batch.phone_field)
-        return plan_batch(batch, rows, scratch, datetime.fromtimestamp(self.clock.now(), UTC), keep_fields=True)
+        return plan_batch(batch, rows, workspace, datetime.fromtimestamp(self.clock.now(), UTC), keep_fields=True)
 
     def send(
         self,
@@ -118,8 +118,8 @@ class World:
     ) -> SendResult:
         """One try of the task."""
         self.tries += 1
-        with Workspace() as scratch:
-            plan = self.plan(recipients, scratch, content, **spec)
+        with Workspace() as workspace:
+            plan = self.plan(recipients, workspace, content, **spec)
             batch = Outbox(
                 plan,
                 SendPolicy(LookPolicy(), **({"connections": 4} | (rules or {}))),

@@ -218,8 +218,8 @@ def test_nobody_is_added_from_another_account_once_somebody_may_have_been_sent_t
 
 def test_a_batch_is_told_from_the_account_that_has_accepted_some_of_it() -> None:
     """Not from one where some may have arrived: two tries that did not know of each other have left both."""
-    with Workspace() as scratch:
-        known = IntentLog(scratch)
+    with Workspace() as workspace:
+        known = IntentLog(workspace)
         for bulk_id, origin in (("doubtful", "a"), ("taken", "b")):
             line = {"bulk": bulk_id, "at": 1.0, "ids": [bulk_id]}
             known.replay(line, "content", origin=[origin, "SCENARIO"])

@@ -69,8 +69,8 @@ def test_an_old_not_sent_is_not_written_again_after_a_newer_intent(tmp_path: Pat
         ("intent R5", None),
         ("POST R2", "kill"),
     ]
-    with Workspace() as scratch:
-        plan = world.plan(numbers(12), scratch, chunk_size=1)
+    with Workspace() as workspace:
+        plan = world.plan(numbers(12), workspace, chunk_size=1)
         rules, terms = SendPolicy(LookPolicy(), connections=2), LedgerTerms("memory://ledger", "aa")
         batch = Outbox(plan, rules, world.clock.now, lambda: 0.5, terms)
         with pytest.raises(KilledError):
@@ -151,13 +151,13 @@ def test_a_try_that_cannot_begin_publishes_the_receipt_of_the_one_before(tmp_pat
     with pytest.raises(KilledError):
         world.send(numbers(40), ledger=ledger, rules={"connections": 1})
     unkilled(world)
-    with Workspace() as scratch:
-        spec = world.plan(numbers(1), scratch).spec
+    with Workspace() as workspace:
+        spec = world.plan(numbers(1), workspace).spec
     world.published.clear()
-    with Workspace() as scratch:
+    with Workspace() as workspace:
         terms = LedgerTerms("memory://ledger", "0b") if ledger else None
         run(
-            previous_receipt(spec, scratch, terms), client=world, memory=world.memory, folder=world.folder,
+            previous_receipt(spec, workspace, terms), client=world, memory=world.memory, folder=world.folder,
             publish=world.published.append,
         )  # fmt: skip
     (receipt,) = world.published
@@ -171,10 +171,10 @@ def test_a_try_that_cannot_begin_publishes_the_receipt_of_the_one_before(tmp_pat
 
 def test_a_first_try_that_cannot_begin_publishes_nothing(tmp_path: Path) -> None:
     world = World(tmp_path)
-    with Workspace() as scratch:
-        spec = world.plan(numbers(1), scratch).spec
-    with Workspace() as scratch:
-        steps = previous_receipt(spec, scratch, LedgerTerms("memory://ledger", "0b"))
+    with Workspace() as workspace:
+        spec = world.plan(numbers(1), workspace).spec
+    with Workspace() as workspace:
+        steps = previous_receipt(spec, workspace, LedgerTerms("memory://ledger", "0b"))
         assert (
             run(steps, client=world, memory=world.memory, folder=world.folder, publish=world.published.append) is None
         )

@@ -17,8 +17,8 @@ NOW = 1_767_225_600.0
 
 @pytest.fixture
 def known() -> Iterator[IntentLog]:
-    with Workspace() as scratch:
-        yield IntentLog(scratch)
+    with Workspace() as workspace:
+        yield IntentLog(workspace)
 
 
 def learn(

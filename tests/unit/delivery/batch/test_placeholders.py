@@ -106,8 +106,8 @@ def test_a_value_is_never_read_as_a_template(before: str, value: str) -> None:
 def test_a_wrong_brace_hides_no_other_mistake() -> None:
     line = {"text": "Hi {name", "thumbnailUrl": "x", "validityPeriod": "{minutes}"}
     content = MessageTemplate({"line": line, "sms": {"text": "Hi }", "txt": "x"}})
-    with Workspace() as scratch, pytest.raises(OmniInputError) as caught:
-        RenderedContents(content, scratch, datetime(2026, 11, 28, tzinfo=UTC))
+    with Workspace() as workspace, pytest.raises(OmniInputError) as caught:
+        RenderedContents(content, workspace, datetime(2026, 11, 28, tzinfo=UTC))
     braces = [each for each in caught.value.problems if "brace" in each]
     assert [each.partition(":")[0] for each in braces] == ["line.text", "sms.text"]
     others = set(caught.value.problems) - set(braces)

@@ -1,4 +1,4 @@
-"""The scratch file fails: full disks, folders that are gone. Real files and SQLite's own errors throughout."""
+"""The workspace file fails: full disks, folders that are gone. Real files and SQLite's own errors throughout."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def numbers(count: int) -> list[str]:
     return [normalise(f"4179{index:05d}00") for index in range(count)]
 
 
-def fill_up(scratch: Workspace) -> None:
+def fill_up(workspace: Workspace) -> None:
     """From now on the disk is full: SQLite gets no further page."""
-    pages = scratch.one("PRAGMA page_count")
-    scratch.sql.execute(f"PRAGMA max_page_count = {pages}")
+    pages = workspace.one("PRAGMA page_count")
+    workspace.sql.execute(f"PRAGMA max_page_count = {pages}")
 
 
 @pytest.fixture
 def scratches(monkeypatch: pytest.MonkeyPatch) -> list[Workspace]:
-    """Every scratch file that is made."""
+    """Every workspace file that is made."""
     made: list[Workspace] = []
     original = Workspace.__init__
 
@@ -164,5 +164,5 @@ def test_a_database_that_rows_come_from_is_not_taken_for_the_scratch_file() -> N
 
 
 def test_a_mistake_of_ours_is_not_taken_for_a_full_disk() -> None:
-    with pytest.raises(sqlite3.ProgrammingError), Workspace() as scratch:
-        scratch.do("INSERT INTO elsewhere VALUES (?)", 1, 2)
+    with pytest.raises(sqlite3.ProgrammingError), Workspace() as workspace:
+        workspace.do("INSERT INTO elsewhere VALUES (?)", 1, 2)

@@ -103,26 +103,26 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def scratch() -> Iterator[Workspace]:
+def workspace() -> Iterator[Workspace]:
     with Workspace() as database:
         yield database
 
 
 @pytest.mark.parametrize("value", NOTHING, ids=[f"{index} {value!r}"[:30] for index, value in enumerate(NOTHING)])
-def test_nobody_reads_dear_nothing(value: Any, world: World, scratch: Workspace) -> None:
+def test_nobody_reads_dear_nothing(value: Any, world: World, workspace: Workspace) -> None:
     assert is_nothing(value)
     good, bad = numbers(2)
     rows = [{"phone": good, "name": "Ada"}, {"phone": bad, "name": value}]
-    plan = world.plan(rows, scratch, NAMED)
+    plan = world.plan(rows, workspace, NAMED)
     ((place, reason, _),) = plan.quarantined()
     assert place == 1
     assert reason.startswith("the field 'name' is ")
 
 
 @pytest.mark.parametrize("value", NOTHING, ids=[f"{index} {value!r}"[:30] for index, value in enumerate(NOTHING)])
-def test_what_stands_for_nothing_is_neither_a_number_nor_a_key(value: Any, world: World, scratch: Workspace) -> None:
+def test_what_stands_for_nothing_is_neither_a_number_nor_a_key(value: Any, world: World, workspace: Workspace) -> None:
     rows = [{"phone": numbers(1)[0], "id": "1"}, {"phone": value, "id": "2"}, {"phone": numbers(2)[1], "id": value}]
-    plan = world.plan(rows, scratch, key_field="id")
+    plan = world.plan(rows, workspace, key_field="id")
     assert [place for place, _, _ in plan.quarantined()] == [1, 2]
 
 
@@ -146,19 +146,19 @@ def test_an_id_as_databases_have_it_is_written_into_texts() -> None:
 
 @pytest.mark.parametrize("value", [duration(41793026727), 1j, b"x", memoryview(b"x"), [1], {"a": 1}, object()])
 def test_what_is_no_text_number_or_date_is_neither_a_value_nor_a_key_nor_a_number(
-    value: Any, world: World, scratch: Workspace
+    value: Any, world: World, workspace: Workspace
 ) -> None:
     with pytest.raises(MissingFieldError, match="the field 'x': got a value of type"):
         value_of({"x": value}, "x")
     rows = [{"phone": numbers(1)[0], "id": "1"}, {"phone": value, "id": "2"}, {"phone": numbers(2)[1], "id": value}]
-    plan = world.plan(rows, scratch, key_field="id")
+    plan = world.plan(rows, workspace, key_field="id")
     assert [place for place, _, _ in plan.quarantined()] == [1, 2]
 
 
 @pytest.mark.parametrize("word", ["NULL", "#N/A", "None"])
-def test_a_key_that_is_a_word_for_nothing_is_called_that(word: str, world: World, scratch: Workspace) -> None:
+def test_a_key_that_is_a_word_for_nothing_is_called_that(word: str, world: World, workspace: Workspace) -> None:
     plan = world.plan(
-        [{"phone": numbers(1)[0], "id": "1"}, {"phone": numbers(2)[1], "id": word}], scratch, key_field="id"
+        [{"phone": numbers(1)[0], "id": "1"}, {"phone": numbers(2)[1], "id": word}], workspace, key_field="id"
     )
     ((_, reason, _),) = plan.quarantined()
     assert reason == f"the key_field id is {word!r}, which stands for nothing"
