@@ -50,8 +50,6 @@ class Deliveries:
     def begin(self) -> None:
         """Forget everything, and follow nothing yet."""
         self.begun_at = self.clock()
-        self.changed_at = 0.0
-        """Time at which something new was last heard of a message."""
         self.go_through(self.watch.flow)
         self.subscriptions: list[Subscription] = []
         self.single: dict[str, Subscription] = {}
@@ -127,7 +125,7 @@ class Deliveries:
         if not (self.tracker.observe(update) or new_id):
             return False
         source.counts_outdated = True
-        source.changed_at = self.changed_at = self.clock()
+        source.changed_at = self.clock()
         return update.state is not StepState.PENDING or self.tracker.fell(update.message_id)
 
     def worth_keeping(self, source: Subscription) -> Iterable[StatusUpdate]:
@@ -241,12 +239,6 @@ class Deliveries:
                 or self.tracker.status_of(message_id, now, looked_at=looked_at).outcome is not Outcome.FAILED
             ):
                 yield message_id
-
-    def on_words(self) -> list[Subscription]:
-        """Return the subscriptions with messages that are delivered by an operator's word alone, and that can be asked
-        about by an id of their own.
-        """
-        return [each for each in self.subscriptions if each.counts.operator_only and not each.by_time_window]
 
     @property
     def least(self) -> int:

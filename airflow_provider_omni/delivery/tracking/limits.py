@@ -18,8 +18,8 @@ LONGEST_LEAD = 3600.0
 """Seconds by which the last round of log queries may begin before the deadline, at most. Many requests take long."""
 LAST_LOOKS = 6
 """Rounds of log queries at the deadline, while queries fail."""
-LAST_WRITES = 4
-"""Tries to write down at the deadline what was read."""
+LAST_WRITES = 8
+"""Tries to write down at the deadline what was read, at most, within `CLOSING`."""
 JOURNAL_PATIENCE = 1800.0
 """Seconds for which the journal may be out of reach before the wait ends with an error, far from its deadline."""
 JOURNAL_TRIES = 10

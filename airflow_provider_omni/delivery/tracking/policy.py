@@ -5,7 +5,8 @@ The crash harness takes these rules out, one at a time, and must notice: tests/c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sized
+from collections.abc import Collection, Mapping, Sequence, Sized
+from heapq import nlargest
 
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 
@@ -80,12 +81,25 @@ def samples_from(turn: int, samples: tuple[str, ...]) -> list[str]:
 
 
 def rests_on_words(source: Subscription, since: float) -> bool:
-    """Return True if messages count as delivered by an operator only, and the logs were not asked since then.
-
-    :param since: begin of the poll, or the latest news of another subscription: the operator may have taken its word
-        back before that news came, so that both were never true together.
-    """
+    """Return True if messages count as delivered by an operator only, and the logs were not asked since then."""
     return source.counts.operator_only > 0 and source.looked_at < since
+
+
+def on_older_words(subscriptions: Sequence[Subscription], began: float) -> list[Subscription]:
+    """Return the subscriptions that must be asked about once more before a success.
+
+    They rest on an operator's word, and were not asked about in this poll, or before the latest news of another: the
+    word may have been taken back before that news came, so that both were never true together.
+
+    :param subscriptions: all that the success is about.
+    :param began: time at which this poll began.
+    """
+    newest, second = nlargest(2, (0.0, 0.0, *(each.changed_at for each in subscriptions)))
+    return [
+        each
+        for each in subscriptions
+        if rests_on_words(each, max(began, second if each.changed_at == newest else newest))
+    ]
 
 
 def may_be_followed_singly(*, marked: bool) -> bool:
@@ -97,18 +111,6 @@ def may_be_followed_singly(*, marked: bool) -> bool:
     :param marked: True if the journal says so.
     """
     return marked
-
-
-def rests_on_older_words(operator_only: int, polled_at: float, changed_at: float) -> bool:
-    """Return True if a send must be asked about once more before it and others together succeed.
-
-    It rests on an operator's word, which may have been taken back before the news that makes the others succeed.
-
-    :param operator_only: number of its messages that are delivered by an operator's word alone.
-    :param polled_at: time at which it was last polled.
-    :param changed_at: time of the latest news of the others.
-    """
-    return operator_only > 0 and polled_at < changed_at
 
 
 def may_be_forgotten(source: Subscription) -> bool:

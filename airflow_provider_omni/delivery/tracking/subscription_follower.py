@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from heapq import nlargest
 
 from airflow_provider_omni.delivery.effects import Note, Pause, Steps, ask
 from airflow_provider_omni.delivery.messages.status import LOG_LAG
@@ -20,7 +19,6 @@ from airflow_provider_omni.delivery.tracking.limits import (
     QUIET_POLLS,
     SAMPLES,
     SERVED,
-    WORDS,
 )
 from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN, MESSAGES, PAGE, LogQueries
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
@@ -194,29 +192,13 @@ class SubscriptionFollower:
             for message_id in source.ids
         )
 
-    def confirm_words(self, began: float) -> Steps[bool | None]:
-        """Ask the logs before a success that rests on operator deliveries, if that takes few calls.
-
-        The report that takes such a delivery back may have been handed out to somebody else in the meantime: a vendor
-        may give all reports of the account to whoever reads some of them.
-
-        Returns True if all were asked about, None if some could not be, and False if nothing was asked: no outcome
-        rests on them, or too many do.
-
-        :param began: time at which this poll began.
-        """
-        newest, second = nlargest(2, (0.0, 0.0, *(each.changed_at for each in self._deliveries.subscriptions)))
-        words = [
-            each
-            for each in self._deliveries.subscriptions
-            if policy.rests_on_words(each, max(began, second if each.changed_at == newest else newest))
-        ]
-        if not words or len(words) > WORDS or any(each.by_time_window for each in words):
-            return False
+    def ask_again(self, words: Sequence[Subscription]) -> Steps[bool]:
+        """Ask the logs about subscriptions that rest on operators' words. Returns True if all could be asked about."""
         for source in words:
             source.logs_due = True
         yield from self._look_for(words, self._deliveries.until(CLOSING, self._watch.poll_interval))
-        return None if any(source.logs_due for source in words) else True
+        yield from self._journal.settle()
+        return not any(source.logs_due for source in words)
 
     def doubt_bulk_ids(self, until: float) -> Steps[bool]:
         """Find requests that the logs do not show by their bulk ids. Returns True if a query failed, so that this must

@@ -9,7 +9,7 @@ the last reads and log queries, and how early the last round begins.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,13 @@ from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.limits import CLOSING, LIMITS, REFUSALS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, Verdict, evaluate, explain
-from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, Wait, WaitEnd, poll_until_decided
+from airflow_provider_omni.delivery.tracking.wait import (
+    DeliveryWait,
+    Wait,
+    WaitEnd,
+    can_be_asked_again,
+    poll_until_decided,
+)
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.words import some
@@ -45,7 +51,6 @@ class WaitTogether:
         self.account = account
         self.parts = tuple(parts)
         self._ends: dict[int, WaitEnd] = {}
-        self._polled_at = dict.fromkeys(range(len(parts)), 0.0)
         self._last_since: float | None = None
         """Time at which the last reads and log queries began."""
 
@@ -61,33 +66,37 @@ class WaitTogether:
         turns = ((begin + place) % count for place in range(count))
         waiting = [number for number in turns if number not in self._ends]
         looked_for = sum(self.parts[number].deliveries.looked_for for number in waiting)
+        began = self.clock()
         for place, number in enumerate(waiting):
-            beside = looked_for - self.parts[number].deliveries.looked_for
-            yield from self._poll_part(number, self._share(len(waiting) - place), beside)
-        return (yield from self._verdict())
+            part = self.parts[number]
+            beside = looked_for - part.deliveries.looked_for
+            part.share(self.account, self._share(len(waiting) - place), beside)
+            end = yield from _in(number, part.poll())
+            if end is not None:
+                self._ends[number] = end
+        end = yield from self._verdict(leaving=False)
+        if end is None:
+            return None
+        early = end.verdict is Verdict.SUCCESS and self.clock() < self.watch.deadline
+        if early and not (yield from self._confirmed(began)):
+            return None  # in the next poll, or at the deadline
+        return (yield from self._verdict(leaving=True))
 
-    def _poll_part(self, number: int, closing_share: float, beside: int) -> Steps[None]:
-        part = self.parts[number]
-        part.share(self.account, closing_share, beside)
-        self._ends.pop(number, None)
-        end = yield from _in(number, part.poll())
-        self._polled_at[number] = self.clock()
-        if end is not None:
-            self._ends[number] = end
+    def _confirmed(self, began: float) -> Steps[bool]:
+        """Ask the logs about operators' words on which a success over all parts rests, as `DeliveryWait` does.
 
-    def _on_older_words(self, words: Mapping[int, int]) -> list[int]:
-        """Return the parts that rest on operators' words and were polled before the latest news of the others.
-
-        :param words: number of messages that are delivered by an operator's word alone, by part.
+        Returns False if some could not be asked about.
         """
-        news = [part.deliveries.changed_at for part in self.parts]
-        return [
-            number
-            for number, count in words.items()
-            if policy.rests_on_older_words(
-                count, self._polled_at[number], max((*news[:number], *news[number + 1 :]), default=0.0)
-            )
-        ]
+        owners = {each: number for number, part in enumerate(self.parts) for each in part.deliveries.subscriptions}
+        words = policy.on_older_words(list(owners), began)
+        if not can_be_asked_again(words):
+            return True
+        for number in sorted({owners[each] for each in words}):
+            of_part = [each for each in words if owners[each] == number]
+            self._ends.pop(number, None)
+            if not (yield from _in(number, self.parts[number].followed.ask_again(of_part))):
+                return False
+        return True
 
     def _share(self, left: int) -> float:
         """Return the share of the closing time that one of `left` parts may take from now on."""
@@ -97,39 +106,26 @@ class WaitTogether:
         rest = CLOSING if self._last_since is None else self._last_since + CLOSING - now
         return max(0.0, rest) / left / CLOSING
 
-    def _verdict(self, *, asked_again: bool = False) -> Steps[WaitEnd | None]:
+    def _verdict(self, *, leaving: bool) -> Steps[WaitEnd | None]:
         """Decide over all parts.
 
-        :param asked_again: True if the parts that rest on older words were polled once more.
+        :param leaving: True to stop the parts that go on, if it is decided.
         """
         whole, total = True, DeliveryCounts()
-        words: dict[int, int] = {}
         for number, part in enumerate(self.parts):
             if end := self._ends.get(number):
                 total.merge(end.tally)
-                words[number] = end.tally.operator_only
                 whole = whole and not end.unread
                 continue
             tally = yield from _in(number, part.present_counts())
-            words[number] = 0 if tally is None else tally.operator_only
             whole = whole and tally is not None
             total.merge(DeliveryCounts(total=part.least) if tally is None else tally)
         over = len(self._ends) == len(self.parts)
         verdict = self._judge(total, whole=whole, over=over)
         if verdict is Verdict.OPEN:
             return None
-        if verdict is Verdict.SUCCESS and not asked_again and self.clock() < self.watch.deadline:
-            older = self._on_older_words(words)
-            for number in older:
-                for source in self.parts[number].deliveries.on_words():
-                    source.logs_due = True
-                yield from self._poll_part(number, 1.0, 0)
-            if any(source.logs_due for number in older for source in self.parts[number].deliveries.on_words()):
-                return None  # in the next poll, or at the deadline
-            if older:
-                return (yield from self._verdict(asked_again=True))
         for number, part in enumerate(self.parts):
-            if number not in self._ends and not (yield from _in(number, part.leave_off())):
+            if leaving and number not in self._ends and not (yield from _in(number, part.leave_off())):
                 return None
         return WaitEnd(verdict, self._summary(total), self._said(verdict, total), total)
 

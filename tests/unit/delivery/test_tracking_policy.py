@@ -13,8 +13,8 @@ from airflow_provider_omni.delivery.tracking.policy import (
     is_written_down,
     may_be_followed_singly,
     may_be_forgotten,
+    on_older_words,
     proves_lists,
-    rests_on_older_words,
     rests_on_words,
     samples_from,
     told_by_list,
@@ -86,11 +86,13 @@ def test_a_success_on_operators_words_is_looked_at_once_more_unless_it_was_in_th
     assert not rests_on_words(source(), 100.1)
 
 
-@pytest.mark.parametrize(("words", "polled_at", "again"), [(1, 100.0, True), (1, 100.1, False), (0, 100.0, False)])
-def test_a_send_that_rests_on_words_is_asked_about_again_after_news_of_others(
-    words: int, polled_at: float, again: bool
-) -> None:
-    assert rests_on_older_words(words, polled_at, 100.1) is again
+def test_words_are_asked_about_again_after_news_of_others_but_not_of_their_own() -> None:
+    words = DeliveryCounts(total=2, operator_only=1)
+    other, mine = source(changed_at=100.0), source(counts=words, changed_at=101.0)
+    assert on_older_words([other, mine], 99.0) == []
+    assert on_older_words([other, mine], 100.5) == [mine]
+    other.changed_at = 100.5
+    assert on_older_words([other, mine], 99.0) == [mine]
 
 
 def test_messages_are_followed_singly_once_later_copies_are_told() -> None:
