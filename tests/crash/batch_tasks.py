@@ -202,6 +202,8 @@ class BatchTask:
         ledger = LedgerTerms("memory://ledger", token) if self.plan.ledger else None
         with scratch:
             try:
+                # One that was frozen before this reads what the source has become.
+                self.numbers_of[token] = {row["phone"] for row in self.rows}
                 rows, now = rows_of_entries(self.rows, "phone"), datetime.fromtimestamp(world.now(), UTC)
                 plan = plan_batch(spec, rows, scratch, now, keep_fields=True)
             except Exception:
