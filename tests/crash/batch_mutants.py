@@ -761,12 +761,12 @@ def _each_part_is_judged_alone() -> Iterator[None]:
     """Of several sends that are waited for together, the first that is over decides."""
     original = wait_together.WaitTogether._verdict
 
-    def verdict(self: wait_together.WaitTogether) -> Iterator[Any]:
+    def verdict(self: wait_together.WaitTogether, *, leaving: bool) -> Iterator[Any]:
         for number, end in self._ends.items():
             total, unsent = end.tally, self.parts[number].deliveries.unsent
             decided = wait_together.evaluate(total, self.watch.goal, deadline_passed=True, unsent=unsent)
             return WaitEnd(decided, total.summary(), "", total)
-        return (yield from original(self))
+        return (yield from original(self, leaving=leaving))
 
     with patch.object(wait_together.WaitTogether, "_verdict", verdict):
         yield
