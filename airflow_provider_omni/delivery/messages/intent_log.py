@@ -309,6 +309,10 @@ class IntentLog:
             )
         )
 
+    def count(self) -> int:
+        """Return the number of messages on record."""
+        return int(self._workspace.one("SELECT count(*) FROM known"))
+
     def origins(self) -> list[Origin]:
         """Return the known origins of accepted messages, the first posted first.
 

@@ -187,6 +187,10 @@ class KeyValueJournal:
             source.journal_loaded = True
             self._take_written(source, written)
             entry = encode(self._deliveries.worth_keeping(source), self._deliveries.account)
+            if points_to_messages(written):
+                # An earlier copy follows its messages by their own ids. This one could not read that: it does so next.
+                entry["one_by_one"] = True
+                source.journal_loaded = False
             yield Save(key, entry, label="journal written")
             source.dirty = False
             self._reach.reached(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,6 +16,14 @@ from airflow_provider_omni.delivery.tracking.id_set import Members
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.words import some, was
+
+FEW_MESSAGES = 20_000
+"""Messages of a ledger up to which `MANY_SAMPLES` of each request are kept, else `FEW_SAMPLES`."""
+MANY_SAMPLES = 20
+FEW_SAMPLES = 3
+"""Messages of a request that are looked for by their own ids, if its bulk id finds nothing. Refused ones are found by
+nothing, so more than a few are kept where that takes little memory.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +142,24 @@ def _replay(known: IntentLog, lines: Iterator[Any]) -> None:
             known.replay(line, None, origin=header.get("origin"), steps=header.get("steps"))
 
 
+def _spread(message_ids: Sequence[str], most: int) -> tuple[str, ...]:
+    """Return some of a request's messages: the first, the last, and others evenly spread between them."""
+    last = len(message_ids) - 1
+    places = {round(last * place / (most - 1)) for place in range(most)}
+    return tuple(message_ids[place] for place in sorted(places))
+
+
 def _followed(known: IntentLog, names: list[str], one_by_one: bool, accounts: frozenset[str]) -> TrackedMessages:
     bulks: list[tuple[Bulk, Members]] = []
     samples: list[tuple[str, ...]] = []
     lone: list[str] = []
+    few = known.count() <= FEW_MESSAGES
     for bulk_id, of, followed in known.followed_requests():
         if of == 1 or one_by_one:
             lone += followed
         else:
             bulks.append((Bulk(bulk_id, len(followed)), Members(followed)))
-            samples.append((followed[0], followed[-1], followed[len(followed) // 2]))
+            samples.append(_spread(followed, MANY_SAMPLES if few else FEW_SAMPLES))
     apart = tuple(known.followed_apart())
     begin, parts = known.oldest() or 0.0, frozenset(names)
     return TrackedMessages(tuple(bulks), tuple(samples), (*lone, *apart), apart, begin, parts, accounts, *known.flows())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Save
-from airflow_provider_omni.delivery.messages.codec import decode, points_to_messages
+from airflow_provider_omni.delivery.messages.codec import decode, encode, points_to_messages
 from airflow_provider_omni.delivery.tracking.limits import (
     CLOSING,
     CLOSING_READS,
@@ -764,6 +764,21 @@ def test_what_is_read_of_single_messages_is_written_only_where_later_copies_look
     machine = DeliveryWait(watch(BULK), later.clock, jitter=lambda: 0.5)
     assert later.play(machine.poll()) is None
     counts = later.play(machine.present_counts())
+    assert counts is not None
+    assert counts.delivered == 1
+
+
+def test_a_copy_that_cannot_read_the_mark_keeps_it() -> None:
+    """It reads a report by the request's bulk id, and writes that down where the mark stands."""
+    stage = Stage(reports=[[report("a")], []], logs=[[]])
+    stage.memory[BULK.journal_key] = encode(()) | {"one_by_one": True}
+    stage.loads = [FAILS, None]
+    machine = DeliveryWait(watch(BULK), stage.clock, jitter=lambda: 0.5)
+    stage.play(machine.poll())
+    assert points_to_messages(stage.memory[BULK.journal_key])
+    assert stage.play(machine.poll()) is None
+    assert {each.name for each in machine.deliveries.subscriptions} == {"a", "b"}
+    counts = stage.play(machine.present_counts())
     assert counts is not None
     assert counts.delivered == 1
 
