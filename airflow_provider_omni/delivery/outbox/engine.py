@@ -147,8 +147,9 @@ class Outbox:
         for reason, count in self.progress.refused.most_common(SHOWN):
             yield Note(f"Refused: {count:,} × {reason}", warning=True)
         receipt = self.receipt()
-        if not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
-            # A try that was replaced must not write over the receipt of the one that runs now.
+        if self._entered and not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
+            # A try that was replaced must not write over the receipt of the one that runs now. One that could not read
+            # its record would say that nobody was sent to.
             yield from publish_at_last(receipt.to_json(), self.jitter)
         before = self._accepted_before
         sent = 0 if before is None else self.progress.states[_S.ACCEPTED] - before

@@ -433,6 +433,9 @@ class TaskStateStore:
         if index is not None:
             yield from self._read(index, known)
         self.told = self._expects is not None and self.saved >= self._expects
+        if self._one_request and not self.told and (yield from _was_kept(FENCE, "part")) is not None:
+            # Its ids may be made of a `key_field`, so that the logs show nothing by those of this try.
+            raise _kept_elsewhere("an earlier try of this task had one, as a batch, and its record is there")
         self._recalled = True
 
     def enter(self, known: IntentLog, *, dry_run: bool) -> Steps[None]:
@@ -513,7 +516,7 @@ class TaskStateStore:
             )
         for bulk in bulks:
             entry: Any = inside[bulk] if bulk in inside else (yield from load(_key(bulk)))
-            if not isinstance(entry, dict):
+            if not _is_whole(entry):
                 raise OmniStorageError(
                     f"The record of request {bulk} is missing. Nothing was sent: without it a message could be sent "
                     "twice.",
@@ -627,6 +630,12 @@ def _kept_elsewhere(why: str) -> OmniInputError:
 
 def _key(bulk: str) -> str:
     return f"{INDEX}_{bulk}"
+
+
+def _is_whole(entry: Any) -> bool:
+    """Return True if an entry names its messages. Without them they would look as if they had never been posted."""
+    intent = entry.get("intent") if isinstance(entry, dict) else None
+    return isinstance(intent, dict) and "ids" in intent and isinstance(entry.get("learned"), list)
 
 
 def _copy(entry: dict[str, Any]) -> Json:

@@ -834,3 +834,31 @@ def test_trust_counts_from_the_first_time_that_a_message_may_have_been_posted() 
     stage.now = START + 80 * 3600.0
     send(stage, trust_duplicate_rejection=True)
     assert len(stage.posted) == posted
+
+
+# -- a record that cannot be relied on -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "half",
+    [{}, {"intent": {}, "learned": []}, {"intent": None, "learned": []}],
+    ids=["nothing", "no ids", "no intent"],
+)
+def test_an_entry_of_which_a_part_is_missing_stops_the_send(half: dict[str, Any]) -> None:
+    stage = Stage()
+    send(stage)
+    (bulk,) = stage.memory[INDEX]["bulks"]
+    stage.memory[INDEX]["entries"][bulk] = half
+    end = send(stage, first_try_at=AN_HOUR_AGO)
+    assert isinstance(end.error, OmniStorageError)
+    assert len(stage.posted) == 1
+
+
+def test_a_try_that_cannot_read_its_record_publishes_no_receipt_that_says_that_nobody_was_sent_to() -> None:
+    stage = Stage()
+    send(stage)
+    stage.published.clear()
+    stage.loads = [OmniStorageError("out of reach", retryable=True)]
+    end = send(stage, first_try_at=AN_HOUR_AGO)
+    assert isinstance(end.error, OmniStorageError)
+    assert stage.published == []

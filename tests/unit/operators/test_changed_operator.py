@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_omni.omni.client import OmniClient
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
@@ -37,4 +39,15 @@ def test_nobody_is_sent_to_twice_and_the_receipt_keeps_the_messages(
         receipt = send(task, A, B)
         assert receipt["counts"]["accepted"] == 2
         assert set(receipt["message_ids"]) == set(first["message_ids"])
+    assert len(vendor.bodies) == 1
+
+
+def test_what_a_batch_has_sent_by_its_ledger_is_not_sent_again_under_other_ids(
+    vendor: Any, task: Any, tmp_path: Path
+) -> None:
+    rows = [{"phone": A, "id": "7"}]
+    ledger = {"ledger_path": f"file://{tmp_path}/ledger", "key_field": "id"}
+    OmniSendBatchOperator(recipients=rows, placeholders=False, **ledger, **SAID).execute(task.context())
+    with pytest.raises(AirflowFailException, match="ledger_path"):
+        single(task, A)
     assert len(vendor.bodies) == 1
