@@ -788,7 +788,7 @@ def _in_doubt_at_another_account(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _in_doubt_at_another_account)
 def _one_message_stands_for_all_of_a_request() -> Iterator[None]:
     """Where a bulk id finds nothing, the same message is looked for each time, though it may have been refused."""
-    with patch.object(tracking_policy, "samples_from", lambda turn, samples: list(dict.fromkeys(samples))):
+    with patch.object(tracking_policy, "samples_from", lambda turn, samples: [samples[0]]):
         yield
 
 
