@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from airflow_provider_omni.omni.masking import shown_name
 
 MOST_BITS = 1024
-"""Of a whole number. Python refuses to write down those of thousands of digits."""
+"""Bits of a whole number, at most. Python refuses to write down those of thousands of digits."""
 DEEPEST = 100
 _UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 _UNFIT_OR_LINES = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffd]")

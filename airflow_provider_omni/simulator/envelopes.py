@@ -29,7 +29,7 @@ ERROR_TEXTS: dict[int, tuple[str, str]] = {
 """HTTP status → the vendor's `messageId` and `text`."""
 
 MOST_DIGITS = 18
-"""Of a number in a query."""
+"""Digits of a number in a query, at most."""
 LAST_DATE = 253_370_764_800.0
 """9999-01-01T00:00:00Z: what happens later is dated so, since no date is written beyond it."""
 
