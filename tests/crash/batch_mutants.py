@@ -241,10 +241,10 @@ def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
 def _without_reconciling() -> Iterator[None]:
     """Whatever is unknown is taken for absent."""
 
-    def settle(postings: Any, *_: Any) -> Any:
-        for posting in postings:
-            for message_id in posting.in_state(MessageState.INTENT):
-                posting.messages[message_id] = MessageState.ABSENT
+    def settle(attempts: Any, *_: Any) -> Any:
+        for attempt in attempts:
+            for message_id in attempt.in_state(MessageState.INTENT):
+                attempt.messages[message_id] = MessageState.ABSENT
         yield from ()
         return {}
 
@@ -314,7 +314,7 @@ def _a_bulk_id_of_the_vendors_own_is_a_control() -> Iterator[None]:
 
     def moved(self: intent_log.IntentLog, message_id: Any, bulk: str, origin: int) -> None:
         move(self, message_id, bulk, origin)
-        self._workspace.do("UPDATE posting SET found = 0")
+        self._workspace.do("UPDATE attempt SET found = 0")
 
     with patch.object(intent_log.IntentLog, "_move", moved):
         yield
@@ -333,13 +333,13 @@ def _a_contradiction_is_a_refusal() -> Iterator[None]:
     """A message that an answer names as taken and as refused counts as refused."""
     original = requests.read_answer
 
-    def read(answer: Any, posting: Attempt, *, doubtful: bool = False) -> Any:
+    def read(answer: Any, attempt: Attempt, *, doubtful: bool = False) -> Any:
         refused = [message_id for status, ids in answer.by_status for message_id in ids if status.group_id == 5]
         left = [
             (status, tuple(each for each in ids if status.group_id == 5 or each not in refused))
             for status, ids in answer.by_status
         ]
-        return original(answer._replace(by_status=tuple(left)), posting, doubtful=doubtful)
+        return original(answer._replace(by_status=tuple(left)), attempt, doubtful=doubtful)
 
     with patch.object(dispatcher, "read_answer", read):
         yield
@@ -549,10 +549,10 @@ def _trust_for_ever() -> Iterator[None]:
 def _trust_is_renewed() -> Iterator[None]:
     """A message that was posted again on trust counts as posted for the first time then."""
 
-    def posting(bulk: str, at: float, scheduled: float | None, _: Any, *rest: Any) -> Attempt:
+    def attempt(bulk: str, at: float, scheduled: float | None, _: Any, *rest: Any) -> Attempt:
         return Attempt(bulk, at, scheduled, None, *rest)
 
-    with patch.object(requests, "Attempt", posting):
+    with patch.object(requests, "Attempt", attempt):
         yield
 
 

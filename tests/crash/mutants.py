@@ -56,9 +56,9 @@ _mutant = registering(MUTANTS)
 def _no_reconcile() -> Iterator[None]:
     """What is unknown is posted again without asking the logs."""
 
-    def settle(self: reconciler.Reconciler, posting: states.Attempt) -> Steps[bool]:
-        for message_id in posting.in_state(MessageState.INTENT):
-            posting.apply(message_id, Event.PROVEN_ABSENT)
+    def settle(self: reconciler.Reconciler, attempt: states.Attempt) -> Steps[bool]:
+        for message_id in attempt.in_state(MessageState.INTENT):
+            attempt.apply(message_id, Event.PROVEN_ABSENT)
         return True
         yield
 
@@ -173,10 +173,10 @@ def _match_by_position() -> Iterator[None]:
     """The n-th entry of an answer is taken for the n-th recipient's."""
     original = requests.read_answer
 
-    def read(answer: BulkAnswer, posting: states.Attempt, **more: Any) -> Any:
-        ids = iter(posting.messages)
+    def read(answer: BulkAnswer, attempt: states.Attempt, **more: Any) -> Any:
+        ids = iter(attempt.messages)
         said = tuple((status, tuple(next(ids, each) for each in named)) for status, named in answer.by_status)
-        return original(BulkAnswer(said), posting, **more)
+        return original(BulkAnswer(said), attempt, **more)
 
     with patch.object(dispatcher, "read_answer", read):
         yield
@@ -206,9 +206,9 @@ def _time_outs_mean_not_sent() -> Iterator[None]:
         yield
 
 
-def _by_its_intent(posting: states.Attempt, look: policy.LookPolicy, *_: float) -> float:
+def _by_its_intent(attempt: states.Attempt, look: policy.LookPolicy, *_: float) -> float:
     """In place of `policy.provable_at`: by the time of the intent alone, whoever has written it down."""
-    return posting.intent_at + look.read_timeout + look.grace
+    return attempt.intent_at + look.read_timeout + look.grace
 
 
 @_mutant("twice", answer_lost("late", lag=27.0))
@@ -221,7 +221,7 @@ def _one_look_proves_absence() -> Iterator[None]:
 @_mutant("twice", answer_lost("late", lag=27.0))
 def _looks_come_at_once() -> Iterator[None]:
     """Absence is concluded from looks right after the POST."""
-    with patch.object(policy, "provable_at", lambda posting, *_: posting.intent_at):
+    with patch.object(policy, "provable_at", lambda attempt, *_: attempt.intent_at):
         yield
 
 
@@ -398,7 +398,7 @@ def _seen_before_means_refused() -> Iterator[None]:
         patch.object(requests, "is_duplicate", lambda status: False),
         patch.object(requests, "is_refusal", lambda status: is_refusal(status) or status.id == 23),
         patch.object(requests, "mendable", lambda status: True),
-        patch.object(dispatcher, "read_answer", lambda answer, posting, **_: original(answer, posting)),
+        patch.object(dispatcher, "read_answer", lambda answer, attempt, **_: original(answer, attempt)),
     ):
         yield
 
@@ -448,7 +448,7 @@ def _rejections_unseen() -> Iterator[None]:
 )
 def _trust_is_renewed() -> Iterator[None]:
     """A message that was posted again on trust counts as posted for the first time then."""
-    with patch.object(states.Attempt, "oldest", property(lambda posting: posting.intent_at)):
+    with patch.object(states.Attempt, "oldest", property(lambda attempt: attempt.intent_at)):
         yield
 
 
@@ -468,7 +468,7 @@ def _trust_is_renewed() -> Iterator[None]:
 )
 def _an_id_that_a_lost_try_may_have_made_is_posted_on_trust() -> Iterator[None]:
     """Trusted is whatever is in doubt, though the attempt before it may have been accepted."""
-    with patch.object(policy, "may_be_trusted", lambda attempts, *_: attempts.count(MessageState.INTENT) == 1):
+    with patch.object(policy, "may_be_trusted", lambda states, *_: states.count(MessageState.INTENT) == 1):
         yield
 
 

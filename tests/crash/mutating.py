@@ -48,9 +48,9 @@ def forgiven(label: Label) -> Iterator[None]:
         processes.FORGIVEN.discard(label)
 
 
-def as_known(posting: Attempt, here: Origin | None) -> bool:
+def as_known(attempt: Attempt, here: Origin | None) -> bool:
     """In place of `Attempt.is_from`: what is not known to be from elsewhere is from here."""
-    return posting.origin is None or posting.origin == here
+    return attempt.origin is None or attempt.origin == here
 
 
 @dataclass(frozen=True)

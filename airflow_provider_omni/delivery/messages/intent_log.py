@@ -15,8 +15,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
-from airflow_provider_omni.delivery.messages.ids import recipient_key_of
+from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_of
 from airflow_provider_omni.delivery.messages.states import (
     MAY_BE_POSTED,
     MAY_HAVE_ARRIVED,
@@ -31,8 +30,8 @@ from airflow_provider_omni.omni.errors import OmniStorageError
 
 _S = MessageState
 _DOUBTED = UNRESOLVED | {_S.UNCONFIRMED}
-_TOLD = "coalesce(known.state, posting.state)"
-_JOINED = "known JOIN posting ON posting.no = known.posting"
+_TOLD = "coalesce(known.state, attempt.state)"
+_JOINED = "known JOIN attempt ON attempt.no = known.attempt"
 
 
 def _listed(states: frozenset[MessageState] | frozenset[MessageState | None]) -> str:
@@ -45,21 +44,21 @@ def uniform(messages: Mapping[str, MessageState]) -> MessageState | None:
     return states[0] if states and states.count(states[0]) == len(states) else None
 
 
-def outcome_line(posting: Attempt, moved: Mapping[str, str] | None = None) -> dict[str, Any]:
+def outcome_line(attempt: Attempt, moved: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the present knowledge of a request as a line: the commonest state of its messages, and the others.
 
     :param moved: the requests in which the logs have found messages, by message id.
     """
-    if (only := uniform(posting.messages)) is not None and not posting.reasons and not moved:
-        return {"bulk": posting.bulk_id, "all": only.value}
-    counts = Counter(posting.messages.values())
+    if (only := uniform(attempt.messages)) is not None and not attempt.reasons and not moved:
+        return {"bulk": attempt.bulk_id, "all": only.value}
+    counts = Counter(attempt.messages.values())
     common = max(counts, key=lambda state: (counts[state], state.value))
-    line: dict[str, Any] = {"bulk": posting.bulk_id, "all": common.value}
+    line: dict[str, Any] = {"bulk": attempt.bulk_id, "all": common.value}
     if len(counts) > 1:
         others = sorted(counts.keys() - {common}, key=lambda state: state.value)
-        line["but"] = {state.value: posting.in_state(state) for state in others}
-    if posting.reasons:
-        line["reasons"] = dict(posting.reasons)
+        line["but"] = {state.value: attempt.in_state(state) for state in others}
+    if attempt.reasons:
+        line["reasons"] = dict(attempt.reasons)
     if moved:
         line["moved"] = dict(moved)
     return line
@@ -102,7 +101,7 @@ class IntentLog:
     ) -> None:
         workspace = self._workspace
         workspace.do(
-            "INSERT INTO posting (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, steps) "
+            "INSERT INTO attempt (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, steps) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             str(line["bulk"]), float(line["at"]), line.get("since"), line.get("scheduled"),
             int(line.get("by_bulk", True)), _S.INTENT.value, line.get("fingerprint", fingerprint),
@@ -112,9 +111,9 @@ class IntentLog:
         labels = line.get("who") or {}
         self._labelled = self._labelled or bool(labels)
         workspace.many(
-            "INSERT INTO known (id, posting, label) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
-            "SET posting = excluded.posting, state = NULL, reason = NULL "
-            "WHERE coalesce(known.state, (SELECT state FROM posting WHERE no = known.posting)) IS NOT "
+            "INSERT INTO known (id, attempt, label) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
+            "SET attempt = excluded.attempt, state = NULL, reason = NULL "
+            "WHERE coalesce(known.state, (SELECT state FROM attempt WHERE no = known.attempt)) IS NOT "
             f"'{_S.ACCEPTED.value}'",
             ((message_id, number, labels.get(message_id)) for message_id in line["ids"]),
         )
@@ -122,26 +121,26 @@ class IntentLog:
     def _outcome(self, line: Mapping[str, Any]) -> None:
         """Take in a line about a request. It replaces everything said before of the request, except acceptances."""
         workspace = self._workspace
-        number = workspace.one("SELECT max(no) FROM posting WHERE bulk = ?", str(line["bulk"]))
+        number = workspace.one("SELECT max(no) FROM attempt WHERE bulk = ?", str(line["bulk"]))
         if number is None:
             return
         common, taken = MessageState(line["all"]).value, _S.ACCEPTED.value
-        if workspace.one("SELECT told FROM posting WHERE no = ?", number):
+        if workspace.one("SELECT told FROM attempt WHERE no = ?", number):
             workspace.do(
-                f"UPDATE known SET state = CASE (SELECT {_TOLD} FROM posting WHERE no = known.posting) "
-                "WHEN ? THEN ? END, reason = NULL WHERE posting = ?",
+                f"UPDATE known SET state = CASE (SELECT {_TOLD} FROM attempt WHERE no = known.attempt) "
+                "WHEN ? THEN ? END, reason = NULL WHERE attempt = ?",
                 taken,
                 taken,
                 number,
             )
-        workspace.do("UPDATE posting SET state = ?, told = 1 WHERE no = ?", common, number)
+        workspace.do("UPDATE attempt SET state = ?, told = 1 WHERE no = ?", common, number)
         for state, message_ids in line.get("but", {}).items():
             workspace.many(
-                f"UPDATE known SET state = ? WHERE id = ? AND posting = ? AND state IS NOT '{taken}'",
+                f"UPDATE known SET state = ? WHERE id = ? AND attempt = ? AND state IS NOT '{taken}'",
                 ((MessageState(state).value, message_id, number) for message_id in message_ids),
             )
         workspace.many(
-            f"UPDATE known SET reason = ? WHERE id = ? AND posting = ? AND state IS NOT '{taken}'",
+            f"UPDATE known SET reason = ? WHERE id = ? AND attempt = ? AND state IS NOT '{taken}'",
             ((reason, message_id, number) for message_id, reason in line.get("reasons", {}).items()),
         )
         for message_id, other in line.get("moved", {}).items():
@@ -151,20 +150,20 @@ class IntentLog:
         workspace = self._workspace
         # So far the message shared its request's state. Now it needs one of its own.
         workspace.do(
-            f"UPDATE known SET state = (SELECT {_TOLD} FROM posting WHERE no = known.posting) WHERE id = ?", message_id
+            f"UPDATE known SET state = (SELECT {_TOLD} FROM attempt WHERE no = known.attempt) WHERE id = ?", message_id
         )
-        there = workspace.one("SELECT max(no) FROM posting WHERE bulk = ?", bulk)
+        there = workspace.one("SELECT max(no) FROM attempt WHERE bulk = ?", bulk)
         if there is None:
             workspace.do(
-                "INSERT INTO posting "
+                "INSERT INTO attempt "
                 "(bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, steps, found) "
-                "SELECT ?, at, since, scheduled, 1, state, fingerprint, writer, origin, steps, 1 FROM posting "
+                "SELECT ?, at, since, scheduled, 1, state, fingerprint, writer, origin, steps, 1 FROM attempt "
                 "WHERE no = ?",
                 bulk,
                 origin,
             )
             there = workspace.one("SELECT last_insert_rowid()")
-        workspace.do("UPDATE known SET posting = ? WHERE id = ?", there, message_id)
+        workspace.do("UPDATE known SET attempt = ? WHERE id = ?", there, message_id)
 
     def keep_one_attempt(self) -> None:
         """Leave one attempt of each recipient: the last that was accepted, else the last that was intended. The others
@@ -180,14 +179,14 @@ class IntentLog:
         workspace, refused = self._workspace, _S.REFUSED.value
         # Without a key of the user's own, the first attempt has no label: its message id is the label of all others.
         workspace.do(
-            "INSERT INTO attempt (id, label) SELECT id, coalesce(label, id) FROM known WHERE coalesce(label, id) IN ("
+            "INSERT INTO sibling (id, label) SELECT id, coalesce(label, id) FROM known WHERE coalesce(label, id) IN ("
             "SELECT label FROM known WHERE label IS NOT NULL GROUP BY label HAVING count(*) > 1 UNION "
             "SELECT label FROM known WHERE label IS NOT NULL AND label IN (SELECT id FROM known))"
         )
         others = workspace.all(
-            f"SELECT id FROM (SELECT known.id, {_TOLD} AS told, row_number() OVER (PARTITION BY attempt.label "
-            f"ORDER BY {_TOLD} = '{_S.ACCEPTED.value}' DESC, known.posting DESC) AS place "
-            f"FROM {_JOINED} JOIN attempt ON attempt.id = known.id) WHERE place > 1 AND told != '{refused}'"
+            f"SELECT id FROM (SELECT known.id, {_TOLD} AS told, row_number() OVER (PARTITION BY sibling.label "
+            f"ORDER BY {_TOLD} = '{_S.ACCEPTED.value}' DESC, known.attempt DESC) AS place "
+            f"FROM {_JOINED} JOIN sibling ON sibling.id = known.id) WHERE place > 1 AND told != '{refused}'"
         )
         workspace.many(f"UPDATE known SET state = '{refused}', reason = NULL WHERE id = ?", others)
 
@@ -196,9 +195,9 @@ class IntentLog:
         one that was intended later. `keep_one_attempt` must have been called.
         """
         found = self._workspace.one(
-            "SELECT 1 FROM attempt AS this JOIN attempt AS other ON other.label = this.label AND other.id != this.id "
-            "JOIN known ON known.id = other.id JOIN posting ON posting.no = known.posting WHERE this.id = ? "
-            f"AND ({_TOLD} != '{_S.REFUSED.value}' OR known.posting > (SELECT posting FROM known WHERE id = this.id))",
+            "SELECT 1 FROM sibling AS this JOIN sibling AS other ON other.label = this.label AND other.id != this.id "
+            "JOIN known ON known.id = other.id JOIN attempt ON attempt.no = known.attempt WHERE this.id = ? "
+            f"AND ({_TOLD} != '{_S.REFUSED.value}' OR known.attempt > (SELECT attempt FROM known WHERE id = this.id))",
             message_id,
         )
         return found is not None
@@ -214,11 +213,11 @@ class IntentLog:
 
     def empty(self) -> bool:
         """Return True if no earlier try has left anything."""
-        return self._workspace.one("SELECT 1 FROM posting LIMIT 1") is None
+        return self._workspace.one("SELECT 1 FROM attempt LIMIT 1") is None
 
     def doubt_old_proofs(self) -> None:
         """Turn ABSENT back into INTENT: a frozen try may have posted it after its absence was proven."""
-        for table in ("known", "posting"):
+        for table in ("known", "attempt"):
             self._workspace.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.ABSENT.value}'")
 
     def doubt_an_older_record(self) -> list[Attempt]:
@@ -227,11 +226,11 @@ class IntentLog:
         Messages in doubt may have been posted in another request, too, so their bulk id is not relied on. Returns the
         requests with such messages.
         """
-        for table in ("known", "posting"):
+        for table in ("known", "attempt"):
             self._workspace.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.NOT_SENT.value}'")
-        doubted = f"SELECT posting.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(UNRESOLVED)})"
-        self._workspace.do(f"UPDATE posting SET by_bulk = 0 WHERE no IN ({doubted})")
-        return [each for each in self.open_postings() if each.in_state(*UNRESOLVED)]
+        doubted = f"SELECT attempt.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(UNRESOLVED)})"
+        self._workspace.do(f"UPDATE attempt SET by_bulk = 0 WHERE no IN ({doubted})")
+        return [each for each in self.open_attempts() if each.in_state(*UNRESOLVED)]
 
     def states(self, message_ids: Sequence[str] | None = None) -> dict[str, MessageState]:
         """Return the states of these messages, or of all, as far as they are on record."""
@@ -250,7 +249,7 @@ class IntentLog:
         """Drop messages that are known never to have been posted."""
         self._workspace.many("DELETE FROM known WHERE id = ?", ((each,) for each in message_ids))
 
-    def settle_who_is_left(self, ids: BatchIds) -> None:
+    def settle_who_is_left(self, ids: Identity) -> None:
         """Mark the people whom this try may post to: never tried, certainly not sent, or refused (under their
         next id).
         """
@@ -263,7 +262,7 @@ class IntentLog:
             f"AND {_TOLD} NOT IN ({_listed(MAY_BE_POSTED)}))"
         )
 
-    def _raise_attempts(self, ids: BatchIds) -> None:
+    def _raise_attempts(self, ids: Identity) -> None:
         """Give each person who was refused in an earlier try the id of the first attempt that was not refused."""
         workspace, after = self._workspace, -1
         refused = f"SELECT 1 FROM {_JOINED} WHERE known.id = ? AND {_TOLD} = '{_S.REFUSED.value}'"
@@ -304,7 +303,7 @@ class IntentLog:
         return int(
             self._workspace.one(
                 f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
-                "AND posting.fingerprint IS NOT ?",
+                "AND attempt.fingerprint IS NOT ?",
                 fingerprint,
             )
         )
@@ -320,8 +319,8 @@ class IntentLog:
         """
         for states in (frozenset({_S.ACCEPTED}), MAY_HAVE_ARRIVED):
             found = self._workspace.all(
-                f"SELECT posting.origin FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
-                "AND posting.origin IS NOT NULL GROUP BY posting.origin ORDER BY min(posting.no)"
+                f"SELECT attempt.origin FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
+                "AND attempt.origin IS NOT NULL GROUP BY attempt.origin ORDER BY min(attempt.no)"
             )
             if found:
                 return [Origin(*json.loads(origin)) for (origin,) in found]
@@ -335,12 +334,12 @@ class IntentLog:
 
         :param fingerprint: of this try's content and scenario; None takes whatever was sent.
         """
-        if self._workspace.one("SELECT 1 FROM posting WHERE fingerprint IS NOT ? LIMIT 1", fingerprint) is None:
+        if self._workspace.one("SELECT 1 FROM attempt WHERE fingerprint IS NOT ? LIMIT 1", fingerprint) is None:
             return None
         for states in (frozenset({_S.ACCEPTED}), MAY_HAVE_ARRIVED):
             found = self._workspace.one(
-                f"SELECT posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
-                "AND posting.steps IS NOT NULL AND posting.fingerprint IS NOT ? ORDER BY posting.no LIMIT 1",
+                f"SELECT attempt.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
+                "AND attempt.steps IS NOT NULL AND attempt.fingerprint IS NOT ? ORDER BY attempt.no LIMIT 1",
                 fingerprint,
             )
             if found is not None:
@@ -355,10 +354,10 @@ class IntentLog:
         Only messages count that may have reached their people. Empty steps are not known. None in place of the first
         if no steps are on record at all, as in records of older versions.
         """
-        found = self._workspace.all("SELECT DISTINCT steps FROM posting")
+        found = self._workspace.all("SELECT DISTINCT steps FROM attempt")
         if len(found) > 1:
             found = self._workspace.all(
-                f"SELECT posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
+                f"SELECT attempt.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
                 "GROUP BY 1 ORDER BY count(*) DESC, 1"
             )
         read = {steps: tuple(map(str, json.loads(steps))) if steps else () for (steps,) in found}
@@ -368,8 +367,8 @@ class IntentLog:
         if len(found) == 1:
             return read[most], {}
         others = self._workspace.rows(
-            f"SELECT known.id, posting.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
-            "AND posting.steps IS NOT ?",
+            f"SELECT known.id, attempt.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
+            "AND attempt.steps IS NOT ?",
             most,
         )
         return read[most], {message_id: read[steps] for message_id, steps in others}
@@ -382,8 +381,8 @@ class IntentLog:
         :param states: the states that count; by default those in which a message may have reached its person.
         """
         found = self._workspace.all(
-            f"SELECT posting.origin, count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
-            "AND posting.origin IS NOT NULL AND posting.origin IS NOT ? GROUP BY 1",
+            f"SELECT attempt.origin, count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
+            "AND attempt.origin IS NOT NULL AND attempt.origin IS NOT ? GROUP BY 1",
             json.dumps(here),
         )
         changed = (Origin(*json.loads(origin)).changed(here) for origin, _ in found)
@@ -399,41 +398,41 @@ class IntentLog:
         :param most: the largest number of requests.
         """
         found = self._workspace.all(
-            f"SELECT posting.no, posting.bulk, posting.at, posting.since, posting.scheduled FROM {_JOINED} "
-            f"WHERE {_TOLD} = '{_S.ACCEPTED.value}' AND by_bulk AND NOT found AND posting.origin IS ? "
-            "GROUP BY posting.no HAVING count(*) > 1 ORDER BY posting.at DESC, posting.no DESC LIMIT ?",
+            f"SELECT attempt.no, attempt.bulk, attempt.at, attempt.since, attempt.scheduled FROM {_JOINED} "
+            f"WHERE {_TOLD} = '{_S.ACCEPTED.value}' AND by_bulk AND NOT found AND attempt.origin IS ? "
+            "GROUP BY attempt.no HAVING count(*) > 1 ORDER BY attempt.at DESC, attempt.no DESC LIMIT ?",
             json.dumps(here),
             10 * most,
         )
         controls = []
         for number, bulk, at, since, scheduled in found:
             if Attempt(bulk, at, scheduled, since).is_remembered(now) and (scheduled is None or scheduled <= now):
-                ids = self._workspace.all("SELECT id FROM known WHERE posting = ?", number)
+                ids = self._workspace.all("SELECT id FROM known WHERE attempt = ?", number)
                 controls.append(Control(bulk, tuple(message_id for (message_id,) in ids)))
         return controls[:most]
 
-    def open_postings(self) -> Iterator[Attempt]:
+    def open_attempts(self) -> Iterator[Attempt]:
         """Yield the requests of earlier tries with messages that are still in doubt, the oldest first."""
         numbers = self._workspace.rows(
-            f"SELECT DISTINCT posting.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(_DOUBTED)}) ORDER BY 1"
+            f"SELECT DISTINCT attempt.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(_DOUBTED)}) ORDER BY 1"
         )
         for (number,) in list(numbers):
-            yield self._posting(number)
+            yield self._attempt(number)
 
-    def _posting(self, number: int) -> Attempt:
+    def _attempt(self, number: int) -> Attempt:
         bulk, at, since, scheduled, by_bulk, origin = next(
-            self._workspace.rows("SELECT bulk, at, since, scheduled, by_bulk, origin FROM posting WHERE no = ?", number)
+            self._workspace.rows("SELECT bulk, at, since, scheduled, by_bulk, origin FROM attempt WHERE no = ?", number)
         )
         rows = self._workspace.rows(
-            f"SELECT known.id, {_TOLD}, known.reason FROM {_JOINED} WHERE posting.no = ? ORDER BY known.id", number
+            f"SELECT known.id, {_TOLD}, known.reason FROM {_JOINED} WHERE attempt.no = ? ORDER BY known.id", number
         )
-        posting = Attempt(bulk, at, scheduled, since, bool(by_bulk))
-        posting.origin = None if origin is None else Origin(*json.loads(origin))
+        attempt = Attempt(bulk, at, scheduled, since, bool(by_bulk))
+        attempt.origin = None if origin is None else Origin(*json.loads(origin))
         for message_id, state, reason in rows:
-            posting.messages[message_id] = MessageState(state)
+            attempt.messages[message_id] = MessageState(state)
             if reason is not None:
-                posting.reasons[message_id] = reason
-        return posting
+                attempt.reasons[message_id] = reason
+        return attempt
 
     def followed_bulks(self, limit: int) -> Iterator[tuple[str, list[str], bool]]:
         """Yield the requests whose messages may have reached their people: id, those messages, and whether the id finds
@@ -443,13 +442,13 @@ class IntentLog:
         """
         for number, bulk, by_bulk in list(
             self._workspace.rows(
-                f"SELECT DISTINCT posting.no, posting.bulk, posting.by_bulk FROM {_JOINED} "
-                f"WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY posting.no LIMIT ?",
+                f"SELECT DISTINCT attempt.no, attempt.bulk, attempt.by_bulk FROM {_JOINED} "
+                f"WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY attempt.no LIMIT ?",
                 limit,
             )
         ):
             rows = self._workspace.rows(
-                f"SELECT known.id FROM {_JOINED} WHERE posting.no = ? "
+                f"SELECT known.id FROM {_JOINED} WHERE attempt.no = ? "
                 f"AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY 1",
                 number,
             )
@@ -462,8 +461,8 @@ class IntentLog:
         Only requests whose id finds their messages.
         """
         rows = self._workspace.rows(
-            f"SELECT posting.no, posting.bulk, known.id, {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) FROM {_JOINED} "
-            "WHERE posting.by_bulk ORDER BY posting.no, known.id"
+            f"SELECT attempt.no, attempt.bulk, known.id, {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) FROM {_JOINED} "
+            "WHERE attempt.by_bulk ORDER BY attempt.no, known.id"
         )
         for _, group in groupby(rows, key=itemgetter(0)):
             request = list(group)
@@ -476,14 +475,14 @@ class IntentLog:
         find them.
         """
         for (message_id,) in self._workspace.rows(
-            f"SELECT known.id FROM {_JOINED} WHERE NOT posting.by_bulk AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
-            "ORDER BY posting.no, known.id"
+            f"SELECT known.id FROM {_JOINED} WHERE NOT attempt.by_bulk AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
+            "ORDER BY attempt.no, known.id"
         ):
             yield message_id
 
     def oldest(self) -> float | None:
         """Return the time of the first intent; None if there is none."""
-        found: float | None = self._workspace.one("SELECT min(at) FROM posting")
+        found: float | None = self._workspace.one("SELECT min(at) FROM attempt")
         return found
 
     def people_of(self, message_ids: list[str]) -> dict[str, tuple[Any, ...]]:

@@ -87,7 +87,7 @@ class MessageState(enum.Enum):
 class Event(enum.Enum):
     """Something that can be learned about a message."""
 
-    POSTING = "posting"
+    INTENT_WRITTEN = "intent_written"
     TAKEN = "taken"
     REFUSED = "refused"
     DUPLICATE = "duplicate"
@@ -101,10 +101,10 @@ class Event(enum.Enum):
 
 _S, _E = MessageState, Event
 TRANSITIONS: dict[tuple[MessageState | None, Event], MessageState] = {
-    (None, _E.POSTING): _S.INTENT,
-    (_S.NOT_SENT, _E.POSTING): _S.INTENT,
-    (_S.ABSENT, _E.POSTING): _S.INTENT,
-    (_S.INTENT, _E.POSTING): _S.INTENT,  # only with trust_duplicate_rejection, or while backing off
+    (None, _E.INTENT_WRITTEN): _S.INTENT,
+    (_S.NOT_SENT, _E.INTENT_WRITTEN): _S.INTENT,
+    (_S.ABSENT, _E.INTENT_WRITTEN): _S.INTENT,
+    (_S.INTENT, _E.INTENT_WRITTEN): _S.INTENT,  # only with trust_duplicate_rejection, or while backing off
     (_S.INTENT, _E.TAKEN): _S.ACCEPTED,
     (_S.INTENT, _E.REFUSED): _S.REFUSED,
     (_S.INTENT, _E.DUPLICATE): _S.SEEN,

@@ -46,7 +46,7 @@ CREATE TABLE request (            -- laid out before the first POST, for everybo
 );
 CREATE TABLE quarantine (place INTEGER NOT NULL, reason TEXT NOT NULL, key TEXT);
 CREATE TABLE elsewhere (spread INTEGER NOT NULL);  -- people of other shards, where these are counted
-CREATE TABLE posting (
+CREATE TABLE attempt (
     no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL NOT NULL, since REAL, scheduled REAL, by_bulk INTEGER NOT NULL,
     state TEXT NOT NULL,          -- of its messages that have none of their own
     told INTEGER NOT NULL DEFAULT 0,
@@ -56,14 +56,14 @@ CREATE TABLE posting (
     writer TEXT,                  -- the try that wrote the intent; NULL: nobody asks
     found INTEGER NOT NULL DEFAULT 0  -- 1: not one of ours, the logs have named it for messages that they have found
 );
-CREATE INDEX posting_bulk ON posting (bulk);
+CREATE INDEX attempt_bulk ON attempt (bulk);
 CREATE TABLE known (
-    id TEXT PRIMARY KEY, posting INTEGER NOT NULL, state TEXT, reason TEXT,
+    id TEXT PRIMARY KEY, attempt INTEGER NOT NULL, state TEXT, reason TEXT,
     label TEXT                    -- the recipient's name in outcomes; NULL: the id is
 ) WITHOUT ROWID;
-CREATE INDEX known_posting ON known (posting);
-CREATE TABLE attempt (id TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID;  -- of recipients who have several
-CREATE INDEX attempt_label ON attempt (label);
+CREATE INDEX known_attempt ON known (attempt);
+CREATE TABLE sibling (id TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID;  -- attempts of one recipient, if several
+CREATE INDEX sibling_label ON sibling (label);
 CREATE TABLE planned (id TEXT PRIMARY KEY, hash INTEGER NOT NULL) WITHOUT ROWID;  -- as earlier tries wrote them last
 """
 

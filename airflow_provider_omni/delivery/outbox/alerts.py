@@ -171,8 +171,8 @@ class Alert:
             store = TaskStateStore(plan.about() | {"account": self.rules.account}, one_request=True)
         store.flow = self.order.flow
         for bulk_id, messages in states.items():
-            posting = Attempt(bulk_id, self.clock(), by_bulk=False, messages=messages)
-            store.register(posting, [outcome_line(posting)])
+            attempt = Attempt(bulk_id, self.clock(), by_bulk=False, messages=messages)
+            store.register(attempt, [outcome_line(attempt)])
         return store
 
     def _look(self, message_ids: list[str], until: float) -> Steps[dict[str, list[LogRow]]]:

@@ -75,7 +75,7 @@ def together(machines: Sequence[Steps[T]], clock: Clock) -> Steps[list[T]]:
 
 
 def settle(
-    postings: Sequence[Attempt],
+    attempts: Sequence[Attempt],
     rules: LookPolicy,
     clock: Clock,
     jitter: Any,
@@ -92,22 +92,22 @@ def settle(
     :param here: account and scenario of this try: absence can be proven only for messages that were posted from there.
     """
     found_in: dict[str, str] = {}
-    yield from _presence(postings, found_in)
-    in_doubt = [posting for posting in postings if posting.in_state(*IN_DOUBT)]
+    yield from _presence(attempts, found_in)
+    in_doubt = [attempt for attempt in attempts if attempt.in_state(*IN_DOUBT)]
     shared = BulkFilter() if bulk_filter is None else bulk_filter
     count = max(len(in_doubt), 1)
     one_by_one, lists = max(ALONE, min(ONE_BY_ONE, MOST_ALONE // count)), max(1, min(LISTS, MOST_LISTS // count))
     askers = [Reconciler(rules, clock, jitter, shared, one_by_one, lists, loaded_at, here) for _ in in_doubt]
     for asker in askers[1:]:
         asker.tells = False
-    machines = [asker.settle(posting) for asker, posting in zip(askers, in_doubt, strict=True)]
+    machines = [asker.settle(attempt) for asker, attempt in zip(askers, in_doubt, strict=True)]
     yield from together(machines, clock)
     for asker in askers:
         found_in |= asker.found_in
     return found_in
 
 
-def _presence(postings: Sequence[Attempt], found_in: dict[str, str]) -> Steps[None]:
+def _presence(attempts: Sequence[Attempt], found_in: dict[str, str]) -> Steps[None]:
     """Look for many messages in one call. That may prove presence, never absence.
 
     It is for messages that would be asked for one by one: lone ones, and those that the vendor has seen before. A whole
@@ -116,12 +116,12 @@ def _presence(postings: Sequence[Attempt], found_in: dict[str, str]) -> Steps[No
     """
     wanted: dict[str, Attempt] = {}
     seen: list[str] = []
-    for posting in postings:
-        ids = posting.in_state(MessageState.SEEN)
+    for attempt in attempts:
+        ids = attempt.in_state(MessageState.SEEN)
         seen += ids
-        if len(posting.messages) == 1 or not posting.by_bulk:
-            ids = posting.in_state(*UNRESOLVED)
-        wanted |= dict.fromkeys(ids, posting)
+        if len(attempt.messages) == 1 or not attempt.by_bulk:
+            ids = attempt.in_state(*UNRESOLVED)
+        wanted |= dict.fromkeys(ids, attempt)
     ids = list(wanted)
     if len(ids) < 3:
         return

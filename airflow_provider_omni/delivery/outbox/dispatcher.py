@@ -164,9 +164,9 @@ class Dispatcher:
 
     def _write_window(self, requests: list[Request]) -> Steps[None]:
         now = self.clock()
-        postings = []
+        attempts = []
         for request in requests:
-            postings.append(request.begin(now, self.plan.scheduled_at, self.store.here))
+            attempts.append(request.begin(now, self.plan.scheduled_at, self.store.here))
             request.intended = True
             for _, carried in self._fencing.values():
                 # This outcome is older than the intent: if its write fails, it must not be written after the intent.
@@ -174,18 +174,18 @@ class Dispatcher:
         self._tags += 1
         outcomes, self.progress.unwritten = self.progress.unwritten, {}
         self._fencing[self._tags] = requests, outcomes
-        writes = self.store.writes(postings, list(outcomes.values()), [request.labels() for request in requests])
+        writes = self.store.writes(attempts, list(outcomes.values()), [request.labels() for request in requests])
         yield Submit(self._tags, writes)
 
     def _fenced(self, done: Done) -> Steps[None]:
         requests, outcomes = self._fencing.pop(done.tag)
-        postings = [request.posting for request in requests if request.posting is not None]
+        attempts = [request.attempt for request in requests if request.attempt is not None]
         try:
             if done.error is not None:
                 raise done.error
-            self.store.written(postings, done.results)
+            self.store.written(attempts, done.results)
         except OmniError as error:
-            self.store.not_written(postings)
+            self.store.not_written(attempts)
             self.progress.unwritten = outcomes | self.progress.unwritten
             yield from self._window_failed(requests, error, "An intent could not be written")
             return
@@ -195,8 +195,8 @@ class Dispatcher:
             self._ahead = min(self._ahead + 1, CONCURRENT_INTENT_WRITES)
         self._measure(now)
         for request in requests:
-            assert request.posting is not None
-            if not policy.is_fresh(request.posting.intent_at, now):
+            assert request.attempt is not None
+            if not policy.is_fresh(request.attempt.intent_at, now):
                 request.refenced += 1
                 if request.refenced > MAX_INTENT_RENEWALS:
                     self._failure = OmniStorageError(
@@ -248,16 +248,16 @@ class Dispatcher:
             if now < self._paused_until:
                 return
             request = self._ready.popleft()
-            posting = request.posting
-            assert posting is not None
-            if not policy.is_fresh(posting.intent_at, now):
+            attempt = request.attempt
+            assert attempt is not None
+            if not policy.is_fresh(attempt.intent_at, now):
                 self._waiting.append(request)
                 continue
             if self.progress.first_post_at is None:
                 self.progress.first_post_at = now
             self._tags += 1
             self._flying[self._tags] = (request, self._round)
-            self.progress.move(request.state_before, posting.messages)
+            self.progress.move(request.state_before, attempt.messages)
             # From here on it may arrive, even if this process dies before it is answered.
             self.progress.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
             self.progress.posted += len(request.ids)
@@ -267,21 +267,21 @@ class Dispatcher:
 
     def _answered(self, done: Done) -> Steps[None]:
         request, begun_in = self._flying.pop(done.tag)
-        assert request.posting is not None
+        assert request.attempt is not None
         if done.error is not None:
             yield from self._failed(request, done.error, begun_in)
             return
         answer: BulkAnswer = done.results[0]
-        read = read_answer(answer, request.posting, doubtful=request.state_before is _S.INTENT)
+        read = read_answer(answer, request.attempt, doubtful=request.state_before is _S.INTENT)
         self._throttled = 0
         self._settled(request)
-        if uniform(request.posting.messages) is _S.INTENT:
+        if uniform(request.attempt.messages) is _S.INTENT:
             self._count_unknown(OmniProtocolError("The answer to a send names nobody", path=SEND))
         else:
             self._unknown = 0
         self.progress.refused.update(read.refused)
         self.progress.mendable = self.progress.mendable or read.mendable
-        if _S.ACCEPTED in request.posting.messages.values():
+        if _S.ACCEPTED in request.attempt.messages.values():
             self._alone_refused = 0
             if not self._controlled and len(request.ids) > 1 and request.by_bulk:
                 self._controlled = True
@@ -301,11 +301,11 @@ class Dispatcher:
         course = action_for(error, len(request.ids))
         if course in (ErrorAction.HALVE, ErrorAction.REFUSED) and not self.rules.divides:
             course = ErrorAction.STOP
-        posting = request.posting
-        assert posting is not None
+        attempt = request.attempt
+        assert attempt is not None
         if course is ErrorAction.UNKNOWN:
-            self.progress.open.append(posting)
-            self.progress.learned(posting)
+            self.progress.open.append(attempt)
+            self.progress.learned(attempt)
             self._count_unknown(error)
             if len(self.progress.open) == 1:
                 yield Note(f"The outcome of a POST is unknown ({error.label}): the logs will be asked.", warning=True)
@@ -318,8 +318,8 @@ class Dispatcher:
             self._alone_refused += 1
             message_id = request.ids[0]
             reason = error.vendor_code or f"HTTP {error.status}"
-            posting.apply(message_id, Event.REFUSED)
-            posting.reasons[message_id] = reason
+            attempt.apply(message_id, Event.REFUSED)
+            attempt.reasons[message_id] = reason
             # The ledger keeps the code; the log has the vendor's words besides, such as "scenarioKey: unknown".
             words = "; ".join(error.problems[:3])
             self.progress.refused[f"{reason} ({words})" if words else reason] += 1
@@ -329,8 +329,8 @@ class Dispatcher:
             return
         self.progress.posted -= len(request.ids)
         request.had_no_effect()
-        self.progress.move(_S.INTENT, posting.messages)
-        self.progress.learned(posting)
+        self.progress.move(_S.INTENT, attempt.messages)
+        self.progress.learned(attempt)
         if course is ErrorAction.STOP:
             self._stop(error)
         elif course is ErrorAction.HALVE:
@@ -361,14 +361,14 @@ class Dispatcher:
 
     def _settled(self, request: Request) -> None:
         """Take note of an answer. Messages that it left open are asked about later."""
-        posting = request.posting
-        assert posting is not None
-        self.progress.move(_S.INTENT, posting.messages)
-        self.progress.learned(posting)
+        attempt = request.attempt
+        assert attempt is not None
+        self.progress.move(_S.INTENT, attempt.messages)
+        self.progress.learned(attempt)
         # After an answer with foreign ids nothing is posted again; the logs may still show what was taken.
         doubt = UNRESOLVED if self.rules.stops else IN_DOUBT
-        if uniform(posting.messages) is not _S.ACCEPTED and posting.in_state(*doubt):
-            self.progress.open.append(posting)
+        if uniform(attempt.messages) is not _S.ACCEPTED and attempt.in_state(*doubt):
+            self.progress.open.append(attempt)
 
     def _stop(self, error: OmniError) -> None:
         self.progress.stop = self.progress.stop or error

@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable
 
 from airflow_provider_omni.delivery.effects import Note, Steps
-from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED
@@ -54,7 +53,7 @@ def previous_receipt(
     """
     known, progress = IntentLog(workspace), SendProgress.listing(ledger=ledger is not None)
     shard = spec.shard.folder if spec.shard else ""
-    about: dict[str, str | None] = {"send": BatchIds(spec.identity).send(shard), "fingerprint": ""}
+    about: dict[str, str | None] = {"send": spec.identity.send_id(shard), "fingerprint": ""}
     store = store_of(about, ledger)
     try:
         yield from store.enter(known, dry_run=True)

@@ -280,8 +280,8 @@ class Outbox:
         assert isinstance(store, TaskStateStore)
         self.known.doubt_old_proofs()
         if not store.told:
-            for posting in self.known.doubt_an_older_record():
-                store.doubt(posting, outcome_line(posting))
+            for attempt in self.known.doubt_an_older_record():
+                store.doubt(attempt, outcome_line(attempt))
                 doubted = True
         if rules.shared_key or not store.told:
             # Of the lost tries the first may have used the current id, and each after it a further one.
@@ -294,7 +294,7 @@ class Outbox:
             yield Note("These messages may have been sent before: the logs are asked first.")
 
     def _register(self, store: TaskStateStore, ids: list[str]) -> None:
-        posting = Attempt(
+        attempt = Attempt(
             self.plan.ids.bulk_id(ids),
             self.clock(),
             self.plan.scheduled_at,
@@ -303,8 +303,8 @@ class Outbox:
             messages=dict.fromkeys(ids, _S.INTENT),
             origin=store.unrecorded_from,
         )
-        store.register(posting)
-        line, steps = intent_line(posting, {}), list(store.steps)
+        store.register(attempt)
+        line, steps = intent_line(attempt, {}), list(store.steps)
         self.known.replay(line, self.plan.fingerprint, origin=list(store.unrecorded_from), steps=steps)
 
     def _check_ledger(self, chunk: int) -> Steps[None]:
@@ -405,11 +405,11 @@ class Outbox:
             notes.note,
             None if self.ledger is not None else lambda: Publish(self.receipt().to_json(), label="receipt published"),
         )
-        doubtful = list(self.known.open_postings())
-        earlier = [posting for posting in doubtful if not posting.is_elsewhere(self.here)]
-        for posting in doubtful:
-            if posting.origin is not None and posting.is_elsewhere(self.here):
-                yield cannot_ask(len(posting.in_state(*IN_DOUBT)), posting.origin, self.here)
+        doubtful = list(self.known.open_attempts())
+        earlier = [attempt for attempt in doubtful if not attempt.is_elsewhere(self.here)]
+        for attempt in doubtful:
+            if attempt.origin is not None and attempt.is_elsewhere(self.here):
+                yield cannot_ask(len(attempt.in_state(*IN_DOUBT)), attempt.origin, self.here)
         try:
             yield from self._post_all(dispatcher)
             if self.progress.stop is None:
@@ -442,7 +442,7 @@ class Outbox:
     def _strangers(self, earlier: list[Attempt]) -> int:
         """Return the number of earlier tries' messages in doubt whose people have left the source."""
         doubt = IN_DOUBT if not self.rules.trust_duplicate_rejection else UNRESOLVED
-        ids = [message_id for posting in earlier for message_id in posting.in_state(*doubt)]
+        ids = [message_id for attempt in earlier for message_id in attempt.in_state(*doubt)]
         if self.rules.asks:
             return len(set(ids) - self.attempts.everybody())
         return len(ids) - len(self.known.people_of(ids))
@@ -458,7 +458,7 @@ class Outbox:
             yield Note("Many outcomes in a row are unknown: the logs are asked before more is posted.", warning=True)
             yield from self._write_outcomes()
             absent = yield from self._ask(self.progress.open)
-            self.progress.open = [posting for posting in self.progress.open if posting.in_state(_S.INTENT)]
+            self.progress.open = [attempt for attempt in self.progress.open if attempt.in_state(_S.INTENT)]
             if self.progress.states[_S.ACCEPTED] == accepted:
                 # None of them arrived: the vendor's side is down. A later try goes on from here.
                 self.progress.stop = broken
@@ -487,60 +487,60 @@ class Outbox:
             if self.progress.stop is not None:
                 return
 
-    def _ask(self, postings: list[Attempt]) -> Steps[list[Request]]:
+    def _ask(self, attempts: list[Attempt]) -> Steps[list[Request]]:
         """Ask the logs about these requests. Return requests for the people whose messages are proven absent."""
         again: list[Request] = []
         if not self._controlled:
             self._controlled = True
             self.progress.bulk_filter.controls += self.known.controls(self.here, self.clock())
-        for start in range(0, len(postings), AT_ONCE):
-            group = postings[start : start + AT_ONCE]
-            before = [dict(posting.messages) for posting in group]
+        for start in range(0, len(attempts), AT_ONCE):
+            group = attempts[start : start + AT_ONCE]
+            before = [dict(attempt.messages) for attempt in group]
             found_in = yield from settle(
                 group, self.rules.look, self.clock, self.jitter, self.progress.bulk_filter, self._loaded_at, self.here
             )
             if self.rules.asks:
                 self._conclude(group)
-            for posting, old in zip(group, before, strict=True):
-                changed = {each: state for each, state in posting.messages.items() if old[each] is not state}
+            for attempt, old in zip(group, before, strict=True):
+                changed = {each: state for each, state in attempt.messages.items() if old[each] is not state}
                 if not changed:
                     continue
                 self.known.note_states(changed)
                 moved = {
                     each: bulk
                     for each, bulk in found_in.items()
-                    if each in posting.messages and bulk != posting.bulk_id
+                    if each in attempt.messages and bulk != attempt.bulk_id
                 }
                 ours = self.known.people_of(list(changed))
                 for message_id in ours:
-                    self.progress.move(old[message_id], {message_id: posting.messages[message_id]})
-                    if posting.messages[message_id] is _S.ACCEPTED and not posting.ours:
+                    self.progress.move(old[message_id], {message_id: attempt.messages[message_id]})
+                    if attempt.messages[message_id] is _S.ACCEPTED and not attempt.ours:
                         self._accepted_before = (self._accepted_before or 0) + 1
-                self.progress.learned(posting, moved)
-                absent = [row for message_id, row in ours.items() if posting.messages[message_id] is _S.ABSENT]
+                self.progress.learned(attempt, moved)
+                absent = [row for message_id, row in ours.items() if attempt.messages[message_id] is _S.ABSENT]
                 again += self._requests_of(absent, _S.ABSENT)
             yield from self._write_outcomes()
         return again
 
     def _conclude(self, group: list[Attempt]) -> None:
         """Apply what the attempts of each person say of each other."""
-        for posting in group:
-            self.known.note_states(posting.messages)
+        for attempt in group:
+            self.known.note_states(attempt.messages)
         concluded = self.attempts.conclude()
         for old, new in concluded.moved:
             self.progress.recount(old, new)
-        for posting in group:
-            for message_id in posting.in_state(*_S):
+        for attempt in group:
+            for message_id in attempt.in_state(*_S):
                 if message_id in concluded.gone:
-                    del posting.messages[message_id]
+                    del attempt.messages[message_id]
                 elif message_id in concluded.refused:
-                    posting.messages[message_id] = _S.REFUSED
-            if not posting.messages:
-                self.progress.follow(posting.bulk_id, ())
+                    attempt.messages[message_id] = _S.REFUSED
+            if not attempt.messages:
+                self.progress.follow(attempt.bulk_id, ())
         if concluded.gone and isinstance(self.store, TaskStateStore):
             self.store.forget(concluded.gone)
 
-    def _on_trust(self, postings: list[Attempt]) -> list[Request]:
+    def _on_trust(self, attempts: list[Attempt]) -> list[Request]:
         """Return requests that post ids in doubt again, since this account refuses ids that it has seen.
 
         That does not hold for ever. The vendor does not publish how long it remembers ids, so it is assumed for as long
@@ -548,17 +548,17 @@ class Outbox:
         """
         again: list[Request] = []
         others = self.attempts.others() if self.rules.asks else {}
-        for posting in postings:
+        for attempt in attempts:
             trusted = [
                 each
-                for each in posting.in_state(_S.INTENT)
-                if policy.may_be_trusted([*others.get(each, ()), _S.INTENT], posting, self.here, self.clock())
+                for each in attempt.in_state(_S.INTENT)
+                if policy.may_be_trusted([*others.get(each, ()), _S.INTENT], attempt, self.here, self.clock())
             ]
             people = self.known.people_of(trusted)
             for request in self._requests_of(people.values(), _S.INTENT):
                 # The vendor may have them from the earlier request: its bulk id alone does not find them.
-                request.by_bulk = request.bulk_id == posting.bulk_id and posting.by_bulk
-                request.since = posting.oldest
+                request.by_bulk = request.bulk_id == attempt.bulk_id and attempt.by_bulk
+                request.since = attempt.oldest
                 again.append(request)
         return again
 

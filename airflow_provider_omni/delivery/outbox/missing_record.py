@@ -150,8 +150,8 @@ def later_attempts(plan: SendPlan, lost: int) -> list[list[str]]:
 
 _MAY_BE_POSTED_TO = (
     "SELECT person.id, address, key FROM person LEFT JOIN known ON known.id = person.id "
-    "LEFT JOIN posting ON posting.no = known.posting "
-    "WHERE todo = 1 OR coalesce(known.state, posting.state) = ? ORDER BY person.id LIMIT ?"
+    "LEFT JOIN attempt ON attempt.no = known.attempt "
+    "WHERE todo = 1 OR coalesce(known.state, attempt.state) = ? ORDER BY person.id LIMIT ?"
 )
 
 

@@ -16,7 +16,6 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_omni.delivery.ledger.shards import Shard
-from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
 from airflow_provider_omni.delivery.messages.ids import Identity, fingerprint
 from airflow_provider_omni.delivery.messages.workspace import PERSON, RecipientChunk, Workspace
 from airflow_provider_omni.delivery.options import field_problems, quarantine_problems, whole_problems
@@ -176,7 +175,7 @@ class SendPlan:
         self.spec = spec
         self.intake = intake
         self.workspace = workspace
-        self.ids = BatchIds(spec.identity)
+        self.ids = spec.identity
         self.options = options
         self.fields = fields
         self._only = only
@@ -207,7 +206,7 @@ class SendPlan:
     def about(self) -> dict[str, Any]:
         """Return what a ledger says of a try: hashes and names of fields, no recipient and no text."""
         return {
-            "send": self.ids.send(self.spec.shard.folder if self.spec.shard else ""),
+            "send": self.ids.send_id(self.spec.shard.folder if self.spec.shard else ""),
             "fingerprint": self.fingerprint,
             "scenario_key": self.spec.scenario_key,
             "phone_field": self.spec.phone_field,
@@ -349,7 +348,7 @@ def plan_batch(
         numbers=spec.numbers,
         count_elsewhere=spec.max_recipients is not None,
     )
-    intake = ingest(rows, reading, contents, BatchIds(spec.identity), workspace)
+    intake = ingest(rows, reading, contents, spec.identity, workspace)
     plan = SendPlan(
         spec, intake, workspace, options=contents.options, only=contents.same_for_all, fields=contents.fields
     )
@@ -362,7 +361,7 @@ def plan_message(order: MessageSpec, workspace: Workspace) -> SendPlan:
     content, to = order.content, order.recipients
     template = MessageTemplate(content.arguments(), placeholders=False)
     spec = BatchSpec(order.identity, order.scenario_key, template, order.flow, one_request=True)
-    only, ids = store_content(content, workspace), BatchIds(order.identity)
+    only, ids = store_content(content, workspace), order.identity
     workspace.many(
         "INSERT INTO person (seq, id, address, content, todo) VALUES (?, ?, ?, ?, 1)",
         ((each.place, ids.message_id(each.key), _address_of(each), only) for each in to.people),

@@ -64,41 +64,41 @@ def is_fresh(intent_at: float, now: float) -> bool:
     return now - intent_at <= INTENT_TTL
 
 
-def provable_at(posting: Attempt, look: LookPolicy, asked_at: float, taken_over_at: float) -> float:
+def provable_at(attempt: Attempt, look: LookPolicy, asked_at: float, taken_over_at: float) -> float:
     """Return the time from which a query may prove absence: the POST is surely over, and the logs have caught up.
 
     A POST of this try is over when it is asked about. A POST of an earlier try began at the latest a moment after
     this try took over. The time of its intent does not count, since another clock has given it.
     """
-    if posting.ours:
-        over_at = max(posting.intent_at + look.read_timeout, asked_at)
+    if attempt.ours:
+        over_at = max(attempt.intent_at + look.read_timeout, asked_at)
     else:
         over_at = taken_over_at + INTENT_TTL + look.read_timeout
-    if posting.scheduled_at is not None:
-        over_at = max(over_at, posting.scheduled_at + look.read_timeout)
+    if attempt.scheduled_at is not None:
+        over_at = max(over_at, attempt.scheduled_at + look.read_timeout)
     return over_at + look.grace
 
 
-def seconds_too_early(posting: Attempt, look: LookPolicy, said: float | None) -> float:
+def seconds_too_early(attempt: Attempt, look: LookPolicy, said: float | None) -> float:
     """Return the seconds until a message with `sendAt` can be in the logs, by the vendor's own clock.
 
     0.0 if its clock is not known, or there is no `sendAt`.
 
     :param said: the time by the vendor's clock, if the answer has given it.
     """
-    if posting.scheduled_at is None or said is None:
+    if attempt.scheduled_at is None or said is None:
         return 0.0
-    return posting.scheduled_at + look.read_timeout + look.grace - said
+    return attempt.scheduled_at + look.read_timeout + look.grace - said
 
 
-def can_be_proven(posting: Attempt, look: LookPolicy, here: Origin | None, now: float, provable_at: float) -> bool:
+def can_be_proven(attempt: Attempt, look: LookPolicy, here: Origin | None, now: float, provable_at: float) -> bool:
     """Return True if absence can be proven.
 
     It cannot if the logs have forgotten the message, long before a scheduled time, or if another account may have
     been posted to. Records of versions that knew of no accounts leave that open.
     """
-    known_here = posting.ours or posting.is_from(here)
-    return known_here and posting.is_remembered(now) and provable_at - now <= look.patience
+    known_here = attempt.ours or attempt.is_from(here)
+    return known_here and attempt.is_remembered(now) and provable_at - now <= look.patience
 
 
 def proves_absence(look: LookPolicy, began_at: float, first_empty_at: float | None) -> bool:
@@ -108,17 +108,15 @@ def proves_absence(look: LookPolicy, began_at: float, first_empty_at: float | No
     return first_empty_at is not None and began_at >= first_empty_at + look.grace
 
 
-def may_be_asked_by_bulk(posting: Attempt, message_ids: list[str]) -> bool:
+def may_be_asked_by_bulk(attempt: Attempt, message_ids: list[str]) -> bool:
     """Return True if these messages of a request may be asked for by its bulk id.
 
     A lone message is always asked for by its own id: the vendor does not publish whether it keeps bulk ids.
     """
-    return posting.by_bulk and len(message_ids) != 1
+    return attempt.by_bulk and len(message_ids) != 1
 
 
-def may_be_trusted(
-    attempts: list[MessageState | None], posting: Attempt | None, here: Origin | None, now: float
-) -> bool:
+def may_be_trusted(states: list[MessageState | None], attempt: Attempt | None, here: Origin | None, now: float) -> bool:
     """Return True if a message in doubt may be posted again, since the vendor refuses it if it has it.
 
     It must have been posted from this account and scenario, and be young enough to be remembered. Its id must be
@@ -126,13 +124,13 @@ def may_be_trusted(
     further attempt, nothing is posted on trust: a frozen try may still post the first one, and the vendor would
     take it.
 
-    :param attempts: the states of its attempts, the first attempt first.
-    :param posting: the request of the last attempt.
+    :param states: the states of its attempts, the first attempt first.
+    :param attempt: the request of the last attempt.
     """
-    *before, last = attempts
+    *before, last = states
     if last is not MessageState.INTENT or any(state is not MessageState.REFUSED for state in before):
         return False
-    return posting is not None and posting.is_from(here) and posting.is_remembered(now)
+    return attempt is not None and attempt.is_from(here) and attempt.is_remembered(now)
 
 
 def is_sent_by_a_copy(doubtful: set[str], seen_before: set[str]) -> bool:

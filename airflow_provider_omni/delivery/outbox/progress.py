@@ -112,19 +112,19 @@ class SendProgress:
             if (state := each.get(message_id)) is not None:
                 self.states[state] += by
 
-    def learned(self, posting: Attempt, moved: dict[str, str] | None = None) -> None:
+    def learned(self, attempt: Attempt, moved: dict[str, str] | None = None) -> None:
         """Have a request's states written with the next write.
 
         :param moved: the requests in which the logs have found messages, by message id.
         """
-        self.unwritten[posting.bulk_id] = outcome_line(posting, moved)
-        self.note_each(posting.messages)
+        self.unwritten[attempt.bulk_id] = outcome_line(attempt, moved)
+        self.note_each(attempt.messages)
         if self.each is not None:
-            self.reasons |= posting.reasons
+            self.reasons |= attempt.reasons
         followed = (
-            list(posting.messages)
-            if uniform(posting.messages) in MAY_HAVE_ARRIVED
-            else posting.in_state(*MAY_HAVE_ARRIVED)
+            list(attempt.messages)
+            if uniform(attempt.messages) in MAY_HAVE_ARRIVED
+            else attempt.in_state(*MAY_HAVE_ARRIVED)
         )
         if moved:
             elsewhere: dict[str, list[str]] = {}
@@ -135,7 +135,7 @@ class SendProgress:
                 there = self.sent[bulk_id].message_ids if bulk_id in self.sent else ()
                 self.follow(bulk_id, (*there, *(each for each in ids if each not in there)))
             followed = [each for each in followed if each not in moved]
-        self.follow(posting.bulk_id, followed, by_bulk=posting.by_bulk)
+        self.follow(attempt.bulk_id, followed, by_bulk=attempt.by_bulk)
 
     def follow(self, bulk_id: str, message_ids: Sequence[str], *, by_bulk: bool = True) -> None:
         """Note which messages of a request may have reached people.

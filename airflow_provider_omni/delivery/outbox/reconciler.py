@@ -155,21 +155,21 @@ class Reconciler:
     _asked_at: float = field(default=0.0, init=False)
     _give_up_at: float = field(default=0.0, init=False)
 
-    def settle(self, posting: Attempt) -> Steps[bool]:
+    def settle(self, attempt: Attempt) -> Steps[bool]:
         """Resolve as many messages as can be resolved. Return True if anything was learned."""
-        before = dict(posting.messages)
+        before = dict(attempt.messages)
         self._asked_at = self.clock()
-        filters = _filters(posting)
+        filters = _filters(attempt)
         give_up_at = self._give_up_at = self._asked_at + self.rules.patience
         while filters:
             for each in filters:
                 if each.next_at <= self.clock():
-                    yield from self._look(posting, each)
+                    yield from self._look(attempt, each)
             overlooked = any(each.done and each.overlooked for each in filters)
-            filters = [each for each in filters if not each.done and _unresolved(posting, each)]
+            filters = [each for each in filters if not each.done and _unresolved(attempt, each)]
             if overlooked:
                 # The vendor has not kept the bulk id: each message that is left is asked for alone, and twice.
-                filters += [_Filter([message_id]) for message_id in posting.in_state(_S.INTENT)]
+                filters += [_Filter([message_id]) for message_id in attempt.in_state(_S.INTENT)]
             if not filters:
                 break
             next_at = min(each.next_at for each in filters)
@@ -177,28 +177,28 @@ class Reconciler:
                 break
             if self.tells and next_at > self.clock():
                 self.tells = False
-                yield self._what_for(posting, give_up_at)
+                yield self._what_for(attempt, give_up_at)
             yield Pause(max(next_at - self.clock(), 0.1))
-        for message_id in posting.in_state(_S.SEEN):
-            posting.apply(message_id, Event.NO_LOG_ROW)
-        if posting.in_state(_S.INTENT):
+        for message_id in attempt.in_state(_S.SEEN):
+            attempt.apply(message_id, Event.NO_LOG_ROW)
+        if attempt.in_state(_S.INTENT):
             yield Note("The logs did not tell what became of a POST.", warning=True)
-            if posting.origin is None and not posting.ours and self.here is not None:
+            if attempt.origin is None and not attempt.ours and self.here is not None:
                 yield Note("From which account it was posted is not on record: absence from these logs proves nothing.")
-        return posting.messages != before
+        return attempt.messages != before
 
-    def _what_for(self, posting: Attempt, give_up_at: float) -> Note:
+    def _what_for(self, attempt: Attempt, give_up_at: float) -> Note:
         """Return a note on what is waited for, and until when. Without it the task looks idle."""
-        proof_at = max(self._provable_at(posting), self.clock()) + self.rules.grace
+        proof_at = max(self._provable_at(attempt), self.clock()) + self.rules.grace
         proof, end = (datetime.fromtimestamp(each, UTC).strftime("%H:%M:%S") for each in (proof_at, give_up_at))
-        count = len(posting.in_state(_S.INTENT, _S.SEEN))
+        count = len(attempt.in_state(_S.INTENT, _S.SEEN))
         return Note(
             f"Whether {count:,} message{'s were' if count != 1 else ' was'} sent is being asked of the logs: until "
             f"{proof if proof_at < give_up_at else end} UTC if they show none, until {end} UTC if they cannot "
             "be read. Nothing is sent again before."
         )
 
-    def _look(self, posting: Attempt, each: _Filter) -> Steps[None]:
+    def _look(self, attempt: Attempt, each: _Filter) -> Steps[None]:
         started = self.clock()
         try:
             rows = yield from ask(each.call(), patience=max(self._give_up_at - started, 0.0), label="logs asked")
@@ -206,88 +206,88 @@ class Reconciler:
             if each.checks and len(each.checks[0]) > 1 and isinstance(error, OmniRequestError) and not error.retryable:
                 # The list may be the cause of the refusal.
                 each.checks = [ids for ids in each.checks if len(ids) == 1]
-                self._checked(posting, each)
+                self._checked(attempt, each)
                 return
             yield Note(f"A look into the logs failed ({error.why}).", warning=True)
             each.failures += 1
             each.done = not error.retryable
             each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, error.retry_after, self.jitter))
             return
-        self._note_presence(posting, each, rows)
-        if each.bulk_id is not None and each.checks is None and any(row.message_id in posting.messages for row in rows):
+        self._note_presence(attempt, each, rows)
+        if each.bulk_id is not None and each.checks is None and any(row.message_id in attempt.messages for row in rows):
             each.found = True
             self.bulk_filter.has_found()
         if len(rows) + skipped_in(rows) >= PAGE or not policy.can_be_proven(
-            posting, self.rules, self.here, self.clock(), self._provable_at(posting)
+            attempt, self.rules, self.here, self.clock(), self._provable_at(attempt)
         ):
             each.done = True
-        elif skipped_in(rows) or any(row.message_id not in posting.messages for row in rows):
+        elif skipped_in(rows) or any(row.message_id not in attempt.messages for row in rows):
             # Rows of other messages, or rows that cannot be read and may be of this very message, prove nothing.
             each.failures += 1
             each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, None, self.jitter))
         elif each.checks:
             each.overlooked = each.overlooked or bool(rows)
             del each.checks[0]
-            self._checked(posting, each)
-        elif started < (provable_at := self._provable_at(posting)):
+            self._checked(attempt, each)
+        elif started < (provable_at := self._provable_at(attempt)):
             each.next_at = provable_at
-        elif (too_early := policy.seconds_too_early(posting, self.rules, said_at(rows))) > 0:
+        elif (too_early := policy.seconds_too_early(attempt, self.rules, said_at(rows))) > 0:
             each.next_at = self.clock() + max(RETRY_PAUSE, too_early)
         elif policy.proves_absence(self.rules, started, each.first_empty_at):
-            yield from self._conclude_or_check(posting, each)
+            yield from self._conclude_or_check(attempt, each)
         elif each.first_empty_at is None:
             # The time counts from the answer: the call may have waited for a place in the budget before it was made.
             each.first_empty_at = self.clock()
             each.next_at = each.first_empty_at + self.rules.grace
 
-    def _conclude_or_check(self, posting: Attempt, each: _Filter) -> Steps[None]:
+    def _conclude_or_check(self, attempt: Attempt, each: _Filter) -> Steps[None]:
         """Conclude absence after two empty queries; but check by message ids first if the filter may be one that finds
         nothing.
         """
         if each.bulk_id is None or (each.found and self.bulk_filter.sole):
-            _conclude_absence(posting, each)
+            _conclude_absence(attempt, each)
             return
         yield from self.bulk_filter.try_it(self.clock, self.rules.grace)
-        each.checks = [] if self.bulk_filter.works else self._looks_by_id(posting)
-        self._checked(posting, each)
+        each.checks = [] if self.bulk_filter.works else self._looks_by_id(attempt)
+        self._checked(attempt, each)
 
-    def _looks_by_id(self, posting: Attempt) -> list[tuple[str, ...]]:
-        return looks_by_id(posting.in_state(_S.INTENT), one_by_one=self.one_by_one, lists=self.lists)
+    def _looks_by_id(self, attempt: Attempt) -> list[tuple[str, ...]]:
+        return looks_by_id(attempt.in_state(_S.INTENT), one_by_one=self.one_by_one, lists=self.lists)
 
-    def _checked(self, posting: Attempt, each: _Filter) -> None:
+    def _checked(self, attempt: Attempt, each: _Filter) -> None:
         """Go on after one query by message ids."""
         if each.checks:
             each.next_at = self.clock()
         elif each.overlooked:
-            posting.by_bulk = False
+            attempt.by_bulk = False
             each.done = True
         else:
-            _conclude_absence(posting, each)
+            _conclude_absence(attempt, each)
 
-    def _note_presence(self, posting: Attempt, each: _Filter, rows: list[LogRow]) -> None:
+    def _note_presence(self, attempt: Attempt, each: _Filter, rows: list[LogRow]) -> None:
         for row in rows:
             if row.message_id in each.message_ids:
-                if posting.messages[row.message_id] in _ASKED:
-                    posting.apply(row.message_id, Event.LOG_ROW)
+                if attempt.messages[row.message_id] in _ASKED:
+                    attempt.apply(row.message_id, Event.LOG_ROW)
                 if row.bulk_id:
                     self.found_in[row.message_id] = row.bulk_id
 
-    def _provable_at(self, posting: Attempt) -> float:
+    def _provable_at(self, attempt: Attempt) -> float:
         taken_over_at = self._asked_at if self.loaded_at is None else self.loaded_at
-        return policy.provable_at(posting, self.rules, self._asked_at, taken_over_at)
+        return policy.provable_at(attempt, self.rules, self._asked_at, taken_over_at)
 
 
-def _filters(posting: Attempt) -> list[_Filter]:
+def _filters(attempt: Attempt) -> list[_Filter]:
     """Return the filters for a request: its bulk id if all its messages are in it for certain, else one for each
     message.
 
     A message that the vendor has seen before is asked for by its own id: it may have been in another request.
     """
-    together = posting.in_state(_S.INTENT, _S.UNCONFIRMED)
-    alone = posting.in_state(_S.SEEN)
-    if not policy.may_be_asked_by_bulk(posting, together):
+    together = attempt.in_state(_S.INTENT, _S.UNCONFIRMED)
+    alone = attempt.in_state(_S.SEEN)
+    if not policy.may_be_asked_by_bulk(attempt, together):
         together, alone = [], together + alone
-    found = [_Filter(together, posting.bulk_id)] if together else []
+    found = [_Filter(together, attempt.bulk_id)] if together else []
     return found + [_Filter([each]) for each in alone]
 
 
@@ -309,13 +309,13 @@ def evenly(ids: list[str], most: int) -> list[str]:
     return [ids[round(index * (len(ids) - 1) / max(most - 1, 1))] for index in range(most)]
 
 
-def _conclude_absence(posting: Attempt, each: _Filter) -> None:
+def _conclude_absence(attempt: Attempt, each: _Filter) -> None:
     """Mark the messages that two empty queries, far enough apart, have not shown as absent."""
     for message_id in each.message_ids:
-        if posting.messages[message_id] is _S.INTENT:
-            posting.apply(message_id, Event.PROVEN_ABSENT)
+        if attempt.messages[message_id] is _S.INTENT:
+            attempt.apply(message_id, Event.PROVEN_ABSENT)
     each.done = True
 
 
-def _unresolved(posting: Attempt, each: _Filter) -> bool:
-    return any(posting.messages[message_id] in (_S.INTENT, _S.SEEN) for message_id in each.message_ids)
+def _unresolved(attempt: Attempt, each: _Filter) -> bool:
+    return any(attempt.messages[message_id] in (_S.INTENT, _S.SEEN) for message_id in each.message_ids)

@@ -9,7 +9,7 @@ import enum
 from collections import Counter
 from dataclasses import dataclass, field
 
-from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
+from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.states import TRANSITIONS, Attempt, Event, MessageState, Origin
 from airflow_provider_omni.delivery.messages.status import status_label
 from airflow_provider_omni.delivery.messages.workspace import RecipientChunk
@@ -34,7 +34,7 @@ class Request:
     """Some people who get one content in one request.
 
     :param content: the content's number.
-    :param posting: the attempt, made anew each time an intent is written; None before the first.
+    :param attempt: made anew each time an intent is written; None before the first.
     :param before: the states of its messages before that attempt, by message id; empty if they were never tried.
     :param by_bulk: True if its bulk id finds all its messages.
     :param since: the earliest time at which these messages may have been posted, if they are posted again on trust.
@@ -45,7 +45,7 @@ class Request:
     content: int
     people: RecipientChunk = field(repr=False)
     bulk_id: str
-    posting: Attempt | None = None
+    attempt: Attempt | None = None
     before: dict[str, MessageState] = field(default_factory=dict)
     by_bulk: bool = True
     since: float | None = None
@@ -53,7 +53,7 @@ class Request:
     refenced: int = 0
 
     @classmethod
-    def of(cls, content: int, people: RecipientChunk, ids: BatchIds) -> Request:
+    def of(cls, content: int, people: RecipientChunk, ids: Identity) -> Request:
         """Make a request that was never tried."""
         return cls(content, people, ids.bulk_id(people.ids))
 
@@ -71,12 +71,12 @@ class Request:
         """
         before = self.before
         if before:
-            messages = {each: TRANSITIONS[before.get(each), Event.POSTING] for each in self.ids}
+            messages = {each: TRANSITIONS[before.get(each), Event.INTENT_WRITTEN] for each in self.ids}
         else:
-            messages = dict.fromkeys(self.ids, TRANSITIONS[None, Event.POSTING])
-        self.posting = Attempt(self.bulk_id, now, scheduled_at, self.since, self.by_bulk, messages, here)
-        self.posting.ours = True
-        return self.posting
+            messages = dict.fromkeys(self.ids, TRANSITIONS[None, Event.INTENT_WRITTEN])
+        self.attempt = Attempt(self.bulk_id, now, scheduled_at, self.since, self.by_bulk, messages, here)
+        self.attempt.ours = True
+        return self.attempt
 
     def had_no_effect(self) -> None:
         """Note that the POST certainly sent nothing.
@@ -84,10 +84,10 @@ class Request:
         Messages that were in doubt before it (posted again on trust) stay in doubt. Messages that were proven absent
         stay ABSENT: a later try asks for them again, since the proof may be outdated by then.
         """
-        assert self.posting is not None
+        assert self.attempt is not None
         if self.state_before is not _S.INTENT:
-            self.posting.messages = dict.fromkeys(self.ids, self.unposted)
-        self.before = dict(self.posting.messages)
+            self.attempt.messages = dict.fromkeys(self.ids, self.unposted)
+        self.before = dict(self.attempt.messages)
 
     @property
     def state_before(self) -> MessageState | None:
@@ -103,7 +103,7 @@ class Request:
         event = Event.PROVEN_ABSENT if self.state_before is _S.ABSENT else Event.NO_EFFECT
         return TRANSITIONS[_S.INTENT, event]
 
-    def halves(self, ids: BatchIds) -> list[Request]:
+    def halves(self, ids: Identity) -> list[Request]:
         """Return two requests with half of the people each, each with its own bulk id."""
         size = len(self.ids)
         middle = (size + 1) // 2
@@ -161,7 +161,7 @@ class AnswerSummary:
     foreign: bool = False
 
 
-def read_answer(answer: BulkAnswer, posting: Attempt, *, doubtful: bool = False) -> AnswerSummary:
+def read_answer(answer: BulkAnswer, attempt: Attempt, *, doubtful: bool = False) -> AnswerSummary:
     """Match the answer's entries by message id, never by position, and change their messages' states.
 
     A message that the answer names twice with different statuses is not answered: it stays unknown.
@@ -169,13 +169,13 @@ def read_answer(answer: BulkAnswer, posting: Attempt, *, doubtful: bool = False)
     :param doubtful: True if an earlier POST of these messages is still unknown. A refusal of this POST then says
         nothing about the earlier one and changes no state.
     """
-    messages = posting.messages
+    messages = attempt.messages
     if len(answer.by_status) == 1:
         status, ids = answer.by_status[0]
         # `is_refusal` covers everything but plain acceptance and the duplicate.
         # Ids in the request's own order, which is the usual one, are compared without being hashed.
         if not is_refusal(status) and not is_duplicate(status) and (ids == (*messages,) or messages.keys() == set(ids)):
-            posting.messages = dict.fromkeys(messages, TRANSITIONS[_S.INTENT, Event.TAKEN])
+            attempt.messages = dict.fromkeys(messages, TRANSITIONS[_S.INTENT, Event.TAKEN])
             return AnswerSummary(Counter())
     named = Counter(message_id for _, ids in answer.by_status for message_id in set(ids))
     refused: Counter[str] = Counter()
@@ -184,7 +184,7 @@ def read_answer(answer: BulkAnswer, posting: Attempt, *, doubtful: bool = False)
     ours = [message_id for message_id in named if message_id in messages]
     if named and not ours:
         for message_id in messages:
-            posting.apply(message_id, Event.FOREIGN_ANSWER)
+            attempt.apply(message_id, Event.FOREIGN_ANSWER)
         return AnswerSummary(refused, foreign=True)
     for status, ids in answer.by_status:
         event = Event.DUPLICATE if is_duplicate(status) else Event.REFUSED if is_refusal(status) else Event.TAKEN
@@ -194,9 +194,9 @@ def read_answer(answer: BulkAnswer, posting: Attempt, *, doubtful: bool = False)
                 continue
             if doubtful and event is Event.REFUSED:
                 continue
-            posting.apply(message_id, event)
+            attempt.apply(message_id, event)
             if event is Event.REFUSED:
-                posting.reasons[message_id] = name
+                attempt.reasons[message_id] = name
                 refused[name] += 1
         if event is Event.REFUSED and any(message_id in messages for message_id in ids):
             stops = name if stops_everything(status) else stops

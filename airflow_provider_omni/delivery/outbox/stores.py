@@ -105,17 +105,17 @@ class IntentStore(Protocol):
         ...
 
 
-def intent_line(posting: Attempt, labels: dict[str, str]) -> dict[str, Any]:
+def intent_line(attempt: Attempt, labels: dict[str, str]) -> dict[str, Any]:
     """Return the intent to post a request, as a line.
 
     :param labels: names of recipients in outcomes, by message id, for those who are not named by that id.
     """
-    line: dict[str, Any] = {"bulk": posting.bulk_id, "at": round(posting.intent_at, 3), "ids": list(posting.messages)}
-    if posting.scheduled_at is not None:
-        line["scheduled"] = posting.scheduled_at
-    if posting.since is not None:
-        line["since"] = round(posting.since, 3)
-    if not posting.by_bulk:
+    line: dict[str, Any] = {"bulk": attempt.bulk_id, "at": round(attempt.intent_at, 3), "ids": list(attempt.messages)}
+    if attempt.scheduled_at is not None:
+        line["scheduled"] = attempt.scheduled_at
+    if attempt.since is not None:
+        line["since"] = round(attempt.since, 3)
+    if not attempt.by_bulk:
         line["by_bulk"] = False
     if labels:
         line["who"] = labels
@@ -309,11 +309,11 @@ class LedgerStore:
         header |= {"lines": len(outcomes) + len(intents), PARTS: self._standing.to_json(), "origin": list(self.here)}
         name = self.part(SENT)
         if intents:
-            self._part_of |= {posting.bulk_id: name for posting in intents}
+            self._part_of |= {attempt.bulk_id: name for attempt in intents}
         else:
             self._alone = name
         said = list(outcomes)
-        frozen = [intent_line(posting, label) for posting, label in zip(intents, labels, strict=True)]
+        frozen = [intent_line(attempt, label) for attempt, label in zip(intents, labels, strict=True)]
         label: Label = "intent written" if intents else "outcome written"
         writes: Writes = (Put(name, lambda: pack([header, *said, *frozen]), label=label),)
         if intents and self.fenced:
@@ -324,16 +324,16 @@ class LedgerStore:
 
     def not_written(self, intents: Sequence[Attempt]) -> None:
         """Note that it is not known whether these intents are there. They are written anew, under another name."""
-        for posting in intents:
-            self._part_of.pop(posting.bulk_id, None)
+        for attempt in intents:
+            self._part_of.pop(attempt.bulk_id, None)
 
     def written(self, intents: Sequence[Attempt], results: Sequence[Any]) -> None:
         """Raise OmniStaleTryError if a newer try has begun. Of two that began at once, the greater token stays.
 
         Raises OmniStorageError if the ledger does not show this try's own file.
         """
-        for posting in intents:
-            if (name := self._part_of.pop(posting.bulk_id, None)) is not None:
+        for attempt in intents:
+            if (name := self._part_of.pop(attempt.bulk_id, None)) is not None:
                 self._standing.stands(name)
         if not intents and not results and self._alone is not None:
             self._standing.stands(self._alone)
@@ -453,21 +453,21 @@ class TaskStateStore:
         elsewhere = [] if self.told else [each for each in self._origins if each != self.here]
         return elsewhere[-1] if elsewhere else self.here
 
-    def register(self, posting: Attempt, learned: Sequence[dict[str, Any]] = ()) -> None:
+    def register(self, attempt: Attempt, learned: Sequence[dict[str, Any]] = ()) -> None:
         """Put a request on the record that another try, or another task, may have posted. The next write has it.
 
         :param learned: what is known of it, as lines.
         """
-        self._add(posting)["learned"] += learned
+        self._add(attempt)["learned"] += learned
         self.saved += 1
 
-    def doubt(self, posting: Attempt, line: dict[str, Any]) -> None:
+    def doubt(self, attempt: Attempt, line: dict[str, Any]) -> None:
         """Put on the record that messages of a request are in doubt again. The next write has it.
 
         :param line: what is known of them now.
         """
-        entry = self._entries[posting.bulk_id]
-        entry["intent"]["by_bulk"] = posting.by_bulk
+        entry = self._entries[attempt.bulk_id]
+        entry["intent"]["by_bulk"] = attempt.by_bulk
         self._learn(entry, line)
         self.saved += 1
 
@@ -542,16 +542,16 @@ class TaskStateStore:
         if elsewhere or index.get("flow_of") in (None, self.here.scenario):
             self.flow = self.flow or _flow(index)
 
-    def _add(self, posting: Attempt) -> dict[str, Any]:
+    def _add(self, attempt: Attempt) -> dict[str, Any]:
         """Note a request with its intent. It stands last, since its messages leave those in which they were before."""
-        origin = posting.origin or self.here
-        intent = intent_line(posting, {}) | {"fingerprint": self.fingerprint, "origin": list(origin)}
-        entry = self._entries[posting.bulk_id] = {"intent": intent | {"steps": list(self.steps)}, "learned": []}
+        origin = attempt.origin or self.here
+        intent = intent_line(attempt, {}) | {"fingerprint": self.fingerprint, "origin": list(origin)}
+        entry = self._entries[attempt.bulk_id] = {"intent": intent | {"steps": list(self.steps)}, "learned": []}
         if self._one_request:
-            self._inside.add(posting.bulk_id)
-        if posting.bulk_id in self._bulks:
-            self._bulks.remove(posting.bulk_id)
-        self._bulks.append(posting.bulk_id)
+            self._inside.add(attempt.bulk_id)
+        if attempt.bulk_id in self._bulks:
+            self._bulks.remove(attempt.bulk_id)
+        self._bulks.append(attempt.bulk_id)
         return entry
 
     @staticmethod
@@ -572,9 +572,9 @@ class TaskStateStore:
                 continue
             self._learn(entry, line)
             changed[line["bulk"]] = None
-        for posting in intents:
-            self._add(posting)
-            changed[posting.bulk_id] = None
+        for attempt in intents:
+            self._add(attempt)
+            changed[attempt.bulk_id] = None
         self.saved += bool(intents)
         # An entry counts once the index names it.
         saves = tuple(
@@ -592,14 +592,14 @@ class TaskStateStore:
 
     def written(self, intents: Sequence[Attempt], results: Sequence[Any]) -> None:  # noqa: ARG002
         """Note the entries as kept. There is nothing to check: Airflow itself refuses a stale try's write."""
-        self._kept.update(posting.bulk_id for posting in intents)
+        self._kept.update(attempt.bulk_id for attempt in intents)
 
     def not_written(self, intents: Sequence[Attempt]) -> None:
         """Keep the index from naming entries that may not be there."""
-        for posting in intents:
-            if posting.bulk_id not in self._kept:
-                self._bulks.remove(posting.bulk_id)
-                del self._entries[posting.bulk_id]
+        for attempt in intents:
+            if attempt.bulk_id not in self._kept:
+                self._bulks.remove(attempt.bulk_id)
+                del self._entries[attempt.bulk_id]
 
 
 def _origin_of(about: Mapping[str, Any]) -> Origin:

@@ -20,12 +20,16 @@ from uuid import UUID
 from pydantic_core import PydanticSerializationError, to_json
 
 from airflow_provider_omni.delivery.ledger.shards import Shard, spread
-from airflow_provider_omni.delivery.messages.fast_ids import BatchIds
-from airflow_provider_omni.delivery.messages.ids import recipient_key_of_field, recipient_key_of_number
+from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_of_field, recipient_key_of_number
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.recipients.contents import RenderedContents
-from airflow_provider_omni.delivery.recipients.fast_numbers import allows, normaliser
-from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, country_of
+from airflow_provider_omni.delivery.recipients.numbers import (
+    ANYWHERE,
+    InvalidNumberError,
+    NumberRules,
+    country_of,
+    normaliser,
+)
 from airflow_provider_omni.delivery.recipients.sources import Row, other_case, shown_names
 from airflow_provider_omni.delivery.recipients.templates import MissingFieldError
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -97,7 +101,7 @@ class _BadRowError(ValueError):
 
 
 def ingest(
-    rows: Iterable[Row], reading: IntakeOptions, contents: RenderedContents, ids: BatchIds, workspace: Workspace
+    rows: Iterable[Row], reading: IntakeOptions, contents: RenderedContents, ids: Identity, workspace: Workspace
 ) -> IntakeCounts:
     """Read all rows into the workspace, and return the counts."""
     intake = IntakeCounts()
@@ -123,7 +127,7 @@ def ingest(
                 who = who or recipient_key_of_number(digits)
                 here = spread(who)
                 if not shard.holds_spread(here):
-                    may = (allowed is None or digits in allowed) and allows(numbers, digits)
+                    may = (allowed is None or digits in allowed) and numbers.allows(digits)
                     if reading.count_elsewhere and may:
                         # SQLite's integers are signed.
                         others.append((here >> 1,))
@@ -132,7 +136,7 @@ def ingest(
                     continue
             if allowed is not None and digits not in allowed:
                 raise _BadRowError(NOT_ALLOWED)
-            if not everywhere and not allows(numbers, digits):
+            if not everywhere and not numbers.allows(digits):
                 raise _BadRowError(f"{NOT_ALLOWED_COUNTRY}: {country_of(digits)}", NOT_ALLOWED_COUNTRY)
             content = same if same is not None else contents.of(fields if fields is not None else {})
             message_id = ids.message_id_of_number(digits) if key is None or who is None else ids.message_id(who)

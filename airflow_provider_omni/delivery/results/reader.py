@@ -234,8 +234,8 @@ class Outcomes:
     def told(self) -> Iterator[tuple[OutcomeRow, str]]:
         """Yield the rows of `rows`, each with the try that intended to post its message."""
         for identifier, state, reason, bulk, writer, label in self._workspace.rows(
-            "SELECT known.id, coalesce(known.state, posting.state), known.reason, posting.bulk, posting.writer, "
-            "known.label FROM known JOIN posting ON posting.no = known.posting"
+            "SELECT known.id, coalesce(known.state, attempt.state), known.reason, attempt.bulk, attempt.writer, "
+            "known.label FROM known JOIN attempt ON attempt.no = known.attempt"
         ):
             message_id = identifier
             recipient = label or message_id

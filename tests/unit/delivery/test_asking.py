@@ -21,14 +21,14 @@ PROVABLE = START + 70.0
 
 
 def unknown(*ids: str, state: MessageState = S.INTENT, intent_at: float = START, **more: Any) -> Attempt:
-    posting = Attempt("bulk", intent_at, **more)
-    posting.messages = dict.fromkeys(ids or ("m",), state)
-    return posting
+    attempt = Attempt("bulk", intent_at, **more)
+    attempt.messages = dict.fromkeys(ids or ("m",), state)
+    return attempt
 
 
-def settle(posting: Attempt, stage: Stage, rules: LookPolicy = RULES) -> Reconciler:
+def settle(attempt: Attempt, stage: Stage, rules: LookPolicy = RULES) -> Reconciler:
     asker = Reconciler(rules, stage.clock, jitter=lambda: 0.0)
-    stage.play(asker.settle(posting))
+    stage.play(asker.settle(attempt))
     return asker
 
 
@@ -44,23 +44,23 @@ def look_times(stage: Stage) -> list[float]:
 
 
 def test_a_row_on_the_first_page_is_presence_without_any_waiting() -> None:
-    posting, stage = unknown(), Stage(logs=[[row("m")]])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.ACCEPTED}
+    attempt, stage = unknown(), Stage(logs=[[row("m")]])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.ACCEPTED}
     assert look_times(stage) == [0.0]
 
 
 def test_presence_counts_whatever_the_row_says() -> None:
     for state in ("enroute", "failed", "handset", "refused"):
-        posting, stage = unknown(), Stage(logs=[[row("m", state)]])
-        settle(posting, stage)
-        assert posting.messages == {"m": S.ACCEPTED}
+        attempt, stage = unknown(), Stage(logs=[[row("m", state)]])
+        settle(attempt, stage)
+        assert attempt.messages == {"m": S.ACCEPTED}
 
 
 def test_absence_takes_two_looks_a_grace_time_apart_after_the_longest_call_and_a_grace_time() -> None:
-    posting, stage = unknown(), Stage()
-    settle(posting, stage)
-    assert posting.messages == {"m": S.ABSENT}
+    attempt, stage = unknown(), Stage()
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.ABSENT}
     first, *counted = look_times(stage)
     assert first == 0.0
     assert counted == [75.0, 105.0]
@@ -68,15 +68,15 @@ def test_absence_takes_two_looks_a_grace_time_apart_after_the_longest_call_and_a
 
 @pytest.mark.parametrize("seconds", [60.0, 69.9])
 def test_a_look_too_early_after_the_intent_proves_nothing(seconds: float) -> None:
-    posting, stage = unknown(), Stage(now=START + seconds, logs=[[], [], [row("m")]])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.ACCEPTED}
+    attempt, stage = unknown(), Stage(now=START + seconds, logs=[[], [], [row("m")]])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.ACCEPTED}
 
 
 def test_one_empty_look_proves_nothing() -> None:
-    posting, stage = unknown(), Stage(now=START + 500.0, logs=[[], [row("m")]])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.ACCEPTED}
+    attempt, stage = unknown(), Stage(now=START + 500.0, logs=[[], [row("m")]])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.ACCEPTED}
 
 
 def test_the_grace_time_counts_from_the_first_answer_not_from_the_first_question() -> None:
@@ -93,16 +93,16 @@ def test_the_grace_time_counts_from_the_first_answer_not_from_the_first_question
 
 
 def test_a_full_page_proves_nothing() -> None:
-    posting, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[[row("n")] * PAGE])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.INTENT, "n": S.ACCEPTED}
+    attempt, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[[row("n")] * PAGE])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.INTENT, "n": S.ACCEPTED}
     assert len(stage.looks) == 1
 
 
 def test_a_page_of_other_peoples_messages_proves_nothing() -> None:
-    posting, stage = unknown(), Stage(now=START + 500.0, logs=[[row("somebody else's")]])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.INTENT}
+    attempt, stage = unknown(), Stage(now=START + 500.0, logs=[[row("somebody else's")]])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.INTENT}
 
 
 def unread(*rows: Any) -> Rows[Any]:
@@ -113,106 +113,106 @@ def unread(*rows: Any) -> Rows[Any]:
 
 
 def test_a_page_with_a_row_that_cannot_be_read_proves_nothing() -> None:
-    posting, stage = unknown(), Stage(now=START + 500.0, logs=[unread()])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.INTENT}
+    attempt, stage = unknown(), Stage(now=START + 500.0, logs=[unread()])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.INTENT}
 
 
 def test_a_row_that_cannot_be_read_takes_nothing_from_the_presence_of_the_others() -> None:
-    posting, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[unread(row("m")), [row("m")]])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.ACCEPTED, "n": S.ABSENT}
+    attempt, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[unread(row("m")), [row("m")]])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.ACCEPTED, "n": S.ABSENT}
 
 
 def test_a_page_that_is_full_with_its_unreadable_rows_proves_nothing() -> None:
-    posting, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[unread(*[row("n")] * (PAGE - 1))])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.INTENT, "n": S.ACCEPTED}
+    attempt, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[unread(*[row("n")] * (PAGE - 1))])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.INTENT, "n": S.ACCEPTED}
     assert len(stage.looks) == 1
 
 
 def test_an_intent_older_than_47_hours_proves_nothing() -> None:
     for age, state in ((HORIZON - 200.0, S.ABSENT), (HORIZON + 1.0, S.INTENT)):
-        posting, stage = unknown(), Stage(now=START + age)
-        settle(posting, stage)
-        assert posting.messages == {"m": state}
+        attempt, stage = unknown(), Stage(now=START + age)
+        settle(attempt, stage)
+        assert attempt.messages == {"m": state}
 
 
 def test_an_intent_that_may_be_older_than_47_hours_proves_nothing() -> None:
-    posting, stage = unknown(since=START - HORIZON), Stage(now=START + 500.0)
-    settle(posting, stage)
-    assert posting.messages == {"m": S.INTENT}
+    attempt, stage = unknown(since=START - HORIZON), Stage(now=START + 500.0)
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.INTENT}
 
 
 def test_an_old_message_that_the_logs_still_show_is_found() -> None:
-    posting, stage = unknown(since=0.0), Stage(now=START + 500.0, logs=[[row("m")]])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.ACCEPTED}
+    attempt, stage = unknown(since=0.0), Stage(now=START + 500.0, logs=[[row("m")]])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.ACCEPTED}
 
 
 def test_a_message_scheduled_far_ahead_stays_unknown_at_once() -> None:
-    posting, stage = unknown(scheduled_at=START + 3600.0), Stage()
-    settle(posting, stage)
-    assert posting.messages == {"m": S.INTENT}
+    attempt, stage = unknown(scheduled_at=START + 3600.0), Stage()
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.INTENT}
     assert len(stage.looks) == 1
 
 
 def test_a_message_scheduled_soon_is_proven_absent_only_after_its_time() -> None:
-    posting, stage = unknown(scheduled_at=START + 300.0), Stage()
-    settle(posting, stage)
-    assert posting.messages == {"m": S.ABSENT}
+    attempt, stage = unknown(scheduled_at=START + 300.0), Stage()
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.ABSENT}
     assert look_times(stage) == [0.0, 370.0, 400.0]
 
 
 def test_looks_that_fail_are_repeated_and_prove_nothing() -> None:
     fails = OmniServerError("down")
-    posting, stage = unknown(), Stage(now=START + 500.0, logs=[fails, fails, [], fails, []])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.ABSENT}
+    attempt, stage = unknown(), Stage(now=START + 500.0, logs=[fails, fails, [], fails, []])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.ABSENT}
     times = look_times(stage)
     assert all(later - earlier >= 5.0 for earlier, later in itertools.pairwise(times))
 
 
 def test_logs_that_never_answer_leave_it_unknown_within_the_patience() -> None:
-    posting, stage = unknown(), Stage(logs=[OmniServerError("down")])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.INTENT}
+    attempt, stage = unknown(), Stage(logs=[OmniServerError("down")])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.INTENT}
     assert 800.0 < stage.now - START <= 900.0
     assert len(stage.looks) < 60
 
 
 def test_a_login_without_the_right_to_read_logs_leaves_it_unknown_at_once() -> None:
-    posting, stage = unknown(), Stage(logs=[OmniAuthenticationError("no right", status=403)])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.INTENT}
+    attempt, stage = unknown(), Stage(logs=[OmniAuthenticationError("no right", status=403)])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.INTENT}
     assert len(stage.looks) == 1
 
 
 def test_a_budget_that_is_used_up_is_waited_for() -> None:
-    posting, stage = unknown(), Stage(logs=[OmniBusyError("full"), [row("m")]])
-    settle(posting, stage)
-    assert posting.messages == {"m": S.ACCEPTED}
+    attempt, stage = unknown(), Stage(logs=[OmniBusyError("full"), [row("m")]])
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.ACCEPTED}
     asks = [effect for effect in stage.effects if isinstance(effect, Ask)]
     assert all(ask.patience and 0.0 < ask.patience <= RULES.patience for ask in asks)
 
 
 def test_messages_of_one_request_are_looked_for_together() -> None:
-    posting, stage = unknown("a", "b", "c"), Stage(logs=[[row("b")]])
-    settle(posting, stage)
-    assert posting.messages == {"a": S.ABSENT, "b": S.ACCEPTED, "c": S.ABSENT}
+    attempt, stage = unknown("a", "b", "c"), Stage(logs=[[row("b")]])
+    settle(attempt, stage)
+    assert attempt.messages == {"a": S.ABSENT, "b": S.ACCEPTED, "c": S.ABSENT}
     assert {look.get("bulkId") for look in stage.looks} == {"bulk"}
 
 
 @pytest.mark.parametrize(
-    "posting",
+    "attempt",
     [unknown("m"), unknown("m", "n", by_bulk=False), unknown("m", state=S.SEEN), unknown("m", "n", state=S.SEEN)],
     ids=["alone", "perhaps in another request", "seen before", "several seen before"],
 )
-def test_where_the_bulk_id_may_not_find_a_message_it_is_looked_for_by_its_own(posting: Attempt) -> None:
+def test_where_the_bulk_id_may_not_find_a_message_it_is_looked_for_by_its_own(attempt: Attempt) -> None:
     stage = Stage()
-    settle(posting, stage)
+    settle(attempt, stage)
     assert all("bulkId" not in look for look in stage.looks)
-    assert {look["messageId"] for look in stage.looks} == set(posting.messages)
+    assert {look["messageId"] for look in stage.looks} == set(attempt.messages)
 
 
 def test_one_id_is_asked_for_at_a_time() -> None:
@@ -227,21 +227,21 @@ def test_the_bulk_that_the_logs_name_is_kept() -> None:
 
 
 def test_seen_before_without_a_row_is_unconfirmed_never_absent() -> None:
-    posting = unknown(state=S.SEEN)
-    settle(posting, Stage())
-    assert posting.messages == {"m": S.UNCONFIRMED}
+    attempt = unknown(state=S.SEEN)
+    settle(attempt, Stage())
+    assert attempt.messages == {"m": S.UNCONFIRMED}
 
 
 def test_seen_before_with_a_row_is_accepted() -> None:
-    posting = unknown(state=S.SEEN)
-    settle(posting, Stage(logs=[[], [row("m")]]))
-    assert posting.messages == {"m": S.ACCEPTED}
+    attempt = unknown(state=S.SEEN)
+    settle(attempt, Stage(logs=[[], [row("m")]]))
+    assert attempt.messages == {"m": S.ACCEPTED}
 
 
 def test_an_unconfirmed_message_is_looked_for_once_and_stays_so() -> None:
-    posting, stage = unknown(state=S.UNCONFIRMED), Stage(now=START + 500.0)
-    settle(posting, stage)
-    assert posting.messages == {"m": S.UNCONFIRMED}
+    attempt, stage = unknown(state=S.UNCONFIRMED), Stage(now=START + 500.0)
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.UNCONFIRMED}
     assert len(stage.looks) == 1
 
 
@@ -275,17 +275,17 @@ MANY = tuple(f"m{index:03d}" for index in range(120))
 
 
 def test_a_bulk_id_that_finds_nothing_proves_no_absence_before_the_messages_were_looked_for_by_their_own_ids() -> None:
-    posting, stage = unknown("a", "b"), Stage(logs=[by_their_ids("a", "b")])
-    settle(posting, stage)
-    assert posting.messages == {"a": S.ACCEPTED, "b": S.ACCEPTED}
-    assert not posting.by_bulk
+    attempt, stage = unknown("a", "b"), Stage(logs=[by_their_ids("a", "b")])
+    settle(attempt, stage)
+    assert attempt.messages == {"a": S.ACCEPTED, "b": S.ACCEPTED}
+    assert not attempt.by_bulk
 
 
 def test_who_is_absent_is_told_from_who_is_not_where_the_bulk_id_is_not_kept() -> None:
-    posting, stage = unknown(*MANY), Stage(logs=[by_their_ids(*MANY[::2])])
-    settle(posting, stage)
-    assert set(posting.in_state(S.ACCEPTED)) == set(MANY[::2])
-    assert set(posting.in_state(S.ABSENT)) == set(MANY[1::2])
+    attempt, stage = unknown(*MANY), Stage(logs=[by_their_ids(*MANY[::2])])
+    settle(attempt, stage)
+    assert set(attempt.in_state(S.ACCEPTED)) == set(MANY[::2])
+    assert set(attempt.in_state(S.ABSENT)) == set(MANY[1::2])
     # Each of the absent was looked for alone, twice, a grace time apart.
     alone = [look.get("messageId") for look in stage.looks]
     assert all(alone.count(each) >= 2 for each in MANY[1::2])
@@ -293,9 +293,9 @@ def test_who_is_absent_is_told_from_who_is_not_where_the_bulk_id_is_not_kept() -
 
 def test_one_message_that_is_found_is_enough_to_disbelieve_the_bulk_id_of_a_large_request() -> None:
     for found in (MANY[0], MANY[61], MANY[-1]):
-        posting, stage = unknown(*MANY), Stage(logs=[by_their_ids(found)])
-        settle(posting, stage)
-        assert posting.messages[found] is S.ACCEPTED
+        attempt, stage = unknown(*MANY), Stage(logs=[by_their_ids(found)])
+        settle(attempt, stage)
+        assert attempt.messages[found] is S.ACCEPTED
 
 
 def test_where_lists_of_ids_are_refused_some_messages_are_looked_for_alone() -> None:
@@ -303,30 +303,30 @@ def test_where_lists_of_ids_are_refused_some_messages_are_looked_for_alone() -> 
         asked = dict(call.query).get("messageId", "")
         return OmniRequestError("no lists", status=400) if "," in asked else [row(asked)] if asked == MANY[-1] else []
 
-    posting, stage = unknown(*MANY), Stage(logs=[logs])
-    settle(posting, stage)
-    assert posting.messages[MANY[-1]] is S.ACCEPTED
+    attempt, stage = unknown(*MANY), Stage(logs=[logs])
+    settle(attempt, stage)
+    assert attempt.messages[MANY[-1]] is S.ACCEPTED
 
 
 def test_where_nobody_is_found_by_any_id_all_are_absent() -> None:
-    posting, stage = unknown(*MANY), Stage()
-    settle(posting, stage)
-    assert set(posting.messages.values()) == {S.ABSENT}
+    attempt, stage = unknown(*MANY), Stage()
+    settle(attempt, stage)
+    assert set(attempt.messages.values()) == {S.ABSENT}
     assert len(stage.looks) == 3 + 20 + 3  # by the bulk id, alone, in lists
 
 
 def test_of_a_small_request_each_message_is_looked_for_alone_since_the_others_may_have_been_refused() -> None:
     """The refused are in no log, and of a list of ids the logs may read the first one only."""
     for found in MANY[:100]:
-        posting, stage = unknown(*MANY[:100]), Stage(logs=[by_their_first_id(found)])
-        settle(posting, stage)
-        assert posting.messages[found] is S.ACCEPTED
+        attempt, stage = unknown(*MANY[:100]), Stage(logs=[by_their_first_id(found)])
+        settle(attempt, stage)
+        assert attempt.messages[found] is S.ACCEPTED
 
 
 def test_where_the_bulk_id_shows_some_of_a_request_it_would_show_the_others() -> None:
-    posting, stage = unknown("a", "b"), Stage(logs=[[row("a")]])
-    settle(posting, stage)
-    assert posting.messages == {"a": S.ACCEPTED, "b": S.ABSENT}
+    attempt, stage = unknown("a", "b"), Stage(logs=[[row("a")]])
+    settle(attempt, stage)
+    assert attempt.messages == {"a": S.ACCEPTED, "b": S.ABSENT}
     assert {tuple(look) for look in stage.looks} == {("bulkId", "limit")}
 
 
@@ -334,10 +334,10 @@ def test_a_filter_that_finds_another_request_of_this_try_is_believed() -> None:
     def logs(call: Any) -> Any:
         return [row("c")] if dict(call.query).get("bulkId") == "control" else []
 
-    posting, stage = unknown(*MANY), Stage(logs=[logs])
+    attempt, stage = unknown(*MANY), Stage(logs=[logs])
     asker = Reconciler(RULES, stage.clock, lambda: 0.0, BulkFilter([Control("control", ("c", "d"))]))
-    stage.play(asker.settle(posting))
-    assert set(posting.messages.values()) == {S.ABSENT}
+    stage.play(asker.settle(attempt))
+    assert set(attempt.messages.values()) == {S.ABSENT}
     assert len(stage.looks) == 4
     assert asker.bulk_filter.works
 
@@ -347,10 +347,10 @@ def test_a_filter_that_has_found_some_of_one_request_is_believed_about_another()
     shared = BulkFilter()
     stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).settle(unknown("c", "d")))
     assert shared.works
-    stage.logs, posting = [[]], unknown(*MANY)
+    stage.logs, attempt = [[]], unknown(*MANY)
     asked = len(stage.looks)
-    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).settle(posting))
-    assert set(posting.messages.values()) == {S.ABSENT}
+    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).settle(attempt))
+    assert set(attempt.messages.values()) == {S.ABSENT}
     assert not any("messageId" in look for look in stage.looks[asked:])
 
 
@@ -361,9 +361,9 @@ def test_where_messages_may_stand_in_other_requests_no_filter_proves_that_they_a
         query = dict(call.query)
         return [row("a")] if "bulkId" in query else [row(each) for each in ("a", "b") if each in query["messageId"]]
 
-    stage, shared, posting = Stage(logs=[logs]), BulkFilter([Control("bulk", ("a",))], sole=False), unknown("a", "b")
-    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).settle(posting))
-    assert posting.messages == {"a": S.ACCEPTED, "b": S.ACCEPTED}
+    stage, shared, attempt = Stage(logs=[logs]), BulkFilter([Control("bulk", ("a",))], sole=False), unknown("a", "b")
+    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).settle(attempt))
+    assert attempt.messages == {"a": S.ACCEPTED, "b": S.ACCEPTED}
     assert not shared.works
 
 
@@ -400,29 +400,29 @@ def test_a_look_by_ids_that_fails_leaves_the_messages_unknown() -> None:
     def logs(call: Any) -> Any:
         return OmniServerError("down", status=503) if "messageId" in dict(call.query) else []
 
-    posting, stage = unknown("a", "b"), Stage(logs=[logs])
-    settle(posting, stage)
-    assert posting.messages == {"a": S.INTENT, "b": S.INTENT}
+    attempt, stage = unknown("a", "b"), Stage(logs=[logs])
+    settle(attempt, stage)
+    assert attempt.messages == {"a": S.INTENT, "b": S.INTENT}
 
 
 @pytest.mark.parametrize("off", [-7200.0, -1800.0, -60.0, 60.0, 1800.0])
 def test_no_proof_rests_on_the_time_that_another_process_has_written_down(off: float) -> None:
-    posting, stage = unknown(intent_at=START + off), Stage()
-    settle(posting, stage)
-    assert posting.messages == {"m": S.ABSENT}
+    attempt, stage = unknown(intent_at=START + off), Stage()
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.ABSENT}
     assert look_times(stage) == [0.0, 75.0, 105.0]
 
 
 def test_an_intent_from_far_ahead_was_written_by_a_clock_that_proves_nothing() -> None:
-    posting, stage = unknown(intent_at=START + 4000.0), Stage()
-    settle(posting, stage)
-    assert posting.messages == {"m": S.INTENT}
+    attempt, stage = unknown(intent_at=START + 4000.0), Stage()
+    settle(attempt, stage)
+    assert attempt.messages == {"m": S.INTENT}
 
 
 @pytest.mark.parametrize(("asked_after", "looks"), [(2.0, [0.0, 68.0, 98.0]), (45.0, [0.0, 30.0, 60.0])])
 def test_a_post_of_this_try_is_over_when_it_is_asked_about(asked_after: float, looks: list[float]) -> None:
-    posting, stage = unknown(ours=True), Stage(now=START + asked_after)
-    settle(posting, stage)
+    attempt, stage = unknown(ours=True), Stage(now=START + asked_after)
+    settle(attempt, stage)
     assert look_times(stage) == looks
 
 

@@ -89,7 +89,7 @@ def test_a_bulk_id_is_asked_for_several_messages_that_can_be_in_one_request_only
 
 
 @pytest.mark.parametrize(
-    ("attempts", "made", "trusted"),
+    ("states", "made", "trusted"),
     [
         ([_S.INTENT], attempt(), True),
         ([_S.REFUSED, _S.INTENT], attempt(), True),
@@ -102,9 +102,9 @@ def test_a_bulk_id_is_asked_for_several_messages_that_can_be_in_one_request_only
     ],
 )
 def test_an_account_is_trusted_with_the_only_id_that_can_be_in_doubt(
-    attempts: list[MessageState | None], made: Attempt | None, *, trusted: bool
+    states: list[MessageState | None], made: Attempt | None, *, trusted: bool
 ) -> None:
-    assert may_be_trusted(attempts, made, HERE, 1100.0) is trusted
+    assert may_be_trusted(states, made, HERE, 1100.0) is trusted
 
 
 def test_an_alert_that_is_in_doubt_was_sent_where_the_vendor_has_seen_all_of_it() -> None:

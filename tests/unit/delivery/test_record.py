@@ -19,7 +19,7 @@ from airflow_provider_omni.delivery.messages.states import (
 S, E = MessageState, Event
 
 
-def posting(state: MessageState | None, **more: object) -> Attempt:
+def attempt(state: MessageState | None, **more: object) -> Attempt:
     made = Attempt("bulk", 1000.0, **more)  # type: ignore[arg-type]
     if state is not None:
         made.messages["m"] = state
@@ -28,7 +28,7 @@ def posting(state: MessageState | None, **more: object) -> Attempt:
 
 @pytest.mark.parametrize(("before", "event"), list(itertools.product([None, *S], E)))
 def test_a_message_changes_by_the_table_and_by_nothing_else(before: MessageState | None, event: Event) -> None:
-    made = posting(before)
+    made = attempt(before)
     if (before, event) in TRANSITIONS:
         made.apply("m", event)
         assert made.messages["m"] is TRANSITIONS[before, event]
@@ -39,7 +39,7 @@ def test_a_message_changes_by_the_table_and_by_nothing_else(before: MessageState
 
 
 def test_what_was_accepted_or_refused_or_is_unconfirmed_is_never_posted_again() -> None:
-    postable = {before for (before, event) in TRANSITIONS if event is E.POSTING}
+    postable = {before for (before, event) in TRANSITIONS if event is E.INTENT_WRITTEN}
     assert postable == MAY_BE_POSTED | {S.INTENT}
     assert not postable & {S.ACCEPTED, S.REFUSED, S.SEEN, S.UNCONFIRMED}
 

@@ -800,8 +800,8 @@ def index_of(state: MessageState) -> Any:
     """The record of an earlier try, with one message in this state."""
     with Workspace(in_memory=True) as workspace:
         store = TaskStateStore(plan_message(plan(), workspace).about(), one_request=True)
-    posting = Attempt("bulk", START - 600.0, messages={message_id(A): state})
-    store.register(posting, [outcome_line(posting)])
+    attempt = Attempt("bulk", START - 600.0, messages={message_id(A): state})
+    store.register(attempt, [outcome_line(attempt)])
     return json.loads(json.dumps(store.to_json()))
 
 
