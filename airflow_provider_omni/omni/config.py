@@ -9,13 +9,15 @@ import base64
 import hashlib
 import ipaddress
 import json
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictBool, StrictStr
+
+from airflow_provider_omni.omni.arguments import ArgumentModel, read_arguments
 from airflow_provider_omni.omni.errors import OmniConfigurationError
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.problems import unexpected, unknown
@@ -140,27 +142,25 @@ class OmniConfig:
         cls, problems: list[str], host: Any, schema: Any, port: Any, login: Any, password: Any, extra: Any
     ) -> OmniConfig:
         given = _read_extra(extra, problems)
-        allow_plain = bool(given.pop("allow_plain_http", False))
-        auth_type: str = given.pop("auth_type", "basic")
         base_url = _base_url(
             _text("host", host, problems),
             _text("schema", schema, problems),
             _port(port, problems),
-            allow_plain,
+            given.allow_plain_http,
             problems,
         )
         login = _text("login", login, problems, shown=False).rstrip("\r\n")
         # The last line of a secret's file has a line end, and no password has one.
         password = _text("password", password, problems, shown=False).rstrip("\r\n")
-        authorization = _authorization(auth_type, login, password, problems)
+        authorization = _authorization(given.auth_type, login, password, problems)
         if problems:
             raise OmniConfigurationError(
                 "The OMNI connection cannot be used as it is; nothing was sent.", problems=tuple(problems)
             )
-        who = login if auth_type == "basic" else ""
+        who = login if given.auth_type == "basic" else ""
         account = hashlib.sha256(f"{base_url}\0{who}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
         mark = _account_mark(base_url, login, "" if login else authorization)
-        return cls(base_url=base_url, authorization=authorization, account=account, account_mark=mark, **given)
+        return cls(base_url=base_url, authorization=authorization, account=account, account_mark=mark, **given.said())
 
 
 def _account_mark(base_url: str, login: str, secret: str) -> str:
@@ -403,78 +403,23 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # --- extra -----------------------------------------------------------------------------------------------------------
 
 
-def _read_extra(extra: Mapping[str, Any] | None, problems: list[str]) -> dict[str, Any]:
-    if extra is None:
-        return {}
-    if not isinstance(extra, Mapping):
+def _read_extra(extra: Mapping[str, Any] | None, problems: list[str]) -> ConnectionExtras:
+    if extra is not None and not isinstance(extra, Mapping):
         problems.append(unexpected("extra", describe(extra), "a JSON object"))
-        return {}
-    good: dict[str, Any] = {}
-    for name, value in extra.items():
-        if name not in EXTRAS:
-            problems.append(unknown(f"extra.{_name(name)}", EXTRAS, "option"))
-        elif (value is not None or name in NEVER_NULL) and (value != "" or name in GUARDS):
-            allowed, reader = EXTRAS[name]
-            try:
-                good[name] = reader(value)
-            except (ValueError, TypeError, OverflowError):
-                problems.append(unexpected(f"extra.{name}", describe(value, name not in HIDDEN), allowed))
-    return good
+        extra = None
+    given = extra or {}
+    problems += [unknown(f"extra.{_name(name)}", EXTRAS, "option") for name in given if name not in EXTRAS]
+    said = {
+        name: value
+        for name, value in given.items()
+        if name in EXTRAS and (value is not None or name in NEVER_NULL) and (value != "" or name in GUARDS)
+    }
+    return read_arguments(ConnectionExtras, said, problems, "extra")
 
 
 def _name(name: Any) -> str:
     """Return an unknown option's name, where it can be one: what has slipped here may be anything."""
     return name if isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z_.\-]{0,59}", name) else "…"
-
-
-def _auth_type(value: Any) -> str:
-    kind = str(value).strip().lower()
-    if kind not in _SCHEMES:
-        raise ValueError
-    return kind
-
-
-def _positive(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise TypeError
-    number = float(value)
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError
-    return number
-
-
-def _seconds(value: Any) -> float:
-    seconds = _positive(value)
-    if seconds > 3600:
-        raise ValueError
-    return seconds
-
-
-def _count(value: Any) -> int:
-    number = _positive(value)
-    if number != int(number) or number > MAX_CONNECTIONS:
-        raise ValueError
-    return int(number)
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    return {"true": True, "false": False}[value.strip().lower()] if _is_flag(value) else _fail()
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, str) and value.strip().lower() in ("true", "false")
-
-
-def _fail() -> bool:
-    raise ValueError
-
-
-def _secret(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise TypeError
-    return value
 
 
 def _recipients(value: Any) -> frozenset[str] | None:
@@ -485,9 +430,9 @@ def _recipients(value: Any) -> frozenset[str] | None:
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         value = [value]
     if not isinstance(value, (list, tuple, set, frozenset)):
-        raise TypeError
+        raise ValueError
     if not all(isinstance(one, (str, int)) and not isinstance(one, bool) for one in value):
-        raise TypeError
+        raise ValueError
     found = frozenset(number for one in value for number in _written_numbers(str(one)))
     if (value and not found) or EVERYBODY in found:
         raise ValueError  # an emptied text says nothing; and everybody is not one among several
@@ -519,24 +464,86 @@ _WHOLE_NUMBER = 7
 """Digits between two spaces that are a number of their own rather than a part of one."""
 
 
-EXTRAS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "auth_type": ("basic, app or bearer", _auth_type),
-    "connect_timeout": ("a number of seconds, above 0 and up to 3600", _seconds),
-    "read_timeout": ("a number of seconds, above 0 and up to 3600", _seconds),
-    "requests_per_second": ("a number above 0", _positive),
-    "max_connections": (f"a whole number from 1 to {MAX_CONNECTIONS}", _count),
-    "allowed_recipients": ("a list of phone numbers; [] lets nobody through, '*' everybody", _recipients),
-    "region": ("the two letters of a country, such as TH", read_region),
-    "allowed_countries": ("a list of countries, such as TH; [] lets nobody through, '*' everybody", _countries),
-    "number_check": ("valid or possible", read_check),
-    "id_secret": ("a string that is not blank", _secret),
-    "trust_duplicate_rejection": ("true or false", _flag),
-    "allow_plain_http": ("true or false", _flag),
-}
-"""Every extra of the connection: what is allowed, and what reads it (ValueError or TypeError for something else).
+def _no_flag(value: Any) -> Any:
+    """Refuse True and False where pydantic takes them for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError
+    return value
 
-What it reads is the member of `OmniConfig` of the same name.
-"""
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _flag(value: Any) -> Any:
+    return {"true": True, "false": False}.get(_lower(value)) if isinstance(value, str) else value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError
+    return value
+
+
+Flag = Annotated[StrictBool, BeforeValidator(_flag), Field(description="true or false")]
+Seconds = Annotated[
+    float | None,
+    BeforeValidator(_no_flag),
+    Field(gt=0, le=3600, allow_inf_nan=False, description="a number of seconds, above 0 and up to 3600"),
+]
+Pace = Annotated[
+    float | None, BeforeValidator(_no_flag), Field(gt=0, allow_inf_nan=False, description="a number above 0")
+]
+Connections = Annotated[
+    int | None,
+    BeforeValidator(_no_flag),
+    Field(ge=1, le=MAX_CONNECTIONS, description=f"a whole number from 1 to {MAX_CONNECTIONS}"),
+]
+
+
+class ConnectionExtras(ArgumentModel):
+    """Options of a connection, as they stand in its `extra`. None: the default, which is `OmniConfig`'s.
+
+    The members of `OmniConfig` of the same names are described there.
+
+    :param auth_type: `basic`, or `app` and `bearer`, which take the key or token from the password.
+    :param allow_plain_http: http may go to another machine than this one, except to the vendor.
+    """
+
+    auth_type: Annotated[
+        Literal["basic", "app", "bearer"], BeforeValidator(_lower), Field(description="basic, app or bearer")
+    ] = "basic"
+    connect_timeout: Seconds = None
+    read_timeout: Seconds = None
+    requests_per_second: Pace = None
+    max_connections: Connections = None
+    allowed_recipients: Annotated[frozenset[str] | None, PlainValidator(_recipients)] = Field(
+        None, repr=False, description="a list of phone numbers; [] lets nobody through, '*' everybody"
+    )
+    region: Annotated[str | None, PlainValidator(read_region)] = Field(
+        None, description="the two letters of a country, such as TH"
+    )
+    allowed_countries: Annotated[frozenset[str] | None, PlainValidator(_countries)] = Field(
+        None, description="a list of countries, such as TH; [] lets nobody through, '*' everybody"
+    )
+    number_check: Annotated[str | None, PlainValidator(read_check)] = Field(None, description="valid or possible")
+    id_secret: Annotated[StrictStr | None, AfterValidator(_not_blank)] = Field(
+        None, repr=False, description="a string that is not blank"
+    )
+    trust_duplicate_rejection: Flag = False
+    allow_plain_http: Flag = False
+
+    def said(self) -> dict[str, Any]:
+        """Return the members of `OmniConfig` that are not its defaults."""
+        return {name: value for name, value in self if value is not None and name not in _OF_THE_WAY_IN}
+
+
+_OF_THE_WAY_IN = ("auth_type", "allow_plain_http")
+"""Options that end in the base URL and the header."""
+
+
+EXTRAS = tuple(ConnectionExtras.model_fields)
+"""Names of all options."""
 
 EVERYBODY = "*"
 """Value of `allowed_recipients` and `allowed_countries` in a form that nobody has touched."""
@@ -548,6 +555,3 @@ NEVER_NULL = frozenset({"allowed_recipients", "allowed_countries"})
 """Options for which null is an error, too: Airflow's form writes it for a field that somebody has emptied. (For all
 others it is the default, since older forms write it for every field that nobody has touched.)
 """
-
-HIDDEN = frozenset({"allowed_recipients", "id_secret"})
-"""Options whose value no error shows."""

@@ -7,8 +7,6 @@ are judged in `delivery/`.
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -17,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
+from airflow_provider_omni.omni.arguments import MAX_PROBLEMS, kind_of, problems_of
 from airflow_provider_omni.omni.channels import (
     CONTENT_ARGUMENTS,
     OTHER_CHANNELS,
@@ -26,7 +25,7 @@ from airflow_provider_omni.omni.channels import (
 )
 from airflow_provider_omni.omni.content import ChannelContent, Content, Options
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.masking import SHOWN, describe, mask_numbers_in, shown_name
+from airflow_provider_omni.omni.masking import describe, shown_name
 from airflow_provider_omni.omni.members import WithValidity, check_url
 from airflow_provider_omni.omni.models import Destination, NewScenario
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
@@ -34,94 +33,14 @@ from airflow_provider_omni.omni.options import NO_CONTENT, option_problems, time
 from airflow_provider_omni.omni.plainjson import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.problems import unexpected, unknown
 from airflow_provider_omni.omni.timestamps import parse_time
-from airflow_provider_omni.omni.written import empty_words, is_nothing
 
 M = TypeVar("M", bound=BaseModel)
 
 MAX_AHEAD = timedelta(days=180)
 MAX_CALLBACK_DATA = 4000
-MAX_PROBLEMS = 50
 
-_EXPECTED: dict[str, str] = {
-    "omni": "{wanted}",
-    "literal_error": "{expected}",
-    "enum": "{expected}",
-    "string_type": "a string",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "int_parsing_size": "a whole number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "greater_than": "more than {gt}",
-    "less_than": "less than {lt:,}",
-    "string_too_short": "at least {min_length} character",
-    "string_too_long": "up to {max_length:,} characters",
-    "too_short": "at least {min_length}",
-    "dict_type": "an object",
-    "model_type": "an object",
-    "tuple_type": "a list",
-    "list_type": "a list",
-}
-"""Meanings of pydantic's kinds of error, in the words of the API."""
-
-
-_SHAPES = ("dict_type", "model_type", "list_type", "tuple_type")
-_PLACE = re.compile(r"\[\d+\]$")
 _ARGUMENTS = frozenset(CONTENT_ARGUMENTS)
 _TEXT_OBJECT = 'an object such as {"text": "Your parcel is here."}'
-_EXAMPLES = {"scenario.flow": '{"channel": "LINE", "from": "InfoLine"}'}
-"""Examples for people who write a list of channels, and need objects."""
-
-
-def problems_of(error: ValidationError, root: str, model: type[BaseModel] | None = None) -> list[str]:
-    """Return the findings of pydantic as lines such as `line.thumbnailUrl: missing`.
-
-    :param root: the name that the caller knows the value by (`line`).
-    :param model: adds what is allowed to lines about unknown members.
-    """
-    found = [problem for problem in error.errors(include_url=False)[:MAX_PROBLEMS] if not _is_echo(problem)]
-    return [_line_of(problem, root, model) for problem in found]
-
-
-def _is_echo(problem: Any) -> bool:
-    """Return True for a list that pydantic calls too short only because it did not count the items that are wrong
-    themselves.
-    """
-    return bool(problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"])
-
-
-def _line_of(problem: Any, root: str, model: type[BaseModel] | None) -> str:
-    context: Mapping[str, Any] = problem.get("ctx") or {}
-    where = list(problem["loc"])
-    if "member" in context:
-        where.append(context["member"])
-    field = root + "".join(f"[{part}]" if isinstance(part, int) else f".{shown_name(part)}" for part in where)
-    kind = problem["type"]
-    if kind == "missing":
-        return f"{field}: missing"
-    if kind == "extra_forbidden":
-        return _unknown_member(field, str(where[-1]), model if len(where) == 1 else None)
-    if kind == "value_error":
-        return f"{field}: {context.get('error', 'not usable')}"
-    if kind == "omni":
-        got = context["got"]
-    elif kind in ("model_type", "dict_type"):
-        got = _kind(problem.get("input"))
-    else:
-        got = describe(problem.get("input"), bool(where) and where[-1] in SHOWN)
-    expected = _EXPECTED[kind].format(**context) if kind in _EXPECTED else mask_numbers_in(str(problem["msg"]))
-    if kind in _SHAPES and (example := _EXAMPLES.get(_PLACE.sub("", field))):
-        expected += f" such as {example}" if kind.startswith(("dict", "model")) else f" of objects such as {example}"
-    return unexpected(field, got, expected)
-
-
-def _unknown_member(field: str, member: str, model: type[BaseModel] | None) -> str:
-    if model is None:
-        return f"{field}: unknown member"
-    names = sorted(str(each.alias or name) for name, each in model.model_fields.items())
-    close = difflib.get_close_matches(member, names, n=1)
-    return f"{field}: unknown member, did you mean {close[0]}?" if close else unknown(field, names, "member")
 
 
 class _Findings:
@@ -242,11 +161,6 @@ def steps_without_content(flow: Sequence[str], channels: Collection[str]) -> tup
     return tuple(channel for channel in flow if channel in Channel.__members__ and channel not in channels)
 
 
-def _kind(value: Any) -> str:
-    """Describe a value that stands in place of an object, or of a text that nobody is to see."""
-    return empty_words(value) if isinstance(value, str) and is_nothing(value) else describe(value)
-
-
 def _check_contents(findings: _Findings, contents: Mapping[str, Any]) -> dict[str, ChannelContent]:
     """Return the contents by channel, those with arguments of their own first."""
     if not _ARGUMENTS.issuperset(contents):
@@ -260,7 +174,7 @@ def _check_contents(findings: _Findings, contents: Mapping[str, Any]) -> dict[st
     if others is None:
         return good
     if not isinstance(others, Mapping):
-        findings.add("other_channels", _kind(others), "an object")
+        findings.add("other_channels", kind_of(others), "an object")
         return good
     for name, value in others.items():
         other, root = OTHER_CHANNELS.get(name), f"other_channels.{shown_name(name)}"
@@ -284,7 +198,7 @@ def _check_channel(findings: _Findings, known: KnownChannel, value: Any, root: s
     if not isinstance(value, Mapping):
         if isinstance(value, WithValidity) and type(value) in typed.models.values():
             return value
-        findings.add(root, _kind(value), _TEXT_OBJECT)
+        findings.add(root, kind_of(value), _TEXT_OBJECT)
         return None
     if known.text_type is None:
         return findings.model(typed.models[None], dict(value), root)
@@ -303,7 +217,7 @@ def _check_channel(findings: _Findings, known: KnownChannel, value: Any, root: s
 
 def _pass_through(findings: _Findings, value: Any, root: str) -> dict[str, Any] | None:
     if not isinstance(value, Mapping):
-        findings.add(root, _kind(value), "an object")
+        findings.add(root, kind_of(value), "an object")
         return None
     content = dict(value)
     if isinstance(text := value.get("text"), str) and (word := word_for_nothing(text)):
@@ -326,7 +240,7 @@ def _check_notify_url(findings: _Findings, url: Any) -> str | None:
     try:
         return check_url(url) if isinstance(url, str) else check_url("")
     except ValueError:
-        findings.add("notify_url", _kind(url), "an http or https URL of up to 1,000 characters")
+        findings.add("notify_url", kind_of(url), "an http or https URL of up to 1,000 characters")
         return None
 
 
@@ -335,7 +249,7 @@ def _check_callback_data(findings: _Findings, data: Any) -> str | None:
         return None
     if isinstance(data, str) and len(data) <= MAX_CALLBACK_DATA and data != "None" and not not_json(data, ""):
         return data
-    findings.add("callback_data", _kind(data), f"a string of up to {MAX_CALLBACK_DATA:,} characters")
+    findings.add("callback_data", kind_of(data), f"a string of up to {MAX_CALLBACK_DATA:,} characters")
     return None
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.omni.config import EXTRAS, OmniConfig, authorization_header, is_loopback
+from airflow_provider_omni.omni.config import EXTRAS, ConnectionExtras, OmniConfig, authorization_header, is_loopback
 from airflow_provider_omni.omni.errors import OmniConfigurationError
 
 HOST = "xyz123.api.infobip.com"
@@ -242,7 +242,7 @@ def test_an_extra_is_read_also_from_a_string(name: str, value: Any, read: Any) -
 def test_an_extra_of_a_wrong_type_is_one_clear_line(name: str, value: Any) -> None:
     [line] = problems(**{name: value})
     assert line.startswith(f"extra.{name}: got ")
-    assert line.endswith(f"expected {EXTRAS[name][0]}")
+    assert line.endswith(f"expected {ConnectionExtras.model_fields[name].description}")
     assert "41793026727" not in line
 
 
