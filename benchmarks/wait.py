@@ -29,7 +29,7 @@ from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.aio import shared_client
 from airflow_provider_omni.omni.config import OmniConfig
-from airflow_provider_omni.omni.limits import CallBudget
+from airflow_provider_omni.omni.limits import WindowLimiter
 from benchmarks.minimal_server import running
 
 BULKS, MESSAGES, ROUNDS = 2, 500, 4
@@ -120,7 +120,7 @@ async def waits(url: str, count: int, ledgers: Path | None) -> None:
     port = int(url.rsplit(":", 1)[1])
     config = OmniConfig.from_connection("127.0.0.1", "http", port, "demo", "demo", {})
     supervisor, lags = Supervisor(), list[float]()
-    budget = CallBudget()
+    budget = WindowLimiter()
     quiet = logging.getLogger("benchmark")
     quiet.setLevel(logging.ERROR)
 

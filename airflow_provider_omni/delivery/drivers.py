@@ -36,7 +36,7 @@ from airflow_provider_omni.delivery.effects import (
 )
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRateLimitError
-from airflow_provider_omni.omni.limits import CallBudget
+from airflow_provider_omni.omni.limits import WindowLimiter
 from airflow_provider_omni.omni.models import skipped_in
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def run(
     *,
     client: Executes,
     memory: Memory,
-    budget: CallBudget | None = None,
+    budget: WindowLimiter | None = None,
     publish: Callable[[dict[str, Any]], None] | None = None,
     note: logging.Logger = log,
     sleep: Callable[[float], None] = time.sleep,
@@ -136,7 +136,7 @@ async def arun(
     *,
     client: ExecutesAsync,
     memory: AsyncMemory,
-    budget: CallBudget | None = None,
+    budget: WindowLimiter | None = None,
     publish: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
     note: logging.Logger = log,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -302,7 +302,7 @@ def _in_folder(folder: Folder | None, effect: Put | Fetch | ListParts) -> Any:
             return folder.list(prefix)
 
 
-def _place(budget: CallBudget, patience: float) -> float:
+def _place(budget: WindowLimiter, patience: float) -> float:
     """Take a place in the budget. Return 0.0 if it was taken, else the seconds to wait for one.
 
     Raises OmniBusyError if that is longer than `patience`.
@@ -314,7 +314,7 @@ def _place(budget: CallBudget, patience: float) -> float:
 
 
 @contextlib.contextmanager
-def _told_of_429(budget: CallBudget) -> Iterator[None]:
+def _told_of_429(budget: WindowLimiter) -> Iterator[None]:
     """Hold everybody back if the vendor says that the account's calls are used up."""
     try:
         yield

@@ -344,10 +344,10 @@ class OmniHook(BaseHook):
         return cast("list[Result]", result_of(rows))
 
     def _execute(self, call: Call[T]) -> T:
-        from airflow_provider_omni.omni.retries import patiently
+        from airflow_provider_omni.omni.retries import call_with_retries
 
         execute: Callable[[Call[T]], T] = self.get_conn().execute
-        return patiently(execute, call)
+        return call_with_retries(execute, call)
 
 
 @contextlib.asynccontextmanager
@@ -457,6 +457,6 @@ def _request_of(request: AdvancedRequest | Mapping[str, Any]) -> AdvancedRequest
 
     if isinstance(request, AdvancedRequest):
         return request
-    from airflow_provider_omni.hooks.bodies import read_body
+    from airflow_provider_omni.hooks.request_body import read_body
 
     return read_body(request)

@@ -30,7 +30,7 @@ from airflow_provider_omni.notifications.occasions import (
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, OWN_ARGUMENTS
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.keys import warning_about_own_key
-from airflow_provider_omni.operators.private import PrivateField, PrivateFields, TextField, reveal
+from airflow_provider_omni.operators.masked_fields import MaskedField, MaskedFields, TextField, unmask
 from airflow_provider_omni.operators.slips import content_slips, number_slips, refuse_slips
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ MOST_SMS_PARTS = 255
 """Parts that an SMS can have."""
 
 
-class OmniNotifier(PrivateFields, BaseNotifier):
+class OmniNotifier(MaskedFields, BaseNotifier):
     """Tells people what happened, by LINE with SMS failover: `on_failure_callback=OmniNotifier(…)`.
 
     Works as a callback of tasks and DAGs (sync), for deadline alerts in the triggerer (async) and as `notifiers=` of
@@ -110,7 +110,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
         "omni_conn_id",
     )
 
-    to = PrivateField()
+    to = MaskedField()
     line = TextField()
     sms = TextField()
     other_channels = TextField()
@@ -285,7 +285,7 @@ class OmniNotifier(PrivateFields, BaseNotifier):
             "number_check": self.number_check,
         }
         # `read_plan` below names the problems of these arguments with all others.
-        to, nobody = reachable(reveal(self.to), narrowed(rules_of(config), [], **told))
+        to, nobody = reachable(unmask(self.to), narrowed(rules_of(config), [], **told))
         for what, lines in (("was changed to go out", done), ("goes out without", [*problems, *nobody])):
             if lines and not quietly:
                 self.log.warning("The alert %s: %s", what, "; ".join(lines))

@@ -20,12 +20,12 @@ import aiohttp
 from yarl import URL
 
 from airflow_provider_omni import __version__
-from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read, refuses
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.config import OmniConfig, authorization_header
 from airflow_provider_omni.omni.environment import Way, find_way, load_context
 from airflow_provider_omni.omni.failures import CUT_SHORT, Failure, chain, failure_error, through_a_proxy
-from airflow_provider_omni.omni.limits import pace_of
+from airflow_provider_omni.omni.limits import rate_limiter_of
+from airflow_provider_omni.omni.responses import MAX_ANSWER_BYTES, Response, read, refuses
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class AsyncOmniClient:
     def __init__(self, config: OmniConfig, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self.config = config
         self._sleep = sleep
-        self._pace = pace_of(config.account, config.requests_per_second)
+        self._pace = rate_limiter_of(config.account, config.requests_per_second)
         self._slots = asyncio.Semaphore(config.max_connections)
         self._session: aiohttp.ClientSession | None = None
         self._way = Way()
@@ -74,7 +74,7 @@ class AsyncOmniClient:
     ) -> None:
         await self.close()
 
-    async def _exchange(self, call: Call[Any]) -> Answer:
+    async def _exchange(self, call: Call[Any]) -> Response:
         session = await self._open()
         proxy = self._way.proxy
         progress = _Progress()
@@ -91,7 +91,7 @@ class AsyncOmniClient:
             ) as response:
                 body = await _body(response)
                 if body is not None:
-                    return Answer(response.status, response.headers, body)
+                    return Response(response.status, response.headers, body)
             failure = Failure.TOO_LONG
         except _ExchangeFailedError as error:
             failure = _failure(error.cause, progress.connected, proxy is not None)

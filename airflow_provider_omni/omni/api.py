@@ -1,6 +1,6 @@
 """The seven calls of the API, each built once, as a value.
 
-Nothing is sent here: `client.py` and `aio.py` move the bytes, `answers.py` reads what comes back with the call's
+Nothing is sent here: `client.py` and `aio.py` move the bytes, `responses.py` reads what comes back with the call's
 own parser.
 """
 

@@ -1,6 +1,6 @@
 """The sync client: moves the bytes of a call with requests, for workers.
 
-What the bytes mean is decided in `answers.py`, whether to try again in `retries.py`. Nothing is repeated here.
+What the bytes mean is decided in `responses.py`, whether to try again in `retries.py`. Nothing is repeated here.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.connection import allowed_gai_family
 
 from airflow_provider_omni import __version__
-from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, Answer, read, refuses
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.config import OmniConfig, authorization_header
 from airflow_provider_omni.omni.environment import Way, find_way
 from airflow_provider_omni.omni.failures import CUT_SHORT, Failure, chain, failure_error, through_a_proxy
-from airflow_provider_omni.omni.limits import pace_of
+from airflow_provider_omni.omni.limits import rate_limiter_of
+from airflow_provider_omni.omni.responses import MAX_ANSWER_BYTES, Response, read, refuses
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class OmniClient:
     def __init__(self, config: OmniConfig, sleep: Callable[[float], None] = time.sleep) -> None:
         self.config = config
         self._sleep = sleep
-        self._pace = pace_of(config.account, config.requests_per_second)
+        self._pace = rate_limiter_of(config.account, config.requests_per_second)
         self._adapter: _Adapter | None = None
         self._opening = threading.Lock()
         self._secrets = config.secrets
@@ -90,7 +90,7 @@ class OmniClient:
                 self._adapter = _Adapter(find_way(self.config.base_url), self.config.max_connections)
             return self._adapter
 
-    def _exchange(self, call: Call[Any]) -> Answer:
+    def _exchange(self, call: Call[Any]) -> Response:
         adapter = self._adapter or self._open()
         _BOUNDS.begin(self.config.connect_timeout, self.config.read_timeout)
         try:
@@ -104,7 +104,7 @@ class OmniClient:
             with response:
                 body = _body(response)
                 if body is not None:
-                    return Answer(response.status_code, response.headers, body)
+                    return Response(response.status_code, response.headers, body)
             failure = Failure.TOO_LONG
         except Exception as error:  # noqa: BLE001  whatever the libraries raise, the caller must learn the effect
             failure = _failure(error)

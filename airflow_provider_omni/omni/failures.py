@@ -9,9 +9,9 @@ import enum
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_omni.omni.answers import MAX_ANSWER_BYTES, after_effect
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import Effect, OmniError, OmniProtocolError, OmniTransportError
+from airflow_provider_omni.omni.responses import MAX_ANSWER_BYTES, after_effect
 
 if TYPE_CHECKING:
     from airflow_provider_omni.omni.environment import Way

@@ -25,7 +25,7 @@ FIRST_HOLD = 10.0
 LONGEST_RETRY_AFTER = 300.0
 
 
-class CallBudget:
+class WindowLimiter:
     """At most `per_minute` calls in any 60 seconds, and none for a while after the vendor has refused one with a 429:
     then other processes of the account have used up what this one would have taken.
 
@@ -87,7 +87,7 @@ class CallBudget:
         return WINDOW * self._refused / self._per_minute * self._jitter()
 
 
-class Pace:
+class RateLimiter:
     """At most `per_second` calls, evenly: everybody gets the next free slot, in the order of asking.
 
     :param per_second: None is no limit.
@@ -111,17 +111,17 @@ class Pace:
 
 
 _lock = threading.Lock()
-_budgets: dict[str, CallBudget] = {}
-_paces: dict[tuple[str, float | None], Pace] = {}
+_budgets: dict[str, WindowLimiter] = {}
+_paces: dict[tuple[str, float | None], RateLimiter] = {}
 
 
-def logs_budget(account: str) -> CallBudget:
+def logs_budget(account: str) -> WindowLimiter:
     """Return the one budget of logs calls that this process has for the account (`OmniConfig.account`)."""
     with _lock:
-        return _budgets.setdefault(account, CallBudget())
+        return _budgets.setdefault(account, WindowLimiter())
 
 
-def pace_of(account: str, per_second: float | None) -> Pace:
+def rate_limiter_of(account: str, per_second: float | None) -> RateLimiter:
     """Return the one pace that all clients of this process keep for the account, sync and async."""
     with _lock:
-        return _paces.setdefault((account, per_second), Pace(per_second))
+        return _paces.setdefault((account, per_second), RateLimiter(per_second))

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from airflow_provider_omni.omni.json_check import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.models import TypedModel
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
-from airflow_provider_omni.omni.plainjson import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.words import some
 
 MAX_URL = 1000

@@ -1,6 +1,6 @@
 """Bytes of a good answer to models. Raises ValueError for everything that is not what the API promises.
 
-Whether an answer is good at all is decided in `answers.py`.
+Whether an answer is good at all is decided in `responses.py`.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def backoff(attempt: int, retry_after: float | None = None, jitter: Callable[[],
     return max(pause * (0.5 + 0.5 * jitter()), asked + min(asked, 1.0) * jitter())
 
 
-def patiently(
+def call_with_retries(
     execute: Callable[[Call[T]], T],
     call: Call[T],
     sleep: Callable[[float], None] = time.sleep,

@@ -163,12 +163,12 @@ def is_duplicate(status: Status) -> bool:
     return status.id == DUPLICATE or _upper(status.name) == KNOWN_STATUSES[DUPLICATE].name
 
 
-def stops_everything(status: Status) -> bool:
+def account_blocked(status: Status) -> bool:
     """Return True if every other recipient would be refused for the same reason."""
     return is_refusal(status) and _number(status) in STOPS_EVERYTHING
 
 
-def mendable(status: Status) -> bool:
+def may_succeed_later(status: Status) -> bool:
     """Return True if the very same message may be accepted later."""
     return is_refusal(status) and _number(status) in MENDABLE
 

@@ -25,12 +25,12 @@ from airflow_provider_omni.omni.channels import (
 )
 from airflow_provider_omni.omni.content import ChannelContent, Content, Options
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.json_check import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.masking import describe, shown_name
 from airflow_provider_omni.omni.members import WithValidity, check_url
 from airflow_provider_omni.omni.models import Destination, NewScenario
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.options import NO_CONTENT, option_problems, time_problem
-from airflow_provider_omni.omni.plainjson import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.problems import unexpected, unknown
 from airflow_provider_omni.omni.timestamps import parse_time
 

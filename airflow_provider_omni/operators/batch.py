@@ -14,9 +14,9 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
-from airflow_provider_omni.operators.failing import failing_for_good, refuse_emptied
-from airflow_provider_omni.operators.private import HiddenKey, HiddenUrl, PrivateFields, TextField, reveal
-from airflow_provider_omni.operators.recipients import RecipientsField, opened_rows
+from airflow_provider_omni.operators.failing import fail_without_retry, refuse_emptied
+from airflow_provider_omni.operators.masked_fields import MaskedFields, MaskedKey, MaskedUrl, TextField, unmask
+from airflow_provider_omni.operators.recipients import RecipientsField, open_rows
 from airflow_provider_omni.operators.slips import batch_slips, encoding_slips, refuse_slips
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from airflow_provider_omni.omni.config import OmniConfig
     from airflow_provider_omni.omni.line import Line
     from airflow_provider_omni.omni.sms import Sms
-    from airflow_provider_omni.operators.stopping import Stop
+    from airflow_provider_omni.operators.cancellation import CancellationToken
 
 T = TypeVar("T")
 
 
-class BatchOperator(PrivateFields, BaseOperator):
+class BatchOperator(MaskedFields, BaseOperator):
     """Base of the operators that send to many people. A subclass gives the rows.
 
     The arguments are described at `OmniSendBatchOperator`.
@@ -66,9 +66,9 @@ class BatchOperator(PrivateFields, BaseOperator):
     line = TextField()
     sms = TextField()
     other_channels = TextField()
-    notify_url = TextField(HiddenUrl)
+    notify_url = TextField(MaskedUrl)
     callback_data = TextField()
-    idempotency_key = TextField(HiddenKey)
+    idempotency_key = TextField(MaskedKey)
 
     def __init__(
         self,
@@ -133,12 +133,12 @@ class BatchOperator(PrivateFields, BaseOperator):
         self.log_grace = log_grace
         self.omni_conn_id = omni_conn_id
         refuse_slips(self, batch_slips(self))
-        self._stop: Stop | None = None
+        self._stop: CancellationToken | None = None
 
     def check_source(self) -> None:
         """Raise OmniInputError for a subclass's own arguments that are wrong, without opening the source."""
 
-    def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
+    def open_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
         """Open the source of recipients while it is read.
 
         :param needed: fields that rows must have. A source with a header can check them at once.
@@ -155,28 +155,28 @@ class BatchOperator(PrivateFields, BaseOperator):
         from airflow_provider_omni.delivery.outbox.plan import needed_fields, plan_batch
         from airflow_provider_omni.delivery.outbox.policy import LedgerTerms
         from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents
-        from airflow_provider_omni.operators.batch_arguments import Findings
+        from airflow_provider_omni.operators.batch_arguments import ErrorCollector
+        from airflow_provider_omni.operators.cancellation import CancellationToken
         from airflow_provider_omni.operators.keys import refuse_within_another_task
-        from airflow_provider_omni.operators.stopping import Stop
         from airflow_provider_omni.operators.tries import told_of, trying
         from airflow_provider_omni.storage.receipts import publisher
         from airflow_provider_omni.storage.worker import worker_memory
 
-        with failing_for_good():
+        with fail_without_retry():
             refuse_within_another_task(self.task_id, context)
         push = publisher(context["ti"])
-        self._stop = Stop()
+        self._stop = CancellationToken()
         memory = worker_memory(context)
         # A ledger knows all shards, and refuses another division.
         divided = self.shard is not None and self.ledger_path is None
         with (
-            failing_for_good(),
+            fail_without_retry(),
             trying(context, memory, self.log, divided=divided) as this,
             OmniHook(self.omni_conn_id) as hook,
             Workspace() as workspace,
         ):
             config = hook.config
-            found, now = Findings(), datetime.now(UTC)
+            found, now = ErrorCollector(), datetime.now(UTC)
             found.of(lambda: refuse_emptied(self))
             content = found.of(self._content)
             shard = found.of(lambda: Shard.parse(self.shard))
@@ -192,7 +192,7 @@ class BatchOperator(PrivateFields, BaseOperator):
             try:
                 if contents is None or found.errors:
                     raise found.error()
-                with self.opened_rows(needed_fields(spec, contents)) as rows:
+                with self.open_rows(needed_fields(spec, contents)) as rows:
                     plan = plan_batch(spec, rows, workspace, now, keep_fields=folder is not None, contents=contents)
             except Exception:
                 if not self.post_nothing:
@@ -230,12 +230,12 @@ class BatchOperator(PrivateFields, BaseOperator):
         options = {
             "send_at": self.send_at,
             "notify": self.notify,
-            "notify_url": reveal(self.notify_url),
+            "notify_url": unmask(self.notify_url),
             "notify_content_type": self.notify_content_type,
-            "callback_data": reveal(self.callback_data),
+            "callback_data": unmask(self.callback_data),
             "intermediate_report": self.intermediate_report,
         }
-        contents = {name: reveal(getattr(self, name)) for name in CONTENT_ARGUMENTS}
+        contents = {name: unmask(getattr(self, name)) for name in CONTENT_ARGUMENTS}
         return read_content(contents, options, self.placeholders)
 
     def _read_batch(
@@ -263,7 +263,7 @@ class BatchOperator(PrivateFields, BaseOperator):
     def _key(self, shard: Shard | None, context: Context) -> Any:
         from airflow_provider_omni.operators.keys import default_key, shared_key, warning_about_own_key
 
-        own_key = reveal(self.idempotency_key)
+        own_key = unmask(self.idempotency_key)
         if own_key is None:
             return default_key(context) if shard is None else shared_key(context)
         if warning := warning_about_own_key(context, own_key):
@@ -317,13 +317,13 @@ class BatchOperator(PrivateFields, BaseOperator):
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.omni.client import OmniClient
         from airflow_provider_omni.omni.limits import logs_budget
-        from airflow_provider_omni.operators.stopping import StoppableClient
+        from airflow_provider_omni.operators.cancellation import CancellableClient
 
         assert self._stop is not None
         with OmniClient(replace(config, max_connections=connections), sleep=self._stop.sleep) as client:
             return run(
                 steps,
-                client=StoppableClient(client, self._stop),
+                client=CancellableClient(client, self._stop),
                 memory=memory,
                 budget=logs_budget(config.account),
                 publish=publish,
@@ -421,6 +421,6 @@ class OmniSendBatchOperator(BatchOperator):
 
         read_encoding(self.encoding)
 
-    def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
+    def open_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
         """Open `recipients` as rows."""
-        return opened_rows(self.recipients, self.phone_field, needed, self.log.warning, self.encoding)
+        return open_rows(self.recipients, self.phone_field, needed, self.log.warning, self.encoding)

@@ -25,7 +25,7 @@ from airflow_provider_omni.operators.arguments import (
 T = TypeVar("T")
 
 
-class Findings:
+class ErrorCollector:
     """Collects the errors of several readings of arguments, so that users hear of all their mistakes at once."""
 
     def __init__(self) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 if TYPE_CHECKING:
-    from airflow_provider_omni.operators.private import PrivateFields
+    from airflow_provider_omni.operators.masked_fields import MaskedFields
 
 
-def refuse_emptied(operator: PrivateFields) -> None:
+def refuse_emptied(operator: MaskedFields) -> None:
     """Refuse arguments that were given and came out empty. Raises OmniInputError that names each."""
     from airflow_provider_omni.omni.errors import OmniInputError
     from airflow_provider_omni.omni.written import came_out_empty
@@ -23,7 +23,7 @@ def refuse_emptied(operator: PrivateFields) -> None:
 
 
 @contextlib.contextmanager
-def failing_for_good() -> Iterator[None]:
+def fail_without_retry() -> Iterator[None]:
     """Turn errors that a later try cannot mend into `AirflowFailException`. Others go through and may be retried."""
     from airflow_provider_omni.omni.errors import OmniError, OmniInputError
 

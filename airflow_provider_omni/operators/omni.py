@@ -12,15 +12,15 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
-from airflow_provider_omni.operators.failing import failing_for_good, refuse_emptied
+from airflow_provider_omni.operators.failing import fail_without_retry, refuse_emptied
 from airflow_provider_omni.operators.keys import default_key, refuse_within_another_task, warning_about_own_key
-from airflow_provider_omni.operators.private import (
-    HiddenKey,
-    HiddenUrl,
-    PrivateField,
-    PrivateFields,
+from airflow_provider_omni.operators.masked_fields import (
+    MaskedField,
+    MaskedFields,
+    MaskedKey,
+    MaskedUrl,
     TextField,
-    reveal,
+    unmask,
 )
 from airflow_provider_omni.operators.slips import message_slips, refuse_slips, scenario_slips
 
@@ -78,14 +78,14 @@ class OmniCreateScenarioOperator(BaseOperator):
         """Find the scenario, or make it, and return it."""
         from airflow_provider_omni.omni.written import read_list
 
-        with failing_for_good(), OmniHook(self.omni_conn_id) as hook:
+        with fail_without_retry(), OmniHook(self.omni_conn_id) as hook:
             flow = read_list("flow", self.flow, "steps such as {'channel': 'LINE', 'from': 'InfoLine'}")
             scenario = hook.ensure_scenario(self.name, flow, self.default, self.if_exists)
         self.log.info("Scenario %r has the key %s.", scenario.name, scenario.key)
         return _scenario_to_json(scenario)
 
 
-class OmniSendMessageOperator(PrivateFields, BaseOperator):
+class OmniSendMessageOperator(MaskedFields, BaseOperator):
     """Sends one content to one or a few recipients, over the channels of a scenario, in one request.
 
     Returns a receipt: ids and counts, no number and no text. Give it to `OmniDeliverySensor`. It stands in XCom before
@@ -152,13 +152,13 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(CONTENT_ARGUMENTS, "json")
     ui_color = "#e8f5ec"
 
-    to = PrivateField()
+    to = MaskedField()
     line = TextField()
     sms = TextField()
     other_channels = TextField()
-    notify_url = TextField(HiddenUrl)
+    notify_url = TextField(MaskedUrl)
     callback_data = TextField()
-    idempotency_key = TextField(HiddenKey)
+    idempotency_key = TextField(MaskedKey)
 
     def __init__(
         self,
@@ -223,14 +223,14 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
         from airflow_provider_omni.storage.receipts import publisher
         from airflow_provider_omni.storage.worker import worker_memory
 
-        with failing_for_good():
+        with fail_without_retry():
             refuse_within_another_task(self.task_id, context)
-        own_key = reveal(self.idempotency_key)
+        own_key = unmask(self.idempotency_key)
         if own_key is not None and (warning := warning_about_own_key(context, own_key)):
             self.log.warning("%s", warning)
         push, memory = publisher(context["ti"]), worker_memory(context)
         with (
-            failing_for_good(),
+            fail_without_retry(),
             trying(context, memory, self.log) as this,
             OmniHook(self.omni_conn_id) as hook,
         ):
@@ -239,8 +239,8 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
             order = read_plan(
                 idempotency_key=default_key(context) if own_key is None else own_key,
                 scenario_key=self.scenario_key,
-                to=reveal(self.to),
-                **{name: reveal(getattr(self, name)) for name in CONTENT_ARGUMENTS},
+                to=unmask(self.to),
+                **{name: unmask(getattr(self, name)) for name in CONTENT_ARGUMENTS},
                 placeholders=self.placeholders,
                 flow=self.flow,
                 on_rejected=self.on_rejected,
@@ -255,9 +255,9 @@ class OmniSendMessageOperator(PrivateFields, BaseOperator):
                 may_be_nobody=True,
                 send_at=self.send_at,
                 notify=self.notify,
-                notify_url=reveal(self.notify_url),
+                notify_url=unmask(self.notify_url),
                 notify_content_type=self.notify_content_type,
-                callback_data=reveal(self.callback_data),
+                callback_data=unmask(self.callback_data),
                 intermediate_report=self.intermediate_report,
             )
             rules = SendPolicy.of_one_request(

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_omni.delivery.recipients.formats import FileOptions, all_endings, format_of, is_path
 from airflow_provider_omni.delivery.results.unreached import Unreached
 from airflow_provider_omni.omni.problems import unexpected
-from airflow_provider_omni.operators.private import Hidden, PrivateField, is_template, reveal
+from airflow_provider_omni.operators.masked_fields import Masked, MaskedField, is_template, unmask
 
 _NUMBERS = re.compile(r"(?=.*\d)[^a-zA-Z/\\]+", re.DOTALL)
 """A text of numbers, with any marks around them: it has a digit, but no letter and no slash, as paths do."""
@@ -21,13 +21,13 @@ _READ_ONCE = ("fetchmany", "read_next_batch")
 """Methods of a query's result, or of a reader of batches, which can be read once."""
 
 
-class HiddenRecipients(Hidden):
+class MaskedRecipients(Masked):
     """Recipients that need no rendering: a list, rows from XCom, any iterable. Shown as a count."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        value = self.reveal()
+        value = self.unmask()
         if isinstance(value, str):
             return "…"
         # Only builtin containers have their length shown: the length of a mapped task's output costs a call.
@@ -36,13 +36,13 @@ class HiddenRecipients(Hidden):
         return f"{len(value):,} recipient{'' if len(value) == 1 else 's'}"
 
 
-class _FromTask(HiddenRecipients):
+class _FromTask(MaskedRecipients):
     """Marks one task's return value inside a list of several. If it is a list, it is a list of recipients."""
 
     __slots__ = ()
 
 
-class RecipientsField(PrivateField):
+class RecipientsField(MaskedField):
     """The template field `recipients`. Renders as its path or as a count.
 
     A text is a template. The entries of a list are data from elsewhere, so they are never rendered.
@@ -59,33 +59,33 @@ class RecipientsField(PrivateField):
 
     def when_given(self, value: Any) -> Any:
         """Return the form in which a value is kept that Airflow may still have to render."""
-        return hide_recipients(value)
+        return mask_recipients(value)
 
     def when_rendered(self, value: Any) -> Any:
         """Return the form in which a value is kept when nothing in it is a template any more."""
-        return hide_recipients(value, rendered=True)
+        return mask_recipients(value, rendered=True)
 
 
-def hide_recipients(value: Any, rendered: bool = False) -> Any:
+def mask_recipients(value: Any, rendered: bool = False) -> Any:
     """Hide values that hold numbers; leave paths.
 
     :param value: the argument.
     :param rendered: True if Airflow has rendered the value. False: values that Airflow still has to render or resolve
         are left, too.
     """
-    if value is None or isinstance(value, Hidden) or (not rendered and _is_for_airflow(value)):
+    if value is None or isinstance(value, Masked) or (not rendered and _is_for_airflow(value)):
         return value
     if isinstance(value, str):
         may_be_shown = (not rendered and is_template(value)) or is_path(value)
-        return value if may_be_shown else HiddenRecipients(value)
+        return value if may_be_shown else MaskedRecipients(value)
     if isinstance(value, Unreached):
         return value
     if isinstance(value, os.PathLike) or hasattr(value, "fs"):
-        return value if is_path(str(value)) else HiddenRecipients(value)
+        return value if is_path(str(value)) else MaskedRecipients(value)
     if not rendered and isinstance(value, list | tuple) and any(_is_for_airflow(item) for item in value):
-        return [item if _is_for_airflow(item) else HiddenRecipients(item) for item in value]
+        return [item if _is_for_airflow(item) else MaskedRecipients(item) for item in value]
     once = isinstance(value, Iterator) or any(hasattr(type(value), name) for name in _READ_ONCE)
-    return HiddenRecipients(_Once(value) if once else value)
+    return MaskedRecipients(_Once(value) if once else value)
 
 
 class _Once:
@@ -121,7 +121,7 @@ def _is_for_airflow(value: Any) -> bool:
 
 
 @contextlib.contextmanager
-def opened_rows(
+def open_rows(
     recipients: Any,
     phone_field: str,
     needed: Sequence[str] = (),
@@ -146,7 +146,7 @@ def opened_rows(
     from airflow_provider_omni.omni.written import is_of_mapped_task
     from airflow_provider_omni.storage.object_storage import ledger_folder, open_binary, open_text
 
-    recipients = _read_text(reveal(recipients))
+    recipients = _read_text(unmask(recipients))
     if isinstance(recipients, _Once):
         recipients = recipients.take()
     recipients = recipients if (column := read_column(recipients)) is None else column
@@ -181,7 +181,7 @@ def _entries(source: Iterable[Any], of_tasks: bool) -> Iterator[Any]:
 
     for entry in source:
         returned = of_tasks or isinstance(entry, _FromTask)
-        entry = entry.reveal() if isinstance(entry, Hidden) else entry
+        entry = entry.unmask() if isinstance(entry, Masked) else entry
         if returned and isinstance(entry, str) and looks_written(entry):
             entry = _written(entry)  # JSON, as tasks that call other systems return it
         if is_of_mapped_task(entry):

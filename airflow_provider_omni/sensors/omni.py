@@ -124,7 +124,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         from airflow_provider_omni.triggers.omni import OmniDeliveryTrigger
 
         ti = context["ti"]
-        with self._ending(), OmniHook(self.omni_conn_id) as hook:
+        with self._airflow_errors(), OmniHook(self.omni_conn_id) as hook:
             watch = self._read_watch(hook)
         self.defer(
             trigger=OmniDeliveryTrigger(
@@ -151,7 +151,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         from airflow_provider_omni.storage.worker import worker_memory
 
         memory = worker_memory(context)
-        with self._ending(), OmniHook(self.omni_conn_id) as hook:
+        with self._airflow_errors(), OmniHook(self.omni_conn_id) as hook:
             if self._wait is None:
                 watch = self._read_watch(hook, context, memory)
                 clock = steady_clock(time.time, time.monotonic)
@@ -182,7 +182,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         status, message = known.get("status"), str(known.get("message", ""))
         if status in ("success", "failure", "timeout") and isinstance(known.get("summary"), dict):
             return self._finish(context, status, message, known["summary"])
-        with self._ending():
+        with self._airflow_errors():
             if status == "error":
                 error = errors.named(known.get("error"))(message, retryable=bool(known.get("retryable")))
                 raise error
@@ -238,15 +238,15 @@ class OmniDeliverySensor(BaseSensorOperator):
         context["ti"].xcom_push(key="return_value", value=summary)
         if status == "timeout":
             late = OmniDeliveryTimeoutError(message)
-            self._end(AirflowSensorTimeout(str(late)), late)
+            self._fail_or_skip(AirflowSensorTimeout(str(late)), late)
         if status != "success":
             undelivered = OmniUndeliveredError(message)
-            self._end(AirflowFailException(str(undelivered)), undelivered)
+            self._fail_or_skip(AirflowFailException(str(undelivered)), undelivered)
         self.log.info("%s", message)
         return summary
 
     @contextlib.contextmanager
-    def _ending(self) -> Iterator[None]:
+    def _airflow_errors(self) -> Iterator[None]:
         """End the task for good, or skip it, at an error that no retry can mend. Other errors may be retried."""
         from airflow_provider_omni.omni.errors import OmniError
 
@@ -255,9 +255,9 @@ class OmniDeliverySensor(BaseSensorOperator):
         except OmniError as error:
             if error.retryable and not self.never_fail:
                 raise
-            self._end(AirflowFailException(str(error)), error)
+            self._fail_or_skip(AirflowFailException(str(error)), error)
 
-    def _end(self, failure: Exception, cause: Exception) -> NoReturn:
+    def _fail_or_skip(self, failure: Exception, cause: Exception) -> NoReturn:
         if self.soft_fail or self.never_fail:
             # In deferrable mode Airflow's own words replace ours on the way out.
             self.log.warning("%s", failure)

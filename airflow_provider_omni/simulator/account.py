@@ -19,7 +19,7 @@ from airflow_provider_omni.simulator import reading
 from airflow_provider_omni.simulator.envelopes import ApiProblem, error_reply, json_reply
 from airflow_provider_omni.simulator.messages import MessageStore, ReportEntry
 from airflow_provider_omni.simulator.record import Record
-from airflow_provider_omni.simulator.scenarios import ScenarioBook
+from airflow_provider_omni.simulator.scenarios import ScenarioStore
 from airflow_provider_omni.simulator.sending import Sender
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.simulator.wire import WireReply, WireRequest
@@ -63,7 +63,7 @@ class Account:
 
     def __init__(self, record: Record, settings: Settings) -> None:
         rng = random.Random(settings.seed)  # noqa: S311
-        self.scenarios = ScenarioBook(rng, settings)
+        self.scenarios = ScenarioStore(rng, settings)
         self.store = MessageStore(rng)
         self._sender = Sender(self.store, self.scenarios, record, rng)
         self._throttled: dict[str, collections.deque[float]] = collections.defaultdict(collections.deque)

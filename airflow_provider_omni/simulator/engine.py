@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_omni.simulator import spoiling
+from airflow_provider_omni.simulator import response_faults
 from airflow_provider_omni.simulator.account import Account, Done, route
 from airflow_provider_omni.simulator.clock import Clock, RealClock
 from airflow_provider_omni.simulator.faults import FaultPlan, Phase
@@ -146,7 +146,7 @@ class Simulator:
             dropped = [held for held in self._held.values() if held_id in (None, held.id)]
             for held in dropped:
                 del self._held[held.id]
-                held.answer.set_result(dataclasses.replace(spoiling.NO_ANSWER, ending=Ending.RESET))
+                held.answer.set_result(dataclasses.replace(response_faults.NO_ANSWER, ending=Ending.RESET))
             self._changed.notify_all()
             return len(dropped)
 
@@ -175,7 +175,7 @@ class Simulator:
             if before.kind == "hold-before":
                 reply = self._hold(call, request, None)
             else:
-                reply = spoiling.instead_of_effect(before, self.settings)
+                reply = response_faults.instead_of_effect(before, self.settings)
             self._note(call, request, reply, None, fault=before.kind)
         return dataclasses.replace(reply, delay=latency) if latency else reply
 
@@ -185,7 +185,7 @@ class Simulator:
         after = self.faults.fire_one(Phase.AFTER, call, request) if reply.status < 300 else None
         if after is not None:
             hold = after.kind == "hold-after"
-            reply = self._hold(call, request, done) if hold else spoiling.spoiled(after, reply, self.settings)
+            reply = self._hold(call, request, done) if hold else response_faults.spoiled(after, reply, self.settings)
         if done.taken and not reply.arrives and self.settings.report_consumption == "written":
             self._account.store.give_back(done.taken)
             done = dataclasses.replace(done, taken=())
@@ -195,7 +195,7 @@ class Simulator:
     def _hold(self, call: str, request: WireRequest, done: Done | None) -> WireReply:
         held = Held(next(self._held_ids), call, request, done)
         self._held[held.id] = held
-        return dataclasses.replace(spoiling.NO_ANSWER, ending=Ending.HELD, held_id=held.id, released=held.answer)
+        return dataclasses.replace(response_faults.NO_ANSWER, ending=Ending.HELD, held_id=held.id, released=held.answer)
 
     def _second_readers(self, call: str, request: WireRequest) -> None:
         """Let somebody else read the account's reports: at this call, or at every moment passed since the last one."""

@@ -1,4 +1,4 @@
-"""Faults: what can go wrong with a call, as a table, and the plan of what will. `spoiling.py` carries them out.
+"""Faults: what can go wrong with a call, as a table, and the plan of what will. `response_faults.py` carries them out.
 
 A fault is matched by call, fires a number of times (or with a seeded probability), and is then used up.
 """

@@ -34,7 +34,7 @@ class Scenario:
         return {"key": self.key, **named, "flow": steps, "default": self.default}
 
 
-class ScenarioBook:
+class ScenarioStore:
     """The account's scenarios."""
 
     def __init__(self, rng: random.Random, settings: Settings) -> None:

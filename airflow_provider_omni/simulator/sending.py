@@ -17,7 +17,7 @@ from airflow_provider_omni.simulator.fates import DEFAULT_FATE, Fate, Reporting,
 from airflow_provider_omni.simulator.messages import Content, Message, MessageStore
 from airflow_provider_omni.simulator.outcomes import Status
 from airflow_provider_omni.simulator.record import Acceptance, Record, Refusal, digits
-from airflow_provider_omni.simulator.scenarios import Scenario, ScenarioBook
+from airflow_provider_omni.simulator.scenarios import Scenario, ScenarioStore
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.simulator.timeline import (
     CONTENT_MEMBERS,
@@ -64,7 +64,7 @@ class _Request:
 class Sender:
     """Takes send requests in."""
 
-    def __init__(self, store: MessageStore, scenarios: ScenarioBook, record: Record, rng: random.Random) -> None:
+    def __init__(self, store: MessageStore, scenarios: ScenarioStore, record: Record, rng: random.Random) -> None:
         self._store = store
         self._scenarios = scenarios
         self._record = record

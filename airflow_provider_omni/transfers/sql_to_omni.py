@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureEx
 
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.batch import BatchOperator
-from airflow_provider_omni.operators.private import HiddenSql, TextField, reveal
+from airflow_provider_omni.operators.masked_fields import MaskedSql, TextField, unmask
 from airflow_provider_omni.operators.shown_sql import shown_sql
 from airflow_provider_omni.operators.slips import refuse_slips
 
@@ -50,7 +50,7 @@ class SqlToOmniOperator(BatchOperator):
         "parameters": "json",
     }
 
-    sql = TextField(HiddenSql)
+    sql = TextField(MaskedSql)
     parameters = TextField(shown=frozenset())  # whatever its name is: it is a value of the user's
 
     def __init__(
@@ -69,9 +69,9 @@ class SqlToOmniOperator(BatchOperator):
         self.hook_params = hook_params
         refuse_slips(self, [] if hook_params is None or isinstance(hook_params, Mapping) else [_NO_PARAMS])
 
-    def opened_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
+    def open_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
         """Run the query, and open its rows."""
-        return queried(self._hook(), reveal(self.sql), reveal(self.parameters), self.phone_field, needed)
+        return queried(self._hook(), unmask(self.sql), unmask(self.parameters), self.phone_field, needed)
 
     def _hook(self) -> Any:
         from airflow_provider_omni.omni.errors import OmniInputError

@@ -2,15 +2,15 @@
 
 One schedule is one send and one wait in a world whose time is an event queue. The machines of `delivery/` are
 generators, so a process is a generator that is stepped effect by effect and can end before, in the middle of and
-after each. Bytes are real: `omni/api.py` builds them, `omni/answers.py` reads what the simulator's engine answers.
+after each. Bytes are real: `omni/api.py` builds them, `omni/responses.py` reads what the simulator's engine answers.
 
     world.py        time, the simulator, the network between it and the processes
-    keeping.py      what is kept: task state behind its fence, XCom, a ledger's folder
-    processes.py    a process: a machine, stepped; what it submits; its mishap
+    fake_stores.py  what is kept: task state behind its fence, XCom, a ledger's folder
+    processes.py    a process: a machine, stepped; what it submits; its crash point
     schedule.py     what a seed means
     tasks.py        Airflow's part in a send: tries, retries, clears
     waits.py        Airflow's part in a wait: triggers that are run again, pokes, reschedules
-    judging.py      what is right, by the simulator's record alone
+    checker.py      what is right, by the simulator's record alone
     running.py      a seed in, a result out
     mutating.py     rules that are taken out, and schedules led to where they matter
     mutants.py, wait_mutants.py    the send and the wait with one rule taken out: the harness must notice
@@ -20,9 +20,9 @@ Batches (`--batches`) share all that, and have parts of their own: many requests
 changes, a ledger whose reads and writes are slow, fail, and are moments to die at.
 
     batch_schedule.py    what a seed means
-    scratching.py        scratch files that fail
+    breaking_workspace.py  workspaces that fail
     batch_tasks.py       tries, retries, clears
-    batch_judging.py     who got how many messages; the receipt
+    batch_checker.py     who got how many messages; the receipt
     batch_outcomes.py    the wait's end, every row of the ledger, the unreached
     batch_running.py     a seed in, a result out
     batch_mutants.py     the same with one rule taken out
@@ -33,8 +33,8 @@ Alerts (`--alerts`) have no wait and no retries: several processes run one callb
     alerts.py            the processes, the judge, a seed in and a result out
     alert_mutants.py     the same with one rule taken out
 
-A mishap is drawn by position (the n-th effect), or named by the label of an effect (`Mishap("POST", Phase.DURING)`), in
-the order of a life:
+A crash point is drawn by position (the n-th effect), or named by the label of an effect, as in
+`CrashPoint("POST", Phase.DURING)`; the labels in the order of a life:
 
     record read             what earlier tries have written down
     taken over              the write after which this try is the current one: the record, the index, its file in tries/

@@ -23,7 +23,7 @@ from typing import Any
 from tests.crash import alert_mutants, alerts, batch_mutants, batch_running, mutants, running, wait_mutants
 from tests.crash.alert_schedule import alert_schedule_of
 from tests.crash.batch_schedule import batch_schedule_of
-from tests.crash.judging import FROZEN, NO_FENCE, SWITCHED
+from tests.crash.checker import FROZEN, NO_FENCE, SWITCHED
 from tests.crash.mutating import Mutant
 from tests.crash.running import Result
 from tests.crash.schedule import schedule_of
@@ -62,9 +62,9 @@ def one(seed: int, kind: str, *, trace: bool) -> int:
     plan: Any = {SENDS: schedule_of, BATCHES: batch_schedule_of, ALERTS: alert_schedule_of}[kind](seed)
     print(f"seed {seed}, guarantee {plan.guarantee}, flow {' → '.join(plan.flow)}")
     if kind == ALERTS:
-        parts = [f"one message per {plan.dedupe}, {len(plan.people)} people", *plan.copies, plan.weather]
+        parts = [f"one message per {plan.dedupe}, {len(plan.people)} people", *plan.copies, plan.network]
     else:
-        parts = [f"Airflow {plan.airflow}", plan.send, plan.wait, plan.weather]
+        parts = [f"Airflow {plan.airflow}", plan.send, plan.wait, plan.network]
     if kind == BATCHES:
         parts.append(f"ledger: {plan.ledger}, store failures: {plan.store_failures}, {plan.sizes}")
     for part in (*parts, plan.settings.switches()):

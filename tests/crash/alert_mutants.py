@@ -13,20 +13,20 @@ from airflow_provider_omni.notifications import occasions
 from airflow_provider_omni.omni.errors import OmniUnknownOutcomeError
 from tests.crash.alert_schedule import LOST_AFTER, AlertSchedule, Copy
 from tests.crash.mutating import Mutant, registering
-from tests.crash.processes import Mishap, Phase
-from tests.crash.world import Weather
+from tests.crash.processes import CrashPoint, Phase
+from tests.crash.world import NetworkFaults
 
 MUTANTS: dict[str, Mutant] = {}
 _mutant = registering(MUTANTS)
 
-LOST = (Copy("worker", 0.0, 2 * LOST_AFTER, mishap=Mishap("POST", Phase.DURING)), Copy("processor", 300.0))
+LOST = (Copy("worker", 0.0, 2 * LOST_AFTER, crash_point=CrashPoint("POST", Phase.DURING)), Copy("processor", 300.0))
 """A worker that was killed while it posted, and the DAG processor after it."""
 WOKEN = (Copy("processor", 0.0), Copy("worker", 300.0, 3 * LOST_AFTER))
 """The DAG processor, and after it a worker that had been without heartbeats."""
 
 
 def _of(
-    *copies: Copy, people: int = 1, weather: Weather | None = None, **settings: Any
+    *copies: Copy, people: int = 1, network: NetworkFaults | None = None, **settings: Any
 ) -> Callable[[AlertSchedule], AlertSchedule]:
     """These runs of a callback, at a vendor who refuses nothing and whose logs are good."""
 
@@ -38,7 +38,7 @@ def _of(
             dedupe="try",
             copies=copies,
             people=tuple(f"4179302{index:02d}27" for index in range(people)),
-            weather=weather or Weather(),
+            network=network or NetworkFaults(),
             settings=plan.settings.changed(switches | settings),
         )
 
@@ -110,7 +110,7 @@ def _processes_have_names_of_their_own() -> Iterator[None]:
         yield
 
 
-@_mutant("never", _of(Copy("processor", 0.0), weather=Weather(logs_down=(0.0, 10_000.0))))
+@_mutant("never", _of(Copy("processor", 0.0), network=NetworkFaults(logs_down=(0.0, 10_000.0))))
 def _logs_that_cannot_be_read_stop_the_alert() -> Iterator[None]:
     """A look that fails ends the alert."""
 
@@ -127,7 +127,7 @@ def _logs_that_cannot_be_read_stop_the_alert() -> Iterator[None]:
         yield
 
 
-@_mutant("never", _of(Copy("worker", 0.0, 2 * LOST_AFTER), weather=Weather(posts=("reset-before",))))
+@_mutant("never", _of(Copy("worker", 0.0, 2 * LOST_AFTER), network=NetworkFaults(posts=("reset-before",))))
 def _what_is_unknown_counts_as_sent() -> Iterator[None]:
     """A send whose outcome nobody knows is no failure."""
     with patch.object(policy, "is_sent_by_a_copy", lambda doubtful, seen_before: True):

@@ -9,17 +9,17 @@ import random
 from dataclasses import dataclass
 
 from airflow_provider_omni.simulator.settings import Settings
-from tests.crash.processes import Mishap
+from tests.crash.processes import CrashPoint
 from tests.crash.schedule import (
     FATE_NAMES,
     HOUR,
     USUAL_FATES,
     draw_contradictions,
+    draw_crash_point,
     draw_logs_down,
-    draw_mishap,
     draw_settings,
 )
-from tests.crash.world import FAULTS, LATEST, Weather
+from tests.crash.world import FAULTS, LATEST, NetworkFaults
 
 LOST_AFTER = 300.0
 """Seconds without a heartbeat after which Airflow takes a worker for dead."""
@@ -40,7 +40,7 @@ class Copy:
     age: float = 0.0
     step: float = 0.0
     place: int = -1
-    mishap: Mishap | None = None
+    crash_point: CrashPoint | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class AlertSchedule:
     guarantee: str
     """A: the vendor refuses a repeated message id. B: it does not."""
     settings: Settings
-    weather: Weather
+    network: NetworkFaults
     people: tuple[str, ...]
     dedupe: str
     copies: tuple[Copy, ...]
@@ -67,7 +67,7 @@ def alert_schedule_of(seed: int) -> AlertSchedule:
         seed=seed,
         guarantee=guarantee,
         settings=draw_settings(rng, seed, guarantee, rng.choice((0.0, 0.0, rng.uniform(0.0, LATEST)))),
-        weather=Weather(
+        network=NetworkFaults(
             rate=rng.choice((0.0, 0.0, 0.1, 0.3)),
             most=rng.randint(1, 10),
             posts=tuple(rng.choice((*FAULTS["send"], "late", None)) for _ in range(rng.choice((0, 0, 1, 2)))),
@@ -90,20 +90,22 @@ def _copies(rng: random.Random) -> tuple[Copy, ...]:
     kind = rng.choice(("lost", "lost", "lost", "woken", "triggerers", "triggerers", "young"))
     if kind == "triggerers":
         starts = [0.0, *(_apart(rng) for _ in range(rng.choice((1, 1, 2))))]
-        return tuple(Copy("triggerer", after, mishap=draw_mishap(rng, 0.5, most=8)) for after in sorted(starts))
+        return tuple(
+            Copy("triggerer", after, crash_point=draw_crash_point(rng, 0.5, most=8)) for after in sorted(starts)
+        )
     step = rng.choice(STEPS)
     if kind == "woken":
         # The worker was without heartbeats for so long that the DAG processor's callback has come first.
         age = LOST_AFTER + rng.uniform(0.0, 5000.0)
         after = _apart(rng)
         return (
-            Copy("processor", 0.0, mishap=draw_mishap(rng, 0.3, most=8)),
-            Copy("worker", after, age + after, step, mishap=draw_mishap(rng, 0.3, most=8)),
+            Copy("processor", 0.0, crash_point=draw_crash_point(rng, 0.3, most=8)),
+            Copy("worker", after, age + after, step, crash_point=draw_crash_point(rng, 0.3, most=8)),
         )
     age = rng.uniform(1.0, LOST_AFTER - 1.0) if kind == "young" else LOST_AFTER + rng.uniform(0.0, 5000.0)
     return (
-        Copy("worker", 0.0, age, step, mishap=draw_mishap(rng, 0.7, most=8)),
-        Copy("processor", _apart(rng), mishap=draw_mishap(rng, 0.2, most=8)),
+        Copy("worker", 0.0, age, step, crash_point=draw_crash_point(rng, 0.7, most=8)),
+        Copy("processor", _apart(rng), crash_point=draw_crash_point(rng, 0.2, most=8)),
     )
 
 
@@ -111,7 +113,13 @@ def _tasks(rng: random.Random) -> tuple[Copy, ...]:
     """Mapped tasks of a run that fail, at any time."""
     starts = sorted(rng.uniform(0.0, rng.choice((3.0, 600.0, 20_000.0))) for _ in range(rng.randint(2, 6)))
     return tuple(
-        Copy("worker", at - starts[0], rng.uniform(1.0, 900.0), place=place, mishap=draw_mishap(rng, 0.2, most=8))
+        Copy(
+            "worker",
+            at - starts[0],
+            rng.uniform(1.0, 900.0),
+            place=place,
+            crash_point=draw_crash_point(rng, 0.2, most=8),
+        )
         for place, at in enumerate(starts)
     )
 

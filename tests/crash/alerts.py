@@ -29,9 +29,9 @@ from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.simulator.record import Acceptance
 from tests.crash.alert_schedule import LOST_AFTER, AlertSchedule, Copy, alert_schedule_of
+from tests.crash.checker import Judgement
 from tests.crash.clocks import Clocks, clock_of
-from tests.crash.judging import Judgement
-from tests.crash.keeping import ForgetfulMemory, Keeping
+from tests.crash.fake_stores import FakeTaskState, ForgetfulMemory
 from tests.crash.processes import Process
 from tests.crash.running import Result
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
@@ -75,7 +75,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[AlertSchedule], Aler
     if focus is not None:
         plan = focus(plan)
     secrets = (*plan.people, TEXT)
-    world = World(plan.settings, plan.weather, random.Random(f"omni alert world {seed}"), plan.flow, trace, secrets)
+    world = World(plan.settings, plan.network, random.Random(f"omni alert world {seed}"), plan.flow, trace, secrets)
     runs = [Run(copy) for copy in plan.copies]
     for index, each in enumerate(runs):
         world.after(each.copy.after, _starter(world, plan, index, each))
@@ -85,7 +85,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[AlertSchedule], Aler
     if not came_to_an_end:
         judgement.wrong.append("the schedule does not come to an end")
     events = Counter({"schedules": 1, "faults": world.faults_so_far, "runs of callbacks": len(runs)})
-    events["processes killed or frozen"] = world.mishaps
+    events["processes killed or frozen"] = world.crash_points
     events["runs that looked"] = sum(bool(each.looks) for each in runs)
     events["runs that posted"] = sum(bool(each.posts) for each in runs)
     events["runs that found it sent"] = sum(bool(each.looks and not each.posts and each.end) for each in runs)
@@ -111,10 +111,10 @@ def _starter(world: World, plan: AlertSchedule, index: int, each: Run) -> Callab
             world,
             name,
             _watched(world, each, machine_of(world, plan, index, each.copy).run()),
-            ForgetfulMemory(Keeping(world.rng), 0),
+            ForgetfulMemory(FakeTaskState(world.rng), 0),
             ended=ended,
             lost=lambda process: None,
-            mishap=each.copy.mishap,
+            crash_point=each.copy.crash_point,
             posted=posted,
         ).begin()
 

@@ -32,6 +32,7 @@ from airflow_provider_omni.delivery.tracking import policy as tracking_policy
 from airflow_provider_omni.delivery.tracking.wait import WaitEnd
 from airflow_provider_omni.omni.errors import OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
+from tests.crash.breaking_workspace import Break, Breaks
 from tests.crash.elsewhere import HOME, OTHER
 from tests.crash.mutating import (
     CALM,
@@ -48,9 +49,8 @@ from tests.crash.mutating import (
     registering,
     spared,
 )
-from tests.crash.processes import Mishap, Phase
+from tests.crash.processes import CrashPoint, Phase
 from tests.crash.schedule import HOUR
-from tests.crash.scratching import Break, Breaks
 from tests.crash.upheavals import Upheavals
 from tests.crash.world import NO_CREDIT
 
@@ -91,7 +91,7 @@ def _followed(
     """A batch that is sent without any fault, and a wait of 20 s polls for these fates."""
     return focused(
         **B | _LEDGER | rest,
-        weather=CALM | {"posts": (), "reports": reports, "second_reader_every": second_reader_every},
+        network=CALM | {"posts": (), "reports": reports, "second_reader_every": second_reader_every},
         send=_SEND | {"sources": _people(*fates), "personal": False, "chunk": 2, "validity": (120, 300)} | (send or {}),
         wait=mode_of(mode, goal, poll_interval=20.0, timeout=6000.0) | (wait or {}),
         settings=_CLEAR | {"beat_seconds": 20.0} | (settings or {}),
@@ -109,8 +109,8 @@ def _personal(*fates: str, beat: float = 20.0, lag: float = 0.0, page: int = 100
 
 def _frozen_on_the_way(plan: BatchSchedule) -> BatchSchedule:
     """The first try is frozen until long after the next, and the vendor takes whatever is sent."""
-    mishap = Mishap(4 + plan.seed % 40, Phase.DURING, 5000.0)
-    return focused(guarantee="B", send={**_SEND, "mishaps": (mishap,), "connections": 2, "chunk": 1})(plan)
+    crash_point = CrashPoint(4 + plan.seed % 40, Phase.DURING, 5000.0)
+    return focused(guarantee="B", send={**_SEND, "crash_points": (crash_point,), "connections": 2, "chunk": 1})(plan)
 
 
 _FROM_DAYS_AGO = _followed(
@@ -120,7 +120,7 @@ _FROM_DAYS_AGO = _followed(
     wait={
         "poll_interval": 1800.0,
         "timeout": 300_000.0,
-        "mishaps": (Mishap(1, Phase.BEFORE, after=54 * HOUR),),
+        "crash_points": (CrashPoint(1, Phase.BEFORE, after=54 * HOUR),),
     },
 )  # fmt: skip
 
@@ -130,21 +130,21 @@ def _killed_and_moved(plan: BatchSchedule) -> BatchSchedule:
 
     The source stays as it is: who has left it nobody asks for, though they may come back.
     """
-    mishap = Mishap(8 + plan.seed % 24, Phase.DURING)
-    send = _SEND | {"mishaps": (mishap,), "moved_at": 2, "sources": plan.send.sources[:1]}
+    crash_point = CrashPoint(8 + plan.seed % 24, Phase.DURING)
+    send = _SEND | {"crash_points": (crash_point,), "moved_at": 2, "sources": plan.send.sources[:1]}
     # Where the logs do not read lists of ids, only some are asked for, and this is a net and no proof.
     lists = {"id_lists": "all"}
-    return focused(**B | {"airflow": "3.2"}, weather=CALM, ledger=True, send=send, settings=lists)(plan)
+    return focused(**B | {"airflow": "3.2"}, network=CALM, ledger=True, send=send, settings=lists)(plan)
 
 
-def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None = None) -> Focus:
+def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: CrashPoint | None = None) -> Focus:
     """Frozen with its POST in hand. The next try proves that nothing was sent, and does not come to send. Then the
     first one wakes up, posts, and dies before it can write that down. Days later there is one more try.
     """
-    first = Mishap("POST", Phase.BEFORE, 5000.0, then=Mishap("outcome written", Phase.BEFORE))
+    first = CrashPoint("POST", Phase.BEFORE, 5000.0, then=CrashPoint("outcome written", Phase.BEFORE))
     return focused(
         **A | _LEDGER,
-        weather=CALM | {"posts": posts},
+        network=CALM | {"posts": posts},
         settings={"duplicates": "status-23", "refused_uses_id": False},
         send=_SEND
         | {
@@ -154,7 +154,7 @@ def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None =
             "connections": 1,
             "tries": 2,
             "clears": (60 * HOUR,),
-            "mishaps": (first, second),
+            "crash_points": (first, second),
         },
     )
 
@@ -166,14 +166,14 @@ def _replayed_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
     """The first try is killed on the way. The scratch file of the second fails once, sooner or later."""
     return focused(
         **B | _LEDGER,
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=_SEND
         | {
             "sources": _people(*("27",) * 6),
             "chunk": 1,
             "connections": 1,
             "flow_given": True,
-            "mishaps": (Mishap("POST", Phase.DURING, nth=4),),
+            "crash_points": (CrashPoint("POST", Phase.DURING, nth=4),),
         },
         scratch=Breaks(tries=(None, Break(20 + 2 * plan.seed, lasts=False), None)),
     )(plan)
@@ -196,7 +196,7 @@ def _what_the_scratch_file_does_not_take_is_passed_over() -> Iterator[None]:
     "wrong",
     focused(
         **B | _LEDGER | {"ledger": False},
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=_SEND | {"sources": _people(*("27",) * 6), "connections": 1, "chunk": 1},
         publish_failures=0.3,
     ),
@@ -211,7 +211,7 @@ def _windows_are_posted_though_no_receipt_tells_of_them() -> Iterator[None]:
     "wrong",
     focused(
         **B | _LEDGER | {"ledger": False},
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=_SEND
         | {
             "sources": _people(*("27",) * 40),
@@ -219,7 +219,7 @@ def _windows_are_posted_though_no_receipt_tells_of_them() -> Iterator[None]:
             "chunk": 1,
             "personal": False,
             # It wakes up while the next try sends one request after the other.
-            "mishaps": (Mishap("intent written", Phase.BEFORE, 235.0),),
+            "crash_points": (CrashPoint("intent written", Phase.BEFORE, 235.0),),
         },
     ),
 )
@@ -281,7 +281,7 @@ def _with_old_intents() -> Iterator[None]:
     "twice",
     focused(
         **B | _LEDGER,
-        weather=CALM | {"posts": ("reset-after", None, "reset-after")},
+        network=CALM | {"posts": ("reset-after", None, "reset-after")},
         settings={"given_bulk_id": "dropped", "id_lists": "first"},
         send=_SEND | {"sources": _people(*("27",) * 12), "personal": False, "chunk": 4, "connections": 1},
     ),
@@ -296,7 +296,7 @@ def _bulk_ids_prove_absence() -> Iterator[None]:
     "twice",
     focused(
         **B | _LEDGER,
-        weather=CALM | {"posts": ("reset-after", None, None, "reset-after")},
+        network=CALM | {"posts": ("reset-after", None, None, "reset-after")},
         settings={"given_bulk_id": "replaced", "id_lists": "first"},
         send=_SEND
         | {
@@ -324,7 +324,7 @@ def _a_bulk_id_of_the_vendors_own_is_a_control() -> Iterator[None]:
     "twice",
     focused(
         **B | _LEDGER,
-        weather=CALM | {"posts": (), "contradictions": 1.0},
+        network=CALM | {"posts": (), "contradictions": 1.0},
         send=_SEND
         | {"sources": _people(*("27",) * 12), "personal": False, "chunk": 4, "clears": (600.0,), "trust": False},
     ),
@@ -345,7 +345,7 @@ def _a_contradiction_is_a_refusal() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", _woken_after_a_proof(second=Mishap("intent written", Phase.BEFORE)))
+@_mutant("twice", _woken_after_a_proof(second=CrashPoint("intent written", Phase.BEFORE)))
 def _proofs_are_inherited() -> Iterator[None]:
     """What an earlier try has found absent is posted without asking again."""
     with patch.object(intent_log.IntentLog, "doubt_old_proofs", lambda self: None):
@@ -370,7 +370,7 @@ def _an_empty_ledger_is_believed() -> Iterator[None]:
     "twice",
     focused(
         **B | _LEDGER | {"airflow": "3.2"},
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=_SEND
         | {
             "sources": _people(*("27",) * 12),
@@ -392,13 +392,13 @@ def _parts_that_are_gone_are_not_missed() -> Iterator[None]:
     "twice",
     focused(
         **B | _LEDGER | {"airflow": "3.2"},
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=_SEND
         | {
             "sources": _people(*("27",) * 6),
             "personal": False,
             "flow_given": True,
-            "mishaps": (Mishap("taken over", Phase.BEFORE, 400.0),),
+            "crash_points": (CrashPoint("taken over", Phase.BEFORE, 400.0),),
         },
         upheavals=Upheavals(secrets=(None, "pepper")),
     ),
@@ -417,7 +417,7 @@ def _whose_the_ledger_is_is_asked_once() -> Iterator[None]:
     "twice",
     focused(
         **B | _LEDGER,
-        weather=CALM | {"posts": (NO_CREDIT,)},
+        network=CALM | {"posts": (NO_CREDIT,)},
         send=_SEND
         | {
             "sources": _people("27"),
@@ -425,7 +425,10 @@ def _whose_the_ledger_is_is_asked_once() -> Iterator[None]:
             "chunk": 1,
             "connections": 1,
             "flow_given": True,
-            "mishaps": (Mishap("POST", Phase.DURING, 60.0), Mishap("outcome written", Phase.BEFORE, 400.0)),
+            "crash_points": (
+                CrashPoint("POST", Phase.DURING, 60.0),
+                CrashPoint("outcome written", Phase.BEFORE, 400.0),
+            ),
             "clears": (2000.0,),
         },
         settings={"refused_in": "nothing"},
@@ -445,7 +448,7 @@ def _overtaken_from_another_account(plan: BatchSchedule) -> BatchSchedule:
     """
     focus = focused(
         **B | _LEDGER | {"airflow": "3.2"},
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=_SEND
         | {
             "sources": (*_people(*("27",) * 6), *_people(*("27",) * 12)),
@@ -453,7 +456,7 @@ def _overtaken_from_another_account(plan: BatchSchedule) -> BatchSchedule:
             "chunk": 1,
             "connections": 1,
             "flow_given": True,
-            "mishaps": (Mishap("taken over", Phase.BEFORE, 60.0),),
+            "crash_points": (CrashPoint("taken over", Phase.BEFORE, 60.0),),
         },
         wait=mode_of("poke", poll_interval=30.0, timeout=3000.0),
         upheavals=Upheavals(accounts=(OTHER, HOME)),
@@ -479,7 +482,7 @@ def _cleared_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
     """Sent, and then cleared with another account. The scratch file fails while the ledger is read."""
     return focused(
         **B | _LEDGER,
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=_SEND
         | {
             "sources": _people(*("27",) * 6),
@@ -531,7 +534,7 @@ def _trusted(clears: tuple[float, ...]) -> Focus:
     """An account that is trusted to refuse repeated ids, whose answers get lost and whose logs are never there."""
     return focused(
         **A | _LEDGER,
-        weather=CALM | {"posts": ("reset-after",) * 6, "logs_down": (0.0, 1e9)},
+        network=CALM | {"posts": ("reset-after",) * 6, "logs_down": (0.0, 1e9)},
         settings={"duplicates": "status-23", "refused_uses_id": False},
         send=_SEND
         | {"sources": _people("27", "27"), "personal": False, "chunk": 10, "tries": 1, "trust": True, "clears": clears},
@@ -556,11 +559,11 @@ def _trust_is_renewed() -> Iterator[None]:
         yield
 
 
-def _unsettled(*, mishap: Mishap | None = None, ledger: bool = False, **upheavals: Any) -> Focus:
-    """A calm batch of twelve, cleared once, with these upheavals. `mishap`: of the first try."""
+def _unsettled(*, crash_point: CrashPoint | None = None, ledger: bool = False, **upheavals: Any) -> Focus:
+    """A calm batch of twelve, cleared once, with these upheavals. `crash_point`: of the first try."""
     return focused(
         **B | _LEDGER | {"ledger": ledger},
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=_SEND
         | {
             "sources": _people(*("27",) * 12),
@@ -568,7 +571,7 @@ def _unsettled(*, mishap: Mishap | None = None, ledger: bool = False, **upheaval
             "chunk": 2,
             "connections": 1,
             "clears": (600.0,),
-            "mishaps": (mishap,),
+            "crash_points": (crash_point,),
         },
         settings={"id_lists": "none", "refused_in": "nothing"},
         upheavals=Upheavals(**upheavals),
@@ -577,7 +580,7 @@ def _unsettled(*, mishap: Mishap | None = None, ledger: bool = False, **upheaval
 
 def _killed_at_the_first_request(plan: BatchSchedule) -> BatchSchedule:
     """Killed with one request of many sent, and then the task's state is gone."""
-    focus = _unsettled(mishap=Mishap("POST", Phase.DURING), losses=(None, "gone"))
+    focus = _unsettled(crash_point=CrashPoint("POST", Phase.DURING), losses=(None, "gone"))
     found: BatchSchedule = focus(plan)
     return replace(found, send=replace(found.send, sources=_people(*("27",) * 36)))
 
@@ -600,7 +603,7 @@ def _refused_and_then_lost(plan: BatchSchedule) -> BatchSchedule:
     """Refused by the first try, accepted from the second under the next id; then the task's state is as it was once."""
     found: BatchSchedule = _unsettled(losses=(None, None, "older"))(plan)
     send = replace(found.send, sources=_people("27"), chunk=1, clears=(600.0, 600.0))
-    return replace(found, send=send, weather=replace(found.weather, posts=(NO_CREDIT,)))
+    return replace(found, send=send, network=replace(found.network, posts=(NO_CREDIT,)))
 
 
 @_mutant("twice", _refused_and_then_lost)
@@ -622,7 +625,7 @@ def _who_is_in_doubt_has_got_no_further_id() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", _unsettled(accounts=(HOME, OTHER), mishap=Mishap("POST", Phase.DURING)))
+@_mutant("twice", _unsettled(accounts=(HOME, OTHER), crash_point=CrashPoint("POST", Phase.DURING)))
 def _any_account_proves_absence() -> Iterator[None]:
     """What may have been posted from one account is looked for in another one's logs."""
     with (
@@ -632,7 +635,7 @@ def _any_account_proves_absence() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", _unsettled(accounts=(HOME, OTHER), mishap=Mishap("POST", Phase.DURING), ledger=True))
+@_mutant("twice", _unsettled(accounts=(HOME, OTHER), crash_point=CrashPoint("POST", Phase.DURING), ledger=True))
 def _ledgers_know_no_account() -> Iterator[None]:
     """The account is not in the ledger."""
     original = intent_log.IntentLog.replay
@@ -712,7 +715,7 @@ def _released_too_early() -> Iterator[None]:
 @_mutant("wrong", _followed("27", "27", "27", "27", reports=("foreign-ids",) * 6))
 def _any_row_of_a_request_counts() -> Iterator[None]:
     """A stranger's messages that show up under a request's id are counted."""
-    with patch.object(id_set.Members, "__contains__", lambda self, message_id: True):
+    with patch.object(id_set.IdSet, "__contains__", lambda self, message_id: True):
         yield
 
 
@@ -774,13 +777,13 @@ def _each_part_is_judged_alone() -> Iterator[None]:
 
 def _in_doubt_at_another_account(plan: BatchSchedule) -> BatchSchedule:
     """Killed with its answer on the way, and never cleared up, since the connection has changed: two were refused."""
-    mishap = Mishap("POST", Phase.DURING)
+    crash_point = CrashPoint("POST", Phase.DURING)
     return _followed(
         *("27" if number == plan.seed % 3 else "52" for number in range(3)),
         mode="poke",
         wait={"poll_interval": 20.0},
         settings={"given_bulk_id": "dropped"},
-        send={"chunk": 3, "connections": 1, "mishaps": (mishap,), "tries": 2, "flow_given": True},
+        send={"chunk": 3, "connections": 1, "crash_points": (crash_point,), "tries": 2, "flow_given": True},
         upheavals=Upheavals(accounts=(OTHER, HOME)),
     )(plan)
 

@@ -16,11 +16,11 @@ from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.ledger import OutcomeRow, read_outcomes, unreached
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.messages import Message
-from tests.crash.batch_judging import REFUSED_AGAIN
+from tests.crash.batch_checker import REFUSED_AGAIN
 from tests.crash.batch_schedule import BatchSchedule
 from tests.crash.batch_tasks import BatchTask
-from tests.crash.judging import OLD, Truth, changes_of, right_verdict, standing_of, too_late, views_of
-from tests.crash.keeping import Bucket
+from tests.crash.checker import OLD, Truth, changes_of, right_verdict, standing_of, too_late, views_of
+from tests.crash.fake_stores import Bucket
 from tests.crash.waits import WaitTask
 
 FOLLOWED = {"accepted", "intent", "seen", "unconfirmed"}
@@ -210,7 +210,7 @@ def _judge_end(case: Case, ids: list[str]) -> Iterable[str]:
 def _nobody_could_look(case: Case) -> bool:
     """Whether the logs were down until the deadline."""
     began = min(call.at for call in case.simulator.record.calls)
-    return case.wait.ended_at < began + case.schedule.weather.logs_down[1] + case.patience
+    return case.wait.ended_at < began + case.schedule.network.logs_down[1] + case.patience
 
 
 def _count(receipt: dict[str, Any], *names: str, but: tuple[str, ...] = ()) -> int:

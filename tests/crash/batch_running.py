@@ -9,14 +9,14 @@ from collections.abc import Callable
 from unittest.mock import patch
 
 from airflow_provider_omni.delivery.tracking import ledger_watch
-from tests.crash.batch_judging import judge_batch_send
+from tests.crash.batch_checker import judge_batch_send
 from tests.crash.batch_outcomes import Case, judge_batch_wait
 from tests.crash.batch_schedule import BatchSchedule, batch_schedule_of
 from tests.crash.batch_tasks import BatchTask
-from tests.crash.judging import wrong_account
-from tests.crash.keeping import Bucket
+from tests.crash.breaking_workspace import BreakingWorkspace
+from tests.crash.checker import wrong_account
+from tests.crash.fake_stores import Bucket
 from tests.crash.running import Result, one_account, patience
-from tests.crash.scratching import BreakingScratch
 from tests.crash.waits import WaitTask
 from tests.crash.world import World
 
@@ -32,7 +32,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
         plan = focus(plan)
     rng = random.Random(f"omni batch world {seed}")
     others = plan.upheavals.other_flows(plan.flow)
-    world = World(plan.settings, plan.weather, rng, plan.flow, trace, _secrets(plan), others)
+    world = World(plan.settings, plan.network, rng, plan.flow, trace, _secrets(plan), others)
     waits: list[WaitTask] = []
     send = BatchTask(world, plan, Bucket(rng, plan.store_failures), lambda task: _follow(world, plan, task, waits))
     try:
@@ -58,10 +58,10 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
     return Result(seed, plan.guarantee, judgement, +events, tuple(world.trace), "--batches ")
 
 
-def _scratches(plan: BatchSchedule) -> Callable[[], BreakingScratch]:
+def _scratches(plan: BatchSchedule) -> Callable[[], BreakingWorkspace]:
     """Makes those of the wait."""
     numbers = itertools.count(1)
-    return lambda: BreakingScratch(plan.scratch.of(plan.seed, f"read {next(numbers)}"))
+    return lambda: BreakingWorkspace(plan.scratch.of(plan.seed, f"read {next(numbers)}"))
 
 
 def _secrets(plan: BatchSchedule) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def _reading(wait: WaitTask) -> float:
 
 def _count(plan: BatchSchedule, world: World, send: BatchTask, waits: list[WaitTask]) -> Counter[str]:
     events = Counter({"schedules": 1, "faults": world.faults_so_far, "tries of the send": send.try_number})
-    events["processes killed or frozen"] = world.mishaps
+    events["processes killed or frozen"] = world.crash_points
     events["posts"] = len(send.posts)
     events["posts by tries given up"] = sum(post.stale for post in send.posts)
     events["messages accepted"] = len(world.record.acceptances)

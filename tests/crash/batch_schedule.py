@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.simulator.settings import Settings
+from tests.crash.breaking_workspace import Breaks, draw_breaks
 from tests.crash.clocks import Clocks, draw_clocks
-from tests.crash.processes import Mishap, Phase
+from tests.crash.processes import CrashPoint, Phase
 from tests.crash.schedule import (
     FAST,
     FATE_NAMES,
@@ -27,9 +28,8 @@ from tests.crash.schedule import (
     draw_validity,
     draw_wait,
 )
-from tests.crash.scratching import Breaks, draw_breaks
 from tests.crash.upheavals import Upheavals, draw_upheavals
-from tests.crash.world import FAULTS, LATEST, Weather
+from tests.crash.world import FAULTS, LATEST, NetworkFaults
 
 SPOILT = ("gone", "cut", "empty")
 
@@ -41,7 +41,7 @@ class Outbox:
     """The sending task of a batch.
 
     `sources`: rows by try; the last holds for all later ones. `personal`: a text for each name. `keyed`: rows are
-    told apart by a key of their own. `mishaps`, `presumed_dead_after`, `clears`: as for a single send.
+    told apart by a key of their own. `crash_points`, `presumed_dead_after`, `clears`: as for a single send.
     `moved_at`: the try from which on the ledger's path leads to another place, where nothing is.
     """
 
@@ -53,7 +53,7 @@ class Outbox:
     tries: int
     retry_delay: float
     heartbeat: float
-    mishaps: tuple[Mishap | None, ...]
+    crash_points: tuple[CrashPoint | None, ...]
     presumed_dead_after: float | None
     clears: tuple[float, ...]
     trust: bool
@@ -88,7 +88,7 @@ class BatchSchedule:
     airflow: str
     ledger: bool
     settings: Settings
-    weather: Weather
+    network: NetworkFaults
     store_failures: float
     store_slowness: float
     send: Outbox
@@ -120,7 +120,7 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
         airflow=airflow,
         ledger=ledger,
         settings=settings,
-        weather=Weather(
+        network=NetworkFaults(
             rate=rng.choice((0.0, 0.05, 0.15, 0.3)),
             most=rng.randint(1, 25),
             posts=tuple(rng.choice((*FAULTS["send"], None, None)) for _ in range(rng.choice((0, 0, 3)))),
@@ -157,7 +157,7 @@ def _send(rng: random.Random, seed: int, settings: Settings, validity: tuple[int
         tries=tries,
         retry_delay=rng.choice((1.0, 30.0, 300.0)),
         heartbeat=rng.choice((30.0, 120.0, 300.0)),
-        mishaps=tuple(_mishap(rng) for _ in range(tries)),
+        crash_points=tuple(_draw_crash_point(rng) for _ in range(tries)),
         presumed_dead_after=rng.uniform(0.0, 20.0) if rng.random() < 0.2 else None,
         clears=()
         if rng.random() < 0.7
@@ -189,26 +189,28 @@ def _sources(rng: random.Random, *, long: bool) -> tuple[Rows, ...]:
     return (usual, *(tuple(rows) or usual for rows in changed))
 
 
-def _mishap(rng: random.Random) -> Mishap | None:
+def _draw_crash_point(rng: random.Random) -> CrashPoint | None:
     if rng.random() < 0.35:
         return None
     frozen = rng.choice((None, None, rng.choice((6.0, 20.0, 90.0, 400.0, 5000.0, 20_000.0))))
     at = rng.choice((rng.randint(1, 12), rng.randint(1, 80)))
     phase = rng.choice((Phase.BEFORE, Phase.DURING))
     if frozen is not None and rng.random() < 0.4:
-        return Mishap(at, phase, frozen, then=Mishap(rng.randint(1, 6), rng.choice((Phase.BEFORE, Phase.DURING))))
-    return Mishap(at, phase, frozen)
+        return CrashPoint(
+            at, phase, frozen, then=CrashPoint(rng.randint(1, 6), rng.choice((Phase.BEFORE, Phase.DURING)))
+        )
+    return CrashPoint(at, phase, frozen)
 
 
 def _wait(rng: random.Random, seed: int, airflow: str, validity: tuple[int, int], poll: float, *, long: bool) -> Wait:
     drawn = draw_wait(rng, seed, airflow if airflow in WAIT_MODES else "3.3", validity, poll, long=long)
-    mishaps: list[Mishap | None] = []
-    for mishap in drawn.mishaps:
+    crash_points: list[CrashPoint | None] = []
+    for crash_point in drawn.crash_points:
         if drawn.mode == "reschedule":
-            mishaps += [None] * rng.choice((0, 0, rng.randint(0, 30)))
-        if mishap is not None and mishap.only == "Publish":
-            mishap = replace(mishap, only=rng.choice(("Put", "Fetch", "ListParts")))
-        elif mishap is not None and mishap.only is None and rng.random() < 0.5:
-            mishap = replace(mishap, at=rng.randint(1, 150))  # the ledger alone takes some dozens of effects
-        mishaps.append(mishap)
-    return replace(drawn, mishaps=tuple(mishaps))
+            crash_points += [None] * rng.choice((0, 0, rng.randint(0, 30)))
+        if crash_point is not None and crash_point.only == "Publish":
+            crash_point = replace(crash_point, only=rng.choice(("Put", "Fetch", "ListParts")))
+        elif crash_point is not None and crash_point.only is None and rng.random() < 0.5:
+            crash_point = replace(crash_point, at=rng.randint(1, 150))  # the ledger alone takes some dozens of effects
+        crash_points.append(crash_point)
+    return replace(drawn, crash_points=tuple(crash_points))

@@ -22,10 +22,10 @@ from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
 from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows
+from tests.crash.breaking_workspace import BreakingWorkspace
 from tests.crash.clocks import clock_of
-from tests.crash.keeping import Bucket, ForgetfulMemory, Keeping, Publishing, Receipts, StateMemory
+from tests.crash.fake_stores import Bucket, FakeTaskState, ForgetfulMemory, Publishing, Receipts, StateMemory
 from tests.crash.processes import Process
-from tests.crash.scratching import BreakingScratch
 from tests.crash.upheavals import GONE, of_try
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
@@ -80,13 +80,13 @@ class BatchTask:
     """Who was in the source of each try, by the try's token."""
 
     def __post_init__(self) -> None:
-        self.keeping = Keeping(self.world.rng, self.plan.store_failures)
+        self.task_state = FakeTaskState(self.world.rng, self.plan.store_failures)
         self._publishing = Publishing(self.plan.seed, self.plan.publish_failures)
         self._left = self.plan.send.tries - 1
         self._clears = list(self.plan.send.clears)
         self._running: Process | None = None
         self._upheaval = random.Random(f"{self.plan.seed}:upheaval")
-        self._scratches: list[BreakingScratch] = []
+        self._scratches: list[BreakingWorkspace] = []
         self._began_at = self.world.now()
 
     def sources_since(self, token: str) -> list[set[str]]:
@@ -112,7 +112,7 @@ class BatchTask:
         """Begin the next try: Airflow wipes the task's XCom and believes in this one only."""
         send, world = self.plan.send, self.world
         self.try_number += 1
-        number = self.keeping.current = self.try_number
+        number = self.task_state.current = self.try_number
         self.end = self.error = None
         self.receipts.wipe()
         self.rows = self.began_with[number] = send.sources[min(number, len(send.sources)) - 1]
@@ -121,8 +121,8 @@ class BatchTask:
             self.bucket = Bucket(world.rng, self.plan.store_failures)
         self.lose(self.plan.upheavals.loss_before(number))
         old = self.plan.airflow == "3.2" or number <= self.plan.upheavals.old_until
-        memory = (ForgetfulMemory if old else StateMemory)(self.keeping, number)
-        self._scratches.append(BreakingScratch(self.plan.scratch.of(self.plan.seed, f"try {number}")))
+        memory = (ForgetfulMemory if old else StateMemory)(self.task_state, number)
+        self._scratches.append(BreakingWorkspace(self.plan.scratch.of(self.plan.seed, f"try {number}")))
         token = f"{world.rng.getrandbits(48):012x}"
         self.numbers_of[token] = {row["phone"] for row in self.rows}
         world.say("airflow", f"try {number} begins with {len(self.rows)} rows")
@@ -133,7 +133,7 @@ class BatchTask:
             memory,
             ended=self._ended,
             lost=self._lost,
-            mishap=send.mishaps[number - 1] if number <= len(send.mishaps) else None,
+            crash_point=send.crash_points[number - 1] if number <= len(send.crash_points) else None,
             account=of_try(self.plan.upheavals.accounts, number),
             bucket=self.bucket,
             publish=lambda receipt: self.receipts.put(receipt, memory),
@@ -149,7 +149,7 @@ class BatchTask:
         """Lose something of what Airflow keeps of the task."""
         if what is not None:
             self.world.say("airflow", f"the task's state: {what}")
-            self.keeping.lose(what, self._upheaval, self.world.now())
+            self.task_state.lose(what, self._upheaval, self.world.now())
 
     def _unsettle(self, first: Process) -> None:
         upheavals = self.plan.upheavals
@@ -164,14 +164,14 @@ class BatchTask:
             return
         self.world.say("airflow", f"the user clears the send while {process.name} runs")
         self._running = None
-        self.keeping.current = -self.try_number
+        self.task_state.current = -self.try_number
         self.world.after(self.plan.upheavals.killed_after, process.kill)
         if self.plan.airflow == "3.4":
             self.lose(GONE)
         self._left = self.plan.send.tries - 1
         self.world.after(5.0, self.start_try)
 
-    def _machine(self, number: int, scratch: BreakingScratch, token: str, *, durable: bool) -> Steps[SendResult]:
+    def _machine(self, number: int, scratch: BreakingWorkspace, token: str, *, durable: bool) -> Steps[SendResult]:
         """What the operator does, from the first thing to the last."""
         send, world = self.plan.send, self.world
         clock = clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number)
@@ -195,7 +195,7 @@ class BatchTask:
         return end
 
     def _steps(
-        self, number: int, scratch: BreakingScratch, rules: SendPolicy, token: str, clock: Clock
+        self, number: int, scratch: BreakingWorkspace, rules: SendPolicy, token: str, clock: Clock
     ) -> Steps[SendResult]:
         """What the operator does within its scratch file."""
         spec, world = batch_spec(self.plan, self.world, number), self.world
@@ -221,7 +221,7 @@ class BatchTask:
         body = json.loads(call.body)
         destinations = body["destinations"]
         self.numbers |= {each["messageId"]: each["to"]["phoneNumber"] for each in destinations}
-        stale, now = self.keeping.current != number, self.world.now()
+        stale, now = self.task_state.current != number, self.world.now()
         woken = stale and now - decided_at > ONE_WRITE
         if stale:
             self.world.say(process.name, f"(Airflow has given this try up{', it was frozen' if woken else ''})")
@@ -269,7 +269,7 @@ class BatchTask:
         if retry and self._left > 0:
             self._left -= 1
             # Its id changes when the next try is scheduled: from here on the old one can write no more.
-            self.keeping.current = -self.try_number
+            self.task_state.current = -self.try_number
             self.world.after(self.plan.send.retry_delay, self.start_try)
             return
         self.finished(self)

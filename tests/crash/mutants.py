@@ -13,7 +13,7 @@ from airflow_provider_omni.delivery.messages import ids as identity
 from airflow_provider_omni.delivery.messages import intent_log, states
 from airflow_provider_omni.delivery.messages.states import Event, MessageState
 from airflow_provider_omni.delivery.outbox import dispatcher, engine, policy, publishing, reconciler, requests, stores
-from airflow_provider_omni.omni import answers, failures
+from airflow_provider_omni.omni import failures, responses
 from airflow_provider_omni.omni.bulk import BulkAnswer
 from airflow_provider_omni.omni.errors import (
     Effect,
@@ -22,7 +22,7 @@ from airflow_provider_omni.omni.errors import (
     OmniTransportError,
 )
 from airflow_provider_omni.omni.statuses import is_refusal
-from tests.crash import clocks, keeping, tasks
+from tests.crash import clocks, fake_stores, tasks
 from tests.crash.clocks import Clocks
 from tests.crash.elsewhere import HOME, OTHER
 from tests.crash.mutating import (
@@ -43,7 +43,7 @@ from tests.crash.mutating import (
     tried_again,
     unsettled,
 )
-from tests.crash.processes import Mishap, Phase
+from tests.crash.processes import CrashPoint, Phase
 from tests.crash.schedule import Schedule
 from tests.crash.upheavals import Upheavals
 from tests.crash.world import NO_CREDIT
@@ -66,21 +66,21 @@ def _no_reconcile() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", tried_again(Mishap("intent written", Phase.BEFORE, 20_000.0)))
+@_mutant("twice", tried_again(CrashPoint("intent written", Phase.BEFORE, 20_000.0)))
 def _no_fence() -> Iterator[None]:
     """A try that was given up may still write, and so still posts."""
-    with patch.object(keeping.StateMemory, "stale", False):
+    with patch.object(fake_stores.StateMemory, "stale", False):
         yield
 
 
-def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None = None) -> Focus:
+def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: CrashPoint | None = None) -> Focus:
     """Frozen with its POST in hand. The next try proves that nothing was sent, and does not come to send. Then the
     first one wakes up, posts, and dies before it can write that down. Days later there is one more try.
     """
-    first = Mishap("POST", Phase.BEFORE, 5000.0, then=Mishap("outcome written", Phase.BEFORE))
+    first = CrashPoint("POST", Phase.BEFORE, 5000.0, then=CrashPoint("outcome written", Phase.BEFORE))
     return focused(
         **A,
-        weather=CALM | {"posts": posts},
+        network=CALM | {"posts": posts},
         settings={"duplicates": "status-23", "refused_uses_id": False},
         send=RETRIED
         | {
@@ -89,19 +89,19 @@ def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: Mishap | None =
             "retries": 1,
             "clears": (60 * 3600.0,),
             "shared_key": False,
-            "mishaps": (first, second),
+            "crash_points": (first, second),
         },
     )
 
 
-@_mutant("twice", _woken_after_a_proof(second=Mishap("intent written", Phase.BEFORE)))
+@_mutant("twice", _woken_after_a_proof(second=CrashPoint("intent written", Phase.BEFORE)))
 def _proofs_are_inherited() -> Iterator[None]:
     """What an earlier try has found absent is posted without asking again."""
     with patch.object(intent_log.IntentLog, "doubt_old_proofs", lambda self: None), believed():
         yield
 
 
-@_mutant("twice", tried_again(Mishap("POST", Phase.DURING)))
+@_mutant("twice", tried_again(CrashPoint("POST", Phase.DURING)))
 def _no_intent() -> Iterator[None]:
     """The POST comes first, and is written down when its answer is there."""
     with spared("intent written"), believed():
@@ -110,7 +110,7 @@ def _no_intent() -> Iterator[None]:
 
 @_mutant(
     "wrong",
-    focused(**B, weather=CALM | {"posts": ()}, send=RETRIED | {"people": (("41793020027",),)}, publish_failures=0.7),
+    focused(**B, network=CALM | {"posts": ()}, send=RETRIED | {"people": (("41793020027",),)}, publish_failures=0.7),
 )
 def _it_is_posted_though_no_receipt_tells_of_it() -> Iterator[None]:
     """That a receipt could not be published is passed over."""
@@ -122,8 +122,8 @@ def _it_is_posted_though_no_receipt_tells_of_it() -> Iterator[None]:
     "wrong",
     tried_again(
         # The first one wakes up while the second, whose receipt stands, is about to post.
-        Mishap("intent written", Phase.BEFORE, 155.0),
-        Mishap("POST", Phase.BEFORE, 28.0),
+        CrashPoint("intent written", Phase.BEFORE, 155.0),
+        CrashPoint("POST", Phase.BEFORE, 28.0),
     ),
 )
 def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
@@ -140,14 +140,14 @@ def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", tried_again(Mishap("intent written", Phase.DURING, 20_000.0)))
+@_mutant("twice", tried_again(CrashPoint("intent written", Phase.DURING, 20_000.0)))
 def _stale_fence() -> Iterator[None]:
     """An intent that took long to write is not written again."""
     with patch.object(policy, "is_fresh", lambda intent_at, now: True), believed():
         yield
 
 
-@_mutant("twice", tried_again(Mishap("POST", Phase.DURING)))
+@_mutant("twice", tried_again(CrashPoint("POST", Phase.DURING)))
 def _ids_depend_on_the_try() -> Iterator[None]:
     """Each try makes ids of its own."""
     original = tasks.send_plan
@@ -164,7 +164,7 @@ def _ids_depend_on_the_try() -> Iterator[None]:
     "twice",
     focused(
         **B,
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=RETRIED | {"people": (("41793020020", "41793020127"),), "texts": ("Hello",), "on_rejected": "fail"},
         settings={"answer_order": "reversed", "refused_in": "nothing"},
     ),
@@ -185,7 +185,7 @@ def _match_by_position() -> Iterator[None]:
 @_mutant("twice", answer_lost("error-after"))
 def _server_errors_mean_not_sent() -> Iterator[None]:
     """A 5xx is taken for "nothing happened"."""
-    with patch.object(answers, "refuses", lambda status: status >= 400):
+    with patch.object(responses, "refuses", lambda status: status >= 400):
         yield
 
 
@@ -229,7 +229,7 @@ def _looks_come_at_once() -> Iterator[None]:
     "twice",
     focused(
         **B | {"airflow": "3.4"},
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=RETRIED | {"clears": (60 * 3600.0,), "people": (("41793020027",),)},
     ),
 )
@@ -243,7 +243,7 @@ def _old_logs_prove_absence() -> Iterator[None]:
     "twice",
     focused(
         **B,
-        weather=CALM | {"posts": ("reset-after",)},
+        network=CALM | {"posts": ("reset-after",)},
         send=RETRIED | {"send_in": 600.0, "people": (("41793020027",),), "texts": ("Hello",)},
         settings={"scheduled_in_logs": False},
     ),
@@ -259,7 +259,7 @@ def _scheduled_is_absent() -> Iterator[None]:
     "twice",
     focused(
         **B,
-        weather=CALM | {"posts": ("reset-after",)},
+        network=CALM | {"posts": ("reset-after",)},
         send=RETRIED | {"people": (("41793020027",),), "texts": ("Hello",)},
         settings={"single_bulk_id": "dropped"},
     ),
@@ -275,13 +275,13 @@ def _killed_while_it_posts(clocks: Clocks) -> Focus:
     """The first try dies while the vendor takes its time with the POST, and the next comes soon."""
     return focused(
         **B,
-        weather=CALM | {"posts": ("late",)},
+        network=CALM | {"posts": ("late",)},
         settings={"log_lag_seconds": 27.0},
         send=RETRIED
         | {
             "people": (("41793020027",),),
             "texts": ("Hello",),
-            "mishaps": (Mishap("POST", Phase.DURING),),
+            "crash_points": (CrashPoint("POST", Phase.DURING),),
             "heartbeat": 1.0,
         },
         clocks=clocks,
@@ -306,7 +306,7 @@ def _the_wall_clock_measures_the_waiting() -> Iterator[None]:
     "twice",
     focused(
         **B,
-        weather=CALM | {"posts": ("reset-after",)},
+        network=CALM | {"posts": ("reset-after",)},
         send=RETRIED | {"send_in": 600.0, "people": (("41793020027",),), "texts": ("Hello",)},
         settings={"scheduled_in_logs": False},
         clocks=Clocks(by_turns=(300.0,)),
@@ -325,7 +325,7 @@ _SEVERAL: dict[str, Any] = {"people": (("41793020027", "41793020127", "417930202
     "twice",
     focused(
         **B,
-        weather=CALM | {"posts": ("reset-after",)},
+        network=CALM | {"posts": ("reset-after",)},
         send=RETRIED | _SEVERAL,
         settings={"given_bulk_id": "dropped"},
     ),
@@ -340,7 +340,7 @@ def _bulk_ids_prove_absence() -> Iterator[None]:
     "twice",
     focused(
         **B,
-        weather=CALM | {"posts": ("reset-after",)},
+        network=CALM | {"posts": ("reset-after",)},
         send=RETRIED
         | {
             "people": (tuple(f"41793020{place}{fate}" for place, fate in ((0, 18), (1, 82), (2, 20), (3, 20))),),
@@ -364,7 +364,7 @@ def _a_list_of_ids_proves_absence() -> Iterator[None]:
     "twice",
     focused(
         **B,
-        weather=CALM | {"posts": (), "contradictions": 1.0},
+        network=CALM | {"posts": (), "contradictions": 1.0},
         send=RETRIED | _SEVERAL | {"on_rejected": "fail"},
     ),
 )
@@ -377,7 +377,10 @@ def _the_last_word_counts() -> Iterator[None]:
         said = tuple((status, (message_id,)) for message_id, status in last.items())
         return original(BulkAnswer(said), *rest, **more)
 
-    with patch.object(dispatcher, "read_answer", read), patch.object(requests, "mendable", lambda status: True):
+    with (
+        patch.object(dispatcher, "read_answer", read),
+        patch.object(requests, "may_succeed_later", lambda status: True),
+    ):
         yield
 
 
@@ -385,7 +388,7 @@ def _the_last_word_counts() -> Iterator[None]:
     "twice",
     focused(
         **A,
-        weather=CALM | {"posts": ("reset-after",), "logs_down": (0.0, 1200.0)},
+        network=CALM | {"posts": ("reset-after",), "logs_down": (0.0, 1200.0)},
         send=TRUSTED,
         settings={"duplicates": "status-23"},
     ),
@@ -397,7 +400,7 @@ def _seen_before_means_refused() -> Iterator[None]:
     with (
         patch.object(requests, "is_duplicate", lambda status: False),
         patch.object(requests, "is_refusal", lambda status: is_refusal(status) or status.id == 23),
-        patch.object(requests, "mendable", lambda status: True),
+        patch.object(requests, "may_succeed_later", lambda status: True),
         patch.object(dispatcher, "read_answer", lambda answer, attempt, **_: original(answer, attempt)),
     ):
         yield
@@ -407,7 +410,7 @@ def _seen_before_means_refused() -> Iterator[None]:
     "never",
     focused(
         **A,
-        weather=CALM | {"posts": ("reset-after",)},
+        network=CALM | {"posts": ("reset-after",)},
         send=RETRIED | {"people": (("41793020018",),), "texts": ("Hello",), "on_rejected": "fail"},
         settings={"duplicates": "status-23", "refused_uses_id": True, "refused_in": "nothing"},
     ),
@@ -426,7 +429,7 @@ def _seen_before_means_accepted() -> Iterator[None]:
     "never",
     focused(
         **B,
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=RETRIED | {"people": (("41793020018",),), "texts": ("Hello",), "on_rejected": "fail"},
         settings={"refused_in": "nothing"},
     ),
@@ -441,7 +444,7 @@ def _rejections_unseen() -> Iterator[None]:
     "twice",
     focused(
         **A,
-        weather=CALM | {"posts": ("reset-after",) * 6, "logs_down": (0.0, 1e9)},
+        network=CALM | {"posts": ("reset-after",) * 6, "logs_down": (0.0, 1e9)},
         send=TRUSTED | {"retries": 0, "clears": (40 * 3600.0,) * 2, "shared_key": False},
         settings={"duplicates": "status-23", "refused_uses_id": False},
     ),
@@ -456,12 +459,15 @@ def _trust_is_renewed() -> Iterator[None]:
     "twice",
     focused(
         **A,
-        weather=CALM | {"posts": ("reset-after",), "logs_down": (0.0, 1e9)},
+        network=CALM | {"posts": ("reset-after",), "logs_down": (0.0, 1e9)},
         settings={"duplicates": "status-23", "refused_uses_id": False},
         send=TRUSTED
         | {
             # The first dies when it has heard that the vendor knows the message, the second before it does anything.
-            "mishaps": (Mishap("last receipt published", Phase.BEFORE), Mishap("logs asked", Phase.BEFORE)),
+            "crash_points": (
+                CrashPoint("last receipt published", Phase.BEFORE),
+                CrashPoint("logs asked", Phase.BEFORE),
+            ),
             "shared_key": False,
         },
     ),
@@ -512,7 +518,7 @@ def _a_clear_while_a_try_runs_is_an_end_of_it() -> Iterator[None]:
         yield
 
 
-@_mutant("twice", unsettled(accounts=(HOME, OTHER), mishap=Mishap("POST", Phase.DURING)))
+@_mutant("twice", unsettled(accounts=(HOME, OTHER), crash_point=CrashPoint("POST", Phase.DURING)))
 def _any_account_proves_absence() -> Iterator[None]:
     """What may have been posted from one account is looked for in another one's logs."""
     with patch.object(states.Attempt, "is_from", lambda self, here: True):
@@ -533,7 +539,7 @@ def _kept_without(*names: str) -> contextlib.AbstractContextManager[Any]:
     return patch.object(stores.TaskStateStore, "to_json", to_json)
 
 
-@_mutant("twice", unsettled(accounts=(HOME, OTHER), mishap=Mishap("POST", Phase.DURING)))
+@_mutant("twice", unsettled(accounts=(HOME, OTHER), crash_point=CrashPoint("POST", Phase.DURING)))
 def _records_know_no_account() -> Iterator[None]:
     """The account is not on the record."""
     with _kept_without("origin", "origins"), patch.object(states.Attempt, "is_from", as_known):
@@ -544,7 +550,7 @@ def _records_know_no_account() -> Iterator[None]:
     "wrong",
     focused(
         **B,
-        weather=CALM | {"posts": (), "logs_down": (300.0, 1e9)},
+        network=CALM | {"posts": (), "logs_down": (300.0, 1e9)},
         send=RETRIED
         | {
             "people": (("41793020020", "41793020127"),),  # the first is refused
@@ -574,7 +580,7 @@ def _a_receipt_names_the_steps_of_the_try() -> Iterator[None]:
     focused(
         **B,
         flow=("LINE", "SMS"),
-        weather=CALM | {"posts": ("refused",) * 5},
+        network=CALM | {"posts": ("refused",) * 5},
         send=RETRIED | {"people": (("41793020027",),), "texts": ("Hello",), "flow_given": False, "shared_key": False},
         upheavals=Upheavals(scenarios=(0, 1)),
     ),
@@ -590,8 +596,8 @@ def _refused_twice_and_then_lost(plan: Schedule) -> Schedule:
     found: Schedule = unsettled(losses=(None, None, None, "older"))(plan)
     send = replace(found.send, clears=(600.0,) * 3, on_rejected="ignore")
     settings = found.settings.changed({"refused_in": "nothing"})
-    weather = replace(found.weather, posts=(NO_CREDIT, NO_CREDIT))
-    return replace(found, send=send, settings=settings, weather=weather)
+    network = replace(found.network, posts=(NO_CREDIT, NO_CREDIT))
+    return replace(found, send=send, settings=settings, network=network)
 
 
 @_mutant("twice", _refused_twice_and_then_lost)

@@ -15,11 +15,11 @@ from airflow_provider_omni.delivery.effects import Label
 from airflow_provider_omni.delivery.messages.states import Attempt, Origin
 from airflow_provider_omni.delivery.outbox import tries
 from tests.crash import processes
+from tests.crash.breaking_workspace import Breaks
 from tests.crash.clocks import Clocks
 from tests.crash.elsewhere import Elsewhere
-from tests.crash.processes import Mishap, Phase
+from tests.crash.processes import CrashPoint, Phase
 from tests.crash.schedule import Schedule
-from tests.crash.scratching import Breaks
 from tests.crash.upheavals import Upheavals
 from tests.crash.world import LATEST
 
@@ -86,7 +86,7 @@ def focused(
     *,
     send: dict[str, Any] | None = None,
     wait: dict[str, Any] | None = None,
-    weather: dict[str, Any] | None = None,
+    network: dict[str, Any] | None = None,
     settings: dict[str, Any] | None = None,
     **rest: Any,
 ) -> Focus:
@@ -103,7 +103,7 @@ def focused(
             plan,
             send=replace(plan.send, **(send or {})),
             wait=replace(plan.wait, **(wait or {})),
-            weather=replace(plan.weather, **(weather or {})),
+            network=replace(plan.network, **(network or {})),
             settings=plan.settings.changed(switches),
             outside=(),
             **unbroken | rest,
@@ -115,7 +115,7 @@ def focused(
 CALM: dict[str, Any] = {"rate": 0.0, "logs_down": (0.0, 0.0)}
 B: dict[str, Any] = {"guarantee": "B", "airflow": "3.3", "store_failures": 0.0, "store_slowness": 0.0}
 A: dict[str, Any] = B | {"guarantee": "A"}
-FAULTLESS: dict[str, Any] = {"mishaps": (None,) * 6, "presumed_dead_after": None, "clears": (), "trust": False}
+FAULTLESS: dict[str, Any] = {"crash_points": (None,) * 6, "presumed_dead_after": None, "clears": (), "trust": False}
 QUIET: dict[str, Any] = FAULTLESS | {"send_in": None}
 RETRIED: dict[str, Any] = QUIET | {"retries": 3, "retry_delay": 1.0, "heartbeat": 30.0, "flow_given": True}
 TRUSTED: dict[str, Any] = RETRIED | {"trust": True, "people": (("41793020027",),), "texts": ("Hello",)}
@@ -125,18 +125,18 @@ def answer_lost(*faults: str, lag: float | None = None, **send: Any) -> Focus:
     """A calm schedule whose first POSTs meet these faults."""
     return focused(
         **B,
-        weather=CALM | {"posts": faults},
+        network=CALM | {"posts": faults},
         send=RETRIED | {"people": (("41793020027",),), "texts": ("Hello",)} | send,
         settings={} if lag is None else {"log_lag_seconds": lag},
     )
 
 
-def tried_again(*mishaps: Mishap) -> Focus:
-    """A calm schedule whose tries meet these mishaps."""
+def tried_again(*crash_points: CrashPoint) -> Focus:
+    """A calm schedule whose tries meet these crash points."""
     return focused(
         **B,
-        weather=CALM | {"posts": ()},
-        send=RETRIED | {"mishaps": mishaps, "people": (("41793020027",),), "texts": ("Hello",)},
+        network=CALM | {"posts": ()},
+        send=RETRIED | {"crash_points": crash_points, "people": (("41793020027",),), "texts": ("Hello",)},
     )
 
 
@@ -147,7 +147,7 @@ def mode_of(mode: str, goal: str = "all", **more: Any) -> dict[str, Any]:
         "success_when": goal,
         "delivered_means": "group",
         "settle": False,
-        "mishaps": (None,),
+        "crash_points": (None,),
         "lost_events": 0,
         "second_copy_after": None,
         "after_clears": False,
@@ -170,7 +170,7 @@ def watched(
     return focused(
         **B,
         flow=("LINE", "SMS"),
-        weather=CALM | {"posts": (), "second_reader_every": every},
+        network=CALM | {"posts": (), "second_reader_every": every},
         send=RETRIED
         | {
             "people": (tuple(f"4179302{index:02d}{fate}" for index, fate in enumerate(fates)),),
@@ -185,30 +185,30 @@ def watched(
 FROM_DAYS_AGO = focused(
     **B,
     flow=("LINE", "SMS"),
-    weather=CALM | {"posts": (), "second_reader_every": None},
+    network=CALM | {"posts": (), "second_reader_every": None},
     send=RETRIED | {"people": (("41793020027", "41793020145"),), "validity": (108_000, 108_000), "texts": ("Hello",)},
     wait=mode_of(
         "trigger",
         "finished",
         poll_interval=1800.0,
         timeout=300_000.0,
-        mishaps=(Mishap(1, Phase.BEFORE, after=54 * 3600.0),),
+        crash_points=(CrashPoint(1, Phase.BEFORE, after=54 * 3600.0),),
     ),
     settings={"filtered_read": "own"},
 )
 
 
-def unsettled(*, mishap: Mishap | None = None, **upheavals: Any) -> Focus:
-    """A calm schedule of one person, cleared once, with these upheavals. `mishap`: of the first try."""
+def unsettled(*, crash_point: CrashPoint | None = None, **upheavals: Any) -> Focus:
+    """A calm schedule of one person, cleared once, with these upheavals. `crash_point`: of the first try."""
     return focused(
         **B,
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=RETRIED
         | {
             "people": (("41793020027",),),
             "texts": ("Hello",),
             "clears": (600.0,),
-            "mishaps": (mishap,),
+            "crash_points": (crash_point,),
             "first_try_known": True,
             "shared_key": False,
             "flow_given": True,

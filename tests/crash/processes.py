@@ -1,4 +1,4 @@
-"""A process of the harness: a machine of `delivery/` that is stepped, and its mishap."""
+"""A process of the harness: a machine of `delivery/` that is stepped, and its crash point."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from airflow_provider_omni.delivery.effects import (
 )
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from tests.crash.elsewhere import HOME
-from tests.crash.keeping import Bucket, Publishing, StateMemory
+from tests.crash.fake_stores import Bucket, Publishing, StateMemory
 from tests.crash.world import World
 
 Then = Callable[[Any, OmniError | None], None]
@@ -52,7 +52,7 @@ FORGIVEN: set[str] = set()
 
 
 class Phase(enum.Enum):
-    """Where in an effect a mishap strikes. After an effect is before the next one."""
+    """Where in an effect it strikes. After an effect is before the next one."""
 
     BEFORE = "before"
     DURING = "during"
@@ -60,7 +60,7 @@ class Phase(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Mishap:
+class CrashPoint:
     """What happens to a process at a point of its life: killed, or frozen for some seconds. Kill: `frozen_for` None.
 
     `at`: its n-th effect, as schedules are drawn; or the label of an effect, where a point is meant (the table in
@@ -74,7 +74,7 @@ class Mishap:
     frozen_for: float | None = None
     only: str | None = None
     after: float = 0.0
-    then: Mishap | None = None
+    then: CrashPoint | None = None
     nth: int = 1
 
     def __post_init__(self) -> None:
@@ -103,7 +103,7 @@ class Process:
     memory: StateMemory
     ended: Callable[[Process, Any, OmniError | None], None]
     lost: Callable[[Process], None]
-    mishap: Mishap | None = None
+    crash_point: CrashPoint | None = None
     bucket: Bucket | None = None
     account: str = HOME
     """Which account its connection leads to."""
@@ -173,33 +173,35 @@ class Process:
             return None, raised
 
     def _strikes(self, effect: Effect, phase: Phase) -> bool:
-        mishap = self.mishap
-        if mishap is None or (mishap.only is not None and mishap.only != type(effect).__name__):
+        crash_point = self.crash_point
+        if crash_point is None or (crash_point.only is not None and crash_point.only != type(effect).__name__):
             return False
-        if isinstance(mishap.at, str) and mishap.at != getattr(effect, "label", None):
+        if isinstance(crash_point.at, str) and crash_point.at != getattr(effect, "label", None):
             return False
-        if self.world.now() < self.began_at + mishap.after:
+        if self.world.now() < self.began_at + crash_point.after:
             return False
         if phase is Phase.BEFORE:
             self.effects += 1
-        return mishap.phase is phase and self.effects == (mishap.nth if isinstance(mishap.at, str) else mishap.at)
+        return crash_point.phase is phase and self.effects == (
+            crash_point.nth if isinstance(crash_point.at, str) else crash_point.at
+        )
 
     def _strikes_submitted(self, effect: Effect, phase: Phase) -> bool:
         """Positions count what the machine itself yields; labels hold for what it submits, too."""
-        return self.mishap is not None and isinstance(self.mishap.at, str) and self._strikes(effect, phase)
+        return self.crash_point is not None and isinstance(self.crash_point.at, str) and self._strikes(effect, phase)
 
     def _fall(self, later: Callable[[], None] | None) -> None:
-        assert self.mishap is not None
-        self.world.say(self.name, f"** {self.mishap} **")
-        self.world.mishaps += 1
-        if self.mishap.frozen_for is None:
+        assert self.crash_point is not None
+        self.world.say(self.name, f"** {self.crash_point} **")
+        self.world.crash_points += 1
+        if self.crash_point.frozen_for is None:
             self.dead = True
         else:
             self.frozen = True
             if later is not None:
                 self._asleep.append(later)
-            self.world.after(self.mishap.frozen_for, self._wake)
-        self.mishap, self.effects = self.mishap.then, 0
+            self.world.after(self.crash_point.frozen_for, self._wake)
+        self.crash_point, self.effects = self.crash_point.then, 0
         self.lost(self)
 
     def _wake(self) -> None:
@@ -294,7 +296,7 @@ class Process:
         except OmniError as caught:
             error = caught
         self.world.say(self.name, what + (f" !! {type(error).__name__}" if error else ""))
-        self.world.after(self.memory.keeping.seconds(), lambda: then(value, error))
+        self.world.after(self.memory.task_state.seconds(), lambda: then(value, error))
 
     # -- the ledger's folder -----------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.crash.judging import Judgement, judge_send, judge_wait
+from tests.crash.checker import Judgement, judge_send, judge_wait
 from tests.crash.schedule import Schedule, schedule_of
 from tests.crash.tasks import SendTask
 from tests.crash.waits import WaitTask
@@ -41,7 +41,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule]
     if focus is not None:
         plan = focus(plan)
     rng, others = random.Random(f"omni world {seed}"), plan.upheavals.other_flows(plan.flow)
-    world = World(plan.settings, plan.weather, rng, plan.flow, trace, _secrets(plan), others)
+    world = World(plan.settings, plan.network, rng, plan.flow, trace, _secrets(plan), others)
     waits: list[WaitTask] = []
     send = SendTask(world, plan, lambda task: _follow(world, plan, task, waits))
     world.after(0.0, send.start_try)
@@ -90,7 +90,7 @@ def patience(plan: Any, world: World, wait: WaitTask) -> float:
     faults = world.faults_so_far * (CONNECT_TIMEOUT + READ_TIMEOUT)
     if plan.store_slowness:
         polls *= 3
-    logs_down = plan.weather.logs_down[1] - plan.weather.logs_down[0]
+    logs_down = plan.network.logs_down[1] - plan.network.logs_down[0]
     reports = 5 * plan.settings.beat_seconds
     return SLACK + polls + faults + logs_down + reports + plan.settings.log_lag_seconds + wait.downtime
 

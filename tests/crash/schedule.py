@@ -10,9 +10,9 @@ from airflow_provider_omni.simulator.fates import FATES
 from airflow_provider_omni.simulator.settings import Settings
 from tests.crash.clocks import Clocks, draw_clocks
 from tests.crash.elsewhere import Elsewhere, draw_elsewhere
-from tests.crash.processes import Mishap, Phase
+from tests.crash.processes import CrashPoint, Phase
 from tests.crash.upheavals import Upheavals, draw_upheavals
-from tests.crash.world import FAULTS, LATEST, Weather
+from tests.crash.world import FAULTS, LATEST, NetworkFaults
 
 FATE_NAMES = sorted(set(FATES) - {"73"})
 """73 is accepted and shows up nowhere, ever: no log can tell that it was sent, so nothing is promised for it."""
@@ -37,7 +37,7 @@ class Send:
     retry_delay: float
     heartbeat: float
     """Seconds until Airflow gives up a try that was killed or frozen."""
-    mishaps: tuple[Mishap | None, ...]
+    crash_points: tuple[CrashPoint | None, ...]
     presumed_dead_after: float | None
     """Airflow gives up the first try although it runs on (a partition): seconds after its start."""
     clears: tuple[float, ...]
@@ -65,7 +65,7 @@ class Wait:
     poll_interval: float
     timeout: float
     retries: int
-    mishaps: tuple[Mishap | None, ...]
+    crash_points: tuple[CrashPoint | None, ...]
     second_copy_after: float | None
     """A second copy of the trigger starts although the first runs on (a triggerer presumed dead)."""
     after_clears: bool
@@ -87,7 +87,7 @@ class Schedule:
     airflow: str
     settings: Settings
     flow: tuple[str, ...]
-    weather: Weather
+    network: NetworkFaults
     store_failures: float
     store_slowness: float
     send: Send
@@ -123,7 +123,7 @@ def schedule_of(seed: int) -> Schedule:
         airflow=airflow,
         settings=draw_settings(rng, seed, guarantee, lag),
         flow=rng.choice((("LINE", "SMS"),) * 5 + (("SMS",), ("LINE",), ("SMS", "LINE"))),
-        weather=Weather(
+        network=NetworkFaults(
             rate=rng.choice((0.0, 0.05, 0.15, 0.15, 0.4)),
             most=rng.randint(1, 10),
             posts=posts,
@@ -216,7 +216,7 @@ def _send(rng: random.Random, guarantee: str, airflow: str, validity: tuple[int,
         retries=retries,
         retry_delay=rng.choice((1.0, 30.0, 300.0)),
         heartbeat=rng.choice((30.0, 120.0, 300.0)),
-        mishaps=tuple(draw_mishap(rng, 0.6, most=12) for _ in range(retries + 1)),
+        crash_points=tuple(draw_crash_point(rng, 0.6, most=12) for _ in range(retries + 1)),
         presumed_dead_after=rng.uniform(0.0, 240.0) if rng.random() < 0.1 else None,
         clears=_clears(rng),
         first_try_known=rng.random() < 0.7,
@@ -250,14 +250,16 @@ def _clears(rng: random.Random) -> tuple[float, ...]:
     return rng.choice(((20.0,), (600.0,), (2 * HOUR,), (60 * HOUR,), (20.0, 3 * HOUR)))
 
 
-def draw_mishap(rng: random.Random, chance: float, most: int) -> Mishap | None:
+def draw_crash_point(rng: random.Random, chance: float, most: int) -> CrashPoint | None:
     if rng.random() >= chance:
         return None
     phase = rng.choice((Phase.BEFORE, Phase.DURING))
     frozen = rng.choice((None, None, rng.choice((20.0, 90.0, 400.0, 1500.0, 20_000.0))))
     if rng.random() < 0.3:
-        return Mishap(rng.choice((1, 1, 1, 2, 3)), phase, frozen, only=rng.choice(("Save", "Ask", "Pause", "Publish")))
-    return Mishap(rng.randint(1, most), phase, frozen)
+        return CrashPoint(
+            rng.choice((1, 1, 1, 2, 3)), phase, frozen, only=rng.choice(("Save", "Ask", "Pause", "Publish"))
+        )
+    return CrashPoint(rng.randint(1, most), phase, frozen)
 
 
 def draw_wait(
@@ -267,10 +269,10 @@ def draw_wait(
     mode = rng.choice(WAIT_MODES[airflow])
     most = max(8, int(4 * sum(validity) / poll)) if long or rng.random() < 0.5 else 12
     retries = rng.randint(0, 3)
-    mishaps = [draw_mishap(rng, 0.6, most) for _ in range(retries + 1)]
+    crash_points = [draw_crash_point(rng, 0.6, most) for _ in range(retries + 1)]
     if long and rng.random() < 0.6:
         late = rng.uniform(0.75, 1.0) * sum(validity)
-        mishaps[0] = Mishap(rng.randint(1, 4), rng.choice((Phase.BEFORE, Phase.DURING)), after=late)
+        crash_points[0] = CrashPoint(rng.randint(1, 4), rng.choice((Phase.BEFORE, Phase.DURING)), after=late)
     wait = Wait(
         mode=mode,
         success_when=rng.choice(("all", "finished") if long else ("all", "all", "all", "any", "finished", 0.5)),
@@ -279,7 +281,7 @@ def draw_wait(
         poll_interval=poll,
         timeout=enough if long or rng.random() < 0.85 else rng.uniform(30.0, 400.0),
         retries=retries,
-        mishaps=tuple(mishaps),
+        crash_points=tuple(crash_points),
         second_copy_after=rng.uniform(0.0, 4 * poll) if mode == "trigger" and rng.random() < 0.15 else None,
         after_clears=rng.random() < 0.3,
         lost_events=rng.choice((0, 0, 0, 1, 2)),

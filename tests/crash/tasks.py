@@ -25,7 +25,7 @@ from airflow_provider_omni.omni.content import Content, Options
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from tests.crash import schedule as plans
 from tests.crash.clocks import clock_of
-from tests.crash.keeping import ForgetfulMemory, Keeping, Publishing, Receipts, StateMemory
+from tests.crash.fake_stores import FakeTaskState, ForgetfulMemory, Publishing, Receipts, StateMemory
 from tests.crash.processes import Process
 from tests.crash.upheavals import GONE, of_try
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
@@ -72,7 +72,7 @@ class SendTask:
     """A try has run on an Airflow below 3.3."""
 
     def __post_init__(self) -> None:
-        self.keeping = Keeping(self.world.rng, self.plan.store_failures, self.plan.store_slowness)
+        self.task_state = FakeTaskState(self.world.rng, self.plan.store_failures, self.plan.store_slowness)
         self._publishing = Publishing(self.plan.seed, self.plan.publish_failures)
         self._upheaval = random.Random(f"{self.plan.seed}:upheaval")
         self._fenced_at: dict[int, float] = {}
@@ -91,7 +91,7 @@ class SendTask:
         """Begin the next try: Airflow wipes the task's XCom and believes in this one only."""
         send, world = self.plan.send, self.world
         self.try_number += 1
-        number = self.keeping.current = self.try_number
+        number = self.task_state.current = self.try_number
         self.receipts.wipe()
         self.lose(self.plan.upheavals.loss_before(number))
         memory = self._memory(number)
@@ -100,7 +100,7 @@ class SendTask:
         clock = clock_of(world, self.plan.clocks, self.plan.seed, f"send {number}", number)
         machine = self._machine(number, self._first_try_at(cleared), clock, durable=memory.durable)
         world.say("airflow", f"try {number} of the send begins")
-        mishap = send.mishaps[number - 1] if number <= len(send.mishaps) else None
+        crash_point = send.crash_points[number - 1] if number <= len(send.crash_points) else None
         self._running = Process(
             world,
             f"send #{number}",
@@ -108,7 +108,7 @@ class SendTask:
             memory,
             ended=self._ended,
             lost=self._lost,
-            mishap=mishap,
+            crash_point=crash_point,
             account=of_try(self.plan.upheavals.accounts, number),
             publish=lambda receipt: self.receipts.put(receipt, memory),
             publishing=self._publishing,
@@ -125,7 +125,7 @@ class SendTask:
         """Lose something of what Airflow keeps of the task."""
         if what is not None:
             self.world.say("airflow", f"the task's state: {what}")
-            self.keeping.lose(what, self._upheaval, self.world.now())
+            self.task_state.lose(what, self._upheaval, self.world.now())
 
     def _unsettle(self, first: Process) -> None:
         upheavals = self.plan.upheavals
@@ -140,7 +140,7 @@ class SendTask:
             return
         self.world.say("airflow", f"the user clears the send while {process.name} runs")
         self._running = None
-        self.keeping.current = -self.try_number
+        self.task_state.current = -self.try_number
         self.world.after(self.plan.upheavals.killed_after, process.kill)
         if self.plan.airflow == "3.4":
             self.lose(GONE)
@@ -173,15 +173,15 @@ class SendTask:
     def _memory(self, number: int) -> StateMemory:
         old = self.plan.airflow == "3.2" or number <= self.plan.upheavals.old_until
         self.unrecorded = self.unrecorded or old
-        return (ForgetfulMemory if old else StateMemory)(self.keeping, number)
+        return (ForgetfulMemory if old else StateMemory)(self.task_state, number)
 
     def _saved(self, number: int) -> None:
-        if self.keeping.current == number:
+        if self.task_state.current == number:
             self._fenced_at[number] = self.world.now()
 
     def _posted(self, process: Process, number: int, call: Any, decided_at: float) -> None:
         ids = frozenset(each["messageId"] for each in json.loads(call.body)["destinations"])
-        stale = self.keeping.current != number
+        stale = self.task_state.current != number
         intended_at = self._fenced_at.get(number, 0.0)
         fenced = decided_at - intended_at <= FENCE_SECONDS
         if stale:
@@ -233,7 +233,7 @@ class SendTask:
         if retryable and self._left > 0:
             self._left -= 1
             # Its id changes when the next try is scheduled: from here on the old one can write no more.
-            self.keeping.current = -self.try_number
+            self.task_state.current = -self.try_number
             self.world.after(self.plan.send.retry_delay, self.start_try)
         else:
             self.succeeded = False

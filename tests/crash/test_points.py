@@ -12,7 +12,7 @@ from airflow_provider_omni.delivery.effects import Label
 from tests.crash import batch_running, running
 from tests.crash.batch_mutants import _LEDGER, _SEND, _people
 from tests.crash.mutating import CALM, RETRIED, B, focused, mode_of
-from tests.crash.processes import Mishap, Phase
+from tests.crash.processes import CrashPoint, Phase
 
 LABELS = [each for each in get_args(Label) if each]
 OF_WAITS = ("journal read", "reports read", "journal written")
@@ -22,24 +22,24 @@ SINGLE_ONLY = ("record read",)
 
 def _single(label: Any, phase: Phase) -> tuple[str, ...]:
     """The trace of a send whose POST is lost, and of its wait."""
-    mishaps = (Mishap(label, phase),)
+    crash_points = (CrashPoint(label, phase),)
     focus = focused(
         **B,
-        weather=CALM | {"posts": ("reset-before",)},
-        send=RETRIED | {"people": (("41793020027",),), "mishaps": () if label in OF_WAITS else mishaps},
-        wait=mode_of("trigger", mishaps=mishaps if label in OF_WAITS else ()),
+        network=CALM | {"posts": ("reset-before",)},
+        send=RETRIED | {"people": (("41793020027",),), "crash_points": () if label in OF_WAITS else crash_points},
+        wait=mode_of("trigger", crash_points=crash_points if label in OF_WAITS else ()),
     )
     return running.run(0, trace=True, focus=focus).trace
 
 
 def _batch(label: Any, phase: Phase) -> tuple[str, ...]:
     """The same of a batch with a ledger."""
-    mishaps = (Mishap(label, phase),)
+    crash_points = (CrashPoint(label, phase),)
     focus = focused(
         **B | _LEDGER,
-        weather=CALM | {"posts": ("reset-before",)},
-        send=_SEND | {"sources": _people("27", "27"), "mishaps": () if label in OF_WAITS else mishaps},
-        wait=mode_of("trigger", mishaps=mishaps if label in OF_WAITS else ()),
+        network=CALM | {"posts": ("reset-before",)},
+        send=_SEND | {"sources": _people("27", "27"), "crash_points": () if label in OF_WAITS else crash_points},
+        wait=mode_of("trigger", crash_points=crash_points if label in OF_WAITS else ()),
     )
     return batch_running.run(0, trace=True, focus=focus).trace
 
@@ -68,10 +68,10 @@ def test_a_batch_that_dies_before_its_post_has_posted_nothing_and_one_that_dies_
 def test_the_nth_time_that_a_label_comes_can_be_meant() -> None:
     focus = focused(
         **B | _LEDGER,
-        weather=CALM | {"posts": ()},
+        network=CALM | {"posts": ()},
         send=_SEND
         | {"sources": _people(*("27",) * 6), "personal": False, "connections": 1, "chunk": 1}
-        | {"mishaps": (Mishap("POST", Phase.BEFORE, nth=4),)},
+        | {"crash_points": (CrashPoint("POST", Phase.BEFORE, nth=4),)},
     )
     trace = batch_running.run(0, trace=True, focus=focus).trace
     killed = next(index for index, line in enumerate(trace) if "killed" in line)
@@ -86,4 +86,4 @@ def test_every_label_has_a_line_in_the_table_in_the_order_of_a_life() -> None:
 def test_a_point_that_no_effect_names_is_refused() -> None:
     label: Any = "intent writen"
     with pytest.raises(AssertionError, match="intent writen"):
-        Mishap(label, Phase.BEFORE)
+        CrashPoint(label, Phase.BEFORE)

@@ -53,7 +53,7 @@ def _a_failed_step_is_the_end() -> Iterator[None]:
     focused(
         **A,
         flow=("SMS",),
-        weather=CALM | {"posts": ("slow",)},
+        network=CALM | {"posts": ("slow",)},
         send=TRUSTED | {"send_in": 3000.0},
         wait=mode_of("trigger", poll_interval=20.0, timeout=6000.0),
         settings={"duplicates": "report", "refused_uses_id": False, "filtered_read": "own"},

@@ -19,8 +19,8 @@ from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniError
 from airflow_provider_omni.sensors.arguments import read_watch
 from tests.crash.clocks import clock_of
 from tests.crash.elsewhere import HOME, OTHER
-from tests.crash.keeping import Bucket, ForgetfulMemory, Keeping, StateMemory, XComMemory
-from tests.crash.processes import Mishap, Process
+from tests.crash.fake_stores import Bucket, FakeTaskState, ForgetfulMemory, StateMemory, XComMemory
+from tests.crash.processes import CrashPoint, Process
 from tests.crash.world import World
 
 TAKEN_OVER = 30.0
@@ -80,12 +80,12 @@ class WaitTask:
 
     def __post_init__(self) -> None:
         wait = self.plan.wait
-        self.keeping = Keeping(self.world.rng, self.plan.store_failures, self.plan.store_slowness, current=1)
+        self.task_state = FakeTaskState(self.world.rng, self.plan.store_failures, self.plan.store_slowness, current=1)
         self.began_at = self.world.now()
         self.home: str = self.receipt.get("account") or self._who_has_them()
         """The account that has the messages."""
         self.watch = self._read_watch()
-        self._mishaps: list[Mishap | None] = list(wait.mishaps)
+        self._crash_points: list[CrashPoint | None] = list(wait.crash_points)
         self._lost_events = wait.lost_events if wait.mode == "trigger" else 0
         self._processes: list[Process] = []
         self._second_copy = wait.second_copy_after
@@ -122,7 +122,7 @@ class WaitTask:
     def _start_copy(self) -> None:
         if self.result is not None or self.error is not None:
             return
-        mode, number = self.plan.wait.mode, self.keeping.current
+        mode, number = self.plan.wait.mode, self.task_state.current
         self.copies += 1
         # Its deadline is a time of day, so that a clock that is off moves it; that is not judged here.
         now = clock_of(self.world, self.plan.clocks, self.plan.seed, f"wait {self.copies}", off=False)
@@ -145,7 +145,7 @@ class WaitTask:
             self._memory(number),
             ended=self._ended,
             lost=self._lost,
-            mishap=self._mishaps.pop(0) if self._mishaps else None,
+            crash_point=self._crash_points.pop(0) if self._crash_points else None,
             bucket=self.bucket,
             account=account,
         )
@@ -153,14 +153,14 @@ class WaitTask:
 
     def _memory(self, number: int) -> StateMemory:
         if self.plan.wait.mode == "trigger":
-            return XComMemory(self.keeping, number)
-        return (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.keeping, number)
+            return XComMemory(self.task_state, number)
+        return (ForgetfulMemory if self.plan.airflow == "3.2" else StateMemory)(self.task_state, number)
 
     def _lost(self, process: Process) -> None:
         """The triggerer is dead, or the worker is: it takes a while until somebody else takes over."""
         self.downtime += TAKEN_OVER
         if self.plan.wait.mode != "trigger":
-            self.keeping.current += 1
+            self.task_state.current += 1
         self.world.after(TAKEN_OVER, self._start_copy)
 
     def _restore(self, error: OmniError) -> None:
@@ -169,8 +169,8 @@ class WaitTask:
         self.restored = True
         for copy in self._processes:
             copy.kill()
-        self.keeping.xcom.clear()
-        self.keeping.current += self.plan.wait.mode != "trigger"
+        self.task_state.xcom.clear()
+        self.task_state.current += self.plan.wait.mode != "trigger"
         self.watch = self._read_watch()
         self.downtime += self.world.now() - self.began_at + TAKEN_OVER
         self.world.after(TAKEN_OVER, self._start_copy)
@@ -178,7 +178,7 @@ class WaitTask:
     def _ended(self, process: Process, value: Any, error: OmniError | None) -> None:
         if self.result is not None or self.error is not None:
             return
-        if self.plan.wait.mode != "trigger" and process.memory.try_number != self.keeping.current:
+        if self.plan.wait.mode != "trigger" and process.memory.try_number != self.task_state.current:
             return
         if error is None and value is None:
             self.world.after(self.plan.wait.poll_interval, self._start_copy)

@@ -15,11 +15,11 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote, urlencode
 
-from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRateLimitError
 from airflow_provider_omni.omni.failures import Failure, failure_error
-from airflow_provider_omni.omni.limits import CallBudget
+from airflow_provider_omni.omni.limits import WindowLimiter
+from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.simulator import outcomes, sending
 from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.engine import Simulator
@@ -54,7 +54,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Weather:
+class NetworkFaults:
     """How the network of a schedule behaves. `logs_down`: seconds from the start between which no look succeeds."""
 
     rate: float = 0.0
@@ -74,7 +74,7 @@ class World:
     """One schedule's world. Everything random in it comes from `rng`."""
 
     settings: Settings
-    weather: Weather
+    network: NetworkFaults
     rng: random.Random
     flow: tuple[str, ...] = ("LINE", "SMS")
     tracing: bool = False
@@ -85,7 +85,7 @@ class World:
     trace: list[str] = field(default_factory=list)
     leaks: set[str] = field(default_factory=set)
     faults_so_far: int = 0
-    mishaps: int = 0
+    crash_points: int = 0
     """Processes killed or frozen so far."""
     events: int = 0
 
@@ -94,7 +94,7 @@ class World:
         self.start = self.clock.now()
         self.simulators: dict[str, Simulator] = {}
         self.scenario_keys: list[str] = []
-        self.budgets: dict[str, CallBudget] = {}
+        self.budgets: dict[str, WindowLimiter] = {}
         self.simulator = self.account(HOME)
         self.scenario_key = self.scenario_keys[0]
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -107,7 +107,7 @@ class World:
         """The vendor as an account sees it: each has logs and scenarios of its own."""
         if name not in self.simulators:
             simulator = self.simulators[name] = Simulator(self.settings, self.clock)
-            self.budgets[name] = CallBudget(clock=self.clock.now, jitter=self.rng.random)
+            self.budgets[name] = WindowLimiter(clock=self.clock.now, jitter=self.rng.random)
             keys = [
                 simulator.add_scenario([{"channel": channel} for channel in flow], f"scenario {number}")
                 for number, flow in enumerate((self.flow, *self.others))
@@ -152,8 +152,8 @@ class World:
 
     def run(self, most_events: int = 200_000) -> bool:
         """Let everything happen. Returns False if it does not come to an end."""
-        if self.weather.second_reader_every:
-            self.after(self.weather.second_reader_every, self._somebody_else_reads)
+        if self.network.second_reader_every:
+            self.after(self.network.second_reader_every, self._somebody_else_reads)
         while self._queue:
             at, _, happen = heapq.heappop(self._queue)
             if at > self.now():
@@ -167,7 +167,7 @@ class World:
     def _somebody_else_reads(self) -> None:
         if not self.over:
             self.simulator.handle(WireRequest("GET", "/omni/1/reports", "limit=1000", AUTHORIZATION))
-            self.after(self.weather.second_reader_every or 0.0, self._somebody_else_reads)
+            self.after(self.network.second_reader_every or 0.0, self._somebody_else_reads)
 
     # -- the network ---------------------------------------------------------------------------------------------
 
@@ -211,7 +211,7 @@ class World:
             self.after(transit, lambda: self._answer(call, name, request, fault, transit, deliver, simulator))
 
     @staticmethod
-    def _told_of_429(budget: CallBudget, deliver: Deliver) -> Deliver:
+    def _told_of_429(budget: WindowLimiter, deliver: Deliver) -> Deliver:
         """As the drivers do."""
 
         def told(value: Any, error: OmniError | None) -> None:
@@ -223,17 +223,17 @@ class World:
 
     def _fault(self, name: str) -> str | None:
         since = self.now() - self.start
-        if name == "logs" and self.weather.logs_down[0] <= since < self.weather.logs_down[1]:
+        if name == "logs" and self.network.logs_down[0] <= since < self.network.logs_down[1]:
             return self.rng.choice(("error-before", "reset-before", "refused", "throttle"))
-        if name == "send" and self._posts < len(self.weather.posts):
+        if name == "send" and self._posts < len(self.network.posts):
             self._posts += 1
-            fault = self.weather.posts[self._posts - 1]
+            fault = self.network.posts[self._posts - 1]
             self.faults_so_far += fault is not None
             return fault
-        if name == "reports" and self._reads < len(self.weather.reports):
+        if name == "reports" and self._reads < len(self.network.reports):
             self._reads += 1
-            return self.weather.reports[self._reads - 1]
-        if self.faults_so_far >= self.weather.most or self.rng.random() >= self.weather.rate:
+            return self.network.reports[self._reads - 1]
+        if self.faults_so_far >= self.network.most or self.rng.random() >= self.network.rate:
             return None
         self.faults_so_far += 1
         return self.rng.choice(FAULTS[name])
@@ -260,7 +260,7 @@ class World:
             plan.add("throttle", retry_after=float(self.rng.randint(1, 20)))
         elif fault is not None:
             plan.add(fault)
-        elif name == "send" and self._twists.random() < self.weather.contradictions:
+        elif name == "send" and self._twists.random() < self.network.contradictions:
             plan.add("contradiction", count=self._twists.randint(1, 3))
             self.say("vendor", "  … contradicts itself")
         with _without_credit() if fault == NO_CREDIT else contextlib.nullcontext():
@@ -272,7 +272,7 @@ class World:
         else:
             try:
                 date = format_datetime(datetime.fromtimestamp(self.now(), UTC), usegmt=True)
-                value = read(call, Answer(reply.status, {**reply.headers, "date": date}, reply.body))
+                value = read(call, Response(reply.status, {**reply.headers, "date": date}, reply.body))
             except OmniError as caught:
                 error = caught
         self.after(transit, lambda: deliver(value, error))

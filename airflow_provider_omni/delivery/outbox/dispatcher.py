@@ -280,7 +280,7 @@ class Dispatcher:
         else:
             self._unknown = 0
         self.progress.refused.update(read.refused)
-        self.progress.mendable = self.progress.mendable or read.mendable
+        self.progress.may_succeed_later = self.progress.may_succeed_later or read.may_succeed_later
         if _S.ACCEPTED in request.attempt.messages.values():
             self._alone_refused = 0
             if not self._controlled and len(request.ids) > 1 and request.by_bulk:

@@ -23,7 +23,7 @@ class SendProgress:
     states: Counter[MessageState] = field(default_factory=Counter)
     """Messages of this batch's people, by state."""
     refused: Counter[str] = field(default_factory=Counter)
-    mendable: bool = False
+    may_succeed_later: bool = False
     open: list[Attempt] = field(default_factory=list)
     """Requests with messages in doubt."""
     most: int = MAX_IDS

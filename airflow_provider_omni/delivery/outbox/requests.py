@@ -22,7 +22,7 @@ from airflow_provider_omni.omni.errors import (
     OmniStoppedError,
 )
 from airflow_provider_omni.omni.retries import LONGEST_RETRY_AFTER
-from airflow_provider_omni.omni.statuses import is_duplicate, is_refusal, mendable, stops_everything
+from airflow_provider_omni.omni.statuses import account_blocked, is_duplicate, is_refusal, may_succeed_later
 
 _S = MessageState
 BAD_ENTRY = frozenset({400, 413, 422})
@@ -151,13 +151,13 @@ class AnswerSummary:
 
     :param refused: the number of refusals by status name.
     :param stops: the status name of a refusal that concerns everybody; None if there is none.
-    :param mendable: True if a later try may mend one of the refusals.
+    :param may_succeed_later: True if a later try may mend one of the refusals.
     :param foreign: True if the answer names only ids that are not ours.
     """
 
     refused: Counter[str]
     stops: str | None = None
-    mendable: bool = False
+    may_succeed_later: bool = False
     foreign: bool = False
 
 
@@ -199,6 +199,6 @@ def read_answer(answer: BulkAnswer, attempt: Attempt, *, doubtful: bool = False)
                 attempt.reasons[message_id] = name
                 refused[name] += 1
         if event is Event.REFUSED and any(message_id in messages for message_id in ids):
-            stops = name if stops_everything(status) else stops
-            mends = mends or mendable(status)
+            stops = name if account_blocked(status) else stops
+            mends = mends or may_succeed_later(status)
     return AnswerSummary(refused, stops, mends)

@@ -186,7 +186,8 @@ def verdict_of(
     if refused and not _tolerated(rules.on_rejected, refused, sent):
         names = ", ".join(f"{count:,} × {name}" for name, count in progress.refused.most_common(10))
         return OmniRejectedError(
-            f"{refused:,} of {some(sent, 'message')} {was(refused)} refused: {names}.", retryable=progress.mendable
+            f"{refused:,} of {some(sent, 'message')} {was(refused)} refused: {names}.",
+            retryable=progress.may_succeed_later,
         )
     return None
 

@@ -16,8 +16,8 @@ from numbers import Real
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from airflow_provider_omni.omni.json_check import unfit_character
 from airflow_provider_omni.omni.nothing import WORDS, is_a_time, is_blank, is_nothing, word_for_nothing
-from airflow_provider_omni.omni.plainjson import unfit_character
 from airflow_provider_omni.omni.problems import unexpected
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^\W\d][^\s{}]*)\}|[{}]")

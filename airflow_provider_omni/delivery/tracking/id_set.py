@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 
-class Members:
+class IdSet:
     """A set of message ids that keeps only their hashes. It answers `in` and `len`; it cannot list its ids."""
 
     __slots__ = ("_hashes",)

@@ -12,7 +12,7 @@ from airflow_provider_omni.delivery.ledger.integrity import Standing, whole_line
 from airflow_provider_omni.delivery.ledger.parts import ENDS, SENT, TRIES, own_parts, unpack
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.tracking.id_set import Members
+from airflow_provider_omni.delivery.tracking.id_set import IdSet
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.words import some, was
@@ -43,7 +43,7 @@ class TrackedMessages:
     :param other_flows: the steps of messages that go through others, by message id.
     """
 
-    bulks: tuple[tuple[Bulk, Members], ...]
+    bulks: tuple[tuple[Bulk, IdSet], ...]
     samples: tuple[tuple[str, ...], ...]
     lone: tuple[str, ...]
     apart: tuple[str, ...]
@@ -150,7 +150,7 @@ def _spread(message_ids: Sequence[str], most: int) -> tuple[str, ...]:
 
 
 def _followed(known: IntentLog, names: list[str], one_by_one: bool, accounts: frozenset[str]) -> TrackedMessages:
-    bulks: list[tuple[Bulk, Members]] = []
+    bulks: list[tuple[Bulk, IdSet]] = []
     samples: list[tuple[str, ...]] = []
     lone: list[str] = []
     few = known.count() <= FEW_MESSAGES
@@ -158,7 +158,7 @@ def _followed(known: IntentLog, names: list[str], one_by_one: bool, accounts: fr
         if of == 1 or one_by_one:
             lone += followed
         else:
-            bulks.append((Bulk(bulk_id, len(followed)), Members(followed)))
+            bulks.append((Bulk(bulk_id, len(followed)), IdSet(followed)))
             samples.append(_spread(followed, MANY_SAMPLES if few else FEW_SAMPLES))
     apart = tuple(known.followed_apart())
     begin, parts = known.oldest() or 0.0, frozenset(names)

@@ -163,7 +163,7 @@ def task(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Task:
         monkeypatch.setattr(f"{module}.time", manual)
     monkeypatch.setitem(arun.__kwdefaults__, "sleep", sleep)
     monkeypatch.setitem(run.__kwdefaults__, "sleep", clock.advance)
-    budget = limits.CallBudget(clock=clock.now)
+    budget = limits.WindowLimiter(clock=clock.now)
     monkeypatch.setattr(limits, "logs_budget", lambda _: budget)
     monkeypatch.setattr(xcom, "_xcom_class", lambda: XCom)
     return task

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from airflow_provider_omni.omni import api
-from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.errors import OmniError, OmniRateLimitError, OmniRequestError
+from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.fates import FATES
@@ -22,7 +22,7 @@ def ask(simulator: Simulator, call: api.Call, body: dict | None = None):
     raw = call.body or b"" if body is None else json.dumps(body).encode()
     query = "&".join(f"{name}={value}" for name, value in call.query)
     reply = simulator.handle(WireRequest(call.method, call.path, query, HEADERS, raw))
-    return read(call, Answer(reply.status, reply.headers, reply.body))
+    return read(call, Response(reply.status, reply.headers, reply.body))
 
 
 def one_to_each_fate(simulator: Simulator) -> None:

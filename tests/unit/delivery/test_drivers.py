@@ -16,7 +16,7 @@ from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniRateLimitError, OmniServerError, OmniStorageError
-from airflow_provider_omni.omni.limits import CallBudget
+from airflow_provider_omni.omni.limits import WindowLimiter
 from airflow_provider_omni.omni.models import Rows
 from tests.unit.delivery.stage import START, report
 
@@ -77,12 +77,12 @@ def _given(answer: Any) -> Any:
 Drive = Callable[..., Any]
 
 
-def sync_drive(steps: Steps[Any], world: World, budget: CallBudget | None = None) -> Any:
+def sync_drive(steps: Steps[Any], world: World, budget: WindowLimiter | None = None) -> Any:
     world.memory = world  # type: ignore[attr-defined]
     return run(steps, client=world, memory=_memory(world), budget=budget, sleep=world.sleep)
 
 
-def async_drive(steps: Steps[Any], world: World, budget: CallBudget | None = None) -> Any:
+def async_drive(steps: Steps[Any], world: World, budget: WindowLimiter | None = None) -> Any:
     twin = AsyncWorld(world)
     return asyncio.run(arun(steps, client=twin, memory=_memory(twin), budget=budget, sleep=twin.sleep))
 
@@ -148,8 +148,8 @@ def test_a_machines_own_error_comes_out(drive: Drive) -> None:
         drive(machine(), World())
 
 
-def full_budget(world: World) -> CallBudget:
-    budget = CallBudget(per_minute=1, clock=lambda: world.now, jitter=lambda: 0.0)
+def full_budget(world: World) -> WindowLimiter:
+    budget = WindowLimiter(per_minute=1, clock=lambda: world.now, jitter=lambda: 0.0)
     budget.try_take()
     return budget
 
@@ -185,14 +185,14 @@ def test_after_a_429_all_calls_of_the_budget_are_held_back(drive: Drive) -> None
         return (yield Ask(LOOK, patience=90.0))
 
     world = World(answer=OmniRateLimitError("too many"))
-    budget = CallBudget(clock=lambda: world.now, jitter=lambda: 0.0)
+    budget = WindowLimiter(clock=lambda: world.now, jitter=lambda: 0.0)
     assert drive(machine(), world, budget) == "rows"
     assert world.done == ["/omni/1/logs", ("sleep", 10.0), "/omni/1/logs"]
 
 
 def test_a_429_of_a_call_that_is_not_of_the_budget_holds_nobody_back(drive: Drive) -> None:
     world = World(answer=OmniRateLimitError("too many"))
-    budget = CallBudget(clock=lambda: world.now, jitter=lambda: 0.0)
+    budget = WindowLimiter(clock=lambda: world.now, jitter=lambda: 0.0)
     with pytest.raises(OmniRateLimitError):
         drive(machine_with_patience(None), world, budget)
     assert budget.try_take() == 0.0

@@ -20,9 +20,9 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoun
 from airflow_provider_omni.get_provider_info import get_provider_info
 from airflow_provider_omni.hooks import omni as module
 from airflow_provider_omni.hooks.omni import OmniHook, shared_async_client
-from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.config import EXTRAS
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniTransportError
+from airflow_provider_omni.omni.responses import Response, read
 
 CONNECTION = {"conn_type": "omni", "host": "xyz.api.infobip.com", "login": "somebody", "password": "long-password"}
 
@@ -36,7 +36,7 @@ class Client:
 
     def execute(self, call: Any) -> Any:
         self.calls.append(call)
-        answer = self.answers.pop(0) if self.answers else Answer(200, {}, b"{}")
+        answer = self.answers.pop(0) if self.answers else Response(200, {}, b"{}")
         if isinstance(answer, Exception):
             raise answer
         return read(call, answer)
@@ -44,8 +44,8 @@ class Client:
     def close(self) -> None: ...
 
 
-def ok(body: Any, status: int = 200) -> Answer:
-    return Answer(status, {"content-type": "application/json"}, json.dumps(body).encode())
+def ok(body: Any, status: int = 200) -> Response:
+    return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_omni.omni import api
-from airflow_provider_omni.omni.answers import Answer, read, retry_after
 from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.content import AdvancedRequest
 from airflow_provider_omni.omni.errors import (
@@ -38,6 +37,7 @@ from airflow_provider_omni.omni.models import (
     said_at,
     skipped_in,
 )
+from airflow_provider_omni.omni.responses import Response, read, retry_after
 from airflow_provider_omni.omni.statuses import StepState, step_state
 from airflow_provider_omni.omni.validation import check_content
 
@@ -65,11 +65,11 @@ CALLS: dict[str, api.Call[Any]] = {
 ROW: dict[str, Any] = {"messageId": "m", "status": {"groupId": 3, "id": 5}, "channel": "LINE"}
 
 
-def answer(status: int = 200, body: Any = b"", **headers: str) -> Answer:
-    return Answer(status, headers, body if isinstance(body, bytes) else json.dumps(body).encode())
+def answer(status: int = 200, body: Any = b"", **headers: str) -> Response:
+    return Response(status, headers, body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
-def fails(call: api.Call[Any], given_answer: Answer) -> OmniError:
+def fails(call: api.Call[Any], given_answer: Response) -> OmniError:
     with pytest.raises(OmniError) as caught:
         read(call, given_answer)
     return caught.value
@@ -439,7 +439,7 @@ def test_words_that_hold_nothing_private_are_shown_as_they_are() -> None:
     assert "somebody is unknown" in str(read_error(answer(401, old_envelope("somebody is unknown")), config.secrets))
 
 
-def read_error(told: Answer, secrets: tuple[str, ...]) -> OmniError:
+def read_error(told: Response, secrets: tuple[str, ...]) -> OmniError:
     with pytest.raises(OmniError) as caught:
         read(SEND, told, secrets)
     return caught.value
@@ -544,7 +544,7 @@ def test_any_answer_gives_a_model_or_a_typed_error(
     started = time.monotonic()
     error = None
     try:
-        read(CALLS[call], Answer(status, headers, body))
+        read(CALLS[call], Response(status, headers, body))
     except OmniError as raised:
         error = raised
     assert time.monotonic() - started < 5
@@ -623,5 +623,5 @@ def test_rows_say_when_the_vendor_has_answered_by_its_own_clock(
     call: str, date: str | None, said: float | None
 ) -> None:
     headers = {} if date is None else {"DATE": date}
-    rows = read(CALLS[call], Answer(200, headers, b'{"results": []}'))
+    rows = read(CALLS[call], Response(200, headers, b'{"results": []}'))
     assert (rows, said_at(rows)) == ([], said)

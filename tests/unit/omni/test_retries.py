@@ -21,7 +21,7 @@ from airflow_provider_omni.omni.errors import (
     OmniTransportError,
 )
 from airflow_provider_omni.omni.models import NewScenario, ScenarioStep
-from airflow_provider_omni.omni.retries import backoff, may_repeat, patiently
+from airflow_provider_omni.omni.retries import backoff, call_with_retries, may_repeat
 
 SCENARIO = NewScenario(name="s", flow=(ScenarioStep(channel="LINE"),))
 SEND = api.send_advanced(AdvancedRequest(Content(), ()))
@@ -81,7 +81,7 @@ def repeat() -> Wait:
             return step
 
         try:
-            return patiently(execute, call, pauses.append, attempts), pauses
+            return call_with_retries(execute, call, pauses.append, attempts), pauses
         except OmniError as error:
             return error, pauses
 

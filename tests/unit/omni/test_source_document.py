@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.omni import api
-from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.content import AdvancedRequest
 from airflow_provider_omni.omni.errors import OmniAuthenticationError
 from airflow_provider_omni.omni.models import Address, Destination, Scenario
+from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.omni.statuses import StepState, step_state
 from airflow_provider_omni.omni.validation import check_content, check_scenario
 
@@ -37,8 +37,8 @@ def document_body(line: dict[str, Any]) -> Any:
     return {"scenarioKey": KEY, "destinations": [{"to": {"phoneNumber": "41793026727"}}], "line": line, "sms": SMS}
 
 
-def answer(status: int, body: Any) -> Answer:
-    return Answer(status, {"Content-Type": "application/json"}, json.dumps(body).encode())
+def answer(status: int, body: Any) -> Response:
+    return Response(status, {"Content-Type": "application/json"}, json.dumps(body).encode())
 
 
 def test_1_create_omni_scenario_request() -> None:
@@ -57,7 +57,7 @@ def test_1_create_omni_scenario_response_format(status: int) -> None:
 @pytest.mark.parametrize("call", [api.create_scenario(check_scenario("s", FLOW)), api.list_scenarios()])
 def test_1_create_omni_scenario_without_authorization_is_401(call: api.Call[Any]) -> None:
     with pytest.raises(OmniAuthenticationError, match="login"):
-        read(call, Answer(401, {}, b""))
+        read(call, Response(401, {}, b""))
 
 
 def test_2_send_omni_message_text_message() -> None:
@@ -114,7 +114,7 @@ def test_3_get_delivery_reports_response() -> None:
         "to": "41793026727",
         "channel": "LINE"
     }]}"""
-    [report] = read(api.get_reports(), Answer(200, {}, body))
+    [report] = read(api.get_reports(), Response(200, {}, body))
     assert (report.bulk_id, report.message_id, report.to, report.channel, report.message_count) == (
         "",
         "1215f543ab19-345f-adbd-12ad31451ed25f35",

@@ -12,12 +12,12 @@ from airflow_provider_omni.omni.statuses import (
     Group,
     KnownStatus,
     StepState,
+    account_blocked,
     group_of,
     is_duplicate,
     is_refusal,
-    mendable,
+    may_succeed_later,
     step_state,
-    stops_everything,
 )
 from airflow_provider_omni.simulator import outcomes
 
@@ -130,11 +130,11 @@ def test_a_group_id_and_a_group_name_that_contradict_each_other_are_no_refusal()
 
 
 def test_no_credit_stops_everything_and_a_bad_number_does_not() -> None:
-    assert [number for number in KNOWN_STATUSES if stops_everything(known(number))] == [12, 17]
+    assert [number for number in KNOWN_STATUSES if account_blocked(known(number))] == [12, 17]
 
 
 def test_what_a_later_try_may_mend() -> None:
-    assert [number for number in KNOWN_STATUSES if mendable(known(number))] == [12, 17, 20, 21, 89, 100]
+    assert [number for number in KNOWN_STATUSES if may_succeed_later(known(number))] == [12, 17, 20, 21, 89, 100]
 
 
 @given(
@@ -150,4 +150,4 @@ def test_every_status_has_one_meaning(status: Status) -> None:
     assert step_state(status) in StepState
     assert not (is_refusal(status) and is_duplicate(status))
     assert not is_refusal(status) or step_state(status) is StepState.FAILED
-    assert is_refusal(status) or not (mendable(status) or stops_everything(status))
+    assert is_refusal(status) or not (may_succeed_later(status) or account_blocked(status))

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_omni.contents import Viber
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents
-from airflow_provider_omni.hooks.bodies import read_body
+from airflow_provider_omni.hooks.request_body import read_body
 from airflow_provider_omni.notifications.wording import in_plain_words, mended, usable
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.validation import check_content

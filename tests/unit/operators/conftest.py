@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.hooks.omni import OmniHook
-from airflow_provider_omni.omni.answers import Answer, read
+from airflow_provider_omni.omni.responses import Response, read
 
 ENROUTE = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE", "description": "x"}
 
@@ -21,7 +21,7 @@ class Vendor:
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.calls: list[str] = []
-        self.send: Callable[[dict[str, Any]], Answer] = accept
+        self.send: Callable[[dict[str, Any]], Response] = accept
 
     def execute(self, call: Any) -> Any:
         self.calls.append(call.name)
@@ -36,15 +36,15 @@ class Vendor:
     def close(self) -> None: ...
 
 
-def answer(body: Any, status: int = 200) -> Answer:
-    return Answer(status, {"content-type": "application/json"}, json.dumps(body).encode())
+def answer(body: Any, status: int = 200) -> Response:
+    return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())
 
 
-def accept(body: dict[str, Any]) -> Answer:
+def accept(body: dict[str, Any]) -> Response:
     return answer_with(body, ENROUTE)
 
 
-def answer_with(body: dict[str, Any], status: dict[str, Any]) -> Answer:
+def answer_with(body: dict[str, Any], status: dict[str, Any]) -> Response:
     rows = [{"to": each["to"], "status": status, "messageId": each["messageId"]} for each in body["destinations"]]
     return answer({"messages": rows})
 

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStor
 from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
-from airflow_provider_omni.operators.recipients import opened_rows
+from airflow_provider_omni.operators.recipients import open_rows
 from airflow_provider_omni.storage.object_storage import ledger_folder, ledger_place
 from tests.unit.operators.rendered import with_values
 
@@ -23,7 +23,7 @@ NUMBER = "41793026727"
 class Unopened(OmniSendBatchOperator):
     """Its source must not be opened."""
 
-    def opened_rows(self, needed: Sequence[str] = ()) -> Any:
+    def open_rows(self, needed: Sequence[str] = ()) -> Any:
         raise AssertionError("the source was opened")
 
 
@@ -96,7 +96,7 @@ def test_a_ledger_is_an_absolute_path_or_a_url(path: Any, found: str) -> None:
         ledger_place(path)
     assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith(f"ledger_path: got {found}")
-    with pytest.raises(OmniInputError, match="ledger_path: got"), opened_rows(unreached(path), "phone"):
+    with pytest.raises(OmniInputError, match="ledger_path: got"), open_rows(unreached(path), "phone"):
         pass
 
 
@@ -106,14 +106,14 @@ def test_a_relative_path_of_recipients_is_refused_as_that_of_a_ledger_is(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "people.csv").write_text(f"phone\n{NUMBER}\n")
-    with pytest.raises(OmniInputError, match="recipients: got a relative path, expected"), opened_rows(path, "phone"):
+    with pytest.raises(OmniInputError, match="recipients: got a relative path, expected"), open_rows(path, "phone"):
         pass
 
 
 def test_recipients_in_the_home_folder_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "people.csv").write_text(f"phone\n{NUMBER}\n")
-    with opened_rows("~/people.csv", "phone") as rows:
+    with open_rows("~/people.csv", "phone") as rows:
         assert [row.number for row in rows] == [NUMBER]
 
 
@@ -132,7 +132,7 @@ def test_a_scheme_that_airflow_has_no_store_for_is_one_clear_problem() -> None:
         scheme = url.partition(":")[0]
         with (
             pytest.raises(OmniInputError, match=f"recipients: got a URL of {scheme}, for which Airflow has no"),
-            opened_rows(url, "phone"),
+            open_rows(url, "phone"),
         ):
             pass
     with pytest.raises(OmniInputError, match="ledger_path: got a URL of nowhere, for which Airflow has no"):
@@ -141,15 +141,15 @@ def test_a_scheme_that_airflow_has_no_store_for_is_one_clear_problem() -> None:
 
 def test_an_iterator_that_an_earlier_try_has_used_up_is_refused() -> None:
     sending = OmniSendBatchOperator(task_id="send", scenario_key="K", sms={"text": "x"}, recipients=iter([NUMBER]))
-    with sending.opened_rows() as rows:
+    with sending.open_rows() as rows:
         assert [row.number for row in rows] == [NUMBER]
-    with pytest.raises(OmniInputError, match="that an earlier try has used up"), sending.opened_rows() as rows:
+    with pytest.raises(OmniInputError, match="that an earlier try has used up"), sending.open_rows() as rows:
         list(rows)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "people.csv"
-    with pytest.raises(Exception, match=f"is not there: {missing}"), opened_rows(str(missing), "phone"):
+    with pytest.raises(Exception, match=f"is not there: {missing}"), open_rows(str(missing), "phone"):
         pass
 
 
@@ -163,7 +163,7 @@ def test_an_archive_of_other_than_one_file_is_refused_since_only_one_would_be_re
             archive.writestr(name, f"phone\n{NUMBER}\n")
     with (
         pytest.raises(OmniInputError, match=f"got an archive of {len(names)} files, expected one"),
-        opened_rows(str(path), "phone"),
+        open_rows(str(path), "phone"),
     ):
         pass
 
@@ -173,5 +173,5 @@ def test_what_macos_adds_to_an_archive_does_not_count(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("people.csv", f"phone\n{NUMBER}\n")
         archive.writestr("__MACOSX/._people.csv", "x")
-    with opened_rows(str(path), "phone") as rows:
+    with open_rows(str(path), "phone") as rows:
         assert [row.number for row in rows] == [NUMBER]

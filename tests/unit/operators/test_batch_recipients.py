@@ -25,7 +25,7 @@ from airflow_provider_omni.delivery.recipients.sources import LIST
 from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
-from airflow_provider_omni.operators.recipients import opened_rows
+from airflow_provider_omni.operators.recipients import open_rows
 
 NUMBER, OTHER = "41793026727", "41793026731"
 ROWS = [{"phone": NUMBER, "name": "Ann"}, {"phone": OTHER, "name": "Bo"}]
@@ -44,7 +44,7 @@ def shown(operator: Any) -> str:
 
 def rows(operator: OmniSendBatchOperator) -> list[tuple[Any, Any]]:
     """Number and fields of each row."""
-    with operator.opened_rows() as found:
+    with operator.open_rows() as found:
         return [(row.number, row.fields) for row in found]
 
 
@@ -250,7 +250,7 @@ def test_what_the_copies_of_a_mapped_task_returned_is_joined(lazy: Any) -> None:
     ],
 )
 def test_rows_of_a_query_that_come_by_xcom_are_not_taken_apart(recipients: Any) -> None:
-    with operator(recipients).opened_rows() as found:
+    with operator(recipients).open_rows() as found:
         assert [(row.number, row.problem) for row in found] == [(None, LIST)] * 2
 
 
@@ -359,7 +359,7 @@ def test_what_cannot_be_read_is_refused_without_showing_it(recipients: Any) -> N
 
 
 def test_none_is_no_recipients() -> None:
-    with pytest.raises(OmniInputError), opened_rows(None, "phone"):
+    with pytest.raises(OmniInputError), open_rows(None, "phone"):
         pass
 
 

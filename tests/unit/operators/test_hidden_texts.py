@@ -13,8 +13,8 @@ from airflow.providers.common.compat.sdk import DAG, BaseOperator, task
 from airflow.serialization.helpers import serialize_template_field
 
 from airflow_provider_omni.contents import LineFlex, LineText, Sms, SmsRegional, SouthKorea
+from airflow_provider_omni.operators.masked_fields import unmask
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
-from airflow_provider_omni.operators.private import reveal
 from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
 
 NUMBER = "41793026727"
@@ -67,10 +67,10 @@ def test_no_rendered_text_name_code_or_token_is_shown_by_any_operator(operator: 
 @pytest.mark.parametrize("operator", [single, batch])
 def test_what_is_hidden_is_sent_as_it_was_rendered(operator: Any) -> None:
     sending = rendered(operator(**FIELDS))
-    assert reveal(sending.sms)["text"] == "Dear Zaphod, your code is 918273"
-    assert reveal(sending.line)["contents"] == {"type": "BUBBLE", "body": ["918273"]}
-    assert reveal(sending.callback_data) == f"{NUMBER} Zaphod"
-    assert reveal(sending.idempotency_key) == f"reminder-{NUMBER}"
+    assert unmask(sending.sms)["text"] == "Dear Zaphod, your code is 918273"
+    assert unmask(sending.line)["contents"] == {"type": "BUBBLE", "body": ["918273"]}
+    assert unmask(sending.callback_data) == f"{NUMBER} Zaphod"
+    assert unmask(sending.idempotency_key) == f"reminder-{NUMBER}"
 
 
 def test_the_shape_of_a_message_is_shown_with_length_and_placeholders() -> None:
@@ -112,7 +112,7 @@ def test_a_key_is_shown_without_numbers_and_a_url_as_its_host() -> None:
 def test_values_of_every_type_are_hidden(value: Any) -> None:
     sending = rendered(single(other_channels={"email": {"value": value}}))
     shown(sending)
-    assert reveal(sending.other_channels) == {"email": {"value": value}}
+    assert unmask(sending.other_channels) == {"email": {"value": value}}
 
 
 def test_members_that_are_numbers_or_hold_one_are_hidden_too() -> None:
@@ -120,7 +120,7 @@ def test_members_that_are_numbers_or_hold_one_are_hidden_too() -> None:
         sql(sms={"text": "Hi"}, parameters={NUMBER: 1, "Zaphod of Betelgeuse 918273": 2, "since": "918273"})
     )
     assert shown(sending)["parameters"] == {"4179…727": "<number>", "…": "<number>", "since": "<text, 6 characters>"}
-    assert reveal(sending.parameters) == {NUMBER: 1, "Zaphod of Betelgeuse 918273": 2, "since": "918273"}
+    assert unmask(sending.parameters) == {NUMBER: 1, "Zaphod of Betelgeuse 918273": 2, "since": "918273"}
 
 
 @pytest.mark.parametrize("value", ["+41 79 302 67 27", "Zaphod 918273", "x" * 41, 10**8])
@@ -133,8 +133,8 @@ def test_a_rendered_value_that_looks_like_a_template_is_hidden_and_stays_as_it_i
     sending = rendered(single(**fields), trap="Zaphod {{ code }} 41793026727")
     shown(sending)
     sending.render_template_fields(SECRETS)  # as tasks do that render anew
-    assert reveal(sending.sms) == {"text": "Zaphod {{ code }} 41793026727"}
-    assert reveal(sending.to) == "Zaphod {{ code }} 41793026727"
+    assert unmask(sending.sms) == {"text": "Zaphod {{ code }} 41793026727"}
+    assert unmask(sending.to) == "Zaphod {{ code }} 41793026727"
     path = rendered(batch(recipients="{{ trap }}", sms={"text": "Hi"}), trap="Zaphod {{ code }} 41793026727")
     shown(path)
 
@@ -180,11 +180,11 @@ def test_templates_in_models_are_rendered() -> None:
             sms={"text": "Hi", "regional": SmsRegional(korea=SouthKorea(title="{{ name }}"))},
         )
     )
-    assert reveal(sending.line) == {"type": "TEXT", "text": "Dear Zaphod", "validityPeriod": 5}
-    assert reveal(sending.sms) == {"text": "Hi", "regional": {"korea": {"title": "Zaphod"}}}
+    assert unmask(sending.line) == {"type": "TEXT", "text": "Dear Zaphod", "validityPeriod": 5}
+    assert unmask(sending.sms) == {"text": "Hi", "regional": {"korea": {"title": "Zaphod"}}}
     shown(sending)
     flex = LineFlex(alt_text="a", contents={"text": "{{ code }}"}, is_promotional=True)
-    assert reveal(rendered(batch(line=flex, sms=Sms(text="Hi"))).line)["contents"] == {"text": "918273"}
+    assert unmask(rendered(batch(line=flex, sms=Sms(text="Hi"))).line)["contents"] == {"text": "918273"}
 
 
 @pytest.mark.parametrize("operator", [single, batch])
@@ -203,7 +203,7 @@ def test_what_another_task_returned_to_a_mapped_one_is_no_template(operator: Any
         jinja_env=sending.get_template_env(),
         seen_oids={id(value) for value in given.values()},
     )
-    assert {name: reveal(getattr(sending, name)) for name in given} == given
+    assert {name: unmask(getattr(sending, name)) for name in given} == given
     shown(sending)
 
 
@@ -227,8 +227,8 @@ def test_what_another_task_returned_as_arguments_is_no_template(whole: bool) -> 
         jinja_env=sending.get_template_env(),
         seen_oids=set(),
     )
-    assert {name: reveal(getattr(sending, name)) for name in given} == given
-    assert reveal(sending.callback_data) == SECRETS["code"]
+    assert {name: unmask(getattr(sending, name)) for name in given} == given
+    assert unmask(sending.callback_data) == SECRETS["code"]
     shown(sending)
 
 
@@ -238,7 +238,7 @@ def test_arguments_that_the_author_has_written_are_templates() -> None:
         mapped = partial.expand_kwargs([{"sms": {"text": "{{ code }}"}}])
     sending = mapped.unmap({"sms": {"text": "{{ code }}"}})
     rendered(sending, ti=SimpleNamespace(map_index=0))
-    assert reveal(sending.sms) == {"text": SECRETS["code"]}
+    assert unmask(sending.sms) == {"text": SECRETS["code"]}
 
 
 def test_a_query_is_shown_without_its_literals_and_runs_with_them() -> None:
@@ -247,8 +247,8 @@ def test_a_query_is_shown_without_its_literals_and_runs_with_them() -> None:
     assert shown(sending)["sql"] == (
         "SELECT phone FROM shop WHERE name = '…' AND day > '2026-11-20' AND phone <> 4179…727 LIMIT 500"
     )
-    assert reveal(sending.sql).startswith("SELECT phone FROM shop WHERE name = 'Zaphod' AND")
-    assert reveal(sending.parameters) == ("918273",)
+    assert unmask(sending.sql).startswith("SELECT phone FROM shop WHERE name = 'Zaphod' AND")
+    assert unmask(sending.parameters) == ("918273",)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_the_file_of_a_query_is_still_found(tmp_path: Any) -> None:
     with DAG("d", schedule=None, start_date=datetime(2026, 1, 1), template_searchpath=str(tmp_path)):
         sending = sql(sql="people.sql", sms={"text": "Hi"})
     sending.resolve_template_files()
-    assert reveal(rendered(sending).sql) == "SELECT 'Zaphod'"
+    assert unmask(rendered(sending).sql) == "SELECT 'Zaphod'"
 
 
 # -- for those who want to see them ----------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_omni.operators import batch as batch_operator
+from airflow_provider_omni.operators import cancellation
 from airflow_provider_omni.operators import omni as single_operator
-from airflow_provider_omni.operators import stopping
 from airflow_provider_omni.operators.keys import default_key, loop_index, public_map_index, shared_key
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 from airflow_provider_omni.simulator.running import RunningSimulator
@@ -47,7 +47,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (batch_operator, single_operator, stopping):
+    for module in (batch_operator, single_operator, cancellation):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

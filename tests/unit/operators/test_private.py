@@ -11,13 +11,13 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, task
 from airflow.serialization.helpers import serialize_template_field
 
+from airflow_provider_omni.operators.masked_fields import MaskedField, mask, unmask
 from airflow_provider_omni.operators.omni import OmniSendMessageOperator
-from airflow_provider_omni.operators.private import PrivateField, hide, reveal
 
 
 class Operator(BaseOperator):
     template_fields = ("to",)
-    to = PrivateField()
+    to = MaskedField()
 
     def __init__(self, *, to: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -55,13 +55,13 @@ def test_enough_is_shown_to_find_the_row_in_ones_own_table() -> None:
 
 def test_what_is_hidden_comes_back_unchanged() -> None:
     to = [{"to": {"phoneNumber": "41793026727"}}, "41793026731", 41793026740]
-    assert reveal(hide(to)) == to
+    assert unmask(mask(to)) == to
 
 
 def test_a_template_is_rendered_and_its_value_hidden() -> None:
     operator = Operator(task_id="a", to=["{{ number }}", "41793026731"])
     operator.render_template_fields({"number": "41793026727"})
-    assert reveal(operator.to) == ["41793026727", "41793026731"]
+    assert unmask(operator.to) == ["41793026727", "41793026731"]
     assert "302" not in shown(operator)
 
 
@@ -72,7 +72,7 @@ def test_a_template_that_was_not_rendered_yet_is_shown_as_it_is() -> None:
 def test_a_callable_is_called_by_airflow_and_its_value_hidden() -> None:
     operator = Operator(task_id="a", to=lambda context, jinja_env: ["41793026727"])
     operator.render_template_fields({})
-    assert reveal(operator.to) == ["41793026727"]
+    assert unmask(operator.to) == ["41793026727"]
     assert "302" not in shown(operator)
 
 
@@ -96,7 +96,7 @@ def test_an_xcom_of_another_task_makes_that_task_upstream() -> None:
 
 def test_copies_of_the_operator_keep_the_value() -> None:
     operator = Operator(task_id="a", to="41793026727")
-    assert reveal(copy.copy(operator).to) == reveal(copy.deepcopy(operator).to) == "41793026727"
+    assert unmask(copy.copy(operator).to) == unmask(copy.deepcopy(operator).to) == "41793026727"
 
 
 def test_rendering_a_copy_leaves_the_template_of_the_original() -> None:

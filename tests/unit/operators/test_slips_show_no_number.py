@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.hooks.bodies import read_body
+from airflow_provider_omni.hooks.request_body import read_body
 from airflow_provider_omni.notifications.omni import OmniNotifier
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator

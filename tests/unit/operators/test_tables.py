@@ -158,7 +158,7 @@ def test_a_table_without_the_columns_that_are_needed_is_refused_with_those_that_
 ) -> None:
     with (
         pytest.raises(OmniInputError, match=r"'city', which texts .* is not among the table's columns: phone, name"),
-        operator(make()).opened_rows(("city",)) as found,
+        operator(make()).open_rows(("city",)) as found,
     ):
         list(found)
 

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
-from airflow_provider_omni.operators.private import reveal
+from airflow_provider_omni.operators.masked_fields import unmask
 from airflow_provider_omni.transfers.sql_to_omni import FETCH, SqlToOmniOperator, queried, streaming_cursor
 
 
@@ -77,7 +77,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 
 def test_columns_are_the_fields(shop: Shop) -> None:
-    with operator().opened_rows() as rows:
+    with operator().open_rows() as rows:
         first = next(iter(rows))
     assert (first.number, first.fields) == ("41793020000", {"phone": "41793020000", "name": "n0", "total": 0})
 
@@ -90,12 +90,12 @@ def test_columns_are_the_fields(shop: Shop) -> None:
     ],
 )
 def test_parameters_go_to_the_driver(shop: Shop, sql: str, parameters: Any) -> None:
-    with operator(sql=sql, parameters=parameters).opened_rows() as rows:
+    with operator(sql=sql, parameters=parameters).open_rows() as rows:
         assert [row.number for row in rows] == ["41793020002"]
 
 
 def test_another_column_can_hold_the_number(shop: Shop) -> None:
-    with operator(sql="SELECT phone AS msisdn FROM orders", phone_field="msisdn").opened_rows() as rows:
+    with operator(sql="SELECT phone AS msisdn FROM orders", phone_field="msisdn").open_rows() as rows:
         assert len(list(rows)) == 3
 
 
@@ -103,20 +103,20 @@ def test_a_query_without_the_column_names_those_it_has(shop: Shop) -> None:
     sending = operator(sql="SELECT name, total FROM orders")
     with (
         pytest.raises(OmniInputError, match="columns: name, total"),
-        sending.opened_rows() as rows,
+        sending.open_rows() as rows,
     ):
         next(iter(rows))
 
 
 def test_a_statement_without_result_is_refused_and_not_committed(shop: Shop) -> None:
-    with pytest.raises(OmniInputError, match="no result"), operator(sql="DELETE FROM orders").opened_rows():
+    with pytest.raises(OmniInputError, match="no result"), operator(sql="DELETE FROM orders").open_rows():
         pass
     with pytest.raises(sqlite3.ProgrammingError):  # closed, and so rolled back
         shop.database.execute("SELECT 1")
 
 
 def test_a_query_that_finds_nobody_is_an_empty_batch(shop: Shop) -> None:
-    with operator(sql="SELECT * FROM orders WHERE total > 99").opened_rows() as rows:
+    with operator(sql="SELECT * FROM orders WHERE total > 99").open_rows() as rows:
         assert list(rows) == []
 
 
@@ -179,7 +179,7 @@ def test_what_a_driver_says_of_a_row_is_in_no_chain_of_exceptions(at: int) -> No
 
 def test_a_row_that_sqlite_cannot_decode_is_not_shown(shop: Shop) -> None:
     shop.database.execute("INSERT INTO orders VALUES (cast(x'3431373933303236373237ff' AS TEXT), 'Ada', 9)")
-    with pytest.raises(OmniStorageError, match="OperationalError") as caught, operator().opened_rows() as rows:
+    with pytest.raises(OmniStorageError, match="OperationalError") as caught, operator().open_rows() as rows:
         list(rows)
     assert "302" not in str(caught.value)
     assert caught.value.__context__ is None
@@ -194,13 +194,13 @@ def test_a_row_that_sqlite_cannot_decode_is_not_shown(shop: Shop) -> None:
     ],
 )
 def test_what_was_filled_into_a_query_is_not_told_when_it_fails(shop: Shop, query: str) -> None:
-    with pytest.raises(OmniStorageError, match="OperationalError") as caught, operator(sql=query).opened_rows():
+    with pytest.raises(OmniStorageError, match="OperationalError") as caught, operator(sql=query).open_rows():
         pass
     assert "Zaphod" not in str(caught.value)
 
 
 def test_an_error_of_the_batch_itself_passes_through(shop: Shop) -> None:
-    with pytest.raises(sqlite3.OperationalError, match="disk"), operator().opened_rows():
+    with pytest.raises(sqlite3.OperationalError, match="disk"), operator().open_rows():
         raise sqlite3.OperationalError("disk is full")
 
 
@@ -260,7 +260,7 @@ class Wrapped:
         return self.many([self.rows(row) for row in found]) if isinstance(found, list) else self.rows(found)
 
 
-class Members:
+class IdSet:
     """A row whose cells are its members."""
 
     def __init__(self, row: Any) -> None:
@@ -297,7 +297,7 @@ class Array(list[Any]):
         Wrapped(rows=list),
         Wrapped(rows=lambda row: {"NAME": row[1], "PHONE": row[0]}),
         Wrapped(rows=lambda row: OrderRow(*row)),
-        Wrapped(rows=Members),
+        Wrapped(rows=IdSet),
         Wrapped(names=lambda name: name.upper().encode()),
         Wrapped(names=lambda name: f"Orders.{name}"),
         Wrapped(whole=True, without=("cursor",)),
@@ -392,20 +392,20 @@ def test_the_result_stays_with_the_server_where_the_driver_would_take_all(driver
 
 def test_a_connection_to_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     connect_to(BaseHook(), monkeypatch)
-    with pytest.raises(OmniInputError, match="conn_id"), operator().opened_rows():
+    with pytest.raises(OmniInputError, match="conn_id"), operator().open_rows():
         pass
 
 
 def test_without_common_sql_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "airflow.providers.common.sql.hooks.sql", None)
     with pytest.raises(AirflowOptionalProviderFeatureException, match="apache-airflow-providers-common-sql"):
-        operator().opened_rows()
+        operator().open_rows()
 
 
 def test_the_query_and_its_parameters_are_templates() -> None:
     sending = operator(sql="SELECT '{{ ds }}'", parameters={"since": "{{ ds }}"}, conn_id="{{ db }}")
     sending.render_template_fields({"ds": "2026-11-20", "db": "shop"})
-    assert (reveal(sending.sql), reveal(sending.parameters), sending.conn_id) == (
+    assert (unmask(sending.sql), unmask(sending.parameters), sending.conn_id) == (
         "SELECT '2026-11-20'",
         {"since": "2026-11-20"},
         "shop",
@@ -424,14 +424,14 @@ def test_a_mistake_in_the_arguments_fails_for_good(monkeypatch: pytest.MonkeyPat
 def test_what_is_no_query_is_one_clear_problem(shop: Shop, sql: Any) -> None:
     with (
         pytest.raises(OmniInputError, match=r"sql: got .* expected one query"),
-        operator(sql=sql).opened_rows(),
+        operator(sql=sql).open_rows(),
     ):
         pass
 
 
 def test_columns_that_texts_need_are_looked_for_before_a_row_is_read(shop: Shop) -> None:
     with (
-        operator().opened_rows(("name", "naem")) as rows,
+        operator().open_rows(("name", "naem")) as rows,
         pytest.raises(OmniInputError, match="'naem', which texts or the key_field need, is not among"),
     ):
         next(iter(rows))

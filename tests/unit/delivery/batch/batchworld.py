@@ -20,11 +20,11 @@ from airflow_provider_omni.delivery.outbox.plan import BatchSpec, SendPlan, plan
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
-from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniServerError
 from airflow_provider_omni.omni.failures import Failure, failure_error
-from airflow_provider_omni.omni.limits import CallBudget
+from airflow_provider_omni.omni.limits import WindowLimiter
+from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.settings import Settings
@@ -69,7 +69,9 @@ class World:
             if fault == "refused":
                 raise failure_error(call, Failure.REFUSED)
             if call.method == "POST" and any(number in (call.body or b"").decode() for number in self.poison):
-                return read(call, Answer(400, {}, b'{"requestError":{"serviceException":{"messageId":"BAD_REQUEST"}}}'))
+                return read(
+                    call, Response(400, {}, b'{"requestError":{"serviceException":{"messageId":"BAD_REQUEST"}}}')
+                )
             if fault == "kill":
                 raise KilledError
             if fault == "kill-after":
@@ -82,7 +84,7 @@ class World:
             self.simulator.faults.clear()
         if reply.ending is not Ending.COMPLETE:
             raise failure_error(call, Failure.BROKEN)
-        return read(call, Answer(reply.status, reply.headers, reply.body))
+        return read(call, Response(reply.status, reply.headers, reply.body))
 
     def _handle(self, call: Call[Any]) -> Any:
         request = WireRequest(
@@ -113,7 +115,7 @@ class World:
         ledger: bool = True,
         rules: dict[str, Any] | None = None,
         folder: Any = None,
-        budget: CallBudget | None = None,
+        budget: WindowLimiter | None = None,
         **spec: Any,
     ) -> SendResult:
         """One try of the task."""

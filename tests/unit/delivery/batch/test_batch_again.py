@@ -17,7 +17,6 @@ from airflow_provider_omni.delivery.outbox.engine import Outbox
 from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of
-from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
     OmniContentChangedError,
@@ -27,6 +26,7 @@ from airflow_provider_omni.omni.errors import (
     OmniStorageError,
     OmniUnknownOutcomeError,
 )
+from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.storage.process import ProcessMemory
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
 from tests.unit.delivery.batch.stepping import Stepped
@@ -129,7 +129,7 @@ def test_answers_that_name_nobody_stop_the_batch_like_other_unknown_ones(tmp_pat
         if call.method != "POST":
             return execute(call)
         world.posts += 1
-        return read(call, Answer(200, {}, b'{"messages": []}'))
+        return read(call, Response(200, {}, b'{"messages": []}'))
 
     world.execute = nothing  # type: ignore[method-assign]
     assert world.send(numbers(1000), chunk_size=1).error is not None

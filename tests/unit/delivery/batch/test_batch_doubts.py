@@ -24,7 +24,6 @@ from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of
-from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
     Effect,
@@ -36,7 +35,8 @@ from airflow_provider_omni.omni.errors import (
     OmniUnknownOutcomeError,
 )
 from airflow_provider_omni.omni.failures import Failure, failure_error
-from airflow_provider_omni.omni.limits import CallBudget
+from airflow_provider_omni.omni.limits import WindowLimiter
+from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.storage.process import ProcessMemory
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
 
@@ -59,7 +59,7 @@ def _said(call: Call[Any], message_id: str | None, number: int, name: str) -> An
     ids = [each["messageId"] for each in json.loads(call.body or b"")["destinations"]]
     status = {"groupName": name.split("_")[0], "id": number, "name": name}
     messages = [{"messageId": message_id or each, "status": status} for each in ids]
-    return read(call, Answer(200, {}, json.dumps({"messages": messages}).encode()))
+    return read(call, Response(200, {}, json.dumps({"messages": messages}).encode()))
 
 
 @pytest.mark.parametrize(("before", "after"), [("ledger", "other"), ("memory", "ledger"), ("ledger", "memory")])
@@ -154,7 +154,7 @@ def test_a_refusal_of_what_was_posted_again_on_trust_says_nothing_about_the_firs
 
     def refused(call: Call[Any]) -> Any:
         if refusal == "by HTTP":
-            return read(call, Answer(400, {}, b"{}"))
+            return read(call, Response(400, {}, b"{}"))
         return _said(call, None, 6, "REJECTED_NETWORK")
 
     _answers(world, accepted_unheard, refused)
@@ -413,7 +413,7 @@ def test_where_others_use_the_logs_too_a_429_holds_all_looks_back(tmp_path: Path
     """Forty lone messages are in doubt, and the account has ten calls a minute left for this process."""
     world = World(tmp_path, duplicates="accept", logs_per_minute=10, id_lists="none")
     world.fault = dict.fromkeys(range(1, 41), "reset-before").get
-    budget = CallBudget(clock=world.clock.now, jitter=lambda: 0.5)
+    budget = WindowLimiter(clock=world.clock.now, jitter=lambda: 0.5)
     for _ in range(4):
         before = len(world.calls)
         end = world.send(numbers(40), chunk_size=1, budget=budget, rules={"connections": 1})
@@ -434,7 +434,7 @@ def test_messages_that_an_answer_names_twice_are_asked_for_and_sent_once(tmp_pat
             world.fault = lambda post: None
             world.simulator.faults.add("contradiction", count=count)
             reply = world._handle(call)
-            return read(call, Answer(reply.status, reply.headers, reply.body))
+            return read(call, Response(reply.status, reply.headers, reply.body))
         return execute(call)
 
     world.execute = contradicted  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import pack, unpack
 from airflow_provider_omni.delivery.messages.receipt import Receipt
-from airflow_provider_omni.delivery.tracking.id_set import Members
+from airflow_provider_omni.delivery.tracking.id_set import IdSet
 from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion, Verdict
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
@@ -160,11 +160,11 @@ def test_an_intent_that_was_overtaken_is_not_posted_by_a_later_try(tmp_path: Pat
 
 
 def test_members_know_whom_they_were_made_of() -> None:
-    members = Members(f"message {number}" for number in range(1000))
+    members = IdSet(f"message {number}" for number in range(1000))
     assert len(members) == 1000
     assert all(f"message {number}" in members for number in range(1000))
     assert not [number for number in range(1000, 5000) if f"message {number}" in members]
-    assert "anything" not in Members([])
+    assert "anything" not in IdSet([])
 
 
 @pytest.mark.parametrize("goal", ["all", "finished"])

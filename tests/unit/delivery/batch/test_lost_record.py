@@ -11,7 +11,6 @@ from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox import missing_record
 from airflow_provider_omni.delivery.outbox.missing_record import ALL
-from airflow_provider_omni.omni.answers import Answer, read
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
     OmniError,
@@ -23,6 +22,7 @@ from airflow_provider_omni.omni.errors import (
     OmniUnknownOutcomeError,
 )
 from airflow_provider_omni.omni.models import Rows
+from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.storage.process import ProcessMemory
 from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
 
@@ -195,7 +195,7 @@ def _logs_answer(world: World, *answers: Any) -> None:
         answer = script.pop(0)
         if isinstance(answer, OmniError):
             raise answer
-        return read(call, Answer(200, {}, answer))
+        return read(call, Response(200, {}, answer))
 
     world.execute = scripted  # type: ignore[method-assign]
 

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from airflow_provider_omni.delivery.recipients.parquet import rows_of_parquet
 from airflow_provider_omni.delivery.recipients.sources import Row
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
-from airflow_provider_omni.operators.recipients import opened_rows
+from airflow_provider_omni.operators.recipients import open_rows
 
 PEOPLE = {"phone": ["41793026727", None, "41793026731"], "name": ["Ann", "Bo", None]}
 
@@ -31,7 +31,7 @@ def rows(data: bytes, *needed: str) -> list[Row]:
 
 
 def from_file(path: Path, **options: Any) -> list[Any]:
-    with opened_rows(str(path), "phone", **options) as found:
+    with open_rows(str(path), "phone", **options) as found:
         return list(found)
 
 

@@ -10,7 +10,7 @@ from airflow_provider_omni.delivery.tracking.limits import LIMITS, TrackingLimit
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, WaitEnd
 from airflow_provider_omni.delivery.tracking.watch import Watch
-from airflow_provider_omni.omni.limits import CallBudget
+from airflow_provider_omni.omni.limits import WindowLimiter
 from tests.unit.delivery.batch.batchworld import KilledError, World
 
 QUIET = logging.getLogger("waits")
@@ -55,7 +55,7 @@ def go_on(world: World, steps: Any, until: float | None = None, folder: Any = No
         memory=world.memory,
         folder=folder or world.folder,
         sleep=sleep,
-        budget=budget or CallBudget(clock=world.clock.now, jitter=lambda: 0.5),
+        budget=budget or WindowLimiter(clock=world.clock.now, jitter=lambda: 0.5),
         note=QUIET,
     )
 

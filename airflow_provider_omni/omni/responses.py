@@ -44,7 +44,7 @@ _SAFE_MEMBERS = frozenset({"scenarioKey", "bulkId", "messageId", "type", "channe
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """An HTTP answer, as bytes. Headers may have any case; its repr shows no body."""
 
     status: int
@@ -52,7 +52,7 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-def read(call: Call[T], answer: Answer, secrets: Sequence[str] = ()) -> T:
+def read(call: Call[T], answer: Response, secrets: Sequence[str] = ()) -> T:
     """Return the model that the call promises, or one of `errors.py`, whatever the bytes are.
 
     :param secrets: what no error may hold, even if the vendor says it (`OmniConfig.secrets`).
@@ -91,7 +91,7 @@ def after_effect(call: Call[Any], effect: Effect) -> str:
     return "Whether it took effect is not known: ask the logs or the list, do not repeat it blindly."
 
 
-def _error(call: Call[Any], answer: Answer, secrets: Sequence[str]) -> OmniError:
+def _error(call: Call[Any], answer: Response, secrets: Sequence[str]) -> OmniError:
     status = answer.status
     details = _vendor_details(call, answer.body, secrets) if status >= 400 else _Details()
     effect = Effect.NONE if refuses(status) else Effect.UNKNOWN
@@ -183,7 +183,7 @@ def _vendor_details(call: Call[Any], body: bytes, secrets: Sequence[str]) -> _De
         document = parsing.load(body)
     except UnreadableAnswerError:
         return _Details()
-    hide = _Hider(call, secrets)
+    hide = _Redactor(call, secrets)
     old = _dig(document, "requestError", "serviceException")
     if isinstance(old, dict):
         problems = _lines(hide, _validation_errors(old.get("validationErrors")))
@@ -220,7 +220,7 @@ def _violations(value: Any) -> Iterator[tuple[str, Any]]:
             yield str(entry.get("property") or ""), entry.get("violation")
 
 
-def _lines(hide: _Hider, found: Iterator[tuple[str, Any]]) -> tuple[str, ...]:
+def _lines(hide: _Redactor, found: Iterator[tuple[str, Any]]) -> tuple[str, ...]:
     lines: list[str] = []
     for where, text in found:
         if len(lines) == MAX_DETAILS:
@@ -230,7 +230,7 @@ def _lines(hide: _Hider, found: Iterator[tuple[str, Any]]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-class _Hider:
+class _Redactor:
     """Takes out of the vendor's words what we sent (the account's secrets, texts, URLs, numbers), and everything that
     looks like a number or like a login that is sent along.
     """

@@ -56,7 +56,7 @@ def draw_breaks(seed: int) -> Breaks:
     return random.Random(f"{seed}:scratch").choice((Breaks(),) * 8 + (Breaks(0.3), Breaks(0.7)))
 
 
-class BreakingScratch(Workspace):
+class BreakingWorkspace(Workspace):
     """A scratch file, and how it fails."""
 
     def __init__(self, how: Break | None) -> None:

@@ -20,14 +20,14 @@ _UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 _UNFIT_OR_LINES = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffd]")
 
 
-class Foreign(NamedTuple):
+class NonJsonValue(NamedTuple):
     """Something that JSON does not have: where it stands (`viber.buttons[0]`), and what it is, without its value."""
 
     where: str
     found: str
 
 
-def foreign_to_json(value: Any, where: str, depth: int = 0) -> Iterator[Foreign]:
+def foreign_to_json(value: Any, where: str, depth: int = 0) -> Iterator[NonJsonValue]:
     """Yield everything in a value that JSON does not have, in order.
 
     :param where: the name that the caller knows the value by; may be empty.
@@ -35,20 +35,20 @@ def foreign_to_json(value: Any, where: str, depth: int = 0) -> Iterator[Foreign]
     if value is None or isinstance(value, bool):
         return
     if depth > DEEPEST:
-        yield Foreign(where, f"more than {DEEPEST} levels")
+        yield NonJsonValue(where, f"more than {DEEPEST} levels")
     elif isinstance(value, str):
         if not _is_whole(value):
-            yield Foreign(where, "a text with half of a surrogate pair")
+            yield NonJsonValue(where, "a text with half of a surrogate pair")
     elif isinstance(value, int):
         if value.bit_length() > MOST_BITS:
-            yield Foreign(where, "a huge number")
+            yield NonJsonValue(where, "a huge number")
     elif isinstance(value, float):
         if not math.isfinite(value):
-            yield Foreign(where, "a number that is not finite")
+            yield NonJsonValue(where, "a number that is not finite")
     elif isinstance(value, dict):
         for name, item in value.items():
             if not isinstance(name, str) or not _is_whole(name):
-                yield Foreign(where, f"a name of type {type(name).__name__}, which is no text")
+                yield NonJsonValue(where, f"a name of type {type(name).__name__}, which is no text")
             else:
                 yield from foreign_to_json(
                     item, f"{where}.{shown_name(name)}" if where else shown_name(name), depth + 1
@@ -57,7 +57,7 @@ def foreign_to_json(value: Any, where: str, depth: int = 0) -> Iterator[Foreign]
         for index, item in enumerate(value):
             yield from foreign_to_json(item, f"{where}[{index}]", depth + 1)
     else:
-        yield Foreign(where, f"a value of type {type(value).__name__}")
+        yield NonJsonValue(where, f"a value of type {type(value).__name__}")
 
 
 def _is_whole(text: str) -> bool:
@@ -82,11 +82,11 @@ def unfit_character(text: str, lines: bool = True) -> str | None:
     return f"a control character (U+{ord(found[0]):04X})"
 
 
-def unfit_in(value: Any, where: str, depth: int = 0) -> Iterator[Foreign]:
+def unfit_in(value: Any, where: str, depth: int = 0) -> Iterator[NonJsonValue]:
     """Yield every text of a value that has such a character."""
     if isinstance(value, str):
         if unfit := unfit_character(value):
-            yield Foreign(where, f"a text with {unfit}")
+            yield NonJsonValue(where, f"a text with {unfit}")
     elif depth <= DEEPEST and isinstance(value, dict):
         for name, item in value.items():
             yield from unfit_in(item, f"{where}.{shown_name(name)}" if where else shown_name(name), depth + 1)

@@ -28,10 +28,10 @@ _HOST = re.compile(r"(https?)://(?:[^/?#@\s]*@)?([^/?#@\s]+)", re.IGNORECASE)
 MOST_PLACEHOLDERS = 5
 """Placeholders that are shown for one text, at most."""
 DEEPEST = 100
-"""Levels of an object that are walked through. `omni/plainjson.py` refuses objects with more."""
+"""Levels of an object that are walked through. `omni/json_check.py` refuses objects with more."""
 
 
-class Hidden:
+class Masked:
     """A value that may be a phone number. `str`, `repr` and so the table of rendered templates show it masked.
 
     It is not a text itself: code that renders a text again would take the description for the value.
@@ -42,7 +42,7 @@ class Hidden:
     def __init__(self, value: Any) -> None:
         self._value = value
 
-    def reveal(self) -> Any:
+    def unmask(self) -> Any:
         """Return the value itself. The caller must neither log nor store it."""
         return self._value
 
@@ -55,13 +55,13 @@ class Hidden:
         return "…" if isinstance(value, str) else f"<{type(value).__name__}>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Hidden) and self._value == other._value
+        return isinstance(other, Masked) and self._value == other._value
 
     def __hash__(self) -> int:
         return hash(repr(self))
 
 
-class HiddenText(Hidden):
+class MaskedText(Masked):
     """A value that may be a text, a name or a code. Shown as its kind and length, or unchanged if the configuration
     sets `[omni] show_texts`.
     """
@@ -85,7 +85,7 @@ class HiddenText(Hidden):
         return str(self._value) if self.may_be_shown and texts_are_shown() else self.describe()
 
 
-class HiddenKey(HiddenText):
+class MaskedKey(MaskedText):
     """An `idempotency_key`. Shown without the numbers in it."""
 
     __slots__ = ()
@@ -96,7 +96,7 @@ class HiddenKey(HiddenText):
         return mask_numbers_in(self._value) if isinstance(self._value, str) else super().describe()
 
 
-class HiddenUrl(HiddenText):
+class MaskedUrl(MaskedText):
     """A URL. Only its host is shown: path, query and login may hold tokens and numbers."""
 
     __slots__ = ()
@@ -108,7 +108,7 @@ class HiddenUrl(HiddenText):
         return f"{found[1]}://{mask_numbers_in(found[2])}/…" if found else super().describe()
 
 
-class HiddenSql(HiddenText):
+class MaskedSql(MaskedText):
     """A query. Shown without quoted pieces, comments and numbers."""
 
     __slots__ = ()
@@ -130,27 +130,27 @@ def texts_are_shown() -> bool:
         return False
 
 
-def hide(value: Any, rendered: bool = False) -> Any:
+def mask(value: Any, rendered: bool = False) -> Any:
     """Hide every final value that may be a number; leave the containers.
 
     :param value: a value, or containers of values.
     :param rendered: True if Airflow has rendered the value, so that no text is a template any more. False: values that
         Airflow still has to render or resolve are left, too.
     """
-    if value is None or isinstance(value, Hidden) or (not rendered and _is_for_airflow(value)):
+    if value is None or isinstance(value, Masked) or (not rendered and _is_for_airflow(value)):
         return value
     if isinstance(value, str):
-        return value if not rendered and is_template(value) else Hidden(value)
+        return value if not rendered and is_template(value) else Masked(value)
     if isinstance(value, Mapping):
-        return {_hidden_name(name): hide(item, rendered) for name, item in value.items()}
+        return {_masked_name(name): mask(item, rendered) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [hide(item, rendered) for item in value]
-    return Hidden(value)
+        return [mask(item, rendered) for item in value]
+    return Masked(value)
 
 
-def hide_texts(
+def mask_texts(
     value: Any,
-    hidden: type[HiddenText] = HiddenText,
+    hidden: type[MaskedText] = MaskedText,
     shown: frozenset[str] = SHOWN,
     member: Any = "",
     depth: int = 0,
@@ -164,24 +164,24 @@ def hide_texts(
     :param member: name of the member that the value stands under.
     :param depth: level of the value.
     """
-    if value is None or isinstance(value, bool | Hidden) or (member in shown and _is_plain(value)):
+    if value is None or isinstance(value, bool | Masked) or (member in shown and _is_plain(value)):
         return value
     if depth < DEEPEST and isinstance(value, Mapping):
-        return {_hidden_name(name): hide_texts(item, hidden, shown, name, depth + 1) for name, item in value.items()}
+        return {_masked_name(name): mask_texts(item, hidden, shown, name, depth + 1) for name, item in value.items()}
     if depth < DEEPEST and isinstance(value, list | tuple):
-        items = (hide_texts(item, hidden, shown, "", depth + 1) for item in value)
+        items = (mask_texts(item, hidden, shown, "", depth + 1) for item in value)
         return tuple(items) if isinstance(value, tuple) else list(items)
     return hidden(value)
 
 
-def reveal(value: Any) -> Any:
-    """Undo `hide` and `hide_texts`."""
-    if isinstance(value, Hidden):
-        return value.reveal()
+def unmask(value: Any) -> Any:
+    """Undo `mask` and `mask_texts`."""
+    if isinstance(value, Masked):
+        return value.unmask()
     if isinstance(value, Mapping):
-        return {reveal(name): reveal(item) for name, item in value.items()}
+        return {unmask(name): unmask(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        items = (reveal(item) for item in value)
+        items = (unmask(item) for item in value)
         return tuple(items) if isinstance(value, tuple) else list(items)
     return value
 
@@ -201,13 +201,13 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, int | float) and abs(value) < 10**7
 
 
-def _hidden_name(name: Any) -> Any:
+def _masked_name(name: Any) -> Any:
     is_name = isinstance(name, str) and name.isidentifier() and len(name) <= _LONGEST_NAME
-    return name if is_name and sum(sign.isdigit() for sign in name) < 5 else Hidden(reveal(name))
+    return name if is_name and sum(sign.isdigit() for sign in name) < 5 else Masked(unmask(name))
 
 
 def _placeholders(text: str) -> list[str]:
-    names = dict.fromkeys(name for name in _PLACEHOLDER.findall(text) if _hidden_name(name) is name)
+    names = dict.fromkeys(name for name in _PLACEHOLDER.findall(text) if _masked_name(name) is name)
     shown = [f"{{{name}}}" for name in names][:MOST_PLACEHOLDERS]
     return [*shown, "…"] if len(names) > MOST_PLACEHOLDERS else shown
 
@@ -229,11 +229,11 @@ def _without_models(value: Any, depth: int = 0) -> Any:
     return value
 
 
-class PrivateField:
+class MaskedField:
     """A template field of an operator or notifier whose value is hidden as soon as it is known.
 
     Airflow assigns the rendered value to the attribute as the constructor assigned the template, so hiding at
-    assignment works on all versions, for mapped tasks too. `PrivateFields` then hides what still looks like a template.
+    assignment works on all versions, for mapped tasks too. `MaskedFields` then hides what still looks like a template.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -241,7 +241,7 @@ class PrivateField:
         self.name = name
 
     @overload
-    def __get__(self, instance: None, owner: type) -> PrivateField: ...
+    def __get__(self, instance: None, owner: type) -> MaskedField: ...
     @overload
     def __get__(self, instance: object, owner: type) -> Any: ...
     def __get__(self, instance: object | None, owner: type) -> Any:
@@ -259,11 +259,11 @@ class PrivateField:
 
     def when_given(self, value: Any) -> Any:
         """Return the form in which a value is kept that Airflow may still have to render."""
-        return hide(value)
+        return mask(value)
 
     def when_rendered(self, value: Any) -> Any:
         """Return the form in which a value is kept when nothing in it is a template any more."""
-        return hide(value, rendered=True)
+        return mask(value, rendered=True)
 
     def is_data(self, instance: object, seen_oids: Iterable[int]) -> bool:
         """Return True if another task has returned the value. Then a template in it is data."""
@@ -277,14 +277,14 @@ class PrivateField:
             instance.__dict__[self._attribute] = self.when_rendered(instance.__dict__[self._attribute])
 
 
-class TextField(PrivateField):
+class TextField(MaskedField):
     """A template field with texts, which are hidden when Airflow has rendered them.
 
     Before that they are the DAG author's own words, which Airflow stores anyway. If they were hidden earlier, two
     versions of a DAG would look equal to Airflow, and it would miss the newer one.
     """
 
-    def __init__(self, hidden: type[HiddenText] = HiddenText, shown: frozenset[str] = SHOWN) -> None:
+    def __init__(self, hidden: type[MaskedText] = MaskedText, shown: frozenset[str] = SHOWN) -> None:
         self._hidden = hidden
         self._shown = shown
 
@@ -294,7 +294,7 @@ class TextField(PrivateField):
 
     def when_rendered(self, value: Any) -> Any:
         """Return the value's shape."""
-        return hide_texts(value, self._hidden, self._shown)
+        return mask_texts(value, self._hidden, self._shown)
 
 
 def _given_by_a_task(operator: Any, context: Any) -> frozenset[str]:
@@ -316,7 +316,7 @@ def _given_by_a_task(operator: Any, context: Any) -> frozenset[str]:
     return frozenset(operator.template_fields) - frozenset(mapped.partial_kwargs)
 
 
-class PrivateFields:
+class MaskedFields:
     """Base of an operator or notifier with private fields, to stand before its Airflow base class. Hides the fields
     once they are rendered.
     """
@@ -331,7 +331,7 @@ class PrivateFields:
         given: Any = super()
         template_fields = list(template_fields)
         fields = [getattr(type(parent), name, None) for name in template_fields] if parent is self else []
-        private = [field for field in fields if isinstance(field, PrivateField)]
+        private = [field for field in fields if isinstance(field, MaskedField)]
         filled = [name for name in template_fields if getattr(parent, name, None) is not None]
         of_a_task = _given_by_a_task(self, context) if private else frozenset()
         for field in private:

@@ -16,7 +16,7 @@ SLICE = 0.2
 """Seconds between two looks at the flag while pausing."""
 
 
-class Stop:
+class CancellationToken:
     """A flag. It has no lock, since it is set in a signal handler, in which the same thread may hold locks."""
 
     def __init__(self) -> None:
@@ -38,10 +38,10 @@ class Stop:
             time.sleep(min(left, SLICE))
 
 
-class StoppableClient:
+class CancellableClient:
     """A client that makes no call once the flag is set."""
 
-    def __init__(self, client: Any, stop: Stop) -> None:
+    def __init__(self, client: Any, stop: CancellationToken) -> None:
         self._client = client
         self._stop = stop
 

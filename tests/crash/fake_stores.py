@@ -14,7 +14,7 @@ from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError, Omni
 
 
 @dataclass
-class Keeping:
+class FakeTaskState:
     """The memory of one task instance: task state (Airflow ≥ 3.3), and XCom.
 
     `current`: the try that Airflow believes in. A stale try's write of the state is refused; its read looks like
@@ -58,8 +58,8 @@ class StateMemory:
 
     durable = True
 
-    def __init__(self, keeping: Keeping, try_number: int) -> None:
-        self.keeping = keeping
+    def __init__(self, task_state: FakeTaskState, try_number: int) -> None:
+        self.task_state = task_state
         self.try_number = try_number
         self.was_refused = False
         """A write has told this try that it was given up."""
@@ -67,7 +67,7 @@ class StateMemory:
     @property
     def given_up(self) -> bool:
         """Whether Airflow has given this try up."""
-        return self.keeping.current != self.try_number
+        return self.task_state.current != self.try_number
 
     @property
     def stale(self) -> bool:
@@ -76,20 +76,20 @@ class StateMemory:
 
     def load(self, key: str) -> Any:
         """Read."""
-        if self.keeping.fails():
+        if self.task_state.fails():
             raise OmniStorageError("reading failed")
-        return None if self.stale else _read(self.keeping.state, key)
+        return None if self.stale else _read(self.task_state.state, key)
 
     def save(self, key: str, value: Any) -> None:
         """Write, behind the fence. A failure may come before or after it took effect."""
-        early, late = self.keeping.fails(), self.keeping.fails()
+        early, late = self.task_state.fails(), self.task_state.fails()
         if early:
             raise OmniStorageError("writing failed", retryable=True)
         if self.stale:
             self.was_refused = True
             raise OmniStaleTryError("a newer try has taken over", retryable=True)
-        self.keeping.past.append(dict(self.keeping.state))
-        self.keeping.state[key] = json.dumps(value, allow_nan=False)
+        self.task_state.past.append(dict(self.task_state.state))
+        self.task_state.state[key] = json.dumps(value, allow_nan=False)
         if late:
             raise OmniStorageError("whether it was written is not known", retryable=True)
 
@@ -104,16 +104,16 @@ class XComMemory(StateMemory):
 
     def load(self, key: str) -> Any:
         """Read."""
-        if self.keeping.fails():
+        if self.task_state.fails():
             raise OmniStorageError("reading failed")
-        return _read(self.keeping.xcom, key)
+        return _read(self.task_state.xcom, key)
 
     def save(self, key: str, value: Any) -> None:
         """Write."""
-        early, late = self.keeping.fails(), self.keeping.fails()
+        early, late = self.task_state.fails(), self.task_state.fails()
         if early:
             raise OmniStorageError("writing failed", retryable=True)
-        self.keeping.xcom[key] = json.dumps(value, allow_nan=False)
+        self.task_state.xcom[key] = json.dumps(value, allow_nan=False)
         if late:
             raise OmniStorageError("whether it was written is not known", retryable=True)
 
@@ -123,8 +123,8 @@ class ForgetfulMemory(StateMemory):
 
     durable = False
 
-    def __init__(self, keeping: Keeping, try_number: int) -> None:
-        super().__init__(keeping, try_number)
+    def __init__(self, task_state: FakeTaskState, try_number: int) -> None:
+        super().__init__(task_state, try_number)
         self._entries: dict[str, str] = {}
 
     def load(self, key: str) -> Any:

@@ -54,7 +54,7 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
         accepted = record.messages_for(number)
         if len(accepted) > 1:
             line, why = f"…{number[-4:]} got {len(accepted)} messages", None
-            if task.unrecorded or lost_between(accepted, task.keeping.lost_at, task.posts):
+            if task.unrecorded or lost_between(accepted, task.task_state.lost_at, task.posts):
                 why = switched(schedule, world, number)
             why = why or _exception(schedule, task, {each.message_id for each in accepted})
             if why is None:
@@ -66,7 +66,7 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
     if task.succeeded:
         judgement.never += _never(schedule, record, task)
     judgement.wrong += _false_claims(record, task)
-    judgement.wrong += strange_receipts(world, task.ends, lost=bool(task.unrecorded or task.keeping.lost_at))
+    judgement.wrong += strange_receipts(world, task.ends, lost=bool(task.unrecorded or task.task_state.lost_at))
     judgement.wrong += posted_in_the_dark(task.posts)
     return judgement
 
@@ -345,7 +345,7 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     if closing:
         right |= {right_verdict(truth, schedule, closing=False) for truth in truths}
         right = {"timeout" if each == "open" else each for each in right}
-        if ended_at < simulator_start(simulator) + schedule.weather.logs_down[1] + patience:
+        if ended_at < simulator_start(simulator) + schedule.network.logs_down[1] + patience:
             right.add("timeout")  # nobody could look before giving up
     wrong = []
     if verdict not in right:

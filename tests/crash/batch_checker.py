@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from airflow_provider_omni.simulator.record import Acceptance, Record
 from tests.crash.batch_schedule import BatchSchedule
 from tests.crash.batch_tasks import BatchPost, BatchTask
-from tests.crash.judging import (
+from tests.crash.checker import (
     FROZEN,
     UNDER_WAY,
     Judgement,
@@ -34,7 +34,7 @@ def judge_batch_send(schedule: BatchSchedule, world: World, task: BatchTask) -> 
         if len(found) > 1:
             line = f"…{number[-7:]} got {len(found)} messages"
             why = None
-            if not schedule.ledger and lost_between(found, task.keeping.lost_at, task.posts):
+            if not schedule.ledger and lost_between(found, task.task_state.lost_at, task.posts):
                 why = switched(schedule, world, number)
             if why is None and schedule.guarantee == "B" and woken_meanwhile(found, task.posts):
                 why = FROZEN
