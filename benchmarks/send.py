@@ -24,9 +24,9 @@ from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.outbox.engine import LedgerTerms, Outbox
+from airflow_provider_omni.delivery.outbox.engine import Outbox
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, SendPlan, plan_batch
-from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
+from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
 from airflow_provider_omni.omni.bulk import destinations, send_bulk
@@ -108,7 +108,7 @@ def ours(url: str, plan: SendPlan, connections: int) -> float:
         )  # fmt: skip
         took = time.time() - (end.receipt.sent_at or 0.0)
     assert end.error is None, end.error
-    assert end.receipt.counts.accepted == plan.census.people
+    assert end.receipt.counts.accepted == plan.intake.people
     return took
 
 

@@ -25,7 +25,7 @@ from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import SENT, TRIES, VERSION, TryId, pack
 from airflow_provider_omni.delivery.messages.states import Attempt, MessageState
 from airflow_provider_omni.delivery.outbox.stores import intent_line
-from airflow_provider_omni.delivery.tracking.ledger_journal import wait_for
+from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.aio import shared_client
 from airflow_provider_omni.omni.config import OmniConfig
@@ -50,6 +50,8 @@ class Supervisor:
 
 class Journal:
     """One task's memory behind the supervisor."""
+
+    durable = True
 
     def __init__(self, supervisor: Supervisor) -> None:
         self.supervisor = supervisor
