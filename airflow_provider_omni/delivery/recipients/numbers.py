@@ -309,6 +309,8 @@ class _Country:
         self.lengths = frozenset(length for length in self.possible if 2 <= length <= 14) - self.local
         prefix = metadata.national_prefix_for_parsing
         self.prefix = re.compile(prefix) if prefix else None
+        # Numbers that begin with 0 are left to phonenumbers anyway.
+        self._stripped = None if prefix == "0" else self.prefix
         # The order is that of phonenumbers: the first region that fits is the number's.
         self._regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(code)]
         self._metadata = [PhoneMetadata.metadata_for_region_or_calling_code(int(code), each) for each in self._regions]
@@ -318,7 +320,7 @@ class _Country:
         """Return True if phonenumbers would read exactly this number, and find it valid (possible if `any_length`)."""
         if len(national) not in self.lengths or national[0] == "0":
             return False
-        if self.prefix is not None and _strips(self.prefix, national):
+        if self._stripped is not None and _strips(self._stripped, national):
             return False
         return any_length or self.is_valid(national)
 
