@@ -6,6 +6,7 @@ Written without any code of `delivery/`: its tables are said again here, in othe
 from __future__ import annotations
 
 import enum
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,11 +24,14 @@ from tests.crash.world import LATEST, READ_TIMEOUT, World
 
 OLD = 40 * 3600.0
 """Messages that were accepted so long before the wait began are not judged: the vendor keeps 48 h."""
+FORGOTTEN = 47 * 3600.0
+"""Seconds after which the logs are not believed any more about what was accepted: the vendor keeps 48 h."""
 UNDER_WAY = READ_TIMEOUT + LATEST + 1.0
 """Seconds within which the vendor takes in what was posted, at the latest."""
 FROZEN = "frozen between its fence and its POST, awake after the next try had sent"
 NO_FENCE = "tries overlapped on Airflow < 3.3 without a ledger"
 SWITCHED = "another account or id_secret, and no record of the one before"
+ANOTHER_SEND = "another task under the same key, two days later"
 
 
 @dataclass
@@ -56,6 +60,7 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
             line, why = f"…{number[-4:]} got {len(accepted)} messages", None
             if task.unrecorded or lost_between(accepted, task.task_state.lost_at, task.posts):
                 why = switched(schedule, world, number)
+            why = why or another_send(accepted, task.others_began_at)
             why = why or _exception(schedule, task, {each.message_id for each in accepted})
             if why is None:
                 judgement.twice.append(line)
@@ -127,6 +132,19 @@ def switched(schedule: Any, world: World, number: str) -> str | None:
         if len(ids) > 1 and (len(set(schedule.upheavals.secrets)) == 1 or len(set(ids)) < len(ids)):
             return None
     return SWITCHED
+
+
+def another_send(accepted: Sequence[Acceptance], others_began_at: Iterable[float]) -> str | None:
+    """Why a second message under a key that tasks share is not against the promise: such a key is one send for two
+    days, and whoever sends under it after that sends anew.
+    """
+    times = sorted(each.at for each in accepted)
+    anew = (
+        before < began <= after and after - before > FORGOTTEN
+        for before, after in itertools.pairwise(times)
+        for began in others_began_at
+    )
+    return ANOTHER_SEND if any(anew) and len(times) == 2 else None
 
 
 def _exception(schedule: Schedule, task: SendTask, message_ids: set[str]) -> str | None:

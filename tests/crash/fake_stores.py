@@ -44,6 +44,11 @@ class FakeTaskState:
         if self.state != before:
             self.lost_at.append(now)
 
+    def begin_anew(self) -> None:
+        """Hold the state of another task: none. Nothing was lost."""
+        self.state.clear()
+        self.past.clear()
+
     def fails(self) -> bool:
         """Whether this access fails."""
         return self.rng.random() < self.failures

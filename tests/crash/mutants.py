@@ -605,3 +605,26 @@ def _lost_tries_have_made_one_further_id_at_the_most() -> Iterator[None]:
     """Where the record does not know of some tries, people are looked for under the next id only."""
     with patch.object(engine, "lost_tries", lambda *_: 1):
         yield
+
+
+@_mutant(
+    "twice",
+    focused(
+        **B,
+        weather=CALM | {"posts": (NO_CREDIT,)},
+        send=RETRIED
+        | {
+            "people": (("41793020027",),),
+            "texts": ("Hello",),
+            "on_rejected": "fail",
+            "shared_key": True,
+            "other_tasks": True,
+            "clears": (600.0,),
+        },
+        settings={"refused_in": "nothing"},
+    ),
+)
+def _other_tasks_have_made_the_first_ids_only() -> Iterator[None]:
+    """Under a shared key people are looked for under the id that this task would use."""
+    with patch.object(policy, "SHARED_ATTEMPTS", 0):
+        yield

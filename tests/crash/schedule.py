@@ -52,6 +52,8 @@ class Send:
     """`sendAt`, in seconds from the start."""
     validity: tuple[int, int]
     """Seconds, of LINE and of SMS."""
+    other_tasks: bool = False
+    """What begins instead of a clear is another task that sends under the same key. Only with `shared_key`."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def schedule_of(seed: int) -> Schedule:
     airflow = rng.choice(AIRFLOWS)
     long = rng.random() < 0.12
     validity = draw_validity(rng, long=long)
-    send = _send(rng, guarantee, airflow, validity, long=long)
+    send = _send(rng, seed, guarantee, airflow, validity, long=long)
     poll = rng.choice((900.0, 1800.0)) if long else max(rng.choice((10.0, 20.0, 30.0, 60.0)), sum(validity) / 60)
     lag = rng.choice((0.0, 0.0, rng.uniform(0.0, LATEST)))
     outside: tuple[str, ...] = ()
@@ -208,7 +210,9 @@ def draw_logs_down(rng: random.Random) -> tuple[float, float]:
     return (since, since + rng.choice((60.0, 300.0, 1500.0)))
 
 
-def _send(rng: random.Random, guarantee: str, airflow: str, validity: tuple[int, int], *, long: bool) -> Send:
+def _send(
+    rng: random.Random, seed: int, guarantee: str, airflow: str, validity: tuple[int, int], *, long: bool
+) -> Send:
     retries = rng.choice((0, 1, 2, 3, 5))
     return Send(
         people=_people(rng, long=long),
@@ -226,6 +230,7 @@ def _send(rng: random.Random, guarantee: str, airflow: str, validity: tuple[int,
         flow_given=rng.random() < 0.5,
         send_in=rng.choice((300.0, 600.0, 3000.0)) if rng.random() < 0.1 else None,
         validity=validity,
+        other_tasks=random.Random(f"{seed}:other tasks").random() < 0.5,
     )
 
 

@@ -81,6 +81,10 @@ class SendTask:
         self._running: Process | None = None
         """What Airflow takes for the running process; None between tries and after the end."""
         self._began_at = self.world.now()
+        self._earlier_tries = 0
+        """Those of other tasks under the same key."""
+        self.others_began_at: list[float] = []
+        """When other tasks under the same key began."""
 
     @property
     def cleared(self) -> bool:
@@ -150,7 +154,7 @@ class SendTask:
     def _machine(self, number: int, first_try_at: float | None, clock: Clock, *, durable: bool) -> Steps[SendResult]:
         """What the operator does, from the first thing to the last."""
         send, world, order = self.plan.send, self.world, self.content_plan
-        tries: Tries = yield from begin_try(number, first_try_at, clock)
+        tries: Tries = yield from begin_try(number - self._earlier_tries, first_try_at, clock)
         rules = SendPolicy.of_one_request(
             LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
             trust_duplicate_rejection=send.trust,
@@ -246,9 +250,15 @@ class SendTask:
             self.world.after(self._clears.pop(0), self._clear)
 
     def _clear(self) -> None:
-        self.world.say("airflow", "the user clears the send")
-        if self.plan.airflow == "3.4":
-            self.lose(GONE)
+        if self.plan.send.shared_key and self.plan.send.other_tasks:
+            self.world.say("airflow", "another task sends under the same key")
+            self._earlier_tries, self._began_at = self.try_number, self.world.now()
+            self.others_began_at.append(self.world.now())
+            self.keeping.begin_anew()
+        else:
+            self.world.say("airflow", "the user clears the send")
+            if self.plan.airflow == "3.4":
+                self.lose(GONE)
         self._left = self.plan.send.retries
         self.succeeded, self.end, self.error = False, None, None
         self.start_try()

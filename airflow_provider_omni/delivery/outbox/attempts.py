@@ -5,12 +5,13 @@ An attempt is made only after the one before it was refused. So what the logs sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED, MessageState
+from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 
 _S = MessageState
@@ -64,24 +65,34 @@ class Attempts:
             for _, current, recipient in self._people()
         }
 
-    def unrecorded(self, further: int) -> list[str]:
-        """Return the ids under which people may have been sent to without a record: for each person who is not known to
-        be accepted, the current attempt if it is not on record, and the next ones.
+    def unrecorded(self, further: int, *, shared_key: bool = False) -> tuple[list[str], list[str]]:
+        """Return the ids under which people may have been sent to without a record, for each person who is not known to
+        be accepted: first those of lost tries, then those that only other tasks may have made.
 
-        :param further: the number of attempts after the current one.
+        The former are the current attempt, if it is not on record, and the next ones.
+
+        :param further: the number of attempts after the current one that lost tries may have made.
+        :param shared_key: True if other tasks may send under this key.
         """
         ids: list[str] = []
+        others: list[str] = []
         for _, _, recipient in self._people():
             known = self._of(recipient)
             current = _current(known)
             if current is not None and known[current] is _S.ACCEPTED:
                 continue
             following = len(known) + (current is None) + further
+            refused = list(known.values()).count(_S.REFUSED)
+            last = policy.attempts_to_look_for(refused, shared_key=shared_key)
             ids += [self._plan.ids.message_id(recipient, attempt) for attempt in range(len(known), following)]
-        return ids
+            others += [self._plan.ids.message_id(recipient, attempt) for attempt in range(following, last)]
+        return ids, others
 
-    def conclude(self) -> Conclusions:
-        """Draw conclusions from one attempt for another, and make the attempt that counts everybody's current one."""
+    def conclude(self, given_up: Collection[str] = ()) -> Conclusions:
+        """Draw conclusions from one attempt for another, and make the attempt that counts everybody's current one.
+
+        :param given_up: messages that count as never posted.
+        """
         gone: list[str] = []
         refused: list[str] = []
         moved: list[tuple[str, str]] = []
@@ -89,15 +100,17 @@ class Attempts:
             states = self._of(recipient)
             if len(states) < 2:
                 continue
+            never = [each for each in states if each in given_up]
+            states = {each: state for each, state in states.items() if each not in given_up}
             ids = list(states)
             if _S.ACCEPTED in states.values():
                 last = list(states.values()).index(_S.ACCEPTED)
                 before = [each for each in ids[:last] if states[each] is not _S.REFUSED]
                 refused += before
                 states |= dict.fromkeys(before, _S.REFUSED)
-                never = ids[last + 1 :]
+                never += ids[last + 1 :]
             else:
-                never = _never_posted(states)
+                never += _never_posted(states)
             gone += never
             states = {each: state for each, state in states.items() if each not in never}
             counts = _current(states)

@@ -5,7 +5,7 @@ The rules are those of `reconciler.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from airflow_provider_omni.delivery.effects import Clock, Effect, Note, Pause, Steps, ask
@@ -82,19 +82,25 @@ def settle(
     bulk_filter: BulkFilter | None = None,
     loaded_at: float | None = None,
     here: Origin | None = None,
+    conclude: Callable[[Sequence[Attempt]], None] | None = None,
 ) -> Steps[dict[str, str]]:
     """Ask about all messages in doubt of these requests, and change their states by the logs.
 
     Returns the requests in which messages were found, by message id.
 
-    :param bulk_filter: the knowledge about the logs' filter by bulk id; by default nothing is known.
+    :param bulk_filter: the knowledge about the logs' filters; by default nothing is known.
     :param loaded_at: the time at which this try has read the record of earlier ones; now by default.
     :param here: account and scenario of this try: absence can be proven only for messages that were posted from there.
+    :param conclude: draws conclusions from some messages for others: after a first look for many at once, and at the
+        end.
     """
     found_in: dict[str, str] = {}
-    yield from _presence(attempts, found_in)
-    in_doubt = [attempt for attempt in attempts if attempt.in_state(*IN_DOUBT)]
     shared = BulkFilter() if bulk_filter is None else bulk_filter
+    yield from _presence(attempts, found_in, shared)
+    if conclude is not None:
+        # What was found tells something of others, which then need not be asked about one by one.
+        conclude(attempts)
+    in_doubt = [attempt for attempt in attempts if attempt.in_state(*IN_DOUBT)]
     count = max(len(in_doubt), 1)
     one_by_one, lists = max(ALONE, min(ONE_BY_ONE, MOST_ALONE // count)), max(1, min(LISTS, MOST_LISTS // count))
     askers = [Reconciler(rules, clock, jitter, shared, one_by_one, lists, loaded_at, here) for _ in in_doubt]
@@ -104,10 +110,12 @@ def settle(
     yield from together(machines, clock)
     for asker in askers:
         found_in |= asker.found_in
+    if conclude is not None:
+        conclude(attempts)
     return found_in
 
 
-def _presence(attempts: Sequence[Attempt], found_in: dict[str, str]) -> Steps[None]:
+def _presence(attempts: Sequence[Attempt], found_in: dict[str, str], bulk_filter: BulkFilter) -> Steps[None]:
     """Look for many messages in one call. That may prove presence, never absence.
 
     It is for messages that would be asked for one by one: lone ones, and those that the vendor has seen before. A whole
@@ -126,6 +134,7 @@ def _presence(attempts: Sequence[Attempt], found_in: dict[str, str]) -> Steps[No
     if len(ids) < 3:
         return
     failures = 0
+    bulk_filter.lists_answered = False
     for start in range(0, len(ids), IDS_PER_LOOK):
         try:
             rows = yield from ask(
@@ -139,12 +148,14 @@ def _presence(attempts: Sequence[Attempt], found_in: dict[str, str]) -> Steps[No
                 yield Note(f"A look for many messages failed ({error.why}).", warning=True)
                 break
             continue
+        bulk_filter.have_shown(ids[start : start + IDS_PER_LOOK], rows)
         for row in rows:
             owner = wanted.get(row.message_id)
             if owner is not None and owner.messages[row.message_id] in UNRESOLVED:
                 owner.apply(row.message_id, Event.LOG_ROW)
                 if row.bulk_id:
                     found_in[row.message_id] = row.bulk_id
+    bulk_filter.lists_answered = not failures
     if len(seen) > MANY_SEEN:
         for message_id in seen:
             if wanted[message_id].messages[message_id] is MessageState.SEEN:

@@ -14,7 +14,7 @@ state, and only people without a state are sent to.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +42,7 @@ from airflow_provider_omni.delivery.outbox.plan import (
 from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, SendPolicy
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish, publish_at_last
+from airflow_provider_omni.delivery.outbox.reconciler import ONE_BY_ONE
 from airflow_provider_omni.delivery.outbox.removed import write_removed
 from airflow_provider_omni.delivery.outbox.requests import Request
 from airflow_provider_omni.delivery.outbox.result import (
@@ -120,6 +121,8 @@ class Outbox:
         self.progress = SendProgress.listing(ledger=ledger is not None, each=plan.spec.one_request)
         self.attempts = Attempts(plan, self.known)
         self._entered = self._taken_over = self._controlled = False
+        self._in_lists_only: set[str] = set()
+        """Messages of other tasks that are too many to be asked for one by one."""
         self._accepted_before: int | None = None
         self._loaded_at: float | None = None
         self._left = self._requests = self._parts = 0
@@ -218,8 +221,9 @@ class Outbox:
         yield from self.store.enter(self.known, dry_run=self.rules.dry_run)
         self._entered, self._loaded_at = True, self.clock()
         self.flow = self.flow or self.store.flow
-        # If the record is not complete, a lost try may have posted these people in another request.
-        self.progress.bulk_filter.sole = self.store.told if isinstance(self.store, TaskStateStore) else True
+        # If the record is not complete, a lost try or another task may have posted these people in another request.
+        told = self.store.told if isinstance(self.store, TaskStateStore) else True
+        self.progress.bulk_filter.sole = told and not self.rules.shared_key
         self.progress.recall(self.known, plan.fingerprint)  # from here on the receipt has what earlier tries have sent
         yield from check_flow(self.flow, plan.spec.content.channels())
         self.store.steps = attempted(self.flow or (), plan.spec.content.channels())
@@ -279,17 +283,18 @@ class Outbox:
         store, rules, doubted = self.store, self.rules, False
         assert isinstance(store, TaskStateStore)
         self.known.doubt_old_proofs()
-        if not store.told:
+        if rules.shared_key or not store.told:
             for attempt in self.known.doubt_an_older_record():
                 store.doubt(attempt, outcome_line(attempt))
                 doubted = True
-        if rules.shared_key or not store.told:
             # Of the lost tries the first may have used the current id, and each after it a further one.
             lost = 1 if store.told else lost_tries(rules.untold, rules.record_writes, store.saved)
-            ids = self.attempts.unrecorded(max(lost - 1, 0))
-            if ids:
+            found = self.attempts.unrecorded(max(lost - 1, 0), shared_key=rules.shared_key)
+            for ids in filter(None, found):
                 doubted = True
                 self._register(store, ids)
+            if sum(map(len, found)) > ONE_BY_ONE:
+                self._in_lists_only = set(found[1])
         if doubted:
             yield Note("These messages may have been sent before: the logs are asked first.")
 
@@ -497,10 +502,15 @@ class Outbox:
             group = attempts[start : start + AT_ONCE]
             before = [dict(attempt.messages) for attempt in group]
             found_in = yield from settle(
-                group, self.rules.look, self.clock, self.jitter, self.progress.bulk_filter, self._loaded_at, self.here
+                group,
+                self.rules.look,
+                self.clock,
+                self.jitter,
+                self.progress.bulk_filter,
+                self._loaded_at,
+                self.here,
+                conclude=self._conclude if self.rules.asks else None,
             )
-            if self.rules.asks:
-                self._conclude(group)
             for attempt, old in zip(group, before, strict=True):
                 changed = {each: state for each, state in attempt.messages.items() if old[each] is not state}
                 if not changed:
@@ -522,11 +532,11 @@ class Outbox:
             yield from self._write_outcomes()
         return again
 
-    def _conclude(self, group: list[Attempt]) -> None:
+    def _conclude(self, group: Sequence[Attempt]) -> None:
         """Apply what the attempts of each person say of each other."""
         for attempt in group:
             self.known.note_states(attempt.messages)
-        concluded = self.attempts.conclude()
+        concluded = self.attempts.conclude(frozenset(self._not_shown_by_lists(group)))
         for old, new in concluded.moved:
             self.progress.recount(old, new)
         for attempt in group:
@@ -539,6 +549,14 @@ class Outbox:
                 self.progress.follow(attempt.bulk_id, ())
         if concluded.gone and isinstance(self.store, TaskStateStore):
             self.store.forget(concluded.gone)
+
+    def _not_shown_by_lists(self, group: Sequence[Attempt]) -> Iterator[str]:
+        """Yield messages of other tasks that are not looked for any further: lists of all of them were answered, and
+        there are too many to be asked for one by one where the logs were not seen to read lists.
+        """
+        if self.progress.bulk_filter.lists_answered and not self.progress.bulk_filter.lists_read:
+            for attempt in group:
+                yield from self._in_lists_only.intersection(attempt.in_state(_S.INTENT))
 
     def _on_trust(self, attempts: list[Attempt]) -> list[Request]:
         """Return requests that post ids in doubt again, since this account refuses ids that it has seen.

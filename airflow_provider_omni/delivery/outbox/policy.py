@@ -42,6 +42,8 @@ cause, and the batch stops.
 """
 NOTE_EVERY = 5.0
 """Seconds between notes of progress."""
+SHARED_ATTEMPTS = 5
+"""Further ids of a person that are looked for where other tasks send under the same key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,17 @@ def may_be_trusted(states: list[MessageState | None], attempt: Attempt | None, h
     return attempt is not None and attempt.is_from(here) and attempt.is_remembered(now)
 
 
+def attempts_to_look_for(refused: int, *, shared_key: bool) -> int:
+    """Return the number of a person's attempts that other tasks may have come to under the same key.
+
+    Another task makes a further attempt for each refusal that it has seen, of which this task's record does not know.
+
+    :param refused: the number of attempts that are known to be refused.
+    :param shared_key: True if there may be other tasks.
+    """
+    return refused + 1 + SHARED_ATTEMPTS if shared_key else 0
+
+
 def is_sent_by_a_copy(doubtful: set[str], seen_before: set[str]) -> bool:
     """Return True if an alert in doubt has been sent: the vendor says that it has seen all its messages before."""
     return bool(doubtful) and doubtful <= seen_before
@@ -182,8 +195,8 @@ class SendPolicy:
         other.
     :param asks: ask the logs about everybody who is not on record if the record may not be complete. If False, such a
         send is refused where the logs show any of its messages, or nothing but the record can tell.
-    :param shared_key: True if other tasks or runs may send under this key. With `asks` everybody who is not on this
-        task's record is then asked about, however complete it is.
+    :param shared_key: True if other tasks or runs may send under this key. With `asks` everybody who is not known to be
+        accepted is then asked about, however complete this task's record is.
     """
 
     look: LookPolicy

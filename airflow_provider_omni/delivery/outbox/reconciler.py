@@ -20,7 +20,7 @@ logs lag behind what was taken in. Each may take a grace time.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -28,6 +28,7 @@ from airflow_provider_omni.delivery.effects import Clock, Note, Pause, Steps, as
 from airflow_provider_omni.delivery.messages.states import Attempt, Control, Event, MessageState, Origin
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy
+from airflow_provider_omni.delivery.tracking.policy import proves_lists
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniRequestError
@@ -56,7 +57,10 @@ _ASKED = (_S.INTENT, _S.SEEN, _S.UNCONFIRMED)
 
 @dataclass
 class _Filter:
-    """One filter of log queries (a bulk id, or one message id) and the results so far. Times are clock seconds."""
+    """One filter of log queries (a bulk id, one message id, or a list of them) and the results so far.
+
+    Times are clock seconds.
+    """
 
     message_ids: list[str]
     bulk_id: str | None = None
@@ -70,6 +74,8 @@ class _Filter:
     """Log queries by message ids that are left to be made, after two empty ones by the bulk id."""
     overlooked: bool = False
     """True if one of those queries has found a message that the bulk filter does not show."""
+    refused: bool = False
+    """True if the vendor has refused it, and it is a list."""
 
     def call(self) -> api.Call[list[LogRow]]:
         """Return the next log query."""
@@ -77,7 +83,12 @@ class _Filter:
             return api.get_logs(message_ids=self.checks[0], limit=PAGE)
         if self.bulk_id is not None:
             return api.get_logs(bulk_ids=(self.bulk_id,), limit=PAGE)
-        return api.get_logs(message_ids=(self.message_ids[0],), limit=PAGE)
+        return api.get_logs(message_ids=tuple(self.message_ids), limit=PAGE)
+
+    @property
+    def is_list(self) -> bool:
+        """True if it is a list of message ids."""
+        return self.bulk_id is None and len(self.message_ids) > 1
 
 
 @dataclass
@@ -94,6 +105,10 @@ class BulkFilter:
     controls: list[Control] = field(default_factory=list)
     works: bool = False
     sole: bool = True
+    lists_read: bool = field(default=False, init=False)
+    """True if the logs were seen to read lists of message ids."""
+    lists_answered: bool = field(default=False, init=False)
+    """True if all lists of the last look for many messages were answered."""
     _tried: dict[str, tuple[int, float]] = field(default_factory=dict, init=False)
     """Number of vain queries for a control, and the time of the last, by bulk id."""
 
@@ -118,6 +133,11 @@ class BulkFilter:
             except OmniError:
                 continue
             self.works = any(row.message_id in control.message_ids for row in rows)
+
+    def have_shown(self, asked: Collection[str], rows: Iterable[LogRow]) -> None:
+        """Note the answer to a query for a list of message ids."""
+        shown = {row.message_id for row in rows}.intersection(asked)
+        self.lists_read = self.lists_read or proves_lists(len(shown))
 
     def has_found(self) -> None:
         """Note that a query by a bulk id of ours has shown messages of that request: it is as good as a control."""
@@ -159,17 +179,20 @@ class Reconciler:
         """Resolve as many messages as can be resolved. Return True if anything was learned."""
         before = dict(attempt.messages)
         self._asked_at = self.clock()
-        filters = _filters(attempt)
+        filters = _filters(attempt, IDS_PER_LOOK if self.bulk_filter.lists_read else 1)
         give_up_at = self._give_up_at = self._asked_at + self.rules.patience
         while filters:
             for each in filters:
                 if each.next_at <= self.clock():
                     yield from self._look(attempt, each)
             overlooked = any(each.done and each.overlooked for each in filters)
+            refused = [one for each in filters if each.refused for one in each.message_ids]
             filters = [each for each in filters if not each.done and _unresolved(attempt, each)]
             if overlooked:
                 # The vendor has not kept the bulk id: each message that is left is asked for alone, and twice.
                 filters += [_Filter([message_id]) for message_id in attempt.in_state(_S.INTENT)]
+            # The list may be the cause of a refusal.
+            filters += [_Filter([each]) for each in refused if attempt.messages[each] in (_S.INTENT, _S.SEEN)]
             if not filters:
                 break
             next_at = min(each.next_at for each in filters)
@@ -211,6 +234,7 @@ class Reconciler:
             yield Note(f"A look into the logs failed ({error.why}).", warning=True)
             each.failures += 1
             each.done = not error.retryable
+            each.refused = each.done and each.is_list and isinstance(error, OmniRequestError)
             each.next_at = self.clock() + max(RETRY_PAUSE, backoff(each.failures, error.retry_after, self.jitter))
             return
         self._note_presence(attempt, each, rows)
@@ -277,18 +301,19 @@ class Reconciler:
         return policy.provable_at(attempt, self.rules, self._asked_at, taken_over_at)
 
 
-def _filters(attempt: Attempt) -> list[_Filter]:
-    """Return the filters for a request: its bulk id if all its messages are in it for certain, else one for each
-    message.
+def _filters(attempt: Attempt, at_once: int) -> list[_Filter]:
+    """Return the filters for a request: its bulk id if all its messages are in it for certain, else their own ids.
 
     A message that the vendor has seen before is asked for by its own id: it may have been in another request.
+
+    :param at_once: the number of message ids in one query; more than one only where the logs were seen to read lists.
     """
     together = attempt.in_state(_S.INTENT, _S.UNCONFIRMED)
     alone = attempt.in_state(_S.SEEN)
     if not policy.may_be_asked_by_bulk(attempt, together):
         together, alone = [], together + alone
     found = [_Filter(together, attempt.bulk_id)] if together else []
-    return found + [_Filter([each]) for each in alone]
+    return found + [_Filter(alone[start : start + at_once]) for start in range(0, len(alone), at_once)]
 
 
 def looks_by_id(message_ids: list[str], *, one_by_one: int, lists: int) -> list[tuple[str, ...]]:

@@ -7,7 +7,7 @@ together with outcomes, and a check of the results. `messages/intent_log.py` kno
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from airflow_provider_omni.delivery.effects import (
@@ -471,7 +471,7 @@ class TaskStateStore:
         self._learn(entry, line)
         self.saved += 1
 
-    def forget(self, message_ids: Sequence[str]) -> None:
+    def forget(self, message_ids: Collection[str]) -> None:
         """Take messages off the record that were never posted. The next write has it."""
         for bulk, entry in list(self._entries.items()):
             entry["intent"]["ids"] = [each for each in entry["intent"]["ids"] if each not in message_ids]

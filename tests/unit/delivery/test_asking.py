@@ -396,6 +396,27 @@ def test_a_control_that_shows_only_strangers_messages_is_not_believed() -> None:
     assert not shared.works
 
 
+def test_a_list_of_ids_that_is_refused_is_asked_for_one_by_one() -> None:
+    """Lists are asked for where the logs were seen to read them; they may be shorter than this one."""
+
+    def logs(call: Any) -> Any:
+        if "," in dict(call.query)["messageId"]:
+            return OmniRequestError("too many ids", status=400)
+        return [row("a")] if dict(call.query)["messageId"] == "a" else []
+
+    posting, stage = unknown("a", "b", "c", by_bulk=False), Stage(logs=[logs])
+    read = BulkFilter()
+    read.have_shown(["x", "y"], [row("x"), row("y")])
+    stage.play(Reconciler(RULES, stage.clock, jitter=lambda: 0.0, bulk_filter=read).settle(posting))
+    assert posting.messages == {"a": S.ACCEPTED, "b": S.ABSENT, "c": S.ABSENT}
+
+
+def test_one_message_of_a_list_that_is_shown_does_not_prove_that_lists_are_read() -> None:
+    read = BulkFilter()
+    read.have_shown(["x", "y"], [row("x"), row("stranger")])
+    assert not read.lists_read
+
+
 def test_a_look_by_ids_that_fails_leaves_the_messages_unknown() -> None:
     def logs(call: Any) -> Any:
         return OmniServerError("down", status=503) if "messageId" in dict(call.query) else []

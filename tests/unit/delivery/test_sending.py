@@ -18,7 +18,7 @@ from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.engine import SendResult
 from airflow_provider_omni.delivery.outbox.message import send_message
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec, plan_message
-from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, LookPolicy, SendPolicy
+from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, SHARED_ATTEMPTS, LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.stores import INDEX, TaskStateStore
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.omni.content import Content, Options
@@ -785,6 +785,120 @@ def test_under_a_shared_key_who_is_not_on_the_record_is_asked_for_too() -> None:
     end = send(stage, plan([A, B]), shared_key=True, first_try_at=START)
     assert len(stage.posted) == 1
     assert counts(end) == {"requested": 2, "accepted": 2}
+
+
+def shown(*present: str, most: int = 50) -> Any:
+    """Logs that show these messages, of the ids that they read: of a list no more than `most`."""
+
+    def answer(call: Any) -> Any:
+        asked = dict(call.query)["messageId"].split(",")[:most]
+        return [row(each) for each in present if each in asked]
+
+    return answer
+
+
+def asked(stage: Stage) -> list[list[str]]:
+    """The message ids of each look into the logs."""
+    calls = [effect.call for effect in stage.effects if isinstance(effect, Ask) and effect.call.path.endswith("logs")]
+    return [dict(call.query)["messageId"].split(",") for call in calls if "messageId" in dict(call.query)]
+
+
+def shared(stage: Stage, to: Any, **rules: Any) -> SendResult:
+    """Send as one of several tasks under one key."""
+    return send(stage, plan(to), shared_key=True, first_try_at=START, **rules)
+
+
+def test_whom_another_task_has_sent_to_after_a_refusal_is_not_sent_to_again() -> None:
+    """That task has used the id of a further attempt."""
+    for attempt in range(SHARED_ATTEMPTS + 1):
+        stage = Stage(logs=[shown(message_id(A, attempt))])
+        end = shared(stage, A)
+        assert stage.posted == []
+        assert counts(end) == {"requested": 1, "accepted": 1}
+        assert end.receipt.to_json()["message_ids"] == [message_id(A, attempt)]
+
+
+def test_one_look_tells_of_a_message_that_another_task_has_sent() -> None:
+    stage = Stage(logs=[shown(message_id(A, 1))])
+    shared(stage, A)
+    assert len(asked(stage)) == 1
+
+
+def test_a_further_attempt_of_another_task_is_found_where_lists_of_ids_are_not_read() -> None:
+    stage = Stage(logs=[shown(message_id(A, 3), most=1)])
+    shared(stage, A)
+    assert stage.posted == []
+
+
+def test_who_was_refused_is_not_sent_to_again_by_a_retry_if_another_task_has_come_to_a_further_attempt() -> None:
+    stage = Stage(posts=[answered(d26="no credit")])
+    shared(stage, A)
+    stage.logs = [shown(message_id(A, 2))]
+    stage.posts = [accepted]
+    shared(stage, A)
+    assert len(stage.posted) == 1
+
+
+def test_who_was_certainly_not_sent_to_may_have_been_sent_to_by_another_task_since() -> None:
+    stage = Stage(posts=[NOT_SENT])
+    shared(stage, A)
+    posted = len(stage.posted)
+    stage.logs, stage.posts = [shown(message_id(A))], [accepted]
+    end = shared(stage, A)
+    assert len(stage.posted) == posted
+    assert counts(end) == {"requested": 1, "accepted": 1}
+
+
+def test_what_is_in_doubt_is_asked_for_by_its_own_id_where_another_task_may_have_sent_it() -> None:
+    """The bulk id of this task's request shows only what was taken from that one."""
+    stage = Stage(posts=[LOST], logs=[[]])
+    shared(stage, [A, B], until=lambda effect: isinstance(effect, Ask) and effect.call.path.endswith("advanced"))
+    stage.logs = [shown(message_id(A), message_id(B), most=1)]
+    end = shared(stage, [A, B])
+    assert stage.posted == []
+    assert counts(end) == {"requested": 2, "accepted": 2}
+
+
+def test_of_many_people_further_attempts_are_looked_for_in_lists_and_no_further_where_these_are_not_read() -> None:
+    people = [f"417930{number:05d}" for number in range(40)]
+    stage = Stage()
+    shared(stage, people)
+    alone = {ids[0] for ids in asked(stage) if len(ids) == 1}
+    in_lists = {each for ids in asked(stage) if len(ids) > 1 for each in ids}
+    assert alone == {message_id(each) for each in people}
+    assert {message_id(each, 1) for each in people} <= in_lists
+    assert [len(each) for each in stage.posted] == [40]
+
+
+def test_of_many_people_further_attempts_are_asked_for_one_by_one_where_a_list_was_not_answered() -> None:
+    people = [f"417930{number:05d}" for number in range(40)]
+    stage = Stage(logs=[DOWN, shown(message_id(people[-1], 1), most=1)])
+    shared(stage, people)
+    assert [len(each) for each in stage.posted] == [39]
+
+
+def test_of_many_people_who_was_refused_at_first_is_found_where_lists_are_read() -> None:
+    people = [f"417930{number:05d}" for number in range(40)]
+    first, *others = people
+    stage = Stage(logs=[shown(message_id(first, 1), *(message_id(each) for each in others))])
+    end = shared(stage, people)
+    assert stage.posted == []
+    assert counts(end) == {"requested": 40, "accepted": 40}
+
+
+def test_where_lists_are_read_absence_is_proven_by_them() -> None:
+    people = [f"417930{number:05d}" for number in range(40)]
+    stage = Stage(logs=[shown(*(message_id(each) for each in people[:30]))])
+    shared(stage, people)
+    assert [sorted(each) for each in stage.posted] == [sorted(message_id(each) for each in people[30:])]
+    assert not [ids for ids in asked(stage) if len(ids) == 1]
+
+
+def test_a_retry_looks_for_no_more_attempts_than_the_try_before() -> None:
+    stage = Stage(logs=[DOWN])
+    for _ in range(3):
+        shared(stage, A)
+    assert {each for ids in asked(stage) for each in ids} == {message_id(A, attempt) for attempt in range(6)}
 
 
 def test_another_id_secret_does_not_send_to_everybody_again() -> None:
