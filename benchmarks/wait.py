@@ -111,7 +111,7 @@ def write_ledger(folder: LocalFolder, wait: int) -> None:
     folder.write(name.part(TRIES), pack([{"v": VERSION}]))
     lines: list[Any] = [{"v": VERSION, "fingerprint": "f"}]
     for bulk_id in bulk_ids(wait):
-        ids = dict.fromkeys([f"{bulk_id}-{each}" for each in range(MESSAGES)], MessageState.INTENT)
+        ids = dict.fromkeys([f"{bulk_id}-{each}" for each in range(MESSAGES)], MessageState.IN_DOUBT)
         lines.append(intent_line(Attempt(bulk_id, time.time(), messages=ids), {}))
         lines.append({"bulk": bulk_id, "all": MessageState.ACCEPTED.value})
     folder.write(name.part(SENT, 1), pack(lines))

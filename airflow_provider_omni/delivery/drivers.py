@@ -15,24 +15,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_omni.delivery.effects import (
-    Ask,
     AsyncMemory,
-    Compute,
+    CallApi,
     Done,
     Effect,
-    Fetch,
     Folder,
     Gather,
     ListParts,
     Load,
+    Log,
     Memory,
-    Note,
-    Pause,
+    Offload,
     Publish,
-    Put,
+    ReadPart,
     Save,
+    Sleep,
     Steps,
     Submit,
+    WritePart,
 )
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRateLimitError
@@ -75,7 +75,7 @@ def run(
 
     Errors of `omni/errors.py` go into the machine. Anything else (the exception of a SIGTERM, a bug) ends it.
 
-    :param budget: the account's log calls, which `Ask` waits for; None: no limit.
+    :param budget: the account's log calls, which `CallApi` waits for; None: no limit.
     :param publish: makes a receipt visible; None: receipts are dropped.
     :param sleep: waits so many seconds.
     :param folder: the ledger's folder; None if there is no ledger.
@@ -86,7 +86,7 @@ def run(
 
     def perform(effect: Effect) -> Any:
         match effect:
-            case Ask(call, patience):
+            case CallApi(call, patience):
                 if patience is not None and budget is not None:
                     while wait := _place(budget, patience):
                         patience -= wait
@@ -100,13 +100,13 @@ def run(
                 return memory.save(key, value)
             case Publish(receipt):
                 return publish(receipt) if publish else None
-            case Pause(seconds):
+            case Sleep(seconds):
                 return sleep(seconds)
-            case Note():
+            case Log():
                 return _write(note, effect)
-            case Put() | Fetch() | ListParts():
+            case WritePart() | ReadPart() | ListParts():
                 return _in_folder(folder, effect)
-            case Compute(function):
+            case Offload(function):
                 return function()
             case Submit(tag, effects):
                 return pool.start(tag, lambda: tuple([perform(each) for each in effects]))
@@ -147,7 +147,7 @@ async def arun(
 
     What is submitted runs as tasks of the loop. If this coroutine is cancelled, so are they.
 
-    :param budget: the account's log calls, which `Ask` waits for; None: no limit.
+    :param budget: the account's log calls, which `CallApi` waits for; None: no limit.
     :param publish: makes a receipt visible; None: receipts are dropped.
     :param sleep: waits so many seconds.
     :param folder: the ledger's folder, which is reached in threads; None if there is no ledger.
@@ -159,7 +159,7 @@ async def arun(
 
     async def perform(effect: Effect) -> Any:
         match effect:
-            case Ask(call, patience):
+            case CallApi(call, patience):
                 if patience is not None and budget is not None:
                     while wait := _place(budget, patience):
                         patience -= wait
@@ -171,13 +171,13 @@ async def arun(
                 return await memory.load(key)
             case Save(key, value):
                 return await memory.save(key, value)
-            case Pause(seconds):
+            case Sleep(seconds):
                 return await sleep(seconds)
-            case Note():
+            case Log():
                 return _write(note, effect)
-            case Put() | Fetch() | ListParts():
+            case WritePart() | ReadPart() | ListParts():
                 return await in_thread(_in_folder, folder, effect)
-            case Compute(function):
+            case Offload(function):
                 return await asyncio.to_thread(function)
             case Publish(receipt):
                 return await publish(receipt) if publish else None
@@ -290,13 +290,13 @@ class _Tasks:
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-def _in_folder(folder: Folder | None, effect: Put | Fetch | ListParts) -> Any:
+def _in_folder(folder: Folder | None, effect: WritePart | ReadPart | ListParts) -> Any:
     if folder is None:
         raise TypeError("there is no ledger")
     match effect:
-        case Put(name, data):
+        case WritePart(name, data):
             return folder.write(name, data())
-        case Fetch(name):
+        case ReadPart(name):
             return folder.read(name)
         case ListParts(prefix):
             return folder.list(prefix)
@@ -338,5 +338,5 @@ def _whole(answer: Any, call: Call[Any], told: set[str], logger: logging.Logger)
     return answer
 
 
-def _write(logger: logging.Logger, effect: Note) -> None:
+def _write(logger: logging.Logger, effect: Log) -> None:
     logger.log(logging.WARNING if effect.warning else logging.INFO, "%s", effect.text)

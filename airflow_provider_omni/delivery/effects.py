@@ -45,7 +45,7 @@ change nothing. tests/crash/__init__.py says what each is.
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class CallApi:
     """Execute an API call. Result: the answer, as the call's parser reads it.
 
     :param patience: for calls that count against the account's budget of log calls (120 a minute, shared in the
@@ -91,14 +91,14 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Sleep:
     """Wait so many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Log:
     """A line for the task log, with ids and counts only: never a number, a text or a secret."""
 
     text: str
@@ -106,7 +106,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class WritePart:
     """Write a new part into the ledger's folder, whole or not at all.
 
     OmniStorageError is thrown in if it failed, or if that cannot be known.
@@ -120,7 +120,7 @@ class Put:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetch:
+class ReadPart:
     """Read a part of the ledger's folder. Result: its bytes."""
 
     name: str
@@ -138,7 +138,7 @@ class ListParts:
 
 
 @dataclass(frozen=True, slots=True)
-class Compute:
+class Offload:
     """Call a function that takes long and touches nothing outside the machine. Result: the function's.
 
     It runs in a thread where an event loop must not be held up.
@@ -151,13 +151,13 @@ class Compute:
 class Submit:
     """Start effects, one after the other, beside those under way. The first error ends them. Result: None, at once.
 
-    Only `Ask`, `Save`, `Put`, `Fetch` and `ListParts` can be submitted.
+    Only `CallApi`, `Save`, `WritePart`, `ReadPart` and `ListParts` can be submitted.
 
     :param tag: a number by which `Done` names them.
     """
 
     tag: int
-    effects: tuple[Ask | Save | Put | Fetch | ListParts, ...]
+    effects: tuple[CallApi | Save | WritePart | ReadPart | ListParts, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +173,18 @@ class Done(NamedTuple):
     error: OmniError | None = None
 
 
-Effect: TypeAlias = Ask | Load | Save | Publish | Pause | Note | Put | Fetch | ListParts | Compute | Submit | Gather
+Effect: TypeAlias = (
+    CallApi | Load | Save | Publish | Sleep | Log | WritePart | ReadPart | ListParts | Offload | Submit | Gather
+)
 Steps: TypeAlias = Generator[Effect, Any, T]
 
 
-def ask(call: Call[T], *, patience: float | None = None, label: Label = "") -> Steps[T]:
-    """Execute an API call, as `Ask` says, and return its answer.
+def call_api(call: Call[T], *, patience: float | None = None, label: Label = "") -> Steps[T]:
+    """Execute an API call, as `CallApi` says, and return its answer.
 
     Its type is known here, unlike that of a bare `yield`.
     """
-    answer: T = yield Ask(call, patience, label=label)
+    answer: T = yield CallApi(call, patience, label=label)
     return answer
 
 
@@ -193,8 +195,8 @@ def load(key: str, *, label: Label = "") -> Steps[Json]:
 
 
 def read_part(name: str) -> Steps[bytes]:
-    """Return the content of a part of the ledger, as `Fetch` says."""
-    data: bytes = yield Fetch(name)
+    """Return the content of a part of the ledger, as `ReadPart` says."""
+    data: bytes = yield ReadPart(name)
     return data
 
 
@@ -204,9 +206,9 @@ def list_parts(prefix: str, *, label: Label = "") -> Steps[list[str]]:
     return names
 
 
-def compute(function: Callable[[], T]) -> Steps[T]:
-    """Return what a long computation returns, as `Compute` says."""
-    value: T = yield Compute(function)
+def offload(function: Callable[[], T]) -> Steps[T]:
+    """Return what a long computation returns, as `Offload` says."""
+    value: T = yield Offload(function)
     return value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from airflow_provider_omni.delivery.effects import Note, Steps
+from airflow_provider_omni.delivery.effects import Log, Steps
 from airflow_provider_omni.delivery.options import mismatch_problems
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.validation import steps_without_content
@@ -37,4 +37,4 @@ def check_flow(flow: Sequence[str] | None, channels: Sequence[str]) -> Steps[Non
     if problems := mismatch_problems([step.upper() for step in flow], channels):
         raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=problems)
     for words in mismatches(flow, channels):
-        yield Note(words, warning=True)
+        yield Log(words, warning=True)

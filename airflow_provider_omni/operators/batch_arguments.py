@@ -158,7 +158,7 @@ def read_rules(
         record_writes=tries.writes,
         untold=tries.untold,
         account=config.account_mark,
-        first_try_at=tries.since,
+        first_try_at=tries.not_before,
         dry_run=dry_run,
     )
     try:

@@ -271,7 +271,7 @@ class OmniSendMessageOperator(MaskedFields, BaseOperator):
                 account=config.account_mark,
                 # With a key of the user's own, another task or run may have sent before.
                 shared_key=own_key is not None,
-                first_try_at=this.tries.since,
+                first_try_at=this.tries.not_before,
                 dry_run=self.post_nothing,
             )
             this.busy = True

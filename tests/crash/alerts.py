@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_omni.contents import Sms
-from airflow_provider_omni.delivery.effects import Ask
+from airflow_provider_omni.delivery.effects import CallApi
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox.alerts import Alert
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec
@@ -169,7 +169,7 @@ def _watched(world: World, each: Run, steps: Any) -> Iterator[Any]:
             reply, error = (yield effect), None
         except OmniError as caught:
             reply, error = None, caught
-        if isinstance(effect, Ask) and effect.call.path == LOGS:
+        if isinstance(effect, CallApi) and effect.call.path == LOGS:
             ids = ",".join(value for name, value in effect.call.query if name == "messageId")
             each.looks.append(Look(asked_at, frozenset(ids.split(",")), error is None, world.now()))
 

@@ -243,7 +243,7 @@ def _without_reconciling() -> Iterator[None]:
 
     def settle(attempts: Any, *_: Any) -> Any:
         for attempt in attempts:
-            for message_id in attempt.in_state(MessageState.INTENT):
+            for message_id in attempt.in_state(MessageState.IN_DOUBT):
                 attempt.messages[message_id] = MessageState.ABSENT
         yield from ()
         return {}

@@ -23,7 +23,7 @@ from tests.crash.checker import OLD, Truth, changes_of, right_verdict, standing_
 from tests.crash.fake_stores import Bucket
 from tests.crash.waits import WaitTask
 
-FOLLOWED = {"accepted", "intent", "seen", "unconfirmed"}
+FOLLOWED = {"accepted", "in_doubt", "duplicate_id", "unconfirmed"}
 """States of a row in which its message may have reached its person."""
 NEVER = {"not_sent", "absent"}
 SETTLED = {"handset", "failed"}

@@ -209,7 +209,7 @@ def _wait(rng: random.Random, seed: int, airflow: str, validity: tuple[int, int]
         if drawn.mode == "reschedule":
             crash_points += [None] * rng.choice((0, 0, rng.randint(0, 30)))
         if crash_point is not None and crash_point.only == "Publish":
-            crash_point = replace(crash_point, only=rng.choice(("Put", "Fetch", "ListParts")))
+            crash_point = replace(crash_point, only=rng.choice(("WritePart", "ReadPart", "ListParts")))
         elif crash_point is not None and crash_point.only is None and rng.random() < 0.5:
             crash_point = replace(crash_point, at=rng.randint(1, 150))  # the ledger alone takes some dozens of effects
         crash_points.append(crash_point)

@@ -187,7 +187,7 @@ class BatchTask:
             record_writes=tries.writes,
             untold=tries.untold if durable else min(tries.untold, 1),
             account=of_try(self.plan.upheavals.accounts, number),
-            first_try_at=tries.since,
+            first_try_at=tries.not_before,
         )
         # An exception in the middle of it is no end that could be told of.
         end: SendResult = yield from self._steps(number, scratch, rules, token, clock)

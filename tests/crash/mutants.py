@@ -57,7 +57,7 @@ def _no_reconcile() -> Iterator[None]:
     """What is unknown is posted again without asking the logs."""
 
     def settle(self: reconciler.Reconciler, attempt: states.Attempt) -> Steps[bool]:
-        for message_id in attempt.in_state(MessageState.INTENT):
+        for message_id in attempt.in_state(MessageState.IN_DOUBT):
             attempt.apply(message_id, Event.PROVEN_ABSENT)
         return True
         yield
@@ -474,7 +474,7 @@ def _trust_is_renewed() -> Iterator[None]:
 )
 def _an_id_that_a_lost_try_may_have_made_is_posted_on_trust() -> Iterator[None]:
     """Trusted is whatever is in doubt, though the attempt before it may have been accepted."""
-    with patch.object(policy, "may_be_trusted", lambda states, *_: states.count(MessageState.INTENT) == 1):
+    with patch.object(policy, "may_be_trusted", lambda states, *_: states.count(MessageState.IN_DOUBT) == 1):
         yield
 
 

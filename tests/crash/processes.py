@@ -9,22 +9,22 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from airflow_provider_omni.delivery.effects import (
-    Ask,
-    Compute,
+    CallApi,
     Done,
     Effect,
-    Fetch,
     Gather,
     Label,
     ListParts,
     Load,
-    Note,
-    Pause,
+    Log,
+    Offload,
     Publish,
-    Put,
+    ReadPart,
     Save,
+    Sleep,
     Steps,
     Submit,
+    WritePart,
 )
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from tests.crash.elsewhere import HOME
@@ -65,8 +65,8 @@ class CrashPoint:
 
     `at`: its n-th effect, as schedules are drawn; or the label of an effect, where a point is meant (the table in
     tests/crash/__init__.py). Labels count wherever the effect is carried out, also in what a batch submits.
-    `only`: count effects of this kind only (`Ask`, `Save`, …). `nth`: how often a label must have come. `after`: count
-    those effects only that come so many seconds after the process began. `then`: what happens to it after it woke up.
+    `only`: count effects of this kind only (`CallApi`, `Save`, …). `nth`: how often a label must have come. `after`:
+    count those effects only that come so many seconds after the process began. `then`: what happens after it woke up.
     """
 
     at: int | Label
@@ -151,10 +151,10 @@ class Process:
                 self.ended(self, None, raised)
                 return
             value, error = None, None
-            if isinstance(effect, Note):
+            if isinstance(effect, Log):
                 self.world.shows(self.name, effect.text)
                 self.world.say(self.name, f"note: {effect.text}")
-            elif isinstance(effect, Compute):
+            elif isinstance(effect, Offload):
                 value, error = self._compute(effect)
             else:
                 break
@@ -166,7 +166,7 @@ class Process:
         if self._strikes(effect, Phase.DURING):
             self._fall(None)
 
-    def _compute(self, effect: Compute) -> tuple[Any, OmniError | None]:
+    def _compute(self, effect: Offload) -> tuple[Any, OmniError | None]:
         try:
             return effect.function(), None
         except OmniError as raised:
@@ -265,11 +265,11 @@ class Process:
         if label in FORGIVEN:
             then = _forgiving(then)
         match effect:
-            case Ask(call, patience):
+            case CallApi(call, patience):
                 if call.method == "POST":
                     self.posted(self, call, decided_at)
                 world.exchange(self.name, call, patience, then, self.account)
-            case Pause(seconds):
+            case Sleep(seconds):
                 world.after(seconds, lambda: then(None, None))
             case Load(key):
                 self._store(f"load {key[:24]}", lambda: self.memory.load(key), then)
@@ -284,7 +284,7 @@ class Process:
                 if happens:
                     self.publish(receipt)
                 world.after(0.05, lambda: then(None, failure))
-            case Put() | Fetch() | ListParts():
+            case WritePart() | ReadPart() | ListParts():
                 self._reach(effect, then)
             case _:
                 raise TypeError(effect)
@@ -300,14 +300,14 @@ class Process:
 
     # -- the ledger's folder -----------------------------------------------------------------------------------------
 
-    def _reach(self, effect: Put | Fetch | ListParts, then: Then) -> None:
+    def _reach(self, effect: WritePart | ReadPart | ListParts, then: Then) -> None:
         """Each takes effect, or is answered as of, some moment between its beginning and its end."""
         world, bucket = self.world, self.bucket
         assert bucket is not None
         seconds, share = bucket.seconds(), world.rng.random()
         found: dict[str, Any] = {"value": None}
         match effect:
-            case Put(name, data):
+            case WritePart(name, data):
                 name = in_bucket(name)
                 written = data()
                 if not name.startswith("plan/"):  # the private half
@@ -319,7 +319,7 @@ class Process:
                     if not early and (not self.dead or world.rng.random() < 0.5):
                         bucket.write(name, written, world.now())
                         world.say(self.name, f"  … {name} is there ({len(written)} bytes)")
-            case Fetch(name):
+            case ReadPart(name):
                 name = in_bucket(name)
                 error = bucket.breaks_reading()
 

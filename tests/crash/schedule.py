@@ -262,7 +262,7 @@ def draw_crash_point(rng: random.Random, chance: float, most: int) -> CrashPoint
     frozen = rng.choice((None, None, rng.choice((20.0, 90.0, 400.0, 1500.0, 20_000.0))))
     if rng.random() < 0.3:
         return CrashPoint(
-            rng.choice((1, 1, 1, 2, 3)), phase, frozen, only=rng.choice(("Save", "Ask", "Pause", "Publish"))
+            rng.choice((1, 1, 1, 2, 3)), phase, frozen, only=rng.choice(("Save", "CallApi", "Sleep", "Publish"))
         )
     return CrashPoint(rng.randint(1, most), phase, frozen)
 

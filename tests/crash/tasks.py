@@ -164,7 +164,7 @@ class SendTask:
             untold=tries.untold if durable else min(tries.untold, 1),
             account=of_try(self.plan.upheavals.accounts, number),
             shared_key=send.shared_key,
-            first_try_at=tries.since,
+            first_try_at=tries.not_before,
         )
         end: SendResult = yield from send_message(order, rules, clock, world.rng.random)
         yield from end_try(tries, end.writes)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Clock, Pause, Steps
+from airflow_provider_omni.delivery.effects import Clock, Sleep, Steps
 from airflow_provider_omni.delivery.tracking.limits import LIMITS, REFUSALS
 from airflow_provider_omni.delivery.tracking.wait import Wait, WaitEnd
 from airflow_provider_omni.delivery.tracking.wait_together import wait_for
@@ -39,7 +39,7 @@ def poke(machine: Wait, clock: Clock) -> Steps[WaitEnd | None]:
 def poke_on(machine: Wait, clock: Clock, connect: Callable[[], None]) -> Steps[WaitEnd]:
     """A worker that pokes until it is over. Each time it reads the connection anew."""
     while (end := (yield from poke(machine, clock))) is None:
-        yield Pause(machine.watch.poll_interval)
+        yield Sleep(machine.watch.poll_interval)
         connect()
     return end
 

@@ -19,6 +19,7 @@ from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_
 from airflow_provider_omni.delivery.messages.states import (
     MAY_BE_POSTED,
     MAY_HAVE_ARRIVED,
+    UNCERTAIN,
     UNRESOLVED,
     Attempt,
     Control,
@@ -29,7 +30,6 @@ from airflow_provider_omni.delivery.messages.workspace import PERSON, Workspace
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 _S = MessageState
-_DOUBTED = UNRESOLVED | {_S.UNCONFIRMED}
 _TOLD = "coalesce(known.state, attempt.state)"
 _JOINED = "known JOIN attempt ON attempt.no = known.attempt"
 
@@ -101,10 +101,11 @@ class IntentLog:
     ) -> None:
         workspace = self._workspace
         workspace.do(
-            "INSERT INTO attempt (bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, steps) "
+            "INSERT INTO attempt "
+            "(bulk, at, not_before, scheduled, conclusive, state, fingerprint, writer, origin, steps) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            str(line["bulk"]), float(line["at"]), line.get("since"), line.get("scheduled"),
-            int(line.get("by_bulk", True)), _S.INTENT.value, line.get("fingerprint", fingerprint),
+            str(line["bulk"]), float(line["at"]), line.get("not_before"), line.get("scheduled"),
+            int(line.get("bulk_id_conclusive", True)), _S.IN_DOUBT.value, line.get("fingerprint", fingerprint),
             writer, None if origin is None else json.dumps(origin), json.dumps(steps) if steps else None,
         )  # fmt: skip
         number = workspace.one("SELECT last_insert_rowid()")
@@ -156,8 +157,8 @@ class IntentLog:
         if there is None:
             workspace.do(
                 "INSERT INTO attempt "
-                "(bulk, at, since, scheduled, by_bulk, state, fingerprint, writer, origin, steps, found) "
-                "SELECT ?, at, since, scheduled, 1, state, fingerprint, writer, origin, steps, 1 FROM attempt "
+                "(bulk, at, not_before, scheduled, conclusive, state, fingerprint, writer, origin, steps, found) "
+                "SELECT ?, at, not_before, scheduled, 1, state, fingerprint, writer, origin, steps, 1 FROM attempt "
                 "WHERE no = ?",
                 bulk,
                 origin,
@@ -216,20 +217,20 @@ class IntentLog:
         return self._workspace.one("SELECT 1 FROM attempt LIMIT 1") is None
 
     def doubt_old_proofs(self) -> None:
-        """Turn ABSENT back into INTENT: a frozen try may have posted it after its absence was proven."""
+        """Turn ABSENT back into IN_DOUBT: a frozen try may have posted it after its absence was proven."""
         for table in ("known", "attempt"):
-            self._workspace.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.ABSENT.value}'")
+            self._workspace.do(f"UPDATE {table} SET state = '{_S.IN_DOUBT.value}' WHERE state = '{_S.ABSENT.value}'")
 
     def doubt_an_older_record(self) -> list[Attempt]:
-        """Turn NOT_SENT back into INTENT: a try of which the record does not know (any more) may have posted it since.
+        """Turn NOT_SENT back into IN_DOUBT: a try that is not on record (any more) may have posted it since.
 
         Messages in doubt may have been posted in another request, too, so their bulk id is not relied on. Returns the
         requests with such messages.
         """
         for table in ("known", "attempt"):
-            self._workspace.do(f"UPDATE {table} SET state = '{_S.INTENT.value}' WHERE state = '{_S.NOT_SENT.value}'")
+            self._workspace.do(f"UPDATE {table} SET state = '{_S.IN_DOUBT.value}' WHERE state = '{_S.NOT_SENT.value}'")
         doubted = f"SELECT attempt.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(UNRESOLVED)})"
-        self._workspace.do(f"UPDATE attempt SET by_bulk = 0 WHERE no IN ({doubted})")
+        self._workspace.do(f"UPDATE attempt SET conclusive = 0 WHERE no IN ({doubted})")
         return [each for each in self.open_attempts() if each.in_state(*UNRESOLVED)]
 
     def states(self, message_ids: Sequence[str] | None = None) -> dict[str, MessageState]:
@@ -398,15 +399,15 @@ class IntentLog:
         :param most: the largest number of requests.
         """
         found = self._workspace.all(
-            f"SELECT attempt.no, attempt.bulk, attempt.at, attempt.since, attempt.scheduled FROM {_JOINED} "
-            f"WHERE {_TOLD} = '{_S.ACCEPTED.value}' AND by_bulk AND NOT found AND attempt.origin IS ? "
+            f"SELECT attempt.no, attempt.bulk, attempt.at, attempt.not_before, attempt.scheduled FROM {_JOINED} "
+            f"WHERE {_TOLD} = '{_S.ACCEPTED.value}' AND conclusive AND NOT found AND attempt.origin IS ? "
             "GROUP BY attempt.no HAVING count(*) > 1 ORDER BY attempt.at DESC, attempt.no DESC LIMIT ?",
             json.dumps(here),
             10 * most,
         )
         controls = []
-        for number, bulk, at, since, scheduled in found:
-            if Attempt(bulk, at, scheduled, since).is_remembered(now) and (scheduled is None or scheduled <= now):
+        for number, bulk, at, not_before, scheduled in found:
+            if Attempt(bulk, at, scheduled, not_before).is_remembered(now) and (scheduled is None or scheduled <= now):
                 ids = self._workspace.all("SELECT id FROM known WHERE attempt = ?", number)
                 controls.append(Control(bulk, tuple(message_id for (message_id,) in ids)))
         return controls[:most]
@@ -414,19 +415,21 @@ class IntentLog:
     def open_attempts(self) -> Iterator[Attempt]:
         """Yield the requests of earlier tries with messages that are still in doubt, the oldest first."""
         numbers = self._workspace.rows(
-            f"SELECT DISTINCT attempt.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(_DOUBTED)}) ORDER BY 1"
+            f"SELECT DISTINCT attempt.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(UNCERTAIN)}) ORDER BY 1"
         )
         for (number,) in list(numbers):
             yield self._attempt(number)
 
     def _attempt(self, number: int) -> Attempt:
-        bulk, at, since, scheduled, by_bulk, origin = next(
-            self._workspace.rows("SELECT bulk, at, since, scheduled, by_bulk, origin FROM attempt WHERE no = ?", number)
+        bulk, at, not_before, scheduled, conclusive, origin = next(
+            self._workspace.rows(
+                "SELECT bulk, at, not_before, scheduled, conclusive, origin FROM attempt WHERE no = ?", number
+            )
         )
         rows = self._workspace.rows(
             f"SELECT known.id, {_TOLD}, known.reason FROM {_JOINED} WHERE attempt.no = ? ORDER BY known.id", number
         )
-        attempt = Attempt(bulk, at, scheduled, since, bool(by_bulk))
+        attempt = Attempt(bulk, at, scheduled, not_before, bool(conclusive))
         attempt.origin = None if origin is None else Origin(*json.loads(origin))
         for message_id, state, reason in rows:
             attempt.messages[message_id] = MessageState(state)
@@ -440,9 +443,9 @@ class IntentLog:
 
         :param limit: the largest number of requests.
         """
-        for number, bulk, by_bulk in list(
+        for number, bulk, conclusive in list(
             self._workspace.rows(
-                f"SELECT DISTINCT attempt.no, attempt.bulk, attempt.by_bulk FROM {_JOINED} "
+                f"SELECT DISTINCT attempt.no, attempt.bulk, attempt.conclusive FROM {_JOINED} "
                 f"WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY attempt.no LIMIT ?",
                 limit,
             )
@@ -452,7 +455,7 @@ class IntentLog:
                 f"AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY 1",
                 number,
             )
-            yield bulk, [message_id for (message_id,) in rows], bool(by_bulk)
+            yield bulk, [message_id for (message_id,) in rows], bool(conclusive)
 
     def followed_requests(self) -> Iterator[tuple[str, int, list[str]]]:
         """Yield the requests whose messages may have reached people: id, number of messages in all, and ids of those
@@ -462,7 +465,7 @@ class IntentLog:
         """
         rows = self._workspace.rows(
             f"SELECT attempt.no, attempt.bulk, known.id, {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) FROM {_JOINED} "
-            "WHERE attempt.by_bulk ORDER BY attempt.no, known.id"
+            "WHERE attempt.conclusive ORDER BY attempt.no, known.id"
         )
         for _, group in groupby(rows, key=itemgetter(0)):
             request = list(group)
@@ -475,7 +478,7 @@ class IntentLog:
         find them.
         """
         for (message_id,) in self._workspace.rows(
-            f"SELECT known.id FROM {_JOINED} WHERE NOT attempt.by_bulk AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
+            f"SELECT known.id FROM {_JOINED} WHERE NOT attempt.conclusive AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
             "ORDER BY attempt.no, known.id"
         ):
             yield message_id

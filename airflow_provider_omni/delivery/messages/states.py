@@ -5,33 +5,35 @@ Row. A row is read, its number and texts are checked, and its message id is made
 gets the very id that the earlier ones had. So far the message has no state, and a death costs nothing: the next try
 plans it again.
 
-Intent. INTENT is written down before the POST, with the ids and the time (`outbox/stores.py`). If that write fails,
+Intent. IN_DOUBT is written down before the POST, with the ids and the time (`outbox/stores.py`). If that write fails,
 nothing is posted. The write is the fence as well: in a ledger, or on Airflow ≥ 3.3, a try that was replaced learns from
 it that it must stop. An intent that has grown older than some seconds is written again before its POST, since a newer
 try may have begun meanwhile.
 
-POST. From that write until the outcome is written, INTENT means "posted or not, nobody knows". A death in this time
-costs a wait, never a second message: the next try asks the logs before it posts anything of this request. INTENT is
+POST. From that write until the outcome is written, IN_DOUBT means "posted or not, nobody knows". A death in this time
+costs a wait, never a second message: the next try asks the logs before it posts anything of this request. IN_DOUBT is
 resolved by asking, never by posting; and only by asking the account that it was posted to (`Origin`). The one exception
 is the connection's `trust_duplicate_rejection`: an account that is known to refuse ids it has seen gets the very id
 again.
 
 Answer. It is matched by message id, never by position (`outbox/requests.py`). It makes the message ACCEPTED, REFUSED or
-SEEN (the vendor has seen this id before). An answer that is about other ids only makes it UNCONFIRMED. An error that
-certainly had no effect makes it NOT_SENT; `OmniError.effect` says which errors these are. A batch divides a request
-that the vendor finds wrong until the bad recipient stands alone: that one is REFUSED. Any other error leaves the
-message INTENT. The outcome is written at once, or with the next window. If that write is lost, the record is still
-true: it says INTENT, and the logs know more. A death after the write costs nothing: the next try goes on from there.
+DUPLICATE_ID (the vendor has seen this id before). An answer that is about other ids only makes it UNCONFIRMED. An error
+that certainly had no effect makes it NOT_SENT; `OmniError.effect` says which errors these are. A batch divides a
+request that the vendor finds wrong until the bad recipient stands alone: that one is REFUSED. Any other error leaves
+the message IN_DOUBT. The outcome is written at once, or with the next window. If that write is lost, the record is
+still true: it says IN_DOUBT, and the logs know more. A death after the write costs nothing: the next try goes on from
+there.
 
 Doubt. A message in doubt is looked for in the vendor's logs (`outbox/reconciler.py`). Any log row makes it ACCEPTED.
 ABSENT takes a proof: two empty log queries, far enough apart, in the account that it was posted to. This try may then
 post it again, with its own id. The next try needs a proof of its own: a frozen try may have woken up and posted it
-after the proof, so a new try begins by turning ABSENT back into INTENT (`IntentLog.doubt_old_proofs`). A message that
-cannot be resolved stays INTENT (a SEEN one becomes UNCONFIRMED), and the task fails with an error that says so.
+after the proof, so a new try begins by turning ABSENT back into IN_DOUBT (`IntentLog.doubt_old_proofs`). A message that
+cannot be resolved stays IN_DOUBT (from DUPLICATE_ID it becomes UNCONFIRMED), and the task fails with an error that says
+so.
 
 Refusal. A refused message is sent again by a later try only, and under the next attempt's id
 (`IntentLog.settle_who_is_left`). For its own id a refusal is final. A try that overlaps and has not read of it may
-write an INTENT of that id into the ledger once more; it was replaced before it posts, so the next attempt's intent
+write an intent of that id into the ledger once more; it was replaced before it posts, so the next attempt's intent
 settles that (`IntentLog.keep_one_attempt`).
 
 Lost record. The record itself may be lost, or older than what was posted last. `outbox/tries.py` says whether it is
@@ -44,16 +46,17 @@ logs bring again.
 
 ::
 
-    (nothing)  --intent-->  INTENT  --answer: taken-------->  ACCEPTED
-                                    --answer: refused------>  REFUSED     a later try uses the next attempt's id
-                                    --answer: seen before-->  SEEN
-                                    --certainly no effect-->  NOT_SENT    may be posted again, same id
-                                    --a log row------------>  ACCEPTED
-                                    --no log row, proven--->  ABSENT      may be posted again, same id, by this try
-                                    --only foreign ids----->  UNCONFIRMED never posted again
-                            ABSENT  --a new try begins----->  INTENT      a frozen try may have woken up since
-                            SEEN    --a log row------------>  ACCEPTED
-                                    --no log row----------->  UNCONFIRMED
+    (nothing)     --intent--------------->  IN_DOUBT
+    IN_DOUBT      --answer: taken-------->  ACCEPTED
+                  --answer: refused------>  REFUSED      a later try uses the next attempt's id
+                  --answer: seen before-->  DUPLICATE_ID
+                  --certainly no effect-->  NOT_SENT     may be posted again, same id
+                  --a log row------------>  ACCEPTED
+                  --no log row, proven--->  ABSENT       may be posted again, same id, by this try
+                  --only foreign ids----->  UNCONFIRMED  never posted again
+    ABSENT        --a new try begins----->  IN_DOUBT     a frozen try may have woken up since
+    DUPLICATE_ID  --a log row------------>  ACCEPTED
+                  --no log row----------->  UNCONFIRMED
 
 The record holds ids, states, times, and a hash that tells accounts apart; no number, no text. `TRANSITIONS` below has
 every change, and `messages/intent_log.py` replays the record of earlier tries.
@@ -75,10 +78,10 @@ CLOCKS = 3600.0
 class MessageState(enum.Enum):
     """State of a message between intent and certainty."""
 
-    INTENT = "intent"
+    IN_DOUBT = "in_doubt"
     ACCEPTED = "accepted"
     REFUSED = "refused"
-    SEEN = "seen"
+    DUPLICATE_ID = "duplicate_id"
     NOT_SENT = "not_sent"
     ABSENT = "absent"
     UNCONFIRMED = "unconfirmed"
@@ -90,7 +93,7 @@ class Event(enum.Enum):
     INTENT_WRITTEN = "intent_written"
     TAKEN = "taken"
     REFUSED = "refused"
-    DUPLICATE = "duplicate"
+    DUPLICATE_ID = "duplicate_id"
     NO_EFFECT = "no_effect"
     LOG_ROW = "log_row"
     PROVEN_ABSENT = "proven_absent"
@@ -101,21 +104,21 @@ class Event(enum.Enum):
 
 _S, _E = MessageState, Event
 TRANSITIONS: dict[tuple[MessageState | None, Event], MessageState] = {
-    (None, _E.INTENT_WRITTEN): _S.INTENT,
-    (_S.NOT_SENT, _E.INTENT_WRITTEN): _S.INTENT,
-    (_S.ABSENT, _E.INTENT_WRITTEN): _S.INTENT,
-    (_S.INTENT, _E.INTENT_WRITTEN): _S.INTENT,  # only with trust_duplicate_rejection, or while backing off
-    (_S.INTENT, _E.TAKEN): _S.ACCEPTED,
-    (_S.INTENT, _E.REFUSED): _S.REFUSED,
-    (_S.INTENT, _E.DUPLICATE): _S.SEEN,
-    (_S.INTENT, _E.NO_EFFECT): _S.NOT_SENT,
-    (_S.INTENT, _E.LOG_ROW): _S.ACCEPTED,
-    (_S.INTENT, _E.PROVEN_ABSENT): _S.ABSENT,
-    (_S.INTENT, _E.FOREIGN_ANSWER): _S.UNCONFIRMED,
-    (_S.ABSENT, _E.PROOF_OUTDATED): _S.INTENT,
-    (_S.NOT_SENT, _E.PROOF_OUTDATED): _S.INTENT,  # the record may be older than what was posted last
-    (_S.SEEN, _E.LOG_ROW): _S.ACCEPTED,
-    (_S.SEEN, _E.NO_LOG_ROW): _S.UNCONFIRMED,
+    (None, _E.INTENT_WRITTEN): _S.IN_DOUBT,
+    (_S.NOT_SENT, _E.INTENT_WRITTEN): _S.IN_DOUBT,
+    (_S.ABSENT, _E.INTENT_WRITTEN): _S.IN_DOUBT,
+    (_S.IN_DOUBT, _E.INTENT_WRITTEN): _S.IN_DOUBT,  # only with trust_duplicate_rejection, or while backing off
+    (_S.IN_DOUBT, _E.TAKEN): _S.ACCEPTED,
+    (_S.IN_DOUBT, _E.REFUSED): _S.REFUSED,
+    (_S.IN_DOUBT, _E.DUPLICATE_ID): _S.DUPLICATE_ID,
+    (_S.IN_DOUBT, _E.NO_EFFECT): _S.NOT_SENT,
+    (_S.IN_DOUBT, _E.LOG_ROW): _S.ACCEPTED,
+    (_S.IN_DOUBT, _E.PROVEN_ABSENT): _S.ABSENT,
+    (_S.IN_DOUBT, _E.FOREIGN_ANSWER): _S.UNCONFIRMED,
+    (_S.ABSENT, _E.PROOF_OUTDATED): _S.IN_DOUBT,
+    (_S.NOT_SENT, _E.PROOF_OUTDATED): _S.IN_DOUBT,  # the record may be older than what was posted last
+    (_S.DUPLICATE_ID, _E.LOG_ROW): _S.ACCEPTED,
+    (_S.DUPLICATE_ID, _E.NO_LOG_ROW): _S.UNCONFIRMED,
     (_S.UNCONFIRMED, _E.LOG_ROW): _S.ACCEPTED,
     (None, _E.LOG_ROW): _S.ACCEPTED,
     (None, _E.PROVEN_ABSENT): _S.ABSENT,
@@ -123,8 +126,10 @@ TRANSITIONS: dict[tuple[MessageState | None, Event], MessageState] = {
 """Every change that exists. Any other one is a bug: it raises KeyError, and nothing is sent."""
 
 MAY_BE_POSTED = frozenset({None, _S.NOT_SENT, _S.ABSENT})
-UNRESOLVED = frozenset({_S.INTENT, _S.SEEN})
-MAY_HAVE_ARRIVED = frozenset({_S.ACCEPTED, _S.UNCONFIRMED, _S.INTENT, _S.SEEN})
+UNRESOLVED = frozenset({_S.IN_DOUBT, _S.DUPLICATE_ID})
+UNCERTAIN = UNRESOLVED | {_S.UNCONFIRMED}
+"""States of messages that a later try asks about."""
+MAY_HAVE_ARRIVED = frozenset({_S.ACCEPTED, _S.UNCONFIRMED, _S.IN_DOUBT, _S.DUPLICATE_ID})
 """States in which a message may have reached its person. Receipts list these messages."""
 
 
@@ -158,8 +163,9 @@ class Attempt:
     :param intent_at: the time of its latest intent. No POST of it begins later than `FENCE` seconds after that
         (`outbox/reconciler.py`).
     :param scheduled_at: the time of `sendAt`; None for at once.
-    :param since: the earliest time at which it may have been posted, if that is before `intent_at`; None otherwise.
-    :param by_bulk: True if its messages can have been posted in this request only, so that its bulk id finds them all.
+    :param not_before: the earliest time at which it may have been posted, if that is before `intent_at`; else None.
+    :param bulk_id_conclusive: True if its messages can have been posted in this request only, so that its bulk id finds
+        them all.
     :param messages: the state of each message, by message id.
     :param origin: account and scenario that it was posted from; None if not known, as on records of older versions.
     """
@@ -167,8 +173,8 @@ class Attempt:
     bulk_id: str
     intent_at: float
     scheduled_at: float | None = None
-    since: float | None = None
-    by_bulk: bool = True
+    not_before: float | None = None
+    bulk_id_conclusive: bool = True
     messages: dict[str, MessageState] = field(default_factory=dict)
     origin: Origin | None = None
     reasons: dict[str, str] = field(default_factory=dict)
@@ -179,7 +185,7 @@ class Attempt:
     @property
     def oldest(self) -> float:
         """The earliest time at which it may have been posted."""
-        return self.intent_at if self.since is None else self.since
+        return self.intent_at if self.not_before is None else self.not_before
 
     def is_remembered(self, now: float) -> bool:
         """Return True if the vendor still has all of it: in its logs, and among the ids that it refuses as seen before.

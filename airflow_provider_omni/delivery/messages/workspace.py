@@ -47,7 +47,8 @@ CREATE TABLE request (            -- laid out before the first POST, for everybo
 CREATE TABLE quarantine (place INTEGER NOT NULL, reason TEXT NOT NULL, key TEXT);
 CREATE TABLE elsewhere (spread INTEGER NOT NULL);  -- people of other shards, where these are counted
 CREATE TABLE attempt (
-    no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL NOT NULL, since REAL, scheduled REAL, by_bulk INTEGER NOT NULL,
+    no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL NOT NULL, not_before REAL, scheduled REAL,
+    conclusive INTEGER NOT NULL,  -- 1: its bulk id finds all its messages
     state TEXT NOT NULL,          -- of its messages that have none of their own
     told INTEGER NOT NULL DEFAULT 0,
     fingerprint TEXT,

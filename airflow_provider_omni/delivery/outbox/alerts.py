@@ -18,13 +18,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from airflow_provider_omni.delivery.effects import Clock, Done, Note, Pause, Save, Steps, ask, load
+from airflow_provider_omni.delivery.effects import Clock, Done, Log, Save, Sleep, Steps, call_api, load
 from airflow_provider_omni.delivery.messages.intent_log import outcome_line
-from airflow_provider_omni.delivery.messages.states import Attempt, MessageState
+from airflow_provider_omni.delivery.messages.states import UNCERTAIN, Attempt, MessageState
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.engine import Outbox, SendResult
-from airflow_provider_omni.delivery.outbox.people_labels import UNCONFIRMED
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec, SendPlan, plan_message
 from airflow_provider_omni.delivery.outbox.policy import SendPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import PAGE, evenly
@@ -104,14 +103,14 @@ class Alert:
         So far nobody has got any of it who is not on the record. Returns the refusal if nothing else helps.
         """
         if self.plainer is not None and self.plainer != self.order.content:
-            yield Note("The vendor refuses the alert: it is sent again as plain text.", warning=True)
+            yield Log("The vendor refuses the alert: it is sent again as plain text.", warning=True)
             end = yield from self._again(replace(self.order, content=self.plainer))
             if not _is_refused_as_a_whole(end):
                 return end
         people = self.order.recipients.people
         if not 1 < len(people) <= MOST_CALLS:
             return refused
-        yield Note("The vendor refuses the alert: it is sent to each person alone.", warning=True)
+        yield Log("The vendor refuses the alert: it is sent to each person alone.", warning=True)
         # The rich content may be wrong, too, besides one person's address: then only the plain words get through.
         contents = [self.order.content]
         if self.plainer is not None and self.plainer != self.order.content:
@@ -159,7 +158,7 @@ class Alert:
                 break
         if seen:
             everybody = len(self.order.recipients.people)
-            yield Note(
+            yield Log(
                 f"The logs show this alert already: {seen} of {some(everybody, 'message')} {are(seen)} not sent again."
             )
         if states:
@@ -171,7 +170,7 @@ class Alert:
             store = TaskStateStore(plan.about() | {"account": self.rules.account}, one_request=True)
         store.flow = self.order.flow
         for bulk_id, messages in states.items():
-            attempt = Attempt(bulk_id, self.clock(), by_bulk=False, messages=messages)
+            attempt = Attempt(bulk_id, self.clock(), bulk_id_conclusive=False, messages=messages)
             store.register(attempt, [outcome_line(attempt)])
         return store
 
@@ -193,7 +192,7 @@ class Alert:
         whole = (yield from self._ask_each([(each,) for each in rest[:MOST_CALLS]], found, until)) and whole
         if not whole or len(rest) > MOST_CALLS:
             left = sum(each not in found for each in message_ids)
-            yield Note(
+            yield Log(
                 f"The logs did not tell in time whether {some(left, 'message')} of this alert {was(left)} sent "
                 "before: sent, perhaps again.",
                 warning=True,
@@ -216,14 +215,16 @@ class Alert:
                 return False
             patience = until - self.clock()
             try:
-                rows = yield from ask(api.get_logs(message_ids=ids, limit=PAGE), patience=patience, label="logs asked")
+                rows = yield from call_api(
+                    api.get_logs(message_ids=ids, limit=PAGE), patience=patience, label="logs asked"
+                )
             except OmniError as error:
-                yield Note(f"A look into the logs failed ({error.why}).", warning=True)
+                yield Log(f"A look into the logs failed ({error.why}).", warning=True)
                 pause = backoff(attempt, error.retry_after, self.jitter)
                 if not error.retryable or self.clock() + pause >= until:
                     return False
                 if attempt < ATTEMPTS:
-                    yield Pause(pause)
+                    yield Sleep(pause)
                 continue
             for row in rows:
                 # The vendor may show other rows, too: only a row with the message's own id is about it.
@@ -269,7 +270,7 @@ class Alert:
     def _judged(self, send: Outbox, end: SendResult) -> SendResult:
         """Drop the error if the vendor has seen all messages in doubt: a copy of this callback has sent them."""
         states = send.progress.each or {}
-        doubtful = {message_id for message_id, state in states.items() if state in UNCONFIRMED}
+        doubtful = {message_id for message_id, state in states.items() if state in UNCERTAIN}
         if isinstance(end.error, OmniUnknownOutcomeError) and policy.is_sent_by_a_copy(doubtful, self._seen_before):
             return replace(end, error=None)
         return end

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from airflow_provider_omni.delivery.effects import Clock, Effect, Note, Pause, Steps, ask
-from airflow_provider_omni.delivery.messages.states import UNRESOLVED, Attempt, Event, MessageState, Origin
+from airflow_provider_omni.delivery.effects import Clock, Effect, Log, Sleep, Steps, call_api
+from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, Event, MessageState, Origin
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import (
     ALONE,
@@ -27,8 +27,6 @@ T = TypeVar("T")
 
 AT_ONCE = 200
 """Requests that are asked about side by side."""
-IN_DOUBT = UNRESOLVED | {MessageState.UNCONFIRMED}
-"""States of messages that a later try asks about."""
 MOST_LISTS = 200
 """Log queries by lists of message ids, for all requests together, if the logs are not known to find bulk ids.
 
@@ -51,7 +49,7 @@ def together(machines: Sequence[Steps[T]], clock: Clock) -> Steps[list[T]]:
         while wake_at:
             index = min(wake_at, key=lambda each: (wake_at[each], each))
             if (wait := wake_at[index] - clock()) > 0:
-                yield Pause(wait)
+                yield Sleep(wait)
                 continue
             reply, error = replies.pop(index, (None, None))
             try:
@@ -61,7 +59,7 @@ def together(machines: Sequence[Steps[T]], clock: Clock) -> Steps[list[T]]:
                 results[index] = stop.value
                 del wake_at[index]
                 continue
-            if isinstance(effect, Pause):
+            if isinstance(effect, Sleep):
                 wake_at[index] = clock() + effect.seconds
                 continue
             try:
@@ -100,7 +98,7 @@ def settle(
     if conclude is not None:
         # What was found tells something of others, which then need not be asked about one by one.
         conclude(attempts)
-    in_doubt = [attempt for attempt in attempts if attempt.in_state(*IN_DOUBT)]
+    in_doubt = [attempt for attempt in attempts if attempt.in_state(*UNCERTAIN)]
     count = max(len(in_doubt), 1)
     one_by_one, lists = max(ALONE, min(ONE_BY_ONE, MOST_ALONE // count)), max(1, min(LISTS, MOST_LISTS // count))
     askers = [Reconciler(rules, clock, jitter, shared, one_by_one, lists, loaded_at, here) for _ in in_doubt]
@@ -125,9 +123,9 @@ def _presence(attempts: Sequence[Attempt], found_in: dict[str, str], bulk_filter
     wanted: dict[str, Attempt] = {}
     seen: list[str] = []
     for attempt in attempts:
-        ids = attempt.in_state(MessageState.SEEN)
+        ids = attempt.in_state(MessageState.DUPLICATE_ID)
         seen += ids
-        if len(attempt.messages) == 1 or not attempt.by_bulk:
+        if len(attempt.messages) == 1 or not attempt.bulk_id_conclusive:
             ids = attempt.in_state(*UNRESOLVED)
         wanted |= dict.fromkeys(ids, attempt)
     ids = list(wanted)
@@ -137,7 +135,7 @@ def _presence(attempts: Sequence[Attempt], found_in: dict[str, str], bulk_filter
     bulk_filter.lists_answered = False
     for start in range(0, len(ids), IDS_PER_LOOK):
         try:
-            rows = yield from ask(
+            rows = yield from call_api(
                 api.get_logs(message_ids=ids[start : start + IDS_PER_LOOK], limit=PAGE),
                 patience=120.0,
                 label="logs asked",
@@ -145,7 +143,7 @@ def _presence(attempts: Sequence[Attempt], found_in: dict[str, str], bulk_filter
         except OmniError as error:
             failures += 1
             if failures == 3 or not error.retryable:
-                yield Note(f"A look for many messages failed ({error.why}).", warning=True)
+                yield Log(f"A look for many messages failed ({error.why}).", warning=True)
                 break
             continue
         bulk_filter.have_shown(ids[start : start + IDS_PER_LOOK], rows)
@@ -158,5 +156,5 @@ def _presence(attempts: Sequence[Attempt], found_in: dict[str, str], bulk_filter
     bulk_filter.lists_answered = not failures
     if len(seen) > MANY_SEEN:
         for message_id in seen:
-            if wanted[message_id].messages[message_id] is MessageState.SEEN:
+            if wanted[message_id].messages[message_id] is MessageState.DUPLICATE_ID:
                 wanted[message_id].apply(message_id, Event.NO_LOG_ROW)

@@ -12,11 +12,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Ask, Clock, Done, Gather, Note, Pause, Publish, Steps, Submit
+from airflow_provider_omni.delivery.effects import CallApi, Clock, Done, Gather, Log, Publish, Sleep, Steps, Submit
 from airflow_provider_omni.delivery.messages.intent_log import uniform
-from airflow_provider_omni.delivery.messages.states import UNRESOLVED, Control, Event, MessageState
+from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Control, Event, MessageState
 from airflow_provider_omni.delivery.outbox import policy
-from airflow_provider_omni.delivery.outbox.batch_reconciler import IN_DOUBT
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 from airflow_provider_omni.delivery.outbox.policy import (
     CONCURRENT_INTENT_WRITES,
@@ -61,7 +60,7 @@ class Dispatcher:
         progress: SendProgress,
         clock: Clock,
         jitter: Callable[[], float],
-        note: Callable[[], Note | None],
+        note: Callable[[], Log | None],
         publish: Callable[[], Publish] | None = None,
     ) -> None:
         """Prepare to post the plan's requests.
@@ -116,7 +115,7 @@ class Dispatcher:
             if not self._fencing and not self._flying:
                 if self._halted or not (self._ready or self._waiting):
                     break
-                yield Pause(max(self._paused_until - self.clock(), 0.01))
+                yield Sleep(max(self._paused_until - self.clock(), 0.01))
                 continue
             done: list[Done] = yield Gather()
             for each in done:
@@ -206,8 +205,8 @@ class Dispatcher:
                     )
         if self.publish is not None:
             for request in requests:
-                self.progress.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
-                self.progress.note_each(dict.fromkeys(request.ids, _S.INTENT))
+                self.progress.follow(request.bulk_id, request.ids, bulk_id_conclusive=request.bulk_id_conclusive)
+                self.progress.note_each(dict.fromkeys(request.ids, _S.IN_DOUBT))
             try:
                 yield self.publish()
             except OmniError as error:
@@ -226,7 +225,7 @@ class Dispatcher:
             return
         pause = backoff(self._unwritable, None, self.jitter)
         self._paused_until = max(self._paused_until, self.clock() + pause)
-        yield Note(f"{what} ({type(error).__name__}); nothing was posted by it.", warning=True)
+        yield Log(f"{what} ({type(error).__name__}); nothing was posted by it.", warning=True)
 
     def _measure(self, now: float) -> None:
         """Adapt the number of requests in a window to the time it should last: many small requests, or a few large
@@ -259,11 +258,11 @@ class Dispatcher:
             self._flying[self._tags] = (request, self._round)
             self.progress.move(request.state_before, attempt.messages)
             # From here on it may arrive, even if this process dies before it is answered.
-            self.progress.follow(request.bulk_id, request.ids, by_bulk=request.by_bulk)
+            self.progress.follow(request.bulk_id, request.ids, bulk_id_conclusive=request.bulk_id_conclusive)
             self.progress.posted += len(request.ids)
             to, tail = request.people.destinations, self.plan.tail(request.content)
             call = send_bulk(self.plan.spec.scenario_key, request.bulk_id, to, tail)
-            yield Submit(self._tags, (Ask(call, label="POST"),))
+            yield Submit(self._tags, (CallApi(call, label="POST"),))
 
     def _answered(self, done: Done) -> Steps[None]:
         request, begun_in = self._flying.pop(done.tag)
@@ -272,10 +271,10 @@ class Dispatcher:
             yield from self._failed(request, done.error, begun_in)
             return
         answer: BulkAnswer = done.results[0]
-        read = read_answer(answer, request.attempt, doubtful=request.state_before is _S.INTENT)
+        read = read_answer(answer, request.attempt, doubtful=request.state_before is _S.IN_DOUBT)
         self._throttled = 0
         self._settled(request)
-        if uniform(request.attempt.messages) is _S.INTENT:
+        if uniform(request.attempt.messages) is _S.IN_DOUBT:
             self._count_unknown(OmniProtocolError("The answer to a send names nobody", path=SEND))
         else:
             self._unknown = 0
@@ -283,7 +282,7 @@ class Dispatcher:
         self.progress.may_succeed_later = self.progress.may_succeed_later or read.may_succeed_later
         if _S.ACCEPTED in request.attempt.messages.values():
             self._alone_refused = 0
-            if not self._controlled and len(request.ids) > 1 and request.by_bulk:
+            if not self._controlled and len(request.ids) > 1 and request.bulk_id_conclusive:
                 self._controlled = True
                 self.progress.bulk_filter.controls.append(Control(request.bulk_id, request.ids))
         if read.foreign and self.rules.stops:
@@ -308,9 +307,9 @@ class Dispatcher:
             self.progress.learned(attempt)
             self._count_unknown(error)
             if len(self.progress.open) == 1:
-                yield Note(f"The outcome of a POST is unknown ({error.label}): the logs will be asked.", warning=True)
+                yield Log(f"The outcome of a POST is unknown ({error.label}): the logs will be asked.", warning=True)
             return
-        if course is ErrorAction.REFUSED and request.state_before is _S.INTENT:
+        if course is ErrorAction.REFUSED and request.state_before is _S.IN_DOUBT:
             # It was posted again on trust: the refusal of this POST says nothing about the one before.
             self._settled(request)
             return
@@ -329,7 +328,7 @@ class Dispatcher:
             return
         self.progress.posted -= len(request.ids)
         request.had_no_effect()
-        self.progress.move(_S.INTENT, attempt.messages)
+        self.progress.move(_S.IN_DOUBT, attempt.messages)
         self.progress.learned(attempt)
         if course is ErrorAction.STOP:
             self._stop(error)
@@ -355,7 +354,7 @@ class Dispatcher:
                 return
             pause = backoff(self._throttled, error.retry_after, self.jitter)
             self._paused_until = max(self._paused_until, self.clock() + pause)
-            yield Note(f"Nothing was sent by a POST ({error.label}); the next comes in {pause:.1f} s.")
+            yield Log(f"Nothing was sent by a POST ({error.label}); the next comes in {pause:.1f} s.")
         elif error.retry_after:
             self._paused_until = max(self._paused_until, self.clock() + backoff(1, error.retry_after, self.jitter))
 
@@ -363,10 +362,10 @@ class Dispatcher:
         """Take note of an answer. Messages that it left open are asked about later."""
         attempt = request.attempt
         assert attempt is not None
-        self.progress.move(_S.INTENT, attempt.messages)
+        self.progress.move(_S.IN_DOUBT, attempt.messages)
         self.progress.learned(attempt)
         # After an answer with foreign ids nothing is posted again; the logs may still show what was taken.
-        doubt = UNRESOLVED if self.rules.stops else IN_DOUBT
+        doubt = UNRESOLVED if self.rules.stops else UNCERTAIN
         if uniform(attempt.messages) is not _S.ACCEPTED and attempt.in_state(*doubt):
             self.progress.open.append(attempt)
 
@@ -378,7 +377,7 @@ class Dispatcher:
         sent.
         """
         for request in (*self._ready, *self._waiting):
-            if request.intended and request.state_before is not _S.INTENT:
+            if request.intended and request.state_before is not _S.IN_DOUBT:
                 line = {"bulk": request.bulk_id, "all": request.unposted.value}
                 self.progress.unwritten.setdefault(request.bulk_id, line)
                 self.progress.follow(request.bulk_id, ())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from airflow_provider_omni.delivery.effects import Note, Steps
+from airflow_provider_omni.delivery.effects import Log, Steps
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED
@@ -58,7 +58,7 @@ def previous_receipt(
     try:
         yield from store.enter(known, dry_run=True)
     except OmniError as error:
-        yield Note(f"What earlier tries have sent could not be read ({type(error).__name__}).", warning=True)
+        yield Log(f"What earlier tries have sent could not be read ({type(error).__name__}).", warning=True)
         return None
     progress.recall(known, everybody=True)
     sent = sum(progress.states[state] for state in MAY_HAVE_ARRIVED)
@@ -67,7 +67,7 @@ def previous_receipt(
     intake = IntakeCounts(requested=progress.states.total())
     flow = spec.flow or store.flow or ()
     receipt = receipt_of(spec, intake, progress, flow=flow, ledger=ledger, account=account_of(known.origins(), account))
-    yield Note(
+    yield Log(
         f"Earlier tries have sent {some(sent, 'message')}, or may have: the receipt lists what. This try sends "
         "nothing.",
         warning=True,

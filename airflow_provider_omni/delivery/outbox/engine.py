@@ -3,7 +3,7 @@
 Each death leaves something behind, and the next try takes it from there:
 
 * before a window's intents are written: nothing of it was posted. Its people are sent to like all who are left.
-* between that and the write of the outcomes: INTENT, the doubt. The logs are asked, by the bulk ids on record.
+* between that and the write of the outcomes: IN_DOUBT, the doubt. The logs are asked, by the bulk ids on record.
 * after that: nothing is posted again. Messages that were found absent are asked about once more: a frozen try may have
   woken up.
 
@@ -18,15 +18,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Clock, Note, Pause, Publish, Steps, ask
+from airflow_provider_omni.delivery.effects import Clock, Log, Publish, Sleep, Steps, call_api
 from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.receipt import Receipt
-from airflow_provider_omni.delivery.messages.states import UNRESOLVED, Attempt, MessageState
+from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, MessageState
 from airflow_provider_omni.delivery.messages.workspace import RecipientChunk
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.attempts import Attempts
-from airflow_provider_omni.delivery.outbox.batch_reconciler import AT_ONCE, IN_DOUBT, settle
+from airflow_provider_omni.delivery.outbox.batch_reconciler import AT_ONCE, settle
 from airflow_provider_omni.delivery.outbox.dispatcher import Dispatcher
 from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt, store_of
 from airflow_provider_omni.delivery.outbox.manifest import write_manifest
@@ -148,7 +148,7 @@ class Outbox:
                 )
                 return SendResult(self.receipt() if recalled is None else recalled, error)
         for reason, count in self.progress.refused.most_common(SHOWN):
-            yield Note(f"Refused: {count:,} × {reason}", warning=True)
+            yield Log(f"Refused: {count:,} × {reason}", warning=True)
         receipt = self.receipt()
         if self._entered and not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
             # A try that was replaced must not write over the receipt of the one that runs now. One that could not read
@@ -229,10 +229,10 @@ class Outbox:
         self.store.steps = attempted(self.flow or (), plan.spec.content.channels())
         yield from self._check_ledger(chunk)
         for line in quarantine_lines(plan):
-            yield Note(f"Quarantined: {line}", warning=True)
+            yield Log(f"Quarantined: {line}", warning=True)
         if self.ledger is None or self.rules.dry_run:  # else read_quarantine tells
             for line in quarantine_examples(plan):
-                yield Note(f"Quarantined: {line}", warning=True)
+                yield Log(f"Quarantined: {line}", warning=True)
         if isinstance(self.store, LedgerStore) and not self.rules.dry_run:
             yield from write_manifest(plan, self.store)
             yield from write_removed(plan.workspace, self.store)
@@ -252,13 +252,13 @@ class Outbox:
         self._taken_over = not self.rules.dry_run
         if not self._left and (sent := self.known.other_fingerprints(plan.fingerprint)):
             # If tasks are mapped over texts with one ledger for all, only the first text is ever sent.
-            yield Note(
+            yield Log(
                 f"Same idempotency_key, other content: {some(sent, 'message')} went out with the earlier content, and "
                 "nobody is left to send this one to. If both are meant, such as in tasks mapped over texts, give each "
                 "an idempotency_key and a ledger_path of its own.",
                 warning=True,
             )
-        yield Note(
+        yield Log(
             f"{some(intake.requested, 'recipient' if plan.spec.one_request else 'row')}: "
             f"{some(intake.people, 'person', 'people')}, "
             f"{intake.quarantined:,} quarantined, "
@@ -296,7 +296,7 @@ class Outbox:
             if sum(map(len, found)) > ONE_BY_ONE:
                 self._in_lists_only = set(found[1])
         if doubted:
-            yield Note("These messages may have been sent before: the logs are asked first.")
+            yield Log("These messages may have been sent before: the logs are asked first.")
 
     def _register(self, store: TaskStateStore, ids: list[str]) -> None:
         attempt = Attempt(
@@ -304,8 +304,8 @@ class Outbox:
             self.clock(),
             self.plan.scheduled_at,
             self.rules.first_try_at or 0.0,
-            by_bulk=len(ids) == 1,
-            messages=dict.fromkeys(ids, _S.INTENT),
+            bulk_id_conclusive=len(ids) == 1,
+            messages=dict.fromkeys(ids, _S.IN_DOUBT),
             origin=store.unrecorded_from,
         )
         store.register(attempt)
@@ -356,16 +356,16 @@ class Outbox:
         call = api.get_scenario(self.plan.spec.scenario_key)
         for attempt in range(1, self.rules.attempts + 1):
             try:
-                scenario = yield from ask(call)
+                scenario = yield from call_api(call)
                 self.flow = tuple(step.channel for step in scenario.flow)
                 return
             except OmniError as error:
                 if isinstance(error, OmniAuthenticationError) and error.status == 403:
-                    yield Note("The account may send but not read scenarios: the flow stays unknown.", warning=True)
+                    yield Log("The account may send but not read scenarios: the flow stays unknown.", warning=True)
                     return
                 if not may_repeat(call, error) or attempt == self.rules.attempts:
                     raise
-                yield Pause(backoff(attempt, error.retry_after, self.jitter))
+                yield Sleep(backoff(attempt, error.retry_after, self.jitter))
 
     def _check_content(self, left: int) -> None:
         """Refuse to mix two contents, accounts or scenarios under one key, before anything is posted.
@@ -414,7 +414,7 @@ class Outbox:
         earlier = [attempt for attempt in doubtful if not attempt.is_elsewhere(self.here)]
         for attempt in doubtful:
             if attempt.origin is not None and attempt.is_elsewhere(self.here):
-                yield cannot_ask(len(attempt.in_state(*IN_DOUBT)), attempt.origin, self.here)
+                yield cannot_ask(len(attempt.in_state(*UNCERTAIN)), attempt.origin, self.here)
         try:
             yield from self._post_all(dispatcher)
             if self.progress.stop is None:
@@ -437,7 +437,7 @@ class Outbox:
             has_ledger=self.ledger is not None,
             strangers=self._strangers(earlier),
             elsewhere=self.known.elsewhere(
-                self.here, UNRESOLVED if self.rules.trust_duplicate_rejection else frozenset(IN_DOUBT)
+                self.here, UNRESOLVED if self.rules.trust_duplicate_rejection else UNCERTAIN
             ),
         )
         if verdict is not None and self.progress.stop is None and self.plan.spec.one_request:
@@ -446,7 +446,7 @@ class Outbox:
 
     def _strangers(self, earlier: list[Attempt]) -> int:
         """Return the number of earlier tries' messages in doubt whose people have left the source."""
-        doubt = IN_DOUBT if not self.rules.trust_duplicate_rejection else UNRESOLVED
+        doubt = UNCERTAIN if not self.rules.trust_duplicate_rejection else UNRESOLVED
         ids = [message_id for attempt in earlier for message_id in attempt.in_state(*doubt)]
         if self.rules.asks:
             return len(set(ids) - self.attempts.everybody())
@@ -460,10 +460,10 @@ class Outbox:
             if dispatcher.broken is None:
                 return
             broken = dispatcher.broken
-            yield Note("Many outcomes in a row are unknown: the logs are asked before more is posted.", warning=True)
+            yield Log("Many outcomes in a row are unknown: the logs are asked before more is posted.", warning=True)
             yield from self._write_outcomes()
             absent = yield from self._ask(self.progress.open)
-            self.progress.open = [attempt for attempt in self.progress.open if attempt.in_state(_S.INTENT)]
+            self.progress.open = [attempt for attempt in self.progress.open if attempt.in_state(_S.IN_DOUBT)]
             if self.progress.states[_S.ACCEPTED] == accepted:
                 # None of them arrived: the vendor's side is down. A later try goes on from here.
                 self.progress.stop = broken
@@ -556,7 +556,7 @@ class Outbox:
         """
         if self.progress.bulk_filter.lists_answered and not self.progress.bulk_filter.lists_read:
             for attempt in group:
-                yield from self._in_lists_only.intersection(attempt.in_state(_S.INTENT))
+                yield from self._in_lists_only.intersection(attempt.in_state(_S.IN_DOUBT))
 
     def _on_trust(self, attempts: list[Attempt]) -> list[Request]:
         """Return requests that post ids in doubt again, since this account refuses ids that it has seen.
@@ -569,14 +569,14 @@ class Outbox:
         for attempt in attempts:
             trusted = [
                 each
-                for each in attempt.in_state(_S.INTENT)
-                if policy.may_be_trusted([*others.get(each, ()), _S.INTENT], attempt, self.here, self.clock())
+                for each in attempt.in_state(_S.IN_DOUBT)
+                if policy.may_be_trusted([*others.get(each, ()), _S.IN_DOUBT], attempt, self.here, self.clock())
             ]
             people = self.known.people_of(trusted)
-            for request in self._requests_of(people.values(), _S.INTENT):
+            for request in self._requests_of(people.values(), _S.IN_DOUBT):
                 # The vendor may have them from the earlier request: its bulk id alone does not find them.
-                request.by_bulk = request.bulk_id == attempt.bulk_id and attempt.by_bulk
-                request.since = attempt.oldest
+                request.bulk_id_conclusive = request.bulk_id == attempt.bulk_id and attempt.bulk_id_conclusive
+                request.not_before = attempt.oldest
                 again.append(request)
         return again
 
@@ -606,10 +606,10 @@ class Outbox:
         except OmniStaleTryError:
             raise
         except OmniStorageError as error:
-            yield Note(f"The end could not be written into the ledger ({type(error).__name__}).", warning=True)
+            yield Log(f"The end could not be written into the ledger ({type(error).__name__}).", warning=True)
 
     def _write_outcomes(self) -> Steps[None]:
-        """Write the outcomes that were learned. If that fails, the record is still true: it says INTENT, and the logs
+        """Write the outcomes that were learned. If that fails, the record is still true: it says IN_DOUBT, and the logs
         know more.
         """
         if not self.progress.unwritten:
@@ -624,5 +624,5 @@ class Outbox:
                 raise
             except OmniStorageError:
                 if attempt < 3:
-                    yield Pause(backoff(attempt, None, self.jitter))
-        yield Note("What was learned could not be written down; a later try will ask the logs again.", warning=True)
+                    yield Sleep(backoff(attempt, None, self.jitter))
+        yield Log("What was learned could not be written down; a later try will ask the logs again.", warning=True)

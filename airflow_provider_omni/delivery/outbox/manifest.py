@@ -14,7 +14,7 @@ from itertools import islice
 
 from pydantic_core import from_json
 
-from airflow_provider_omni.delivery.effects import Done, Gather, Put, Steps, Submit, list_parts, read_part
+from airflow_provider_omni.delivery.effects import Done, Gather, Steps, Submit, WritePart, list_parts, read_part
 from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, damaged, lines_of, own_parts
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
@@ -76,7 +76,7 @@ def _id_in(line: bytes, name: str) -> str:
         raise damaged(name) from None
 
 
-def _parts(plan: SendPlan, store: LedgerStore, *, purged: bool) -> Iterator[Put]:
+def _parts(plan: SendPlan, store: LedgerStore, *, purged: bool) -> Iterator[WritePart]:
     after = -1
     unknown = _UNKNOWN if plan.workspace.one("SELECT 1 FROM planned LIMIT 1") else ""
     while not purged:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
-from airflow_provider_omni.delivery.effects import Clock, Note, Pause, Steps, ask
+from airflow_provider_omni.delivery.effects import Clock, Log, Sleep, Steps, call_api
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.states import HORIZON, MessageState
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
@@ -73,13 +73,13 @@ def check_record_not_lost(
     if rules.first_try_at is None or last_look_at - rules.first_try_at >= HORIZON:
         raise record.cannot_tell("the first try may have been two days ago, and they do not reach back any further")
     asked = some(len(ids) + sum(map(len, later)), "message id")
-    yield Note(
+    yield Log(
         f"This is not the first try, and {record.knows}. The logs are asked for {asked}, of "
         f"{some(plan.left(), 'person', 'people')} who {are(plan.left())} left, before anything is sent; this "
         f"takes {some(round(last_look_at - now), 'second')}."
     )
     yield from _look(ids, later, record, rules, jitter)
-    yield Pause(max(last_look_at - clock(), 0.0))
+    yield Sleep(max(last_look_at - clock(), 0.0))
     yield from _look(ids, later, record, rules, jitter)
 
 
@@ -137,7 +137,7 @@ def later_attempts(plan: SendPlan, lost: int) -> list[list[str]]:
 
     :param lost: the number of tries whose record may be lost.
     """
-    people = plan.workspace.all(_MAY_BE_POSTED_TO, MessageState.INTENT.value, ALL + 1)
+    people = plan.workspace.all(_MAY_BE_POSTED_TO, MessageState.IN_DOUBT.value, ALL + 1)
     if many := len(people) > ALL:
         people = people[:IDS_PER_LOOK]
     levels: list[list[str]] = []
@@ -193,7 +193,7 @@ def _rows_of(asked: list[str], record: _Record, rules: SendPolicy, jitter: Calla
     for attempt in range(1, ATTEMPTS_IN_A_ROW + 1):
         why, retry_after = "they answer with messages that were not asked for", None
         try:
-            rows = yield from ask(
+            rows = yield from call_api(
                 api.get_logs(message_ids=asked, limit=PAGE), patience=rules.look.patience, label="logs asked"
             )
         except OmniError as error:
@@ -208,5 +208,5 @@ def _rows_of(asked: list[str], record: _Record, rules: SendPolicy, jitter: Calla
                 # They may be about these very messages.
                 why = "they answer with rows that cannot be read"
         if attempt < ATTEMPTS_IN_A_ROW:
-            yield Pause(max(RETRY_PAUSE, backoff(attempt, retry_after, jitter)))
+            yield Sleep(max(RETRY_PAUSE, backoff(attempt, retry_after, jitter)))
     raise record.cannot_tell(why, retryable=True)

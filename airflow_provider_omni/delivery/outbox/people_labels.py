@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.messages.receipt import MAX_IDS, SentBulk
-from airflow_provider_omni.delivery.messages.states import MAY_BE_POSTED, MAY_HAVE_ARRIVED, UNRESOLVED, MessageState
+from airflow_provider_omni.delivery.messages.states import MAY_BE_POSTED, MAY_HAVE_ARRIVED, UNCERTAIN, MessageState
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
 
 MOST_NAMED = 10
 """People that an error names."""
-UNCONFIRMED = UNRESOLVED | {MessageState.UNCONFIRMED}
 
 
 def people_of_receipt(workspace: Workspace, progress: SendProgress) -> dict[str, Any]:
@@ -26,7 +25,7 @@ def people_of_receipt(workspace: Workspace, progress: SendProgress) -> dict[str,
         row: dict[str, Any] = {"to": place, "message_id": message_id}
         if state is MessageState.REFUSED:
             rows.append(row | {"rejected": _reason(progress, message_id)})
-        elif state in UNCONFIRMED:
+        elif state in UNCERTAIN:
             rows.append(row | {"unconfirmed": True})
         elif state in MAY_HAVE_ARRIVED:
             rows.append(row)
@@ -58,7 +57,7 @@ def names_of(workspace: Workspace, progress: SendProgress) -> tuple[str, ...]:
         everybody += 1
         if state is MessageState.REFUSED:
             refused.append(f"to[{place}]: {_reason(progress, message_id)}")
-        elif state in UNCONFIRMED:
+        elif state in UNCERTAIN:
             doubtful.append(f"to[{place}]: may or may not have been sent")
         elif state in MAY_BE_POSTED:
             left.append(f"to[{place}]: not sent")

@@ -115,7 +115,7 @@ def may_be_asked_by_bulk(attempt: Attempt, message_ids: list[str]) -> bool:
 
     A lone message is always asked for by its own id: the vendor does not publish whether it keeps bulk ids.
     """
-    return attempt.by_bulk and len(message_ids) != 1
+    return attempt.bulk_id_conclusive and len(message_ids) != 1
 
 
 def may_be_trusted(states: list[MessageState | None], attempt: Attempt | None, here: Origin | None, now: float) -> bool:
@@ -130,7 +130,7 @@ def may_be_trusted(states: list[MessageState | None], attempt: Attempt | None, h
     :param attempt: the request of the last attempt.
     """
     *before, last = states
-    if last is not MessageState.INTENT or any(state is not MessageState.REFUSED for state in before):
+    if last is not MessageState.IN_DOUBT or any(state is not MessageState.REFUSED for state in before):
         return False
     return attempt is not None and attempt.is_from(here) and attempt.is_remembered(now)
 

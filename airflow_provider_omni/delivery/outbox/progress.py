@@ -80,8 +80,8 @@ class SendProgress:
         self.origins, self.steps = known.origins(), known.steps(fingerprint)
         if self.each is not None:
             self.each, self.reasons = known.states(), known.reasons()
-        for bulk_id, ids, by_bulk in known.followed_bulks(self.most + 1):
-            self.follow(bulk_id, ids, by_bulk=by_bulk)
+        for bulk_id, ids, bulk_id_conclusive in known.followed_bulks(self.most + 1):
+            self.follow(bulk_id, ids, bulk_id_conclusive=bulk_id_conclusive)
 
     def move(self, old: MessageState | None, messages: dict[str, MessageState]) -> None:
         """Count messages under their present states.
@@ -135,14 +135,14 @@ class SendProgress:
                 there = self.sent[bulk_id].message_ids if bulk_id in self.sent else ()
                 self.follow(bulk_id, (*there, *(each for each in ids if each not in there)))
             followed = [each for each in followed if each not in moved]
-        self.follow(attempt.bulk_id, followed, by_bulk=attempt.by_bulk)
+        self.follow(attempt.bulk_id, followed, bulk_id_conclusive=attempt.bulk_id_conclusive)
 
-    def follow(self, bulk_id: str, message_ids: Sequence[str], *, by_bulk: bool = True) -> None:
+    def follow(self, bulk_id: str, message_ids: Sequence[str], *, bulk_id_conclusive: bool = True) -> None:
         """Note which messages of a request may have reached people.
 
-        :param by_bulk: True if the request's bulk id finds them.
+        :param bulk_id_conclusive: True if the request's bulk id finds them.
         """
-        if not by_bulk:
+        if not bulk_id_conclusive:
             self.apart.add(bulk_id)
             self._leave_others(bulk_id, set(message_ids))
         if not message_ids:
@@ -157,7 +157,7 @@ class SendProgress:
         for other, sent in list(self.sent.items()):
             if other != bulk_id and not message_ids.isdisjoint(sent.message_ids):
                 left = tuple(each for each in sent.message_ids if each not in message_ids)
-                self.follow(other, left, by_bulk=other not in self.apart)
+                self.follow(other, left, bulk_id_conclusive=other not in self.apart)
 
     def bulks(self) -> list[SentBulk]:
         """Return the requests for the receipt. Messages that their request's id may not find are listed one by one."""

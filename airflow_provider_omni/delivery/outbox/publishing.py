@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Label, Note, Pause, Publish, Steps
+from airflow_provider_omni.delivery.effects import Label, Log, Publish, Sleep, Steps
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from airflow_provider_omni.omni.retries import backoff
 
@@ -26,7 +26,7 @@ def publish(receipt: dict[str, Any], jitter: Callable[[], float], label: Label =
         except OmniStorageError as error:
             if attempt == ATTEMPTS or not error.retryable:
                 raise
-        yield Pause(backoff(attempt, None, jitter))
+        yield Sleep(backoff(attempt, None, jitter))
 
 
 def publish_at_last(receipt: dict[str, Any], jitter: Callable[[], float]) -> Steps[None]:
@@ -38,4 +38,4 @@ def publish_at_last(receipt: dict[str, Any], jitter: Callable[[], float]) -> Ste
     try:
         yield from publish(receipt, jitter, "last receipt published")
     except OmniError as error:
-        yield Note(f"The receipt could not be published at the end ({error.label}).", warning=True)
+        yield Log(f"The receipt could not be published at the end ({error.label}).", warning=True)

@@ -24,8 +24,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from airflow_provider_omni.delivery.effects import Clock, Note, Pause, Steps, ask
-from airflow_provider_omni.delivery.messages.states import Attempt, Control, Event, MessageState, Origin
+from airflow_provider_omni.delivery.effects import Clock, Log, Sleep, Steps, call_api
+from airflow_provider_omni.delivery.messages.states import UNCERTAIN, Attempt, Control, Event, MessageState, Origin
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy
 from airflow_provider_omni.delivery.tracking.policy import proves_lists
@@ -52,7 +52,6 @@ LISTS = 20
 """Log queries by lists of ids for one request, at most. That is more than the largest request has messages for."""
 
 _S = MessageState
-_ASKED = (_S.INTENT, _S.SEEN, _S.UNCONFIRMED)
 
 
 @dataclass
@@ -127,7 +126,7 @@ class BulkFilter:
                 continue
             self._tried[control.bulk_id] = times + 1, clock()
             try:
-                rows = yield from ask(
+                rows = yield from call_api(
                     api.get_logs(bulk_ids=(control.bulk_id,), limit=1), patience=60.0, label="logs asked"
                 )
             except OmniError:
@@ -190,9 +189,9 @@ class Reconciler:
             filters = [each for each in filters if not each.done and _unresolved(attempt, each)]
             if overlooked:
                 # The vendor has not kept the bulk id: each message that is left is asked for alone, and twice.
-                filters += [_Filter([message_id]) for message_id in attempt.in_state(_S.INTENT)]
+                filters += [_Filter([message_id]) for message_id in attempt.in_state(_S.IN_DOUBT)]
             # The list may be the cause of a refusal.
-            filters += [_Filter([each]) for each in refused if attempt.messages[each] in (_S.INTENT, _S.SEEN)]
+            filters += [_Filter([each]) for each in refused if attempt.messages[each] in (_S.IN_DOUBT, _S.DUPLICATE_ID)]
             if not filters:
                 break
             next_at = min(each.next_at for each in filters)
@@ -201,21 +200,21 @@ class Reconciler:
             if self.tells and next_at > self.clock():
                 self.tells = False
                 yield self._what_for(attempt, give_up_at)
-            yield Pause(max(next_at - self.clock(), 0.1))
-        for message_id in attempt.in_state(_S.SEEN):
+            yield Sleep(max(next_at - self.clock(), 0.1))
+        for message_id in attempt.in_state(_S.DUPLICATE_ID):
             attempt.apply(message_id, Event.NO_LOG_ROW)
-        if attempt.in_state(_S.INTENT):
-            yield Note("The logs did not tell what became of a POST.", warning=True)
+        if attempt.in_state(_S.IN_DOUBT):
+            yield Log("The logs did not tell what became of a POST.", warning=True)
             if attempt.origin is None and not attempt.ours and self.here is not None:
-                yield Note("From which account it was posted is not on record: absence from these logs proves nothing.")
+                yield Log("From which account it was posted is not on record: absence from these logs proves nothing.")
         return attempt.messages != before
 
-    def _what_for(self, attempt: Attempt, give_up_at: float) -> Note:
+    def _what_for(self, attempt: Attempt, give_up_at: float) -> Log:
         """Return a note on what is waited for, and until when. Without it the task looks idle."""
         proof_at = max(self._provable_at(attempt), self.clock()) + self.rules.grace
         proof, end = (datetime.fromtimestamp(each, UTC).strftime("%H:%M:%S") for each in (proof_at, give_up_at))
-        count = len(attempt.in_state(_S.INTENT, _S.SEEN))
-        return Note(
+        count = len(attempt.in_state(_S.IN_DOUBT, _S.DUPLICATE_ID))
+        return Log(
             f"Whether {count:,} message{'s were' if count != 1 else ' was'} sent is being asked of the logs: until "
             f"{proof if proof_at < give_up_at else end} UTC if they show none, until {end} UTC if they cannot "
             "be read. Nothing is sent again before."
@@ -224,14 +223,14 @@ class Reconciler:
     def _look(self, attempt: Attempt, each: _Filter) -> Steps[None]:
         started = self.clock()
         try:
-            rows = yield from ask(each.call(), patience=max(self._give_up_at - started, 0.0), label="logs asked")
+            rows = yield from call_api(each.call(), patience=max(self._give_up_at - started, 0.0), label="logs asked")
         except OmniError as error:
             if each.checks and len(each.checks[0]) > 1 and isinstance(error, OmniRequestError) and not error.retryable:
                 # The list may be the cause of the refusal.
                 each.checks = [ids for ids in each.checks if len(ids) == 1]
                 self._checked(attempt, each)
                 return
-            yield Note(f"A look into the logs failed ({error.why}).", warning=True)
+            yield Log(f"A look into the logs failed ({error.why}).", warning=True)
             each.failures += 1
             each.done = not error.retryable
             each.refused = each.done and each.is_list and isinstance(error, OmniRequestError)
@@ -276,14 +275,14 @@ class Reconciler:
         self._checked(attempt, each)
 
     def _looks_by_id(self, attempt: Attempt) -> list[tuple[str, ...]]:
-        return looks_by_id(attempt.in_state(_S.INTENT), one_by_one=self.one_by_one, lists=self.lists)
+        return looks_by_id(attempt.in_state(_S.IN_DOUBT), one_by_one=self.one_by_one, lists=self.lists)
 
     def _checked(self, attempt: Attempt, each: _Filter) -> None:
         """Go on after one query by message ids."""
         if each.checks:
             each.next_at = self.clock()
         elif each.overlooked:
-            attempt.by_bulk = False
+            attempt.bulk_id_conclusive = False
             each.done = True
         else:
             _conclude_absence(attempt, each)
@@ -291,7 +290,7 @@ class Reconciler:
     def _note_presence(self, attempt: Attempt, each: _Filter, rows: list[LogRow]) -> None:
         for row in rows:
             if row.message_id in each.message_ids:
-                if attempt.messages[row.message_id] in _ASKED:
+                if attempt.messages[row.message_id] in UNCERTAIN:
                     attempt.apply(row.message_id, Event.LOG_ROW)
                 if row.bulk_id:
                     self.found_in[row.message_id] = row.bulk_id
@@ -308,8 +307,8 @@ def _filters(attempt: Attempt, at_once: int) -> list[_Filter]:
 
     :param at_once: the number of message ids in one query; more than one only where the logs were seen to read lists.
     """
-    together = attempt.in_state(_S.INTENT, _S.UNCONFIRMED)
-    alone = attempt.in_state(_S.SEEN)
+    together = attempt.in_state(_S.IN_DOUBT, _S.UNCONFIRMED)
+    alone = attempt.in_state(_S.DUPLICATE_ID)
     if not policy.may_be_asked_by_bulk(attempt, together):
         together, alone = [], together + alone
     found = [_Filter(together, attempt.bulk_id)] if together else []
@@ -337,10 +336,10 @@ def evenly(ids: list[str], most: int) -> list[str]:
 def _conclude_absence(attempt: Attempt, each: _Filter) -> None:
     """Mark the messages that two empty queries, far enough apart, have not shown as absent."""
     for message_id in each.message_ids:
-        if attempt.messages[message_id] is _S.INTENT:
+        if attempt.messages[message_id] is _S.IN_DOUBT:
             attempt.apply(message_id, Event.PROVEN_ABSENT)
     each.done = True
 
 
 def _unresolved(attempt: Attempt, each: _Filter) -> bool:
-    return any(attempt.messages[message_id] in (_S.INTENT, _S.SEEN) for message_id in each.message_ids)
+    return any(attempt.messages[message_id] in (_S.IN_DOUBT, _S.DUPLICATE_ID) for message_id in each.message_ids)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from airflow_provider_omni.delivery.effects import Put, Steps
+from airflow_provider_omni.delivery.effects import Steps, WritePart
 from airflow_provider_omni.delivery.ledger.parts import SENT, VERSION, pack
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.stores import LedgerStore
@@ -36,7 +36,7 @@ def write_removed(workspace: Workspace, store: LedgerStore) -> Steps[None]:
         if ids or begins:
             header = {"v": VERSION, "fingerprint": store.fingerprint, "lines": 1}
             name = store.part(SENT)
-            yield Put(name, partial(pack, (header, {"left": ids, "begins": begins})))
+            yield WritePart(name, partial(pack, (header, {"left": ids, "begins": begins})))
             store.stands(name)
         if len(ids) < IDS:
             return

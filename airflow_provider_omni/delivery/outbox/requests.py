@@ -36,8 +36,8 @@ class Request:
     :param content: the content's number.
     :param attempt: made anew each time an intent is written; None before the first.
     :param before: the states of its messages before that attempt, by message id; empty if they were never tried.
-    :param by_bulk: True if its bulk id finds all its messages.
-    :param since: the earliest time at which these messages may have been posted, if they are posted again on trust.
+    :param bulk_id_conclusive: True if its bulk id finds all its messages.
+    :param not_before: the earliest time at which its messages may have been posted, if they are posted again on trust.
     :param intended: True if an intent of it may have been written.
     :param refenced: the number of times that writing its intent took too long.
     """
@@ -47,8 +47,8 @@ class Request:
     bulk_id: str
     attempt: Attempt | None = None
     before: dict[str, MessageState] = field(default_factory=dict)
-    by_bulk: bool = True
-    since: float | None = None
+    bulk_id_conclusive: bool = True
+    not_before: float | None = None
     intended: bool = False
     refenced: int = 0
 
@@ -74,7 +74,9 @@ class Request:
             messages = {each: TRANSITIONS[before.get(each), Event.INTENT_WRITTEN] for each in self.ids}
         else:
             messages = dict.fromkeys(self.ids, TRANSITIONS[None, Event.INTENT_WRITTEN])
-        self.attempt = Attempt(self.bulk_id, now, scheduled_at, self.since, self.by_bulk, messages, here)
+        self.attempt = Attempt(
+            self.bulk_id, now, scheduled_at, self.not_before, self.bulk_id_conclusive, messages, here
+        )
         self.attempt.ours = True
         return self.attempt
 
@@ -85,7 +87,7 @@ class Request:
         stay ABSENT: a later try asks for them again, since the proof may be outdated by then.
         """
         assert self.attempt is not None
-        if self.state_before is not _S.INTENT:
+        if self.state_before is not _S.IN_DOUBT:
             self.attempt.messages = dict.fromkeys(self.ids, self.unposted)
         self.before = dict(self.attempt.messages)
 
@@ -101,7 +103,7 @@ class Request:
     def unposted(self) -> MessageState:
         """The state of its messages if this try has certainly not posted them."""
         event = Event.PROVEN_ABSENT if self.state_before is _S.ABSENT else Event.NO_EFFECT
-        return TRANSITIONS[_S.INTENT, event]
+        return TRANSITIONS[_S.IN_DOUBT, event]
 
     def halves(self, ids: Identity) -> list[Request]:
         """Return two requests with half of the people each, each with its own bulk id."""
@@ -111,7 +113,7 @@ class Request:
         halves = [Request.of(self.content, part, ids) for part in parts]
         for half in halves:
             half.before = {each: self.before[each] for each in half.ids if each in self.before}
-            half.by_bulk, half.since = self.by_bulk, self.since
+            half.bulk_id_conclusive, half.not_before = self.bulk_id_conclusive, self.not_before
         return halves
 
     def labels(self) -> dict[str, str]:
@@ -175,7 +177,7 @@ def read_answer(answer: BulkAnswer, attempt: Attempt, *, doubtful: bool = False)
         # `is_refusal` covers everything but plain acceptance and the duplicate.
         # Ids in the request's own order, which is the usual one, are compared without being hashed.
         if not is_refusal(status) and not is_duplicate(status) and (ids == (*messages,) or messages.keys() == set(ids)):
-            attempt.messages = dict.fromkeys(messages, TRANSITIONS[_S.INTENT, Event.TAKEN])
+            attempt.messages = dict.fromkeys(messages, TRANSITIONS[_S.IN_DOUBT, Event.TAKEN])
             return AnswerSummary(Counter())
     named = Counter(message_id for _, ids in answer.by_status for message_id in set(ids))
     refused: Counter[str] = Counter()
@@ -187,7 +189,7 @@ def read_answer(answer: BulkAnswer, attempt: Attempt, *, doubtful: bool = False)
             attempt.apply(message_id, Event.FOREIGN_ANSWER)
         return AnswerSummary(refused, foreign=True)
     for status, ids in answer.by_status:
-        event = Event.DUPLICATE if is_duplicate(status) else Event.REFUSED if is_refusal(status) else Event.TAKEN
+        event = Event.DUPLICATE_ID if is_duplicate(status) else Event.REFUSED if is_refusal(status) else Event.TAKEN
         name = status_label(status)
         for message_id in dict.fromkeys(ids):
             if message_id not in messages or named[message_id] > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Clock, Note
+from airflow_provider_omni.delivery.effects import Clock, Log
 from airflow_provider_omni.delivery.flows import attempted
 from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt
 from airflow_provider_omni.delivery.messages.states import UNRESOLVED, MessageState, Origin
@@ -33,9 +33,9 @@ RESTORE = {
 """The remedy, by the noun for what has changed since messages were posted."""
 
 
-def cannot_ask(count: int, origin: Origin, here: Origin) -> Note:
+def cannot_ask(count: int, origin: Origin, here: Origin) -> Log:
     """Return a note that the logs are not asked about messages in doubt that another account or scenario may have."""
-    return Note(
+    return Log(
         f"{some(count, 'message')} in doubt {was(count)} posted from another {origin.changed(here)}: the logs "
         "of this one cannot tell what became of them.",
         warning=True,
@@ -119,7 +119,7 @@ def receipt_of(
         counts=Counts(
             requested=intake.requested,
             accepted=states[_S.ACCEPTED],
-            unconfirmed=states[_S.INTENT] + states[_S.SEEN] + states[_S.UNCONFIRMED],
+            unconfirmed=states[_S.IN_DOUBT] + states[_S.DUPLICATE_ID] + states[_S.UNCONFIRMED],
             rejected=states[_S.REFUSED],
             quarantined=intake.quarantined,
             duplicates=intake.duplicates,
@@ -153,7 +153,7 @@ def verdict_of(
     """
     states = progress.states
     accepted, refused = states[_S.ACCEPTED], states[_S.REFUSED]
-    unknown, trusted = states[_S.INTENT] + states[_S.SEEN], 0
+    unknown, trusted = states[_S.IN_DOUBT] + states[_S.DUPLICATE_ID], 0
     if rules.trust_duplicate_rejection:
         trusted = states[_S.UNCONFIRMED]
     else:
@@ -227,7 +227,7 @@ class ProgressNotes:
         self._clock = clock
         self._begun = self._noted = clock()
 
-    def note(self) -> Note | None:
+    def note(self) -> Log | None:
         """Return a note if it is time for one, else None."""
         now = self._clock()
         if now - self._noted < NOTE_EVERY:
@@ -244,4 +244,4 @@ class ProgressNotes:
         unknown = sum(self._progress.states[state] for state in UNRESOLVED)
         # Messages that were in doubt and then found absent come on top of those that were left.
         total = max(self._left, done)
-        return Note(f"{done:,} of {total:,} posted, {rate:,.0f}/s{rest}; {unknown:,} without answer yet.")
+        return Log(f"{done:,} of {total:,} posted, {rate:,.0f}/s{rest}; {unknown:,} without answer yet.")

@@ -11,14 +11,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from airflow_provider_omni.delivery.effects import (
-    Ask,
-    Fetch,
+    CallApi,
     Json,
     Label,
     ListParts,
-    Put,
+    ReadPart,
     Save,
     Steps,
+    WritePart,
     list_parts,
     load,
     read_part,
@@ -53,7 +53,7 @@ from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError,
 INDEX = "omni_batch"
 FENCE = "omni_batch_fence"
 
-Writes: TypeAlias = tuple[Ask | Save | Put | Fetch | ListParts, ...]
+Writes: TypeAlias = tuple[CallApi | Save | WritePart | ReadPart | ListParts, ...]
 
 
 class IntentStore(Protocol):
@@ -113,10 +113,10 @@ def intent_line(attempt: Attempt, labels: dict[str, str]) -> dict[str, Any]:
     line: dict[str, Any] = {"bulk": attempt.bulk_id, "at": round(attempt.intent_at, 3), "ids": list(attempt.messages)}
     if attempt.scheduled_at is not None:
         line["scheduled"] = attempt.scheduled_at
-    if attempt.since is not None:
-        line["since"] = round(attempt.since, 3)
-    if not attempt.by_bulk:
-        line["by_bulk"] = False
+    if attempt.not_before is not None:
+        line["not_before"] = round(attempt.not_before, 3)
+    if not attempt.bulk_id_conclusive:
+        line["bulk_id_conclusive"] = False
     if labels:
         line["who"] = labels
     return line
@@ -183,7 +183,7 @@ class LedgerStore:
         self._try = TryId(newest + 1, self._try.token)
         if not dry_run:
             about = {"v": VERSION} | self.about
-            yield Put(self._try.part(TRIES), lambda: pack([about]), label="taken over")
+            yield WritePart(self._try.part(TRIES), lambda: pack([about]), label="taken over")
             yield from self._check_nobody_else_has_begun(tries)
         yield from self._read_ends([name for name in there if name.startswith(ENDS)])
         for name in own_parts((yield from list_parts(SENT))):
@@ -211,14 +211,14 @@ class LedgerStore:
             for line in unpack(data, name):
                 self._standing.claim(line)
 
-    def ends(self) -> Put | None:
+    def ends(self) -> WritePart | None:
         """Return the write of the list of parts that stand; None if none does. By it a later try notices that one is
         gone.
         """
         stands = self._standing.to_json()
         if not stands:
             return None
-        return Put(self._try.part(ENDS), lambda: pack([{"v": VERSION, PARTS: stands}]), label="end written")
+        return WritePart(self._try.part(ENDS), lambda: pack([{"v": VERSION, PARTS: stands}]), label="end written")
 
     def stands(self, name: str) -> None:
         """Note that a part of `sent/` was written for certain."""
@@ -315,7 +315,7 @@ class LedgerStore:
         said = list(outcomes)
         frozen = [intent_line(attempt, label) for attempt, label in zip(intents, labels, strict=True)]
         label: Label = "intent written" if intents else "outcome written"
-        writes: Writes = (Put(name, lambda: pack([header, *said, *frozen]), label=label),)
+        writes: Writes = (WritePart(name, lambda: pack([header, *said, *frozen]), label=label),)
         if intents and self.fenced:
             writes += (Save(FENCE, self._fence(name), label="fence checked"),)
         if intents:
@@ -354,14 +354,14 @@ class LedgerStore:
                 retryable=True,
             )
 
-    def private(self, lines: str) -> Put:
+    def private(self, lines: str) -> WritePart:
         """Return the write of a part of `plan/`, whose lines are JSON already."""
-        return Put(self.part(PLAN), lambda: compress(lines.encode() + b"\n"), label="plan written")
+        return WritePart(self.part(PLAN), lambda: compress(lines.encode() + b"\n"), label="plan written")
 
-    def left_out(self, lines: Sequence[Any]) -> Put:
+    def left_out(self, lines: Sequence[Any]) -> WritePart:
         """Return the write of a part of `quarantine/`."""
         kept = list(lines)
-        return Put(self.part(QUARANTINE), lambda: pack(kept), label="plan written")
+        return WritePart(self.part(QUARANTINE), lambda: pack(kept), label="plan written")
 
 
 def _of_another_send(*, at_once: bool) -> OmniInputError:
@@ -467,7 +467,7 @@ class TaskStateStore:
         :param line: what is known of them now.
         """
         entry = self._entries[attempt.bulk_id]
-        entry["intent"]["by_bulk"] = attempt.by_bulk
+        entry["intent"]["bulk_id_conclusive"] = attempt.bulk_id_conclusive
         self._learn(entry, line)
         self.saved += 1
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Clock, Json, Note, Save, Steps, load
+from airflow_provider_omni.delivery.effects import Clock, Json, Log, Save, Steps, load
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
 
 KEY = "omni_tries"
@@ -29,13 +29,13 @@ class Tries:
     """The knowledge of a try about the earlier ones of its task.
 
     :param number: the number of this try, from 1.
-    :param since: seconds since the epoch before which none of them can have begun; None if not known.
+    :param not_before: seconds since the epoch before which none of them can have begun; None if not known.
     :param last_told: the last of them that has said that it ended; 0 if none has.
     :param writes: the number of times that the record had been written by then. An older record is not complete.
     """
 
     number: int
-    since: float | None
+    not_before: float | None
     last_told: int = 0
     writes: int = 0
 
@@ -76,16 +76,16 @@ def begin_try(number: int, first_try_at: float | None, clock: Clock, *, perhaps_
     Raises OmniStorageError if it cannot be written: what this try posts could not be written down either.
     """
     entry: Any = yield from load(KEY)
-    since, last_told, writes = _read(entry)
-    since = since or first_try_at
+    not_before, last_told, writes = _read(entry)
+    not_before = not_before or first_try_at
     if number == 1 and entry is None and not perhaps_anew:
-        since = clock()
+        not_before = clock()
     elif last_told >= number or number == 1:
         # There are other tries, or those of another run with this name: nothing is known of them.
         last_told, writes = number - 1 - OTHERS, 0
     elif entry is None and perhaps_anew:
         last_told -= OTHERS
-    tries = Tries(number, since, last_told, writes)
+    tries = Tries(number, not_before, last_told, writes)
     yield Save(KEY, _entry(tries))
     return tries
 
@@ -105,19 +105,19 @@ def end_try(tries: Tries, writes: int | None) -> Steps[None]:
     except OmniStaleTryError:
         return
     except OmniStorageError:
-        yield Note("That this try has ended could not be written down; a later one will ask the logs.", warning=True)
+        yield Log("That this try has ended could not be written down; a later one will ask the logs.", warning=True)
 
 
 def _read(entry: Any) -> tuple[float | None, int, int]:
-    """Return `since`, `last_told` and `writes` of an entry. An entry that cannot be read counts as gone."""
+    """Return `not_before`, `last_told` and `writes` of an entry. An entry that cannot be read counts as gone."""
     try:
         if entry["v"] != VERSION:
             return None, 0, 0
-        since = None if entry["since"] is None else float(entry["since"])
-        return since, int(entry["told"]), int(entry["writes"])
+        not_before = None if entry["not_before"] is None else float(entry["not_before"])
+        return not_before, int(entry["told"]), int(entry["writes"])
     except (KeyError, TypeError, ValueError):
         return None, 0, 0
 
 
 def _entry(tries: Tries) -> Json:
-    return {"v": VERSION, "since": tries.since, "told": tries.last_told, "writes": tries.writes}
+    return {"v": VERSION, "not_before": tries.not_before, "told": tries.last_told, "writes": tries.writes}

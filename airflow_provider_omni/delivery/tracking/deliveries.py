@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from airflow_provider_omni.delivery.accounts import check_account
-from airflow_provider_omni.delivery.effects import Clock, Steps, compute
+from airflow_provider_omni.delivery.effects import Clock, Steps, offload
 from airflow_provider_omni.delivery.messages.status import NEVER, Outcome, StatusUpdate, Tracker
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.limits import IN_A_THREAD
@@ -255,5 +255,5 @@ def beside(rows: Sequence[LogRow | Report], take: Callable[[], bool]) -> Steps[b
     """Take rows in. Many rows are taken in beside the event loop, in a thread, so that it is not held up."""
     if len(rows) <= IN_A_THREAD:
         return take()
-    news = yield from compute(take)
+    news = yield from offload(take)
     return news

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from airflow_provider_omni.delivery.effects import Clock, Json, Note, Save, Steps, load
+from airflow_provider_omni.delivery.effects import Clock, Json, Log, Save, Steps, load
 from airflow_provider_omni.delivery.messages.codec import account_of, decode, encode, points_to_messages
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
@@ -151,7 +151,7 @@ class KeyValueJournal:
                 try:
                     entry = yield from load(key, label="journal read")
                 except OmniStorageError as error:
-                    yield Note(
+                    yield Log(
                         f"The journal could not be read ({type(error).__name__}); it will be repeated.", warning=True
                     )
                     self._reach.failed(key, error)
@@ -197,7 +197,7 @@ class KeyValueJournal:
         except OmniStaleTryError:
             raise
         except OmniStorageError as error:
-            yield Note(f"The journal could not be written ({type(error).__name__}); it will be repeated.", warning=True)
+            yield Log(f"The journal could not be written ({type(error).__name__}); it will be repeated.", warning=True)
             self._reach.failed(key, error)
 
     def save_if_much(self) -> Steps[None]:
@@ -228,7 +228,7 @@ class KeyValueJournal:
             except OmniStaleTryError:
                 raise
             except OmniStorageError as error:
-                yield Note(
+                yield Log(
                     f"That could not be written down ({type(error).__name__}); it will be repeated.", warning=True
                 )
                 done = False

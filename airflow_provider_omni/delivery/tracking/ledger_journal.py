@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_omni.delivery.accounts import check_account
-from airflow_provider_omni.delivery.effects import Note, Pause, Put, Steps, compute, list_parts, read_part
+from airflow_provider_omni.delivery.effects import Log, Sleep, Steps, WritePart, list_parts, offload, read_part
 from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, VERSION, TryId, own_parts, pack, unpack
 from airflow_provider_omni.delivery.messages.codec import step_of, update_of
 from airflow_provider_omni.delivery.tracking import policy
@@ -108,7 +108,7 @@ class LedgerJournal:
                 self._watch.accepted, one_by_one=self._singly, whose=not self._watch.account
             )
             check_account(deliveries.account, followed.accounts, "the batch was sent from, as its ledger says")
-            yield from compute(lambda: self._follow(followed))
+            yield from offload(lambda: self._follow(followed))
             self._made = True
         yield from self._read_outcomes()
         if self._told_singly and not self._singly:
@@ -159,9 +159,9 @@ class LedgerJournal:
                 continue
             data = yield from read_part(name)
             try:
-                yield from compute(lambda data=data, name=name: self._take_part(unpack(data, name)))  # type: ignore[misc]
+                yield from offload(lambda data=data, name=name: self._take_part(unpack(data, name)))  # type: ignore[misc]
             except OmniStorageError:
-                yield Note(f"The ledger's part {name} is damaged: what stood in it the logs must tell.", warning=True)
+                yield Log(f"The ledger's part {name} is damaged: what stood in it the logs must tell.", warning=True)
             self._outcomes.add(name)
 
     def _take_part(self, lines: Iterable[Any]) -> None:
@@ -188,7 +188,7 @@ class LedgerJournal:
             try:
                 yield from self._read_outcomes()
             except OmniStorageError as error:
-                yield Note(f"The ledger could not be read ({type(error).__name__}); it will be repeated.", warning=True)
+                yield Log(f"The ledger could not be read ({type(error).__name__}); it will be repeated.", warning=True)
             yield from self._count_and_release()
         yield from self._flush()
 
@@ -200,7 +200,7 @@ class LedgerJournal:
             return False
         if self._sent.issuperset(names):
             return False
-        yield Note("The batch has sent more meanwhile: its ledger is read anew.")
+        yield Log("The batch has sent more meanwhile: its ledger is read anew.")
         return True
 
     # -- one by one ----------------------------------------------------------------------------------------------
@@ -225,19 +225,19 @@ class LedgerJournal:
         for attempt in range(1, LAST_WRITES + 1 if closing else 2):
             self._sequence += 1
             try:
-                yield Put(self._name.part(OUTCOMES, self._sequence), lambda: pack([line]))
+                yield WritePart(self._name.part(OUTCOMES, self._sequence), lambda: pack([line]))
                 done = True
                 break
             except OmniStaleTryError:
                 raise
             except OmniStorageError as error:
                 done = False
-                yield Note(
+                yield Log(
                     f"That could not be written into the ledger ({type(error).__name__}); it will be repeated.",
                     warning=True,
                 )
                 if closing:
-                    yield Pause(backoff(attempt, None, self._jitter))
+                    yield Sleep(backoff(attempt, None, self._jitter))
         if not policy.may_be_followed_singly(marked=done):
             for source in overlooked:
                 source.unseen = True
@@ -282,12 +282,12 @@ class LedgerJournal:
         self._sequence += 1
         name = self._name.part(OUTCOMES, self._sequence)
         try:
-            yield Put(name, lambda: pack(self._lines(taken)), label="journal written")
+            yield WritePart(name, lambda: pack(self._lines(taken)), label="journal written")
         except OmniStaleTryError:
             raise
         except OmniStorageError as error:
             self._news, self._blocked = taken, True
-            yield Note(f"Outcomes could not be written ({type(error).__name__}); it will be repeated.", warning=True)
+            yield Log(f"Outcomes could not be written ({type(error).__name__}); it will be repeated.", warning=True)
             self._reach.failed(OUTCOMES, error)
             return
         self._outcomes.add(name)
@@ -311,15 +311,15 @@ class LedgerJournal:
 
     def close(self, *, closing: bool) -> Steps[None]:
         """Write down who counts as failed for want of news, so that readers of the ledger count as the summary does."""
-        parts = yield from compute(lambda: self._closed(closing=closing))
+        parts = yield from offload(lambda: self._closed(closing=closing))
         for part in parts:
             self._sequence += 1
             try:
-                yield Put(self._name.part(OUTCOMES, self._sequence), partial(pack, part))
+                yield WritePart(self._name.part(OUTCOMES, self._sequence), partial(pack, part))
             except OmniStaleTryError:
                 raise
             except OmniStorageError as error:
-                yield Note(
+                yield Log(
                     f"Who failed for want of news could not be written ({type(error).__name__}): they stay pending in "
                     "the ledger.",
                     warning=True,
@@ -348,7 +348,7 @@ class LedgerJournal:
             batch.append(source)
             messages += len(source.ids)
             if messages >= self._limits.count_together:
-                yield from compute(partial(self._deliveries.release, batch))
+                yield from offload(partial(self._deliveries.release, batch))
                 batch, messages = [], 0
         if batch:
-            yield from compute(partial(self._deliveries.release, batch))
+            yield from offload(partial(self._deliveries.release, batch))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Steps, compute, list_parts, read_part
+from airflow_provider_omni.delivery.effects import Steps, list_parts, offload, read_part
 from airflow_provider_omni.delivery.ledger.integrity import Standing, whole_lines
 from airflow_provider_omni.delivery.ledger.parts import ENDS, SENT, TRIES, own_parts, unpack
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
@@ -80,22 +80,22 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
         for name in names:
             data = yield from read_part(name)
             lines = whole_lines(data, name, standing)
-            yield from compute(workspace.guarded(partial(_replay, known, lines)))
+            yield from offload(workspace.guarded(partial(_replay, known, lines)))
         standing.check("Whom to wait for is not known.", retryable=True)
-        yield from compute(workspace.guarded(known.keep_one_attempt))
+        yield from offload(workspace.guarded(known.keep_one_attempt))
         accounts: frozenset[str] = frozenset()
         if whose:
-            origins = yield from compute(workspace.guarded(known.origins))
+            origins = yield from offload(workspace.guarded(known.origins))
             # The requests say which account they were sent from; a try that has sent nothing may have had another
             # account.
             accounts = frozenset(each.account for each in origins if each.account) or (yield from _accounts())
         look = workspace.guarded(lambda: _followed(known, names, one_by_one, accounts))
-        followed = yield from compute(look)
+        followed = yield from offload(look)
         if followed.total < accepted:
             # The last try may have doubted the absence that an earlier try had proven. Its receipt then counts these
             # messages.
-            yield from compute(workspace.guarded(known.doubt_old_proofs))
-            followed = yield from compute(look)
+            yield from offload(workspace.guarded(known.doubt_old_proofs))
+            followed = yield from offload(look)
         if not names and not own_parts((yield from list_parts(TRIES))):
             if accepted:
                 raise OmniStorageError(
@@ -111,7 +111,7 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
                     "the shard's receipt",
                 ),
             )
-        held = yield from compute(workspace.guarded(lambda: workspace.one("SELECT count(*) FROM known")))
+        held = yield from offload(workspace.guarded(lambda: workspace.one("SELECT count(*) FROM known")))
     if held < accepted:
         # Messages that were refused, or proven absent, after the receipt was made still stand in the ledger.
         raise OmniStorageError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Clock, Note, Steps, ask
+from airflow_provider_omni.delivery.effects import Clock, Log, Steps, call_api
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.omni import api
@@ -50,7 +50,7 @@ class LogQueries:
         self.busy = False
         try:
             return (
-                yield from ask(
+                yield from call_api(
                     api.get_logs(**{"limit": PAGE} | query), patience=max(0.0, until - self.clock()), label="logs asked"
                 )
             )
@@ -62,7 +62,7 @@ class LogQueries:
                 for kind in (BULKS, MESSAGES):
                     if len(query.get(kind, ())) > 1:
                         self.at_once[kind] = 1  # perhaps it is the list that was refused
-            yield Note(f"A look into the logs failed ({error.why}); it will be repeated.", warning=True)
+            yield Log(f"A look into the logs failed ({error.why}); it will be repeated.", warning=True)
             return None
 
     def about(self, kind: str, ids: Sequence[str], until: float) -> Steps[dict[str, list[LogRow]] | None]:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from airflow_provider_omni.delivery.effects import Note, Pause, Steps, ask, compute
+from airflow_provider_omni.delivery.effects import Log, Sleep, Steps, call_api, offload
 from airflow_provider_omni.delivery.messages.status import NEVER, Outcome, StatusUpdate
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries, beside
@@ -95,7 +95,7 @@ class SingleMessageFollower:
             due = windows.unread()
             if not due or not closing or attempt == LAST_LOOKS or self._clock() >= until:
                 return
-            yield Pause(backoff(attempt, None, self._jitter))
+            yield Sleep(backoff(attempt, None, self._jitter))
 
     def _look_at(self, windows: TimeWindows, due: list[Window], until: float) -> Steps[None]:
         waiting = due[::-1]
@@ -143,7 +143,7 @@ class SingleMessageFollower:
         if not closing and now < self._unseen_due:
             return
         self._unseen_due = now + LAG
-        open_ = yield from compute(lambda: self._open_ones(with_seen=closing))
+        open_ = yield from offload(lambda: self._open_ones(with_seen=closing))
         if not closing:
             begin = self._unseen_from = self._unseen_from % max(len(open_), 1)
             self._unseen_from += LOOKS_BY_ID * self._queries.at_once[MESSAGES] // 2
@@ -232,11 +232,11 @@ class SingleMessageFollower:
                 self._deliveries.heard.add(message_id)
                 source.counts_outdated = True
                 try:
-                    page = yield from ask(
+                    page = yield from call_api(
                         api.get_reports(message_id=message_id, limit=self._page), label="reports read"
                     )
                 except OmniError as error:
-                    yield Note(f"A read of reports failed ({error.why}).", warning=True)
+                    yield Log(f"A read of reports failed ({error.why}).", warning=True)
                     continue
                 yield from self._deliveries.take_rows(source, page, self._journal.news)
                 yield from self._journal.save_if_much()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from airflow_provider_omni.delivery.effects import Note, Pause, Steps, ask
+from airflow_provider_omni.delivery.effects import Log, Sleep, Steps, call_api
 from airflow_provider_omni.delivery.messages.status import LOG_LAG
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
@@ -71,11 +71,13 @@ class SubscriptionFollower:
             return None
         for _ in range(MAX_PAGES):
             try:
-                page = yield from ask(api.get_reports(**source.bulk.report_filter, limit=PAGE), label="reports read")
+                page = yield from call_api(
+                    api.get_reports(**source.bulk.report_filter, limit=PAGE), label="reports read"
+                )
             except OmniError as error:
                 # The page may have been handed out and lost on the way: then only the logs still have it.
                 source.logs_due = source.report_read_failed = True
-                yield Note(f"A read of reports failed ({error.why}); the logs will be asked.", warning=True)
+                yield Log(f"A read of reports failed ({error.why}); the logs will be asked.", warning=True)
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
             if skipped_in(page):
                 # A report that could not be parsed may be about one of ours: only the logs may still show what it said.
@@ -112,7 +114,7 @@ class SubscriptionFollower:
             ]
             if not (failed or due):
                 return
-            yield Pause(backoff(attempt, None, self._jitter))
+            yield Sleep(backoff(attempt, None, self._jitter))
 
     def _due(self, *, closing: bool) -> list[Subscription]:
         """Return the subscriptions to ask the logs for: first those that have lost reports, then the one that has
@@ -231,7 +233,7 @@ class SubscriptionFollower:
             if any(row.message_id in source.samples for row in rows):
                 overlooked.append(source)
         if overlooked:
-            yield Note(
+            yield Log(
                 f"The logs do not find {len(overlooked)} of the requests by their bulk ids, and find their messages: "
                 "these are followed by their own ids.",
                 warning=True,

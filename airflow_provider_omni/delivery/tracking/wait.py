@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from airflow_provider_omni.delivery.effects import Clock, Note, Pause, Steps, compute
+from airflow_provider_omni.delivery.effects import Clock, Log, Sleep, Steps, offload
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.journals import KeyValueJournal, ReportJournal
@@ -76,7 +76,7 @@ def poll_until_decided(wait: Wait, watch: Watch, clock: Clock, jitter: Callable[
         if end is not None:
             return end
         pause = watch.poll_interval * (0.9 + 0.2 * jitter())
-        yield Pause(max(0.0, min(pause, watch.deadline - clock())))
+        yield Sleep(max(0.0, min(pause, watch.deadline - clock())))
 
 
 def can_be_asked_again(words: Sequence[Subscription]) -> bool:
@@ -153,7 +153,7 @@ class DeliveryWait:
             if (error := (yield from self.journal.open())) is not None:
                 if self.clock() >= self.watch.deadline:
                     return self._unread(error)
-                yield Note(f"The ledger could not be used ({error.message}); it will be repeated.", warning=True)
+                yield Log(f"The ledger could not be used ({error.message}); it will be repeated.", warning=True)
                 return None
             yield from self.journal.refresh()
             closing = self.clock() >= self.watch.deadline
@@ -221,7 +221,7 @@ class DeliveryWait:
             pause = backoff(attempt, None, self.jitter)
             if self.clock() + pause >= until:
                 break
-            yield Pause(pause)
+            yield Sleep(pause)
         raise OmniStorageError(
             "The deadline has come, and what was read could not be written down, so nothing was decided from it.",
             retryable=True,
@@ -233,7 +233,7 @@ class DeliveryWait:
         """Decide from what is written down, in a thread if there may be a million messages to count."""
         if not self.journal.large:
             return self._decide(closing=closing)
-        end = yield from compute(lambda: self._decide(closing=closing))
+        end = yield from offload(lambda: self._decide(closing=closing))
         return end
 
     def _decide(self, *, closing: bool) -> WaitEnd | None:
@@ -286,7 +286,7 @@ class DeliveryWait:
             return None
         if not self.journal.large:
             return self.deliveries.whole(closing=False)
-        counts = yield from compute(lambda: self.deliveries.whole(closing=False))
+        counts = yield from offload(lambda: self.deliveries.whole(closing=False))
         return counts
 
     def leave_off(self) -> Steps[bool]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Clock, Fetch, ListParts, Put, Steps
+from airflow_provider_omni.delivery.effects import Clock, ListParts, ReadPart, Steps, WritePart
 from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.limits import CLOSING, LIMITS, REFUSALS, TrackingLimits
@@ -194,9 +194,9 @@ def _in(number: int, steps: Steps[Any]) -> Steps[Any]:
             match effect:
                 case ListParts(prefix):
                     effect = replace(effect, prefix=folder + prefix)
-                case Fetch(name):
-                    effect = Fetch(folder + name)
-                case Put(name):
+                case ReadPart(name):
+                    effect = ReadPart(folder + name)
+                case WritePart(name):
                     effect = replace(effect, name=folder + name)
             try:
                 reply = yield effect

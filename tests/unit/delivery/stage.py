@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import (
-    Ask,
-    Compute,
+    CallApi,
     Done,
     Gather,
     Load,
-    Note,
-    Pause,
+    Log,
+    Offload,
     Publish,
     Save,
+    Sleep,
     Steps,
     Submit,
 )
@@ -152,7 +152,7 @@ class Stage:
 
     def asked(self, method: str, path: str) -> list[dict[str, Any]]:
         """Query or body of the calls made so far."""
-        calls = [effect.call for effect in self.effects if isinstance(effect, Ask)]
+        calls = [effect.call for effect in self.effects if isinstance(effect, CallApi)]
         return [
             json.loads(call.body) if call.body else dict(call.query)
             for call in calls
@@ -176,7 +176,7 @@ class Stage:
 
     def _perform(self, effect: Any) -> Any:
         match effect:
-            case Ask(call):
+            case CallApi(call):
                 scripts = {"advanced": self.posts, "logs": self.logs, "reports": self.reports}
                 answer = _next(scripts.get(call.path.rsplit("/", 1)[-1], self.scenario), call)
                 return _by_status(answer) if call.parse is read_bulk else answer
@@ -190,12 +190,12 @@ class Stage:
             case Publish(receipt):
                 _next(self.publishes, None)
                 self.published.append(json.loads(json.dumps(receipt)))
-            case Pause(seconds):
+            case Sleep(seconds):
                 assert seconds >= 0
                 self.now += seconds
-            case Compute(function):
+            case Offload(function):
                 return function()
-            case Note(text):
+            case Log(text):
                 self.notes.append(text)
         return None
 

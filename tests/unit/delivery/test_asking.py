@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.effects import Ask, Pause
+from airflow_provider_omni.delivery.effects import CallApi, Sleep
 from airflow_provider_omni.delivery.messages.states import HORIZON, Attempt, Control, MessageState
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import PAGE, BulkFilter, Reconciler
@@ -20,7 +20,7 @@ RULES = LookPolicy(read_timeout=40.0, grace=30.0, patience=900.0)
 PROVABLE = START + 70.0
 
 
-def unknown(*ids: str, state: MessageState = S.INTENT, intent_at: float = START, **more: Any) -> Attempt:
+def unknown(*ids: str, state: MessageState = S.IN_DOUBT, intent_at: float = START, **more: Any) -> Attempt:
     attempt = Attempt("bulk", intent_at, **more)
     attempt.messages = dict.fromkeys(ids or ("m",), state)
     return attempt
@@ -36,9 +36,9 @@ def look_times(stage: Stage) -> list[float]:
     """When each look was made, in seconds after the start."""
     times, now = [], 0.0
     for effect in stage.effects:
-        if isinstance(effect, Pause):
+        if isinstance(effect, Sleep):
             now += effect.seconds
-        elif isinstance(effect, Ask):
+        elif isinstance(effect, CallApi):
             times.append(round(now, 3))
     return times
 
@@ -95,14 +95,14 @@ def test_the_grace_time_counts_from_the_first_answer_not_from_the_first_question
 def test_a_full_page_proves_nothing() -> None:
     attempt, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[[row("n")] * PAGE])
     settle(attempt, stage)
-    assert attempt.messages == {"m": S.INTENT, "n": S.ACCEPTED}
+    assert attempt.messages == {"m": S.IN_DOUBT, "n": S.ACCEPTED}
     assert len(stage.looks) == 1
 
 
 def test_a_page_of_other_peoples_messages_proves_nothing() -> None:
     attempt, stage = unknown(), Stage(now=START + 500.0, logs=[[row("somebody else's")]])
     settle(attempt, stage)
-    assert attempt.messages == {"m": S.INTENT}
+    assert attempt.messages == {"m": S.IN_DOUBT}
 
 
 def unread(*rows: Any) -> Rows[Any]:
@@ -115,7 +115,7 @@ def unread(*rows: Any) -> Rows[Any]:
 def test_a_page_with_a_row_that_cannot_be_read_proves_nothing() -> None:
     attempt, stage = unknown(), Stage(now=START + 500.0, logs=[unread()])
     settle(attempt, stage)
-    assert attempt.messages == {"m": S.INTENT}
+    assert attempt.messages == {"m": S.IN_DOUBT}
 
 
 def test_a_row_that_cannot_be_read_takes_nothing_from_the_presence_of_the_others() -> None:
@@ -127,25 +127,25 @@ def test_a_row_that_cannot_be_read_takes_nothing_from_the_presence_of_the_others
 def test_a_page_that_is_full_with_its_unreadable_rows_proves_nothing() -> None:
     attempt, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[unread(*[row("n")] * (PAGE - 1))])
     settle(attempt, stage)
-    assert attempt.messages == {"m": S.INTENT, "n": S.ACCEPTED}
+    assert attempt.messages == {"m": S.IN_DOUBT, "n": S.ACCEPTED}
     assert len(stage.looks) == 1
 
 
 def test_an_intent_older_than_47_hours_proves_nothing() -> None:
-    for age, state in ((HORIZON - 200.0, S.ABSENT), (HORIZON + 1.0, S.INTENT)):
+    for age, state in ((HORIZON - 200.0, S.ABSENT), (HORIZON + 1.0, S.IN_DOUBT)):
         attempt, stage = unknown(), Stage(now=START + age)
         settle(attempt, stage)
         assert attempt.messages == {"m": state}
 
 
 def test_an_intent_that_may_be_older_than_47_hours_proves_nothing() -> None:
-    attempt, stage = unknown(since=START - HORIZON), Stage(now=START + 500.0)
+    attempt, stage = unknown(not_before=START - HORIZON), Stage(now=START + 500.0)
     settle(attempt, stage)
-    assert attempt.messages == {"m": S.INTENT}
+    assert attempt.messages == {"m": S.IN_DOUBT}
 
 
 def test_an_old_message_that_the_logs_still_show_is_found() -> None:
-    attempt, stage = unknown(since=0.0), Stage(now=START + 500.0, logs=[[row("m")]])
+    attempt, stage = unknown(not_before=0.0), Stage(now=START + 500.0, logs=[[row("m")]])
     settle(attempt, stage)
     assert attempt.messages == {"m": S.ACCEPTED}
 
@@ -153,7 +153,7 @@ def test_an_old_message_that_the_logs_still_show_is_found() -> None:
 def test_a_message_scheduled_far_ahead_stays_unknown_at_once() -> None:
     attempt, stage = unknown(scheduled_at=START + 3600.0), Stage()
     settle(attempt, stage)
-    assert attempt.messages == {"m": S.INTENT}
+    assert attempt.messages == {"m": S.IN_DOUBT}
     assert len(stage.looks) == 1
 
 
@@ -176,7 +176,7 @@ def test_looks_that_fail_are_repeated_and_prove_nothing() -> None:
 def test_logs_that_never_answer_leave_it_unknown_within_the_patience() -> None:
     attempt, stage = unknown(), Stage(logs=[OmniServerError("down")])
     settle(attempt, stage)
-    assert attempt.messages == {"m": S.INTENT}
+    assert attempt.messages == {"m": S.IN_DOUBT}
     assert 800.0 < stage.now - START <= 900.0
     assert len(stage.looks) < 60
 
@@ -184,7 +184,7 @@ def test_logs_that_never_answer_leave_it_unknown_within_the_patience() -> None:
 def test_a_login_without_the_right_to_read_logs_leaves_it_unknown_at_once() -> None:
     attempt, stage = unknown(), Stage(logs=[OmniAuthenticationError("no right", status=403)])
     settle(attempt, stage)
-    assert attempt.messages == {"m": S.INTENT}
+    assert attempt.messages == {"m": S.IN_DOUBT}
     assert len(stage.looks) == 1
 
 
@@ -192,7 +192,7 @@ def test_a_budget_that_is_used_up_is_waited_for() -> None:
     attempt, stage = unknown(), Stage(logs=[OmniBusyError("full"), [row("m")]])
     settle(attempt, stage)
     assert attempt.messages == {"m": S.ACCEPTED}
-    asks = [effect for effect in stage.effects if isinstance(effect, Ask)]
+    asks = [effect for effect in stage.effects if isinstance(effect, CallApi)]
     assert all(ask.patience and 0.0 < ask.patience <= RULES.patience for ask in asks)
 
 
@@ -205,7 +205,12 @@ def test_messages_of_one_request_are_looked_for_together() -> None:
 
 @pytest.mark.parametrize(
     "attempt",
-    [unknown("m"), unknown("m", "n", by_bulk=False), unknown("m", state=S.SEEN), unknown("m", "n", state=S.SEEN)],
+    [
+        unknown("m"),
+        unknown("m", "n", bulk_id_conclusive=False),
+        unknown("m", state=S.DUPLICATE_ID),
+        unknown("m", "n", state=S.DUPLICATE_ID),
+    ],
     ids=["alone", "perhaps in another request", "seen before", "several seen before"],
 )
 def test_where_the_bulk_id_may_not_find_a_message_it_is_looked_for_by_its_own(attempt: Attempt) -> None:
@@ -217,23 +222,23 @@ def test_where_the_bulk_id_may_not_find_a_message_it_is_looked_for_by_its_own(at
 
 def test_one_id_is_asked_for_at_a_time() -> None:
     stage = Stage()
-    settle(unknown("m", "n", by_bulk=False), stage)
+    settle(unknown("m", "n", bulk_id_conclusive=False), stage)
     assert all("," not in look["messageId"] for look in stage.looks)
 
 
 def test_the_bulk_that_the_logs_name_is_kept() -> None:
-    asker = settle(unknown("m", by_bulk=False), Stage(logs=[[row("m", bulk_id="real")]]))
+    asker = settle(unknown("m", bulk_id_conclusive=False), Stage(logs=[[row("m", bulk_id="real")]]))
     assert asker.found_in == {"m": "real"}
 
 
 def test_seen_before_without_a_row_is_unconfirmed_never_absent() -> None:
-    attempt = unknown(state=S.SEEN)
+    attempt = unknown(state=S.DUPLICATE_ID)
     settle(attempt, Stage())
     assert attempt.messages == {"m": S.UNCONFIRMED}
 
 
 def test_seen_before_with_a_row_is_accepted() -> None:
-    attempt = unknown(state=S.SEEN)
+    attempt = unknown(state=S.DUPLICATE_ID)
     settle(attempt, Stage(logs=[[], [row("m")]]))
     assert attempt.messages == {"m": S.ACCEPTED}
 
@@ -278,7 +283,7 @@ def test_a_bulk_id_that_finds_nothing_proves_no_absence_before_the_messages_were
     attempt, stage = unknown("a", "b"), Stage(logs=[by_their_ids("a", "b")])
     settle(attempt, stage)
     assert attempt.messages == {"a": S.ACCEPTED, "b": S.ACCEPTED}
-    assert not attempt.by_bulk
+    assert not attempt.bulk_id_conclusive
 
 
 def test_who_is_absent_is_told_from_who_is_not_where_the_bulk_id_is_not_kept() -> None:
@@ -404,11 +409,11 @@ def test_a_list_of_ids_that_is_refused_is_asked_for_one_by_one() -> None:
             return OmniRequestError("too many ids", status=400)
         return [row("a")] if dict(call.query)["messageId"] == "a" else []
 
-    posting, stage = unknown("a", "b", "c", by_bulk=False), Stage(logs=[logs])
+    attempt, stage = unknown("a", "b", "c", bulk_id_conclusive=False), Stage(logs=[logs])
     read = BulkFilter()
     read.have_shown(["x", "y"], [row("x"), row("y")])
-    stage.play(Reconciler(RULES, stage.clock, jitter=lambda: 0.0, bulk_filter=read).settle(posting))
-    assert posting.messages == {"a": S.ACCEPTED, "b": S.ABSENT, "c": S.ABSENT}
+    stage.play(Reconciler(RULES, stage.clock, jitter=lambda: 0.0, bulk_filter=read).settle(attempt))
+    assert attempt.messages == {"a": S.ACCEPTED, "b": S.ABSENT, "c": S.ABSENT}
 
 
 def test_one_message_of_a_list_that_is_shown_does_not_prove_that_lists_are_read() -> None:
@@ -423,7 +428,7 @@ def test_a_look_by_ids_that_fails_leaves_the_messages_unknown() -> None:
 
     attempt, stage = unknown("a", "b"), Stage(logs=[logs])
     settle(attempt, stage)
-    assert attempt.messages == {"a": S.INTENT, "b": S.INTENT}
+    assert attempt.messages == {"a": S.IN_DOUBT, "b": S.IN_DOUBT}
 
 
 @pytest.mark.parametrize("off", [-7200.0, -1800.0, -60.0, 60.0, 1800.0])
@@ -437,7 +442,7 @@ def test_no_proof_rests_on_the_time_that_another_process_has_written_down(off: f
 def test_an_intent_from_far_ahead_was_written_by_a_clock_that_proves_nothing() -> None:
     attempt, stage = unknown(intent_at=START + 4000.0), Stage()
     settle(attempt, stage)
-    assert attempt.messages == {"m": S.INTENT}
+    assert attempt.messages == {"m": S.IN_DOUBT}
 
 
 @pytest.mark.parametrize(("asked_after", "looks"), [(2.0, [0.0, 68.0, 98.0]), (45.0, [0.0, 30.0, 60.0])])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.drivers import arun, run
-from airflow_provider_omni.delivery.effects import Ask, Done, Gather, Load, Note, Pause, Publish, Save, Steps, Submit
+from airflow_provider_omni.delivery.effects import CallApi, Done, Gather, Load, Log, Publish, Save, Sleep, Steps, Submit
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
@@ -100,10 +100,10 @@ def drive(request: pytest.FixtureRequest) -> Drive:
 def test_each_effect_is_carried_out_and_its_result_sent_in(drive: Drive) -> None:
     def machine() -> Steps[Any]:
         loaded = yield Load("key")
-        rows = yield Ask(LOOK)
+        rows = yield CallApi(LOOK)
         yield Save("key", {"rows": rows})
-        yield Pause(3.0)
-        yield Note("done")
+        yield Sleep(3.0)
+        yield Log("done")
         return loaded, rows
 
     world = World(answer="rows", stored="loaded")
@@ -115,7 +115,7 @@ def test_each_effect_is_carried_out_and_its_result_sent_in(drive: Drive) -> None
 def test_our_errors_are_thrown_into_the_machine_which_may_go_on(drive: Drive, error: Any) -> None:
     def machine() -> Steps[str]:
         try:
-            yield Ask(LOOK) if isinstance(error, OmniServerError) else Save("key", 1)
+            yield CallApi(LOOK) if isinstance(error, OmniServerError) else Save("key", 1)
         except type(error) as caught:
             return f"met {caught}"
         return "met nothing"
@@ -128,7 +128,7 @@ def test_other_exceptions_end_the_machine_without_asking_it(drive: Drive) -> Non
 
     def machine() -> Steps[None]:
         try:
-            yield Ask(LOOK)
+            yield CallApi(LOOK)
         except Exception:  # noqa: BLE001
             closed.append("asked")
         finally:
@@ -141,7 +141,7 @@ def test_other_exceptions_end_the_machine_without_asking_it(drive: Drive) -> Non
 
 def test_a_machines_own_error_comes_out(drive: Drive) -> None:
     def machine() -> Steps[None]:
-        yield Pause(0.0)
+        yield Sleep(0.0)
         raise OmniServerError("mine")
 
     with pytest.raises(OmniServerError, match="mine"):
@@ -155,7 +155,7 @@ def full_budget(world: World) -> WindowLimiter:
 
 
 def machine_with_patience(patience: float | None) -> Steps[Any]:
-    return (yield Ask(LOOK, patience=patience))
+    return (yield CallApi(LOOK, patience=patience))
 
 
 def test_a_place_in_the_budget_is_waited_for_as_long_as_there_is_patience(drive: Drive) -> None:
@@ -179,10 +179,10 @@ def test_a_call_without_patience_does_not_count_against_the_budget(drive: Drive)
 def test_after_a_429_all_calls_of_the_budget_are_held_back(drive: Drive) -> None:
     def machine() -> Steps[Any]:
         try:
-            yield Ask(LOOK, patience=90.0)
+            yield CallApi(LOOK, patience=90.0)
         except OmniRateLimitError:
             world.answer = "rows"
-        return (yield Ask(LOOK, patience=90.0))
+        return (yield CallApi(LOOK, patience=90.0))
 
     world = World(answer=OmniRateLimitError("too many"))
     budget = WindowLimiter(clock=lambda: world.now, jitter=lambda: 0.0)
@@ -215,8 +215,8 @@ def test_a_whole_wait_goes_the_same_way_in_both(drive: Drive) -> None:
 
 def test_notes_reach_the_log_with_their_level(drive: Drive, caplog: pytest.LogCaptureFixture) -> None:
     def machine() -> Steps[None]:
-        yield Note("quiet")
-        yield Note("loud", warning=True)
+        yield Log("quiet")
+        yield Log("loud", warning=True)
 
     with caplog.at_level(logging.INFO):
         drive(machine(), World())
@@ -251,7 +251,7 @@ def gathered(count: int) -> Steps[dict[int, Done]]:
 
 def test_effects_that_are_submitted_run_one_after_the_other_and_their_end_is_gathered(drive: Drive) -> None:
     def machine() -> Steps[Any]:
-        yield Submit(7, (Save("key", 1), Ask(LOOK)))
+        yield Submit(7, (Save("key", 1), CallApi(LOOK)))
         return (yield from gathered(1))
 
     world = World(answer="rows")
@@ -263,8 +263,8 @@ def test_the_first_error_ends_what_was_submitted_and_not_what_runs_beside_it(dri
     failed = OmniStorageError("full")
 
     def machine() -> Steps[Any]:
-        yield Submit(1, (Save("key", 1), Ask(LOOK)))
-        yield Submit(2, (Ask(LOOK),))
+        yield Submit(1, (Save("key", 1), CallApi(LOOK)))
+        yield Submit(2, (CallApi(LOOK),))
         return (yield from gathered(2))
 
     world = World(answer="rows", stored=failed)
@@ -274,7 +274,7 @@ def test_the_first_error_ends_what_was_submitted_and_not_what_runs_beside_it(dri
 
 def test_a_bug_in_what_was_submitted_ends_the_machine(drive: Drive) -> None:
     def machine() -> Steps[None]:
-        yield Submit(1, (Ask(LOOK),))
+        yield Submit(1, (CallApi(LOOK),))
         yield Gather()
 
     with pytest.raises(ZeroDivisionError):
@@ -287,7 +287,7 @@ async def test_a_call_that_is_cancelled_from_elsewhere_ends_the_machine() -> Non
             raise asyncio.CancelledError
 
     def machine() -> Steps[None]:
-        yield Submit(1, (Ask(LOOK),))
+        yield Submit(1, (CallApi(LOOK),))
         yield Gather()
 
     twin = Shared(World())
@@ -313,7 +313,7 @@ async def test_a_machine_that_is_cancelled_leaves_nothing_under_way() -> None:
                 raise
 
     def machine() -> Steps[None]:
-        yield Submit(1, (Ask(LOOK),))
+        yield Submit(1, (CallApi(LOOK),))
         yield Gather()
 
     twin = Slow(World())
@@ -331,7 +331,7 @@ async def test_a_trigger_that_is_cancelled_closes_its_machine() -> None:
 
     def machine() -> Steps[None]:
         try:
-            yield Pause(3600.0)
+            yield Sleep(3600.0)
         finally:
             closed.append(True)
 
@@ -349,8 +349,8 @@ def test_rows_that_cannot_be_read_are_mentioned_once(drive: Drive, caplog: pytes
     page.skipped = 3
 
     def machine() -> Steps[int]:
-        first = yield Ask(LOOK)
-        second = yield Ask(LOOK)
+        first = yield CallApi(LOOK)
+        second = yield CallApi(LOOK)
         return len(first) + len(second)
 
     with caplog.at_level(logging.INFO):

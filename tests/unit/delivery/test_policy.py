@@ -24,7 +24,7 @@ LOOK = LookPolicy(read_timeout=40.0, grace=30.0, patience=900.0)
 
 
 def attempt(at: float = 1000.0, **more: object) -> Attempt:
-    made = Attempt("bulk", at, origin=HERE, messages={"a": _S.INTENT, "b": _S.INTENT})
+    made = Attempt("bulk", at, origin=HERE, messages={"a": _S.IN_DOUBT, "b": _S.IN_DOUBT})
     for name, value in more.items():
         setattr(made, name, value)
     return made
@@ -85,20 +85,20 @@ def test_absence_takes_two_empty_looks_a_grace_time_apart() -> None:
 def test_a_bulk_id_is_asked_for_several_messages_that_can_be_in_one_request_only() -> None:
     assert may_be_asked_by_bulk(attempt(), ["a", "b"])
     assert not may_be_asked_by_bulk(attempt(), ["a"])
-    assert not may_be_asked_by_bulk(attempt(by_bulk=False), ["a", "b"])
+    assert not may_be_asked_by_bulk(attempt(bulk_id_conclusive=False), ["a", "b"])
 
 
 @pytest.mark.parametrize(
     ("states", "made", "trusted"),
     [
-        ([_S.INTENT], attempt(), True),
-        ([_S.REFUSED, _S.INTENT], attempt(), True),
-        ([_S.SEEN, _S.INTENT], attempt(), False),
-        ([_S.INTENT, _S.INTENT], attempt(), False),
-        ([_S.SEEN], attempt(), False),
-        ([_S.INTENT], attempt(origin=THERE), False),
-        ([_S.INTENT], attempt(at=1100.0 - HORIZON), False),
-        ([_S.INTENT], None, False),
+        ([_S.IN_DOUBT], attempt(), True),
+        ([_S.REFUSED, _S.IN_DOUBT], attempt(), True),
+        ([_S.DUPLICATE_ID, _S.IN_DOUBT], attempt(), False),
+        ([_S.IN_DOUBT, _S.IN_DOUBT], attempt(), False),
+        ([_S.DUPLICATE_ID], attempt(), False),
+        ([_S.IN_DOUBT], attempt(origin=THERE), False),
+        ([_S.IN_DOUBT], attempt(at=1100.0 - HORIZON), False),
+        ([_S.IN_DOUBT], None, False),
     ],
 )
 def test_an_account_is_trusted_with_the_only_id_that_can_be_in_doubt(

@@ -40,8 +40,8 @@ def test_a_message_changes_by_the_table_and_by_nothing_else(before: MessageState
 
 def test_what_was_accepted_or_refused_or_is_unconfirmed_is_never_posted_again() -> None:
     postable = {before for (before, event) in TRANSITIONS if event is E.INTENT_WRITTEN}
-    assert postable == MAY_BE_POSTED | {S.INTENT}
-    assert not postable & {S.ACCEPTED, S.REFUSED, S.SEEN, S.UNCONFIRMED}
+    assert postable == MAY_BE_POSTED | {S.IN_DOUBT}
+    assert not postable & {S.ACCEPTED, S.REFUSED, S.DUPLICATE_ID, S.UNCONFIRMED}
 
 
 def test_nothing_leaves_accepted_or_refused() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.contents import LineText, Sms
-from airflow_provider_omni.delivery.effects import Ask
+from airflow_provider_omni.delivery.effects import CallApi
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.states import HORIZON
 from airflow_provider_omni.delivery.outbox.engine import SendResult
@@ -72,7 +72,7 @@ def test_retry_after_the_answer_was_kept_sends_nothing() -> None:
 def test_retry_of_a_killed_try_that_is_not_on_record_asks_the_logs_first() -> None:
     stage = Stage()
     assert send(stage, key(), told=False, untold=1, first_try_at=START).error is None
-    asked = [isinstance(each, Ask) and each.call.method for each in stage.effects]
+    asked = [isinstance(each, CallApi) and each.call.method for each in stage.effects]
     assert asked.index("GET") < asked.index("POST")
     assert len(stage.posted) == 1
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.contents import LineText, Sms
-from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Publish, Save
+from airflow_provider_omni.delivery.effects import CallApi, Load, Publish, Save, Sleep
 from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_of_address, recipient_key_of_number
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.states import HORIZON, Attempt, MessageState
@@ -81,7 +81,7 @@ def counts(end: SendResult) -> dict[str, int]:
 
 
 def is_post(effect: Any) -> bool:
-    return isinstance(effect, Ask) and effect.call.method == "POST"
+    return isinstance(effect, CallApi) and effect.call.method == "POST"
 
 
 # -- the plain way -------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_the_intent_is_written_and_a_receipt_published_before_the_post() -> None
     stage = Stage()
     send(stage, until=is_post)
     assert [type(effect) for effect in stage.effects][-2:] == [Save, Publish]
-    assert on_record(stage) == {message_id(A): "intent"}
+    assert on_record(stage) == {message_id(A): "in_doubt"}
     assert stage.published[-1]["message_ids"] == [message_id(A)]
 
 
@@ -328,7 +328,7 @@ def named_twice(first: str, second: str) -> Any:
 def test_an_answer_that_contradicts_itself_is_no_answer_so_that_no_retry_uses_a_new_id(first: str, second: str) -> None:
     stage = Stage(posts=[named_twice(first, second)], logs=[OmniRequestError("no", status=400)])
     assert isinstance(send(stage).error, OmniUnknownOutcomeError)
-    assert on_record(stage) == {message_id(A): "intent"}
+    assert on_record(stage) == {message_id(A): "in_doubt"}
     stage.logs = [[row(message_id(A))]]
     assert send(stage).error is None
     assert stage.posted == [[message_id(A)]]
@@ -473,7 +473,7 @@ def test_that_a_second_post_failed_says_nothing_about_the_first(second: Any) -> 
     end = send(stage, trust_duplicate_rejection=True, attempts=1)
     assert end.error is not None
     assert counts(end) == {"requested": 1, "unconfirmed": 1}
-    assert on_record(stage) == {message_id(A): "intent"}
+    assert on_record(stage) == {message_id(A): "in_doubt"}
 
 
 # -- deaths, and what the next try does ------------------------------------------------------------------------------
@@ -750,7 +750,7 @@ def test_whoever_has_no_number_is_sent_to_under_the_next_id_after_a_refusal() ->
 def test_pauses_are_bounded() -> None:
     stage = Stage(posts=[NOT_SENT])
     send(stage)
-    assert max(effect.seconds for effect in stage.effects if isinstance(effect, Pause)) <= 60.0
+    assert max(effect.seconds for effect in stage.effects if isinstance(effect, Sleep)) <= 60.0
 
 
 def test_the_record_is_read_first_thing() -> None:
@@ -799,7 +799,9 @@ def shown(*present: str, most: int = 50) -> Any:
 
 def asked(stage: Stage) -> list[list[str]]:
     """The message ids of each look into the logs."""
-    calls = [effect.call for effect in stage.effects if isinstance(effect, Ask) and effect.call.path.endswith("logs")]
+    calls = [
+        effect.call for effect in stage.effects if isinstance(effect, CallApi) and effect.call.path.endswith("logs")
+    ]
     return [dict(call.query)["messageId"].split(",") for call in calls if "messageId" in dict(call.query)]
 
 
@@ -852,7 +854,7 @@ def test_who_was_certainly_not_sent_to_may_have_been_sent_to_by_another_task_sin
 def test_what_is_in_doubt_is_asked_for_by_its_own_id_where_another_task_may_have_sent_it() -> None:
     """The bulk id of this task's request shows only what was taken from that one."""
     stage = Stage(posts=[LOST], logs=[[]])
-    shared(stage, [A, B], until=lambda effect: isinstance(effect, Ask) and effect.call.path.endswith("advanced"))
+    shared(stage, [A, B], until=lambda effect: isinstance(effect, CallApi) and effect.call.path.endswith("advanced"))
     stage.logs = [shown(message_id(A), message_id(B), most=1)]
     end = shared(stage, [A, B])
     assert stage.posted == []
@@ -929,7 +931,7 @@ def test_what_an_earlier_try_found_absent_is_asked_for_again() -> None:
 
 def test_what_was_found_absent_and_posted_without_effect_is_asked_for_again() -> None:
     """The proof is as old as before: a frozen try may have woken up and posted since."""
-    stage = Stage(memory={INDEX: index_of(MessageState.INTENT)}, posts=[NOT_SENT], logs=[[], []])
+    stage = Stage(memory={INDEX: index_of(MessageState.IN_DOUBT)}, posts=[NOT_SENT], logs=[[], []])
     assert send(stage, surely_first=False).error is not None
     posted = len(stage.posted)
     stage.posts, stage.logs = [], [[row(message_id(A))]]

@@ -26,7 +26,7 @@ def end(stage: Stage, tries: Tries, writes: int | None = None) -> None:
 def test_before_the_first_try_nothing_was_sent() -> None:
     tries = begin(Stage(), 1)
     assert tries.told
-    assert (tries.since, tries.writes) == (START, 0)
+    assert (tries.not_before, tries.writes) == (START, 0)
 
 
 def test_a_try_that_has_ended_tells_the_next_how_often_it_has_written_the_record() -> None:
@@ -34,7 +34,7 @@ def test_a_try_that_has_ended_tells_the_next_how_often_it_has_written_the_record
     end(stage, begin(stage, 1), 7)
     stage.now += 60.0
     tries = begin(stage, 2)
-    assert (tries.told, tries.writes, tries.since) == (True, 7, START)
+    assert (tries.told, tries.writes, tries.not_before) == (True, 7, START)
 
 
 def test_a_try_that_ended_before_it_came_to_send_changes_nothing() -> None:
@@ -50,7 +50,7 @@ def test_after_a_try_that_was_killed_the_record_may_be_older_than_what_was_sent(
     end(stage, begin(stage, 1), 7)
     begin(stage, 2)
     tries = begin(stage, 3)
-    assert (tries.told, tries.untold, tries.since) == (False, 1, START)
+    assert (tries.told, tries.untold, tries.not_before) == (False, 1, START)
 
 
 def test_what_one_try_could_not_clear_up_the_next_one_doubts_as_well() -> None:
@@ -60,12 +60,12 @@ def test_what_one_try_could_not_clear_up_the_next_one_doubts_as_well() -> None:
     assert begin(stage, 3).untold == 2
 
 
-@pytest.mark.parametrize("gone", [None, {"v": 99}, "what is this", {"v": 1, "since": "x", "told": 1, "writes": 2}])
+@pytest.mark.parametrize("gone", [None, {"v": 99}, "what is this", {"v": 1, "not_before": "x", "told": 1, "writes": 2}])
 def test_an_entry_that_is_gone_or_cannot_be_read_tells_nothing(gone: Any) -> None:
     """Cleared on success or with a clear, another store, an Airflow below 3.3, another version of the provider."""
     stage = Stage(memory={KEY: gone})
     tries = begin(stage, 4)
-    assert (tries.told, tries.untold, tries.since) == (False, 3, RUN_BEGAN)
+    assert (tries.told, tries.untold, tries.not_before) == (False, 3, RUN_BEGAN)
 
 
 def test_an_older_entry_that_was_restored_tells_nothing() -> None:

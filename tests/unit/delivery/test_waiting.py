@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.effects import Ask, Load, Pause, Save
+from airflow_provider_omni.delivery.effects import CallApi, Load, Save, Sleep
 from airflow_provider_omni.delivery.messages.codec import decode, encode, points_to_messages
 from airflow_provider_omni.delivery.tracking.limits import (
     CLOSING,
@@ -71,11 +71,11 @@ def unread(*rows: Any) -> Rows[Any]:
 
 def kinds(stage: Stage) -> list[str]:
     """What was done, in order, in short."""
-    names = {Load: "load", Save: "save", Pause: "pause"}
+    names = {Load: "load", Save: "save", Sleep: "pause"}
     return [
-        effect.call.path.rsplit("/", 1)[-1] if isinstance(effect, Ask) else names[type(effect)]
+        effect.call.path.rsplit("/", 1)[-1] if isinstance(effect, CallApi) else names[type(effect)]
         for effect in stage.effects
-        if isinstance(effect, Ask | Load | Save | Pause)
+        if isinstance(effect, CallApi | Load | Save | Sleep)
     ]
 
 
@@ -289,7 +289,9 @@ def test_a_look_that_fails_is_repeated_at_the_next_poll() -> None:
 def test_while_the_budget_is_used_up_the_wait_goes_on_without_the_logs() -> None:
     stage = Stage(logs=[OmniBusyError("full")], reports=[[], [], [report("m")]])
     assert wait(stage).verdict is Verdict.SUCCESS
-    patience = [effect.patience for effect in stage.effects if isinstance(effect, Ask) and "logs" in effect.call.path]
+    patience = [
+        effect.patience for effect in stage.effects if isinstance(effect, CallApi) and "logs" in effect.call.path
+    ]
     assert set(patience) == {0.0}
 
 
@@ -301,7 +303,7 @@ def test_before_giving_up_the_logs_are_asked_and_waited_for() -> None:
 
     stage.logs = [at_last]
     assert wait(stage, watch(timeout=50.0)).verdict is Verdict.SUCCESS
-    last = [effect for effect in stage.effects if isinstance(effect, Ask)][-1]
+    last = [effect for effect in stage.effects if isinstance(effect, CallApi)][-1]
     assert (last.patience or 0.0) > 0.0
 
 
@@ -326,7 +328,9 @@ def test_giving_up_is_over_in_time_however_many_bulks_wait_for_the_budget() -> N
 
     stage.logs = [busy]
     assert wait(stage, watch(*(Bulk(f"b{n}", 2) for n in range(100)), timeout=0.0)).verdict is Verdict.TIMEOUT
-    patience = [effect.patience for effect in stage.effects if isinstance(effect, Ask) and "logs" in effect.call.path]
+    patience = [
+        effect.patience for effect in stage.effects if isinstance(effect, CallApi) and "logs" in effect.call.path
+    ]
     assert patience[0] == CLOSING
     assert patience == sorted(patience, reverse=True)
     assert stage.now - START <= CLOSING + 60.0
@@ -460,7 +464,7 @@ def scarce(stage: Stage, each_poll: int) -> Any:
 
 
 def looked_at(stage: Stage) -> list[str]:
-    asked = [effect for effect in stage.effects if isinstance(effect, Ask) and "logs" in effect.call.path]
+    asked = [effect for effect in stage.effects if isinstance(effect, CallApi) and "logs" in effect.call.path]
     return [dict(effect.call.query)["bulkId"] for effect in asked]
 
 
@@ -858,7 +862,7 @@ def test_polls_of_many_waits_are_spread() -> None:
     for jitter in (0.0, 0.5, 0.99):
         stage = Stage(reports=[[], [report("m")]])
         stage.play(DeliveryWait(watch(), stage.clock, jitter=lambda jitter=jitter: jitter).until_decided())  # type: ignore[misc]
-        pauses |= {effect.seconds for effect in stage.effects if isinstance(effect, Pause)}
+        pauses |= {effect.seconds for effect in stage.effects if isinstance(effect, Sleep)}
     assert len(pauses) == 3
     assert all(27.0 <= pause <= 33.0 for pause in pauses)
 
@@ -907,7 +911,7 @@ def test_a_later_copy_follows_them_so_too_when_the_logs_have_forgotten() -> None
         return [row("a", "enroute")] if "a" in dict(call.query).get("messageId", "").split(",") else []
 
     first = Stage(reports=[[]], logs=[under_way])
-    wait(first, watch(BULK), until=lambda effect: isinstance(effect, Pause))
+    wait(first, watch(BULK), until=lambda effect: isinstance(effect, Sleep))
     later = Stage(reports=[by_message_id], memory=first.memory)
     end = wait(later, watch(BULK))
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 2)

@@ -55,7 +55,7 @@ def test_a_first_try_that_a_clear_has_made_anew_is_not_surely_the_first(
     made["ti"] = SimpleNamespace(try_number=1, **ti)
     with trying(made, ProcessMemory(), Log()) as this:
         assert this.tries.told is surely
-        assert ((this.tries.since or 0.0) > DUE.timestamp()) is surely
+        assert ((this.tries.not_before or 0.0) > DUE.timestamp()) is surely
         # How many tries were put aside is not known: refusals in them made further ids.
         assert surely or this.tries.untold == OTHERS
 

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import (
-    Ask,
+    CallApi,
     Done,
-    Fetch,
     Gather,
     ListParts,
     Load,
-    Note,
-    Pause,
+    Log,
     Publish,
-    Put,
+    ReadPart,
     Save,
+    Sleep,
     Submit,
+    WritePart,
 )
 from airflow_provider_omni.delivery.outbox.engine import Outbox
 from airflow_provider_omni.omni.errors import OmniError
@@ -61,7 +61,7 @@ class Stepped:
 
     def words(self, effects: tuple[Any, ...]) -> str:
         """A POST by its request's name (R1, R2, … by first sight), a part by its lines."""
-        if isinstance(effects[0], Ask):
+        if isinstance(effects[0], CallApi):
             return f"POST {self._name(json.loads(effects[0].call.body)['bulkId'])}"
         lines = [json.loads(line) for line in gzip.decompress(effects[0].data()).splitlines() if line]
         said = [
@@ -100,20 +100,20 @@ class Stepped:
     def _perform(self, effect: Any) -> Any:
         world = self.world
         match effect:
-            case Ask(call, _):
+            case CallApi(call, _):
                 return world.execute(call)
             case Load(key):
                 return world.memory.load(key)
             case Save(key, value):
                 return world.memory.save(key, value)
-            case Put(name, data):
+            case WritePart(name, data):
                 return world.folder.write(name, data())
-            case Fetch(name):
+            case ReadPart(name):
                 return world.folder.read(name)
             case ListParts(prefix):
                 return world.folder.list(prefix)
-            case Pause(seconds):
+            case Sleep(seconds):
                 return world.clock.advance(seconds)
-            case Publish() | Note():
+            case Publish() | Log():
                 return None
         raise TypeError(effect)

@@ -38,7 +38,7 @@ def test_it_is_a_request_with_several_messages_that_the_vendor_has_accepted(know
     assert known.controls(HERE, NOW) == [Control("b", ("m1", "m2"))]
 
 
-@pytest.mark.parametrize("state", ["intent", "refused", "seen", "not_sent", "absent", "unconfirmed"])
+@pytest.mark.parametrize("state", ["in_doubt", "refused", "duplicate_id", "not_sent", "absent", "unconfirmed"])
 def test_what_was_not_accepted_shows_nothing(known: IntentLog, state: str) -> None:
     learn(known, "b", state=state)
     assert controls(known) == []
@@ -54,10 +54,10 @@ def test_another_accounts_request_shows_nothing(known: IntentLog, origin: Any) -
     "more",
     [
         {"at": NOW - HORIZON},
-        {"since": NOW - HORIZON},
+        {"not_before": NOW - HORIZON},
         {"at": NOW + 7200.0},
         {"scheduled": NOW + 60.0},
-        {"by_bulk": False},
+        {"bulk_id_conclusive": False},
         {"ids": ["alone"]},
     ],
     ids=["too old", "perhaps too old", "of a clock far ahead", "not yet sent", "perhaps in another request", "lone"],
@@ -85,7 +85,7 @@ def test_the_steps_are_those_of_what_was_accepted_before_those_of_what_is_in_dou
         known.replay(intent, fingerprint, origin=list(HERE), steps=list(steps))
         known.replay({"bulk": bulk, "all": state}, None)
 
-    told("a", "intent", "other", "LINE", "SMS")
+    told("a", "in_doubt", "other", "LINE", "SMS")
     assert known.steps("ours") == ("LINE", "SMS")
     told("b", "accepted", "ours", "SMS", "LINE")
     assert known.steps("ours") is None  # ours, then
@@ -103,7 +103,7 @@ def test_each_message_that_may_have_arrived_has_the_flow_that_it_was_posted_with
     assert told("o", "refused") == (None, {})
     assert told("a", "accepted", "LINE", "SMS") == (("LINE", "SMS"), {})
     assert told("b", "refused", "SMS", "LINE") == (("LINE", "SMS"), {})
-    assert told("c", "intent", "LINE", "SMS") == (("LINE", "SMS"), {})
-    assert told("d", "intent", "SMS") == (("LINE", "SMS"), {"d-1": ("SMS",)})
+    assert told("c", "in_doubt", "LINE", "SMS") == (("LINE", "SMS"), {})
+    assert told("d", "in_doubt", "SMS") == (("LINE", "SMS"), {"d-1": ("SMS",)})
     older = "of an older version"
     assert told(older, "accepted") == (("LINE", "SMS"), {"d-1": ("SMS",), f"{older}-1": ()})

@@ -198,7 +198,7 @@ def test_news_of_a_message_that_is_followed_apart_hold_nothing_up(tmp_path: Path
         world,
         "00001-aa-000001",
         {"bulk": first, "at": now, "ids": list(ids.values())},
-        {"bulk": "posted again", "at": now, "ids": [ids[delivered]], "by_bulk": False},
+        {"bulk": "posted again", "at": now, "ids": [ids[delivered]], "bulk_id_conclusive": False},
     )
     assert wait(world, success_when="any").verdict is Verdict.SUCCESS
     assert world.clock.now() - now < 60.0

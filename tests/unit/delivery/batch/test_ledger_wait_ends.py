@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from airflow_provider_omni.delivery.effects import Compute
+from airflow_provider_omni.delivery.effects import Offload
 from airflow_provider_omni.delivery.ledger.layout import SubFolder
 from airflow_provider_omni.delivery.ledger.parts import pack
 from airflow_provider_omni.delivery.ledger.shards import Shard
@@ -234,7 +234,7 @@ def test_outcomes_are_counted_in_threads_and_forgotten_as_soon_as_they_are_writt
     end = go_on(world, watched(machine.until_decided()))
     assert end.summary["delivered"] == 3000
     assert max(known) <= 1000
-    assert kinds[Compute.__name__] > 8
+    assert kinds[Offload.__name__] > 8
 
 
 # -- what readers are told -------------------------------------------------------------------------------------------
