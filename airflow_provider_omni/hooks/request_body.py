@@ -10,17 +10,11 @@ from airflow_provider_omni.omni.content import AdvancedRequest, Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe, shown_name
 from airflow_provider_omni.omni.models import Destination
+from airflow_provider_omni.omni.options import option_members
 from airflow_provider_omni.omni.problems import unexpected, unknown
 from airflow_provider_omni.omni.validation import check_content, check_destination
 
-_OPTIONS = {
-    "notify": "notify",
-    "notifyUrl": "notify_url",
-    "notifyContentType": "notify_content_type",
-    "callbackData": "callback_data",
-    "intermediateReport": "intermediate_report",
-    "sendAt": "send_at",
-}
+_OPTIONS = option_members()
 _MEMBERS = ("scenarioKey", "bulkId", "destinations", *OWN_ARGUMENTS, *OTHER_CHANNELS, *_OPTIONS)
 
 
@@ -39,13 +33,10 @@ def read_body(body: Mapping[str, Any]) -> AdvancedRequest:
         content = check_content(
             **{name: body.get(name) for name in OWN_ARGUMENTS},
             other_channels={name: body[name] for name in OTHER_CHANNELS if name in body},
-            **{argument: body.get(name) for name, argument in _OPTIONS.items()},
+            **{name: body[name] for name in _OPTIONS if name in body},
         )
     except OmniInputError as error:
-        named = {argument: name for name, argument in _OPTIONS.items()}
-        for line in error.problems:
-            argument, colon, rest = line.partition(":")
-            problems.append(named.get(argument, argument) + colon + rest)
+        problems += error.problems
     if problems or content is None:
         raise OmniInputError("The request cannot be sent as it is; nothing was sent.", problems=problems)
     return AdvancedRequest(content, destinations, body.get("scenarioKey"), body.get("bulkId"))

@@ -7,13 +7,16 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import SHOWN, describe, mask_numbers_in, shown_name
 from airflow_provider_omni.omni.problems import unexpected, unknown
+from airflow_provider_omni.omni.words import some
 from airflow_provider_omni.omni.written import empty_words, is_nothing
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 MAX_PROBLEMS = 50
+MAX_URL = 1000
+URL = f"an http or https URL of up to {MAX_URL:,} characters"
 
 
 class ArgumentModel(BaseModel):
@@ -66,6 +71,32 @@ def problems_of(error: ValidationError, root: str, model: type[BaseModel] | None
 def kind_of(value: Any) -> str:
     """Describe a value that stands in place of an object, or of a text that nobody is to see."""
     return empty_words(value) if isinstance(value, str) and is_nothing(value) else describe(value)
+
+
+def refused(got: str, wanted: str, member: str | None = None) -> PydanticCustomError:
+    """Return the error that a validator raises; `problems_of` makes a line of it. `member` is for validators of a
+    whole object.
+    """
+    where = {"member": member} if member else {}
+    return PydanticCustomError("omni", "{got}", {"got": got, "wanted": wanted, **where})
+
+
+def check_url(url: str) -> str:
+    """Return the URL as it is; ValueError unless it is http or https, has a host and up to 1,000 characters."""
+    if len(url) > MAX_URL:
+        raise refused(f"{len(url):,} characters", URL)
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
+        good = good and url.isprintable() and " " not in url
+    except ValueError:
+        good = False
+    if not good:
+        raise refused(f"a text of {some(len(url), 'character')} that is no such URL", URL)
+    return url
+
+
+Url = Annotated[str, AfterValidator(check_url)]
 
 
 _EXPECTED: dict[str, str] = {
@@ -126,7 +157,8 @@ def _line_of(problem: ErrorDetails, root: str, model: type[BaseModel] | None) ->
         return _unknown_member(field, str(where[-1]), model if len(where) == 1 else None)
     argument = _argument(model, where)
     if argument is not None and argument.description:
-        return unexpected(field, describe(problem["input"], bool(argument.repr)), argument.description)
+        value = problem["input"]
+        return unexpected(field, describe(value, True) if argument.repr else kind_of(value), argument.description)
     if kind == "value_error":
         return f"{field}: {context.get('error', 'not usable')}"
     if kind == "omni":

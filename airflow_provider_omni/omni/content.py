@@ -4,50 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from airflow_provider_omni.omni.channels import CHANNELS
 from airflow_provider_omni.omni.members import WithValidity
 from airflow_provider_omni.omni.models import Destination
-from airflow_provider_omni.omni.timestamps import format_body_time
+from airflow_provider_omni.omni.options import Options
 
 ChannelContent = WithValidity | dict[str, Any]
 """A typed channel's model, or the object of a channel that is passed through."""
 
 _MEMBERS = {name: known.member for name, known in CHANNELS.items()}
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of a request besides its contents. None is "not said": the account's settings hold.
-
-    :param notify: False suppresses delivery reports altogether, also those that are fetched.
-    :param notify_url: where the vendor pushes reports to.
-    :param notify_content_type: `application/json` or `application/xml`.
-    :param callback_data: up to 4,000 characters, comes back in reports.
-    :param intermediate_report: also push reports that are not final.
-    :param send_at: aware; delays the first step; less than 180 days ahead.
-    """
-
-    notify: bool | None = None
-    notify_url: str | None = field(default=None, repr=False)
-    notify_content_type: str | None = None
-    callback_data: str | None = field(default=None, repr=False)
-    intermediate_report: bool | None = None
-    send_at: datetime | None = None
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return the members of the request, only what was set."""
-        members = {
-            "notify": self.notify,
-            "notifyUrl": self.notify_url,
-            "notifyContentType": self.notify_content_type,
-            "callbackData": self.callback_data,
-            "intermediateReport": self.intermediate_report,
-            "sendAt": self.send_at and format_body_time(self.send_at),
-        }
-        return {name: value for name, value in members.items() if value is not None}
 
 
 @dataclass(frozen=True)

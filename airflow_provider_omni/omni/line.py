@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from airflow_provider_omni.omni.members import Container, TypedContent, Url, WithValidity, spoken
+from airflow_provider_omni.omni.arguments import Url
+from airflow_provider_omni.omni.members import Container, TypedContent, WithValidity, spoken
 
 MAX_LINE_TEXT = 5000
 MAX_ALT_TEXT = 400

@@ -10,17 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from airflow_provider_omni.omni.arguments import refused
 from airflow_provider_omni.omni.json_check import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.models import TypedModel
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.words import some
 
-MAX_URL = 1000
 MIN_VALIDITY_SECONDS = 30
 MAX_VALIDITY_SECONDS = 48 * 3600
 SECONDS_IN: dict[str, int] = {"SECONDS": 1, "MINUTES": 60, "HOURS": 3600}
@@ -31,14 +29,6 @@ TimeUnit = Literal["SECONDS", "MINUTES", "HOURS"]
 def utf16_units(text: str) -> int:
     """Length as LINE counts it: an emoji is two. Raises UnicodeEncodeError for half of one."""
     return len(text.encode("utf-16-le")) // 2
-
-
-def refused(got: str, wanted: str, member: str | None = None) -> PydanticCustomError:
-    """Return the error that a validator raises; `validation.py` makes a line of it. `member` is for validators of a
-    whole object.
-    """
-    where = {"member": member} if member else {}
-    return PydanticCustomError("omni", "{got}", {"got": got, "wanted": wanted, **where})
 
 
 def spoken(limit: int | None) -> Any:
@@ -62,25 +52,6 @@ def spoken(limit: int | None) -> Any:
         raise refused(found, allowed)
 
     return AfterValidator(check)
-
-
-def check_url(url: str) -> str:
-    """Return the URL as it is; ValueError unless it is http or https, has a host and up to 1,000 characters."""
-    allowed = f"an http or https URL of up to {MAX_URL:,} characters"
-    if len(url) > MAX_URL:
-        raise refused(f"{len(url):,} characters", allowed)
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
-        good = good and url.isprintable() and " " not in url
-    except ValueError:
-        good = False
-    if not good:
-        raise refused(f"a text of {some(len(url), 'character')} that is no such URL", allowed)
-    return url
-
-
-Url = Annotated[str, AfterValidator(check_url)]
 
 
 def _check_container(container: dict[str, Any]) -> dict[str, Any]:

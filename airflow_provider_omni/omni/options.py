@@ -1,17 +1,34 @@
-"""Problems with the options of a send, as far as it takes no model to tell: operators ask when a DAG is read."""
+"""The options of a request besides its contents. Operators check them when a DAG is read, so no channel's models are
+loaded here.
+"""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StrictBool,
+    StrictStr,
+    ValidationInfo,
+)
+from pydantic.alias_generators import to_camel
+
+from airflow_provider_omni.omni.arguments import URL, ArgumentModel, Url
 from airflow_provider_omni.omni.channels import OWN_ARGUMENTS
+from airflow_provider_omni.omni.json_check import foreign_to_json
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.problems import unexpected
-from airflow_provider_omni.omni.timestamps import parse_time
+from airflow_provider_omni.omni.timestamps import format_body_time, parse_time
 
-NOTIFY_CONTENT_TYPES = ("application/json", "application/xml")
+MAX_AHEAD = timedelta(days=180)
+MAX_CALLBACK_DATA = 4000
 NO_CONTENT = f"no content: at least one of {', '.join(OWN_ARGUMENTS)} and the other channels' objects is needed"
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
@@ -26,21 +43,8 @@ _LIKE_A_TIME = re.compile(rf"\s*{_DATE}{_CLOCK}?{_ZONE}\s*")
 """Form of the texts that may be shown: one that is no time may be somebody's."""
 
 
-def option_problems(notify: Any, notify_content_type: Any, intermediate_report: Any) -> list[str]:
-    """Return the problems with these three; each may be None."""
-    problems = [
-        unexpected(name, describe(value, True), "true or false")
-        for name, value in (("notify", notify), ("intermediate_report", intermediate_report))
-        if value is not None and type(value) is not bool
-    ]
-    if notify_content_type is not None and notify_content_type not in NOTIFY_CONTENT_TYPES:
-        allowed = " or ".join(NOTIFY_CONTENT_TYPES)
-        problems.append(unexpected("notify_content_type", describe(notify_content_type, True), allowed))
-    return problems
-
-
-def time_problem(name: str, moment: Any) -> str | None:
-    """Return the problem with a time, whenever it is; None for an aware datetime, and for a text that is one with its
+def _time_problem(moment: Any) -> str | None:
+    """Return the problem with a time, without its name; None for an aware datetime, and for a text that is one with its
     offset.
     """
     try:
@@ -61,4 +65,62 @@ def time_problem(name: str, moment: Any) -> str | None:
         found = f"the time {moment.isoformat()}"
     if naive:
         found += ", a time without an offset"
-    return unexpected(name, found, "a time with its offset from UTC, such as 2026-12-01T09:00:00+01:00")
+    return unexpected("", found, "a time with its offset from UTC, such as 2026-12-01T09:00:00+01:00")
+
+
+def _read_time(moment: Any, info: ValidationInfo) -> datetime:
+    """Return a time. Raises ValueError for what is none, and for one that is too far from `now` in the context."""
+    if problem := _time_problem(moment):
+        raise ValueError(problem)
+    read: datetime = parse_time(moment) if isinstance(moment, str) else moment
+    now = (info.context or {}).get("now")
+    try:
+        ahead = read - (now or read)
+    except OverflowError:
+        ahead = timedelta.max
+    if ahead >= MAX_AHEAD:
+        raise ValueError(unexpected("", f"a time {ahead.days:,} days ahead", f"less than {MAX_AHEAD.days} days ahead"))
+    return read
+
+
+def _sendable(data: str) -> str:
+    if len(data) > MAX_CALLBACK_DATA or data == "None" or any(foreign_to_json(data, "")):
+        raise ValueError
+    return data
+
+
+SendAt = Annotated[datetime, PlainValidator(_read_time), PlainSerializer(format_body_time)]
+
+
+class Options(ArgumentModel):
+    """Options of a request besides its contents. None is "not said": the account's settings hold.
+
+    :param notify: False suppresses delivery reports altogether, also those that are fetched.
+    :param notify_url: where the vendor pushes reports to.
+    :param notify_content_type: `application/json` or `application/xml`.
+    :param callback_data: up to 4,000 characters, comes back in reports.
+    :param intermediate_report: also push reports that are not final.
+    :param send_at: aware; delays the first step; less than 180 days ahead.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    notify: StrictBool | None = Field(None, description="true or false")
+    notify_url: Url | None = Field(None, repr=False, description=URL)
+    notify_content_type: Literal["application/json", "application/xml"] | None = Field(
+        None, description="application/json or application/xml"
+    )
+    callback_data: Annotated[StrictStr, AfterValidator(_sendable)] | None = Field(
+        None, repr=False, description=f"a string of up to {MAX_CALLBACK_DATA:,} characters"
+    )
+    intermediate_report: StrictBool | None = Field(None, description="true or false")
+    send_at: SendAt | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the members of the request, only what was set."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+def option_members() -> tuple[str, ...]:
+    """Return the names of the options in a request."""
+    return tuple(str(each.alias) for each in Options.model_fields.values())

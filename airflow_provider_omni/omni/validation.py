@@ -8,14 +8,14 @@ are judged in `delivery/`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
-from airflow_provider_omni.omni.arguments import MAX_PROBLEMS, kind_of, problems_of
+from airflow_provider_omni.omni.arguments import MAX_PROBLEMS, kind_of, problems_of, read_arguments
 from airflow_provider_omni.omni.channels import (
     CONTENT_ARGUMENTS,
     OTHER_CHANNELS,
@@ -23,23 +23,19 @@ from airflow_provider_omni.omni.channels import (
     Channel,
     KnownChannel,
 )
-from airflow_provider_omni.omni.content import ChannelContent, Content, Options
+from airflow_provider_omni.omni.content import ChannelContent, Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.json_check import foreign_to_json, unfit_character, unfit_in
 from airflow_provider_omni.omni.masking import describe, shown_name
-from airflow_provider_omni.omni.members import WithValidity, check_url
+from airflow_provider_omni.omni.members import WithValidity
 from airflow_provider_omni.omni.models import Destination, NewScenario
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
-from airflow_provider_omni.omni.options import NO_CONTENT, option_problems, time_problem
+from airflow_provider_omni.omni.options import NO_CONTENT, Options
 from airflow_provider_omni.omni.problems import unexpected, unknown
-from airflow_provider_omni.omni.timestamps import parse_time
 
 M = TypeVar("M", bound=BaseModel)
 
-MAX_AHEAD = timedelta(days=180)
-MAX_CALLBACK_DATA = 4000
 
-_ARGUMENTS = frozenset(CONTENT_ARGUMENTS)
 _TEXT_OBJECT = 'an object such as {"text": "Your parcel is here."}'
 
 
@@ -81,43 +77,23 @@ class _Findings:
         self.problems.append(unexpected(field, got, expected))
 
 
-def check_content(
-    *,
-    notify: bool | None = None,
-    notify_url: str | None = None,
-    notify_content_type: str | None = None,
-    callback_data: str | None = None,
-    intermediate_report: bool | None = None,
-    send_at: datetime | str | None = None,
-    now: datetime | None = None,
-    **contents: Any,
-) -> Content:
+def check_content(*, now: datetime | None = None, **given: Any) -> Content:
     """Return the content of a request. Raises OmniInputError that names every problem at once.
 
-    :param send_at: an aware datetime, or a string with an offset.
     :param now: for tests.
-    :param contents: by the operators' arguments (`CONTENT_ARGUMENTS`): `line` and `sms`, each an object in the API's
-        field names or a model; `other_channels`, the other channels' objects or models by their member's name
-        (`whatsApp`, `viber`, …).
+    :param given: contents by the operators' arguments (`CONTENT_ARGUMENTS`): `line` and `sms`, each an object in the
+        API's field names or a model; `other_channels`, the other channels' objects or models by their member's name
+        (`whatsApp`, `viber`, …). All else are `Options`, under the names of arguments or of the API.
     """
     findings = _Findings()
-    content = Content(
-        by_channel=_check_contents(findings, contents),
-        options=Options(
-            notify=notify,
-            notify_url=_check_notify_url(findings, notify_url),
-            notify_content_type=notify_content_type,
-            callback_data=_check_callback_data(findings, callback_data),
-            intermediate_report=intermediate_report,
-            send_at=_check_send_at(findings, send_at, now or datetime.now(UTC)),
-        ),
-    )
-    findings.problems += option_problems(notify, notify_content_type, intermediate_report)
-    if not content.by_channel and all(map(_is_empty, contents, contents.values())):
+    contents = {name: given.pop(name) for name in CONTENT_ARGUMENTS if name in given}
+    by_channel = _check_contents(findings, contents)
+    options = read_arguments(Options, given, findings.problems, now=now or datetime.now(UTC))
+    if not by_channel and all(map(_is_empty, contents, contents.values())):
         findings.problems.append(NO_CONTENT)
     if findings.problems:
         raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=findings.problems)
-    return content
+    return Content(by_channel, options)
 
 
 def check_scenario(name: Any, flow: Any, default: Any = None) -> NewScenario:
@@ -163,8 +139,6 @@ def steps_without_content(flow: Sequence[str], channels: Collection[str]) -> tup
 
 def _check_contents(findings: _Findings, contents: Mapping[str, Any]) -> dict[str, ChannelContent]:
     """Return the contents by channel, those with arguments of their own first."""
-    if not _ARGUMENTS.issuperset(contents):
-        raise TypeError(f"no arguments for contents: {', '.join(sorted(contents.keys() - _ARGUMENTS))}")
     good: dict[str, ChannelContent] = {}
     for name, known in OWN_ARGUMENTS.items():
         value = contents.get(name)
@@ -232,39 +206,3 @@ def not_json(value: Any, root: str) -> list[str]:
     """Lines such as `other_channels.viber.at: got a value of type datetime, expected what JSON has`."""
     found = islice(foreign_to_json(value, root), MAX_PROBLEMS)
     return [unexpected(each.where, each.found, "what JSON has") for each in found]
-
-
-def _check_notify_url(findings: _Findings, url: Any) -> str | None:
-    if url is None:
-        return None
-    try:
-        return check_url(url) if isinstance(url, str) else check_url("")
-    except ValueError:
-        findings.add("notify_url", kind_of(url), "an http or https URL of up to 1,000 characters")
-        return None
-
-
-def _check_callback_data(findings: _Findings, data: Any) -> str | None:
-    if data is None:
-        return None
-    if isinstance(data, str) and len(data) <= MAX_CALLBACK_DATA and data != "None" and not not_json(data, ""):
-        return data
-    findings.add("callback_data", kind_of(data), f"a string of up to {MAX_CALLBACK_DATA:,} characters")
-    return None
-
-
-def _check_send_at(findings: _Findings, moment: datetime | str | None, now: datetime) -> datetime | None:
-    if moment is None:
-        return None
-    if problem := time_problem("send_at", moment):
-        findings.problems.append(problem)
-        return None
-    parsed = parse_time(moment) if isinstance(moment, str) else moment
-    try:
-        ahead = parsed - now
-    except OverflowError:
-        ahead = timedelta.max
-    if ahead < MAX_AHEAD:
-        return parsed
-    findings.add("send_at", f"a time {ahead.days:,} days ahead", "less than 180 days ahead")
-    return None

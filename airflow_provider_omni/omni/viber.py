@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from airflow_provider_omni.omni.members import MAX_URL, TypedContent, Url, WithValidity, check_url, refused, spoken
+from airflow_provider_omni.omni.arguments import MAX_URL, Url, check_url, refused
+from airflow_provider_omni.omni.members import TypedContent, WithValidity, spoken
 from airflow_provider_omni.omni.nothing import is_blank
 
 MAX_BUTTON_TEXT = 30

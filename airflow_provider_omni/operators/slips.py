@@ -145,12 +145,14 @@ def _is_empty(content: Any) -> bool:
 
 
 def _option_slips(operator: Any) -> list[str]:
-    from airflow_provider_omni.omni.options import option_problems, time_problem
+    names = ("notify", "notify_content_type", "intermediate_report", "send_at")
+    given = {name: value for name in names if (value := getattr(operator, name)) is not None and is_ready(value)}
+    problems: list[str] = []
+    if given:
+        from airflow_provider_omni.omni.arguments import read_arguments
+        from airflow_provider_omni.omni.options import Options
 
-    problems = option_problems(operator.notify, operator.notify_content_type, operator.intermediate_report)
-    moment = operator.send_at
-    if moment is not None and is_ready(moment) and (problem := time_problem("send_at", moment)):
-        problems.append(problem)
+        read_arguments(Options, given, problems)
     return problems
 
 

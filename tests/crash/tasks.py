@@ -21,8 +21,9 @@ from airflow_provider_omni.delivery.outbox.plan import MessageSpec
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
-from airflow_provider_omni.omni.content import Content, Options
+from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
+from airflow_provider_omni.omni.options import Options
 from tests.crash import schedule as plans
 from tests.crash.clocks import clock_of
 from tests.crash.fake_stores import FakeTaskState, ForgetfulMemory, Publishing, Receipts, StateMemory

@@ -31,9 +31,10 @@ from airflow_provider_omni.delivery.recipients.intake import (
 )
 from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, normalise
 from airflow_provider_omni.delivery.recipients.sources import Row
-from airflow_provider_omni.omni.content import Content, Options
+from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import mask_number
+from airflow_provider_omni.omni.options import Options
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.words import some
 

@@ -15,8 +15,9 @@ from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.bulk import send_bulk
-from airflow_provider_omni.omni.content import AdvancedRequest, Content, Options
+from airflow_provider_omni.omni.content import AdvancedRequest, Content
 from airflow_provider_omni.omni.models import Destination
+from airflow_provider_omni.omni.options import Options
 
 A, B = "41793026727", "41793026731"
 CONTENT = Content(

@@ -12,8 +12,9 @@ from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec, SendPlan, chunk_limit, plan_message
 from airflow_provider_omni.delivery.recipients.addresses import Recipients, read_recipients
-from airflow_provider_omni.omni.content import Content, Options
+from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.options import Options
 
 NUMBER, OTHER = "41793026727", "41793026731"
 

@@ -21,7 +21,7 @@ from airflow_provider_omni.delivery.outbox.plan import MessageSpec, plan_message
 from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, SHARED_ATTEMPTS, LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.stores import INDEX, TaskStateStore
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
-from airflow_provider_omni.omni.content import Content, Options
+from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import (
     Effect,
     OmniAuthenticationError,
@@ -38,6 +38,7 @@ from airflow_provider_omni.omni.errors import (
     OmniUnknownOutcomeError,
 )
 from airflow_provider_omni.omni.models import SendResponse, SentMessage
+from airflow_provider_omni.omni.options import Options
 from tests.unit.delivery.stage import START, Stage, accepted, answered, row, status
 
 A, B, C = "41793026727", "41793026731", "41793026740"
