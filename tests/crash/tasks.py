@@ -255,7 +255,7 @@ class SendTask:
             self.world.say("airflow", "another task sends under the same key")
             self._earlier_tries, self._began_at = self.try_number, self.world.now()
             self.others_began_at.append(self.world.now())
-            self.keeping.begin_anew()
+            self.task_state.begin_anew()
         else:
             self.world.say("airflow", "the user clears the send")
             if self.plan.airflow == "3.4":
