@@ -24,7 +24,7 @@ class Effect(enum.Enum):
     """Perhaps everything: ask the logs, never post again."""
 
 
-PAGE = "docs/errors.md"
+DOCS_PAGE = "docs/errors.md"
 """Page of this repository that tells what each code means."""
 
 
@@ -76,7 +76,7 @@ class OmniError(Exception):
     @property
     def docs(self) -> str:
         """Section of the documentation about this kind of error."""
-        return f"{PAGE}#{self.code.lower()}"
+        return f"{DOCS_PAGE}#{self.code.lower()}"
 
     @property
     def label(self) -> str:

@@ -150,10 +150,10 @@ class BatchOperator(MaskedFields, BaseOperator):
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.ledger.shards import Shard
         from airflow_provider_omni.delivery.messages.workspace import Workspace
-        from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt
         from airflow_provider_omni.delivery.outbox.engine import Outbox
         from airflow_provider_omni.delivery.outbox.plan import needed_fields, plan_batch
         from airflow_provider_omni.delivery.outbox.policy import LedgerTerms
+        from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt
         from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents
         from airflow_provider_omni.operators.batch_arguments import ErrorCollector
         from airflow_provider_omni.operators.cancellation import CancellationToken

@@ -241,14 +241,14 @@ def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
 def _without_reconciling() -> Iterator[None]:
     """Whatever is unknown is taken for absent."""
 
-    def settle(attempts: Any, *_: Any) -> Any:
+    def reconcile(attempts: Any, *_: Any) -> Any:
         for attempt in attempts:
             for message_id in attempt.in_state(MessageState.IN_DOUBT):
                 attempt.messages[message_id] = MessageState.ABSENT
         yield from ()
         return {}
 
-    with patch.object(engine, "settle", settle):
+    with patch.object(engine, "reconcile", reconcile):
         yield
 
 

@@ -56,13 +56,13 @@ _mutant = registering(MUTANTS)
 def _no_reconcile() -> Iterator[None]:
     """What is unknown is posted again without asking the logs."""
 
-    def settle(self: reconciler.Reconciler, attempt: states.Attempt) -> Steps[bool]:
+    def resolve(self: reconciler.Reconciler, attempt: states.Attempt) -> Steps[bool]:
         for message_id in attempt.in_state(MessageState.IN_DOUBT):
             attempt.apply(message_id, Event.PROVEN_ABSENT)
         return True
         yield
 
-    with patch.object(reconciler.Reconciler, "settle", settle):
+    with patch.object(reconciler.Reconciler, "resolve", resolve):
         yield
 
 
@@ -611,7 +611,7 @@ def _lost_tries_have_made_one_further_id_at_the_most() -> Iterator[None]:
     "twice",
     focused(
         **B,
-        weather=CALM | {"posts": (NO_CREDIT,)},
+        network=CALM | {"posts": (NO_CREDIT,)},
         send=RETRIED
         | {
             "people": (("41793020027",),),

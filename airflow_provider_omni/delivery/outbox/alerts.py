@@ -26,7 +26,7 @@ from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.engine import Outbox, SendResult
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec, SendPlan, plan_message
 from airflow_provider_omni.delivery.outbox.policy import SendPolicy
-from airflow_provider_omni.delivery.outbox.reconciler import PAGE, evenly
+from airflow_provider_omni.delivery.outbox.reconciler import evenly
 from airflow_provider_omni.delivery.outbox.stores import INDEX, TaskStateStore
 from airflow_provider_omni.delivery.recipients.addresses import Recipients
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
@@ -50,7 +50,7 @@ The vendor does not publish whether the logs read a list of ids in full.
 """
 MOST_CALLS = 20
 """Messages of one alert that are looked for alone, if the vendor was seen not to read lists."""
-ATTEMPTS = 2
+LOOK_ATTEMPTS = 2
 MOST_OCCASIONS = 5
 """Alerts of one name that are told apart by the time between them."""
 
@@ -210,20 +210,20 @@ class Alert:
 
     def _ask(self, ids: tuple[str, ...], found: dict[str, list[LogRow]], until: float) -> Steps[bool]:
         """Ask one query, twice if it fails and there is time. Return True if it was answered."""
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, LOOK_ATTEMPTS + 1):
             if self.clock() >= until:
                 return False
             patience = until - self.clock()
             try:
                 rows = yield from call_api(
-                    api.get_logs(message_ids=ids, limit=PAGE), patience=patience, label="logs asked"
+                    api.get_logs(message_ids=ids, limit=api.MAX_LIMIT), patience=patience, label="logs asked"
                 )
             except OmniError as error:
                 yield Log(f"A look into the logs failed ({error.why}).", warning=True)
                 pause = backoff(attempt, error.retry_after, self.jitter)
                 if not error.retryable or self.clock() + pause >= until:
                     return False
-                if attempt < ATTEMPTS:
+                if attempt < LOOK_ATTEMPTS:
                     yield Sleep(pause)
                 continue
             for row in rows:

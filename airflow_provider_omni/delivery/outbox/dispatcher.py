@@ -81,9 +81,9 @@ class Dispatcher:
         self.broken: OmniError | None = None
         self._waiting: deque[Request] = deque()
         self._laid_out: Iterator[Request] = plan.laid_out()
-        self._fencing: dict[int, tuple[list[Request], dict[str, dict[str, Any]]]] = {}
+        self._writing: dict[int, tuple[list[Request], dict[str, dict[str, Any]]]] = {}
         self._ready: deque[Request] = deque()
-        self._flying: dict[int, tuple[Request, int]] = {}
+        self._under_way: dict[int, tuple[Request, int]] = {}
         self._tags = 0
         self._failure: OmniError | None = None
         self._paused_until = 0.0
@@ -112,15 +112,15 @@ class Dispatcher:
         while True:
             yield from self._start_windows()
             yield from self._start_posts()
-            if not self._fencing and not self._flying:
+            if not self._writing and not self._under_way:
                 if self._halted or not (self._ready or self._waiting):
                     break
                 yield Sleep(max(self._paused_until - self.clock(), 0.01))
                 continue
             done: list[Done] = yield Gather()
             for each in done:
-                if each.tag in self._fencing:
-                    yield from self._fenced(each)
+                if each.tag in self._writing:
+                    yield from self._window_written(each)
                 else:
                     yield from self._answered(each)
             if (note := self.note()) is not None:
@@ -136,8 +136,8 @@ class Dispatcher:
 
     def _start_windows(self) -> Steps[None]:
         """Write intents ahead of the connections: enough to keep them busy while the next are written."""
-        while not self._halted and self.clock() >= self._paused_until and len(self._fencing) < self.store.writers:
-            prepared = len(self._ready) + sum(len(requests) for requests, _ in self._fencing.values())
+        while not self._halted and self.clock() >= self._paused_until and len(self._writing) < self.store.writers:
+            prepared = len(self._ready) + sum(len(requests) for requests, _ in self._writing.values())
             if prepared >= self._window * self._ahead:
                 return
             requests = self._take(self._window)
@@ -166,18 +166,18 @@ class Dispatcher:
         attempts = []
         for request in requests:
             attempts.append(request.begin(now, self.plan.scheduled_at, self.store.here))
-            request.intended = True
-            for _, carried in self._fencing.values():
+            request.intent_written = True
+            for _, carried in self._writing.values():
                 # This outcome is older than the intent: if its write fails, it must not be written after the intent.
                 carried.pop(request.bulk_id, None)
         self._tags += 1
         outcomes, self.progress.unwritten = self.progress.unwritten, {}
-        self._fencing[self._tags] = requests, outcomes
+        self._writing[self._tags] = requests, outcomes
         writes = self.store.writes(attempts, list(outcomes.values()), [request.labels() for request in requests])
         yield Submit(self._tags, writes)
 
-    def _fenced(self, done: Done) -> Steps[None]:
-        requests, outcomes = self._fencing.pop(done.tag)
+    def _window_written(self, done: Done) -> Steps[None]:
+        requests, outcomes = self._writing.pop(done.tag)
         attempts = [request.attempt for request in requests if request.attempt is not None]
         try:
             if done.error is not None:
@@ -189,15 +189,15 @@ class Dispatcher:
             yield from self._window_failed(requests, error, "An intent could not be written")
             return
         now = self.clock()
-        if self._last_window_at is not None and not self._ready and len(self._flying) < self.rules.at_once:
+        if self._last_window_at is not None and not self._ready and len(self._under_way) < self.rules.at_once:
             # The connections ran dry meanwhile: write further ahead.
             self._ahead = min(self._ahead + 1, CONCURRENT_INTENT_WRITES)
         self._measure(now)
         for request in requests:
             assert request.attempt is not None
             if not policy.is_fresh(request.attempt.intent_at, now):
-                request.refenced += 1
-                if request.refenced > MAX_INTENT_RENEWALS:
+                request.intent_renewals += 1
+                if request.intent_renewals > MAX_INTENT_RENEWALS:
                     self._failure = OmniStorageError(
                         f"Writing down what is about to be sent takes longer than {INTENT_TTL:.0f} s again and again; "
                         "nothing is posted on intents that old. Try a nearer ledger_path or a smaller chunk_size.",
@@ -242,7 +242,7 @@ class Dispatcher:
     # -- posts -------------------------------------------------------------------------------------------------------
 
     def _start_posts(self) -> Steps[None]:
-        while self._ready and not self._halted and len(self._flying) < self.rules.at_once:
+        while self._ready and not self._halted and len(self._under_way) < self.rules.at_once:
             now = self.clock()
             if now < self._paused_until:
                 return
@@ -255,7 +255,7 @@ class Dispatcher:
             if self.progress.first_post_at is None:
                 self.progress.first_post_at = now
             self._tags += 1
-            self._flying[self._tags] = (request, self._round)
+            self._under_way[self._tags] = (request, self._round)
             self.progress.move(request.state_before, attempt.messages)
             # From here on it may arrive, even if this process dies before it is answered.
             self.progress.follow(request.bulk_id, request.ids, bulk_id_conclusive=request.bulk_id_conclusive)
@@ -265,7 +265,7 @@ class Dispatcher:
             yield Submit(self._tags, (CallApi(call, label="POST"),))
 
     def _answered(self, done: Done) -> Steps[None]:
-        request, begun_in = self._flying.pop(done.tag)
+        request, begun_in = self._under_way.pop(done.tag)
         assert request.attempt is not None
         if done.error is not None:
             yield from self._failed(request, done.error, begun_in)
@@ -297,23 +297,23 @@ class Dispatcher:
             self._stop(OmniRejectedError(f"The vendor refuses everybody: {read.stops}.", retryable=True))
 
     def _failed(self, request: Request, error: OmniError, begun_in: int) -> Steps[None]:
-        course = action_for(error, len(request.ids))
-        if course in (ErrorAction.HALVE, ErrorAction.REFUSED) and not self.rules.divides:
-            course = ErrorAction.STOP
+        action = action_for(error, len(request.ids))
+        if action in (ErrorAction.BISECT, ErrorAction.REFUSED) and not self.rules.divides:
+            action = ErrorAction.STOP
         attempt = request.attempt
         assert attempt is not None
-        if course is ErrorAction.UNKNOWN:
+        if action is ErrorAction.UNKNOWN:
             self.progress.open.append(attempt)
             self.progress.learned(attempt)
             self._count_unknown(error)
             if len(self.progress.open) == 1:
                 yield Log(f"The outcome of a POST is unknown ({error.label}): the logs will be asked.", warning=True)
             return
-        if course is ErrorAction.REFUSED and request.state_before is _S.IN_DOUBT:
+        if action is ErrorAction.REFUSED and request.state_before is _S.IN_DOUBT:
             # It was posted again on trust: the refusal of this POST says nothing about the one before.
             self._settled(request)
             return
-        if course is ErrorAction.REFUSED:
+        if action is ErrorAction.REFUSED:
             self._alone_refused += 1
             message_id = request.ids[0]
             reason = error.vendor_code or f"HTTP {error.status}"
@@ -330,10 +330,10 @@ class Dispatcher:
         request.had_no_effect()
         self.progress.move(_S.IN_DOUBT, attempt.messages)
         self.progress.learned(attempt)
-        if course is ErrorAction.STOP:
+        if action is ErrorAction.STOP:
             self._stop(error)
-        elif course is ErrorAction.HALVE:
-            self._waiting.extendleft(reversed(request.halves(self.plan.ids)))
+        elif action is ErrorAction.BISECT:
+            self._waiting.extendleft(reversed(request.bisect(self.plan.ids)))
         else:
             self._waiting.appendleft(request)
             yield from self._back_off(error, begun_in)
@@ -377,7 +377,7 @@ class Dispatcher:
         sent.
         """
         for request in (*self._ready, *self._waiting):
-            if request.intended and request.state_before is not _S.IN_DOUBT:
+            if request.intent_written and request.state_before is not _S.IN_DOUBT:
                 line = {"bulk": request.bulk_id, "all": request.unposted.value}
                 self.progress.unwritten.setdefault(request.bulk_id, line)
                 self.progress.follow(request.bulk_id, ())

@@ -26,30 +26,30 @@ from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED
 from airflow_provider_omni.delivery.messages.workspace import RecipientChunk
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.attempts import Attempts
-from airflow_provider_omni.delivery.outbox.batch_reconciler import AT_ONCE, settle
 from airflow_provider_omni.delivery.outbox.dispatcher import Dispatcher
-from airflow_provider_omni.delivery.outbox.earlier_receipt import previous_receipt, store_of
-from airflow_provider_omni.delivery.outbox.manifest import write_manifest
+from airflow_provider_omni.delivery.outbox.manifest import write_manifest, write_tombstones
 from airflow_provider_omni.delivery.outbox.missing_record import check_record_not_lost
-from airflow_provider_omni.delivery.outbox.people_labels import in_order, names_of, people_of_receipt
 from airflow_provider_omni.delivery.outbox.plan import (
     MAX_REQUESTS_WITHOUT_LEDGER,
-    SHOWN,
+    REASONS_SHOWN,
     SendPlan,
     quarantine_examples,
     quarantine_lines,
 )
 from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, SendPolicy
+from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt, store_of
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish, publish_at_last
-from airflow_provider_omni.delivery.outbox.reconciler import ONE_BY_ONE
-from airflow_provider_omni.delivery.outbox.removed import write_removed
+from airflow_provider_omni.delivery.outbox.reconciler import MAX_INTERLEAVED, ONE_BY_ONE, reconcile
 from airflow_provider_omni.delivery.outbox.requests import Request
 from airflow_provider_omni.delivery.outbox.result import (
     RESTORE,
     ProgressNotes,
     account_of,
     cannot_ask,
+    in_order,
+    names_of,
+    people_of_receipt,
     receipt_of,
     verdict_of,
 )
@@ -68,7 +68,7 @@ from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.retries import backoff, may_repeat
 from airflow_provider_omni.omni.words import some, was
 
-ROUNDS = 3
+MAX_ROUNDS = 3
 """Times that one try may find messages absent and post them again."""
 _S = MessageState
 
@@ -147,7 +147,7 @@ class Outbox:
                     self.plan.spec, self.plan.workspace, self.ledger, self.jitter, account
                 )
                 return SendResult(self.receipt() if recalled is None else recalled, error)
-        for reason, count in self.progress.refused.most_common(SHOWN):
+        for reason, count in self.progress.refused.most_common(REASONS_SHOWN):
             yield Log(f"Refused: {count:,} × {reason}", warning=True)
         receipt = self.receipt()
         if self._entered and not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
@@ -235,7 +235,7 @@ class Outbox:
                 yield Log(f"Quarantined: {line}", warning=True)
         if isinstance(self.store, LedgerStore) and not self.rules.dry_run:
             yield from write_manifest(plan, self.store)
-            yield from write_removed(plan.workspace, self.store)
+            yield from write_tombstones(plan.workspace, self.store)
         self._parts = plan.sms_parts()
         if not self.rules.dry_run:
             self.known.doubt_old_proofs()
@@ -474,7 +474,7 @@ class Outbox:
     def _resolve(self, dispatcher: Dispatcher, earlier: list[Attempt]) -> Steps[None]:
         """Ask about messages in doubt, those of earlier tries too; post absent ones; and so on."""
         trusted = False
-        for number in range(1, ROUNDS + 1):
+        for number in range(1, MAX_ROUNDS + 1):
             unknown = [*earlier, *self.progress.open]
             if not unknown:
                 return
@@ -484,7 +484,7 @@ class Outbox:
             if self.rules.trust_duplicate_rejection and not trusted:
                 trusted = True
                 again += self._on_trust(unknown)
-            if not again or number == ROUNDS:
+            if not again or number == MAX_ROUNDS:
                 return  # what was posted last has been asked about, too
             self._check_content(sum(len(request.ids) for request in again))
             dispatcher.add(again)
@@ -498,10 +498,10 @@ class Outbox:
         if not self._controlled:
             self._controlled = True
             self.progress.bulk_filter.controls += self.known.controls(self.here, self.clock())
-        for start in range(0, len(attempts), AT_ONCE):
-            group = attempts[start : start + AT_ONCE]
+        for start in range(0, len(attempts), MAX_INTERLEAVED):
+            group = attempts[start : start + MAX_INTERLEAVED]
             before = [dict(attempt.messages) for attempt in group]
-            found_in = yield from settle(
+            found_in = yield from reconcile(
                 group,
                 self.rules.look,
                 self.clock,

@@ -2,6 +2,10 @@
 
 It is written before the first POST. A row is written if the manifest does not have it as it is now: a key may have
 moved to another number, and fields change. After a purge it is not written again.
+
+It only grows, since it must name everybody whom any try may have sent to. So a later try writes tombstones into
+`sent/`, before its first POST: the ids of the planned people who are not among its own. A second send must not reach
+them by itself. The last try's word counts: a person who comes back has not left any more.
 """
 
 # The SQL that is put together here is a constant; values are always bound.
@@ -10,20 +14,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 
 from pydantic_core import from_json
 
 from airflow_provider_omni.delivery.effects import Done, Gather, Steps, Submit, WritePart, list_parts, read_part
-from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, damaged, lines_of, own_parts
+from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, SENT, VERSION, damaged, lines_of, own_parts, pack
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 from airflow_provider_omni.delivery.outbox.stores import LedgerStore
 
 ROWS = 10_000
 """Rows in one part."""
-AT_ONCE = 3
+CONCURRENT_WRITES = 3
 """Parts that are written at one time."""
+TOMBSTONES = 10_000
+"""Ids in one part of people who have left."""
 
 
 def write_manifest(plan: SendPlan, store: LedgerStore) -> Steps[None]:
@@ -39,7 +46,7 @@ def write_manifest(plan: SendPlan, store: LedgerStore) -> Steps[None]:
     failure = None
     tag = 0
     while True:
-        while under_way < AT_ONCE and failure is None and (part := next(writes, None)) is not None:
+        while under_way < CONCURRENT_WRITES and failure is None and (part := next(writes, None)) is not None:
             tag -= 1
             yield Submit(tag, (part,))
             under_way += 1
@@ -50,6 +57,29 @@ def write_manifest(plan: SendPlan, store: LedgerStore) -> Steps[None]:
         failure = failure or next((each.error for each in done if each.error is not None), None)
     if failure is not None:
         raise failure
+
+
+def write_tombstones(workspace: Workspace, store: LedgerStore) -> Steps[None]:
+    """Write the ids of the people who have left the source; nothing if no earlier try has planned anybody.
+
+    The plans of earlier tries must have been read before. A person is told by the first message id, so this must come
+    before anybody gets another one.
+
+    Raises OmniStorageError: then nothing was posted.
+    """
+    if workspace.one("SELECT 1 FROM planned LIMIT 1") is None:
+        return
+    begins, after = True, ""
+    while True:
+        ids = [each for (each,) in workspace.all(_LEFT, after, TOMBSTONES)]
+        if ids or begins:
+            header = {"v": VERSION, "fingerprint": store.fingerprint, "lines": 1}
+            name = store.part(SENT)
+            yield WritePart(name, partial(pack, (header, {"left": ids, "begins": begins})))
+            store.stands(name)
+        if len(ids) < TOMBSTONES:
+            return
+        begins, after = False, ids[-1]
 
 
 def _read_planned(workspace: Workspace) -> Steps[None]:
@@ -112,3 +142,5 @@ The id is that of the first message.
 """
 
 _UNKNOWN = f"AND row_hash({_LINE}) IS NOT (SELECT hash FROM planned WHERE planned.id = person.id)"
+
+_LEFT = "SELECT id FROM planned WHERE id > ? AND id NOT IN (SELECT id FROM person) ORDER BY id LIMIT ?"

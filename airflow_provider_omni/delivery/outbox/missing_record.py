@@ -21,7 +21,7 @@ from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.states import HORIZON, MessageState
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, SendPolicy
-from airflow_provider_omni.delivery.outbox.reconciler import PAGE, RETRY_PAUSE, evenly
+from airflow_provider_omni.delivery.outbox.reconciler import RETRY_PAUSE, evenly
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError, OmniUnknownOutcomeError
@@ -194,7 +194,7 @@ def _rows_of(asked: list[str], record: _Record, rules: SendPolicy, jitter: Calla
         why, retry_after = "they answer with messages that were not asked for", None
         try:
             rows = yield from call_api(
-                api.get_logs(message_ids=asked, limit=PAGE), patience=rules.look.patience, label="logs asked"
+                api.get_logs(message_ids=asked, limit=api.MAX_LIMIT), patience=rules.look.patience, label="logs asked"
             )
         except OmniError as error:
             why, retry_after = f"they cannot be read ({type(error).__name__})", error.retry_after

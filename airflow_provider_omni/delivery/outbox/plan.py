@@ -38,20 +38,20 @@ from airflow_provider_omni.omni.options import Options
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.words import some
 
-MAX_ROWS = 999
+MAX_LOG_ROWS = 999
 """Log rows that one log query may bring while its page is surely not full."""
 UNKNOWN_FLOW_STEPS = 10
 """Steps assumed for a flow that could not be read: the API knows ten channels."""
 MAX_REQUESTS_WITHOUT_LEDGER = 100
 MAX_QUARANTINED = 0.1
 """The share of rows that may be left out. A higher share is no accident: a column was read wrongly."""
-PAGE = 4000
+RECIPIENTS_AT_ONCE = 4000
 """People that are read from the workspace at once."""
 READ_AT_ONCE = 8
 """Requests that are read from the workspace at once, with up to a thousand people each."""
 SYSTEMATIC = 20
 """Rows of a shard that cannot all be bad by chance. With fewer rows, they can."""
-SHOWN = 20
+REASONS_SHOWN = 20
 """Reasons of quarantined rows that are named in a log or an error."""
 _AS_ALLOWED = NumberRules(check="possible")
 """The rules for the list of allowed numbers. A listed number that is not valid is judged when a recipient has it."""
@@ -63,7 +63,7 @@ def chunk_limit(flow: Sequence[str] | None) -> int:
     """Return the number of messages that one request may hold, so that all their log rows fit on a page that is not
     full.
     """
-    return MAX_ROWS // max(len(flow) if flow else UNKNOWN_FLOW_STEPS, 1)
+    return MAX_LOG_ROWS // max(len(flow) if flow else UNKNOWN_FLOW_STEPS, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +266,7 @@ class SendPlan:
                     f"SELECT {PERSON}, content FROM person INDEXED BY person_content "
                     "WHERE (content, seq) > (?, ?) AND todo = 1 ORDER BY content, seq LIMIT ?",
                     *after,
-                    max(size, PAGE),
+                    max(size, RECIPIENTS_AT_ONCE),
                 )
                 if fresh:
                     after = fresh[-1][4], fresh[-1][0]
@@ -281,7 +281,7 @@ class SendPlan:
 
     def _in_order(self, size: int) -> Iterator[RecipientChunk]:
         """Yield chunks in the order of the source. Several are read at a time."""
-        after, most = -1, size * max(1, PAGE // size)
+        after, most = -1, size * max(1, RECIPIENTS_AT_ONCE // size)
         while page := self.workspace.all(
             f"SELECT {PERSON} FROM person WHERE seq > ? AND todo = 1 ORDER BY seq LIMIT ?", after, most
         ):
@@ -441,8 +441,8 @@ def quarantine_examples(plan: SendPlan) -> list[str]:
 
 def quarantine_lines(plan: SendPlan) -> list[str]:
     """Return the reasons of quarantined rows as lines for a person, with their counts, the commonest first."""
-    found = plan.intake.reasons.most_common(SHOWN)
+    found = plan.intake.reasons.most_common(REASONS_SHOWN)
     lines = [f"{count:,} × {reason}" for reason, count in found]
-    if len(plan.intake.reasons) > SHOWN:
-        lines.append(f"and {len(plan.intake.reasons) - SHOWN:,} other reasons")
+    if len(plan.intake.reasons) > REASONS_SHOWN:
+        lines.append(f"and {len(plan.intake.reasons) - REASONS_SHOWN:,} other reasons")
     return lines

@@ -11,7 +11,7 @@ from airflow_provider_omni.delivery.effects import Label, Log, Publish, Sleep, S
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from airflow_provider_omni.omni.retries import backoff
 
-ATTEMPTS = 3
+PUBLISH_ATTEMPTS = 3
 
 
 def publish(receipt: dict[str, Any], jitter: Callable[[], float], label: Label = "receipt published") -> Steps[None]:
@@ -19,12 +19,12 @@ def publish(receipt: dict[str, Any], jitter: Callable[[], float], label: Label =
 
     Raises the last OmniStorageError: then nothing may be posted.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, PUBLISH_ATTEMPTS + 1):
         try:
             yield Publish(receipt, label=label)
             return
         except OmniStorageError as error:
-            if attempt == ATTEMPTS or not error.retryable:
+            if attempt == PUBLISH_ATTEMPTS or not error.retryable:
                 raise
         yield Sleep(backoff(attempt, None, jitter))
 

@@ -15,17 +15,29 @@ is known to find requests of this account.
 
 There are two queries, since two things can be late: the vendor takes a request in after its caller gave up, and the
 logs lag behind what was taken in. Each may take a grace time.
+
+Many requests in doubt are asked about side by side (`reconcile`), so that pauses overlap.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Log, Sleep, Steps, call_api
-from airflow_provider_omni.delivery.messages.states import UNCERTAIN, Attempt, Control, Event, MessageState, Origin
+from airflow_provider_omni.delivery.interleaving import interleave
+from airflow_provider_omni.delivery.messages.states import (
+    UNCERTAIN,
+    UNRESOLVED,
+    Attempt,
+    Control,
+    Event,
+    MessageState,
+    Origin,
+)
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy
 from airflow_provider_omni.delivery.tracking.policy import proves_lists
@@ -35,8 +47,6 @@ from airflow_provider_omni.omni.errors import OmniError, OmniRequestError
 from airflow_provider_omni.omni.models import LogRow, said_at, skipped_in
 from airflow_provider_omni.omni.retries import backoff
 
-PAGE = 1000
-"""Rows that a page of the logs can hold. A full page proves no absence."""
 RETRY_PAUSE = 5.0
 """Seconds at least between log queries that failed."""
 ONE_BY_ONE = 100
@@ -50,6 +60,19 @@ CONTROLS = 3
 """Requests that are looked for to see whether the logs find bulk ids; also the number of times for each."""
 LISTS = 20
 """Log queries by lists of ids for one request, at most. That is more than the largest request has messages for."""
+MAX_INTERLEAVED = 200
+"""Requests that are asked about side by side."""
+MOST_LISTS = 200
+"""Log queries by lists of message ids, for all requests together, if the logs are not known to find bulk ids.
+
+They take some two minutes of the account's budget.
+"""
+MOST_ALONE = 400
+"""Log queries for messages one by one, for all requests together; but no request gets fewer than `ALONE`."""
+MANY_SEEN = 50
+"""Messages that the vendor has seen before, up to which they are looked for one by one. More are looked for
+together.
+"""
 
 _S = MessageState
 
@@ -79,10 +102,10 @@ class _Filter:
     def call(self) -> api.Call[list[LogRow]]:
         """Return the next log query."""
         if self.checks:
-            return api.get_logs(message_ids=self.checks[0], limit=PAGE)
+            return api.get_logs(message_ids=self.checks[0], limit=api.MAX_LIMIT)
         if self.bulk_id is not None:
-            return api.get_logs(bulk_ids=(self.bulk_id,), limit=PAGE)
-        return api.get_logs(message_ids=tuple(self.message_ids), limit=PAGE)
+            return api.get_logs(bulk_ids=(self.bulk_id,), limit=api.MAX_LIMIT)
+        return api.get_logs(message_ids=tuple(self.message_ids), limit=api.MAX_LIMIT)
 
     @property
     def is_list(self) -> bool:
@@ -174,7 +197,7 @@ class Reconciler:
     _asked_at: float = field(default=0.0, init=False)
     _give_up_at: float = field(default=0.0, init=False)
 
-    def settle(self, attempt: Attempt) -> Steps[bool]:
+    def resolve(self, attempt: Attempt) -> Steps[bool]:
         """Resolve as many messages as can be resolved. Return True if anything was learned."""
         before = dict(attempt.messages)
         self._asked_at = self.clock()
@@ -240,7 +263,7 @@ class Reconciler:
         if each.bulk_id is not None and each.checks is None and any(row.message_id in attempt.messages for row in rows):
             each.found = True
             self.bulk_filter.has_found()
-        if len(rows) + skipped_in(rows) >= PAGE or not policy.can_be_proven(
+        if len(rows) + skipped_in(rows) >= api.MAX_LIMIT or not policy.can_be_proven(
             attempt, self.rules, self.here, self.clock(), self._provable_at(attempt)
         ):
             each.done = True
@@ -298,6 +321,94 @@ class Reconciler:
     def _provable_at(self, attempt: Attempt) -> float:
         taken_over_at = self._asked_at if self.loaded_at is None else self.loaded_at
         return policy.provable_at(attempt, self.rules, self._asked_at, taken_over_at)
+
+
+def reconcile(
+    attempts: Sequence[Attempt],
+    rules: LookPolicy,
+    clock: Clock,
+    jitter: Any,
+    bulk_filter: BulkFilter | None = None,
+    loaded_at: float | None = None,
+    here: Origin | None = None,
+    conclude: Callable[[Sequence[Attempt]], None] | None = None,
+) -> Steps[dict[str, str]]:
+    """Ask about all messages in doubt of these requests, and change their states by the logs.
+
+    Returns the requests in which messages were found, by message id.
+
+    :param bulk_filter: the knowledge about the logs' filters; by default nothing is known.
+    :param loaded_at: the time at which this try has read the record of earlier ones; now by default.
+    :param here: account and scenario of this try: absence can be proven only for messages that were posted from there.
+    :param conclude: draws conclusions from some messages for others: after a first look for many at once, and at the
+        end.
+    """
+    found_in: dict[str, str] = {}
+    shared = BulkFilter() if bulk_filter is None else bulk_filter
+    yield from _presence(attempts, found_in, shared)
+    if conclude is not None:
+        # What was found tells something of others, which then need not be asked about one by one.
+        conclude(attempts)
+    in_doubt = [attempt for attempt in attempts if attempt.in_state(*UNCERTAIN)]
+    count = max(len(in_doubt), 1)
+    one_by_one, lists = max(ALONE, min(ONE_BY_ONE, MOST_ALONE // count)), max(1, min(LISTS, MOST_LISTS // count))
+    askers = [Reconciler(rules, clock, jitter, shared, one_by_one, lists, loaded_at, here) for _ in in_doubt]
+    for asker in askers[1:]:
+        asker.tells = False
+    machines = [asker.resolve(attempt) for asker, attempt in zip(askers, in_doubt, strict=True)]
+    yield from interleave(machines, clock)
+    for asker in askers:
+        found_in |= asker.found_in
+    if conclude is not None:
+        conclude(attempts)
+    return found_in
+
+
+def _presence(attempts: Sequence[Attempt], found_in: dict[str, str], bulk_filter: BulkFilter) -> Steps[None]:
+    """Look for many messages in one call. That may prove presence, never absence.
+
+    It is for messages that would be asked for one by one: lone ones, and those that the vendor has seen before. A whole
+    batch may have been seen before. If there are many, those that are not found are left unconfirmed, which is the
+    state they would end in.
+    """
+    wanted: dict[str, Attempt] = {}
+    seen: list[str] = []
+    for attempt in attempts:
+        ids = attempt.in_state(_S.DUPLICATE_ID)
+        seen += ids
+        if len(attempt.messages) == 1 or not attempt.bulk_id_conclusive:
+            ids = attempt.in_state(*UNRESOLVED)
+        wanted |= dict.fromkeys(ids, attempt)
+    ids = list(wanted)
+    if len(ids) < 3:
+        return
+    failures = 0
+    bulk_filter.lists_answered = False
+    for start in range(0, len(ids), IDS_PER_LOOK):
+        try:
+            rows = yield from call_api(
+                api.get_logs(message_ids=ids[start : start + IDS_PER_LOOK], limit=api.MAX_LIMIT),
+                patience=120.0,
+                label="logs asked",
+            )
+        except OmniError as error:
+            failures += 1
+            if failures == 3 or not error.retryable:
+                yield Log(f"A look for many messages failed ({error.why}).", warning=True)
+                break
+            continue
+        bulk_filter.have_shown(ids[start : start + IDS_PER_LOOK], rows)
+        for row in rows:
+            owner = wanted.get(row.message_id)
+            if owner is not None and owner.messages[row.message_id] in UNRESOLVED:
+                owner.apply(row.message_id, Event.LOG_ROW)
+                if row.bulk_id:
+                    found_in[row.message_id] = row.bulk_id
+    bulk_filter.lists_answered = not failures
+    if len(seen) > MANY_SEEN:
+        for message_id in seen:
+            if wanted[message_id].messages[message_id] is _S.DUPLICATE_ID:
+                wanted[message_id].apply(message_id, Event.NO_LOG_ROW)
 
 
 def _filters(attempt: Attempt, at_once: int) -> list[_Filter]:

@@ -38,8 +38,8 @@ class Request:
     :param before: the states of its messages before that attempt, by message id; empty if they were never tried.
     :param bulk_id_conclusive: True if its bulk id finds all its messages.
     :param not_before: the earliest time at which its messages may have been posted, if they are posted again on trust.
-    :param intended: True if an intent of it may have been written.
-    :param refenced: the number of times that writing its intent took too long.
+    :param intent_written: True if an intent of it may have been written.
+    :param intent_renewals: the number of times that writing its intent took too long.
     """
 
     content: int
@@ -49,8 +49,8 @@ class Request:
     before: dict[str, MessageState] = field(default_factory=dict)
     bulk_id_conclusive: bool = True
     not_before: float | None = None
-    intended: bool = False
-    refenced: int = 0
+    intent_written: bool = False
+    intent_renewals: int = 0
 
     @classmethod
     def of(cls, content: int, people: RecipientChunk, ids: Identity) -> Request:
@@ -105,7 +105,7 @@ class Request:
         event = Event.PROVEN_ABSENT if self.state_before is _S.ABSENT else Event.NO_EFFECT
         return TRANSITIONS[_S.IN_DOUBT, event]
 
-    def halves(self, ids: Identity) -> list[Request]:
+    def bisect(self, ids: Identity) -> list[Request]:
         """Return two requests with half of the people each, each with its own bulk id."""
         size = len(self.ids)
         middle = (size + 1) // 2
@@ -129,7 +129,7 @@ class ErrorAction(enum.Enum):
 
     UNKNOWN = "ask the logs, post no more of it"
     AGAIN = "post it again after a pause, all connections together"
-    HALVE = "post its halves"
+    BISECT = "post its halves"
     REFUSED = "its one recipient is refused"
     STOP = "stop the batch: nobody else would fare better"
 
@@ -143,7 +143,7 @@ def action_for(error: OmniError, people: int) -> ErrorAction:
     if error.retryable:
         return ErrorAction.STOP if (error.retry_after or 0.0) > LONGEST_RETRY_AFTER else ErrorAction.AGAIN
     if isinstance(error, OmniRequestError) and error.status in BAD_ENTRY:
-        return ErrorAction.HALVE if people > 1 else ErrorAction.REFUSED
+        return ErrorAction.BISECT if people > 1 else ErrorAction.REFUSED
     return ErrorAction.STOP
 
 

@@ -27,7 +27,7 @@ from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
 from airflow_provider_omni.omni.retries import backoff
 
-MARGIN = 3600.0
+WINDOW_MARGIN = 3600.0
 """Seconds before the first intent at which the first time window begins, since clocks differ."""
 CLOSED_TOGETHER = 10_000
 """Messages in one part that says who has failed for want of news, at most."""
@@ -138,7 +138,7 @@ class LedgerJournal:
                 source = Subscription(bulk, len(ids), logs_due=False, ids=set(ids), by_time_window=True)
                 deliveries.subscriptions.append(source)
                 deliveries.single |= dict.fromkeys(ids, source)
-            deliveries.windows_since = followed.begin - MARGIN
+            deliveries.windows_since = followed.begin - WINDOW_MARGIN
         for (bulk, members), samples in zip(followed.bulks, followed.samples, strict=True):
             source = Subscription(bulk, bulk.messages, member_ids=members, samples=samples)
             deliveries.subscriptions.append(source)

@@ -16,8 +16,6 @@ from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRequestError
 from airflow_provider_omni.omni.models import LogRow, skipped_in
 
-PAGE = 1000
-"""Rows that a page of reports or logs can hold. A shorter page is the last one."""
 MOST_STEPS = 4
 """Rows expected for each message if the flow is not known."""
 
@@ -51,7 +49,9 @@ class LogQueries:
         try:
             return (
                 yield from call_api(
-                    api.get_logs(**{"limit": PAGE} | query), patience=max(0.0, until - self.clock()), label="logs asked"
+                    api.get_logs(**{"limit": api.MAX_LIMIT} | query),
+                    patience=max(0.0, until - self.clock()),
+                    label="logs asked",
                 )
             )
         except OmniBusyError:
@@ -76,7 +76,7 @@ class LogQueries:
             return None
         if len(ids) == 1:
             return {ids[0]: rows}
-        if len(rows) + skipped_in(rows) >= PAGE:
+        if len(rows) + skipped_in(rows) >= api.MAX_LIMIT:
             self.at_once[kind] = max(1, len(ids) // 2)
             return {}
         found: dict[str, list[LogRow]] = {each: [] for each in ids}
@@ -126,9 +126,11 @@ class LogQueries:
         for source in sources:
             if source.bulk.alone is not first.bulk.alone:
                 continue
-            rows += PAGE if source.expected is None else source.total * (steps or MOST_STEPS)
+            rows += api.MAX_LIMIT if source.expected is None else source.total * (steps or MOST_STEPS)
             length += len(source.name) + 1
-            if group and (rows >= PAGE or length > api.MAX_IDS_LENGTH or len(group) >= self.at_once[self.kind(first)]):
+            if group and (
+                rows >= api.MAX_LIMIT or length > api.MAX_IDS_LENGTH or len(group) >= self.at_once[self.kind(first)]
+            ):
                 break
             group.append(source)
         return group

@@ -20,7 +20,7 @@ from airflow_provider_omni.delivery.tracking.limits import (
     SAMPLES,
     SERVED,
 )
-from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN, MESSAGES, PAGE, LogQueries
+from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN, MESSAGES, LogQueries
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniError, OmniRequestError
@@ -72,7 +72,7 @@ class SubscriptionFollower:
         for _ in range(MAX_PAGES):
             try:
                 page = yield from call_api(
-                    api.get_reports(**source.bulk.report_filter, limit=PAGE), label="reports read"
+                    api.get_reports(**source.bulk.report_filter, limit=api.MAX_LIMIT), label="reports read"
                 )
             except OmniError as error:
                 # The page may have been handed out and lost on the way: then only the logs still have it.
@@ -85,7 +85,7 @@ class SubscriptionFollower:
             news = yield from self._deliveries.take_rows(source, page, self._journal.news)
             source.idle_polls = 0 if news else source.idle_polls + 1
             yield from self._journal.save(source)
-            if len(page) + skipped_in(page) < PAGE or self._journal.blocked(source):
+            if len(page) + skipped_in(page) < api.MAX_LIMIT or self._journal.blocked(source):
                 break
         if source.idle_polls >= QUIET_POLLS or self._may_close_unheard(source):
             source.logs_due = True
@@ -93,7 +93,7 @@ class SubscriptionFollower:
 
     def _may_close_unheard(self, source: Subscription) -> bool:
         """Return True if a failure may soon close a message for want of news. The logs must be asked before that."""
-        return self._deliveries.tracker.settles and source.counts.lingering > 0
+        return self._deliveries.tracker.settles and source.counts.pending_after_failed_step > 0
 
     def look(self, *, closing: bool) -> Steps[None]:
         """Ask the logs about every subscription that is due, as far as the budget goes."""
@@ -155,11 +155,11 @@ class SubscriptionFollower:
             for source in group:
                 if source.name in found or policy.is_left_to_samples(source):
                     alone = source.bulk.alone and len(found) == 1
-                    yield from self._heal(source, found.get(source.name, []), alone=alone)
+                    yield from self._apply_log_rows(source, found.get(source.name, []), alone=alone)
             # Those of which the answer tells nothing come last: a later list may show that the vendor reads lists.
             waiting += group
 
-    def _heal(self, source: Subscription, rows: list[LogRow], *, alone: bool) -> Steps[None]:
+    def _apply_log_rows(self, source: Subscription, rows: list[LogRow], *, alone: bool) -> Steps[None]:
         source.logs_due = source.report_read_failed = False
         source.idle_polls = 0
         source.looked_at = self._clock()
@@ -167,9 +167,9 @@ class SubscriptionFollower:
         source.unseen = not rows and not source.heard
         yield from self._deliveries.take_rows(source, rows, self._journal.news)
         yield from self._journal.save(source)
-        self._size_up(source, full=len(rows) >= PAGE or skipped_in(rows) > 0)
+        self._infer_size(source, full=len(rows) >= api.MAX_LIMIT or skipped_in(rows) > 0)
 
-    def _size_up(self, source: Subscription, *, full: bool) -> None:
+    def _infer_size(self, source: Subscription, *, full: bool) -> None:
         """Find out how many messages a request of unknown size has.
 
         The size is settled when two queries, `LOG_LAG` apart, show equally many; or by one query, if every message in

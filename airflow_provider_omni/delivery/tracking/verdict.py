@@ -97,7 +97,7 @@ class DeliveryCounts:
     operator_only: int = 0
     failed: int = 0
     settled: int = 0
-    lingering: int = 0
+    pending_after_failed_step: int = 0
     """Pending messages that have a failed step."""
     failed_message_ids: list[str] = field(default_factory=list)
     by_channel: Counter[str] = field(default_factory=Counter)
@@ -142,7 +142,7 @@ class DeliveryCounts:
             if len(self.failed_message_ids) < MAX_IDS:
                 self.failed_message_ids.append(message_id)
         else:
-            self.lingering += any(step.state is StepState.FAILED for step in steps)
+            self.pending_after_failed_step += any(step.state is StepState.FAILED for step in steps)
 
     def merge(self, other: DeliveryCounts) -> None:
         """Add another wait's counts to these."""
@@ -151,7 +151,7 @@ class DeliveryCounts:
         self.operator_only += other.operator_only
         self.failed += other.failed
         self.settled += other.settled
-        self.lingering += other.lingering
+        self.pending_after_failed_step += other.pending_after_failed_step
         self.failed_message_ids = sorted(self.failed_message_ids + other.failed_message_ids)[:MAX_IDS]
         self.by_channel += other.by_channel
         self.by_status += other.by_status

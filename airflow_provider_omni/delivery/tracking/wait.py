@@ -188,7 +188,7 @@ class DeliveryWait:
         refusal = yield from self.followed.read_all()
         yield from self._look(closing=closing)
         if closing:
-            yield from self._write_at_last()
+            yield from self._flush()
         self._refused_polls = self._refused_polls + 1 if refusal is not None else 0
         if refusal is not None and self._refused_polls >= self.refusals:
             raise refusal
@@ -210,7 +210,7 @@ class DeliveryWait:
             yield from self.single.hear_the_doubted()
             yield from self.journal.settle()
 
-    def _write_at_last(self) -> Steps[None]:
+    def _flush(self) -> Steps[None]:
         """Write down at the deadline what is still unsaved. Raises OmniStorageError if that fails: even then nothing is
         decided from it.
         """

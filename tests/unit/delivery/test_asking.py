@@ -10,7 +10,8 @@ import pytest
 from airflow_provider_omni.delivery.effects import CallApi, Sleep
 from airflow_provider_omni.delivery.messages.states import HORIZON, Attempt, Control, MessageState
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy
-from airflow_provider_omni.delivery.outbox.reconciler import PAGE, BulkFilter, Reconciler
+from airflow_provider_omni.delivery.outbox.reconciler import BulkFilter, Reconciler
+from airflow_provider_omni.omni.api import MAX_LIMIT
 from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniBusyError, OmniRequestError, OmniServerError
 from airflow_provider_omni.omni.models import Rows
 from tests.unit.delivery.stage import START, Stage, row
@@ -28,7 +29,7 @@ def unknown(*ids: str, state: MessageState = S.IN_DOUBT, intent_at: float = STAR
 
 def settle(attempt: Attempt, stage: Stage, rules: LookPolicy = RULES) -> Reconciler:
     asker = Reconciler(rules, stage.clock, jitter=lambda: 0.0)
-    stage.play(asker.settle(attempt))
+    stage.play(asker.resolve(attempt))
     return asker
 
 
@@ -93,7 +94,7 @@ def test_the_grace_time_counts_from_the_first_answer_not_from_the_first_question
 
 
 def test_a_full_page_proves_nothing() -> None:
-    attempt, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[[row("n")] * PAGE])
+    attempt, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[[row("n")] * MAX_LIMIT])
     settle(attempt, stage)
     assert attempt.messages == {"m": S.IN_DOUBT, "n": S.ACCEPTED}
     assert len(stage.looks) == 1
@@ -125,7 +126,7 @@ def test_a_row_that_cannot_be_read_takes_nothing_from_the_presence_of_the_others
 
 
 def test_a_page_that_is_full_with_its_unreadable_rows_proves_nothing() -> None:
-    attempt, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[unread(*[row("n")] * (PAGE - 1))])
+    attempt, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[unread(*[row("n")] * (MAX_LIMIT - 1))])
     settle(attempt, stage)
     assert attempt.messages == {"m": S.IN_DOUBT, "n": S.ACCEPTED}
     assert len(stage.looks) == 1
@@ -341,7 +342,7 @@ def test_a_filter_that_finds_another_request_of_this_try_is_believed() -> None:
 
     attempt, stage = unknown(*MANY), Stage(logs=[logs])
     asker = Reconciler(RULES, stage.clock, lambda: 0.0, BulkFilter([Control("control", ("c", "d"))]))
-    stage.play(asker.settle(attempt))
+    stage.play(asker.resolve(attempt))
     assert set(attempt.messages.values()) == {S.ABSENT}
     assert len(stage.looks) == 4
     assert asker.bulk_filter.works
@@ -350,11 +351,11 @@ def test_a_filter_that_finds_another_request_of_this_try_is_believed() -> None:
 def test_a_filter_that_has_found_some_of_one_request_is_believed_about_another() -> None:
     stage = Stage(logs=[[row("c")]])
     shared = BulkFilter()
-    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).settle(unknown("c", "d")))
+    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).resolve(unknown("c", "d")))
     assert shared.works
     stage.logs, attempt = [[]], unknown(*MANY)
     asked = len(stage.looks)
-    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).settle(attempt))
+    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).resolve(attempt))
     assert set(attempt.messages.values()) == {S.ABSENT}
     assert not any("messageId" in look for look in stage.looks[asked:])
 
@@ -367,7 +368,7 @@ def test_where_messages_may_stand_in_other_requests_no_filter_proves_that_they_a
         return [row("a")] if "bulkId" in query else [row(each) for each in ("a", "b") if each in query["messageId"]]
 
     stage, shared, attempt = Stage(logs=[logs]), BulkFilter([Control("bulk", ("a",))], sole=False), unknown("a", "b")
-    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).settle(attempt))
+    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).resolve(attempt))
     assert attempt.messages == {"a": S.ACCEPTED, "b": S.ACCEPTED}
     assert not shared.works
 
@@ -412,7 +413,7 @@ def test_a_list_of_ids_that_is_refused_is_asked_for_one_by_one() -> None:
     attempt, stage = unknown("a", "b", "c", bulk_id_conclusive=False), Stage(logs=[logs])
     read = BulkFilter()
     read.have_shown(["x", "y"], [row("x"), row("y")])
-    stage.play(Reconciler(RULES, stage.clock, jitter=lambda: 0.0, bulk_filter=read).settle(attempt))
+    stage.play(Reconciler(RULES, stage.clock, jitter=lambda: 0.0, bulk_filter=read).resolve(attempt))
     assert attempt.messages == {"a": S.ACCEPTED, "b": S.ABSENT, "c": S.ABSENT}
 
 
@@ -455,7 +456,7 @@ def test_a_post_of_this_try_is_over_when_it_is_asked_about(asked_after: float, l
 def test_what_an_earlier_try_may_have_under_way_counts_from_when_this_one_took_over() -> None:
     stage = Stage(now=START + 60.0)
     asker = Reconciler(RULES, stage.clock, jitter=lambda: 0.0, loaded_at=START)
-    stage.play(asker.settle(unknown()))
+    stage.play(asker.resolve(unknown()))
     assert look_times(stage) == [0.0, 15.0, 45.0]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_omni.delivery.outbox.plan import MAX_ROWS
+from airflow_provider_omni.delivery.outbox.plan import MAX_LOG_ROWS
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.omni.errors import OmniRejectedError, OmniUnknownOutcomeError
 from tests.unit.delivery.stage import Stage, answered
@@ -50,7 +50,7 @@ def test_who_is_left_out_of_to_by_a_guard_or_stands_in_it_twice_moves_nobody() -
 
 
 def test_an_error_names_ten_and_a_receipt_a_hundred_the_refused_among_them() -> None:
-    numbers = [f"41793{index:04d}{40 if index % 9 == 8 else 27}" for index in range(MAX_ROWS // 2)]
+    numbers = [f"41793{index:04d}{40 if index % 9 == 8 else 27}" for index in range(MAX_LOG_ROWS // 2)]
     end = send(Stage(posts=[answered(d40="refused")]), plan(numbers))
     assert end.error is not None
     assert end.error.problems == (*(f"to[{9 * index + 8}]: REJECTED_NETWORK" for index in range(10)), "and 45 more")

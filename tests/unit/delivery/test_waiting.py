@@ -17,10 +17,10 @@ from airflow_provider_omni.delivery.tracking.limits import (
     REFUSALS,
     SERVED,
 )
-from airflow_provider_omni.delivery.tracking.log_queries import PAGE
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, SuccessCriterion, Verdict, explain
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, WaitEnd
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
+from airflow_provider_omni.omni.api import MAX_LIMIT
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
     OmniBusyError,
@@ -120,10 +120,10 @@ def test_what_was_read_is_written_down_before_anything_is_decided() -> None:
 
 
 def test_pages_are_read_until_a_short_one_and_each_is_written_down() -> None:
-    ids = tuple(f"m{n}" for n in range(PAGE + 1))
-    pages = [[report(each) for each in ids[:PAGE]], [report(ids[PAGE])]]
+    ids = tuple(f"m{n}" for n in range(MAX_LIMIT + 1))
+    pages = [[report(each) for each in ids[:MAX_LIMIT]], [report(ids[MAX_LIMIT])]]
     stage = Stage(reports=pages)
-    end = wait(stage, watch(Bulk("bulk", PAGE + 1)))
+    end = wait(stage, watch(Bulk("bulk", MAX_LIMIT + 1)))
     assert end.verdict is Verdict.SUCCESS
     assert kinds(stage)[1:] == ["reports", "load", "save", "reports", "load", "save", "logs"]
 
@@ -269,7 +269,7 @@ def test_the_logs_are_asked_after_a_report_that_could_not_be_read() -> None:
 
 
 def test_a_page_that_is_full_with_its_unreadable_rows_is_not_the_last() -> None:
-    stage = Stage(reports=[unread(*[report("n")] * (PAGE - 1)), [report("m")]])
+    stage = Stage(reports=[unread(*[report("n")] * (MAX_LIMIT - 1)), [report("m")]])
     assert wait(stage).verdict is Verdict.SUCCESS
     assert stage.now == START
 
@@ -605,7 +605,7 @@ def test_at_the_deadline_a_bulk_of_unknown_size_is_a_success_for_any_only(goal: 
 
 
 def test_an_unknown_bulk_with_a_full_page_of_rows_is_not_sized() -> None:
-    stage = Stage(logs=[[row(f"m{n}", "handset") for n in range(PAGE)]])
+    stage = Stage(logs=[[row(f"m{n}", "handset") for n in range(MAX_LIMIT)]])
     assert polls(stage, watch(Bulk("hand", None)), 4) == [None] * 4
 
 

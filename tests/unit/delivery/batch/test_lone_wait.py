@@ -257,5 +257,5 @@ def test_reports_of_the_failed_that_cannot_be_read_leave_them_failed(tmp_path: P
 
 
 def test_a_margin_of_an_hour_stands_before_the_first_intent() -> None:
-    assert ledger_journal.MARGIN == 3600.0
+    assert ledger_journal.WINDOW_MARGIN == 3600.0
     assert time_windows.LAG >= 600.0
