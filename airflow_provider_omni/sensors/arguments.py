@@ -8,15 +8,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, PlainValidator, StrictBool
 
 from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.messages.receipt import MOST_WITHOUT_LEDGER, RECEIPT, Receipt, no_receipt
 from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch, bulks_of, bulks_of_ids, distinct
+from airflow_provider_omni.omni.arguments import ArgumentModel, read_arguments
 from airflow_provider_omni.omni.channels import Channel
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.words import some
 from airflow_provider_omni.omni.written import (
@@ -41,84 +43,104 @@ MOST_IDS = 5000
 """Message ids in all receipts of a sensor, at most, because they stand in the trigger's arguments."""
 
 
-def read_watch(
-    *,
-    started_at: float,
-    timeout: float | None,
-    receipt: Any = None,
-    message_ids: Any = None,
-    bulk_ids: Any = None,
-    success_when: Any = "all",
-    delivered_means: Any = "group",
-    settle: Any = False,
-    flow: Sequence[str] = (),
-    last_channel: Any = None,
-    poll_interval: float = 30.0,
-    logs_only: bool = False,
-    account: str = "",
-    emptied: Collection[str] = (),
-    warn: Callable[[str], None] = lambda _: None,
-) -> Watch:
-    """Read a user's arguments into a watch. Raises one `OmniInputError` that names every problem.
+SOURCES = ("receipt", "message_ids", "bulk_ids")
+"""Arguments of which exactly one is given."""
 
-    Raises OmniConfigurationError if a receipt was made with another account.
 
-    :param started_at: begin of the wait, in seconds since the epoch.
-    :param timeout: seconds from `started_at`. None: the validity of the receipt's channels and an hour; 47 hours if it
-        does not know them all.
+class Receipts(NamedTuple):
+    """Receipts, each once and with its name in errors, and the number of empty entries in their list."""
+
+    named: Sequence[tuple[str, Receipt]] = ()
+    missing: int = 0
+
+
+def _read_receipts(value: Any) -> Receipts:
+    raw, missing = _receipts(value)
+    return Receipts(_read(raw), missing)
+
+
+def _read_channel(name: Any) -> str:
+    if not isinstance(name, str) or name.upper() not in list(Channel):
+        raise ValueError
+    return name.upper()
+
+
+class WatchArguments(ArgumentModel):
+    """What a user types for a sensor.
+
     :param receipt: a receipt, or a list of receipts. Exactly one of `receipt`, `message_ids` and `bulk_ids` is given.
     :param message_ids: a message id, or a list of them.
     :param bulk_ids: a bulk id, or a list of them.
     :param success_when: `all`, `any`, `finished` or a ratio.
     :param delivered_means: `group` or `handset`.
     :param settle: wait for every outcome, even if the verdict is clear before.
-    :param flow: channels of the scenario, if it was read. A receipt's own flow has priority.
     :param last_channel: last channel of the flow, if there is neither a flow nor a receipt with one.
+    :param timeout: seconds. None: the validity of the receipt's channels and an hour; 47 hours if it does not know them
+        all.
     :param poll_interval: seconds between two polls.
+    """
+
+    receipt: Annotated[Receipts, PlainValidator(_read_receipts)] | None = None
+    message_ids: Annotated[tuple[Bulk, ...], PlainValidator(lambda ids: bulks_of_ids(message_ids=ids))] | None = None
+    bulk_ids: Annotated[tuple[Bulk, ...], PlainValidator(lambda ids: bulks_of_ids(bulk_ids=ids))] | None = None
+    success_when: Annotated[Any, PlainValidator(lambda goal: SuccessCriterion(goal).success_when)] = "all"
+    delivered_means: Annotated[str, PlainValidator(lambda means: SuccessCriterion("all", means).delivered_means)] = (
+        "group"
+    )
+    settle: StrictBool = Field(False, repr=False, description="True or False")
+    last_channel: Annotated[str, PlainValidator(_read_channel)] | None = Field(
+        None, description=f"one of {', '.join(Channel)}"
+    )
+    timeout: float | None = None
+    poll_interval: float = 30.0
+
+
+def read_watch(
+    *,
+    started_at: float,
+    flow: Sequence[str] = (),
+    logs_only: bool = False,
+    account: str = "",
+    emptied: Collection[str] = (),
+    warn: Callable[[str], None] = lambda _: None,
+    **given: Any,
+) -> Watch:
+    """Read a user's arguments into a watch. Raises one `OmniInputError` that names every problem.
+
+    Raises OmniConfigurationError if a receipt was made with another account.
+
+    :param started_at: begin of the wait, in seconds since the epoch.
+    :param flow: channels of the scenario, if it was read. A receipt's own flow has priority.
     :param logs_only: read no reports, because they could not be written down.
     :param account: `OmniConfig.account_mark` of the connection.
     :param emptied: names of arguments that were given and came out as None.
     :param warn: is called with a sentence on anything that may be a mistake, but need not be.
+    :param given: `WatchArguments`.
     """
-    problems: list[str] = []
-    goal = parts = None
-    receipts: list[tuple[str, Receipt]] = []
-    missing = 0
-    problems += came_out_empty(emptied)
-    try:
-        named = _named(receipt, message_ids, bulk_ids, emptied)
-        if named == "receipt":
-            raw, missing = _receipts(receipt)
-            receipts = _read(raw)
-            parts = _parts(receipts)
-        else:
-            parts = [Part(bulks=bulks_of_ids(message_ids=message_ids, bulk_ids=bulk_ids))]
-    except OmniInputError as error:
-        problems += error.problems
-    try:
-        goal = SuccessCriterion(success_when, delivered_means, bool(settle))
-    except OmniInputError as error:
-        problems += error.problems
-    if not isinstance(settle, bool):
-        problems.append(unexpected("settle", type(settle).__name__, "True or False"))
-    if last_channel is not None and (not isinstance(last_channel, str) or last_channel.upper() not in list(Channel)):
-        problems.append(unexpected("last_channel", describe(last_channel, True), f"one of {', '.join(Channel)}"))
-    problems += _too_many(parts or [], logs_only=logs_only, several=len(receipts) > 1)
-    if problems or parts is None or goal is None:
+    problems = came_out_empty(emptied)
+    named = [name for name in SOURCES if given.get(name) is not None]
+    if len(named) > 1 or (not named and not any(name in emptied for name in SOURCES)):
+        problems.append(unexpected(", ".join(SOURCES), " and ".join(named) or "none of them", "exactly one"))
+    told = read_arguments(WatchArguments, given, problems)
+    receipts, missing = told.receipt or Receipts()
+    parts = [Part(bulks=told.message_ids or told.bulk_ids or ())] if told.receipt is None else _parts(receipts)
+    problems += _too_many(parts, logs_only=logs_only, several=len(receipts) > 1)
+    if problems:
         raise OmniInputError("The sensor cannot wait for this.", problems=problems)
+    timeout, last_channel = told.timeout, told.last_channel
     for name, each in receipts:
         check_account(account, each.account or "", f"the one that the {name} is from")
     if timeout is not None:
         for words in islice(_time_warnings(receipts, started_at, timeout), MOST_WARNINGS):
             warn(words)
-    otherwise = tuple(flow) or ((last_channel.upper(),) if last_channel else ())
+    otherwise = tuple(flow) or ((last_channel,) if last_channel else ())
     whole = Watch(
         bulks=(),
         deadline=started_at + timeout
         if timeout is not None
         else max((_default_deadline(each, started_at) for _, each in receipts), default=started_at + DEFAULT_TIMEOUT),
-        goal=goal,
-        poll_interval=max(poll_interval, 0.1),
+        goal=SuccessCriterion(told.success_when, told.delivered_means, told.settle),
+        poll_interval=max(told.poll_interval, 0.1),
         missing=missing,
     )
     watches = [
@@ -151,19 +173,6 @@ class Part:
     unsent: int = 0
     accepted: int = 0
     account: str = ""
-
-
-def _named(receipt: Any, message_ids: Any, bulk_ids: Any, emptied: Collection[str]) -> str:
-    """Return the name of the one argument that was given. Raises OmniInputError unless exactly one was."""
-    values = {"receipt": receipt, "message_ids": message_ids, "bulk_ids": bulk_ids}
-    named = [name for name, value in values.items() if value is not None]
-    if len(named) == 1:
-        return named[0]
-    found = " and ".join(named) or "none of them"
-    problems = [unexpected("receipt, message_ids, bulk_ids", found, "exactly one")]
-    if not named and any(name in emptied for name in values):
-        problems = []  # it was said
-    raise OmniInputError("The sensor cannot wait for this.", problems=problems)
 
 
 def _receipts(receipt: Any) -> tuple[list[tuple[str, Any]], int]:

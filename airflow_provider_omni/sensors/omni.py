@@ -191,7 +191,7 @@ class OmniDeliverySensor(BaseSensorOperator):
             )
 
     def _read_watch(self, hook: OmniHook, context: Context | None = None, memory: Memory | None = None) -> Watch:
-        from airflow_provider_omni.sensors.arguments import read_watch
+        from airflow_provider_omni.sensors.arguments import WatchArguments, read_watch
         from airflow_provider_omni.storage.reschedules import first_poke_at
 
         started_at = self._started_at or time.time()
@@ -205,20 +205,18 @@ class OmniDeliverySensor(BaseSensorOperator):
             flow = self._read_flow(hook)
         return read_watch(
             started_at=started_at,
-            timeout=self.own_timeout,
-            receipt=self.receipt,
-            message_ids=self.message_ids,
-            bulk_ids=self.bulk_ids,
-            success_when=self.success_when,
-            delivered_means=self.delivered_means,
-            settle=self.settle,
             flow=flow,
-            last_channel=self.last_channel,
-            poll_interval=self.poke_interval,
             logs_only=logs_only,
             account=hook.config.account_mark,
-            warn=(lambda _: None) if again else self.log.warning,
             emptied=[name for name in self._given if getattr(self, name) is None],
+            warn=(lambda _: None) if again else self.log.warning,
+            timeout=self.own_timeout,
+            poll_interval=self.poke_interval,
+            **{
+                name: getattr(self, name)
+                for name in WatchArguments.model_fields
+                if name not in ("timeout", "poll_interval")
+            },
         )
 
     def _read_flow(self, hook: OmniHook) -> Sequence[str]:
