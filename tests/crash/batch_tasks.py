@@ -37,7 +37,8 @@ ONE_WRITE = 2.0
 class BatchPost:
     """A POST that a try began. `woken`: after Airflow had given it up, by a process that was frozen in between.
 
-    `followed`: a receipt that named its request, or its ledger, had been published by then.
+    `followed`: a receipt that named its request and counted its messages, or named its ledger, had been published by
+    then.
     """
 
     at: float
@@ -226,12 +227,13 @@ class BatchTask:
         if stale:
             self.world.say(process.name, f"(Airflow has given this try up{', it was frozen' if woken else ''})")
         ids = frozenset(each["messageId"] for each in destinations)
-        followed = self._is_followed(body["bulkId"])
+        followed = self._is_followed(body["bulkId"], len(ids))
         self.posts.append(BatchPost(now, decided_at, number, process.began_at, ids, stale, woken, followed, process))
 
-    def _is_followed(self, bulk_id: str) -> bool:
+    def _is_followed(self, bulk_id: str, messages: int) -> bool:
         receipt = self.receipts.told or {}
-        return bool(receipt.get("ledger_path")) or bulk_id in {each["bulk_id"] for each in receipt.get("bulks", ())}
+        listed = bulk_id in {each["bulk_id"] for each in receipt.get("bulks", ())}
+        return bool(receipt.get("ledger_path")) or (listed and self.receipts.counted >= messages)
 
     def _lost(self, process: Process) -> None:
         def no_heartbeat() -> None:

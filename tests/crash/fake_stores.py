@@ -195,6 +195,12 @@ class Receipts:
         if memory.was_refused or not memory.given_up:
             self.told = self.standing
 
+    @property
+    def counted(self) -> int:
+        """How many messages were or may have been sent, as it was told last: who waits takes all others for unsent."""
+        counts = self.told["counts"] if self.told else {}
+        return sum(counts.get(name, 0) for name in ("accepted", "unconfirmed"))
+
 
 @dataclass
 class Bucket:

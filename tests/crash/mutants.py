@@ -118,6 +118,17 @@ def _it_is_posted_though_no_receipt_tells_of_it() -> Iterator[None]:
         yield
 
 
+@_mutant("wrong", focused(**B, network=CALM | {"posts": ()}, send=RETRIED | {"people": (("41793020027",),)}))
+def _a_receipt_counts_what_was_posted_only() -> Iterator[None]:
+    """A receipt lists what is about to be posted, and counts it as never sent."""
+
+    def announce(self: dispatcher.Dispatcher, request: requests.Request) -> None:
+        self.progress.follow(request.bulk_id, request.ids, bulk_id_conclusive=request.bulk_id_conclusive)
+
+    with patch.object(dispatcher.Dispatcher, "_announce", announce):
+        yield
+
+
 @_mutant(
     "wrong",
     tried_again(

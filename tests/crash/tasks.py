@@ -40,7 +40,8 @@ class Posted:
     """A POST that a process began.
 
     `stale`: Airflow had given its try up by then. `fenced`: its intent had been written while it had not, and just
-    before the machine decided to post. `followed`: a receipt that listed all of it had been published by then.
+    before the machine decided to post. `followed`: a receipt that listed and counted all of it had been published by
+    then.
     """
 
     at: float
@@ -192,7 +193,7 @@ class SendTask:
         if stale:
             self.world.say(process.name, "(Airflow has given this try up)")
         told = self.receipts.told
-        followed = told is not None and ids <= set(told["message_ids"])
+        followed = told is not None and ids <= set(told["message_ids"]) and self.receipts.counted >= len(ids)
         self.posts.append(Posted(self.world.now(), intended_at, ids, number, stale, fenced, followed))
 
     def _lost(self, process: Process) -> None:

@@ -205,8 +205,7 @@ class Dispatcher:
                     )
         if self.publish is not None:
             for request in requests:
-                self.progress.follow(request.bulk_id, request.ids, bulk_id_conclusive=request.bulk_id_conclusive)
-                self.progress.note_each(dict.fromkeys(request.ids, _S.IN_DOUBT))
+                self._announce(request)
             try:
                 yield self.publish()
             except OmniError as error:
@@ -215,6 +214,15 @@ class Dispatcher:
                 return
         self._unwritable = 0
         self._ready.extend(requests)
+
+    def _announce(self, request: Request) -> None:
+        """Count a request's messages as unconfirmed ahead of its POST. If this process dies right after it, whoever
+        waits by the receipt must not take them for never sent.
+        """
+        self.progress.follow(request.bulk_id, request.ids, bulk_id_conclusive=request.bulk_id_conclusive)
+        if not request.announced:
+            self.progress.move(request.state_before, dict.fromkeys(request.ids, _S.IN_DOUBT))
+            request.announced = True
 
     def _window_failed(self, requests: list[Request], error: OmniError, what: str) -> Steps[None]:
         """Post nothing of a window. It is written anew after a pause, or the batch ends."""
@@ -256,7 +264,8 @@ class Dispatcher:
                 self.progress.first_post_at = now
             self._tags += 1
             self._under_way[self._tags] = (request, self._round)
-            self.progress.move(request.state_before, attempt.messages)
+            self.progress.move(_S.IN_DOUBT if request.announced else request.state_before, attempt.messages)
+            request.announced = False
             # From here on it may arrive, even if this process dies before it is answered.
             self.progress.follow(request.bulk_id, request.ids, bulk_id_conclusive=request.bulk_id_conclusive)
             self.progress.posted += len(request.ids)
@@ -381,6 +390,9 @@ class Dispatcher:
                 line = {"bulk": request.bulk_id, "all": request.unposted.value}
                 self.progress.unwritten.setdefault(request.bulk_id, line)
                 self.progress.follow(request.bulk_id, ())
-                self.progress.note_each(dict.fromkeys(request.ids, request.unposted))
+                unposted = dict.fromkeys(request.ids, request.unposted)
+                if request.announced:
+                    self.progress.move(_S.IN_DOUBT, unposted)
+                self.progress.note_each(unposted)
         self._ready.clear()
         self._waiting.clear()

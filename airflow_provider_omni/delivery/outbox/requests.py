@@ -39,6 +39,7 @@ class Request:
     :param bulk_id_conclusive: True if its bulk id finds all its messages.
     :param not_before: the earliest time at which its messages may have been posted, if they are posted again on trust.
     :param intent_written: True if an intent of it may have been written.
+    :param announced: True if its messages count as unconfirmed before its POST, since a receipt tells of them.
     :param intent_renewals: the number of times that writing its intent took too long.
     """
 
@@ -50,6 +51,7 @@ class Request:
     bulk_id_conclusive: bool = True
     not_before: float | None = None
     intent_written: bool = False
+    announced: bool = False
     intent_renewals: int = 0
 
     @classmethod

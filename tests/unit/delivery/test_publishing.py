@@ -8,10 +8,22 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.omni.errors import Effect, OmniInputError, OmniStorageError, OmniUnknownOutcomeError
 from tests.unit.delivery.batch.batchworld import World, numbers
-from tests.unit.delivery.stage import Stage
-from tests.unit.delivery.test_sending import AN_HOUR_AGO, LOST, A, B, counts, message_id, on_record, plan, send
+from tests.unit.delivery.stage import Stage, answered
+from tests.unit.delivery.test_sending import (
+    AN_HOUR_AGO,
+    LOST,
+    NOT_SENT,
+    A,
+    B,
+    counts,
+    message_id,
+    on_record,
+    plan,
+    send,
+)
 
 FAILS = OmniStorageError("no XCom", retryable=True)
 
@@ -21,6 +33,16 @@ def test_a_receipt_that_cannot_be_published_for_a_moment_is_published_again_and_
     assert send(stage).error is None
     assert stage.posted == [[message_id(A)]]
     assert stage.published[0]["message_ids"] == [message_id(A)]
+
+
+def test_a_receipt_counts_what_is_about_to_be_posted_as_unconfirmed() -> None:
+    """If the process dies right after its POST, a wait by that receipt takes nobody for unsent."""
+    stage = Stage(posts=[NOT_SENT, answered(d27="refused")])
+    end = send(stage, plan([A, B]))
+    for each in map(Receipt.from_json, stage.published[:2]):
+        assert (each.accepted, each.unsent) == (2, 0)
+        assert sum(bulk.size for bulk in each.bulks) == 2
+    assert counts(end) == {"requested": 2, "accepted": 1, "rejected": 1}
 
 
 def test_what_cannot_be_published_is_not_posted_and_the_record_says_so() -> None:
