@@ -183,15 +183,7 @@ class KeyValueJournal:
             return
         key = source.bulk.journal_key
         try:
-            written = yield from load(key)
-            source.journal_loaded = True
-            self._take_written(source, written)
-            entry = encode(self._deliveries.worth_keeping(source), self._deliveries.account)
-            if points_to_messages(written):
-                # An earlier copy follows its messages by their own ids. This one could not read that: it does so next.
-                entry["one_by_one"] = True
-                source.journal_loaded = False
-            yield Save(key, entry, label="journal written")
+            yield Save(key, (yield from self._merged(source)), label="journal written")
             source.dirty = False
             self._reach.reached(key)
         except OmniStaleTryError:
@@ -199,6 +191,18 @@ class KeyValueJournal:
         except OmniStorageError as error:
             yield Log(f"The journal could not be written ({type(error).__name__}); it will be repeated.", warning=True)
             self._reach.failed(key, error)
+
+    def _merged(self, source: Subscription) -> Steps[dict[str, Json]]:
+        """Take in what other copies have written of a subscription. Return its entry, with that and what is new."""
+        written = yield from load(source.bulk.journal_key)
+        source.journal_loaded = True
+        self._take_written(source, written)
+        entry = encode(self._deliveries.worth_keeping(source), self._deliveries.account)
+        if points_to_messages(written):
+            # An earlier copy follows its messages by their own ids. This one could not read that: it does so next.
+            entry["one_by_one"] = True
+            source.journal_loaded = False
+        return entry
 
     def save_if_much(self) -> Steps[None]:
         """Do nothing: each subscription is written when it was read."""
@@ -223,8 +227,10 @@ class KeyValueJournal:
         marked: list[Subscription] = []
         for source in sources:
             try:
-                yield Save(source.bulk.journal_key, encode((), self._deliveries.account) | {"one_by_one": True})
-                done = True
+                # Another copy may have read reports of this request.
+                entry = yield from self._merged(source)
+                yield Save(source.bulk.journal_key, entry | {"one_by_one": True})
+                source.dirty, done = False, True
             except OmniStaleTryError:
                 raise
             except OmniStorageError as error:

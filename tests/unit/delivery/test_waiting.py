@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_omni.delivery.effects import CallApi, Load, Save, Sleep
 from airflow_provider_omni.delivery.messages.codec import decode, encode, points_to_messages
+from airflow_provider_omni.delivery.messages.status import StatusUpdate
 from airflow_provider_omni.delivery.tracking.limits import (
     CLOSING,
     CLOSING_READS,
@@ -770,6 +771,27 @@ def test_what_is_read_of_single_messages_is_written_only_where_later_copies_look
     counts = later.play(machine.present_counts())
     assert counts is not None
     assert counts.delivered == 1
+
+
+def test_the_mark_leaves_in_the_entry_what_another_copy_has_read_meanwhile() -> None:
+    """Each report is handed out once: when the logs have forgotten, what the other copy has read is nowhere else."""
+    stage = Stage()
+
+    def logs(call: Any) -> Any:
+        if dict(call.query).get("messageId") != "a":
+            return []
+        stage.memory.setdefault(BULK.journal_key, encode([StatusUpdate.of(report("b"))]))
+        return [row("a")]
+
+    stage.logs = [logs]
+    later = Stage(memory=stage.memory)
+    for there in (stage, later):
+        machine = DeliveryWait(watch(BULK), there.clock, jitter=lambda: 0.5)
+        there.play(machine.poll())
+        assert {each.name for each in machine.deliveries.subscriptions} == {"a", "b"}
+        counts = there.play(machine.present_counts())
+        assert counts is not None
+        assert counts.delivered == 1
 
 
 def test_a_copy_that_cannot_read_the_mark_keeps_it() -> None:
