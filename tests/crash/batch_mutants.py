@@ -15,11 +15,12 @@ from airflow_provider_omni.delivery.messages.states import Attempt, MessageState
 from airflow_provider_omni.delivery.outbox import (
     dispatcher,
     engine,
+    ledger_store,
     missing_record,
     policy,
     reconciler,
     requests,
-    stores,
+    task_state_store,
 )
 from airflow_provider_omni.delivery.tracking import (
     id_set,
@@ -241,7 +242,7 @@ def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
 def _without_reconciling() -> Iterator[None]:
     """Whatever is unknown is taken for absent."""
 
-    def reconcile(attempts: Any, *_: Any) -> Any:
+    def reconcile(attempts: Any, *_: Any, **__: Any) -> Any:
         for attempt in attempts:
             for message_id in attempt.in_state(MessageState.IN_DOUBT):
                 attempt.messages[message_id] = MessageState.ABSENT
@@ -262,10 +263,14 @@ def _without_fence() -> Iterator[None]:
 @_mutant("twice", _frozen_on_the_way)
 def _without_intent() -> Iterator[None]:
     """Nothing is written before a POST."""
-    in_ledger, in_memory = stores.LedgerStore.writes, stores.TaskStateStore.writes
+    in_ledger, in_memory = ledger_store.LedgerStore.writes, task_state_store.TaskStateStore.writes
     with (
-        patch.object(stores.LedgerStore, "writes", lambda self, _, outcomes, __: in_ledger(self, (), outcomes, ())),
-        patch.object(stores.TaskStateStore, "writes", lambda self, _, outcomes, __: in_memory(self, (), outcomes, ())),
+        patch.object(
+            ledger_store.LedgerStore, "writes", lambda self, _, outcomes, __: in_ledger(self, (), outcomes, ())
+        ),
+        patch.object(
+            task_state_store.TaskStateStore, "writes", lambda self, _, outcomes, __: in_memory(self, (), outcomes, ())
+        ),
     ):
         yield
 
@@ -405,11 +410,7 @@ def _parts_that_are_gone_are_not_missed() -> Iterator[None]:
 )
 def _whose_the_ledger_is_is_asked_once() -> Iterator[None]:
     """A send that has found a ledger empty does not look again, once it has begun, whether another one has, too."""
-
-    def check(self: stores.LedgerStore, _: Any) -> Any:
-        return self.check_current()
-
-    with patch.object(stores.LedgerStore, "_check_nobody_else_has_begun", check):
+    with patch.object(policy, "is_of_another_send", lambda owner, send: False):
         yield
 
 

@@ -12,7 +12,15 @@ from airflow_provider_omni.delivery.effects import Steps
 from airflow_provider_omni.delivery.messages import ids as identity
 from airflow_provider_omni.delivery.messages import intent_log, states
 from airflow_provider_omni.delivery.messages.states import Event, MessageState
-from airflow_provider_omni.delivery.outbox import dispatcher, engine, policy, publishing, reconciler, requests, stores
+from airflow_provider_omni.delivery.outbox import (
+    dispatcher,
+    engine,
+    policy,
+    publishing,
+    reconciler,
+    requests,
+    task_state_store,
+)
 from airflow_provider_omni.omni import failures, responses
 from airflow_provider_omni.omni.bulk import BulkAnswer
 from airflow_provider_omni.omni.errors import (
@@ -538,16 +546,16 @@ def _any_account_proves_absence() -> Iterator[None]:
 
 def _kept_without(*names: str) -> contextlib.AbstractContextManager[Any]:
     """Records without these members of theirs, or of their intents."""
-    original = stores.TaskStateStore.to_json
+    original = task_state_store.TaskStateStore.to_json
 
-    def to_json(self: stores.TaskStateStore) -> Any:
+    def to_json(self: task_state_store.TaskStateStore) -> Any:
         index: Any = original(self)
         for entry in index.get("entries", {}).values():
             for name in entry["intent"].keys() & set(names):
                 entry["intent"][name] = None
         return index | {name: () if name == "origins" else None for name in index.keys() & set(names)}
 
-    return patch.object(stores.TaskStateStore, "to_json", to_json)
+    return patch.object(task_state_store.TaskStateStore, "to_json", to_json)
 
 
 @_mutant("twice", unsettled(accounts=(HOME, OTHER), crash_point=CrashPoint("POST", Phase.DURING)))

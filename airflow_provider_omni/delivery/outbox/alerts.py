@@ -27,7 +27,8 @@ from airflow_provider_omni.delivery.outbox.engine import Outbox, SendResult
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec, SendPlan, plan_message
 from airflow_provider_omni.delivery.outbox.policy import SendPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import evenly
-from airflow_provider_omni.delivery.outbox.stores import INDEX, TaskStateStore
+from airflow_provider_omni.delivery.outbox.stores import INDEX
+from airflow_provider_omni.delivery.outbox.task_state_store import TaskStateStore
 from airflow_provider_omni.delivery.recipients.addresses import Recipients
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api

@@ -27,6 +27,7 @@ from airflow_provider_omni.delivery.messages.workspace import RecipientChunk
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.attempts import Attempts
 from airflow_provider_omni.delivery.outbox.dispatcher import Dispatcher
+from airflow_provider_omni.delivery.outbox.ledger_store import LedgerStore
 from airflow_provider_omni.delivery.outbox.manifest import write_manifest, write_tombstones
 from airflow_provider_omni.delivery.outbox.missing_record import check_record_not_lost
 from airflow_provider_omni.delivery.outbox.plan import (
@@ -53,7 +54,8 @@ from airflow_provider_omni.delivery.outbox.result import (
     receipt_of,
     verdict_of,
 )
-from airflow_provider_omni.delivery.outbox.stores import IntentStore, LedgerStore, TaskStateStore, intent_line
+from airflow_provider_omni.delivery.outbox.stores import IntentStore, intent_line
+from airflow_provider_omni.delivery.outbox.task_state_store import TaskStateStore
 from airflow_provider_omni.delivery.outbox.tries import lost_tries
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (

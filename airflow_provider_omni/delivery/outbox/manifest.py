@@ -22,8 +22,8 @@ from pydantic_core import from_json
 from airflow_provider_omni.delivery.effects import Done, Gather, Steps, Submit, WritePart, list_parts, read_part
 from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, SENT, VERSION, damaged, lines_of, own_parts, pack
 from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.outbox.ledger_store import LedgerStore
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
-from airflow_provider_omni.delivery.outbox.stores import LedgerStore
 
 ROWS = 10_000
 """Rows in one part."""

@@ -146,6 +146,15 @@ def attempts_to_look_for(refused: int, *, shared_key: bool) -> int:
     return refused + 1 + SHARED_ATTEMPTS if shared_key else 0
 
 
+def is_of_another_send(owner: str | None, send: str) -> bool:
+    """Return True if a file that has come into a ledger just now is another send's: then neither may go on.
+
+    :param owner: the send that the file names; None if it cannot be read: a try that writes such a file sends nothing.
+    :param send: this send.
+    """
+    return owner is not None and owner != send
+
+
 def is_sent_by_a_copy(doubtful: set[str], seen_before: set[str]) -> bool:
     """Return True if an alert in doubt has been sent: the vendor says that it has seen all its messages before."""
     return bool(doubtful) and doubtful <= seen_before

@@ -13,12 +13,14 @@ from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED
 from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.outbox.ledger_store import LedgerStore
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec
 from airflow_provider_omni.delivery.outbox.policy import LedgerTerms
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish_at_last
 from airflow_provider_omni.delivery.outbox.result import account_of, receipt_of
-from airflow_provider_omni.delivery.outbox.stores import IntentStore, LedgerStore, TaskStateStore
+from airflow_provider_omni.delivery.outbox.stores import IntentStore
+from airflow_provider_omni.delivery.outbox.task_state_store import TaskStateStore
 from airflow_provider_omni.delivery.recipients.intake import IntakeCounts
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.words import some

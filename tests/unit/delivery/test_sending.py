@@ -19,7 +19,8 @@ from airflow_provider_omni.delivery.outbox.engine import SendResult
 from airflow_provider_omni.delivery.outbox.message import send_message
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec, plan_message
 from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, SHARED_ATTEMPTS, LookPolicy, SendPolicy
-from airflow_provider_omni.delivery.outbox.stores import INDEX, TaskStateStore
+from airflow_provider_omni.delivery.outbox.stores import INDEX
+from airflow_provider_omni.delivery.outbox.task_state_store import TaskStateStore
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import (
