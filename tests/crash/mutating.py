@@ -66,6 +66,16 @@ class Mutant:
     focus: Focus
     patches: Patches
 
+    def noticed_in(self, judgement: Any) -> bool:
+        """Whether the judge has found what must go wrong."""
+        return judgement.failed and bool(getattr(judgement, self.breaks))
+
+
+def by_focus(mutants: dict[str, Mutant]) -> dict[str, Mutant]:
+    """One mutant for each focus: while the rules are in, all mutants of a focus have the same schedules."""
+    first = {id(mutant.focus): name for name, mutant in reversed(mutants.items())}
+    return {name: mutants[name] for name in mutants if first[id(mutants[name].focus)] == name}
+
 
 def registering(mutants: dict[str, Mutant]) -> Callable[[str, Focus], Callable[[Callable[[], Any]], Callable[[], Any]]]:
     """A decorator that enters a mutant into a table: `breaks` and `focus` of it; its docstring says what it is."""
