@@ -105,7 +105,7 @@ class Sender:
                 problems[f"destinations[{position}].messageId"] = ["must be a string"]
         if settings.bad_number == "400":
             for position, one in enumerate(destinations):
-                if _number_problem(one) is not None:
+                if address_problem(one) is not None:
                     problems[f"destinations[{position}].to"] = ["must hold a valid address"]
         if problems:
             raise ApiProblem(400, problems)
@@ -203,7 +203,7 @@ class Sender:
             and settings.duplicates != "accept"
         ):
             return self._repeated(message, now, settings)
-        refusal = _number_problem(destination) or fate.refused
+        refusal = address_problem(destination) or fate.refused
         if request.scenario is None:
             refusal = outcomes.REJECTED_PLATFORM
         elif settings.short_validity == "reject" and _too_short(message, settings):
@@ -311,7 +311,7 @@ def _content_problems(channel: str, member: str, content: Any) -> dict[str, list
     return problems
 
 
-def _number_problem(destination: Mapping[str, Any]) -> Status | None:
+def address_problem(destination: Mapping[str, Any]) -> Status | None:
     """Return the status with which a malformed address is refused: None when it is fine."""
     address = destination.get("to")
     if not isinstance(address, dict) or not any(address.values()):

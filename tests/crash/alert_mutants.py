@@ -55,13 +55,7 @@ def _no_look() -> Iterator[None]:
 @_mutant("twice", _of(Copy("triggerer", 0.0), Copy("triggerer", 60.0)))
 def _what_the_look_shows_is_forgotten() -> Iterator[None]:
     """What a look has found is not put on the record."""
-    original = alerts.Alert._look
-
-    def look(self: alerts.Alert, message_ids: list[str], until: float) -> Any:
-        yield from original(self, message_ids, until)
-        return {}
-
-    with patch.object(alerts.Alert, "_look", look):
+    with patch.object(policy, "states_of_shown", lambda shown, earlier: {}):
         yield
 
 
@@ -88,12 +82,7 @@ def _one_clock_tells_the_age() -> Iterator[None]:
 @_mutant("twice", _of(*LOST, people=5, id_lists="none"))
 def _lists_are_believed() -> Iterator[None]:
     """Whoever is not found by a list of ids is not looked for alone."""
-
-    def ask_each(self: alerts.Alert, queries: Any, found: Any, until: float) -> Any:
-        return True
-        yield
-
-    with patch.object(alerts.Alert, "_ask_each", ask_each):
+    with patch.object(alerts, "samples_of", lambda missing: []):
         yield
 
 

@@ -27,10 +27,8 @@ from airflow_provider_omni.delivery.tracking import (
     limits,
     single_messages,
     time_windows,
-    wait_together,
 )
 from airflow_provider_omni.delivery.tracking import policy as tracking_policy
-from airflow_provider_omni.delivery.tracking.wait import WaitEnd
 from airflow_provider_omni.omni.errors import OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
 from tests.crash.breaking_workspace import Break, Breaks
@@ -315,13 +313,7 @@ def _bulk_ids_prove_absence() -> Iterator[None]:
 )
 def _a_bulk_id_of_the_vendors_own_is_a_control() -> Iterator[None]:
     """That the logs find a request by the id that they have named themselves shows that they find those of ours."""
-    move = intent_log.IntentLog._move
-
-    def moved(self: intent_log.IntentLog, message_id: Any, bulk: str, origin: int) -> None:
-        move(self, message_id, bulk, origin)
-        self._workspace.do("UPDATE attempt SET found = 0")
-
-    with patch.object(intent_log.IntentLog, "_move", moved):
+    with patch.object(intent_log, "is_control", lambda conclusive, found: bool(conclusive)):
         yield
 
 
@@ -725,17 +717,15 @@ def _slices_close_while_rows_are_pending() -> Iterator[None]:
     """A stretch of the logs is done after some minutes, whatever is still under way in it, and nothing is looked for by
     its id.
     """
-    seen = time_windows.TimeWindows.seen
-
-    def closed(self: Any, stretch: Any, now: float, *, pending: bool, rows: int = 0) -> None:
-        seen(self, stretch, now, pending=False, rows=rows)
+    original = time_windows.is_done
 
     def look(self: Any, *, closing: bool) -> Iterator[Any]:
         yield from ()
 
-    unmerged = patch.object(time_windows.TimeWindows, "_merge", lambda self: None)
+    done = patch.object(time_windows, "is_done", lambda window, now, *, pending: original(window, now, pending=False))
+    unmerged = patch.object(time_windows, "may_be_merged", lambda rows, page: False)
     unlooked = patch.object(single_messages.SingleMessageFollower, "look_by_id", look)
-    with patch.object(time_windows.TimeWindows, "seen", closed), unlooked, unmerged:
+    with done, unlooked, unmerged:
         yield
 
 
@@ -763,16 +753,7 @@ def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
 @_mutant("wrong", _followed("27", "27", "43", "43", ledger=False, wait={"in_parts": True}, settings=_CLEAR))
 def _each_part_is_judged_alone() -> Iterator[None]:
     """Of several sends that are waited for together, the first that is over decides."""
-    original = wait_together.WaitTogether._verdict
-
-    def verdict(self: wait_together.WaitTogether, *, leaving: bool) -> Iterator[Any]:
-        for number, end in self._ends.items():
-            total, unsent = end.tally, self.parts[number].deliveries.unsent
-            decided = wait_together.evaluate(total, self.watch.goal, deadline_passed=True, unsent=unsent)
-            return WaitEnd(decided, total.summary(), "", total)
-        return (yield from original(self, leaving=leaving))
-
-    with patch.object(wait_together.WaitTogether, "_verdict", verdict):
+    with patch.object(tracking_policy, "are_over", lambda ended, parts: ended > 0):
         yield
 
 

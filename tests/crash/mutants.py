@@ -133,7 +133,7 @@ def _a_receipt_counts_what_was_posted_only() -> Iterator[None]:
     def announce(self: dispatcher.Dispatcher, request: requests.Request) -> None:
         self.progress.follow(request.bulk_id, request.ids, bulk_id_conclusive=request.bulk_id_conclusive)
 
-    with patch.object(dispatcher.Dispatcher, "_announce", announce):
+    with patch.object(dispatcher.Dispatcher, "announce", announce):
         yield
 
 

@@ -281,7 +281,7 @@ class World:
 
 
 def _without_credit() -> contextlib.AbstractContextManager[Any]:
-    return patch.object(sending, "_number_problem", lambda _: outcomes.REFUSALS[12])
+    return patch.object(sending, "address_problem", lambda _: outcomes.REFUSALS[12])
 
 
 def _shown(call: Call[Any]) -> str:

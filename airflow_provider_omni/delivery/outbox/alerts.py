@@ -148,13 +148,13 @@ class Alert:
             ids = {self.order.identity.message_id(key, attempt): key for key in keys}
             found = yield from self._look(list(ids), until)
             earlier = {message_id for message_id, rows in found.items() if self._is_of_an_earlier_occasion(rows)}
-            for message_id, rows in found.items():
-                # A message of an earlier occasion counts as refused, so that the next id is used.
-                state = MessageState.REFUSED if message_id in earlier else MessageState.ACCEPTED
-                bulk_id = rows[0].bulk_id or self.order.identity.bulk_id([message_id])
+            shown = policy.states_of_shown(found, earlier)
+            for message_id, state in shown.items():
+                bulk_id = found[message_id][0].bulk_id or self.order.identity.bulk_id([message_id])
                 states.setdefault(bulk_id, {})[message_id] = state
-            seen += len(found) - len(earlier)
-            keys = [ids[message_id] for message_id in earlier]
+            again = [message_id for message_id, state in shown.items() if state is MessageState.REFUSED]
+            seen += len(shown) - len(again)
+            keys = [ids[message_id] for message_id in again]
             if not keys:
                 break
         if seen:
@@ -185,7 +185,7 @@ class Alert:
         for ids in lists:
             yield from self._ask(ids, found, until)
         missing = [each for each in message_ids if each not in found]
-        samples = [(each,) for each in evenly(missing, ALONE)]
+        samples = [(each,) for each in samples_of(missing)]
         whole = yield from self._ask_each(samples, found, until)
         if lists and whole and not any(each in found for (each,) in samples):
             return found  # as far as can be told, the lists were read
@@ -281,6 +281,13 @@ class Alert:
 def _planned(order: MessageSpec) -> Iterator[SendPlan]:
     with Workspace(in_memory=True) as workspace:
         yield plan_message(order, workspace)
+
+
+def samples_of(missing: list[str]) -> list[str]:
+    """Return the messages that are looked for alone, of those that lists have not shown: the lists may not have been
+    read in full.
+    """
+    return evenly(missing, ALONE)
 
 
 def _in_lists(message_ids: list[str]) -> list[tuple[str, ...]]:

@@ -205,7 +205,7 @@ class Dispatcher:
                     )
         if self.publish is not None:
             for request in requests:
-                self._announce(request)
+                self.announce(request)
             try:
                 yield self.publish()
             except OmniError as error:
@@ -215,7 +215,7 @@ class Dispatcher:
         self._unwritable = 0
         self._ready.extend(requests)
 
-    def _announce(self, request: Request) -> None:
+    def announce(self, request: Request) -> None:
         """Count a request's messages as unconfirmed ahead of its POST. If this process dies right after it, whoever
         waits by the receipt must not take them for never sent.
         """

@@ -5,6 +5,7 @@ The crash harness takes these rules out, one at a time, and must notice: tests/c
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,6 +154,15 @@ def is_of_another_send(owner: str | None, send: str) -> bool:
     :param send: this send.
     """
     return owner is not None and owner != send
+
+
+def states_of_shown(shown: Iterable[str], earlier: Collection[str]) -> dict[str, MessageState]:
+    """Return the states that messages have on the record of an alert, because the logs show them.
+
+    :param shown: the messages that the logs show.
+    :param earlier: those of an earlier occasion. They count as refused, so that the next id is used.
+    """
+    return {each: MessageState.REFUSED if each in earlier else MessageState.ACCEPTED for each in shown}
 
 
 def is_sent_by_a_copy(doubtful: set[str], seen_before: set[str]) -> bool:

@@ -116,3 +116,8 @@ def may_be_followed_singly(*, marked: bool) -> bool:
 def may_be_forgotten(source: Subscription) -> bool:
     """Return True if nothing more can come for a subscription, so that only its counts are kept."""
     return not source.open
+
+
+def are_over(ended: int, parts: int) -> bool:
+    """Return True if a wait over several sends is over: each of its parts has ended."""
+    return ended == parts

@@ -31,6 +31,18 @@ class Window:
         return Window(self.since, middle), Window(middle, self.until)
 
 
+def is_done(window: Window, now: float, *, pending: bool) -> bool:
+    """Return True if a window that was read whole can bring nothing more: no row of ours may still change in it, and no
+    row may still come.
+    """
+    return not pending and window.until <= now - LAG
+
+
+def may_be_merged(rows: int, page: int) -> bool:
+    """Return True if neighbours with so many rows together may be one window: they leave half of its page free."""
+    return rows <= page // 2
+
+
 @dataclass(frozen=True, slots=True)
 class _Look:
     at: float
@@ -82,7 +94,7 @@ class TimeWindows:
                 and last.until == stretch.since
                 and before.at != UNREAD
                 and (look.at != UNREAD or stretch.until == self._covered)
-                and before.rows + look.rows <= self.page // 2
+                and may_be_merged(before.rows + look.rows, self.page)
             ):
                 del merged[last]
                 stretch, look = (
@@ -101,7 +113,7 @@ class TimeWindows:
         :param rows: number of rows on its page.
         """
         self._open.pop(stretch, None)
-        if pending or stretch.until > now - LAG:
+        if not is_done(stretch, now, pending=pending):
             self._open[stretch] = _Look(now, rows)
 
     def failed(self, stretch: Window) -> None:

@@ -120,7 +120,7 @@ class WaitTogether:
             tally = yield from _in(number, part.present_counts())
             whole = whole and tally is not None
             total.merge(DeliveryCounts(total=part.least) if tally is None else tally)
-        over = len(self._ends) == len(self.parts)
+        over = policy.are_over(len(self._ends), len(self.parts))
         verdict = self._judge(total, whole=whole, over=over)
         if verdict is Verdict.OPEN:
             return None
