@@ -9,7 +9,7 @@ import enum
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -396,7 +396,7 @@ def too_late(schedule: Schedule, task: WaitTask, messages: Sequence[Message | No
     """Whether the truth was decided long before the wait said so.
 
     What was seen to fail for good on the last step need not be looked at any more: that an earlier step delivers after
-    that, a wait need not notice.
+    that, a wait need not notice. It may have noticed it of some of them, and not of others.
     """
     flow, last = task.watch.flow, min(task.ended_at, task.watch.deadline)
     decided = None
@@ -404,13 +404,22 @@ def too_late(schedule: Schedule, task: WaitTask, messages: Sequence[Message | No
     for at in sorted({task.began_at, *(each for each in changes_of(messages) if task.began_at <= each <= last)}):
         standings = [standing_of(message, flow, at) for message in messages]
         gone |= {index for index, standing in enumerate(standings) if standing == "failed"}
-        seen = ["failed" if index in gone else standing for index, standing in enumerate(standings)]
-        if "open" in {right_verdict(truth_of(each), schedule, closing=False) for each in (standings, seen)}:
+        if any(right_verdict(each, schedule, closing=False) == "open" for each in truths_seen(standings, gone)):
             decided = None
         elif decided is None:
             decided = at
     if decided is not None and last - decided > patience:
         yield f"the wait ended {last - decided:.0f} s after it was decided, allowed {patience:.0f} s"
+
+
+def truths_seen(standings: Sequence[str], gone: Collection[int]) -> Iterable[Truth]:
+    """Whatever may be seen of messages of which each that is `gone` (by its place) may still be taken for failed."""
+    sure = Counter(standing for index, standing in enumerate(standings) if index not in gone)
+    unsure = Counter(standing for index, standing in enumerate(standings) if index in gone)
+    for numbers in itertools.product(*(range(count + 1) for count in unsure.values())):
+        noticed = Counter(dict(zip(unsure, numbers, strict=True)))
+        failed = Counter({"failed": unsure.total() - noticed.total()})
+        yield truth_of([*(sure + noticed + failed).elements()])
 
 
 def changes_of(messages: Sequence[Message | None]) -> set[float]:
