@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import CallApi, Clock, Done, Gather, Log, Publish, Sleep, Steps, Submit
 from airflow_provider_omni.delivery.messages.intent_log import uniform
-from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Control, Event, MessageState
+from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, Control, Event, MessageState
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 from airflow_provider_omni.delivery.outbox.policy import (
@@ -29,7 +29,7 @@ from airflow_provider_omni.delivery.outbox.policy import (
     SendPolicy,
 )
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
-from airflow_provider_omni.delivery.outbox.requests import ErrorAction, Request, action_for, read_answer
+from airflow_provider_omni.delivery.outbox.requests import ErrorAction, InFlight, Request, action_for, read_answer
 from airflow_provider_omni.delivery.outbox.stores import IntentStore
 from airflow_provider_omni.omni.bulk import BulkAnswer, send_bulk
 from airflow_provider_omni.omni.errors import (
@@ -81,9 +81,9 @@ class Dispatcher:
         self.broken: OmniError | None = None
         self._waiting: deque[Request] = deque()
         self._laid_out: Iterator[Request] = plan.laid_out()
-        self._writing: dict[int, tuple[list[Request], dict[str, dict[str, Any]]]] = {}
-        self._ready: deque[Request] = deque()
-        self._under_way: dict[int, tuple[Request, int]] = {}
+        self._writing: dict[int, tuple[list[InFlight], dict[str, dict[str, Any]]]] = {}
+        self._ready: deque[InFlight] = deque()
+        self._under_way: dict[int, tuple[InFlight, int]] = {}
         self._tags = 0
         self._failure: OmniError | None = None
         self._paused_until = 0.0
@@ -137,7 +137,7 @@ class Dispatcher:
     def _start_windows(self) -> Steps[None]:
         """Write intents ahead of the connections: enough to keep them busy while the next are written."""
         while not self._halted and self.clock() >= self._paused_until and len(self._writing) < self.store.writers:
-            prepared = len(self._ready) + sum(len(requests) for requests, _ in self._writing.values())
+            prepared = len(self._ready) + sum(len(window) for window, _ in self._writing.values())
             if prepared >= self._window * self._ahead:
                 return
             requests = self._take(self._window)
@@ -163,22 +163,22 @@ class Dispatcher:
 
     def _write_window(self, requests: list[Request]) -> Steps[None]:
         now = self.clock()
-        attempts = []
+        window = [request.begin(now, self.plan.scheduled_at, self.store.here) for request in requests]
         for request in requests:
-            attempts.append(request.begin(now, self.plan.scheduled_at, self.store.here))
             request.intent_written = True
             for _, carried in self._writing.values():
                 # This outcome is older than the intent: if its write fails, it must not be written after the intent.
                 carried.pop(request.bulk_id, None)
         self._tags += 1
         outcomes, self.progress.unwritten = self.progress.unwritten, {}
-        self._writing[self._tags] = requests, outcomes
+        self._writing[self._tags] = window, outcomes
+        attempts = [each.attempt for each in window]
         writes = self.store.writes(attempts, list(outcomes.values()), [request.labels() for request in requests])
         yield Submit(self._tags, writes)
 
     def _window_written(self, done: Done) -> Steps[None]:
-        requests, outcomes = self._writing.pop(done.tag)
-        attempts = [request.attempt for request in requests if request.attempt is not None]
+        window, outcomes = self._writing.pop(done.tag)
+        attempts = [each.attempt for each in window]
         try:
             if done.error is not None:
                 raise done.error
@@ -186,34 +186,33 @@ class Dispatcher:
         except OmniError as error:
             self.store.not_written(attempts)
             self.progress.unwritten = outcomes | self.progress.unwritten
-            yield from self._window_failed(requests, error, "An intent could not be written")
+            yield from self._window_failed(window, error, "An intent could not be written")
             return
         now = self.clock()
         if self._last_window_at is not None and not self._ready and len(self._under_way) < self.rules.at_once:
             # The connections ran dry meanwhile: write further ahead.
             self._ahead = min(self._ahead + 1, CONCURRENT_INTENT_WRITES)
         self._measure(now)
-        for request in requests:
-            assert request.attempt is not None
-            if not policy.is_fresh(request.attempt.intent_at, now):
-                request.intent_renewals += 1
-                if request.intent_renewals > MAX_INTENT_RENEWALS:
+        for each in window:
+            if not policy.is_fresh(each.attempt.intent_at, now):
+                each.request.intent_renewals += 1
+                if each.request.intent_renewals > MAX_INTENT_RENEWALS:
                     self._failure = OmniStorageError(
                         f"Writing down what is about to be sent takes longer than {INTENT_TTL:.0f} s again and again; "
                         "nothing is posted on intents that old. Try a nearer ledger_path or a smaller chunk_size.",
                         retryable=True,
                     )
         if self.publish is not None:
-            for request in requests:
-                self.announce(request)
+            for each in window:
+                self.announce(each.request)
             try:
                 yield self.publish()
             except OmniError as error:
                 # Nobody could follow these messages if this process died.
-                yield from self._window_failed(requests, error, "The receipt could not be published")
+                yield from self._window_failed(window, error, "The receipt could not be published")
                 return
         self._unwritable = 0
-        self._ready.extend(requests)
+        self._ready.extend(window)
 
     def announce(self, request: Request) -> None:
         """Count a request's messages as unconfirmed ahead of its POST. If this process dies right after it, whoever
@@ -224,9 +223,9 @@ class Dispatcher:
             self.progress.move(request.state_before, dict.fromkeys(request.ids, _S.IN_DOUBT))
             request.announced = True
 
-    def _window_failed(self, requests: list[Request], error: OmniError, what: str) -> Steps[None]:
+    def _window_failed(self, window: list[InFlight], error: OmniError, what: str) -> Steps[None]:
         """Post nothing of a window. It is written anew after a pause, or the batch ends."""
-        self._waiting.extendleft(reversed(requests))
+        self._waiting.extendleft(each.request for each in reversed(window))
         self._unwritable += 1
         if isinstance(error, OmniStaleTryError) or not error.retryable or self._unwritable >= WRITE_ATTEMPTS:
             self._failure = self._failure or error
@@ -254,16 +253,15 @@ class Dispatcher:
             now = self.clock()
             if now < self._paused_until:
                 return
-            request = self._ready.popleft()
-            attempt = request.attempt
-            assert attempt is not None
+            flight = self._ready.popleft()
+            request, attempt = flight.request, flight.attempt
             if not policy.is_fresh(attempt.intent_at, now):
                 self._waiting.append(request)
                 continue
             if self.progress.first_post_at is None:
                 self.progress.first_post_at = now
             self._tags += 1
-            self._under_way[self._tags] = (request, self._round)
+            self._under_way[self._tags] = (flight, self._round)
             self.progress.move(_S.IN_DOUBT if request.announced else request.state_before, attempt.messages)
             request.announced = False
             # From here on it may arrive, even if this process dies before it is answered.
@@ -274,22 +272,22 @@ class Dispatcher:
             yield Submit(self._tags, (CallApi(call, label="POST"),))
 
     def _answered(self, done: Done) -> Steps[None]:
-        request, begun_in = self._under_way.pop(done.tag)
-        assert request.attempt is not None
+        flight, begun_in = self._under_way.pop(done.tag)
         if done.error is not None:
-            yield from self._failed(request, done.error, begun_in)
+            yield from self._failed(flight, done.error, begun_in)
             return
+        request, attempt = flight.request, flight.attempt
         answer: BulkAnswer = done.results[0]
-        read = read_answer(answer, request.attempt, doubtful=request.state_before is _S.IN_DOUBT)
+        read = read_answer(answer, attempt, doubtful=request.state_before is _S.IN_DOUBT)
         self._throttled = 0
-        self._settled(request)
-        if uniform(request.attempt.messages) is _S.IN_DOUBT:
+        self._settled(attempt)
+        if uniform(attempt.messages) is _S.IN_DOUBT:
             self._count_unknown(OmniProtocolError("The answer to a send names nobody", path=SEND))
         else:
             self._unknown = 0
         self.progress.refused.update(read.refused)
         self.progress.may_succeed_later = self.progress.may_succeed_later or read.may_succeed_later
-        if _S.ACCEPTED in request.attempt.messages.values():
+        if _S.ACCEPTED in attempt.messages.values():
             self._alone_refused = 0
             if not self._controlled and len(request.ids) > 1 and request.bulk_id_conclusive:
                 self._controlled = True
@@ -305,12 +303,11 @@ class Dispatcher:
         if read.stops is not None and self.rules.stops:
             self._stop(OmniRejectedError(f"The vendor refuses everybody: {read.stops}.", retryable=True))
 
-    def _failed(self, request: Request, error: OmniError, begun_in: int) -> Steps[None]:
+    def _failed(self, flight: InFlight, error: OmniError, begun_in: int) -> Steps[None]:
+        request, attempt = flight.request, flight.attempt
         action = action_for(error, len(request.ids))
         if action in (ErrorAction.BISECT, ErrorAction.REFUSED) and not self.rules.divides:
             action = ErrorAction.STOP
-        attempt = request.attempt
-        assert attempt is not None
         if action is ErrorAction.UNKNOWN:
             self.progress.open.append(attempt)
             self.progress.learned(attempt)
@@ -320,7 +317,7 @@ class Dispatcher:
             return
         if action is ErrorAction.REFUSED and request.state_before is _S.IN_DOUBT:
             # It was posted again on trust: the refusal of this POST says nothing about the one before.
-            self._settled(request)
+            self._settled(attempt)
             return
         if action is ErrorAction.REFUSED:
             self._alone_refused += 1
@@ -331,12 +328,12 @@ class Dispatcher:
             # The ledger keeps the code; the log has the vendor's words besides, such as "scenarioKey: unknown".
             words = "; ".join(error.problems[:3])
             self.progress.refused[f"{reason} ({words})" if words else reason] += 1
-            self._settled(request)
+            self._settled(attempt)
             if self._alone_refused >= REFUSALS_IN_A_ROW:
                 self._stop(error)
             return
         self.progress.posted -= len(request.ids)
-        request.had_no_effect()
+        flight.had_no_effect()
         self.progress.move(_S.IN_DOUBT, attempt.messages)
         self.progress.learned(attempt)
         if action is ErrorAction.STOP:
@@ -367,10 +364,8 @@ class Dispatcher:
         elif error.retry_after:
             self._paused_until = max(self._paused_until, self.clock() + backoff(1, error.retry_after, self.jitter))
 
-    def _settled(self, request: Request) -> None:
+    def _settled(self, attempt: Attempt) -> None:
         """Take note of an answer. Messages that it left open are asked about later."""
-        attempt = request.attempt
-        assert attempt is not None
         self.progress.move(_S.IN_DOUBT, attempt.messages)
         self.progress.learned(attempt)
         # After an answer with foreign ids nothing is posted again; the logs may still show what was taken.
@@ -385,7 +380,7 @@ class Dispatcher:
         """Post nothing more. Messages that may have an intent on record and were not posted are noted as certainly not
         sent.
         """
-        for request in (*self._ready, *self._waiting):
+        for request in (*(each.request for each in self._ready), *self._waiting):
             if request.intent_written and request.state_before is not _S.IN_DOUBT:
                 line = {"bulk": request.bulk_id, "all": request.unposted.value}
                 self.progress.unwritten.setdefault(request.bulk_id, line)

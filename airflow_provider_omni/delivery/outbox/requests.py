@@ -34,8 +34,7 @@ class Request:
     """Some people who get one content in one request.
 
     :param content: the content's number.
-    :param attempt: made anew each time an intent is written; None before the first.
-    :param before: the states of its messages before that attempt, by message id; empty if they were never tried.
+    :param before: the states of its messages before its latest attempt, by message id; empty if they were never tried.
     :param bulk_id_conclusive: True if its bulk id finds all its messages.
     :param not_before: the earliest time at which its messages may have been posted, if they are posted again on trust.
     :param intent_written: True if an intent of it may have been written.
@@ -46,7 +45,6 @@ class Request:
     content: int
     people: RecipientChunk = field(repr=False)
     bulk_id: str
-    attempt: Attempt | None = None
     before: dict[str, MessageState] = field(default_factory=dict)
     bulk_id_conclusive: bool = True
     not_before: float | None = None
@@ -64,8 +62,8 @@ class Request:
         """The message ids of its people."""
         return self.people.ids
 
-    def begin(self, now: float, scheduled_at: float | None, here: Origin | None = None) -> Attempt:
-        """Note the intent to post it now. Return the attempt.
+    def begin(self, now: float, scheduled_at: float | None, here: Origin | None = None) -> InFlight:
+        """Make an attempt to post it now, with all its messages in doubt.
 
         :param now: seconds since the epoch.
         :param scheduled_at: the time of `sendAt`; None for at once.
@@ -76,26 +74,13 @@ class Request:
             messages = {each: TRANSITIONS[before.get(each), Event.INTENT_WRITTEN] for each in self.ids}
         else:
             messages = dict.fromkeys(self.ids, TRANSITIONS[None, Event.INTENT_WRITTEN])
-        self.attempt = Attempt(
-            self.bulk_id, now, scheduled_at, self.not_before, self.bulk_id_conclusive, messages, here
-        )
-        self.attempt.ours = True
-        return self.attempt
-
-    def had_no_effect(self) -> None:
-        """Note that the POST certainly sent nothing.
-
-        Messages that were in doubt before it (posted again on trust) stay in doubt. Messages that were proven absent
-        stay ABSENT: a later try asks for them again, since the proof may be outdated by then.
-        """
-        assert self.attempt is not None
-        if self.state_before is not _S.IN_DOUBT:
-            self.attempt.messages = dict.fromkeys(self.ids, self.unposted)
-        self.before = dict(self.attempt.messages)
+        attempt = Attempt(self.bulk_id, now, scheduled_at, self.not_before, self.bulk_id_conclusive, messages, here)
+        attempt.ours = True
+        return InFlight(self, attempt)
 
     @property
     def state_before(self) -> MessageState | None:
-        """The state that all its messages were in before this attempt; None if they were never tried.
+        """The state that all its messages were in before its latest attempt; None if they were never tried.
 
         A request is made of messages that are in one state.
         """
@@ -124,6 +109,27 @@ class Request:
         if labels.count(None) == len(labels):
             return {}
         return {each: label for each, label in zip(self.ids, labels, strict=True) if label is not None}
+
+
+@dataclass
+class InFlight:
+    """A request with its attempt, from the write of its intent until its answer is read. A renewed intent is another
+    attempt.
+    """
+
+    request: Request
+    attempt: Attempt
+
+    def had_no_effect(self) -> None:
+        """Note that the POST certainly sent nothing.
+
+        Messages that were in doubt before it (posted again on trust) stay in doubt. Messages that were proven absent
+        stay ABSENT: a later try asks for them again, since the proof may be outdated by then.
+        """
+        request = self.request
+        if request.state_before is not _S.IN_DOUBT:
+            self.attempt.messages = dict.fromkeys(request.ids, request.unposted)
+        request.before = dict(self.attempt.messages)
 
 
 class ErrorAction(enum.Enum):
