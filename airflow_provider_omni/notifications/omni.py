@@ -31,7 +31,7 @@ from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, OWN_ARGUMENTS
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.keys import warning_about_own_key
 from airflow_provider_omni.operators.masked_fields import MaskedField, MaskedFields, TextField, unmask
-from airflow_provider_omni.operators.slips import content_slips, number_slips, refuse_slips
+from airflow_provider_omni.operators.slips import content_slips, refuse_slips, setting_slips
 
 if TYPE_CHECKING:
     import jinja2
@@ -146,7 +146,7 @@ class OmniNotifier(MaskedFields, BaseNotifier):
         self.idempotency_key = idempotency_key
         self.omni_conn_id = omni_conn_id
         settings = _setting_slips(max_sms_parts, dedupe)
-        refuse_slips(self, [*settings, *number_slips(self), *content_slips(self)])
+        refuse_slips(self, [*settings, *setting_slips(self), *content_slips(self)])
         self._templates = {name: getattr(self, name) for name in self.template_fields}
         self._said = {name: getattr(self, name) for name in CONTENT_ARGUMENTS}
         """The contents as they were rendered last. The fields of these names show their shape only."""
@@ -273,32 +273,21 @@ class OmniNotifier(MaskedFields, BaseNotifier):
         self, config: OmniConfig, contents: dict[str, Any], instead: str, *, quietly: bool = False
     ) -> MessageSpec:
         """Return a plan with the contents that can be sent, and the people who can be sent to."""
-        from airflow_provider_omni.delivery.recipients.guard import narrowed, rules_of
         from airflow_provider_omni.notifications.wording import mended, reachable, usable
-        from airflow_provider_omni.operators.arguments import read_plan
+        from airflow_provider_omni.omni.arguments import read_arguments
+        from airflow_provider_omni.operators.arguments import numbers_of, read_message
+        from airflow_provider_omni.operators.settings import NumberSettings
 
         contents, done = mended(contents, self.max_sms_parts, instead)
         contents, problems = usable(contents)
-        told: dict[str, Any] = {
-            "region": self.region,
-            "allowed_countries": self.allowed_countries,
-            "number_check": self.number_check,
-        }
-        # `read_plan` below names the problems of these arguments with all others.
-        to, nobody = reachable(unmask(self.to), narrowed(rules_of(config), [], **told))
+        given = {name: getattr(self, name) for name in NumberSettings.model_fields}
+        # `read_message` below names the problems of these arguments with all others.
+        to, nobody = reachable(unmask(self.to), numbers_of(config, read_arguments(NumberSettings, given, [])))
         for what, lines in (("was changed to go out", done), ("goes out without", [*problems, *nobody])):
             if lines and not quietly:
                 self.log.warning("The alert %s: %s", what, "; ".join(lines))
-        return read_plan(
-            idempotency_key="notification",
-            scenario_key=self.scenario_key,
-            to=to,
-            **contents,
-            id_secret=config.id_secret,
-            allowed_recipients=config.allowed_recipients,
-            **told,
-            numbers=rules_of(config),
-        )
+        given |= {"scenario_key": self.scenario_key, "placeholders": False, **contents}
+        return read_message(config, given, to=to, key="notification")
 
     def _content_name(self, plan: MessageSpec, config: OmniConfig, occasion: Occasion, instead: str) -> str:
         """Return the part of the alert's name that comes from its content."""

@@ -65,7 +65,8 @@ def problems_of(error: ValidationError, root: str, model: type[BaseModel] | None
     :param model: adds what is allowed to lines about unknown members.
     """
     found = [problem for problem in error.errors(include_url=False)[:MAX_PROBLEMS] if not _is_echo(problem)]
-    return [line for problem in found for line in _lines_of(problem, root, model)]
+    # A value that is of none of several kinds is told once.
+    return list(dict.fromkeys(line for problem in found for line in _lines_of(problem, root, model)))
 
 
 def kind_of(value: Any) -> str:
@@ -146,19 +147,19 @@ def _lines_of(problem: ErrorDetails, root: str, model: type[BaseModel] | None) -
 def _line_of(problem: ErrorDetails, root: str, model: type[BaseModel] | None) -> str:
     context: Mapping[str, Any] = problem.get("ctx") or {}
     where = list(problem["loc"])
+    argument = _argument(model, where)
+    if argument is not None and argument.description:
+        value = problem["input"]
+        got = describe(value, True) if argument.repr else kind_of(value)
+        return unexpected(_name(root, where[:1]), got, argument.description)
     if "member" in context:
         where.append(context["member"])
-    field = root + "".join(f"[{part}]" if isinstance(part, int) else f".{shown_name(part)}" for part in where)
-    field = field if root else field.lstrip(".")
+    field = _name(root, where)
     kind = problem["type"]
     if kind == "missing":
         return f"{field}: missing"
     if kind == "extra_forbidden":
         return _unknown_member(field, str(where[-1]), model if len(where) == 1 else None)
-    argument = _argument(model, where)
-    if argument is not None and argument.description:
-        value = problem["input"]
-        return unexpected(field, describe(value, True) if argument.repr else kind_of(value), argument.description)
     if kind == "value_error":
         return f"{field}: {context.get('error', 'not usable')}"
     if kind == "omni":
@@ -171,6 +172,11 @@ def _line_of(problem: ErrorDetails, root: str, model: type[BaseModel] | None) ->
     if kind in _SHAPES and (example := _EXAMPLES.get(_PLACE.sub("", field))):
         expected += f" such as {example}" if kind.startswith(("dict", "model")) else f" of objects such as {example}"
     return unexpected(field, got, expected)
+
+
+def _name(root: str, where: list[int | str]) -> str:
+    parts = "".join(f"[{part}]" if isinstance(part, int) else f".{shown_name(part)}" for part in where)
+    return root + parts if root else parts.lstrip(".")
 
 
 def _argument(model: type[BaseModel] | None, where: list[int | str]) -> FieldInfo | None:

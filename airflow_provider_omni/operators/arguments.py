@@ -1,114 +1,246 @@
-"""From an operator's rendered arguments to a plan. Everything that can be known before the first POST is refused here.
+"""From the rendered arguments of a send to an order.
 
-Pure; knows no Airflow.
+Everything that can be known before the first POST is refused here. Pure; knows no Airflow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
+from pydantic import PlainValidator
+
+from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.options import (
-    channel_problems,
-    flag_problems,
-    grace_problems,
-    mismatch_problems,
-    rejected_problems,
-)
-from airflow_provider_omni.delivery.outbox.plan import MessageSpec
+from airflow_provider_omni.delivery.options import channel_problems, mismatch_problems
+from airflow_provider_omni.delivery.outbox.plan import BatchSpec, MessageSpec
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
+from airflow_provider_omni.delivery.outbox.tries import Tries
 from airflow_provider_omni.delivery.recipients.addresses import Recipients, read_recipients
-from airflow_provider_omni.delivery.recipients.guard import narrowed
-from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, NumberRules
+from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
+from airflow_provider_omni.delivery.recipients.guard import narrowed, read_guard, rules_of
+from airflow_provider_omni.delivery.recipients.numbers import NumberRules
 from airflow_provider_omni.delivery.recipients.templates import lookalikes
 from airflow_provider_omni.hooks.scenarios import read_scenario
+from airflow_provider_omni.omni.arguments import read_arguments
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, OTHER_CHANNELS, OWN_ARGUMENTS, KnownChannel
+from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.options import Options
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.validation import check_content
 from airflow_provider_omni.omni.written import MOST_PLACES, empty_words, is_nothing, read_list, read_object
+from airflow_provider_omni.operators.masked_fields import unmask
+from airflow_provider_omni.operators.settings import BatchSettings, NumberSettings, SendSettings
+from airflow_provider_omni.operators.slips import ATTRIBUTES
 
 
-def read_plan(
-    *,
-    idempotency_key: Any,
-    scenario_key: Any,
-    to: Any,
-    placeholders: Any = False,
-    flow: Any = None,
-    on_rejected: Any = "fail",
-    log_grace: Any = 30.0,
-    dry_run: Any = False,
-    id_secret: str | None = None,
-    allowed_recipients: Iterable[str] | None = None,
-    region: Any = None,
-    allowed_countries: Any = None,
-    number_check: Any = None,
-    numbers: NumberRules = ANYWHERE,
-    may_be_nobody: bool = False,
-    now: datetime | None = None,
-    **content: Any,
-) -> MessageSpec:
-    """Read a user's arguments into a plan. Raises one `OmniInputError` that names every problem.
-
-    :param idempotency_key: name of the send.
-    :param scenario_key: the key, or the dict that `OmniCreateScenarioOperator` returned, which brings the flow along.
-    :param to: a number, a list of numbers, or destinations.
-    :param placeholders: True: refuse texts that have something in them that looks like a placeholder.
-    :param flow: the channels of the scenario; None: read the scenario.
-    :param on_rejected: `fail` or `ignore`.
-    :param log_grace: seconds that the vendor's logs may be late.
-    :param dry_run: post nothing.
-    :param id_secret: the connection's `id_secret`.
-    :param allowed_recipients: numbers that may be sent to; None: all.
-    :param region: country of numbers without a country code. None: the region of `numbers`.
-    :param allowed_countries: countries that may be sent to; `numbers` must allow them, too. None: those of `numbers`.
-    :param number_check: `valid` or `possible`. None: the check of `numbers`.
-    :param numbers: the connection's rules for numbers.
-    :param may_be_nobody: accept an empty list in `to`, as a batch accepts an empty source.
-    :param now: time by which `send_at` is judged. Default: the current time.
-    :param content: the contents (`line`, `sms`, `other_channels`), each an object, a model, or a text that a template
-        has rendered; and the options (`notify`, `notify_url`, `notify_content_type`, `callback_data`,
-        `intermediate_report`, `send_at`).
-    """
-    problems: list[str] = []
-    scenario_key, flow = read_scenario(scenario_key, flow, problems)
-    idempotency_key = read_key(idempotency_key, problems)
-    problems += rejected_problems(on_rejected, ratio=False)
-    problems += grace_problems(log_grace)
-    problems += flag_problems("dry_run", dry_run)
-    problems += flag_problems("placeholders", placeholders)
-    objects = read_objects(problems, {name: content.pop(name, None) for name in CONTENT_ARGUMENTS})
-    channels = read_channels(flow, problems)
-    checked = _content(problems, now=now, **objects, **content)
-    if placeholders:
-        problems += islice(lookalikes(objects, ""), MOST_PLACES)
-    problems += mismatch_problems(channels or (), checked.channels() if checked else ())
-    own = narrowed(numbers, problems, region=region, allowed_countries=allowed_countries, number_check=number_check)
-    recipients = _recipients(problems, to, allowed_recipients, own, numbers.region, may_be_nobody)
-    if problems or checked is None or recipients is None:
-        raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=problems)
-    return MessageSpec(Identity(idempotency_key, id_secret), scenario_key, checked, recipients, channels)
+@contextlib.contextmanager
+def collecting(problems: list[str]) -> Iterator[None]:
+    """Add what is wrong with an argument to the problems, so that users hear of all their mistakes at once."""
+    try:
+        yield
+    except OmniInputError as error:
+        problems += error.problems or (error.message,)
 
 
-def read_key(key: Any, problems: list[str]) -> str:
+def refuse(problems: list[str]) -> None:
+    """Raise one OmniInputError that names every problem, if there is any."""
+    if problems:
+        raise OmniInputError(
+            "The message cannot be sent as it is; nothing was sent.", problems=list(dict.fromkeys(problems))
+        )
+
+
+def _read_key(key: Any) -> str:
     """Return an `idempotency_key`. An empty one is a problem: a key that a template has made of nothing would name
     every send of every run, so that nobody after the first would get anything.
     """
-    expected = "a text that names this send"
     if type(key) is int:
-        key = str(key)
-    if is_nothing(key):
-        problems.append(unexpected("idempotency_key", empty_words(key), expected))
-    elif not isinstance(key, str):
-        problems.append(unexpected("idempotency_key", describe(key), expected))
-    else:
+        return str(key)
+    if isinstance(key, str) and not is_nothing(key):
         return key
-    return ""
+    found = empty_words(key) if is_nothing(key) else describe(key)
+    raise ValueError(unexpected("", found, "a text that names this send"))
+
+
+def _read_flow(flow: Any) -> tuple[str, ...]:
+    """Return the channels of a flow, given as names or as a scenario's steps."""
+    expected = "a list of channels such as ['LINE', 'SMS']"
+    steps = read_list("flow", flow, expected, spaces=True)
+    named: list[Any] = [step.get("channel") if isinstance(step, Mapping) else step for step in steps]
+    bad = [index for index, name in enumerate(named) if not isinstance(name, str) or not name.strip()]
+    problems = [unexpected(f"flow[{index}]", describe(named[index]), "the name of a channel") for index in bad[:10]]
+    if not named:
+        problems.append(unexpected("flow", "an empty list", expected))
+    channels = () if problems else tuple(name.strip().upper() for name in named)
+    problems += channel_problems(channels)
+    if problems:
+        raise OmniInputError("The flow cannot be used", problems=problems)
+    return channels
+
+
+class SendArguments(SendSettings):
+    """Arguments of the send operators and the notifier, besides people, contents and options.
+
+    :param scenario_key: the key of the scenario.
+    :param flow: the channels of the scenario. None: the scenario is read before the first POST.
+    :param idempotency_key: name of the send. None: the user has given none.
+    """
+
+    scenario_key: str = ""
+    flow: Annotated[tuple[str, ...], PlainValidator(_read_flow)] | None = None
+    idempotency_key: Annotated[str, PlainValidator(_read_key)] | None = None
+
+
+class BatchArguments(BatchSettings, SendArguments):
+    """Arguments of the batch operators, besides people, contents and options."""
+
+
+S = TypeVar("S", bound=SendArguments)
+
+
+def given_to(operator: Any, model: type[SendArguments]) -> dict[str, Any]:
+    """Return the rendered arguments of an operator that sends: those of the model, contents and options."""
+    names = (*model.model_fields, *CONTENT_ARGUMENTS, *Options.model_fields)
+    return {name: unmask(getattr(operator, ATTRIBUTES.get(name, name))) for name in names}
+
+
+def numbers_of(config: OmniConfig, told: NumberSettings) -> NumberRules:
+    """Return the rules by which a send has its numbers read."""
+    return narrowed(rules_of(config), told.region, told.allowed_countries, told.number_check)
+
+
+def _read_send(
+    model: type[S], given: Mapping[str, Any], problems: list[str], of_contents: list[str]
+) -> tuple[S, dict[str, Any], dict[str, Any]]:
+    """Return the arguments that all sends have, the contents as objects, and the options as they were given.
+
+    `scenario_key` may be the dict that `OmniCreateScenarioOperator` returned, which brings the flow along.
+    """
+    given = dict(given)
+    contents = read_objects(of_contents, {name: given.pop(name, None) for name in CONTENT_ARGUMENTS})
+    options = {name: given.pop(name) for name in Options.model_fields if name in given}
+    given["scenario_key"], given["flow"] = read_scenario(given["scenario_key"], given.get("flow"), problems)
+    return read_arguments(model, given, problems), contents, options
+
+
+def read_message(
+    config: OmniConfig,
+    given: Mapping[str, Any],
+    *,
+    to: Any,
+    key: str,
+    may_be_nobody: bool = False,
+    now: datetime | None = None,
+) -> MessageSpec:
+    """Read a user's arguments into an order for one request. Raises one `OmniInputError` that names every problem.
+
+    :param given: `SendArguments`; the contents (`line`, `sms`, `other_channels`), each an object, a model, or a text
+        that a template has rendered; and the `Options`.
+    :param to: a number, a list of numbers, or destinations.
+    :param key: name of the send if the user has given none.
+    :param may_be_nobody: accept an empty list in `to`, as a batch accepts an empty source.
+    :param now: time by which `send_at` is judged. Default: the current time.
+    """
+    problems: list[str] = []
+    told, contents, options = _read_send(SendArguments, given, problems, problems)
+    content, recipients = Content(), Recipients((), 0)
+    with collecting(problems):
+        content = check_content(now=now, **contents, **options)
+    if told.placeholders:
+        problems += islice(lookalikes(contents, ""), MOST_PLACES)
+    problems += mismatch_problems(told.flow or (), content.channels())
+    with collecting(problems):
+        recipients = read_recipients(
+            to, config.allowed_recipients, numbers_of(config, told), config.region, may_be_nobody=may_be_nobody
+        )
+    refuse(problems)
+    identity = Identity(told.idempotency_key or key, config.id_secret)
+    return MessageSpec(identity, told.scenario_key, content, recipients, told.flow)
+
+
+def read_batch(
+    config: OmniConfig,
+    given: Mapping[str, Any],
+    problems: list[str],
+    of_contents: list[str],
+    *,
+    key: Callable[[Shard | None], str],
+) -> tuple[BatchSpec, BatchArguments]:
+    """Read a user's arguments into an order for a batch, as far as they can be read. What is wrong with contents is
+    added to `of_contents`, all else to `problems`.
+
+    :param given: `BatchArguments`, and contents and options as for `read_message`.
+    :param key: the name of the send if the user has given none.
+    """
+    told, contents, options = _read_send(BatchArguments, given, problems, of_contents)
+    spec = BatchSpec(
+        identity=Identity(told.idempotency_key or key(told.shard), config.id_secret),
+        scenario_key=told.scenario_key,
+        content=MessageTemplate({} if of_contents else contents, options=options, placeholders=told.placeholders),
+        flow=told.flow,
+        phone_field=told.phone_field,
+        key_field=told.key_field,
+        chunk_size=told.chunk_size,
+        max_recipients=told.max_recipients,
+        shard=told.shard,
+        allowed_recipients=read_guard(config.allowed_recipients, config.region),
+        numbers=numbers_of(config, told),
+        max_quarantined=told.max_quarantined,
+    )
+    problems += spec.chunk_problems(spec.flow)
+    problems += mismatch_problems(spec.flow or (), spec.content.channels())
+    return spec, told
+
+
+def read_rules(
+    config: OmniConfig,
+    told: BatchArguments,
+    tries: Tries,
+    problems: list[str],
+    *,
+    retries: int,
+    durable: bool,
+    has_ledger: bool,
+) -> SendPolicy:
+    """Return the rules of a batch's send. What is wrong is added to `problems`.
+
+    :param tries: earlier tries of this task.
+    :param retries: number of further tries that Airflow may make.
+    :param durable: True if the next try can read what this try writes into Airflow's memory.
+    """
+    if not has_ledger and not told.dry_run:
+        if retries and not durable:
+            problems.append("ledger_path: a batch with retries needs one on Airflow before 3.3")
+        if told.idempotency_key is not None:
+            # Tasks and runs with one key share the ledger, which knows of all of them.
+            problems.append(
+                "ledger_path: an idempotency_key of your own needs one, since another task or run may have used it"
+            )
+    rules = SendPolicy(
+        look=LookPolicy(read_timeout=config.longest_call, grace=told.log_grace),
+        connections=told.max_connections or config.max_connections,
+        requests_per_second=config.requests_per_second,
+        trust_duplicate_rejection=config.trust_duplicate_rejection,
+        on_rejected=told.on_rejected,
+        surely_first=tries.number == 1 and tries.told,
+        recallable=tries.told,
+        durable=durable,
+        record_writes=tries.writes,
+        untold=tries.untold,
+        account=config.account_mark,
+        first_try_at=tries.not_before,
+        dry_run=told.dry_run,
+    )
+    with collecting(problems):
+        rules.check()
+    return rules
 
 
 def read_objects(problems: list[str], contents: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,55 +270,6 @@ def _inner(problems: list[str], known: KnownChannel, name: str, value: Any) -> A
 
 
 def _object(problems: list[str], name: str, value: Any) -> Any:
-    try:
+    with collecting(problems):
         return read_object(name, value, "an object in the API's field names, such as {'text': …}")
-    except OmniInputError as error:
-        problems += error.problems
-        return None
-
-
-def read_channels(flow: Any, problems: list[str]) -> tuple[str, ...] | None:
-    """Return the channels of a flow, given as names or as a scenario's steps. None: read them from the scenario."""
-    if flow is None:
-        return None
-    expected = "a list of channels such as ['LINE', 'SMS']"
-    try:
-        steps = read_list("flow", flow, expected, spaces=True)
-    except OmniInputError as error:
-        problems += error.problems
-        return None
-    named: list[Any] = [step.get("channel") if isinstance(step, Mapping) else step for step in steps]
-    bad = [index for index, name in enumerate(named) if not isinstance(name, str) or not name.strip()]
-    if bad or not named:
-        problems += [
-            unexpected(f"flow[{index}]", describe(named[index]), "the name of a channel") for index in bad[:10]
-        ]
-        if not named:
-            problems.append(unexpected("flow", "an empty list", expected))
-        return None
-    channels = tuple(name.strip().upper() for name in named)
-    problems += channel_problems(channels)
-    return channels
-
-
-def _content(problems: list[str], **content: Any) -> Content | None:
-    try:
-        return check_content(**content)
-    except OmniInputError as error:
-        problems += error.problems
-        return None
-
-
-def _recipients(
-    problems: list[str],
-    to: Any,
-    allowed: Iterable[str] | None,
-    numbers: NumberRules,
-    home: str | None,
-    may_be_nobody: bool,
-) -> Recipients | None:
-    try:
-        return read_recipients(to, allowed, numbers, home, may_be_nobody=may_be_nobody)
-    except OmniInputError as error:
-        problems += error.problems
-        return None
+    return None

@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_omni.delivery.effects import Folder, Memory, Steps
     from airflow_provider_omni.delivery.ledger.shards import Shard
     from airflow_provider_omni.delivery.outbox.engine import Outbox
-    from airflow_provider_omni.delivery.outbox.plan import BatchSpec
-    from airflow_provider_omni.delivery.outbox.policy import SendPolicy
-    from airflow_provider_omni.delivery.outbox.tries import Tries
-    from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
     from airflow_provider_omni.delivery.recipients.sources import Row
     from airflow_provider_omni.delivery.results.unreached import Unreached
     from airflow_provider_omni.omni.config import OmniConfig
@@ -148,14 +144,20 @@ class BatchOperator(MaskedFields, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to everybody who was not sent to yet, and return the receipt."""
         from airflow_provider_omni.delivery.clock import steady_clock
-        from airflow_provider_omni.delivery.ledger.shards import Shard
         from airflow_provider_omni.delivery.messages.workspace import Workspace
         from airflow_provider_omni.delivery.outbox.engine import Outbox
         from airflow_provider_omni.delivery.outbox.plan import needed_fields, plan_batch
         from airflow_provider_omni.delivery.outbox.policy import LedgerTerms
         from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt
-        from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents
-        from airflow_provider_omni.operators.batch_arguments import ErrorCollector
+        from airflow_provider_omni.delivery.recipients.contents import RenderedContents
+        from airflow_provider_omni.operators.arguments import (
+            BatchArguments,
+            collecting,
+            given_to,
+            read_batch,
+            read_rules,
+            refuse,
+        )
         from airflow_provider_omni.operators.cancellation import CancellationToken
         from airflow_provider_omni.operators.keys import refuse_within_another_task
         from airflow_provider_omni.operators.tries import told_of, trying
@@ -175,23 +177,35 @@ class BatchOperator(MaskedFields, BaseOperator):
             OmniHook(self.omni_conn_id) as hook,
             Workspace() as workspace,
         ):
-            config = hook.config
-            found, now = ErrorCollector(), datetime.now(UTC)
-            found.of(lambda: refuse_emptied(self))
-            content = found.of(self._content)
-            shard = found.of(lambda: Shard.parse(self.shard))
-            spec = found.of(lambda: self._read_batch(config, content or MessageTemplate(), shard, context))
-            rules = found.of(lambda: self._read_rules(config, this.tries, durable=memory.durable))
-            opened = found.of(lambda: self._open_ledger(shard))
-            found.of(self.check_source)
-            contents = None if content is None else found.of(lambda: RenderedContents(content, workspace, now))
-            if spec is None or rules is None or opened is None:
-                raise found.error()
-            ledger, folder = opened
+            config, now = hook.config, datetime.now(UTC)
+            problems: list[str] = []  # with any of these, nobody knows what earlier tries have sent
+            besides: list[str] = []
+            contents, ledger, folder = None, None, None
+            with collecting(besides):
+                refuse_emptied(self)
+            spec, told = read_batch(config, given_to(self, BatchArguments), problems, besides, key=self._key(context))
+            rules = read_rules(
+                config,
+                told,
+                this.tries,
+                problems,
+                retries=self.retries or 0,
+                durable=memory.durable,
+                has_ledger=self.ledger_path is not None,
+            )
+            with collecting(problems):
+                ledger, folder = self._open_ledger(spec.shard)
+            with collecting(besides):
+                self.check_source()
+            if spec.content.contents:  # else they could not be read
+                with collecting(besides):
+                    contents = RenderedContents(spec.content, workspace, now)
+            if problems:
+                refuse([*besides, *problems])
             terms = None if ledger is None else LedgerTerms(ledger, uuid.uuid4().hex)
             try:
-                if contents is None or found.errors:
-                    raise found.error()
+                refuse(besides)
+                assert contents is not None
                 with self.open_rows(needed_fields(spec, contents)) as rows:
                     plan = plan_batch(spec, rows, workspace, now, keep_fields=folder is not None, contents=contents)
             except Exception:
@@ -224,69 +238,14 @@ class BatchOperator(MaskedFields, BaseOperator):
 
     # -- from arguments to values ------------------------------------------------------------------------------------
 
-    def _content(self) -> MessageTemplate:
-        from airflow_provider_omni.operators.batch_arguments import read_content
-
-        options = {
-            "send_at": self.send_at,
-            "notify": self.notify,
-            "notify_url": unmask(self.notify_url),
-            "notify_content_type": self.notify_content_type,
-            "callback_data": unmask(self.callback_data),
-            "intermediate_report": self.intermediate_report,
-        }
-        contents = {name: unmask(getattr(self, name)) for name in CONTENT_ARGUMENTS}
-        return read_content(contents, options, self.placeholders)
-
-    def _read_batch(
-        self, config: OmniConfig, content: MessageTemplate, shard: Shard | None, context: Context
-    ) -> BatchSpec:
-        from airflow_provider_omni.operators.batch_arguments import read_batch
-
-        return read_batch(
-            config,
-            idempotency_key=self._key(shard, context),
-            scenario_key=self.scenario_key,
-            flow=self.flow,
-            content=content,
-            shard=shard,
-            phone_field=self.phone_field,
-            key_field=self.key_field or None,
-            chunk_size=self.chunk_size,
-            max_recipients=self.max_recipients,
-            region=self.region,
-            allowed_countries=self.allowed_countries,
-            number_check=self.number_check,
-            max_quarantined=self.max_quarantined,
-        )
-
-    def _key(self, shard: Shard | None, context: Context) -> Any:
+    def _key(self, context: Context) -> Callable[[Shard | None], str]:
+        """Return the function that names the send if the user has not."""
         from airflow_provider_omni.operators.keys import default_key, shared_key, warning_about_own_key
 
         own_key = unmask(self.idempotency_key)
-        if own_key is None:
-            return default_key(context) if shard is None else shared_key(context)
-        if warning := warning_about_own_key(context, own_key):
+        if own_key is not None and (warning := warning_about_own_key(context, own_key)):
             self.log.warning("%s", warning)
-        return own_key
-
-    def _read_rules(self, config: OmniConfig, tries: Tries, *, durable: bool) -> SendPolicy:
-        from airflow_provider_omni.operators.batch_arguments import read_rules
-
-        return read_rules(
-            config,
-            tries,
-            retries=self.retries or 0,
-            durable=durable,
-            # With a key of the user's own, another task or run may have sent, too. They share the ledger, which knows
-            # of them.
-            own_key=self.idempotency_key is not None,
-            has_ledger=self.ledger_path is not None,
-            max_connections=self.max_connections,
-            on_rejected=self.on_rejected,
-            log_grace=self.log_grace,
-            dry_run=self.post_nothing,
-        )
+        return lambda shard: default_key(context) if shard is None else shared_key(context)
 
     def _open_ledger(self, shard: Shard | None) -> tuple[str | None, Folder | None]:
         """Return the ledger's path for the receipt, and its folder. A shard has a folder of its own."""

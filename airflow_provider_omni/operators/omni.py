@@ -216,9 +216,8 @@ class OmniSendMessageOperator(MaskedFields, BaseOperator):
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.delivery.outbox.message import send_message
         from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
-        from airflow_provider_omni.delivery.recipients.guard import rules_of
         from airflow_provider_omni.omni.limits import logs_budget
-        from airflow_provider_omni.operators.arguments import read_plan
+        from airflow_provider_omni.operators.arguments import SendArguments, given_to, read_message
         from airflow_provider_omni.operators.tries import told_of, trying
         from airflow_provider_omni.storage.receipts import publisher
         from airflow_provider_omni.storage.worker import worker_memory
@@ -236,29 +235,12 @@ class OmniSendMessageOperator(MaskedFields, BaseOperator):
         ):
             refuse_emptied(self)
             config = hook.config
-            order = read_plan(
-                idempotency_key=default_key(context) if own_key is None else own_key,
-                scenario_key=self.scenario_key,
+            order = read_message(
+                config,
+                given_to(self, SendArguments),
                 to=unmask(self.to),
-                **{name: unmask(getattr(self, name)) for name in CONTENT_ARGUMENTS},
-                placeholders=self.placeholders,
-                flow=self.flow,
-                on_rejected=self.on_rejected,
-                log_grace=self.log_grace,
-                dry_run=self.post_nothing,
-                id_secret=config.id_secret,
-                allowed_recipients=config.allowed_recipients,
-                region=self.region,
-                allowed_countries=self.allowed_countries,
-                number_check=self.number_check,
-                numbers=rules_of(config),
+                key=default_key(context),
                 may_be_nobody=True,
-                send_at=self.send_at,
-                notify=self.notify,
-                notify_url=unmask(self.notify_url),
-                notify_content_type=self.notify_content_type,
-                callback_data=unmask(self.callback_data),
-                intermediate_report=self.intermediate_report,
             )
             rules = SendPolicy.of_one_request(
                 LookPolicy(read_timeout=config.longest_call, grace=self.log_grace),

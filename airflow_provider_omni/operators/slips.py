@@ -7,7 +7,7 @@ numbers or clients.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.masked_fields import is_template
 
 _OURS = __name__.partition(".")[0]
+ATTRIBUTES = {"dry_run": "post_nothing"}
+"""Arguments that operators keep under another name: `dry_run` is a method of Airflow's."""
 
 
 def refuse_slips(what: Any, problems: list[str]) -> None:
@@ -30,48 +32,36 @@ def refuse_slips(what: Any, problems: list[str]) -> None:
 
 def message_slips(operator: Any) -> list[str]:
     """Return the mistakes in an operator that sends one content."""
-    from airflow_provider_omni.delivery.options import flag_problems, grace_problems, rejected_problems
-
-    return [
-        *flag_problems("placeholders", operator.placeholders),
-        *flag_problems("dry_run", operator.post_nothing),
-        *rejected_problems(operator.on_rejected, ratio=False),
-        *grace_problems(operator.log_grace),
-        *_option_slips(operator),
-        *number_slips(operator),
-        *content_slips(operator),
-        *_flow_slips(operator.flow, operator),
-    ]
+    return _send_slips(operator, "SendSettings")
 
 
 def batch_slips(operator: Any) -> list[str]:
     """Return the mistakes in an operator that sends to many."""
-    from airflow_provider_omni.delivery.options import (
-        field_problems,
-        flag_problems,
-        grace_problems,
-        quarantine_problems,
-        rejected_problems,
-        whole_problems,
-    )
+    return _send_slips(operator, "BatchSettings")
 
-    fields = (operator.phone_field, operator.key_field or None)
+
+def _send_slips(operator: Any, settings: str) -> list[str]:
     return [
-        *flag_problems("placeholders", operator.placeholders),
-        *flag_problems("dry_run", operator.post_nothing),
-        *rejected_problems(operator.on_rejected, ratio=True),
-        *grace_problems(operator.log_grace),
-        *whole_problems("chunk_size", operator.chunk_size),
-        *whole_problems("max_connections", operator.max_connections),
-        *whole_problems("max_recipients", operator.max_recipients),
-        *quarantine_problems(operator.max_quarantined),
-        *(field_problems(*fields) if all(map(is_ready, fields)) else ()),
-        *_shard_slips(operator.shard),
+        *setting_slips(operator, settings),
         *_option_slips(operator),
-        *number_slips(operator),
         *content_slips(operator),
         *_flow_slips(operator.flow, operator),
     ]
+
+
+def setting_slips(sender: Any, settings: str = "NumberSettings") -> list[str]:
+    """Return the mistakes in the arguments that a model of `operators/settings.py` has."""
+    from airflow_provider_omni.omni.arguments import read_arguments
+    from airflow_provider_omni.operators import settings as models
+
+    model = getattr(models, settings)
+    given = {name: getattr(sender, ATTRIBUTES.get(name, name)) for name in model.model_fields}
+    given = {name: value for name, value in given.items() if name not in sender.template_fields or is_ready(value)}
+    if "phone_field" not in given:
+        given.pop("key_field", None)  # whether they are two fields, nobody knows
+    problems: list[str] = []
+    read_arguments(model, given, problems, by_shape=True)
+    return problems
 
 
 def encoding_slips(encoding: Any) -> list[str]:
@@ -95,29 +85,6 @@ def scenario_slips(name: Any, flow: Any, default: Any, if_exists: Any) -> list[s
     problems = [*flag_problems("default", default), *if_exists_problems(if_exists), *_flow_slips(flow)]
     if isinstance(name, str) and not name.strip():
         problems.append(unexpected("name", "a blank text", "the name of a scenario"))
-    return problems
-
-
-def number_slips(sender: Any) -> list[str]:
-    """Return the mistakes in `region`, `allowed_countries` and `number_check`."""
-    problems: list[str] = []
-
-    def read(name: str, reader: Callable[..., object], **how: bool) -> None:
-        value = getattr(sender, name)
-        if value is not None:
-            try:
-                reader(value, **how)
-            except ValueError as error:
-                problems.append(f"{name}: {error}")
-
-    if sender.region is sender.allowed_countries is sender.number_check is None:
-        return problems
-    from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
-
-    if is_ready(sender.region):
-        read("region", read_region, by_shape=True)
-    read("allowed_countries", read_countries, by_shape=True)
-    read("number_check", read_check)
     return problems
 
 
@@ -154,19 +121,6 @@ def _option_slips(operator: Any) -> list[str]:
 
         read_arguments(Options, given, problems)
     return problems
-
-
-def _shard_slips(shard: Any) -> list[str]:
-    if shard is None or not is_ready(shard):
-        return []
-    from airflow_provider_omni.delivery.ledger.shards import Shard
-    from airflow_provider_omni.omni.errors import OmniInputError
-
-    try:
-        Shard.parse(shard)
-    except OmniInputError as error:
-        return list(error.problems)
-    return []
 
 
 def _flow_slips(flow: Any, sender: Any = None) -> list[str]:

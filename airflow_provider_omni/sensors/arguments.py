@@ -66,7 +66,7 @@ def _read_channel(name: Any) -> str:
 
 
 class WatchArguments(ArgumentModel):
-    """What a user types for a sensor.
+    """Arguments of a sensor.
 
     :param receipt: a receipt, or a list of receipts. Exactly one of `receipt`, `message_ids` and `bulk_ids` is given.
     :param message_ids: a message id, or a list of them.

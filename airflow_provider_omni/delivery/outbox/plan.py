@@ -18,7 +18,6 @@ from typing import Any
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.ids import Identity, fingerprint
 from airflow_provider_omni.delivery.messages.workspace import PERSON, RecipientChunk, Workspace
-from airflow_provider_omni.delivery.options import field_problems, quarantine_problems, whole_problems
 from airflow_provider_omni.delivery.outbox.requests import Request
 from airflow_provider_omni.delivery.recipients.addresses import Recipient, Recipients
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents, store_content
@@ -29,11 +28,10 @@ from airflow_provider_omni.delivery.recipients.intake import (
     IntakeOptions,
     ingest,
 )
-from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, InvalidNumberError, NumberRules, normalise
+from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, NumberRules, normalise
 from airflow_provider_omni.delivery.recipients.sources import Row
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
-from airflow_provider_omni.omni.masking import mask_number
 from airflow_provider_omni.omni.options import Options
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.words import some
@@ -116,24 +114,6 @@ class BatchSpec:
     numbers: NumberRules = ANYWHERE
     max_quarantined: float = MAX_QUARANTINED
     one_request: bool = False
-
-    def check(self) -> None:
-        """Refuse an order that cannot be meant. Raises OmniInputError that names every problem."""
-        problems = []
-        if not isinstance(self.scenario_key, str) or not self.scenario_key.strip():
-            problems.append(unexpected("scenario_key", "nothing", "the key of a scenario"))
-        problems += field_problems(self.phone_field, self.key_field)
-        problems += whole_problems("chunk_size", self.chunk_size)
-        problems += whole_problems("max_recipients", self.max_recipients)
-        problems += self.chunk_problems(self.flow)
-        problems += quarantine_problems(self.max_quarantined)
-        for number in self.allowed_recipients or ():
-            try:
-                normalise(number, _AS_ALLOWED)
-            except InvalidNumberError:
-                problems.append(f"connection extra allowed_recipients: {mask_number(number)} is not a possible number")
-        if problems:
-            raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
 
     def chunk_problems(self, flow: tuple[str, ...] | None) -> list[str]:
         """Return the problems of `chunk_size` with a flow; none while the flow is not known."""
@@ -337,7 +317,6 @@ def plan_batch(
 
     Raises OmniInputError for contents, options and guards, before anything is sent. Bad rows are quarantined.
     """
-    spec.check()
     contents = contents or RenderedContents(spec.content, workspace, now)
     allowed = spec.allowed_recipients
     reading = IntakeOptions(

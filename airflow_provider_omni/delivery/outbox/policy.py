@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_omni.delivery.messages.states import Attempt, MessageState, Origin
-from airflow_provider_omni.delivery.options import rejected_problems
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.problems import unexpected
 
@@ -266,6 +265,5 @@ class SendPolicy:
                     "seconds",
                 )
             )
-        problems += rejected_problems(self.on_rejected, ratio=True)
         if problems:
             raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)

@@ -12,7 +12,6 @@ from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.errors import OmniConfigurationError
 from airflow_provider_omni.omni.masking import mask_number
 from airflow_provider_omni.omni.models import Address
-from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
 
 
 def read_guard(allowed: Iterable[str] | None, region: str | None = None) -> frozenset[str] | None:
@@ -75,26 +74,13 @@ def rules_of(config: OmniConfig) -> NumberRules:
 
 
 def narrowed(
-    rules: NumberRules, problems: list[str], *, region: object, allowed_countries: object, number_check: object
+    rules: NumberRules, region: str | None, allowed_countries: frozenset[str] | None, number_check: str | None
 ) -> NumberRules:
-    """Return the rules of one send, from the connection's rules and the send's arguments.
+    """Return the rules of one send, from the connection's rules and what the send says; None: nothing.
 
-    A region and a check of the send replace the connection's; a country must be allowed by both. Mistakes are added to
-    `problems`.
+    A region and a check of the send replace the connection's; a country must be allowed by both.
     """
-    own_region, check, countries = rules.region, rules.check, rules.countries
-    try:
-        own_region = own_region if region is None else read_region(region)
-    except ValueError as error:
-        problems.append(f"region: {error}")
-    try:
-        if allowed_countries is not None:
-            allowed = read_countries(allowed_countries)
-            countries = allowed if countries is None else allowed & countries
-    except ValueError as error:
-        problems.append(f"allowed_countries: {error}")
-    try:
-        check = check if number_check is None else read_check(number_check)
-    except ValueError as error:
-        problems.append(f"number_check: {error}")
-    return NumberRules(own_region, check, countries)
+    countries = rules.countries if allowed_countries is None else allowed_countries
+    if rules.countries is not None and countries is not None:
+        countries &= rules.countries
+    return NumberRules(region or rules.region, number_check or rules.check, countries)

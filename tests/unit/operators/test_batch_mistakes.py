@@ -55,7 +55,7 @@ def test_one_error_names_every_problem_of_arguments_rules_ledger_shard_and_conte
     for line in (
         "scenario_key: got 'None'", "idempotency_key: ", "chunk_size: ", "max_recipients: ", "phone_field: ",
         "shard: ", "ledger_path: got 'None'", "max_connections: got 0", "on_rejected: ", "log_grace: ",
-        "dry_run: got a text", "sms.text: ", "encoding: got 'klingon'",
+        "dry_run: got a string", "sms.text: ", "encoding: got 'klingon'",
     ):  # fmt: skip
         assert f"\n - {line}" in told, line
     assert vendor.calls == []

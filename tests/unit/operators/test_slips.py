@@ -76,7 +76,7 @@ SLIPS: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
     (SENDING, {"log_grace": -1}, "log_grace: got -1, expected 0 to 300 seconds"),
     (SENDING, {"log_grace": "30"}, "log_grace: got '30'"),
     (SENDING, {"log_grace": float("nan")}, "log_grace: got nan"),
-    (SENDING, {"dry_run": "{{ params.dry }}"}, "dry_run: got a text, expected True or False; it is no template"),
+    (SENDING, {"dry_run": "{{ params.dry }}"}, "dry_run: got a string of 16 characters, expected True or False; it"),
     ((batch,), {"encoding": "klingon"}, "encoding: got 'klingon', expected the name of an encoding"),
     ((batch,), {"encoding": "{{ params.encoding }}"}, "encoding: got a text that is no name"),
     (SENDING, {"placeholders": None}, "placeholders: got nothing"),

@@ -91,11 +91,6 @@ def test_none_at_all_and_one_at_most_can_be_asked_for(world: World, workspace: W
     assert told[0].startswith("max_quarantined: got 2 of 1,002 rows")
 
 
-@pytest.mark.parametrize("most", [True, -1, -0.1, 1.5, "0.1", None, float("nan")])
-def test_what_is_neither_a_count_nor_a_share_is_refused(world: World, workspace: Workspace, most: Any) -> None:
-    assert refusal(world, workspace, numbers(1), max_quarantined=most)[0].startswith("max_quarantined: got ")
-
-
 def test_whom_allow_lists_duplicates_and_other_shards_leave_out_does_not_count(
     world: World, workspace: Workspace
 ) -> None:

@@ -1,0 +1,80 @@
+"""Arguments of sends that show what they are before anything is rendered: flags, counts, words.
+
+They are checked when a DAG is read and when a task begins. DAG files are read often, so nothing here loads models of
+contents, tables of numbers or clients.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, PlainValidator, StrictBool, StrictStr, ValidationInfo
+
+from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.omni.arguments import ArgumentModel
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
+
+MOST_LOG_GRACE = 300
+"""Seconds. Two of them must fit into the time that a try gives the logs."""
+_FLAG = "True or False; it is no template"
+_FIELD = "the name of a field"
+_WHOLE = "a whole number from 1"
+Whole = Annotated[int, Field(strict=True, ge=1)]
+
+
+def _by_shape(info: ValidationInfo) -> bool:
+    """Return True while a DAG is read: then no tables are loaded."""
+    return bool((info.context or {}).get("by_shape"))
+
+
+def _region(value: object, info: ValidationInfo) -> str:
+    return read_region(value, by_shape=_by_shape(info))
+
+
+def _countries(value: object, info: ValidationInfo) -> frozenset[str]:
+    return read_countries(value, by_shape=_by_shape(info))
+
+
+def _key_field(value: object, info: ValidationInfo) -> object:
+    if value and value == info.data.get("phone_field"):
+        line = (
+            "key_field: is the phone_field, and a number that is written in two ways would be two people. Leave "
+            "key_field out: the number tells recipients apart, however it is written"
+        )
+        raise OmniInputError("The fields cannot be used", problems=[line])
+    return value or None
+
+
+class NumberSettings(ArgumentModel):
+    """Settings by which numbers are read. None: as the connection says."""
+
+    region: Annotated[str, PlainValidator(_region)] | None = None
+    allowed_countries: Annotated[frozenset[str], PlainValidator(_countries)] | None = None
+    number_check: Annotated[str, PlainValidator(read_check)] | None = None
+
+
+class SendSettings(NumberSettings):
+    """Settings of a send to a few people. They are described at `OmniSendMessageOperator`."""
+
+    placeholders: StrictBool = Field(True, repr=False, description=_FLAG)
+    dry_run: StrictBool = Field(False, repr=False, description=_FLAG)
+    on_rejected: Literal["fail", "ignore"] = Field("fail", description="'fail' or 'ignore'")
+    log_grace: float = Field(30.0, strict=True, ge=0, le=MOST_LOG_GRACE, description=f"0 to {MOST_LOG_GRACE} seconds")
+
+
+class BatchSettings(SendSettings):
+    """Settings of a batch. They are described at `OmniSendBatchOperator`."""
+
+    on_rejected: Literal["fail", "ignore"] | Annotated[float, Field(strict=True, ge=0, le=1)] = Field(  # type: ignore[assignment]  # wider: a share, too
+        "fail", description="'fail', 'ignore' or a highest ratio such as 0.02"
+    )
+    phone_field: StrictStr = Field("phone", min_length=1, description=_FIELD)
+    key_field: Annotated[StrictStr | None, BeforeValidator(_key_field)] = Field(None, description=_FIELD)
+    chunk_size: Whole | None = Field(None, description=_WHOLE)
+    max_connections: Whole | None = Field(None, description=_WHOLE)
+    max_recipients: Whole | None = Field(None, description=_WHOLE)
+    max_quarantined: Annotated[int, Field(strict=True, ge=0)] | Annotated[float, Field(strict=True, ge=0, le=1)] = (
+        Field(0.1, description="a count of rows such as 20, or a share of them such as 0.1")
+    )
+    shard: Annotated[Shard | None, PlainValidator(Shard.parse)] = None
