@@ -19,10 +19,13 @@ from airflow_provider_omni.delivery.messages.ids import Identity, recipient_key_
 from airflow_provider_omni.delivery.messages.states import (
     MAY_BE_POSTED,
     MAY_HAVE_ARRIVED,
+    NEVER_UNDONE,
+    TRANSITIONS,
     UNCERTAIN,
     UNRESOLVED,
     Attempt,
     Control,
+    Event,
     MessageState,
     Origin,
 )
@@ -32,6 +35,16 @@ from airflow_provider_omni.omni.errors import OmniStorageError
 _S = MessageState
 _TOLD = "coalesce(known.state, attempt.state)"
 _JOINED = "known JOIN attempt ON attempt.no = known.attempt"
+
+
+def state_after(event: Event, *before: MessageState, column: str = "state") -> str:
+    """Return the SQL of the state after an event. Raises KeyError for a change that `TRANSITIONS` does not have.
+
+    :param before: the states that the event changes; all others stay.
+    :param column: the SQL of the state before.
+    """
+    cases = (f"WHEN '{state.value}' THEN '{TRANSITIONS[state, event].value}'" for state in before)
+    return f"CASE {column} {' '.join(cases)} ELSE {column} END"
 
 
 def _listed(states: frozenset[MessageState] | frozenset[MessageState | None]) -> str:
@@ -123,8 +136,8 @@ class IntentLog:
         workspace.many(
             "INSERT INTO known (id, attempt, label) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
             "SET attempt = excluded.attempt, state = NULL, reason = NULL "
-            "WHERE coalesce(known.state, (SELECT state FROM attempt WHERE no = known.attempt)) IS NOT "
-            f"'{_S.ACCEPTED.value}'",
+            "WHERE coalesce(known.state, (SELECT state FROM attempt WHERE no = known.attempt)) "
+            f"NOT IN ({_listed(NEVER_UNDONE)})",
             ((message_id, number, labels.get(message_id)) for message_id in line["ids"]),
         )
 
@@ -134,23 +147,21 @@ class IntentLog:
         number = workspace.one("SELECT max(no) FROM attempt WHERE bulk = ?", str(line["bulk"]))
         if number is None:
             return
-        common, taken = MessageState(line["all"]).value, _S.ACCEPTED.value
+        common, kept = MessageState(line["all"]).value, _listed(NEVER_UNDONE)
         if workspace.one("SELECT told FROM attempt WHERE no = ?", number):
             workspace.do(
-                f"UPDATE known SET state = CASE (SELECT {_TOLD} FROM attempt WHERE no = known.attempt) "
-                "WHEN ? THEN ? END, reason = NULL WHERE attempt = ?",
-                taken,
-                taken,
+                f"UPDATE known SET state = (SELECT {_TOLD} FROM attempt WHERE no = known.attempt "
+                f"AND {_TOLD} IN ({kept})), reason = NULL WHERE attempt = ?",
                 number,
             )
         workspace.do("UPDATE attempt SET state = ?, told = 1 WHERE no = ?", common, number)
         for state, message_ids in line.get("but", {}).items():
             workspace.many(
-                f"UPDATE known SET state = ? WHERE id = ? AND attempt = ? AND state IS NOT '{taken}'",
+                f"UPDATE known SET state = ? WHERE id = ? AND attempt = ? AND coalesce(state, '') NOT IN ({kept})",
                 ((MessageState(state).value, message_id, number) for message_id in message_ids),
             )
         workspace.many(
-            f"UPDATE known SET reason = ? WHERE id = ? AND attempt = ? AND state IS NOT '{taken}'",
+            f"UPDATE known SET reason = ? WHERE id = ? AND attempt = ? AND coalesce(state, '') NOT IN ({kept})",
             ((reason, message_id, number) for message_id, reason in line.get("reasons", {}).items()),
         )
         for message_id, other in line.get("moved", {}).items():
@@ -177,7 +188,7 @@ class IntentLog:
 
     def keep_one_attempt(self) -> None:
         """Leave one attempt of each recipient: the last that was accepted, else the last that was intended. The others
-        count as refused. Call it when everything is replayed.
+        are superseded. Call it when everything is replayed.
 
         An attempt is intended only after the one before was refused. A try that has not read of the refusal may still
         write down that the logs do not show the earlier attempt, or that it is about to post it once more. That POST
@@ -194,11 +205,14 @@ class IntentLog:
             "SELECT label FROM known WHERE label IS NOT NULL AND label IN (SELECT id FROM known))"
         )
         others = workspace.all(
-            f"SELECT id FROM (SELECT known.id, {_TOLD} AS told, row_number() OVER (PARTITION BY sibling.label "
+            f"SELECT id, told FROM (SELECT known.id, {_TOLD} AS told, row_number() OVER (PARTITION BY sibling.label "
             f"ORDER BY {_TOLD} = '{_S.ACCEPTED.value}' DESC, known.attempt DESC) AS place "
             f"FROM {_JOINED} JOIN sibling ON sibling.id = known.id) WHERE place > 1 AND told != '{refused}'"
         )
-        workspace.many(f"UPDATE known SET state = '{refused}', reason = NULL WHERE id = ?", others)
+        workspace.many(
+            "UPDATE known SET state = ?, reason = NULL WHERE id = ?",
+            ((TRANSITIONS[MessageState(told), Event.SUPERSEDED].value, message_id) for message_id, told in others),
+        )
 
     def has_another_attempt(self, message_id: str) -> bool:
         """Return True if another attempt than this refused one counts for its recipient: one that was not refused, or
@@ -227,8 +241,7 @@ class IntentLog:
 
     def doubt_old_proofs(self) -> None:
         """Turn ABSENT back into IN_DOUBT: a frozen try may have posted it after its absence was proven."""
-        for table in ("known", "attempt"):
-            self._workspace.do(f"UPDATE {table} SET state = '{_S.IN_DOUBT.value}' WHERE state = '{_S.ABSENT.value}'")
+        self._change(Event.PROOF_OUTDATED, _S.ABSENT)
 
     def doubt_an_older_record(self) -> list[Attempt]:
         """Turn NOT_SENT back into IN_DOUBT: a try that is not on record (any more) may have posted it since.
@@ -236,11 +249,16 @@ class IntentLog:
         Messages in doubt may have been posted in another request, too, so their bulk id is not relied on. Returns the
         requests with such messages.
         """
-        for table in ("known", "attempt"):
-            self._workspace.do(f"UPDATE {table} SET state = '{_S.IN_DOUBT.value}' WHERE state = '{_S.NOT_SENT.value}'")
+        self._change(Event.PROOF_OUTDATED, _S.NOT_SENT)
         doubted = f"SELECT attempt.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(UNRESOLVED)})"
         self._workspace.do(f"UPDATE attempt SET conclusive = 0 WHERE no IN ({doubted})")
         return [each for each in self.open_attempts() if each.in_state(*UNRESOLVED)]
+
+    def _change(self, event: Event, *before: MessageState) -> None:
+        """Apply an event to all messages in these states."""
+        after = state_after(event, *before)
+        for table in ("known", "attempt"):
+            self._workspace.do(f"UPDATE {table} SET state = {after} WHERE state IN ({_listed(frozenset(before))})")
 
     def states(self, message_ids: Sequence[str] | None = None) -> dict[str, MessageState]:
         """Return the states of these messages, or of all, as far as they are on record."""

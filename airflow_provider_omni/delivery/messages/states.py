@@ -57,6 +57,7 @@ logs bring again.
     ABSENT        --a new try begins----->  IN_DOUBT     a frozen try may have woken up since
     DUPLICATE_ID  --a log row------------>  ACCEPTED
                   --no log row----------->  UNCONFIRMED
+    any           --another attempt------>  REFUSED      of the same person counts
 
 The record holds ids, states, times, and a hash that tells accounts apart; no number, no text. `TRANSITIONS` below has
 every change, and `messages/intent_log.py` replays the record of earlier tries.
@@ -100,6 +101,7 @@ class Event(enum.Enum):
     NO_LOG_ROW = "no_log_row"
     FOREIGN_ANSWER = "foreign_answer"
     PROOF_OUTDATED = "proof_outdated"
+    SUPERSEDED = "superseded"
 
 
 _S, _E = MessageState, Event
@@ -122,8 +124,18 @@ TRANSITIONS: dict[tuple[MessageState | None, Event], MessageState] = {
     (_S.UNCONFIRMED, _E.LOG_ROW): _S.ACCEPTED,
     (None, _E.LOG_ROW): _S.ACCEPTED,
     (None, _E.PROVEN_ABSENT): _S.ABSENT,
+    # Another attempt of the same person counts: the one that was accepted last, else the one that was intended last.
+    (_S.IN_DOUBT, _E.SUPERSEDED): _S.REFUSED,
+    (_S.DUPLICATE_ID, _E.SUPERSEDED): _S.REFUSED,
+    (_S.UNCONFIRMED, _E.SUPERSEDED): _S.REFUSED,
+    (_S.NOT_SENT, _E.SUPERSEDED): _S.REFUSED,
+    (_S.ABSENT, _E.SUPERSEDED): _S.REFUSED,
+    (_S.ACCEPTED, _E.SUPERSEDED): _S.REFUSED,  # so that nobody counts twice who got it twice
 }
 """Every change that exists. Any other one is a bug: it raises KeyError, and nothing is sent."""
+
+NEVER_UNDONE = frozenset({_S.ACCEPTED})
+"""States that no later line about the same request undoes when a record is replayed. Tries write side by side."""
 
 MAY_BE_POSTED = frozenset({None, _S.NOT_SENT, _S.ABSENT})
 UNRESOLVED = frozenset({_S.IN_DOUBT, _S.DUPLICATE_ID})

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
-from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED, MessageState
+from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED, TRANSITIONS, Event, MessageState
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 
@@ -21,12 +21,12 @@ class Conclusions(NamedTuple):
     """Conclusions from the attempts of each person about each other.
 
     :param gone: messages that were certainly never posted.
-    :param refused: messages that count as refused, since a later attempt was accepted.
+    :param superseded: messages that count as refused, since a later attempt was accepted.
     :param moved: the message that counted for a person so far, and the one that does now.
     """
 
     gone: list[str]
-    refused: list[str]
+    superseded: list[str]
     moved: list[tuple[str, str]]
 
 
@@ -94,7 +94,7 @@ class Attempts:
         :param given_up: messages that count as never posted.
         """
         gone: list[str] = []
-        refused: list[str] = []
+        superseded: dict[str, MessageState] = {}
         moved: list[tuple[str, str]] = []
         for place, current, recipient in self._people():
             states = self._of(recipient)
@@ -106,8 +106,9 @@ class Attempts:
             if _S.ACCEPTED in states.values():
                 last = list(states.values()).index(_S.ACCEPTED)
                 before = [each for each in ids[:last] if states[each] is not _S.REFUSED]
-                refused += before
-                states |= dict.fromkeys(before, _S.REFUSED)
+                after = {each: TRANSITIONS[states[each], Event.SUPERSEDED] for each in before}
+                superseded |= after
+                states |= after
                 never += ids[last + 1 :]
             else:
                 never += _never_posted(states)
@@ -119,9 +120,9 @@ class Attempts:
                 self._plan.workspace.do(
                     "UPDATE person SET first = coalesce(first, id), id = ? WHERE seq = ?", counts, place
                 )
-        self._known.note_states(dict.fromkeys(refused, _S.REFUSED))
+        self._known.note_states(superseded)
         self._known.forget(gone)
-        return Conclusions(gone, refused, moved)
+        return Conclusions(gone, list(superseded), moved)
 
 
 def _current(states: dict[str, MessageState]) -> str | None:

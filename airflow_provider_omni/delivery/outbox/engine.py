@@ -22,7 +22,7 @@ from airflow_provider_omni.delivery.effects import Clock, Log, Publish, Sleep, S
 from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.receipt import Receipt
-from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, MessageState
+from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, Event, MessageState
 from airflow_provider_omni.delivery.messages.workspace import RecipientChunk
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.attempts import Attempts
@@ -545,8 +545,8 @@ class Outbox:
             for message_id in attempt.in_state(*_S):
                 if message_id in concluded.gone:
                     del attempt.messages[message_id]
-                elif message_id in concluded.refused:
-                    attempt.messages[message_id] = _S.REFUSED
+                elif message_id in concluded.superseded:
+                    attempt.apply(message_id, Event.SUPERSEDED)
             if not attempt.messages:
                 self.progress.follow(attempt.bulk_id, ())
         if concluded.gone and isinstance(self.store, TaskStateStore):

@@ -44,8 +44,14 @@ def test_what_was_accepted_or_refused_or_is_unconfirmed_is_never_posted_again() 
     assert not postable & {S.ACCEPTED, S.REFUSED, S.DUPLICATE_ID, S.UNCONFIRMED}
 
 
-def test_nothing_leaves_accepted_or_refused() -> None:
-    assert {before for before, _ in TRANSITIONS} <= {None, *S} - {S.ACCEPTED, S.REFUSED}
+def test_nothing_leaves_accepted_or_refused_unless_another_attempt_counts() -> None:
+    left = {before for before, event in TRANSITIONS if event is not E.SUPERSEDED}
+    assert left <= {None, *S} - {S.ACCEPTED, S.REFUSED}
+
+
+def test_whoever_is_superseded_is_refused_from_every_state() -> None:
+    assert {before for before, event in TRANSITIONS if event is E.SUPERSEDED} == {*S} - {S.REFUSED}
+    assert {after for (_, event), after in TRANSITIONS.items() if event is E.SUPERSEDED} == {S.REFUSED}
 
 
 def test_only_an_answer_or_a_log_row_makes_accepted() -> None:
