@@ -58,7 +58,8 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
         accepted = record.messages_for(number)
         if len(accepted) > 1:
             line, why = f"…{number[-4:]} got {len(accepted)} messages", None
-            if task.unrecorded or lost_between(accepted, task.task_state.lost_at, task.posts):
+            lost_at = [*task.task_state.lost_at, *task.others_began_at]  # another task has no record of it
+            if task.unrecorded or lost_between(accepted, lost_at, task.posts):
                 why = switched(schedule, world, number)
             why = why or another_send(accepted, task.others_began_at)
             why = why or _exception(schedule, task, {each.message_id for each in accepted})
