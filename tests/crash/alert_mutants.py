@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt
-from airflow_provider_omni.delivery.outbox import alerts, policy
+from airflow_provider_omni.delivery.outbox import alerts, policy, reconciler
 from airflow_provider_omni.notifications import occasions
 from airflow_provider_omni.omni.errors import OmniUnknownOutcomeError
 from tests.crash.alert_schedule import LOST_AFTER, AlertSchedule, Copy
@@ -26,7 +26,11 @@ WOKEN = (Copy("processor", 0.0), Copy("worker", 300.0, 3 * LOST_AFTER))
 
 
 def _of(
-    *copies: Copy, people: int = 1, network: NetworkFaults | None = None, **settings: Any
+    *copies: Copy,
+    people: int = 1,
+    fates: tuple[str, ...] = (),
+    network: NetworkFaults | None = None,
+    **settings: Any,
 ) -> Callable[[AlertSchedule], AlertSchedule]:
     """These runs of a callback, at a vendor who refuses nothing and whose logs are good."""
 
@@ -37,7 +41,7 @@ def _of(
             guarantee="B",
             dedupe="try",
             copies=copies,
-            people=tuple(f"4179302{index:02d}27" for index in range(people)),
+            people=tuple(f"4179302{index:02d}{fate}" for index, fate in enumerate(fates or ("27",) * people)),
             network=network or NetworkFaults(),
             settings=plan.settings.changed(switches | settings),
         )
@@ -82,7 +86,14 @@ def _one_clock_tells_the_age() -> Iterator[None]:
 @_mutant("twice", _of(*LOST, people=5, id_lists="none"))
 def _lists_are_believed() -> Iterator[None]:
     """Whoever is not found by a list of ids is not looked for alone."""
-    with patch.object(alerts, "samples_of", lambda missing: []):
+    with patch.object(alerts, "looks_by_id", lambda *_, **__: []):
+        yield
+
+
+@_mutant("twice", _of(*LOST, fates=("18", "27", "18", "27", "18"), id_lists="first", refused_in="nothing"))
+def _three_of_an_alert_speak_for_all() -> Iterator[None]:
+    """Three messages are looked for alone, though these may have been refused, and so be in no log."""
+    with patch.object(alerts, "ONE_BY_ONE", 3), patch.object(reconciler, "ALONE", 3):
         yield
 
 

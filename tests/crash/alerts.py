@@ -7,7 +7,6 @@ asked.
 from __future__ import annotations
 
 import json
-import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -44,7 +43,6 @@ SLOW = 5.0
 OVERLAP = "the logs could not show it yet when the later run looked"
 FORGOTTEN = "the vendor had forgotten it when the later run came"
 UNREADABLE = "the logs could not be read, or not in time"
-LISTS = "the vendor reads no lists of ids, and who was asked for alone had not been sent to"
 
 
 @dataclass(frozen=True)
@@ -181,8 +179,6 @@ def _judged(plan: AlertSchedule, world: World, runs: list[Run]) -> Judgement:
     record = world.simulator.record
     refused = {refusal.to for refusal in record.refusals if refusal.status_id != 23}
     judgement = Judgement()
-    firsts = [min((each.at for each in record.messages_for(number)), default=math.inf) for number in plan.people]
-    everybody_at = max(firsts) + plan.settings.log_lag_seconds
     for number in plan.people:
         taken = sorted(record.messages_for(number), key=lambda each: each.at)
         if len({each.message_id for each in taken}) > 1:
@@ -190,7 +186,7 @@ def _judged(plan: AlertSchedule, world: World, runs: list[Run]) -> Judgement:
             return judgement
         if len(taken) > 1:
             judgement.twice.append(f"…{number[-4:]} got {len(taken)} messages")
-            judgement.excepted = _exception(plan, runs, taken, everybody_at)
+            judgement.excepted = _exception(plan, runs, taken)
             if judgement.excepted is None:
                 return judgement
         if not taken and number not in refused:
@@ -198,11 +194,8 @@ def _judged(plan: AlertSchedule, world: World, runs: list[Run]) -> Judgement:
     return judgement
 
 
-def _exception(plan: AlertSchedule, runs: list[Run], taken: list[Acceptance], everybody_at: float) -> str | None:
-    """Why a second message is not against the promise: nobody who posted it had been shown that it was there.
-
-    `everybody_at`: when the last of the alert's people had been sent to.
-    """
+def _exception(plan: AlertSchedule, runs: list[Run], taken: list[Acceptance]) -> str | None:
+    """Why a second message is not against the promise: nobody who posted it had been shown that it was there."""
     message_id, first_at = taken[0].message_id, taken[0].at
     if plan.guarantee == "A":
         return FORGOTTEN if taken[1].at >= first_at + KEPT else None
@@ -224,8 +217,6 @@ def _exception(plan: AlertSchedule, runs: list[Run], taken: list[Acceptance], ev
             reasons.append(OVERLAP)
         elif any(not look.answered or look.over_at > each.began_at + SLOW for look in before):
             reasons.append(UNREADABLE)
-        elif len(plan.people) > 3 and asked and all(look.at < everybody_at for look in asked):
-            reasons.append(LISTS)
         else:
             return None
     return reasons[-1] if reasons else None

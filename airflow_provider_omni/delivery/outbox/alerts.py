@@ -26,10 +26,11 @@ from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.engine import Outbox, SendResult
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec, SendPlan, plan_message
 from airflow_provider_omni.delivery.outbox.policy import SendPolicy
-from airflow_provider_omni.delivery.outbox.reconciler import evenly
+from airflow_provider_omni.delivery.outbox.reconciler import ONE_BY_ONE, looks_by_id
 from airflow_provider_omni.delivery.outbox.stores import INDEX
 from airflow_provider_omni.delivery.outbox.task_state_store import TaskStateStore
 from airflow_provider_omni.delivery.recipients.addresses import Recipients
+from airflow_provider_omni.delivery.tracking.policy import proves_lists
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.bulk import BulkAnswer
@@ -44,13 +45,10 @@ LOOK_SECONDS = 5.0
 """Seconds within which every log query must begin: callbacks have little time, and the alert must still go out in
 it.
 """
-ALONE = 3
-"""Messages up to which each is looked for alone. Of more, so many that a list did not show are looked for alone.
-
-The vendor does not publish whether the logs read a list of ids in full.
-"""
-MOST_CALLS = 20
-"""Messages of one alert that are looked for alone, if the vendor was seen not to read lists."""
+FEW = 3
+"""Messages up to which no list is asked for first."""
+MOST_REQUESTS = 20
+"""People up to whom an alert that is refused as a whole is sent to each alone."""
 LOOK_ATTEMPTS = 2
 MOST_OCCASIONS = 5
 """Alerts of one name that are told apart by the time between them."""
@@ -109,7 +107,7 @@ class Alert:
             if not _is_refused_as_a_whole(end):
                 return end
         people = self.order.recipients.people
-        if not 1 < len(people) <= MOST_CALLS:
+        if not 1 < len(people) <= MOST_REQUESTS:
             return refused
         yield Log("The vendor refuses the alert: it is sent to each person alone.", warning=True)
         # The rich content may be wrong, too, besides one person's address: then only the plain words get through.
@@ -181,17 +179,22 @@ class Alert:
         :param until: the time after which no query begins.
         """
         found: dict[str, list[LogRow]] = {}
-        lists = _in_lists(message_ids) if len(message_ids) > ALONE else []
+        lists = _in_lists(message_ids) if len(message_ids) > FEW else []
+        answered: list[str] = []
+        read = False
         for ids in lists:
-            yield from self._ask(ids, found, until)
-        missing = [each for each in message_ids if each not in found]
-        samples = [(each,) for each in samples_of(missing)]
-        whole = yield from self._ask_each(samples, found, until)
-        if lists and whole and not any(each in found for (each,) in samples):
-            return found  # as far as can be told, the lists were read
-        rest = [each for each in missing if (each,) not in samples]
-        whole = (yield from self._ask_each([(each,) for each in rest[:MOST_CALLS]], found, until)) and whole
-        if not whole or len(rest) > MOST_CALLS:
+            if (yield from self._ask(ids, found, until)):
+                answered += ids
+                read = read or proves_lists(sum(each in found for each in ids))
+        told = frozenset(answered) if read else frozenset[str]()
+        missing = [each for each in message_ids if each not in found and each not in told]
+        queries = looks_by_id(missing, one_by_one=ONE_BY_ONE, lists=0)
+        whole = yield from self._ask_each(queries, found, until)
+        rest = [(each,) for each in missing if (each,) not in queries]
+        if not lists or any(each in found for (each,) in queries):
+            # The lists were not read: what they have not shown may be there.
+            whole = (yield from self._ask_each(rest[:ONE_BY_ONE], found, until)) and whole and len(rest) <= ONE_BY_ONE
+        if not whole:
             left = sum(each not in found for each in message_ids)
             yield Log(
                 f"The logs did not tell in time whether {some(left, 'message')} of this alert {was(left)} sent "
@@ -281,13 +284,6 @@ class Alert:
 def _planned(order: MessageSpec) -> Iterator[SendPlan]:
     with Workspace(in_memory=True) as workspace:
         yield plan_message(order, workspace)
-
-
-def samples_of(missing: list[str]) -> list[str]:
-    """Return the messages that are looked for alone, of those that lists have not shown: the lists may not have been
-    read in full.
-    """
-    return evenly(missing, ALONE)
 
 
 def _in_lists(message_ids: list[str]) -> list[tuple[str, ...]]:

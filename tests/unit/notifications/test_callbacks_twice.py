@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_omni.delivery.outbox.alerts import LOOK_SECONDS
 from airflow_provider_omni.notifications.occasions import cannot_be_repeat, occasion_of
 from airflow_provider_omni.notifications.omni import LOOK_TIMEOUTS
-from airflow_provider_omni.omni.errors import OmniInputError, OmniTransportError
+from airflow_provider_omni.omni.errors import OmniInputError, OmniRejectedError, OmniTransportError
 from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.unit.notifications.callbacks import (
     calls,
@@ -235,6 +235,27 @@ def test_everybody_of_a_longer_list_is_found_whether_or_not_the_vendor_reads_lis
     for context in (worker(), processor()):
         notifier(sms="failed", to=team)(context)
     assert len(messages(vendor)) == len(team)
+
+
+@pytest.mark.parametrize("id_lists", ["first", "none"])
+def test_the_one_who_has_got_the_alert_is_found_though_the_others_were_refused_and_lists_are_not_read(
+    vendor: RunningSimulator, id_lists: str
+) -> None:
+    vendor.configure(id_lists=id_lists, refused_in="nothing")
+    team = [f"4179302{index:02d}{fate}" for index, fate in enumerate((18, 27, 18, 18, 18))]
+    with pytest.raises(OmniRejectedError):
+        notifier(sms="failed", to=team)(worker())
+    with pytest.raises(OmniRejectedError):
+        notifier(sms="failed", to=team)(processor())
+    assert len(messages(vendor)) == 1
+
+
+def test_where_a_list_is_seen_to_be_read_nobody_is_asked_for_alone(vendor: RunningSimulator) -> None:
+    team = [f"4179302{index:02d}27" for index in range(60)]
+    notifier(sms="failed", to=team)(worker())
+    before = len(vendor.record.calls)
+    notifier(sms="failed", to=team)(processor())
+    assert [call.name for call in vendor.record.calls[before:]] == ["logs", "logs"]
 
 
 def test_a_row_of_another_message_does_not_stop_the_alert(
