@@ -326,12 +326,14 @@ class IntentLog:
         found = self._workspace.rows(f"SELECT {_TOLD}, count(*) FROM {source} GROUP BY 1")
         return Counter({MessageState(state): count for state, count in found})
 
-    def other_fingerprints(self, fingerprint: str) -> int:
-        """Return the number of messages that may have reached their people with another content."""
+    def other_fingerprints(self, fingerprint: str, states: frozenset[MessageState] = MAY_HAVE_ARRIVED) -> int:
+        """Return the number of messages with another content.
+
+        :param states: the states that count; by default those in which a message may have reached its person.
+        """
         return int(
             self._workspace.one(
-                f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
-                "AND attempt.fingerprint IS NOT ?",
+                f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) AND attempt.fingerprint IS NOT ?",
                 fingerprint,
             )
         )

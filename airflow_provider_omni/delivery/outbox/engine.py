@@ -252,7 +252,8 @@ class Outbox:
         self._check_content(self._left)
         yield from self._check_memory(chunk)
         self._taken_over = not self.rules.dry_run
-        if not self._left and (sent := self.known.other_fingerprints(plan.fingerprint)):
+        certain = frozenset({_S.ACCEPTED})
+        if not self._left and (sent := self.known.other_fingerprints(plan.fingerprint, certain)):
             # If tasks are mapped over texts with one ledger for all, only the first text is ever sent.
             yield Log(
                 f"Same idempotency_key, other content: {some(sent, 'message')} went out with the earlier content, and "

@@ -905,6 +905,13 @@ def test_a_retry_looks_for_no_more_attempts_than_the_try_before() -> None:
     assert {each for ids in asked(stage) for each in ids} == {message_id(A, attempt) for attempt in range(6)}
 
 
+def test_what_is_only_in_doubt_is_not_said_to_have_gone_out_with_the_earlier_content() -> None:
+    stage = Stage(logs=[DOWN])
+    shared(stage, A)
+    send(stage, plan(A, text="Other words"), shared_key=True, first_try_at=START)
+    assert not [note for note in stage.notes if "went out" in note]
+
+
 def test_another_id_secret_does_not_send_to_everybody_again() -> None:
     stage = Stage()
     send(stage)
