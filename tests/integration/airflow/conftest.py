@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_omni.operators import batch, cancellation, omni, tries
 from airflow_provider_omni.simulator.running import RunningSimulator
+from tests.harness.clock import SkippingClock
 from tests.integration.airflow.batchtask import BatchTask
 
 
@@ -17,6 +19,14 @@ def account(omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch, a
     omni_simulator.reset()
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", omni_simulator.airflow_connection_json)
     return omni_simulator
+
+
+@pytest.fixture
+def skipping(account: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> SkippingClock:
+    """Operators sleep on this clock, and the vendor's time goes with it."""
+    clock = SkippingClock(account.advance)
+    clock.rule(monkeypatch, batch, cancellation, omni, tries)
+    return clock
 
 
 @pytest.fixture

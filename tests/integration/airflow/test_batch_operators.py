@@ -28,6 +28,8 @@ from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.integration.airflow.batchtask import TEXT, BatchTask, numbers
 from tests.unit.operators.rendered import with_values
 
+pytestmark = pytest.mark.usefixtures("skipping")
+
 KEY = "CC9F01A5DC7BEE2C2B829D203482A654"
 NO_CREDIT, REJECTED, BOTH_FAIL = "12", "52", "42"
 

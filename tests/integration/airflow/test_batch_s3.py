@@ -107,6 +107,7 @@ def test_a_retry_goes_on_from_the_ledger_on_s3_also_before_airflow_3_3(
     assert receipt["ledger_path"] == f"{HOME}/run/1"
 
 
+@pytest.mark.usefixtures("skipping")
 def test_of_two_tries_on_one_ledger_the_older_stops_and_nobody_gets_two(
     account: RunningSimulator, posts: Posts, s3: Any
 ) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.omni.responses import Response, read
+from airflow_provider_omni.operators import batch, cancellation, omni, tries
+from tests.harness.clock import SkippingClock
 
 ENROUTE = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE", "description": "x"}
 
@@ -56,6 +58,14 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", uri)
     monkeypatch.setattr(OmniHook, "get_conn", lambda _: vendor)
     return vendor
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> SkippingClock:
+    """Operators that wait, for what is in doubt for example, sleep on this clock."""
+    clock = SkippingClock()
+    clock.rule(monkeypatch, batch, cancellation, omni, tries)
+    return clock
 
 
 class Task:

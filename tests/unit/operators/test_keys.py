@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -11,45 +10,22 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_omni.operators import batch as batch_operator
-from airflow_provider_omni.operators import cancellation
-from airflow_provider_omni.operators import omni as single_operator
 from airflow_provider_omni.operators.keys import default_key, loop_index, public_map_index, shared_key
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 from airflow_provider_omni.simulator.running import RunningSimulator
 from airflow_provider_omni.simulator.settings import SOURCE_SCENARIO_KEY
+from tests.harness.clock import SkippingClock
 
 
 @pytest.fixture
-def vendor(omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> RunningSimulator:
+def vendor(
+    omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch, clock: SkippingClock
+) -> RunningSimulator:
+    clock.follow = omni_simulator.advance
     omni_simulator.configure(source_scenario=True, duplicates="accept")
     omni_simulator.reset()
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", omni_simulator.airflow_connection_json)
     return omni_simulator
-
-
-class Clock:
-    """Stands for the module `time`: a pause takes no time, and the clocks say that it did."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def time(self) -> float:
-        return time.time() + self.passed
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.passed
-
-    def sleep(self, seconds: float) -> None:
-        self.passed += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    for module in (batch_operator, single_operator, cancellation):
-        monkeypatch.setattr(module, "time", clock)
-    return clock
 
 
 def context(map_index: int | None = -1, loop: Any = None) -> dict[str, Any]:
@@ -133,7 +109,7 @@ def test_a_retry_inside_a_loop_sends_nothing_again(vendor: Any, task: Any) -> No
 
 @pytest.mark.parametrize("make", [single, batch], ids=["single", "batch"])
 def test_an_iteration_that_the_clear_of_an_earlier_one_has_made_anew_sends_nothing_again(
-    make: Any, vendor: Any, task: Any, tmp_path: Any, clock: Clock
+    make: Any, vendor: Any, task: Any, tmp_path: Any, clock: SkippingClock
 ) -> None:
     """It is another task instance then, without state and at its first try."""
     ledger = {"ledger_path": str(tmp_path)} if make is batch else {}

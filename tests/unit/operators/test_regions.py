@@ -17,6 +17,7 @@ from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSend
 from airflow_provider_omni.simulator.running import RunningSimulator
 from airflow_provider_omni.simulator.settings import SOURCE_SCENARIO_KEY
 from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
+from tests.harness.clock import SkippingClock
 from tests.unit.operators.rendered import with_values
 
 ASKED: dict[str, Any] = {"scenario_key": SOURCE_SCENARIO_KEY, "sms": {"text": "Hello"}, "flow": ["SMS"]}
@@ -24,7 +25,10 @@ THAI = ["812345600", "0812345601", "+66 81 234 5602"]
 
 
 @pytest.fixture
-def account(omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> RunningSimulator:
+def account(
+    omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch, clock: SkippingClock
+) -> RunningSimulator:
+    clock.follow = omni_simulator.advance
     omni_simulator.configure(source_scenario=True)
     omni_simulator.reset()
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", omni_simulator.airflow_connection_json)
