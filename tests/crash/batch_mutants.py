@@ -792,3 +792,31 @@ def _a_list_that_shows_nothing_is_believed() -> Iterator[None]:
     """Of a list of ids that shows nothing, a few are asked for alone, and their absence speaks for all."""
     with patch.object(tracking_policy, "told_by_list", lambda found, asked_alone, *, lists_read: list(found)):
         yield
+
+
+def _written_down_late(plan: BatchSchedule) -> BatchSchedule:
+    """Four more are in doubt than were sent to: a try of another scenario was given up before it wrote them down."""
+    people = _people(*("40",) * 7)[0]
+    crash_point = CrashPoint("intent written", Phase.BEFORE, 100.0)
+    return _followed(
+        wait={"poll_interval": 20.0, "success_when": 0.7, "timeout": 1500.0},
+        settings={"beat_seconds": 40.0, "log_lag_seconds": 0.0},
+        send={
+            "sources": (people, people[:3]),
+            "chunk": 1,
+            "connections": 8,
+            "tries": 2,
+            "crash_points": (crash_point,),
+            "flow_given": True,
+        },
+        flow=("SMS", "LINE"),
+        upheavals=Upheavals(scenarios=(0, 1)),
+    )(plan)
+
+
+@_mutant("wrong", _written_down_late)
+def _all_messages_of_a_ledger_go_through_one_flow() -> Iterator[None]:
+    """All messages are judged by the steps of most."""
+    original = intent_log.IntentLog.flows
+    with patch.object(intent_log.IntentLog, "flows", lambda self: (original(self)[0], {})):
+        yield
