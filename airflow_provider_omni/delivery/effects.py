@@ -38,6 +38,7 @@ Label: TypeAlias = Literal[
     "journal read",
     "reports read",
     "journal written",
+    "singles marked",
 ]
 """Moments in the life of a send or a wait by which the crash harness names where a process dies, in their order. They
 change nothing. tests/crash/__init__.py says what each is.

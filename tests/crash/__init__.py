@@ -50,4 +50,5 @@ A crash point is drawn by position (the n-th effect), or named by the label of a
     journal read            what an earlier copy of a wait has heard
     reports read            a page of reports, which the vendor hands out once
     journal written         what was heard, before anything is decided from it
+    singles marked          that messages are followed by their own ids, before anything is read by these
 """

@@ -820,3 +820,32 @@ def _all_messages_of_a_ledger_go_through_one_flow() -> Iterator[None]:
     original = intent_log.IntentLog.flows
     with patch.object(intent_log.IntentLog, "flows", lambda self: (original(self)[0], {})):
         yield
+
+
+def _forgotten_but_for_one_in_doubt(plan: BatchSchedule) -> BatchSchedule:
+    """Two of three were delivered at once, and the third was refused, of which nobody has heard. Bulk ids are not kept.
+
+    Days later, when the logs have forgotten all of it, another copy of the trigger goes on.
+    """
+    days_later = CrashPoint(1, Phase.BEFORE, after=54 * HOUR)
+    return _followed(
+        "27", "27", "52",
+        wait={"poll_interval": 1800.0, "timeout": 300_000.0, "crash_points": (days_later,)},
+        settings={"given_bulk_id": "dropped"},
+        send={
+            "chunk": 3,
+            "connections": 1,
+            "crash_points": (CrashPoint("POST", Phase.DURING),),
+            "tries": 2,
+            "flow_given": True,
+        },
+        ledger=plan.seed % 2 == 0,
+        upheavals=Upheavals(accounts=(OTHER, HOME)),
+    )(plan)  # fmt: skip
+
+
+@_mutant("wrong", _forgotten_but_for_one_in_doubt)
+def _later_copies_are_not_told_what_is_followed_singly() -> Iterator[None]:
+    """Messages are followed by their own ids without a mark for later copies, which look for them by their bulk id."""
+    with spared("singles marked"):
+        yield

@@ -15,7 +15,7 @@ from tests.crash.mutating import CALM, RETRIED, B, focused, mode_of
 from tests.crash.processes import CrashPoint, Phase
 
 LABELS = [each for each in get_args(Label) if each]
-OF_WAITS = ("journal read", "reports read", "journal written")
+OF_WAITS = ("journal read", "reports read", "journal written", "singles marked")
 OF_LEDGERS = ("plan written", "fence checked", "end written")
 SINGLE_ONLY = ("record read",)
 
@@ -26,8 +26,10 @@ def _single(label: Any, phase: Phase) -> tuple[str, ...]:
     focus = focused(
         **B,
         network=CALM | {"posts": ("reset-before",)},
-        send=RETRIED | {"people": (("41793020027",),), "crash_points": () if label in OF_WAITS else crash_points},
+        send=RETRIED
+        | {"people": (("41793020027", "41793020127"),), "crash_points": () if label in OF_WAITS else crash_points},
         wait=mode_of("trigger", crash_points=crash_points if label in OF_WAITS else ()),
+        settings={"given_bulk_id": "dropped"},
     )
     return running.run(0, trace=True, focus=focus).trace
 
@@ -38,8 +40,11 @@ def _batch(label: Any, phase: Phase) -> tuple[str, ...]:
     focus = focused(
         **B | _LEDGER,
         network=CALM | {"posts": ("reset-before",)},
-        send=_SEND | {"sources": _people("27", "27"), "crash_points": () if label in OF_WAITS else crash_points},
+        send=_SEND
+        | {"sources": _people("27", "27"), "personal": False, "chunk": 2}
+        | {"crash_points": () if label in OF_WAITS else crash_points},
         wait=mode_of("trigger", crash_points=crash_points if label in OF_WAITS else ()),
+        settings={"given_bulk_id": "dropped"},
     )
     return batch_running.run(0, trace=True, focus=focus).trace
 

@@ -229,7 +229,7 @@ class KeyValueJournal:
             try:
                 # Another copy may have read reports of this request.
                 entry = yield from self._merged(source)
-                yield Save(source.bulk.journal_key, entry | {"one_by_one": True})
+                yield Save(source.bulk.journal_key, entry | {"one_by_one": True}, label="singles marked")
                 source.dirty, done = False, True
             except OmniStaleTryError:
                 raise

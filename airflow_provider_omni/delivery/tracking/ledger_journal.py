@@ -225,7 +225,7 @@ class LedgerJournal:
         for attempt in range(1, LAST_WRITES + 1 if closing else 2):
             self._sequence += 1
             try:
-                yield WritePart(self._name.part(OUTCOMES, self._sequence), lambda: pack([line]))
+                yield WritePart(self._name.part(OUTCOMES, self._sequence), lambda: pack([line]), label="singles marked")
                 done = True
                 break
             except OmniStaleTryError:
