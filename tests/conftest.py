@@ -14,11 +14,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dev.database import place_empty_database
+
+if TYPE_CHECKING:
+    from airflow_provider_omni.simulator.running import RunningSimulator
+    from tests.harness.vendor import SharedServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXAMPLE_DAGS = REPOSITORY / "example_dags"
@@ -71,6 +75,22 @@ def airflow_db() -> Path:
     if not database.exists():
         place_empty_database(database, os.environ)
     return database
+
+
+@pytest.fixture(scope="session")
+def vendor_server() -> Iterator[SharedServer]:
+    """The server of this process, for all simulators that its tests want."""
+    from tests.harness.vendor import shared_server
+
+    with shared_server() as server:
+        yield server
+
+
+@pytest.fixture
+def omni_simulator(vendor_server: SharedServer) -> Iterator[RunningSimulator]:
+    """In place of the provider's own fixture, which starts a server for each test: a new simulator behind one server."""
+    with vendor_server.hosting() as simulator:
+        yield simulator
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def announce() -> None:
         print(f"OMNI simulator listening on {address} (login {arguments.login})", flush=True)
 
-    running = server.make_server(simulator, access, announce)
+    running = server.make_server(server.build_app(simulator, access), announce)
 
     def stop() -> None:
         simulator.drop_held()

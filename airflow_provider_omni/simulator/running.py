@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
+from starlette.types import ASGIApp
+
 from airflow_provider_omni.simulator.access import ControlAccess
 from airflow_provider_omni.simulator.clock import Clock
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.faults import FaultPlan
 from airflow_provider_omni.simulator.record import Record
-from airflow_provider_omni.simulator.server import base_url, bind, make_server
+from airflow_provider_omni.simulator.server import base_url, bind, build_app, make_server
 from airflow_provider_omni.simulator.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -100,9 +102,19 @@ def running_simulator(
 ) -> Iterator[RunningSimulator]:
     """Run a simulator while the block runs; on a free port unless told otherwise."""
     simulator = Simulator(settings, clock)
+    with serving(build_app(simulator, ControlAccess()), host, port) as listens_on:
+        try:
+            yield RunningSimulator(simulator, host, listens_on)
+        finally:
+            simulator.drop_held()
+
+
+@contextlib.contextmanager
+def serving(app: ASGIApp, host: str = LOOPBACK, port: int = 0) -> Iterator[int]:
+    """Serve an application while the block runs. The port that it listens on is given to the block."""
     listening = bind(host, port)
     ready = threading.Event()
-    server = make_server(simulator, ControlAccess(), ready.set)
+    server = make_server(app, ready.set)
     thread = threading.Thread(
         target=lambda: asyncio.run(server.serve(sockets=[listening])), name="omni-simulator", daemon=True
     )
@@ -110,9 +122,8 @@ def running_simulator(
     try:
         if not ready.wait(START_SECONDS):
             raise RuntimeError("the simulator did not start")
-        yield RunningSimulator(simulator, host, listening.getsockname()[1])
+        yield listening.getsockname()[1]
     finally:
-        simulator.drop_held()
         server.should_exit = True
         thread.join(START_SECONDS)
         listening.close()

@@ -206,10 +206,10 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(simulator: Simulator, access: ControlAccess, on_ready: Callable[[], None]) -> Server:
-    """Build the server: `await server.serve(sockets=[bind(host, port)])` runs it, `should_exit = True` stops it."""
+def make_server(app: ASGIApp, on_ready: Callable[[], None]) -> Server:
+    """Build the server of an application: `await server.serve(sockets=[bind(host, port)])` runs it, `should_exit = True` stops it."""
     config = uvicorn.Config(
-        build_app(simulator, access),
+        app,
         http=ConnectionInScope,
         ws="none",
         lifespan="off",

@@ -1,5 +1,5 @@
 """What tests are made with: time that obeys, and the vendor.
 
-    clock.py    time that passes when somebody sleeps, and at no other time
-    vendor.py   the simulator on a socket, one server for all tests of a process
+clock.py    time that passes when somebody sleeps, and at no other time
+vendor.py   the simulator on a socket, one server for all tests of a process
 """

@@ -24,10 +24,11 @@ from airflow_provider_omni.operators.omni import OmniSendMessageOperator
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.fates import FATES
-from airflow_provider_omni.simulator.running import RunningSimulator, running_simulator
+from airflow_provider_omni.simulator.running import RunningSimulator
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.storage import xcom
 from airflow_provider_omni.triggers.omni import OmniDeliveryTrigger
+from tests.harness.vendor import SharedServer
 
 NUMBER = "417930267"
 
@@ -131,8 +132,10 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def account(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSimulator]:
-    with running_simulator(Settings(source_scenario=True), clock) as simulator:
+def account(
+    vendor_server: SharedServer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RunningSimulator]:
+    with vendor_server.hosting(Settings(source_scenario=True), clock) as simulator:
         monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", simulator.airflow_connection_json)
         yield simulator
 

@@ -18,9 +18,7 @@ from tests.harness.clock import SkippingClock
 
 
 @pytest.fixture
-def vendor(
-    omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch, clock: SkippingClock
-) -> RunningSimulator:
+def vendor(omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch, clock: SkippingClock) -> RunningSimulator:
     clock.follow = omni_simulator.advance
     omni_simulator.configure(source_scenario=True, duplicates="accept")
     omni_simulator.reset()
