@@ -88,7 +88,7 @@ def vendor_server() -> Iterator[SharedServer]:
 
 @pytest.fixture
 def omni_simulator(vendor_server: SharedServer) -> Iterator[RunningSimulator]:
-    """In place of the provider's own fixture, which starts a server for each test: a new simulator behind one server."""
+    """In place of the provider's own fixture, which starts a server each time: a new simulator behind one server."""
     with vendor_server.hosting() as simulator:
         yield simulator
 

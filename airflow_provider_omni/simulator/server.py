@@ -207,7 +207,7 @@ class Server(uvicorn.Server):
 
 
 def make_server(app: ASGIApp, on_ready: Callable[[], None]) -> Server:
-    """Build the server of an application: `await server.serve(sockets=[bind(host, port)])` runs it, `should_exit = True` stops it."""
+    """Build a server: `await server.serve(sockets=[bind(host, port)])` runs it, `should_exit = True` stops it."""
     config = uvicorn.Config(
         app,
         http=ConnectionInScope,
@@ -223,8 +223,9 @@ def make_server(app: ASGIApp, on_ready: Callable[[], None]) -> Server:
 
 def bind(host: str, port: int) -> socket.socket:
     """Bind a TCP socket; port 0 takes a free one. Raises OSError."""
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # Named with its protocol, else asyncio leaves Nagle's algorithm on, and an answer's body waits 40 ms for the peer.
+    bound = socket.socket(family, kind, protocol or socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)

@@ -369,6 +369,25 @@ def test_two_simulators_run_side_by_side(simulator):
     assert not [thread for thread in threading.enumerate() if thread.name == "omni-simulator"][1:]
 
 
+def test_no_part_of_an_answer_waits_for_the_peers_acknowledgement_of_the_one_before():
+    """As it does on a connection without TCP_NODELAY: 40 ms for each answer, whose head and body are two parts."""
+    from airflow_provider_omni.simulator.running import serving
+    from airflow_provider_omni.simulator.server import TRANSPORT
+
+    at_once: list[int] = []
+
+    async def app(scope, _receive, send):
+        connection = scope[TRANSPORT].get_extra_info("socket")
+        at_once.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    with serving(app) as port:
+        requests.get(f"http://127.0.0.1:{port}", timeout=10)
+    assert at_once
+    assert all(at_once)
+
+
 def test_a_running_simulator_stops_with_an_answer_held_back(simulator):
     from airflow_provider_omni.simulator.running import running_simulator
 
