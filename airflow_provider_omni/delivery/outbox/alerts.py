@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from airflow_provider_omni.delivery.effects import Clock, Done, Log, Save, Sleep, Steps, call_api, load
+from airflow_provider_omni.delivery.effects import Clock, Done, Log, Save, Steps, call_api, load
 from airflow_provider_omni.delivery.messages.intent_log import outcome_line
 from airflow_provider_omni.delivery.messages.states import UNCERTAIN, Attempt, MessageState
 from airflow_provider_omni.delivery.messages.workspace import Workspace
@@ -30,6 +30,7 @@ from airflow_provider_omni.delivery.outbox.reconciler import ONE_BY_ONE, looks_b
 from airflow_provider_omni.delivery.outbox.stores import INDEX
 from airflow_provider_omni.delivery.outbox.task_state_store import TaskStateStore
 from airflow_provider_omni.delivery.recipients.addresses import Recipients
+from airflow_provider_omni.delivery.retrying import retrying
 from airflow_provider_omni.delivery.tracking.policy import proves_lists
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
@@ -37,7 +38,6 @@ from airflow_provider_omni.omni.bulk import BulkAnswer
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniError, OmniRequestError, OmniUnknownOutcomeError
 from airflow_provider_omni.omni.models import LogRow
-from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.statuses import is_duplicate
 from airflow_provider_omni.omni.words import are, some, was
 
@@ -214,28 +214,29 @@ class Alert:
 
     def _ask(self, ids: tuple[str, ...], found: dict[str, list[LogRow]], until: float) -> Steps[bool]:
         """Ask one query, twice if it fails and there is time. Return True if it was answered."""
-        for attempt in range(1, LOOK_ATTEMPTS + 1):
-            if self.clock() >= until:
-                return False
+
+        def ask() -> Steps[list[LogRow] | None]:
             patience = until - self.clock()
+            if patience <= 0:
+                return None
+            query = api.get_logs(message_ids=ids, limit=api.MAX_LIMIT)
             try:
-                rows = yield from call_api(
-                    api.get_logs(message_ids=ids, limit=api.MAX_LIMIT), patience=patience, label="logs asked"
-                )
+                return (yield from call_api(query, patience=patience, label="logs asked"))
             except OmniError as error:
                 yield Log(f"A look into the logs failed ({error.why}).", warning=True)
-                pause = backoff(attempt, error.retry_after, self.jitter)
-                if not error.retryable or self.clock() + pause >= until:
-                    return False
-                if attempt < LOOK_ATTEMPTS:
-                    yield Sleep(pause)
-                continue
-            for row in rows:
-                # The vendor may show other rows, too: only a row with the message's own id is about it.
-                if row.message_id in ids:
-                    found.setdefault(row.message_id, []).append(row)
-            return True
-        return False
+                raise
+
+        try:
+            rows = yield from retrying(
+                ask, LOOK_ATTEMPTS, self.jitter, has_time=lambda pause: self.clock() + pause < until
+            )
+        except OmniError:
+            return False
+        for row in rows or ():
+            # The vendor may show other rows, too: only a row with the message's own id is about it.
+            if row.message_id in ids:
+                found.setdefault(row.message_id, []).append(row)
+        return rows is not None
 
     def _is_of_an_earlier_occasion(self, rows: list[LogRow]) -> bool:
         times = [row.sent_at.timestamp() for row in rows if row.sent_at is not None]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Clock, Log, Publish, Sleep, Steps, call_api
+from airflow_provider_omni.delivery.effects import Clock, Log, Publish, Steps, call_api
 from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.receipt import Receipt
@@ -57,6 +57,7 @@ from airflow_provider_omni.delivery.outbox.result import (
 from airflow_provider_omni.delivery.outbox.stores import IntentStore, intent_line
 from airflow_provider_omni.delivery.outbox.task_state_store import TaskStateStore
 from airflow_provider_omni.delivery.outbox.tries import lost_tries
+from airflow_provider_omni.delivery.retrying import is_failed_write, retrying
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
@@ -67,9 +68,11 @@ from airflow_provider_omni.omni.errors import (
     OmniStorageError,
 )
 from airflow_provider_omni.omni.problems import unexpected
-from airflow_provider_omni.omni.retries import backoff, may_repeat
+from airflow_provider_omni.omni.retries import may_repeat
 from airflow_provider_omni.omni.words import some, was
 
+OUTCOME_ATTEMPTS = 3
+"""Attempts to write down what was learned, at the end."""
 MAX_ROUNDS = 3
 """Times that one try may find messages absent and post them again."""
 _S = MessageState
@@ -357,18 +360,16 @@ class Outbox:
         if self.flow is not None:
             return
         call = api.get_scenario(self.plan.spec.scenario_key)
-        for attempt in range(1, self.rules.attempts + 1):
-            try:
-                scenario = yield from call_api(call)
-                self.flow = tuple(step.channel for step in scenario.flow)
-                return
-            except OmniError as error:
-                if isinstance(error, OmniAuthenticationError) and error.status == 403:
-                    yield Log("The account may send but not read scenarios: the flow stays unknown.", warning=True)
-                    return
-                if not may_repeat(call, error) or attempt == self.rules.attempts:
-                    raise
-                yield Sleep(backoff(attempt, error.retry_after, self.jitter))
+        try:
+            scenario = yield from retrying(
+                lambda: call_api(call), self.rules.attempts, self.jitter, repeats=lambda error: may_repeat(call, error)
+            )
+        except OmniAuthenticationError as error:
+            if error.status != 403:
+                raise
+            yield Log("The account may send but not read scenarios: the flow stays unknown.", warning=True)
+        else:
+            self.flow = tuple(step.channel for step in scenario.flow)
 
     def _check_content(self, left: int) -> None:
         """Refuse to mix two contents, accounts or scenarios under one key, before anything is posted.
@@ -617,15 +618,15 @@ class Outbox:
         """
         if not self.progress.unwritten:
             return
-        for attempt in range(1, 4):
-            try:
-                yield from self.store.writes((), list(self.progress.unwritten.values()), ())
-                self.store.written((), ())
-                self.progress.unwritten = {}
-                return
-            except OmniStaleTryError:
-                raise
-            except OmniStorageError:
-                if attempt < 3:
-                    yield Sleep(backoff(attempt, None, self.jitter))
-        yield Log("What was learned could not be written down; a later try will ask the logs again.", warning=True)
+
+        def write() -> Steps[None]:
+            yield from self.store.writes((), list(self.progress.unwritten.values()), ())
+            self.store.written((), ())
+            self.progress.unwritten = {}
+
+        try:
+            yield from retrying(write, OUTCOME_ATTEMPTS, self.jitter, repeats=is_failed_write)
+        except OmniStaleTryError:
+            raise
+        except OmniStorageError:
+            yield Log("What was learned could not be written down; a later try will ask the logs again.", warning=True)

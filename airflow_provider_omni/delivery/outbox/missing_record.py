@@ -22,11 +22,11 @@ from airflow_provider_omni.delivery.messages.states import HORIZON, MessageState
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, SendPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import RETRY_PAUSE, evenly
+from airflow_provider_omni.delivery.retrying import retrying
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError, OmniUnknownOutcomeError
 from airflow_provider_omni.omni.models import LogRow, skipped_in
-from airflow_provider_omni.omni.retries import backoff
 from airflow_provider_omni.omni.words import are, some
 
 ALL = 1000
@@ -91,12 +91,15 @@ class _Record:
     lost: str
     restore: str
 
-    def cannot_tell(self, why: str, *, retryable: bool = False) -> OmniUnknownOutcomeError:
+    def cannot_tell(
+        self, why: str, *, retryable: bool = False, retry_after: float | None = None
+    ) -> OmniUnknownOutcomeError:
         return OmniUnknownOutcomeError(
             f"Nothing was sent by this try, and whether an earlier one has sent is not known: {self.knows}, and the "
             f"logs cannot tell, since {why}. {self.restore}If the earlier tries have certainly sent nothing, use "
             "another idempotency_key and ledger_path.",
             retryable=retryable,
+            retry_after=retry_after,
         )
 
 
@@ -190,23 +193,19 @@ def _look(
 
 
 def _rows_of(asked: list[str], record: _Record, rules: SendPolicy, jitter: Callable[[], float]) -> Steps[list[LogRow]]:
-    for attempt in range(1, ATTEMPTS_IN_A_ROW + 1):
-        why, retry_after = "they answer with messages that were not asked for", None
+    def ask() -> Steps[list[LogRow]]:
         try:
             rows = yield from call_api(
                 api.get_logs(message_ids=asked, limit=api.MAX_LIMIT), patience=rules.look.patience, label="logs asked"
             )
         except OmniError as error:
-            why, retry_after = f"they cannot be read ({type(error).__name__})", error.retry_after
-            if not error.retryable:
-                raise record.cannot_tell(why) from error
-        else:
-            named = all(row.message_id in asked for row in rows)
-            if named and (rows or not skipped_in(rows)):
-                return rows
-            if named:
-                # They may be about these very messages.
-                why = "they answer with rows that cannot be read"
-        if attempt < ATTEMPTS_IN_A_ROW:
-            yield Sleep(max(RETRY_PAUSE, backoff(attempt, retry_after, jitter)))
-    raise record.cannot_tell(why, retryable=True)
+            why = f"they cannot be read ({type(error).__name__})"
+            raise record.cannot_tell(why, retryable=error.retryable, retry_after=error.retry_after) from error
+        if not all(row.message_id in asked for row in rows):
+            raise record.cannot_tell("they answer with messages that were not asked for", retryable=True)
+        if not rows and skipped_in(rows):
+            # They may be about these very messages.
+            raise record.cannot_tell("they answer with rows that cannot be read", retryable=True)
+        return rows
+
+    return (yield from retrying(ask, ATTEMPTS_IN_A_ROW, jitter, least=RETRY_PAUSE))

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Label, Log, Publish, Sleep, Steps
+from airflow_provider_omni.delivery.effects import Label, Log, Publish, Steps
+from airflow_provider_omni.delivery.retrying import retrying
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
-from airflow_provider_omni.omni.retries import backoff
 
 PUBLISH_ATTEMPTS = 3
 
@@ -19,14 +19,11 @@ def publish(receipt: dict[str, Any], jitter: Callable[[], float], label: Label =
 
     Raises the last OmniStorageError: then nothing may be posted.
     """
-    for attempt in range(1, PUBLISH_ATTEMPTS + 1):
-        try:
-            yield Publish(receipt, label=label)
-            return
-        except OmniStorageError as error:
-            if attempt == PUBLISH_ATTEMPTS or not error.retryable:
-                raise
-        yield Sleep(backoff(attempt, None, jitter))
+
+    def once() -> Steps[None]:
+        yield Publish(receipt, label=label)
+
+    yield from retrying(once, PUBLISH_ATTEMPTS, jitter, repeats=_may_be_repeated)
 
 
 def publish_at_last(receipt: dict[str, Any], jitter: Callable[[], float]) -> Steps[None]:
@@ -39,3 +36,7 @@ def publish_at_last(receipt: dict[str, Any], jitter: Callable[[], float]) -> Ste
         yield from publish(receipt, jitter, "last receipt published")
     except OmniError as error:
         yield Log(f"The receipt could not be published at the end ({error.label}).", warning=True)
+
+
+def _may_be_repeated(error: OmniError) -> bool:
+    return isinstance(error, OmniStorageError) and error.retryable

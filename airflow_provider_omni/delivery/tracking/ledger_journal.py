@@ -14,9 +14,10 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_omni.delivery.accounts import check_account
-from airflow_provider_omni.delivery.effects import Log, Sleep, Steps, WritePart, list_parts, offload, read_part
+from airflow_provider_omni.delivery.effects import Log, Steps, WritePart, list_parts, offload, read_part
 from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, VERSION, TryId, own_parts, pack, unpack
 from airflow_provider_omni.delivery.messages.codec import step_of, update_of
+from airflow_provider_omni.delivery.retrying import is_failed_write, retrying
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.journals import OutOfReach
@@ -25,7 +26,6 @@ from airflow_provider_omni.delivery.tracking.limits import LAST_WRITES, LIMITS, 
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
-from airflow_provider_omni.omni.retries import backoff
 
 WINDOW_MARGIN = 3600.0
 """Seconds before the first intent at which the first time window begins, since clocks differ."""
@@ -222,22 +222,26 @@ class LedgerJournal:
             return False
         yield from self._flush()
         line = self._header() | {"one_by_one": True}
-        for attempt in range(1, LAST_WRITES + 1 if closing else 2):
+
+        def write() -> Steps[None]:
             self._sequence += 1
             try:
                 yield WritePart(self._name.part(OUTCOMES, self._sequence), lambda: pack([line]), label="singles marked")
-                done = True
-                break
-            except OmniStaleTryError:
-                raise
             except OmniStorageError as error:
-                done = False
-                yield Log(
-                    f"That could not be written into the ledger ({type(error).__name__}); it will be repeated.",
-                    warning=True,
-                )
-                if closing:
-                    yield Sleep(backoff(attempt, None, self._jitter))
+                if is_failed_write(error):
+                    yield Log(
+                        f"That could not be written into the ledger ({type(error).__name__}); it will be repeated.",
+                        warning=True,
+                    )
+                raise
+
+        done = True
+        try:
+            yield from retrying(write, LAST_WRITES if closing else 1, self._jitter, repeats=is_failed_write)
+        except OmniStorageError as error:
+            if not is_failed_write(error):
+                raise
+            done = False
         if not policy.may_be_followed_singly(marked=done):
             for source in overlooked:
                 source.unseen = True

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
-from airflow_provider_omni.delivery.effects import Log, Sleep, Steps, call_api, offload
+from airflow_provider_omni.delivery.effects import Log, Steps, call_api, offload
 from airflow_provider_omni.delivery.messages.status import NEVER, Outcome, StatusUpdate
+from airflow_provider_omni.delivery.retrying import UnfinishedError, retrying
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries, beside
 from airflow_provider_omni.delivery.tracking.journals import ReportJournal
@@ -25,7 +27,6 @@ from airflow_provider_omni.delivery.tracking.time_windows import LAG, UNREAD, Ti
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.models import LogRow, skipped_in
-from airflow_provider_omni.omni.retries import backoff
 
 LOOKS_BY_ID = 20
 """Budget of calls for messages that no window has shown, per round before the deadline."""
@@ -90,12 +91,17 @@ class SingleMessageFollower:
         """Query all open windows once. If the budget is spent, the rest comes first in the next round."""
         until = self._deliveries.until(CLOSING / 2, self._watch.poll_interval)
         due = windows.due(self._clock())
-        for attempt in range(1, LAST_LOOKS + 1 if closing else 2):
+
+        def look() -> Steps[None]:
+            nonlocal due
             yield from self._look_at(windows, due, until)
             due = windows.unread()
-            if not due or not closing or attempt == LAST_LOOKS or self._clock() >= until:
-                return
-            yield Sleep(backoff(attempt, None, self._jitter))
+            if due:
+                raise UnfinishedError
+
+        most = LAST_LOOKS if closing else 1
+        with suppress(UnfinishedError):
+            yield from retrying(look, most, self._jitter, has_time=lambda _: self._clock() < until)
 
     def _look_at(self, windows: TimeWindows, due: list[Window], until: float) -> Steps[None]:
         waiting = due[::-1]

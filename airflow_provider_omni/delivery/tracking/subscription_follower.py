@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from airflow_provider_omni.delivery.effects import Log, Sleep, Steps, call_api
+from airflow_provider_omni.delivery.effects import Log, Steps, call_api
 from airflow_provider_omni.delivery.messages.status import LOG_LAG
+from airflow_provider_omni.delivery.retrying import UnfinishedError, retrying
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.journals import ReportJournal
@@ -26,7 +28,6 @@ from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniError, OmniRequestError
 from airflow_provider_omni.omni.limits import LOGS_PER_MINUTE
 from airflow_provider_omni.omni.models import LogRow, skipped_in
-from airflow_provider_omni.omni.retries import backoff
 
 
 class SubscriptionFollower:
@@ -101,20 +102,23 @@ class SubscriptionFollower:
         for source in due:
             source.logs_due = True
         until = self._deliveries.until(CLOSING)
-        for attempt in range(1, LAST_LOOKS + 1 if closing else 2):
+
+        def look() -> Steps[None]:
+            nonlocal due
             yield from self._look_for(due, until)
             failed = yield from self.doubt_bulk_ids(until)
-            if attempt == LAST_LOOKS or not closing or self._clock() >= until:
-                return
             # Not the list it began with: some of its requests may be followed message by message by now.
             due = [
                 each
                 for each in self._deliveries.subscriptions
                 if each.logs_due and each.open and not each.by_time_window
             ]
-            if not (failed or due):
-                return
-            yield Sleep(backoff(attempt, None, self._jitter))
+            if failed or due:
+                raise UnfinishedError
+
+        most = LAST_LOOKS if closing else 1
+        with suppress(UnfinishedError):
+            yield from retrying(look, most, self._jitter, has_time=lambda _: self._clock() < until)
 
     def _due(self, *, closing: bool) -> list[Subscription]:
         """Return the subscriptions to ask the logs for: first those that have lost reports, then the one that has

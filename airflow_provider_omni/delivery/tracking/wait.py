@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from airflow_provider_omni.delivery.effects import Clock, Log, Sleep, Steps, offload
+from airflow_provider_omni.delivery.retrying import UnfinishedError, retrying
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.journals import KeyValueJournal, ReportJournal
@@ -37,7 +38,6 @@ from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, Verdict, evaluate, explain
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniStorageError
-from airflow_provider_omni.omni.retries import backoff
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,17 +215,18 @@ class DeliveryWait:
         decided from it.
         """
         until = self.deliveries.until(CLOSING)
-        for attempt in range(1, LAST_WRITES + 1):
-            if (yield from self.journal.all_saved()):
-                return
-            pause = backoff(attempt, None, self.jitter)
-            if self.clock() + pause >= until:
-                break
-            yield Sleep(pause)
-        raise OmniStorageError(
-            "The deadline has come, and what was read could not be written down, so nothing was decided from it.",
-            retryable=True,
-        )
+
+        def save() -> Steps[None]:
+            if not (yield from self.journal.all_saved()):
+                raise UnfinishedError
+
+        try:
+            yield from retrying(save, LAST_WRITES, self.jitter, has_time=lambda pause: self.clock() + pause < until)
+        except UnfinishedError:
+            raise OmniStorageError(
+                "The deadline has come, and what was read could not be written down, so nothing was decided from it.",
+                retryable=True,
+            ) from None
 
     # -- deciding ------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,6 @@ def vendor(omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch) ->
     omni_simulator.configure(source_scenario=True, duplicates="accept")
     omni_simulator.reset()
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", omni_simulator.airflow_connection_json)
-    for module in ("alerts", "reconciler", "dispatcher"):
-        monkeypatch.setattr(f"airflow_provider_omni.delivery.outbox.{module}.backoff", lambda *_: 0.0)
+    for module in ("retrying", "outbox.reconciler", "outbox.dispatcher"):
+        monkeypatch.setattr(f"airflow_provider_omni.delivery.{module}.backoff", lambda *_: 0.0)
     return omni_simulator

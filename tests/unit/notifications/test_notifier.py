@@ -110,8 +110,8 @@ def test_what_cannot_be_sent_raises_and_is_not_posted(account: RunningSimulator)
 
 def test_a_vendor_that_cannot_be_reached_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://login:long-password@127.0.0.1:1/http")
-    for module in ("alerts", "dispatcher"):
-        monkeypatch.setattr(f"airflow_provider_omni.delivery.outbox.{module}.backoff", lambda *_: 0.0)
+    for module in ("retrying", "outbox.dispatcher"):
+        monkeypatch.setattr(f"airflow_provider_omni.delivery.{module}.backoff", lambda *_: 0.0)
     with pytest.raises(OmniTransportError):
         notifier()(context())
 
