@@ -292,7 +292,7 @@ def test_the_plain_words_keep_to_the_parts_of_an_sms(vendor: RunningSimulator) -
 def test_a_vendor_who_refuses_one_of_several_people_does_not_keep_the_alert_from_the_others(
     vendor: RunningSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "_number_problem", lambda each: "731" in each["to"]["phoneNumber"] or None)
+    monkeypatch.setattr(sending, "address_problem", lambda each: "731" in each["to"]["phoneNumber"] or None)
     vendor.configure(bad_number="400")
     with pytest.raises(OmniRequestError):
         notifier(sms="down", to="41793026727, 41793026731, 41793026740")(worker())
@@ -302,7 +302,7 @@ def test_a_vendor_who_refuses_one_of_several_people_does_not_keep_the_alert_from
 def test_a_vendor_who_refuses_the_content_and_one_of_several_people_gets_plain_words_for_the_others(
     vendor: RunningSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "_number_problem", lambda each: "727" in each["to"]["phoneNumber"] or None)
+    monkeypatch.setattr(sending, "address_problem", lambda each: "727" in each["to"]["phoneNumber"] or None)
     vendor.configure(bad_number="400", missing_content="400")
     with pytest.raises(OmniRequestError):
         notifier(line={"type": "BANNER"}, sms="down", to="41793026727, 41793026731, 41793026740")(worker())
