@@ -239,8 +239,8 @@ class Outbox:
             for line in quarantine_examples(plan):
                 yield Log(f"Quarantined: {line}", warning=True)
         if isinstance(self.store, LedgerStore) and not self.rules.dry_run:
-            yield from write_manifest(plan, self.store)
-            yield from write_tombstones(plan.workspace, self.store)
+            yield from write_manifest(plan, self.store, self.rules.limits.part_rows)
+            yield from write_tombstones(plan.workspace, self.store, self.rules.limits.part_rows)
         self._parts = plan.sms_parts()
         if not self.rules.dry_run:
             self.known.doubt_old_proofs()

@@ -25,23 +25,21 @@ from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.ledger_store import LedgerStore
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 
-ROWS = 10_000
-"""Rows in one part."""
 CONCURRENT_WRITES = 3
 """Parts that are written at one time."""
-TOMBSTONES = 10_000
-"""Ids in one part of people who have left."""
 
 
-def write_manifest(plan: SendPlan, store: LedgerStore) -> Steps[None]:
+def write_manifest(plan: SendPlan, store: LedgerStore, rows: int) -> Steps[None]:
     """Write the rows of people who are new or have changed, and the quarantined rows.
+
+    :param rows: rows in one part.
 
     Raises OmniStorageError: then nothing was posted.
     """
     purged = bool(own_parts((yield from list_parts(PURGED))))
     if not purged:
         yield from _read_planned(plan.workspace)
-    writes = iter(_parts(plan, store, purged=purged))
+    writes = iter(_parts(plan, store, rows, purged=purged))
     under_way = 0
     failure = None
     tag = 0
@@ -59,11 +57,13 @@ def write_manifest(plan: SendPlan, store: LedgerStore) -> Steps[None]:
         raise failure
 
 
-def write_tombstones(workspace: Workspace, store: LedgerStore) -> Steps[None]:
+def write_tombstones(workspace: Workspace, store: LedgerStore, most: int) -> Steps[None]:
     """Write the ids of the people who have left the source; nothing if no earlier try has planned anybody.
 
     The plans of earlier tries must have been read before. A person is told by the first message id, so this must come
     before anybody gets another one.
+
+    :param most: ids in one part.
 
     Raises OmniStorageError: then nothing was posted.
     """
@@ -71,13 +71,13 @@ def write_tombstones(workspace: Workspace, store: LedgerStore) -> Steps[None]:
         return
     begins, after = True, ""
     while True:
-        ids = [each for (each,) in workspace.all(_LEFT, after, TOMBSTONES)]
+        ids = [each for (each,) in workspace.all(_LEFT, after, most)]
         if ids or begins:
             header = {"v": VERSION, "fingerprint": store.fingerprint, "lines": 1}
             name = store.part(SENT)
             yield WritePart(name, partial(pack, (header, {"left": ids, "begins": begins})))
             store.stands(name)
-        if len(ids) < TOMBSTONES:
+        if len(ids) < most:
             return
         begins, after = False, ids[-1]
 
@@ -106,7 +106,7 @@ def _id_in(line: bytes, name: str) -> str:
         raise damaged(name) from None
 
 
-def _parts(plan: SendPlan, store: LedgerStore, *, purged: bool) -> Iterator[WritePart]:
+def _parts(plan: SendPlan, store: LedgerStore, rows: int, *, purged: bool) -> Iterator[WritePart]:
     after = -1
     unknown = _UNKNOWN if plan.workspace.one("SELECT 1 FROM planned LIMIT 1") else ""
     while not purged:
@@ -114,7 +114,7 @@ def _parts(plan: SendPlan, store: LedgerStore, *, purged: bool) -> Iterator[Writ
             f"SELECT max(seq), group_concat({_LINE}, char(10)) FROM (SELECT seq, id, address, key, fields FROM person "
             f"WHERE seq > ? {unknown} ORDER BY seq LIMIT ?)",
             after,
-            ROWS,
+            rows,
         )[0]
         if last is None:
             break
@@ -126,9 +126,9 @@ def _parts(plan: SendPlan, store: LedgerStore, *, purged: bool) -> Iterator[Writ
     )
     # A part at a time: a wrong file, or `allowed_recipients`, may leave out a million. A part is written even if nobody
     # was left out: that is then the last try's word.
-    part = list(islice(left_out, ROWS))
+    part = list(islice(left_out, rows))
     yield store.left_out(part)
-    while part := list(islice(left_out, ROWS)):
+    while part := list(islice(left_out, rows)):
         yield store.left_out(part)
 
 

@@ -5,9 +5,10 @@ is empty when the earlier tries died before they sent anything: that must not st
 path leads elsewhere (a worker's own disk, a time of now in it) or the folder was deleted: then everybody would get the
 message again. So the logs are asked for some of the messages, by ids that do not depend on the ledger.
 
-That finds messages that were sent. It cannot prove for a million people that nothing was. Up to `ALL` people everyone
-is asked for. Of more, two groups are asked for: the first person of each of the first requests, which an earlier try
-has posted if the source's order has not changed; and as many others by chance, whatever the order is.
+That finds messages that were sent. It cannot prove for a million people that nothing was. Up to a thousand people
+(`SendLimits.all_asked`) everyone is asked for. Of more, two groups are asked for: the first person of each of the first
+requests, which an earlier try has posted if the source's order has not changed; and as many others by chance, whatever
+the order is.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.states import HORIZON, MessageState
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, SendPolicy
-from airflow_provider_omni.delivery.outbox.reconciler import RETRY_PAUSE, evenly
+from airflow_provider_omni.delivery.outbox.reconciler import ALONE, ONE_BY_ONE, RETRY_PAUSE, evenly
 from airflow_provider_omni.delivery.retrying import retrying
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
@@ -29,14 +30,8 @@ from airflow_provider_omni.omni.errors import OmniError, OmniInputError, OmniUnk
 from airflow_provider_omni.omni.models import LogRow, skipped_in
 from airflow_provider_omni.omni.words import are, some
 
-ALL = 1000
-"""People up to whom everyone is asked for: twenty calls a round. Of more, half are first ones and half by chance."""
-ONE_BY_ONE = 100
-"""Ids up to which each is asked for alone. Only that is a proof: nobody says whether the logs read a list in full."""
-ALONE = 20
-"""Messages of a longer list that are asked for one by one besides."""
 LATER = 5
-"""Further ids of a person that are asked for, at most, if there are more people than `ALL`."""
+"""Further ids of a person that are asked for, at most, if there are more people than `SendLimits.all_asked`."""
 ATTEMPTS_IN_A_ROW = 5
 """Failed calls in a row, after which the check gives up. An answer with messages that were not asked for counts as
 failed.
@@ -65,7 +60,8 @@ def check_record_not_lost(
     record = _LEDGER if has_ledger else _STATE
     now, look = clock(), rules.look
     last_look_at = max(now, plan.scheduled_at or 0.0) + INTENT_TTL + look.read_timeout + 2 * look.grace
-    ids, later = _some_ids(plan, chunk), later_attempts(plan, lost)
+    most = rules.limits.all_asked
+    ids, later = _some_ids(plan, chunk, most), later_attempts(plan, lost, most)
     if not ids and not later:
         return
     if last_look_at - now > look.patience:
@@ -119,33 +115,34 @@ _STATE = _Record(
 )
 
 
-def _some_ids(plan: SendPlan, chunk: int) -> list[str]:
+def _some_ids(plan: SendPlan, chunk: int, most: int) -> list[str]:
     """Return ids of first attempts. Those by chance are the smallest, since ids are hashes."""
     by_chance = "SELECT id FROM person WHERE todo = 1 ORDER BY id LIMIT ?"
-    if plan.left() <= ALL:
-        return [message_id for (message_id,) in plan.workspace.all(by_chance, ALL)]
-    first = [people.ids[0] for _, people in islice(plan.chunks(chunk), ALL // 2)]
-    others = [message_id for (message_id,) in plan.workspace.all(by_chance, ALL // 2)]
+    if plan.left() <= most:
+        return [message_id for (message_id,) in plan.workspace.all(by_chance, most)]
+    first = [people.ids[0] for _, people in islice(plan.chunks(chunk), most // 2)]
+    others = [message_id for (message_id,) in plan.workspace.all(by_chance, most // 2)]
     return list(dict.fromkeys(first + others))
 
 
-def later_attempts(plan: SendPlan, lost: int) -> list[list[str]]:
+def later_attempts(plan: SendPlan, lost: int, most: int) -> list[list[str]]:
     """Return ids of further attempts, those of the next one first.
 
     An earlier try may have seen a person refused (no credit, for example), and the next have sent to that person under
     another id. The record of the latter may be lost. So this includes people in doubt on record.
 
-    Of more than `ALL` people some are taken by chance. If an earlier try was refused many, some of these are among
+    Of more than `most` people some are taken by chance. If an earlier try was refused many, some of these are among
     them. If it was refused few, the others have kept their first ids.
 
     :param lost: the number of tries whose record may be lost.
+    :param most: ids that are asked for, at most.
     """
-    people = plan.workspace.all(_MAY_BE_POSTED_TO, MessageState.IN_DOUBT.value, ALL + 1)
-    if many := len(people) > ALL:
+    people = plan.workspace.all(_MAY_BE_POSTED_TO, MessageState.IN_DOUBT.value, most + 1)
+    if many := len(people) > most:
         people = people[:IDS_PER_LOOK]
     levels: list[list[str]] = []
     for further in range(1, min(lost, LATER + 1) if many else lost):
-        if sum(map(len, levels)) + len(people) > ALL:
+        if sum(map(len, levels)) + len(people) > most:
             break
         levels.append([_id_after(plan, further, *person) for person in people])
     return levels

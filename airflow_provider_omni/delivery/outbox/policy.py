@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_omni.delivery.messages.states import Attempt, MessageState, Origin
+from airflow_provider_omni.delivery.outbox.limits import LIMITS, SendLimits
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.problems import unexpected
 
@@ -215,6 +216,7 @@ class SendPolicy:
         send is refused where the logs show any of its messages, or nothing but the record can tell.
     :param shared_key: True if other tasks or runs may send under this key. With `asks` everybody who is not known to be
         accepted is then asked about, however complete this task's record is.
+    :param limits: sizes at which the send is divided or sampled.
     """
 
     look: LookPolicy
@@ -235,6 +237,7 @@ class SendPolicy:
     stops: bool = True
     asks: bool = False
     shared_key: bool = False
+    limits: SendLimits = LIMITS
 
     @classmethod
     def of_one_request(cls, look: LookPolicy, **more: Any) -> SendPolicy:

@@ -45,6 +45,7 @@ class TrackingLimits:
     :param page: rows of a page of the logs in a time window. A shorter page is the last one.
     :param flush_messages: messages with news after which a part is written before more is read.
     :param count_together: messages that are counted in one computation.
+    :param looks_by_id: calls for messages that no time window has shown, in a round before the deadline.
     """
 
     many_single: int = 100
@@ -52,6 +53,7 @@ class TrackingLimits:
     page: int = 1000
     flush_messages: int = 5000
     count_together: int = 2000
+    looks_by_id: int = 20
 
 
 LIMITS = TrackingLimits()

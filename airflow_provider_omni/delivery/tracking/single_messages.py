@@ -28,8 +28,6 @@ from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.models import LogRow, skipped_in
 
-LOOKS_BY_ID = 20
-"""Budget of calls for messages that no window has shown, per round before the deadline."""
 UNSURE = (Outcome.PENDING, Outcome.OPERATOR)
 
 
@@ -57,6 +55,7 @@ class SingleMessageFollower:
         self._queries = queries
         self._jitter = jitter
         self._page = limits.page
+        self._looks_by_id = limits.looks_by_id
         self._begin()
 
     def _begin(self) -> None:
@@ -152,11 +151,11 @@ class SingleMessageFollower:
         open_ = yield from offload(lambda: self._open_ones(with_seen=closing))
         if not closing:
             begin = self._unseen_from = self._unseen_from % max(len(open_), 1)
-            self._unseen_from += LOOKS_BY_ID * self._queries.at_once[MESSAGES] // 2
+            self._unseen_from += self._looks_by_id * self._queries.at_once[MESSAGES] // 2
             open_ = open_[begin:] + open_[:begin]
         until = self._deliveries.until(CLOSING * 2 / 3, self._watch.poll_interval)
         if not closing:
-            yield from self._look_for_these(open_, until, most=LOOKS_BY_ID)
+            yield from self._look_for_these(open_, until, most=self._looks_by_id)
             return
         left = yield from self._look_for_these(open_, until)
         # If every window could be read, they were looked for there.

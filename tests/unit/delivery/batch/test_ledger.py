@@ -14,6 +14,7 @@ from airflow_provider_omni.delivery.ledger.layout import SubFolder, folder_of
 from airflow_provider_omni.delivery.ledger.parts import TryId, pack, unpack
 from airflow_provider_omni.delivery.ledger.remote_folders import RemoteFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
+from airflow_provider_omni.delivery.outbox.limits import SendLimits
 from airflow_provider_omni.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
 from airflow_provider_omni.storage.process import ProcessMemory
@@ -323,10 +324,10 @@ def test_a_sharded_ledger_is_read_whole(tmp_path: Path) -> None:
     assert len(list(read_outcomes(str(world.folder.path)))) == 60
 
 
-def test_rows_that_were_left_out_are_written_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_omni.delivery.outbox.manifest.ROWS", 3)
+def test_rows_that_were_left_out_are_written_a_part_at_a_time(tmp_path: Path) -> None:
     world = World(tmp_path)
-    assert world.send([*numbers(2), *(f"1{index}" for index in range(7))]).error is None
+    rows = [*numbers(2), *(f"1{index}" for index in range(7))]
+    assert world.send(rows, rules={"limits": SendLimits(part_rows=3)}).error is None
     parts = [list(unpack(world.folder.read(name), name)) for name in world.folder.list("quarantine/")]
     assert [len(part) for part in parts] == [3, 3, 1]
     assert [row.row for row in read_quarantine(str(world.folder.path))] == list(range(2, 9))

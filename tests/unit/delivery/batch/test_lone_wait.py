@@ -78,7 +78,9 @@ def test_a_message_whose_first_step_failed_is_followed_until_its_last_has(tmp_pa
         sms=(Moment(4, outcomes.NOT_DELIVERED, outcomes.ABSENT_SUBSCRIBER),),
     )
     monkeypatch.setitem(fates.FATES, "90", late)
-    monkeypatch.setattr(TimeWindows, "_merge", lambda self: None)  # which would keep the stretch open, too
+    monkeypatch.setattr(
+        time_windows, "may_be_merged", lambda rows, page: False
+    )  # which would keep the stretch open, too
     monkeypatch.setattr(single_messages.SingleMessageFollower, "look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path, beat_seconds=600.0)
     world.send(people(MANY, "90"), saying("Dear {name}", 1, 120))
@@ -156,13 +158,12 @@ def test_a_workers_clock_that_is_wrong_hides_no_message(tmp_path: Path, ahead: f
     assert wait(world).verdict is Verdict.SUCCESS
 
 
-def test_looks_by_id_before_the_deadline_are_few_and_go_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(single_messages, "LOOKS_BY_ID", 4)
+def test_looks_by_id_before_the_deadline_are_few_and_go_round(tmp_path: Path) -> None:
     world = World(tmp_path, log_lag_seconds=10 * 3600.0)
     world.send(people(300), PERSONAL)
     asked = _asked_by_id(world)
     deadline = world.clock.now() + 3600.0
-    wait(world, hours=1.0)
+    wait(world, hours=1.0, limits=TrackingLimits(looks_by_id=4))
     before = [ids for at, ids in asked if at < deadline]
     assert len({each for ids in before for each in ids}) == 300
     assert len(before) < 70

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox import missing_record
-from airflow_provider_omni.delivery.outbox.missing_record import ALL
+from airflow_provider_omni.delivery.outbox.limits import LIMITS, SendLimits
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
     OmniError,
@@ -62,7 +62,7 @@ def test_a_later_try_with_another_ledger_than_the_first_sends_nothing(tmp_path: 
     assert world.accepted() == sent
     # Nor does the next one, after the refused one has left its file.
     assert isinstance(_later_try(world, numbers(people), LocalFolder(tmp_path / "other")).error, OmniInputError)
-    assert _later_try(world, numbers(people)).error is None
+    assert _later_try(world, numbers(people), rules={"limits": SendLimits(all_asked=20)}).error is None
     assert world.accepted() == numbers(people)
 
 
@@ -96,7 +96,7 @@ def test_a_first_try_that_died_before_it_sent_anything_does_not_stop_the_next(tm
     assert world.accepted() == numbers(3000)
     # Two looks, the second when whatever may have been under way stands in the logs.
     assert 90 <= world.clock.now() - begun < 200
-    assert len(_looks(world)) <= 2 * (ALL // 50 + missing_record.LATER + 2 * missing_record.ALONE)
+    assert len(_looks(world)) <= 2 * (LIMITS.all_asked // 50 + missing_record.LATER + 2 * missing_record.ALONE)
     assert any("knows of no message" in line for line in world.lines)
 
 
@@ -247,8 +247,7 @@ def test_messages_that_are_scheduled_ahead_are_in_no_log_yet(tmp_path: Path) -> 
     assert world.posts == 0
 
 
-def test_up_to_a_thousand_people_everyone_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(missing_record, "ALL", 20)
+def test_up_to_a_thousand_people_everyone_is_asked_for(tmp_path: Path) -> None:
     for people in (20, 21):
         world = _world(tmp_path / str(people))
         asked = set()
@@ -259,6 +258,6 @@ def test_up_to_a_thousand_people_everyone_is_asked_for(tmp_path: Path, monkeypat
             return execute(call)
 
         world.execute = noting  # type: ignore[method-assign]
-        assert _later_try(world, numbers(people)).error is None
+        assert _later_try(world, numbers(people), rules={"limits": SendLimits(all_asked=20)}).error is None
         told = ",".join(asked).split(",")
         assert (len(set(told)) == people) is (people == 20)
