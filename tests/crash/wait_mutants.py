@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
 from airflow_provider_omni.delivery.messages import status as tracking
 from airflow_provider_omni.delivery.tracking import deliveries, policy
+from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from tests.crash.elsewhere import Elsewhere
-from tests.crash.mutating import CALM, FROM_DAYS_AGO, TRUSTED, A, Mutant, focused, mode_of, registering, spared, watched
+from tests.crash.mutating import (
+    CALM,
+    FROM_DAYS_AGO,
+    RETRIED,
+    TRUSTED,
+    A,
+    B,
+    Mutant,
+    focused,
+    mode_of,
+    registering,
+    spared,
+    watched,
+)
+from tests.crash.schedule import Schedule
 
 MUTANTS: dict[str, Mutant] = {}
 _mutant = registering(MUTANTS)
@@ -111,4 +126,44 @@ def _logs_do_not_lag_behind() -> Iterator[None]:
 def _an_operators_word_is_never_taken_back() -> Iterator[None]:
     """A success that rests on an operator's word is one without a look at what may have taken it back."""
     with patch.object(policy, "rests_on_words", lambda source, began: False):
+        yield
+
+
+def _one_word_is_older_than_the_news(plan: Schedule) -> Schedule:
+    """An operator's word is taken back, a second before others are delivered whom a retry has sent to. One poll asks
+    about it before, and about the others after that: each read of reports lasts for ten seconds, and fails.
+    """
+    return focused(
+        **B,
+        flow=("LINE", "SMS"),
+        network=CALM | {"posts": (), "reports": ("no-connection",) * 60},
+        send=RETRIED
+        | {
+            "people": (("41793020062", "41793020112"), ("41793020062", "41793020227", "41793020327")),
+            "texts": ("Hello",),
+            "retry_delay": 125.0,
+            "validity": (120, 300),
+            "on_rejected": "fail",
+            "shared_key": False,
+        },
+        wait=mode_of("trigger", in_parts=True, poll_interval=10.0, timeout=1500.0),
+        settings={
+            "beat_seconds": 40.0,
+            "given_bulk_id": "dropped",
+            "refused_in": "nothing",
+            "reports": "per-step",
+            "log_rows": "per-step",
+            "log_lag_seconds": 0.0,
+        },
+    )(plan)
+
+
+@_mutant("wrong", _one_word_is_older_than_the_news)
+def _an_operators_word_is_asked_for_once_in_a_poll() -> Iterator[None]:
+    """A word that was asked about in this poll is not asked about again after the news of others."""
+
+    def older(subscriptions: Sequence[Subscription], began: float) -> list[Subscription]:
+        return [each for each in subscriptions if policy.rests_on_words(each, began)]
+
+    with patch.object(policy, "on_older_words", older):
         yield
