@@ -1,5 +1,6 @@
 """What tests are made with: time that obeys, and the vendor.
 
 clock.py    time that passes when somebody sleeps, and at no other time
+fresh.py    Python as it is just after Airflow was imported
 vendor.py   the simulator on a socket, one server for all tests of a process
 """

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -41,9 +38,6 @@ FACE = {
         "triggers.omni",
     )
 }
-UNREACHED = f"from {PACKAGE}.ledger import unreached"
-CONTENTS = f"from {PACKAGE}.contents import LineText, Sms"
-STATEMENTS = (UNREACHED, CONTENTS)
 SIMULATOR = f"{PACKAGE}.simulator"
 """docs/simulator.md shows what it is made of, to people who test against it."""
 
@@ -61,25 +55,6 @@ def imported_modules(code: str) -> set[str]:
         elif isinstance(node, ast.Import):
             names.update(each.name for each in node.names)
     return {name for name in names if name.partition(".")[0] == PACKAGE}
-
-
-@pytest.fixture(scope="module")
-def loaded() -> dict[str, set[str]]:
-    """The modules that each of STATEMENTS loads in a new process in which Airflow's operators are loaded already. One
-    follows the other, so that each counts what those before it have not brought.
-    """
-    code = f"""
-import json, sys
-import airflow.providers.standard.operators.bash
-found = {{}}
-for statement in {STATEMENTS!r}:
-    before = set(sys.modules)
-    exec(statement)
-    found[statement] = sorted(set(sys.modules) - before)
-print(json.dumps(found))
-"""
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return {statement: set(modules) for statement, modules in json.loads(run.stdout.splitlines()[-1]).items()}
 
 
 @pytest.mark.parametrize(
@@ -109,19 +84,6 @@ def test_every_model_of_a_content_is_in_the_face() -> None:
         if isinstance(each, type) and issubclass(each, TypedModel) and each.__module__ == module.__name__
     }
     assert models - {"_Line"} == set(contents.__all__) - {"Line"}
-
-
-def test_unreached_in_a_dag_file_loads_nothing_that_reads_ledgers(loaded: dict[str, set[str]]) -> None:
-    ours = {name.removeprefix(f"{PACKAGE}.") for name in loaded[UNREACHED] if name.startswith(f"{PACKAGE}.")}
-    assert ours == {"delivery", "delivery.results", "delivery.results.unreached", "ledger"}
-    assert "sqlite3" not in loaded[UNREACHED]
-
-
-def test_contents_in_a_dag_file_load_the_models_and_nothing_that_sends(loaded: dict[str, set[str]]) -> None:
-    ours = {name.removeprefix(f"{PACKAGE}.") for name in loaded[CONTENTS] if name.startswith(f"{PACKAGE}.")}
-    heavy = {"aiohttp", "phonenumbers", "requests", "tenacity", "urllib3"}
-    assert {name for name in ours if name.partition(".")[0] != "omni"} == {"contents"}
-    assert not heavy & {name.partition(".")[0] for name in loaded[CONTENTS]}
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)

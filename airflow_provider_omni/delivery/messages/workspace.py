@@ -159,8 +159,7 @@ class Workspace:
             f"cache_size = -{CACHE_KIB}",
         ):
             self.sql.execute(f"PRAGMA {pragma}")
-        self.sql.executescript(_SCHEMA)
-        self.sql.execute("BEGIN")
+        self.sql.executescript(f"BEGIN;{_SCHEMA}COMMIT;BEGIN")
 
     def close(self) -> None:
         """Forget everything."""

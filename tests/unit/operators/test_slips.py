@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -224,36 +222,6 @@ def test_a_copy_of_a_task_is_not_looked_at_again() -> None:
     sending = with_values(single(), on_rejected="whatever a test of the user's has set")
     assert copy.copy(sending).on_rejected == sending.on_rejected
     assert SimpleNamespace(**pickle.loads(pickle.dumps({"r": sending.on_rejected}))).r == sending.on_rejected
-
-
-MADE = """
-import sys
-from datetime import UTC, datetime
-import airflow.providers.standard.operators.bash
-from airflow_provider_omni.notifications.omni import OmniNotifier
-from airflow_provider_omni.operators.omni import *
-from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
-heavy = ("aiohttp", "phonenumbers", "requests", "tenacity", "urllib3", "yarl")
-before = set(sys.modules)
-told = {"scenario_key": "K", "sms": {"text": "Hi"}, "line": {"text": "Hi"}, "region": "TH",
-        "allowed_countries": ["TH", "SG"], "number_check": "valid"}
-more = {"flow": ["LINE", "SMS"], "send_at": datetime(2026, 12, 1, tzinfo=UTC), "notify": True, "on_rejected": "ignore"}
-OmniNotifier(to="41793026727", **told)
-OmniSendMessageOperator(task_id="a", to="41793026727", **told, **more)
-OmniSendBatchOperator(task_id="b", recipients="/people.csv", shard="1/2", chunk_size=100, **told, **more)
-SqlToOmniOperator(task_id="c", sql="SELECT phone", conn_id="db", **told, **more)
-OmniCreateScenarioOperator(task_id="d", name="n", flow=[{"channel": "LINE", "from": "me"}])
-new = sorted(set(sys.modules) - before)
-print([name for name in new if name.partition(".")[0] in heavy])
-print([name for name in new if name.startswith("airflow_provider_omni.")])
-"""
-
-
-def test_looking_loads_no_models_and_no_tables_since_dag_files_are_read_often() -> None:
-    run = subprocess.run([sys.executable, "-c", MADE], capture_output=True, text=True, check=True)
-    heavy, ours = run.stdout.splitlines()[-2:]
-    assert heavy == "[]"
-    assert not [name for name in ("models", "content", "validation", "numbers") if f".{name}'" in ours], ours
 
 
 def test_an_alert_to_nobody_is_an_error_whoever_made_the_empty_list(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,6 @@ the stand-ins do what was seen of pandas 3, polars 1, pyarrow 22, DuckDB 2 and n
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -248,15 +246,6 @@ def test_where_numbers_or_ids_are_wanted_a_table_is_one_error_that_says_how(make
 def test_plain_values_are_no_tables(value: Any) -> None:
     assert read_table(value) is None
     assert not is_table(value)
-
-
-def test_no_library_of_tables_is_imported() -> None:
-    code = (
-        "import sys, airflow_provider_omni.operators.recipients, airflow_provider_omni.omni.tables;"
-        "print({'pandas', 'polars', 'pyarrow', 'duckdb', 'numpy'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip().splitlines()[-1] == "set()"
 
 
 def test_the_operator_sends_to_a_tables_people(task: Any, vendor: Any) -> None:

@@ -220,7 +220,7 @@ def test_a_schedule_of_ten_calls_takes_a_few_milliseconds(driven):
 
 def test_a_filtered_read_costs_what_it_returns_in_a_large_account(driven):
     account = driven()
-    for start in range(0, 20_000, 1000):
+    for start in range(0, 10_000, 1000):
         account.send(*[f"4179{start + number:07d}" for number in range(1000)], bulkId=f"b{start}")
     account.send_id("m1", bulkId="mine")
     account.advance(5)

@@ -102,15 +102,15 @@ def test_reports_that_somebody_else_reads_are_found_in_the_logs(tmp_path: Path) 
 
 def test_many_personal_texts_are_followed_through_slices_of_the_logs(tmp_path: Path) -> None:
     world = World(tmp_path)
-    rows = [{"phone": number, "name": f"N{index}"} for index, number in enumerate(mixed(1500))]
+    rows = [{"phone": number, "name": f"N{index}"} for index, number in enumerate(mixed(750))]
     world.fault = lambda post: world.clock.advance(0.01)  # type: ignore[func-returns-value]
     assert world.send(rows, PERSONAL).error is None
     world.calls.clear()
     end = wait(world, success_when="finished")
-    assert (end.summary["total"], end.summary["delivered"], end.summary["failed"]) == (1500, 1200, 300)
+    assert (end.summary["total"], end.summary["delivered"], end.summary["failed"]) == (750, 600, 150)
     assert not [call for call in world.calls if "reports" in call.path]
     assert len(world.calls) < 200
-    assert Counter(row.outcome for row in read_outcomes(str(world.folder.path))) == {"delivered": 1200, "failed": 300}
+    assert Counter(row.outcome for row in read_outcomes(str(world.folder.path))) == {"delivered": 600, "failed": 150}
 
 
 def test_a_few_personal_texts_are_followed_one_by_one(tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ def _litter(world: World) -> None:
             path.write_bytes(b"none of ours")
 
 
-def _wait(world: World) -> Verdict | None:
-    watch = Watch((), deadline=world.clock.now() + 86400, flow=("LINE", "SMS"), ledger_path="memory://ledger")
+def _wait(world: World, hours: float = 24.0) -> Verdict | None:
+    watch = Watch((), deadline=world.clock.now() + hours * 3600.0, flow=("LINE", "SMS"), ledger_path="memory://ledger")
     return run(
         wait_for(watch, world.clock.now, "abc").until_decided(),
         client=world,
@@ -323,7 +323,7 @@ def test_readers_and_waits_say_that_parts_are_missing(tmp_path: Path) -> None:
     for read in (lambda: list(read_outcomes(told)), lambda: list(unreached(told).rows())):
         with pytest.raises(OmniStorageError, match="missing or cut short"):
             read()
-    assert _wait(world) is Verdict.TIMEOUT
+    assert _wait(world, hours=0.5) is Verdict.TIMEOUT
 
 
 def test_a_second_send_to_the_unreached_notices_that_people_are_missing_from_the_plan(tmp_path: Path) -> None:

@@ -93,24 +93,24 @@ def test_a_few_messages_cost_a_call_or_two_at_each_poll(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.send(people(MANY, "61"), PERSONAL)
     world.calls.clear()
-    wait(world, hours=1.0, success_when="finished", delivered_means="handset")
-    assert len(world.calls) <= 2 * 120 + 10
+    wait(world, hours=0.5, success_when="finished", delivered_means="handset")
+    assert len(world.calls) <= 2 * 60 + 10
 
 
 def test_while_the_budget_is_spent_nobody_starves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of 10 stand for many more messages than a minute's calls can show."""
+    """Pages of 4 stand for many more messages than a minute's calls can show."""
     monkeypatch.setattr(single_messages.SingleMessageFollower, "look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path)
     world.fault = lambda post: world.clock.advance(1.0)  # type: ignore[func-returns-value]
-    world.send([*people(800, "61"), *people(1000)[800:]], PERSONAL, rules={"connections": 1})
+    world.send([*people(320, "61"), *people(400)[320:]], PERSONAL, rules={"connections": 1})
     end = wait(
         world,
-        hours=1.0,
+        hours=0.25,
         success_when="finished",
         delivered_means="handset",
-        limits=TrackingLimits(page=10),
+        limits=TrackingLimits(page=4),
     )
-    assert end.summary["by_status"] == {"DELIVERED_TO_HANDSET": 200, "DELIVERED_TO_OPERATOR": 800}
+    assert end.summary["by_status"] == {"DELIVERED_TO_HANDSET": 80, "DELIVERED_TO_OPERATOR": 320}
 
 
 @pytest.mark.parametrize("failures", [1, 2])
