@@ -825,12 +825,18 @@ def _all_messages_of_a_ledger_go_through_one_flow() -> Iterator[None]:
 def _forgotten_but_for_one_in_doubt(plan: BatchSchedule) -> BatchSchedule:
     """Two of three were delivered at once, and the third was refused, of which nobody has heard. Bulk ids are not kept.
 
-    Days later, when the logs have forgotten all of it, another copy of the trigger goes on.
+    Days later, when the logs have forgotten all of it, another copy of the trigger goes on. That its messages are
+    followed singly could not be written down at first.
     """
     days_later = CrashPoint(1, Phase.BEFORE, after=54 * HOUR)
     return _followed(
         "27", "27", "52",
-        wait={"poll_interval": 1800.0, "timeout": 300_000.0, "crash_points": (days_later,)},
+        wait={
+            "poll_interval": 1800.0,
+            "timeout": 300_000.0,
+            "crash_points": (days_later,),
+            "failing": (("singles marked", 1 + plan.seed % 3),),
+        },
         settings={"given_bulk_id": "dropped"},
         send={
             "chunk": 3,
@@ -848,4 +854,11 @@ def _forgotten_but_for_one_in_doubt(plan: BatchSchedule) -> BatchSchedule:
 def _later_copies_are_not_told_what_is_followed_singly() -> Iterator[None]:
     """Messages are followed by their own ids without a mark for later copies, which look for them by their bulk id."""
     with spared("singles marked"):
+        yield
+
+
+@_mutant("wrong", _forgotten_but_for_one_in_doubt)
+def _messages_are_followed_singly_though_later_copies_cannot_know() -> Iterator[None]:
+    """Messages are followed by their own ids, though the mark for later copies could not be written."""
+    with patch.object(tracking_policy, "may_be_followed_singly", lambda *, marked: True):
         yield

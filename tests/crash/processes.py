@@ -111,6 +111,8 @@ class Process:
     publishing: Publishing | None = None
     posted: Callable[[Process, Any, float], None] = lambda process, call, decided_at: None
     saved: Callable[[Process], None] = lambda process: None
+    failing: dict[str, int] = field(default_factory=dict)
+    """By label: how many of its next writes fail, before they take effect."""
     effects: int = 0
     began_at: float = 0.0
     dead: bool = False
@@ -264,6 +266,11 @@ class Process:
             return
         if label in FORGIVEN:
             then = _forgiving(then)
+        if self.failing.get(label, 0):
+            self.failing[label] -= 1
+            world.say(self.name, f"“{label}” fails")
+            world.after(0.1, lambda: then(None, OmniStorageError("writing failed", retryable=True)))
+            return
         match effect:
             case CallApi(call, patience):
                 if call.method == "POST":

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from airflow_provider_omni.delivery.effects import Label
 from airflow_provider_omni.simulator.fates import FATES
 from airflow_provider_omni.simulator.settings import Settings
 from tests.crash.clocks import Clocks, draw_clocks
@@ -75,6 +76,8 @@ class Wait:
     lost_events: int
     """How many of its events the triggerer loses by dying after the yield."""
     elsewhere: Elsewhere = field(default=Elsewhere())
+    failing: tuple[tuple[Label, int], ...] = ()
+    """Writes that fail so many times at first, by their labels. Never drawn."""
     in_parts: bool = False
     """Waits as for several sends at once: for each half of the receipt's requests, or the ledger, as a part."""
 

@@ -86,6 +86,7 @@ class WaitTask:
         """The account that has the messages."""
         self.watch = self._read_watch()
         self._crash_points: list[CrashPoint | None] = list(wait.crash_points)
+        self._failing = dict(self.plan.wait.failing)
         self._lost_events = wait.lost_events if wait.mode == "trigger" else 0
         self._processes: list[Process] = []
         self._second_copy = wait.second_copy_after
@@ -148,6 +149,7 @@ class WaitTask:
             crash_point=self._crash_points.pop(0) if self._crash_points else None,
             bucket=self.bucket,
             account=account,
+            failing=self._failing,
         )
         self._processes.append(process.begin())
 
