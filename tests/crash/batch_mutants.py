@@ -14,6 +14,7 @@ from airflow_provider_omni.delivery.messages import intent_log, states
 from airflow_provider_omni.delivery.messages.states import Attempt, MessageState
 from airflow_provider_omni.delivery.outbox import (
     dispatcher,
+    doubts,
     engine,
     ledger_store,
     missing_record,
@@ -247,7 +248,7 @@ def _without_reconciling() -> Iterator[None]:
         yield from ()
         return {}
 
-    with patch.object(engine, "reconcile", reconcile):
+    with patch.object(doubts, "reconcile", reconcile):
         yield
 
 

@@ -14,7 +14,7 @@ state, and only people without a state are sent to.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,11 +22,10 @@ from airflow_provider_omni.delivery.effects import Clock, Log, Publish, Steps, c
 from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.receipt import Receipt
-from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, Event, MessageState
-from airflow_provider_omni.delivery.messages.workspace import RecipientChunk
-from airflow_provider_omni.delivery.outbox import policy
+from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, MessageState
 from airflow_provider_omni.delivery.outbox.attempts import Attempts
 from airflow_provider_omni.delivery.outbox.dispatcher import Dispatcher
+from airflow_provider_omni.delivery.outbox.doubts import Doubts
 from airflow_provider_omni.delivery.outbox.ledger_store import LedgerStore
 from airflow_provider_omni.delivery.outbox.manifest import write_manifest, write_tombstones
 from airflow_provider_omni.delivery.outbox.missing_record import check_record_not_lost
@@ -41,8 +40,7 @@ from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, SendPolicy
 from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt, store_of
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish, publish_at_last
-from airflow_provider_omni.delivery.outbox.reconciler import MAX_INTERLEAVED, ONE_BY_ONE, reconcile
-from airflow_provider_omni.delivery.outbox.requests import Request
+from airflow_provider_omni.delivery.outbox.reconciler import ONE_BY_ONE
 from airflow_provider_omni.delivery.outbox.result import (
     RESTORE,
     ProgressNotes,
@@ -125,10 +123,11 @@ class Outbox:
         self.here = self.store.here
         self.progress = SendProgress.listing(ledger=ledger is not None, each=plan.spec.one_request)
         self.attempts = Attempts(plan, self.known)
-        self._entered = self._taken_over = self._controlled = False
+        self._entered = self._taken_over = False
         self._in_lists_only: set[str] = set()
         """Messages of other tasks that are too many to be asked for one by one."""
         self._accepted_before: int | None = None
+        self._doubts: Doubts | None = None
         self._loaded_at: float | None = None
         self._left = self._requests = self._parts = 0
 
@@ -159,8 +158,9 @@ class Outbox:
             # A try that was replaced must not write over the receipt of the one that runs now. One that could not read
             # its record would say that nobody was sent to.
             yield from publish_at_last(receipt.to_json(), self.jitter)
-        before = self._accepted_before
-        sent = 0 if before is None else self.progress.states[_S.ACCEPTED] - before
+        before, doubts = self._accepted_before, self._doubts
+        earlier = 0 if doubts is None else doubts.accepted_earlier
+        sent = 0 if before is None else self.progress.states[_S.ACCEPTED] - before - earlier
         return SendResult(receipt, error, sent, self.store.saved if self._taken_over else None)
 
     def receipt(self) -> Receipt:
@@ -414,15 +414,29 @@ class Outbox:
             notes.note,
             None if self.ledger is not None else lambda: Publish(self.receipt().to_json(), label="receipt published"),
         )
+        doubts = self._doubts = Doubts(
+            self.plan,
+            self.chunk,
+            self.rules,
+            self.store,
+            self.known,
+            self.progress,
+            self.attempts,
+            self.clock,
+            self.jitter,
+            loaded_at=self._loaded_at,
+            in_lists_only=self._in_lists_only,
+            write=self._write_outcomes,
+        )
         doubtful = list(self.known.open_attempts())
         earlier = [attempt for attempt in doubtful if not attempt.is_elsewhere(self.here)]
         for attempt in doubtful:
             if attempt.origin is not None and attempt.is_elsewhere(self.here):
                 yield cannot_ask(len(attempt.in_state(*UNCERTAIN)), attempt.origin, self.here)
         try:
-            yield from self._post_all(dispatcher)
+            yield from self._post_all(dispatcher, doubts)
             if self.progress.stop is None:
-                yield from self._resolve(dispatcher, earlier)
+                yield from self._resolve(dispatcher, doubts, earlier)
         except OmniStaleTryError:
             dispatcher.give_back()
             raise
@@ -439,7 +453,7 @@ class Outbox:
             self.progress,
             self.rules,
             has_ledger=self.ledger is not None,
-            strangers=self._strangers(earlier),
+            strangers=doubts.strangers(earlier),
             elsewhere=self.known.elsewhere(
                 self.here, UNRESOLVED if self.rules.trust_duplicate_rejection else UNCERTAIN
             ),
@@ -448,15 +462,7 @@ class Outbox:
             verdict.problems += names_of(self.plan.workspace, self.progress)
         return verdict
 
-    def _strangers(self, earlier: list[Attempt]) -> int:
-        """Return the number of earlier tries' messages in doubt whose people have left the source."""
-        doubt = UNCERTAIN if not self.rules.trust_duplicate_rejection else UNRESOLVED
-        ids = [message_id for attempt in earlier for message_id in attempt.in_state(*doubt)]
-        if self.rules.asks:
-            return len(set(ids) - self.attempts.everybody())
-        return len(ids) - len(self.known.people_of(ids))
-
-    def _post_all(self, dispatcher: Dispatcher) -> Steps[None]:
+    def _post_all(self, dispatcher: Dispatcher, doubts: Doubts) -> Steps[None]:
         """Post everything that waits. If many outcomes in a row are unknown, ask the logs first and then go on."""
         while True:
             accepted = self.progress.states[_S.ACCEPTED]
@@ -466,7 +472,7 @@ class Outbox:
             broken = dispatcher.broken
             yield Log("Many outcomes in a row are unknown: the logs are asked before more is posted.", warning=True)
             yield from self._write_outcomes()
-            absent = yield from self._ask(self.progress.open)
+            absent = yield from doubts.ask(self.progress.open)
             self.progress.open = [attempt for attempt in self.progress.open if attempt.in_state(_S.IN_DOUBT)]
             if self.progress.states[_S.ACCEPTED] == accepted:
                 # None of them arrived: the vendor's side is down. A later try goes on from here.
@@ -475,7 +481,7 @@ class Outbox:
             self._check_content(sum(len(request.ids) for request in absent))
             dispatcher.add(absent)
 
-    def _resolve(self, dispatcher: Dispatcher, earlier: list[Attempt]) -> Steps[None]:
+    def _resolve(self, dispatcher: Dispatcher, doubts: Doubts, earlier: list[Attempt]) -> Steps[None]:
         """Ask about messages in doubt, those of earlier tries too; post absent ones; and so on."""
         trusted = False
         for number in range(1, MAX_ROUNDS + 1):
@@ -483,122 +489,18 @@ class Outbox:
             if not unknown:
                 return
             yield from self._write_outcomes()
-            again = yield from self._ask(unknown)
+            again = yield from doubts.ask(unknown)
             self.progress.open, earlier = [], []
             if self.rules.trust_duplicate_rejection and not trusted:
                 trusted = True
-                again += self._on_trust(unknown)
+                again += doubts.on_trust(unknown)
             if not again or number == MAX_ROUNDS:
                 return  # what was posted last has been asked about, too
             self._check_content(sum(len(request.ids) for request in again))
             dispatcher.add(again)
-            yield from self._post_all(dispatcher)
+            yield from self._post_all(dispatcher, doubts)
             if self.progress.stop is not None:
                 return
-
-    def _ask(self, attempts: list[Attempt]) -> Steps[list[Request]]:
-        """Ask the logs about these requests. Return requests for the people whose messages are proven absent."""
-        again: list[Request] = []
-        if not self._controlled:
-            self._controlled = True
-            self.progress.bulk_filter.controls += self.known.controls(self.here, self.clock())
-        for start in range(0, len(attempts), MAX_INTERLEAVED):
-            group = attempts[start : start + MAX_INTERLEAVED]
-            before = [dict(attempt.messages) for attempt in group]
-            found_in = yield from reconcile(
-                group,
-                self.rules.look,
-                self.clock,
-                self.jitter,
-                self.progress.bulk_filter,
-                self._loaded_at,
-                self.here,
-                conclude=self._conclude if self.rules.asks else None,
-            )
-            for attempt, old in zip(group, before, strict=True):
-                changed = {each: state for each, state in attempt.messages.items() if old[each] is not state}
-                if not changed:
-                    continue
-                self.known.note_states(changed)
-                moved = {
-                    each: bulk
-                    for each, bulk in found_in.items()
-                    if each in attempt.messages and bulk != attempt.bulk_id
-                }
-                ours = self.known.people_of(list(changed))
-                for message_id in ours:
-                    self.progress.move(old[message_id], {message_id: attempt.messages[message_id]})
-                    if attempt.messages[message_id] is _S.ACCEPTED and not attempt.ours:
-                        self._accepted_before = (self._accepted_before or 0) + 1
-                self.progress.learned(attempt, moved)
-                absent = [row for message_id, row in ours.items() if attempt.messages[message_id] is _S.ABSENT]
-                again += self._requests_of(absent, _S.ABSENT)
-            yield from self._write_outcomes()
-        return again
-
-    def _conclude(self, group: Sequence[Attempt]) -> None:
-        """Apply what the attempts of each person say of each other."""
-        for attempt in group:
-            self.known.note_states(attempt.messages)
-        concluded = self.attempts.conclude(frozenset(self._not_shown_by_lists(group)))
-        for old, new in concluded.moved:
-            self.progress.recount(old, new)
-        for attempt in group:
-            for message_id in attempt.in_state(*_S):
-                if message_id in concluded.gone:
-                    del attempt.messages[message_id]
-                elif message_id in concluded.superseded:
-                    attempt.apply(message_id, Event.SUPERSEDED)
-            if not attempt.messages:
-                self.progress.follow(attempt.bulk_id, ())
-        if concluded.gone and isinstance(self.store, TaskStateStore):
-            self.store.forget(concluded.gone)
-
-    def _not_shown_by_lists(self, group: Sequence[Attempt]) -> Iterator[str]:
-        """Yield messages of other tasks that are not looked for any further: lists of all of them were answered, and
-        there are too many to be asked for one by one where the logs were not seen to read lists.
-        """
-        if self.progress.bulk_filter.lists_answered and not self.progress.bulk_filter.lists_read:
-            for attempt in group:
-                yield from self._in_lists_only.intersection(attempt.in_state(_S.IN_DOUBT))
-
-    def _on_trust(self, attempts: list[Attempt]) -> list[Request]:
-        """Return requests that post ids in doubt again, since this account refuses ids that it has seen.
-
-        That does not hold for ever. The vendor does not publish how long it remembers ids, so it is assumed for as long
-        as its logs reach.
-        """
-        again: list[Request] = []
-        others = self.attempts.others() if self.rules.asks else {}
-        for attempt in attempts:
-            trusted = [
-                each
-                for each in attempt.in_state(_S.IN_DOUBT)
-                if policy.may_be_trusted([*others.get(each, ()), _S.IN_DOUBT], attempt, self.here, self.clock())
-            ]
-            people = self.known.people_of(trusted)
-            for request in self._requests_of(people.values(), _S.IN_DOUBT):
-                # The vendor may have them from the earlier request: its bulk id alone does not find them.
-                request.bulk_id_conclusive = request.bulk_id == attempt.bulk_id and attempt.bulk_id_conclusive
-                request.not_before = attempt.oldest
-                again.append(request)
-        return again
-
-    def _requests_of(self, rows: Iterable[tuple[Any, ...]], state: MessageState) -> list[Request]:
-        """Return requests for people whose messages are all in one state.
-
-        :param rows: rows of people; the last column is the content's number.
-        """
-        by_content: dict[int, list[Any]] = {}
-        for row in rows:
-            by_content.setdefault(row[-1], []).append(row)
-        requests = []
-        for content, group in by_content.items():
-            for start in range(0, len(group), self.chunk):
-                request = Request.of(content, RecipientChunk.of(group[start : start + self.chunk]), self.plan.ids)
-                request.before = dict.fromkeys(request.ids, state)
-                requests.append(request)
-        return requests
 
     def _write_end(self) -> Steps[None]:
         """Say in the ledger which parts stand in it. If that fails, a part that is gone later may not be missed."""
