@@ -647,3 +647,25 @@ def _other_tasks_have_made_the_first_ids_only() -> Iterator[None]:
     """Under a shared key people are looked for under the id that this task would use."""
     with patch.object(policy, "SHARED_ATTEMPTS", 0):
         yield
+
+
+@_mutant(
+    "twice",
+    focused(
+        **B,
+        network=CALM | {"posts": ()},
+        send=RETRIED
+        | {
+            "people": (("41793020027", "41793020127"),),
+            "texts": ("Hello",),
+            "shared_key": True,
+            "other_tasks": True,
+            "clears": (600.0,),
+        },
+        settings={"id_lists": "none"},
+    ),
+)
+def _a_list_that_shows_nothing_was_read() -> Iterator[None]:
+    """What a list of ids does not show counts as absent, though the logs were not seen to read lists."""
+    with patch.object(reconciler, "proves_lists", lambda shown: True):
+        yield

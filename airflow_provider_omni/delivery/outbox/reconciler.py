@@ -157,9 +157,11 @@ class BulkFilter:
             self.works = any(row.message_id in control.message_ids for row in rows)
 
     def have_shown(self, asked: Collection[str], rows: Iterable[LogRow]) -> None:
-        """Note the answer to a query for a list of message ids."""
-        shown = {row.message_id for row in rows}.intersection(asked)
-        self.lists_read = self.lists_read or proves_lists(len(shown))
+        """Note the answer to a query for a list of message ids. One that shows others, too, may be an answer to another
+        query.
+        """
+        shown = {row.message_id for row in rows}
+        self.lists_read = self.lists_read or (shown.issubset(asked) and proves_lists(len(shown)))
 
     def has_found(self) -> None:
         """Note that a query by a bulk id of ours has shown messages of that request: it is as good as a control."""
