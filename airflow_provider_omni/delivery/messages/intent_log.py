@@ -438,7 +438,9 @@ class IntentLog:
         )
         controls = []
         for number, bulk, at, not_before, scheduled in found:
-            if Attempt(bulk, at, scheduled, not_before).is_remembered(now) and (scheduled is None or scheduled <= now):
+            if Attempt(bulk, at, scheduled, not_before).is_within_retention(now) and (
+                scheduled is None or scheduled <= now
+            ):
                 ids = self._workspace.all("SELECT id FROM known WHERE attempt = ?", number)
                 controls.append(Control(bulk, tuple(message_id for (message_id,) in ids)))
         return controls[:most]

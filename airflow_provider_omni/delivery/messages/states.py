@@ -199,7 +199,7 @@ class Attempt:
         """The earliest time at which it may have been posted."""
         return self.intent_at if self.not_before is None else self.not_before
 
-    def is_remembered(self, now: float) -> bool:
+    def is_within_retention(self, now: float) -> bool:
         """Return True if the vendor still has all of it: in its logs, and among the ids that it refuses as seen before.
 
         The vendor does not publish how long it remembers ids. So this assumes no longer than its logs and reports

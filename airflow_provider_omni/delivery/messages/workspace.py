@@ -45,7 +45,7 @@ CREATE TABLE request (            -- laid out before the first POST, for everybo
     labels TEXT                   -- a JSON list; NULL: nobody has one
 );
 CREATE TABLE quarantine (place INTEGER NOT NULL, reason TEXT NOT NULL, key TEXT);
-CREATE TABLE elsewhere (spread INTEGER NOT NULL);  -- people of other shards, where these are counted
+CREATE TABLE other_shards (spread INTEGER NOT NULL);  -- people of other shards, where these are counted
 CREATE TABLE attempt (
     no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL NOT NULL, not_before REAL, scheduled REAL,
     conclusive INTEGER NOT NULL,  -- 1: its bulk id finds all its messages

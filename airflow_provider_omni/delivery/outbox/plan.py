@@ -326,7 +326,7 @@ def plan_batch(
         spec.shard,
         keep_fields,
         numbers=spec.numbers,
-        count_elsewhere=spec.max_recipients is not None,
+        count_other_shards=spec.max_recipients is not None,
     )
     intake = ingest(rows, reading, contents, spec.identity, workspace)
     plan = SendPlan(
@@ -366,7 +366,7 @@ def needed_fields(spec: BatchSpec, contents: RenderedContents) -> tuple[str, ...
 
 def _guard(plan: SendPlan) -> None:
     intake, limit = plan.intake, plan.spec.max_recipients
-    found = intake.people + intake.elsewhere
+    found = intake.people + intake.other_shards
     if limit is not None and found > limit:
         where = "" if plan.spec.shard is None else f" in all shards together ({plan.spec.shard.count:,})"
         raise OmniInputError(

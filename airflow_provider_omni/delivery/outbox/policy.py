@@ -101,7 +101,7 @@ def can_be_proven(attempt: Attempt, look: LookPolicy, here: Origin | None, now: 
     been posted to. Records of versions that knew of no accounts leave that open.
     """
     known_here = attempt.ours or attempt.is_from(here)
-    return known_here and attempt.is_remembered(now) and provable_at - now <= look.patience
+    return known_here and attempt.is_within_retention(now) and provable_at - now <= look.patience
 
 
 def proves_absence(look: LookPolicy, began_at: float, first_empty_at: float | None) -> bool:
@@ -133,7 +133,7 @@ def may_be_trusted(states: list[MessageState | None], attempt: Attempt | None, h
     *before, last = states
     if last is not MessageState.IN_DOUBT or any(state is not MessageState.REFUSED for state in before):
         return False
-    return attempt is not None and attempt.is_from(here) and attempt.is_remembered(now)
+    return attempt is not None and attempt.is_from(here) and attempt.is_within_retention(now)
 
 
 def attempts_to_look_for(refused: int, *, shared_key: bool) -> int:

@@ -55,7 +55,7 @@ class IntakeCounts:
 
     :param requested: rows, without those of other shards.
     :param people: people to send to.
-    :param elsewhere: people of other shards; 0 unless they are counted.
+    :param other_shards: people of other shards; 0 unless they are counted.
     :param quarantined: rows that were left out with a reason.
     :param duplicates: later rows of a person.
     :param reasons: kinds of reasons for quarantine, without values, each with its count.
@@ -63,7 +63,7 @@ class IntakeCounts:
 
     requested: int = 0
     people: int = 0
-    elsewhere: int = 0
+    other_shards: int = 0
     quarantined: int = 0
     duplicates: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
@@ -78,7 +78,7 @@ class IntakeOptions:
     :param allowed: normalised numbers that may be sent to; everybody else is quarantined. None: everybody is allowed.
     :param shard: the share of the recipients to take in. None: all.
     :param keep_fields: True to keep the rows themselves, for a ledger.
-    :param count_elsewhere: True to count the people of other shards: those with a possible number who are allowed,
+    :param count_other_shards: True to count the people of other shards: those with a possible number who are allowed,
         whatever their texts.
     :param numbers: rules for reading numbers, and the countries that may be sent to.
     """
@@ -88,7 +88,7 @@ class IntakeOptions:
     allowed: frozenset[str] | None = field(default=None, repr=False)
     shard: Shard | None = None
     keep_fields: bool = False
-    count_elsewhere: bool = False
+    count_other_shards: bool = False
     numbers: NumberRules = ANYWHERE
 
 
@@ -128,7 +128,7 @@ def ingest(
                 here = spread(who)
                 if not shard.holds_spread(here):
                     may = (allowed is None or digits in allowed) and numbers.allows(digits)
-                    if reading.count_elsewhere and may:
+                    if reading.count_other_shards and may:
                         # SQLite's integers are signed.
                         others.append((here >> 1,))
                         if len(others) >= _FLUSH:
@@ -161,7 +161,7 @@ def ingest(
     _find_duplicates(workspace, reading, intake)
     intake.people = workspace.one("SELECT count(*) FROM person")
     intake.quarantined = workspace.one("SELECT count(*) FROM quarantine")
-    intake.elsewhere = workspace.one("SELECT count(*) FROM (SELECT 1 FROM elsewhere GROUP BY spread)")
+    intake.other_shards = workspace.one("SELECT count(*) FROM (SELECT 1 FROM other_shards GROUP BY spread)")
     return intake
 
 
@@ -239,7 +239,7 @@ def _flush_bad(workspace: Workspace, bad: list[tuple[int, str, str | None]]) -> 
 
 
 def _flush_others(workspace: Workspace, others: list[tuple[int]]) -> None:
-    workspace.many("INSERT INTO elsewhere (spread) VALUES (?)", others)
+    workspace.many("INSERT INTO other_shards (spread) VALUES (?)", others)
     others.clear()
 
 

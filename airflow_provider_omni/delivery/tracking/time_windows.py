@@ -85,26 +85,26 @@ class TimeWindows:
         """Merge neighbours whose rows fill at most half a page. The newest, unread, is merged into the one before."""
         merged: dict[Window, _Look] = {}
         last: Window | None = None
-        for stretch in sorted(self._open):
-            look = self._open[stretch]
+        for window in sorted(self._open):
+            look = self._open[window]
             before = merged.get(last) if last is not None else None
             if (
                 last is not None
                 and before is not None
-                and last.until == stretch.since
+                and last.until == window.since
                 and before.at != UNREAD
-                and (look.at != UNREAD or stretch.until == self._covered)
+                and (look.at != UNREAD or window.until == self._covered)
                 and may_be_merged(before.rows + look.rows, self.page)
             ):
                 del merged[last]
-                stretch, look = (
-                    Window(last.since, stretch.until),
+                window, look = (
+                    Window(last.since, window.until),
                     _Look(min(before.at, look.at), before.rows + look.rows),
                 )
-            merged[stretch], last = look, stretch
+            merged[window], last = look, window
         self._open = merged
 
-    def seen(self, stretch: Window, now: float, *, pending: bool, rows: int = 0) -> None:
+    def seen(self, window: Window, now: float, *, pending: bool, rows: int = 0) -> None:
         """Record that the window was read whole. It stays open while one of our messages in it is pending, or rows may
         still come.
 
@@ -112,19 +112,19 @@ class TimeWindows:
         :param pending: True if a message of ours in it may still change.
         :param rows: number of rows on its page.
         """
-        self._open.pop(stretch, None)
-        if not is_done(stretch, now, pending=pending):
-            self._open[stretch] = _Look(now, rows)
+        self._open.pop(window, None)
+        if not is_done(window, now, pending=pending):
+            self._open[window] = _Look(now, rows)
 
-    def failed(self, stretch: Window) -> None:
+    def failed(self, window: Window) -> None:
         """Record that the window could not be read. It comes first in the next round."""
-        self._open[stretch] = _Look(UNREAD, 0)
+        self._open[window] = _Look(UNREAD, 0)
 
-    def full(self, stretch: Window) -> tuple[Window, ...]:
+    def full(self, window: Window) -> tuple[Window, ...]:
         """Record that the window's page was full. Returns its halves, to be queried instead; none if too short."""
-        if stretch.until - stretch.since <= SHORTEST:
+        if window.until - window.since <= SHORTEST:
             return ()
-        self._open.pop(stretch, None)
-        halves = stretch.halves()
+        self._open.pop(window, None)
+        halves = window.halves()
         self._open |= dict.fromkeys(halves, _Look(UNREAD, 0))
         return halves

@@ -11,7 +11,7 @@ from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSend
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
 from tests.unit.operators.conftest import Task, Vendor
-from tests.unit.operators.test_hidden_texts import batch, single, sql
+from tests.unit.operators.test_masked_texts import batch, single, sql
 
 EMPTY = "{{ of_an_upstream_that_was_marked_successful }}"
 RECEIPT = {"flow": ["SMS"], "bulks": [{"bulk_id": "b", "messages": 2}]}

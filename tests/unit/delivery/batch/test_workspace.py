@@ -165,4 +165,4 @@ def test_a_database_that_rows_come_from_is_not_taken_for_the_scratch_file() -> N
 
 def test_a_mistake_of_ours_is_not_taken_for_a_full_disk() -> None:
     with pytest.raises(sqlite3.ProgrammingError), Workspace() as workspace:
-        workspace.do("INSERT INTO elsewhere VALUES (?)", 1, 2)
+        workspace.do("INSERT INTO other_shards VALUES (?)", 1, 2)
