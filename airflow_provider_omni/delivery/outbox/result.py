@@ -1,4 +1,4 @@
-"""What a send reports: its receipt, its verdict, notes of progress, and who is meant in them. Without numbers. Pure."""
+"""The report of a send: its receipt, its verdict, notes of progress, and who is meant in them. No numbers. Pure."""
 
 from __future__ import annotations
 

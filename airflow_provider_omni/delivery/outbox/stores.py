@@ -1,4 +1,4 @@
-"""What the stores of a send's record have in common. A store is also the fence: a write that a replaced try fails at.
+"""The common part of the stores of a send's record. A store is also the fence: a write that a replaced try fails at.
 
 Each gives the engine three things: a replay of the earlier tries' record, effects that write intents (the fence)
 together with outcomes, and a check of the results. `ledger_store.py` keeps the record in a ledger,
