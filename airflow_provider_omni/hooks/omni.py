@@ -398,7 +398,7 @@ def _refuse_no_name(omni_conn_id: Any) -> None:
     if isinstance(omni_conn_id, str) and omni_conn_id.strip().lower() not in ("", "none", "null"):
         return
     from airflow_provider_omni.omni.errors import OmniConfigurationError
-    from airflow_provider_omni.omni.written import empty_words, is_nothing
+    from airflow_provider_omni.omni.unfilled import empty_words, is_nothing
 
     found = empty_words(omni_conn_id) if is_nothing(omni_conn_id) else f"a value of type {type(omni_conn_id).__name__}"
     raise OmniConfigurationError(

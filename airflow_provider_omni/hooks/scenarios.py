@@ -13,7 +13,8 @@ from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputE
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.models import NewScenario, Scenario
 from airflow_provider_omni.omni.problems import unexpected
-from airflow_provider_omni.omni.written import WHY_EMPTY, empty_words, is_nothing, read_object
+from airflow_provider_omni.omni.unfilled import WHY_EMPTY, empty_words, is_nothing
+from airflow_provider_omni.omni.written import read_object
 
 
 @dataclass(frozen=True, slots=True)

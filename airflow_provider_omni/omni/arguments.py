@@ -16,8 +16,8 @@ from pydantic_core import PydanticCustomError
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import SHOWN, describe, mask_numbers_in, shown_name
 from airflow_provider_omni.omni.problems import unexpected, unknown
+from airflow_provider_omni.omni.unfilled import empty_words, is_nothing
 from airflow_provider_omni.omni.words import some
-from airflow_provider_omni.omni.written import empty_words, is_nothing
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -92,3 +92,6 @@ OTHER_CHANNELS: dict[str, KnownChannel] = {known.member: known for known in CHAN
 
 CONTENT_ARGUMENTS: tuple[str, ...] = (*OWN_ARGUMENTS, "other_channels")
 """The arguments of operators and notifier that hold contents. At least one is needed."""
+
+NO_CONTENT = f"no content: at least one of {', '.join(OWN_ARGUMENTS)} and the other channels' objects is needed"
+"""The problem with contents of which there are none."""

@@ -21,15 +21,12 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from airflow_provider_omni.omni.arguments import URL, ArgumentModel, Url
-from airflow_provider_omni.omni.channels import OWN_ARGUMENTS
-from airflow_provider_omni.omni.json_check import foreign_to_json
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.timestamps import format_body_time, parse_time
 
 MAX_AHEAD = timedelta(days=180)
 MAX_CALLBACK_DATA = 4000
-NO_CONTENT = f"no content: at least one of {', '.join(OWN_ARGUMENTS)} and the other channels' objects is needed"
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -39,8 +36,8 @@ _DATE = (
 )
 _CLOCK = r"(?:[T ,]+\d{1,2}[:.h]?\d\d(?:[:.]?\d\d(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?)"
 _ZONE = r"(?: ?(?:Z|GMT|UTC)? ?(?:[+-]\d\d:?(?:\d\d)?)?(?: ?\[?[A-Z][A-Za-z_]{1,20}/[A-Za-z_/]{1,30}\]?| [A-Z]{2,5})?)"
-_LIKE_A_TIME = re.compile(rf"\s*{_DATE}{_CLOCK}?{_ZONE}\s*")
-"""Form of the texts that may be shown: one that is no time may be somebody's."""
+_LIKE_A_TIME = rf"\s*{_DATE}{_CLOCK}?{_ZONE}\s*"
+"""Form of the texts that may be shown: one that is no time may be somebody's. Compiled when it is needed."""
 
 
 def _time_problem(moment: Any) -> str | None:
@@ -59,7 +56,7 @@ def _time_problem(moment: Any) -> str | None:
     found = describe(moment)
     if isinstance(moment, str) and moment.strip() in ("", "None"):
         found = f"{moment.strip()!r} (a template that found nothing?)"
-    elif isinstance(moment, str) and len(moment) <= 80 and _LIKE_A_TIME.fullmatch(moment):
+    elif isinstance(moment, str) and len(moment) <= 80 and re.fullmatch(_LIKE_A_TIME, moment):
         found = repr(moment)
     elif naive and isinstance(moment, datetime):
         found = f"the time {moment.isoformat()}"
@@ -84,6 +81,8 @@ def _read_time(moment: Any, info: ValidationInfo) -> datetime:
 
 
 def _sendable(data: str) -> str:
+    from airflow_provider_omni.omni.json_check import foreign_to_json
+
     if len(data) > MAX_CALLBACK_DATA or data == "None" or any(foreign_to_json(data, "")):
         raise ValueError
     return data

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from airflow_provider_omni.omni.arguments import MAX_PROBLEMS, kind_of, problems_of, read_arguments
 from airflow_provider_omni.omni.channels import (
     CONTENT_ARGUMENTS,
+    NO_CONTENT,
     OTHER_CHANNELS,
     OWN_ARGUMENTS,
     Channel,
@@ -30,7 +31,7 @@ from airflow_provider_omni.omni.masking import describe, shown_name
 from airflow_provider_omni.omni.members import WithValidity
 from airflow_provider_omni.omni.models import Destination, NewScenario
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
-from airflow_provider_omni.omni.options import NO_CONTENT, Options
+from airflow_provider_omni.omni.options import Options
 from airflow_provider_omni.omni.problems import unexpected, unknown
 
 M = TypeVar("M", bound=BaseModel)

@@ -22,17 +22,11 @@ from typing import Any
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.tables import is_table, read_column
+from airflow_provider_omni.omni.unfilled import WHY_EMPTY, empty_words, is_nothing
 from airflow_provider_omni.omni.words import some
 
-NOTHING = frozenset({"", "none", "null", "nan", "nat", "<na>", "undefined"})
-"""Texts to which a template renders that found nothing, in lower case."""
 LAZY = frozenset({"LazyXComSequence", "LazyXComSelectSequence"})
 """Classes of Airflow 3 and 2 for the output of a mapped task: by name, since this room knows no Airflow."""
-WHY_EMPTY = (
-    "If it comes from another task, that one has pushed no XCom: it was marked successful by hand, was skipped, or "
-    "ended before it had anything to push. Clear that task, so that it runs."
-)
-"""Reasons for which an argument comes out empty that was given."""
 MOST_PLACES = 10
 """Places of mistakes that an error names."""
 
@@ -45,11 +39,6 @@ _SIDE_BY_SIDE = re.compile(r"['\"]\s*[bBfFrRuU]{0,2}['\"]")
 _LAST_COMMA = re.compile(r"\s*[,;]\s*$")
 _BETWEEN = re.compile(r"[,;\r\n]")
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
-
-
-def is_nothing(value: Any) -> bool:
-    """Return True for None, and for a text to which a template renders that found nothing."""
-    return value is None or (isinstance(value, str) and value.strip().lower() in NOTHING)
 
 
 def looks_written(text: str) -> bool:
@@ -150,14 +139,6 @@ def read_ids(name: str, value: Any) -> tuple[str, ...]:
             problems.append(f"{name}: {len(bad) - MOST_PLACES:,} more that cannot be ids")
         raise OmniInputError("The ids cannot be used", problems=problems)
     return tuple(dict.fromkeys(ids))
-
-
-def empty_words(value: Any) -> str:
-    """Describe a value that `is_nothing`: it was given, and came out empty."""
-    if not isinstance(value, str):
-        return "nothing"
-    said = value.strip()
-    return f"{said!r} (a template that found nothing?)" if said else "an empty text (a template that found nothing?)"
 
 
 def came_out_empty(names: Iterable[str]) -> list[str]:

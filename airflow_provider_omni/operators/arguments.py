@@ -33,8 +33,9 @@ from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.options import Options
 from airflow_provider_omni.omni.problems import unexpected
+from airflow_provider_omni.omni.unfilled import empty_words, is_nothing
 from airflow_provider_omni.omni.validation import check_content
-from airflow_provider_omni.omni.written import MOST_PLACES, empty_words, is_nothing, read_list, read_object
+from airflow_provider_omni.omni.written import MOST_PLACES, read_list, read_object
 from airflow_provider_omni.operators.masked_fields import unmask
 from airflow_provider_omni.operators.settings import BatchSettings, NumberSettings, SendSettings
 from airflow_provider_omni.operators.slips import ATTRIBUTES

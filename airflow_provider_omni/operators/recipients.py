@@ -198,7 +198,8 @@ def _read_text(recipients: Any) -> Any:
     """Parse rows or numbers that came as text: JSON of an upstream task, a list that a template has rendered, numbers
     in lines or between commas. A path stays a text.
     """
-    from airflow_provider_omni.omni.written import empty_words, is_nothing, looks_written, read_list
+    from airflow_provider_omni.omni.unfilled import empty_words, is_nothing
+    from airflow_provider_omni.omni.written import looks_written, read_list
 
     if is_nothing(recipients):
         raise _unusable(empty_words(recipients))

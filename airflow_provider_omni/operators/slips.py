@@ -11,13 +11,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, OWN_ARGUMENTS
+from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, NO_CONTENT, OWN_ARGUMENTS
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.masked_fields import is_template
 
 _OURS = __name__.partition(".")[0]
 ATTRIBUTES = {"dry_run": "post_nothing"}
 """Arguments that operators keep under another name: `dry_run` is a method of Airflow's."""
+DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(("region", "allowed_countries", "number_check", "key_field", "shard")),
+    **dict.fromkeys(("chunk_size", "max_connections", "max_recipients")),
+    **{"placeholders": True, "dry_run": False, "on_rejected": "fail", "log_grace": 30.0},
+    **{"phone_field": "phone", "max_quarantined": 0.1},
+}
+"""Defaults of the settings that the models of `operators/settings.py` have."""
 
 
 def refuse_slips(what: Any, problems: list[str]) -> None:
@@ -50,17 +57,21 @@ def _send_slips(operator: Any, settings: str) -> list[str]:
 
 
 def setting_slips(sender: Any, settings: str = "NumberSettings") -> list[str]:
-    """Return the mistakes in the arguments that a model of `operators/settings.py` has."""
+    """Return the mistakes in the arguments that a model of `operators/settings.py` has. Most DAGs give few of them, and
+    the model is loaded for none.
+    """
+    names = {name: ATTRIBUTES.get(name, name) for name in DEFAULTS}
+    given = {name: getattr(sender, attribute) for name, attribute in names.items() if attribute in vars(sender)}
+    ready = {name: value for name, value in given.items() if name not in sender.template_fields or is_ready(value)}
+    if "phone_field" not in ready:
+        ready.pop("key_field", None)  # whether they are two fields, nobody knows
+    if all(value == DEFAULTS[name] and type(value) is type(DEFAULTS[name]) for name, value in ready.items()):
+        return []
     from airflow_provider_omni.omni.arguments import read_arguments
     from airflow_provider_omni.operators import settings as models
 
-    model = getattr(models, settings)
-    given = {name: getattr(sender, ATTRIBUTES.get(name, name)) for name in model.model_fields}
-    given = {name: value for name, value in given.items() if name not in sender.template_fields or is_ready(value)}
-    if "phone_field" not in given:
-        given.pop("key_field", None)  # whether they are two fields, nobody knows
     problems: list[str] = []
-    read_arguments(model, given, problems, by_shape=True)
+    read_arguments(getattr(models, settings), ready, problems, by_shape=True)
     return problems
 
 
@@ -90,8 +101,6 @@ def scenario_slips(name: Any, flow: Any, default: Any, if_exists: Any) -> list[s
 
 def content_slips(sender: Any) -> list[str]:
     """Return a mistake if there is no content at all. A class of the user's own may bring it later: it passes."""
-    from airflow_provider_omni.omni.options import NO_CONTENT
-
     none = all(_is_empty(getattr(sender, name)) for name in CONTENT_ARGUMENTS)
     return [NO_CONTENT] if none and type(sender).__module__.partition(".")[0] == _OURS else []
 

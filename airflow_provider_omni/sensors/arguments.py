@@ -14,21 +14,15 @@ from pydantic import Field, PlainValidator, StrictBool
 
 from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.messages.receipt import MOST_WITHOUT_LEDGER, RECEIPT, Receipt, no_receipt
-from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
+from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch, bulks_of, bulks_of_ids, distinct
 from airflow_provider_omni.omni.arguments import ArgumentModel, read_arguments
 from airflow_provider_omni.omni.channels import Channel
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.problems import unexpected
+from airflow_provider_omni.omni.unfilled import WHY_EMPTY, is_nothing
 from airflow_provider_omni.omni.words import some
-from airflow_provider_omni.omni.written import (
-    MOST_PLACES,
-    WHY_EMPTY,
-    came_out_empty,
-    is_nothing,
-    read_list,
-    read_object,
-)
+from airflow_provider_omni.omni.written import MOST_PLACES, came_out_empty, read_list, read_object
 
 DEFAULT_TIMEOUT = 47 * 3600.0
 """Default timeout in seconds. A step without validity runs up to 48 hours, and reports and logs are kept no longer."""

@@ -97,7 +97,7 @@ class OmniDeliverySensor(BaseSensorOperator):
         from_airflow = AIRFLOWS_OWN if timeout is None else timeout
         super().__init__(poke_interval=poke_interval, timeout=from_airflow, **kwargs)
         # None of the three is a template, so a mistake shows when the DAG is read, and not after the send.
-        from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
+        from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
 
         SuccessCriterion(success_when, delivered_means, bool(settle))
         self.receipt = receipt

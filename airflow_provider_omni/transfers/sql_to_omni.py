@@ -111,7 +111,7 @@ def queried(
     """
     from airflow_provider_omni.delivery.recipients.sources import rows_of_table
     from airflow_provider_omni.omni.errors import OmniInputError
-    from airflow_provider_omni.omni.written import empty_words, is_nothing
+    from airflow_provider_omni.omni.unfilled import empty_words, is_nothing
 
     if not isinstance(sql, str) or is_nothing(sql):
         found = empty_words(sql) if is_nothing(sql) else f"a value of type {type(sql).__name__}"

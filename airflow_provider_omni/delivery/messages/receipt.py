@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.problems import unexpected
-from airflow_provider_omni.omni.written import WHY_EMPTY, empty_words, is_nothing
+from airflow_provider_omni.omni.unfilled import WHY_EMPTY, empty_words, is_nothing
 
 RECEIPT = "what a send operator returned, such as receipt=send.output, or a list of that"
 MAX_IDS = 100

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_omni.delivery.messages.receipt import Receipt
-from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
+from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.written import read_ids

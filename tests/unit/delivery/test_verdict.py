@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker
+from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.verdict import (
     DeliveryCounts,
-    SuccessCriterion,
     Verdict,
     evaluate,
     percentiles,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt, SentBulk
-from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
+from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch, bulks_of, bulks_of_ids
 from airflow_provider_omni.omni.errors import OmniInputError
 

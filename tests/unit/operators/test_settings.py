@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_omni.omni.arguments import read_arguments
 from airflow_provider_omni.operators.settings import BatchSettings, SendSettings
+from airflow_provider_omni.operators.slips import DEFAULTS
 
 NAN = float("nan")
 
@@ -67,3 +68,7 @@ def test_every_setting_that_is_wrong_is_named_and_the_others_are_read() -> None:
     assert (told.log_grace, told.chunk_size, told.key_field) == (30.0, None, None)
     assert told.shard is not None
     assert told.shard.count == 3
+
+
+def test_the_defaults_that_the_reading_of_a_dag_knows_are_those_of_the_models() -> None:
+    assert {name: field.default for name, field in BatchSettings.model_fields.items()} == DEFAULTS

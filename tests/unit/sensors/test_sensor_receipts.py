@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
+from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch, distinct
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
 from airflow_provider_omni.sensors.arguments import read_watch

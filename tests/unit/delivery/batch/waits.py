@@ -6,8 +6,8 @@ import logging
 from typing import Any
 
 from airflow_provider_omni.delivery.drivers import run
+from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.limits import LIMITS, TrackingLimits
-from airflow_provider_omni.delivery.tracking.verdict import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, WaitEnd
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.limits import WindowLimiter
