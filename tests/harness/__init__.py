@@ -2,5 +2,6 @@
 
 clock.py    time that passes when somebody sleeps, and at no other time
 fresh.py    Python as it is just after Airflow was imported
+wire.py     requests and answers of the sync client, without a server
 vendor.py   the simulator on a socket, one server for all tests of a process
 """

@@ -22,30 +22,9 @@ from airflow_provider_omni.hooks import omni as module
 from airflow_provider_omni.hooks.omni import OmniHook, shared_async_client
 from airflow_provider_omni.omni.config import EXTRAS
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniTransportError
-from airflow_provider_omni.omni.responses import Response, read
+from tests.harness.wire import LOST, Reply, Wire, ok
 
 CONNECTION = {"conn_type": "omni", "host": "xyz.api.infobip.com", "login": "somebody", "password": "long-password"}
-
-
-class Client:
-    """Answers every call with the next of these answers, or raises it."""
-
-    def __init__(self, *answers: Any) -> None:
-        self.answers = list(answers)
-        self.calls: list[Any] = []
-
-    def execute(self, call: Any) -> Any:
-        self.calls.append(call)
-        answer = self.answers.pop(0) if self.answers else Response(200, {}, b"{}")
-        if isinstance(answer, Exception):
-            raise answer
-        return read(call, answer)
-
-    def close(self) -> None: ...
-
-
-def ok(body: Any, status: int = 200) -> Response:
-    return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())
 
 
 @pytest.fixture
@@ -58,11 +37,11 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.fixture
-def answering(connected: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Client]:
-    def answer(*answers: Any) -> Client:
-        client = Client(*answers)
-        monkeypatch.setattr(OmniHook, "get_conn", lambda _: client)
-        return client
+def answering(connected: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Wire]:
+    def answer(*replies: Reply) -> Wire:
+        wire = Wire(*replies)
+        wire.put(monkeypatch)
+        return wire
 
     return answer
 
@@ -238,7 +217,7 @@ def test_the_test_refuses_what_a_task_refuses_though_airflow_hands_it_a_uri(
 
     fields = CONNECTION | shape
     monkeypatch.setenv("AIRFLOW_CONN_TRANSIENT", Connection(conn_id="transient", **fields).get_uri())
-    monkeypatch.setattr(OmniHook, "get_conn", lambda hook: hook.config and Client(ok({"scenarios": []})))
+    Wire(ok({"scenarios": []})).put(monkeypatch)
     tested, said = OmniHook("transient").test_connection()
     config = None
     with contextlib.suppress(OmniConfigurationError):
@@ -363,10 +342,10 @@ def test_testing_a_connection_tells_who_is_signed_in(answering: Any, status: int
 
 
 def test_testing_a_connection_only_lists_one_scenario(answering: Any) -> None:
-    client = answering(ok({"scenarios": []}))
+    wire = answering(ok({"scenarios": []}))
     OmniHook().test_connection()
-    (call,) = client.calls
-    assert (call.method, call.target) == ("GET", "/omni/1/scenarios?page=0&limit=1")
+    (call,) = wire.request_history
+    assert (call.method, call.path_url) == ("GET", "/omni/1/scenarios?page=0&limit=1")
 
 
 def test_testing_a_connection_that_cannot_be_used_says_why(connected: Any) -> None:
@@ -426,49 +405,47 @@ def test_the_labels_for_older_airflow_are_the_same() -> None:
 
 def test_scenarios_are_listed_until_a_short_page(answering: Any) -> None:
     full = ok({"scenarios": [scenario(str(number)) for number in range(100)]})
-    client = answering(full, full, ok({"scenarios": [scenario("last")]}))
+    wire = answering(full, full, ok({"scenarios": [scenario("last")]}))
     assert len(OmniHook().list_scenarios()) == 201
-    assert [dict(call.query)["page"] for call in client.calls] == ["0", "1", "2"]
+    assert [call.qs["page"] for call in wire.request_history] == [["0"], ["1"], ["2"]]
 
 
 def test_a_scenario_that_is_there_is_reused_without_a_second_call(answering: Any) -> None:
-    client = answering(ok({"scenarios": [scenario("A")]}))
+    wire = answering(ok({"scenarios": [scenario("A")]}))
     assert OmniHook().ensure_scenario("alerts", FLOW).key == "A"
-    assert len(client.calls) == 1
+    assert len(wire.request_history) == 1
 
 
 def test_a_scenario_whose_creation_was_not_answered_is_looked_up_and_not_created_twice(answering: Any) -> None:
-    lost = OmniTransportError("the answer was lost")
-    client = answering(ok({"scenarios": []}), lost, ok({"scenarios": [scenario("A")]}))
+    wire = answering(ok({"scenarios": []}), LOST, ok({"scenarios": [scenario("A")]}))
     assert OmniHook().ensure_scenario("alerts", FLOW).key == "A"
-    assert [call.method for call in client.calls] == ["GET", "POST", "GET"]
+    assert [call.method for call in wire.request_history] == ["GET", "POST", "GET"]
 
 
 def test_a_scenario_that_was_not_created_after_all_is_an_error_for_airflows_retry(answering: Any) -> None:
-    lost = OmniTransportError("the answer was lost")
-    answering(ok({"scenarios": []}), lost, ok({"scenarios": []}))
+    answering(ok({"scenarios": []}), LOST, ok({"scenarios": []}))
     with pytest.raises(OmniTransportError):
         OmniHook().ensure_scenario("alerts", FLOW)
 
 
 def test_if_exists_create_asks_for_no_list(answering: Any) -> None:
-    client = answering(ok(scenario("B"), 201))
+    wire = answering(ok(scenario("B"), 201))
     assert OmniHook().ensure_scenario("alerts", FLOW, if_exists="create").key == "B"
-    assert [call.method for call in client.calls] == ["POST"]
+    assert [call.method for call in wire.request_history] == ["POST"]
 
 
 def test_update_replaces_a_scenario(answering: Any) -> None:
-    client = answering(ok(scenario("A")))
+    wire = answering(ok(scenario("A")))
     OmniHook().update_scenario("A", "alerts", FLOW, default=True)
-    assert (client.calls[0].method, client.calls[0].path) == ("PUT", "/omni/1/scenarios/A")
-    assert json.loads(client.calls[0].body) == {"name": "alerts", "flow": FLOW, "default": True}
+    assert (wire.request_history[0].method, wire.request_history[0].path) == ("PUT", "/omni/1/scenarios/A")
+    assert wire.request_history[0].json() == {"name": "alerts", "flow": FLOW, "default": True}
 
 
 def test_a_flow_that_cannot_be_used_is_refused_before_any_call(answering: Any) -> None:
-    client = answering()
+    wire = answering()
     with pytest.raises(OmniInputError, match="channel"):
         OmniHook().create_scenario("alerts", [{"channel": "PIGEON"}])
-    assert client.calls == []
+    assert wire.request_history == []
 
 
 # -- messages: the responses of the source document -----------------------------------------------------------
@@ -493,7 +470,7 @@ def test_response_of_sending_a_text_message(answering: Any) -> None:
     }
     message_id = "50c24400-124f-4678-9f4b-309e994a4deb"
     row = {"to": {"phoneNumber": "41793026731"}, "status": status, "messageId": message_id}
-    client = answering(ok({"messages": [row]}))
+    wire = answering(ok({"messages": [row]}))
     body = {
         "scenarioKey": "CC9F01A5DC7BEE2C2B829D203482A654",
         "destinations": [{"to": {"phoneNumber": "41793026727"}}],
@@ -501,7 +478,7 @@ def test_response_of_sending_a_text_message(answering: Any) -> None:
         "sms": {"text": "For those who are not."},
     }
     sent = OmniHook().send_advanced(body)
-    assert json.loads(client.calls[0].body) == body
+    assert wire.request_history[0].json() == body
     assert [(each.message_id, each.status.name) for each in sent.messages] == [(message_id, "PENDING_ENROUTE")]
 
 
@@ -531,9 +508,9 @@ def test_response_of_getting_delivery_reports(answering: Any) -> None:
         "to": "41793026727",
         "channel": "LINE",
     }
-    client = answering(ok({"results": [report]}))
+    wire = answering(ok({"results": [report]}))
     (read_report,) = OmniHook().get_reports()
-    assert client.calls[0].path == "/omni/1/reports"
+    assert wire.request_history[0].path == "/omni/1/reports"
     assert read_report.message_id == "1215f543ab19-345f-adbd-12ad31451ed25f35"
     assert read_report.status.name == "DELIVERED_TO_HANDSET"
     assert read_report.error is not None
@@ -554,17 +531,17 @@ def test_rows_that_cannot_be_read_are_left_out_with_a_warning(
 
 
 def test_a_read_of_reports_that_failed_is_not_repeated_because_they_are_handed_out_once(answering: Any) -> None:
-    client = answering(OmniTransportError("broken"), ok({"results": []}))
+    wire = answering(LOST, ok({"results": []}))
     with pytest.raises(OmniTransportError):
         OmniHook().get_reports(bulk_id="b")
-    assert len(client.calls) == 1
+    assert len(wire.request_history) == 1
 
 
 def test_a_send_that_failed_is_not_repeated(answering: Any) -> None:
-    client = answering(OmniTransportError("broken"))
+    wire = answering(LOST)
     with pytest.raises(OmniTransportError):
         OmniHook().send_advanced({"destinations": [{"to": {"phoneNumber": "41793026727"}}], "sms": {"text": "Hello"}})
-    assert len(client.calls) == 1
+    assert len(wire.request_history) == 1
 
 
 def send_to(*addresses: dict[str, str]) -> Any:
@@ -574,7 +551,7 @@ def send_to(*addresses: dict[str, str]) -> Any:
 def test_a_request_with_anybody_outside_of_the_allowed_recipients_is_refused_as_a_whole(
     connected: Any, answering: Any
 ) -> None:
-    client = answering(ok({"messages": []}))
+    wire = answering(ok({"messages": []}))
     connected(extra={"allowed_recipients": ["+41 79 302 67 27"]})
     with pytest.raises(OmniInputError) as caught:
         send_to(
@@ -588,11 +565,11 @@ def test_a_request_with_anybody_outside_of_the_allowed_recipients_is_refused_as_
         f"destinations[{index}]" for index in (1, 2, 3, 4)
     ]
     assert not any(part in str(caught.value) for part in ("4179", "example"))
-    assert client.calls == []
+    assert wire.request_history == []
 
 
 def test_a_request_to_a_country_that_is_not_allowed_is_refused_as_a_whole(connected: Any, answering: Any) -> None:
-    client = answering(ok({"messages": []}))
+    wire = answering(ok({"messages": []}))
     connected(extra={"allowed_countries": ["CH"], "region": "TH"})
     with pytest.raises(OmniInputError) as caught:
         send_to(
@@ -600,16 +577,16 @@ def test_a_request_to_a_country_that_is_not_allowed_is_refused_as_a_whole(connec
             {"emailAddress": "somebody@example.com"},
         )  # fmt: skip
     assert [line.split(":")[0] for line in caught.value.problems] == [f"destinations[{index}]" for index in (1, 2, 3)]
-    assert client.calls == []
+    assert wire.request_history == []
     send_to({"phoneNumber": "41793026727"})
-    assert len(client.calls) == 1
+    assert len(wire.request_history) == 1
 
 
 def test_a_request_to_allowed_recipients_only_is_posted(connected: Any, answering: Any) -> None:
-    client = answering(ok({"messages": []}))
+    wire = answering(ok({"messages": []}))
     connected(extra={"allowed_recipients": "41793026727"})
     send_to({"phoneNumber": "0041 79 302 67 27"})
-    assert len(client.calls) == 1
+    assert len(wire.request_history) == 1
 
 
 @pytest.mark.parametrize("extra", [{"allowed_recipients": "41793026727"}, {"allowed_countries": "CH"}])
@@ -618,36 +595,36 @@ def test_a_number_that_is_only_read_as_an_allowed_one_is_not_posted_as_it_stands
     connected: Any, answering: Any, extra: dict[str, Any], number: str
 ) -> None:
     """The vendor is told it as it stands, and may read it otherwise."""
-    client = answering(ok({"messages": []}))
+    wire = answering(ok({"messages": []}))
     connected(extra=extra)
     with pytest.raises(OmniInputError, match=r"destinations\[0\]"):
         send_to({"phoneNumber": number})
-    assert client.calls == []
+    assert wire.request_history == []
 
 
 def test_an_empty_list_of_allowed_recipients_lets_the_hook_post_to_nobody(connected: Any, answering: Any) -> None:
-    client = answering()
+    wire = answering()
     connected(extra={"allowed_recipients": []})
     with pytest.raises(OmniInputError, match=r"destinations\[0\]"):
         send_to({"phoneNumber": "41793026727"})
-    assert client.calls == []
+    assert wire.request_history == []
 
 
 def test_a_body_with_several_mistakes_is_one_error_that_names_them_all(answering: Any) -> None:
-    client = answering()
+    wire = answering()
     body = {"scenario": "K", "destinations": [{"to": {}}], "line": {"type": "TEXTS"}, "bulkId": 7}
     with pytest.raises(OmniInputError) as caught:
         OmniHook().send_advanced(body)
     for field in ("scenario", "destinations[0]", "line.type", "bulkId"):
         assert f"\n - {field}" in str(caught.value)
-    assert client.calls == []
+    assert wire.request_history == []
 
 
 def test_logs_are_asked_with_the_names_of_the_api(answering: Any) -> None:
-    client = answering(ok({"results": []}))
+    wire = answering(ok({"results": []}))
     OmniHook().get_logs(bulk_ids=["a", "b"], channel="SMS", general_status="REJECTED")
-    query = dict(client.calls[0].query)
-    assert query == {"bulkId": "a,b", "channel": "SMS", "generalStatus": "REJECTED", "limit": "1000"}
+    query = {"bulkId": ["a,b"], "channel": ["SMS"], "generalStatus": ["REJECTED"], "limit": ["1000"]}
+    assert wire.request_history[0].qs == query
 
 
 # -- what a task may return ------------------------------------------------------------------------------------
