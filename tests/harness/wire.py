@@ -53,3 +53,33 @@ class Wire(requests_mock.Adapter):
             return self
 
         monkeypatch.setattr(client, "_Adapter", opened)
+
+
+ENROUTE = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE", "description": "x"}
+
+
+class Vendor(Wire):
+    """Answers as the vendor does who takes every message, and remembers none: the logs are empty."""
+
+    def __init__(self) -> None:
+        super().__init__({"content": self._answer, "headers": {"content-type": "application/json"}})
+        self.bodies: list[dict[str, Any]] = []
+        """Of the sends."""
+        self.status: dict[str, Any] = ENROUTE
+        """Of each message in the answer to a send."""
+
+    @property
+    def calls(self) -> list[str]:
+        """Method and path of each call."""
+        return [f"{request.method} {request.path}" for request in self.request_history]
+
+    def _answer(self, request: Any, _context: Any) -> bytes:
+        if request.path == "/omni/1/advanced":
+            self.bodies.append(request.json())
+            sent = [{key: each[key] for key in ("to", "messageId")} for each in request.json()["destinations"]]
+            body: Any = {"messages": [each | {"status": self.status} for each in sent]}
+        elif request.path == "/omni/1/logs":
+            body = {"results": []}
+        else:
+            body = {"key": "K", "name": "n", "flow": [{"channel": "LINE"}, {"channel": "SMS"}]}
+        return json.dumps(body).encode()

@@ -1,54 +1,16 @@
-"""An account without a server: every call is recorded, and answered as the vendor would."""
+"""An account without a server, a clock that skips, and the task that an operator runs in."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_omni.hooks.omni import OmniHook
-from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.operators import batch, cancellation, omni, tries
 from tests.harness.clock import SkippingClock
-
-ENROUTE = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE", "description": "x"}
-
-
-class Vendor:
-    """Stands for the client. `answers` replaces what it would say by a function of the request's body."""
-
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, Any]] = []
-        self.calls: list[str] = []
-        self.send: Callable[[dict[str, Any]], Response] = accept
-
-    def execute(self, call: Any) -> Any:
-        self.calls.append(call.name)
-        if call.path == "/omni/1/advanced":
-            body = json.loads(call.body)
-            self.bodies.append(body)
-            return read(call, self.send(body))
-        if call.path == "/omni/1/logs":
-            return read(call, answer({"results": []}))
-        return read(call, answer({"key": "K", "name": "n", "flow": [{"channel": "LINE"}, {"channel": "SMS"}]}))
-
-    def close(self) -> None: ...
-
-
-def answer(body: Any, status: int = 200) -> Response:
-    return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())
-
-
-def accept(body: dict[str, Any]) -> Response:
-    return answer_with(body, ENROUTE)
-
-
-def answer_with(body: dict[str, Any], status: dict[str, Any]) -> Response:
-    rows = [{"to": each["to"], "status": status, "messageId": each["messageId"]} for each in body["destinations"]]
-    return answer({"messages": rows})
+from tests.harness.wire import Vendor
 
 
 @pytest.fixture
@@ -56,7 +18,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
     vendor = Vendor()
     uri = "omni://login:long-password@127.0.0.1:1/http"
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", uri)
-    monkeypatch.setattr(OmniHook, "get_conn", lambda _: vendor)
+    vendor.put(monkeypatch)
     return vendor
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import Any
 
@@ -11,25 +10,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
-from tests.unit.operators.conftest import Task, Vendor
+from tests.harness.wire import Vendor
+from tests.unit.operators.conftest import Task
 
 KEY = "CC9F01A5DC7BEE2C2B829D203482A654"
 SCENARIO = {"key": KEY, "name": "n", "flow": [{"channel": "LINE", "from": "x"}, {"channel": "SMS"}], "default": False}
 NUMBERS = ["41793026727", "41793026731"]
-
-
-class Client(contextlib.AbstractContextManager["Client"]):
-    """The client that a batch makes for itself."""
-
-    def __init__(self, vendor: Vendor) -> None:
-        self.execute = vendor.execute
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-@pytest.fixture(autouse=True)
-def clients(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_omni.omni.client.OmniClient", lambda *_, **__: Client(vendor))
 
 
 def sending(**arguments: Any) -> OmniSendMessageOperator:
@@ -50,7 +36,7 @@ def test_a_scenario_is_known_by_what_its_operator_returned_also_as_text(
     receipt = make(scenario_key=write(SCENARIO), flow=None, line={"text": "Hi"}).execute(task.context())
     assert (receipt["scenario_key"], receipt["flow"]) == (KEY, ["LINE", "SMS"])
     assert vendor.bodies[0]["scenarioKey"] == KEY
-    assert "get_scenario" not in vendor.calls
+    assert f"GET /omni/1/scenarios/{KEY}" not in vendor.calls
 
 
 @pytest.mark.parametrize("make", [sending, batch], ids=["single", "batch"])
@@ -129,4 +115,4 @@ def test_a_sensor_follows_the_ids_and_the_receipt_that_a_template_has_rendered(
     assert [bulk.message_ids for bulk in by_messages.bulks] == [(each,) for each in receipt["message_ids"]]
     assert by_bulk.bulks[0].bulk_id == receipt["bulks"][0]["bulk_id"]
     assert by_bulk.flow == ("LINE", "SMS")
-    assert "get_scenario" not in vendor.calls
+    assert f"GET /omni/1/scenarios/{KEY}" not in vendor.calls

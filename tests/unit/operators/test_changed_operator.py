@@ -8,18 +8,10 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_omni.omni.client import OmniClient
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 
 A, B = "41793026727", "41793026731"
 SAID: dict[str, Any] = {"task_id": "send", "scenario_key": "K", "sms": {"text": "Hello"}, "flow": ["SMS"]}
-
-
-@pytest.fixture
-def vendor(vendor: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Batches have clients of their own."""
-    monkeypatch.setattr(OmniClient, "execute", lambda _, call: vendor.execute(call))
-    return vendor
 
 
 def single(task: Any, *to: str) -> dict[str, Any]:

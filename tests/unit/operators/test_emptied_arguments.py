@@ -10,7 +10,8 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
-from tests.unit.operators.conftest import Task, Vendor
+from tests.harness.wire import Vendor
+from tests.unit.operators.conftest import Task
 from tests.unit.operators.test_masked_texts import batch, single, sql
 
 EMPTY = "{{ of_an_upstream_that_was_marked_successful }}"

@@ -7,17 +7,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_omni.omni.client import OmniClient
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 
 NUMBER = "41793026727"
-
-
-@pytest.fixture
-def vendor(vendor: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Batches have clients of their own."""
-    monkeypatch.setattr(OmniClient, "execute", lambda _, call: vendor.execute(call))
-    return vendor
 
 
 def single(**arguments: Any) -> OmniSendMessageOperator:

@@ -219,17 +219,7 @@ def test_constructing_reads_no_connection(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def refuse(vendor: Any, status_id: int, name: str) -> None:
-    status = {"groupId": 5, "groupName": "REJECTED", "id": status_id, "name": name}
-    rows = vendor.send
-
-    def answer(body: dict[str, Any]) -> Any:
-        accepted = rows(body)
-        entries = json.loads(accepted.body)
-        for entry in entries["messages"]:
-            entry["status"] = status
-        return type(accepted)(200, accepted.headers, json.dumps(entries).encode())
-
-    vendor.send = answer
+    vendor.status = {"groupId": 5, "groupName": "REJECTED", "id": status_id, "name": name}
 
 
 def test_a_template_that_found_no_scenario_is_refused_before_anything_is_asked(vendor: Any, task: Any) -> None:

@@ -41,7 +41,6 @@ ARGUMENTS = [
 def test_a_number_in_the_place_of_another_argument_is_not_told(
     kind: type, name: str, slip: Any, vendor: Any, task: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_omni.omni.client.OmniClient.execute", lambda _, call: vendor.execute(call))
     own = {} if kind is OmniNotifier else {"task_id": "t"}
     if (name, type(slip)) == ("chunk_size", int):
         return  # which is a size

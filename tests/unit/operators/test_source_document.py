@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.operators.omni import OmniCreateScenarioOperator, OmniSendMessageOperator
+from tests.harness.wire import ok
 
 KEY = "CC9F01A5DC7BEE2C2B829D203482A654"
 FAILOVER = "For those who are not on LINE."
@@ -83,21 +84,15 @@ def test_mandatory_fields_of_the_line_types(body_of: Any, vendor: Any, line: dic
     assert vendor.bodies == []
 
 
-def test_create_omni_scenario(vendor: Any, task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[bytes] = []
-
-    def execute(call: Any) -> Any:
-        if call.method == "POST":
-            sent.append(call.body)
-            return call.parse(b'{"key": "' + KEY.encode() + b'", ' + call.body[1:])
-        return call.parse(b'{"scenarios": []}')
-
-    monkeypatch.setattr(vendor, "execute", execute)
+def test_create_omni_scenario(vendor: Any, task: Any) -> None:
     flow = [{"from": "InfoLine", "channel": "LINE"}, {"from": "InfoSMS", "channel": "SMS"}]
     operator = OmniCreateScenarioOperator(task_id="create", name="My LINE-SMS scenario", flow=flow, default=True)
+    created = {"key": KEY, "name": "My LINE-SMS scenario", "flow": flow, "default": True}
+    vendor.register_uri("GET", "/omni/1/scenarios", **ok({"scenarios": []}))
+    vendor.register_uri("POST", "/omni/1/scenarios", **ok(created, 201))
     result = operator.execute(task.context())
-    assert result == {"key": KEY, "name": "My LINE-SMS scenario", "flow": flow, "default": True}
-    assert sent == [
+    assert result == created
+    assert [call.body for call in vendor.request_history if call.method == "POST"] == [
         b'{"name":"My LINE-SMS scenario","flow":[{"from":"InfoLine","channel":"LINE"},'
         b'{"from":"InfoSMS","channel":"SMS"}],"default":true}'
     ]
