@@ -354,13 +354,13 @@ def reconcile(
     in_doubt = [attempt for attempt in attempts if attempt.in_state(*UNCERTAIN)]
     count = max(len(in_doubt), 1)
     one_by_one, lists = max(ALONE, min(ONE_BY_ONE, MOST_ALONE // count)), max(1, min(LISTS, MOST_LISTS // count))
-    askers = [Reconciler(rules, clock, jitter, shared, one_by_one, lists, loaded_at, here) for _ in in_doubt]
-    for asker in askers[1:]:
-        asker.tells = False
-    machines = [asker.resolve(attempt) for asker, attempt in zip(askers, in_doubt, strict=True)]
+    reconcilers = [Reconciler(rules, clock, jitter, shared, one_by_one, lists, loaded_at, here) for _ in in_doubt]
+    for reconciler in reconcilers[1:]:
+        reconciler.tells = False
+    machines = [reconciler.resolve(attempt) for reconciler, attempt in zip(reconcilers, in_doubt, strict=True)]
     yield from interleave(machines, clock)
-    for asker in askers:
-        found_in |= asker.found_in
+    for reconciler in reconcilers:
+        found_in |= reconciler.found_in
     if conclude is not None:
         conclude(attempts)
     return found_in

@@ -19,7 +19,7 @@ class Subscription:
     expected: int | None
     counts: DeliveryCounts = field(default_factory=DeliveryCounts)
     counts_outdated: bool = True
-    """True if updates came after the counts in `tally` were made."""
+    """True if updates came after the counts were made."""
     journal_loaded: bool = False
     """True once the journal was read back."""
     dirty: bool = False
