@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_omni.contents import Sms
-from airflow_provider_omni.delivery.effects import CallApi
+from airflow_provider_omni.delivery.effects import CallApi, Steps
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox.alerts import Alert
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec
@@ -34,6 +34,7 @@ from tests.crash.fake_stores import FakeTaskState, ForgetfulMemory
 from tests.crash.processes import Process
 from tests.crash.running import Result
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
+from tests.harness.driver import watched
 
 TEXT = "load failed"
 KEPT = 47 * 3600.0
@@ -153,23 +154,15 @@ def _context(world: World, copy: Copy) -> dict[str, Any]:
     return {"ti": ti, "run_id": "run", "exception": ValueError("boom")}
 
 
-def _watched(world: World, each: Run, steps: Any) -> Iterator[Any]:
+def _watched(world: World, each: Run, steps: Any) -> Steps[Any]:
     """The machine, and when it asks the logs for whom."""
-    reply: Any = None
-    error: OmniError | None = None
-    while True:
-        try:
-            effect = steps.send(reply) if error is None else steps.throw(error)
-        except StopIteration as stop:
-            return stop.value
-        asked_at = world.now()
-        try:
-            reply, error = (yield effect), None
-        except OmniError as caught:
-            reply, error = None, caught
+
+    def answered(effect: Any, asked_at: float, error: OmniError | None) -> None:
         if isinstance(effect, CallApi) and effect.call.path == LOGS:
             ids = ",".join(value for name, value in effect.call.query if name == "messageId")
             each.looks.append(Look(asked_at, frozenset(ids.split(",")), error is None, world.now()))
+
+    return watched(steps, lambda _: world.now(), answered)
 
 
 # -- the judge -----------------------------------------------------------------------------------------------------

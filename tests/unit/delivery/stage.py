@@ -10,8 +10,6 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import (
     CallApi,
-    Done,
-    Gather,
     Load,
     Log,
     Offload,
@@ -19,12 +17,12 @@ from airflow_provider_omni.delivery.effects import (
     Save,
     Sleep,
     Steps,
-    Submit,
 )
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.bulk import BulkAnswer, read_bulk
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.models import LogRow, Report, Scenario, SendResponse, SentMessage, Status
+from tests.harness.driver import Driver, KilledError
 
 START = 1_800_000_000.0
 Answer = Any
@@ -93,7 +91,7 @@ def answered(**states: str) -> Callable[[Call[Any]], SendResponse]:
 
 
 @dataclass
-class Stage:
+class Stage(Driver):
     """What the machines get for their effects. Each list is a script; its last entry stays for all further calls."""
 
     posts: list[Answer] = field(default_factory=lambda: [accepted])
@@ -111,44 +109,27 @@ class Stage:
     published: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        super().__init__()
+
     def clock(self) -> float:
         """The time on stage."""
         return self.now
 
     def play(self, machine: Steps[Any], until: Callable[[Any], bool] = lambda effect: False) -> Any:
         """Run a machine to its end; or until it asks for an effect that ends it, as a kill would: then None."""
-        value, error = None, None
-        ended: list[Done] = []
-        while True:
-            try:
-                effect = machine.send(value) if error is None else machine.throw(error)
-            except StopIteration as stop:
-                return stop.value
-            value, error = None, None
-            try:
-                if isinstance(effect, Submit):
-                    ended.append(self._in_a_row(effect, until))
-                elif isinstance(effect, Gather):
-                    value, ended = ended, []
-                else:
-                    value = self._one(effect, until)
-            except OmniError as caught:
-                error = caught
-            except _Killed:
-                machine.close()
-                return None
-
-    def _one(self, effect: Any, until: Callable[[Any], bool]) -> Any:
-        if until(effect):
-            raise _Killed
-        self.effects.append(effect)
-        return self._perform(effect)
-
-    def _in_a_row(self, submitted: Submit, until: Callable[[Any], bool]) -> Done:
+        self._until = until
         try:
-            return Done(submitted.tag, tuple([self._one(effect, until) for effect in submitted.effects]))
-        except OmniError as caught:
-            return Done(submitted.tag, (), caught)
+            return self.drive(machine)
+        except KilledError:
+            machine.close()
+            return None
+
+    def before(self, effect: Any) -> None:
+        """Kill, or note what is asked for."""
+        if self._until(effect):
+            raise KilledError
+        self.effects.append(effect)
 
     def asked(self, method: str, path: str) -> list[dict[str, Any]]:
         """Query or body of the calls made so far."""
@@ -174,7 +155,8 @@ class Stage:
         """The filters of the reads of reports."""
         return self.asked("GET", "/reports")
 
-    def _perform(self, effect: Any) -> Any:
+    def perform(self, effect: Any) -> Any:
+        """Take the next line of its script."""
         match effect:
             case CallApi(call):
                 scripts = {"advanced": self.posts, "logs": self.logs, "reports": self.reports}
@@ -198,10 +180,6 @@ class Stage:
             case Log(text):
                 self.notes.append(text)
         return None
-
-
-class _Killed(BaseException):
-    """The process has been killed here."""
 
 
 def _by_status(answer: SendResponse) -> BulkAnswer:

@@ -30,13 +30,10 @@ from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.simulator.wire import Ending, WireRequest
 from airflow_provider_omni.storage.process import ProcessMemory
+from tests.harness.driver import KilledError
 
 AUTHORIZATION = {"authorization": "Basic " + base64.b64encode(b"demo:demo").decode()}
 TEXT = {"line": {"type": "TEXT", "text": "Hello"}, "sms": {"text": "Hello"}}
-
-
-class KilledError(Exception):
-    """The process was killed here."""
 
 
 class World:

@@ -10,7 +10,6 @@ from typing import Any
 from airflow_provider_omni.delivery.effects import (
     CallApi,
     Done,
-    Gather,
     ListParts,
     Load,
     Log,
@@ -23,7 +22,8 @@ from airflow_provider_omni.delivery.effects import (
 )
 from airflow_provider_omni.delivery.outbox.engine import Outbox
 from airflow_provider_omni.omni.errors import OmniError
-from tests.unit.delivery.batch.batchworld import KilledError, World
+from tests.harness.driver import Driver, KilledError
+from tests.unit.delivery.batch.batchworld import World
 
 Step = tuple[str, OmniError | str | float | None]
 """What ends next, by a part of its words; an error that it ends with, `kill` to kill the process after its effect, or
@@ -31,10 +31,11 @@ how many seconds it takes.
 """
 
 
-class Stepped:
+class Stepped(Driver):
     """Runs a batch by a script; what the script does not name ends in the order in which it was submitted."""
 
     def __init__(self, world: World, script: Sequence[Step]) -> None:
+        super().__init__()
         self.world = world
         self.script = list(script)
         self.names: dict[str, str] = {}
@@ -42,22 +43,15 @@ class Stepped:
 
     def run(self, batch: Outbox) -> Any:
         """Its end. Raises KilledError where the script says so."""
-        machine, reply, error = batch.run(), None, None
-        while True:
-            try:
-                effect = machine.send(reply) if error is None else machine.throw(error)
-            except StopIteration as stop:
-                return stop.value
-            reply, error = None, None
-            if isinstance(effect, Submit):
-                self.waiting[effect.tag] = effect.effects
-            elif isinstance(effect, Gather):
-                reply = [self._end_next()]
-            else:
-                try:
-                    reply = self._perform(effect)
-                except OmniError as caught:
-                    error = caught
+        return self.drive(batch.run())
+
+    def submitted(self, submit: Submit) -> None:
+        """Let it wait for its turn."""
+        self.waiting[submit.tag] = submit.effects
+
+    def gathered(self) -> list[Done]:
+        """End what the script says."""
+        return [self._end_next()]
 
     def words(self, effects: tuple[Any, ...]) -> str:
         """A POST by its request's name (R1, R2, … by first sight), a part by its lines."""
@@ -87,17 +81,13 @@ class Stepped:
             self.world.clock.advance(outcome)
         if isinstance(outcome, OmniError):
             return Done(tag, (), outcome)
-        results = []
-        for each in effects:
-            try:
-                results.append(self._perform(each))
-            except OmniError as caught:
-                return Done(tag, (), caught)
+        done = self.done(tag, effects)
         if outcome == "kill":
             raise KilledError
-        return Done(tag, tuple(results))
+        return done
 
-    def _perform(self, effect: Any) -> Any:
+    def perform(self, effect: Any) -> Any:
+        """Do it in the world."""
         world = self.world
         match effect:
             case CallApi(call, _):

@@ -22,7 +22,8 @@ from airflow_provider_omni.omni.errors import (
     OmniUnknownOutcomeError,
 )
 from airflow_provider_omni.storage.process import ProcessMemory
-from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+from tests.harness.driver import KilledError
+from tests.unit.delivery.batch.batchworld import World, numbers
 
 LEDGERS = pytest.mark.parametrize("ledger", [True, False], ids=["ledger", "state"])
 

@@ -28,7 +28,8 @@ from airflow_provider_omni.omni.errors import (
 )
 from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.storage.process import ProcessMemory
-from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+from tests.harness.driver import KilledError
+from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.stepping import Stepped
 
 HOUR = 3600.0

@@ -38,7 +38,8 @@ from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.limits import WindowLimiter
 from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.storage.process import ProcessMemory
-from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+from tests.harness.driver import KilledError
+from tests.unit.delivery.batch.batchworld import World, numbers
 
 
 def _vendor_accepts_repeated_ids(tmp_path: Path) -> World:

@@ -10,7 +10,8 @@ import pytest
 
 from airflow_provider_omni.ledger import read_outcomes
 from airflow_provider_omni.omni.errors import OmniInputError, OmniRejectedError
-from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+from tests.harness.driver import KilledError
+from tests.unit.delivery.batch.batchworld import World, numbers
 
 
 @pytest.fixture(params=[True, False], ids=["ledger", "memory"])

@@ -18,7 +18,8 @@ from airflow_provider_omni.delivery.outbox.limits import SendLimits
 from airflow_provider_omni.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
 from airflow_provider_omni.storage.process import ProcessMemory
-from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+from tests.harness.driver import KilledError
+from tests.unit.delivery.batch.batchworld import World, numbers
 
 
 def test_parts_come_back_line_by_line() -> None:

@@ -17,7 +17,8 @@ from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.ledger import read_outcomes, unreached
-from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+from tests.harness.driver import KilledError
+from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.waits import saying, wait
 
 PERSONAL = saying("Dear {name}")

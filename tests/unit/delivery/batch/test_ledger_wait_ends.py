@@ -25,6 +25,7 @@ from airflow_provider_omni.ledger import read_outcomes, unreached
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.statuses import StepState
+from tests.harness.driver import watched
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.waits import go_on, machine_of, saying, wait
 
@@ -215,23 +216,11 @@ def test_outcomes_are_counted_in_threads_and_forgotten_as_soon_as_they_are_writt
     machine = machine_of(world, success_when="finished", limits=TrackingLimits(flush_messages=500))
     known, kinds = [], Counter[str]()
 
-    def watched(steps: Any) -> Any:
-        reply: Any = None
-        error: Exception | None = None
-        while True:
-            try:
-                effect = steps.send(reply) if error is None else steps.throw(error)
-            except StopIteration as stop:
-                return stop.value
-            kinds[type(effect).__name__] += 1
-            known.append(len(machine.deliveries.tracker.seen()))
-            reply, error = None, None
-            try:
-                reply = yield effect
-            except Exception as caught:  # noqa: BLE001
-                error = caught
+    def seen(effect: Any) -> None:
+        kinds[type(effect).__name__] += 1
+        known.append(len(machine.deliveries.tracker.seen()))
 
-    end = go_on(world, watched(machine.until_decided()))
+    end = go_on(world, watched(machine.until_decided(), seen))
     assert end.summary["delivered"] == 3000
     assert max(known) <= 1000
     assert kinds[Offload.__name__] > 8

@@ -21,7 +21,8 @@ from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.storage.process import ProcessMemory
-from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+from tests.harness.driver import KilledError
+from tests.unit.delivery.batch.batchworld import World, numbers
 
 FOLDERS = ("", "tries", "plan", "sent", "outcomes", "quarantine")
 FOREIGN = (".DS_Store", ".nfs0000", "._00001-00000001-000001.jsonl.gz", "copies/00001-00000001.jsonl.gz", "README.txt")

@@ -24,7 +24,8 @@ from airflow_provider_omni.omni.errors import (
 from airflow_provider_omni.omni.models import Rows
 from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.storage.process import ProcessMemory
-from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+from tests.harness.driver import KilledError
+from tests.unit.delivery.batch.batchworld import World, numbers
 
 
 def _world(tmp_path: Path, **settings: Any) -> World:

@@ -18,7 +18,8 @@ from airflow_provider_omni.delivery.messages.status import StatusUpdate
 from airflow_provider_omni.ledger import purge_plan, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniRejectedError
 from airflow_provider_omni.omni.statuses import StepState
-from tests.unit.delivery.batch.batchworld import KilledError, World, numbers
+from tests.harness.driver import KilledError
+from tests.unit.delivery.batch.batchworld import World, numbers
 
 OLD, NEW = numbers(2)
 

@@ -11,7 +11,8 @@ from airflow_provider_omni.delivery.tracking.limits import LIMITS, TrackingLimit
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, WaitEnd
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.limits import WindowLimiter
-from tests.unit.delivery.batch.batchworld import KilledError, World
+from tests.harness.driver import KilledError
+from tests.unit.delivery.batch.batchworld import World
 
 QUIET = logging.getLogger("waits")
 QUIET.disabled = True
