@@ -72,7 +72,9 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
     if task.succeeded:
         judgement.never += _never(schedule, record, task)
     judgement.wrong += _false_claims(record, task)
-    judgement.wrong += strange_receipts(world, task.ends, lost=bool(task.unrecorded or task.task_state.lost_at))
+    judgement.wrong += strange_receipts(
+        world, task.ends, lost=bool(task.unrecorded or task.task_state.lost_at or task.others_began_at)
+    )
     judgement.wrong += posted_in_the_dark(task.posts)
     return judgement
 

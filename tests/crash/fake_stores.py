@@ -7,7 +7,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError, OmniStorageError
@@ -43,6 +43,10 @@ class FakeTaskState:
             del self.state[rng.choice(sorted(self.state))]
         if self.state != before:
             self.lost_at.append(now)
+
+    def put_aside(self) -> FakeTaskState:
+        """Return what the task has kept so far, for later."""
+        return replace(self, state=dict(self.state), past=list(self.past))
 
     def begin_anew(self) -> None:
         """Hold the state of another task: none. Nothing was lost."""

@@ -669,3 +669,27 @@ def _a_list_that_shows_nothing_was_read() -> Iterator[None]:
     """What a list of ids does not show counts as absent, though the logs were not seen to read lists."""
     with patch.object(reconciler, "proves_lists", lambda shown: True):
         yield
+
+
+@_mutant(
+    "twice",
+    focused(
+        **B,
+        network=CALM | {"posts": (NO_CREDIT,)},
+        send=RETRIED
+        | {
+            "people": (("41793020027",),),
+            "texts": ("Hello",),
+            "on_rejected": "fail",
+            "shared_key": True,
+            "other_tasks": True,
+            "retries": 0,
+            "clears": (600.0, 600.0),
+        },
+        settings={"refused_in": "nothing"},
+    ),
+)
+def _what_this_task_saw_refused_nobody_has_sent_since() -> Iterator[None]:
+    """Under a shared key a refusal on record is believed, though another task may have used the id since."""
+    with patch.object(policy, "outdates_refusal", lambda status, reason: False):
+        yield

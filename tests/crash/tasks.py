@@ -85,6 +85,8 @@ class SendTask:
         self._began_at = self.world.now()
         self._earlier_tries = 0
         """Those of other tasks under the same key."""
+        self._first_task: tuple[FakeTaskState, int, float] | None = None
+        """What the first of several tasks under the same key has kept, the number of its tries, and when it began."""
         self.others_began_at: list[float] = []
         """When other tasks under the same key began."""
 
@@ -252,8 +254,17 @@ class SendTask:
             self.world.after(self._clears.pop(0), self._clear)
 
     def _clear(self) -> None:
-        if self.plan.send.shared_key and self.plan.send.other_tasks:
+        if self.plan.send.shared_key and self.plan.send.other_tasks and self._first_task is not None:
+            self.world.say("airflow", "the user clears the task that has sent under this key before")
+            other = self.try_number
+            self.task_state.current = -other
+            self.task_state, tries, self._began_at = self._first_task
+            self._first_task, self._earlier_tries = None, other - tries
+            if self.plan.airflow == "3.4":
+                self.lose(GONE)
+        elif self.plan.send.shared_key and self.plan.send.other_tasks:
             self.world.say("airflow", "another task sends under the same key")
+            self._first_task = self.task_state.put_aside(), self.try_number - self._earlier_tries, self._began_at
             self._earlier_tries, self._began_at = self.try_number, self.world.now()
             self.others_began_at.append(self.world.now())
             self.task_state.begin_anew()

@@ -88,6 +88,15 @@ class Attempts:
             others += [self._plan.ids.message_id(recipient, attempt) for attempt in range(following, last)]
         return ids, others
 
+    def refused(self) -> list[str]:
+        """Return the messages on record as refused of each person of whom no message is known to be accepted."""
+        ids: list[str] = []
+        for _, _, recipient in self._people():
+            known = self._of(recipient)
+            if _S.ACCEPTED not in known.values():
+                ids += [each for each, state in known.items() if state is _S.REFUSED]
+        return ids
+
     def conclude(self, given_up: Collection[str] = ()) -> Conclusions:
         """Draw conclusions from one attempt for another, and make the attempt that counts everybody's current one.
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Log, Publish, Steps, call_api
@@ -23,6 +24,7 @@ from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, MessageState
+from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.attempts import Attempts
 from airflow_provider_omni.delivery.outbox.dispatcher import Dispatcher
 from airflow_provider_omni.delivery.outbox.doubts import Doubts
@@ -40,7 +42,7 @@ from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, SendPolicy
 from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt, store_of
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish, publish_at_last
-from airflow_provider_omni.delivery.outbox.reconciler import ONE_BY_ONE
+from airflow_provider_omni.delivery.outbox.reconciler import LISTS, ONE_BY_ONE, looks_by_id
 from airflow_provider_omni.delivery.outbox.result import (
     RESTORE,
     ProgressNotes,
@@ -65,6 +67,7 @@ from airflow_provider_omni.omni.errors import (
     OmniStaleTryError,
     OmniStorageError,
 )
+from airflow_provider_omni.omni.models import LogRow
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.retries import may_repeat
 from airflow_provider_omni.omni.words import some, was
@@ -289,6 +292,8 @@ class Outbox:
         store, rules, doubted = self.store, self.rules, False
         assert isinstance(store, TaskStateStore)
         self.known.doubt_old_proofs()
+        if rules.shared_key:
+            yield from self._forget_outdated_refusals(store)
         if rules.shared_key or not store.told:
             for attempt in self.known.doubt_an_older_record():
                 store.doubt(attempt, outcome_line(attempt))
@@ -303,6 +308,31 @@ class Outbox:
                 self._in_lists_only = set(found[1])
         if doubted:
             yield Log("These messages may have been sent before: the logs are asked first.")
+
+    def _forget_outdated_refusals(self, store: TaskStateStore) -> Steps[None]:
+        """Take refusals off the record whose messages another task has sent since, under the very same ids. They are
+        then in doubt like all that is not on record.
+
+        Raises OmniError if the logs cannot be read.
+        """
+        refused, reasons = self.attempts.refused(), self.known.reasons()
+        outdated: set[str] = set()
+        for ids in looks_by_id(refused, one_by_one=ONE_BY_ONE, lists=LISTS):
+            look = partial(
+                call_api,
+                api.get_logs(message_ids=ids, limit=api.MAX_LIMIT),
+                patience=self.rules.look.patience,
+                label="logs asked",
+            )
+            rows: list[LogRow] = yield from retrying(look, self.rules.attempts, self.jitter)
+            outdated |= {
+                row.message_id
+                for row in rows
+                if row.message_id in ids and policy.outdates_refusal(row.status, reasons.get(row.message_id))
+            }
+        if outdated:
+            self.known.forget(outdated)
+            store.forget(outdated)
 
     def _register(self, store: TaskStateStore, ids: list[str]) -> None:
         attempt = Attempt(

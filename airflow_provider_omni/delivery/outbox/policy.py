@@ -12,7 +12,9 @@ from typing import Any
 from airflow_provider_omni.delivery.messages.states import Attempt, MessageState, Origin
 from airflow_provider_omni.delivery.outbox.limits import LIMITS, SendLimits
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.models import Status
 from airflow_provider_omni.omni.problems import unexpected
+from airflow_provider_omni.omni.statuses import Group, group_of
 
 INTENT_TTL = 5.0
 """Seconds after its intent within which a POST begins, at the latest. An older intent is written anew before its POST,
@@ -163,6 +165,17 @@ def states_of_shown(shown: Iterable[str], earlier: Collection[str]) -> dict[str,
     :param earlier: those of an earlier occasion. They count as refused, so that the next id is used.
     """
     return {each: MessageState.REFUSED if each in earlier else MessageState.ACCEPTED for each in shown}
+
+
+def outdates_refusal(status: Status, reason: str | None) -> bool:
+    """Return True if a log row shows that a message was taken which this task has seen refused: another task has sent
+    it since, under the same id.
+
+    A refusal may stand in the logs, too: the one on record, or another.
+
+    :param reason: the status name of the refusal on record; None if not known.
+    """
+    return group_of(status) is not Group.REJECTED and status.name != reason
 
 
 def is_sent_by_a_copy(doubtful: set[str], seen_before: set[str]) -> bool:

@@ -309,7 +309,7 @@ def test_a_receipt_names_an_account_that_has_accepted_its_messages() -> None:
     """Not the one of this try, in whose logs others of them are being looked for: whoever waits would ask in vain."""
     stage = Stage(posts=[answered(d31="no credit")])
     send(stage, plan([A, B]), account="a")
-    stage.logs = [DOWN]
+    stage.logs = [[], DOWN]
     end = send(stage, plan([A, B]), account="b", first_try_at=START, shared_key=True)
     assert counts(end) == {"requested": 2, "accepted": 1, "unconfirmed": 1}
     assert end.receipt.account == "a"

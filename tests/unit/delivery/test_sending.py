@@ -835,11 +835,40 @@ def test_a_further_attempt_of_another_task_is_found_where_lists_of_ids_are_not_r
 
 
 def test_who_was_refused_is_not_sent_to_again_by_a_retry_if_another_task_has_come_to_a_further_attempt() -> None:
-    stage = Stage(posts=[answered(d26="no credit")])
+    stage = Stage(posts=[answered(d27="no credit")])
     shared(stage, A)
     stage.logs = [shown(message_id(A, 2))]
     stage.posts = [accepted]
     shared(stage, A)
+    assert len(stage.posted) == 1
+
+
+@pytest.mark.parametrize("state", ["enroute", "handset", "failed"])
+def test_who_was_refused_is_not_sent_to_again_if_another_task_has_used_the_same_id_since(state: str) -> None:
+    stage = Stage(posts=[answered(d27="no credit")])
+    shared(stage, A)
+    stage.logs, stage.posts = [lambda call: [row(message_id(A), state)]], [accepted]
+    end = shared(stage, A)
+    assert len(stage.posted) == 1
+    assert counts(end) == {"requested": 1, "accepted": 1}
+
+
+@pytest.mark.parametrize("state", ["no credit", "refused"])
+def test_a_refusal_that_stands_in_the_logs_is_no_message_of_another_task(state: str) -> None:
+    stage = Stage(posts=[answered(d27="no credit")])
+    shared(stage, A)
+    stage.posts = [accepted]
+    stage.logs = [lambda call: [row(message_id(A), state)] if dict(call.query)["messageId"] == message_id(A) else []]
+    shared(stage, A)
+    assert stage.posted[1:] == [[message_id(A, 1)]]
+
+
+def test_whether_another_task_has_sent_since_a_refusal_must_be_known_before_anything_is_posted() -> None:
+    stage = Stage(posts=[answered(d27="no credit")])
+    shared(stage, A)
+    stage.logs, stage.posts = [DOWN], [accepted]
+    end = shared(stage, [A, B])
+    assert end.error is not None
     assert len(stage.posted) == 1
 
 
