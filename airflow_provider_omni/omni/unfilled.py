@@ -24,3 +24,8 @@ def empty_words(value: Any) -> str:
         return "nothing"
     said = value.strip()
     return f"{said!r} (a template that found nothing?)" if said else "an empty text (a template that found nothing?)"
+
+
+def is_template(text: str) -> bool:
+    """Return True if a text has a mark of a template, which Airflow renders."""
+    return any(mark in text for mark in ("{{", "{%", "{#"))

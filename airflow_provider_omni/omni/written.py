@@ -22,7 +22,7 @@ from typing import Any
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.tables import is_table, read_column
-from airflow_provider_omni.omni.unfilled import WHY_EMPTY, empty_words, is_nothing
+from airflow_provider_omni.omni.unfilled import WHY_EMPTY, empty_words, is_nothing, is_template
 from airflow_provider_omni.omni.words import some
 
 LAZY = frozenset({"LazyXComSequence", "LazyXComSelectSequence"})
@@ -38,7 +38,6 @@ _ENDS = {"[": "]", "{": "}"}
 _SIDE_BY_SIDE = re.compile(r"['\"]\s*[bBfFrRuU]{0,2}['\"]")
 _LAST_COMMA = re.compile(r"\s*[,;]\s*$")
 _BETWEEN = re.compile(r"[,;\r\n]")
-_TEMPLATE_MARKS = ("{{", "{%", "{#")
 
 
 def looks_written(text: str) -> bool:
@@ -67,7 +66,7 @@ def read_written(text: str) -> Any:
         pass
     if text.startswith("{") and (rows := _lines_of_json(text)) is not None:
         return rows
-    if any(mark in text for mark in _TEMPLATE_MARKS):
+    if is_template(text):
         raise ValueError("a template that was not rendered")
     if _SIDE_BY_SIDE.search(text) and _has_texts_side_by_side(text):
         raise ValueError("texts side by side without commas, as an array shows itself (its .tolist() has commas)")

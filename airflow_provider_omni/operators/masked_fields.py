@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping, Sized
 from typing import Any, ClassVar, overload
 
 from airflow_provider_omni.omni.masking import SHOWN, mask_number, mask_numbers_in
+from airflow_provider_omni.omni.unfilled import is_template
 from airflow_provider_omni.operators.shown_sql import shown_sql
 
-_TEMPLATE_MARKS = ("{{", "{%", "{#")
 _NUMBER = re.compile(r"\s*\+?[0-9][0-9 ().\-/]*")
 _WRITTEN_LIST = re.compile(r"\[[\s'\"+0-9,().\-/]*\]")
 """A list of numbers, as a template renders it."""
@@ -184,11 +184,6 @@ def unmask(value: Any) -> Any:
         items = (unmask(item) for item in value)
         return tuple(items) if isinstance(value, tuple) else list(items)
     return value
-
-
-def is_template(text: str) -> bool:
-    """Return True if Airflow would render the text."""
-    return any(mark in text for mark in _TEMPLATE_MARKS)
 
 
 def _is_for_airflow(value: Any) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 from airflow_provider_omni.delivery.recipients.formats import FileOptions, all_endings, format_of, is_path
 from airflow_provider_omni.delivery.results.unreached import Unreached
 from airflow_provider_omni.omni.problems import unexpected
-from airflow_provider_omni.operators.masked_fields import Masked, MaskedField, is_template, unmask
+from airflow_provider_omni.omni.unfilled import is_template
+from airflow_provider_omni.operators.masked_fields import Masked, MaskedField, unmask
 
 _NUMBERS = re.compile(r"(?=.*\d)[^a-zA-Z/\\]+", re.DOTALL)
 """A text of numbers, with any marks around them: it has a digit, but no letter and no slash, as paths do."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, NO_CONTENT, OWN_ARGUMENTS
 from airflow_provider_omni.omni.problems import unexpected
-from airflow_provider_omni.operators.masked_fields import is_template
+from airflow_provider_omni.omni.unfilled import is_template
 
 _OURS = __name__.partition(".")[0]
 ATTRIBUTES = {"dry_run": "post_nothing"}
