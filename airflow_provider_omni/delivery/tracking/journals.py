@@ -159,8 +159,14 @@ class KeyValueJournal:
                 self._reach.reached(key)
                 source.journal_loaded = True
                 self._take_written(source, entry)
-                if points_to_messages(entry):
+                if not points_to_messages(entry):
+                    continue
+                # Its news is written under its own key: the subscriptions that take its place know of none.
+                yield from self.save(source)
+                if policy.may_begin_anew((source,)):
                     apart.append(source)
+                else:
+                    source.journal_loaded = False
             if not apart:
                 return None
             self._put_apart(apart)

@@ -5,7 +5,7 @@ The crash harness takes these rules out, one at a time, and must notice: tests/c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence, Sized
+from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
 from heapq import nlargest
 
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
@@ -20,6 +20,15 @@ def is_written_down(source: Subscription, *, closing: bool) -> bool:
     All that was read must be written down. All that was written down must be read back, except at the deadline.
     """
     return not source.dirty and (source.journal_loaded or closing)
+
+
+def may_begin_anew(subscriptions: Iterable[Subscription]) -> bool:
+    """Return True if a wait may forget what it knows of these, to read it anew or to stop: all that was read is written
+    down.
+
+    The vendor hands out each report once, so what is forgotten unwritten is known to nobody.
+    """
+    return not any(source.dirty for source in subscriptions)
 
 
 def is_due(source: Subscription, last_round: float, *, closing: bool) -> bool:

@@ -11,6 +11,7 @@ from airflow_provider_omni.delivery.tracking.policy import (
     is_due,
     is_left_to_samples,
     is_written_down,
+    may_begin_anew,
     may_be_followed_singly,
     may_be_forgotten,
     on_older_words,
@@ -45,6 +46,12 @@ def test_nothing_is_decided_from_what_is_not_written_down(
     more: dict[str, Any], *, closing: bool, written: bool
 ) -> None:
     assert is_written_down(source(**more), closing=closing) is written
+
+
+def test_a_wait_does_not_begin_anew_while_something_that_was_read_is_not_written_down() -> None:
+    assert may_begin_anew([])
+    assert may_begin_anew([source(), source()])
+    assert not may_begin_anew([source(), source(dirty=True)])
 
 
 def test_a_wait_that_begins_asks_the_logs() -> None:

@@ -810,6 +810,25 @@ def test_a_copy_that_cannot_read_the_mark_keeps_it() -> None:
     assert counts.delivered == 1
 
 
+@pytest.mark.parametrize("failing", [2, 3, 4])
+def test_a_copy_that_learns_of_the_mark_late_writes_down_first_what_it_has_read(failing: int) -> None:
+    """Its entry cannot be read at first, so that a page of reports is read by the request's bulk id."""
+    stage = Stage(reports=[[report("a"), report("b")], []], logs=[[]], loads=[*[FAILS] * failing, None])
+    stage.memory[BULK.journal_key] = encode(()) | {"one_by_one": True}
+    end = wait(stage, watch(BULK))
+    assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 2)
+    written = stage.memory[BULK.journal_key]
+    assert {each.message_id for each in decode(written)} == {"a", "b"}
+    assert points_to_messages(written)
+
+
+def test_news_that_cannot_be_written_stays_with_its_request_though_another_copy_follows_singly() -> None:
+    stage = Stage(reports=[[report("a"), report("b")], []], logs=[[]], loads=[FAILS, FAILS, None])
+    stage.memory[BULK.journal_key] = encode(()) | {"one_by_one": True}
+    stage.saves = [FAILS]
+    assert polls(stage, watch(BULK), 6) == [None] * 6
+
+
 def test_settle_waits_for_every_outcome() -> None:
     stage = Stage(reports=[[report("a")], [], [report("b", "failed", "SMS")]])
     end = wait(stage, watch(BULK, goal=SuccessCriterion("any", settle=True)))
