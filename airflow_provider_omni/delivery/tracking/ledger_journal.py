@@ -212,15 +212,28 @@ class LedgerJournal:
         yield
 
     def begins_anew(self, *, closing: bool) -> Steps[bool]:
-        """Return True if each message must be followed by its own id from now on.
+        """Return True if each message must be followed by its own id from now on: as this copy has seen, or as another
+        one that runs beside it has written.
 
-        The ledger says so to later copies first, because the logs show it for two days only. If that cannot be written,
-        the requests stay as they are, and are doubted again.
+        What was read so far is written down first, since it is forgotten then. And the ledger says so to later copies,
+        because the logs show it for two days only. If either cannot be written, the requests stay as they are, and are
+        doubted again.
         """
         overlooked, self._overlooked = self._overlooked, []
-        if not overlooked or self._singly:
+        if self._singly or not (overlooked or self._told_singly):
             return False
         yield from self._flush()
+        if policy.may_begin_anew(self._deliveries.subscriptions) and (
+            self._told_singly or (yield from self._mark_singles(closing=closing))
+        ):
+            self._singly = True
+            return True
+        for source in overlooked:
+            source.unseen = True
+        return False
+
+    def _mark_singles(self, *, closing: bool) -> Steps[bool]:
+        """Tell later copies that each message is followed by its own id. Returns True if that may be done."""
         line = self._header() | {"one_by_one": True}
 
         def write() -> Steps[None]:
@@ -242,12 +255,7 @@ class LedgerJournal:
             if not is_failed_write(error):
                 raise
             done = False
-        if not policy.may_be_followed_singly(marked=done):
-            for source in overlooked:
-                source.unseen = True
-            return False
-        self._singly = True
-        return True
+        return policy.may_be_followed_singly(marked=done)
 
     # -- writing -------------------------------------------------------------------------------------------------
 

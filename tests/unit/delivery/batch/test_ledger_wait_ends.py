@@ -101,6 +101,35 @@ def test_while_the_ledger_cannot_be_written_no_reports_are_taken(tmp_path: Path)
     assert sum("reports" in call.path for call in world.calls) == 4  # the first round over four requests
 
 
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_what_was_read_by_a_bulk_id_is_written_before_messages_are_followed_singly(
+    tmp_path: Path, failing: int
+) -> None:
+    """Only reports tell of the delivery on LINE, and each is handed out once. A later request shows no row."""
+    world = World(tmp_path, log_rows="last-step")
+    late, prompt = [number[:-2] + "48" for number in numbers(20)], numbers(40)[20:]
+    world.send(late, SHARED)
+    world.simulator.configure(given_bulk_id="dropped")
+    world.send(late + prompt, SHARED)
+    world.clock.advance(600.0)
+    folder = Folder(world, lambda name, names, failed: name == "write" and "outcomes" in names[0] and failed < failing)
+    end = wait(world, folder=folder, success_when="finished")
+    assert (end.summary["delivered"], end.summary["failed"]) == (40, 0)
+    assert list(unreached(str(world.folder.path)).rows()) == []
+
+
+def test_a_wait_that_is_left_off_keeps_what_is_not_written_down_though_the_batch_has_sent_more(tmp_path: Path) -> None:
+    world = sent_to(tmp_path, 20)
+    world.clock.advance(600.0)
+    machine = machine_of(world)
+    assert go_on(world, machine.poll(), folder=Folder(world, lambda name, names, failed: name == "write")) is None
+    world.send(numbers(40), SHARED)
+    world.failing("logs")
+    assert go_on(world, machine.leave_off()) is False
+    go_on(world, machine.poll())
+    assert outcomes(world)["delivered"] == 20
+
+
 # -- a ledger that is not whole --------------------------------------------------------------------------------------
 
 
@@ -193,6 +222,23 @@ def test_what_another_copy_has_read_and_written_is_read_though_the_logs_are_sile
     began = world.clock.now()
     assert go_on(world, first.until_decided()).verdict is Verdict.SUCCESS
     assert world.clock.now() - began < 300.0
+
+
+def test_what_another_copy_has_read_of_single_messages_is_read_though_this_one_follows_requests(
+    tmp_path: Path,
+) -> None:
+    """That the bulk ids find nothing only the other copy could see, before the logs fell silent."""
+    world = World(tmp_path, given_bulk_id="dropped", report_bulk_id="empty")
+    world.send(numbers(20), SHARED)
+    mend = world.failing("logs")
+    first = machine_of(world, hours=1.0)
+    assert go_on(world, first.poll()) is None
+    mend()
+    world.clock.advance(120.0)
+    assert wait(world).verdict is Verdict.SUCCESS
+    world.failing("logs")
+    end = go_on(world, first.until_decided())
+    assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 20)
 
 
 def test_what_a_cleared_batch_sends_meanwhile_is_followed_too(tmp_path: Path) -> None:
