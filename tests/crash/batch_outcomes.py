@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.ledger import OutcomeRow, read_outcomes, unreached
+from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.messages import Message
 from tests.crash.batch_checker import REFUSED_AGAIN
@@ -305,7 +306,11 @@ def _judge_unreached(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
     """A second send goes to whoever failed, was refused or never sent to; not to the delivered, nor those under way."""
     ledger = case.wait.ledger
     assert ledger is not None
-    selected = Counter(str(row.number) for row in unreached("ledger").rows(ledger))
+    try:
+        selected = Counter(str(row.number) for row in unreached("ledger").rows(ledger))
+    except OmniError as error:
+        yield f"the unreached cannot be read: {type(error).__name__}"
+        return
     planned: dict[str, str] = {line.get("key") or line["id"]: line["to"] for line in ledger.lines("plan/")}
     by_number: Mapping[str, OutcomeRow] = {planned[row.recipient]: row for row in rows if row.recipient in planned}
     if len(by_number) != len(rows):
