@@ -612,8 +612,8 @@ def _who_is_in_doubt_has_got_no_further_id() -> Iterator[None]:
     """Where the record does not know of some tries, whoever is in doubt on it is looked for under that id only."""
     original = missing_record.later_attempts
 
-    def later(plan: Any, tries: int) -> Any:
-        return original(plan, tries) if plan.left() else []
+    def later(plan: Any, tries: int, most: int) -> Any:
+        return original(plan, tries, most) if plan.left() else []
 
     with patch.object(missing_record, "later_attempts", later):
         yield
