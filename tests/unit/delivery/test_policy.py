@@ -8,15 +8,18 @@ from airflow_provider_omni.delivery.messages.states import CLOCKS, HORIZON, Atte
 from airflow_provider_omni.delivery.outbox.policy import (
     INTENT_TTL,
     LookPolicy,
+    attempts_to_look_for,
     can_be_proven,
     is_fresh,
     is_sent_by_a_copy,
     may_be_asked_by_bulk,
     may_be_trusted,
+    outdates_refusal,
     provable_at,
     proves_absence,
     seconds_too_early,
 )
+from tests.unit.delivery.stage import status
 
 _S = MessageState
 HERE, THERE = Origin("ours", "scenario"), Origin("other", "scenario")
@@ -111,3 +114,15 @@ def test_an_alert_that_is_in_doubt_was_sent_where_the_vendor_has_seen_all_of_it(
     assert is_sent_by_a_copy({"a", "b"}, {"a", "b", "c"})
     assert not is_sent_by_a_copy({"a", "b"}, {"a"})
     assert not is_sent_by_a_copy(set(), {"a"})
+
+
+def test_under_a_shared_key_five_further_attempts_are_looked_for_after_those_that_are_known_to_be_refused() -> None:
+    assert [attempts_to_look_for(refused, shared_key=True) for refused in range(3)] == [6, 7, 8]
+    assert attempts_to_look_for(3, shared_key=False) == 0
+
+
+def test_any_row_but_one_of_a_refusal_shows_that_another_task_has_sent_under_an_id_that_was_refused() -> None:
+    told = {name: outdates_refusal(status(name), None) for name in ("enroute", "handset", "operator", "failed")}
+    assert all(told.values())
+    assert not any(outdates_refusal(status(name), None) for name in ("refused", "no credit", "seen"))
+    assert not outdates_refusal(status("failed"), "UNDELIVERABLE_NOT_DELIVERED")
