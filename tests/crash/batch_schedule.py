@@ -24,6 +24,7 @@ from tests.crash.schedule import (
     draw_contradictions,
     draw_logs_down,
     draw_publish_failures,
+    draw_publish_slowness,
     draw_settings,
     draw_validity,
     draw_wait,
@@ -99,6 +100,7 @@ class BatchSchedule:
     flow: tuple[str, ...] = ("LINE", "SMS")
     clocks: Clocks = field(default=Clocks())
     publish_failures: float = 0.0
+    publish_slowness: float = 0.0
     scratch: Breaks = field(default=Breaks())
     upheavals: Upheavals = field(default=Upheavals())
     outside: tuple[str, ...] = ()
@@ -141,6 +143,7 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
         ids_listed=rng.random() < 0.6,
         clocks=draw_clocks(seed),
         publish_failures=draw_publish_failures(seed),
+        publish_slowness=draw_publish_slowness(seed),
         scratch=draw_breaks(seed),
         upheavals=draw_upheavals(seed, old=ledger),
     )

@@ -82,7 +82,7 @@ class BatchTask:
 
     def __post_init__(self) -> None:
         self.task_state = FakeTaskState(self.world.rng, self.plan.store_failures)
-        self._publishing = Publishing(self.plan.seed, self.plan.publish_failures)
+        self._publishing = Publishing(self.plan.seed, self.plan.publish_failures, self.plan.publish_slowness)
         self._left = self.plan.send.tries - 1
         self._clears = list(self.plan.send.clears)
         self._running: Process | None = None

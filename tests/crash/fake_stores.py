@@ -159,11 +159,13 @@ def _read(entries: dict[str, str], key: str) -> Any:
 class Publishing:
     """Where receipts are published. A failure may come before or after its effect, as with any call.
 
-    Its chances come from a random stream of their own.
+    Its chances come from a random stream of their own. `slowness`: the share of receipts that take longer to publish
+    than an intent is fresh.
     """
 
-    def __init__(self, seed: int, failures: float) -> None:
+    def __init__(self, seed: int, failures: float, slowness: float = 0.0) -> None:
         self.failures = failures
+        self.slowness = slowness
         self._rng = random.Random(f"{seed}:publishing")
 
     def breaks(self) -> tuple[bool, OmniError | None]:
@@ -172,6 +174,12 @@ class Publishing:
         if drawn >= self.failures:
             return True, None
         return drawn >= self.failures / 2, OmniStorageError("publishing failed, or its answer was lost")
+
+    def seconds(self) -> float:
+        """How long a receipt takes to be published."""
+        if not self.slowness:
+            return 0.05
+        return self._rng.uniform(6.0, 40.0) if self._rng.random() < self.slowness else 0.05
 
 
 @dataclass

@@ -118,6 +118,20 @@ def _no_intent() -> Iterator[None]:
 
 @_mutant(
     "wrong",
+    focused(**B, network=CALM | {"posts": ()}, send=RETRIED | {"people": (("41793020027",),)}, publish_slowness=1.0),
+)
+def _intents_are_renewed_for_ever() -> Iterator[None]:
+    """Every renewed intent waits for a receipt of its own, and nobody counts how often that is."""
+    never = property(lambda self: False, lambda self, published: None)
+    with (
+        patch.object(requests.Request, "published", never),
+        patch.object(dispatcher.Dispatcher, "_count_renewals", lambda self, window: None),
+    ):
+        yield
+
+
+@_mutant(
+    "wrong",
     focused(**B, network=CALM | {"posts": ()}, send=RETRIED | {"people": (("41793020027",),)}, publish_failures=0.7),
 )
 def _it_is_posted_though_no_receipt_tells_of_it() -> Iterator[None]:

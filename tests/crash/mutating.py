@@ -106,7 +106,12 @@ def focused(
         switches = {"log_lag_seconds": min(plan.settings.log_lag_seconds, LATEST), **(settings or {})}
         if rest.get("guarantee") == "B":
             switches |= {"duplicates": "accept", "refused_uses_id": False}
-        unbroken: dict[str, Any] = {"clocks": Clocks(), "publish_failures": 0.0, "upheavals": Upheavals()}
+        unbroken: dict[str, Any] = {
+            "clocks": Clocks(),
+            "publish_failures": 0.0,
+            "publish_slowness": 0.0,
+            "upheavals": Upheavals(),
+        }
         if hasattr(plan, "scratch"):  # a batch
             unbroken["scratch"] = Breaks()
         return replace(

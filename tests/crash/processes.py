@@ -290,7 +290,8 @@ class Process:
                 world.shows(self.name, str(receipt))
                 if happens:
                     self.publish(receipt)
-                world.after(0.05, lambda: then(None, failure))
+                seconds = 0.05 if self.publishing is None else self.publishing.seconds()
+                world.after(seconds, lambda: then(None, failure))
             case WritePart() | ReadPart() | ListParts():
                 self._reach(effect, then)
             case _:

@@ -100,6 +100,8 @@ class Schedule:
     clocks: Clocks = field(default=Clocks())
     publish_failures: float = 0.0
     """The share of receipts that cannot be published, or nobody knows whether they were."""
+    publish_slowness: float = 0.0
+    """The share of receipts that take longer to publish than an intent is fresh."""
     upheavals: Upheavals = field(default=Upheavals())
     outside: tuple[str, ...] = field(default=())
     """What lies outside of any promise in this schedule."""
@@ -142,6 +144,7 @@ def schedule_of(seed: int) -> Schedule:
         wait=draw_wait(rng, seed, airflow, validity, poll, long=long),
         clocks=draw_clocks(seed),
         publish_failures=draw_publish_failures(seed),
+        publish_slowness=draw_publish_slowness(seed),
         upheavals=draw_upheavals(seed, old=True),
         outside=outside,
     )
@@ -194,6 +197,11 @@ def draw_contradictions(seed: int) -> float:
 def draw_publish_failures(seed: int) -> float:
     """How often a receipt cannot be published: mostly never, and sometimes always."""
     return random.Random(f"{seed}:publish failures").choice((0.0,) * 12 + (0.1, 0.3, 0.7, 1.0))
+
+
+def draw_publish_slowness(seed: int) -> float:
+    """How often publishing a receipt takes longer than an intent is fresh: mostly never, and sometimes always."""
+    return random.Random(f"{seed}:publish slowness").choice((0.0,) * 13 + (0.1, 0.5, 1.0))
 
 
 def draw_validity(rng: random.Random, *, long: bool) -> tuple[int, int]:

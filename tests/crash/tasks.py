@@ -75,7 +75,7 @@ class SendTask:
 
     def __post_init__(self) -> None:
         self.task_state = FakeTaskState(self.world.rng, self.plan.store_failures, self.plan.store_slowness)
-        self._publishing = Publishing(self.plan.seed, self.plan.publish_failures)
+        self._publishing = Publishing(self.plan.seed, self.plan.publish_failures, self.plan.publish_slowness)
         self._upheaval = random.Random(f"{self.plan.seed}:upheaval")
         self._fenced_at: dict[int, float] = {}
         self._left = self.plan.send.retries

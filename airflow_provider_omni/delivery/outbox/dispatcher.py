@@ -188,21 +188,11 @@ class Dispatcher:
             self.progress.unwritten = outcomes | self.progress.unwritten
             yield from self._window_failed(window, error, "An intent could not be written")
             return
-        now = self.clock()
         if self._last_window_at is not None and not self._ready and len(self._under_way) < self.rules.at_once:
             # The connections ran dry meanwhile: write further ahead.
             self._ahead = min(self._ahead + 1, CONCURRENT_INTENT_WRITES)
-        self._measure(now)
-        for each in window:
-            if not policy.is_fresh(each.attempt.intent_at, now):
-                each.request.intent_renewals += 1
-                if each.request.intent_renewals > MAX_INTENT_RENEWALS:
-                    self._failure = OmniStorageError(
-                        f"Writing down what is about to be sent takes longer than {INTENT_TTL:.0f} s again and again; "
-                        "nothing is posted on intents that old. Try a nearer ledger_path or a smaller chunk_size.",
-                        retryable=True,
-                    )
-        if self.publish is not None:
+        self._measure(self.clock())
+        if self.publish is not None and not all(each.request.published for each in window):
             for each in window:
                 self.announce(each.request)
             try:
@@ -211,8 +201,27 @@ class Dispatcher:
                 # Nobody could follow these messages if this process died.
                 yield from self._window_failed(window, error, "The receipt could not be published")
                 return
+            for each in window:
+                each.request.published = True
         self._unwritable = 0
+        self._count_renewals(window)
         self._ready.extend(window)
+
+    def _count_renewals(self, window: list[InFlight]) -> None:
+        """Count the intents that have grown too old by the time their requests are ready, and end a send that would
+        renew them for ever. Those that grow old later, while the connections are busy, do not count.
+        """
+        now = self.clock()
+        for each in window:
+            if policy.is_fresh(each.attempt.intent_at, now):
+                continue
+            each.request.intent_renewals += 1
+            if each.request.intent_renewals > MAX_INTENT_RENEWALS:
+                self._failure = OmniStorageError(
+                    f"Writing down what is about to be sent takes longer than {INTENT_TTL:.0f} s again and again; "
+                    "nothing is posted on intents that old. Try a nearer ledger_path or a smaller chunk_size.",
+                    retryable=True,
+                )
 
     def announce(self, request: Request) -> None:
         """Count a request's messages as unconfirmed ahead of its POST. If this process dies right after it, whoever
@@ -263,7 +272,7 @@ class Dispatcher:
             self._tags += 1
             self._under_way[self._tags] = (flight, self._round)
             self.progress.move(_S.IN_DOUBT if request.announced else request.state_before, attempt.messages)
-            request.announced = False
+            request.announced = request.published = False
             # From here on it may arrive, even if this process dies before it is answered.
             self.progress.follow(request.bulk_id, request.ids, bulk_id_conclusive=request.bulk_id_conclusive)
             self.progress.posted += len(request.ids)

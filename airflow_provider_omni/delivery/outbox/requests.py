@@ -39,7 +39,9 @@ class Request:
     :param not_before: the earliest time at which its messages may have been posted, if they are posted again on trust.
     :param intent_written: True if an intent of it may have been written.
     :param announced: True if its messages count as unconfirmed before its POST, since a receipt tells of them.
-    :param intent_renewals: the number of times that writing its intent took too long.
+    :param published: True if a receipt that announces it is published. A renewed intent then needs no other one: where
+        publishing takes longer than an intent is fresh, no POST would ever begin.
+    :param intent_renewals: the number of times that its intent had grown too old before it was ready to be posted.
     """
 
     content: int
@@ -50,6 +52,7 @@ class Request:
     not_before: float | None = None
     intent_written: bool = False
     announced: bool = False
+    published: bool = False
     intent_renewals: int = 0
 
     @classmethod

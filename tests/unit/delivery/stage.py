@@ -102,6 +102,7 @@ class Stage(Driver):
     loads: list[OmniError | None] = field(default_factory=lambda: [None])
     publishes: list[OmniError | None] = field(default_factory=lambda: [None])
     save_seconds: float = 0.0
+    publish_seconds: float = 0.0
     memory: dict[str, Any] = field(default_factory=dict)
     now: float = START
     effects: list[Any] = field(default_factory=list)
@@ -170,6 +171,7 @@ class Stage(Driver):
                 _next(self.saves, None)
                 self.memory[key] = json.loads(json.dumps(value))
             case Publish(receipt):
+                self.now += self.publish_seconds
                 _next(self.publishes, None)
                 self.published.append(json.loads(json.dumps(receipt)))
             case Sleep(seconds):

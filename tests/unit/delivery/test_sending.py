@@ -608,6 +608,27 @@ def test_a_store_that_is_always_slow_lets_nothing_be_posted() -> None:
     assert stage.posted == []
 
 
+@pytest.mark.parametrize("save_seconds", [0.0, INTENT_TTL - 1.0])
+def test_a_receipt_that_takes_long_to_publish_holds_up_a_send_only_once(save_seconds: float) -> None:
+    stage = Stage(save_seconds=save_seconds, publish_seconds=INTENT_TTL + 1.0)
+
+    def until(effect: Any) -> bool:
+        assert len(stage.published) < 3, "a receipt is published for each renewed intent"
+        return is_post(effect)
+
+    send(stage, until=until)
+    assert [message for receipt in stage.published for message in receipt["message_ids"]] == [message_id(A)]
+    (entry,) = stage.memory[INDEX]["entries"].values()
+    assert stage.now - entry["intent"]["at"] <= INTENT_TTL
+
+
+def test_a_receipt_is_published_anew_before_a_post_that_follows_one_without_effect() -> None:
+    stage = Stage(posts=[NOT_SENT, accepted])
+    send(stage)
+    kinds = [effect for effect in stage.effects if isinstance(effect, Publish) or is_post(effect)]
+    assert [is_post(effect) for effect in kinds] == [False, True, False, True, False]
+
+
 def test_a_record_that_cannot_be_read_lets_nothing_be_posted() -> None:
     assert isinstance(send(Stage(loads=[FAILS])).error, OmniStorageError)
 
