@@ -70,5 +70,11 @@ def test_every_setting_that_is_wrong_is_named_and_the_others_are_read() -> None:
     assert told.shard.count == 3
 
 
+def test_countries_and_checks_of_numbers_that_are_none_are_each_named() -> None:
+    found = problems(region="UK", allowed_countries=["Thailand"], number_check="none")
+    assert [line.partition(":")[0] for line in found] == ["region", "allowed_countries", "number_check"]
+    assert "the United Kingdom is GB" in found[0]
+
+
 def test_the_defaults_that_the_reading_of_a_dag_knows_are_those_of_the_models() -> None:
     assert {name: field.default for name, field in BatchSettings.model_fields.items()} == DEFAULTS
