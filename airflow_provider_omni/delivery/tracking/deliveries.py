@@ -175,10 +175,13 @@ class Deliveries:
     def _doubted(self, source: Subscription, now: float, *, closing: bool) -> set[str]:
         """Return the messages whose failure does not count yet, since not every step was seen to fail.
 
-        That is so in time windows only: a vendor may show only the last step in its logs.
+        A vendor may show only the last step in its logs, so that only a report tells of a delivery on an earlier one.
+        At the deadline nobody is doubted any more.
         """
-        if not source.by_time_window or closing:
+        if closing:
             return source.unconfirmed_failures
+        if not policy.may_be_contradicted(source):
+            return set()
         return {
             message_id
             for message_id in source.ids - self.heard

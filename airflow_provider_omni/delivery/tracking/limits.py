@@ -12,6 +12,8 @@ ALL_SHOWN = 120.0
 """Seconds after which the logs show all messages of a request, even if the vendor's clock differs from ours."""
 CLOSING_READS = 120.0
 """Seconds after the deadline in which the last reads of reports must end."""
+FAILED_READS = 3
+"""Reads of single messages' reports that may fail in a row before the others wait for the next poll."""
 CLOSING = 300.0
 """Seconds after the deadline in which the last reads and log queries must end. Airflow ends the wait after 600 s."""
 LONGEST_LEAD = 3600.0

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
 from heapq import nlargest
 
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
+from airflow_provider_omni.omni.models import Report, skipped_in
 
 LISTED = 2
 """Ids that a vendor shows of a list only if it reads more than one of them."""
@@ -87,6 +88,24 @@ def samples_from(turn: int, samples: tuple[str, ...]) -> list[str]:
     """
     begin = turn % len(samples)
     return list(dict.fromkeys((*samples[begin:], *samples[:begin])))
+
+
+def is_heard(page: Sequence[Report] | None, limit: int) -> bool:
+    """Return True if all reports that there were have been read, so that none is left that could tell of a delivery.
+
+    Where the logs show the last step only, such a report may contradict the failure that they show.
+
+    :param page: the last page that was read; None if the read failed.
+    :param limit: rows of a full page.
+    """
+    return page is not None and not skipped_in(page) and len(page) < limit
+
+
+def may_be_contradicted(source: Subscription) -> bool:
+    """Return True while failures of a subscription do not count if not every step was seen to fail: there may be
+    reports that nobody has read.
+    """
+    return source.by_time_window or source.reports_unread
 
 
 def rests_on_words(source: Subscription, since: float) -> bool:

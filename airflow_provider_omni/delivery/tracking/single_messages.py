@@ -4,12 +4,13 @@ have missed one.
 Time windows leave gaps. A window may miss a message, because its full page cannot be cut or a clock is wrong: so unseen
 messages are asked for by their ids now and then, and at the end all that are open. And a vendor may show only the last
 step in its logs, so that only a report tells of a delivery on an earlier channel: so if not every step was seen to
-fail, the message's report is read once before its failure counts.
+fail, the message's reports are read before its failure counts. A read that fails is repeated.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,13 +21,13 @@ from airflow_provider_omni.delivery.retrying import UnfinishedError, retrying
 from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries, beside
 from airflow_provider_omni.delivery.tracking.journals import ReportJournal
-from airflow_provider_omni.delivery.tracking.limits import CLOSING, LAST_LOOKS, LIMITS, TrackingLimits
+from airflow_provider_omni.delivery.tracking.limits import CLOSING, FAILED_READS, LAST_LOOKS, LIMITS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.log_queries import MESSAGES, LogQueries
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.time_windows import LAG, UNREAD, TimeWindows, Window
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError
-from airflow_provider_omni.omni.models import LogRow, skipped_in
+from airflow_provider_omni.omni.models import LogRow, Report, skipped_in
 
 UNSURE = (Outcome.PENDING, Outcome.OPERATOR)
 
@@ -66,6 +67,8 @@ class SingleMessageFollower:
         self._unseen_from = 0
         self._unlooked: frozenset[str] = frozenset()
         """Messages that the last round did not reach, or that the logs did not show in it."""
+        self._failed_reads = Counter[str]()
+        """Reads of a message's reports that have failed, by message id."""
 
     def _open(self) -> list[Subscription]:
         return [source for source in self._deliveries.subscriptions if source.by_time_window and source.open]
@@ -224,24 +227,62 @@ class SingleMessageFollower:
 
     # -- failures of which not every step was heard ------------------------------------------------------------------
 
-    def hear_the_doubted(self) -> Steps[None]:
+    def any_doubted(self) -> bool:
+        """Return True if some messages seem to have failed, and not every step was seen to."""
+        return any(each.by_time_window and each.unconfirmed_failures for each in self._deliveries.subscriptions)
+
+    def hear_the_doubted(self, *, closing: bool) -> Steps[None]:
         """Read the reports of messages that seem to have failed, as many as the time allows.
 
-        A message not reached by the deadline has failed.
+        After a read that failed, the vendor may still have the report: so it is repeated in the next poll, and some
+        times at the deadline. Whoever could not be heard by then has failed, as the logs say.
         """
         until = self._deliveries.until(CLOSING, self._watch.poll_interval)
-        for source in [each for each in self._deliveries.subscriptions if each.unconfirmed_failures]:
-            for message_id in sorted(source.unconfirmed_failures):
-                if self._clock() >= until or self._journal.blocked(source):
-                    return
+
+        def hear() -> Steps[None]:
+            unheard = yield from offload(self._unheard)
+            if not (yield from self._hear(unheard, until, math.inf if closing else FAILED_READS)):
+                raise UnfinishedError
+
+        most = LAST_LOOKS if closing else 1
+        with suppress(UnfinishedError):
+            yield from retrying(hear, most, self._jitter, has_time=lambda pause: self._clock() + pause < until)
+
+    def _unheard(self) -> list[tuple[str, Subscription]]:
+        """Return the doubted messages with their subscriptions, last those whose reads have failed most often."""
+        unheard = [
+            (message_id, source)
+            for source in self._deliveries.subscriptions
+            if source.by_time_window
+            for message_id in source.unconfirmed_failures - self._deliveries.heard
+        ]
+        return sorted(unheard, key=lambda each: (self._failed_reads[each[0]], each[0]))
+
+    def _hear(self, unheard: Sequence[tuple[str, Subscription]], until: float, most_failures: float) -> Steps[bool]:
+        """Read the reports of these. Returns True if all of them were read.
+
+        :param until: time at which no further read begins.
+        :param most_failures: reads that may fail in a row before the others are left to the next poll.
+        """
+        failed, all_heard = 0, True
+        for message_id, source in unheard:
+            if self._clock() >= until or failed >= most_failures or self._journal.blocked(source):
+                return False
+            page: Sequence[Report] | None = None
+            try:
+                page = yield from call_api(
+                    api.get_reports(message_id=message_id, limit=self._page), label="reports read"
+                )
+            except OmniError as error:
+                yield Log(f"A read of reports failed ({error.why}); it will be repeated.", warning=True)
+            failed = failed + 1 if page is None else 0
+            if policy.is_heard(page, self._page):
                 self._deliveries.heard.add(message_id)
                 source.counts_outdated = True
-                try:
-                    page = yield from call_api(
-                        api.get_reports(message_id=message_id, limit=self._page), label="reports read"
-                    )
-                except OmniError as error:
-                    yield Log(f"A read of reports failed ({error.why}).", warning=True)
-                    continue
+            else:
+                self._failed_reads[message_id] += 1
+                all_heard = False
+            if page is not None:
                 yield from self._deliveries.take_rows(source, page, self._journal.news)
                 yield from self._journal.save_if_much()
+        return all_heard

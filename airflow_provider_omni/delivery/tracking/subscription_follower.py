@@ -49,15 +49,41 @@ class SubscriptionFollower:
         self._queries = queries
         self._jitter = jitter
 
-    def read_all(self) -> Steps[OmniError | None]:
-        """Read the reports of everything open, first those not reached last time. Returns a refusal, if any."""
+    def read_all(self, *, closing: bool) -> Steps[OmniError | None]:
+        """Read the reports of everything open, first those not reached last time. Returns a refusal, if any.
+
+        At the deadline a read that fails is repeated: only a report may tell of a delivery before the last step.
+        """
         refusal: OmniError | None = None
         until = self._deliveries.until(CLOSING_READS, self._watch.deadline)
-        for source in sorted(self._deliveries.subscriptions, key=lambda each: each.read_at):
+        due: list[Subscription] = self._deliveries.subscriptions
+
+        def read() -> Steps[None]:
+            nonlocal refusal, due
+            refusal = yield from self._read_these(due, until)
+            due = [each for each in self._deliveries.subscriptions if each.reports_unread and self._may_read(each)]
+            if due and refusal is None:
+                raise UnfinishedError
+
+        most = LAST_LOOKS if closing else 1
+        with suppress(UnfinishedError):
+            yield from retrying(read, most, self._jitter, has_time=lambda pause: self._clock() + pause < until)
+        return refusal
+
+    def _may_read(self, source: Subscription) -> bool:
+        """Return True if the reports of a subscription may be read.
+
+        While nothing can be written down, no report is read: each is handed out only once.
+        """
+        return not source.by_time_window and source.open and not self._journal.blocked(source)
+
+    def _read_these(self, sources: Sequence[Subscription], until: float) -> Steps[OmniError | None]:
+        """Read the reports of those that are open, first those not reached last time. Returns a refusal, if any."""
+        refusal: OmniError | None = None
+        for source in sorted(sources, key=lambda each: each.read_at):
             if source.dirty:
                 yield from self._journal.save(source)
-            if source.by_time_window or not source.open or self._journal.blocked(source):
-                # While nothing can be written down, no report is read: each is handed out only once.
+            if not self._may_read(source):
                 continue
             if self._clock() >= until:
                 break
@@ -69,6 +95,7 @@ class SubscriptionFollower:
         """Read all reports of one subscription. Returns the error if the API refused, else None."""
         if self._watch.logs_only:
             source.logs_due = True
+            self._note_read(source, heard=True)  # there is nothing to be heard from them
             return None
         for _ in range(MAX_PAGES):
             try:
@@ -78,6 +105,7 @@ class SubscriptionFollower:
             except OmniError as error:
                 # The page may have been handed out and lost on the way: then only the logs still have it.
                 source.logs_due = source.report_read_failed = True
+                self._note_read(source, heard=policy.is_heard(None, api.MAX_LIMIT))
                 yield Log(f"A read of reports failed ({error.why}); the logs will be asked.", warning=True)
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
             if skipped_in(page):
@@ -85,12 +113,19 @@ class SubscriptionFollower:
                 source.logs_due = source.report_read_failed = True
             news = yield from self._deliveries.take_rows(source, page, self._journal.news)
             source.idle_polls = 0 if news else source.idle_polls + 1
+            self._note_read(source, heard=policy.is_heard(page, api.MAX_LIMIT))
             yield from self._journal.save(source)
             if len(page) + skipped_in(page) < api.MAX_LIMIT or self._journal.blocked(source):
                 break
         if source.idle_polls >= QUIET_POLLS or self._may_close_unheard(source):
             source.logs_due = True
         return None
+
+    @staticmethod
+    def _note_read(source: Subscription, *, heard: bool) -> None:
+        """Note whether all reports that there were have been read. If so, failures count that did not before."""
+        source.counts_outdated = source.counts_outdated or (heard and source.reports_unread)
+        source.reports_unread = not heard
 
     def _may_close_unheard(self, source: Subscription) -> bool:
         """Return True if a failure may soon close a message for want of news. The logs must be asked before that."""

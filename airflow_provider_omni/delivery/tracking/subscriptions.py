@@ -26,6 +26,8 @@ class Subscription:
     logs_due: bool = True
     report_read_failed: bool = False
     """True if a read of reports has failed since the last log query. Only the logs may still have that page."""
+    reports_unread: bool = True
+    """True until all reports that there were have been read, and again after each read that failed."""
     idle_polls: int = 0
     read_at: float = 0.0
     """Time at which reports were last read; `looked_at` is the time of the last log query. The oldest comes first."""

@@ -189,7 +189,7 @@ class DeliveryWait:
         closing = began >= self.watch.deadline
         if closing and self.deliveries.closing_since is None:
             self.deliveries.closing_since = began
-        refusal = yield from self.followed.read_all()
+        refusal = yield from self.followed.read_all(closing=closing)
         yield from self._look(closing=closing)
         if closing:
             yield from self._flush()
@@ -210,8 +210,8 @@ class DeliveryWait:
         yield from self.single.look(closing=closing)
         yield from self.followed.look(closing=closing)
         yield from self.journal.settle()
-        if any(source.unconfirmed_failures for source in self.deliveries.subscriptions):
-            yield from self.single.hear_the_doubted()
+        if self.single.any_doubted():
+            yield from self.single.hear_the_doubted(closing=closing)
             yield from self.journal.settle()
 
     def _flush(self) -> Steps[None]:

@@ -9,8 +9,10 @@ import pytest
 from airflow_provider_omni.delivery.tracking.policy import (
     is_bulk_id_doubted,
     is_due,
+    is_heard,
     is_left_to_samples,
     is_written_down,
+    may_be_contradicted,
     may_be_followed_singly,
     may_be_forgotten,
     may_begin_anew,
@@ -23,6 +25,8 @@ from airflow_provider_omni.delivery.tracking.policy import (
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
 from airflow_provider_omni.delivery.tracking.watch import Bulk
+from airflow_provider_omni.omni.models import Report, Rows
+from tests.unit.delivery.stage import report
 
 
 def source(**more: Any) -> Subscription:
@@ -52,6 +56,23 @@ def test_a_wait_does_not_begin_anew_while_something_that_was_read_is_not_written
     assert may_begin_anew([])
     assert may_begin_anew([source(), source()])
     assert not may_begin_anew([source(), source(dirty=True)])
+
+
+def test_reports_are_heard_once_a_short_page_was_read_whole() -> None:
+    spoilt = Rows[Report]([])
+    spoilt.skipped = 1
+    full = Rows[Report]([report("a"), report("b")])
+    assert is_heard(Rows[Report]([]), 2)
+    assert not is_heard(full, 2)
+    assert is_heard(full, 3)
+    assert not is_heard(spoilt, 2)
+    assert not is_heard(None, 2)
+
+
+def test_a_failure_may_be_contradicted_while_reports_are_unread_and_in_time_windows_always() -> None:
+    assert may_be_contradicted(source(reports_unread=True))
+    assert not may_be_contradicted(source(reports_unread=False))
+    assert may_be_contradicted(source(reports_unread=False, by_time_window=True))
 
 
 def test_a_wait_that_begins_asks_the_logs() -> None:

@@ -27,6 +27,8 @@ from airflow_provider_omni.omni.errors import (
     OmniAuthenticationError,
     OmniBusyError,
     OmniConfigurationError,
+    OmniError,
+    OmniRateLimitError,
     OmniRequestError,
     OmniServerError,
     OmniStaleTryError,
@@ -621,6 +623,36 @@ def test_an_unknown_bulk_with_a_row_that_cannot_be_read_is_not_sized() -> None:
 
 def test_a_failed_step_waits_for_the_next_one() -> None:
     stage = Stage(reports=[[report("m", "failed", "LINE")], [], [report("m", "handset", "SMS")]])
+    assert wait(stage).verdict is Verdict.SUCCESS
+
+
+DOWN = OmniServerError("down", status=503)
+
+
+@pytest.mark.parametrize("error", [DOWN, LOST, OmniRateLimitError("slower", status=429)], ids=["503", "reset", "429"])
+@pytest.mark.parametrize("timeout", [HOUR, -1.0], ids=["before the deadline", "at the deadline"])
+def test_a_failure_that_the_logs_show_counts_only_once_the_reports_were_read(error: OmniError, timeout: float) -> None:
+    """The logs show the last step only. A read that failed may have handed nothing out."""
+    stage = Stage(reports=[error, [report("m")], []], logs=[[row("m", "failed", channel="SMS")]])
+    assert wait(stage, watch(timeout=timeout)).verdict is Verdict.SUCCESS
+
+
+def test_a_failure_that_only_the_logs_can_show_counts_at_the_deadline() -> None:
+    stage = Stage(reports=[DOWN], logs=[[row("m", "failed", channel="SMS")]])
+    assert wait(stage).verdict is Verdict.FAILURE
+    assert START + HOUR <= stage.now < START + HOUR + CLOSING
+
+
+def test_a_failure_of_every_step_needs_no_report() -> None:
+    rows = [row("m", "failed", channel="LINE"), row("m", "failed", channel="SMS")]
+    stage = Stage(reports=[DOWN], logs=[rows])
+    assert wait(stage).verdict is Verdict.FAILURE
+    assert stage.now == START
+
+
+def test_a_copy_reads_the_reports_before_a_failure_counts_that_an_earlier_one_has_from_the_logs() -> None:
+    stage = Stage(reports=[[report("m")], []], logs=[[]])
+    stage.memory[ALONE.journal_key] = encode([StatusUpdate.of(row("m", "failed", channel="SMS"))])
     assert wait(stage).verdict is Verdict.SUCCESS
 
 

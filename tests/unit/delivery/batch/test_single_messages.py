@@ -11,15 +11,17 @@ import pytest
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.tracking import ledger_journal, single_messages, time_windows
-from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
+from airflow_provider_omni.delivery.tracking.limits import FAILED_READS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.time_windows import LAG, TimeWindows, Window
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.ledger import read_outcomes, unreached
+from airflow_provider_omni.omni.errors import OmniServerError
 from airflow_provider_omni.omni.failures import Failure, failure_error
+from airflow_provider_omni.omni.models import Rows
 from airflow_provider_omni.simulator import fates, outcomes
 from airflow_provider_omni.simulator.fates import Fate, Moment, Since
 from tests.unit.delivery.batch.batchworld import World, numbers
-from tests.unit.delivery.batch.waits import saying, wait
+from tests.unit.delivery.batch.waits import go_on, machine_of, saying, wait
 
 PERSONAL = saying("Dear {name}")
 MANY = 110
@@ -242,7 +244,7 @@ def test_a_failure_whose_steps_were_all_seen_to_fail_costs_no_report(tmp_path: P
     assert not [call for call in world.calls if "reports" in call.path]
 
 
-def test_reports_of_the_failed_that_cannot_be_read_leave_them_failed(tmp_path: Path) -> None:
+def test_reports_of_the_failed_that_cannot_be_read_leave_them_failed_at_the_deadline(tmp_path: Path) -> None:
     world = World(tmp_path, log_rows="last-step")
     world.send(people(MANY, "42"), PERSONAL)
     execute = world.execute
@@ -253,8 +255,74 @@ def test_reports_of_the_failed_that_cannot_be_read_leave_them_failed(tmp_path: P
         return execute(call)
 
     world.execute = broken  # type: ignore[method-assign]
-    assert wait(world, success_when="finished").summary["failed"] == MANY
+    assert wait(world, hours=0.1, success_when="finished").summary["failed"] == MANY
     assert Counter(row.outcome for row in read_outcomes(str(world.folder.path))) == {"failed": MANY}
+
+
+def _reads_fail(world: World, number: int) -> list[str]:
+    """The first reads of reports are answered with 503. Nothing is handed out by these. Returns the ids asked for."""
+    execute, asked = world.execute, list[str]()
+
+    def flaky(call: Any) -> Any:
+        if "reports" in call.path and len(asked) < number:
+            asked.append(dict(call.query).get("messageId", ""))
+            raise OmniServerError("down", status=503)
+        return execute(call)
+
+    world.execute = flaky  # type: ignore[method-assign]
+    return asked
+
+
+@pytest.mark.parametrize("hours", [1.0, -0.001], ids=["long before the deadline", "at the deadline"])
+@pytest.mark.parametrize(
+    ("people_", "content", "failures"), [(MANY, PERSONAL, 50), (5, PERSONAL, 5), (20, saying("Hello"), 5)]
+)
+def test_a_read_of_reports_that_fails_makes_nobody_failed_who_was_delivered(
+    tmp_path: Path, people_: int, content: Any, failures: int, hours: float
+) -> None:
+    """The logs show that the SMS has failed; only a report tells of the delivery on LINE."""
+    world = World(tmp_path, log_rows="last-step")
+    world.send(people(people_, "48"), content)
+    world.clock.advance(3600.0)
+    _reads_fail(world, failures)
+    end = wait(world, hours=hours, success_when="finished")
+    assert (end.summary["delivered"], end.summary["failed"]) == (people_, 0)
+    assert list(unreached(str(world.folder.path)).rows()) == []
+
+
+def test_while_reads_of_reports_fail_a_poll_tries_a_few_and_the_next_one_tries_others(tmp_path: Path) -> None:
+    world = World(tmp_path, log_rows="last-step")
+    world.send(people(MANY, "48"), PERSONAL)
+    world.clock.advance(600.0)
+    asked = _reads_fail(world, 1_000_000)
+    machine = machine_of(world)
+    for poll in (1, 2):
+        assert go_on(world, machine.poll()) is None
+        assert len(set(asked)) == len(asked) == poll * FAILED_READS
+        world.clock.advance(60.0)
+
+
+def test_a_failure_counts_after_one_whole_read_though_a_row_of_the_one_before_could_not_be_parsed(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, log_rows="last-step")
+    world.send(people(MANY, "42"), PERSONAL)
+    world.clock.advance(600.0)
+    execute, asked = world.execute, Counter[str]()
+
+    def spoilt(call: Any) -> Any:
+        rows = execute(call)
+        if "reports" in call.path:
+            message_id = dict(call.query)["messageId"]
+            asked[message_id] += 1
+            if asked[message_id] == 1:
+                rows = Rows([])
+                rows.skipped = 1
+        return rows
+
+    world.execute = spoilt  # type: ignore[method-assign]
+    assert wait(world, success_when="finished").summary["failed"] == MANY
+    assert set(asked.values()) == {2}
 
 
 def test_a_margin_of_an_hour_stands_before_the_first_intent() -> None:
