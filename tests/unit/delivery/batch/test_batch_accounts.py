@@ -282,7 +282,7 @@ def test_a_receipt_names_the_account_that_has_accepted_and_not_the_one_where_a_t
     end = world.send(numbers(12), ledger=ledger, rules={"account": "b"})
     assert isinstance(end.error, OmniContentChangedError)
     assert (end.receipt.account, end.receipt.counts.accepted) == ("a", 10)
-    end = world.send(numbers(12), ledger=ledger, rules={"account": "c", "on_rejected": "nonsense"})
+    end = world.send(numbers(12), ledger=ledger, rules={"account": "c", "requests_per_second": 0.08})
     assert isinstance(end.error, OmniInputError)
     assert (end.receipt.account, end.receipt.counts.accepted) == ("a", 10), "recalled"
 
