@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -451,6 +451,17 @@ class IntentLog:
             f"SELECT DISTINCT attempt.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(UNCERTAIN)}) ORDER BY 1"
         )
         for (number,) in list(numbers):
+            yield self._attempt(number)
+
+    def attempts_with(self, message_ids: Collection[str]) -> Iterator[Attempt]:
+        """Yield the requests that have any of these messages."""
+        for number in sorted(
+            {
+                number
+                for each in message_ids
+                for (number,) in self._workspace.all("SELECT attempt FROM known WHERE id = ?", each)
+            }
+        ):
             yield self._attempt(number)
 
     def _attempt(self, number: int) -> Attempt:

@@ -24,7 +24,9 @@ the message IN_DOUBT. The outcome is written at once, or with the next window. I
 still true: it says IN_DOUBT, and the logs know more. A death after the write costs nothing: the next try goes on from
 there.
 
-Doubt. A message in doubt is looked for in the vendor's logs (`outbox/reconciler.py`). Any log row makes it ACCEPTED.
+Doubt. A message in doubt is looked for in the vendor's logs (`outbox/reconciler.py`). Any log row makes it ACCEPTED,
+that of a refusal, too: a step that failed looks the same, and what was taken must not be sent again. But then a further
+attempt may have been posted, and is looked for until it is proven absent (`outbox/attempts.py`).
 ABSENT takes a proof: two empty log queries, far enough apart, in the account that it was posted to. This try may then
 post it again, with its own id. The next try needs a proof of its own: a frozen try may have woken up and posted it
 after the proof, so a new try begins by turning ABSENT back into IN_DOUBT (`IntentLog.doubt_old_proofs`). A message that
@@ -193,6 +195,8 @@ class Attempt:
     """Status names of the refused messages, by message id."""
     ours: bool = field(default=False, compare=False)
     """True if this very try has posted it, so that its POST is over when it is asked about. Never kept."""
+    shown: dict[str, bool] = field(default_factory=dict, compare=False)
+    """Messages that the logs have shown to this try: False if they may show a refusal. Never kept."""
 
     @property
     def oldest(self) -> float:

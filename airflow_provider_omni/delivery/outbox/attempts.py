@@ -5,12 +5,12 @@ An attempt is made only after the one before it was refused. So what the logs sa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
-from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED, TRANSITIONS, Event, MessageState
+from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED, TRANSITIONS, UNCERTAIN, Event, MessageState
 from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 
@@ -97,11 +97,13 @@ class Attempts:
                 ids += [each for each, state in known.items() if state is _S.REFUSED]
         return ids
 
-    def conclude(self, given_up: Collection[str] = ()) -> Conclusions:
+    def conclude(self, given_up: Collection[str] = (), shown: Mapping[str, bool] | None = None) -> Conclusions:
         """Draw conclusions from one attempt for another, and make the attempt that counts everybody's current one.
 
         :param given_up: messages that count as never posted.
+        :param shown: messages that the logs have shown to this try: True if they show that it was taken.
         """
+        shown = {} if shown is None else shown
         gone: list[str] = []
         superseded: dict[str, MessageState] = {}
         moved: list[tuple[str, str]] = []
@@ -111,14 +113,12 @@ class Attempts:
                 continue
             never = [each for each in states if each in given_up]
             states = {each: state for each, state in states.items() if each not in given_up}
-            ids = list(states)
-            if _S.ACCEPTED in states.values():
-                last = list(states.values()).index(_S.ACCEPTED)
-                before = [each for each in ids[:last] if states[each] is not _S.REFUSED]
-                after = {each: TRANSITIONS[states[each], Event.SUPERSEDED] for each in before}
+            accepted = _accepted(states, shown)
+            if accepted is not None:
+                after = {each: TRANSITIONS[states[each], Event.SUPERSEDED] for each in _superseded_by(accepted, states)}
                 superseded |= after
                 states |= after
-                never += ids[last + 1 :]
+                never += _not_posted_after(accepted, states, surely_taken=shown.get(accepted, False))
             else:
                 never += _never_posted(states)
             gone += never
@@ -142,6 +142,35 @@ def _current(states: dict[str, MessageState]) -> str | None:
         if states[message_id] in MAY_HAVE_ARRIVED:
             return message_id
     return next((each for each, state in states.items() if state is not _S.REFUSED), None)
+
+
+def _accepted(states: Mapping[str, MessageState], shown: Mapping[str, bool]) -> str | None:
+    """Return the attempt that was accepted last; None if none was. One that the logs may show as refused counts only
+    where there is no other.
+    """
+    accepted = [each for each, state in states.items() if state is _S.ACCEPTED]
+    surely = [each for each in accepted if shown.get(each, True)]
+    return next(reversed(surely or accepted), None)
+
+
+def _superseded_by(accepted: str, states: Mapping[str, MessageState]) -> list[str]:
+    """Return the attempts that count as refused: all before the accepted one, and others that were accepted."""
+    ids = list(states)
+    before = [each for each in ids[: ids.index(accepted)] if states[each] is not _S.REFUSED]
+    return before + [each for each in ids[ids.index(accepted) + 1 :] if states[each] is _S.ACCEPTED]
+
+
+def _not_posted_after(accepted: str, states: Mapping[str, MessageState], *, surely_taken: bool) -> list[str]:
+    """Return the last attempts after an accepted one that were never posted.
+
+    :param surely_taken: True if the accepted one was surely not refused: then no attempt in doubt follows it. If the
+        logs may show it as refused, or nobody knows how it came to be accepted, a further one may have been posted.
+    """
+    left, never = list(states), list[str]()
+    kept = {_S.ACCEPTED, _S.REFUSED} | (frozenset() if surely_taken else UNCERTAIN)
+    while left[-1] != accepted and states[left[-1]] not in kept:
+        never.append(left.pop())
+    return never
 
 
 def _never_posted(states: dict[str, MessageState]) -> list[str]:

@@ -142,7 +142,8 @@ class Doubts:
         """Apply what the attempts of each person say of each other."""
         for attempt in group:
             self._known.note_states(attempt.messages)
-        concluded = self._attempts.conclude(frozenset(self._not_shown_by_lists(group)))
+        shown = {message_id: taken for attempt in group for message_id, taken in attempt.shown.items()}
+        concluded = self._attempts.conclude(frozenset(self._not_shown_by_lists(group)), shown)
         for old, new in concluded.moved:
             self._progress.recount(old, new)
         for attempt in group:
@@ -153,6 +154,9 @@ class Doubts:
                     attempt.apply(message_id, Event.SUPERSEDED)
             if not attempt.messages:
                 self._progress.follow(attempt.bulk_id, ())
+        asked_about = {message_id for attempt in group for message_id in attempt.messages}
+        for attempt in self._known.attempts_with(set(concluded.superseded) - asked_about):
+            self._progress.learned(attempt)
         if concluded.gone and isinstance(self._store, TaskStateStore):
             self._store.forget(concluded.gone)
 

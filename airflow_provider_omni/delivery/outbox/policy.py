@@ -14,7 +14,7 @@ from airflow_provider_omni.delivery.outbox.limits import LIMITS, SendLimits
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.models import Status
 from airflow_provider_omni.omni.problems import unexpected
-from airflow_provider_omni.omni.statuses import Group, group_of
+from airflow_provider_omni.omni.statuses import Group, group_of, is_refusal
 
 INTENT_TTL = 5.0
 """Seconds after its intent within which a POST begins, at the latest. An older intent is written anew before its POST,
@@ -176,6 +176,13 @@ def outdates_refusal(status: Status, reason: str | None) -> bool:
     :param reason: the status name of the refusal on record; None if not known.
     """
     return group_of(status) is not Group.REJECTED and status.name != reason
+
+
+def shows_acceptance(statuses: Iterable[Status]) -> bool:
+    """Return True if log rows show that a message was taken. A refusal may stand in the logs, too: if there is nothing
+    else, the message may have been refused, and a further attempt may have been posted for it.
+    """
+    return not all(map(is_refusal, statuses))
 
 
 def is_sent_by_a_copy(doubtful: set[str], seen_before: set[str]) -> bool:

@@ -44,7 +44,7 @@ from airflow_provider_omni.delivery.tracking.policy import proves_lists
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniRequestError
-from airflow_provider_omni.omni.models import LogRow, said_at, skipped_in
+from airflow_provider_omni.omni.models import LogRow, Status, said_at, skipped_in
 from airflow_provider_omni.omni.retries import backoff
 
 RETRY_PAUSE = 5.0
@@ -313,10 +313,12 @@ class Reconciler:
             _conclude_absence(attempt, each)
 
     def _note_presence(self, attempt: Attempt, each: _Filter, rows: list[LogRow]) -> None:
+        shown = _shown_in(rows)
         for row in rows:
             if row.message_id in each.message_ids:
                 if attempt.messages[row.message_id] in UNCERTAIN:
                     attempt.apply(row.message_id, Event.LOG_ROW)
+                    attempt.shown[row.message_id] = shown[row.message_id]
                 if row.bulk_id:
                     self.found_in[row.message_id] = row.bulk_id
 
@@ -400,10 +402,12 @@ def _presence(attempts: Sequence[Attempt], found_in: dict[str, str], bulk_filter
                 break
             continue
         bulk_filter.have_shown(ids[start : start + IDS_PER_LOOK], rows)
+        shown = _shown_in(rows)
         for row in rows:
             owner = wanted.get(row.message_id)
             if owner is not None and owner.messages[row.message_id] in UNRESOLVED:
                 owner.apply(row.message_id, Event.LOG_ROW)
+                owner.shown[row.message_id] = shown[row.message_id]
                 if row.bulk_id:
                     found_in[row.message_id] = row.bulk_id
     bulk_filter.lists_answered = not failures
@@ -411,6 +415,14 @@ def _presence(attempts: Sequence[Attempt], found_in: dict[str, str], bulk_filter
         for message_id in seen:
             if wanted[message_id].messages[message_id] is _S.DUPLICATE_ID:
                 wanted[message_id].apply(message_id, Event.NO_LOG_ROW)
+
+
+def _shown_in(rows: Iterable[LogRow]) -> dict[str, bool]:
+    """Return the messages of these rows: True if they show that it was taken."""
+    statuses: dict[str, list[Status]] = {}
+    for row in rows:
+        statuses.setdefault(row.message_id, []).append(row.status)
+    return {message_id: policy.shows_acceptance(found) for message_id, found in statuses.items()}
 
 
 def _filters(attempt: Attempt, at_once: int) -> list[_Filter]:

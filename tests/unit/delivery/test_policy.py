@@ -18,6 +18,7 @@ from airflow_provider_omni.delivery.outbox.policy import (
     provable_at,
     proves_absence,
     seconds_too_early,
+    shows_acceptance,
 )
 from tests.unit.delivery.stage import status
 
@@ -126,3 +127,9 @@ def test_any_row_but_one_of_a_refusal_shows_that_another_task_has_sent_under_an_
     assert all(told.values())
     assert not any(outdates_refusal(status(name), None) for name in ("refused", "no credit", "seen"))
     assert not outdates_refusal(status("failed"), "UNDELIVERABLE_NOT_DELIVERED")
+
+
+def test_a_message_was_taken_if_any_of_its_rows_is_not_that_of_a_refusal() -> None:
+    assert shows_acceptance([status("refused"), status("handset")])
+    assert shows_acceptance([status("enroute")])
+    assert not shows_acceptance([status("refused")])

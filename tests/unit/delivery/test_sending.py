@@ -810,14 +810,29 @@ def test_under_a_shared_key_who_is_not_on_the_record_is_asked_for_too() -> None:
     assert counts(end) == {"requested": 2, "accepted": 2}
 
 
-def shown(*present: str, most: int = 50) -> Any:
+def shown(*present: str, most: int = 50, state: str = "enroute") -> Any:
     """Logs that show these messages, of the ids that they read: of a list no more than `most`."""
 
     def answer(call: Any) -> Any:
         asked = dict(call.query)["messageId"].split(",")[:most]
-        return [row(each) for each in present if each in asked]
+        return [row(each, state) for each in present if each in asked]
 
     return answer
+
+
+def shown_as(**states: str) -> Any:
+    """Logs that show some of A's attempts: `shown_as(m0="refused", m1="handset")`."""
+    rows = {message_id(A, int(name[1:])): state for name, state in states.items()}
+
+    def answer(call: Any) -> Any:
+        return [row(each, rows[each]) for each in dict(call.query)["messageId"].split(",") if each in rows]
+
+    return answer
+
+
+def after_lost_tries(stage: Stage, lost: int = 2) -> SendResult:
+    """Send as a try that knows nothing of those before it."""
+    return send(stage, first_try_at=AN_HOUR_AGO, told=False, untold=lost, recallable=False)
 
 
 def asked(stage: Stage) -> list[list[str]]:
@@ -855,6 +870,49 @@ def test_a_further_attempt_of_another_task_is_found_where_lists_of_ids_are_not_r
     assert stage.posted == []
 
 
+@pytest.mark.parametrize("try_again", [after_lost_tries, lambda stage: shared(stage, A)], ids=["lost", "shared"])
+class TestARefusalThatStandsInTheLogs:
+    """A refusal looks like a message that was taken and failed, and the attempt after it was taken."""
+
+    def test_the_attempt_after_it_is_followed(self, try_again: Any) -> None:
+        stage = Stage(logs=[shown_as(m0="refused", m1="handset")])
+        end = try_again(stage)
+        assert end.receipt.to_json()["message_ids"] == [message_id(A, 1)]
+        assert counts(end) == {"requested": 1, "accepted": 1}
+        assert stage.posted == []
+        assert on_record(stage)[message_id(A, 1)] == "accepted"
+
+    def test_the_attempt_after_it_is_followed_if_the_logs_show_it_later(self, try_again: Any) -> None:
+        stage = Stage(logs=[shown_as(m0="refused")] * 2 + [shown_as(m0="refused", m1="handset")])
+        end = try_again(stage)
+        assert end.receipt.to_json()["message_ids"] == [message_id(A, 1)]
+        assert counts(end) == {"requested": 1, "accepted": 1}
+        assert stage.posted == []
+
+    def test_it_is_followed_itself_where_nothing_was_posted_after_it(self, try_again: Any) -> None:
+        stage = Stage(logs=[shown_as(m0="refused")])
+        end = try_again(stage)
+        assert (end.error, stage.posted) == (None, [])
+        assert end.receipt.to_json()["message_ids"] == [message_id(A)]
+        assert counts(end) == {"requested": 1, "accepted": 1}
+        assert on_record(stage) == {message_id(A): "accepted"}
+
+    def test_an_attempt_before_it_that_was_taken_is_followed(self, try_again: Any) -> None:
+        stage = Stage(logs=[shown_as(m0="handset", m1="refused")])
+        end = try_again(stage)
+        assert end.receipt.to_json()["message_ids"] == [message_id(A)]
+        assert counts(end) == {"requested": 1, "accepted": 1}
+        assert stage.posted == []
+
+    def test_a_later_try_finds_the_attempt_after_it_that_the_logs_did_not_tell_of(self, try_again: Any) -> None:
+        stage = Stage(logs=[shown_as(m0="refused"), DOWN])
+        assert isinstance(try_again(stage).error, OmniUnknownOutcomeError)
+        stage.logs = [shown_as(m0="refused", m1="handset")]
+        end = try_again(stage)
+        assert end.receipt.to_json()["message_ids"] == [message_id(A, 1)]
+        assert stage.posted == []
+
+
 def test_who_was_refused_is_not_sent_to_again_by_a_retry_if_another_task_has_come_to_a_further_attempt() -> None:
     stage = Stage(posts=[answered(d27="no credit")])
     shared(stage, A)
@@ -868,7 +926,7 @@ def test_who_was_refused_is_not_sent_to_again_by_a_retry_if_another_task_has_com
 def test_who_was_refused_is_not_sent_to_again_if_another_task_has_used_the_same_id_since(state: str) -> None:
     stage = Stage(posts=[answered(d27="no credit")])
     shared(stage, A)
-    stage.logs, stage.posts = [lambda call: [row(message_id(A), state)]], [accepted]
+    stage.logs, stage.posts = [shown(message_id(A), state=state)], [accepted]
     end = shared(stage, A)
     assert len(stage.posted) == 1
     assert counts(end) == {"requested": 1, "accepted": 1}
