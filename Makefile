@@ -51,7 +51,7 @@ layers: .venv/.ready
 	.venv/bin/lint-imports
 
 test-fast: .venv/.ready ## Unit and integration tests
-	$(PY) -m pytest -m "not e2e and not distributed" --ignore tests/e2e --ignore tests/distributed -n $(WORKERS)
+	$(PY) -m pytest -m "not e2e and not distributed" --ignore tests/e2e --ignore tests/distributed -n $(WORKERS) --dist worksteal
 
 test-e2e: .venv/.ready .venv-airflow-3.1/.ready ## The tests that drive a real Airflow
 	$(PY) -m pytest -m e2e -n 0 tests/e2e
