@@ -52,7 +52,7 @@ from tests.crash.mutating import (
 from tests.crash.processes import CrashPoint, Phase
 from tests.crash.schedule import HOUR
 from tests.crash.upheavals import Upheavals
-from tests.crash.world import NO_CREDIT
+from tests.crash.world import LATE_BEFORE_THE_FAILURE, NO_CREDIT
 
 MUTANTS: dict[str, Mutant] = {}
 _mutant = registering(MUTANTS)
@@ -741,6 +741,46 @@ def _slices_close_at_once() -> Iterator[None]:
 def _full_pages_are_taken_for_whole() -> Iterator[None]:
     """What does not fit on a page of the logs is not asked for."""
     with patch.object(time_windows.TimeWindows, "full", lambda self, stretch: ()):
+        yield
+
+
+# LINE is delivered before the SMS fails, and the logs show the last step only.
+_TOLD_BY_REPORTS_ONLY = {"reports": "final", "log_rows": "last-step", "log_lag_seconds": 0.0}
+
+
+_HEARD_LATE = _followed(
+    *(LATE_BEFORE_THE_FAILURE,) * 5,
+    reports=("refused",) * 3,
+    wait={"reports_kept": True},
+    send={"personal": True},
+    settings=_TOLD_BY_REPORTS_ONLY,
+    sizes=Sizes(many_lone=3),
+)
+
+
+@_mutant("wrong", _HEARD_LATE)
+def _whoever_was_asked_about_was_heard() -> Iterator[None]:
+    """A read of reports counts, though it has failed."""
+    with patch.object(tracking_policy, "is_heard", lambda page, limit: True):
+        yield
+
+
+def _unsaved_when_it_begins_anew(plan: BatchSchedule) -> BatchSchedule:
+    """The report of a message alone in its request was read, and cannot be written for some polls. Then the logs come
+    back, and show that the bulk ids of the others find nothing.
+    """
+    found = _followed(
+        "27", "27", LATE_BEFORE_THE_FAILURE,
+        wait={"failing": (("journal written", 14),), "reports_kept": True},
+        settings=_TOLD_BY_REPORTS_ONLY | {"given_bulk_id": "dropped"},
+    )(plan)  # fmt: skip
+    return replace(found, network=replace(found.network, logs_down=(0.0, 230.0)))
+
+
+@_mutant("wrong", _unsaved_when_it_begins_anew)
+def _what_is_not_written_down_is_forgotten() -> Iterator[None]:
+    """A wait begins anew although it has read what stands nowhere."""
+    with patch.object(tracking_policy, "may_begin_anew", lambda subscriptions: True):
         yield
 
 

@@ -53,7 +53,7 @@ class Case:
         self.unknown_at_first = self.send.posted_since(wait.began_at)
         """What the first of the wait's processes may not follow: the user has cleared the send meanwhile."""
         self.ids_of_receipt = [each for bulk in wait.watch.bulks for each in self._ids_of(bulk)]
-        self.views = views_of(self.schedule.settings)
+        self.views = views_of(self.schedule.settings, reports_kept=self.schedule.wait.reports_kept)
         trigger = self.schedule.wait.mode == "trigger"
         forgetful = wait.bucket is None and (wait.restored if trigger else self.schedule.airflow == "3.2")
         self.horizon = (wait.ended_at if forgetful else wait.began_at) - OLD

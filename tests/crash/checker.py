@@ -230,12 +230,12 @@ class View(enum.Enum):
     """Logs have the latest step's row only: what a report told about an earlier one, and got lost, is nowhere."""
 
 
-def views_of(settings: Settings) -> list[View]:
-    """What a client may see of an account that behaves like this."""
+def views_of(settings: Settings, *, reports_kept: bool = False) -> list[View]:
+    """What a client may see of an account that behaves like this. `reports_kept`: no report was lost."""
     views = [View.ALL]
     if settings.reports == "final":
         views.append(View.NO_STEP_FAILURES)
-    if settings.log_rows == "last-step":
+    if settings.log_rows == "last-step" and not reports_kept:
         views.append(View.LAST_STEP)
     return views
 
@@ -355,7 +355,7 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
     since = max(ended_at - patience, task.began_at - schedule.settings.log_lag_seconds)
     moments = sorted({since, ended_at, *(at for at in changes_of(messages) if since <= at <= ended_at)})
     closing = ended_at >= task.watch.deadline
-    views = views_of(schedule.settings)
+    views = views_of(schedule.settings, reports_kept=schedule.wait.reports_kept)
     truths = [truth_at(messages, flow, at, view) for at in moments for view in views]
     truths += [seen_to_fail(messages, flow, at, view, since=task.began_at) for at in moments for view in views]
     if schedule.settings.filtered_read == "all" and schedule.settings.given_bulk_id != "kept":

@@ -78,6 +78,10 @@ class Wait:
     elsewhere: Elsewhere = field(default=Elsewhere())
     failing: tuple[tuple[Label, int], ...] = ()
     """Writes that fail so many times at first, by their labels. Never drawn."""
+    reports_kept: bool = False
+    """No report gets lost, so that what only reports tell is due, also where the logs show the last step alone. Never
+    drawn.
+    """
     in_parts: bool = False
     """Waits as for several sends at once: for each half of the receipt's requests, or the ledger, as a part."""
 

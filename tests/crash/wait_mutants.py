@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -25,6 +26,7 @@ from tests.crash.mutating import (
     watched,
 )
 from tests.crash.schedule import Schedule
+from tests.crash.world import LATE_BEFORE_THE_FAILURE
 
 MUTANTS: dict[str, Mutant] = {}
 _mutant = registering(MUTANTS)
@@ -35,6 +37,16 @@ def _no_journal() -> Iterator[None]:
     """Reports that were read are not written down."""
     with spared("journal written"):
         yield
+
+
+def _told_by_reports_only(plan: Schedule) -> Schedule:
+    """LINE is delivered before the SMS fails, the logs show the last step only, and no report can be read for long."""
+    found = watched(
+        LATE_BEFORE_THE_FAILURE,
+        settings={"reports": "final", "log_rows": "last-step", "log_lag_seconds": 0.0},
+    )(plan)
+    network = replace(found.network, reports=("refused",) * 16)
+    return replace(found, network=network, wait=replace(found.wait, reports_kept=True))
 
 
 @_mutant("wrong", watched("27", every=7.0))
@@ -126,6 +138,13 @@ def _logs_do_not_lag_behind() -> Iterator[None]:
 def _an_operators_word_is_never_taken_back() -> Iterator[None]:
     """A success that rests on an operator's word is one without a look at what may have taken it back."""
     with patch.object(policy, "rests_on_words", lambda source, began: False):
+        yield
+
+
+@_mutant("wrong", _told_by_reports_only)
+def _a_failure_counts_though_the_reports_could_not_be_read() -> Iterator[None]:
+    """What the logs show of the last step counts at once, whatever may stand in reports that nobody has read."""
+    with patch.object(policy, "may_be_contradicted", lambda source: source.by_time_window):
         yield
 
 

@@ -23,6 +23,7 @@ from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.simulator import outcomes, sending
 from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.engine import Simulator
+from airflow_provider_omni.simulator.fates import FATES, Fate, Moment, Since
 from airflow_provider_omni.simulator.record import Record
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.simulator.wire import Ending, WireRequest
@@ -51,6 +52,19 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "scenario": (*NOT_SENT, *LOST, *SPOILT),
 }
 """What can happen to a call. `late`: the caller gives up, then the vendor takes it in. `slow`: the other way round."""
+
+
+LATE_BEFORE_THE_FAILURE = "90"
+"""A fate of the harness's own, never drawn: LINE is silent until its validity ends, and delivered late while the SMS is
+under way, which then fails. So no moment is a failure's, but the last step's row says so.
+"""
+MORE_FATES = {
+    LATE_BEFORE_THE_FAILURE: Fate(
+        "LINE delivered late, then SMS undeliverable",
+        chat=(Moment(2, outcomes.HANDSET, since=Since.EXPIRY),),
+        sms=(Moment(4, outcomes.NOT_DELIVERED, outcomes.ABSENT_SUBSCRIBER),),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -152,6 +166,10 @@ class World:
 
     def run(self, most_events: int = 200_000) -> bool:
         """Let everything happen. Returns False if it does not come to an end."""
+        with patch.dict(FATES, MORE_FATES):
+            return self._run(most_events)
+
+    def _run(self, most_events: int) -> bool:
         if self.network.second_reader_every:
             self.after(self.network.second_reader_every, self._somebody_else_reads)
         while self._queue:
