@@ -189,7 +189,7 @@ _SENT: tuple[tuple[_Kinds, Failure], ...] = (
 
 
 class _Bounds(threading.local):
-    """Until when this thread's call may take what: what is asked later about a call rests on its having ended by then.
+    """Deadlines of this thread's call. The proof of absence relies on the call having ended by then.
 
     requests has a time-out for each address of a host, and for each piece that is written; nothing for the whole.
     """

@@ -49,7 +49,7 @@ class WindowLimiter:
         self._lock = threading.Lock()
 
     def try_take(self) -> float:
-        """0 if the call may be made now, and it is then counted; else the seconds after which to ask again.
+        """Take a place. Return 0.0 if it was taken, else the seconds to wait before asking again.
 
         Those who are refused are spread over as much of the next window as their number needs, at random: so
         nobody is always the last, and they do not come back all at once.

@@ -37,8 +37,8 @@ def may_repeat(call: Call[Any], error: BaseException) -> bool:
 def backoff(attempt: int, retry_after: float | None = None, jitter: Callable[[], float] = random.random) -> float:
     """Return the seconds to wait after the attempt of this number, from 1.
 
-    Doubles up to a minute, of which half is random. At least `retry_after`, up to five minutes, and then a little more
-    than was asked, so that all who were told the same do not come back at once.
+    Doubles from attempt to attempt, up to a minute, half of it random. At least `retry_after` (capped at five minutes)
+    plus a random bit, so that all who were told the same do not come back at once.
     """
     pause: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 30))
     asked = min(max(retry_after or 0.0, 0.0), LONGEST_RETRY_AFTER)

@@ -149,8 +149,8 @@ def _is_final(status: Status, group: Group | None, *, otherwise: bool) -> bool:
 def is_refusal(status: Status) -> bool:
     """Return True if this entry of a send's answer is certainly not accepted.
 
-    Groups UNDELIVERABLE, EXPIRED and REJECTED are, but a duplicate is not, and neither is a status whose group id and
-    group name contradict each other: refused recipients may be sent to again, so a refusal must be certain.
+    True for groups UNDELIVERABLE, EXPIRED and REJECTED. False for a duplicate, and if group id and name contradict each
+    other, because a refused recipient may be posted to again.
     """
     named = _GROUPS_BY_NAME.get(_upper(status.group_name))
     return group_of(status) in _FAILED and (named is None or named in _FAILED) and not is_duplicate(status)

@@ -72,9 +72,7 @@ def _names(columns: Iterable[Any]) -> list[str]:
 
 
 def _asked(ask: Callable[[], Iterable[Any]]) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows, which are asked for with the first one: that may be work, which nobody wants who only looks what
-    this is.
-    """
+    """Yield rows lazily. The query runs at the first row, since some callers only inspect the type."""
     yield from map(tuple, ask())
 
 

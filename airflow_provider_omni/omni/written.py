@@ -191,7 +191,7 @@ def _items(name: str, values: Iterable[Any], expected: str) -> Iterator[Any]:
 
 
 def _in_order(values: Iterable[Any]) -> Iterable[Any]:
-    """Return the items in an order: that of a set of texts is another in every process."""
+    """Return the items of a set in a fixed order. The order of a set of texts differs between processes."""
     return sorted(values, key=repr) if isinstance(values, set | frozenset) else values
 
 

@@ -314,8 +314,8 @@ class OmniSendBatchOperator(BatchOperator):
 
     :param scenario_key: the key of the scenario, or the dict that `OmniCreateScenarioOperator` returned.
     :param recipients: numbers, or dicts (rows) with a number in `phone_field`, in a list or another iterable, also from
-        XCom; or the path or URL of a file, a template: `.csv` with a header or `.jsonl`, also `.gz`; or `unreached(…)`
-        of another batch's ledger. Renders as a path or a count.
+        XCom; or the path or URL of a file, a template: `.csv` with a header, `.jsonl`, both also with `.gz`, or
+        `.parquet`; or `unreached(…)` of another batch's ledger. Renders as a path or a count.
     :param encoding: encoding of a file, by Python's name: `cp874` (Thai), `cp932` (Japanese), `cp949` (Korean), `cp950`
         (Taiwan), `utf-16-le`. Default: UTF-8. A file in another encoding is refused as a whole.
     :param line: the LINE message in the API's own field names, with `{field}` placeholders: names of a row's fields.

@@ -21,8 +21,7 @@ THREADS = 32
 async def in_thread(function: Callable[..., T], *args: Any, **names: Any) -> T:
     """Call `function` in a thread that may ask Airflow's supervisor.
 
-    The threads are ours alone: neither asgiref's single one, in which one call that hangs would stop everybody's, nor
-    the loop's own, in which names are resolved.
+    Uses its own threads. One hanging call must block neither asgiref's single thread nor the loop's resolver threads.
     """
     from asgiref.sync import sync_to_async
 

@@ -187,13 +187,13 @@ class IntentLog:
         workspace.do("UPDATE known SET attempt = ? WHERE id = ?", there, message_id)
 
     def keep_one_attempt(self) -> None:
-        """Leave one attempt of each recipient: the last that was accepted, else the last that was intended. The others
-        are superseded. Call it when everything is replayed.
+        """Keep one attempt per recipient: the last accepted one, else the last intended one. The others are superseded.
+        Call it when everything is replayed.
 
-        An attempt is intended only after the one before was refused. A try that has not read of the refusal may still
-        write down that the logs do not show the earlier attempt, or that it is about to post it once more. That POST
-        never comes: either this try sees a newer one and stops, or the newer one sees the intent and makes no further
-        attempt. Who believed it would post to a person who has got the next attempt.
+        An attempt is intended only after the one before was refused. A try that has not read the refusal may write a
+        stale intent, or that the logs do not show the earlier attempt. It never posts it: either it sees a newer try
+        and stops, or the newer try sees the intent and makes no further attempt. If the stale intent counted, a person
+        who has got the next attempt would be posted to.
         """
         if not self._labelled:
             return

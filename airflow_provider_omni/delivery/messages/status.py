@@ -344,10 +344,8 @@ class Tracker:
 
 
 def _is_another(step: StatusUpdate, ended: StatusUpdate | None) -> bool:
-    """Return True if an unfinished step is another one than `ended`, which has ended on its channel: it was sent after
-    that.
-
-    Also True if nothing has ended there.
+    """Return True if `step` was sent after `ended` ended, so that it is a later step on the same channel. True if
+    nothing has ended.
     """
     if ended is None or ended is step:
         return True

@@ -66,8 +66,8 @@ class Attempts:
         }
 
     def unrecorded(self, further: int, *, shared_key: bool = False) -> tuple[list[str], list[str]]:
-        """Return the ids under which people may have been sent to without a record, for each person who is not known to
-        be accepted: first those of lost tries, then those that only other tasks may have made.
+        """Return ids that may have been posted without a record, per person not known to be accepted: first those of
+        lost tries, then those that other tasks may have made.
 
         The former are the current attempt, if it is not on record, and the next ones.
 

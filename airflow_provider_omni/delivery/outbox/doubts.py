@@ -161,8 +161,8 @@ class Doubts:
             self._store.forget(concluded.gone)
 
     def _not_shown_by_lists(self, group: Sequence[Attempt]) -> Iterator[str]:
-        """Yield messages of other tasks that are not looked for any further: lists of all of them were answered, and
-        there are too many to be asked for one by one where the logs were not seen to read lists.
+        """Yield other tasks' messages that are no longer looked for. All list queries were answered, but the logs were
+        not seen to read lists, and the messages are too many to query singly.
         """
         if self._progress.bulk_filter.lists_answered and not self._progress.bulk_filter.lists_read:
             for attempt in group:

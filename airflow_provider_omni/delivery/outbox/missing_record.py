@@ -6,9 +6,9 @@ path leads elsewhere (a worker's own disk, a time of now in it) or the folder wa
 message again. So the logs are asked for some of the messages, by ids that do not depend on the ledger.
 
 That finds messages that were sent. It cannot prove for a million people that nothing was. Up to a thousand people
-(`SendLimits.all_asked`) everyone is asked for. Of more, two groups are asked for: the first person of each of the first
-requests, which an earlier try has posted if the source's order has not changed; and as many others by chance, whatever
-the order is.
+(`SendLimits.all_asked`) everyone is queried. Above that, two samples are queried: the first person of each early
+request, which an earlier try has posted if the source's order has not changed; and an equal number of random people,
+whatever the order is.
 """
 
 from __future__ import annotations

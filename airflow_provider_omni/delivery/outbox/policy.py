@@ -141,7 +141,7 @@ def may_be_trusted(states: list[MessageState | None], attempt: Attempt | None, h
 def attempts_to_look_for(refused: int, *, shared_key: bool) -> int:
     """Return the number of a person's attempts that other tasks may have come to under the same key.
 
-    Another task makes a further attempt for each refusal that it has seen, of which this task's record does not know.
+    Other tasks add an attempt for each refusal they see. This task's record does not contain these.
 
     :param refused: the number of attempts that are known to be refused.
     :param shared_key: True if there may be other tasks.
@@ -217,7 +217,7 @@ class SendPolicy:
     :param surely_first: True if this is known to be the first try ever. An empty record then means that nothing was
         posted.
     :param recallable: True if the record is complete, because the try before has said that it ended (`tries.py`).
-        Otherwise the logs are asked before anybody is sent to of whom the record does not know.
+        Otherwise the logs are queried for every person who is not on record before anybody is posted to.
     :param durable: True if a record in Airflow's state of the task outlives its try. Otherwise a later try of a batch
         without a ledger is refused.
     :param record_writes: the number of times that the record was written when the try before ended. A record that was

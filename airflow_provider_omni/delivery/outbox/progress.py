@@ -105,7 +105,7 @@ class SendProgress:
     def recount(self, old: str, new: str) -> None:
         """Count a person under another message than so far.
 
-        :param old: the message id so far, whose state the person was counted under.
+        :param old: the message id that the person was counted under until now.
         """
         each = self.each or {}
         for message_id, by in ((old, -1), (new, 1)):

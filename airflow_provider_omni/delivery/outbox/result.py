@@ -1,4 +1,4 @@
-"""The report of a send: its receipt, its verdict, notes of progress, and who is meant in them. No numbers. Pure."""
+"""The receipt, the final error and the progress notes of a send. They contain no phone numbers. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The common part of the stores of a send's record. A store is also the fence: a write that a replaced try fails at.
+"""The interface of the stores that keep a send's record. Each write is also a fence: it fails once another try has
+taken over.
 
 Each gives the engine three things: a replay of the earlier tries' record, effects that write intents (the fence)
 together with outcomes, and a check of the results. `ledger_store.py` keeps the record in a ledger,

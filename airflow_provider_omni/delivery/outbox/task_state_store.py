@@ -86,7 +86,7 @@ class TaskStateStore:
 
     @property
     def unrecorded_from(self) -> Origin:
-        """Account and scenario that messages may have been posted from of which the record does not know."""
+        """The origin of messages that are missing from the record."""
         elsewhere = [] if self.told else [each for each in self._origins if each != self.here]
         return elsewhere[-1] if elsewhere else self.here
 
@@ -180,7 +180,7 @@ class TaskStateStore:
             self.flow = self.flow or flow_in(index)
 
     def _add(self, attempt: Attempt) -> dict[str, Any]:
-        """Note a request with its intent. It stands last, since its messages leave those in which they were before."""
+        """Append a request with its intent. Its messages no longer belong to earlier requests."""
         origin = attempt.origin or self.here
         intent = intent_line(attempt, {}) | {"fingerprint": self.fingerprint, "origin": list(origin)}
         entry = self._entries[attempt.bulk_id] = {"intent": intent | {"steps": list(self.steps)}, "learned": []}

@@ -1,8 +1,8 @@
 """The tries of a task, and whether its record holds all that the earlier ones have written.
 
-An empty record means either that nothing was posted, or that the record is gone: Airflow drops it (on success, when the
-task is cleared), a store of one's own loses it, an Airflow below 3.3 never had one. A record that was restored from a
-backup looks like that of a try that did less than it did.
+An empty record means that nothing was posted, or that the record was lost. Airflow deletes it on success or clear; a
+custom store may lose it; Airflow below 3.3 has none. A record that was restored from a backup looks like that of a try
+that did less than it did.
 
 So each try has its own word in a separate entry. It says that it begins, before it does anything else. At its end it
 says that it has ended, and how often the record had been written by then. A record is believed if the try just before

@@ -100,7 +100,7 @@ class Deliveries:
         after a failure.
 
         :param source: the subscription that brought them.
-        :param news: is called with each message that has something to be written down; None if it comes from there.
+        :param news: called for each message whose status must be written; None if the updates come from the journal.
         """
         any_news = False
         for update in updates:
@@ -191,10 +191,10 @@ class Deliveries:
         }
 
     def looked_at(self, source: Subscription, message_id: str, *, closing: bool) -> float:
-        """Return the time of the log query in the last round that tells of the message; `NEVER` if there was none.
+        """Return the time of the last round's log query that covers this message; `NEVER` if there was none.
 
-        With `NEVER`, a message does not count as failed for want of further news. A query for several ids tells only of
-        the messages that it shows: the vendor may not read the list, or the page may be full.
+        With `NEVER`, a message does not count as failed for want of further news. A list query covers only the messages
+        it returned: the vendor may not read the list, or the page may be full.
         """
         if source.by_time_window:
             return NEVER if self.looked_at_in_windows is None else self.looked_at_in_windows(message_id, closing)

@@ -265,7 +265,7 @@ class LedgerJournal:
         source.dirty = True
 
     def blocked(self, source: Subscription) -> bool:  # noqa: ARG002
-        """Return True while the last write has failed, whosever news it was."""
+        """Return True while the last write has failed, for any subscription."""
         return self._blocked
 
     def save(self, source: Subscription) -> Steps[None]:  # noqa: ARG002

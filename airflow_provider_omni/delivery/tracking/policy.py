@@ -52,7 +52,7 @@ def proves_lists(shown: int) -> bool:
 
 
 def told_by_list(found: Mapping[str, Sized], asked_alone: Collection[str], *, lists_read: bool) -> list[str]:
-    """Return the ids of which a query for a list of ids tells. The others have to be asked for again.
+    """Return the ids that this list query answers. Query the others again.
 
     An empty answer is no proof that there are no rows: the vendor may not read the list. It is one about the ids that
     were also asked for alone, and about all once the vendor was seen to read lists. Messages without rows are common,
@@ -116,8 +116,8 @@ def rests_on_words(source: Subscription, since: float) -> bool:
 def on_older_words(subscriptions: Sequence[Subscription], began: float) -> list[Subscription]:
     """Return the subscriptions that must be asked about once more before a success.
 
-    They rest on an operator's word, and were not asked about in this poll, or before the latest news of another: the
-    word may have been taken back before that news came, so that both were never true together.
+    They rest on an operator delivery that was not checked in this poll, or not since the latest news of another
+    subscription. It may have been revoked before that news, so that both were never true together.
 
     :param subscriptions: all that the success is about.
     :param began: time at which this poll began.

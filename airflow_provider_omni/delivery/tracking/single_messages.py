@@ -2,9 +2,9 @@
 have missed one.
 
 Time windows leave gaps. A window may miss a message, because its full page cannot be cut or a clock is wrong: so unseen
-messages are asked for by their ids now and then, and at the end all that are open. And a vendor may show only the last
-step in its logs, so that only a report tells of a delivery on an earlier channel: so if not every step was seen to
-fail, the message's reports are read before its failure counts. A read that fails is repeated.
+messages are asked for by their ids now and then, and at the end all that are open. Some vendors log the last step only.
+So if a step has no failure on record, the message's reports are read once before its failure counts. A read that fails
+is repeated.
 """
 
 from __future__ import annotations
@@ -204,9 +204,9 @@ class SingleMessageFollower:
         return NEVER if read_at == UNREAD else read_at
 
     def _open_ones(self, *, with_seen: bool) -> list[str]:
-        """Return the single messages whose outcome is open, the unseen first.
+        """Return ids with an open outcome, unseen ones first.
 
-        :param with_seen: include the seen. Else only the unseen are returned. Two of the seen then lead, whatever their
+        :param with_seen: include the seen; else only the unseen are returned. Two seen ids then lead, whatever their
             outcome: if the first answer shows both, the vendor reads lists, and the unseen need not be asked for alone.
         """
         now, unseen, others, shown = self._clock(), list[str](), list[str](), list[str]()

@@ -32,8 +32,8 @@ class Window:
 
 
 def is_done(window: Window, now: float, *, pending: bool) -> bool:
-    """Return True if a window that was read whole can bring nothing more: no row of ours may still change in it, and no
-    row may still come.
+    """Return True if a fully read window is final: no message of ours in it is pending, and it is old enough that no
+    row will be added.
     """
     return not pending and window.until <= now - LAG
 

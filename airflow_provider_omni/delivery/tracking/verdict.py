@@ -134,9 +134,9 @@ def evaluate(
 ) -> Verdict:
     """Return the verdict on these counts.
 
-    Without any message, every goal but `any` is reached: it was a dry run, or a test environment that lets nobody
-    through. But if there is no message because `unsent` people were refused or never sent to, the verdict is a failure,
-    except for `finished`: a gate must not open when nobody who should have been told was told.
+    With no messages every criterion but `any` is met (a dry run, or a test environment that lets nobody through). But
+    if `unsent` people were refused or not posted to, the verdict is a failure, except for `finished`: a gate must not open
+    when nobody who should have been told was told.
     """
     if not tally.total and unsent and goal.success_when != "finished":
         return Verdict.FAILURE

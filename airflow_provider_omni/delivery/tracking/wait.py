@@ -82,9 +82,8 @@ def poll_until_decided(wait: Wait, watch: Watch, clock: Clock, jitter: Callable[
 def can_be_asked_again(words: Sequence[Subscription]) -> bool:
     """Return True if asking the logs about these takes few calls.
 
-    The report that takes an operator's word back may have been handed out to somebody else in the meantime: a vendor
-    may give all reports of the account to whoever reads some of them. So the logs are asked before a success rests on
-    such words.
+    The report that revokes an operator delivery may have been read by somebody else: a vendor may give all reports of
+    the account to whoever reads some of them. So the logs are asked before a success rests on one.
     """
     return len(words) <= WORDS and not any(each.by_time_window for each in words)
 
