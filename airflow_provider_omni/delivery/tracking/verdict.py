@@ -135,8 +135,8 @@ def evaluate(
     """Return the verdict on these counts.
 
     With no messages every criterion but `any` is met (a dry run, or a test environment that lets nobody through). But
-    if `unsent` people were refused or not posted to, the verdict is a failure, except for `finished`: a gate must not open
-    when nobody who should have been told was told.
+    if `unsent` people were refused or not posted to, the verdict is a failure, except for `finished`: a gate must
+    not open when nobody who should have been told was told.
     """
     if not tally.total and unsent and goal.success_when != "finished":
         return Verdict.FAILURE
