@@ -130,6 +130,8 @@ class KeyValueJournal:
     def __init__(self, deliveries: Deliveries) -> None:
         self._deliveries = deliveries
         self._reach = OutOfReach(deliveries.clock, deliveries.watch.deadline)
+        self._begun = False
+        """True once a poll of this process has read the entries."""
 
     def begin(self) -> None:
         """Make a subscription for each request of the watch."""
@@ -172,8 +174,17 @@ class KeyValueJournal:
             self._put_apart(apart)
 
     def refresh(self) -> Steps[None]:
-        """Do nothing: each write reads first what other copies have written."""
-        yield from ()
+        """Read once more, at the deadline, the entries of everything open.
+
+        The reports that another copy has read stand there only. Before that, each write reads first what others have
+        written, and the logs tell of what this copy did not write about.
+        """
+        begun, self._begun = self._begun, True
+        if not begun or self._deliveries.clock() < self._deliveries.watch.deadline:
+            return
+        for source in self._deliveries.subscriptions:
+            source.journal_loaded = source.journal_loaded and not source.open
+        yield from self.open()
 
     def news(self, message_id: str, source: Subscription) -> None:  # noqa: ARG002
         """Mark the subscription."""

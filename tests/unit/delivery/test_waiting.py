@@ -854,6 +854,28 @@ def test_a_copy_that_learns_of_the_mark_late_writes_down_first_what_it_has_read(
     assert points_to_messages(written)
 
 
+@pytest.mark.parametrize("singly", [False, True], ids=["by its bulk id", "singly"])
+def test_what_a_copy_beside_has_read_counts_at_the_deadline_though_the_logs_are_silent(*, singly: bool) -> None:
+    stage = Stage()
+    machine = DeliveryWait(watch(BULK), stage.clock, jitter=lambda: 0.5)
+    assert stage.play(machine.poll()) is None
+    if singly:
+        stage.memory[BULK.journal_key] = encode(()) | {"one_by_one": True}
+        for each in BULK.message_ids:
+            stage.memory[Bulk(None, 1, (each,)).journal_key] = encode([StatusUpdate.of(report(each))])
+    else:
+        stage.memory[BULK.journal_key] = encode([StatusUpdate.of(report(each)) for each in BULK.message_ids])
+    end = stage.play(machine.until_decided())
+    assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 2)
+    assert stage.now < START + HOUR + CLOSING
+
+
+def test_a_process_that_begins_at_the_deadline_reads_its_journal_once() -> None:
+    stage = Stage()
+    wait(stage, watch(timeout=-1.0))
+    assert kinds(stage).count("load") == 1
+
+
 def test_news_that_cannot_be_written_stays_with_its_request_though_another_copy_follows_singly() -> None:
     stage = Stage(reports=[[report("a"), report("b")], []], logs=[[]], loads=[FAILS, FAILS, None])
     stage.memory[BULK.journal_key] = encode(()) | {"one_by_one": True}
