@@ -903,3 +903,35 @@ def _messages_are_followed_singly_though_later_copies_cannot_know() -> Iterator[
     """Messages are followed by their own ids, though the mark for later copies could not be written."""
     with patch.object(tracking_policy, "may_be_followed_singly", lambda *, marked: True):
         yield
+
+
+def _told_by_the_copy_beside(plan: BatchSchedule) -> BatchSchedule:
+    """Two copies run. The first cannot write down at once that the bulk ids find nothing; the second can. Then the logs
+    are away until they have forgotten all, and the second copy reads the reports. Of one message nothing is heard.
+    """
+    found = _followed(
+        "27", "27", "52",
+        wait={
+            "poll_interval": 1800.0,
+            "timeout": 450_000.0,
+            "failing": (("singles marked", 1),),
+            "second_copy_after": 15.0,
+        },
+        settings={"given_bulk_id": "dropped", "log_lag_seconds": 0.0},
+        send={
+            "chunk": 3,
+            "connections": 1,
+            "crash_points": (CrashPoint("POST", Phase.DURING),),
+            "tries": 2,
+            "flow_given": True,
+        },
+        upheavals=Upheavals(accounts=(OTHER, HOME)),
+    )(plan)  # fmt: skip
+    return replace(found, network=replace(found.network, logs_down=(200.0, 50 * HOUR)))
+
+
+@_mutant("wrong", _told_by_the_copy_beside)
+def _what_the_copy_beside_has_seen_is_not_heeded() -> Iterator[None]:
+    """A copy that runs goes on to follow requests, though another one has written that messages are followed singly."""
+    with patch.object(tracking_policy, "must_be_followed_singly", lambda *, overlooked, told: overlooked):
+        yield

@@ -220,7 +220,9 @@ class LedgerJournal:
         doubted again.
         """
         overlooked, self._overlooked = self._overlooked, []
-        if self._singly or not (overlooked or self._told_singly):
+        if self._singly:
+            return False
+        if not policy.must_be_followed_singly(overlooked=bool(overlooked), told=self._told_singly):
             return False
         yield from self._flush()
         if policy.may_begin_anew(self._deliveries.subscriptions) and (

@@ -130,6 +130,15 @@ def on_older_words(subscriptions: Sequence[Subscription], began: float) -> list[
     ]
 
 
+def must_be_followed_singly(*, overlooked: bool, told: bool) -> bool:
+    """Return True if messages must be followed by their own ids in place of their request's.
+
+    :param overlooked: True if this copy of the wait has seen that a bulk id does not find its messages.
+    :param told: True if the journal says so: another copy writes what it reads under the messages' ids.
+    """
+    return overlooked or told
+
+
 def may_be_followed_singly(*, marked: bool) -> bool:
     """Return True if messages may be followed by their own ids in place of their request's.
 

@@ -16,6 +16,7 @@ from airflow_provider_omni.delivery.tracking.policy import (
     may_be_followed_singly,
     may_be_forgotten,
     may_begin_anew,
+    must_be_followed_singly,
     on_older_words,
     proves_lists,
     rests_on_words,
@@ -56,6 +57,14 @@ def test_a_wait_does_not_begin_anew_while_something_that_was_read_is_not_written
     assert may_begin_anew([])
     assert may_begin_anew([source(), source()])
     assert not may_begin_anew([source(), source(dirty=True)])
+
+
+@pytest.mark.parametrize("overlooked", [False, True])
+@pytest.mark.parametrize("told", [False, True])
+def test_messages_are_followed_singly_if_this_copy_or_another_has_seen_the_need(
+    *, overlooked: bool, told: bool
+) -> None:
+    assert must_be_followed_singly(overlooked=overlooked, told=told) is (overlooked or told)
 
 
 def test_reports_are_heard_once_a_short_page_was_read_whole() -> None:
