@@ -76,7 +76,24 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
         world, task.ends, lost=bool(task.unrecorded or task.task_state.lost_at or task.others_began_at)
     )
     judgement.wrong += posted_in_the_dark(task.posts)
+    if len(world.simulators) == 1 and len(set(schedule.upheavals.secrets)) == 1:
+        judgement.wrong += hidden_by_refusals(record, task.ends, schedule.settings.log_lag_seconds)
     return judgement
+
+
+def hidden_by_refusals(record: Record, ends: Iterable[tuple[float, Mapping[str, Any]]], lag: float) -> Iterable[str]:
+    """Whoever follows a refused message of somebody who has got another one is told of a failure, and sends again.
+
+    `ends`: when tries have ended, and with which receipt. `lag`: of the logs, in seconds.
+    """
+    taken = {each.message_id for each in record.acceptances}
+    refused = {each.message_id: each.to for each in record.refusals if each.status_id != 23}
+    for at, receipt in ends:
+        listed = set(receipt.get("message_ids", ()))
+        for number in sorted({refused[each] for each in listed & refused.keys() - taken}):
+            got = [each for each in record.messages_for(number) if at - OLD < each.at < at - UNDER_WAY - lag]
+            if got and listed.isdisjoint(each.message_id for each in got):
+                yield f"a receipt follows a refused message of …{number[-4:]}, who has got another one"
 
 
 def posted_in_the_dark(posts: Iterable[Any]) -> Iterable[str]:

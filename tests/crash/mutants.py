@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -13,6 +13,7 @@ from airflow_provider_omni.delivery.messages import ids as identity
 from airflow_provider_omni.delivery.messages import intent_log, states
 from airflow_provider_omni.delivery.messages.states import Event, MessageState
 from airflow_provider_omni.delivery.outbox import (
+    attempts,
     dispatcher,
     engine,
     policy,
@@ -706,4 +707,39 @@ def _a_list_that_shows_nothing_was_read() -> Iterator[None]:
 def _what_this_task_saw_refused_nobody_has_sent_since() -> Iterator[None]:
     """Under a shared key a refusal on record is believed, though another task may have used the id since."""
     with patch.object(policy, "outdates_refusal", lambda status, reason: False):
+        yield
+
+
+_REFUSED_AND_SHOWN = focused(
+    **B,
+    network=CALM | {"posts": (NO_CREDIT,)},
+    send=RETRIED
+    | {
+        "people": (("41793020027",),),
+        "texts": ("Hello",),
+        "on_rejected": "fail",
+        "shared_key": True,
+        "other_tasks": True,
+        "clears": (600.0,),
+    },
+    settings={"refused_in": "logs", "id_lists": "first"},
+)
+"""Refused, then accepted under the next id. The logs show both to another task, first that of the refusal."""
+
+
+@_mutant("wrong", _REFUSED_AND_SHOWN)
+def _the_attempt_that_was_accepted_first_counts() -> Iterator[None]:
+    """Of several attempts that the logs show the first one is followed."""
+
+    def accepted(states: Mapping[str, MessageState], shown: Mapping[str, bool]) -> str | None:
+        return next((each for each, state in states.items() if state is MessageState.ACCEPTED), None)
+
+    with patch.object(attempts, "_accepted", accepted):
+        yield
+
+
+@_mutant("wrong", _REFUSED_AND_SHOWN)
+def _whatever_the_logs_show_was_taken() -> Iterator[None]:
+    """After a message that the logs show nothing was posted, though it may be a refused one."""
+    with patch.object(policy, "shows_acceptance", lambda statuses: True):
         yield
