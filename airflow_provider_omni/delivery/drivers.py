@@ -221,7 +221,7 @@ class _Pool:
 
     def start(self, tag: int, work: Callable[[], tuple[Any, ...]]) -> None:
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(self._size, thread_name_prefix="omni-batch")
+            self._threads = ThreadPoolExecutor(self._size, thread_name_prefix="omni-send")
         self._threads.submit(self._carry_out, tag, work)
 
     def _carry_out(self, tag: int, work: Callable[[], tuple[Any, ...]]) -> None:

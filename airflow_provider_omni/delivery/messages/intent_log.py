@@ -318,7 +318,7 @@ class IntentLog:
     def counts(self, *, everybody: bool = False) -> Counter[MessageState]:
         """Count messages by their state. Messages without a state are not counted.
 
-        :param everybody: count all messages on record; by default only those of this batch's people.
+        :param everybody: count all messages on record; by default only those of this send's people.
         """
         if self.empty():
             return Counter()
@@ -533,7 +533,7 @@ class IntentLog:
         return found
 
     def people_of(self, message_ids: list[str]) -> dict[str, tuple[Any, ...]]:
-        """Return those of the messages that belong to this batch's people: the columns of `PERSON` and the content's
+        """Return those of the messages that belong to this send's people: the columns of `PERSON` and the content's
         number.
         """
         found = {}

@@ -1,4 +1,4 @@
-"""The receipt of a send: JSON without a number and without a text, small whatever the batch's size.
+"""The receipt of a send: JSON without a number and without a text, small whatever the send's size.
 
 A send writes it, and whoever follows the send reads it: both here.
 """

@@ -146,8 +146,8 @@ class Workspace:
         raise failed
 
     def _open(self, folder: str | None) -> None:
-        with tempfile.TemporaryDirectory(prefix="omni-batch-", dir=folder, ignore_cleanup_errors=True) as name:
-            self._begin(Path(name) / "batch.sqlite")
+        with tempfile.TemporaryDirectory(prefix="omni-send-", dir=folder, ignore_cleanup_errors=True) as name:
+            self._begin(Path(name) / "send.sqlite")
 
     def _begin(self, file: Path | str) -> None:
         self.sql = sqlite3.connect(file, isolation_level=None, check_same_thread=False)

@@ -46,7 +46,7 @@ SEND = "POST /omni/1/advanced"
 
 
 class Dispatcher:
-    """Posts requests until none is left or something stops the batch.
+    """Posts requests until none is left or something stops the send.
 
     The reason for a stop stands in `progress.stop`. Errors of writing are raised once nothing is under way any more.
     """
@@ -102,7 +102,7 @@ class Dispatcher:
         self._waiting.extend(requests)
 
     def run(self) -> Steps[None]:
-        """Post requests until none is left, something stops the batch, or too many outcomes in a row are unknown.
+        """Post requests until none is left, something stops the send, or too many outcomes in a row are unknown.
 
         In the last case `broken` is set, and a further call goes on from there.
 
@@ -233,7 +233,7 @@ class Dispatcher:
             request.announced = True
 
     def _window_failed(self, window: list[InFlight], error: OmniError, what: str) -> Steps[None]:
-        """Post nothing of a window. It is written anew after a pause, or the batch ends."""
+        """Post nothing of a window. It is written anew after a pause, or the send ends."""
         self._waiting.extendleft(each.request for each in reversed(window))
         self._unwritable += 1
         if isinstance(error, OmniStaleTryError) or not error.retryable or self._unwritable >= WRITE_ATTEMPTS:

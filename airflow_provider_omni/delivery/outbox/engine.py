@@ -1,4 +1,5 @@
-"""The batch engine: prepare everything before the first POST, post windows of requests, resolve doubts, post the rest.
+"""The engine of a send, to one person or to a million: prepare everything before the first POST, post windows of
+requests, resolve doubts, post the rest.
 
 Each death leaves something behind, and the next try takes it from there:
 
@@ -81,7 +82,7 @@ _S = MessageState
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The end of a batch: always a receipt, and the error that the task must fail with, if any.
+    """The end of a send: always a receipt, and the error that the task must fail with, if any.
 
     :param sent: accepted messages that this very try has posted.
     :param writes: the number of times that the record was written, once this try has taken over all that was not known
@@ -205,7 +206,7 @@ class Outbox:
             yield from self._recall()
         yield from self._know_the_flow()
         if problems := plan.spec.chunk_problems(self.flow):
-            raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
+            raise OmniInputError("Nothing was sent: it cannot be sent as it is.", problems=problems)
         chunk = plan.spec.chunk(self.flow)
         self._requests = plan.requests(chunk)
         if plan.spec.one_request and self._requests > 1:

@@ -31,7 +31,7 @@ about.
 MAX_WINDOW_ROUNDS = 16
 """Requests in a window for each connection, at most. Small requests of several rounds share one write."""
 WRITE_ATTEMPTS = 4
-"""Failed writes in a row that end the batch."""
+"""Failed writes in a row that end the send."""
 UNKNOWN_IN_A_ROW = 16
 """Requests in a row with unknown outcome, after which the logs are asked before more is posted.
 
@@ -41,7 +41,7 @@ CONCURRENT_INTENT_WRITES = 3
 """Windows that are written at one time, where writing takes longer than posting."""
 REFUSALS_IN_A_ROW = 20
 """Recipients, each alone in a request, refused by HTTP in a row with none accepted between. Then they are not the
-cause, and the batch stops.
+cause, and the send stops.
 """
 NOTE_EVERY = 5.0
 """Seconds between notes of progress."""
@@ -204,7 +204,7 @@ class LedgerTerms:
 
 @dataclass(frozen=True, slots=True)
 class SendPolicy:
-    """The rules by which a batch is sent.
+    """The rules of a send, to one or to a million.
 
     :param look: the conditions under which absence may be concluded from the logs.
     :param connections: the number of requests under way at one time.
@@ -212,7 +212,7 @@ class SendPolicy:
         limit.
     :param trust_duplicate_rejection: post messages that stay unknown again, with their ids, since the account refuses
         ids that it has seen.
-    :param attempts: POSTs in a row that certainly had no effect (429, no connection), after which the batch gives up.
+    :param attempts: POSTs in a row that certainly had no effect (429, no connection), after which the send gives up.
     :param on_rejected: `fail`, `ignore`, or the highest tolerated share of refused recipients.
     :param surely_first: True if this is known to be the first try ever. An empty record then means that nothing was
         posted.
@@ -284,9 +284,8 @@ class SendPolicy:
                 unexpected(
                     "connection extra requests_per_second",
                     self.requests_per_second,
-                    f"{1 / INTENT_TTL} or more for a batch: what is written down as about to be sent is sent within "
-                    "seconds",
+                    f"{1 / INTENT_TTL} or more: what is written down as about to be sent is sent within seconds",
                 )
             )
         if problems:
-            raise OmniInputError("Nothing was sent: the batch cannot be sent as it is.", problems=problems)
+            raise OmniInputError("Nothing was sent: it cannot be sent as it is.", problems=problems)

@@ -1,4 +1,4 @@
-"""State of a running batch: all that its receipt and its verdict need. Pure."""
+"""State of a running send: all that its receipt and its verdict need. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _S = MessageState
 
 @dataclass
 class SendProgress:
-    """State of a running batch: messages by state, open attempts, and all that still has to be written."""
+    """State of a running send: messages by state, open attempts, and all that still has to be written."""
 
     states: Counter[MessageState] = field(default_factory=Counter)
-    """Messages of this batch's people, by state."""
+    """Messages of this send's people, by state."""
     refused: Counter[str] = field(default_factory=Counter)
     may_succeed_later: bool = False
     open: list[Attempt] = field(default_factory=list)
@@ -70,7 +70,7 @@ class SendProgress:
         return cls(most=MAX_IDS if ledger else MOST_WITHOUT_LEDGER, each={} if each else None)
 
     def recall(self, known: IntentLog, fingerprint: str | None = None, *, everybody: bool = False) -> None:
-        """Take over the messages of earlier tries: those of this batch's people, or all on record.
+        """Take over the messages of earlier tries: those of this send's people, or all on record.
 
         :param fingerprint: of this try's content; None if not known.
         :param everybody: take over all messages on record.

@@ -1,4 +1,4 @@
-"""One request of a batch on its way: its people, its messages' states, and their changes by an answer or an error.
+"""One request on its way: its people, its messages' states, and their changes by an answer or an error.
 
 Pure: the table of a request's fate. `dispatcher.py` decides when it is used.
 """
@@ -142,7 +142,7 @@ class ErrorAction(enum.Enum):
     AGAIN = "post it again after a pause, all connections together"
     BISECT = "post its halves"
     REFUSED = "its one recipient is refused"
-    STOP = "stop the batch: nobody else would fare better"
+    STOP = "stop the send: nobody else would fare better"
 
 
 def action_for(error: OmniError, people: int) -> ErrorAction:

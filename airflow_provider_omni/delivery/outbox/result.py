@@ -152,7 +152,7 @@ def verdict_of(
 ) -> OmniError | None:
     """Return the error that the task must fail with, or None.
 
-    :param has_ledger: True if the batch has a ledger, so that every request can be followed.
+    :param has_ledger: True if the send has a ledger, so that every request can be followed.
     :param strangers: the number of messages in doubt to people who have left the source.
     :param elsewhere: "account" or "scenario", whichever has changed since messages in doubt were posted, and their
         number.
@@ -201,7 +201,7 @@ def verdict_of(
 
 
 def _stopped(stop: OmniError, how_far: str) -> OmniError:
-    """Return the error that stopped the batch, with how far it got."""
+    """Return the error that stopped the send, with how far it got."""
     then = (
         "Correct the connection, then clear the task: it goes on with who is left."
         if isinstance(stop, OmniAuthenticationError)
@@ -227,7 +227,7 @@ def _tolerated(on_rejected: str | float, refused: int, sent: int) -> bool:
 
 
 class ProgressNotes:
-    """Notes of how far a batch has got: at most one every `NOTE_EVERY` seconds."""
+    """Notes of how far a send has got: at most one every `NOTE_EVERY` seconds."""
 
     def __init__(self, left: int, progress: SendProgress, clock: Clock) -> None:
         self._left = left

@@ -16,16 +16,16 @@ from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import Attempt, Origin
 from airflow_provider_omni.omni.errors import OmniInputError
 
-INDEX = "omni_batch"
+INDEX = "omni_send"
 """Key in the task's state of a record that is kept there."""
-FENCE = "omni_batch_fence"
+FENCE = "omni_send_fence"
 """Key in the task's state of the last part of a ledger."""
 
 Writes: TypeAlias = tuple[CallApi | Save | WritePart | ReadPart | ListParts, ...]
 
 
 class IntentStore(Protocol):
-    """Keeps the record of one batch.
+    """Keeps the record of one send.
 
     :param writers: the number of `writes` that may be under way at one time.
     :param flow: the scenario's channels, which are kept, too. If this try does not know them, `enter` takes those on

@@ -47,45 +47,45 @@ def refusal(status: int | None) -> Exception:
 
 def test_what_was_saved_is_loaded_by_a_later_try() -> None:
     store = Store()
-    TaskStateMemory(store).save("omni_batch", {"v": 1})
-    assert TaskStateMemory(store).load("omni_batch") == {"v": 1}
+    TaskStateMemory(store).save("omni_send", {"v": 1})
+    assert TaskStateMemory(store).load("omni_send") == {"v": 1}
 
 
 def test_nothing_saved_is_none() -> None:
-    assert TaskStateMemory(Store()).load("omni_batch") is None
+    assert TaskStateMemory(Store()).load("omni_send") is None
 
 
 def test_entries_never_expire_since_a_task_may_be_cleared_after_airflows_thirty_days() -> None:
     from airflow.sdk import NEVER_EXPIRE
 
     store = Store()
-    TaskStateMemory(store).save("omni_batch", {})
+    TaskStateMemory(store).save("omni_send", {})
     assert store.retentions[0] is NEVER_EXPIRE
 
 
 def test_a_write_answered_with_404_tells_that_the_try_was_replaced() -> None:
     with pytest.raises(OmniStaleTryError, match="replaced by another"):
-        TaskStateMemory(Store(refusal(404))).save("omni_batch", {})
+        TaskStateMemory(Store(refusal(404))).save("omni_send", {})
 
 
 def test_in_a_dag_test_the_bare_answer_tells_the_same() -> None:
     error = RuntimeError("404")
     error.response = SimpleNamespace(status_code=404)  # type: ignore[attr-defined]
     with pytest.raises(OmniStaleTryError):
-        TaskStateMemory(Store(error)).save("omni_batch", {})
+        TaskStateMemory(Store(error)).save("omni_send", {})
 
 
 @pytest.mark.parametrize("error", [refusal(500), refusal(None), EOFError("supervisor gone"), ValueError("x")])
 def test_any_other_failed_write_is_a_storage_error_and_not_a_stale_try(error: Exception) -> None:
     with pytest.raises(OmniStorageError) as caught:
-        TaskStateMemory(Store(error)).save("omni_batch", {})
+        TaskStateMemory(Store(error)).save("omni_send", {})
     assert not isinstance(caught.value, OmniStaleTryError)
     assert caught.value.retryable
 
 
 def test_a_failed_read_is_a_storage_error_and_never_nothing_saved() -> None:
     with pytest.raises(OmniStorageError):
-        TaskStateMemory(Store(refusal(500))).load("omni_batch")
+        TaskStateMemory(Store(refusal(500))).load("omni_send")
 
 
 @pytest.fixture
@@ -121,4 +121,4 @@ def test_airflows_own_accessor_raises_when_the_write_was_refused(refusing_superv
 
     store = TaskStateStoreAccessor(ti_id=uuid.uuid4(), scope=SimpleNamespace())  # type: ignore[arg-type]
     with pytest.raises(OmniStaleTryError):
-        TaskStateMemory(store).save("omni_batch", {"v": 1})
+        TaskStateMemory(store).save("omni_send", {"v": 1})

@@ -138,7 +138,7 @@ def test_answers_that_name_nobody_stop_the_batch_like_other_unknown_ones(tmp_pat
 
 
 def test_a_pace_that_outlasts_an_intent_is_refused() -> None:
-    with pytest.raises(OmniInputError, match=r"requests_per_second: got 0\.08, expected 0\.2 or more for a batch"):
+    with pytest.raises(OmniInputError, match=r"requests_per_second: got 0\.08, expected 0\.2 or more: what"):
         SendPolicy(LookPolicy(), requests_per_second=0.08).check()
 
 
