@@ -1,4 +1,7 @@
-"""Time that passes when somebody sleeps: hours take no time."""
+"""Time that passes when somebody sleeps, and at no other time: hours take none.
+
+It is the simulator's clock, and stands for the module `time` in what is tested: vendor and task agree on the time.
+"""
 
 from __future__ import annotations
 
@@ -9,37 +12,70 @@ from types import ModuleType
 
 import pytest
 
+from airflow_provider_omni.delivery.drivers import arun, run
 from airflow_provider_omni.omni import limits
+from airflow_provider_omni.simulator.clock import DEFAULT_MANUAL_START, ManualClock
 
 
-class SkippingClock:
-    """Stands for the module `time`: a sleep takes no time, and the clocks say that it did.
+class SkippingClock(ManualClock):
+    """The one clock of a test. A sleep takes no time, and the clock says that it did.
 
-    `follow`: told of each sleep, such as a simulator's `advance`, so that both agree on the time.
+    `start`: seconds since 1970. A test of code that also looks at the machine's time starts `from_now`.
+    `follow`: told of each sleep, such as the `advance` of a simulator that has a clock of its own.
     """
 
-    def __init__(self, follow: Callable[[float], None] = lambda seconds: None) -> None:
-        self.passed = 0.0
+    def __init__(
+        self, start: float = DEFAULT_MANUAL_START, follow: Callable[[float], None] = lambda seconds: None
+    ) -> None:
+        super().__init__(start)
         self.follow = follow
         self._lock = threading.Lock()
 
+    @classmethod
+    def from_now(cls, follow: Callable[[float], None] = lambda seconds: None) -> SkippingClock:
+        """Start at the machine's time."""
+        return cls(time.time(), follow)
+
+    def advance(self, seconds: float) -> None:
+        """Let that much time pass, at once. Threads may do so at the same time."""
+        with self._lock:
+            super().advance(seconds)
+        self.follow(seconds)
+
+    # What the module `time` has --------------------------------------------------------------------------------------
+
     def time(self) -> float:
-        """The machine's time, and all that was slept."""
-        return time.time() + self.passed
+        """Return the seconds since 1970."""
+        return self.now()
 
     def monotonic(self) -> float:
-        """The same of the clock that never jumps."""
-        return time.monotonic() + self.passed
+        """Return the same: this clock never jumps back."""
+        return self.now()
 
     def sleep(self, seconds: float) -> None:
         """Let that much time pass, at once."""
-        with self._lock:
-            self.passed += seconds
-        self.follow(seconds)
+        self.advance(seconds)
+
+    async def asleep(self, seconds: float) -> None:
+        """Do so in an event loop."""
+        self.advance(seconds)
+
+    # What goes by it -------------------------------------------------------------------------------------------------
+
+    def budget(self) -> limits.WindowLimiter:
+        """Return an account's budget of looks into the logs."""
+        return limits.WindowLimiter(clock=self.now, jitter=lambda: 0.5)
 
     def rule(self, monkeypatch: pytest.MonkeyPatch, *modules: ModuleType) -> None:
         """Put it in the place of `time` in these modules; the budget of looks into the logs goes by it, too."""
         for module in modules:
             monkeypatch.setattr(module, "time", self)
-        budget = limits.WindowLimiter(clock=self.monotonic)
+        budget = self.budget()
         monkeypatch.setattr(limits, "logs_budget", lambda account: budget)
+
+    def rule_drivers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let machines that the product's loops carry out sleep on it."""
+        assert run.__kwdefaults__ is not None
+        assert arun.__kwdefaults__ is not None
+        monkeypatch.setitem(run.__kwdefaults__, "sleep", lambda seconds: self.advance(seconds))
+        monkeypatch.setitem(arun.__kwdefaults__, "sleep", self.asleep)

@@ -24,7 +24,7 @@ def account(omni_simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch, a
 @pytest.fixture
 def skipping(account: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> SkippingClock:
     """Operators sleep on this clock, and the vendor's time goes with it."""
-    clock = SkippingClock(account.advance)
+    clock = SkippingClock.from_now(account.advance)
     clock.rule(monkeypatch, batch, cancellation, omni, tries)
     return clock
 

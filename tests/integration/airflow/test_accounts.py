@@ -16,10 +16,10 @@ from airflow_provider_omni.delivery.ledger.parts import pack, unpack
 from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
-from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.running import RunningSimulator, running_simulator
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.triggers.omni import OmniDeliveryTrigger
+from tests.harness.clock import SkippingClock
 from tests.integration.airflow.test_batch_waits import send as send_batch
 from tests.integration.airflow.test_batch_waits import with_fate
 from tests.integration.airflow.test_fates import MODES, Task, account, clock, send, task
@@ -34,7 +34,7 @@ class KilledError(BaseException):
 
 
 @pytest.fixture
-def other(clock: ManualClock) -> Iterator[RunningSimulator]:
+def other(clock: SkippingClock) -> Iterator[RunningSimulator]:
     with running_simulator(Settings(source_scenario=True), clock) as simulator:
         yield simulator
 

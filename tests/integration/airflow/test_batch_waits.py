@@ -13,9 +13,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
-from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.running import RunningSimulator
 from airflow_provider_omni.triggers.omni import OmniDeliveryTrigger
+from tests.harness.clock import SkippingClock
 from tests.integration.airflow.batchtask import BatchTask, numbers
 from tests.integration.airflow.test_fates import Task, account, clock, task
 
@@ -133,7 +133,7 @@ def test_a_ledger_that_nobody_has_used_is_an_error(account: RunningSimulator, ta
 
 
 def test_a_ledger_that_cannot_be_read_for_a_while_is_read_later(
-    account: RunningSimulator, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
+    account: RunningSimulator, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: SkippingClock
 ) -> None:
     from airflow_provider_omni.delivery.ledger.folders import LocalFolder
     from airflow_provider_omni.omni.errors import OmniStorageError

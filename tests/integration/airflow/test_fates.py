@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -16,18 +15,19 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
+from airflow.sdk.bases import sensor as sensor_base
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from airflow_provider_omni.delivery.drivers import arun, run
-from airflow_provider_omni.omni import limits
 from airflow_provider_omni.operators.omni import OmniSendMessageOperator
+from airflow_provider_omni.sensors import omni as sensors
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
-from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.fates import FATES
 from airflow_provider_omni.simulator.running import RunningSimulator
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.storage import xcom
+from airflow_provider_omni.triggers import omni as triggers
 from airflow_provider_omni.triggers.omni import OmniDeliveryTrigger
+from tests.harness.clock import SkippingClock
 from tests.harness.vendor import SharedServer
 
 NUMBER = "417930267"
@@ -72,9 +72,9 @@ def test_no_fate_of_the_table_is_forgotten() -> None:
 
 
 class Task:
-    """A waiting task on a manual clock: its XComs, its state store, its reschedules."""
+    """A waiting task: its XComs, its state store, its reschedules."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: SkippingClock) -> None:
         self.clock = clock
         self.started_at = clock.now()
         self.xcoms: dict[str, Any] = {}
@@ -126,14 +126,14 @@ class Task:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
+def clock() -> SkippingClock:
     """Starts now: the base class of sensors looks at the real time in reschedule mode."""
-    return ManualClock(time.time())
+    return SkippingClock.from_now()
 
 
 @pytest.fixture
 def account(
-    vendor_server: SharedServer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    vendor_server: SharedServer, clock: SkippingClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[RunningSimulator]:
     with vendor_server.hosting(Settings(source_scenario=True), clock) as simulator:
         monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", simulator.airflow_connection_json)
@@ -141,12 +141,9 @@ def account(
 
 
 @pytest.fixture
-def task(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Task:
-    """A task whose every clock and sleep, in the sensor, its base class and the trigger, is the manual one."""
+def task(clock: SkippingClock, monkeypatch: pytest.MonkeyPatch) -> Task:
+    """A task whose every clock and sleep, in the sensor, its base class and the trigger, is the test's."""
     task = Task(clock)
-
-    async def sleep(seconds: float) -> None:
-        clock.advance(seconds)
 
     class XCom:
         @staticmethod
@@ -157,17 +154,8 @@ def task(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Task:
         def get_one(*, key: str, **_: Any) -> Any:
             return task.xcoms.get(key)
 
-    manual = SimpleNamespace(time=clock.now, monotonic=clock.now, sleep=clock.advance)
-    for module in (
-        "airflow_provider_omni.sensors.omni",
-        "airflow_provider_omni.triggers.omni",
-        "airflow.sdk.bases.sensor",
-    ):
-        monkeypatch.setattr(f"{module}.time", manual)
-    monkeypatch.setitem(arun.__kwdefaults__, "sleep", sleep)
-    monkeypatch.setitem(run.__kwdefaults__, "sleep", clock.advance)
-    budget = limits.WindowLimiter(clock=clock.now)
-    monkeypatch.setattr(limits, "logs_budget", lambda _: budget)
+    clock.rule(monkeypatch, sensors, triggers, sensor_base)
+    clock.rule_drivers(monkeypatch)
     monkeypatch.setattr(xcom, "_xcom_class", lambda: XCom)
     return task
 

@@ -25,7 +25,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> SkippingClock:
     """Operators that wait, for what is in doubt for example, sleep on this clock."""
-    clock = SkippingClock()
+    clock = SkippingClock.from_now()
     clock.rule(monkeypatch, batch, cancellation, omni, tries)
     return clock
 
