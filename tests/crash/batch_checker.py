@@ -14,6 +14,7 @@ from tests.crash.checker import (
     FROZEN,
     UNDER_WAY,
     Judgement,
+    hidden_by_refusals,
     lost_between,
     posted_in_the_dark,
     strange_receipts,
@@ -48,6 +49,8 @@ def judge_batch_send(schedule: BatchSchedule, world: World, task: BatchTask) -> 
     judgement.wrong += task.false_words
     lost = bool(task.spoilt_at or schedule.send.moved_at or not schedule.ledger)
     judgement.wrong += strange_receipts(world, task.ends, lost=lost)
+    if len(world.simulators) == 1 and len(set(schedule.upheavals.secrets)) == 1:
+        judgement.wrong += hidden_by_refusals(record, task.ends, schedule.settings.log_lag_seconds)
     if task.end is not None:
         judgement.never += _never(record, task)
         judgement.wrong += _false_claims(schedule, record, task)
