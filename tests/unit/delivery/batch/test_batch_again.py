@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.workspace import Workspace
@@ -48,7 +47,7 @@ def followed(world: World, receipt: dict[str, Any]) -> dict[str, Any]:
     """The summary of a wait on the receipt alone."""
     watch = Watch(bulks_of(Receipt.from_json(receipt)), deadline=world.clock.now() + 24 * HOUR, flow=("LINE", "SMS"))
     machine = wait_for(watch, world.clock.now, "abc").until_decided()
-    end = run(machine, client=world, memory=ProcessMemory(), sleep=world.clock.advance)
+    end = world.carry_out(machine, memory=ProcessMemory())
     return end.summary
 
 
@@ -157,10 +156,7 @@ def test_a_try_that_cannot_begin_publishes_the_receipt_of_the_one_before(tmp_pat
     world.published.clear()
     with Workspace() as workspace:
         terms = LedgerTerms("memory://ledger", "0b") if ledger else None
-        run(
-            previous_receipt(spec, workspace, terms), client=world, memory=world.memory, folder=world.folder,
-            publish=world.published.append,
-        )  # fmt: skip
+        world.carry_out(previous_receipt(spec, workspace, terms))
     (receipt,) = world.published
     counts = receipt["counts"]
     assert world.posts == 3
@@ -176,9 +172,7 @@ def test_a_first_try_that_cannot_begin_publishes_nothing(tmp_path: Path) -> None
         spec = world.plan(numbers(1), workspace).spec
     with Workspace() as workspace:
         steps = previous_receipt(spec, workspace, LedgerTerms("memory://ledger", "0b"))
-        assert (
-            run(steps, client=world, memory=world.memory, folder=world.folder, publish=world.published.append) is None
-        )
+        assert world.carry_out(steps) is None
     assert not world.published
     assert not world.folder.list("")
 

@@ -14,7 +14,6 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
-from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.effects import Json
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import TRIES
@@ -35,7 +34,6 @@ from airflow_provider_omni.omni.errors import (
     OmniUnknownOutcomeError,
 )
 from airflow_provider_omni.omni.failures import Failure, failure_error
-from airflow_provider_omni.omni.limits import WindowLimiter
 from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.storage.process import ProcessMemory
 from tests.harness.driver import KilledError
@@ -241,13 +239,7 @@ def test_messages_posted_again_on_trust_in_another_request_are_followed_once_and
         flow=("LINE", "SMS"),
         ledger_path="memory://ledger" if ledger else None,
     )
-    end = run(
-        wait_for(watch, world.clock.now, "abc").until_decided(),
-        client=world,
-        memory=ProcessMemory(),
-        folder=world.folder,
-        sleep=world.clock.advance,
-    )
+    end = world.carry_out(wait_for(watch, world.clock.now, "abc").until_decided(), memory=ProcessMemory())
     assert end.verdict is Verdict.SUCCESS
     assert (end.summary["total"], end.summary["delivered"]) == (4, 4)
 
@@ -414,7 +406,7 @@ def test_where_others_use_the_logs_too_a_429_holds_all_looks_back(tmp_path: Path
     """Forty lone messages are in doubt, and the account has ten calls a minute left for this process."""
     world = World(tmp_path, duplicates="accept", logs_per_minute=10, id_lists="none")
     world.fault = dict.fromkeys(range(1, 41), "reset-before").get
-    budget = WindowLimiter(clock=world.clock.now, jitter=lambda: 0.5)
+    budget = world.clock.budget()
     for _ in range(4):
         before = len(world.calls)
         end = world.send(numbers(40), chunk_size=1, budget=budget, rules={"connections": 1})
@@ -434,7 +426,7 @@ def test_messages_that_an_answer_names_twice_are_asked_for_and_sent_once(tmp_pat
         if call.method == "POST":
             world.fault = lambda post: None
             world.simulator.faults.add("contradiction", count=count)
-            reply = world._handle(call)
+            reply = world.handle(call)
             return read(call, Response(reply.status, reply.headers, reply.body))
         return execute(call)
 

@@ -92,13 +92,13 @@ def test_more_than_100_requests_need_a_ledger(tmp_path: Path) -> None:
 
 def test_the_name_of_a_refusal_is_told_and_written_down_without_numbers(tmp_path: Path) -> None:
     world = World(tmp_path)
-    handle = world._handle
+    handle = world.handle
 
     def naming(call: Any) -> Any:
         reply = handle(call)
         return replace(reply, body=reply.body.replace(b'"REJECTED_NETWORK"', b'"REJECTED_41790000006"'))
 
-    world._handle = naming  # type: ignore[method-assign]
+    world.handle = naming  # type: ignore[method-assign]
     end = world.send([*numbers(3), "41790000006"])
     assert isinstance(end.error, OmniRejectedError)
     assert "1 × REJECTED_4179…006" in end.error.message

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.ledger.parts import pack, unpack
 from airflow_provider_omni.delivery.messages.receipt import Receipt
@@ -180,7 +179,7 @@ def test_refused_recipients_that_a_long_receipt_does_not_name_are_not_waited_for
         bulks_of(Receipt.from_json(receipt)), world.clock.now() + 7200.0, SuccessCriterion(goal), ("LINE", "SMS")
     )
     machine = DeliveryWait(watch, world.clock.now, lambda: 0.5)
-    end = run(machine.until_decided(), client=world, memory=world.memory, sleep=world.clock.advance)
+    end = world.carry_out(machine.until_decided())
     assert end.verdict is (Verdict.FAILURE if goal == "all" else Verdict.SUCCESS)
     assert end.summary["total"] == 180
     assert goal == "all" or (end.summary["delivered"], end.summary["failed"]) == (144, 36)

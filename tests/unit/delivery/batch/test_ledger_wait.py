@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
@@ -128,7 +127,7 @@ def test_a_row_that_cannot_be_read_hides_nobody_else(tmp_path: Path, personal: b
     world = World(tmp_path)
     rows = [{"phone": number, "name": f"N{index}"} for index, number in enumerate(mixed(110))]
     assert world.send(rows, PERSONAL if personal else SHARED, chunk_size=400).error is None
-    handle = world._handle
+    handle = world.handle
 
     def spoiled(call: Any) -> Any:
         reply = handle(call)
@@ -140,7 +139,7 @@ def test_a_row_that_cannot_be_read_hides_nobody_else(tmp_path: Path, personal: b
             row["status"]["groupId"] = row["status"].pop("groupName", "x")
         return replace(reply, body=json.dumps(body).encode())
 
-    world._handle = spoiled  # type: ignore[method-assign]
+    world.handle = spoiled  # type: ignore[method-assign]
     end = wait(world, success_when="finished")
     assert (end.summary["total"], end.summary["delivered"], end.summary["failed"]) == (110, 88, 22)
 
@@ -158,9 +157,7 @@ def test_memory_of_what_is_settled_is_released(tmp_path: Path) -> None:
     world.send(numbers(300), SHARED)
     watch = Watch((), world.clock.now() + 7200, SuccessCriterion("finished"), ("LINE", "SMS"), ledger_path="x")
     machine = wait_for(watch, world.clock.now, "aa", lambda: 0.5)
-    end = run(
-        machine.until_decided(), client=world, memory=world.memory, folder=world.folder, sleep=world.clock.advance
-    )
+    end = world.carry_out(machine.until_decided())
     assert end.summary["delivered"] == 300
     assert not machine.deliveries.tracker.seen()
 

@@ -25,9 +25,8 @@ from airflow_provider_omni.ledger import read_outcomes, unreached
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.statuses import StepState
-from tests.harness.driver import watched
 from tests.unit.delivery.batch.batchworld import World, numbers
-from tests.unit.delivery.batch.waits import go_on, machine_of, saying, wait
+from tests.unit.delivery.batch.waits import machine_of, saying, wait
 
 SHARED = saying("Hello")
 
@@ -122,11 +121,11 @@ def test_a_wait_that_is_left_off_keeps_what_is_not_written_down_though_the_batch
     world = sent_to(tmp_path, 20)
     world.clock.advance(600.0)
     machine = machine_of(world)
-    assert go_on(world, machine.poll(), folder=Folder(world, lambda name, names, failed: name == "write")) is None
+    assert world.carry_out(machine.poll(), folder=Folder(world, lambda name, names, failed: name == "write")) is None
     world.send(numbers(40), SHARED)
     world.failing("logs")
-    assert go_on(world, machine.leave_off()) is False
-    go_on(world, machine.poll())
+    assert world.carry_out(machine.leave_off()) is False
+    world.carry_out(machine.poll())
     assert outcomes(world)["delivered"] == 20
 
 
@@ -160,10 +159,10 @@ def test_a_folder_that_is_mounted_later_is_followed(tmp_path: Path) -> None:
     away = world.folder.path.with_name("away")
     world.folder.path.rename(away)
     machine = machine_of(world, accepted=40)
-    assert go_on(world, machine.poll()) is None
+    assert world.carry_out(machine.poll()) is None
     away.rename(world.folder.path)
     world.clock.advance(60.0)
-    assert go_on(world, machine.until_decided()).verdict is Verdict.SUCCESS
+    assert world.carry_out(machine.until_decided()).verdict is Verdict.SUCCESS
 
 
 def test_a_ledger_that_cannot_be_read_ends_as_the_deadline_does(tmp_path: Path) -> None:
@@ -216,11 +215,11 @@ def test_what_another_copy_has_read_and_written_is_read_though_the_logs_are_sile
 
     world.execute = without_logs  # type: ignore[method-assign]
     first = machine_of(world)
-    assert go_on(world, first.poll()) is None
+    assert world.carry_out(first.poll()) is None
     world.clock.advance(120.0)
     assert wait(world).verdict is Verdict.SUCCESS
     began = world.clock.now()
-    assert go_on(world, first.until_decided()).verdict is Verdict.SUCCESS
+    assert world.carry_out(first.until_decided()).verdict is Verdict.SUCCESS
     assert world.clock.now() - began < 300.0
 
 
@@ -232,22 +231,22 @@ def test_what_another_copy_has_read_of_single_messages_is_read_though_this_one_f
     world.send(numbers(20), SHARED)
     mend = world.failing("logs")
     first = machine_of(world, hours=1.0)
-    assert go_on(world, first.poll()) is None
+    assert world.carry_out(first.poll()) is None
     mend()
     world.clock.advance(120.0)
     assert wait(world).verdict is Verdict.SUCCESS
     world.failing("logs")
-    end = go_on(world, first.until_decided())
+    end = world.carry_out(first.until_decided())
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 20)
 
 
 def test_what_a_cleared_batch_sends_meanwhile_is_followed_too(tmp_path: Path) -> None:
     world = sent_to(tmp_path, 20)
     machine = machine_of(world)
-    assert go_on(world, machine.poll()) is None
+    assert world.carry_out(machine.poll()) is None
     world.send(numbers(40), SHARED)
     world.clock.advance(60.0)
-    end = go_on(world, machine.until_decided())
+    end = world.carry_out(machine.until_decided())
     assert (end.verdict, end.summary["total"], end.summary["delivered"]) == (Verdict.SUCCESS, 40, 40)
     assert outcomes(world) == {"delivered": 40}
 
@@ -266,7 +265,7 @@ def test_outcomes_are_counted_in_threads_and_forgotten_as_soon_as_they_are_writt
         kinds[type(effect).__name__] += 1
         known.append(len(machine.deliveries.tracker.seen()))
 
-    end = go_on(world, watched(machine.until_decided(), seen))
+    end = world.carry_out(machine.until_decided(), before=seen)
     assert end.summary["delivered"] == 3000
     assert max(known) <= 1000
     assert kinds[Offload.__name__] > 8
@@ -317,9 +316,9 @@ def test_nobody_has_failed_for_a_reader_while_a_wait_is_still_under_way(tmp_path
     world = World(tmp_path, reports="per-step")
     world.send([number[:-2] + "46" for number in numbers(2)], SHARED)
     machine = machine_of(world)
-    assert go_on(world, machine.poll()) is None
+    assert world.carry_out(machine.poll()) is None
     world.clock.advance(20.0)
-    assert go_on(world, machine.poll()) is None
+    assert world.carry_out(machine.poll()) is None
     assert outcomes(world) == {"pending": 2}
     assert list(unreached(str(world.folder.path)).rows()) == []
 
@@ -355,14 +354,14 @@ def test_outcomes_that_were_read_from_one_account_another_one_does_not_go_on_wit
     first = machine_of(world, account="ours")
     while not world.folder.list("outcomes/"):
         world.clock.advance(10.0)
-        assert go_on(world, first.poll()) is None  # until LINE has failed, and that is written down
+        assert world.carry_out(first.poll()) is None  # until LINE has failed, and that is written down
     world.clock.advance(2 * 3600.0)
     asked = len(world.calls)
     with pytest.raises(OmniConfigurationError, match="the one that was asked so far"):
-        go_on(world, machine_of(world, hours=0.0, account="other").until_decided())
+        world.carry_out(machine_of(world, hours=0.0, account="other").until_decided())
     assert len(world.calls) == asked
     assert outcomes(world) == {"pending": 40}
-    assert go_on(world, machine_of(world, account="ours").until_decided()).summary["delivered"] == 40
+    assert world.carry_out(machine_of(world, account="ours").until_decided()).summary["delivered"] == 40
 
 
 def test_a_ledger_says_from_which_accounts_its_tries_have_sent(tmp_path: Path) -> None:
@@ -402,6 +401,6 @@ def test_each_sample_of_a_request_has_its_turn_whatever_time_lies_between_the_lo
     with patch.object(machine.queries, "ask", ask):
         for _ in range(3):
             source.unseen = True
-            go_on(world, machine.followed.doubt_bulk_ids(0.0))
+            world.carry_out(machine.followed.doubt_bulk_ids(0.0))
             world.clock.advance(polls * machine.watch.poll_interval)
     assert sorted(asked) == ["a", "b", "c"]

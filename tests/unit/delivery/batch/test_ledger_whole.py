@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.ledger.layout import DividedFolder, SubFolder, check_shards, ledgers_in
 from airflow_provider_omni.delivery.ledger.parts import TryId, pack
 from airflow_provider_omni.delivery.ledger.shards import Shard
@@ -38,13 +37,7 @@ def _litter(world: World) -> None:
 
 def _wait(world: World, hours: float = 24.0) -> Verdict | None:
     watch = Watch((), deadline=world.clock.now() + hours * 3600.0, flow=("LINE", "SMS"), ledger_path="memory://ledger")
-    return run(
-        wait_for(watch, world.clock.now, "abc").until_decided(),
-        client=world,
-        memory=ProcessMemory(),
-        folder=world.folder,
-        sleep=world.clock.advance,
-    ).verdict
+    return world.carry_out(wait_for(watch, world.clock.now, "abc").until_decided(), memory=ProcessMemory()).verdict
 
 
 def _parts(world: World, folder: str) -> list[str]:

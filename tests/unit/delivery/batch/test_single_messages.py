@@ -20,8 +20,9 @@ from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.models import Rows
 from airflow_provider_omni.simulator import fates, outcomes
 from airflow_provider_omni.simulator.fates import Fate, Moment, Since
+from tests.harness.clock import SkippingClock
 from tests.unit.delivery.batch.batchworld import World, numbers
-from tests.unit.delivery.batch.waits import go_on, machine_of, saying, wait
+from tests.unit.delivery.batch.waits import machine_of, saying, wait
 
 PERSONAL = saying("Dear {name}")
 MANY = 110
@@ -149,13 +150,13 @@ def test_a_workers_clock_that_is_wrong_hides_no_message(tmp_path: Path, ahead: f
     world = World(tmp_path)
     real = world.clock
 
-    class Ahead:
-        advance = real.advance
+    class Ahead(SkippingClock):
+        advance = real.advance  # type: ignore[assignment]
 
         def now(self) -> float:
             return real.now() + ahead
 
-    world.clock = Ahead()  # type: ignore[assignment]
+    world.clock = Ahead()
     world.send(people(MANY), PERSONAL)
     assert wait(world).verdict is Verdict.SUCCESS
 
@@ -297,7 +298,7 @@ def test_while_reads_of_reports_fail_a_poll_tries_a_few_and_the_next_one_tries_o
     asked = _reads_fail(world, 1_000_000)
     machine = machine_of(world)
     for poll in (1, 2):
-        assert go_on(world, machine.poll()) is None
+        assert world.carry_out(machine.poll()) is None
         assert len(set(asked)) == len(asked) == poll * FAILED_READS
         world.clock.advance(60.0)
 

@@ -18,7 +18,7 @@ from airflow_provider_omni.delivery.recipients.numbers import normalise
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.omni.errors import Effect, OmniStorageError
 from tests.unit.delivery.batch.batchworld import World
-from tests.unit.delivery.batch.waits import go_on, machine_of
+from tests.unit.delivery.batch.waits import machine_of
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_a_wait_whose_scratch_file_fails_reads_its_ledger_again_and_does_not_die
 
     monkeypatch.setattr(Workspace, "many", full)
     machine = machine_of(world, success_when="finished")
-    end = asyncio.run(_in_a_loop(world, machine)) if asynchronous else go_on(world, machine.until_decided())
+    end = asyncio.run(_in_a_loop(world, machine)) if asynchronous else world.carry_out(machine.until_decided())
     assert (end.verdict, end.summary["total"]) == (Verdict.SUCCESS, 20)
     assert len(scratches) > 3
 
@@ -151,11 +151,8 @@ async def _in_a_loop(world: World, machine: Any) -> Any:
     async def execute(call: Any) -> Any:
         return world.execute(call)
 
-    async def sleep(seconds: float) -> None:
-        world.clock.advance(seconds)
-
     steps, client = machine.until_decided(), SimpleNamespace(execute=execute)
-    return await arun(steps, client=client, memory=cast("Any", None), folder=world.folder, sleep=sleep)
+    return await arun(steps, client=client, memory=cast("Any", None), folder=world.folder, sleep=world.clock.asleep)
 
 
 def test_a_database_that_rows_come_from_is_not_taken_for_the_scratch_file() -> None:

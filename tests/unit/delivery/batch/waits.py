@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.limits import LIMITS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, WaitEnd
 from airflow_provider_omni.delivery.tracking.watch import Watch
-from airflow_provider_omni.omni.limits import WindowLimiter
-from tests.harness.driver import KilledError
 from tests.unit.delivery.batch.batchworld import World
-
-QUIET = logging.getLogger("waits")
-QUIET.disabled = True
 
 
 def saying(text: str, line: int = 1, sms: int = 1) -> dict[str, Any]:
@@ -42,27 +35,7 @@ def machine_of(
     return DeliveryWait(watch, world.clock.now, lambda: 0.5, account=account, token=f"{world.tries:08x}", limits=limits)
 
 
-def go_on(world: World, steps: Any, until: float | None = None, folder: Any = None, budget: Any = None) -> Any:
-    """Carry a machine's steps out; `until`: killed at that time."""
-
-    def sleep(seconds: float) -> None:
-        world.clock.advance(seconds)
-        if until is not None and world.clock.now() > until:
-            raise KilledError
-
-    return run(
-        steps,
-        client=world,
-        memory=world.memory,
-        folder=folder or world.folder,
-        sleep=sleep,
-        budget=budget or WindowLimiter(clock=world.clock.now, jitter=lambda: 0.5),
-        note=QUIET,
-    )
-
-
 def wait(world: World, hours: float = 2.0, until: float | None = None, **rules: Any) -> WaitEnd:
     """Wait to the end."""
     folder = rules.pop("folder", None)
-    end: WaitEnd = go_on(world, machine_of(world, hours, **rules).until_decided(), until, folder)
-    return end
+    return world.carry_out(machine_of(world, hours, **rules).until_decided(), until=until, folder=folder)
