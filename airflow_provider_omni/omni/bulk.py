@@ -23,7 +23,7 @@ _BETWEEN = ",\n"
 """Between two entries. A line end is in no other place of them."""
 
 
-class BulkAnswer(NamedTuple):
+class BulkResponse(NamedTuple):
     """The entries of an answer, by status: few different ones, each with the ids of its messages in the answer's
     order.
     """
@@ -52,7 +52,7 @@ def some_destinations(listed: str, start: int, end: int) -> str:
     return _BETWEEN.join(listed.split(_BETWEEN)[start:end])
 
 
-def send_bulk(scenario_key: str, bulk_id: str, listed: str, tail: str) -> Call[BulkAnswer]:
+def send_bulk(scenario_key: str, bulk_id: str, listed: str, tail: str) -> Call[BulkResponse]:
     """Send one content to many numbers.
 
     :param listed: to whom, as `destinations` lists them.
@@ -63,8 +63,8 @@ def send_bulk(scenario_key: str, bulk_id: str, listed: str, tail: str) -> Call[B
     return Call("POST", ADVANCED, read_bulk, body=body.encode())
 
 
-def read_bulk(body: bytes) -> BulkAnswer:
-    """Return the answer to a send. Raises UnreadableAnswerError like `parsing.send_response`."""
+def read_bulk(body: bytes) -> BulkResponse:
+    """Return the answer to a send. Raises UnreadableResponseError like `parsing.send_response`."""
     usual = _usual(body)
     if usual is not None:
         return usual
@@ -72,10 +72,10 @@ def read_bulk(body: bytes) -> BulkAnswer:
     answer: SendResponse = parsing.send_response(body)
     for message in answer.messages:
         groups.setdefault(message.status, []).append(message.message_id)
-    return BulkAnswer(tuple((status, tuple(ids)) for status, ids in groups.items()))
+    return BulkResponse(tuple((status, tuple(ids)) for status, ids in groups.items()))
 
 
-def _usual(body: bytes) -> BulkAnswer | None:
+def _usual(body: bytes) -> BulkResponse | None:
     """Return the answer that the models would make if its every entry has a text id and a plain status;
     None for any other answer.
     """
@@ -98,7 +98,7 @@ def _usual(body: bytes) -> BulkAnswer | None:
             return None
         status = Status(group_id=group_id, group_name=group_name, id=number, name=name, description=description)
         found.append((status, tuple(ids)))
-    return BulkAnswer(tuple(found))
+    return BulkResponse(tuple(found))
 
 
 def _by_status(statuses: list[Any], ids: list[str]) -> dict[tuple[Any, ...], list[str]]:

@@ -219,7 +219,7 @@ class OmniStoppedError(OmniError):
     default_retryable = True
 
 
-def named(name: object) -> type[OmniError]:
+def error_class(name: object) -> type[OmniError]:
     """Return the class of this name, for an error that crossed a process as JSON; unknown names are protocol errors."""
     kind = globals().get(name) if isinstance(name, str) else None
     return kind if isinstance(kind, type) and issubclass(kind, OmniError) else OmniProtocolError

@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 from airflow_provider_omni.omni.channels import Channel
 
 
-class AnswerModel(BaseModel):
+class ResponseModel(BaseModel):
     """Base of what the vendor sends: lenient, immutable, and silent about its values in errors."""
 
     model_config = ConfigDict(
@@ -76,14 +76,14 @@ class NewScenario(TypedModel):
     default: bool | None = None
 
 
-class SavedStep(AnswerModel):
+class SavedStep(ResponseModel):
     """A step as the vendor tells it; the channel is free text, since new ones may appear."""
 
     from_: str | None = Field(default=None, alias="from")
     channel: str
 
 
-class Scenario(AnswerModel):
+class Scenario(ResponseModel):
     """A stored scenario.
 
     :param key: opaque; what messages are sent with.
@@ -99,7 +99,7 @@ MAX_ROWS = 10_000
 """Rows of one answer. The API promises at most 1,000; more than this is not read, to keep time and memory bounded."""
 
 
-class ScenarioList(AnswerModel):
+class ScenarioList(ResponseModel):
     """The envelope of `GET /omni/1/scenarios`."""
 
     scenarios: Annotated[list[Scenario], FailFast()] = Field(max_length=MAX_ROWS)
@@ -133,7 +133,7 @@ class Destination(TypedModel):
 # --- statuses --------------------------------------------------------------------------------------------------------
 
 
-class Status(AnswerModel):
+class Status(ResponseModel):
     """Status of a message. All members may be missing; `statuses.py` decides what it means."""
 
     group_id: int | None = None
@@ -143,7 +143,7 @@ class Status(AnswerModel):
     description: str | None = Field(default=None, repr=False)
 
 
-class ReportError(AnswerModel):
+class ReportError(ResponseModel):
     """Reason of a failure: the network's or the handset's detail.
 
     :param permanent: True if repeating the same message would fail again; None if the vendor does not say.
@@ -157,7 +157,7 @@ class ReportError(AnswerModel):
     permanent: bool | None = None
 
 
-class Price(AnswerModel):
+class Price(ResponseModel):
     """Price of one message part, as reported."""
 
     price_per_message: Decimal | None = None
@@ -189,7 +189,7 @@ class SendResponse:
     bulk_id: str | None = None
 
 
-class Report(AnswerModel):
+class Report(ResponseModel):
     """One delivery report: about one message on one channel. The vendor hands it out once.
 
     :param to: flat here, unlike in the answer to a send; hidden from repr.
@@ -210,7 +210,7 @@ class Report(AnswerModel):
     callback_data: str | None = Field(default=None, repr=False)
 
 
-class LogRow(AnswerModel):
+class LogRow(ResponseModel):
     """One row of the logs: about one message on one channel. Repeatable; without error and callback data."""
 
     message_id: str = Field(min_length=1)
@@ -252,13 +252,13 @@ def said_at(rows: Sequence[Any]) -> float | None:
     return rows.said_at if isinstance(rows, Rows) else None
 
 
-class ReportPage(AnswerModel):
+class ReportPage(ResponseModel):
     """The envelope of `GET /omni/1/reports`."""
 
     results: Annotated[list[Report], FailFast()] = Field(max_length=MAX_ROWS)
 
 
-class LogPage(AnswerModel):
+class LogPage(ResponseModel):
     """The envelope of `GET /omni/1/logs`."""
 
     results: Annotated[list[LogRow], FailFast()] = Field(max_length=MAX_ROWS)
@@ -276,7 +276,6 @@ __all__ = [
     "MAX_ROWS",
     "OPTIONAL_IN_ROWS",
     "Address",
-    "AnswerModel",
     "Channel",
     "Destination",
     "LogPage",
@@ -286,6 +285,7 @@ __all__ = [
     "Report",
     "ReportError",
     "ReportPage",
+    "ResponseModel",
     "Rows",
     "SavedStep",
     "Scenario",

@@ -13,11 +13,11 @@ from pydantic_core import from_json
 from airflow_provider_omni.omni.models import (
     MAX_ROWS,
     OPTIONAL_IN_ROWS,
-    AnswerModel,
     LogPage,
     LogRow,
     Report,
     ReportPage,
+    ResponseModel,
     Rows,
     Scenario,
     ScenarioList,
@@ -27,7 +27,7 @@ from airflow_provider_omni.omni.models import (
 )
 
 Row = TypeVar("Row", Report, LogRow)
-M = TypeVar("M", bound=AnswerModel)
+M = TypeVar("M", bound=ResponseModel)
 
 
 LONG = 4 * 1024 * 1024
@@ -35,7 +35,7 @@ MAX_VALUES = 2_000_000
 """JSON values in an answer longer than `LONG`. Each takes far more memory read than written; 1,000 rows have 30,000."""
 
 
-class UnreadableAnswerError(ValueError):
+class UnreadableResponseError(ValueError):
     """Fault of an answer, in words that hold nothing of it."""
 
 
@@ -54,21 +54,21 @@ def send_response(body: bytes) -> SendResponse:
     document = load(body)
     entries = document.get("messages") if isinstance(document, dict) else None
     if not isinstance(entries, list):
-        raise UnreadableAnswerError("there is no list of messages")
+        raise UnreadableResponseError("there is no list of messages")
     if len(entries) > MAX_ROWS:
-        raise UnreadableAnswerError(f"it has more than {MAX_ROWS:,} messages")
+        raise UnreadableResponseError(f"it has more than {MAX_ROWS:,} messages")
     statuses: dict[tuple[Any, ...], Status] = {}
     return SendResponse([_sent(entry, statuses) for entry in entries], _text(document.get("bulkId")))
 
 
 def _sent(entry: Any, statuses: dict[tuple[Any, ...], Status]) -> SentMessage:
     if not isinstance(entry, dict):
-        raise UnreadableAnswerError("messages.n is no object")
+        raise UnreadableResponseError("messages.n is no object")
     message_id, told, to = _text(entry.get("messageId")), entry.get("status"), entry.get("to")
     if not message_id:
-        raise UnreadableAnswerError("messages.n.messageId is missing")
+        raise UnreadableResponseError("messages.n.messageId is missing")
     if not isinstance(told, dict):
-        raise UnreadableAnswerError("messages.n.status is missing")
+        raise UnreadableResponseError("messages.n.status is missing")
     key = (told.get("groupId"), told.get("groupName"), told.get("id"), told.get("name"))
     try:
         status = statuses.get(key)
@@ -85,7 +85,7 @@ def _status(told: dict[str, Any]) -> Status:
         return Status.model_validate(told)
     except ValidationError as error:
         problem = _first_problem(error)
-    raise UnreadableAnswerError(f"messages.n.status.{problem}")
+    raise UnreadableResponseError(f"messages.n.status.{problem}")
 
 
 def _text(value: Any) -> str | None:
@@ -124,13 +124,13 @@ def _whole(model: type[M], body: bytes) -> M:
         return model.model_validate_json(body)
     except ValidationError as error:
         problem = _first_problem(error)
-    raise UnreadableAnswerError(problem)
+    raise UnreadableResponseError(problem)
 
 
 def _check_size(body: bytes) -> None:
     """Counts what separates and opens values, which is quick, before anything is made of them."""
     if len(body) > LONG and sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
-        raise UnreadableAnswerError("it has too many values")
+        raise UnreadableResponseError("it has too many values")
 
 
 def _row_by_row(model: type[Row], body: bytes) -> list[Row]:
@@ -138,19 +138,19 @@ def _row_by_row(model: type[Row], body: bytes) -> list[Row]:
     page = load(body)
     rows = page.get("results") if isinstance(page, dict) else None
     if not isinstance(rows, list):
-        raise UnreadableAnswerError("there is no list of results")
+        raise UnreadableResponseError("there is no list of results")
     if len(rows) > MAX_ROWS:
-        raise UnreadableAnswerError(f"it has more than {MAX_ROWS:,} rows")
+        raise UnreadableResponseError(f"it has more than {MAX_ROWS:,} rows")
     readable: Rows[Row] = Rows()
     problem = ""
     for row in rows:
         try:
             readable.append(_lenient(model, row))
-        except UnreadableAnswerError as error:
+        except UnreadableResponseError as error:
             problem = problem or str(error)
             readable.skipped += 1
     if readable.skipped and not readable:
-        raise UnreadableAnswerError(problem)
+        raise UnreadableResponseError(problem)
     return readable
 
 
@@ -163,24 +163,24 @@ def _lenient(model: type[Row], row: Any) -> Row:
         problem = _first_problem(error)
     status = row.get("status") if isinstance(row, dict) else None
     if not isinstance(status, dict):
-        raise UnreadableAnswerError(problem)
+        raise UnreadableResponseError(problem)
     odd = {place[0] for place in places if place and place[0] != "status"}
     unclear = {place[1] for place in places if len(place) > 1 and place[0] == "status"}
     if odd <= OPTIONAL_IN_ROWS:
         kept = {name: value for name, value in row.items() if name not in odd}
         kept["status"] = {name: value for name, value in status.items() if name not in unclear}
         return model.model_validate(kept)
-    raise UnreadableAnswerError(problem)
+    raise UnreadableResponseError(problem)
 
 
 def load(body: bytes) -> Any:
-    """Any JSON, or UnreadableAnswerError; bounded in depth and length of numbers, unlike the standard library."""
+    """Any JSON, or UnreadableResponseError; bounded in depth and length of numbers, unlike the standard library."""
     _check_size(body)
     try:
         return from_json(body, cache_strings="keys")
     except ValueError:
         pass
-    raise UnreadableAnswerError("it is not JSON")
+    raise UnreadableResponseError("it is not JSON")
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -26,7 +26,7 @@ from airflow_provider_omni.omni.errors import (
 )
 from airflow_provider_omni.omni.masking import Private, mask_numbers_in
 from airflow_provider_omni.omni.models import Rows
-from airflow_provider_omni.omni.parsing import UnreadableAnswerError
+from airflow_provider_omni.omni.parsing import UnreadableResponseError
 from airflow_provider_omni.omni.plainwords import only_words
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def read(call: Call[T], answer: Response, secrets: Sequence[str] = ()) -> T:
                 rows.said_at = _date_of(answer.headers)
                 return cast("T", rows)
             return model
-        except UnreadableAnswerError as error:
+        except UnreadableResponseError as error:
             problem = "it is empty" if not answer.body.strip() else str(error)
         raise OmniProtocolError(
             f"The answer is not what the API promises: {problem}. {after_effect(call, Effect.UNKNOWN)}",
@@ -181,7 +181,7 @@ def _vendor_details(call: Call[Any], body: bytes, secrets: Sequence[str]) -> _De
         return _Details()
     try:
         document = parsing.load(body)
-    except UnreadableAnswerError:
+    except UnreadableResponseError:
         return _Details()
     hide = _Redactor(call, secrets)
     old = _dig(document, "requestError", "serviceException")

@@ -24,11 +24,19 @@ class Group(IntEnum):
 
 
 class KnownStatus(NamedTuple):
-    """One row of the vendor's registry. `final` means: for that step of the flow, which `step_state` reads."""
+    """One row of the vendor's registry.
+
+    :param final: True if the status ends its step of the flow.
+    :param account_blocked: True if it holds for the whole account, such as no credit: nobody else's message would be
+        accepted either.
+    :param may_succeed_later: True if a later try may succeed: no credit, the flooding filter, an error of the vendor's.
+    """
 
     name: str
     group: Group
     final: bool
+    account_blocked: bool = False
+    may_succeed_later: bool = False
 
 
 _P, _U, _D, _E, _R = Group.PENDING, Group.UNDELIVERABLE, Group.DELIVERED, Group.EXPIRED, Group.REJECTED
@@ -45,16 +53,16 @@ KNOWN_STATUSES: dict[int, KnownStatus] = {
     9: KnownStatus("UNDELIVERABLE_NOT_DELIVERED", _U, True),
     10: KnownStatus("REJECTED_DND", _R, True),
     11: KnownStatus("REJECTED_SOURCE", _R, True),
-    12: KnownStatus("REJECTED_NOT_ENOUGH_CREDITS", _R, True),
+    12: KnownStatus("REJECTED_NOT_ENOUGH_CREDITS", _R, True, account_blocked=True, may_succeed_later=True),
     13: KnownStatus("REJECTED_SENDER", _R, True),
     14: KnownStatus("REJECTED_DESTINATION_BLOCKLISTED", _R, True),
     15: KnownStatus("EXPIRED_EXPIRED", _E, True),
     16: KnownStatus("REJECTED_NOT_REACHABLE", _R, True),
-    17: KnownStatus("REJECTED_PREPAID_PACKAGE_EXPIRED", _R, True),
+    17: KnownStatus("REJECTED_PREPAID_PACKAGE_EXPIRED", _R, True, account_blocked=True, may_succeed_later=True),
     18: KnownStatus("REJECTED_DESTINATION_NOT_REGISTERED", _R, True),
     19: KnownStatus("REJECTED_ROUTE_NOT_AVAILABLE", _R, True),
-    20: KnownStatus("REJECTED_FLOODING_FILTER", _R, True),
-    21: KnownStatus("REJECTED_SYSTEM_ERROR", _R, True),
+    20: KnownStatus("REJECTED_FLOODING_FILTER", _R, True, may_succeed_later=True),
+    21: KnownStatus("REJECTED_SYSTEM_ERROR", _R, True, may_succeed_later=True),
     22: KnownStatus("EXPIRED_UNKNOWN", _E, True),
     23: KnownStatus("REJECTED_DUPLICATE_MESSAGE_ID", _R, True),
     24: KnownStatus("REJECTED_INVALID_UDH", _R, True),
@@ -67,23 +75,17 @@ KNOWN_STATUSES: dict[int, KnownStatus] = {
     66: KnownStatus("UNDELIVERABLE_NO_DESTINATION", _U, True),
     70: KnownStatus("REJECTED_INVALID_VALIDITY_PERIOD", _R, True),
     87: KnownStatus("SIGNALS_BLOCKED", _R, True),
-    89: KnownStatus("REJECTED_INTERNAL_ERROR", _R, True),
+    89: KnownStatus("REJECTED_INTERNAL_ERROR", _R, True, may_succeed_later=True),
     96: KnownStatus("NO_ANSWER", _U, True),
     97: KnownStatus("BUSY", _U, True),
     98: KnownStatus("CANCELLED", _U, True),
     99: KnownStatus("REJECTED", _R, True),
-    100: KnownStatus("UNDELIVERABLE_REJECTED_PLATFORM", _R, True),
+    100: KnownStatus("UNDELIVERABLE_REJECTED_PLATFORM", _R, True, may_succeed_later=True),
 }
 """The general registry, and what else a LINE or SMS flow can meet. 87 is used in groups 4 and 5."""
 
 DUPLICATE = 23
 """`REJECTED_DUPLICATE_MESSAGE_ID`: seen before, which is not the same as refused."""
-
-STOPS_EVERYTHING = frozenset({12, 17})
-"""Account-wide: no credit, package expired. Nobody else's message would be accepted either."""
-
-MENDABLE = frozenset({12, 17, 20, 21, 89, 100})
-"""A later try may succeed: no credit, package expired, flooding filter, system or internal error, platform down."""
 
 _FAILED = frozenset({Group.UNDELIVERABLE, Group.EXPIRED, Group.REJECTED})
 _PREFIXES: tuple[tuple[str, Group], ...] = (
@@ -141,8 +143,7 @@ def step_state(status: Status) -> StepState:
 
 def _is_final(status: Status, group: Group | None, *, otherwise: bool) -> bool:
     """Return True if the registry has the status as final; `otherwise` if it does not know it, or not in this group."""
-    number = _number(status)
-    known = None if number is None else KNOWN_STATUSES.get(number)
+    known = _known(status)
     return known.final if known is not None and known.group is group else otherwise
 
 
@@ -165,18 +166,19 @@ def is_duplicate(status: Status) -> bool:
 
 def account_blocked(status: Status) -> bool:
     """Return True if every other recipient would be refused for the same reason."""
-    return is_refusal(status) and _number(status) in STOPS_EVERYTHING
+    return is_refusal(status) and (known := _known(status)) is not None and known.account_blocked
 
 
 def may_succeed_later(status: Status) -> bool:
     """Return True if the very same message may be accepted later."""
-    return is_refusal(status) and _number(status) in MENDABLE
+    return is_refusal(status) and (known := _known(status)) is not None and known.may_succeed_later
 
 
-def _number(status: Status) -> int | None:
-    """Return the registry's id: by name where the name is known or says something else, else as given."""
+def _known(status: Status) -> KnownStatus | None:
+    """Return the registry's row: by name if there is one, else by id. None if the registry does not know it."""
     name = _upper(status.name)
-    return _IDS_BY_NAME.get(name) if name else status.id
+    number = _IDS_BY_NAME.get(name) if name else status.id
+    return None if number is None else KNOWN_STATUSES.get(number)
 
 
 def _upper(name: str | None) -> str:

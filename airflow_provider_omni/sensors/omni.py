@@ -184,7 +184,7 @@ class OmniDeliverySensor(BaseSensorOperator):
             return self._finish(context, status, message, known["summary"])
         with self._airflow_errors():
             if status == "error":
-                error = errors.named(known.get("error"))(message, retryable=bool(known.get("retryable")))
+                error = errors.error_class(known.get("error"))(message, retryable=bool(known.get("retryable")))
                 raise error
             raise errors.OmniProtocolError(
                 "The trigger ended with an event that this version does not know.", retryable=True

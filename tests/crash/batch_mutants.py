@@ -103,7 +103,7 @@ def _personal(*fates: str, beat: float = 20.0, lag: float = 0.0, page: int = 100
         *fates,
         send={"personal": True, "validity": (3000, 300)},
         settings={"beat_seconds": beat, "log_lag_seconds": lag},
-        sizes=Sizes(many_lone=3, page=page),
+        sizes=Sizes(many_single=3, page=page),
     )
 
 
@@ -163,7 +163,7 @@ def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: CrashPoint | No
 
 
 def _replayed_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
-    """The first try is killed on the way. The scratch file of the second fails once, sooner or later."""
+    """The first try is killed on the way. The workspace of the second fails once, sooner or later."""
     return focused(
         **B | _LEDGER,
         network=CALM | {"posts": ()},
@@ -329,7 +329,7 @@ def _a_bulk_id_of_the_vendors_own_is_a_control() -> Iterator[None]:
 )
 def _a_contradiction_is_a_refusal() -> Iterator[None]:
     """A message that an answer names as taken and as refused counts as refused."""
-    original = requests.read_answer
+    original = requests.read_response
 
     def read(answer: Any, attempt: Attempt, *, doubtful: bool = False) -> Any:
         refused = [message_id for status, ids in answer.by_status for message_id in ids if status.group_id == 5]
@@ -339,7 +339,7 @@ def _a_contradiction_is_a_refusal() -> Iterator[None]:
         ]
         return original(answer._replace(by_status=tuple(left)), attempt, doubtful=doubtful)
 
-    with patch.object(dispatcher, "read_answer", read):
+    with patch.object(dispatcher, "read_response", read):
         yield
 
 
@@ -473,7 +473,7 @@ def _a_try_that_was_overtaken_names_its_own_account() -> Iterator[None]:
 
 
 def _cleared_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
-    """Sent, and then cleared with another account. The scratch file fails while the ledger is read."""
+    """Sent, and then cleared with another account. The workspace fails while the ledger is read."""
     return focused(
         **B | _LEDGER,
         network=CALM | {"posts": ()},
@@ -715,7 +715,7 @@ def _any_row_of_a_request_counts() -> Iterator[None]:
 
 @_mutant("wrong", _personal(*("49",) * 5, beat=200.0))
 def _slices_close_while_rows_are_pending() -> Iterator[None]:
-    """A stretch of the logs is done after some minutes, whatever is still under way in it, and nothing is looked for by
+    """A window of the logs is done after some minutes, whatever is still under way in it, and nothing is looked for by
     its id.
     """
     original = time_windows.is_done
@@ -732,7 +732,7 @@ def _slices_close_while_rows_are_pending() -> Iterator[None]:
 
 @_mutant("wrong", _personal(*("27",) * 5, lag=25.0))
 def _slices_close_at_once() -> Iterator[None]:
-    """A stretch of the logs is done once it was read, as if the logs never lagged behind."""
+    """A window of the logs is done once it was read, as if the logs never lagged behind."""
     with patch.object(time_windows, "LAG", 0.0):
         yield
 
@@ -740,7 +740,7 @@ def _slices_close_at_once() -> Iterator[None]:
 @_mutant("wrong", _personal(*("27", "40") * 10, page=12))
 def _full_pages_are_taken_for_whole() -> Iterator[None]:
     """What does not fit on a page of the logs is not asked for."""
-    with patch.object(time_windows.TimeWindows, "full", lambda self, stretch: ()):
+    with patch.object(time_windows.TimeWindows, "full", lambda self, window: ()):
         yield
 
 
@@ -754,7 +754,7 @@ _HEARD_LATE = _followed(
     wait={"reports_kept": True},
     send={"personal": True},
     settings=_TOLD_BY_REPORTS_ONLY,
-    sizes=Sizes(many_lone=3),
+    sizes=Sizes(many_single=3),
 )
 
 

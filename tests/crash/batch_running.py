@@ -36,7 +36,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
     waits: list[WaitTask] = []
     send = BatchTask(world, plan, Bucket(rng, plan.store_failures), lambda task: _follow(world, plan, task, waits))
     try:
-        with patch.object(ledger_watch, "Workspace", _scratches(plan)):
+        with patch.object(ledger_watch, "Workspace", _workspaces(plan)):
             world.after(0.0, send.start_try)
             came_to_an_end = world.run(MOST_EVENTS)
         judgement = judge_batch_send(plan, world, send)
@@ -58,7 +58,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
     return Result(seed, plan.guarantee, judgement, +events, tuple(world.trace), "--batches ")
 
 
-def _scratches(plan: BatchSchedule) -> Callable[[], BreakingWorkspace]:
+def _workspaces(plan: BatchSchedule) -> Callable[[], BreakingWorkspace]:
     """Makes those of the wait."""
     numbers = itertools.count(1)
     return lambda: BreakingWorkspace(plan.scratch.of(plan.seed, f"read {next(numbers)}"))

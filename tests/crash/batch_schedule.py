@@ -69,15 +69,15 @@ class Outbox:
 class Sizes:
     """Constants of the ledger's wait, so small that a few people are many (their names are those of the product)."""
 
-    many_lone: int = 100
-    lone_together: int = 1000
+    many_single: int = 100
+    single_together: int = 1000
     page: int = 1000
     flush_messages: int = 5000
 
     @property
     def limits(self) -> TrackingLimits:
         """The value that a wait takes."""
-        return TrackingLimits(self.many_lone, self.lone_together, self.page, self.flush_messages)
+        return TrackingLimits(self.many_single, self.single_together, self.page, self.flush_messages)
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
         send=_send(rng, seed, settings, validity, long=long),
         wait=_wait(rng, seed, airflow, validity, poll, long=long),
         sizes=Sizes(
-            many_lone=rng.choice((3, 8, 100)),
-            lone_together=rng.choice((2, 5, 1000)),
+            many_single=rng.choice((3, 8, 100)),
+            single_together=rng.choice((2, 5, 1000)),
             page=rng.choice((12, 30, 1000)),
             flush_messages=rng.choice((2, 5000)),
         ),

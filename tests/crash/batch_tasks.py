@@ -87,7 +87,7 @@ class BatchTask:
         self._clears = list(self.plan.send.clears)
         self._running: Process | None = None
         self._upheaval = random.Random(f"{self.plan.seed}:upheaval")
-        self._scratches: list[BreakingWorkspace] = []
+        self._workspaces: list[BreakingWorkspace] = []
         self._began_at = self.world.now()
 
     def sources_since(self, token: str) -> list[set[str]]:
@@ -106,7 +106,7 @@ class BatchTask:
 
     def close(self) -> None:
         """Forget the scratch databases, those of killed tries too."""
-        for scratch in self._scratches:
+        for scratch in self._workspaces:
             scratch.close()
 
     def start_try(self) -> None:
@@ -123,14 +123,14 @@ class BatchTask:
         self.lose(self.plan.upheavals.loss_before(number))
         old = self.plan.airflow == "3.2" or number <= self.plan.upheavals.old_until
         memory = (ForgetfulMemory if old else StateMemory)(self.task_state, number)
-        self._scratches.append(BreakingWorkspace(self.plan.scratch.of(self.plan.seed, f"try {number}")))
+        self._workspaces.append(BreakingWorkspace(self.plan.scratch.of(self.plan.seed, f"try {number}")))
         token = f"{world.rng.getrandbits(48):012x}"
         self.numbers_of[token] = {row["phone"] for row in self.rows}
         world.say("airflow", f"try {number} begins with {len(self.rows)} rows")
         self._running = process = Process(
             world,
             f"batch #{number}",
-            self._machine(number, self._scratches[-1], token, durable=memory.durable),
+            self._machine(number, self._workspaces[-1], token, durable=memory.durable),
             memory,
             ended=self._ended,
             lost=self._lost,
@@ -198,7 +198,7 @@ class BatchTask:
     def _steps(
         self, number: int, scratch: BreakingWorkspace, rules: SendPolicy, token: str, clock: Clock
     ) -> Steps[SendResult]:
-        """What the operator does within its scratch file."""
+        """What the operator does within its workspace."""
         spec, world = batch_spec(self.plan, self.world, number), self.world
         ledger = LedgerTerms("memory://ledger", token) if self.plan.ledger else None
         with scratch:

@@ -1,4 +1,4 @@
-"""Scratch files that fail, once or from the n-th statement on: a full disk, a file that cannot be read any more.
+"""Workspaces that fail, once or from the n-th statement on: a full disk, a file that cannot be read any more.
 
 SQLite's own errors, in the middle of a statement as much as before it. Where they strike comes from a random stream of
 its own.
@@ -17,7 +17,7 @@ from airflow_provider_omni.delivery.messages.workspace import Workspace
 
 @dataclass(frozen=True)
 class Break:
-    """At which statement a scratch file fails. `lasts`: and at each that follows. `sending`: only those count that
+    """At which statement a workspace fails. `lasts`: and at each that follows. `sending`: only those count that
     come once requests may be posted.
     """
 
@@ -29,7 +29,7 @@ class Break:
 
 @dataclass(frozen=True)
 class Breaks:
-    """Which scratch files of a schedule fail: the share of them, and how late, at the most.
+    """Which workspaces of a schedule fail: the share of them, and how late, at the most.
 
     `tries`: how those of the tries fail, said exactly, as a mutant needs it.
     """
@@ -39,7 +39,7 @@ class Breaks:
     tries: tuple[Break | None, ...] = ()
 
     def of(self, seed: int, name: str) -> Break | None:
-        """How the scratch file of this name fails, such as `try 1`."""
+        """How the workspace of this name fails, such as `try 1`."""
         kind, _, number = name.partition(" ")
         if self.tries and kind == "try":
             return self.tries[min(int(number), len(self.tries)) - 1]
@@ -52,12 +52,12 @@ class Breaks:
 
 
 def draw_breaks(seed: int) -> Breaks:
-    """In most schedules no scratch file fails."""
+    """In most schedules no workspace fails."""
     return random.Random(f"{seed}:scratch").choice((Breaks(),) * 8 + (Breaks(0.3), Breaks(0.7)))
 
 
 class BreakingWorkspace(Workspace):
-    """A scratch file, and how it fails."""
+    """A workspace, and how it fails."""
 
     def __init__(self, how: Break | None) -> None:
         super().__init__()

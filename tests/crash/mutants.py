@@ -23,7 +23,7 @@ from airflow_provider_omni.delivery.outbox import (
     task_state_store,
 )
 from airflow_provider_omni.omni import failures, responses
-from airflow_provider_omni.omni.bulk import BulkAnswer
+from airflow_provider_omni.omni.bulk import BulkResponse
 from airflow_provider_omni.omni.errors import (
     Effect,
     OmniError,
@@ -205,14 +205,14 @@ def _ids_depend_on_the_try() -> Iterator[None]:
 )
 def _match_by_position() -> Iterator[None]:
     """The n-th entry of an answer is taken for the n-th recipient's."""
-    original = requests.read_answer
+    original = requests.read_response
 
-    def read(answer: BulkAnswer, attempt: states.Attempt, **more: Any) -> Any:
+    def read(answer: BulkResponse, attempt: states.Attempt, **more: Any) -> Any:
         ids = iter(attempt.messages)
         said = tuple((status, tuple(next(ids, each) for each in named)) for status, named in answer.by_status)
-        return original(BulkAnswer(said), attempt, **more)
+        return original(BulkResponse(said), attempt, **more)
 
-    with patch.object(dispatcher, "read_answer", read):
+    with patch.object(dispatcher, "read_response", read):
         yield
 
 
@@ -298,7 +298,7 @@ def _scheduled_is_absent() -> Iterator[None]:
         settings={"single_bulk_id": "dropped"},
     ),
 )
-def _lone_messages_by_bulk() -> Iterator[None]:
+def _single_messages_by_bulk() -> Iterator[None]:
     """A message sent alone is looked for by its bulk id, which the vendor may not keep."""
     unchecked = patch.object(reconciler, "looks_by_id", lambda message_ids, **_: [])
     with patch.object(policy, "may_be_asked_by_bulk", lambda *_: True), unchecked:
@@ -404,15 +404,15 @@ def _a_list_of_ids_proves_absence() -> Iterator[None]:
 )
 def _the_last_word_counts() -> Iterator[None]:
     """Of an answer that says two things about a message the last one is believed."""
-    original = requests.read_answer
+    original = requests.read_response
 
-    def read(answer: BulkAnswer, *rest: Any, **more: Any) -> Any:
+    def read(answer: BulkResponse, *rest: Any, **more: Any) -> Any:
         last = {message_id: status for status, ids in answer.by_status for message_id in ids}
         said = tuple((status, (message_id,)) for message_id, status in last.items())
-        return original(BulkAnswer(said), *rest, **more)
+        return original(BulkResponse(said), *rest, **more)
 
     with (
-        patch.object(dispatcher, "read_answer", read),
+        patch.object(dispatcher, "read_response", read),
         patch.object(requests, "may_succeed_later", lambda status: True),
     ):
         yield
@@ -429,13 +429,13 @@ def _the_last_word_counts() -> Iterator[None]:
 )
 def _seen_before_means_refused() -> Iterator[None]:
     """Status 23 is taken for a refusal, so that the next try uses a new id."""
-    original = requests.read_answer
+    original = requests.read_response
 
     with (
         patch.object(requests, "is_duplicate", lambda status: False),
         patch.object(requests, "is_refusal", lambda status: is_refusal(status) or status.id == 23),
         patch.object(requests, "may_succeed_later", lambda status: True),
-        patch.object(dispatcher, "read_answer", lambda answer, attempt, **_: original(answer, attempt)),
+        patch.object(dispatcher, "read_response", lambda answer, attempt, **_: original(answer, attempt)),
     ):
         yield
 

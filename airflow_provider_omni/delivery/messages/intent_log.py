@@ -122,7 +122,7 @@ class IntentLog:
         self, line: Mapping[str, Any], fingerprint: str | None, writer: str | None, origin: Origin | None, steps: Any
     ) -> None:
         workspace = self._workspace
-        workspace.do(
+        workspace.execute(
             "INSERT INTO attempt "
             "(bulk, at, not_before, scheduled, conclusive, state, fingerprint, writer, origin, steps) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -130,10 +130,10 @@ class IntentLog:
             int(line.get("bulk_id_conclusive", True)), _S.IN_DOUBT.value, line.get("fingerprint", fingerprint),
             writer, None if origin is None else json.dumps(origin), json.dumps(steps) if steps else None,
         )  # fmt: skip
-        number = workspace.one("SELECT last_insert_rowid()")
+        number = workspace.scalar("SELECT last_insert_rowid()")
         labels = line.get("who") or {}
         self._labelled = self._labelled or bool(labels)
-        workspace.many(
+        workspace.executemany(
             "INSERT INTO known (id, attempt, label) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
             "SET attempt = excluded.attempt, state = NULL, reason = NULL "
             "WHERE coalesce(known.state, (SELECT state FROM attempt WHERE no = known.attempt)) "
@@ -144,23 +144,23 @@ class IntentLog:
     def _outcome(self, line: Mapping[str, Any]) -> None:
         """Take in a line about a request. It replaces everything said before of the request, except acceptances."""
         workspace = self._workspace
-        number = workspace.one("SELECT max(no) FROM attempt WHERE bulk = ?", str(line["bulk"]))
+        number = workspace.scalar("SELECT max(no) FROM attempt WHERE bulk = ?", str(line["bulk"]))
         if number is None:
             return
         common, kept = MessageState(line["all"]).value, _listed(NEVER_UNDONE)
-        if workspace.one("SELECT told FROM attempt WHERE no = ?", number):
-            workspace.do(
+        if workspace.scalar("SELECT told FROM attempt WHERE no = ?", number):
+            workspace.execute(
                 f"UPDATE known SET state = (SELECT {_TOLD} FROM attempt WHERE no = known.attempt "
                 f"AND {_TOLD} IN ({kept})), reason = NULL WHERE attempt = ?",
                 number,
             )
-        workspace.do("UPDATE attempt SET state = ?, told = 1 WHERE no = ?", common, number)
+        workspace.execute("UPDATE attempt SET state = ?, told = 1 WHERE no = ?", common, number)
         for state, message_ids in line.get("but", {}).items():
-            workspace.many(
+            workspace.executemany(
                 f"UPDATE known SET state = ? WHERE id = ? AND attempt = ? AND coalesce(state, '') NOT IN ({kept})",
                 ((MessageState(state).value, message_id, number) for message_id in message_ids),
             )
-        workspace.many(
+        workspace.executemany(
             f"UPDATE known SET reason = ? WHERE id = ? AND attempt = ? AND coalesce(state, '') NOT IN ({kept})",
             ((reason, message_id, number) for message_id, reason in line.get("reasons", {}).items()),
         )
@@ -170,12 +170,12 @@ class IntentLog:
     def _move(self, message_id: bytes, bulk: str, origin: int) -> None:
         workspace = self._workspace
         # So far the message shared its request's state. Now it needs one of its own.
-        workspace.do(
+        workspace.execute(
             f"UPDATE known SET state = (SELECT {_TOLD} FROM attempt WHERE no = known.attempt) WHERE id = ?", message_id
         )
-        there = workspace.one("SELECT max(no) FROM attempt WHERE bulk = ?", bulk)
+        there = workspace.scalar("SELECT max(no) FROM attempt WHERE bulk = ?", bulk)
         if there is None:
-            workspace.do(
+            workspace.execute(
                 "INSERT INTO attempt "
                 "(bulk, at, not_before, scheduled, conclusive, state, fingerprint, writer, origin, steps, found) "
                 "SELECT ?, at, not_before, scheduled, 1, state, fingerprint, writer, origin, steps, 1 FROM attempt "
@@ -183,8 +183,8 @@ class IntentLog:
                 bulk,
                 origin,
             )
-            there = workspace.one("SELECT last_insert_rowid()")
-        workspace.do("UPDATE known SET attempt = ? WHERE id = ?", there, message_id)
+            there = workspace.scalar("SELECT last_insert_rowid()")
+        workspace.execute("UPDATE known SET attempt = ? WHERE id = ?", there, message_id)
 
     def keep_one_attempt(self) -> None:
         """Keep one attempt per recipient: the last accepted one, else the last intended one. The others are superseded.
@@ -199,7 +199,7 @@ class IntentLog:
             return
         workspace, refused = self._workspace, _S.REFUSED.value
         # Without a key of the user's own, the first attempt has no label: its message id is the label of all others.
-        workspace.do(
+        workspace.execute(
             "INSERT INTO sibling (id, label) SELECT id, coalesce(label, id) FROM known WHERE coalesce(label, id) IN ("
             "SELECT label FROM known WHERE label IS NOT NULL GROUP BY label HAVING count(*) > 1 UNION "
             "SELECT label FROM known WHERE label IS NOT NULL AND label IN (SELECT id FROM known))"
@@ -209,7 +209,7 @@ class IntentLog:
             f"ORDER BY {_TOLD} = '{_S.ACCEPTED.value}' DESC, known.attempt DESC) AS place "
             f"FROM {_JOINED} JOIN sibling ON sibling.id = known.id) WHERE place > 1 AND told != '{refused}'"
         )
-        workspace.many(
+        workspace.executemany(
             "UPDATE known SET state = ?, reason = NULL WHERE id = ?",
             ((TRANSITIONS[MessageState(told), Event.SUPERSEDED].value, message_id) for message_id, told in others),
         )
@@ -218,7 +218,7 @@ class IntentLog:
         """Return True if another attempt than this refused one counts for its recipient: one that was not refused, or
         one that was intended later. `keep_one_attempt` must have been called.
         """
-        found = self._workspace.one(
+        found = self._workspace.scalar(
             "SELECT 1 FROM sibling AS this JOIN sibling AS other ON other.label = this.label AND other.id != this.id "
             "JOIN known ON known.id = other.id JOIN attempt ON attempt.no = known.attempt WHERE this.id = ? "
             f"AND ({_TOLD} != '{_S.REFUSED.value}' OR known.attempt > (SELECT attempt FROM known WHERE id = this.id))",
@@ -228,7 +228,7 @@ class IntentLog:
 
     def note_states(self, states: Mapping[str, MessageState]) -> None:
         """Note the states of earlier tries' messages, as this try has learned them."""
-        self._workspace.many(
+        self._workspace.executemany(
             "UPDATE known SET state = ? WHERE id = ?",
             ((state.value, message_id) for message_id, state in states.items()),
         )
@@ -237,7 +237,7 @@ class IntentLog:
 
     def empty(self) -> bool:
         """Return True if no earlier try has left anything."""
-        return self._workspace.one("SELECT 1 FROM attempt LIMIT 1") is None
+        return self._workspace.scalar("SELECT 1 FROM attempt LIMIT 1") is None
 
     def doubt_old_proofs(self) -> None:
         """Turn ABSENT back into IN_DOUBT: a frozen try may have posted it after its absence was proven."""
@@ -251,14 +251,14 @@ class IntentLog:
         """
         self._change(Event.PROOF_OUTDATED, _S.NOT_SENT)
         doubted = f"SELECT attempt.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(UNRESOLVED)})"
-        self._workspace.do(f"UPDATE attempt SET conclusive = 0 WHERE no IN ({doubted})")
+        self._workspace.execute(f"UPDATE attempt SET conclusive = 0 WHERE no IN ({doubted})")
         return [each for each in self.open_attempts() if each.in_state(*UNRESOLVED)]
 
     def _change(self, event: Event, *before: MessageState) -> None:
         """Apply an event to all messages in these states."""
         after = state_after(event, *before)
         for table in ("known", "attempt"):
-            self._workspace.do(f"UPDATE {table} SET state = {after} WHERE state IN ({_listed(frozenset(before))})")
+            self._workspace.execute(f"UPDATE {table} SET state = {after} WHERE state IN ({_listed(frozenset(before))})")
 
     def states(self, message_ids: Sequence[str] | None = None) -> dict[str, MessageState]:
         """Return the states of these messages, or of all, as far as they are on record."""
@@ -275,7 +275,7 @@ class IntentLog:
 
     def forget(self, message_ids: Iterable[str]) -> None:
         """Drop messages that are known never to have been posted."""
-        self._workspace.many("DELETE FROM known WHERE id = ?", ((each,) for each in message_ids))
+        self._workspace.executemany("DELETE FROM known WHERE id = ?", ((each,) for each in message_ids))
 
     def settle_who_is_left(self, ids: Identity) -> None:
         """Mark the people whom this try may post to: never tried, certainly not sent, or refused (under their
@@ -285,7 +285,7 @@ class IntentLog:
             return
         workspace = self._workspace
         self._raise_attempts(ids)
-        workspace.do(
+        workspace.execute(
             f"UPDATE person SET todo = 0 WHERE EXISTS (SELECT 1 FROM {_JOINED} WHERE known.id = person.id "
             f"AND {_TOLD} NOT IN ({_listed(MAY_BE_POSTED)}))"
         )
@@ -308,9 +308,9 @@ class IntentLog:
             for seq, address, key in page:
                 recipient = recipient_key_of(address, key)
                 attempt = 1
-                while workspace.one(refused, ids.message_id(recipient, attempt)):
+                while workspace.scalar(refused, ids.message_id(recipient, attempt)):
                     attempt += 1
-                workspace.do(
+                workspace.execute(
                     "UPDATE person SET first = id, id = ? WHERE seq = ?", ids.message_id(recipient, attempt), seq
                 )
                 after = seq
@@ -332,7 +332,7 @@ class IntentLog:
         :param states: the states that count; by default those in which a message may have reached its person.
         """
         return int(
-            self._workspace.one(
+            self._workspace.scalar(
                 f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) AND attempt.fingerprint IS NOT ?",
                 fingerprint,
             )
@@ -340,7 +340,7 @@ class IntentLog:
 
     def count(self) -> int:
         """Return the number of messages on record."""
-        return int(self._workspace.one("SELECT count(*) FROM known"))
+        return int(self._workspace.scalar("SELECT count(*) FROM known"))
 
     def origins(self) -> list[Origin]:
         """Return the known origins of accepted messages, the first posted first.
@@ -364,17 +364,20 @@ class IntentLog:
 
         :param fingerprint: of this try's content and scenario; None takes whatever was sent.
         """
-        if self._workspace.one("SELECT 1 FROM attempt WHERE fingerprint IS NOT ? LIMIT 1", fingerprint) is None:
+        if self._workspace.scalar("SELECT 1 FROM attempt WHERE fingerprint IS NOT ? LIMIT 1", fingerprint) is None:
             return None
         for states in (frozenset({_S.ACCEPTED}), MAY_HAVE_ARRIVED):
-            found = self._workspace.one(
+            found = self._workspace.scalar(
                 f"SELECT attempt.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
                 "AND attempt.steps IS NOT NULL AND attempt.fingerprint IS NOT ? ORDER BY attempt.no LIMIT 1",
                 fingerprint,
             )
             if found is not None:
                 return tuple(map(str, json.loads(found)))
-            if self._workspace.one(f"SELECT 1 FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) LIMIT 1") is not None:
+            if (
+                self._workspace.scalar(f"SELECT 1 FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) LIMIT 1")
+                is not None
+            ):
                 break  # accepted messages go before those in doubt
         return None
 
@@ -529,7 +532,7 @@ class IntentLog:
 
     def oldest(self) -> float | None:
         """Return the time of the first intent; None if there is none."""
-        found: float | None = self._workspace.one("SELECT min(at) FROM attempt")
+        found: float | None = self._workspace.scalar("SELECT min(at) FROM attempt")
         return found
 
     def people_of(self, message_ids: list[str]) -> dict[str, tuple[Any, ...]]:

@@ -110,7 +110,7 @@ PERSON = "seq, id, address, coalesce(key, first)"
 """Columns of a recipient: place, message id, address, label."""
 
 
-class ScratchFailedError(sqlite3.OperationalError):
+class WorkspaceFailedError(sqlite3.OperationalError):
     """The workspace's file cannot be written or read any more: a full disk, a folder that is gone.
 
     It is not an `OmniError`, so a machine dies of it as of a kill: after it nothing true could be written down.
@@ -173,7 +173,7 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        if isinstance(error, ScratchFailedError):
+        if isinstance(error, WorkspaceFailedError):
             raise _failed(error, self.sending) from error
 
     def guarded(self, function: Callable[[], T]) -> Callable[[], T]:
@@ -184,12 +184,12 @@ class Workspace:
         def within() -> T:
             try:
                 return function()
-            except ScratchFailedError as error:
+            except WorkspaceFailedError as error:
                 raise _failed(error, self.sending) from error
 
         return within
 
-    def one(self, query: str, *values: Any) -> Any:
+    def scalar(self, query: str, *values: Any) -> Any:
         """Return the first column of the first row, or None."""
         with _FAILING:
             row = self.sql.execute(query, values).fetchone()
@@ -205,12 +205,12 @@ class Workspace:
         with _FAILING:
             return self.sql.execute(query, values).fetchall()
 
-    def do(self, query: str, *values: Any) -> int:
+    def execute(self, query: str, *values: Any) -> int:
         """Change rows. Return the number of changed rows."""
         with _FAILING:
             return self.sql.execute(query, values).rowcount
 
-    def many(self, query: str, values: Iterable[Any]) -> None:
+    def executemany(self, query: str, values: Iterable[Any]) -> None:
         """Change rows once for each of `values`."""
         with _FAILING:
             self.sql.executemany(query, values)
@@ -225,7 +225,7 @@ class _Failing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
-            raise ScratchFailedError(*error.args) from error
+            raise WorkspaceFailedError(*error.args) from error
 
 
 _FAILING = _Failing()

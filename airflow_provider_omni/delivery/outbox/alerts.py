@@ -34,7 +34,7 @@ from airflow_provider_omni.delivery.retrying import retrying
 from airflow_provider_omni.delivery.tracking.policy import proves_lists
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
-from airflow_provider_omni.omni.bulk import BulkAnswer
+from airflow_provider_omni.omni.bulk import BulkResponse
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniError, OmniRequestError, OmniUnknownOutcomeError
 from airflow_provider_omni.omni.models import LogRow
@@ -267,7 +267,7 @@ class Alert:
     def _note_seen_before(self, reply: object) -> None:
         for done in reply if isinstance(reply, list) else ():
             for answer in done.results if isinstance(done, Done) else ():
-                if isinstance(answer, BulkAnswer):
+                if isinstance(answer, BulkResponse):
                     self._seen_before |= {
                         each for status, ids in answer.by_status if is_duplicate(status) for each in ids
                     }

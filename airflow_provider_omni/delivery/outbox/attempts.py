@@ -126,7 +126,7 @@ class Attempts:
             counts = _current(states)
             if counts is not None and counts != current:
                 moved.append((current, counts))
-                self._plan.workspace.do(
+                self._plan.workspace.execute(
                     "UPDATE person SET first = coalesce(first, id), id = ? WHERE seq = ?", counts, place
                 )
         self._known.note_states(superseded)

@@ -29,9 +29,9 @@ from airflow_provider_omni.delivery.outbox.policy import (
     SendPolicy,
 )
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
-from airflow_provider_omni.delivery.outbox.requests import ErrorAction, InFlight, Request, action_for, read_answer
+from airflow_provider_omni.delivery.outbox.requests import ErrorAction, InFlight, Request, action_for, read_response
 from airflow_provider_omni.delivery.outbox.stores import IntentStore
-from airflow_provider_omni.omni.bulk import BulkAnswer, send_bulk
+from airflow_provider_omni.omni.bulk import BulkResponse, send_bulk
 from airflow_provider_omni.omni.errors import (
     OmniError,
     OmniProtocolError,
@@ -286,8 +286,8 @@ class Dispatcher:
             yield from self._failed(flight, done.error, begun_in)
             return
         request, attempt = flight.request, flight.attempt
-        answer: BulkAnswer = done.results[0]
-        read = read_answer(answer, attempt, doubtful=request.state_before is _S.IN_DOUBT)
+        answer: BulkResponse = done.results[0]
+        read = read_response(answer, attempt, doubtful=request.state_before is _S.IN_DOUBT)
         self._throttled = 0
         self._settled(attempt)
         if uniform(attempt.messages) is _S.IN_DOUBT:

@@ -356,7 +356,7 @@ class Outbox:
         if not isinstance(self.store, LedgerStore) or not self.known.empty() or told or rules.dry_run:
             return
         try:
-            yield from self._refuse_a_lost_record(chunk)
+            yield from self._check_record_not_lost(chunk)
         except OmniInputError:
             # Another try may have sent it meanwhile, on this very ledger: one that had been frozen, for example.
             yield from self.store.check_current()
@@ -378,9 +378,9 @@ class Outbox:
                 problems=("ledger_path: is needed to retry or clear a batch where Airflow keeps no state of the task "
                           "(before 3.3)",),
             )  # fmt: skip
-        yield from self._refuse_a_lost_record(chunk)
+        yield from self._check_record_not_lost(chunk)
 
-    def _refuse_a_lost_record(self, chunk: int) -> Steps[None]:
+    def _check_record_not_lost(self, chunk: int) -> Steps[None]:
         rules, has_ledger = self.rules, self.ledger is not None
         lost = lost_tries(rules.untold, rules.record_writes, self.store.saved)
         yield from check_record_not_lost(

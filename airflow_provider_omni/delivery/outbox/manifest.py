@@ -67,7 +67,7 @@ def write_tombstones(workspace: Workspace, store: LedgerStore, most: int) -> Ste
 
     Raises OmniStorageError: then nothing was posted.
     """
-    if workspace.one("SELECT 1 FROM planned LIMIT 1") is None:
+    if workspace.scalar("SELECT 1 FROM planned LIMIT 1") is None:
         return
     begins, after = True, ""
     while True:
@@ -87,7 +87,7 @@ def _read_planned(workspace: Workspace) -> Steps[None]:
     workspace.sql.create_function("row_hash", 1, _hash, deterministic=True)
     for name in own_parts((yield from list_parts(PLAN))):
         data = yield from read_part(name)
-        workspace.many(
+        workspace.executemany(
             "INSERT OR REPLACE INTO planned (id, hash) VALUES (?, ?)",
             ((_id_in(line, name), _hash(line)) for line in lines_of(data, name)),
         )
@@ -108,7 +108,7 @@ def _id_in(line: bytes, name: str) -> str:
 
 def _parts(plan: SendPlan, store: LedgerStore, rows: int, *, purged: bool) -> Iterator[WritePart]:
     after = -1
-    unknown = _UNKNOWN if plan.workspace.one("SELECT 1 FROM planned LIMIT 1") else ""
+    unknown = _UNKNOWN if plan.workspace.scalar("SELECT 1 FROM planned LIMIT 1") else ""
     while not purged:
         last, lines = plan.workspace.all(
             f"SELECT max(seq), group_concat({_LINE}, char(10)) FROM (SELECT seq, id, address, key, fields FROM person "

@@ -196,7 +196,7 @@ class SendPlan:
 
     def left(self) -> int:
         """Return the number of people whom this try may post to."""
-        return int(self.workspace.one("SELECT count(*) FROM person WHERE todo = 1"))
+        return int(self.workspace.scalar("SELECT count(*) FROM person WHERE todo = 1"))
 
     def requests(self, chunk: int) -> int:
         """Return the number of requests for the people who are left.
@@ -206,7 +206,7 @@ class SendPlan:
         if self._only is not None:
             return -(-self.left() // chunk)
         return int(
-            self.workspace.one(
+            self.workspace.scalar(
                 "SELECT coalesce(sum((n + ? - 1) / ?), 0) FROM "
                 "(SELECT count(*) AS n FROM person WHERE todo = 1 GROUP BY content)",
                 chunk,
@@ -217,9 +217,9 @@ class SendPlan:
     def sms_parts(self) -> int:
         """Return the number of SMS parts if everybody who is left were sent the SMS: an upper estimate of the cost."""
         if self._only is not None:
-            return self.left() * int(self.workspace.one("SELECT parts FROM content WHERE id = ?", self._only))
+            return self.left() * int(self.workspace.scalar("SELECT parts FROM content WHERE id = ?", self._only))
         return int(
-            self.workspace.one(
+            self.workspace.scalar(
                 "SELECT coalesce(sum(n * content.parts), 0) FROM "
                 "(SELECT content, count(*) AS n FROM person WHERE todo = 1 GROUP BY content) AS each "
                 "JOIN content ON content.id = each.content"
@@ -237,7 +237,7 @@ class SendPlan:
         if self._only is not None:
             yield from ((self._only, people) for people in self._in_order(size))
             return
-        self.workspace.do("CREATE INDEX IF NOT EXISTS person_content ON person (content)")
+        self.workspace.execute("CREATE INDEX IF NOT EXISTS person_content ON person (content)")
         after: tuple[int, int] = (-1, -1)
         page: list[Any] = []
         while True:
@@ -272,7 +272,7 @@ class SendPlan:
     def lay_out(self, size: int) -> None:
         """Put the requests together for everybody who is left, so that nothing is left to compute between POSTs."""
         for content, people in self.chunks(size):
-            self.workspace.do(
+            self.workspace.execute(
                 "INSERT INTO request (content, bulk, ids, destinations, labels) VALUES (?, ?, ?, ?, ?)",
                 content, self.ids.bulk_id(people.ids), *people.stored(),
             )  # fmt: skip
@@ -292,7 +292,7 @@ class SendPlan:
     def tail(self, content: int) -> str:
         """Return the members of a request that hold this content."""
         if content != self._tail[0]:
-            self._tail = content, str(self.workspace.one("SELECT tail FROM content WHERE id = ?", content))
+            self._tail = content, str(self.workspace.scalar("SELECT tail FROM content WHERE id = ?", content))
         return self._tail[1]
 
     def quarantined(self) -> Iterator[tuple[int, str, str | None]]:
@@ -342,7 +342,7 @@ def plan_message(order: MessageSpec, workspace: Workspace) -> SendPlan:
     template = MessageTemplate(content.arguments(), placeholders=False)
     spec = BatchSpec(order.identity, order.scenario_key, template, order.flow, one_request=True)
     only, ids = store_content(content, workspace), order.identity
-    workspace.many(
+    workspace.executemany(
         "INSERT INTO person (seq, id, address, content, todo) VALUES (?, ?, ?, ?, 1)",
         ((each.place, ids.message_id(each.key), _address_of(each), only) for each in to.people),
     )

@@ -116,7 +116,7 @@ def proves_absence(look: LookPolicy, began_at: float, first_empty_at: float | No
 def may_be_asked_by_bulk(attempt: Attempt, message_ids: list[str]) -> bool:
     """Return True if these messages of a request may be asked for by its bulk id.
 
-    A lone message is always asked for by its own id: the vendor does not publish whether it keeps bulk ids.
+    A single message is always asked for by its own id: the vendor does not publish whether it keeps bulk ids.
     """
     return attempt.bulk_id_conclusive and len(message_ids) != 1
 

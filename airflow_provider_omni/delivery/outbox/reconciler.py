@@ -371,9 +371,9 @@ def reconcile(
 def _presence(attempts: Sequence[Attempt], found_in: dict[str, str], bulk_filter: BulkFilter) -> Steps[None]:
     """Look for many messages in one call. That may prove presence, never absence.
 
-    It is for messages that would be asked for one by one: lone ones, and those that the vendor has seen before. A whole
-    batch may have been seen before. If there are many, those that are not found are left unconfirmed, which is the
-    state they would end in.
+    It is for messages that would be asked for one by one: single ones, and those that the vendor has seen before. A
+    whole batch may have been seen before. If there are many, those that are not found are left unconfirmed, which is
+    the state they would end in.
     """
     wanted: dict[str, Attempt] = {}
     seen: list[str] = []

@@ -13,7 +13,7 @@ from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.states import TRANSITIONS, Attempt, Event, MessageState, Origin
 from airflow_provider_omni.delivery.messages.status import status_label
 from airflow_provider_omni.delivery.messages.workspace import RecipientChunk
-from airflow_provider_omni.omni.bulk import BulkAnswer
+from airflow_provider_omni.omni.bulk import BulkResponse
 from airflow_provider_omni.omni.errors import (
     Effect,
     OmniAuthenticationError,
@@ -159,7 +159,7 @@ def action_for(error: OmniError, people: int) -> ErrorAction:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerSummary:
+class ResponseSummary:
     """The summary of an answer.
 
     :param refused: the number of refusals by status name.
@@ -174,7 +174,7 @@ class AnswerSummary:
     foreign: bool = False
 
 
-def read_answer(answer: BulkAnswer, attempt: Attempt, *, doubtful: bool = False) -> AnswerSummary:
+def read_response(answer: BulkResponse, attempt: Attempt, *, doubtful: bool = False) -> ResponseSummary:
     """Match the answer's entries by message id, never by position, and change their messages' states.
 
     A message that the answer names twice with different statuses is not answered: it stays unknown.
@@ -189,7 +189,7 @@ def read_answer(answer: BulkAnswer, attempt: Attempt, *, doubtful: bool = False)
         # Ids in the request's own order, which is the usual one, are compared without being hashed.
         if not is_refusal(status) and not is_duplicate(status) and (ids == (*messages,) or messages.keys() == set(ids)):
             attempt.messages = dict.fromkeys(messages, TRANSITIONS[_S.IN_DOUBT, Event.TAKEN])
-            return AnswerSummary(Counter())
+            return ResponseSummary(Counter())
     named = Counter(message_id for _, ids in answer.by_status for message_id in set(ids))
     refused: Counter[str] = Counter()
     stops: str | None = None
@@ -198,7 +198,7 @@ def read_answer(answer: BulkAnswer, attempt: Attempt, *, doubtful: bool = False)
     if named and not ours:
         for message_id in messages:
             attempt.apply(message_id, Event.FOREIGN_ANSWER)
-        return AnswerSummary(refused, foreign=True)
+        return ResponseSummary(refused, foreign=True)
     for status, ids in answer.by_status:
         event = Event.DUPLICATE_ID if is_duplicate(status) else Event.REFUSED if is_refusal(status) else Event.TAKEN
         name = status_label(status)
@@ -214,4 +214,4 @@ def read_answer(answer: BulkAnswer, attempt: Attempt, *, doubtful: bool = False)
         if event is Event.REFUSED and any(message_id in messages for message_id in ids):
             stops = name if account_blocked(status) else stops
             mends = mends or may_succeed_later(status)
-    return AnswerSummary(refused, stops, mends)
+    return ResponseSummary(refused, stops, mends)

@@ -165,12 +165,14 @@ def store_content(content: Content, workspace: Workspace) -> int:
     wire = content.to_wire() | content.options.to_wire()
     tail = to_json(wire)
     digest = hashlib.blake2b(tail, digest_size=16).digest()
-    number = workspace.one("SELECT id FROM content WHERE hash = ?", digest)
+    number = workspace.scalar("SELECT id FROM content WHERE hash = ?", digest)
     if number is None:
         sms = content.by_channel.get("SMS")
         parts = sms_parts(sms.text) if isinstance(sms, Sms) else 0
-        workspace.do("INSERT INTO content (hash, tail, parts) VALUES (?, ?, ?)", digest, tail.decode()[1:-1], parts)
-        number = workspace.one("SELECT last_insert_rowid()")
+        workspace.execute(
+            "INSERT INTO content (hash, tail, parts) VALUES (?, ?, ?)", digest, tail.decode()[1:-1], parts
+        )
+        number = workspace.scalar("SELECT last_insert_rowid()")
     return int(number)
 
 

@@ -159,9 +159,9 @@ def ingest(
     _flush_bad(workspace, bad)
     _flush_others(workspace, others)
     _find_duplicates(workspace, reading, intake)
-    intake.people = workspace.one("SELECT count(*) FROM person")
-    intake.quarantined = workspace.one("SELECT count(*) FROM quarantine")
-    intake.other_shards = workspace.one("SELECT count(*) FROM (SELECT 1 FROM other_shards GROUP BY spread)")
+    intake.people = workspace.scalar("SELECT count(*) FROM person")
+    intake.quarantined = workspace.scalar("SELECT count(*) FROM quarantine")
+    intake.other_shards = workspace.scalar("SELECT count(*) FROM (SELECT 1 FROM other_shards GROUP BY spread)")
     return intake
 
 
@@ -227,19 +227,19 @@ def _words(error: Exception, fields: Mapping[str, Any] | None) -> tuple[str, str
 
 
 def _flush_people(workspace: Workspace, people: list[tuple[Any, ...]]) -> None:
-    workspace.many(
+    workspace.executemany(
         "INSERT INTO person (seq, id, address, key, content, todo, fields) VALUES (?, ?, ?, ?, ?, ?, ?)", people
     )
     people.clear()
 
 
 def _flush_bad(workspace: Workspace, bad: list[tuple[int, str, str | None]]) -> None:
-    workspace.many("INSERT INTO quarantine (place, reason, key) VALUES (?, ?, ?)", bad)
+    workspace.executemany("INSERT INTO quarantine (place, reason, key) VALUES (?, ?, ?)", bad)
     bad.clear()
 
 
 def _flush_others(workspace: Workspace, others: list[tuple[int]]) -> None:
-    workspace.many("INSERT INTO other_shards (spread) VALUES (?)", others)
+    workspace.executemany("INSERT INTO other_shards (spread) VALUES (?)", others)
     others.clear()
 
 
@@ -254,17 +254,17 @@ def _find_duplicates(workspace: Workspace, reading: IntakeOptions, intake: Intak
         if reading.key_field is None
         else ("later.address IS NOT first.address", OTHER_NUMBER)
     )
-    workspace.do("CREATE INDEX person_id ON person (id)")
-    workspace.do(
+    workspace.execute("CREATE INDEX person_id ON person (id)")
+    workspace.execute(
         f"CREATE TEMP TABLE later AS SELECT later.seq AS seq, later.key AS key, {other} AS other "
         "FROM (SELECT id, min(seq) AS seq FROM person GROUP BY id HAVING count(*) > 1) AS twice "
         "JOIN person AS first ON first.seq = twice.seq "
         "JOIN person AS later ON later.id = twice.id AND later.seq > twice.seq"
     )
-    workspace.do("INSERT INTO quarantine (place, reason, key) SELECT seq, ?, key FROM later WHERE other", reason)
-    others = workspace.one("SELECT count(*) FROM later WHERE other")
+    workspace.execute("INSERT INTO quarantine (place, reason, key) SELECT seq, ?, key FROM later WHERE other", reason)
+    others = workspace.scalar("SELECT count(*) FROM later WHERE other")
     if others:
         intake.reasons[reason] += others
-    intake.duplicates = workspace.one("SELECT count(*) FROM later WHERE NOT other")
-    workspace.do("DELETE FROM person WHERE seq IN (SELECT seq FROM later)")
-    workspace.do("DROP TABLE later")
+    intake.duplicates = workspace.scalar("SELECT count(*) FROM later WHERE NOT other")
+    workspace.execute("DELETE FROM person WHERE seq IN (SELECT seq FROM later)")
+    workspace.execute("DROP TABLE later")

@@ -149,9 +149,11 @@ class Outcomes:
         self._flow = Flow()
         self._other_flows: dict[str, Flow] = {}
         self._flow_told = False
-        workspace.do("CREATE TABLE closed (id TEXT PRIMARY KEY) WITHOUT ROWID")
-        workspace.do("CREATE TABLE gone (id TEXT PRIMARY KEY) WITHOUT ROWID")
-        workspace.do("CREATE TABLE step (id TEXT, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID")
+        workspace.execute("CREATE TABLE closed (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        workspace.execute("CREATE TABLE gone (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        workspace.execute(
+            "CREATE TABLE step (id TEXT, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID"
+        )
         self._read_sent()
         self._read_seen()
 
@@ -186,15 +188,15 @@ class Outcomes:
 
     def _note_left(self, line: Any) -> None:
         if line.get("begins"):  # a later try says it anew
-            self._workspace.do("DELETE FROM gone")
-        self._workspace.many("INSERT OR IGNORE INTO gone (id) VALUES (?)", ((each,) for each in line["left"]))
+            self._workspace.execute("DELETE FROM gone")
+        self._workspace.executemany("INSERT OR IGNORE INTO gone (id) VALUES (?)", ((each,) for each in line["left"]))
 
     def has_left(self, first_id: str) -> bool:
         """Return True if a planned recipient was missing from the source at the last try.
 
         :param first_id: the recipient's first message id.
         """
-        return self._workspace.one("SELECT 1 FROM gone WHERE id = ?", first_id) is not None
+        return self._workspace.scalar("SELECT 1 FROM gone WHERE id = ?", first_id) is not None
 
     def _read_seen(self) -> None:
         for _, line in self._lines(OUTCOMES):
@@ -206,7 +208,7 @@ class Outcomes:
                 for step in line["steps"]:
                     self._merge(line["id"], step)
                 if line.get("closed"):
-                    self._workspace.do("INSERT OR IGNORE INTO closed (id) VALUES (?)", line["id"])
+                    self._workspace.execute("INSERT OR IGNORE INTO closed (id) VALUES (?)", line["id"])
             except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError):
                 raise OmniStorageError(
                     "A part of the ledger's outcomes/ cannot be read (damaged, or written by something else).",
@@ -216,10 +218,10 @@ class Outcomes:
     def _merge(self, message_id: str, step: list[Any]) -> None:
         fresh, apart = update_of(message_id, step), self._flow_of(message_id).kept_apart
         place = place_of(fresh, apart=apart)
-        known = self._workspace.one("SELECT step FROM step WHERE id = ? AND channel = ?", message_id, place)
+        known = self._workspace.scalar("SELECT step FROM step WHERE id = ? AND channel = ?", message_id, place)
         if known is not None:
             fresh = merged(update_of(message_id, json.loads(known)), fresh, apart=apart)
-        self._workspace.do(
+        self._workspace.execute(
             "INSERT OR REPLACE INTO step (id, channel, step) VALUES (?, ?, ?)",
             message_id,
             place,
@@ -246,7 +248,7 @@ class Outcomes:
                 for (step,) in self._workspace.rows("SELECT step FROM step WHERE id = ?", identifier)
             ]
             row = OutcomeRow(recipient, message_id, bulk, state, reason)
-            closed = self._workspace.one("SELECT 1 FROM closed WHERE id = ?", identifier) is not None
+            closed = self._workspace.scalar("SELECT 1 FROM closed WHERE id = ?", identifier) is not None
             yield _with_steps(row, steps, self._flow_of(message_id), closed=closed) if steps else row, writer
 
 

@@ -57,7 +57,7 @@ def rows_of_unreached(
                         place += 1
                 elif is_unreached(outcome, include_unknown=True):
                     open_ += 1
-                workspace.do("DELETE FROM plan WHERE label = ?", outcome.recipient)
+                workspace.execute("DELETE FROM plan WHERE label = ?", outcome.recipient)
             # These were planned, but no POST was ever intended for them.
             for person, _ in workspace.rows("SELECT person, max(writer) FROM plan GROUP BY label"):
                 if not _was_taken_out(outcomes, person):
@@ -76,12 +76,12 @@ def rows_of_unreached(
 
 def _read_plan(folder: Folder, names: list[str], workspace: Workspace) -> None:
     """Read all planned recipients, as each try that found them changed has written them."""
-    workspace.do(
+    workspace.execute(
         "CREATE TABLE plan (label TEXT, writer TEXT, person TEXT NOT NULL, PRIMARY KEY (label, writer)) WITHOUT ROWID"
     )
     for name in names:
         writer = str(TryId.of(name))
-        workspace.many(
+        workspace.executemany(
             "INSERT OR REPLACE INTO plan (label, writer, person) VALUES (?, ?, ?)",
             (
                 (line.get("key") or line["id"], writer, to_json(line).decode())
@@ -94,7 +94,7 @@ def _person(workspace: Workspace, outcome: OutcomeRow, writer: str) -> str | Non
     """Return the recipient's row. If the message may have arrived, use the row of the try that posted it, because it
     went there (a key may have moved to another number since); otherwise the latest.
     """
-    found: str | None = workspace.one(
+    found: str | None = workspace.scalar(
         "SELECT person FROM plan WHERE label = ? AND (NOT ? OR writer <= ?) ORDER BY writer DESC LIMIT 1",
         outcome.recipient,
         outcome.state in MAY_HAVE_GOT_IT,

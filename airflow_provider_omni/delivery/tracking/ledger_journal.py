@@ -130,10 +130,10 @@ class LedgerJournal:
         # The receipt may be of a try that broke off before it had read the ledger, with another scenario.
         deliveries.go_through(self._watch.flow if followed.flow is None else followed.flow, followed.other_flows)
         deliveries.unsent = self._watch.unsent + lost
-        many = len(followed.lone) > self._limits.many_single
+        many = len(followed.singles) > self._limits.many_single
         if many:
-            for start in range(0, len(followed.lone), single_together):
-                ids = followed.lone[start : start + single_together]
+            for start in range(0, len(followed.singles), single_together):
+                ids = followed.singles[start : start + single_together]
                 bulk = Bulk(None, len(ids), ids)
                 source = Subscription(bulk, len(ids), logs_due=False, ids=set(ids), by_time_window=True)
                 deliveries.subscriptions.append(source)
@@ -143,7 +143,7 @@ class LedgerJournal:
             source = Subscription(bulk, bulk.messages, member_ids=members, samples=samples)
             deliveries.subscriptions.append(source)
             self._by_bulk[bulk.bulk_id or ""] = source
-        for message_id in () if many else followed.lone:
+        for message_id in () if many else followed.singles:
             source = Subscription(Bulk(None, 1, (message_id,)), 1, ids={message_id})
             deliveries.subscriptions.append(source)
             deliveries.single[message_id] = source

@@ -33,8 +33,8 @@ class TrackedMessages:
     :param bulks: requests with several messages, each with the set of its messages that count. The logs may show other
         messages under a request's id, too: refused ones, ones that were taken in another request, or a stranger's.
     :param samples: some message ids of each of these requests.
-    :param lone: ids of the single messages, each alone in its request.
-    :param apart: the ids in `lone` that may also stand in the rows of a request.
+    :param singles: ids of the single messages, each alone in its request.
+    :param apart: the ids in `singles` that may also stand in the rows of a request.
     :param begin: time of the oldest intent, in seconds since the epoch; 0 if there is none.
     :param parts: names of the parts of `sent/` that were read.
     :param accounts: account marks that the messages were sent from (`OmniConfig.account_mark`); empty if the ledger
@@ -45,7 +45,7 @@ class TrackedMessages:
 
     bulks: tuple[tuple[Bulk, IdSet], ...]
     samples: tuple[tuple[str, ...], ...]
-    lone: tuple[str, ...]
+    singles: tuple[str, ...]
     apart: tuple[str, ...]
     begin: float
     parts: frozenset[str] = frozenset()
@@ -56,7 +56,7 @@ class TrackedMessages:
     @property
     def total(self) -> int:
         """Number of messages to follow."""
-        return len(self.lone) + sum(bulk.messages or 0 for bulk, _ in self.bulks)
+        return len(self.singles) + sum(bulk.messages or 0 for bulk, _ in self.bulks)
 
 
 def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) -> Steps[TrackedMessages]:
@@ -111,7 +111,7 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
                     "the shard's receipt",
                 ),
             )
-        held = yield from offload(workspace.guarded(lambda: workspace.one("SELECT count(*) FROM known")))
+        held = yield from offload(workspace.guarded(lambda: workspace.scalar("SELECT count(*) FROM known")))
     if held < accepted:
         # Messages that were refused, or proven absent, after the receipt was made still stand in the ledger.
         raise OmniStorageError(
@@ -152,14 +152,16 @@ def _spread(message_ids: Sequence[str], most: int) -> tuple[str, ...]:
 def _followed(known: IntentLog, names: list[str], one_by_one: bool, accounts: frozenset[str]) -> TrackedMessages:
     bulks: list[tuple[Bulk, IdSet]] = []
     samples: list[tuple[str, ...]] = []
-    lone: list[str] = []
+    singles: list[str] = []
     few = known.count() <= FEW_MESSAGES
     for bulk_id, of, followed in known.followed_requests():
         if of == 1 or one_by_one:
-            lone += followed
+            singles += followed
         else:
             bulks.append((Bulk(bulk_id, len(followed)), IdSet(followed)))
             samples.append(_spread(followed, MANY_SAMPLES if few else FEW_SAMPLES))
     apart = tuple(known.followed_apart())
     begin, parts = known.oldest() or 0.0, frozenset(names)
-    return TrackedMessages(tuple(bulks), tuple(samples), (*lone, *apart), apart, begin, parts, accounts, *known.flows())
+    return TrackedMessages(
+        tuple(bulks), tuple(samples), (*singles, *apart), apart, begin, parts, accounts, *known.flows()
+    )

@@ -130,7 +130,7 @@ class DeliveryCounts:
 
 
 def evaluate(
-    tally: DeliveryCounts, goal: SuccessCriterion, *, deadline_passed: bool = False, unsent: int = 0
+    counts: DeliveryCounts, goal: SuccessCriterion, *, deadline_passed: bool = False, unsent: int = 0
 ) -> Verdict:
     """Return the verdict on these counts.
 
@@ -138,20 +138,20 @@ def evaluate(
     if `unsent` people were refused or not posted to, the verdict is a failure, except for `finished`: a gate must
     not open when nobody who should have been told was told.
     """
-    if not tally.total and unsent and goal.success_when != "finished":
+    if not counts.total and unsent and goal.success_when != "finished":
         return Verdict.FAILURE
-    needed = goal.needed(tally.total)
-    if goal.settle and tally.unsettled and not deadline_passed:
+    needed = goal.needed(counts.total)
+    if goal.settle and counts.unsettled and not deadline_passed:
         return Verdict.OPEN
     if goal.success_when == "finished":
-        if not tally.pending:
+        if not counts.pending:
             return Verdict.SUCCESS
         return Verdict.TIMEOUT if deadline_passed else Verdict.OPEN
-    if goal.success_when == "any" and not tally.total:
+    if goal.success_when == "any" and not counts.total:
         return Verdict.FAILURE
-    if tally.delivered >= needed:
+    if counts.delivered >= needed:
         return Verdict.SUCCESS
-    if tally.total - tally.failed < needed:
+    if counts.total - counts.failed < needed:
         return Verdict.FAILURE
     return Verdict.TIMEOUT if deadline_passed else Verdict.OPEN
 
@@ -165,28 +165,28 @@ def most_common(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(kept.items()))
 
 
-def explain(verdict: Verdict, tally: DeliveryCounts, goal: SuccessCriterion, unsent: int = 0, missing: int = 0) -> str:
+def explain(verdict: Verdict, counts: DeliveryCounts, goal: SuccessCriterion, unsent: int = 0, missing: int = 0) -> str:
     """Return a sentence about the end of the wait, with counts only.
 
     :param verdict: the verdict, not `OPEN`.
-    :param tally: the counts it was made from.
+    :param counts: the counts it was made from.
     :param goal: the goal of the wait.
     :param unsent: number of people who were refused or never posted to. No goal counts them.
     :param missing: entries of a list of receipts that held no receipt. Nobody knows how many people these sends had.
     """
-    if not tally.total and unsent and verdict is Verdict.FAILURE:
+    if not counts.total and unsent and verdict is Verdict.FAILURE:
         everybody = some(unsent, "recipient")
         return f"Nobody was sent to: the vendor refused, or the send never reached, everybody ({everybody})."
-    counts = f"{tally.delivered} of {tally.total} delivered, {tally.failed} failed, {tally.pending} open"
+    numbers = f"{counts.delivered} of {counts.total} delivered, {counts.failed} failed, {counts.pending} open"
     if unsent:
-        counts += f"; not counted: {unsent} who were refused or never sent to"
+        numbers += f"; not counted: {unsent} who were refused or never sent to"
     if missing:
-        counts += f"; sends without a receipt, which are not counted: {missing}"
+        numbers += f"; sends without a receipt, which are not counted: {missing}"
     if verdict is Verdict.SUCCESS:
-        return f"Delivery goal {goal.success_when!r} reached: {counts}."
+        return f"Delivery goal {goal.success_when!r} reached: {numbers}."
     if verdict is Verdict.FAILURE:
-        return f"Delivery goal {goal.success_when!r} cannot be reached any more: {counts}."
-    return f"The deadline came before delivery goal {goal.success_when!r} was reached: {counts}."
+        return f"Delivery goal {goal.success_when!r} cannot be reached any more: {numbers}."
+    return f"The deadline came before delivery goal {goal.success_when!r} was reached: {numbers}."
 
 
 def percentiles(seconds: list[float]) -> dict[str, float | None]:

@@ -47,7 +47,7 @@ class WaitEnd:
     verdict: Verdict
     summary: dict[str, Any]
     explanation: str
-    tally: DeliveryCounts = field(default_factory=DeliveryCounts)
+    counts: DeliveryCounts = field(default_factory=DeliveryCounts)
     """The counts behind the summary."""
     unread: bool = False
     """True if the list of messages to wait for could not be read in full. The counts are then those of the receipt."""

@@ -114,14 +114,14 @@ class WaitTogether:
         whole, total = True, DeliveryCounts()
         for number, part in enumerate(self.parts):
             if end := self._ends.get(number):
-                total.merge(end.tally)
+                total.merge(end.counts)
                 whole = whole and not end.unread
                 continue
-            tally = yield from _in(number, part.present_counts())
-            whole = whole and tally is not None
-            total.merge(DeliveryCounts(total=part.least) if tally is None else tally)
+            counts = yield from _in(number, part.present_counts())
+            whole = whole and counts is not None
+            total.merge(DeliveryCounts(total=part.least) if counts is None else counts)
         over = policy.are_over(len(self._ends), len(self.parts))
-        verdict = self._judge(total, whole=whole, over=over)
+        verdict = self._evaluate(total, whole=whole, over=over)
         if verdict is Verdict.OPEN:
             return None
         for number, part in enumerate(self.parts):
@@ -129,7 +129,7 @@ class WaitTogether:
                 return None
         return WaitEnd(verdict, self._summary(total), self._said(verdict, total), total)
 
-    def _judge(self, total: DeliveryCounts, *, whole: bool, over: bool) -> Verdict:
+    def _evaluate(self, total: DeliveryCounts, *, whole: bool, over: bool) -> Verdict:
         goal, unsent = self.watch.goal, sum(part.deliveries.unsent for part in self.parts)
         verdict = evaluate(total, goal, deadline_passed=over, unsent=unsent)
         if whole:

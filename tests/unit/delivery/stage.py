@@ -19,7 +19,7 @@ from airflow_provider_omni.delivery.effects import (
     Steps,
 )
 from airflow_provider_omni.omni.api import Call
-from airflow_provider_omni.omni.bulk import BulkAnswer, read_bulk
+from airflow_provider_omni.omni.bulk import BulkResponse, read_bulk
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.models import LogRow, Report, Scenario, SendResponse, SentMessage, Status
 from tests.harness.driver import Driver, KilledError
@@ -184,11 +184,11 @@ class Stage(Driver):
         return None
 
 
-def _by_status(answer: SendResponse) -> BulkAnswer:
+def _by_status(answer: SendResponse) -> BulkResponse:
     groups: dict[Status, list[str]] = {}
     for entry in answer.messages:
         groups.setdefault(entry.status, []).append(entry.message_id)
-    return BulkAnswer(tuple((each, tuple(ids)) for each, ids in groups.items()))
+    return BulkResponse(tuple((each, tuple(ids)) for each, ids in groups.items()))
 
 
 def _next(script: list[Answer], call: Any) -> Any:

@@ -33,11 +33,11 @@ class Observed:
                 self.log.replay(line, "fingerprint")
                 self.log.replay({"bulk": name, "all": state.value}, None)
         workspace.sql.create_function("changed", 2, self._changed)
-        workspace.do(
+        workspace.execute(
             "CREATE TEMP TRIGGER known_changes AFTER UPDATE OF state ON known BEGIN "
             f"SELECT changed({STATE.format('OLD')}, {STATE.format('NEW')}); END"
         )
-        workspace.do(
+        workspace.execute(
             "CREATE TEMP TRIGGER attempt_changes AFTER UPDATE OF state ON attempt BEGIN "
             "SELECT changed(OLD.state, NEW.state); END"
         )
@@ -70,7 +70,7 @@ def test_what_changes_states_of_earlier_tries_does_so_by_the_table(
 
 
 def test_a_change_that_the_table_does_not_have_is_observed(observed: Observed) -> None:
-    observed.workspace.do("UPDATE known SET state = 'not_sent' WHERE id = 'accepted-1'")
+    observed.workspace.execute("UPDATE known SET state = 'not_sent' WHERE id = 'accepted-1'")
     assert not observed.changes <= CHANGES
 
 

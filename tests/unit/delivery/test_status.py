@@ -40,10 +40,10 @@ def tracked(story: Iterable[StatusUpdate], flow: tuple[str, ...] = ("LINE", "SMS
 
 
 def summary(tracker: Tracker, *, closing: bool) -> dict[str, Any]:
-    tally = DeliveryCounts(total=len(MESSAGES))
+    counts = DeliveryCounts(total=len(MESSAGES))
     for message_id in MESSAGES:
-        tally.add(message_id, tracker.status_of(message_id, NOW, closing=closing), tracker.steps(message_id), "group")
-    return tally.summary()
+        counts.add(message_id, tracker.status_of(message_id, NOW, closing=closing), tracker.steps(message_id), "group")
+    return counts.summary()
 
 
 @given(stories, st.randoms(use_true_random=False))

@@ -52,19 +52,19 @@ TABLE = [
 def test_the_verdict_falls_as_soon_as_it_cannot_change(
     goal: Any, total: int, delivered: int, failed: int, before: Verdict, at_the_deadline: Verdict
 ) -> None:
-    tally = DeliveryCounts(total=total, delivered=delivered, failed=failed)
-    assert evaluate(tally, SuccessCriterion(goal)) is before
-    assert evaluate(tally, SuccessCriterion(goal), deadline_passed=True) is at_the_deadline
+    counts = DeliveryCounts(total=total, delivered=delivered, failed=failed)
+    assert evaluate(counts, SuccessCriterion(goal)) is before
+    assert evaluate(counts, SuccessCriterion(goal), deadline_passed=True) is at_the_deadline
 
 
 @pytest.mark.parametrize(("goal", "total", "delivered", "failed", "before", "at_the_deadline"), TABLE)
 def test_settle_waits_for_the_rest_and_then_says_the_same(
     goal: Any, total: int, delivered: int, failed: int, before: Verdict, at_the_deadline: Verdict
 ) -> None:
-    tally = DeliveryCounts(total=total, delivered=delivered, failed=failed)
+    counts = DeliveryCounts(total=total, delivered=delivered, failed=failed)
     expected = before if delivered + failed == total else OPEN
-    assert evaluate(tally, SuccessCriterion(goal, settle=True)) is expected
-    assert evaluate(tally, SuccessCriterion(goal, settle=True), deadline_passed=True) is at_the_deadline
+    assert evaluate(counts, SuccessCriterion(goal, settle=True)) is expected
+    assert evaluate(counts, SuccessCriterion(goal, settle=True), deadline_passed=True) is at_the_deadline
 
 
 @given(
@@ -100,36 +100,36 @@ def test_every_problem_of_a_goal_is_named_at_once() -> None:
     assert len(raised.value.problems) == 2
 
 
-def tally_of(*reports: Any, means: str = "group", total: int | None = None) -> DeliveryCounts:
+def counts_of(*reports: Any, means: str = "group", total: int | None = None) -> DeliveryCounts:
     tracker = Tracker(("LINE", "SMS"))
     for each in reports:
         tracker.observe(StatusUpdate.of(each))
     ids = sorted(tracker.seen())
-    tally = DeliveryCounts(total=len(ids) if total is None else total)
+    counts = DeliveryCounts(total=len(ids) if total is None else total)
     for message_id in ids:
         standing = tracker.status_of(message_id, START + 1000.0)
-        tally.add(message_id, standing, tracker.steps(message_id), means)
-    return tally
+        counts.add(message_id, standing, tracker.steps(message_id), means)
+    return counts
 
 
 @pytest.mark.parametrize(("means", "delivered", "pending"), [("group", 1, 0), ("handset", 0, 1)])
 def test_an_operator_delivery_is_one_for_the_group_and_pending_for_the_handset(
     means: str, delivered: int, pending: int
 ) -> None:
-    tally = tally_of(report("m", "operator"), means=means)
-    assert (tally.delivered, tally.pending) == (delivered, pending)
-    assert tally.unsettled == 1
+    counts = counts_of(report("m", "operator"), means=means)
+    assert (counts.delivered, counts.pending) == (delivered, pending)
+    assert counts.unsettled == 1
 
 
 def test_a_summary_is_what_the_design_says() -> None:
-    tally = tally_of(
+    counts = counts_of(
         report("a", "handset", done=4.0),
         report("b", "failed", "LINE"),
         report("b", "handset", "SMS", done=8.0),
         report("c", "failed", "SMS"),
         total=5,
     )
-    assert tally.summary("ledger") == {
+    assert counts.summary("ledger") == {
         "total": 5,
         "delivered": 2,
         "failed": 1,
@@ -150,13 +150,15 @@ def test_costs_of_all_steps_are_added_by_currency_without_rounding() -> None:
         return report(message_id, channel=channel, price=price)
 
     reports = [priced(f"m{n}", "0.1", "EUR", "LINE") for n in range(3)] + [priced("m0", "0.05", "USD", "SMS")]
-    assert tally_of(*reports).summary()["cost"] == {"EUR": "0.3", "USD": "0.05"}
+    assert counts_of(*reports).summary()["cost"] == {"EUR": "0.3", "USD": "0.05"}
 
 
 def test_failed_ids_are_listed_up_to_a_hundred_whatever_the_order() -> None:
-    tallies = [tally_of(*(report(f"m{n:03}", "failed", "SMS") for n in part)) for part in (range(90), range(90, 200))]
+    counts_of_parts = [
+        counts_of(*(report(f"m{n:03}", "failed", "SMS") for n in part)) for part in (range(90), range(90, 200))
+    ]
     listed = []
-    for order in (tallies, tallies[::-1]):
+    for order in (counts_of_parts, counts_of_parts[::-1]):
         total = DeliveryCounts()
         for each in order:
             total.merge(each)

@@ -346,10 +346,10 @@ def test_messages_under_way_do_not_make_the_logs_be_asked_at_every_poll() -> Non
     assert len(stage.looks) <= 3000.0 / 30.0 / QUIET_POLLS + 3
 
 
-# -- lone messages in one look ---------------------------------------------------------------------------------------
+# -- single messages in one look ---------------------------------------------------------------------------------------
 
 
-def lone(number: int) -> tuple[Bulk, ...]:
+def singles(number: int) -> tuple[Bulk, ...]:
     return tuple(Bulk(None, 1, (f"m{n}",)) for n in range(number))
 
 
@@ -371,20 +371,20 @@ def logs_of(*delivered: str, reads: str = "all") -> Any:
 def test_lone_messages_are_healed_whether_or_not_the_vendor_reads_lists(reads: str) -> None:
     everybody = [f"m{n}" for n in range(7)]
     stage = Stage(logs=[logs_of(*everybody, reads=reads)])
-    end = wait(stage, watch(*lone(7)))
+    end = wait(stage, watch(*singles(7)))
     assert end.verdict is Verdict.SUCCESS
     assert stage.now == START
 
 
 def test_one_look_is_enough_for_many_lone_messages() -> None:
     stage = Stage(logs=[logs_of(*[f"m{n}" for n in range(40)])])
-    wait(stage, watch(*lone(40)))
+    wait(stage, watch(*singles(40)))
     assert len(stage.looks) == 1
 
 
 def test_messages_that_no_log_shows_cost_one_look_more_and_do_not_end_the_lists() -> None:
     stage = Stage(logs=[logs_of("m0", "m1")])
-    polls(stage, watch(*lone(5)), 1)
+    polls(stage, watch(*singles(5)), 1)
     assert [look["messageId"].count(",") + 1 for look in stage.looks] == [5, 1]
 
 
@@ -393,7 +393,7 @@ def test_one_message_whose_report_is_lost_is_found_among_many_that_the_logs_do_n
     """The vendor keeps two days: of the others, sent before, no query shows anything, alone or in a list."""
     for position in range(18):
         stage = Stage(logs=[logs_of(f"m{position}", reads=reads)])
-        (end,) = polls(stage, watch(*lone(18), goal=SuccessCriterion("any")), 1)
+        (end,) = polls(stage, watch(*singles(18), goal=SuccessCriterion("any")), 1)
         assert end is not None, position
 
 
@@ -419,7 +419,7 @@ def test_once_a_list_has_shown_two_of_its_ids_one_that_shows_none_is_believed() 
         seen.append(len(asked))
         return [row(each, "handset") for each in asked if each in ("m0", "m1")]
 
-    polls(Stage(logs=[logs]), watch(*lone(40)), QUIET_POLLS + 1)
+    polls(Stage(logs=[logs]), watch(*singles(40)), QUIET_POLLS + 1)
     assert seen == [40, 1, 38, 1, 1, 1]
 
 
@@ -436,7 +436,7 @@ def test_of_a_list_that_may_not_be_read_what_could_be_asked_alone_is_not_asked_a
         return []
 
     stage = Stage(logs=[logs])
-    polls(stage, watch(*lone(18)), 3)
+    polls(stage, watch(*singles(18)), 3)
     alone = [each for each in asked if "," not in each]
     assert sorted(alone) == sorted(f"m{number}" for number in range(18))
 
@@ -494,7 +494,7 @@ def test_a_vendor_that_refuses_lists_is_asked_for_one_at_a_time() -> None:
         return OmniRequestError("no lists", status=400) if "," in asked else [row(asked, "handset")]
 
     stage = Stage(logs=[answer])
-    assert wait(stage, watch(*lone(5))).verdict is Verdict.SUCCESS
+    assert wait(stage, watch(*singles(5))).verdict is Verdict.SUCCESS
     assert stage.now == START + 30.0
 
 
@@ -982,12 +982,12 @@ def test_killed_after_the_write_the_next_copy_decides_without_a_call() -> None:
 
 
 def test_whoever_was_refused_or_never_sent_to_is_named_beside_a_goal_that_was_reached_without_them() -> None:
-    tally = DeliveryCounts(total=3, delivered=3)
-    assert explain(Verdict.SUCCESS, tally, SuccessCriterion("all"), 7) == (
+    counts = DeliveryCounts(total=3, delivered=3)
+    assert explain(Verdict.SUCCESS, counts, SuccessCriterion("all"), 7) == (
         "Delivery goal 'all' reached: 3 of 3 delivered, 0 failed, 0 open; not counted: 7 who were refused or never "
         "sent to."
     )
-    assert "not counted" not in explain(Verdict.SUCCESS, tally, SuccessCriterion("all"))
+    assert "not counted" not in explain(Verdict.SUCCESS, counts, SuccessCriterion("all"))
 
 
 def by_message_id(call: Any) -> list[Any]:
@@ -1031,8 +1031,8 @@ def test_a_message_that_nothing_finds_does_not_hide_that_lists_of_ids_are_not_re
         return [row(asked[reads], "handset")] if asked[reads] != silent else []
 
     stage = Stage(logs=[logs])
-    lone = watch(*(Bulk(None, 1, (each,)) for each in ids), goal=SuccessCriterion(success_when=0.75))
-    end = wait(stage, lone)
+    single = watch(*(Bulk(None, 1, (each,)) for each in ids), goal=SuccessCriterion(success_when=0.75))
+    end = wait(stage, single)
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 3)
 
 

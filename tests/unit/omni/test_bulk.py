@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from airflow_provider_omni.omni import api, bulk, parsing
 from airflow_provider_omni.omni.content import AdvancedRequest
 from airflow_provider_omni.omni.models import Address, Destination
-from airflow_provider_omni.omni.parsing import UnreadableAnswerError
+from airflow_provider_omni.omni.parsing import UnreadableResponseError
 from airflow_provider_omni.omni.validation import check_content
 
 STATUS = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE", "description": "sent"}
@@ -41,9 +41,9 @@ def test_the_body_is_that_of_a_single_send(text: str, count: int) -> None:
 def outcome(read: Any, body: bytes) -> Any:
     try:
         answer = read(body)
-    except UnreadableAnswerError:
+    except UnreadableResponseError:
         return "unreadable"
-    if isinstance(answer, bulk.BulkAnswer):
+    if isinstance(answer, bulk.BulkResponse):
         return sorted((each, str(status)) for status, ids in answer.by_status for each in ids)
     return sorted((message.message_id, str(message.status)) for message in answer.messages)
 

@@ -53,7 +53,7 @@ def test_an_error_without_details_is_its_sentence_and_its_code() -> None:
 @pytest.mark.parametrize("kind", ALL)
 def test_an_error_that_crossed_a_process_as_text_reads_the_same(kind: type[OmniError]) -> None:
     error = an_error(kind)
-    assert str(errors.named(kind.__name__)(error.text)) == str(error)
+    assert str(errors.error_class(kind.__name__)(error.text)) == str(error)
 
 
 def test_the_code_stands_in_no_problem_and_not_in_the_sentence() -> None:

@@ -105,7 +105,7 @@ def test_a_batch_fills_it_and_checks_what_came_out(viber: Any) -> None:
     with Workspace() as workspace:
         contents = RenderedContents(MessageTemplate({"other_channels": {"viber": viber}}), workspace, NOW)
         assert contents.of({"name": "Ann"}) != contents.of({"name": "Bob"})
-        assert workspace.one("SELECT tail FROM content WHERE id = ?", contents.of({"name": "Ann"})).startswith(
+        assert workspace.scalar("SELECT tail FROM content WHERE id = ?", contents.of({"name": "Ann"})).startswith(
             '"viber":{"text":"Dear Ann"'
         )
 

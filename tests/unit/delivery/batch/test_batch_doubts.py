@@ -403,7 +403,7 @@ def test_where_the_record_is_lost_a_filter_that_works_does_not_tell_in_which_req
 
 
 def test_where_others_use_the_logs_too_a_429_holds_all_looks_back(tmp_path: Path) -> None:
-    """Forty lone messages are in doubt, and the account has ten calls a minute left for this process."""
+    """Forty single messages are in doubt, and the account has ten calls a minute left for this process."""
     world = World(tmp_path, duplicates="accept", logs_per_minute=10, id_lists="none")
     world.fault = dict.fromkeys(range(1, 41), "reset-before").get
     budget = world.clock.budget()

@@ -60,7 +60,7 @@ def test_another_accounts_request_shows_nothing(known: IntentLog, origin: Any) -
         {"bulk_id_conclusive": False},
         {"ids": ["alone"]},
     ],
-    ids=["too old", "perhaps too old", "of a clock far ahead", "not yet sent", "perhaps in another request", "lone"],
+    ids=["too old", "perhaps too old", "of a clock far ahead", "not yet sent", "perhaps in another request", "single"],
 )
 def test_what_the_logs_may_not_show_by_this_id_is_not_looked_for(known: IntentLog, more: Any) -> None:
     learn(known, "b", **more)

@@ -270,7 +270,7 @@ def test_a_bad_number_is_left_out_under_the_users_own_key(world: World, workspac
 def test_requests_are_laid_out_for_those_who_are_left_as_they_are_posted(world: World, workspace: Workspace) -> None:
     rows = [{"phone": f"4179302672{each}", "name": "AB"[each % 2], "id": f"c{each}"} for each in range(7)]
     plan = world.plan(rows, workspace, content=NAMED, key_field="id")
-    workspace.do("UPDATE person SET todo = 0 WHERE seq = 2")
+    workspace.execute("UPDATE person SET todo = 0 WHERE seq = 2")
     plan.lay_out(2)
     laid_out = list(plan.laid_out())
     assert [(each.content, each.people) for each in laid_out] == list(plan.chunks(2))

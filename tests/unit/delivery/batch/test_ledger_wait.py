@@ -122,7 +122,7 @@ def test_a_few_personal_texts_are_followed_one_by_one(tmp_path: Path) -> None:
     assert (end.summary["total"], end.summary["delivered"], end.summary["failed"]) == (50, 40, 10)
 
 
-@pytest.mark.parametrize("personal", [False, True], ids=["one request", "time slices"])
+@pytest.mark.parametrize("personal", [False, True], ids=["one request", "time windows"])
 def test_a_row_that_cannot_be_read_hides_nobody_else(tmp_path: Path, personal: bool) -> None:
     world = World(tmp_path)
     rows = [{"phone": number, "name": f"N{index}"} for index, number in enumerate(mixed(110))]

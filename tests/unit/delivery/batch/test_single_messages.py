@@ -1,4 +1,4 @@
-"""Personal texts in great number: followed through time slices of the logs, and by their ids where those leave gaps."""
+"""Personal texts in great number: followed through time windows of the logs, and by ids where those leave gaps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def people(count: int, fate: str = "00") -> list[dict[str, str]]:
     return [{"phone": number[:-2] + fate, "name": f"N{index}"} for index, number in enumerate(numbers(count))]
 
 
-# -- stretches -------------------------------------------------------------------------------------------------------
+# -- windows ---------------------------------------------------------------------------------------------------------
 
 
 def test_slices_halve_until_a_page_is_not_full_and_close_when_nothing_can_change() -> None:
@@ -65,9 +65,9 @@ def test_the_unread_and_the_failed_come_first_then_who_was_looked_at_longest_ago
 def test_neighbours_that_were_far_from_full_are_looked_at_together() -> None:
     made = TimeWindows(0.0)
     for until in (100.0, 130.0, 160.0):
-        (stretch,) = made.due(until)
-        assert stretch == Window(0.0, until)
-        made.seen(stretch, until, pending=True, rows=100)
+        (window,) = made.due(until)
+        assert window == Window(0.0, until)
+        made.seen(window, until, pending=True, rows=100)
 
 
 # -- the wait --------------------------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ def test_a_message_whose_first_step_failed_is_followed_until_its_last_has(tmp_pa
     monkeypatch.setitem(fates.FATES, "90", late)
     monkeypatch.setattr(
         time_windows, "may_be_merged", lambda rows, page: False
-    )  # which would keep the stretch open, too
+    )  # which would keep the window open, too
     monkeypatch.setattr(single_messages.SingleMessageFollower, "look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path, beat_seconds=600.0)
     world.send(people(MANY, "90"), saying("Dear {name}", 1, 120))

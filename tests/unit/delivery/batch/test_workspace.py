@@ -32,12 +32,12 @@ def numbers(count: int) -> list[str]:
 
 def fill_up(workspace: Workspace) -> None:
     """From now on the disk is full: SQLite gets no further page."""
-    pages = workspace.one("PRAGMA page_count")
+    pages = workspace.scalar("PRAGMA page_count")
     workspace.sql.execute(f"PRAGMA max_page_count = {pages}")
 
 
 @pytest.fixture
-def scratches(monkeypatch: pytest.MonkeyPatch) -> list[Workspace]:
+def workspaces(monkeypatch: pytest.MonkeyPatch) -> list[Workspace]:
     """Every workspace file that is made."""
     made: list[Workspace] = []
     original = Workspace.__init__
@@ -79,15 +79,15 @@ def test_a_file_that_cannot_be_made_in_the_folder_is_told(monkeypatch: pytest.Mo
 
 
 def test_a_disk_that_fills_up_while_recipients_are_read_ends_it_before_anything_is_sent(
-    world: World, scratches: list[Workspace], monkeypatch: pytest.MonkeyPatch
+    world: World, workspaces: list[Workspace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Workspace.many
+    original = Workspace.executemany
 
     def full(self: Workspace, query: str, values: Any) -> None:
         fill_up(self)
         original(self, query, values)
 
-    monkeypatch.setattr(Workspace, "many", full)
+    monkeypatch.setattr(Workspace, "executemany", full)
     with pytest.raises(OmniStorageError, match="database or disk is full") as caught:
         world.send(numbers(2000))
     assert caught.value.effect is Effect.NONE
@@ -97,7 +97,7 @@ def test_a_disk_that_fills_up_while_recipients_are_read_ends_it_before_anything_
 
 @pytest.mark.parametrize("posted", [1, 3])
 def test_a_disk_that_fills_up_while_it_sends_leaves_nobody_out_and_sends_to_nobody_twice(
-    world: World, scratches: list[Workspace], posted: int, monkeypatch: pytest.MonkeyPatch
+    world: World, workspaces: list[Workspace], posted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = numbers(400)
     original = world.execute
@@ -107,14 +107,14 @@ def test_a_disk_that_fills_up_while_it_sends_leaves_nobody_out_and_sends_to_nobo
         if call.method == "POST":
             posts.append(call)
             if len(posts) == posted:
-                monkeypatch.setattr(Workspace, "do", broken)
-                monkeypatch.setattr(Workspace, "many", broken)
+                monkeypatch.setattr(Workspace, "execute", broken)
+                monkeypatch.setattr(Workspace, "executemany", broken)
                 monkeypatch.setattr(Workspace, "all", broken)
         return original(call)
 
     def broken(self: Workspace, *_: Any) -> Any:
         fill_up(self)
-        self.one("INSERT INTO quarantine VALUES (1, zeroblob(1000000), NULL) RETURNING place")
+        self.scalar("INSERT INTO quarantine VALUES (1, zeroblob(1000000), NULL) RETURNING place")
 
     monkeypatch.setattr(world, "execute", execute)
     with monkeypatch.context(), pytest.raises(OmniStorageError, match="database or disk is full") as caught:
@@ -127,24 +127,24 @@ def test_a_disk_that_fills_up_while_it_sends_leaves_nobody_out_and_sends_to_nobo
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_wait_whose_scratch_file_fails_reads_its_ledger_again_and_does_not_die_of_it(
-    world: World, scratches: list[Workspace], asynchronous: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_wait_whose_workspace_fails_reads_its_ledger_again_and_does_not_die_of_it(
+    world: World, workspaces: list[Workspace], asynchronous: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert world.send(numbers(20)).error is None
-    scratches.clear()
-    original = Workspace.many
+    workspaces.clear()
+    original = Workspace.executemany
 
     def full(self: Workspace, query: str, values: Any) -> None:
-        if len(scratches) <= 3:
+        if len(workspaces) <= 3:
             fill_up(self)
             query, values = "INSERT INTO quarantine VALUES (1, zeroblob(?), NULL)", [(1_000_000,)]
         original(self, query, values)
 
-    monkeypatch.setattr(Workspace, "many", full)
+    monkeypatch.setattr(Workspace, "executemany", full)
     machine = machine_of(world, success_when="finished")
     end = asyncio.run(_in_a_loop(world, machine)) if asynchronous else world.carry_out(machine.until_decided())
     assert (end.verdict, end.summary["total"]) == (Verdict.SUCCESS, 20)
-    assert len(scratches) > 3
+    assert len(workspaces) > 3
 
 
 async def _in_a_loop(world: World, machine: Any) -> Any:
@@ -155,11 +155,11 @@ async def _in_a_loop(world: World, machine: Any) -> Any:
     return await arun(steps, client=client, memory=cast("Any", None), folder=world.folder, sleep=world.clock.asleep)
 
 
-def test_a_database_that_rows_come_from_is_not_taken_for_the_scratch_file() -> None:
+def test_a_database_that_rows_come_from_is_not_taken_for_the_workspace() -> None:
     with pytest.raises(sqlite3.OperationalError), Workspace():
         raise sqlite3.OperationalError("database is locked")
 
 
 def test_a_mistake_of_ours_is_not_taken_for_a_full_disk() -> None:
     with pytest.raises(sqlite3.ProgrammingError), Workspace() as workspace:
-        workspace.do("INSERT INTO other_shards VALUES (?)", 1, 2)
+        workspace.execute("INSERT INTO other_shards VALUES (?)", 1, 2)
