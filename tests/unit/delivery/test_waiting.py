@@ -376,7 +376,7 @@ def test_lone_messages_are_healed_whether_or_not_the_vendor_reads_lists(reads: s
     assert stage.now == START
 
 
-def test_one_look_is_enough_for_many_lone_messages() -> None:
+def test_one_look_is_enough_for_many_single_messages() -> None:
     stage = Stage(logs=[logs_of(*[f"m{n}" for n in range(40)])])
     wait(stage, watch(*singles(40)))
     assert len(stage.looks) == 1
