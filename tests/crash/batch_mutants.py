@@ -677,7 +677,9 @@ def _outcomes_are_not_read_back() -> Iterator[None]:
 @_mutant("wrong", _followed("27", "27", "27", store_failures=0.15, send={"tries": 40}))
 def _decided_before_it_is_written() -> Iterator[None]:
     """The wait ends although what it ends with could not be written."""
-    with patch.object(tracking_policy, "is_written_down", lambda source, *, closing: source.journal_loaded or closing):
+    with patch.object(
+        tracking_policy, "is_written_down", lambda subscription, *, closing: subscription.journal_loaded or closing
+    ):
         yield
 
 
@@ -685,12 +687,12 @@ def _decided_before_it_is_written() -> Iterator[None]:
 def _no_look_at_the_start() -> Iterator[None]:
     """A wait asks the logs after some polls without progress only; in reschedule mode each is a wait of its own."""
 
-    def due(source: Any, last_round: float, *, closing: bool) -> bool:
+    def due(subscription: Any, last_round: float, *, closing: bool) -> bool:
         return (
-            source.idle_polls >= limits.QUIET_POLLS
-            or source.report_read_failed
+            subscription.idle_polls >= limits.IDLE_POLLS
+            or subscription.report_read_failed
             or closing
-            or source.looked_at < last_round
+            or subscription.looked_at < last_round
         )
 
     with patch.object(tracking_policy, "is_due", due):
@@ -698,10 +700,12 @@ def _no_look_at_the_start() -> Iterator[None]:
 
 
 @_mutant("wrong", _followed("27", "49", "27", "49"))
-def _released_too_early() -> Iterator[None]:
+def _evicted_too_early() -> Iterator[None]:
     """A request is forgotten as soon as one of its messages is delivered."""
     with patch.object(
-        tracking_policy, "may_be_forgotten", lambda source: not source.open or source.counts.delivered > 0
+        tracking_policy,
+        "may_be_forgotten",
+        lambda subscription: not subscription.open or subscription.counts.delivered > 0,
     ):
         yield
 
@@ -787,7 +791,7 @@ def _what_is_not_written_down_is_forgotten() -> Iterator[None]:
 @_mutant("wrong", _followed("27", "27", "27", settings={"given_bulk_id": "dropped"}))
 def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
     """A request whose bulk id finds nothing is not looked for by its messages' own ids."""
-    with patch.object(tracking_policy, "is_bulk_id_doubted", lambda source: False):
+    with patch.object(tracking_policy, "is_bulk_id_doubted", lambda subscription: False):
         yield
 
 

@@ -59,7 +59,7 @@ def _no_healing() -> Iterator[None]:
 @_mutant("wrong", watched("27", every=7.0))
 def _healing_only_at_the_start() -> Iterator[None]:
     """The wait asks the logs when it begins, and not again."""
-    with patch.object(policy, "is_due", lambda source, *_, **__: not source.looked_at):
+    with patch.object(policy, "is_due", lambda subscription, *_, **__: not subscription.looked_at):
         yield
 
 
@@ -95,7 +95,7 @@ def _duplicate_reports_count() -> Iterator[None]:
 @_mutant("wrong", watched("27", "27", settings={"given_bulk_id": "dropped"}))
 def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
     """A request whose bulk id finds nothing is not looked for by its messages' own ids."""
-    with patch.object(policy, "is_bulk_id_doubted", lambda source: False):
+    with patch.object(policy, "is_bulk_id_doubted", lambda subscription: False):
         yield
 
 
@@ -137,14 +137,14 @@ def _logs_do_not_lag_behind() -> Iterator[None]:
 )
 def _an_operators_word_is_never_taken_back() -> Iterator[None]:
     """A success that rests on an operator's word is one without a look at what may have taken it back."""
-    with patch.object(policy, "rests_on_words", lambda source, began: False):
+    with patch.object(policy, "rests_on_words", lambda subscription, began: False):
         yield
 
 
 @_mutant("wrong", _told_by_reports_only)
 def _a_failure_counts_though_the_reports_could_not_be_read() -> Iterator[None]:
     """What the logs show of the last step counts at once, whatever may stand in reports that nobody has read."""
-    with patch.object(policy, "may_be_contradicted", lambda source: source.by_time_window):
+    with patch.object(policy, "may_be_contradicted", lambda subscription: subscription.by_time_window):
         yield
 
 

@@ -92,19 +92,19 @@ class Deliveries:
 
     def take(
         self,
-        source: Subscription,
+        subscription: Subscription,
         updates: Iterable[StatusUpdate],
         news: News | None = None,
     ) -> bool:
         """Take in status updates. Returns True if any is worth writing down: more than "under way", or "under way"
         after a failure.
 
-        :param source: the subscription that brought them.
+        :param subscription: the subscription that brought them.
         :param news: called for each message whose status must be written; None if the updates come from the journal.
         """
         any_news = False
         for update in updates:
-            owner = self.apart.get(update.message_id, source)
+            owner = self.apart.get(update.message_id, subscription)
             if owner.evicted or (owner.by_time_window and self.single.get(update.message_id) is not owner):
                 continue
             if self._observe(owner, update) and news is not None:
@@ -112,25 +112,25 @@ class Deliveries:
                 any_news = True
         return any_news
 
-    def take_rows(self, source: Subscription, rows: Sequence[Report | LogRow], news: News) -> Steps[bool]:
+    def take_rows(self, subscription: Subscription, rows: Sequence[Report | LogRow], news: News) -> Steps[bool]:
         """Take in the rows of a page, as `take` does."""
-        return (yield from beside(rows, lambda: self.take(source, [StatusUpdate.of(row) for row in rows], news)))
+        return (yield from beside(rows, lambda: self.take(subscription, [StatusUpdate.of(row) for row in rows], news)))
 
-    def _observe(self, source: Subscription, update: StatusUpdate) -> bool:
-        if not source.knows(update.message_id):
+    def _observe(self, subscription: Subscription, update: StatusUpdate) -> bool:
+        if not subscription.knows(update.message_id):
             return False
-        source.heard = True
-        new_id = update.message_id not in source.ids
-        source.ids.add(update.message_id)
+        subscription.heard = True
+        new_id = update.message_id not in subscription.ids
+        subscription.ids.add(update.message_id)
         if not (self.tracker.observe(update) or new_id):
             return False
-        source.counts_outdated = True
-        source.changed_at = self.clock()
+        subscription.counts_outdated = True
+        subscription.changed_at = self.clock()
         return update.state is not StepState.PENDING or self.tracker.fell(update.message_id)
 
-    def worth_keeping(self, source: Subscription) -> Iterable[StatusUpdate]:
+    def worth_keeping(self, subscription: Subscription) -> Iterable[StatusUpdate]:
         """Yield the updates of a subscription's messages that must be written down."""
-        for message_id in sorted(source.ids):
+        for message_id in sorted(subscription.ids):
             yield from self.tracker.worth_keeping(message_id)
 
     # -- counting ------------------------------------------------------------------------------------------------
@@ -139,32 +139,32 @@ class Deliveries:
         """Return the counts over all messages. A subscription whose counts cannot have changed is not counted anew."""
         now = self.clock()
         total = DeliveryCounts()
-        for source in self.subscriptions:
-            ageing = self.tracker.settles and source.open
-            if not source.evicted and (source.counts_outdated or closing or ageing):
-                source.counts = self.count(source, now, closing=closing)
-                source.counts_outdated = False
-            total.merge(source.counts)
+        for subscription in self.subscriptions:
+            ageing = self.tracker.settles and subscription.open
+            if not subscription.evicted and (subscription.counts_outdated or closing or ageing):
+                subscription.counts = self.count(subscription, now, closing=closing)
+                subscription.counts_outdated = False
+            total.merge(subscription.counts)
         return total
 
     def whole(self, *, closing: bool) -> DeliveryCounts | None:
         """Return the counts if they may be decided from; None while something that was read is not written down."""
         counts = self.counts(closing=closing)
-        if not all(policy.is_written_down(source, closing=closing) for source in self.subscriptions):
+        if not all(policy.is_written_down(subscription, closing=closing) for subscription in self.subscriptions):
             return None
         return counts
 
-    def count(self, source: Subscription, now: float, *, closing: bool) -> DeliveryCounts:
+    def count(self, subscription: Subscription, now: float, *, closing: bool) -> DeliveryCounts:
         """Count the messages of one subscription."""
-        source.unconfirmed_failures = self._doubted(source, now, closing=closing)
-        counts = DeliveryCounts(total=source.total)
-        surplus = source.surplus
-        for message_id in sorted(source.ids):
-            looked_at = self.looked_at(source, message_id, closing=closing)
+        subscription.unconfirmed_failures = self._unconfirmed(subscription, now, closing=closing)
+        counts = DeliveryCounts(total=subscription.total)
+        surplus = subscription.surplus
+        for message_id in sorted(subscription.ids):
+            looked_at = self.looked_at(subscription, message_id, closing=closing)
             status = self.tracker.status_of(message_id, now, closing=closing, looked_at=looked_at)
             if status.by is None and status.outcome is Outcome.PENDING:
                 continue
-            if not closing and message_id in source.unconfirmed_failures:
+            if not closing and message_id in subscription.unconfirmed_failures:
                 continue
             if surplus and status.by and self._may_be_refused(status.by):
                 surplus -= 1
@@ -172,34 +172,34 @@ class Deliveries:
             counts.add(message_id, status, self.tracker.steps(message_id), self.watch.goal.delivered_means)
         return counts
 
-    def _doubted(self, source: Subscription, now: float, *, closing: bool) -> set[str]:
+    def _unconfirmed(self, subscription: Subscription, now: float, *, closing: bool) -> set[str]:
         """Return the messages whose failure does not count yet, since not every step was seen to fail.
 
         A vendor may show only the last step in its logs, so that only a report tells of a delivery on an earlier one.
         At the deadline nobody is doubted any more.
         """
         if closing:
-            return source.unconfirmed_failures
-        if not policy.may_be_contradicted(source):
+            return subscription.unconfirmed_failures
+        if not policy.may_be_contradicted(subscription):
             return set()
         return {
             message_id
-            for message_id in source.ids - self.heard
+            for message_id in subscription.ids - self.heard
             if len(steps := set(self.tracker.flow_of(message_id).steps)) > 1
             and sum(step.state is StepState.FAILED for step in self.tracker.steps(message_id)) < len(steps)
             and self.tracker.status_of(message_id, now).outcome is Outcome.FAILED
         }
 
-    def looked_at(self, source: Subscription, message_id: str, *, closing: bool) -> float:
+    def looked_at(self, subscription: Subscription, message_id: str, *, closing: bool) -> float:
         """Return the time of the last round's log query that covers this message; `NEVER` if there was none.
 
         With `NEVER`, a message does not count as failed for want of further news. A list query covers only the messages
         it returned: the vendor may not read the list, or the page may be full.
         """
-        if source.by_time_window:
+        if subscription.by_time_window:
             return NEVER if self.looked_at_in_windows is None else self.looked_at_in_windows(message_id, closing)
-        asked = source.looked_at >= self.last_round if closing else not source.logs_due
-        return source.looked_at if asked and message_id in source.shown else NEVER
+        asked = subscription.looked_at >= self.last_round if closing else not subscription.logs_due
+        return subscription.looked_at if asked and message_id in subscription.shown else NEVER
 
     def _may_be_refused(self, step: StatusUpdate) -> bool:
         """Return True if this could be a refused recipient that the vendor shows in its logs: the first step failed and
@@ -211,29 +211,29 @@ class Deliveries:
 
     # -- forgetting ----------------------------------------------------------------------------------------------
 
-    def release(self, sources: Sequence[Subscription]) -> None:
+    def evict(self, subscriptions: Sequence[Subscription]) -> None:
         """Count subscriptions, and forget those for which nothing more can come. Their counts stay."""
         now = self.clock()
-        for source in sources:
-            if source.counts_outdated:
-                source.counts = self.count(source, now, closing=False)
-                source.counts_outdated = False
-            if policy.may_be_forgotten(source):
-                source.evicted = True
+        for subscription in subscriptions:
+            if subscription.counts_outdated:
+                subscription.counts = self.count(subscription, now, closing=False)
+                subscription.counts_outdated = False
+            if policy.may_be_forgotten(subscription):
+                subscription.evicted = True
                 if self.tracker.settles:
-                    self.closed += self.timed_out(source, now, closing=False)
-                for message_id in source.ids:
+                    self.closed += self.timed_out(subscription, now, closing=False)
+                for message_id in subscription.ids:
                     self.tracker.forget(message_id)
                     self.single.pop(message_id, None)
-                source.ids, source.shown, source.member_ids = set(), frozenset(), None
+                subscription.ids, subscription.shown, subscription.member_ids = set(), frozenset(), None
 
-    def timed_out(self, source: Subscription, now: float, *, closing: bool) -> Iterable[str]:
+    def timed_out(self, subscription: Subscription, now: float, *, closing: bool) -> Iterable[str]:
         """Yield the messages that count as failed only because nothing more was heard.
 
         Without a wait nobody can know that: a later reader sees a failed step, and another may follow.
         """
-        for message_id in sorted(source.ids):
-            looked_at = self.looked_at(source, message_id, closing=closing)
+        for message_id in sorted(subscription.ids):
+            looked_at = self.looked_at(subscription, message_id, closing=closing)
             status = self.tracker.status_of(message_id, now, closing=closing, looked_at=looked_at)
             if status.outcome is not Outcome.FAILED:
                 continue
@@ -246,7 +246,7 @@ class Deliveries:
     @property
     def least(self) -> int:
         """Number of messages that there are at least, whether or not their outcomes are known."""
-        return sum(source.total for source in self.subscriptions)
+        return sum(subscription.total for subscription in self.subscriptions)
 
     @property
     def looked_for(self) -> int:

@@ -48,13 +48,13 @@ class ReportJournal(Protocol):
     def refresh(self) -> Steps[None]:
         """Write what is unsaved and, now and then, read what other copies have written meanwhile."""
 
-    def news(self, message_id: str, source: Subscription) -> None:
+    def news(self, message_id: str, subscription: Subscription) -> None:
         """Mark a message that has something to be written down."""
 
-    def blocked(self, source: Subscription) -> bool:
+    def blocked(self, subscription: Subscription) -> bool:
         """Return True while nothing can be written, so that no report may be read."""
 
-    def save(self, source: Subscription) -> Steps[None]:
+    def save(self, subscription: Subscription) -> Steps[None]:
         """Write the news of a subscription, at once or together with others. A failure is noted and repeated."""
 
     def save_if_much(self) -> Steps[None]:
@@ -66,7 +66,7 @@ class ReportJournal(Protocol):
     def all_saved(self) -> Steps[bool]:
         """Write all news at the deadline. Returns True if that is done."""
 
-    def follow_singly(self, sources: Sequence[Subscription]) -> Steps[list[Subscription]]:
+    def follow_singly(self, subscriptions: Sequence[Subscription]) -> Steps[list[Subscription]]:
         """Follow the messages of these requests by their own ids from now on.
 
         Returns their new subscriptions; none if the wait must begin anew for that (`begins_anew`). A request that could
@@ -146,10 +146,10 @@ class KeyValueJournal:
         """Read the entries that were not read yet. Failures are noted and repeated."""
         while True:
             apart: list[Subscription] = []
-            for source in self._deliveries.subscriptions:
-                if source.journal_loaded:
+            for subscription in self._deliveries.subscriptions:
+                if subscription.journal_loaded:
                     continue
-                key = source.bulk.journal_key
+                key = subscription.bulk.journal_key
                 try:
                     entry = yield from load(key, label="journal read")
                 except OmniStorageError as error:
@@ -159,16 +159,16 @@ class KeyValueJournal:
                     self._reach.failed(key, error)
                     continue
                 self._reach.reached(key)
-                source.journal_loaded = True
-                self._take_written(source, entry)
+                subscription.journal_loaded = True
+                self._take_written(subscription, entry)
                 if not points_to_messages(entry):
                     continue
                 # Its news is written under its own key: the subscriptions that take its place know of none.
-                yield from self.save(source)
-                if policy.may_begin_anew((source,)):
-                    apart.append(source)
+                yield from self.save(subscription)
+                if policy.may_begin_anew((subscription,)):
+                    apart.append(subscription)
                 else:
-                    source.journal_loaded = False
+                    subscription.journal_loaded = False
             if not apart:
                 return None
             self._put_apart(apart)
@@ -182,26 +182,26 @@ class KeyValueJournal:
         begun, self._begun = self._begun, True
         if not begun or self._deliveries.clock() < self._deliveries.watch.deadline:
             return
-        for source in self._deliveries.subscriptions:
-            source.journal_loaded = source.journal_loaded and not source.open
+        for subscription in self._deliveries.subscriptions:
+            subscription.journal_loaded = subscription.journal_loaded and not subscription.open
         yield from self.open()
 
-    def news(self, message_id: str, source: Subscription) -> None:  # noqa: ARG002
+    def news(self, message_id: str, subscription: Subscription) -> None:  # noqa: ARG002
         """Mark the subscription."""
-        source.dirty = True
+        subscription.dirty = True
 
-    def blocked(self, source: Subscription) -> bool:
+    def blocked(self, subscription: Subscription) -> bool:
         """Return True while the last write of this subscription has failed."""
-        return source.dirty
+        return subscription.dirty
 
-    def save(self, source: Subscription) -> Steps[None]:
+    def save(self, subscription: Subscription) -> Steps[None]:
         """Merge with what is written, and write."""
-        if not source.dirty:
+        if not subscription.dirty:
             return
-        key = source.bulk.journal_key
+        key = subscription.bulk.journal_key
         try:
-            yield Save(key, (yield from self._merged(source)), label="journal written")
-            source.dirty = False
+            yield Save(key, (yield from self._merged(subscription)), label="journal written")
+            subscription.dirty = False
             self._reach.reached(key)
         except OmniStaleTryError:
             raise
@@ -209,16 +209,16 @@ class KeyValueJournal:
             yield Log(f"The journal could not be written ({type(error).__name__}); it will be repeated.", warning=True)
             self._reach.failed(key, error)
 
-    def _merged(self, source: Subscription) -> Steps[dict[str, Json]]:
+    def _merged(self, subscription: Subscription) -> Steps[dict[str, Json]]:
         """Take in what other copies have written of a subscription. Return its entry, with that and what is new."""
-        written = yield from load(source.bulk.journal_key)
-        source.journal_loaded = True
-        self._take_written(source, written)
-        entry = encode(self._deliveries.worth_keeping(source), self._deliveries.account)
+        written = yield from load(subscription.bulk.journal_key)
+        subscription.journal_loaded = True
+        self._take_written(subscription, written)
+        entry = encode(self._deliveries.worth_keeping(subscription), self._deliveries.account)
         if points_to_messages(written):
             # An earlier copy follows its messages by their own ids. This one could not read that: it does so next.
             entry["one_by_one"] = True
-            source.journal_loaded = False
+            subscription.journal_loaded = False
         return entry
 
     def save_if_much(self) -> Steps[None]:
@@ -231,23 +231,23 @@ class KeyValueJournal:
 
     def all_saved(self) -> Steps[bool]:
         """Write the subscriptions of which a write has failed."""
-        sources = self._deliveries.subscriptions
-        for source in sources:
-            if source.dirty:
-                yield from self.save(source)
-        return not any(source.dirty for source in sources)
+        subscriptions = self._deliveries.subscriptions
+        for subscription in subscriptions:
+            if subscription.dirty:
+                yield from self.save(subscription)
+        return not any(subscription.dirty for subscription in subscriptions)
 
-    def follow_singly(self, sources: Sequence[Subscription]) -> Steps[list[Subscription]]:
+    def follow_singly(self, subscriptions: Sequence[Subscription]) -> Steps[list[Subscription]]:
         """Follow the messages by their own ids. The entries of their requests say so to later copies of this wait,
         because the logs show it for two days only.
         """
         marked: list[Subscription] = []
-        for source in sources:
+        for subscription in subscriptions:
             try:
                 # Another copy may have read reports of this request.
-                entry = yield from self._merged(source)
-                yield Save(source.bulk.journal_key, entry | {"one_by_one": True}, label="singles marked")
-                source.dirty, done = False, True
+                entry = yield from self._merged(subscription)
+                yield Save(subscription.bulk.journal_key, entry | {"one_by_one": True}, label="singles marked")
+                subscription.dirty, done = False, True
             except OmniStaleTryError:
                 raise
             except OmniStorageError as error:
@@ -256,9 +256,9 @@ class KeyValueJournal:
                 )
                 done = False
             if policy.may_be_followed_singly(marked=done):
-                marked.append(source)
+                marked.append(subscription)
             else:
-                source.unseen = True
+                subscription.unseen = True
         alone = self._put_apart(marked)
         yield from self.open()
         return alone
@@ -277,18 +277,18 @@ class KeyValueJournal:
         """Do nothing: nobody else reads these entries."""
         yield from ()
 
-    def _put_apart(self, sources: Sequence[Subscription]) -> list[Subscription]:
+    def _put_apart(self, subscriptions: Sequence[Subscription]) -> list[Subscription]:
         """Replace these requests by one subscription for each of their messages."""
         alone = [
             # It counts as open until it is counted; otherwise this round would read nothing about it.
             Subscription(Bulk(None, 1, (each,)), 1, counts=DeliveryCounts(total=1), ids={each})
-            for source in sources
-            for each in source.bulk.message_ids
+            for subscription in subscriptions
+            for each in subscription.bulk.message_ids
         ]
-        rest = [each for each in self._deliveries.subscriptions if each not in sources]
+        rest = [each for each in self._deliveries.subscriptions if each not in subscriptions]
         self._deliveries.subscriptions = rest + alone
         return alone
 
-    def _take_written(self, source: Subscription, entry: Json) -> None:
+    def _take_written(self, subscription: Subscription, entry: Json) -> None:
         self._deliveries.check_account(account_of(entry), "the one that was asked so far")
-        self._deliveries.take(source, decode(entry))
+        self._deliveries.take(subscription, decode(entry))

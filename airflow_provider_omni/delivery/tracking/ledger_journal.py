@@ -22,7 +22,7 @@ from airflow_provider_omni.delivery.tracking import policy
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.journals import OutOfReach
 from airflow_provider_omni.delivery.tracking.ledger_watch import TrackedMessages, read_sent
-from airflow_provider_omni.delivery.tracking.limits import LAST_WRITES, LIMITS, QUIET_POLLS, TrackingLimits
+from airflow_provider_omni.delivery.tracking.limits import IDLE_POLLS, LAST_WRITES, LIMITS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
@@ -116,9 +116,9 @@ class LedgerJournal:
             self.begin()
             yield from self._load()
             return
-        for source in deliveries.subscriptions:
-            source.journal_loaded = True
-        yield from self._count_and_release()
+        for subscription in deliveries.subscriptions:
+            subscription.journal_loaded = True
+        yield from self._count_and_evict()
         self._loaded = True
 
     def _follow(self, followed: TrackedMessages) -> None:
@@ -135,18 +135,18 @@ class LedgerJournal:
             for start in range(0, len(followed.singles), single_together):
                 ids = followed.singles[start : start + single_together]
                 bulk = Bulk(None, len(ids), ids)
-                source = Subscription(bulk, len(ids), logs_due=False, ids=set(ids), by_time_window=True)
-                deliveries.subscriptions.append(source)
-                deliveries.single |= dict.fromkeys(ids, source)
+                subscription = Subscription(bulk, len(ids), logs_due=False, ids=set(ids), by_time_window=True)
+                deliveries.subscriptions.append(subscription)
+                deliveries.single |= dict.fromkeys(ids, subscription)
             deliveries.windows_since = followed.begin - WINDOW_MARGIN
         for (bulk, members), samples in zip(followed.bulks, followed.samples, strict=True):
-            source = Subscription(bulk, bulk.messages, member_ids=members, samples=samples)
-            deliveries.subscriptions.append(source)
-            self._by_bulk[bulk.bulk_id or ""] = source
+            subscription = Subscription(bulk, bulk.messages, member_ids=members, samples=samples)
+            deliveries.subscriptions.append(subscription)
+            self._by_bulk[bulk.bulk_id or ""] = subscription
         for message_id in () if many else followed.singles:
-            source = Subscription(Bulk(None, 1, (message_id,)), 1, ids={message_id})
-            deliveries.subscriptions.append(source)
-            deliveries.single[message_id] = source
+            subscription = Subscription(Bulk(None, 1, (message_id,)), 1, ids={message_id})
+            deliveries.subscriptions.append(subscription)
+            deliveries.single[message_id] = subscription
         deliveries.apart = {message_id: deliveries.single[message_id] for message_id in followed.apart}
 
     def _read_outcomes(self) -> Steps[None]:
@@ -172,24 +172,24 @@ class LedgerJournal:
                     self._deliveries.check_account(str(line.get("account") or ""), "the one that was asked so far")
                     self._told_singly = self._told_singly or bool(line.get("one_by_one"))
                     continue
-                source = self._deliveries.single.get(line["id"]) or self._by_bulk.get(line.get("bulk") or "")
+                subscription = self._deliveries.single.get(line["id"]) or self._by_bulk.get(line.get("bulk") or "")
                 updates = [update_of(line["id"], step) for step in line["steps"]]
             except (KeyError, TypeError, ValueError, AttributeError):
                 continue
-            if source is not None:
-                self._deliveries.take(source, updates)
+            if subscription is not None:
+                self._deliveries.take(subscription, updates)
 
     def refresh(self) -> Steps[None]:
         """Write what is unsaved. Every few polls, and at the deadline, first read the parts of other copies.
 
         The reports that another copy has read stand there only.
         """
-        if self._polls % QUIET_POLLS == 0 or self._deliveries.clock() >= self._watch.deadline:
+        if self._polls % IDLE_POLLS == 0 or self._deliveries.clock() >= self._watch.deadline:
             try:
                 yield from self._read_outcomes()
             except OmniStorageError as error:
                 yield Log(f"The ledger could not be read ({type(error).__name__}); it will be repeated.", warning=True)
-            yield from self._count_and_release()
+            yield from self._count_and_evict()
         yield from self._flush()
 
     def has_grown(self) -> Steps[bool]:
@@ -205,9 +205,9 @@ class LedgerJournal:
 
     # -- one by one ----------------------------------------------------------------------------------------------
 
-    def follow_singly(self, sources: Sequence[Subscription]) -> Steps[list[Subscription]]:
+    def follow_singly(self, subscriptions: Sequence[Subscription]) -> Steps[list[Subscription]]:
         """Mark that the messages are to be followed singly. Their ids, perhaps thousands, come from the ledger."""
-        self._overlooked = list(sources)
+        self._overlooked = list(subscriptions)
         return []
         yield
 
@@ -230,8 +230,8 @@ class LedgerJournal:
         ):
             self._singly = True
             return True
-        for source in overlooked:
-            source.unseen = True
+        for subscription in overlooked:
+            subscription.unseen = True
         return False
 
     def _mark_singles(self, *, closing: bool) -> Steps[bool]:
@@ -261,16 +261,16 @@ class LedgerJournal:
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def news(self, message_id: str, source: Subscription) -> None:
+    def news(self, message_id: str, subscription: Subscription) -> None:
         """Mark a message, and its subscription."""
-        self._news[message_id] = source
-        source.dirty = True
+        self._news[message_id] = subscription
+        subscription.dirty = True
 
-    def blocked(self, source: Subscription) -> bool:  # noqa: ARG002
+    def blocked(self, subscription: Subscription) -> bool:  # noqa: ARG002
         """Return True while the last write has failed, for any subscription."""
         return self._blocked
 
-    def save(self, source: Subscription) -> Steps[None]:  # noqa: ARG002
+    def save(self, subscription: Subscription) -> Steps[None]:  # noqa: ARG002
         """Write a part if there is much news."""
         yield from self.save_if_much()
 
@@ -282,7 +282,7 @@ class LedgerJournal:
     def settle(self) -> Steps[None]:
         """Write the news as a part, then count it and forget what is over."""
         yield from self._flush()
-        yield from self._count_and_release()
+        yield from self._count_and_evict()
 
     def all_saved(self) -> Steps[bool]:
         """Write all news, and return True if that is done."""
@@ -307,14 +307,14 @@ class LedgerJournal:
         self._outcomes.add(name)
         self._blocked = False
         self._reach.reached(OUTCOMES)
-        for source in taken.values():
-            source.dirty = False
+        for subscription in taken.values():
+            subscription.dirty = False
 
     def _lines(self, taken: dict[str, Subscription]) -> Iterator[Any]:
         yield self._header()
-        for message_id, source in taken.items():
+        for message_id, subscription in taken.items():
             steps = [step_of(each) for each in self._deliveries.tracker.worth_keeping(message_id)]
-            yield {"id": message_id, "bulk": source.bulk.bulk_id, "steps": steps}
+            yield {"id": message_id, "bulk": subscription.bulk.bulk_id, "steps": steps}
 
     def _header(self) -> dict[str, Any]:
         """Return the first line of a part: the steps that this wait judges by, and the account that it has asked."""
@@ -344,25 +344,25 @@ class LedgerJournal:
         """Return the lines of parts that mark messages as closed."""
         deliveries, now = self._deliveries, self._deliveries.clock()
         closed = list(deliveries.closed)
-        for source in deliveries.subscriptions:
-            if not source.evicted:
-                closed += deliveries.timed_out(source, now, closing=closing)
+        for subscription in deliveries.subscriptions:
+            if not subscription.evicted:
+                closed += deliveries.timed_out(subscription, now, closing=closing)
         starts = range(0, len(closed), CLOSED_TOGETHER)
         return [
             [self._header(), *({"id": each, "steps": [], "closed": True} for each in closed[at : at + CLOSED_TOGETHER])]
             for at in starts
         ]
 
-    def _count_and_release(self) -> Steps[None]:
+    def _count_and_evict(self) -> Steps[None]:
         """Count the subscriptions whose news is written down, some thousand messages at a time."""
         batch, messages = list[Subscription](), 0
-        for source in self._deliveries.subscriptions:
-            if source.evicted or source.dirty or (not source.counts_outdated and source.open):
+        for subscription in self._deliveries.subscriptions:
+            if subscription.evicted or subscription.dirty or (not subscription.counts_outdated and subscription.open):
                 continue
-            batch.append(source)
-            messages += len(source.ids)
+            batch.append(subscription)
+            messages += len(subscription.ids)
             if messages >= self._limits.count_together:
-                yield from offload(partial(self._deliveries.release, batch))
+                yield from offload(partial(self._deliveries.evict, batch))
                 batch, messages = [], 0
         if batch:
-            yield from offload(partial(self._deliveries.release, batch))
+            yield from offload(partial(self._deliveries.evict, batch))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 MAX_PAGES = 100
 """Pages of reports read at once for one subscription. Bounds the read if a server never gives a short page."""
-QUIET_POLLS = 4
+IDLE_POLLS = 4
 """Polls without progress after which the logs are asked."""
 ALL_SHOWN = 120.0
 """Seconds after which the logs show all messages of a request, even if the vendor's clock differs from ours."""

@@ -65,7 +65,7 @@ class LogQueries:
             yield Log(f"A look into the logs failed ({error.why}); it will be repeated.", warning=True)
             return None
 
-    def about(self, kind: str, ids: Sequence[str], until: float) -> Steps[dict[str, list[LogRow]] | None]:
+    def fetch(self, kind: str, ids: Sequence[str], until: float) -> Steps[dict[str, list[LogRow]] | None]:
         """Ask for some ids in one call. Returns the rows of each id, or None if the call failed.
 
         An id that is not in the result was not covered by the call and has to be asked for again. The result is empty
@@ -114,28 +114,28 @@ class LogQueries:
         places = (int(len(ids) * ((turn + each) * GOLDEN % 1.0)) for each in range(most))
         return [ids[place] for place in dict.fromkeys(places)]
 
-    def together(self, sources: Sequence[Subscription], steps: int) -> list[Subscription]:
+    def batchable(self, subscriptions: Sequence[Subscription], steps: int) -> list[Subscription]:
         """Return the subscriptions that one call can ask for: the first, and as many of its kind as fit on a page and
         in a URL.
 
-        :param sources: subscriptions to ask for, most urgent first.
+        :param subscriptions: subscriptions to ask for, most urgent first.
         :param steps: number of steps of the flow; 0 if it is not known.
         """
-        first = sources[0]
+        first = subscriptions[0]
         rows, length, group = 0, 0, list[Subscription]()
-        for source in sources:
-            if source.bulk.alone is not first.bulk.alone:
+        for subscription in subscriptions:
+            if subscription.bulk.alone is not first.bulk.alone:
                 continue
-            rows += api.MAX_LIMIT if source.expected is None else source.total * (steps or MOST_STEPS)
-            length += len(source.name) + 1
+            rows += api.MAX_LIMIT if subscription.expected is None else subscription.total * (steps or MOST_STEPS)
+            length += len(subscription.name) + 1
             if group and (
                 rows >= api.MAX_LIMIT or length > api.MAX_IDS_LENGTH or len(group) >= self.at_once[self.kind(first)]
             ):
                 break
-            group.append(source)
+            group.append(subscription)
         return group
 
     @staticmethod
-    def kind(source: Subscription) -> str:
+    def kind(subscription: Subscription) -> str:
         """Return the kind of id that the logs are asked for."""
-        return MESSAGES if source.bulk.alone else BULKS
+        return MESSAGES if subscription.bulk.alone else BULKS

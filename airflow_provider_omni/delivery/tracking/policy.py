@@ -15,12 +15,12 @@ LISTED = 2
 """Ids that a vendor shows of a list only if it reads more than one of them."""
 
 
-def is_written_down(source: Subscription, *, closing: bool) -> bool:
+def is_written_down(subscription: Subscription, *, closing: bool) -> bool:
     """Return True if the counts of a subscription may be decided from: the journal comes before the verdict.
 
     All that was read must be written down. All that was written down must be read back, except at the deadline.
     """
-    return not source.dirty and (source.journal_loaded or closing)
+    return not subscription.dirty and (subscription.journal_loaded or closing)
 
 
 def may_begin_anew(subscriptions: Iterable[Subscription]) -> bool:
@@ -29,10 +29,10 @@ def may_begin_anew(subscriptions: Iterable[Subscription]) -> bool:
 
     The vendor hands out each report once, so what is forgotten unwritten is known to nobody.
     """
-    return not any(source.dirty for source in subscriptions)
+    return not any(subscription.dirty for subscription in subscriptions)
 
 
-def is_due(source: Subscription, last_round: float, *, closing: bool) -> bool:
+def is_due(subscription: Subscription, last_round: float, *, closing: bool) -> bool:
     """Return True if the logs are to be asked about a subscription.
 
     They are asked at the start, after a loss or some polls without progress, while its size is not known, and at the
@@ -40,7 +40,7 @@ def is_due(source: Subscription, last_round: float, *, closing: bool) -> bool:
 
     :param last_round: the time at which the last round of queries began; 0 before that.
     """
-    return source.logs_due or closing or source.expected is None or source.looked_at < last_round
+    return subscription.logs_due or closing or subscription.expected is None or subscription.looked_at < last_round
 
 
 def proves_lists(shown: int) -> bool:
@@ -65,20 +65,20 @@ def told_by_list(found: Mapping[str, Sized], asked_alone: Collection[str], *, li
     return [each for each, rows in found.items() if lists_read or rows or each in asked_alone]
 
 
-def is_left_to_samples(source: Subscription) -> bool:
+def is_left_to_samples(subscription: Subscription) -> bool:
     """Return True if a request whose bulk id showed no row in a list need not be asked for alone.
 
     Nothing was heard of it, so its bulk id is doubted, and its messages are looked for by their own ids.
     """
-    return not source.bulk.alone and not source.heard and bool(source.samples)
+    return not subscription.bulk.alone and not subscription.heard and bool(subscription.samples)
 
 
-def is_bulk_id_doubted(source: Subscription) -> bool:
+def is_bulk_id_doubted(subscription: Subscription) -> bool:
     """Return True if the vendor may not have kept a bulk id, since nothing was heard or shown by it so far.
 
     Then its messages are looked for by their own ids.
     """
-    return source.unseen and not source.heard and bool(source.samples) and source.open
+    return subscription.unseen and not subscription.heard and bool(subscription.samples) and subscription.open
 
 
 def samples_from(turn: int, samples: tuple[str, ...]) -> list[str]:
@@ -101,16 +101,16 @@ def is_heard(page: Sequence[Report] | None, limit: int) -> bool:
     return page is not None and not skipped_in(page) and len(page) < limit
 
 
-def may_be_contradicted(source: Subscription) -> bool:
+def may_be_contradicted(subscription: Subscription) -> bool:
     """Return True while failures of a subscription do not count if not every step was seen to fail: there may be
     reports that nobody has read.
     """
-    return source.by_time_window or source.reports_unread
+    return subscription.by_time_window or subscription.reports_unread
 
 
-def rests_on_words(source: Subscription, since: float) -> bool:
+def rests_on_words(subscription: Subscription, since: float) -> bool:
     """Return True if messages count as delivered by an operator only, and the logs were not asked since then."""
-    return source.counts.operator_only > 0 and source.looked_at < since
+    return subscription.counts.operator_only > 0 and subscription.looked_at < since
 
 
 def on_older_words(subscriptions: Sequence[Subscription], began: float) -> list[Subscription]:
@@ -150,9 +150,9 @@ def may_be_followed_singly(*, marked: bool) -> bool:
     return marked
 
 
-def may_be_forgotten(source: Subscription) -> bool:
+def may_be_forgotten(subscription: Subscription) -> bool:
     """Return True if nothing more can come for a subscription, so that only its counts are kept."""
-    return not source.open
+    return not subscription.open
 
 
 def are_over(ended: int, parts: int) -> bool:

@@ -71,7 +71,11 @@ class SingleMessageFollower:
         """Reads of a message's reports that have failed, by message id."""
 
     def _open(self) -> list[Subscription]:
-        return [source for source in self._deliveries.subscriptions if source.by_time_window and source.open]
+        return [
+            subscription
+            for subscription in self._deliveries.subscriptions
+            if subscription.by_time_window and subscription.open
+        ]
 
     def look(self, *, closing: bool) -> Steps[None]:
         """Ask the logs about them, by time windows and then by their ids."""
@@ -137,9 +141,9 @@ class SingleMessageFollower:
         """
         pending, now = False, self._clock()
         for row in rows:
-            source = self._deliveries.single.get(row.message_id)
-            if source is not None and source.by_time_window:
-                self._deliveries.take(source, (StatusUpdate.of(row),), self._journal.news)
+            subscription = self._deliveries.single.get(row.message_id)
+            if subscription is not None and subscription.by_time_window:
+                self._deliveries.take(subscription, (StatusUpdate.of(row),), self._journal.news)
                 pending = pending or self._deliveries.tracker.status_of(row.message_id, now).outcome in UNSURE
         return pending
 
@@ -174,15 +178,15 @@ class SingleMessageFollower:
         calls, unshown = 0, list[str]()
         while open_ and calls < most:
             group = open_[: self._queries.at_once[MESSAGES]]
-            found = yield from self._queries.about(MESSAGES, group, until)
+            found = yield from self._queries.fetch(MESSAGES, group, until)
             calls += 2
             if found is None:
                 break
             for message_id, rows in found.items():
                 if not rows:
                     unshown.append(message_id)
-                if source := self._deliveries.single.get(message_id):
-                    yield from self._deliveries.take_rows(source, rows, self._journal.news)
+                if subscription := self._deliveries.single.get(message_id):
+                    yield from self._deliveries.take_rows(subscription, rows, self._journal.news)
             yield from self._journal.save_if_much()
             untold = [each for each in group if each not in found]
             # After a full page the same are asked for again, fewer at once. Those of which an answer tells nothing come
@@ -211,8 +215,8 @@ class SingleMessageFollower:
         """
         now, unseen, others, shown = self._clock(), list[str](), list[str](), list[str]()
         wanted = UNSURE if self._watch.goal.delivered_means == "handset" else UNSURE[:1]
-        for source in self._open():
-            for message_id in sorted(source.ids):
+        for subscription in self._open():
+            for message_id in sorted(subscription.ids):
                 status = self._deliveries.tracker.status_of(message_id, now)
                 if status.by is None:
                     unseen.append(message_id)
@@ -227,11 +231,11 @@ class SingleMessageFollower:
 
     # -- failures of which not every step was heard ------------------------------------------------------------------
 
-    def any_doubted(self) -> bool:
+    def any_unconfirmed(self) -> bool:
         """Return True if some messages seem to have failed, and not every step was seen to."""
         return any(each.by_time_window and each.unconfirmed_failures for each in self._deliveries.subscriptions)
 
-    def hear_the_doubted(self, *, closing: bool) -> Steps[None]:
+    def confirm_failures(self, *, closing: bool) -> Steps[None]:
         """Read the reports of messages that seem to have failed, as many as the time allows.
 
         After a read that failed, the vendor may still have the report: so it is repeated in the next poll, and some
@@ -251,10 +255,10 @@ class SingleMessageFollower:
     def _unheard(self) -> list[tuple[str, Subscription]]:
         """Return the doubted messages with their subscriptions, last those whose reads have failed most often."""
         unheard = [
-            (message_id, source)
-            for source in self._deliveries.subscriptions
-            if source.by_time_window
-            for message_id in source.unconfirmed_failures - self._deliveries.heard
+            (message_id, subscription)
+            for subscription in self._deliveries.subscriptions
+            if subscription.by_time_window
+            for message_id in subscription.unconfirmed_failures - self._deliveries.heard
         ]
         return sorted(unheard, key=lambda each: (self._failed_reads[each[0]], each[0]))
 
@@ -265,8 +269,8 @@ class SingleMessageFollower:
         :param most_failures: reads that may fail in a row before the others are left to the next poll.
         """
         failed, all_heard = 0, True
-        for message_id, source in unheard:
-            if self._clock() >= until or failed >= most_failures or self._journal.blocked(source):
+        for message_id, subscription in unheard:
+            if self._clock() >= until or failed >= most_failures or self._journal.blocked(subscription):
                 return False
             page: Sequence[Report] | None = None
             try:
@@ -278,11 +282,11 @@ class SingleMessageFollower:
             failed = failed + 1 if page is None else 0
             if policy.is_heard(page, self._page):
                 self._deliveries.heard.add(message_id)
-                source.counts_outdated = True
+                subscription.counts_outdated = True
             else:
                 self._failed_reads[message_id] += 1
                 all_heard = False
             if page is not None:
-                yield from self._deliveries.take_rows(source, page, self._journal.news)
+                yield from self._deliveries.take_rows(subscription, page, self._journal.news)
                 yield from self._journal.save_if_much()
         return all_heard

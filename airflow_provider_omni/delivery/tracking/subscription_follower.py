@@ -15,10 +15,10 @@ from airflow_provider_omni.delivery.tracking.limits import (
     ALL_SHOWN,
     CLOSING,
     CLOSING_READS,
+    IDLE_POLLS,
     LAST_LOOKS,
     LONGEST_LEAD,
     MAX_PAGES,
-    QUIET_POLLS,
     SAMPLES,
     SERVED,
 )
@@ -70,72 +70,72 @@ class SubscriptionFollower:
             yield from retrying(read, most, self._jitter, has_time=lambda pause: self._clock() + pause < until)
         return refusal
 
-    def _may_read(self, source: Subscription) -> bool:
+    def _may_read(self, subscription: Subscription) -> bool:
         """Return True if the reports of a subscription may be read.
 
         While nothing can be written down, no report is read: each is handed out only once.
         """
-        return not source.by_time_window and source.open and not self._journal.blocked(source)
+        return not subscription.by_time_window and subscription.open and not self._journal.blocked(subscription)
 
-    def _read_these(self, sources: Sequence[Subscription], until: float) -> Steps[OmniError | None]:
+    def _read_these(self, subscriptions: Sequence[Subscription], until: float) -> Steps[OmniError | None]:
         """Read the reports of those that are open, first those not reached last time. Returns a refusal, if any."""
         refusal: OmniError | None = None
-        for source in sorted(sources, key=lambda each: each.read_at):
-            if source.dirty:
-                yield from self._journal.save(source)
-            if not self._may_read(source):
+        for subscription in sorted(subscriptions, key=lambda each: each.read_at):
+            if subscription.dirty:
+                yield from self._journal.save(subscription)
+            if not self._may_read(subscription):
                 continue
             if self._clock() >= until:
                 break
-            source.read_at = self._clock()
-            refusal = (yield from self._read(source)) or refusal
+            subscription.read_at = self._clock()
+            refusal = (yield from self._read(subscription)) or refusal
         return refusal
 
-    def _read(self, source: Subscription) -> Steps[OmniError | None]:
+    def _read(self, subscription: Subscription) -> Steps[OmniError | None]:
         """Read all reports of one subscription. Returns the error if the API refused, else None."""
         if self._watch.logs_only:
-            source.logs_due = True
-            self._note_read(source, heard=True)  # there is nothing to be heard from them
+            subscription.logs_due = True
+            self._note_read(subscription, heard=True)  # there is nothing to be heard from them
             return None
         for _ in range(MAX_PAGES):
             try:
                 page = yield from call_api(
-                    api.get_reports(**source.bulk.report_filter, limit=api.MAX_LIMIT), label="reports read"
+                    api.get_reports(**subscription.bulk.report_filter, limit=api.MAX_LIMIT), label="reports read"
                 )
             except OmniError as error:
                 # The page may have been handed out and lost on the way: then only the logs still have it.
-                source.logs_due = source.report_read_failed = True
-                self._note_read(source, heard=policy.is_heard(None, api.MAX_LIMIT))
+                subscription.logs_due = subscription.report_read_failed = True
+                self._note_read(subscription, heard=policy.is_heard(None, api.MAX_LIMIT))
                 yield Log(f"A read of reports failed ({error.why}); the logs will be asked.", warning=True)
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
             if skipped_in(page):
                 # A report that could not be parsed may be about one of ours: only the logs may still show what it said.
-                source.logs_due = source.report_read_failed = True
-            news = yield from self._deliveries.take_rows(source, page, self._journal.news)
-            source.idle_polls = 0 if news else source.idle_polls + 1
-            self._note_read(source, heard=policy.is_heard(page, api.MAX_LIMIT))
-            yield from self._journal.save(source)
-            if len(page) + skipped_in(page) < api.MAX_LIMIT or self._journal.blocked(source):
+                subscription.logs_due = subscription.report_read_failed = True
+            news = yield from self._deliveries.take_rows(subscription, page, self._journal.news)
+            subscription.idle_polls = 0 if news else subscription.idle_polls + 1
+            self._note_read(subscription, heard=policy.is_heard(page, api.MAX_LIMIT))
+            yield from self._journal.save(subscription)
+            if len(page) + skipped_in(page) < api.MAX_LIMIT or self._journal.blocked(subscription):
                 break
-        if source.idle_polls >= QUIET_POLLS or self._may_close_unheard(source):
-            source.logs_due = True
+        if subscription.idle_polls >= IDLE_POLLS or self._may_close_unheard(subscription):
+            subscription.logs_due = True
         return None
 
     @staticmethod
-    def _note_read(source: Subscription, *, heard: bool) -> None:
+    def _note_read(subscription: Subscription, *, heard: bool) -> None:
         """Note whether all reports that there were have been read. If so, failures count that did not before."""
-        source.counts_outdated = source.counts_outdated or (heard and source.reports_unread)
-        source.reports_unread = not heard
+        subscription.counts_outdated = subscription.counts_outdated or (heard and subscription.reports_unread)
+        subscription.reports_unread = not heard
 
-    def _may_close_unheard(self, source: Subscription) -> bool:
+    def _may_close_unheard(self, subscription: Subscription) -> bool:
         """Return True if a failure may soon close a message for want of news. The logs must be asked before that."""
-        return self._deliveries.tracker.settles and source.counts.pending_after_failed_step > 0
+        return self._deliveries.tracker.settles and subscription.counts.pending_after_failed_step > 0
 
     def look(self, *, closing: bool) -> Steps[None]:
         """Ask the logs about every subscription that is due, as far as the budget goes."""
         due = self._due(closing=closing)
-        for source in due:
-            source.logs_due = True
+        for subscription in due:
+            subscription.logs_due = True
         until = self._deliveries.until(CLOSING)
 
         def look() -> Steps[None]:
@@ -173,15 +173,15 @@ class SubscriptionFollower:
             for place, each in enumerate(candidates)
             if policy.is_due(each, last_round, closing=closing)
         ]
-        return [source for *_, source in sorted(ranked, key=lambda each: each[:3])]
+        return [subscription for *_, subscription in sorted(ranked, key=lambda each: each[:3])]
 
     def _look_for(self, waiting: Sequence[Subscription], until: float) -> Steps[None]:
         """Ask the logs for each subscription, several in a call if possible. After a failed query it stays due."""
         latest = until if self._deliveries.closing_since is not None else self._watch.deadline
         while (waiting := [each for each in waiting if each.logs_due]) and self._clock() < latest:
-            group = self._queries.together(waiting, self._deliveries.tracker.most_steps)
+            group = self._queries.batchable(waiting, self._deliveries.tracker.most_steps)
             kind = self._queries.kind(group[0])
-            found = yield from self._queries.about(kind, [each.name for each in group], until)
+            found = yield from self._queries.fetch(kind, [each.name for each in group], until)
             if found is None and self._queries.busy:
                 return
             asked = set(group)
@@ -191,55 +191,55 @@ class SubscriptionFollower:
                 # once.
                 waiting = waiting if found is None else [*group, *waiting]
                 continue
-            for source in group:
-                if source.name in found or policy.is_left_to_samples(source):
-                    alone = source.bulk.alone and len(found) == 1
-                    yield from self._apply_log_rows(source, found.get(source.name, []), alone=alone)
+            for subscription in group:
+                if subscription.name in found or policy.is_left_to_samples(subscription):
+                    alone = subscription.bulk.alone and len(found) == 1
+                    yield from self._apply_log_rows(subscription, found.get(subscription.name, []), alone=alone)
             # Those of which the answer tells nothing come last: a later list may show that the vendor reads lists.
             waiting += group
 
-    def _apply_log_rows(self, source: Subscription, rows: list[LogRow], *, alone: bool) -> Steps[None]:
-        source.logs_due = source.report_read_failed = False
-        source.idle_polls = 0
-        source.looked_at = self._clock()
-        source.shown = frozenset(source.bulk.message_ids if alone else (row.message_id for row in rows))
-        source.unseen = not rows and not source.heard
-        yield from self._deliveries.take_rows(source, rows, self._journal.news)
-        yield from self._journal.save(source)
-        self._infer_size(source, full=len(rows) >= api.MAX_LIMIT or skipped_in(rows) > 0)
+    def _apply_log_rows(self, subscription: Subscription, rows: list[LogRow], *, alone: bool) -> Steps[None]:
+        subscription.logs_due = subscription.report_read_failed = False
+        subscription.idle_polls = 0
+        subscription.looked_at = self._clock()
+        subscription.shown = frozenset(subscription.bulk.message_ids if alone else (row.message_id for row in rows))
+        subscription.unseen = not rows and not subscription.heard
+        yield from self._deliveries.take_rows(subscription, rows, self._journal.news)
+        yield from self._journal.save(subscription)
+        self._infer_size(subscription, full=len(rows) >= api.MAX_LIMIT or skipped_in(rows) > 0)
 
-    def _infer_size(self, source: Subscription, *, full: bool) -> None:
+    def _infer_size(self, subscription: Subscription, *, full: bool) -> None:
         """Find out how many messages a request of unknown size has.
 
         The size is settled when two queries, `LOG_LAG` apart, show equally many; or by one query, if every message in
         it was sent more than `ALL_SHOWN` ago, since a request is sent at once.
         """
-        if source.expected is not None or full:
+        if subscription.expected is not None or full:
             return
-        now, seen = self._clock(), len(source.ids)
-        if seen and now - self._newest(source, now) >= ALL_SHOWN:
-            source.expected = seen
-            source.counts_outdated = True
-        elif source.rows_at_last_look is None or source.rows_at_last_look[1] != seen:
-            source.rows_at_last_look = (now, seen)
-        elif seen and now - source.rows_at_last_look[0] >= LOG_LAG:
-            source.expected = seen
-            source.counts_outdated = True
+        now, seen = self._clock(), len(subscription.ids)
+        if seen and now - self._newest(subscription, now) >= ALL_SHOWN:
+            subscription.expected = seen
+            subscription.counts_outdated = True
+        elif subscription.rows_at_last_look is None or subscription.rows_at_last_look[1] != seen:
+            subscription.rows_at_last_look = (now, seen)
+        elif seen and now - subscription.rows_at_last_look[0] >= LOG_LAG:
+            subscription.expected = seen
+            subscription.counts_outdated = True
 
-    def _newest(self, source: Subscription, now: float) -> float:
+    def _newest(self, subscription: Subscription, now: float) -> float:
         """Return the latest send time of any message seen so far; `now` if one has no send time."""
         return max(
             min((step.sent_at or now for step in self._deliveries.tracker.steps(message_id)), default=now)
-            for message_id in source.ids
+            for message_id in subscription.ids
         )
 
     def ask_again(self, words: Sequence[Subscription]) -> Steps[bool]:
         """Ask the logs about subscriptions that rest on operators' words. Returns True if all could be asked about."""
-        for source in words:
-            source.logs_due = True
+        for subscription in words:
+            subscription.logs_due = True
         yield from self._look_for(words, self._deliveries.until(CLOSING, self._watch.poll_interval))
         yield from self._journal.settle()
-        return not any(source.logs_due for source in words)
+        return not any(subscription.logs_due for subscription in words)
 
     def doubt_bulk_ids(self, until: float) -> Steps[bool]:
         """Find requests that the logs do not show by their bulk ids. Returns True if a query failed, so that this must
@@ -251,7 +251,7 @@ class SubscriptionFollower:
         """
         overlooked: list[Subscription] = []
         failed = False
-        for number, source in enumerate(self._doubted_filters()):
+        for number, subscription in enumerate(self._unproven_filters()):
             enough = number >= SAMPLES if self._deliveries.closing_since is None else self._clock() >= until
             if enough and not overlooked:
                 break
@@ -259,18 +259,18 @@ class SubscriptionFollower:
             # After that the time must not pick: the interval between two queries may be a multiple of the number of
             # samples.
             at_first = int(self._clock() / self._watch.poll_interval)
-            turn = at_first if source.next_sample is None else source.next_sample
-            sample, *others = policy.samples_from(turn, source.samples)
-            source.next_sample, source.unseen, source.sampled_at = turn + 1, False, self._clock()
+            turn = at_first if subscription.next_sample is None else subscription.next_sample
+            sample, *others = policy.samples_from(turn, subscription.samples)
+            subscription.next_sample, subscription.unseen, subscription.sampled_at = turn + 1, False, self._clock()
             rows = yield from self._queries.ask(until, message_ids=(sample,))
             if not rows and rows is not None and others and (most := self._queries.at_once[MESSAGES]) > 1:
                 # Whether the logs read a list is not certain: one alone is. But a list may find more.
                 rows = yield from self._queries.ask(until, message_ids=tuple(others[:most]))
             if rows is None:
-                source.next_sample, source.unseen, failed = turn, True, True
+                subscription.next_sample, subscription.unseen, failed = turn, True, True
                 break
-            if any(row.message_id in source.samples for row in rows):
-                overlooked.append(source)
+            if any(row.message_id in subscription.samples for row in rows):
+                overlooked.append(subscription)
         if overlooked:
             yield Log(
                 f"The logs do not find {len(overlooked)} of the requests by their bulk ids, and find their messages: "
@@ -279,10 +279,10 @@ class SubscriptionFollower:
             )
             yield from self._follow_singly(overlooked, until)
             # Not marked in the journal yet: that must be repeated.
-            failed = failed or any(source.unseen for source in overlooked)
+            failed = failed or any(subscription.unseen for subscription in overlooked)
         return failed
 
-    def _doubted_filters(self) -> list[Subscription]:
+    def _unproven_filters(self) -> list[Subscription]:
         """Return the subscriptions whose filter has shown no row; the one that has waited longest comes first.
 
         One poll cannot ask for all of them. If each poll is a process of its own, the time decides which one comes
@@ -292,12 +292,12 @@ class SubscriptionFollower:
         count = len(unseen)
         begin = int(count * (self._clock() / self._watch.poll_interval * GOLDEN % 1.0)) if count > SAMPLES else 0
         ranked = [(each.sampled_at, (place - begin) % count, each) for place, each in enumerate(unseen)]
-        return [source for *_, source in sorted(ranked, key=lambda each: each[:2])]
+        return [subscription for *_, subscription in sorted(ranked, key=lambda each: each[:2])]
 
-    def _follow_singly(self, sources: Sequence[Subscription], until: float) -> Steps[None]:
+    def _follow_singly(self, subscriptions: Sequence[Subscription], until: float) -> Steps[None]:
         """Follow the messages of these requests by their own ids from now on."""
-        alone = yield from self._journal.follow_singly(sources)
-        for source in alone:
-            if source.open and not self._journal.blocked(source):
-                yield from self._read(source)
+        alone = yield from self._journal.follow_singly(subscriptions)
+        for subscription in alone:
+            if subscription.open and not self._journal.blocked(subscription):
+                yield from self._read(subscription)
         yield from self._look_for(alone, until)

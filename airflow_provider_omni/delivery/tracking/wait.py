@@ -181,7 +181,7 @@ class DeliveryWait:
             end = yield from self._decision(closing=False)
             # The earlier copy may have read, and lost, a report that contradicts an operator delivery. So the logs are
             # asked before that success counts.
-            on_its_word = any(source.counts.operator_only for source in self.deliveries.subscriptions)
+            on_its_word = any(subscription.counts.operator_only for subscription in self.deliveries.subscriptions)
             if end is not None and not (end.verdict is Verdict.SUCCESS and on_its_word):
                 return end
         began = self.clock()
@@ -209,8 +209,8 @@ class DeliveryWait:
         yield from self.single.look(closing=closing)
         yield from self.followed.look(closing=closing)
         yield from self.journal.settle()
-        if self.single.any_doubted():
-            yield from self.single.hear_the_doubted(closing=closing)
+        if self.single.any_unconfirmed():
+            yield from self.single.confirm_failures(closing=closing)
             yield from self.journal.settle()
 
     def _flush(self) -> Steps[None]:
@@ -245,7 +245,7 @@ class DeliveryWait:
         if counts is None:
             return None
         goal, unsent = self.watch.goal, self.deliveries.unsent
-        of_unknown_size = any(source.expected is None for source in self.deliveries.subscriptions)
+        of_unknown_size = any(subscription.expected is None for subscription in self.deliveries.subscriptions)
         if of_unknown_size:
             verdict = self._of_unknown_size(counts, closing=closing)
         else:

@@ -14,8 +14,8 @@ from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.limits import (
     CLOSING,
     CLOSING_READS,
+    IDLE_POLLS,
     JOURNAL_PATIENCE,
-    QUIET_POLLS,
     REFUSALS,
     SERVED,
 )
@@ -281,7 +281,7 @@ def test_a_page_that_is_full_with_its_unreadable_rows_is_not_the_last() -> None:
 def test_what_a_second_reader_took_is_healed_within_a_few_polls() -> None:
     stage = Stage(logs=[[], [row("m", "handset")]])
     assert wait(stage).verdict is Verdict.SUCCESS
-    assert stage.now - START <= QUIET_POLLS * 30.0
+    assert stage.now - START <= IDLE_POLLS * 30.0
 
 
 def test_a_look_that_fails_is_repeated_at_the_next_poll() -> None:
@@ -343,7 +343,7 @@ def test_giving_up_is_over_in_time_however_many_bulks_wait_for_the_budget() -> N
 def test_messages_under_way_do_not_make_the_logs_be_asked_at_every_poll() -> None:
     stage = Stage(logs=[[row("m")]])
     wait(stage, watch(timeout=3000.0))
-    assert len(stage.looks) <= 3000.0 / 30.0 / QUIET_POLLS + 3
+    assert len(stage.looks) <= 3000.0 / 30.0 / IDLE_POLLS + 3
 
 
 # -- single messages in one look ---------------------------------------------------------------------------------------
@@ -419,7 +419,7 @@ def test_once_a_list_has_shown_two_of_its_ids_one_that_shows_none_is_believed() 
         seen.append(len(asked))
         return [row(each, "handset") for each in asked if each in ("m0", "m1")]
 
-    polls(Stage(logs=[logs]), watch(*singles(40)), QUIET_POLLS + 1)
+    polls(Stage(logs=[logs]), watch(*singles(40)), IDLE_POLLS + 1)
     assert seen == [40, 1, 38, 1, 1, 1]
 
 
