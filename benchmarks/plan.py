@@ -76,7 +76,7 @@ def peak_mebibytes(people: int, url: str) -> float:
             )  # fmt: skip
             end = run(
                 batch.run(), client=client, memory=ProcessMemory(), folder=LocalFolder(Path(folder) / "ledger"),
-                connections=8, note=logging.getLogger("benchmark"),
+                connections=8, log=logging.getLogger("benchmark"),
             )  # fmt: skip
         assert end.error is None, end.error
         assert end.receipt.counts.accepted == people

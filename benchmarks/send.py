@@ -104,7 +104,7 @@ def ours(url: str, plan: SendPlan, connections: int) -> float:
         end = run(
             batch.run(), client=client, memory=ProcessMemory(), folder=LocalFolder(Path(folder)),
             connections=connections,
-            note=logging.getLogger("benchmark"),
+            log=logging.getLogger("benchmark"),
         )  # fmt: skip
         took = time.time() - (end.receipt.sent_at or 0.0)
     assert end.error is None, end.error

@@ -136,7 +136,7 @@ async def waits(url: str, count: int, ledgers: Path | None) -> None:
         )  # fmt: skip
         return await arun(
             wait_for(watch, time.time, uuid.uuid4().hex).until_decided(),
-            client=client, memory=Journal(supervisor), budget=budget, note=quiet,
+            client=client, memory=Journal(supervisor), budget=budget, log=quiet,
             folder=None if path is None else LocalFolder(path),
         )  # fmt: skip
 

@@ -40,7 +40,7 @@ from airflow_provider_omni.omni.limits import WindowLimiter
 from airflow_provider_omni.omni.models import skipped_in
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Executes(Protocol):
@@ -66,7 +66,7 @@ def run(
     memory: Memory,
     budget: WindowLimiter | None = None,
     publish: Callable[[dict[str, Any]], None] | None = None,
-    note: logging.Logger = log,
+    log: logging.Logger = _log,
     sleep: Callable[[float], None] = time.sleep,
     folder: Folder | None = None,
     connections: int = 1,
@@ -92,8 +92,8 @@ def run(
                         patience -= wait
                         sleep(wait)
                     with _told_of_429(budget):
-                        return _whole(client.execute(call), call, told, note)
-                return _whole(client.execute(call), call, told, note)
+                        return _whole(client.execute(call), call, told, log)
+                return _whole(client.execute(call), call, told, log)
             case Load(key):
                 return memory.load(key)
             case Save(key, value):
@@ -103,7 +103,7 @@ def run(
             case Sleep(seconds):
                 return sleep(seconds)
             case Log():
-                return _write(note, effect)
+                return _write(log, effect)
             case WritePart() | ReadPart() | ListParts():
                 return _in_folder(folder, effect)
             case Offload(function):
@@ -138,7 +138,7 @@ async def arun(
     memory: AsyncMemory,
     budget: WindowLimiter | None = None,
     publish: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
-    note: logging.Logger = log,
+    log: logging.Logger = _log,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     folder: Folder | None = None,
     in_thread: Callable[..., Awaitable[Any]] = asyncio.to_thread,
@@ -165,8 +165,8 @@ async def arun(
                         patience -= wait
                         await sleep(wait)
                     with _told_of_429(budget):
-                        return _whole(await client.execute(call), call, told, note)
-                return _whole(await client.execute(call), call, told, note)
+                        return _whole(await client.execute(call), call, told, log)
+                return _whole(await client.execute(call), call, told, log)
             case Load(key):
                 return await memory.load(key)
             case Save(key, value):
@@ -174,7 +174,7 @@ async def arun(
             case Sleep(seconds):
                 return await sleep(seconds)
             case Log():
-                return _write(note, effect)
+                return _write(log, effect)
             case WritePart() | ReadPart() | ListParts():
                 return await in_thread(_in_folder, folder, effect)
             case Offload(function):

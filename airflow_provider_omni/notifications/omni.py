@@ -198,7 +198,7 @@ class OmniNotifier(MaskedFields, BaseNotifier):
                 client=_TwoClients(hook.get_conn(), hasty),
                 memory=ProcessMemory(),
                 budget=logs_budget(hook.config.account),
-                note=cast("Any", self.log),
+                log=cast("Any", self.log),
             )
         self._report(end)
 
@@ -219,7 +219,7 @@ class OmniNotifier(MaskedFields, BaseNotifier):
                 client=_TwoClients(client, hasty),
                 memory=AsyncProcessMemory(),
                 budget=logs_budget(client.config.account),
-                note=cast("Any", self.log),
+                log=cast("Any", self.log),
             )
         self._report(end)
 

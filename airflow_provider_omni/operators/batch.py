@@ -286,7 +286,7 @@ class BatchOperator(MaskedFields, BaseOperator):
                 memory=memory,
                 budget=logs_budget(config.account),
                 publish=publish,
-                note=cast("Any", self.log),
+                log=cast("Any", self.log),
                 sleep=self._stop.sleep,
                 folder=folder,
                 connections=connections,

@@ -263,7 +263,7 @@ class OmniSendMessageOperator(MaskedFields, BaseOperator):
                 memory=memory,
                 budget=logs_budget(config.account),
                 publish=push,
-                note=cast("Any", self.log),
+                log=cast("Any", self.log),
                 sleep=time.sleep,
             )
             this.busy, this.writes = False, end.writes

@@ -101,4 +101,4 @@ def _may_be_made_anew(context: Any, divided: bool) -> bool:
 def _carried_out(steps: Steps[Any], memory: Memory, log: Any) -> Any:
     from airflow_provider_omni.delivery.drivers import run
 
-    return run(steps, client=cast("Any", None), memory=memory, note=log)
+    return run(steps, client=cast("Any", None), memory=memory, log=log)

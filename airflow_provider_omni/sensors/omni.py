@@ -167,7 +167,7 @@ class OmniDeliverySensor(BaseSensorOperator):
                     client=hook.get_conn(),
                     memory=memory,
                     budget=logs_budget(hook.config.account),
-                    note=cast("Any", self.log),
+                    log=cast("Any", self.log),
                     folder=folder,
                 )
                 if end is None and (late or time.time() < self._wait.watch.deadline):

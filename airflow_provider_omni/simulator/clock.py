@@ -1,4 +1,4 @@
-"""The simulator's time: real, by command, or faster than real.
+"""The simulator's time: real, or by command.
 
 The engine never sleeps and never starts a timer. It asks a clock for the time of each call and works out what has
 happened since. Waiting for real (latency, answers that are held back) is the server's.
@@ -6,7 +6,6 @@ happened since. Waiting for real (latency, answers that are held back) is the se
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Protocol
 
@@ -56,29 +55,6 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Move ahead by `seconds`."""
         self._now += _jump(seconds, self.now())
-
-
-class ScaledClock:
-    """A clock that runs `factor` times as fast as the machine's, from the moment it is made.
-
-    Dates in answers run ahead of the caller's; where that hurts, leave the clock real and set the switch `time_scale`.
-    """
-
-    def __init__(self, factor: float) -> None:
-        if not (math.isfinite(factor) and factor > 0):
-            raise ValueError(f"factor: {factor}, must be above 0")
-        self._factor = factor
-        self._wall_start = time.time()
-        self._tick_start = time.monotonic()
-        self._ahead = 0.0
-
-    def now(self) -> float:
-        """Return the scaled time."""
-        return self._wall_start + (time.monotonic() - self._tick_start) * self._factor + self._ahead
-
-    def advance(self, seconds: float) -> None:
-        """Jump ahead by that many simulated seconds."""
-        self._ahead += _jump(seconds, self.now())
 
 
 def _jump(seconds: float, now: float) -> float:

@@ -106,7 +106,7 @@ class OmniDeliveryTrigger(BaseTrigger):
                     client=client,
                     memory=self._memory(),
                     budget=logs_budget(client.config.account),
-                    note=cast("Any", self.log),
+                    log=cast("Any", self.log),
                     folder=folder,
                     in_thread=in_thread,
                 )

@@ -65,7 +65,7 @@ class Worker(DirectVendor):
             memory=memory or self.memory,
             budget=budget or self.clock.budget(),
             publish=self.published.append,
-            note=self._logger,
+            log=self._logger,
             sleep=sleep,
             folder=folder or self.folder,
             connections=connections,

@@ -208,8 +208,8 @@ class LedgerJournal:
     def follow_singly(self, subscriptions: Sequence[Subscription]) -> Steps[list[Subscription]]:
         """Mark that the messages are to be followed singly. Their ids, perhaps thousands, come from the ledger."""
         self._overlooked = list(subscriptions)
+        yield from ()
         return []
-        yield
 
     def begins_anew(self, *, closing: bool) -> Steps[bool]:
         """Return True if each message must be followed by its own id from now on: as this copy has seen, or as another

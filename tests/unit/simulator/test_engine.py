@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_omni.simulator.clock import ManualClock, RealClock, ScaledClock
+from airflow_provider_omni.simulator.clock import ManualClock, RealClock
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.wire import Ending, WireRequest
 
@@ -113,20 +113,10 @@ class TestTime:
         clock.advance(3600)
         assert clock.now() >= before + 3600
 
-    def test_a_scaled_clock_is_faster(self, monkeypatch):
-        clock = ScaledClock(60)
-        start, began = clock.now(), time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: began + 10)
-        assert clock.now() - start == pytest.approx(600, abs=60)
-
-    @pytest.mark.parametrize("clock", [ManualClock(), RealClock(), ScaledClock(2)])
+    @pytest.mark.parametrize("clock", [ManualClock(), RealClock()])
     def test_time_does_not_go_back(self, clock):
         with pytest.raises(ValueError, match="only moves ahead"):
             clock.advance(-1)
-
-    def test_a_scaled_clock_must_run(self):
-        with pytest.raises(ValueError, match="above 0"):
-            ScaledClock(0)
 
 
 class TestWaiting:
