@@ -89,6 +89,8 @@ def hidden_by_refusals(record: Record, ends: Iterable[tuple[float, Mapping[str, 
     taken = {each.message_id for each in record.acceptances}
     refused = {each.message_id: each.to for each in record.refusals if each.status_id != 23}
     for at, receipt in ends:
+        if receipt["counts"]["unconfirmed"]:
+            continue  # it says itself that it does not know
         listed = set(receipt.get("message_ids", ()))
         for number in sorted({refused[each] for each in listed & refused.keys() - taken}):
             got = [each for each in record.messages_for(number) if at - OLD < each.at < at - UNDER_WAY - lag]
