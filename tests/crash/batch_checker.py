@@ -58,7 +58,7 @@ def judge_batch_send(schedule: BatchSchedule, world: World, task: BatchTask) -> 
 
 
 def woken_meanwhile(accepted: list[Acceptance], posts: list[BatchPost]) -> bool:
-    """Whether a try was frozen before its POST and woke up while, or after, another one was at it.
+    """Return True if a try was frozen before its POST and woke up while, or after, another one was at it.
 
     A try that began after a message was taken could have found that out: for it there is no excuse.
     """

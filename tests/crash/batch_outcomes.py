@@ -96,7 +96,7 @@ class Case:
         return any(line.get("closed") and line["id"] == message_id for line in lines)
 
     def strangers_were_named(self) -> bool:
-        """Whether an answer was about messages that nobody had asked for."""
+        """Return True if an answer was about messages that nobody had asked for."""
         return any(call.name == "reports" and call.fault == "foreign-ids" for call in self.simulator.record.calls)
 
     def went_on_since(self, moment: float) -> bool:
@@ -106,7 +106,7 @@ class Case:
         return written or bool(self.send.posted_since(moment))
 
     def forgotten(self, message: Message) -> bool:
-        """Whether the vendor itself may have forgotten it, with nothing of it written down."""
+        """Return True if the vendor itself may have forgotten it, with nothing of it written down."""
         return message.accepted_at < max(self.horizon, self._followed_from(message) - OLD)
 
     def _followed_from(self, message: Message) -> float:
@@ -209,7 +209,7 @@ def _judge_end(case: Case, ids: list[str]) -> Iterable[str]:
 
 
 def _nobody_could_look(case: Case) -> bool:
-    """Whether the logs were down until the deadline."""
+    """Return True if the logs were down until the deadline."""
     began = min(call.at for call in case.simulator.record.calls)
     return case.wait.ended_at < began + case.schedule.network.logs_down[1] + case.patience
 
@@ -347,7 +347,7 @@ def _file_of_try(part: str) -> str:
 
 
 def _begins(ledger: Bucket, name: str) -> bool:
-    """Whether a part says who has left the source."""
+    """Return True if a part says who has left the source."""
     return any(line.get("begins") for line in _lines_of(ledger, name))
 
 

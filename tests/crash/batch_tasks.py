@@ -97,7 +97,7 @@ class BatchTask:
 
     @property
     def cleared(self) -> bool:
-        """Whether the user has cleared it as often as the schedule says."""
+        """Return True if the user has cleared it as often as the schedule says."""
         return not self._clears
 
     def posted_since(self, moment: float) -> set[str]:

@@ -45,7 +45,7 @@ class Judgement:
 
     @property
     def failed(self) -> bool:
-        """Whether a promise is broken."""
+        """Return True if a promise is broken."""
         return bool((self.twice and not self.excepted) or self.never or self.wrong)
 
 
@@ -194,7 +194,7 @@ def _never(schedule: Schedule, record: Record, task: SendTask) -> Iterable[str]:
 
 
 def _shown_as_rejected(schedule: Schedule) -> bool:
-    """Whether a refusal stands in the logs like a message that was taken and failed on its first channel."""
+    """Return True if a refusal stands in the logs like a message that was taken and failed on its first channel."""
     return schedule.settings.refused_in in ("logs", "both")
 
 
@@ -400,7 +400,7 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
 
 
 def _posted_elsewhere(task: WaitTask, known: Mapping[str, Message]) -> bool:
-    """Whether a message is followed by a bulk id that it was not posted with: a clear with another `to`."""
+    """Return True if a message is followed by a bulk id that it was not posted with: a clear with another `to`."""
     return any(
         message_id in known and known[message_id].bulk_id not in ("", bulk.bulk_id)
         for bulk in task.watch.bulks
@@ -415,7 +415,7 @@ def simulator_start(simulator: Simulator) -> float:
 
 
 def too_late(schedule: Schedule, task: WaitTask, messages: Sequence[Message | None], patience: float) -> Iterable[str]:
-    """Whether the truth was decided long before the wait said so.
+    """Return True if the truth was decided long before the wait said so.
 
     What was seen to fail for good on the last step need not be looked at any more: that an earlier step delivers after
     that, a wait need not notice. It may have noticed it of some of them, and not of others.

@@ -21,7 +21,7 @@ class Elsewhere:
     told: bool = True
 
     def at(self, seconds: float) -> bool:
-        """Whether it does so many seconds after the wait began."""
+        """Return True if it does so many seconds after the wait began."""
         return self.since is not None and self.since <= seconds < self.since + self.lasts
 
 

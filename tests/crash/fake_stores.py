@@ -54,7 +54,7 @@ class FakeTaskState:
         self.past.clear()
 
     def fails(self) -> bool:
-        """Whether this access fails."""
+        """Return True if this access fails."""
         return self.rng.random() < self.failures
 
     def seconds(self) -> float:
@@ -75,12 +75,12 @@ class StateMemory:
 
     @property
     def given_up(self) -> bool:
-        """Whether Airflow has given this try up."""
+        """Return True if Airflow has given this try up."""
         return self.task_state.current != self.try_number
 
     @property
     def stale(self) -> bool:
-        """Whether its reads look empty, and its writes are refused."""
+        """Return True if its reads look empty, and its writes are refused."""
         return self.given_up
 
     def load(self, key: str) -> Any:
@@ -169,7 +169,7 @@ class Publishing:
         self._rng = random.Random(f"{seed}:publishing")
 
     def breaks(self) -> tuple[bool, OmniError | None]:
-        """Whether it takes effect, and the error, if it fails before or after that."""
+        """Return True if it takes effect, with the error if it fails before or after that."""
         drawn = self._rng.random()
         if drawn >= self.failures:
             return True, None
@@ -228,7 +228,7 @@ class Bucket:
         return self.rng.uniform(4.0, 30.0) if self.rng.random() < 0.03 else self.rng.uniform(0.005, 0.3)
 
     def breaks_writing(self) -> tuple[bool, OmniError | None]:
-        """Whether a write fails before its effect, and the error of one that fails before or after it."""
+        """Return True if a write fails before its effect, with the error of one that fails before or after it."""
         early, late = self.rng.random() < self.failures, self.rng.random() < self.failures
         return early, OmniStorageError("writing failed, or its answer was lost") if early or late else None
 

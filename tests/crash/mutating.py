@@ -67,7 +67,7 @@ class Mutant:
     patches: Patches
 
     def noticed_in(self, judgement: Any) -> bool:
-        """Whether the judge has found what must go wrong."""
+        """Return True if the judge has found what must go wrong."""
         return judgement.failed and bool(getattr(judgement, self.breaks))
 
 

@@ -132,7 +132,7 @@ class Process:
         self.dead = True
 
     def _goes_on(self, later: Callable[[], None]) -> bool:
-        """Whether something of this process may go on now; if it is frozen, `later` goes on when it wakes."""
+        """Return True if something of this process may go on now; if it is frozen, `later` goes on when it wakes."""
         if self.frozen and not self.dead:
             self._asleep.append(later)
             return False

@@ -80,7 +80,7 @@ def _follow(world: World, plan: Schedule, task: SendTask, waits: list[WaitTask])
 
 
 def one_account(world: World) -> bool:
-    """Whether all that was taken was taken by one account, so that one wait can tell what became of it."""
+    """Return True if all that was taken was taken by one account, so that one wait can tell what became of it."""
     return sum(bool(simulator.record.messages) for simulator in world.simulators.values()) <= 1
 
 

@@ -92,7 +92,7 @@ class SendTask:
 
     @property
     def cleared(self) -> bool:
-        """Whether the user has cleared it as often as the schedule says."""
+        """Return True if the user has cleared it as often as the schedule says."""
         return not self._clears
 
     def start_try(self) -> None:

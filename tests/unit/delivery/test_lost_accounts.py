@@ -20,7 +20,7 @@ from airflow_provider_omni.omni.errors import (
 )
 from airflow_provider_omni.omni.models import Scenario
 from tests.unit.delivery.stage import START, Stage, accepted, answered, row
-from tests.unit.delivery.test_sending import A, B, counts, message_id, on_record, plan, send
+from tests.unit.delivery.test_single_send import A, B, counts, message_id, on_record, plan, send
 
 LOST = OmniTransportError("the answer never came")
 NOT_SENT = OmniTransportError("refused", effect=Effect.NONE)

@@ -6,7 +6,7 @@ from airflow_provider_omni.delivery.outbox.plan import MAX_LOG_ROWS
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients
 from airflow_provider_omni.omni.errors import OmniRejectedError, OmniUnknownOutcomeError
 from tests.unit.delivery.stage import Stage, answered
-from tests.unit.delivery.test_sending import LOST, A, B, C, message_id, plan, row, send
+from tests.unit.delivery.test_single_send import LOST, A, B, C, message_id, plan, row, send
 
 
 def test_the_error_and_the_receipt_say_which_of_to_was_refused() -> None:

@@ -12,7 +12,7 @@ from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.omni.errors import Effect, OmniInputError, OmniStorageError, OmniUnknownOutcomeError
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.stage import Stage, answered
-from tests.unit.delivery.test_sending import (
+from tests.unit.delivery.test_single_send import (
     AN_HOUR_AGO,
     LOST,
     NOT_SENT,

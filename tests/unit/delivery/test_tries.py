@@ -1,4 +1,4 @@
-"""Whether a record is all that the earlier tries have written."""
+"""A record that is all that the earlier tries have written, and one that is not."""
 
 from __future__ import annotations
 

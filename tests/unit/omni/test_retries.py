@@ -1,4 +1,4 @@
-"""Whether and when a call is made again."""
+"""Calls that are made again, and when."""
 
 from __future__ import annotations
 
