@@ -93,7 +93,7 @@ class Counting:
 
 
 async def measure_lag(lags: list[float]) -> None:
-    """How late a short sleep ends, until cancelled."""
+    """Measure how late a short sleep ends, until cancelled."""
     while True:
         due = time.perf_counter() + TICK
         await asyncio.sleep(TICK)
@@ -106,7 +106,7 @@ def bulk_ids(wait: int) -> list[str]:
 
 
 def write_ledger(folder: LocalFolder, wait: int) -> None:
-    """What a batch has left: everybody accepted."""
+    """Write the ledger of a batch: everybody accepted."""
     name = TryId(1, "0a")
     folder.write(name.part(TRIES), pack([{"v": VERSION}]))
     lines: list[Any] = [{"v": VERSION, "fingerprint": "f"}]

@@ -58,7 +58,7 @@ def _no_look() -> Iterator[None]:
 
 @_mutant("twice", _of(Copy("triggerer", 0.0), Copy("triggerer", 60.0)))
 def _what_the_look_shows_is_forgotten() -> Iterator[None]:
-    """What a look has found is not put on the record."""
+    """Findings of a look are not put on the record."""
     with patch.object(policy, "states_of_shown", lambda shown, earlier: {}):
         yield
 
@@ -77,7 +77,7 @@ def _workers_are_first() -> Iterator[None]:
 
 @_mutant("twice", _of(Copy("processor", 0.0), Copy("worker", 300.0, 1500.0, step=-1400.0)))
 def _one_clock_tells_the_age() -> Iterator[None]:
-    """How old a task is only the wall clock says, which may have been put back."""
+    """A task's age is told by the wall clock only, which may have been put back."""
     original = occasions.cannot_be_repeat
     with patch.object(occasions, "cannot_be_repeat", lambda context, now, _, after: original(context, now, 0.0, after)):
         yield
@@ -99,7 +99,7 @@ def _three_of_an_alert_speak_for_all() -> Iterator[None]:
 
 @_mutant("twice", _of(*LOST))
 def _processes_have_names_of_their_own() -> Iterator[None]:
-    """What only the worker knows goes into the alert's name."""
+    """Facts that only the worker knows go into the alert's name."""
     original = occasions.occasion_of
 
     def occasion_of(context: Any, dedupe: str) -> occasions.Occasion:

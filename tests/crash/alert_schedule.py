@@ -1,4 +1,4 @@
-"""What a seed means for an alert: which processes run its callback, when, and what goes wrong for each.
+"""The meaning of a seed for an alert: which processes run its callback, when, and what goes wrong for each.
 
 Airflow links them by nothing. Which of them come, and how far apart, is what it does when it loses sight of one.
 """

@@ -58,7 +58,7 @@ class Look:
 
 @dataclass
 class Run:
-    """What one process did, as the world saw it. Times are the vendor's."""
+    """One process, as the world saw it. Times are the vendor's."""
 
     copy: Copy
     began_at: float = 0.0
@@ -121,7 +121,7 @@ def _starter(world: World, plan: AlertSchedule, index: int, each: Run) -> Callab
 
 
 def machine_of(world: World, plan: AlertSchedule, index: int, copy: Copy) -> Alert:
-    """What the notifier makes in this process."""
+    """Make what the notifier makes in this process."""
     context = _context(world, copy)
     occasion = occasions.occasion_of(context, plan.dedupe)
     content = Content({"SMS": Sms(text=TEXT)})
@@ -144,7 +144,7 @@ def machine_of(world: World, plan: AlertSchedule, index: int, copy: Copy) -> Ale
 
 
 def _context(world: World, copy: Copy) -> dict[str, Any]:
-    """What Airflow gives to the callback in this process."""
+    """Return the context that Airflow gives to the callback in this process."""
     if copy.process == "triggerer":
         return {"dag_run": {"dag_id": "dag", "run_id": "run"}, "deadline": {"id": "d"}}
     ti = SimpleNamespace(dag_id="dag", run_id="run", task_id="load", map_index=copy.place, try_number=1, max_tries=0)

@@ -1,4 +1,4 @@
-"""What is right for a batch, by the simulator's record: who got how many messages, and what its receipt may claim.
+"""The promise for a batch, judged by the simulator's record: who got how many messages, and what its receipt may claim.
 
 What became of each is `batch_outcomes.py`'s business.
 """

@@ -181,7 +181,7 @@ def _replayed_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
 
 @_mutant("twice", _replayed_from_a_file_that_fails)
 def _what_the_scratch_file_does_not_take_is_passed_over() -> Iterator[None]:
-    """What earlier tries have sent is read as far as it can be."""
+    """The record of earlier tries is read as far as it can be."""
     original = intent_log.IntentLog.replay
 
     def replay(self: intent_log.IntentLog, *line: Any, **origin: Any) -> None:
@@ -345,7 +345,7 @@ def _a_contradiction_is_a_refusal() -> Iterator[None]:
 
 @_mutant("twice", _woken_after_a_proof(second=CrashPoint("intent written", Phase.BEFORE)))
 def _proofs_are_inherited() -> Iterator[None]:
-    """What an earlier try has found absent is posted without asking again."""
+    """Messages that an earlier try has found absent are posted without asking again."""
     with patch.object(intent_log.IntentLog, "doubt_old_proofs", lambda self: None):
         yield
 
@@ -621,7 +621,7 @@ def _who_is_in_doubt_has_got_no_further_id() -> Iterator[None]:
 
 @_mutant("twice", _unsettled(accounts=(HOME, OTHER), crash_point=CrashPoint("POST", Phase.DURING)))
 def _any_account_proves_absence() -> Iterator[None]:
-    """What may have been posted from one account is looked for in another one's logs."""
+    """Messages that may have been posted from one account are looked for in another one's logs."""
     with (
         patch.object(Attempt, "is_from", lambda self, here: True),
         patch.object(intent_log.IntentLog, "elsewhere", lambda *_: ("", 0)),
@@ -662,7 +662,7 @@ def _lists_of_ids_prove_absence() -> Iterator[None]:
 
 @_mutant("wrong", _FROM_DAYS_AGO)
 def _outcomes_are_not_written() -> Iterator[None]:
-    """What was read is written into no ledger."""
+    """Reports that were read are written into no ledger."""
     with spared("journal written"):
         yield
 
@@ -743,7 +743,7 @@ def _slices_close_at_once() -> Iterator[None]:
 
 @_mutant("wrong", _personal(*("27", "40") * 10, page=12))
 def _full_pages_are_taken_for_whole() -> Iterator[None]:
-    """What does not fit on a page of the logs is not asked for."""
+    """Rows that do not fit on a page of the logs are not asked for."""
     with patch.object(time_windows.TimeWindows, "full", lambda self, window: ()):
         yield
 
@@ -797,7 +797,7 @@ def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
 
 @_mutant("wrong", _followed("27", "27", "43", "43", ledger=False, wait={"in_parts": True}, settings=_CLEAR))
 def _each_part_is_judged_alone() -> Iterator[None]:
-    """Of several sends that are waited for together, the first that is over decides."""
+    """The first send that is over decides over all that are waited for together."""
     with patch.object(tracking_policy, "are_over", lambda ended, parts: ended > 0):
         yield
 

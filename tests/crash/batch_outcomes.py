@@ -1,4 +1,4 @@
-"""What became of a batch's messages, by the simulator's record: the wait's end, each row of the ledger, the unreached.
+"""The outcomes of a batch's messages, by the simulator's record: the wait's end, each row of the ledger, the unreached.
 
 A wait reads one request after the other, so each message may be seen as of another moment, as far as it may be behind.
 """
@@ -120,7 +120,7 @@ def flow_of(message: Message) -> tuple[str, ...]:
 
 
 def judge_batch_wait(case: Case) -> tuple[list[str], str]:
-    """What is wrong with a wait and with what it has left in the ledger; and why its verdict was not judged, if so."""
+    """Return the faults of a wait, and of what it has left in the ledger; and why its verdict was not judged, if so."""
     wrong: list[str] = []
     if case.send.spoilt_at is not None and case.send.spoilt_at <= case.wait.ended_at:
         # What such a wait and such a ledger say is judged by unit tests: that they say what is missing.
@@ -215,7 +215,7 @@ def _nobody_could_look(case: Case) -> bool:
 
 
 def _count(receipt: dict[str, Any], *names: str, but: tuple[str, ...] = ()) -> int:
-    """How many people these members of a receipt's counts are, `but` those of others."""
+    """Return the number of people in these members of a receipt's counts, `but` those of others."""
     counts = receipt["counts"]
     return sum(counts[name] for name in names) - sum(counts[name] for name in but)
 
@@ -253,7 +253,7 @@ def _judge_written(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
 
 OUTCOMES = {None: {"open"}, "pending": {"open", "half"}, "operator": {"operator"}, "delivered": {"handset"}}
 OUTCOMES |= {"failed": {"failed"}}
-"""What an outcome of the ledger says, in the words of `standing_of`."""
+"""The meaning of an outcome of the ledger, in the words of `standing_of`."""
 
 
 def _judge_rows(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
@@ -296,7 +296,7 @@ def _judge_outcome(case: Case, row: OutcomeRow, message: Message) -> Iterable[st
 
 
 def _permanent(case: Case, message: Message) -> set[bool | None]:
-    """What the vendor has said of whether the failure that ended a message is for good."""
+    """Return the vendor's word on a failure that ended a message: for good or not."""
     steps = [step for step in message.steps if step.channel == flow_of(message)[-1]]
     failures = [each for step in steps for each in step.changes if each.at <= case.wait.ended_at and each.status.failed]
     return {None, *(each.error.permanent for each in failures)}

@@ -88,7 +88,7 @@ def _follow(world: World, plan: BatchSchedule, task: BatchTask, waits: list[Wait
 
 
 def _reading(wait: WaitTask) -> float:
-    """How much longer polls take because the ledger is read and written, and is asked again where that fails."""
+    """Return the extra seconds of polls because the ledger is read, written, and asked again where that fails."""
     if wait.ledger is None:
         return 0.0
     often = 10 if wait.plan.wait.mode == "reschedule" else wait.copies

@@ -1,4 +1,4 @@
-"""What a seed means for a batch: many requests on several connections, a source that changes, a ledger that is slow.
+"""The meaning of a seed for a batch: many requests on several connections, a changing source, a slow ledger.
 
 The account's switches and the wait are drawn as those of a single send.
 """
@@ -62,7 +62,7 @@ class Outbox:
     validity: tuple[int, int]
     moved_at: int | None = None
     spoilt: str | None = None
-    """What becomes of a part of the ledger's sent/ before a clear: it is gone, cut, or empty."""
+    """The fate of a part of the ledger's sent/ before a clear: it is gone, cut, or empty."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class BatchTask:
     """Errors that say what is not true."""
     began_with: dict[int, Rows] = field(default_factory=dict)
     numbers_of: dict[str, set[str]] = field(default_factory=dict)
-    """Who was in the source of each try, by the try's token."""
+    """The people in the source of each try, by the try's token."""
 
     def __post_init__(self) -> None:
         self.task_state = FakeTaskState(self.world.rng, self.plan.store_failures)
@@ -91,7 +91,7 @@ class BatchTask:
         self._began_at = self.world.now()
 
     def sources_since(self, token: str) -> list[set[str]]:
-        """Who was in the source of a try, and of each that began after it."""
+        """Return the people in the source of a try, and in that of each later one."""
         tries = list(self.numbers_of)
         return [self.numbers_of[each] for each in tries[tries.index(token) :]]
 
@@ -173,7 +173,7 @@ class BatchTask:
         self.world.after(5.0, self.start_try)
 
     def _machine(self, number: int, scratch: BreakingWorkspace, token: str, *, durable: bool) -> Steps[SendResult]:
-        """What the operator does, from the first thing to the last."""
+        """Do what the operator does, from the first thing to the last."""
         send, world = self.plan.send, self.world
         clock = clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number)
         tries: Tries = yield from begin_try(number, self._began_at, clock)
@@ -198,7 +198,7 @@ class BatchTask:
     def _steps(
         self, number: int, scratch: BreakingWorkspace, rules: SendPolicy, token: str, clock: Clock
     ) -> Steps[SendResult]:
-        """What the operator does within its workspace."""
+        """Do what the operator does within its workspace."""
         spec, world = batch_spec(self.plan, self.world, number), self.world
         ledger = LedgerTerms("memory://ledger", token) if self.plan.ledger else None
         with scratch:
@@ -301,7 +301,7 @@ class BatchTask:
 
 
 def batch_spec(plan: BatchSchedule, world: World, number: int) -> BatchSpec:
-    """What the DAG's author wrote."""
+    """Return the DAG author's arguments."""
     send = plan.send
     text = "Dear {name}" if send.personal else "Hello to you"
     scenario = world.scenario_keys[of_try(plan.upheavals.scenarios, number)]

@@ -39,7 +39,7 @@ class Breaks:
     tries: tuple[Break | None, ...] = ()
 
     def of(self, seed: int, name: str) -> Break | None:
-        """How the workspace of this name fails, such as `try 1`."""
+        """Return the failure of the workspace of this name, such as `try 1`."""
         kind, _, number = name.partition(" ")
         if self.tries and kind == "try":
             return self.tries[min(int(number), len(self.tries)) - 1]

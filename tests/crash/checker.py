@@ -1,4 +1,4 @@
-"""What is right, by the simulator's record alone: who got how many messages, and what became of each.
+"""The promise, judged by the simulator's record alone: who got how many messages, and what became of each.
 
 Written without any code of `delivery/`: its tables are said again here, in other words.
 """
@@ -36,7 +36,7 @@ ANOTHER_SEND = "another task under the same key, two days later"
 
 @dataclass
 class Judgement:
-    """What went wrong. `excepted`: why the design excepts it, by what really happened."""
+    """The faults that were found. `excepted`: why the design excepts it, by what really happened."""
 
     twice: list[str] = field(default_factory=list)
     never: list[str] = field(default_factory=list)
@@ -227,7 +227,7 @@ def wrong_account(world: World, task: WaitTask, accepted: int = 0) -> Iterable[s
 
 @dataclass(frozen=True)
 class Truth:
-    """How many of the followed messages stand where at a moment."""
+    """The number of followed messages in each standing at a moment."""
 
     total: int
     handset: int
@@ -250,7 +250,7 @@ class View(enum.Enum):
 
 
 def views_of(settings: Settings, *, reports_kept: bool = False) -> list[View]:
-    """What a client may see of an account that behaves like this. `reports_kept`: no report was lost."""
+    """Return the views that a client may have of such an account. `reports_kept`: no report was lost."""
     views = [View.ALL]
     if settings.reports == "final":
         views.append(View.NO_STEP_FAILURES)

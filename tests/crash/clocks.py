@@ -15,7 +15,7 @@ MOST = 1800.0
 
 @dataclass(frozen=True)
 class Clocks:
-    """How wrong the clocks of a schedule are: seconds by which they are off, at the most, and by which they step.
+    """The errors of a schedule's clocks: seconds by which they are off, at the most, and by which they step.
 
     `by_turns`, `step`: the same, said exactly, as a mutant needs it.
     """

@@ -1,4 +1,4 @@
-"""What is kept between tries and between copies of a trigger: Airflow's stores with their fence, and a ledger's folder.
+"""The stores between tries and between copies of a trigger: Airflow's stores with their fence, and a ledger's folder.
 Both fail.
 """
 
@@ -58,7 +58,7 @@ class FakeTaskState:
         return self.rng.random() < self.failures
 
     def seconds(self) -> float:
-        """How long this access takes."""
+        """Return the seconds that this access takes."""
         return self.rng.uniform(4.0, 40.0) if self.rng.random() < self.slowness else self.rng.uniform(0.005, 0.2)
 
 
@@ -176,7 +176,7 @@ class Publishing:
         return drawn >= self.failures / 2, OmniStorageError("publishing failed, or its answer was lost")
 
     def seconds(self) -> float:
-        """How long a receipt takes to be published."""
+        """Return the seconds that a receipt takes to be published."""
         if not self.slowness:
             return 0.05
         return self._rng.uniform(6.0, 40.0) if self._rng.random() < self.slowness else 0.05
@@ -197,7 +197,7 @@ class Receipts:
     """How many messages were accepted, as the receipt has said that told of most, in any try."""
 
     def wipe(self) -> None:
-        """As Airflow does when a try begins."""
+        """Forget everything, as Airflow does when a try begins."""
         self.standing = self.told = None
 
     def put(self, receipt: dict[str, Any], memory: StateMemory) -> None:
@@ -224,7 +224,7 @@ class Bucket:
     written_at: dict[str, float] = field(default_factory=dict)
 
     def seconds(self) -> float:
-        """How long an access takes."""
+        """Return the seconds that an access takes."""
         return self.rng.uniform(4.0, 30.0) if self.rng.random() < 0.03 else self.rng.uniform(0.005, 0.3)
 
     def breaks_writing(self) -> tuple[bool, OmniError | None]:
@@ -261,7 +261,7 @@ class Bucket:
         return [self.written_at[name] for name in self.list(kind)]
 
     def lines(self, kind: str) -> list[Any]:
-        """What stands in the parts of one kind, read without any code of `delivery/`."""
+        """Return the lines in the parts of one kind, read without any code of `delivery/`."""
         texts = (_text_of(self.parts[name]) for name in self.list(kind))
         return [json.loads(line) for text in texts for line in text.splitlines()]
 

@@ -63,7 +63,7 @@ _mutant = registering(MUTANTS)
 
 @_mutant("twice", answer_lost("reset-after"))
 def _no_reconcile() -> Iterator[None]:
-    """What is unknown is posted again without asking the logs."""
+    """Messages in doubt are posted again without asking the logs."""
 
     def resolve(self: reconciler.Reconciler, attempt: states.Attempt) -> Steps[bool]:
         for message_id in attempt.in_state(MessageState.IN_DOUBT):
@@ -105,7 +105,7 @@ def _woken_after_a_proof(*, posts: tuple[str, ...] = (), second: CrashPoint | No
 
 @_mutant("twice", _woken_after_a_proof(second=CrashPoint("intent written", Phase.BEFORE)))
 def _proofs_are_inherited() -> Iterator[None]:
-    """What an earlier try has found absent is posted without asking again."""
+    """Messages that an earlier try has found absent are posted without asking again."""
     with patch.object(intent_log.IntentLog, "doubt_old_proofs", lambda self: None), believed():
         yield
 
@@ -403,7 +403,7 @@ def _a_list_of_ids_proves_absence() -> Iterator[None]:
     ),
 )
 def _the_last_word_counts() -> Iterator[None]:
-    """Of an answer that says two things about a message the last one is believed."""
+    """The last of two things that an answer says about a message is believed."""
     original = requests.read_response
 
     def read(answer: BulkResponse, *rest: Any, **more: Any) -> Any:
@@ -554,7 +554,7 @@ def _a_clear_while_a_try_runs_is_an_end_of_it() -> Iterator[None]:
 
 @_mutant("twice", unsettled(accounts=(HOME, OTHER), crash_point=CrashPoint("POST", Phase.DURING)))
 def _any_account_proves_absence() -> Iterator[None]:
-    """What may have been posted from one account is looked for in another one's logs."""
+    """Messages that may have been posted from one account are looked for in another one's logs."""
     with patch.object(states.Attempt, "is_from", lambda self, here: True):
         yield
 
@@ -681,7 +681,7 @@ def _other_tasks_have_made_the_first_ids_only() -> Iterator[None]:
     ),
 )
 def _a_list_that_shows_nothing_was_read() -> Iterator[None]:
-    """What a list of ids does not show counts as absent, though the logs were not seen to read lists."""
+    """Messages that a list of ids does not show count as absent, though the logs were not seen to read lists."""
     with patch.object(reconciler, "proves_lists", lambda shown: True):
         yield
 
@@ -729,7 +729,7 @@ _REFUSED_AND_SHOWN = focused(
 
 @_mutant("wrong", _REFUSED_AND_SHOWN)
 def _the_attempt_that_was_accepted_first_counts() -> Iterator[None]:
-    """Of several attempts that the logs show the first one is followed."""
+    """The first of several attempts that the logs show is followed."""
 
     def accepted(states: Mapping[str, MessageState], shown: Mapping[str, bool]) -> str | None:
         return next((each for each, state in states.items() if state is MessageState.ACCEPTED), None)

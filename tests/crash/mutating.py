@@ -1,4 +1,4 @@
-"""What a mutant is: a rule that is taken out of the product, and schedules led to where it matters.
+"""A mutant: a rule that is taken out of the product, and schedules led to where it matters.
 
 Patches of the harness, not switches of the product. With each mutant the harness must find broken promises.
 """

@@ -32,7 +32,7 @@ from tests.crash.fake_stores import Bucket, Publishing, StateMemory
 from tests.crash.world import World
 
 Then = Callable[[Any, OmniError | None], None]
-"""What goes on with the result of an effect, or with its error."""
+"""The continuation with the result of an effect, or with its error."""
 
 
 def _forgiving(then: Then) -> Then:
@@ -61,7 +61,7 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True)
 class CrashPoint:
-    """What happens to a process at a point of its life: killed, or frozen for some seconds. Kill: `frozen_for` None.
+    """The mishap of a process at a point of its life: killed, or frozen for some seconds. Kill: `frozen_for` None.
 
     `at`: its n-th effect, as schedules are drawn; or the label of an effect, where a point is meant (the table in
     tests/crash/__init__.py). Labels count wherever the effect is carried out, also in what a batch submits.

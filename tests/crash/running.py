@@ -19,7 +19,7 @@ SLACK = 60.0
 
 @dataclass(frozen=True)
 class Result:
-    """How one schedule went."""
+    """The course of one schedule."""
 
     seed: int
     guarantee: str
@@ -85,7 +85,7 @@ def one_account(world: World) -> bool:
 
 
 def patience(plan: Any, world: World, wait: WaitTask) -> float:
-    """How far a wait may be behind the truth: a few polls, the lag of the logs, and the time it was down."""
+    """Return the seconds that a wait may be late: a few polls, the lag of the logs, and the time it was down."""
     polls = 9 * 1.1 * plan.wait.poll_interval
     faults = world.faults_so_far * (CONNECT_TIMEOUT + READ_TIMEOUT)
     if plan.store_slowness:

@@ -1,4 +1,4 @@
-"""What a seed means: the account's behaviour, who is sent what, what goes wrong, and what the user does meanwhile."""
+"""The meaning of a seed: the account's behaviour, who is sent what, what goes wrong, what the user does."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Wait:
     after_clears: bool
     """Begins after the last clear of the send, not at its first end."""
     lost_events: int
-    """How many of its events the triggerer loses by dying after the yield."""
+    """The number of its events that the triggerer loses by dying after the yield."""
     elsewhere: Elsewhere = field(default=Elsewhere())
     failing: tuple[tuple[Label, int], ...] = ()
     """Writes that fail so many times at first, by their labels. Never drawn."""
@@ -194,7 +194,7 @@ def draw_settings(rng: random.Random, seed: int, guarantee: str, lag: float) -> 
 
 
 def draw_contradictions(seed: int) -> float:
-    """How often an answer to a send contradicts itself."""
+    """Return the share of answers to a send that contradict themselves."""
     return random.Random(f"{seed}:contradictions").choice((0.0, 0.0, 0.0, 0.1, 0.5))
 
 

@@ -156,7 +156,7 @@ class SendTask:
         self.world.after(5.0, self.start_try)
 
     def _machine(self, number: int, first_try_at: float | None, clock: Clock, *, durable: bool) -> Steps[SendResult]:
-        """What the operator does, from the first thing to the last."""
+        """Do what the operator does, from the first thing to the last."""
         send, world, order = self.plan.send, self.world, self.content_plan
         tries: Tries = yield from begin_try(number - self._earlier_tries, first_try_at, clock)
         rules = SendPolicy.of_one_request(
@@ -278,7 +278,7 @@ class SendTask:
 
 
 def send_plan(plan: plans.Schedule, world: World, number: int) -> MessageSpec:
-    """What the DAG's author wrote, as this try finds it."""
+    """Return the DAG author's arguments, as this try finds them."""
     send = plan.send
     people = send.people[min(number, len(send.people)) - 1]
     text = send.texts[min(number, len(send.texts)) - 1]

@@ -14,7 +14,7 @@ SLICES = 10
 
 @functools.cache
 def drawn(seed: int) -> Result:
-    """How the schedule of a seed goes, as it is drawn: two tests look at some of them."""
+    """Run the schedule of a seed, as it is drawn: two tests look at some of them."""
     return run(seed)
 
 

@@ -1,4 +1,4 @@
-"""What happens around the tries of a send: other accounts, scenarios or secrets, a state that is lost, clears."""
+"""Upheavals around the tries of a send: other accounts, scenarios or secrets, a state that is lost, clears."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GONE, OLDER, PARTLY = "gone", "older", "partly"
 
 @dataclass(frozen=True)
 class Upheavals:
-    """What a schedule does to what a try finds.
+    """The changes that a schedule makes to what a try finds.
 
     `accounts`, `scenarios`, `secrets`: by try; the last holds for all later ones. `losses`: what becomes of the
     task's state before the first try, the second, and so on. `lost_while_running`: all of it goes so many seconds
@@ -40,12 +40,12 @@ class Upheavals:
         return (flow[::-1],) * max(self.scenarios)
 
     def loss_before(self, number: int) -> str | None:
-        """What is lost before a try."""
+        """Return the state that is lost before a try."""
         return self.losses[number - 1] if number <= len(self.losses) else None
 
 
 def of_try(by_try: tuple[T, ...], number: int) -> T:
-    """What holds for a try."""
+    """Return the value that holds for a try."""
     return by_try[min(number, len(by_try)) - 1]
 
 

@@ -143,7 +143,7 @@ def _an_operators_word_is_never_taken_back() -> Iterator[None]:
 
 @_mutant("wrong", _told_by_reports_only)
 def _a_failure_counts_though_the_reports_could_not_be_read() -> Iterator[None]:
-    """What the logs show of the last step counts at once, whatever may stand in reports that nobody has read."""
+    """A failure of the last step counts at once, whatever may stand in reports that nobody has read."""
     with patch.object(policy, "may_be_contradicted", lambda subscription: subscription.by_time_window):
         yield
 

@@ -70,11 +70,11 @@ class WaitTask:
     decided_from: float = 0.0
     """When the process began that came to the result."""
     ledger: Bucket | None = None
-    """What stood in the ledger at the end."""
+    """The content of the ledger at the end."""
     downtime: float = 0.0
 
     copies: int = 0
-    """How many processes have begun."""
+    """The number of processes that have begun."""
     restored: bool = False
     """The sensor has refused to ask another account; then the connection was restored, and the sensor cleared."""
 

@@ -69,14 +69,14 @@ MORE_FATES = {
 
 @dataclass(frozen=True)
 class NetworkFaults:
-    """How the network of a schedule behaves. `logs_down`: seconds from the start between which no look succeeds."""
+    """The behaviour of a schedule's network. `logs_down`: seconds from the start between which no look succeeds."""
 
     rate: float = 0.0
     most: int = 0
     posts: tuple[str | None, ...] = ()
-    """What happens to the first POSTs, whatever the rate."""
+    """The faults of the first POSTs, whatever the rate."""
     reports: tuple[str | None, ...] = ()
-    """What happens to the first reads of reports."""
+    """The faults of the first reads of reports."""
     logs_down: tuple[float, float] = (0.0, 0.0)
     second_reader_every: float | None = None
     contradictions: float = 0.0
@@ -232,7 +232,7 @@ class World:
 
     @staticmethod
     def _told_of_429(budget: WindowLimiter, deliver: Deliver) -> Deliver:
-        """As the drivers do."""
+        """Do as the drivers do."""
 
         def told(value: Any, error: OmniError | None) -> None:
             if isinstance(error, OmniRateLimitError):

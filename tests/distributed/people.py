@@ -1,4 +1,4 @@
-"""Who gets a message in the test of several machines, and what the simulator's fates make of it (docs/simulator.md)."""
+"""The people of the test of several machines, and the simulator's fates for them (docs/simulator.md)."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ def expected() -> dict[str, tuple[str, str | None]]:
 
 
 def expected_counts() -> Counter[tuple[str, str | None]]:
-    """How many people have which outcome."""
+    """Return the number of people by outcome."""
     return Counter(expected().values())

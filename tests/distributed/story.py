@@ -1,4 +1,4 @@
-"""What happens in the test of several machines, and what was seen of it. The tests judge.
+"""The story of the test of several machines, and the observations of it. The tests judge.
 
 Six shards of one batch run on two workers with two slots each, and answers are held back until both have posted
 something that they know no answer of. Then one worker loses its power. Later every sensor waits for reports that the
@@ -32,10 +32,10 @@ CONNECTION = {"connect_timeout": 2, "read_timeout": 20}
 
 @dataclass(frozen=True)
 class Story:
-    """What was seen."""
+    """The observations."""
 
     state: str
-    """How the DAG run ended."""
+    """The end of the DAG run."""
     lost_sends: list[Task]
     """What ran on the worker when it was lost."""
     lost_waits: list[Task]
