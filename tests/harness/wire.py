@@ -1,17 +1,29 @@
 """What the client puts on the wire, and the answers that it gets, with requests-mock: no server, no socket.
 
-For tests of one request and its answer. Time, faults and retries want the simulator (vendor.py).
+`Wire` is for tests of one request and its answer; `Vendor` is the simulator behind it. Faults of the connection want a
+real one (vendor.py).
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import pytest
 import requests_mock
 
 from airflow_provider_omni.omni import client
+from airflow_provider_omni.simulator import sending
+from airflow_provider_omni.simulator.engine import Simulator
+from airflow_provider_omni.simulator.outcomes import Status
+from airflow_provider_omni.simulator.scenarios import SOURCE_FLOW, Scenario
+from airflow_provider_omni.simulator.settings import Settings
+from airflow_provider_omni.simulator.wire import WireRequest
+from tests.harness.clock import SkippingClock
+from tests.harness.direct import AUTHORIZATION
 
 Reply = dict[str, Any]
 """An answer in the words of requests-mock."""
@@ -55,31 +67,33 @@ class Wire(requests_mock.Adapter):
         monkeypatch.setattr(client, "_Adapter", opened)
 
 
-ENROUTE = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE", "description": "x"}
-
-
 class Vendor(Wire):
-    """Answers as the vendor does who takes every message, and remembers none: the logs are empty."""
+    """The simulator in place of the connections. It takes any login, and has two scenarios: `K`, and the source's."""
 
-    def __init__(self) -> None:
-        super().__init__({"content": self._answer, "headers": {"content-type": "application/json"}})
+    def __init__(self, clock: SkippingClock) -> None:
+        super().__init__({"content": self._answer})
+        self.simulator = Simulator(Settings(source_scenario=True), clock)
+        self.simulator._account.scenarios._store(Scenario("K", "n", SOURCE_FLOW, False))
         self.bodies: list[dict[str, Any]] = []
         """Of the sends."""
-        self.status: dict[str, Any] = ENROUTE
-        """Of each message in the answer to a send."""
+        self.refusal: Status | None = None
+        """The status of everybody in the answer to a send."""
 
     @property
     def calls(self) -> list[str]:
         """Method and path of each call."""
         return [f"{request.method} {request.path}" for request in self.request_history]
 
-    def _answer(self, request: Any, _context: Any) -> bytes:
+    def _answer(self, request: Any, context: Any) -> bytes:
         if request.path == "/omni/1/advanced":
             self.bodies.append(request.json())
-            sent = [{key: each[key] for key in ("to", "messageId")} for each in request.json()["destinations"]]
-            body: Any = {"messages": [each | {"status": self.status} for each in sent]}
-        elif request.path == "/omni/1/logs":
-            body = {"results": []}
-        else:
-            body = {"key": "K", "name": "n", "flow": [{"channel": "LINE"}, {"channel": "SMS"}]}
-        return json.dumps(body).encode()
+        asked = WireRequest(
+            request.method, request.path, urlsplit(request.url).query, AUTHORIZATION, request.body or b""
+        )
+        refusal = self.refusal
+        everybody = patch.object(sending, "address_problem", lambda _: refusal) if refusal else nullcontext()
+        with everybody:
+            reply = self.simulator.handle(asked)
+        context.status_code = reply.status
+        context.headers.update(reply.headers)
+        return reply.body

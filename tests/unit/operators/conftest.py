@@ -14,8 +14,8 @@ from tests.harness.wire import Vendor
 
 
 @pytest.fixture
-def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
-    vendor = Vendor()
+def vendor(monkeypatch: pytest.MonkeyPatch, clock: SkippingClock) -> Vendor:
+    vendor = Vendor(clock)
     uri = "omni://login:long-password@127.0.0.1:1/http"
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", uri)
     vendor.put(monkeypatch)

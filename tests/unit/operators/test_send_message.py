@@ -10,6 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_omni.operators.omni import OmniSendMessageOperator
+from airflow_provider_omni.simulator.outcomes import BAD_DESTINATION, REFUSALS
 from tests.unit.operators.rendered import with_values
 
 TO = ["41793026727", "+41 79 302 67 31"]
@@ -170,19 +171,19 @@ def test_a_dry_run_checks_everything_and_posts_nothing(vendor: Any, task: Any) -
 
 
 def test_a_refused_recipient_fails_the_task_for_good_after_the_receipt_was_pushed(vendor: Any, task: Any) -> None:
-    refuse(vendor, 52, "REJECTED_DESTINATION")
+    vendor.refusal = BAD_DESTINATION
     with pytest.raises(AirflowFailException, match="2 × REJECTED_DESTINATION"):
         operator().execute(task.context())
     assert task.xcoms["return_value"]["counts"]["rejected"] == 2
 
 
 def test_refused_recipients_may_be_ignored(vendor: Any, task: Any) -> None:
-    refuse(vendor, 52, "REJECTED_DESTINATION")
+    vendor.refusal = BAD_DESTINATION
     assert operator(on_rejected="ignore").execute(task.context())["counts"]["rejected"] == 2
 
 
 def test_a_refusal_that_a_later_try_may_mend_is_left_to_airflows_retries(vendor: Any, task: Any) -> None:
-    refuse(vendor, 12, "REJECTED_NOT_ENOUGH_CREDITS")
+    vendor.refusal = REFUSALS[12]
     with pytest.raises(Exception, match="NOT_ENOUGH_CREDITS") as caught:
         operator().execute(task.context())
     assert not isinstance(caught.value, AirflowFailException)
@@ -216,10 +217,6 @@ def test_the_rendered_list_of_a_template_is_read_as_a_list(vendor: Any, task: An
 def test_constructing_reads_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_OMNI_DEFAULT", raising=False)
     copy.deepcopy(operator())
-
-
-def refuse(vendor: Any, status_id: int, name: str) -> None:
-    vendor.status = {"groupId": 5, "groupName": "REJECTED", "id": status_id, "name": name}
 
 
 def test_a_template_that_found_no_scenario_is_refused_before_anything_is_asked(vendor: Any, task: Any) -> None:
