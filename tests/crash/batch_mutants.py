@@ -382,7 +382,7 @@ def _an_empty_ledger_is_believed() -> Iterator[None]:
 )
 def _parts_that_are_gone_are_not_missed() -> Iterator[None]:
     """Nobody checks whether all parts of the ledger are there of which others say that they were."""
-    with patch.object(integrity.Standing, "missing", lambda self: []):
+    with patch.object(integrity.Inventory, "missing", lambda self: []):
         yield
 
 

@@ -194,10 +194,10 @@ class Receipts:
     standing: dict[str, Any] | None = None
     told: dict[str, Any] | None = None
     most_accepted: int = 0
-    """How many messages were accepted, as the receipt has said that told of most, in any try."""
+    """The number of accepted messages in the receipt that told of most, in any try."""
 
     def wipe(self) -> None:
-        """Forget everything, as Airflow does when a try begins."""
+        """Forget the receipt, as Airflow does when a try begins."""
         self.standing = self.told = None
 
     def put(self, receipt: dict[str, Any], memory: StateMemory) -> None:

@@ -22,7 +22,7 @@ PARTS = "parts"
 """The member that names parts, in a header and in the last word of a try."""
 
 
-class Standing:
+class Inventory:
     """The parts of `sent/` that stand, and those that are said to stand."""
 
     def __init__(self) -> None:
@@ -90,10 +90,10 @@ def _ranges(numbers: Iterable[int]) -> list[list[int]]:
     return ranges
 
 
-def whole_lines(data: bytes, name: str, standing: Standing) -> Iterator[Any]:
+def whole_lines(data: bytes, name: str, inventory: Inventory) -> Iterator[Any]:
     """Yield the lines of a part of `sent/`; none of a part that was never finished.
 
-    `standing` takes note of the part, and of the parts that it claims.
+    `inventory` takes note of the part, and of the parts that it claims.
 
     Raises OmniStorageError for a part that holds less than it says, or cannot be read.
     """
@@ -102,13 +102,13 @@ def whole_lines(data: bytes, name: str, standing: Standing) -> Iterator[Any]:
     for count, line in enumerate(unpack(data, name)):
         if not count and isinstance(line, dict):
             expected = line.get("lines")
-            standing.claim(line)
+            inventory.claim(line)
         yield line
     if count < 0:
         return
     if expected is not None and expected != count:
         raise damaged(name)
-    standing.stands(name)
+    inventory.stands(name)
 
 
 def check_integrity(tries: Iterable[str], sent: Iterable[str], others: Iterable[str] = ()) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_omni.delivery.effects import Json, Label, ListParts, Save, Steps, WritePart, list_parts, read_part
 from airflow_provider_omni.delivery.ledger.integrity import (
     PARTS,
-    Standing,
+    Inventory,
     check_integrity,
     key_field_of,
     owner_of,
@@ -72,7 +72,7 @@ class LedgerStore:
         self._key_field: Any = about.get("key_field")
         self._try = TryId(1, token)
         self._sequence = 0
-        self._standing = Standing()
+        self._inventory = Inventory()
         """Parts of `sent/` that this try has found, or written for certain."""
         self._part_of: dict[str, str] = {}
         """The part that a request's intent is being written into, by bulk id."""
@@ -87,7 +87,7 @@ class LedgerStore:
     @property
     def saved(self) -> int:
         """The number of parts of `sent/` that stand."""
-        return self._standing.count
+        return self._inventory.count
 
     def part(self, kind: str) -> str:
         """Return a name for this try's next part."""
@@ -114,7 +114,7 @@ class LedgerStore:
         for name in own_parts((yield from list_parts(SENT))):
             data = yield from read_part(name)
             header: dict[str, Any] = {}
-            for line in whole_lines(data, name, self._standing):
+            for line in whole_lines(data, name, self._inventory):
                 if isinstance(line, dict) and "v" in line:
                     header = line
                     if line["v"] != VERSION:
@@ -126,7 +126,7 @@ class LedgerStore:
                     self.flow = self.flow or flow_in(line)
                     continue
                 known.replay(line, header.get("fingerprint"), origin=header.get("origin"), steps=header.get("steps"))
-        self._standing.check("Nothing was sent: what they say may have been sent already.", retryable=False)
+        self._inventory.check("Nothing was sent: what they say may have been sent already.", retryable=False)
         known.keep_one_attempt()
 
     def _read_ends(self, names: Sequence[str]) -> Steps[None]:
@@ -134,20 +134,20 @@ class LedgerStore:
         for name in names:
             data = yield from read_part(name)
             for line in unpack(data, name):
-                self._standing.claim(line)
+                self._inventory.claim(line)
 
     def ends(self) -> WritePart | None:
         """Return the write of the list of parts that stand; None if none does. By it a later try notices that one is
         gone.
         """
-        stands = self._standing.to_json()
+        stands = self._inventory.to_json()
         if not stands:
             return None
         return WritePart(self._try.part(ENDS), lambda: pack([{"v": VERSION, PARTS: stands}]), label="end written")
 
     def stands(self, name: str) -> None:
         """Note that a part of `sent/` was written for certain."""
-        self._standing.stands(name)
+        self._inventory.stands(name)
 
     def changed(self) -> str:
         """Return a sentence about a changed `key_field`, or ''.
@@ -173,7 +173,7 @@ class LedgerStore:
         if ours and last["part"] not in (yield from list_parts(SENT)):
             raise kept_elsewhere("what an earlier try of this task has sent is not in it")
         if ours:
-            self._standing.claim_part(last["part"])
+            self._inventory.claim_part(last["part"])
         if not dry_run:
             yield Save(FENCE, self._fence(last["part"] if ours else None))
 
@@ -231,7 +231,7 @@ class LedgerStore:
         """Return the write of one part; with intents also Airflow's own fence, and a look for a newer try."""
         header = {"v": VERSION, "fingerprint": self.fingerprint, "flow": list(self.flow or ())}
         header |= {"steps": list(self.steps)}
-        header |= {"lines": len(outcomes) + len(intents), PARTS: self._standing.to_json(), "origin": list(self.here)}
+        header |= {"lines": len(outcomes) + len(intents), PARTS: self._inventory.to_json(), "origin": list(self.here)}
         name = self.part(SENT)
         if intents:
             self._part_of |= {attempt.bulk_id: name for attempt in intents}
@@ -259,9 +259,9 @@ class LedgerStore:
         """
         for attempt in intents:
             if (name := self._part_of.pop(attempt.bulk_id, None)) is not None:
-                self._standing.stands(name)
+                self._inventory.stands(name)
         if not intents and not results and self._alone is not None:
-            self._standing.stands(self._alone)
+            self._inventory.stands(self._alone)
         if not results or not isinstance(results[-1], list):
             return
         names = results[-1]

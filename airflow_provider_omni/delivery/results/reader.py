@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Folder
-from airflow_provider_omni.delivery.ledger.integrity import Standing, whole_lines
+from airflow_provider_omni.delivery.ledger.integrity import Inventory, whole_lines
 from airflow_provider_omni.delivery.ledger.layout import ledgers_in
 from airflow_provider_omni.delivery.ledger.parts import (
     ENDS,
@@ -157,20 +157,20 @@ class Outcomes:
         self._read_sent()
         self._read_seen()
 
-    def _lines(self, kind: str, standing: Standing | None = None) -> Iterator[tuple[str, Any]]:
+    def _lines(self, kind: str, inventory: Inventory | None = None) -> Iterator[tuple[str, Any]]:
         """Yield the lines of all parts in a folder, each with the try that wrote it."""
         for name in own_parts(self._folder.list(kind)):
             writer, data = str(TryId.of(name)), self._folder.read(name)
-            for line in unpack(data, name) if standing is None else whole_lines(data, name, standing):
+            for line in unpack(data, name) if inventory is None else whole_lines(data, name, inventory):
                 _check_version(line, name)
                 yield writer, line
 
     def _read_sent(self) -> None:
-        standing = Standing()
+        inventory = Inventory()
         for _, line in self._lines(ENDS):
-            standing.claim(line)
+            inventory.claim(line)
         steps: Any = None
-        for writer, line in self._lines(SENT, standing):
+        for writer, line in self._lines(SENT, inventory):
             if "v" in line:
                 steps = line.get("steps")
                 continue
@@ -178,7 +178,7 @@ class Outcomes:
             if "left" in line:
                 self._note_left(line)
         self._known.keep_one_attempt()
-        standing.check("What became of whom is not known in full.", retryable=False)
+        inventory.check("What became of whom is not known in full.", retryable=False)
         told, others = self._known.flows()
         self._flow, self._flow_told = Flow.of(told or ()), told is not None
         self._other_flows = {message_id: Flow.of(steps) for message_id, steps in others.items()}

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Steps, list_parts, offload, read_part
-from airflow_provider_omni.delivery.ledger.integrity import Standing, whole_lines
+from airflow_provider_omni.delivery.ledger.integrity import Inventory, whole_lines
 from airflow_provider_omni.delivery.ledger.parts import ENDS, SENT, TRIES, own_parts, unpack
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.workspace import Workspace
@@ -70,18 +70,18 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
     :param whose: also read the accounts that the messages were sent from.
     """
     with Workspace() as workspace:
-        known, standing = IntentLog(workspace), Standing()
+        known, inventory = IntentLog(workspace), Inventory()
         # The ends of the tries come before the list of `sent/`, because they say which parts stand there.
         for name in own_parts((yield from list_parts(ENDS))):
             end = yield from read_part(name)
             for line in unpack(end, name):
-                standing.claim(line)
+                inventory.claim(line)
         names = own_parts((yield from list_parts(SENT)))
         for name in names:
             data = yield from read_part(name)
-            lines = whole_lines(data, name, standing)
+            lines = whole_lines(data, name, inventory)
             yield from offload(workspace.guarded(partial(_replay, known, lines)))
-        standing.check("Whom to wait for is not known.", retryable=True)
+        inventory.check("Whom to wait for is not known.", retryable=True)
         yield from offload(workspace.guarded(known.keep_one_attempt))
         accounts: frozenset[str] = frozenset()
         if whose:
