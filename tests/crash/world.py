@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import heapq
 import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import quote, urlencode
 
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRateLimitError
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.limits import WindowLimiter
-from airflow_provider_omni.omni.responses import Response, read
 from airflow_provider_omni.simulator import outcomes, sending
-from airflow_provider_omni.simulator.clock import ManualClock
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.fates import FATES, Fate, Moment, Since
 from airflow_provider_omni.simulator.record import Record
 from airflow_provider_omni.simulator.settings import Settings
-from airflow_provider_omni.simulator.wire import Ending, WireRequest
+from airflow_provider_omni.simulator.wire import WireRequest
 from tests.crash.elsewhere import HOME
+from tests.harness.clock import SkippingClock
+from tests.harness.direct import AUTHORIZATION, answer_of, request_of
 
 READ_TIMEOUT = 30.0
 CONNECT_TIMEOUT = 10.0
@@ -37,7 +33,6 @@ LATEST = 28.0
 
 Deliver = Callable[[Any, OmniError | None], None]
 
-AUTHORIZATION = {"authorization": "Basic " + base64.b64encode(b"demo:demo").decode()}
 NAMES = {"/omni/1/advanced": "send", "/omni/1/reports": "reports", "/omni/1/logs": "logs"}
 
 NOT_SENT = ("refused", "no-connection", "throttle", "throttle-retry-after")
@@ -104,7 +99,7 @@ class World:
     events: int = 0
 
     def __post_init__(self) -> None:
-        self.clock = ManualClock()
+        self.clock = SkippingClock()
         self.start = self.clock.now()
         self.simulators: dict[str, Simulator] = {}
         self.scenario_keys: list[str] = []
@@ -206,9 +201,7 @@ class World:
             deliver = self._told_of_429(self.budgets[account], deliver)
         name = NAMES.get(call.path, "scenario")
         fault = self._fault(name)
-        request = WireRequest(
-            call.method, call.path, urlencode(call.query, quote_via=quote), AUTHORIZATION, call.body or b""
-        )
+        request = request_of(call)
         where = "" if account == HOME else f" at {account}"
         self.say(who, f"{call.name} {_shown(call)}{where}{' !! ' + fault if fault else ''}")
 
@@ -287,14 +280,10 @@ class World:
             reply = simulator.handle(request)
         plan.clear()
         value, error = None, None
-        if reply.ending is not Ending.COMPLETE:
-            error = failure_error(call, Failure.BROKEN)
-        else:
-            try:
-                date = format_datetime(datetime.fromtimestamp(self.now(), UTC), usegmt=True)
-                value = read(call, Response(reply.status, {**reply.headers, "date": date}, reply.body))
-            except OmniError as caught:
-                error = caught
+        try:
+            value = answer_of(call, reply, at=self.now())
+        except OmniError as caught:
+            error = caught
         self.after(transit, lambda: deliver(value, error))
 
 
