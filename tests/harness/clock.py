@@ -42,6 +42,10 @@ class SkippingClock(ManualClock):
             super().advance(seconds)
         self.follow(seconds)
 
+    def reach(self, at: float) -> None:
+        """Let time pass until then."""
+        self.advance(at - self.now())
+
     # What the module `time` has --------------------------------------------------------------------------------------
 
     def time(self) -> float:

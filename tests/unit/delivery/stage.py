@@ -22,6 +22,7 @@ from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.bulk import BulkResponse, read_bulk
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.models import LogRow, Report, Scenario, SendResponse, SentMessage, Status
+from tests.harness.clock import SkippingClock
 from tests.harness.driver import Driver, KilledError
 
 START = 1_800_000_000.0
@@ -104,7 +105,7 @@ class Stage(Driver):
     save_seconds: float = 0.0
     publish_seconds: float = 0.0
     memory: dict[str, Any] = field(default_factory=dict)
-    now: float = START
+    start: float = START
     effects: list[Any] = field(default_factory=list)
     """Those that were submitted stand in it one by one."""
     published: list[dict[str, Any]] = field(default_factory=list)
@@ -112,10 +113,7 @@ class Stage(Driver):
 
     def __post_init__(self) -> None:
         super().__init__()
-
-    def clock(self) -> float:
-        """The time on stage."""
-        return self.now
+        self.clock = SkippingClock(self.start)
 
     def play(self, machine: Steps[Any], until: Callable[[Any], bool] = lambda effect: False) -> Any:
         """Run a machine to its end; or until it asks for an effect that ends it, as a kill would: then None."""
@@ -167,16 +165,15 @@ class Stage(Driver):
                 _next(self.loads, None)
                 return json.loads(json.dumps(self.memory.get(key)))
             case Save(key, value):
-                self.now += self.save_seconds
+                self.clock.advance(self.save_seconds)
                 _next(self.saves, None)
                 self.memory[key] = json.loads(json.dumps(value))
             case Publish(receipt):
-                self.now += self.publish_seconds
+                self.clock.advance(self.publish_seconds)
                 _next(self.publishes, None)
                 self.published.append(json.loads(json.dumps(receipt)))
             case Sleep(seconds):
-                assert seconds >= 0
-                self.now += seconds
+                self.clock.advance(seconds)
             case Offload(function):
                 return function()
             case Log(text):

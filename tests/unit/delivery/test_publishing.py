@@ -54,9 +54,9 @@ def test_what_cannot_be_published_is_not_posted_and_the_record_says_so() -> None
     assert stage.posted == []
     assert on_record(stage) == {message_id(A): "not_sent", message_id(B): "not_sent"}
     stage.publishes = [None]
-    begun = stage.now
+    begun = stage.clock.now()
     assert send(stage, plan([A, B]), first_try_at=AN_HOUR_AGO).error is None
-    assert (stage.looks, stage.now) == ([], begun), "the logs need not be asked: nothing was posted"
+    assert (stage.looks, stage.clock.now()) == ([], begun), "the logs need not be asked: nothing was posted"
     assert stage.posted == [[message_id(A), message_id(B)]]
 
 

@@ -28,7 +28,7 @@ def unknown(*ids: str, state: MessageState = S.IN_DOUBT, intent_at: float = STAR
 
 
 def resolve(attempt: Attempt, stage: Stage, rules: LookPolicy = RULES) -> Reconciler:
-    reconciler = Reconciler(rules, stage.clock, jitter=lambda: 0.0)
+    reconciler = Reconciler(rules, stage.clock.now, jitter=lambda: 0.0)
     stage.play(reconciler.resolve(attempt))
     return reconciler
 
@@ -69,13 +69,13 @@ def test_absence_takes_two_looks_a_grace_time_apart_after_the_longest_call_and_a
 
 @pytest.mark.parametrize("seconds", [60.0, 69.9])
 def test_a_look_too_early_after_the_intent_proves_nothing(seconds: float) -> None:
-    attempt, stage = unknown(), Stage(now=START + seconds, logs=[[], [], [row("m")]])
+    attempt, stage = unknown(), Stage(start=START + seconds, logs=[[], [], [row("m")]])
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.ACCEPTED}
 
 
 def test_one_empty_look_proves_nothing() -> None:
-    attempt, stage = unknown(), Stage(now=START + 500.0, logs=[[], [row("m")]])
+    attempt, stage = unknown(), Stage(start=START + 500.0, logs=[[], [row("m")]])
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.ACCEPTED}
 
@@ -84,7 +84,7 @@ def test_the_grace_time_counts_from_the_first_answer_not_from_the_first_question
     stage = Stage()
 
     def slow(call: Any) -> Any:
-        stage.now += 50.0
+        stage.clock.advance(50.0)
         return []
 
     stage.logs = [slow, slow, []]
@@ -94,14 +94,14 @@ def test_the_grace_time_counts_from_the_first_answer_not_from_the_first_question
 
 
 def test_a_full_page_proves_nothing() -> None:
-    attempt, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[[row("n")] * MAX_LIMIT])
+    attempt, stage = unknown("m", "n"), Stage(start=START + 500.0, logs=[[row("n")] * MAX_LIMIT])
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.IN_DOUBT, "n": S.ACCEPTED}
     assert len(stage.looks) == 1
 
 
 def test_a_page_of_other_peoples_messages_proves_nothing() -> None:
-    attempt, stage = unknown(), Stage(now=START + 500.0, logs=[[row("somebody else's")]])
+    attempt, stage = unknown(), Stage(start=START + 500.0, logs=[[row("somebody else's")]])
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.IN_DOUBT}
 
@@ -114,19 +114,19 @@ def unread(*rows: Any) -> Rows[Any]:
 
 
 def test_a_page_with_a_row_that_cannot_be_read_proves_nothing() -> None:
-    attempt, stage = unknown(), Stage(now=START + 500.0, logs=[unread()])
+    attempt, stage = unknown(), Stage(start=START + 500.0, logs=[unread()])
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.IN_DOUBT}
 
 
 def test_a_row_that_cannot_be_read_takes_nothing_from_the_presence_of_the_others() -> None:
-    attempt, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[unread(row("m")), [row("m")]])
+    attempt, stage = unknown("m", "n"), Stage(start=START + 500.0, logs=[unread(row("m")), [row("m")]])
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.ACCEPTED, "n": S.ABSENT}
 
 
 def test_a_page_that_is_full_with_its_unreadable_rows_proves_nothing() -> None:
-    attempt, stage = unknown("m", "n"), Stage(now=START + 500.0, logs=[unread(*[row("n")] * (MAX_LIMIT - 1))])
+    attempt, stage = unknown("m", "n"), Stage(start=START + 500.0, logs=[unread(*[row("n")] * (MAX_LIMIT - 1))])
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.IN_DOUBT, "n": S.ACCEPTED}
     assert len(stage.looks) == 1
@@ -134,19 +134,19 @@ def test_a_page_that_is_full_with_its_unreadable_rows_proves_nothing() -> None:
 
 def test_an_intent_older_than_47_hours_proves_nothing() -> None:
     for age, state in ((HORIZON - 200.0, S.ABSENT), (HORIZON + 1.0, S.IN_DOUBT)):
-        attempt, stage = unknown(), Stage(now=START + age)
+        attempt, stage = unknown(), Stage(start=START + age)
         resolve(attempt, stage)
         assert attempt.messages == {"m": state}
 
 
 def test_an_intent_that_may_be_older_than_47_hours_proves_nothing() -> None:
-    attempt, stage = unknown(not_before=START - HORIZON), Stage(now=START + 500.0)
+    attempt, stage = unknown(not_before=START - HORIZON), Stage(start=START + 500.0)
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.IN_DOUBT}
 
 
 def test_an_old_message_that_the_logs_still_show_is_found() -> None:
-    attempt, stage = unknown(not_before=0.0), Stage(now=START + 500.0, logs=[[row("m")]])
+    attempt, stage = unknown(not_before=0.0), Stage(start=START + 500.0, logs=[[row("m")]])
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.ACCEPTED}
 
@@ -167,7 +167,7 @@ def test_a_message_scheduled_soon_is_proven_absent_only_after_its_time() -> None
 
 def test_looks_that_fail_are_repeated_and_prove_nothing() -> None:
     fails = OmniServerError("down")
-    attempt, stage = unknown(), Stage(now=START + 500.0, logs=[fails, fails, [], fails, []])
+    attempt, stage = unknown(), Stage(start=START + 500.0, logs=[fails, fails, [], fails, []])
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.ABSENT}
     times = look_times(stage)
@@ -178,7 +178,7 @@ def test_logs_that_never_answer_leave_it_unknown_within_the_patience() -> None:
     attempt, stage = unknown(), Stage(logs=[OmniServerError("down")])
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.IN_DOUBT}
-    assert 800.0 < stage.now - START <= 900.0
+    assert 800.0 < stage.clock.now() - START <= 900.0
     assert len(stage.looks) < 60
 
 
@@ -245,7 +245,7 @@ def test_seen_before_with_a_row_is_accepted() -> None:
 
 
 def test_an_unconfirmed_message_is_looked_for_once_and_stays_so() -> None:
-    attempt, stage = unknown(state=S.UNCONFIRMED), Stage(now=START + 500.0)
+    attempt, stage = unknown(state=S.UNCONFIRMED), Stage(start=START + 500.0)
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.UNCONFIRMED}
     assert len(stage.looks) == 1
@@ -341,7 +341,7 @@ def test_a_filter_that_finds_another_request_of_this_try_is_believed() -> None:
         return [row("c")] if dict(call.query).get("bulkId") == "control" else []
 
     attempt, stage = unknown(*MANY), Stage(logs=[logs])
-    reconciler = Reconciler(RULES, stage.clock, lambda: 0.0, BulkFilter([Control("control", ("c", "d"))]))
+    reconciler = Reconciler(RULES, stage.clock.now, lambda: 0.0, BulkFilter([Control("control", ("c", "d"))]))
     stage.play(reconciler.resolve(attempt))
     assert set(attempt.messages.values()) == {S.ABSENT}
     assert len(stage.looks) == 4
@@ -351,11 +351,11 @@ def test_a_filter_that_finds_another_request_of_this_try_is_believed() -> None:
 def test_a_filter_that_has_found_some_of_one_request_is_believed_about_another() -> None:
     stage = Stage(logs=[[row("c")]])
     shared = BulkFilter()
-    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).resolve(unknown("c", "d")))
+    stage.play(Reconciler(RULES, stage.clock.now, lambda: 0.0, shared).resolve(unknown("c", "d")))
     assert shared.works
     stage.logs, attempt = [[]], unknown(*MANY)
     asked = len(stage.looks)
-    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).resolve(attempt))
+    stage.play(Reconciler(RULES, stage.clock.now, lambda: 0.0, shared).resolve(attempt))
     assert set(attempt.messages.values()) == {S.ABSENT}
     assert not any("messageId" in look for look in stage.looks[asked:])
 
@@ -368,7 +368,7 @@ def test_where_messages_may_stand_in_other_requests_no_filter_proves_that_they_a
         return [row("a")] if "bulkId" in query else [row(each) for each in ("a", "b") if each in query["messageId"]]
 
     stage, shared, attempt = Stage(logs=[logs]), BulkFilter([Control("bulk", ("a",))], sole=False), unknown("a", "b")
-    stage.play(Reconciler(RULES, stage.clock, lambda: 0.0, shared).resolve(attempt))
+    stage.play(Reconciler(RULES, stage.clock.now, lambda: 0.0, shared).resolve(attempt))
     assert attempt.messages == {"a": S.ACCEPTED, "b": S.ACCEPTED}
     assert not shared.works
 
@@ -378,11 +378,11 @@ def test_controls_that_are_not_found_are_looked_for_a_few_times_only() -> None:
     stage = Stage(logs=[[]])
     shared = BulkFilter([Control(f"control {index}", ("c",)) for index in range(5)])
     for _ in range(20):
-        stage.play(shared.try_it(stage.clock, RULES.grace))
+        stage.play(shared.try_it(stage.clock.now, RULES.grace))
     assert len(stage.looks) == 3
     for _ in range(20):
-        stage.now += RULES.grace
-        stage.play(shared.try_it(stage.clock, RULES.grace))
+        stage.clock.advance(RULES.grace)
+        stage.play(shared.try_it(stage.clock.now, RULES.grace))
     assert len(stage.looks) == 9
     assert not shared.works
 
@@ -392,13 +392,13 @@ def test_one_control_that_is_not_found_does_not_keep_the_next_from_being_looked_
         return [row("c")] if dict(call.query).get("bulkId") == "second" else []
 
     stage, shared = Stage(logs=[logs]), BulkFilter([Control("first", ("a",)), Control("second", ("c",))])
-    stage.play(shared.try_it(stage.clock, RULES.grace))
+    stage.play(shared.try_it(stage.clock.now, RULES.grace))
     assert shared.works
 
 
 def test_a_control_that_shows_only_strangers_messages_is_not_believed() -> None:
     stage, shared = Stage(logs=[[row("stranger")]]), BulkFilter([Control("control", ("c", "d"))])
-    stage.play(shared.try_it(stage.clock, RULES.grace))
+    stage.play(shared.try_it(stage.clock.now, RULES.grace))
     assert not shared.works
 
 
@@ -413,7 +413,7 @@ def test_a_list_of_ids_that_is_refused_is_asked_for_one_by_one() -> None:
     attempt, stage = unknown("a", "b", "c", bulk_id_conclusive=False), Stage(logs=[logs])
     read = BulkFilter()
     read.have_shown(["x", "y"], [row("x"), row("y")])
-    stage.play(Reconciler(RULES, stage.clock, jitter=lambda: 0.0, bulk_filter=read).resolve(attempt))
+    stage.play(Reconciler(RULES, stage.clock.now, jitter=lambda: 0.0, bulk_filter=read).resolve(attempt))
     assert attempt.messages == {"a": S.ACCEPTED, "b": S.ABSENT, "c": S.ABSENT}
 
 
@@ -455,24 +455,24 @@ def test_an_intent_from_far_ahead_was_written_by_a_clock_that_proves_nothing() -
 
 @pytest.mark.parametrize(("asked_after", "looks"), [(2.0, [0.0, 68.0, 98.0]), (45.0, [0.0, 30.0, 60.0])])
 def test_a_post_of_this_try_is_over_when_it_is_asked_about(asked_after: float, looks: list[float]) -> None:
-    attempt, stage = unknown(ours=True), Stage(now=START + asked_after)
+    attempt, stage = unknown(ours=True), Stage(start=START + asked_after)
     resolve(attempt, stage)
     assert look_times(stage) == looks
 
 
 def test_what_an_earlier_try_may_have_under_way_counts_from_when_this_one_took_over() -> None:
-    stage = Stage(now=START + 60.0)
-    reconciler = Reconciler(RULES, stage.clock, jitter=lambda: 0.0, loaded_at=START)
+    stage = Stage(start=START + 60.0)
+    reconciler = Reconciler(RULES, stage.clock.now, jitter=lambda: 0.0, loaded_at=START)
     stage.play(reconciler.resolve(unknown()))
     assert look_times(stage) == [0.0, 15.0, 45.0]
 
 
 def test_whether_a_scheduled_message_can_be_in_the_logs_the_vendors_own_clock_says() -> None:
-    vendor_is_behind, stage = 300.0, Stage(now=START + 5.0)
+    vendor_is_behind, stage = 300.0, Stage(start=START + 5.0)
 
     def logs(call: Any) -> Any:
         rows: Rows[Any] = Rows()
-        rows.said_at = stage.now - vendor_is_behind
+        rows.said_at = stage.clock.now() - vendor_is_behind
         return rows
 
     stage.logs = [logs]

@@ -42,7 +42,7 @@ def send(stage: Stage, idempotency_key: str, to: Any = A, **rules: Any) -> SendR
     first, told = rules.pop("surely_first", False), rules.pop("told", True)
     rules["recallable"] = told if INDEX in stage.memory else first
     policy = SendPolicy.of_one_request(LookPolicy(), **rules)
-    end: SendResult = stage.play(send_message(made, policy, stage.clock, lambda: 0.0))
+    end: SendResult = stage.play(send_message(made, policy, stage.clock.now, lambda: 0.0))
     return end
 
 
@@ -95,7 +95,7 @@ def test_retry_with_another_account_adds_nobody_to_what_the_one_before_has_sent(
 
 def test_clear_with_the_record_kept_sends_nothing() -> None:
     stage = first_try()
-    stage.now += 30 * 24 * 3600.0
+    stage.clock.advance(30 * 24 * 3600.0)
     assert send(stage, key()).error is None
     assert len(stage.posted) == 1
 
@@ -113,7 +113,7 @@ def test_clear_with_the_record_gone_for_two_days_sends_nothing_and_says_unknown(
     stage = first_try()
     stage.memory.clear()
     stage.logs = [[]]
-    stage.now += HORIZON + 3600.0
+    stage.clock.advance(HORIZON + 3600.0)
     assert isinstance(send(stage, key(), first_try_at=START).error, OmniUnknownOutcomeError)
     assert len(stage.posted) == 1
 
@@ -174,7 +174,7 @@ def test_each_iteration_of_a_loop_is_another_send_and_a_clear_of_it_is_none() ->
 def test_a_key_of_ones_own_is_one_send_over_runs_for_as_long_as_the_logs_reach() -> None:
     stage = first_try(idempotency_key="invoice 7")
     stage.memory.clear()
-    assert send(stage, "invoice 7", shared_key=True, surely_first=True, first_try_at=stage.now).error is None
+    assert send(stage, "invoice 7", shared_key=True, surely_first=True, first_try_at=stage.clock.now()).error is None
     assert len(stage.posted) == 1
 
 

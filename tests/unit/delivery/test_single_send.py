@@ -63,7 +63,7 @@ def send(stage: Stage, made: MessageSpec | None = None, until: Any = None, **rul
     first, told = rules.pop("surely_first", "first_try_at" not in rules), rules.pop("told", True)
     rules.setdefault("recallable", told if INDEX in stage.memory else first)
     policy = SendPolicy.of_one_request(rules.pop("look", LOOK), **rules)
-    machine = send_message(made or plan(), policy, stage.clock, lambda: 0.0)
+    machine = send_message(made or plan(), policy, stage.clock.now, lambda: 0.0)
     return stage.play(machine, until) if until else stage.play(machine)
 
 
@@ -203,7 +203,7 @@ def test_what_certainly_had_no_effect_is_posted_again_with_the_same_ids(error: E
 def test_retry_after_is_honoured() -> None:
     stage = Stage(posts=[OmniRateLimitError("slow down", status=429, retry_after=70.0), accepted])
     send(stage)
-    assert stage.now - START >= 70.0
+    assert stage.clock.now() - START >= 70.0
 
 
 def test_the_intent_is_written_anew_before_every_post() -> None:
@@ -257,7 +257,7 @@ def test_what_is_proven_absent_is_posted_again_with_the_same_ids(answer: Any) ->
     stage = Stage(posts=[answer, accepted])
     assert send(stage).error is None
     assert stage.posted == [[message_id(A)]] * 2
-    assert stage.now - START >= LOOK.read_timeout + 2 * LOOK.grace
+    assert stage.clock.now() - START >= LOOK.read_timeout + 2 * LOOK.grace
 
 
 def test_what_the_logs_do_not_tell_stays_unknown_and_the_task_says_how_many() -> None:
@@ -463,7 +463,7 @@ def test_with_trust_what_stays_unknown_is_posted_again_with_the_same_ids() -> No
 def test_trust_does_not_reach_further_back_than_the_logs() -> None:
     stage = Stage(posts=[LOST], logs=[DOWN])
     send(stage)
-    stage.now += HORIZON
+    stage.clock.advance(HORIZON)
     end = send(stage, first_try_at=START, trust_duplicate_rejection=True)
     assert isinstance(end.error, OmniUnknownOutcomeError)
     assert len(stage.posted) == 1
@@ -561,7 +561,7 @@ def test_a_scheduled_message_of_an_unknown_try_stays_unknown_until_its_time() ->
     send_at = datetime.fromtimestamp(START + 7200.0, UTC)
     stage = Stage(posts=[LOST, accepted])
     assert isinstance(send(stage, plan(send_at=send_at)).error, OmniUnknownOutcomeError)
-    stage.now = START + 7300.0
+    stage.clock.reach(START + 7300.0)
     assert send(stage, plan(send_at=send_at), first_try_at=START).error is None
     assert len(stage.posted) == 2
 
@@ -598,7 +598,7 @@ def test_an_intent_that_took_long_to_write_is_written_again() -> None:
     send(stage, until=until)
     assert sum(isinstance(effect, Save) for effect in stage.effects) == 3
     (entry,) = stage.memory[INDEX]["entries"].values()
-    assert entry["intent"]["at"] == stage.now
+    assert entry["intent"]["at"] == stage.clock.now()
 
 
 def test_a_store_that_is_always_slow_lets_nothing_be_posted() -> None:
@@ -619,7 +619,7 @@ def test_a_receipt_that_takes_long_to_publish_holds_up_a_send_only_once(save_sec
     send(stage, until=until)
     assert [message for receipt in stage.published for message in receipt["message_ids"]] == [message_id(A)]
     (entry,) = stage.memory[INDEX]["entries"].values()
-    assert stage.now - entry["intent"]["at"] <= INTENT_TTL
+    assert stage.clock.now() - entry["intent"]["at"] <= INTENT_TTL
 
 
 def test_a_receipt_is_published_anew_before_a_post_that_follows_one_without_effect() -> None:
@@ -1061,10 +1061,10 @@ def test_trust_counts_from_the_first_time_that_a_message_may_have_been_posted() 
     """Posted again on trust after 40 hours, it is not after 80: the vendor may have forgotten the first."""
     stage = Stage(posts=[LOST], logs=[DOWN])
     send(stage, trust_duplicate_rejection=True)
-    stage.now = START + 40 * 3600.0
+    stage.clock.reach(START + 40 * 3600.0)
     send(stage, trust_duplicate_rejection=True)
     posted = len(stage.posted)
-    stage.now = START + 80 * 3600.0
+    stage.clock.reach(START + 80 * 3600.0)
     send(stage, trust_duplicate_rejection=True)
     assert len(stage.posted) == posted
 

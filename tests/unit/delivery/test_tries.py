@@ -15,7 +15,7 @@ RUN_BEGAN = START - 500.0
 
 
 def begin(stage: Stage, number: int, first_try_at: float | None = RUN_BEGAN) -> Tries:
-    tries: Tries = stage.play(begin_try(number, first_try_at, stage.clock))
+    tries: Tries = stage.play(begin_try(number, first_try_at, stage.clock.now))
     return tries
 
 
@@ -32,7 +32,7 @@ def test_before_the_first_try_nothing_was_sent() -> None:
 def test_a_try_that_has_ended_tells_the_next_how_often_it_has_written_the_record() -> None:
     stage = Stage()
     end(stage, begin(stage, 1), 7)
-    stage.now += 60.0
+    stage.clock.advance(60.0)
     tries = begin(stage, 2)
     assert (tries.told, tries.writes, tries.not_before) == (True, 7, START)
 

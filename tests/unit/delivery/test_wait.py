@@ -53,16 +53,16 @@ def watch(*bulks: Bulk, timeout: float = HOUR, goal: SuccessCriterion | None = N
 
 
 def wait(stage: Stage, made: Watch | None = None, until: Any = None) -> Any:
-    machine = DeliveryWait(made or watch(), stage.clock, jitter=lambda: 0.5).until_decided()
+    machine = DeliveryWait(made or watch(), stage.clock.now, jitter=lambda: 0.5).until_decided()
     return stage.play(machine, until) if until else stage.play(machine)
 
 
 def polls(stage: Stage, made: Watch, number: int) -> list[WaitEnd | None]:
-    machine = DeliveryWait(made, stage.clock, jitter=lambda: 0.5)
+    machine = DeliveryWait(made, stage.clock.now, jitter=lambda: 0.5)
     ends = []
     for _ in range(number):
         ends.append(stage.play(machine.poll()))
-        stage.now += made.poll_interval
+        stage.clock.advance(made.poll_interval)
     return ends
 
 
@@ -182,7 +182,7 @@ def test_what_could_not_be_written_is_written_later_though_nothing_more_is_read(
 
 
 def test_at_the_deadline_a_write_that_fails_is_repeated_a_few_times() -> None:
-    stage = Stage(now=START + 2 * HOUR, reports=[[report("m")], []], saves=[FAILS, FAILS, FAILS, None])
+    stage = Stage(start=START + 2 * HOUR, reports=[[report("m")], []], saves=[FAILS, FAILS, FAILS, None])
     assert wait(stage).verdict is Verdict.SUCCESS
 
 
@@ -191,7 +191,7 @@ def test_at_the_deadline_nothing_is_decided_from_what_cannot_be_written_down() -
     with pytest.raises(OmniStorageError, match="could not be written down") as caught:
         wait(stage, watch(timeout=300.0))
     assert caught.value.retryable
-    assert stage.now - START < 300.0 + CLOSING
+    assert stage.clock.now() - START < 300.0 + CLOSING
 
 
 def test_while_a_write_fails_nothing_more_is_taken_from_the_reports() -> None:
@@ -205,7 +205,7 @@ def test_a_journal_that_cannot_be_read_at_first_is_read_later() -> None:
     wait(before, watch(goal=SuccessCriterion(settle=True)))
     stage = Stage(memory=before.memory, loads=[FAILS, FAILS, None])
     assert wait(stage).verdict is Verdict.SUCCESS
-    assert stage.now - START < 120.0
+    assert stage.clock.now() - START < 120.0
 
 
 @pytest.mark.parametrize("broken", [{"loads": [FAILS]}, {"saves": [FAILS]}], ids=["read", "written"])
@@ -214,7 +214,7 @@ def test_a_journal_that_stays_out_of_reach_ends_the_wait_with_an_error_long_befo
     with pytest.raises(OmniStorageError, match="for 30 minutes") as caught:
         wait(stage, watch(timeout=47 * HOUR))
     assert caught.value.retryable
-    assert JOURNAL_PATIENCE <= stage.now - START < JOURNAL_PATIENCE + 60.0
+    assert JOURNAL_PATIENCE <= stage.clock.now() - START < JOURNAL_PATIENCE + 60.0
 
 
 def test_one_entry_that_stays_out_of_reach_ends_the_wait_though_the_others_can_be_used() -> None:
@@ -255,39 +255,39 @@ def test_a_stale_try_stops() -> None:
 def test_the_logs_are_asked_at_every_start() -> None:
     stage = Stage(logs=[[row("m", "handset")]])
     assert wait(stage).verdict is Verdict.SUCCESS
-    assert stage.now == START
+    assert stage.clock.now() == START
 
 
 @pytest.mark.parametrize("error", [LOST, OmniServerError("down", status=500)])
 def test_the_logs_are_asked_after_a_read_that_failed(error: Exception) -> None:
     stage = Stage(reports=[[], error, []], logs=[[], [row("m", "handset")]])
     assert wait(stage).verdict is Verdict.SUCCESS
-    assert stage.now == START + 30.0
+    assert stage.clock.now() == START + 30.0
 
 
 def test_the_logs_are_asked_after_a_report_that_could_not_be_read() -> None:
     stage = Stage(reports=[[], unread(report("n")), []], logs=[[], [row("m", "handset")]])
     assert wait(stage).verdict is Verdict.SUCCESS
     assert len(stage.looks) == 2
-    assert stage.now < START + 2 * 30.0
+    assert stage.clock.now() < START + 2 * 30.0
 
 
 def test_a_page_that_is_full_with_its_unreadable_rows_is_not_the_last() -> None:
     stage = Stage(reports=[unread(*[report("n")] * (MAX_LIMIT - 1)), [report("m")]])
     assert wait(stage).verdict is Verdict.SUCCESS
-    assert stage.now == START
+    assert stage.clock.now() == START
 
 
 def test_what_a_second_reader_took_is_healed_within_a_few_polls() -> None:
     stage = Stage(logs=[[], [row("m", "handset")]])
     assert wait(stage).verdict is Verdict.SUCCESS
-    assert stage.now - START <= IDLE_POLLS * 30.0
+    assert stage.clock.now() - START <= IDLE_POLLS * 30.0
 
 
 def test_a_look_that_fails_is_repeated_at_the_next_poll() -> None:
     stage = Stage(logs=[LOST, LOST, [row("m", "handset")]])
     assert wait(stage).verdict is Verdict.SUCCESS
-    assert stage.now == START + 60.0
+    assert stage.clock.now() == START + 60.0
 
 
 def test_while_the_budget_is_used_up_the_wait_goes_on_without_the_logs() -> None:
@@ -303,7 +303,7 @@ def test_before_giving_up_the_logs_are_asked_and_waited_for() -> None:
     stage = Stage(logs=[[]])
 
     def at_last(call: Any) -> Any:
-        return [row("m", "handset")] if stage.now >= START + 50.0 else []
+        return [row("m", "handset")] if stage.clock.now() >= START + 50.0 else []
 
     stage.logs = [at_last]
     assert wait(stage, watch(timeout=50.0)).verdict is Verdict.SUCCESS
@@ -320,14 +320,14 @@ def test_a_last_look_that_always_fails_does_not_hold_the_wait_for_ever() -> None
     stage = Stage(logs=[LOST])
     end = wait(stage, watch(timeout=10.0))
     assert end.verdict is Verdict.TIMEOUT
-    assert stage.now - START < 60.0
+    assert stage.clock.now() - START < 60.0
 
 
 def test_giving_up_is_over_in_time_however_many_bulks_wait_for_the_budget() -> None:
     stage = Stage()
 
     def busy(call: Any) -> Any:
-        stage.now += 60.0
+        stage.clock.advance(60.0)
         return OmniBusyError("full")
 
     stage.logs = [busy]
@@ -337,7 +337,7 @@ def test_giving_up_is_over_in_time_however_many_bulks_wait_for_the_budget() -> N
     ]
     assert patience[0] == CLOSING
     assert patience == sorted(patience, reverse=True)
-    assert stage.now - START <= CLOSING + 60.0
+    assert stage.clock.now() - START <= CLOSING + 60.0
 
 
 def test_messages_under_way_do_not_make_the_logs_be_asked_at_every_poll() -> None:
@@ -373,7 +373,7 @@ def test_lone_messages_are_healed_whether_or_not_the_vendor_reads_lists(reads: s
     stage = Stage(logs=[logs_of(*everybody, reads=reads)])
     end = wait(stage, watch(*singles(7)))
     assert end.verdict is Verdict.SUCCESS
-    assert stage.now == START
+    assert stage.clock.now() == START
 
 
 def test_one_look_is_enough_for_many_single_messages() -> None:
@@ -429,8 +429,8 @@ def test_of_a_list_that_may_not_be_read_what_could_be_asked_alone_is_not_asked_a
     calls: dict[float, int] = {}
 
     def logs(call: Any) -> Any:
-        calls[stage.now] = calls.get(stage.now, 0) + 1
-        if calls[stage.now] > 10:
+        calls[stage.clock.now()] = calls.get(stage.clock.now(), 0) + 1
+        if calls[stage.clock.now()] > 10:
             return OmniBusyError("full")
         asked.append(dict(call.query)["messageId"])
         return []
@@ -461,8 +461,8 @@ def scarce(stage: Stage, each_poll: int) -> Any:
     calls: dict[float, int] = {}
 
     def answer(call: Any) -> Any:
-        calls[stage.now] = calls.get(stage.now, 0) + 1
-        return OmniBusyError("full") if calls[stage.now] > each_poll else []
+        calls[stage.clock.now()] = calls.get(stage.clock.now(), 0) + 1
+        return OmniBusyError("full") if calls[stage.clock.now()] > each_poll else []
 
     return answer
 
@@ -485,7 +485,7 @@ def test_a_vendor_that_does_not_read_lists_of_requests_is_asked_for_one_at_a_tim
 
     stage = Stage(logs=[answer])
     assert wait(stage, watch(*(Bulk(f"b{n}", 2) for n in range(7)))).verdict is Verdict.SUCCESS
-    assert stage.now == START
+    assert stage.clock.now() == START
 
 
 def test_a_vendor_that_refuses_lists_is_asked_for_one_at_a_time() -> None:
@@ -495,7 +495,7 @@ def test_a_vendor_that_refuses_lists_is_asked_for_one_at_a_time() -> None:
 
     stage = Stage(logs=[answer])
     assert wait(stage, watch(*singles(5))).verdict is Verdict.SUCCESS
-    assert stage.now == START + 30.0
+    assert stage.clock.now() == START + 30.0
 
 
 def test_who_has_waited_longest_is_looked_for_first_so_that_nobody_starves() -> None:
@@ -508,7 +508,7 @@ def test_who_has_waited_longest_is_looked_for_first_so_that_nobody_starves() -> 
 def test_requests_whose_reports_were_lost_are_looked_for_before_all_others() -> None:
     stage = Stage()
     stage.logs = [scarce(stage, 3)]
-    lose = lambda call: LOST if dict(call.query)["bulkId"] == "b20" and stage.now == START + 30 else []  # noqa: E731
+    lose = lambda call: LOST if dict(call.query)["bulkId"] == "b20" and stage.clock.now() == START + 30 else []  # noqa: E731
     stage.reports = [lose]
     polls(stage, watch(*many(30), timeout=10 * HOUR), 2)
     assert "b20" in looked_at(stage)[4:7]
@@ -530,13 +530,13 @@ def test_the_last_round_begins_ahead_of_the_deadline_where_it_takes_longer_than_
     stage.logs = [scarce(stage, 50)]
     count = 1500  # fifteen minutes at a hundred a minute
     made = watch(*many(count), timeout=2 * HOUR)
-    machine = DeliveryWait(made, stage.clock, jitter=lambda: 0.5)
+    machine = DeliveryWait(made, stage.clock.now, jitter=lambda: 0.5)
     for source in machine.deliveries.subscriptions:
         source.looked_at, source.logs_due, source.idle_polls = START, False, -1000
-    stage.now = START + 2 * HOUR - 700.0
+    stage.clock.reach(START + 2 * HOUR - 700.0)
     assert stage.play(machine.poll()) is None
     assert not looked_at(stage)
-    stage.now = START + 2 * HOUR - 500.0
+    stage.clock.reach(START + 2 * HOUR - 500.0)
     assert stage.play(machine.poll()) is None
     assert len(looked_at(stage)) == 51
 
@@ -546,12 +546,12 @@ def test_the_end_of_two_thousand_open_requests_comes_before_airflows_own_time_ou
     stage = Stage()
 
     def slow(call: Any) -> Any:
-        stage.now += seconds
+        stage.clock.advance(seconds)
         return []
 
     stage.logs, stage.reports = [slow], [slow]
     assert wait(stage, watch(*many(2000), timeout=HOUR)).verdict is Verdict.TIMEOUT
-    assert stage.now - START - HOUR <= CLOSING + 10 * seconds
+    assert stage.clock.now() - START - HOUR <= CLOSING + 10 * seconds
     assert CLOSING_READS < CLOSING
 
 
@@ -575,13 +575,13 @@ def test_an_unknown_bulk_is_as_large_as_two_looks_apart_agree() -> None:
     end = wait(stage, watch(Bulk("hand", None)))
     assert end.verdict is Verdict.SUCCESS
     assert end.summary["total"] == 2
-    assert stage.now - START == 60.0
+    assert stage.clock.now() - START == 60.0
 
 
 def test_an_unknown_bulk_may_succeed_early_for_any() -> None:
     stage = Stage(logs=[[row("a", "handset"), row("b")]])
     assert wait(stage, watch(Bulk("hand", None), goal=SuccessCriterion("any"))).verdict is Verdict.SUCCESS
-    assert stage.now == START
+    assert stage.clock.now() == START
 
 
 def test_an_unknown_bulk_of_which_nothing_is_heard_times_out() -> None:
@@ -591,7 +591,7 @@ def test_an_unknown_bulk_of_which_nothing_is_heard_times_out() -> None:
 
 
 def test_an_unknown_bulk_that_was_sent_long_ago_is_as_large_as_one_look_says() -> None:
-    stage = Stage(now=START + 200.0, logs=[[row("a", "handset"), row("b", "handset")]])
+    stage = Stage(start=START + 200.0, logs=[[row("a", "handset"), row("b", "handset")]])
     ends = polls(stage, watch(Bulk("hand", None)), 1)
     assert ends[0] is not None
     assert ends[0].summary["total"] == 2
@@ -640,14 +640,14 @@ def test_a_failure_that_the_logs_show_counts_only_once_the_reports_were_read(err
 def test_a_failure_that_only_the_logs_can_show_counts_at_the_deadline() -> None:
     stage = Stage(reports=[DOWN], logs=[[row("m", "failed", channel="SMS")]])
     assert wait(stage).verdict is Verdict.FAILURE
-    assert START + HOUR <= stage.now < START + HOUR + CLOSING
+    assert START + HOUR <= stage.clock.now() < START + HOUR + CLOSING
 
 
 def test_a_failure_of_every_step_needs_no_report() -> None:
     rows = [row("m", "failed", channel="LINE"), row("m", "failed", channel="SMS")]
     stage = Stage(reports=[DOWN], logs=[rows])
     assert wait(stage).verdict is Verdict.FAILURE
-    assert stage.now == START
+    assert stage.clock.now() == START
 
 
 def test_a_copy_reads_the_reports_before_a_failure_counts_that_an_earlier_one_has_from_the_logs() -> None:
@@ -693,11 +693,11 @@ def test_the_deadline_is_wall_clock_time_and_says_how_many_are_open() -> None:
     end = wait(stage, watch(BULK, timeout=100.0))
     assert end.verdict is Verdict.TIMEOUT
     assert "1 of 2 delivered, 0 failed, 1 open" in end.explanation
-    assert stage.now == START + 100.0
+    assert stage.clock.now() == START + 100.0
 
 
 def test_a_wait_that_begins_after_its_deadline_still_looks_once() -> None:
-    stage = Stage(now=START + 2 * HOUR, logs=[[row("m", "handset")]])
+    stage = Stage(start=START + 2 * HOUR, logs=[[row("m", "handset")]])
     assert wait(stage).verdict is Verdict.SUCCESS
 
 
@@ -705,13 +705,13 @@ def test_an_operator_delivery_waits_for_the_handset_where_that_is_meant() -> Non
     goal = SuccessCriterion(delivered_means="handset")
     stage = Stage(reports=[[report("m", "operator", "SMS")], [report("m", "handset", "SMS")]])
     assert wait(stage, watch(goal=goal)).verdict is Verdict.SUCCESS
-    assert stage.now == START + 30.0
+    assert stage.clock.now() == START + 30.0
 
 
 def test_before_a_success_that_rests_on_an_operators_word_the_logs_are_asked_for_what_takes_it_back() -> None:
     stage = Stage(reports=[[], [report("m", "operator", "SMS")], []], logs=[[], [row("m", "failed", "SMS")]])
     assert wait(stage).verdict is Verdict.FAILURE
-    assert stage.now == START + 30.0
+    assert stage.clock.now() == START + 30.0
 
 
 def test_while_the_logs_cannot_be_asked_an_operators_word_is_no_success_before_the_deadline() -> None:
@@ -721,7 +721,7 @@ def test_while_the_logs_cannot_be_asked_an_operators_word_is_no_success_before_t
     assert wait(stage).verdict is Verdict.FAILURE
     stage = Stage(reports=list(words), logs=[[], down])
     assert wait(stage, watch(timeout=300.0)).verdict is Verdict.SUCCESS
-    assert stage.now >= START + 300.0
+    assert stage.clock.now() >= START + 300.0
 
 
 def test_the_operators_words_of_more_sources_than_can_be_looked_for_soon_are_taken() -> None:
@@ -730,7 +730,7 @@ def test_the_operators_words_of_more_sources_than_can_be_looked_for_soon_are_tak
     stage = Stage(reports=[*([[]] * len(ids)), *words, []], logs=[[]])
     watched = watch(*(Bulk(None, 1, (each,)) for each in ids), ids_per_look=1)
     assert wait(stage, watched).verdict is Verdict.SUCCESS
-    assert stage.now == START + 30.0
+    assert stage.clock.now() == START + 30.0
     assert len(stage.looks) == len(ids)
 
 
@@ -748,7 +748,7 @@ def test_at_the_deadline_a_look_for_a_sample_that_fails_is_repeated_and_what_it_
         alone = dict(call.query).get("messageId")
         return [report(alone, "handset")] if alone else []
 
-    stage = Stage(now=START + 2 * HOUR, logs=[logs], reports=[reports])
+    stage = Stage(start=START + 2 * HOUR, logs=[logs], reports=[reports])
     end = wait(stage, watch(BULK))
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 2)
 
@@ -762,12 +762,12 @@ def test_requests_that_nothing_finds_do_not_keep_the_others_from_being_doubted(p
         return [row(each) for each in dict(call.query).get("messageId", "").split(",") if each in found]
 
     stage, made = Stage(logs=[logs]), watch(*bulks)
-    machine = DeliveryWait(made, stage.clock, jitter=lambda: 0.5)
+    machine = DeliveryWait(made, stage.clock.now, jitter=lambda: 0.5)
     for _ in range(30):
         if processes == "a process for each poll":
-            machine = DeliveryWait(made, stage.clock, jitter=lambda: 0.5)
+            machine = DeliveryWait(made, stage.clock.now, jitter=lambda: 0.5)
         stage.play(machine.poll())
-        stage.now += made.poll_interval
+        stage.clock.advance(made.poll_interval)
     followed = {key for key, entry in stage.memory.items() if points_to_messages(entry)}
     assert followed == {bulk.journal_key for bulk in bulks[8:]}
 
@@ -798,8 +798,8 @@ def test_what_is_read_of_single_messages_is_written_only_where_later_copies_look
     assert written[: failing + 1] == [BULK.journal_key] * (failing + 1)
     assert points_to_messages(stage.memory[BULK.journal_key])
     later = Stage(logs=[[]])
-    later.memory, later.now = stage.memory, stage.now
-    machine = DeliveryWait(watch(BULK), later.clock, jitter=lambda: 0.5)
+    later.memory, later.now = stage.memory, stage.clock.now()
+    machine = DeliveryWait(watch(BULK), later.clock.now, jitter=lambda: 0.5)
     assert later.play(machine.poll()) is None
     counts = later.play(machine.present_counts())
     assert counts is not None
@@ -819,7 +819,7 @@ def test_the_mark_leaves_in_the_entry_what_another_copy_has_read_meanwhile() -> 
     stage.logs = [logs]
     later = Stage(memory=stage.memory)
     for there in (stage, later):
-        machine = DeliveryWait(watch(BULK), there.clock, jitter=lambda: 0.5)
+        machine = DeliveryWait(watch(BULK), there.clock.now, jitter=lambda: 0.5)
         there.play(machine.poll())
         assert {each.name for each in machine.deliveries.subscriptions} == {"a", "b"}
         counts = there.play(machine.present_counts())
@@ -832,7 +832,7 @@ def test_a_copy_that_cannot_read_the_mark_keeps_it() -> None:
     stage = Stage(reports=[[report("a")], []], logs=[[]])
     stage.memory[BULK.journal_key] = encode(()) | {"one_by_one": True}
     stage.loads = [FAILS, None]
-    machine = DeliveryWait(watch(BULK), stage.clock, jitter=lambda: 0.5)
+    machine = DeliveryWait(watch(BULK), stage.clock.now, jitter=lambda: 0.5)
     stage.play(machine.poll())
     assert points_to_messages(stage.memory[BULK.journal_key])
     assert stage.play(machine.poll()) is None
@@ -857,7 +857,7 @@ def test_a_copy_that_learns_of_the_mark_late_writes_down_first_what_it_has_read(
 @pytest.mark.parametrize("singly", [False, True], ids=["by its bulk id", "singly"])
 def test_what_a_copy_beside_has_read_counts_at_the_deadline_though_the_logs_are_silent(*, singly: bool) -> None:
     stage = Stage()
-    machine = DeliveryWait(watch(BULK), stage.clock, jitter=lambda: 0.5)
+    machine = DeliveryWait(watch(BULK), stage.clock.now, jitter=lambda: 0.5)
     assert stage.play(machine.poll()) is None
     if singly:
         stage.memory[BULK.journal_key] = encode(()) | {"one_by_one": True}
@@ -867,7 +867,7 @@ def test_what_a_copy_beside_has_read_counts_at_the_deadline_though_the_logs_are_
         stage.memory[BULK.journal_key] = encode([StatusUpdate.of(report(each)) for each in BULK.message_ids])
     end = stage.play(machine.until_decided())
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 2)
-    assert stage.now < START + HOUR + CLOSING
+    assert stage.clock.now() < START + HOUR + CLOSING
 
 
 def test_a_process_that_begins_at_the_deadline_reads_its_journal_once() -> None:
@@ -895,7 +895,7 @@ def test_where_the_flow_is_unknown_the_logs_are_asked_before_a_failure_closes() 
     end = wait(stage, watch(flow=(), poll_interval=400.0, timeout=2000.0))
     assert end.verdict is Verdict.TIMEOUT  # neither after the settle time nor at the deadline: it is under way
     assert end.summary["pending"] == 1
-    assert stage.now == START + 2000.0
+    assert stage.clock.now() == START + 2000.0
 
 
 def test_at_the_deadline_finished_is_not_reached_while_somebody_is_under_way() -> None:
@@ -921,12 +921,12 @@ def test_where_the_flow_is_unknown_the_summary_says_what_was_closed_by_the_settl
     end = wait(stage, watch(flow=()))
     assert end.verdict is Verdict.FAILURE
     assert end.summary["closed_by_settle_time"] == 1
-    assert stage.now - START < 400.0
+    assert stage.clock.now() - START < 400.0
 
 
 def test_nothing_to_wait_for_is_decided_at_once() -> None:
     stage = Stage()
-    machine = DeliveryWait(Watch((), START + HOUR), stage.clock)
+    machine = DeliveryWait(Watch((), START + HOUR), stage.clock.now)
     end = stage.play(machine.until_decided())
     assert end.verdict is Verdict.SUCCESS
     assert stage.effects == []
@@ -957,7 +957,7 @@ def test_polls_of_many_waits_are_spread() -> None:
     pauses = set()
     for jitter in (0.0, 0.5, 0.99):
         stage = Stage(reports=[[], [report("m")]])
-        stage.play(DeliveryWait(watch(), stage.clock, jitter=lambda jitter=jitter: jitter).until_decided())  # type: ignore[misc]
+        stage.play(DeliveryWait(watch(), stage.clock.now, jitter=lambda jitter=jitter: jitter).until_decided())  # type: ignore[misc]
         pauses |= {effect.seconds for effect in stage.effects if isinstance(effect, Sleep)}
     assert len(pauses) == 3
     assert all(27.0 <= pause <= 33.0 for pause in pauses)
@@ -1062,8 +1062,8 @@ def test_another_message_is_looked_for_each_time_that_a_bulk_id_finds_nothing() 
 
     stage = Stage(logs=[logs])
     for _ in range(2):
-        stage.play(DeliveryWait(watch(BULK), stage.clock, jitter=lambda: 0.5).poll())
-        stage.now += 30.0
+        stage.play(DeliveryWait(watch(BULK), stage.clock.now, jitter=lambda: 0.5).poll())
+        stage.clock.advance(30.0)
     assert any(look.get("messageId", "").startswith("b") for look in stage.looks)
 
 
@@ -1072,7 +1072,7 @@ def test_another_message_is_looked_for_each_time_that_a_bulk_id_finds_nothing() 
 
 def test_another_account_than_the_receipts_is_asked_nothing() -> None:
     stage = Stage()
-    machine = DeliveryWait(watch(account="ours"), stage.clock, account="other")
+    machine = DeliveryWait(watch(account="ours"), stage.clock.now, account="other")
     with pytest.raises(OmniConfigurationError, match="another account than the messages were sent from") as caught:
         stage.play(machine.until_decided())
     assert not caught.value.retryable
@@ -1082,13 +1082,13 @@ def test_another_account_than_the_receipts_is_asked_nothing() -> None:
 @pytest.mark.parametrize(("known", "asked"), [("", "other"), ("ours", ""), ("ours", "ours")])
 def test_where_an_account_is_not_known_nothing_is_compared(known: str, asked: str) -> None:
     stage = Stage(reports=[[report("m")]])
-    machine = DeliveryWait(watch(account=known), stage.clock, account=asked)
+    machine = DeliveryWait(watch(account=known), stage.clock.now, account=asked)
     assert stage.play(machine.until_decided()).verdict is Verdict.SUCCESS
 
 
 def test_a_connection_that_changes_between_two_looks_is_noticed_by_the_next_one() -> None:
     stage = Stage()
-    machine = DeliveryWait(watch(account="ours"), stage.clock, account="ours")
+    machine = DeliveryWait(watch(account="ours"), stage.clock.now, account="ours")
     assert stage.play(machine.poll()) is None
     machine.account, asked = "other", len(stage.effects)
     with pytest.raises(OmniConfigurationError):
@@ -1099,7 +1099,7 @@ def test_a_connection_that_changes_between_two_looks_is_noticed_by_the_next_one(
 def half_failed(account: str) -> Stage:
     """LINE has failed, as a first copy of the wait has read and written down. Nothing was heard of an SMS yet."""
     stage = Stage(reports=[[report("m", "failed")], []], logs=[[row("m", "failed")]])
-    polls_of = DeliveryWait(watch(), stage.clock, account=account)
+    polls_of = DeliveryWait(watch(), stage.clock.now, account=account)
     assert stage.play(polls_of.poll()) is None
     return stage
 
@@ -1107,16 +1107,16 @@ def half_failed(account: str) -> Stage:
 def test_what_was_heard_from_one_account_another_one_does_not_close() -> None:
     """Its logs, where nothing is, would count as a look in vain, and whoever waits for an SMS as failed."""
     stage = Stage(memory=half_failed("ours").memory)
-    stage.now = START + HOUR
+    stage.clock.reach(START + HOUR)
     with pytest.raises(OmniConfigurationError, match="the one that was asked so far"):
-        stage.play(DeliveryWait(watch(), stage.clock, account="other").until_decided())
+        stage.play(DeliveryWait(watch(), stage.clock.now, account="other").until_decided())
     assert stage.looks == []
 
 
 def test_a_journal_of_a_version_that_did_not_know_of_accounts_is_read_by_any() -> None:
     stage = Stage(memory=half_failed("").memory, reports=[[report("m", channel="SMS")]])
     assert "account" not in next(iter(stage.memory.values()))
-    assert stage.play(DeliveryWait(watch(), stage.clock, account="any").until_decided()).verdict is Verdict.SUCCESS
+    assert stage.play(DeliveryWait(watch(), stage.clock.now, account="any").until_decided()).verdict is Verdict.SUCCESS
 
 
 # -- what a look has shown, and what it has not ------------------------------------------------------------------------
@@ -1134,11 +1134,11 @@ def test_a_second_sms_that_is_under_way_is_known_to_later_copies_of_the_wait() -
     flow = ("SMS", "LINE", "SMS")
     rows = [row("m", "failed", "SMS"), row("m", "failed", "LINE", done=20.0), second_sms_under_way()]
     first = Stage(logs=[rows])
-    machine = DeliveryWait(watch(flow=flow), first.clock)
+    machine = DeliveryWait(watch(flow=flow), first.clock.now)
     assert first.play(machine.poll()) is None
     second = Stage(memory=first.memory, logs=[[row("m", "failed", "SMS")]])
-    second.now = START + HOUR
-    end = second.play(DeliveryWait(watch(flow=flow), second.clock).until_decided())
+    second.clock.reach(START + HOUR)
+    end = second.play(DeliveryWait(watch(flow=flow), second.clock.now).until_decided())
     assert (end.verdict, end.summary["pending"]) == (Verdict.TIMEOUT, 1)
 
 

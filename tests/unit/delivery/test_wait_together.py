@@ -28,7 +28,7 @@ def together(*bulks: tuple[Bulk, ...], goal: SuccessCriterion | None = None, **m
 
 
 def machine(stage: Stage, watch: Watch, account: str = "") -> WaitTogether:
-    made = wait_for(watch, stage.clock, "ab", lambda: 0.5, account=account)
+    made = wait_for(watch, stage.clock.now, "ab", lambda: 0.5, account=account)
     assert isinstance(made, WaitTogether)
     return made
 
@@ -65,7 +65,7 @@ def test_no_part_decides_alone() -> None:
 def test_the_verdict_falls_as_soon_as_no_part_can_change_it(goal: str, states: Any, verdict: Verdict) -> None:
     stage = Stage(reports=[told(**states)], logs=[told(**states)])
     assert wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion(goal))).verdict is verdict
-    assert stage.now < START + TIMEOUT
+    assert stage.clock.now() < START + TIMEOUT
 
 
 @pytest.mark.parametrize("order", ["ab", "ba"])
@@ -75,7 +75,7 @@ def test_an_operators_word_counts_only_if_it_holds_when_the_others_have_succeede
 
     def states(call: Any) -> Any:
         nonlocal taken_back
-        stage.now += 1.0
+        stage.clock.advance(1.0)
         asked = dict(call.query).get("messageId", "").split(",")
         if "b" in asked:
             taken_back = True
@@ -90,7 +90,7 @@ def test_at_the_deadline_all_parts_are_counted() -> None:
     stage = Stage(reports=[told(a="handset")], logs=[told(a="handset")])
     end = wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion("finished")))
     assert (end.verdict, end.summary["pending"]) == (Verdict.TIMEOUT, 1)
-    assert stage.now < START + TIMEOUT + CLOSING
+    assert stage.clock.now() < START + TIMEOUT + CLOSING
 
 
 def test_nothing_is_decided_while_a_part_could_not_write_down_what_it_has_read() -> None:
@@ -99,7 +99,7 @@ def test_nothing_is_decided_while_a_part_could_not_write_down_what_it_has_read()
     stage.saves = [None, OmniStorageError("not now"), OmniStorageError("not now"), None]
     end = wait(stage, together(alone("a"), alone("b")))
     assert end.verdict is Verdict.SUCCESS
-    assert stage.now > START
+    assert stage.clock.now() > START
 
 
 @pytest.mark.parametrize("written", [0, 1], ids=["the first part", "the second part"])
@@ -109,7 +109,7 @@ def test_a_verdict_waits_until_all_that_was_read_is_written_down_and_counted(wri
     stage.saves = [*[None] * written, OmniStorageError("not now"), OmniStorageError("not now"), None]
     end = wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion("all")))
     assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.FAILURE, 1, 1)
-    assert stage.now > START
+    assert stage.clock.now() > START
 
 
 def test_a_copy_of_the_wait_knows_what_the_one_before_has_read_in_each_part() -> None:
@@ -122,14 +122,14 @@ def test_a_copy_of_the_wait_knows_what_the_one_before_has_read_in_each_part() ->
 
 def test_the_last_looks_of_all_parts_together_take_no_longer_than_those_of_one() -> None:
     def slow(_: Any) -> Any:
-        stage.now += 20.0
+        stage.clock.advance(20.0)
         return OmniTransportError("slow")
 
     stage = Stage(reports=[[]], logs=[slow])
-    stage.now = START + TIMEOUT - 1.0
+    stage.clock.reach(START + TIMEOUT - 1.0)
     end = wait(stage, together(*(alone(f"{number}") for number in range(30))))
     assert (end.verdict, end.summary["pending"]) == (Verdict.TIMEOUT, 30)
-    assert stage.now < START + TIMEOUT + 2 * CLOSING  # Airflow's own time-out
+    assert stage.clock.now() < START + TIMEOUT + 2 * CLOSING  # Airflow's own time-out
 
 
 def test_each_part_gets_its_share_of_the_last_looks() -> None:
@@ -138,11 +138,11 @@ def test_each_part_gets_its_share_of_the_last_looks() -> None:
 
     def slow(call: Any) -> Any:
         asked.update(dict(call.query)["messageId"].split(","))
-        stage.now += 100.0
+        stage.clock.advance(100.0)
         return OmniTransportError("slow")
 
     stage = Stage(reports=[[]], logs=[slow])
-    stage.now = START + TIMEOUT + 1.0
+    stage.clock.reach(START + TIMEOUT + 1.0)
     wait(stage, together(alone("a"), alone("b")))
     assert asked == {"a", "b"}
 
