@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from dev.database import place_empty_database
 
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXAMPLE_DAGS = REPOSITORY / "example_dags"
 ROOT_VARIABLE = "OMNI_TESTS_ROOT"
+
+
+# Hypothesis' own limit is in wall time, which depends on what else the machine does.
+settings.register_profile("omni", deadline=None)
+settings.load_profile("omni")
 
 
 def _own_airflow() -> Path:

@@ -227,6 +227,7 @@ def _server_errors_mean_not_sent() -> Iterator[None]:
 def _time_outs_mean_not_sent() -> Iterator[None]:
     """A connection that broke is taken for "nothing happened"."""
     from tests.crash import world
+    from tests.harness import direct
 
     original = failures.failure_error
 
@@ -236,7 +237,7 @@ def _time_outs_mean_not_sent() -> Iterator[None]:
             made.effect = Effect.NONE
         return made
 
-    with patch.object(world, "failure_error", failure_error):
+    with patch.object(world, "failure_error", failure_error), patch.object(direct, "failure_error", failure_error):
         yield
 
 
