@@ -705,7 +705,7 @@ def _evicted_too_early() -> Iterator[None]:
     with patch.object(
         tracking_policy,
         "may_be_forgotten",
-        lambda subscription: not subscription.open or subscription.counts.delivered > 0,
+        lambda subscription, **_: not subscription.open or subscription.counts.delivered > 0,
     ):
         yield
 

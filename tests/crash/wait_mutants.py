@@ -148,6 +148,13 @@ def _a_failure_counts_though_the_reports_could_not_be_read() -> Iterator[None]:
         yield
 
 
+@_mutant("wrong", watched(LATE_BEFORE_THE_FAILURE, every=7.0, settings={"reports": "per-step", "log_rows": "per-step"}))
+def _a_failure_counts_unasked() -> Iterator[None]:
+    """A failure of the last step is told though the logs were not asked whether an earlier step has delivered."""
+    with patch.object(policy, "may_be_overruled", lambda subscription: False):
+        yield
+
+
 def _one_word_is_older_than_the_news(plan: Schedule) -> Schedule:
     """An operator's word is taken back, a second before others are delivered whom a retry has sent to. One poll asks
     about it before, and about the others after that: each read of reports lasts for ten seconds, and fails.

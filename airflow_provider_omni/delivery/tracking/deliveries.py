@@ -12,7 +12,7 @@ from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.effects import Clock, Steps, offload
 from airflow_provider_omni.delivery.messages.status import NEVER, Outcome, StatusUpdate, Tracker
 from airflow_provider_omni.delivery.tracking import policy
-from airflow_provider_omni.delivery.tracking.limits import IN_A_THREAD
+from airflow_provider_omni.delivery.tracking.limits import IN_A_THREAD, WORDS
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
 from airflow_provider_omni.delivery.tracking.watch import Watch
@@ -124,7 +124,7 @@ class Deliveries:
         subscription.ids.add(update.message_id)
         if not (self.tracker.observe(update) or new_id):
             return False
-        subscription.counts_outdated = True
+        subscription.counts_outdated = subscription.heard_since_logs = True
         subscription.changed_at = self.clock()
         return update.state is not StepState.PENDING or self.tracker.fell(update.message_id)
 
@@ -157,6 +157,7 @@ class Deliveries:
     def count(self, subscription: Subscription, now: float, *, closing: bool) -> DeliveryCounts:
         """Count the messages of one subscription."""
         subscription.unconfirmed_failures = self._unconfirmed(subscription, now, closing=closing)
+        subscription.failed_after_others = False
         counts = DeliveryCounts(total=subscription.total)
         surplus = subscription.surplus
         for message_id in sorted(subscription.ids):
@@ -169,6 +170,8 @@ class Deliveries:
             if surplus and status.by and self._may_be_refused(status.by):
                 surplus -= 1
                 continue
+            if status.outcome is Outcome.FAILED and len(self.tracker.flow_of(message_id).steps) != 1:
+                subscription.failed_after_others = True
             counts.add(message_id, status, self.tracker.steps(message_id), self.watch.goal.delivered_means)
         return counts
 
@@ -214,11 +217,12 @@ class Deliveries:
     def evict(self, subscriptions: Sequence[Subscription]) -> None:
         """Count subscriptions, and forget those for which nothing more can come. Their counts stay."""
         now = self.clock()
+        few = len(self.subscriptions) <= WORDS
         for subscription in subscriptions:
             if subscription.counts_outdated:
                 subscription.counts = self.count(subscription, now, closing=False)
                 subscription.counts_outdated = False
-            if policy.may_be_forgotten(subscription):
+            if policy.may_be_forgotten(subscription, few=few):
                 subscription.evicted = True
                 if self.tracker.settles:
                     self.closed += self.timed_out(subscription, now, closing=False)

@@ -31,7 +31,9 @@ REFUSALS = 3
 SERVED = 100
 """Subscriptions that one poll can ask for. With more, each poll and each process begins with another one."""
 WORDS = 20
-"""Subscriptions that are queried once more before a success that rests on operator deliveries. More would take long."""
+"""Subscriptions that are queried once more before a verdict that rests on operator deliveries, or on failures. More
+would take long.
+"""
 SAMPLES = 5
 """Messages that one poll asks for by their own ids because their requests' bulk ids show no row."""
 IN_A_THREAD = 200

@@ -130,6 +130,15 @@ def on_older_words(subscriptions: Sequence[Subscription], began: float) -> list[
     ]
 
 
+def may_be_overruled(subscription: Subscription) -> bool:
+    """Return True if failures count that a delivery on an earlier step may overrule, and the logs were not asked since.
+
+    Its report may have been read by somebody else, such as another copy of the wait that died before it wrote it down.
+    Then only the logs tell of it, and neither the journal nor the reports that are left do.
+    """
+    return subscription.failed_after_others and subscription.heard_since_logs and not subscription.evicted
+
+
 def must_be_followed_singly(*, overlooked: bool, told: bool) -> bool:
     """Return True if messages must be followed by their own ids in place of their request's.
 
@@ -150,9 +159,12 @@ def may_be_followed_singly(*, marked: bool) -> bool:
     return marked
 
 
-def may_be_forgotten(subscription: Subscription) -> bool:
-    """Return True if nothing more can come for a subscription, so that only its counts are kept."""
-    return not subscription.open
+def may_be_forgotten(subscription: Subscription, *, few: bool) -> bool:
+    """Return True if nothing more can come for a subscription, so that only its counts are kept.
+
+    :param few: True if the logs can be asked about all subscriptions of the wait before its verdict.
+    """
+    return not subscription.open and not (few and may_be_overruled(subscription))
 
 
 def are_over(ended: int, parts: int) -> bool:

@@ -205,6 +205,7 @@ class SubscriptionFollower:
         subscription.shown = frozenset(subscription.bulk.message_ids if alone else (row.message_id for row in rows))
         subscription.unseen = not rows and not subscription.heard
         yield from self._deliveries.take_rows(subscription, rows, self._journal.news)
+        subscription.heard_since_logs = False  # before the journal tells what another copy has read
         yield from self._journal.save(subscription)
         self._infer_size(subscription, full=len(rows) >= api.MAX_LIMIT or skipped_in(rows) > 0)
 
@@ -233,13 +234,25 @@ class SubscriptionFollower:
             for message_id in subscription.ids
         )
 
-    def ask_again(self, words: Sequence[Subscription]) -> Steps[bool]:
-        """Ask the logs about subscriptions that rest on operators' words. Returns True if all could be asked about."""
-        for subscription in words:
+    def ask_again(self, subscriptions: Sequence[Subscription]) -> Steps[bool]:
+        """Ask the logs about subscriptions on which a verdict rests. Returns True if all could be asked about.
+
+        At the deadline a query that fails is repeated.
+        """
+        for subscription in subscriptions:
             subscription.logs_due = True
-        yield from self._look_for(words, self._deliveries.until(CLOSING, self._watch.poll_interval))
+        until = self._deliveries.until(CLOSING, self._watch.poll_interval)
+
+        def look() -> Steps[None]:
+            yield from self._look_for(subscriptions, until)
+            if any(subscription.logs_due for subscription in subscriptions):
+                raise UnfinishedError
+
+        most = 1 if self._deliveries.closing_since is None else LAST_LOOKS
+        with suppress(UnfinishedError):
+            yield from retrying(look, most, self._jitter, has_time=lambda _: self._clock() < until)
         yield from self._journal.settle()
-        return not any(subscription.logs_due for subscription in words)
+        return not any(subscription.logs_due for subscription in subscriptions)
 
     def doubt_bulk_ids(self, until: float) -> Steps[bool]:
         """Find requests that the logs do not show by their bulk ids. Returns True if a query failed, so that this must

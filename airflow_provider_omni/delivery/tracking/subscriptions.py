@@ -45,6 +45,10 @@ class Subscription:
     """True if it has no filter of its own: its single messages are followed through time windows of the logs."""
     unconfirmed_failures: set[str] = field(default_factory=set)
     """Messages whose failure does not count yet, since not every step was seen to fail."""
+    heard_since_logs: bool = False
+    """True if the journal or a report has told something new since the last log query."""
+    failed_after_others: bool = False
+    """True if a message counts as failed that had more than one step, or may have had."""
     samples: tuple[str, ...] = ()
     """Some of its message ids, to be asked for one by one if its bulk id shows no row."""
     next_sample: int | None = None

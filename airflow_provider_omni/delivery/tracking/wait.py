@@ -79,13 +79,25 @@ def poll_until_decided(wait: Wait, watch: Watch, clock: Clock, jitter: Callable[
         yield Sleep(max(0.0, min(pause, watch.deadline - clock())))
 
 
-def can_be_asked_again(words: Sequence[Subscription]) -> bool:
-    """Return True if asking the logs about these takes few calls.
+def asked_before(verdict: Verdict, subscriptions: Sequence[Subscription], began: float) -> list[Subscription]:
+    """Return the subscriptions to ask the logs about before a verdict; none if that takes more than a few calls.
 
-    The report that revokes an operator delivery may have been read by somebody else: a vendor may give all reports of
-    the account to whoever reads some of them. So the logs are asked before a success rests on one.
+    The report that revokes an operator delivery, or that overrules a failure, may have been read by somebody else: by
+    another copy of the wait, or by whoever reads reports of this account where a vendor gives all to each. So the logs
+    are asked before a success rests on an operator's word, and before any end rests on a failure.
+
+    :param subscriptions: all that the verdict is about.
+    :param began: time at which this poll began.
     """
-    return len(words) <= WORDS and not any(each.by_time_window for each in words)
+    words = policy.on_older_words(subscriptions, began) if verdict is Verdict.SUCCESS else []
+    failures = [each for each in subscriptions if policy.may_be_overruled(each)]
+    few = [each for group in (words, failures) if _are_few(group) for each in group]
+    return list(dict.fromkeys(few))
+
+
+def _are_few(subscriptions: Sequence[Subscription]) -> bool:
+    """Return True if asking the logs about these takes few calls."""
+    return len(subscriptions) <= WORDS and not any(each.by_time_window for each in subscriptions)
 
 
 class DeliveryWait:
@@ -179,10 +191,14 @@ class DeliveryWait:
         if not self._started:
             self._started = True
             end = yield from self._decision(closing=False)
-            # The earlier copy may have read, and lost, a report that contradicts an operator delivery. So the logs are
-            # asked before that success counts.
+            # The earlier copy may have read, and lost, a report that contradicts an operator delivery, or a failure. So
+            # the logs are asked before that end counts.
             on_its_word = any(subscription.counts.operator_only for subscription in self.deliveries.subscriptions)
-            if end is not None and not (end.verdict is Verdict.SUCCESS and on_its_word):
+            if (
+                end is not None
+                and not (end.verdict is Verdict.SUCCESS and on_its_word)
+                and not any(policy.may_be_overruled(each) for each in self.deliveries.subscriptions)
+            ):
                 return end
         began = self.clock()
         closing = began >= self.watch.deadline
@@ -196,12 +212,19 @@ class DeliveryWait:
         if refusal is not None and self._refused_polls >= self.refusals:
             raise refusal
         end = yield from self._decision(closing=closing)
-        if end is not None and end.verdict is Verdict.SUCCESS and not closing:
-            words = policy.on_older_words(self.deliveries.subscriptions, began)
-            if words and can_be_asked_again(words):
-                if not (yield from self.followed.ask_again(words)):
-                    return None  # in the next poll, or at the deadline
-                end = yield from self._decision(closing=False)
+        if end is None:
+            return None
+        unasked = asked_before(end.verdict, self.deliveries.subscriptions, began)
+        if closing:
+            # Everything else was asked about in this round.
+            unasked = [each for each in unasked if policy.may_be_overruled(each)]
+        if unasked:
+            asked = yield from self.followed.ask_again(unasked)
+            if not asked and not closing:
+                return None  # in the next poll, or at the deadline
+            if closing:
+                yield from self._flush()
+            end = yield from self._decision(closing=closing)
         return end
 
     def _look(self, *, closing: bool) -> Steps[None]:

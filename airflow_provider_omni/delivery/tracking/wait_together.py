@@ -23,7 +23,7 @@ from airflow_provider_omni.delivery.tracking.wait import (
     DeliveryWait,
     Wait,
     WaitEnd,
-    can_be_asked_again,
+    asked_before,
     poll_until_decided,
 )
 from airflow_provider_omni.delivery.tracking.watch import Watch
@@ -77,22 +77,21 @@ class WaitTogether:
         end = yield from self._verdict(leaving=False)
         if end is None:
             return None
-        early = end.verdict is Verdict.SUCCESS and self.clock() < self.watch.deadline
-        if early and not (yield from self._confirmed(began)):
+        early = self.clock() < self.watch.deadline
+        if early and not (yield from self._confirmed(end.verdict, began)):
             return None  # in the next poll, or at the deadline
         return (yield from self._verdict(leaving=True))
 
-    def _confirmed(self, began: float) -> Steps[bool]:
-        """Ask the logs about operators' words on which a success over all parts rests, as `DeliveryWait` does.
+    def _confirmed(self, verdict: Verdict, began: float) -> Steps[bool]:
+        """Ask the logs about operators' words and failures on which a verdict over all parts rests, as `DeliveryWait`
+        does.
 
         Returns False if some could not be asked about.
         """
         owners = {each: number for number, part in enumerate(self.parts) for each in part.deliveries.subscriptions}
-        words = policy.on_older_words(list(owners), began)
-        if not can_be_asked_again(words):
-            return True
-        for number in sorted({owners[each] for each in words}):
-            of_part = [each for each in words if owners[each] == number]
+        unasked = asked_before(verdict, list(owners), began)
+        for number in sorted({owners[each] for each in unasked}):
+            of_part = [each for each in unasked if owners[each] == number]
             self._ends.pop(number, None)
             if not (yield from _in(number, self.parts[number].followed.ask_again(of_part))):
                 return False

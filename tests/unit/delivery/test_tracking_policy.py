@@ -15,6 +15,7 @@ from airflow_provider_omni.delivery.tracking.policy import (
     may_be_contradicted,
     may_be_followed_singly,
     may_be_forgotten,
+    may_be_overruled,
     may_begin_anew,
     must_be_followed_singly,
     on_older_words,
@@ -132,16 +133,31 @@ def test_words_are_asked_about_again_after_news_of_others_but_not_of_their_own()
     assert on_older_words([other, mine], 99.0) == [mine]
 
 
+def test_a_failure_after_another_step_may_be_overruled_until_the_logs_were_asked() -> None:
+    assert may_be_overruled(source(failed_after_others=True, heard_since_logs=True))
+    assert not may_be_overruled(source(failed_after_others=True))
+    assert not may_be_overruled(source(heard_since_logs=True))
+    assert not may_be_overruled(source(failed_after_others=True, heard_since_logs=True, evicted=True))
+
+
+def test_where_the_logs_can_be_asked_about_all_a_failure_is_forgotten_only_after_that() -> None:
+    of_all = DeliveryCounts(total=2, delivered=1, failed=1)
+    unasked = source(counts=of_all, failed_after_others=True, heard_since_logs=True)
+    assert not may_be_forgotten(unasked, few=True)
+    assert may_be_forgotten(unasked, few=False)
+    assert may_be_forgotten(source(counts=of_all, failed_after_others=True), few=True)
+
+
 def test_messages_are_followed_singly_once_later_copies_are_told() -> None:
     assert may_be_followed_singly(marked=True)
     assert not may_be_followed_singly(marked=False)
 
 
 def test_a_request_is_forgotten_when_each_outcome_is_final() -> None:
-    assert not may_be_forgotten(source(counts=DeliveryCounts(total=2, delivered=1)))
-    assert not may_be_forgotten(source(counts=DeliveryCounts(total=2, delivered=1, operator_only=1)))
-    assert may_be_forgotten(source(counts=DeliveryCounts(total=2, delivered=1, failed=1)))
-    assert not may_be_forgotten(_of_unknown_size())
+    assert not may_be_forgotten(source(counts=DeliveryCounts(total=2, delivered=1)), few=False)
+    assert not may_be_forgotten(source(counts=DeliveryCounts(total=2, delivered=1, operator_only=1)), few=False)
+    assert may_be_forgotten(source(counts=DeliveryCounts(total=2, delivered=1, failed=1)), few=False)
+    assert not may_be_forgotten(_of_unknown_size(), few=False)
 
 
 def test_a_list_is_proven_to_be_read_by_two_of_its_ids() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -654,6 +655,63 @@ def test_a_copy_reads_the_reports_before_a_failure_counts_that_an_earlier_one_ha
     stage = Stage(reports=[[report("m")], []], logs=[[]])
     stage.memory[ALONE.journal_key] = encode([StatusUpdate.of(row("m", "failed", channel="SMS"))])
     assert wait(stage).verdict is Verdict.SUCCESS
+
+
+LATE = [row("m", "handset", channel="LINE"), row("m", "failed", channel="SMS")]
+"""What the logs show of a message whose first step was delivered before its last one failed."""
+
+
+def test_a_failure_that_an_earlier_copy_has_written_counts_only_once_the_logs_were_asked() -> None:
+    """That copy, or another one beside it, may have died with a report of a delivery that it had not written."""
+    steps = [StatusUpdate.of(row("m", "failed", channel=channel)) for channel in ("LINE", "SMS")]
+    stage = Stage(logs=[LATE], memory={ALONE.journal_key: encode(steps)})
+    assert wait(stage).verdict is Verdict.SUCCESS
+    assert kinds(stage) == ["load", "logs", "load", "save"]
+
+
+def test_a_failure_that_a_report_tells_counts_only_once_the_logs_were_asked() -> None:
+    """Another copy beside this one may have taken the report of the delivery, and died before it wrote it."""
+    stage = Stage(reports=[[], [report("m", "failed", "LINE"), report("m", "failed", "SMS")]], logs=[[], LATE])
+    assert wait(stage).verdict is Verdict.SUCCESS
+
+
+def test_while_the_logs_cannot_be_asked_a_failure_counts_at_the_deadline_only() -> None:
+    failed = [report("m", "failed", "LINE"), report("m", "failed", "SMS")]
+    stage = Stage(reports=[[], failed, []], logs=[[], DOWN, DOWN, LATE])
+    assert wait(stage).verdict is Verdict.SUCCESS
+    stage = Stage(reports=[[], failed, []], logs=[[], DOWN])
+    assert wait(stage, watch(timeout=300.0)).verdict is Verdict.FAILURE
+    assert START + 300.0 <= stage.clock.now() < START + 300.0 + CLOSING
+
+
+def test_at_the_deadline_the_logs_are_asked_before_a_failure_counts() -> None:
+    failed = [report("m", "failed", "LINE"), report("m", "failed", "SMS")]
+    stage = Stage(reports=[[], failed, []], logs=[[], *[DOWN] * 10, LATE])
+    assert wait(stage, watch(timeout=300.0)).verdict is Verdict.SUCCESS
+    assert stage.clock.now() >= START + 300.0
+
+
+@pytest.mark.parametrize("goal", [SuccessCriterion("finished"), SuccessCriterion(0.5)], ids=["finished", "a ratio"])
+def test_a_summary_counts_nobody_as_failed_of_whom_the_logs_were_not_asked(goal: SuccessCriterion) -> None:
+    pages = [[report("m", "failed", "LINE"), report("m", "failed", "SMS")], [report("n")], []]
+    stage = Stage(reports=[[], [], *pages], logs=[[], [], LATE])
+    end = wait(stage, watch(ALONE, Bulk("other", 1, ("n",)), goal=replace(goal, settle=True), ids_per_look=1))
+    assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.SUCCESS, 2, 0)
+
+
+def test_the_failure_of_the_only_step_needs_no_logs() -> None:
+    stage = Stage(reports=[[], [report("m", "failed", "SMS")]], logs=[[], DOWN])
+    assert wait(stage, watch(flow=("SMS",))).verdict is Verdict.FAILURE
+    assert len(stage.looks) == 1
+
+
+def test_failures_of_more_subscriptions_than_can_be_asked_about_soon_are_taken() -> None:
+    ids = [f"m{index}" for index in range(21)]
+    failed = [[report(each, "failed", channel) for channel in ("LINE", "SMS")] for each in ids]
+    stage = Stage(reports=[*([[]] * len(ids)), *failed, []], logs=[[]])
+    watched = watch(*(Bulk(None, 1, (each,)) for each in ids), ids_per_look=1)
+    assert wait(stage, watched).verdict is Verdict.FAILURE
+    assert len(stage.looks) == len(ids)
 
 
 def test_the_failure_of_the_last_step_ends_the_wait() -> None:

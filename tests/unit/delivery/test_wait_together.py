@@ -86,6 +86,22 @@ def test_an_operators_word_counts_only_if_it_holds_when_the_others_have_succeede
     assert wait(stage, together(*map(alone, order))).verdict is Verdict.FAILURE
 
 
+def test_a_failure_counts_only_once_the_logs_were_asked_though_other_parts_go_on() -> None:
+    """Somebody else has taken the report of a delivery that came before the last step's failure."""
+
+    def reports(call: Any) -> list[Any]:
+        of_a = dict(call.query)["messageId"] == "a" and stage.clock.now() > START
+        return [report("a", "failed", channel) for channel in ("LINE", "SMS")] if of_a else []
+
+    def rows(call: Any) -> list[Any]:
+        of_a = dict(call.query)["messageId"] == "a" and stage.clock.now() > START
+        return [row("a", "handset"), row("a", "failed", channel="SMS")] if of_a else []
+
+    stage = Stage(reports=[reports], logs=[rows])
+    end = wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion("all")))
+    assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.TIMEOUT, 1, 0)
+
+
 def test_at_the_deadline_all_parts_are_counted() -> None:
     stage = Stage(reports=[told(a="handset")], logs=[told(a="handset")])
     end = wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion("finished")))

@@ -14,8 +14,9 @@ import pytest
 
 from airflow_provider_omni.delivery.effects import Offload
 from airflow_provider_omni.delivery.ledger.layout import SubFolder
-from airflow_provider_omni.delivery.ledger.parts import pack
+from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, pack, unpack
 from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.messages.codec import step_of
 from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker
 from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
@@ -238,6 +239,26 @@ def test_what_another_copy_has_read_of_single_messages_is_read_though_this_one_f
     world.failing("logs")
     end = world.carry_out(first.until_decided())
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 20)
+
+
+def test_a_failure_that_another_copy_has_written_counts_only_once_the_logs_were_asked(tmp_path: Path) -> None:
+    """A third copy has taken the report of the delivery, and died before it wrote it."""
+    world = sent_to(tmp_path)
+    world.clock.advance(120.0)
+    assert wait(world).verdict is Verdict.SUCCESS
+    names = world.folder.list(OUTCOMES)
+    steps = [line for name in names for line in unpack(world.folder.read(name), name) if "steps" in line]
+    for name in names:
+        (world.folder.path / name).unlink()
+    failed = [
+        step_of(StatusUpdate("", channel, StepState.FAILED, "EXPIRED", world.clock.now(), world.clock.now()))
+        for channel in ("LINE", "SMS")
+    ]
+    lines = [{"v": 1}, *(line | {"steps": failed} for line in steps)]
+    world.folder.write("outcomes/00000-aa-000001.jsonl.gz", pack(lines))
+    end = wait(world)
+    assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.SUCCESS, 40, 0)
+    assert outcomes(world) == {"delivered": 40}
 
 
 def test_what_a_cleared_batch_sends_meanwhile_is_followed_too(tmp_path: Path) -> None:
