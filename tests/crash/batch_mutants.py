@@ -432,7 +432,7 @@ def _an_overtaken_intent_is_asked_for_and_posted() -> Iterator[None]:
     """Whoever was sent to under the next id is sent to under the first one, too: a try that had not read of the refusal
     wrote it down once more, and then saw that it was overtaken.
     """
-    with patch.object(intent_log.IntentLog, "keep_one_attempt", lambda self: None):
+    with patch.object(intent_log.IntentLog, "keep_one_attempt", lambda self, **_: None):
         yield
 
 

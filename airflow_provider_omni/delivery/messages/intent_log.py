@@ -134,11 +134,11 @@ class IntentLog:
         labels = line.get("who") or {}
         self._labelled = self._labelled or bool(labels)
         workspace.executemany(
-            "INSERT INTO known (id, attempt, label) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
+            "INSERT INTO known (id, attempt, label, first) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
             "SET attempt = excluded.attempt, state = NULL, reason = NULL "
             "WHERE coalesce(known.state, (SELECT state FROM attempt WHERE no = known.attempt)) "
             f"NOT IN ({_listed(NEVER_UNDONE)})",
-            ((message_id, number, labels.get(message_id)) for message_id in line["ids"]),
+            ((message_id, number, labels.get(message_id), number) for message_id in line["ids"]),
         )
 
     def _outcome(self, line: Mapping[str, Any]) -> None:
@@ -186,14 +186,20 @@ class IntentLog:
             there = workspace.scalar("SELECT last_insert_rowid()")
         workspace.execute("UPDATE known SET attempt = ? WHERE id = ?", there, message_id)
 
-    def keep_one_attempt(self) -> None:
-        """Keep one attempt per recipient: the last accepted one, else the last intended one. The others are superseded.
-        Call it when everything is replayed.
+    def keep_one_attempt(self, *, posts: bool = True) -> None:
+        """Keep one attempt per recipient: the last accepted one, else the last one. The others are superseded. Call it
+        when everything is replayed.
 
         An attempt is intended only after the one before was refused. A try that has not read the refusal may write a
         stale intent, or that the logs do not show the earlier attempt. It never posts it: either it sees a newer try
         and stops, or the newer try sees the intent and makes no further attempt. If the stale intent counted, a person
-        who has got the next attempt would be posted to.
+        who has got the next attempt would be posted to. So the first intent of an attempt tells which one is later.
+
+        An attempt may count as accepted because the logs have shown its refusal. So a later one that is in doubt may
+        have been taken.
+
+        :param posts: True for a try that sends. The accepted attempt then keeps it from posting, and the later one
+            stays in doubt, to be asked about. False for a reader: the later one counts.
         """
         if not self._labelled:
             return
@@ -205,9 +211,15 @@ class IntentLog:
             "SELECT label FROM known WHERE label IS NOT NULL AND label IN (SELECT id FROM known))"
         )
         others = workspace.all(
-            f"SELECT id, told FROM (SELECT known.id, {_TOLD} AS told, row_number() OVER (PARTITION BY sibling.label "
-            f"ORDER BY {_TOLD} = '{_S.ACCEPTED.value}' DESC, known.attempt DESC) AS place "
-            f"FROM {_JOINED} JOIN sibling ON sibling.id = known.id) WHERE place > 1 AND told != '{refused}'"
+            "SELECT id, told FROM (SELECT id, first, told, row_number() OVER of_person AS place, "
+            "first_value(first) OVER of_person AS kept, "
+            f"max(CASE WHEN told IN ({_listed(UNCERTAIN)}) THEN first END) OVER (PARTITION BY label) AS doubted "
+            f"FROM (SELECT known.id, known.first, sibling.label, {_TOLD} AS told "
+            f"FROM {_JOINED} JOIN sibling ON sibling.id = known.id) WINDOW of_person AS "
+            f"(PARTITION BY label ORDER BY told = '{_S.ACCEPTED.value}' DESC, first DESC)) "
+            f"WHERE told != '{refused}' AND "
+            "CASE place WHEN 1 THEN NOT ? AND doubted > kept ELSE NOT (first > kept AND first IS doubted) END",
+            posts,
         )
         workspace.executemany(
             "UPDATE known SET state = ?, reason = NULL WHERE id = ?",

@@ -36,7 +36,8 @@ so.
 Refusal. A refused message is sent again by a later try only, and under the next attempt's id
 (`IntentLog.settle_who_is_left`). For its own id a refusal is final. A try that overlaps and has not read of it may
 write an intent of that id into the ledger once more; it was replaced before it posts, so the next attempt's intent
-settles that (`IntentLog.keep_one_attempt`).
+settles that (`IntentLog.keep_one_attempt`). It may also take the refusal's row in the logs for an acceptance; then a
+next attempt that is in doubt stays so, and is asked about.
 
 Lost record. The record itself may be lost, or older than what was posted last. `outbox/tries.py` says whether it is
 complete; otherwise the logs are asked about whatever it does not know of (for batches `outbox/missing_record.py`).
@@ -126,7 +127,7 @@ TRANSITIONS: dict[tuple[MessageState | None, Event], MessageState] = {
     (_S.UNCONFIRMED, _E.LOG_ROW): _S.ACCEPTED,
     (None, _E.LOG_ROW): _S.ACCEPTED,
     (None, _E.PROVEN_ABSENT): _S.ABSENT,
-    # Another attempt of the same person counts: the one that was accepted last, else the one that was intended last.
+    # Another attempt of the same person counts: the one that was accepted last, else the last one.
     (_S.IN_DOUBT, _E.SUPERSEDED): _S.REFUSED,
     (_S.DUPLICATE_ID, _E.SUPERSEDED): _S.REFUSED,
     (_S.UNCONFIRMED, _E.SUPERSEDED): _S.REFUSED,

@@ -60,6 +60,7 @@ CREATE TABLE attempt (
 CREATE INDEX attempt_bulk ON attempt (bulk);
 CREATE TABLE known (
     id TEXT PRIMARY KEY, attempt INTEGER NOT NULL, state TEXT, reason TEXT,
+    first INTEGER,                -- the request of its first intent: an overtaken try may write a later one
     label TEXT                    -- the recipient's name in outcomes; NULL: the id is
 ) WITHOUT ROWID;
 CREATE INDEX known_attempt ON known (attempt);

@@ -177,7 +177,7 @@ class Outcomes:
             self._known.replay(line, None, writer, steps=steps)
             if "left" in line:
                 self._note_left(line)
-        self._known.keep_one_attempt()
+        self._known.keep_one_attempt(posts=False)
         inventory.check("What became of whom is not known in full.", retryable=False)
         told, others = self._known.flows()
         self._flow, self._flow_told = Flow.of(told or ()), told is not None

@@ -82,7 +82,7 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
             lines = whole_lines(data, name, inventory)
             yield from offload(workspace.guarded(partial(_replay, known, lines)))
         inventory.check("Whom to wait for is not known.", retryable=True)
-        yield from offload(workspace.guarded(known.keep_one_attempt))
+        yield from offload(workspace.guarded(partial(known.keep_one_attempt, posts=False)))
         accounts: frozenset[str] = frozenset()
         if whose:
             origins = yield from offload(workspace.guarded(known.origins))

@@ -159,6 +159,50 @@ def test_an_intent_that_was_overtaken_is_not_posted_by_a_later_try(tmp_path: Pat
     assert (end.error, end.receipt.counts.accepted, end.receipt.counts.rejected) == (None, 4, 0)
 
 
+def a_refusal_that_counts_as_accepted(world: World) -> tuple[list[dict[str, Any]], str, str]:
+    """Refused in one try, sent to in the next, which died before it wrote so. A third try, which had read the ledger
+    before the refusal was written, has taken the refusal's row in the logs for an acceptance. Returns the source and
+    the ids of both attempts.
+    """
+    rows = [{"phone": number, "name": "N"} for number in numbers(4)]
+    rules = {"on_rejected": "ignore"}
+    world.poison = frozenset({rows[1]["phone"]})
+    world.send(rows, PERSONAL, rules=rules)
+    (refused,) = [each for each in read_outcomes(str(world.folder.path)) if each.state == "refused"]
+    world.poison = frozenset()
+    world.send(rows, PERSONAL, rules=rules)
+    (taken,) = [each for each in read_outcomes(str(world.folder.path)) if each.recipient == refused.recipient]
+    for name in world.folder.list("sent/"):
+        header, *lines = unpack(world.folder.read(name), name)
+        left = [line for line in lines if line.get("bulk") != taken.bulk_id or "ids" in line]
+        if left != lines:
+            (world.folder.path / name).write_bytes(pack([header | {"lines": len(left)}, *left]))
+    (first,) = [name for name in world.folder.list("tries/") if name.startswith("tries/00001-")]
+    world.folder.write("tries/00001-ff.jsonl.gz", world.folder.read(first))
+    write_sent(world, "00001-ff-000002", {"bulk": refused.bulk_id, "all": "accepted"}, header=header | {"lines": 1})
+    return rows, refused.message_id, taken.message_id
+
+
+def test_a_later_attempt_in_doubt_is_listed_and_waited_for_though_a_refusal_counts_as_accepted(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    _, refused, taken = a_refusal_that_counts_as_accepted(world)
+    states = {each.message_id: each.state for each in read_outcomes(str(world.folder.path))}
+    assert (len(states), states[taken], refused in states) == (4, "in_doubt", False)
+    end = wait(world)
+    assert (end.verdict, end.summary["total"], end.summary["delivered"]) == (Verdict.SUCCESS, 4, 4)
+
+
+def test_a_later_attempt_in_doubt_is_asked_for_and_nobody_is_posted_to(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    rows, refused, taken = a_refusal_that_counts_as_accepted(world)
+    before = list(world.accepted())
+    end = world.send(rows, PERSONAL, rules={"on_rejected": "ignore"})
+    assert (end.error, end.receipt.counts.accepted) == (None, 4)
+    assert world.accepted() == before
+    states = {each.message_id: each.state for each in read_outcomes(str(world.folder.path))}
+    assert (len(states), states[taken], refused in states) == (4, "accepted", False)
+
+
 def test_members_know_whom_they_were_made_of() -> None:
     members = IdSet(f"message {number}" for number in range(1000))
     assert len(members) == 1000
