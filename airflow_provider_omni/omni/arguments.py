@@ -150,7 +150,8 @@ def _line_of(problem: ErrorDetails, root: str, model: type[BaseModel] | None) ->
     argument = _argument(model, where)
     if argument is not None and argument.description:
         value = problem["input"]
-        got = describe(value, True) if argument.repr else kind_of(value)
+        shown = argument.repr and not (isinstance(value, str) and getattr(model, "texts_may_be_secrets", False))
+        got = describe(value, shown) if argument.repr else kind_of(value)
         return unexpected(_name(root, where[:1]), got, argument.description)
     if "member" in context:
         where.append(context["member"])

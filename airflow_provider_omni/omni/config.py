@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictBool, StrictStr
@@ -509,6 +509,9 @@ class ConnectionExtras(ArgumentModel):
     :param auth_type: `basic`, or `app` and `bearer`, which take the key or token from the password.
     :param allow_plain_http: http may go to another machine than this one, except to the vendor.
     """
+
+    texts_may_be_secrets: ClassVar[bool] = True
+    """Errors show no text of the extra: a password may have been pasted into the wrong place."""
 
     auth_type: Annotated[
         Literal["basic", "app", "bearer"], BeforeValidator(_lower), Field(description="basic, app or bearer")

@@ -137,7 +137,7 @@ def test_a_key_or_token_is_the_password(auth_type: str, value: str) -> None:
         ({"auth_type": "app", "password": None}, "password: missing; with auth_type app"),
         ({"auth_type": "app", "password": "secret-word\r\nX: y"}, "password: holds"),
         ({"auth_type": "bearer", "password": "sécret"}, "password: holds"),
-        ({"auth_type": "oauth"}, "extra.auth_type: got 'oauth', expected basic, app or bearer"),
+        ({"auth_type": "oauth"}, "extra.auth_type: got a string of 5 characters, expected basic, app or bearer"),
     ],
 )
 def test_a_login_that_cannot_be_used_is_one_clear_line(arguments: dict[str, Any], start: str) -> None:
@@ -450,3 +450,14 @@ def test_any_connection_is_a_config_or_one_typed_error(
     assert config.base_url.startswith("http")
     assert config.authorization.isascii()
     assert config.authorization.isprintable()
+
+
+@pytest.mark.parametrize("name", sorted(ConnectionExtras.model_fields))
+@pytest.mark.parametrize("secret", ["Summer2026!", "correcthorsebatterystaple"])
+def test_no_problem_of_the_extra_shows_what_was_pasted_into_it(name: str, secret: str) -> None:
+    told = ""
+    try:
+        OmniConfig.from_connection("x.api.infobip.com", "https", None, "user", secret, {name: secret})
+    except OmniConfigurationError as error:
+        told = str(error)
+    assert secret.lower() not in told.lower()
