@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictBool, StrictStr
 
 from airflow_provider_omni.omni.arguments import ArgumentModel, read_arguments
-from airflow_provider_omni.omni.errors import OmniConfigurationError
+from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.problems import unexpected, unknown
 from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
@@ -433,10 +433,25 @@ def _recipients(value: Any) -> frozenset[str] | None:
         raise ValueError
     if not all(isinstance(one, (str, int)) and not isinstance(one, bool) for one in value):
         raise ValueError
-    found = frozenset(number for one in value for number in _written_numbers(str(one)))
+    read = [list(_written_numbers(str(one))) for one in value]
+    found = frozenset(number for numbers in read for number in numbers)
     if (value and not found) or EVERYBODY in found:
         raise ValueError  # an emptied text says nothing; and everybody is not one among several
+    _refuse_no_numbers(read)
     return found
+
+
+def _refuse_no_numbers(read: list[list[str]]) -> None:
+    """Refuse what is no number by its signs alone. Which numbers there are is known when one is sent to: that takes a
+    region.
+    """
+    name, problems = "extra.allowed_recipients", []
+    for place, numbers in enumerate(read):
+        if any(_FOREIGN_TO_NUMBERS.search(number) or not _A_DIGIT.search(number) for number in numbers):
+            where = f"{name}[{place}]" if len(read) > 1 else name
+            problems.append(unexpected(where, "a text that is no number", "a phone number"))
+    if problems:
+        raise OmniInputError("The guard cannot be used", problems=problems)
 
 
 def _countries(value: Any) -> frozenset[str] | None:
@@ -459,6 +474,9 @@ def _written_numbers(text: str) -> Iterator[str]:
         yield number
 
 
+_A_DIGIT = re.compile(r"\d")
+_FOREIGN_TO_NUMBERS = re.compile(r"[^\W\d_\u30fc]|[!?#$%&@=*^{}<>\\_]")
+"""A letter, or a sign that stands in no number. (The long mark of Japanese keyboards, a letter, is typed as a dash.)"""
 _BETWEEN_NUMBERS = re.compile("[,;\\r\\n\\t\\v\\f\\x85\u2028\u2029\u3001\uff0c\uff1b|]+")
 _WHOLE_NUMBER = 7
 """Digits between two spaces that are a number of their own rather than a part of one."""
@@ -476,7 +494,7 @@ def _lower(value: Any) -> Any:
 
 
 def _flag(value: Any) -> Any:
-    return {"true": True, "false": False}.get(_lower(value)) if isinstance(value, str) else value
+    return {"true": True, "false": False}.get(_lower(value), value) if isinstance(value, str) else value
 
 
 def _not_blank(value: str) -> str:

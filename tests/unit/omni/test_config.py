@@ -246,6 +246,27 @@ def test_an_extra_of_a_wrong_type_is_one_clear_line(name: str, value: Any) -> No
     assert "41793026727" not in line
 
 
+@pytest.mark.parametrize("name", ["trust_duplicate_rejection", "allow_plain_http"])
+def test_a_text_in_place_of_a_flag_is_told_by_its_size_and_not_as_nothing(name: str) -> None:
+    assert list(problems(**{name: "hunter2"})) == [
+        f"extra.{name}: got a string of 7 characters, expected true or false"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["Summer2026!", "Sommer", "-", "2026!", "41793026727 (Ann)", "\u0e2a\u0e21\u0e0a\u0e32\u0e22"]
+)
+def test_a_text_that_is_no_number_is_no_allowed_recipient(text: str) -> None:
+    expected = "got a text that is no number, expected a phone number"
+    assert list(problems(allowed_recipients=text)) == [f"extra.allowed_recipients: {expected}"]
+    assert list(problems(allowed_recipients=["41793026727", text])) == [f"extra.allowed_recipients[1]: {expected}"]
+
+
+def test_a_bad_region_hides_no_bad_entry_of_the_guard() -> None:
+    found = problems(region="Thailand", allowed_recipients=["+41 79 302 67 27", "Summer2026!"])
+    assert [line.partition(":")[0] for line in found] == ["extra.allowed_recipients[1]", "extra.region"]
+
+
 def test_an_unknown_extra_is_told_with_the_known_ones() -> None:
     [line] = problems(timeout=5)
     assert line == f"extra.timeout: got an unknown option, expected one of {', '.join(EXTRAS)}"
