@@ -20,7 +20,6 @@ from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.reconciler import MAX_INTERLEAVED, reconcile
 from airflow_provider_omni.delivery.outbox.requests import Request
 from airflow_provider_omni.delivery.outbox.stores import IntentStore
-from airflow_provider_omni.delivery.outbox.task_state_store import TaskStateStore
 
 _S = MessageState
 
@@ -157,7 +156,7 @@ class Doubts:
         asked_about = {message_id for attempt in group for message_id in attempt.messages}
         for attempt in self._known.attempts_with(set(concluded.superseded) - asked_about):
             self._progress.learned(attempt)
-        if concluded.gone and isinstance(self._store, TaskStateStore):
+        if concluded.gone:
             self._store.forget(concluded.gone)
 
     def _not_shown_by_lists(self, group: Sequence[Attempt]) -> Iterator[str]:

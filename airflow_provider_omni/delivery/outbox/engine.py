@@ -29,7 +29,6 @@ from airflow_provider_omni.delivery.outbox import policy
 from airflow_provider_omni.delivery.outbox.attempts import Attempts
 from airflow_provider_omni.delivery.outbox.dispatcher import Dispatcher
 from airflow_provider_omni.delivery.outbox.doubts import Doubts
-from airflow_provider_omni.delivery.outbox.ledger_store import LedgerStore
 from airflow_provider_omni.delivery.outbox.manifest import write_manifest, write_tombstones
 from airflow_provider_omni.delivery.outbox.missing_record import check_record_not_lost
 from airflow_provider_omni.delivery.outbox.plan import (
@@ -55,8 +54,7 @@ from airflow_provider_omni.delivery.outbox.result import (
     receipt_of,
     verdict_of,
 )
-from airflow_provider_omni.delivery.outbox.stores import IntentStore, intent_line
-from airflow_provider_omni.delivery.outbox.task_state_store import TaskStateStore
+from airflow_provider_omni.delivery.outbox.stores import AmendableStore, IntentStore, intent_line
 from airflow_provider_omni.delivery.outbox.tries import lost_tries
 from airflow_provider_omni.delivery.retrying import is_failed_write, retrying
 from airflow_provider_omni.omni import api
@@ -231,8 +229,7 @@ class Outbox:
         self._entered, self._loaded_at = True, self.clock()
         self.flow = self.flow or self.store.flow
         # If the record is not complete, a lost try or another task may have posted these people in another request.
-        told = self.store.told if isinstance(self.store, TaskStateStore) else True
-        self.progress.bulk_filter.sole = told and not self.rules.shared_key
+        self.progress.bulk_filter.sole = self.store.complete and not self.rules.shared_key
         self.progress.recall(self.known, plan.fingerprint)  # from here on the receipt has what earlier tries have sent
         yield from check_flow(self.flow, plan.spec.content.channels())
         self.store.steps = attempted(self.flow or (), plan.spec.content.channels())
@@ -242,9 +239,9 @@ class Outbox:
         if self.ledger is None or self.rules.dry_run:  # else read_quarantine tells
             for line in quarantine_examples(plan):
                 yield Log(f"Quarantined: {line}", warning=True)
-        if isinstance(self.store, LedgerStore) and not self.rules.dry_run:
-            yield from write_manifest(plan, self.store, self.rules.limits.part_rows)
-            yield from write_tombstones(plan.workspace, self.store, self.rules.limits.part_rows)
+        if (manifest := self.store.manifest) is not None and not self.rules.dry_run:
+            yield from write_manifest(plan, manifest, self.rules.limits.part_rows)
+            yield from write_tombstones(plan.workspace, manifest, self.rules.limits.part_rows)
         self._parts = plan.sms_parts()
         if not self.rules.dry_run:
             self.known.doubt_old_proofs()
@@ -278,11 +275,17 @@ class Outbox:
 
     def _recall(self) -> Steps[None]:
         """Read the record first thing: it knows the flow, and a receipt must list its messages whatever comes next."""
-        assert isinstance(self.store, TaskStateStore)
-        yield from self.store.recall(self.known)
+        yield from self._amendable.recall(self.known)
         self.progress.recall(self.known, self.plan.fingerprint)
         self._entered, self._loaded_at = True, self.clock()
         self.flow = self.flow or self.store.flow
+
+    @property
+    def _amendable(self) -> AmendableStore:
+        """The record of a plan of one request: it can be amended by what it may not know of."""
+        store = self.store.amendable
+        assert store is not None
+        return store
 
     def _doubt_what_is_not_on_record(self) -> Steps[None]:
         """Mark every message that the record may not know of as in doubt: another task, run or try may have posted it.
@@ -290,17 +293,16 @@ class Outbox:
         It may have been in other requests, so no bulk id would surely find it. Earlier tries whose record is lost may
         have posted again to people whom the vendor had refused, under the ids of further attempts.
         """
-        store, rules, doubted = self.store, self.rules, False
-        assert isinstance(store, TaskStateStore)
+        store, rules, doubted = self._amendable, self.rules, False
         self.known.doubt_old_proofs()
         if rules.shared_key:
             yield from self._forget_outdated_refusals(store)
-        if rules.shared_key or not store.told:
+        if rules.shared_key or not store.complete:
             for attempt in self.known.doubt_an_older_record():
                 store.doubt(attempt, outcome_line(attempt))
                 doubted = True
             # Of the lost tries the first may have used the current id, and each after it a further one.
-            lost = 1 if store.told else lost_tries(rules.untold, rules.record_writes, store.saved)
+            lost = 1 if store.complete else lost_tries(rules.untold, rules.record_writes, store.saved)
             found = self.attempts.unrecorded(max(lost - 1, 0), shared_key=rules.shared_key)
             for ids in filter(None, found):
                 doubted = True
@@ -310,7 +312,7 @@ class Outbox:
         if doubted:
             yield Log("These messages may have been sent before: the logs are asked first.")
 
-    def _forget_outdated_refusals(self, store: TaskStateStore) -> Steps[None]:
+    def _forget_outdated_refusals(self, store: AmendableStore) -> Steps[None]:
         """Take refusals off the record whose messages another task has sent since, under the very same ids. They are
         then in doubt like all that is not on record.
 
@@ -335,7 +337,7 @@ class Outbox:
             self.known.forget(outdated)
             store.forget(outdated)
 
-    def _register(self, store: TaskStateStore, ids: list[str]) -> None:
+    def _register(self, store: AmendableStore, ids: list[str]) -> None:
         attempt = Attempt(
             self.plan.ids.bulk_id(ids),
             self.clock(),
@@ -353,7 +355,7 @@ class Outbox:
         """Ask the logs if the ledger is empty though an earlier try may have sent: it may have used another ledger."""
         rules = self.rules
         told = rules.surely_first or (rules.recallable and not rules.record_writes)
-        if not isinstance(self.store, LedgerStore) or not self.known.empty() or told or rules.dry_run:
+        if self.ledger is None or not self.known.empty() or told or rules.dry_run:
             return
         try:
             yield from self._check_record_not_lost(chunk)
@@ -368,7 +370,7 @@ class Outbox:
         Refuses the batch if Airflow keeps no state of the task.
         """
         rules = self.rules
-        if not isinstance(self.store, TaskStateStore) or self.store.told or rules.surely_first or rules.dry_run:
+        if self.store.complete or rules.surely_first or rules.dry_run:
             return
         if rules.asks:
             return  # everybody is in doubt who is not on record
@@ -535,7 +537,7 @@ class Outbox:
 
     def _write_end(self) -> Steps[None]:
         """Say in the ledger which parts stand in it. If that fails, a part that is gone later may not be missed."""
-        end = self.store.ends() if isinstance(self.store, LedgerStore) else None
+        end = self.store.ends()
         if end is None:
             return
         try:

@@ -4,7 +4,7 @@ believed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Json, Label, ListParts, Save, Steps, WritePart, list_parts, read_part
@@ -37,6 +37,7 @@ from airflow_provider_omni.delivery.outbox.policy import CONCURRENT_INTENT_WRITE
 from airflow_provider_omni.delivery.outbox.stores import (
     FENCE,
     INDEX,
+    ManifestStore,
     Writes,
     flow_in,
     intent_line,
@@ -62,6 +63,9 @@ class LedgerStore:
 
     writers = CONCURRENT_INTENT_WRITES
     """Several at one time, since parts do not touch each other."""
+    complete = True
+    """Parts that are gone are missed: `ledger/integrity.py`."""
+    amendable = None
 
     def __init__(self, token: str, about: dict[str, Any], *, fenced: bool = True) -> None:
         self.about = about
@@ -88,6 +92,11 @@ class LedgerStore:
     def saved(self) -> int:
         """The number of parts of `sent/` that stand."""
         return self._inventory.count
+
+    @property
+    def manifest(self) -> ManifestStore:
+        """Return this store: a ledger has a folder for people."""
+        return self
 
     def part(self, kind: str) -> str:
         """Return a name for this try's next part."""
@@ -144,6 +153,9 @@ class LedgerStore:
         if not stands:
             return None
         return WritePart(self._try.part(ENDS), lambda: pack([{"v": VERSION, PARTS: stands}]), label="end written")
+
+    def forget(self, message_ids: Collection[str]) -> None:
+        """Do nothing: parts are not changed."""
 
     def stands(self, name: str) -> None:
         """Note that a part of `sent/` was written for certain."""

@@ -22,14 +22,14 @@ from pydantic_core import from_json
 from airflow_provider_omni.delivery.effects import Done, Gather, Steps, Submit, WritePart, list_parts, read_part
 from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, SENT, VERSION, damaged, lines_of, own_parts, pack
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.outbox.ledger_store import LedgerStore
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
+from airflow_provider_omni.delivery.outbox.stores import ManifestStore
 
 CONCURRENT_WRITES = 3
 """Parts that are written at one time."""
 
 
-def write_manifest(plan: SendPlan, store: LedgerStore, rows: int) -> Steps[None]:
+def write_manifest(plan: SendPlan, store: ManifestStore, rows: int) -> Steps[None]:
     """Write the rows of people who are new or have changed, and the quarantined rows.
 
     :param rows: rows in one part.
@@ -57,7 +57,7 @@ def write_manifest(plan: SendPlan, store: LedgerStore, rows: int) -> Steps[None]
         raise failure
 
 
-def write_tombstones(workspace: Workspace, store: LedgerStore, most: int) -> Steps[None]:
+def write_tombstones(workspace: Workspace, store: ManifestStore, most: int) -> Steps[None]:
     """Write the ids of the people who have left the source; nothing if no earlier try has planned anybody.
 
     The plans of earlier tries must have been read before. A person is told by the first message id, so this must come
@@ -106,7 +106,7 @@ def _id_in(line: bytes, name: str) -> str:
         raise damaged(name) from None
 
 
-def _parts(plan: SendPlan, store: LedgerStore, rows: int, *, purged: bool) -> Iterator[WritePart]:
+def _parts(plan: SendPlan, store: ManifestStore, rows: int, *, purged: bool) -> Iterator[WritePart]:
     after = -1
     unknown = _UNKNOWN if plan.workspace.scalar("SELECT 1 FROM planned LIMIT 1") else ""
     while not purged:

@@ -8,7 +8,7 @@ together with outcomes, and a check of the results. `ledger_store.py` keeps the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from airflow_provider_omni.delivery.effects import CallApi, ListParts, ReadPart, Save, Steps, WritePart, load
@@ -44,6 +44,21 @@ class IntentStore(Protocol):
         """The number of times that intents were written, in all tries."""
         ...
 
+    @property
+    def complete(self) -> bool:
+        """True if the record, once read, holds all that earlier tries have written, as far as a store can tell."""
+        ...
+
+    @property
+    def amendable(self) -> AmendableStore | None:
+        """Return this store if its record can be amended before this try begins; None if what was written stands."""
+        ...
+
+    @property
+    def manifest(self) -> ManifestStore | None:
+        """Return this store if it has room for the people who are sent to; None if it keeps ids only."""
+        ...
+
     def enter(self, known: IntentLog, *, dry_run: bool) -> Steps[None]:
         """Say that this try begins, and replay the record of earlier ones. A dry run only reads."""
         ...
@@ -68,8 +83,69 @@ class IntentStore(Protocol):
         """Note that the writes of these intents failed: they may be written or not."""
         ...
 
+    def check_current(self) -> Steps[None]:
+        """Raise OmniStaleTryError if another try has taken over."""
+        ...
+
+    def forget(self, message_ids: Collection[str]) -> None:
+        """Take messages off the record that were never posted, if it can be amended. The next write has it."""
+        ...
+
+    def ends(self) -> WritePart | None:
+        """Return the write that ends a try; None if the record needs none."""
+        ...
+
     def changed(self) -> str:
         """Return a sentence about changed settings for the error message, or ''. It begins with a space."""
+        ...
+
+
+class AmendableStore(IntentStore, Protocol):
+    """Keeps a record that a try can amend by what other tries or tasks may have posted."""
+
+    def recall(self, known: IntentLog) -> Steps[None]:
+        """Read and replay the record before this try begins. `enter` does it, unless it was done."""
+        ...
+
+    @property
+    def unrecorded_from(self) -> Origin:
+        """The origin of messages that are missing from the record."""
+        ...
+
+    def register(self, attempt: Attempt) -> None:
+        """Put a request on the record that another try, or another task, may have posted. The next write has it."""
+        ...
+
+    def doubt(self, attempt: Attempt, line: dict[str, Any]) -> None:
+        """Put on the record that messages of a request are in doubt again. The next write has it.
+
+        :param line: what is known of them now.
+        """
+        ...
+
+
+class ManifestStore(Protocol):
+    """Keeps the people who are sent to, and those who are not, beside the record."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of this try's content."""
+        ...
+
+    def part(self, kind: str) -> str:
+        """Return a name for this try's next part."""
+        ...
+
+    def stands(self, name: str) -> None:
+        """Note that a part of the record was written for certain."""
+        ...
+
+    def private(self, lines: str) -> WritePart:
+        """Return the write of rows of people, which are JSON already."""
+        ...
+
+    def left_out(self, lines: Sequence[Any]) -> WritePart:
+        """Return the write of rows that are not sent to."""
         ...
 
 

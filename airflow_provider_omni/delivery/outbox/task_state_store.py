@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Json, Save, Steps, load
+from airflow_provider_omni.delivery.effects import Json, Save, Steps, WritePart, load
 from airflow_provider_omni.delivery.ledger.parts import VERSION
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import Attempt, Origin
 from airflow_provider_omni.delivery.outbox.stores import (
     FENCE,
     INDEX,
+    AmendableStore,
     Writes,
     flow_in,
     intent_line,
@@ -31,6 +32,7 @@ class TaskStateStore:
 
     writers = 1
     """One at a time: an index that is written late must not undo a newer one."""
+    manifest = None
 
     def __init__(self, about: Mapping[str, Any], expects: int | None = 0, *, one_request: bool = False) -> None:
         """Prepare an empty record.
@@ -45,8 +47,7 @@ class TaskStateStore:
         self.send = str(about["send"])
         self.here = origin_of(about)
         self.saved = 0
-        self.told = False
-        """True if the record is complete, once it has been read."""
+        self.complete = False
         self._expects = expects
         self.flow: tuple[str, ...] | None = None
         self.steps: tuple[str, ...] = ()
@@ -69,8 +70,8 @@ class TaskStateStore:
             raise kept_elsewhere("an earlier try of this task had one, and its record is there")
         if index is not None:
             yield from self._read(index, known)
-        self.told = self._expects is not None and self.saved >= self._expects
-        if self._one_request and not self.told and (yield from was_kept(FENCE, "part")) is not None:
+        self.complete = self._expects is not None and self.saved >= self._expects
+        if self._one_request and not self.complete and (yield from was_kept(FENCE, "part")) is not None:
             # Its ids may be made of a `key_field`, so that the logs show nothing by those of this try.
             raise kept_elsewhere("an earlier try of this task had one, as a batch, and its record is there")
         self._recalled = True
@@ -80,14 +81,19 @@ class TaskStateStore:
         if not self._recalled:
             yield from self.recall(known)
         if self._flow_before is None:  # else this try posts nothing
-            self._origins = list(dict.fromkeys((*(() if self.told else self._origins), self.here)))
+            self._origins = list(dict.fromkeys((*(() if self.complete else self._origins), self.here)))
         if not dry_run:
             yield Save(INDEX, self.to_json(), label="taken over")
 
     @property
+    def amendable(self) -> AmendableStore:
+        """Return this store: an entry is written anew when it changes."""
+        return self
+
+    @property
     def unrecorded_from(self) -> Origin:
         """The origin of messages that are missing from the record."""
-        elsewhere = [] if self.told else [each for each in self._origins if each != self.here]
+        elsewhere = [] if self.complete else [each for each in self._origins if each != self.here]
         return elsewhere[-1] if elsewhere else self.here
 
     def register(self, attempt: Attempt, learned: Sequence[dict[str, Any]] = ()) -> None:
@@ -222,6 +228,14 @@ class TaskStateStore:
         if not intents and self._inside.isdisjoint(changed):
             return saves
         return (*saves, Save(INDEX, self.to_json(), label="intent written" if intents else "outcome written"))
+
+    def check_current(self) -> Steps[None]:
+        """Write the index once more: Airflow refuses a stale try's write."""
+        yield Save(INDEX, self.to_json(), label="fence checked")
+
+    def ends(self) -> WritePart | None:
+        """Return None: each write of the index says what the record holds."""
+        return None
 
     def changed(self) -> str:
         """Return '': the task's state has only one hash for content and `key_field` together."""
