@@ -26,7 +26,8 @@ from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.engine import Outbox
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, SendPlan, plan_batch
-from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, LookPolicy, SendPolicy
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
+from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
 from airflow_provider_omni.omni.bulk import destinations, send_bulk

@@ -29,7 +29,7 @@ from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.aio import shared_client
 from airflow_provider_omni.omni.config import OmniConfig
-from airflow_provider_omni.omni.limits import WindowLimiter
+from airflow_provider_omni.omni.rate_limits import WindowLimiter
 from benchmarks.minimal_server import running
 
 BULKS, MESSAGES, ROUNDS = 2, 500, 4

@@ -36,8 +36,8 @@ from airflow_provider_omni.delivery.effects import (
 )
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRateLimitError
-from airflow_provider_omni.omni.limits import WindowLimiter
 from airflow_provider_omni.omni.models import skipped_in
+from airflow_provider_omni.omni.rate_limits import WindowLimiter
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

@@ -189,7 +189,7 @@ class OmniNotifier(MaskedFields, BaseNotifier):
         self._render_once(context)
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.omni.client import OmniClient
-        from airflow_provider_omni.omni.limits import logs_budget
+        from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.storage.process import ProcessMemory
 
         with OmniHook(self.omni_conn_id) as hook, OmniClient(_hasty(hook.config)) as hasty:
@@ -207,7 +207,7 @@ class OmniNotifier(MaskedFields, BaseNotifier):
         self._render_once(context)
         from airflow_provider_omni.delivery.drivers import arun
         from airflow_provider_omni.omni.aio import shared_client
-        from airflow_provider_omni.omni.limits import logs_budget
+        from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.storage.process import AsyncProcessMemory
 
         async with (

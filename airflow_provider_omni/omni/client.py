@@ -30,7 +30,7 @@ from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.config import OmniConfig, authorization_header
 from airflow_provider_omni.omni.environment import Way, find_way
 from airflow_provider_omni.omni.failures import CUT_SHORT, Failure, chain, failure_error, through_a_proxy
-from airflow_provider_omni.omni.limits import rate_limiter_of
+from airflow_provider_omni.omni.rate_limits import rate_limiter_of
 from airflow_provider_omni.omni.responses import MAX_ANSWER_BYTES, Response, read, refuses
 
 T = TypeVar("T")

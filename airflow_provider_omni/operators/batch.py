@@ -147,8 +147,8 @@ class BatchOperator(MaskedFields, BaseOperator):
         from airflow_provider_omni.delivery.messages.workspace import Workspace
         from airflow_provider_omni.delivery.outbox.engine import Outbox
         from airflow_provider_omni.delivery.outbox.plan import needed_fields, plan_batch
-        from airflow_provider_omni.delivery.outbox.policy import LedgerTerms
         from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt
+        from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms
         from airflow_provider_omni.delivery.recipients.contents import RenderedContents
         from airflow_provider_omni.operators.arguments import (
             BatchArguments,
@@ -275,7 +275,7 @@ class BatchOperator(MaskedFields, BaseOperator):
     ) -> T:
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.omni.client import OmniClient
-        from airflow_provider_omni.omni.limits import logs_budget
+        from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.operators.cancellation import CancellableClient
 
         assert self._stop is not None

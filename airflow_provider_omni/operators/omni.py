@@ -216,7 +216,7 @@ class OmniSendMessageOperator(MaskedFields, BaseOperator):
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.delivery.outbox.message import send_message
         from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
-        from airflow_provider_omni.omni.limits import logs_budget
+        from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.operators.arguments import SendArguments, given_to, read_message
         from airflow_provider_omni.operators.tries import told_of, trying
         from airflow_provider_omni.storage.receipts import publisher

@@ -144,9 +144,9 @@ class OmniDeliverySensor(BaseSensorOperator):
         """Read once everything there is to read; used in poke and reschedule mode."""
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run
-        from airflow_provider_omni.delivery.tracking.limits import REFUSALS
+        from airflow_provider_omni.delivery.tracking.wait_limits import REFUSALS
         from airflow_provider_omni.delivery.tracking.wait_together import wait_for
-        from airflow_provider_omni.omni.limits import logs_budget
+        from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.storage.object_storage import watched_folder
         from airflow_provider_omni.storage.worker import worker_memory
 

@@ -91,7 +91,7 @@ class OmniDeliveryTrigger(BaseTrigger):
         from airflow_provider_omni.delivery.tracking.wait_together import wait_for
         from airflow_provider_omni.delivery.tracking.watch import Watch
         from airflow_provider_omni.omni.errors import OmniError
-        from airflow_provider_omni.omni.limits import logs_budget
+        from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.storage.object_storage import watched_folder
         from airflow_provider_omni.storage.threads import in_thread
 

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt
-from airflow_provider_omni.delivery.outbox import alerts, policy, reconciler
+from airflow_provider_omni.delivery.outbox import alerts, reconciler, safety
 from airflow_provider_omni.notifications import occasions
 from airflow_provider_omni.omni.errors import OmniUnknownOutcomeError
 from tests.crash.alert_schedule import LOST_AFTER, AlertSchedule, Copy
@@ -59,7 +59,7 @@ def _no_look() -> Iterator[None]:
 @_mutant("twice", _of(Copy("triggerer", 0.0), Copy("triggerer", 60.0)))
 def _what_the_look_shows_is_forgotten() -> Iterator[None]:
     """Findings of a look are not put on the record."""
-    with patch.object(policy, "states_of_shown", lambda shown, earlier: {}):
+    with patch.object(safety, "states_of_shown", lambda shown, earlier: {}):
         yield
 
 
@@ -130,5 +130,5 @@ def _logs_that_cannot_be_read_stop_the_alert() -> Iterator[None]:
 @_mutant("never", _of(Copy("worker", 0.0, 2 * LOST_AFTER), network=NetworkFaults(posts=("reset-before",))))
 def _what_is_unknown_counts_as_sent() -> Iterator[None]:
     """A send whose outcome nobody knows is no failure."""
-    with patch.object(policy, "is_sent_by_a_copy", lambda doubtful, seen_before: True):
+    with patch.object(safety, "is_sent_by_a_copy", lambda doubtful, seen_before: True):
         yield

@@ -18,18 +18,18 @@ from airflow_provider_omni.delivery.outbox import (
     engine,
     ledger_store,
     missing_record,
-    policy,
     reconciler,
     requests,
+    safety,
     task_state_store,
 )
 from airflow_provider_omni.delivery.tracking import (
     id_set,
-    limits,
     single_messages,
     time_windows,
+    wait_limits,
 )
-from airflow_provider_omni.delivery.tracking import policy as tracking_policy
+from airflow_provider_omni.delivery.tracking import safety as tracking_safety
 from airflow_provider_omni.omni.errors import OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows, Sizes
 from tests.crash.breaking_workspace import Break, Breaks
@@ -277,7 +277,7 @@ def _without_intent() -> Iterator[None]:
 @_mutant("twice", _frozen_on_the_way)
 def _with_old_intents() -> Iterator[None]:
     """An intent may be as old as it likes."""
-    with patch.object(policy, "is_fresh", lambda intent_at, now: True):
+    with patch.object(safety, "is_fresh", lambda intent_at, now: True):
         yield
 
 
@@ -403,7 +403,7 @@ def _parts_that_are_gone_are_not_missed() -> Iterator[None]:
 )
 def _whose_the_ledger_is_is_asked_once() -> Iterator[None]:
     """A send that has found a ledger empty does not look again, once it has begun, whether another one has, too."""
-    with patch.object(policy, "is_of_another_send", lambda owner, send: False):
+    with patch.object(safety, "is_of_another_send", lambda owner, send: False):
         yield
 
 
@@ -678,7 +678,7 @@ def _outcomes_are_not_read_back() -> Iterator[None]:
 def _decided_before_it_is_written() -> Iterator[None]:
     """The wait ends although what it ends with could not be written."""
     with patch.object(
-        tracking_policy, "is_written_down", lambda subscription, *, closing: subscription.journal_loaded or closing
+        tracking_safety, "is_written_down", lambda subscription, *, closing: subscription.journal_loaded or closing
     ):
         yield
 
@@ -689,13 +689,13 @@ def _no_look_at_the_start() -> Iterator[None]:
 
     def due(subscription: Any, last_round: float, *, closing: bool) -> bool:
         return (
-            subscription.idle_polls >= limits.IDLE_POLLS
+            subscription.idle_polls >= wait_limits.IDLE_POLLS
             or subscription.report_read_failed
             or closing
             or subscription.looked_at < last_round
         )
 
-    with patch.object(tracking_policy, "is_due", due):
+    with patch.object(tracking_safety, "is_due", due):
         yield
 
 
@@ -703,7 +703,7 @@ def _no_look_at_the_start() -> Iterator[None]:
 def _evicted_too_early() -> Iterator[None]:
     """A request is forgotten as soon as one of its messages is delivered."""
     with patch.object(
-        tracking_policy,
+        tracking_safety,
         "may_be_forgotten",
         lambda subscription, **_: not subscription.open or subscription.counts.delivered > 0,
     ):
@@ -765,7 +765,7 @@ _HEARD_LATE = _followed(
 @_mutant("wrong", _HEARD_LATE)
 def _whoever_was_asked_about_was_heard() -> Iterator[None]:
     """A read of reports counts, though it has failed."""
-    with patch.object(tracking_policy, "is_heard", lambda page, limit: True):
+    with patch.object(tracking_safety, "is_heard", lambda page, limit: True):
         yield
 
 
@@ -784,21 +784,21 @@ def _unsaved_when_it_begins_anew(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _unsaved_when_it_begins_anew)
 def _what_is_not_written_down_is_forgotten() -> Iterator[None]:
     """A wait begins anew although it has read what stands nowhere."""
-    with patch.object(tracking_policy, "may_begin_anew", lambda subscriptions: True):
+    with patch.object(tracking_safety, "may_begin_anew", lambda subscriptions: True):
         yield
 
 
 @_mutant("wrong", _followed("27", "27", "27", settings={"given_bulk_id": "dropped"}))
 def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
     """A request whose bulk id finds nothing is not looked for by its messages' own ids."""
-    with patch.object(tracking_policy, "is_bulk_id_doubted", lambda subscription: False):
+    with patch.object(tracking_safety, "is_bulk_id_doubted", lambda subscription: False):
         yield
 
 
 @_mutant("wrong", _followed("27", "27", "43", "43", ledger=False, wait={"in_parts": True}, settings=_CLEAR))
 def _each_part_is_judged_alone() -> Iterator[None]:
     """The first send that is over decides over all that are waited for together."""
-    with patch.object(tracking_policy, "are_over", lambda ended, parts: ended > 0):
+    with patch.object(tracking_safety, "are_over", lambda ended, parts: ended > 0):
         yield
 
 
@@ -818,7 +818,7 @@ def _in_doubt_at_another_account(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _in_doubt_at_another_account)
 def _one_message_stands_for_all_of_a_request() -> Iterator[None]:
     """Where a bulk id finds nothing, the same message is looked for each time, though it may have been refused."""
-    with patch.object(tracking_policy, "samples_from", lambda turn, samples: [samples[0]]):
+    with patch.object(tracking_safety, "samples_from", lambda turn, samples: [samples[0]]):
         yield
 
 
@@ -835,7 +835,7 @@ def _one_of_late(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _one_of_late)
 def _a_list_that_shows_nothing_is_believed() -> Iterator[None]:
     """Of a list of ids that shows nothing, a few are asked for alone, and their absence speaks for all."""
-    with patch.object(tracking_policy, "told_by_list", lambda found, asked_alone, *, lists_read: list(found)):
+    with patch.object(tracking_safety, "told_by_list", lambda found, asked_alone, *, lists_read: list(found)):
         yield
 
 
@@ -905,7 +905,7 @@ def _later_copies_are_not_told_what_is_followed_singly() -> Iterator[None]:
 @_mutant("wrong", _forgotten_but_for_one_in_doubt)
 def _messages_are_followed_singly_though_later_copies_cannot_know() -> Iterator[None]:
     """Messages are followed by their own ids, though the mark for later copies could not be written."""
-    with patch.object(tracking_policy, "may_be_followed_singly", lambda *, marked: True):
+    with patch.object(tracking_safety, "may_be_followed_singly", lambda *, marked: True):
         yield
 
 
@@ -937,5 +937,5 @@ def _told_by_the_copy_beside(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _told_by_the_copy_beside)
 def _what_the_copy_beside_has_seen_is_not_heeded() -> Iterator[None]:
     """A copy that runs goes on to follow requests, though another one has written that messages are followed singly."""
-    with patch.object(tracking_policy, "must_be_followed_singly", lambda *, overlooked, told: overlooked):
+    with patch.object(tracking_safety, "must_be_followed_singly", lambda *, overlooked, told: overlooked):
         yield

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 
-from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
+from airflow_provider_omni.delivery.tracking.wait_limits import TrackingLimits
 from airflow_provider_omni.simulator.settings import Settings
 from tests.crash.breaking_workspace import Breaks, draw_breaks
 from tests.crash.clocks import Clocks, draw_clocks

@@ -13,10 +13,11 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Publish, Steps
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.outbox.engine import LedgerTerms, Outbox, SendResult
+from airflow_provider_omni.delivery.outbox.engine import Outbox, SendResult
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, plan_batch
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt
+from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms
 from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries

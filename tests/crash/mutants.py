@@ -16,12 +16,13 @@ from airflow_provider_omni.delivery.outbox import (
     attempts,
     dispatcher,
     engine,
-    policy,
     publishing,
     reconciler,
     requests,
+    safety,
     task_state_store,
 )
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy
 from airflow_provider_omni.omni import failures, responses
 from airflow_provider_omni.omni.bulk import BulkResponse
 from airflow_provider_omni.omni.errors import (
@@ -177,7 +178,7 @@ def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
 @_mutant("twice", tried_again(CrashPoint("intent written", Phase.DURING, 20_000.0)))
 def _stale_fence() -> Iterator[None]:
     """An intent that took long to write is not written again."""
-    with patch.object(policy, "is_fresh", lambda intent_at, now: True), believed():
+    with patch.object(safety, "is_fresh", lambda intent_at, now: True), believed():
         yield
 
 
@@ -241,22 +242,22 @@ def _time_outs_mean_not_sent() -> Iterator[None]:
         yield
 
 
-def _by_its_intent(attempt: states.Attempt, look: policy.LookPolicy, *_: float) -> float:
-    """In place of `policy.provable_at`: by the time of the intent alone, whoever has written it down."""
+def _by_its_intent(attempt: states.Attempt, look: LookPolicy, *_: float) -> float:
+    """In place of `safety.provable_at`: by the time of the intent alone, whoever has written it down."""
     return attempt.intent_at + look.read_timeout + look.grace
 
 
 @_mutant("twice", answer_lost("late", lag=27.0))
 def _one_look_proves_absence() -> Iterator[None]:
     """Absence is concluded from one look, after the same time as the first of two."""
-    with patch.object(policy, "proves_absence", lambda *_: True):
+    with patch.object(safety, "proves_absence", lambda *_: True):
         yield
 
 
 @_mutant("twice", answer_lost("late", lag=27.0))
 def _looks_come_at_once() -> Iterator[None]:
     """Absence is concluded from looks right after the POST."""
-    with patch.object(policy, "provable_at", lambda attempt, *_: attempt.intent_at):
+    with patch.object(safety, "provable_at", lambda attempt, *_: attempt.intent_at):
         yield
 
 
@@ -285,8 +286,8 @@ def _old_logs_prove_absence() -> Iterator[None]:
 )
 def _scheduled_is_absent() -> Iterator[None]:
     """A message with sendAt ahead, which no log shows yet, is taken for absent."""
-    unchecked = patch.object(policy, "seconds_too_early", lambda *_: 0.0)
-    with patch.object(policy, "provable_at", _by_its_intent), unchecked:
+    unchecked = patch.object(safety, "seconds_too_early", lambda *_: 0.0)
+    with patch.object(safety, "provable_at", _by_its_intent), unchecked:
         yield
 
 
@@ -302,7 +303,7 @@ def _scheduled_is_absent() -> Iterator[None]:
 def _single_messages_by_bulk() -> Iterator[None]:
     """A message sent alone is looked for by its bulk id, which the vendor may not keep."""
     unchecked = patch.object(reconciler, "looks_by_id", lambda message_ids, **_: [])
-    with patch.object(policy, "may_be_asked_by_bulk", lambda *_: True), unchecked:
+    with patch.object(safety, "may_be_asked_by_bulk", lambda *_: True), unchecked:
         yield
 
 
@@ -326,7 +327,7 @@ def _killed_while_it_posts(clocks: Clocks) -> Focus:
 @_mutant("twice", _killed_while_it_posts(Clocks(by_turns=(-1800.0, 0.0))))
 def _clocks_of_two_processes_are_compared() -> Iterator[None]:
     """That a POST is over is concluded from the time of its intent, which another process has written down."""
-    with patch.object(policy, "provable_at", _by_its_intent):
+    with patch.object(safety, "provable_at", _by_its_intent):
         yield
 
 
@@ -349,7 +350,7 @@ def _the_wall_clock_measures_the_waiting() -> Iterator[None]:
 )
 def _our_clock_says_that_it_is_time() -> Iterator[None]:
     """A message with sendAt must be in the logs as soon as our own clock says so."""
-    with patch.object(policy, "seconds_too_early", lambda *_: 0.0):
+    with patch.object(safety, "seconds_too_early", lambda *_: 0.0):
         yield
 
 
@@ -509,7 +510,7 @@ def _trust_is_renewed() -> Iterator[None]:
 )
 def _an_id_that_a_lost_try_may_have_made_is_posted_on_trust() -> Iterator[None]:
     """Trusted is whatever is in doubt, though the attempt before it may have been accepted."""
-    with patch.object(policy, "may_be_trusted", lambda states, *_: states.count(MessageState.IN_DOUBT) == 1):
+    with patch.object(safety, "may_be_trusted", lambda states, *_: states.count(MessageState.IN_DOUBT) == 1):
         yield
 
 
@@ -661,7 +662,7 @@ def _lost_tries_have_made_one_further_id_at_the_most() -> Iterator[None]:
 )
 def _other_tasks_have_made_the_first_ids_only() -> Iterator[None]:
     """Under a shared key people are looked for under the id that this task would use."""
-    with patch.object(policy, "SHARED_ATTEMPTS", 0):
+    with patch.object(safety, "SHARED_ATTEMPTS", 0):
         yield
 
 
@@ -707,7 +708,7 @@ def _a_list_that_shows_nothing_was_read() -> Iterator[None]:
 )
 def _what_this_task_saw_refused_nobody_has_sent_since() -> Iterator[None]:
     """Under a shared key a refusal on record is believed, though another task may have used the id since."""
-    with patch.object(policy, "outdates_refusal", lambda status, reason: False):
+    with patch.object(safety, "outdates_refusal", lambda status, reason: False):
         yield
 
 
@@ -742,5 +743,5 @@ def _the_attempt_that_was_accepted_first_counts() -> Iterator[None]:
 @_mutant("wrong", _REFUSED_AND_SHOWN)
 def _whatever_the_logs_show_was_taken() -> Iterator[None]:
     """After a message that the logs show nothing was posted, though it may be a refused one."""
-    with patch.object(policy, "shows_acceptance", lambda statuses: True):
+    with patch.object(safety, "shows_acceptance", lambda statuses: True):
         yield

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from airflow_provider_omni.delivery.messages import status as tracking
-from airflow_provider_omni.delivery.tracking import deliveries, policy
+from airflow_provider_omni.delivery.tracking import deliveries, safety
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from tests.crash.elsewhere import Elsewhere
 from tests.crash.mutating import (
@@ -52,14 +52,14 @@ def _told_by_reports_only(plan: Schedule) -> Schedule:
 @_mutant("wrong", watched("27", every=7.0))
 def _no_healing() -> Iterator[None]:
     """The wait never asks the logs."""
-    with patch.object(policy, "is_due", lambda *_, **__: False):
+    with patch.object(safety, "is_due", lambda *_, **__: False):
         yield
 
 
 @_mutant("wrong", watched("27", every=7.0))
 def _healing_only_at_the_start() -> Iterator[None]:
     """The wait asks the logs when it begins, and not again."""
-    with patch.object(policy, "is_due", lambda subscription, *_, **__: not subscription.looked_at):
+    with patch.object(safety, "is_due", lambda subscription, *_, **__: not subscription.looked_at):
         yield
 
 
@@ -95,7 +95,7 @@ def _duplicate_reports_count() -> Iterator[None]:
 @_mutant("wrong", watched("27", "27", settings={"given_bulk_id": "dropped"}))
 def _bulk_ids_that_find_nothing_are_believed() -> Iterator[None]:
     """A request whose bulk id finds nothing is not looked for by its messages' own ids."""
-    with patch.object(policy, "is_bulk_id_doubted", lambda subscription: False):
+    with patch.object(safety, "is_bulk_id_doubted", lambda subscription: False):
         yield
 
 
@@ -137,21 +137,21 @@ def _logs_do_not_lag_behind() -> Iterator[None]:
 )
 def _an_operators_word_is_never_taken_back() -> Iterator[None]:
     """A success that rests on an operator's word is one without a look at what may have taken it back."""
-    with patch.object(policy, "rests_on_words", lambda subscription, began: False):
+    with patch.object(safety, "rests_on_words", lambda subscription, began: False):
         yield
 
 
 @_mutant("wrong", _told_by_reports_only)
 def _a_failure_counts_though_the_reports_could_not_be_read() -> Iterator[None]:
     """A failure of the last step counts at once, whatever may stand in reports that nobody has read."""
-    with patch.object(policy, "may_be_contradicted", lambda subscription: subscription.by_time_window):
+    with patch.object(safety, "may_be_contradicted", lambda subscription: subscription.by_time_window):
         yield
 
 
 @_mutant("wrong", watched(LATE_BEFORE_THE_FAILURE, every=7.0, settings={"reports": "per-step", "log_rows": "per-step"}))
 def _a_failure_counts_unasked() -> Iterator[None]:
     """A failure of the last step is told though the logs were not asked whether an earlier step has delivered."""
-    with patch.object(policy, "may_be_overruled", lambda subscription: False):
+    with patch.object(safety, "may_be_overruled", lambda subscription: False):
         yield
 
 
@@ -189,7 +189,7 @@ def _an_operators_word_is_asked_for_once_in_a_poll() -> Iterator[None]:
     """A word that was asked about in this poll is not asked about again after the news of others."""
 
     def older(subscriptions: Sequence[Subscription], began: float) -> list[Subscription]:
-        return [each for each in subscriptions if policy.rests_on_words(each, began)]
+        return [each for each in subscriptions if safety.rests_on_words(each, began)]
 
-    with patch.object(policy, "on_older_words", older):
+    with patch.object(safety, "on_older_words", older):
         yield

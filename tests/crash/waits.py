@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Sleep, Steps
-from airflow_provider_omni.delivery.tracking.limits import LIMITS, REFUSALS
 from airflow_provider_omni.delivery.tracking.wait import Wait, WaitEnd
+from airflow_provider_omni.delivery.tracking.wait_limits import LIMITS, REFUSALS
 from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniError

@@ -14,7 +14,7 @@ from unittest.mock import patch
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRateLimitError
 from airflow_provider_omni.omni.failures import Failure, failure_error
-from airflow_provider_omni.omni.limits import WindowLimiter
+from airflow_provider_omni.omni.rate_limits import WindowLimiter
 from airflow_provider_omni.simulator import outcomes, sending
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.fates import FATES, Fate, Moment, Since

@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from airflow_provider_omni.delivery.drivers import arun, run
-from airflow_provider_omni.omni import limits
+from airflow_provider_omni.omni import rate_limits
 from airflow_provider_omni.simulator.clock import DEFAULT_MANUAL_START, ManualClock
 
 
@@ -66,16 +66,16 @@ class SkippingClock(ManualClock):
 
     # What goes by it -------------------------------------------------------------------------------------------------
 
-    def budget(self) -> limits.WindowLimiter:
+    def budget(self) -> rate_limits.WindowLimiter:
         """Return an account's budget of looks into the logs."""
-        return limits.WindowLimiter(clock=self.now, jitter=lambda: 0.5)
+        return rate_limits.WindowLimiter(clock=self.now, jitter=lambda: 0.5)
 
     def rule(self, monkeypatch: pytest.MonkeyPatch, *modules: ModuleType) -> None:
         """Put it in the place of `time` in these modules; the budget of looks into the logs goes by it, too."""
         for module in modules:
             monkeypatch.setattr(module, "time", self)
         budget = self.budget()
-        monkeypatch.setattr(limits, "logs_budget", lambda account: budget)
+        monkeypatch.setattr(rate_limits, "logs_budget", lambda account: budget)
 
     def rule_drivers(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let machines that the product's loops carry out sleep on it."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from airflow_provider_omni.omni import limits
+from airflow_provider_omni.omni import rate_limits
 from airflow_provider_omni.simulator.access import ControlAccess
 from airflow_provider_omni.simulator.clock import Clock
 from airflow_provider_omni.simulator.engine import Simulator
@@ -36,8 +36,8 @@ class SharedServer:
         assert self._app is None, "the server has one place"
         simulator = Simulator(settings, clock)
         self._app = build_app(simulator, ControlAccess())
-        limits._budgets.clear()
-        limits._paces.clear()
+        rate_limits._budgets.clear()
+        rate_limits._paces.clear()
         try:
             yield RunningSimulator(simulator, LOOPBACK, self.port)
         finally:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.effects import Folder, Memory, Steps
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
-from airflow_provider_omni.omni.limits import WindowLimiter
+from airflow_provider_omni.omni.rate_limits import WindowLimiter
 from airflow_provider_omni.storage.process import ProcessMemory
 from tests.harness.clock import SkippingClock
 from tests.harness.direct import DirectVendor

@@ -22,7 +22,7 @@ from airflow_provider_omni.delivery.effects import Clock, Done, Log, Save, Steps
 from airflow_provider_omni.delivery.messages.intent_log import outcome_line
 from airflow_provider_omni.delivery.messages.states import UNCERTAIN, Attempt, MessageState
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.outbox import policy
+from airflow_provider_omni.delivery.outbox import safety
 from airflow_provider_omni.delivery.outbox.engine import Outbox, SendResult
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec, SendPlan, plan_message
 from airflow_provider_omni.delivery.outbox.policy import SendPolicy
@@ -31,7 +31,7 @@ from airflow_provider_omni.delivery.outbox.stores import INDEX
 from airflow_provider_omni.delivery.outbox.task_state_store import TaskStateStore
 from airflow_provider_omni.delivery.recipients.addresses import Recipients
 from airflow_provider_omni.delivery.retrying import retrying
-from airflow_provider_omni.delivery.tracking.policy import proves_lists
+from airflow_provider_omni.delivery.tracking.safety import proves_lists
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.bulk import BulkResponse
@@ -146,7 +146,7 @@ class Alert:
             ids = {self.order.identity.message_id(key, attempt): key for key in keys}
             found = yield from self._look(list(ids), until)
             earlier = {message_id for message_id, rows in found.items() if self._is_of_an_earlier_occasion(rows)}
-            shown = policy.states_of_shown(found, earlier)
+            shown = safety.states_of_shown(found, earlier)
             for message_id, state in shown.items():
                 bulk_id = found[message_id][0].bulk_id or self.order.identity.bulk_id([message_id])
                 states.setdefault(bulk_id, {})[message_id] = state
@@ -276,7 +276,7 @@ class Alert:
         """Drop the error if the vendor has seen all messages in doubt: a copy of this callback has sent them."""
         states = send.progress.each or {}
         doubtful = {message_id for message_id, state in states.items() if state in UNCERTAIN}
-        if isinstance(end.error, OmniUnknownOutcomeError) and policy.is_sent_by_a_copy(doubtful, self._seen_before):
+        if isinstance(end.error, OmniUnknownOutcomeError) and safety.is_sent_by_a_copy(doubtful, self._seen_before):
             return replace(end, error=None)
         return end
 

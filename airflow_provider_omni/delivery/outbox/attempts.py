@@ -11,7 +11,7 @@ from typing import NamedTuple
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED, TRANSITIONS, UNCERTAIN, Event, MessageState
-from airflow_provider_omni.delivery.outbox import policy
+from airflow_provider_omni.delivery.outbox import safety
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 
 _S = MessageState
@@ -83,7 +83,7 @@ class Attempts:
                 continue
             following = len(known) + (current is None) + further
             refused = list(known.values()).count(_S.REFUSED)
-            last = policy.attempts_to_look_for(refused, shared_key=shared_key)
+            last = safety.attempts_to_look_for(refused, shared_key=shared_key)
             ids += [self._plan.ids.message_id(recipient, attempt) for attempt in range(len(known), following)]
             others += [self._plan.ids.message_id(recipient, attempt) for attempt in range(following, last)]
         return ids, others

@@ -15,9 +15,12 @@ from typing import Any
 from airflow_provider_omni.delivery.effects import CallApi, Clock, Done, Gather, Log, Publish, Sleep, Steps, Submit
 from airflow_provider_omni.delivery.messages.intent_log import uniform
 from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, Control, Event, MessageState
-from airflow_provider_omni.delivery.outbox import policy
+from airflow_provider_omni.delivery.outbox import safety
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
-from airflow_provider_omni.delivery.outbox.policy import (
+from airflow_provider_omni.delivery.outbox.policy import SendPolicy
+from airflow_provider_omni.delivery.outbox.progress import SendProgress
+from airflow_provider_omni.delivery.outbox.requests import ErrorAction, InFlight, Request, action_for, read_response
+from airflow_provider_omni.delivery.outbox.send_limits import (
     CONCURRENT_INTENT_WRITES,
     INTENT_TTL,
     MAX_INTENT_RENEWALS,
@@ -26,10 +29,7 @@ from airflow_provider_omni.delivery.outbox.policy import (
     UNKNOWN_IN_A_ROW,
     WINDOW_SECONDS,
     WRITE_ATTEMPTS,
-    SendPolicy,
 )
-from airflow_provider_omni.delivery.outbox.progress import SendProgress
-from airflow_provider_omni.delivery.outbox.requests import ErrorAction, InFlight, Request, action_for, read_response
 from airflow_provider_omni.delivery.outbox.stores import IntentStore
 from airflow_provider_omni.omni.bulk import BulkResponse, send_bulk
 from airflow_provider_omni.omni.errors import (
@@ -213,7 +213,7 @@ class Dispatcher:
         """
         now = self.clock()
         for each in window:
-            if policy.is_fresh(each.attempt.intent_at, now):
+            if safety.is_fresh(each.attempt.intent_at, now):
                 continue
             each.request.intent_renewals += 1
             if each.request.intent_renewals > MAX_INTENT_RENEWALS:
@@ -264,7 +264,7 @@ class Dispatcher:
                 return
             flight = self._ready.popleft()
             request, attempt = flight.request, flight.attempt
-            if not policy.is_fresh(attempt.intent_at, now):
+            if not safety.is_fresh(attempt.intent_at, now):
                 self._waiting.append(request)
                 continue
             if self.progress.first_post_at is None:

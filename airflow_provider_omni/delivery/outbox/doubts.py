@@ -12,7 +12,7 @@ from airflow_provider_omni.delivery.effects import Clock, Steps
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, Event, MessageState
 from airflow_provider_omni.delivery.messages.workspace import RecipientChunk
-from airflow_provider_omni.delivery.outbox import policy
+from airflow_provider_omni.delivery.outbox import safety
 from airflow_provider_omni.delivery.outbox.attempts import Attempts
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 from airflow_provider_omni.delivery.outbox.policy import SendPolicy
@@ -127,7 +127,7 @@ class Doubts:
             trusted = [
                 each
                 for each in attempt.in_state(_S.IN_DOUBT)
-                if policy.may_be_trusted([*others.get(each, ()), _S.IN_DOUBT], attempt, self._here, self._clock())
+                if safety.may_be_trusted([*others.get(each, ()), _S.IN_DOUBT], attempt, self._here, self._clock())
             ]
             people = self._known.people_of(trusted)
             for request in self._requests_of(people.values(), _S.IN_DOUBT):

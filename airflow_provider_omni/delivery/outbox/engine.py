@@ -25,12 +25,15 @@ from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, MessageState
-from airflow_provider_omni.delivery.outbox import policy
+from airflow_provider_omni.delivery.outbox import safety
 from airflow_provider_omni.delivery.outbox.attempts import Attempts
 from airflow_provider_omni.delivery.outbox.dispatcher import Dispatcher
 from airflow_provider_omni.delivery.outbox.doubts import Doubts
+from airflow_provider_omni.delivery.outbox.final_error import RESTORE, final_error_of
 from airflow_provider_omni.delivery.outbox.manifest import write_manifest, write_tombstones
 from airflow_provider_omni.delivery.outbox.missing_record import check_record_not_lost
+from airflow_provider_omni.delivery.outbox.notes import ProgressNotes, not_asked_note
+from airflow_provider_omni.delivery.outbox.places import in_order, names_of, people_of_receipt
 from airflow_provider_omni.delivery.outbox.plan import (
     MAX_REQUESTS_WITHOUT_LEDGER,
     REASONS_SHOWN,
@@ -38,22 +41,13 @@ from airflow_provider_omni.delivery.outbox.plan import (
     quarantine_examples,
     quarantine_lines,
 )
-from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, SendPolicy
-from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt, store_of
+from airflow_provider_omni.delivery.outbox.policy import SendPolicy
+from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish, publish_at_last
+from airflow_provider_omni.delivery.outbox.receipt_builder import account_of, build_receipt
 from airflow_provider_omni.delivery.outbox.reconciler import LISTS, ONE_BY_ONE, looks_by_id
-from airflow_provider_omni.delivery.outbox.result import (
-    RESTORE,
-    ProgressNotes,
-    account_of,
-    cannot_ask,
-    in_order,
-    names_of,
-    people_of_receipt,
-    receipt_of,
-    verdict_of,
-)
+from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms, make_store
 from airflow_provider_omni.delivery.outbox.stores import AmendableStore, IntentStore, intent_line
 from airflow_provider_omni.delivery.outbox.tries import lost_tries
 from airflow_provider_omni.delivery.retrying import is_failed_write, retrying
@@ -116,7 +110,7 @@ class Outbox:
         self.ledger = ledger
         self.flow = plan.spec.flow
         self.known = IntentLog(plan.workspace)
-        self.store: IntentStore = store_of(
+        self.store: IntentStore = make_store(
             plan.about() | {"account": rules.account},
             ledger,
             rules.record_writes if rules.recallable else None,
@@ -177,7 +171,7 @@ class Outbox:
         # If this try has posted nothing, others may have, and it has not read of them (yet). A ledger will tell.
         own = self.rules.account if progress.posted or (self._entered and self.ledger is None) else ""
         account = account_of(progress.origins, own)
-        receipt = receipt_of(
+        receipt = build_receipt(
             plan.spec,
             plan.intake,
             progress,
@@ -331,7 +325,7 @@ class Outbox:
             outdated |= {
                 row.message_id
                 for row in rows
-                if row.message_id in ids and policy.outdates_refusal(row.status, reasons.get(row.message_id))
+                if row.message_id in ids and safety.outdates_refusal(row.status, reasons.get(row.message_id))
             }
         if outdated:
             self.known.forget(outdated)
@@ -465,7 +459,7 @@ class Outbox:
         earlier = [attempt for attempt in doubtful if not attempt.is_elsewhere(self.here)]
         for attempt in doubtful:
             if attempt.origin is not None and attempt.is_elsewhere(self.here):
-                yield cannot_ask(len(attempt.in_state(*UNCERTAIN)), attempt.origin, self.here)
+                yield not_asked_note(len(attempt.in_state(*UNCERTAIN)), attempt.origin, self.here)
         try:
             yield from self._post_all(dispatcher, doubts)
             if self.progress.stop is None:
@@ -481,7 +475,7 @@ class Outbox:
         dispatcher.give_back()
         yield from self._write_outcomes()
         yield from self._write_end()
-        verdict = verdict_of(
+        final = final_error_of(
             self.plan,
             self.progress,
             self.rules,
@@ -491,9 +485,9 @@ class Outbox:
                 self.here, UNRESOLVED if self.rules.trust_duplicate_rejection else UNCERTAIN
             ),
         )
-        if verdict is not None and self.progress.stop is None and self.plan.spec.one_request:
-            verdict.problems += names_of(self.plan.workspace, self.progress)
-        return verdict
+        if final is not None and self.progress.stop is None and self.plan.spec.one_request:
+            final.problems += names_of(self.plan.workspace, self.progress)
+        return final
 
     def _post_all(self, dispatcher: Dispatcher, doubts: Doubts) -> Steps[None]:
         """Post everything that waits. If many outcomes in a row are unknown, ask the logs first and then go on."""

@@ -32,8 +32,8 @@ from airflow_provider_omni.delivery.ledger.parts import (
 )
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import Attempt
-from airflow_provider_omni.delivery.outbox import policy
-from airflow_provider_omni.delivery.outbox.policy import CONCURRENT_INTENT_WRITES
+from airflow_provider_omni.delivery.outbox import safety
+from airflow_provider_omni.delivery.outbox.send_limits import CONCURRENT_INTENT_WRITES
 from airflow_provider_omni.delivery.outbox.stores import (
     FENCE,
     INDEX,
@@ -233,7 +233,7 @@ class LedgerStore:
             if name in before or name == self._try.part(TRIES):
                 continue
             data = yield from read_part(name)
-            if policy.is_of_another_send(owner_of(data, name), str(self.about["send"])):
+            if safety.is_of_another_send(owner_of(data, name), str(self.about["send"])):
                 raise _of_another_send(at_once=True)
         self.written((), [names])
 

@@ -21,8 +21,9 @@ from airflow_provider_omni.delivery.effects import Clock, Log, Sleep, Steps, cal
 from airflow_provider_omni.delivery.messages.ids import recipient_key_of
 from airflow_provider_omni.delivery.messages.states import HORIZON, MessageState
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
-from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, SendPolicy
+from airflow_provider_omni.delivery.outbox.policy import SendPolicy
 from airflow_provider_omni.delivery.outbox.reconciler import ALONE, ONE_BY_ONE, RETRY_PAUSE, evenly
+from airflow_provider_omni.delivery.outbox.send_limits import INTENT_TTL
 from airflow_provider_omni.delivery.retrying import retrying
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api

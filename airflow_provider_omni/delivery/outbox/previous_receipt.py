@@ -13,32 +13,14 @@ from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.states import MAY_HAVE_ARRIVED
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.outbox.ledger_store import LedgerStore
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec
-from airflow_provider_omni.delivery.outbox.policy import LedgerTerms
 from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish_at_last
-from airflow_provider_omni.delivery.outbox.result import account_of, receipt_of
-from airflow_provider_omni.delivery.outbox.stores import IntentStore
-from airflow_provider_omni.delivery.outbox.task_state_store import TaskStateStore
+from airflow_provider_omni.delivery.outbox.receipt_builder import account_of, build_receipt
+from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms, make_store
 from airflow_provider_omni.delivery.recipients.intake import IntakeCounts
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.words import some
-
-
-def store_of(
-    about: dict[str, str | None], ledger: LedgerTerms | None, expects: int | None = 0, *, one_request: bool = False
-) -> IntentStore:
-    """Return the store of a batch's record: its ledger, or the task's state if there is none.
-
-    :param about: what a ledger says of a try; its `send` tells sends apart.
-    :param expects: the number of times that the record was written when the try before ended; None if that try has not
-        said so.
-    :param one_request: True for a plan of one request.
-    """
-    if ledger is None:
-        return TaskStateStore(about, expects, one_request=one_request)
-    return LedgerStore(ledger.token, dict(about))
 
 
 def previous_receipt(
@@ -56,7 +38,7 @@ def previous_receipt(
     known, progress = IntentLog(workspace), SendProgress.listing(ledger=ledger is not None)
     shard = spec.shard.folder if spec.shard else ""
     about: dict[str, str | None] = {"send": spec.identity.send_id(shard), "fingerprint": ""}
-    store = store_of(about, ledger)
+    store = make_store(about, ledger)
     try:
         yield from store.enter(known, dry_run=True)
     except OmniError as error:
@@ -68,7 +50,9 @@ def previous_receipt(
         return None
     intake = IntakeCounts(requested=progress.states.total())
     flow = spec.flow or store.flow or ()
-    receipt = receipt_of(spec, intake, progress, flow=flow, ledger=ledger, account=account_of(known.origins(), account))
+    receipt = build_receipt(
+        spec, intake, progress, flow=flow, ledger=ledger, account=account_of(known.origins(), account)
+    )
     yield Log(
         f"Earlier tries have sent {some(sent, 'message')}, or may have: the receipt lists what. This try sends "
         "nothing.",

@@ -38,9 +38,9 @@ from airflow_provider_omni.delivery.messages.states import (
     MessageState,
     Origin,
 )
-from airflow_provider_omni.delivery.outbox import policy
+from airflow_provider_omni.delivery.outbox import safety
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy
-from airflow_provider_omni.delivery.tracking.policy import proves_lists
+from airflow_provider_omni.delivery.tracking.safety import proves_lists
 from airflow_provider_omni.delivery.tracking.watch import IDS_PER_LOOK
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError, OmniRequestError
@@ -265,7 +265,7 @@ class Reconciler:
         if each.bulk_id is not None and each.checks is None and any(row.message_id in attempt.messages for row in rows):
             each.found = True
             self.bulk_filter.has_found()
-        if len(rows) + skipped_in(rows) >= api.MAX_LIMIT or not policy.can_be_proven(
+        if len(rows) + skipped_in(rows) >= api.MAX_LIMIT or not safety.can_be_proven(
             attempt, self.rules, self.here, self.clock(), self._provable_at(attempt)
         ):
             each.done = True
@@ -279,9 +279,9 @@ class Reconciler:
             self._checked(attempt, each)
         elif started < (provable_at := self._provable_at(attempt)):
             each.next_at = provable_at
-        elif (too_early := policy.seconds_too_early(attempt, self.rules, said_at(rows))) > 0:
+        elif (too_early := safety.seconds_too_early(attempt, self.rules, said_at(rows))) > 0:
             each.next_at = self.clock() + max(RETRY_PAUSE, too_early)
-        elif policy.proves_absence(self.rules, started, each.first_empty_at):
+        elif safety.proves_absence(self.rules, started, each.first_empty_at):
             yield from self._conclude_or_check(attempt, each)
         elif each.first_empty_at is None:
             # The time counts from the answer: the call may have waited for a place in the budget before it was made.
@@ -324,7 +324,7 @@ class Reconciler:
 
     def _provable_at(self, attempt: Attempt) -> float:
         taken_over_at = self._asked_at if self.loaded_at is None else self.loaded_at
-        return policy.provable_at(attempt, self.rules, self._asked_at, taken_over_at)
+        return safety.provable_at(attempt, self.rules, self._asked_at, taken_over_at)
 
 
 def reconcile(
@@ -422,7 +422,7 @@ def _shown_in(rows: Iterable[LogRow]) -> dict[str, bool]:
     statuses: dict[str, list[Status]] = {}
     for row in rows:
         statuses.setdefault(row.message_id, []).append(row.status)
-    return {message_id: policy.shows_acceptance(found) for message_id, found in statuses.items()}
+    return {message_id: safety.shows_acceptance(found) for message_id, found in statuses.items()}
 
 
 def _filters(attempt: Attempt, at_once: int) -> list[_Filter]:
@@ -434,7 +434,7 @@ def _filters(attempt: Attempt, at_once: int) -> list[_Filter]:
     """
     together = attempt.in_state(_S.IN_DOUBT, _S.UNCONFIRMED)
     alone = attempt.in_state(_S.DUPLICATE_ID)
-    if not policy.may_be_asked_by_bulk(attempt, together):
+    if not safety.may_be_asked_by_bulk(attempt, together):
         together, alone = [], together + alone
     found = [_Filter(together, attempt.bulk_id)] if together else []
     return found + [_Filter(alone[start : start + at_once]) for start in range(0, len(alone), at_once)]

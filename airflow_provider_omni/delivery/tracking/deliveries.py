@@ -11,10 +11,10 @@ from types import MappingProxyType
 from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.effects import Clock, Steps, offload
 from airflow_provider_omni.delivery.messages.status import NEVER, Outcome, StatusUpdate, Tracker
-from airflow_provider_omni.delivery.tracking import policy
-from airflow_provider_omni.delivery.tracking.limits import IN_A_THREAD, WORDS
+from airflow_provider_omni.delivery.tracking import safety
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
+from airflow_provider_omni.delivery.tracking.wait_limits import IN_A_THREAD, WORDS
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.models import LogRow, Report
 from airflow_provider_omni.omni.statuses import StepState
@@ -150,7 +150,7 @@ class Deliveries:
     def whole(self, *, closing: bool) -> DeliveryCounts | None:
         """Return the counts if they may be decided from; None while something that was read is not written down."""
         counts = self.counts(closing=closing)
-        if not all(policy.is_written_down(subscription, closing=closing) for subscription in self.subscriptions):
+        if not all(safety.is_written_down(subscription, closing=closing) for subscription in self.subscriptions):
             return None
         return counts
 
@@ -183,7 +183,7 @@ class Deliveries:
         """
         if closing:
             return subscription.unconfirmed_failures
-        if not policy.may_be_contradicted(subscription):
+        if not safety.may_be_contradicted(subscription):
             return set()
         return {
             message_id
@@ -222,7 +222,7 @@ class Deliveries:
             if subscription.counts_outdated:
                 subscription.counts = self.count(subscription, now, closing=False)
                 subscription.counts_outdated = False
-            if policy.may_be_forgotten(subscription, few=few):
+            if safety.may_be_forgotten(subscription, few=few):
                 subscription.evicted = True
                 if self.tracker.settles:
                     self.closed += self.timed_out(subscription, now, closing=False)

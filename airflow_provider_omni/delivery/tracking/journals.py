@@ -12,11 +12,11 @@ from typing import Protocol
 
 from airflow_provider_omni.delivery.effects import Clock, Json, Log, Save, Steps, load
 from airflow_provider_omni.delivery.messages.codec import account_of, decode, encode, points_to_messages
-from airflow_provider_omni.delivery.tracking import policy
+from airflow_provider_omni.delivery.tracking import safety
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
-from airflow_provider_omni.delivery.tracking.limits import JOURNAL_PATIENCE, JOURNAL_TRIES
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
+from airflow_provider_omni.delivery.tracking.wait_limits import JOURNAL_PATIENCE, JOURNAL_TRIES
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
 
@@ -165,7 +165,7 @@ class KeyValueJournal:
                     continue
                 # Its news is written under its own key: the subscriptions that take its place know of none.
                 yield from self.save(subscription)
-                if policy.may_begin_anew((subscription,)):
+                if safety.may_begin_anew((subscription,)):
                     apart.append(subscription)
                 else:
                     subscription.journal_loaded = False
@@ -255,7 +255,7 @@ class KeyValueJournal:
                     f"That could not be written down ({type(error).__name__}); it will be repeated.", warning=True
                 )
                 done = False
-            if policy.may_be_followed_singly(marked=done):
+            if safety.may_be_followed_singly(marked=done):
                 marked.append(subscription)
             else:
                 subscription.unseen = True

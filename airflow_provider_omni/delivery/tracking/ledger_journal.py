@@ -18,12 +18,12 @@ from airflow_provider_omni.delivery.effects import Log, Steps, WritePart, list_p
 from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, VERSION, TryId, own_parts, pack, unpack
 from airflow_provider_omni.delivery.messages.codec import step_of, update_of
 from airflow_provider_omni.delivery.retrying import is_failed_write, retrying
-from airflow_provider_omni.delivery.tracking import policy
+from airflow_provider_omni.delivery.tracking import safety
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.journals import OutOfReach
 from airflow_provider_omni.delivery.tracking.ledger_watch import TrackedMessages, read_sent
-from airflow_provider_omni.delivery.tracking.limits import IDLE_POLLS, LAST_WRITES, LIMITS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
+from airflow_provider_omni.delivery.tracking.wait_limits import IDLE_POLLS, LAST_WRITES, LIMITS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
 
@@ -222,10 +222,10 @@ class LedgerJournal:
         overlooked, self._overlooked = self._overlooked, []
         if self._singly:
             return False
-        if not policy.must_be_followed_singly(overlooked=bool(overlooked), told=self._told_singly):
+        if not safety.must_be_followed_singly(overlooked=bool(overlooked), told=self._told_singly):
             return False
         yield from self._flush()
-        if policy.may_begin_anew(self._deliveries.subscriptions) and (
+        if safety.may_begin_anew(self._deliveries.subscriptions) and (
             self._told_singly or (yield from self._mark_singles(closing=closing))
         ):
             self._singly = True
@@ -257,7 +257,7 @@ class LedgerJournal:
             if not is_failed_write(error):
                 raise
             done = False
-        return policy.may_be_followed_singly(marked=done)
+        return safety.may_be_followed_singly(marked=done)
 
     # -- writing -------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Log, Steps, call_api
-from airflow_provider_omni.delivery.tracking import policy
+from airflow_provider_omni.delivery.tracking import safety
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRequestError
@@ -85,22 +85,22 @@ class LogQueries:
             if key in found:
                 found[key].append(row)
         missing = [each for each in ids if not found[each]]
-        if policy.proves_lists(len(ids) - len(missing)):
+        if safety.proves_lists(len(ids) - len(missing)):
             self._lists_read.add(kind)
         asked_alone = set[str]()
         if missing and self.at_once[kind] > 1:
             # The vendor may not read a list of ids in full, but it does read one id.
             # Once it has shown two ids of a list, it reads lists; the other ids then have no rows, most of the time.
-            for unseen in self._some_of(missing, 1 if policy.proves_lists(len(ids) - len(missing)) else SAMPLES):
+            for unseen in self._some_of(missing, 1 if safety.proves_lists(len(ids) - len(missing)) else SAMPLES):
                 alone = yield from self.ask(until, **{kind: (unseen,)})
                 if alone is None:
-                    told = policy.told_by_list(found, asked_alone, lists_read=False)
+                    told = safety.told_by_list(found, asked_alone, lists_read=False)
                     return {each: found[each] for each in told} or None
                 asked_alone.add(unseen)
                 if alone:
                     self.at_once[kind] = 1
                     return {unseen: alone}
-        told = policy.told_by_list(found, asked_alone, lists_read=kind in self._lists_read)
+        told = safety.told_by_list(found, asked_alone, lists_read=kind in self._lists_read)
         return {each: found[each] for each in told}
 
     def _some_of(self, ids: Sequence[str], most: int) -> list[str]:

@@ -18,13 +18,19 @@ from datetime import UTC, datetime
 from airflow_provider_omni.delivery.effects import Log, Steps, call_api, offload
 from airflow_provider_omni.delivery.messages.status import NEVER, Outcome, StatusUpdate
 from airflow_provider_omni.delivery.retrying import UnfinishedError, retrying
-from airflow_provider_omni.delivery.tracking import policy
+from airflow_provider_omni.delivery.tracking import safety
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries, beside
 from airflow_provider_omni.delivery.tracking.journals import ReportJournal
-from airflow_provider_omni.delivery.tracking.limits import CLOSING, FAILED_READS, LAST_LOOKS, LIMITS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.log_queries import MESSAGES, LogQueries
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.time_windows import LAG, UNREAD, TimeWindows, Window
+from airflow_provider_omni.delivery.tracking.wait_limits import (
+    CLOSING,
+    FAILED_READS,
+    LAST_LOOKS,
+    LIMITS,
+    TrackingLimits,
+)
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.models import LogRow, Report, skipped_in
@@ -221,7 +227,7 @@ class SingleMessageFollower:
                 if status.by is None:
                     unseen.append(message_id)
                     continue
-                if len(shown) < policy.LISTED:
+                if len(shown) < safety.LISTED:
                     shown.append(message_id)
                 if status.outcome in wanted:
                     others.append(message_id)
@@ -280,7 +286,7 @@ class SingleMessageFollower:
             except OmniError as error:
                 yield Log(f"A read of reports failed ({error.why}); it will be repeated.", warning=True)
             failed = failed + 1 if page is None else 0
-            if policy.is_heard(page, self._page):
+            if safety.is_heard(page, self._page):
                 self._deliveries.heard.add(message_id)
                 subscription.counts_outdated = True
             else:

@@ -8,10 +8,12 @@ from contextlib import suppress
 from airflow_provider_omni.delivery.effects import Log, Steps, call_api
 from airflow_provider_omni.delivery.messages.status import LOG_LAG
 from airflow_provider_omni.delivery.retrying import UnfinishedError, retrying
-from airflow_provider_omni.delivery.tracking import policy
+from airflow_provider_omni.delivery.tracking import safety
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.journals import ReportJournal
-from airflow_provider_omni.delivery.tracking.limits import (
+from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN, MESSAGES, LogQueries
+from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
+from airflow_provider_omni.delivery.tracking.wait_limits import (
     ALL_SHOWN,
     CLOSING,
     CLOSING_READS,
@@ -22,12 +24,10 @@ from airflow_provider_omni.delivery.tracking.limits import (
     SAMPLES,
     SERVED,
 )
-from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN, MESSAGES, LogQueries
-from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniError, OmniRequestError
-from airflow_provider_omni.omni.limits import LOGS_PER_MINUTE
 from airflow_provider_omni.omni.models import LogRow, skipped_in
+from airflow_provider_omni.omni.rate_limits import LOGS_PER_MINUTE
 
 
 class SubscriptionFollower:
@@ -105,7 +105,7 @@ class SubscriptionFollower:
             except OmniError as error:
                 # The page may have been handed out and lost on the way: then only the logs still have it.
                 subscription.logs_due = subscription.report_read_failed = True
-                self._note_read(subscription, heard=policy.is_heard(None, api.MAX_LIMIT))
+                self._note_read(subscription, heard=safety.is_heard(None, api.MAX_LIMIT))
                 yield Log(f"A read of reports failed ({error.why}); the logs will be asked.", warning=True)
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
             if skipped_in(page):
@@ -113,7 +113,7 @@ class SubscriptionFollower:
                 subscription.logs_due = subscription.report_read_failed = True
             news = yield from self._deliveries.take_rows(subscription, page, self._journal.news)
             subscription.idle_polls = 0 if news else subscription.idle_polls + 1
-            self._note_read(subscription, heard=policy.is_heard(page, api.MAX_LIMIT))
+            self._note_read(subscription, heard=safety.is_heard(page, api.MAX_LIMIT))
             yield from self._journal.save(subscription)
             if len(page) + skipped_in(page) < api.MAX_LIMIT or self._journal.blocked(subscription):
                 break
@@ -171,7 +171,7 @@ class SubscriptionFollower:
         ranked = [
             (not each.report_read_failed, each.looked_at, (place - begin) % count, each)
             for place, each in enumerate(candidates)
-            if policy.is_due(each, last_round, closing=closing)
+            if safety.is_due(each, last_round, closing=closing)
         ]
         return [subscription for *_, subscription in sorted(ranked, key=lambda each: each[:3])]
 
@@ -192,7 +192,7 @@ class SubscriptionFollower:
                 waiting = waiting if found is None else [*group, *waiting]
                 continue
             for subscription in group:
-                if subscription.name in found or policy.is_left_to_samples(subscription):
+                if subscription.name in found or safety.is_left_to_samples(subscription):
                     alone = subscription.bulk.alone and len(found) == 1
                     yield from self._apply_log_rows(subscription, found.get(subscription.name, []), alone=alone)
             # Those of which the answer tells nothing come last: a later list may show that the vendor reads lists.
@@ -273,7 +273,7 @@ class SubscriptionFollower:
             # samples.
             at_first = int(self._clock() / self._watch.poll_interval)
             turn = at_first if subscription.next_sample is None else subscription.next_sample
-            sample, *others = policy.samples_from(turn, subscription.samples)
+            sample, *others = safety.samples_from(turn, subscription.samples)
             subscription.next_sample, subscription.unseen, subscription.sampled_at = turn + 1, False, self._clock()
             rows = yield from self._queries.ask(until, message_ids=(sample,))
             if not rows and rows is not None and others and (most := self._queries.at_once[MESSAGES]) > 1:
@@ -301,7 +301,7 @@ class SubscriptionFollower:
         One poll cannot ask for all of them. If each poll is a process of its own, the time decides which one comes
         first.
         """
-        unseen = [each for each in self._deliveries.subscriptions if policy.is_bulk_id_doubted(each)]
+        unseen = [each for each in self._deliveries.subscriptions if safety.is_bulk_id_doubted(each)]
         count = len(unseen)
         begin = int(count * (self._clock() / self._watch.poll_interval * GOLDEN % 1.0)) if count > SAMPLES else 0
         ranked = [(each.sampled_at, (place - begin) % count, each) for place, each in enumerate(unseen)]

@@ -26,16 +26,23 @@ from typing import Any, Protocol
 
 from airflow_provider_omni.delivery.effects import Clock, Log, Sleep, Steps, offload
 from airflow_provider_omni.delivery.retrying import UnfinishedError, retrying
-from airflow_provider_omni.delivery.tracking import policy
+from airflow_provider_omni.delivery.tracking import safety
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.journals import KeyValueJournal, ReportJournal
 from airflow_provider_omni.delivery.tracking.ledger_journal import LedgerJournal
-from airflow_provider_omni.delivery.tracking.limits import CLOSING, LAST_WRITES, LIMITS, REFUSALS, WORDS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.log_queries import LogQueries
 from airflow_provider_omni.delivery.tracking.single_messages import SingleMessageFollower
 from airflow_provider_omni.delivery.tracking.subscription_follower import SubscriptionFollower
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, Verdict, evaluate, explain
+from airflow_provider_omni.delivery.tracking.wait_limits import (
+    CLOSING,
+    LAST_WRITES,
+    LIMITS,
+    REFUSALS,
+    WORDS,
+    TrackingLimits,
+)
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniStorageError
 
@@ -89,8 +96,8 @@ def asked_before(verdict: Verdict, subscriptions: Sequence[Subscription], began:
     :param subscriptions: all that the verdict is about.
     :param began: time at which this poll began.
     """
-    words = policy.on_older_words(subscriptions, began) if verdict is Verdict.SUCCESS else []
-    failures = [each for each in subscriptions if policy.may_be_overruled(each)]
+    words = safety.on_older_words(subscriptions, began) if verdict is Verdict.SUCCESS else []
+    failures = [each for each in subscriptions if safety.may_be_overruled(each)]
     few = [each for group in (words, failures) if _are_few(group) for each in group]
     return list(dict.fromkeys(few))
 
@@ -197,7 +204,7 @@ class DeliveryWait:
             if (
                 end is not None
                 and not (end.verdict is Verdict.SUCCESS and on_its_word)
-                and not any(policy.may_be_overruled(each) for each in self.deliveries.subscriptions)
+                and not any(safety.may_be_overruled(each) for each in self.deliveries.subscriptions)
             ):
                 return end
         began = self.clock()
@@ -217,7 +224,7 @@ class DeliveryWait:
         unasked = asked_before(end.verdict, self.deliveries.subscriptions, began)
         if closing:
             # Everything else was asked about in this round.
-            unasked = [each for each in unasked if policy.may_be_overruled(each)]
+            unasked = [each for each in unasked if safety.may_be_overruled(each)]
         if unasked:
             asked = yield from self.followed.ask_again(unasked)
             if not asked and not closing:
@@ -324,7 +331,7 @@ class DeliveryWait:
         """
         if not self.journal.loaded:
             return True
-        if not policy.may_begin_anew(self.deliveries.subscriptions):
+        if not safety.may_begin_anew(self.deliveries.subscriptions):
             return False
         if (yield from self.journal.has_grown()):
             self.journal.begin()

@@ -15,8 +15,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, ListParts, ReadPart, Steps, WritePart
 from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
-from airflow_provider_omni.delivery.tracking import policy
-from airflow_provider_omni.delivery.tracking.limits import CLOSING, LIMITS, REFUSALS, TrackingLimits
+from airflow_provider_omni.delivery.tracking import safety
 from airflow_provider_omni.delivery.tracking.log_queries import GOLDEN
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, Verdict, evaluate, explain
 from airflow_provider_omni.delivery.tracking.wait import (
@@ -26,6 +25,7 @@ from airflow_provider_omni.delivery.tracking.wait import (
     asked_before,
     poll_until_decided,
 )
+from airflow_provider_omni.delivery.tracking.wait_limits import CLOSING, LIMITS, REFUSALS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.words import some
@@ -119,7 +119,7 @@ class WaitTogether:
             counts = yield from _in(number, part.present_counts())
             whole = whole and counts is not None
             total.merge(DeliveryCounts(total=part.least) if counts is None else counts)
-        over = policy.are_over(len(self._ends), len(self.parts))
+        over = safety.are_over(len(self._ends), len(self.parts))
         verdict = self._evaluate(total, whole=whole, over=over)
         if verdict is Verdict.OPEN:
             return None

@@ -16,8 +16,8 @@ from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniRateLimitError, OmniServerError, OmniStorageError
-from airflow_provider_omni.omni.limits import WindowLimiter
 from airflow_provider_omni.omni.models import Rows
+from airflow_provider_omni.omni.rate_limits import WindowLimiter
 from tests.unit.delivery.stage import START, report
 
 LOOK = api.get_logs(message_ids=("m",))

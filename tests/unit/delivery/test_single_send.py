@@ -18,7 +18,9 @@ from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.engine import SendResult
 from airflow_provider_omni.delivery.outbox.message import send_message
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec, plan_message
-from airflow_provider_omni.delivery.outbox.policy import INTENT_TTL, SHARED_ATTEMPTS, LookPolicy, SendPolicy
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
+from airflow_provider_omni.delivery.outbox.safety import SHARED_ATTEMPTS
+from airflow_provider_omni.delivery.outbox.send_limits import INTENT_TTL
 from airflow_provider_omni.delivery.outbox.stores import INDEX
 from airflow_provider_omni.delivery.outbox.task_state_store import TaskStateStore
 from airflow_provider_omni.delivery.recipients.addresses import read_recipients

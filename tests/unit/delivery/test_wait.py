@@ -12,7 +12,9 @@ from airflow_provider_omni.delivery.effects import CallApi, Load, Save, Sleep
 from airflow_provider_omni.delivery.messages.codec import decode, encode, points_to_messages
 from airflow_provider_omni.delivery.messages.status import StatusUpdate
 from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
-from airflow_provider_omni.delivery.tracking.limits import (
+from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, Verdict, explain
+from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, WaitEnd
+from airflow_provider_omni.delivery.tracking.wait_limits import (
     CLOSING,
     CLOSING_READS,
     IDLE_POLLS,
@@ -20,8 +22,6 @@ from airflow_provider_omni.delivery.tracking.limits import (
     REFUSALS,
     SERVED,
 )
-from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts, Verdict, explain
-from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, WaitEnd
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.api import MAX_LIMIT
 from airflow_provider_omni.omni.errors import (

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
-from airflow_provider_omni.delivery.tracking.limits import CLOSING
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.delivery.tracking.wait import WaitEnd
+from airflow_provider_omni.delivery.tracking.wait_limits import CLOSING
 from airflow_provider_omni.delivery.tracking.wait_together import WaitTogether, wait_for
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniStorageError, OmniTransportError

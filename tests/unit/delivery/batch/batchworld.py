@@ -9,12 +9,13 @@ from typing import Any
 
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.workspace import Workspace
-from airflow_provider_omni.delivery.outbox.engine import LedgerTerms, Outbox, SendResult
+from airflow_provider_omni.delivery.outbox.engine import Outbox, SendResult
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, SendPlan, plan_batch
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
+from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
-from airflow_provider_omni.omni.limits import WindowLimiter
+from airflow_provider_omni.omni.rate_limits import WindowLimiter
 from tests.harness.worker import Worker
 
 TEXT = {"line": {"type": "TEXT", "text": "Hello"}, "sms": {"text": "Hello"}}

@@ -12,8 +12,9 @@ from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.engine import Outbox
-from airflow_provider_omni.delivery.outbox.policy import LedgerTerms, LookPolicy, SendPolicy
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt
+from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms
 from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of
 from airflow_provider_omni.omni.api import Call

@@ -14,7 +14,7 @@ from airflow_provider_omni.delivery.ledger.layout import SubFolder, folder_of
 from airflow_provider_omni.delivery.ledger.parts import TryId, pack, unpack
 from airflow_provider_omni.delivery.ledger.remote_folders import RemoteFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.outbox.limits import SendLimits
+from airflow_provider_omni.delivery.outbox.send_limits import SendLimits
 from airflow_provider_omni.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
 from airflow_provider_omni.storage.process import ProcessMemory

@@ -12,9 +12,9 @@ from airflow_provider_omni.delivery.ledger.parts import pack, unpack
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
 from airflow_provider_omni.delivery.tracking.id_set import IdSet
-from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
+from airflow_provider_omni.delivery.tracking.wait_limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.watch import Watch, bulks_of
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from tests.unit.delivery.batch.batchworld import World, numbers

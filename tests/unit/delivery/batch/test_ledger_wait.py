@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
-from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
+from airflow_provider_omni.delivery.tracking.wait_limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.wait_together import wait_for
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.ledger import read_outcomes, unreached

@@ -18,9 +18,9 @@ from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, pack, unpack
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.codec import step_of
 from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker
-from airflow_provider_omni.delivery.tracking.limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
+from airflow_provider_omni.delivery.tracking.wait_limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniStorageError

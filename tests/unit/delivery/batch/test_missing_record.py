@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.outbox import missing_record
-from airflow_provider_omni.delivery.outbox.limits import LIMITS, SendLimits
+from airflow_provider_omni.delivery.outbox.send_limits import LIMITS, SendLimits
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import (
     OmniError,

@@ -11,9 +11,9 @@ import pytest
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.tracking import ledger_journal, single_messages, time_windows
-from airflow_provider_omni.delivery.tracking.limits import FAILED_READS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.time_windows import LAG, TimeWindows, Window
 from airflow_provider_omni.delivery.tracking.verdict import Verdict
+from airflow_provider_omni.delivery.tracking.wait_limits import FAILED_READS, TrackingLimits
 from airflow_provider_omni.ledger import read_outcomes, unreached
 from airflow_provider_omni.omni.errors import OmniServerError
 from airflow_provider_omni.omni.failures import Failure, failure_error

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
-from airflow_provider_omni.delivery.tracking.limits import LIMITS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait, WaitEnd
+from airflow_provider_omni.delivery.tracking.wait_limits import LIMITS, TrackingLimits
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from tests.unit.delivery.batch.batchworld import World
 

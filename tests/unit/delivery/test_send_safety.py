@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_omni.delivery.messages.states import CLOCKS, HORIZON, Attempt, MessageState, Origin
-from airflow_provider_omni.delivery.outbox.policy import (
-    INTENT_TTL,
-    LookPolicy,
+from airflow_provider_omni.delivery.outbox.policy import LookPolicy
+from airflow_provider_omni.delivery.outbox.safety import (
     attempts_to_look_for,
     can_be_proven,
     is_fresh,
@@ -20,6 +19,7 @@ from airflow_provider_omni.delivery.outbox.policy import (
     seconds_too_early,
     shows_acceptance,
 )
+from airflow_provider_omni.delivery.outbox.send_limits import INTENT_TTL
 from tests.unit.delivery.stage import status
 
 _S = MessageState

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_omni.omni.limits import RateLimiter, WindowLimiter, logs_budget, rate_limiter_of
+from airflow_provider_omni.omni.rate_limits import RateLimiter, WindowLimiter, logs_budget, rate_limiter_of
 
 
 class Clock:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_omni.delivery.tracking.policy import (
+from airflow_provider_omni.delivery.tracking.safety import (
     is_bulk_id_doubted,
     is_due,
     is_heard,
