@@ -7,8 +7,8 @@ from typing import Any
 NOTHING = frozenset({"", "none", "null", "nan", "nat", "<na>", "undefined"})
 """Texts to which a template renders that found nothing, in lower case."""
 WHY_EMPTY = (
-    "If it comes from another task, that one has pushed no XCom: it was marked successful by hand, was skipped, or "
-    "ended before it had anything to push. Clear that task, so that it runs."
+    "If it comes from another task: that one returned None, or it pushed nothing, because it was skipped, was marked "
+    "successful by hand, or ended too early. Look at its XCom, mend it or clear it, and then clear this task."
 )
 """Reasons for which an argument comes out empty that was given."""
 

@@ -152,7 +152,8 @@ def open_rows(
         recipients = recipients.take()
     recipients = recipients if (column := read_column(recipients)) is None else column
     if isinstance(recipients, Unreached):
-        yield recipients.rows(ledger_folder(recipients.ledger_path), phone_field, tell, needed)
+        folder = ledger_folder(recipients.ledger_path, "recipients", "unreached(…) of ")
+        yield recipients.rows(folder, phone_field, tell, needed)
     elif (table := read_table(recipients)) is not None:
         yield rows_of_table(*table, phone_field, needed, "the table's columns")
     elif is_table(recipients):

@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 READ_AHEAD = 4 * 1024 * 1024
 """Bytes of a remote file that are fetched at once. The file systems' own 50 MiB would be most of a task's memory."""
+_OF_A_RECEIPT = ("receipt", "one with a ledger_path that is ")
+"""The argument that brings a wait its ledger, and words for what stands there."""
 
 
 def storage_path(path: Any) -> Any:
@@ -69,8 +71,12 @@ def file_place(path: Any) -> Any:
     return str(local)
 
 
-def ledger_place(path: Any) -> Any:
+def ledger_place(path: Any, name: str = "ledger_path", of: str = "") -> Any:
     """Return the place of a ledger, in a form that means one place for all workers and tries. `~` is expanded.
+
+    :param path: a text, a path, or an `ObjectStoragePath`.
+    :param name: the argument that has brought the path, for errors.
+    :param of: words for what stands in that argument, if it is not the path itself.
 
     Raises OmniInputError unless the path is absolute or a URL: a relative path is another folder for each process, and
     `None` is the text to which a template renders that found nothing.
@@ -79,38 +85,38 @@ def ledger_place(path: Any) -> Any:
     if hasattr(path, "fs"):
         return path
     if not isinstance(path, str | os.PathLike):
-        raise _no_ledger(describe(path), expected)
+        raise _no_ledger(name, of + describe(path), expected)
     text = os.fspath(path)
     if not isinstance(text, str) or not text.strip() or text.strip() == "None":
         found = "'None'" if isinstance(text, str) and text.strip() else "a blank text"
-        raise _no_ledger(f"{found} (a template that found nothing?)", expected)
+        raise _no_ledger(name, f"{of}{found} (a template that found nothing?)", expected)
     if "://" in text:
         return text
     local = Path(text).expanduser()
     if not local.is_absolute():
-        raise _no_ledger("a relative path", f"{expected}: workers have folders of their own")
+        raise _no_ledger(name, f"{of}a relative path", f"{expected}: workers have folders of their own")
     return str(local)
 
 
-def _no_ledger(got: str, expected: str) -> OmniInputError:
-    problem = unexpected("ledger_path", got, expected)
+def _no_ledger(name: str, got: str, expected: str) -> OmniInputError:
+    problem = unexpected(name, got, expected)
     return OmniInputError("Nothing was sent: the ledger cannot be used.", problems=(problem,))
 
 
-def ledger_folder(path: Any) -> Folder:
-    """Return the folder of a ledger.
+def ledger_folder(path: Any, name: str = "ledger_path", of: str = "") -> Folder:
+    """Return the folder of a ledger. The arguments are those of `ledger_place`.
 
-    Raises OmniInputError for a path that cannot be meant, see `ledger_place`.
+    Raises OmniInputError for a path that cannot be meant.
     """
-    return folder_of(_reachable(ledger_place(path), "ledger_path"))
+    return folder_of(_reachable(ledger_place(path, name, of), name, of))
 
 
 def watched_folder(watch: Watch) -> Folder | None:
     """Return the folder of a wait: its ledger, or the ledgers of its parts; None if it has none."""
     if watch.ledger_path is not None:
-        return ledger_folder(watch.ledger_path)
+        return ledger_folder(watch.ledger_path, *_OF_A_RECEIPT)
     paths = {number: part.ledger_path for number, part in enumerate(watch.parts) if part.ledger_path is not None}
-    return Folders({number: ledger_folder(path) for number, path in paths.items()}) if paths else None
+    return Folders({number: ledger_folder(path, *_OF_A_RECEIPT) for number, path in paths.items()}) if paths else None
 
 
 def text_of(path: Any) -> str:
@@ -157,7 +163,7 @@ def _opened(path: Any, opened: Callable[[Any], contextlib.AbstractContextManager
         raise
 
 
-def _reachable(path: Any, name: str) -> Any:
+def _reachable(path: Any, name: str, of: str = "") -> Any:
     """Return the path if Airflow has a file system for its scheme. Otherwise Airflow would say so later, in words of
     its own.
 
@@ -178,7 +184,7 @@ def _reachable(path: Any, name: str) -> Any:
         problems=(
             unexpected(
                 name,
-                f"a URL of {scheme}, for which Airflow has no object storage here",
+                f"{of}a URL of {scheme}, for which Airflow has no object storage here",
                 "local paths and the stores of installed providers, such as s3:// with "
                 "apache-airflow-providers-amazon[s3fs]",
             ),

@@ -15,6 +15,8 @@ from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.recipients.sources import Row, as_wanted
 from airflow_provider_omni.delivery.results.reader import OutcomeRow, Outcomes
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.problems import unexpected
+from airflow_provider_omni.omni.words import some
 
 _S = MessageState
 NEVER_SENT = frozenset({_S.NOT_SENT.value, _S.ABSENT.value})
@@ -32,8 +34,9 @@ def rows_of_unreached(
     """Yield the recipients of a ledger, or of all its shards, who count as not reached. See `unreached`."""
     if missing := missing_shards(ledger):
         raise _unreadable(
-            f"{len(missing)} of its shards ({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}) never began, "
-            "so nobody knows who was to be sent to; let them run first, or name the folder of one shard"
+            f"of which {some(len(missing), 'shard')} ({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}) "
+            "never began, so nobody knows who was to be sent to",
+            "one whose shards have all run; or name the folder of one shard",
         )
     place, empty, open_ = 0, True, 0
     for folder in ledgers_in(ledger):
@@ -42,7 +45,9 @@ def rows_of_unreached(
         empty = False
         names = own_parts(folder.list(PLAN))
         if own_parts(folder.list(PURGED)) or (not names and own_parts(folder.list(SENT))):
-            raise _unreadable("its plan/ was removed: nobody knows the numbers any more")
+            raise _unreadable(
+                "whose plan/ was removed: nobody knows the numbers any more", "one that purge_plan() has left alone"
+            )
         was_called = _phone_field(folder)
         with Workspace() as workspace, Workspace() as sent:
             _read_plan(folder, names, workspace)
@@ -51,7 +56,10 @@ def rows_of_unreached(
                 if is_unreached(outcome, include_unknown=include_unknown):
                     person = _person(workspace, outcome, writer)
                     if person is None:
-                        raise _unreadable("parts of its plan/ are gone or cut short: it lacks people who were sent to")
+                        raise _unreadable(
+                            "of whose plan/ parts are gone or cut short: it lacks people who were sent to",
+                            "a whole one",
+                        )
                     if not _was_taken_out(outcomes, person, outcome):
                         yield _row(place, from_json(person), was_called, phone_field, needed)
                         place += 1
@@ -64,7 +72,7 @@ def rows_of_unreached(
                     yield _row(place, from_json(person), was_called, phone_field, needed)
                     place += 1
     if empty:
-        raise _unreadable("no batch has used this ledger")
+        raise _unreadable("that no batch has used", "the ledger_path of a batch that has run")
     if open_:
         # Nobody has waited for them, or not long enough. Without these words, an empty second send would look as if all
         # had been reached.
@@ -152,5 +160,7 @@ def _row(place: int, person: dict[str, Any], was_called: str, phone_field: str, 
     )
 
 
-def _unreadable(why: str) -> OmniInputError:
-    return OmniInputError("The unreached cannot be read from the ledger", problems=(f"ledger_path: {why}",))
+def _unreadable(which: str, expected: str) -> OmniInputError:
+    """Return the error for a ledger that is described by a clause. It came in the argument `recipients`."""
+    problem = unexpected("recipients", f"unreached(…) of a ledger {which}", expected)
+    return OmniInputError("The unreached cannot be read from the ledger", problems=(problem,))

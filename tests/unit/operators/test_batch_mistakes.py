@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
+from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
+from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
 from airflow_provider_omni.operators.recipients import open_rows
-from airflow_provider_omni.storage.object_storage import ledger_folder, ledger_place
+from airflow_provider_omni.storage.object_storage import ledger_folder, ledger_place, watched_folder
 from tests.unit.operators.rendered import with_values
 
 NUMBER = "41793026727"
@@ -96,8 +98,33 @@ def test_a_ledger_is_an_absolute_path_or_a_url(path: Any, found: str) -> None:
         ledger_place(path)
     assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith(f"ledger_path: got {found}")
-    with pytest.raises(OmniInputError, match="ledger_path: got"), open_rows(unreached(path), "phone"):
+
+
+@pytest.mark.parametrize("path", ["ledgers/today", "", "None", None])
+def test_an_unusable_path_of_unreached_is_a_mistake_in_recipients_and_not_in_the_batchs_own_ledger_path(
+    path: Any,
+) -> None:
+    with pytest.raises(OmniInputError) as caught, open_rows(unreached(path), "phone"):
         pass
+    [problem] = caught.value.problems
+    assert problem.startswith("recipients: got unreached(…) of ")
+
+
+def test_unreached_of_a_ledger_that_no_batch_has_used_is_a_mistake_in_recipients(tmp_path: Path) -> None:
+    with pytest.raises(OmniInputError) as caught, open_rows(unreached(str(tmp_path)), "phone") as rows:
+        list(rows)
+    assert caught.value.problems == (
+        "recipients: got unreached(…) of a ledger that no batch has used, expected the ledger_path of a batch that has "
+        "run",
+    )
+
+
+def test_an_unusable_ledger_path_of_a_receipt_is_a_mistake_in_the_receipt() -> None:
+    watch = Watch(bulks=(), deadline=0.0, goal=SuccessCriterion("all"), ledger_path="ledgers/today")
+    with pytest.raises(OmniInputError) as caught:
+        watched_folder(watch)
+    [problem] = caught.value.problems
+    assert problem.startswith("receipt: got one with a ledger_path that is a relative path, expected an absolute path")
 
 
 @pytest.mark.parametrize("path", ["people.csv", "./people.csv", Path("people/today.jsonl"), "../people.csv.gz"])

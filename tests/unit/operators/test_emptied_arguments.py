@@ -49,7 +49,7 @@ def test_an_argument_that_came_out_empty_is_not_taken_for_one_that_was_not_given
     arguments = {"sms": {"text": "Hi"}, "flow": ["SMS"]} | {name: EMPTY}
     text = said(make(**arguments), task)
     assert f"{name}: got nothing, though it was given" in text
-    assert "marked successful" in text
+    assert "that one returned None, or it pushed nothing" in text  # nobody knows which
     assert vendor.bodies == []
 
 

@@ -209,7 +209,7 @@ def test_requests_of_all_receipts_count_where_only_the_logs_may_be_read() -> Non
 def test_an_argument_that_was_given_and_came_out_empty_is_named_with_the_likely_cause(name: str) -> None:
     said = problems(None, emptied=[name])
     assert said.startswith(f"{name}: got nothing, though it was given")
-    assert "marked successful" in said
+    assert "returned None" in said
     assert "found none of them" not in said
 
 
@@ -219,4 +219,4 @@ def test_a_template_that_found_nothing_is_named_with_the_likely_cause(name: str,
     said = problems(None, **{name: empty})
     assert said.startswith(f"{name}: got ")
     assert "a template that found nothing?" in said
-    assert "marked successful" in said
+    assert "returned None" in said

@@ -362,7 +362,7 @@ def test_a_damaged_line_of_outcomes_is_one_clear_error_of_the_reader_and_no_end_
 def test_a_shard_that_never_began_is_told_before_anybody_is_resent_to(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.send(numbers(8), SHARED, shard=Shard(1, 3), folder=SubFolder(world.folder, "shard-1-of-3"))
-    with pytest.raises(OmniInputError, match=r"2 of its shards .* never began"):
+    with pytest.raises(OmniInputError, match=r"of which 2 shards .* never began"):
         list(unreached(str(world.folder.path)).rows())
 
 

@@ -324,7 +324,7 @@ def test_a_second_send_to_the_unreached_notices_that_people_are_missing_from_the
     world = _forgetful(tmp_path)
     assert world.send(numbers(20)).error is None
     _cut(world.folder.path / _parts(world, "plan/")[0])
-    with pytest.raises(OmniInputError, match="plan/ are gone or cut short"):
+    with pytest.raises(OmniInputError, match="whose plan/ lacks people"):
         list(unreached(str(world.folder.path), include_unknown=True).rows())
 
 
