@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -160,7 +160,7 @@ def _line_of(problem: ErrorDetails, root: str, model: type[BaseModel] | None) ->
     if kind == "missing":
         return f"{field}: missing"
     if kind == "extra_forbidden":
-        return _unknown_member(field, str(where[-1]), model if len(where) == 1 else None)
+        return _unknown_member(field, str(where[-1]), _model_at(model, where[:-1]))
     if kind == "value_error":
         return f"{field}: {context.get('error', 'not usable')}"
     if kind == "omni":
@@ -186,6 +186,25 @@ def _argument(model: type[BaseModel] | None, where: list[int | str]) -> FieldInf
         return None
     fields = model.model_fields
     return fields.get(str(where[0])) or next((each for each in fields.values() if each.alias == where[0]), None)
+
+
+def _model_at(model: type[BaseModel] | None, where: Sequence[int | str]) -> type[BaseModel] | None:
+    """Return the model that an object within another one must follow; None if it is not a single one."""
+    for part in where:
+        if model is None or isinstance(part, int):
+            continue
+        fields = model.model_fields.values()
+        found = next((each.annotation for each in fields if each.alias == part), model.model_fields.get(part))
+        model = _model_in(getattr(found, "annotation", found))
+    return model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the only model among the types of an annotation such as `tuple[ScenarioStep, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [each for each in map(_model_in, get_args(annotation)) if each is not None]
+    return found[0] if len(found) == 1 else None
 
 
 def _unknown_member(field: str, member: str, model: type[BaseModel] | None) -> str:

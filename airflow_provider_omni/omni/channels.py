@@ -5,10 +5,13 @@ Loads no models, since DAG files are read often.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow_provider_omni.omni.problems import unexpected
 
 if TYPE_CHECKING:
     from airflow_provider_omni.omni.members import TypedContent
@@ -58,6 +61,24 @@ class KnownChannel(NamedTuple):
         """Return the object that a text alone stands for."""
         return {"text": text} if self.text_type is None else {"type": self.text_type, "text": text}
 
+    def model_problem(self, place: str, value: Any) -> str | None:
+        """Return the problem with a model of another channel; None if the value is this one's, or no model.
+
+        :param place: where the value stands, for the error.
+        """
+        if not is_model(value):
+            return None
+        models = () if self.typed is None else tuple(self.typed.models.values())
+        if isinstance(value, models):
+            return None
+        expected = " or ".join(each.__name__ for each in models) or "an object"
+        return unexpected(place, f"the model {type(value).__name__}", expected)
+
+
+def is_model(value: Any) -> bool:
+    """Return True for a model of contents. Loads none."""
+    return callable(getattr(type(value), "to_wire", None))
+
 
 @cache
 def _load(home: str) -> TypedContent:
@@ -95,3 +116,17 @@ CONTENT_ARGUMENTS: tuple[str, ...] = (*OWN_ARGUMENTS, "other_channels")
 
 NO_CONTENT = f"no content: at least one of {', '.join(OWN_ARGUMENTS)} and the other channels' objects is needed"
 """The problem with contents of which there are none."""
+
+
+def model_problems(argument: str, value: Any) -> list[str]:
+    """Return the problems with models in an argument that are those of other channels. Loads models if it finds one."""
+    if argument in OWN_ARGUMENTS:
+        found = [OWN_ARGUMENTS[argument].model_problem(argument, value)]
+    elif argument == "other_channels" and is_model(value):
+        found = [unexpected(argument, f"the model {type(value).__name__}", "an object such as {'viber': …}")]
+    elif argument == "other_channels" and isinstance(value, Mapping):
+        known = {name: OTHER_CHANNELS[name] for name in value if name in OTHER_CHANNELS}
+        found = [each.model_problem(f"{argument}.{name}", value[name]) for name, each in known.items()]
+    else:
+        found = []
+    return [line for line in found if line is not None]

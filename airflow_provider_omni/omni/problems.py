@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+_UNKNOWN = re.compile(r"[^:]*: (?:got an )?unknown ")
 
 
 def unexpected(name: str, got: str | float, expected: str) -> str:
@@ -20,6 +23,11 @@ def unexpected(name: str, got: str | float, expected: str) -> str:
 def unknown(name: str, known: Iterable[str], kind: str = "name") -> str:
     """Return the line about a name that does not exist, with those that do."""
     return unexpected(name, f"an unknown {kind}", f"one of {', '.join(known)}")
+
+
+def is_about_a_name(line: str) -> bool:
+    """Return True for a line about a name that does not exist: no value mends that."""
+    return _UNKNOWN.match(line) is not None
 
 
 def with_other_value(line: str, got: str) -> str:

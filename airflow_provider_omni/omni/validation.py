@@ -23,6 +23,7 @@ from airflow_provider_omni.omni.channels import (
     OWN_ARGUMENTS,
     Channel,
     KnownChannel,
+    model_problems,
 )
 from airflow_provider_omni.omni.content import ChannelContent, Content
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -149,7 +150,9 @@ def _check_contents(findings: _Findings, contents: Mapping[str, Any]) -> dict[st
     if others is None:
         return good
     if not isinstance(others, Mapping):
-        findings.add("other_channels", kind_of(others), "an object")
+        findings.problems += model_problems("other_channels", others) or [
+            unexpected("other_channels", kind_of(others), "an object")
+        ]
         return good
     for name, value in others.items():
         other, root = OTHER_CHANNELS.get(name), f"other_channels.{shown_name(name)}"
@@ -167,11 +170,14 @@ def _is_empty(name: str, value: Any) -> bool:
 
 def _check_channel(findings: _Findings, known: KnownChannel, value: Any, root: str) -> ChannelContent | None:
     """Return one channel's content; None, with a problem, for what cannot be it."""
+    if problem := known.model_problem(root, value):
+        findings.problems.append(problem)
+        return None
     typed = known.typed
     if typed is None:
         return _pass_through(findings, value, root)
     if not isinstance(value, Mapping):
-        if isinstance(value, WithValidity) and type(value) in typed.models.values():
+        if isinstance(value, WithValidity):
             return value
         findings.add(root, kind_of(value), _TEXT_OBJECT)
         return None

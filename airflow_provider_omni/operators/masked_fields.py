@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any, ClassVar, overload
 
+from airflow_provider_omni.omni.channels import is_model, model_problems
 from airflow_provider_omni.omni.masking import SHOWN, mask_number, mask_numbers_in
 from airflow_provider_omni.omni.unfilled import is_template
 from airflow_provider_omni.operators.shown_sql import shown_sql
@@ -213,7 +214,7 @@ def _without_models(value: Any, depth: int = 0) -> Any:
     An object without models is returned itself, not as a copy: Airflow tells by identity that it comes from another
     task, and does not render it.
     """
-    if callable(getattr(type(value), "to_wire", None)):
+    if is_model(value):
         return value.to_wire()
     if type(value) is dict and depth < DEEPEST:
         items = {name: _without_models(item, depth + 1) for name, item in value.items()}
@@ -284,8 +285,10 @@ class TextField(MaskedField):
         self._shown = shown
 
     def when_given(self, value: Any) -> Any:
-        """Return the value with models as JSON objects."""
-        return _without_models(value)
+        """Return the value with models as JSON objects. Models of another channel stay, and so are told apart from the
+        argument's own objects.
+        """
+        return value if model_problems(self.name, value) else _without_models(value)
 
     def when_rendered(self, value: Any) -> Any:
         """Return the value's shape."""

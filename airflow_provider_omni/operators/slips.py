@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, NO_CONTENT, OWN_ARGUMENTS
+from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, NO_CONTENT, OWN_ARGUMENTS, model_problems
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.unfilled import is_template
 
@@ -100,9 +100,13 @@ def scenario_slips(name: Any, flow: Any, default: Any, if_exists: Any) -> list[s
 
 
 def content_slips(sender: Any) -> list[str]:
-    """Return a mistake if there is no content at all. A class of the user's own may bring it later: it passes."""
-    none = all(_is_empty(getattr(sender, name)) for name in CONTENT_ARGUMENTS)
-    return [NO_CONTENT] if none and type(sender).__module__.partition(".")[0] == _OURS else []
+    """Return the mistakes in contents that show without their models: none at all, or a model of another channel. A
+    class of the user's own may bring its content later: it passes.
+    """
+    contents = {name: getattr(sender, name) for name in CONTENT_ARGUMENTS}
+    if all(map(_is_empty, contents.values())):
+        return [NO_CONTENT] if type(sender).__module__.partition(".")[0] == _OURS else []
+    return [line for name, value in contents.items() for line in model_problems(name, value)]
 
 
 def is_ready(value: Any) -> bool:

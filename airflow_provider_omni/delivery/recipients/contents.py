@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,12 +18,18 @@ from pydantic_core import to_json
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.recipients.sms_parts import sms_parts
 from airflow_provider_omni.delivery.recipients.templates import Template, compile_template, literal, sample
-from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, OTHER_CHANNELS, OWN_ARGUMENTS
+from airflow_provider_omni.omni.channels import (
+    CONTENT_ARGUMENTS,
+    NO_CONTENT,
+    OTHER_CHANNELS,
+    OWN_ARGUMENTS,
+    model_problems,
+)
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import SHOWN
 from airflow_provider_omni.omni.models import TypedModel
-from airflow_provider_omni.omni.problems import with_other_value
+from airflow_provider_omni.omni.problems import is_about_a_name, with_other_value
 from airflow_provider_omni.omni.sms import Sms
 from airflow_provider_omni.omni.validation import check_content, not_json
 
@@ -82,15 +88,17 @@ class RenderedContents:
     def __init__(self, content: MessageTemplate, workspace: Workspace, now: datetime) -> None:
         self._workspace = workspace
         self._options = dict(content.options) | {"now": now}
-        typed = content.typed()
+        foreign = {name: model_problems(name, value) for name, value in content.contents.items()}
+        typed = {name: value for name, value in content.typed().items() if not foreign[name]}
         # This comes first, because the JSON of contents tells them apart between tries.
         problems = not_json(typed, "")
         readable = not problems
+        problems += [line for lines in foreign.values() for line in lines]
         self._template: Template = (
             compile_template(typed if readable else {}, "", problems) if content.placeholders else literal(typed)
         )
         if problems and readable:
-            problems += self._besides(typed, problems)
+            problems = [*self._besides(typed, problems), *problems]
         base = self._check_template(problems)
         self.options = base.options
         self._recent: OrderedDict[tuple[str, ...], int] = OrderedDict()
@@ -128,14 +136,15 @@ class RenderedContents:
         return number
 
     def _besides(self, typed: dict[str, Any], braces: list[str]) -> list[str]:
-        """Return the further problems of contents that have wrong braces. Leaves out problems at places with such
-        braces, and at places that rows fill.
+        """Return the further problems of contents that have wrong braces or models. Leaves out problems at places with
+        such braces, and at places that rows fill.
         """
         try:
             check_content(**typed, **self._options)
         except OmniInputError as error:
             open_ = (*self._template.places, *(line.partition(":")[0] for line in braces))
-            return [line for line in error.problems if not line.startswith(tuple(f"{place}:" for place in open_))]
+            # There is content, though it cannot be used.
+            return [line for line in _elsewhere(error.problems, open_) if line != NO_CONTENT]
         return []
 
     def _check_template(self, problems: list[str]) -> Content:
@@ -149,7 +158,7 @@ class RenderedContents:
             except OmniInputError as error:
                 found.append(list(error.problems))
         fixed = [line for line in found[0] if all(line in other for other in found[1:])]
-        fixed = [line for line in fixed if not line.startswith(tuple(f"{place}:" for place in self._template.places))]
+        fixed = _elsewhere(fixed, self._template.places)
         if fixed or not self._template.fields:
             raise _unusable(fixed or found[0])
         # All problems are at placeholders, since one stand-in cannot be a URL and a short text at once. The rows will
@@ -174,6 +183,14 @@ def store_content(content: Content, workspace: Workspace) -> int:
         )
         number = workspace.scalar("SELECT last_insert_rowid()")
     return int(number)
+
+
+def _elsewhere(problems: Iterable[str], places: Iterable[str]) -> list[str]:
+    """Return the problems that are not about the values at these places. A member that does not exist is a problem
+    whatever it holds.
+    """
+    at = tuple(f"{place}:" for place in places)
+    return [line for line in problems if not line.startswith(at) or is_about_a_name(line)]
 
 
 def _without_value(problem: str, places: tuple[str, ...]) -> str:

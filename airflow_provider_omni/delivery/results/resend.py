@@ -57,7 +57,7 @@ def rows_of_unreached(
                     person = _person(workspace, outcome, writer)
                     if person is None:
                         raise _unreadable(
-                            "of whose plan/ parts are gone or cut short: it lacks people who were sent to",
+                            "whose plan/ lacks people who were sent to: parts of it are gone or cut short",
                             "a whole one",
                         )
                     if not _was_taken_out(outcomes, person, outcome):

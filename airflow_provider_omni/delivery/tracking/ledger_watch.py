@@ -15,6 +15,7 @@ from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.tracking.id_set import IdSet
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.words import some, was
 
 FEW_MESSAGES = 20_000
@@ -107,8 +108,11 @@ def read_sent(accepted: int, *, one_by_one: bool = False, whose: bool = True) ->
             raise OmniInputError(
                 "There is nothing to wait for",
                 problems=(
-                    "ledger_path: no batch has used this ledger; that of a shard is a folder in it, and stands in "
-                    "the shard's receipt",
+                    unexpected(
+                        "receipt",
+                        "one with the ledger_path of a folder that no batch has used",
+                        "the path in the receipt of a send; that of a shard is a folder in its batch's ledger",
+                    ),
                 ),
             )
         held = yield from offload(workspace.guarded(lambda: workspace.scalar("SELECT count(*) FROM known")))

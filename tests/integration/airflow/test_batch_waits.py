@@ -128,7 +128,7 @@ def test_a_dry_run_is_no_wait(account: RunningSimulator, task: Task, tmp_path: P
 
 
 def test_a_ledger_that_nobody_has_used_is_an_error(account: RunningSimulator, task: Task, tmp_path: Path) -> None:
-    with pytest.raises(AirflowFailException, match="no batch has used this ledger"):
+    with pytest.raises(AirflowFailException, match="a folder that no batch has used"):
         wait(task, "poke", {"flow": ["LINE", "SMS"], "ledger_path": str(tmp_path)})
 
 

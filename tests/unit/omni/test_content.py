@@ -117,11 +117,17 @@ def test_a_member_of_another_type_is_told_with_what_is_allowed() -> None:
     assert line.startswith("line.packageId: got an unknown member, expected one of ")
 
 
+def test_an_unknown_member_of_an_object_within_another_is_told_with_the_one_that_was_meant() -> None:
+    found = problems(sms={"text": "t", "language": {"languageCod": "TR"}, "regional": {"korea": {"titel": "x"}}})
+    assert "sms.language.languageCod: unknown member, did you mean languageCode?" in found
+    assert "sms.regional.korea.titel: unknown member, did you mean title?" in found
+
+
 @pytest.mark.parametrize("kind", GOOD)
 def test_an_unknown_member_with_the_name_of_a_type_is_named_like_any_other(kind: str) -> None:
     assert problems(line={"text": "t", kind: 1})[0].startswith(f"line.{kind}: ")
     assert problems(sms={"text": "t", "language": {"languageCode": "TR", kind: 1}}) == (
-        f"sms.language.{kind}: unknown member",
+        f"sms.language.{kind}: got an unknown member, expected one of languageCode",
     )
 
 

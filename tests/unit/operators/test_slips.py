@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
+from airflow_provider_omni.contents import LineText, Sms, Viber
 from airflow_provider_omni.notifications.omni import OmniNotifier
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.operators.omni import (
@@ -63,6 +64,11 @@ ALL = (*SENDING, notifier)
 SLIPS: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
     (ALL, {"sms": None}, "no content: at least one of"),
     (ALL, {"sms": None, "other_channels": {}}, "no content: at least one of"),
+    (ALL, {"line": Sms(text="Hi"), "sms": None}, "line: got the model Sms, expected LineText or LineImage or"),
+    (ALL, {"sms": LineText(text="Hi")}, "sms: got the model LineText, expected Sms"),
+    (ALL, {"other_channels": {"viber": Sms(text="Hi")}}, "other_channels.viber: got the model Sms, expected Viber"),
+    (ALL, {"other_channels": {"whatsApp": Sms(text="Hi")}}, "other_channels.whatsApp: got the model Sms, expected an"),
+    (ALL, {"other_channels": Viber(text="Hi")}, "other_channels: got the model Viber, expected an object"),
     (ALL, {"number_check": "vaild"}, "number_check: got 'vaild', expected 'valid' or 'possible'"),
     (ALL, {"allowed_countries": ["THA"]}, "allowed_countries: got 'THA'"),
     (ALL, {"allowed_countries": ""}, "allowed_countries: got a blank text"),
@@ -193,6 +199,20 @@ def test_a_class_of_the_users_own_may_bring_its_content_later() -> None:
     assert Late(scenario_key="K", to=TO)
     with pytest.raises(OmniInputError, match="Own 'send' cannot be used"):
         Own(task_id="send", on_rejected="ignor")
+
+
+@pytest.mark.parametrize("made", [single, batch])
+def test_a_model_of_another_channel_that_a_class_of_the_users_own_sets_later_is_refused_before_the_send(
+    made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://login:long-password@127.0.0.1:1/http")
+    sending = with_values(made(), line=Sms(text="Hi"))
+    sending.render_template_fields({})
+    context: Any = {
+        "ti": SimpleNamespace(dag_id="d", run_id="r", task_id="send", map_index=-1, try_number=1, max_tries=0)
+    }
+    with pytest.raises(AirflowFailException, match="line: got the model Sms, expected LineText or"):
+        sending.execute(context)
 
 
 def test_mapped_tasks_are_looked_at_with_what_each_copy_has() -> None:

@@ -179,7 +179,7 @@ def test_the_unreached_of_a_followed_batch_are_those_whose_delivery_failed_for_n
 def test_a_ledger_that_was_never_sent_with_is_an_error(tmp_path: Path) -> None:
     from airflow_provider_omni.omni.errors import OmniInputError
 
-    with pytest.raises(OmniInputError, match="no batch has used this ledger"):
+    with pytest.raises(OmniInputError, match="a folder that no batch has used"):
         wait(World(tmp_path))
 
 

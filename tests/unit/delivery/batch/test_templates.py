@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_omni.contents import Sms
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents
 from airflow_provider_omni.delivery.recipients.templates import MissingFieldError, compile_template, split
@@ -114,3 +115,28 @@ def test_a_wrong_brace_hides_no_other_mistake() -> None:
     assert any(each.startswith("line.type: ") for each in others)  # a thumbnail belongs to a picture
     assert any(each.startswith("sms.txt: unknown member") for each in others)
     assert not any("validityPeriod" in each for each in others)  # rows will tell
+
+
+@pytest.mark.parametrize("text", ["{a.b}", "{name}"])
+@pytest.mark.parametrize("where", ["line", "sms", "other_channels.viber"])
+def test_a_member_that_does_not_exist_is_told_whatever_brace_it_holds_since_no_row_can_mend_it(
+    where: str, text: str
+) -> None:
+    """With a good placeholder every single row would be quarantined for it."""
+    channel = {"txt": text, "text": "x"}
+    contents = {"other_channels": {"viber": channel}} if "viber" in where else {where: channel}
+    found = refused(contents)
+    assert found[0] == f"{where}.txt: unknown member, did you mean text?"
+    assert [line.partition(":")[0] for line in found[1:]] == ([f"{where}.txt"] if text == "{a.b}" else [])
+
+
+def refused(contents: dict[str, Any]) -> list[str]:
+    with Workspace() as workspace, pytest.raises(OmniInputError) as caught:
+        RenderedContents(MessageTemplate(contents), workspace, datetime(2026, 11, 28, tzinfo=UTC))
+    return list(caught.value.problems)
+
+
+def test_a_model_of_another_channel_is_refused_with_all_other_problems() -> None:
+    found = refused({"line": Sms(text="x"), "sms": {"txt": "{a.b}"}})
+    assert [line.partition(" ")[0] for line in found] == ["sms.text:", "sms.txt:", "line:", "sms.txt:"]
+    assert found[2].startswith("line: got the model Sms, expected LineText or ")
