@@ -96,12 +96,6 @@ class Simulator:
         with self._changed:
             return self._account.scenarios.create({"name": name, "flow": list(steps)}, self.settings).key
 
-    def find_default_scenario(self) -> str | None:
-        """Return the key of the account's default scenario, None when there is none."""
-        with self._changed:
-            scenario = self._account.scenarios.default()
-            return scenario.key if scenario else None
-
     def advance(self, seconds: float) -> None:
         """Jump ahead in time."""
         with self._changed:

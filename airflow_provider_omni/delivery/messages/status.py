@@ -262,10 +262,6 @@ class Tracker:
         """Drop a message whose status is final and counted, to save memory."""
         self._steps.pop(message_id, None)
 
-    def seen(self) -> Mapping[str, Mapping[str, StatusUpdate]]:
-        """All messages seen, each with its steps by name (`place_of`)."""
-        return self._steps
-
     def steps(self, message_id: str) -> Iterator[StatusUpdate]:
         """Yield the updates of one message, one for each step. The "under way" of a step that has ended since is left
         out.

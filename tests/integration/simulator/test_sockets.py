@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from airflow_provider_omni.simulator.faults import FAULT_KINDS
+from airflow_provider_omni.simulator.settings import SOURCE_SCENARIO_KEY
 
 LOGIN = ("demo", "demo")
 ENDS_WITHOUT_ANSWER = ("reset-before", "close-before", "reset-after", "close-after")
@@ -30,7 +31,7 @@ def body(key: str, number: str = "41793026727") -> dict[str, Any]:
 
 
 def post(simulator, timeout: float = 10, **members: Any) -> requests.Response:
-    key = simulator.simulator.find_default_scenario()
+    key = SOURCE_SCENARIO_KEY
     return requests.post(f"{simulator.url}/omni/1/advanced", json=body(key), auth=LOGIN, timeout=timeout, **members)
 
 
@@ -86,7 +87,7 @@ class TestCalls:
         connection.close()
 
     def test_a_large_send_arrives_whole(self, simulator):
-        large = body(simulator.simulator.find_default_scenario())
+        large = body(SOURCE_SCENARIO_KEY)
         large["destinations"] = [{"to": {"phoneNumber": f"4179{number:07d}"}} for number in range(5000)]
         answer = requests.post(f"{simulator.url}/omni/1/advanced", json=large, auth=LOGIN, timeout=30)
         assert len(answer.json()["messages"]) == 5000
@@ -279,7 +280,7 @@ class TestControlCalls:
 
     @pytest.mark.parametrize("validity", [10**400, float("nan"), float("inf")])
     def test_a_validity_that_is_no_number_of_minutes_is_a_400(self, simulator, validity):
-        large = body(simulator.simulator.find_default_scenario())
+        large = body(SOURCE_SCENARIO_KEY)
         large["sms"]["validityPeriod"] = validity
         data = json.dumps(large)
         answer = requests.post(f"{simulator.url}/omni/1/advanced", data=data, auth=LOGIN, timeout=10)

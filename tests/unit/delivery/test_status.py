@@ -26,7 +26,7 @@ from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
 from airflow_provider_omni.omni.models import Price, ReportError
 from airflow_provider_omni.omni.statuses import Status, StepState
 from tests.unit.delivery.stage import START, report, row
-from tests.unit.delivery.updates import MESSAGES, flows, stories, updates
+from tests.unit.delivery.updates import MESSAGES, flows, held, stories, updates
 
 NOW = START + 50_000.0
 P, OP, D, F = Outcome.PENDING, Outcome.OPERATOR, Outcome.DELIVERED, Outcome.FAILED
@@ -50,7 +50,7 @@ def summary(tracker: Tracker, *, closing: bool) -> dict[str, Any]:
 def test_what_is_known_does_not_depend_on_order_or_repetition(story: list[StatusUpdate], random: Any) -> None:
     again = story + random.sample(story, len(story) // 2)
     random.shuffle(again)
-    assert tracked(story).seen() == tracked(again).seen()
+    assert held(tracked(story)) == held(tracked(again))
 
 
 @given(updates, updates, updates)
@@ -84,11 +84,11 @@ def test_a_step_only_moves_forward(
 ) -> None:
     ranks = [StepState.PENDING, StepState.OPERATOR, StepState.FAILED, StepState.HANDSET]
     tracker = tracked(before, flow)
-    known = {(m, c): step.state for m, steps in tracker.seen().items() for c, step in steps.items()}
+    known = {(m, c): step.state for m, steps in held(tracker).items() for c, step in steps.items()}
     for update in after:
         tracker.observe(update)
     for (message_id, channel), state in known.items():
-        assert ranks.index(tracker.seen()[message_id][channel].state) >= ranks.index(state)
+        assert ranks.index(held(tracker)[message_id][channel].state) >= ranks.index(state)
 
 
 @given(stories, flows, st.booleans())

@@ -19,6 +19,7 @@ from airflow_provider_omni.delivery.tracking.verdict import (
 )
 from airflow_provider_omni.omni.errors import OmniInputError
 from tests.unit.delivery.stage import START, report
+from tests.unit.delivery.updates import held
 
 OPEN, SUCCESS, FAILURE, TIMEOUT = Verdict.OPEN, Verdict.SUCCESS, Verdict.FAILURE, Verdict.TIMEOUT
 
@@ -104,7 +105,7 @@ def counts_of(*reports: Any, means: str = "group", total: int | None = None) -> 
     tracker = Tracker(("LINE", "SMS"))
     for each in reports:
         tracker.observe(StatusUpdate.of(each))
-    ids = sorted(tracker.seen())
+    ids = sorted(held(tracker))
     counts = DeliveryCounts(total=len(ids) if total is None else total)
     for message_id in ids:
         standing = tracker.status_of(message_id, START + 1000.0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hypothesis import strategies as st
 
-from airflow_provider_omni.delivery.messages.status import StatusUpdate
+from airflow_provider_omni.delivery.messages.status import StatusUpdate, Tracker
 from airflow_provider_omni.omni.statuses import StepState
 
 MESSAGES = ("m1", "m2", "m3")
@@ -25,3 +27,8 @@ updates = st.builds(
 )
 stories = st.lists(updates, max_size=12)
 flows = st.sampled_from([(), ("LINE", "SMS"), ("SMS",), ("LINE", "SMS", "VIBER"), ("SMS", "LINE", "SMS")])
+
+
+def held(tracker: Tracker) -> Mapping[str, Mapping[str, StatusUpdate]]:
+    """Return all that a tracker holds in memory: each message's updates, by the name of the step."""
+    return tracker._steps

@@ -19,6 +19,7 @@ from airflow_provider_omni.ledger import read_outcomes, unreached
 from tests.harness.driver import KilledError
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.waits import saying, wait
+from tests.unit.delivery.updates import held
 
 PERSONAL = saying("Dear {name}")
 SHARED = saying("Hello")
@@ -159,7 +160,7 @@ def test_memory_of_what_is_settled_is_released(tmp_path: Path) -> None:
     machine = wait_for(watch, world.clock.now, "aa", lambda: 0.5)
     end = world.carry_out(machine.until_decided())
     assert end.summary["delivered"] == 300
-    assert not machine.deliveries.tracker.seen()
+    assert not held(machine.deliveries.tracker)
 
 
 def test_the_unreached_of_a_followed_batch_are_those_whose_delivery_failed_for_now(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.statuses import StepState
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.waits import machine_of, saying, wait
+from tests.unit.delivery.updates import held
 
 SHARED = saying("Hello")
 
@@ -284,7 +285,7 @@ def test_outcomes_are_counted_in_threads_and_forgotten_as_soon_as_they_are_writt
 
     def seen(effect: Any) -> None:
         kinds[type(effect).__name__] += 1
-        known.append(len(machine.deliveries.tracker.seen()))
+        known.append(len(held(machine.deliveries.tracker)))
 
     end = world.carry_out(machine.until_decided(), before=seen)
     assert end.summary["delivered"] == 3000
