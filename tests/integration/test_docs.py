@@ -1,9 +1,8 @@
 """Every code block of README.md and docs/ is run or checked, and every link leads somewhere.
 
-Python blocks of one file are run one after the other and share their names, as a reader has read them: what makes DAGs
-is loaded by Airflow's DagBag, what holds test functions by pytest, everything else is executed inside a DAG. Shell
-commands are checked by what they call: see COMMANDS. A language or a command that nothing here knows fails, so that
-nobody forgets it.
+Python that Airflow runs is in `airflow/test_samples.py`. Here pytest runs what holds test functions, and shell commands
+are checked by what they call: see COMMANDS. The README's are typed by `tests/e2e/test_first_steps.py`. A language or a
+command that nothing here knows fails, so that nobody forgets it.
 """
 
 from __future__ import annotations
@@ -14,49 +13,14 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\S*)\n(?P<code>.*?)^ *```\s*$", re.M | re.S)
+from tests.integration.samples import BLOCKS, FENCE, PAGES, REPOSITORY, Block, blocks_of
+
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?P<target>[^)\s]+)\)")
 DAG_LINES = 25
-
-
-@dataclass(frozen=True)
-class Block:
-    """One fenced block: where it starts, its language, its code."""
-
-    page: Path
-    line: int
-    language: str
-    code: str
-
-    def __str__(self) -> str:
-        return f"{self.page.relative_to(REPOSITORY)}:{self.line}"
-
-
-def blocks_of(page: Path) -> list[Block]:
-    text = page.read_text()
-    return [
-        Block(page, text[: match.start()].count("\n") + 1, match["language"], match["code"])
-        for match in FENCE.finditer(text)
-    ]
-
-
-BLOCKS = [block for page in PAGES for block in blocks_of(page)]
-
-
-def is_test(block: Block) -> bool:
-    return block.language == "python" and "def test_" in block.code
-
-
-def is_dag(block: Block) -> bool:
-    return block.language == "python" and ("@dag" in block.code or "DAG(" in block.code)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -81,7 +45,7 @@ def test_the_picture_of_a_message_has_every_state_and_every_change_of_the_table(
     assert {pair for pair in drawn if pair[1] in states} == {pair for pair in changes if pair[0] != pair[1]}
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if is_dag(block)], ids=str)
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.is_dag], ids=str)
 def test_dag_in_the_docs_is_taken_by_airflow(block: Block, tmp_path: Path) -> None:
     from airflow.dag_processing.dagbag import DagBag
 
@@ -94,7 +58,7 @@ def test_dag_in_the_docs_is_taken_by_airflow(block: Block, tmp_path: Path) -> No
 
 
 def test_tests_in_the_docs_pass(tmp_path: Path) -> None:
-    for number, block in enumerate(filter(is_test, BLOCKS)):
+    for number, block in enumerate(block for block in BLOCKS if block.is_test):
         (tmp_path / f"test_block_{number}.py").write_text(f"# {block}\n{block.code}")
     command = [
         sys.executable,
@@ -113,20 +77,8 @@ def test_tests_in_the_docs_pass(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_other_python_in_the_docs_runs(page: Path) -> None:
-    from airflow.providers.common.compat.sdk import DAG
-
-    names: dict[str, Any] = {}
-    with DAG("docs", schedule=None):
-        for block in blocks_of(page):
-            if block.language == "python" and not is_dag(block) and not is_test(block):
-                code = "\n" * block.line + block.code
-                exec(compile(code, str(block), "exec"), names)
-
-
 def test_dag_of_the_readme_is_short() -> None:
-    (block,) = [block for block in blocks_of(REPOSITORY / "README.md") if is_dag(block)]
+    (block,) = [block for block in blocks_of(REPOSITORY / "README.md") if block.is_dag]
 
     assert len(block.code.splitlines()) <= DAG_LINES
 
@@ -161,8 +113,18 @@ def check_airflow(words: list[str]) -> None:
     get_parser().parse_args(words)
 
 
+OF_AIRFLOW = {"AIRFLOW_HOME", "AIRFLOW__CORE__DAGS_FOLDER"}
+"""Variables of Airflow's own."""
+
+
 def check_export(words: list[str]) -> None:
-    name, _, value = words[0].partition("=")
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in OF_AIRFLOW:
+            check_connection(name, value)
+
+
+def check_connection(name: str, value: str) -> None:
     if not name.startswith("AIRFLOW_CONN_"):
         pytest.fail(f"{name}: not known here")
     from airflow.providers.common.compat.sdk import Connection
