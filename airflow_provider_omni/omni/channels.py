@@ -11,7 +11,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_omni.omni.problems import unexpected
+from airflow_provider_omni.omni.masking import shown_name
+from airflow_provider_omni.omni.problems import unexpected, unknown
 
 if TYPE_CHECKING:
     from airflow_provider_omni.omni.members import TypedContent
@@ -116,6 +117,15 @@ CONTENT_ARGUMENTS: tuple[str, ...] = (*OWN_ARGUMENTS, "other_channels")
 
 NO_CONTENT = f"no content: at least one of {', '.join(OWN_ARGUMENTS)} and the other channels' objects is needed"
 """The problem with contents of which there are none."""
+
+OBJECTS = dict.fromkeys(OWN_ARGUMENTS, 'an object such as {"text": "Your parcel is here."}')
+"""Words for what is expected of these arguments."""
+
+
+def unknown_channel(name: Any) -> str:
+    """Return the line about a member of `other_channels` that is no other channel."""
+    own = f" ({' and '.join(OWN_ARGUMENTS)} have arguments of their own)" if name in OWN_ARGUMENTS else ""
+    return unknown(f"other_channels.{shown_name(name)}", OTHER_CHANNELS, "channel") + own
 
 
 def model_problems(argument: str, value: Any) -> list[str]:

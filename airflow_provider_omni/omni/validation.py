@@ -24,6 +24,7 @@ from airflow_provider_omni.omni.channels import (
     Channel,
     KnownChannel,
     model_problems,
+    unknown_channel,
 )
 from airflow_provider_omni.omni.content import ChannelContent, Content
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -33,7 +34,7 @@ from airflow_provider_omni.omni.members import WithValidity
 from airflow_provider_omni.omni.models import Destination, NewScenario
 from airflow_provider_omni.omni.nothing import is_blank, word_for_nothing
 from airflow_provider_omni.omni.options import Options
-from airflow_provider_omni.omni.problems import unexpected, unknown
+from airflow_provider_omni.omni.problems import unexpected
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -157,8 +158,7 @@ def _check_contents(findings: _Findings, contents: Mapping[str, Any]) -> dict[st
     for name, value in others.items():
         other, root = OTHER_CHANNELS.get(name), f"other_channels.{shown_name(name)}"
         if other is None:
-            own = f" ({' and '.join(OWN_ARGUMENTS)} have arguments of their own)" if name in OWN_ARGUMENTS else ""
-            findings.problems.append(unknown(root, OTHER_CHANNELS, "channel") + own)
+            findings.problems.append(unknown_channel(name))
         elif (checked := _check_channel(findings, other, value, root)) is not None:
             good[other.name] = checked
     return good

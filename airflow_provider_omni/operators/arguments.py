@@ -15,7 +15,7 @@ from pydantic import PlainValidator
 
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.options import channel_problems, mismatch_problems
+from airflow_provider_omni.delivery.options import channels_of, flow_problems, mismatch_problems
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, MessageSpec
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.tries import Tries
@@ -72,18 +72,10 @@ def _read_key(key: Any) -> str:
 
 def _read_flow(flow: Any) -> tuple[str, ...]:
     """Return the channels of a flow, given as names or as a scenario's steps."""
-    expected = "a list of channels such as ['LINE', 'SMS']"
-    steps = read_list("flow", flow, expected, spaces=True)
-    named: list[Any] = [step.get("channel") if isinstance(step, Mapping) else step for step in steps]
-    bad = [index for index, name in enumerate(named) if not isinstance(name, str) or not name.strip()]
-    problems = [unexpected(f"flow[{index}]", describe(named[index]), "the name of a channel") for index in bad[:10]]
-    if not named:
-        problems.append(unexpected("flow", "an empty list", expected))
-    channels = () if problems else tuple(name.strip().upper() for name in named)
-    problems += channel_problems(channels)
-    if problems:
+    steps = read_list("flow", flow, "a list of channels such as ['LINE', 'SMS']", spaces=True)
+    if problems := flow_problems(steps):
         raise OmniInputError("The flow cannot be used", problems=problems)
-    return channels
+    return channels_of(steps)
 
 
 class SendArguments(SendSettings):

@@ -16,7 +16,7 @@ from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
 from airflow_provider_omni.operators.failing import fail_without_retry, refuse_emptied
 from airflow_provider_omni.operators.masked_fields import MaskedFields, MaskedKey, MaskedUrl, TextField, unmask
-from airflow_provider_omni.operators.recipients import RecipientsField, open_rows
+from airflow_provider_omni.operators.recipients import RecipientsField, open_rows, recipients_slips
 from airflow_provider_omni.operators.slips import batch_slips, encoding_slips, refuse_slips
 
 if TYPE_CHECKING:
@@ -128,8 +128,14 @@ class BatchOperator(MaskedFields, BaseOperator):
         self.on_rejected = on_rejected
         self.log_grace = log_grace
         self.omni_conn_id = omni_conn_id
-        refuse_slips(self, batch_slips(self))
+        refuse_slips(self, [*batch_slips(self), *self.source_slips()])
         self._stop: CancellationToken | None = None
+
+    def source_slips(self) -> list[str]:
+        """Return the mistakes in a subclass's own arguments that show when a DAG is read. It sets them before it calls
+        the constructor of this class, so that all mistakes are told at once.
+        """
+        return []
 
     def check_source(self) -> None:
         """Raise OmniInputError for a subclass's own arguments that are wrong, without opening the source."""
@@ -250,7 +256,8 @@ class BatchOperator(MaskedFields, BaseOperator):
     def _open_ledger(self, shard: Shard | None) -> tuple[str | None, Folder | None]:
         """Return the ledger's path for the receipt, and its folder. A shard has a folder of its own."""
         from airflow_provider_omni.delivery.ledger.layout import DividedFolder
-        from airflow_provider_omni.storage.object_storage import ledger_folder, ledger_place, text_of
+        from airflow_provider_omni.storage.object_storage import ledger_folder, text_of
+        from airflow_provider_omni.storage.places import ledger_place
 
         if self.ledger_path is None:
             return None, None
@@ -369,10 +376,13 @@ class OmniSendBatchOperator(BatchOperator):
     def __init__(
         self, *, recipients: Iterable[Any] | str | XComArg | Unreached, encoding: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
         self.recipients = recipients
         self.encoding = encoding
-        refuse_slips(self, encoding_slips(encoding))
+        super().__init__(**kwargs)
+
+    def source_slips(self) -> list[str]:
+        """Return the mistakes in recipients that need no rendering, and in the name of their encoding."""
+        return [*recipients_slips(unmask(self.recipients)), *encoding_slips(self.encoding)]
 
     def check_source(self) -> None:
         """Raise OmniInputError for an encoding that does not exist."""

@@ -152,7 +152,7 @@ def open_rows(
         recipients = recipients.take()
     recipients = recipients if (column := read_column(recipients)) is None else column
     if isinstance(recipients, Unreached):
-        folder = ledger_folder(recipients.ledger_path, "recipients", "unreached(…) of ")
+        folder = ledger_folder(recipients.ledger_path, *_UNREACHED)
         yield recipients.rows(folder, phone_field, tell, needed)
     elif (table := read_table(recipients)) is not None:
         yield rows_of_table(*table, phone_field, needed, "the table's columns")
@@ -169,6 +169,46 @@ def open_rows(
         yield rows_of_entries(_entries(recipients, is_of_mapped_task(recipients)), phone_field, needed)
     else:
         raise _unusable(f"a value of type {type(recipients).__name__}")
+
+
+def recipients_slips(recipients: Any) -> list[str]:
+    """Return the mistakes in recipients that show when a DAG is read: a value or a path that cannot be meant. What is
+    rendered or read from elsewhere is not looked at.
+
+    :param recipients: the argument, unmasked.
+    """
+    if isinstance(recipients, Unreached):
+        path = recipients.ledger_path
+        if _is_for_airflow(path) or (isinstance(path, str) and (is_template(path) or path.startswith("~"))):
+            return []
+    elif isinstance(recipients, str | os.PathLike):
+        if hasattr(recipients, "fs") or is_template(text := str(recipients)):
+            return []
+        if is_path(text) and ("://" in text or text[:1] in "/~"):
+            return []
+    elif recipients is not None and not isinstance(recipients, int | float | Mapping | bytes | bytearray):
+        return []
+    from airflow_provider_omni.omni.errors import OmniInputError
+    from airflow_provider_omni.storage.places import file_place, ledger_place
+
+    try:
+        if isinstance(recipients, Unreached):
+            ledger_place(recipients.ledger_path, *_UNREACHED)
+            return []
+        rows = _read_text(recipients)
+        if isinstance(rows, str | os.PathLike):
+            format_of(str(rows))
+            if str(rows)[:1] != "~":  # whose home that is, the worker knows
+                file_place(rows)
+        elif rows is recipients:
+            raise _unusable(f"a value of type {type(recipients).__name__}")
+    except OmniInputError as error:
+        return list(error.problems)
+    return []
+
+
+_UNREACHED = ("recipients", "unreached(…) of ")
+"""The argument that brings the ledger of `unreached(…)`, and words for what stands there."""
 
 
 def _entries(source: Iterable[Any], of_tasks: bool) -> Iterator[Any]:

@@ -7,17 +7,31 @@ numbers or clients.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, NO_CONTENT, OWN_ARGUMENTS, model_problems
+from airflow_provider_omni.omni.channels import (
+    CONTENT_ARGUMENTS,
+    NO_CONTENT,
+    OBJECTS,
+    OTHER_CHANNELS,
+    OWN_ARGUMENTS,
+    is_model,
+    model_problems,
+    unknown_channel,
+)
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.unfilled import is_template
+from airflow_provider_omni.operators.masked_fields import unmask
 
 _OURS = __name__.partition(".")[0]
 ATTRIBUTES = {"dry_run": "post_nothing"}
 """Arguments that operators keep under another name: `dry_run` is a method of Airflow's."""
+OPTIONS = ("notify", "notify_url", "notify_content_type", "callback_data", "intermediate_report", "send_at")
+SOURCES = ("receipt", "message_ids", "bulk_ids")
+"""Arguments of a sensor of which exactly one is given."""
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("region", "allowed_countries", "number_check", "key_field", "shard")),
     **dict.fromkeys(("chunk_size", "max_connections", "max_recipients")),
@@ -44,7 +58,41 @@ def message_slips(operator: Any) -> list[str]:
 
 def batch_slips(operator: Any) -> list[str]:
     """Return the mistakes in an operator that sends to many."""
-    return _send_slips(operator, "BatchSettings")
+    return [*_send_slips(operator, "BatchSettings"), *_ledger_slips(operator.ledger_path)]
+
+
+def sources_of(sensor: Any) -> list[str]:
+    """Return the names of the arguments that say what a sensor waits for, as far as they are given."""
+    return [name for name in SOURCES if getattr(sensor, name) is not None]
+
+
+def source_problems(named: Sequence[str]) -> list[str]:
+    """Return the problem with these sources of a sensor: one is needed, and no more."""
+    return (
+        []
+        if len(named) == 1
+        else [unexpected(", ".join(SOURCES), " and ".join(named) or "none of them", "exactly one")]
+    )
+
+
+def wait_slips(sensor: Any) -> list[str]:
+    """Return the mistakes in an operator that waits. A class of the user's own may bring what it waits for later."""
+    from airflow_provider_omni.delivery.options import flag_problems
+    from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
+    from airflow_provider_omni.omni.channels import CHANNELS
+    from airflow_provider_omni.omni.errors import OmniInputError
+    from airflow_provider_omni.omni.masking import describe
+
+    problems = [] if _is_of_a_user(sensor) and not sources_of(sensor) else source_problems(sources_of(sensor))
+    try:
+        SuccessCriterion(sensor.success_when, sensor.delivered_means)
+    except OmniInputError as error:
+        problems += error.problems
+    problems += flag_problems("settle", sensor.settle)
+    last = sensor.last_channel
+    if last is not None and is_ready(last) and not (isinstance(last, str) and last.upper() in CHANNELS):
+        problems.append(unexpected("last_channel", describe(last, True), f"one of {', '.join(CHANNELS)}"))
+    return problems
 
 
 def _send_slips(operator: Any, settings: str) -> list[str]:
@@ -52,7 +100,9 @@ def _send_slips(operator: Any, settings: str) -> list[str]:
         *setting_slips(operator, settings),
         *_option_slips(operator),
         *content_slips(operator),
+        *_kind_slips(operator),
         *_flow_slips(operator.flow, operator),
+        *_key_slips(operator.idempotency_key),
     ]
 
 
@@ -93,20 +143,87 @@ def scenario_slips(name: Any, flow: Any, default: Any, if_exists: Any) -> list[s
     """Return the mistakes in an operator that makes a scenario."""
     from airflow_provider_omni.delivery.options import flag_problems, if_exists_problems
 
-    problems = [*flag_problems("default", default), *if_exists_problems(if_exists), *_flow_slips(flow)]
+    problems = [*flag_problems("default", default), *if_exists_problems(if_exists), *_flow_slips(flow, steps=True)]
     if isinstance(name, str) and not name.strip():
         problems.append(unexpected("name", "a blank text", "the name of a scenario"))
     return problems
 
 
 def content_slips(sender: Any) -> list[str]:
-    """Return the mistakes in contents that show without their models: none at all, or a model of another channel. A
-    class of the user's own may bring its content later: it passes.
+    """Return the mistakes in contents without which nothing can go out as it is meant: none at all, or a model of
+    another channel. A class of the user's own may bring its content later: it passes.
     """
     contents = {name: getattr(sender, name) for name in CONTENT_ARGUMENTS}
     if all(map(_is_empty, contents.values())):
-        return [NO_CONTENT] if type(sender).__module__.partition(".")[0] == _OURS else []
+        return [] if _is_of_a_user(sender) else [NO_CONTENT]
     return [line for name, value in contents.items() for line in model_problems(name, value)]
+
+
+def _kind_slips(sender: Any) -> list[str]:
+    """Return the mistakes in contents that show without their models: a value that is no object, or a channel that
+    there is not. A notifier leaves such a channel out, since an alert goes out whatever it holds.
+    """
+    problems: list[str] = []
+    for name in CONTENT_ARGUMENTS:
+        value = getattr(sender, name)
+        problems += _object_slips(name, value, sender)
+        if name in OWN_ARGUMENTS or not isinstance(value, Mapping):
+            continue
+        for channel, each in value.items():
+            if not isinstance(channel, str) or is_template(channel):
+                continue
+            place = f"{name}.{channel}"
+            problems += _object_slips(place, each, sender) if channel in OTHER_CHANNELS else [unknown_channel(channel)]
+    return problems
+
+
+def _object_slips(place: str, value: Any, sender: Any) -> list[str]:
+    """Return the mistake in what stands in place of an object; none for a text that may become one."""
+    if value is None or isinstance(value, Mapping) or is_model(value) or not _is_final(value, sender):
+        return []
+    if isinstance(value, str):
+        from airflow_provider_omni.omni.written import looks_written
+
+        if looks_written(value):
+            return []
+    from airflow_provider_omni.omni.arguments import kind_of
+
+    return [unexpected(place, kind_of(value), OBJECTS.get(place, "an object"))]
+
+
+def _ledger_slips(path: Any) -> list[str]:
+    """Return the mistake in the path of a ledger. A home folder is known to the worker only."""
+    is_text = isinstance(path, str)
+    if path is None or not (is_text or isinstance(path, os.PathLike | int | float | list | tuple | Mapping)):
+        return []
+    text = path if is_text else str(path)
+    if is_template(text) or text.startswith(("~", "/")) or "://" in text:
+        return []
+    from airflow_provider_omni.omni.errors import OmniInputError
+    from airflow_provider_omni.storage.places import ledger_place
+
+    try:
+        ledger_place(path)
+    except OmniInputError as error:
+        return list(error.problems)
+    return []
+
+
+def _key_slips(key: Any) -> list[str]:
+    """Return the mistake in a key that would name every send of every run."""
+    if key is None or (isinstance(key, str) and key.strip() and key.strip() != "None"):
+        return []
+    from airflow_provider_omni.omni.masking import describe
+    from airflow_provider_omni.omni.unfilled import empty_words, is_nothing
+
+    key = unmask(key)
+    if type(key) is int or not is_ready(key) or (isinstance(key, str) and not is_nothing(key)):
+        return []
+    return [
+        unexpected(
+            "idempotency_key", empty_words(key) if is_nothing(key) else describe(key), "a text that names this send"
+        )
+    ]
 
 
 def is_ready(value: Any) -> bool:
@@ -120,13 +237,23 @@ def is_ready(value: Any) -> bool:
     return value is None or isinstance(value, int | float | datetime)
 
 
+def _is_final(value: Any, sender: Any) -> bool:
+    """Return True if a value of an operator is neither a template nor the name of a file with one."""
+    endings = tuple(getattr(sender, "template_ext", ()))
+    return is_ready(value) and not (isinstance(value, str) and endings and value.endswith(endings))
+
+
+def _is_of_a_user(what: Any) -> bool:
+    return type(what).__module__.partition(".")[0] != _OURS
+
+
 def _is_empty(content: Any) -> bool:
     return content is None or (isinstance(content, Mapping) and not content)
 
 
 def _option_slips(operator: Any) -> list[str]:
-    names = ("notify", "notify_content_type", "intermediate_report", "send_at")
-    given = {name: value for name in names if (value := getattr(operator, name)) is not None and is_ready(value)}
+    values = {name: unmask(getattr(operator, name)) for name in OPTIONS}
+    given = {name: value for name, value in values.items() if value is not None and _is_final(value, operator)}
     problems: list[str] = []
     if given:
         from airflow_provider_omni.omni.arguments import read_arguments
@@ -136,22 +263,22 @@ def _option_slips(operator: Any) -> list[str]:
     return problems
 
 
-def _flow_slips(flow: Any, sender: Any = None) -> list[str]:
-    """Return the mistakes in a list of channels or steps. A text is not checked: it may be a file's name, or a template
-    that makes a list.
-    """
-    if not isinstance(flow, list | tuple) or not is_ready(flow):
-        return []
-    from airflow_provider_omni.delivery.options import channel_problems, mismatch_problems
+def _flow_slips(flow: Any, sender: Any = None, *, steps: bool = False) -> list[str]:
+    """Return the mistakes in channels or steps, in a list or a text. What has a template in it is left out."""
+    if isinstance(flow, str) and _is_final(flow, sender):
+        from airflow_provider_omni.omni.errors import OmniInputError
+        from airflow_provider_omni.omni.written import read_list
 
-    if not flow:
-        return [unexpected("flow", "an empty list", "a list of channels such as ['LINE', 'SMS']")]
-    named: list[Any] = [step.get("channel") if isinstance(step, Mapping) else step for step in flow]
-    if any(not isinstance(name, str) for name in named):
-        return [unexpected("flow", "a step without the name of a channel", "channels such as ['LINE', 'SMS']")]
-    channels = [name.strip().upper() for name in named]
-    problems = channel_problems(channels)
-    if not problems and sender is not None and _is_empty(sender.other_channels):
+        try:
+            flow = read_list("flow", flow, "a list of channels such as ['LINE', 'SMS']", spaces=not steps)
+        except OmniInputError as error:
+            return list(error.problems)
+    if not isinstance(flow, list | tuple):
+        return []
+    from airflow_provider_omni.delivery.options import channels_of, flow_problems, mismatch_problems
+
+    problems = flow_problems(flow, steps=steps, rendered=False)
+    if not problems and is_ready(flow) and sender is not None and _is_empty(sender.other_channels):
         said = [known.name for name, known in OWN_ARGUMENTS.items() if not _is_empty(getattr(sender, name))]
-        problems = mismatch_problems(channels, said)
+        problems = mismatch_problems(channels_of(flow), said)
     return problems

@@ -23,6 +23,7 @@ from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.unfilled import WHY_EMPTY, is_nothing
 from airflow_provider_omni.omni.words import some
 from airflow_provider_omni.omni.written import MOST_PLACES, came_out_empty, read_list, read_object
+from airflow_provider_omni.operators.slips import SOURCES, source_problems
 
 DEFAULT_TIMEOUT = 47 * 3600.0
 """Default timeout in seconds. A step without validity runs up to 48 hours, and reports and logs are kept no longer."""
@@ -35,10 +36,6 @@ MOST_LEDGERS = 100
 MOST_WARNINGS = 3
 MOST_IDS = 5000
 """Message ids in all receipts of a sensor, at most, because they stand in the trigger's arguments."""
-
-
-SOURCES = ("receipt", "message_ids", "bulk_ids")
-"""Arguments of which exactly one is given."""
 
 
 class Receipts(NamedTuple):
@@ -113,8 +110,8 @@ def read_watch(
     """
     problems = came_out_empty(emptied)
     named = [name for name in SOURCES if given.get(name) is not None]
-    if len(named) > 1 or (not named and not any(name in emptied for name in SOURCES)):
-        problems.append(unexpected(", ".join(SOURCES), " and ".join(named) or "none of them", "exactly one"))
+    if named or not any(name in emptied for name in SOURCES):
+        problems += source_problems(named)
     told = read_arguments(WatchArguments, given, problems)
     receipts, missing = told.receipt or Receipts()
     parts = [Part(bulks=told.message_ids or told.bulk_ids or ())] if told.receipt is None else _parts(receipts)

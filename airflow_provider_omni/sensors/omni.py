@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+from airflow_provider_omni.operators.slips import refuse_slips, wait_slips
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -96,10 +97,6 @@ class OmniDeliverySensor(BaseSensorOperator):
     ) -> None:
         from_airflow = AIRFLOWS_OWN if timeout is None else timeout
         super().__init__(poke_interval=poke_interval, timeout=from_airflow, **kwargs)
-        # None of the three is a template, so a mistake shows when the DAG is read, and not after the send.
-        from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
-
-        SuccessCriterion(success_when, delivered_means, bool(settle))
         self.receipt = receipt
         self.message_ids = message_ids
         self.bulk_ids = bulk_ids
@@ -114,6 +111,8 @@ class OmniDeliverySensor(BaseSensorOperator):
         self._given = tuple(name for name in self.template_fields if getattr(self, name) is not None)
         self._wait: Wait | None = None
         self._started_at: float | None = None
+        # A mistake shows when the DAG is read, and not after the send.
+        refuse_slips(self, wait_slips(self))
 
     def execute(self, context: Context) -> Any:
         """Wait here, or hand over to the triggerer."""

@@ -14,16 +14,15 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, BinaryIO, TextIO, TypeVar, cast
 
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.layout import Folders, folder_of
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
-from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.words import some
+from airflow_provider_omni.storage.places import file_place, ledger_place
 
 T = TypeVar("T")
 
@@ -48,59 +47,6 @@ def storage_path(path: Any) -> Any:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     return ObjectStoragePath(text)
-
-
-def file_place(path: Any) -> Any:
-    """Return the place of a file of recipients. `~` is expanded, as for a ledger.
-
-    Raises OmniInputError for a relative path, which is another file for each worker.
-    """
-    text = os.fspath(path) if isinstance(path, os.PathLike) and not hasattr(path, "fs") else path
-    if not isinstance(text, str) or "://" in text:
-        return path
-    local = Path(text).expanduser()
-    if not local.is_absolute():
-        raise OmniInputError(
-            "Nothing was sent: the recipients cannot be read.",
-            problems=(
-                unexpected(
-                    "recipients", "a relative path", "an absolute path or a URL: workers have folders of their own"
-                ),
-            ),
-        )
-    return str(local)
-
-
-def ledger_place(path: Any, name: str = "ledger_path", of: str = "") -> Any:
-    """Return the place of a ledger, in a form that means one place for all workers and tries. `~` is expanded.
-
-    :param path: a text, a path, or an `ObjectStoragePath`.
-    :param name: the argument that has brought the path, for errors.
-    :param of: words for what stands in that argument, if it is not the path itself.
-
-    Raises OmniInputError unless the path is absolute or a URL: a relative path is another folder for each process, and
-    `None` is the text to which a template renders that found nothing.
-    """
-    expected = "an absolute path or a URL"
-    if hasattr(path, "fs"):
-        return path
-    if not isinstance(path, str | os.PathLike):
-        raise _no_ledger(name, of + describe(path), expected)
-    text = os.fspath(path)
-    if not isinstance(text, str) or not text.strip() or text.strip() == "None":
-        found = "'None'" if isinstance(text, str) and text.strip() else "a blank text"
-        raise _no_ledger(name, f"{of}{found} (a template that found nothing?)", expected)
-    if "://" in text:
-        return text
-    local = Path(text).expanduser()
-    if not local.is_absolute():
-        raise _no_ledger(name, f"{of}a relative path", f"{expected}: workers have folders of their own")
-    return str(local)
-
-
-def _no_ledger(name: str, got: str, expected: str) -> OmniInputError:
-    problem = unexpected(name, got, expected)
-    return OmniInputError("Nothing was sent: the ledger cannot be used.", problems=(problem,))
 
 
 def ledger_folder(path: Any, name: str = "ledger_path", of: str = "") -> Folder:

@@ -15,7 +15,7 @@ from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.batch import BatchOperator
 from airflow_provider_omni.operators.masked_fields import MaskedSql, TextField, unmask
 from airflow_provider_omni.operators.shown_sql import shown_sql
-from airflow_provider_omni.operators.slips import refuse_slips
+from airflow_provider_omni.operators.slips import is_ready
 
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.recipients.sources import Row
@@ -62,12 +62,23 @@ class SqlToOmniOperator(BatchOperator):
         hook_params: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
         self.sql = sql
         self.conn_id = conn_id
         self.parameters = parameters
         self.hook_params = hook_params
-        refuse_slips(self, [] if hook_params is None or isinstance(hook_params, Mapping) else [_NO_PARAMS])
+        super().__init__(**kwargs)
+
+    def source_slips(self) -> list[str]:
+        """Return the mistakes in arguments that need no rendering."""
+        no_params = self.hook_params is not None and not isinstance(self.hook_params, Mapping)
+        return [*([_NO_PARAMS] if no_params else []), *(_sql_problems(self.sql) if is_ready(self.sql) else [])]
+
+    def check_source(self) -> None:
+        """Raise OmniInputError if there is no query."""
+        if problems := _sql_problems(unmask(self.sql)):
+            from airflow_provider_omni.omni.errors import OmniInputError
+
+            raise OmniInputError("Nothing was sent: the query cannot be used.", problems=problems)
 
     def open_rows(self, needed: Sequence[str] = ()) -> AbstractContextManager[Iterable[Row]]:
         """Run the query, and open its rows."""
@@ -100,7 +111,7 @@ def queried(
 ) -> Iterator[Iterable[Row]]:
     """Run a query, and open its rows, which are fetched as they are asked for. Nothing is committed.
 
-    Raises OmniInputError if it is no statement, has no result, or lacks a column that is needed. An error of the driver
+    Raises OmniInputError if it has no result, or lacks a column that is needed. An error of the driver
     is replaced by one without its words, if these may show a row.
 
     :param hook: a `DbApiHook`.
@@ -111,14 +122,7 @@ def queried(
     """
     from airflow_provider_omni.delivery.recipients.sources import rows_of_table
     from airflow_provider_omni.omni.errors import OmniInputError
-    from airflow_provider_omni.omni.unfilled import empty_words, is_nothing
 
-    if not isinstance(sql, str) or is_nothing(sql):
-        found = empty_words(sql) if is_nothing(sql) else f"a value of type {type(sql).__name__}"
-        raise OmniInputError(
-            "Nothing was sent: the query cannot be used.",
-            problems=(unexpected("sql", found, "one query as text, or the name of a .sql file"),),
-        )
     with _closing(hook.get_conn()) as connection, _closing(streaming_cursor(connection)) as cursor:
         with contextlib.suppress(Exception):
             # Some drivers take so many rows from the server at once. Not all have this attribute, or let it be set.
@@ -142,6 +146,16 @@ def queried(
         if not columns:
             raise _no_result()
         yield rows_of_table(_plain_names(columns), _fetched(fetch, first, columns), phone_field, needed)
+
+
+def _sql_problems(sql: Any) -> list[str]:
+    """Return the problems with what stands in place of a query; none for any text with something in it."""
+    from airflow_provider_omni.omni.unfilled import empty_words, is_nothing
+
+    if isinstance(sql, str) and not is_nothing(sql):
+        return []
+    found = empty_words(sql) if is_nothing(sql) else f"a value of type {type(sql).__name__}"
+    return [unexpected("sql", found, "one query as text, or the name of a .sql file")]
 
 
 def _no_result() -> OmniInputError:

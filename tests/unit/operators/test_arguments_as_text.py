@@ -12,6 +12,7 @@ from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSend
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from tests.harness.wire import Vendor
 from tests.unit.operators.conftest import Task
+from tests.unit.operators.rendered import with_values
 
 KEY = "CC9F01A5DC7BEE2C2B829D203482A654"
 SCENARIO = {"key": KEY, "name": "n", "flow": [{"channel": "LINE", "from": "x"}, {"channel": "SMS"}], "default": False}
@@ -55,7 +56,7 @@ def test_a_key_that_a_template_made_of_nothing_is_refused_since_all_later_runs_w
     make: Any, key: Any, vendor: Vendor, task: Task
 ) -> None:
     with pytest.raises(AirflowFailException, match=r"idempotency_key: got .*a template that found nothing"):
-        make(idempotency_key=key, dry_run=True).execute(task.context())
+        with_values(make(dry_run=True), idempotency_key=key).execute(task.context())
 
 
 @pytest.mark.parametrize("make", [sending, batch], ids=["single", "batch"])
@@ -78,7 +79,7 @@ def test_contents_may_be_objects_that_a_template_has_rendered(
 @pytest.mark.parametrize("make", [sending, batch], ids=["single", "batch"])
 def test_contents_that_cannot_be_read_are_named_with_every_other_mistake(make: Any, vendor: Vendor, task: Task) -> None:
     with pytest.raises(AirflowFailException) as raised:
-        make(sms="{'text': x}", line="{'text': 'Hi'", flow="None").execute(task.context())
+        with_values(make(), sms="{'text': x}", line="{'text': 'Hi'", flow="None").execute(task.context())
     for line in ("line: got a text that begins", "sms: got a text that begins", "flow: got 'None'"):
         assert f"\n - {line}" in str(raised.value)
     assert vendor.calls == []

@@ -16,7 +16,8 @@ from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
 from airflow_provider_omni.operators.recipients import open_rows
-from airflow_provider_omni.storage.object_storage import ledger_folder, ledger_place, watched_folder
+from airflow_provider_omni.storage.object_storage import ledger_folder, watched_folder
+from airflow_provider_omni.storage.places import ledger_place
 from tests.unit.operators.rendered import with_values
 
 NUMBER = "41793026727"

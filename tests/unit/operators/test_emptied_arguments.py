@@ -12,6 +12,7 @@ from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
 from tests.harness.wire import Vendor
 from tests.unit.operators.conftest import Task
+from tests.unit.operators.rendered import with_values
 from tests.unit.operators.test_masked_texts import batch, single, sql
 
 EMPTY = "{{ of_an_upstream_that_was_marked_successful }}"
@@ -70,5 +71,5 @@ def test_a_sensors_argument_that_came_out_empty_is_named(
 
 
 def test_a_sensors_other_source_does_not_stand_in_for_the_one_that_came_out_empty(vendor: Vendor, task: Task) -> None:
-    text = said(OmniDeliverySensor(task_id="wait", receipt=EMPTY, message_ids="m"), task)
+    text = said(with_values(OmniDeliverySensor(task_id="wait", receipt=EMPTY), message_ids="m"), task)
     assert "receipt: got nothing, though it was given" in text

@@ -226,7 +226,7 @@ def test_a_template_that_found_no_scenario_is_refused_before_anything_is_asked(v
 
 
 def test_a_flow_with_a_channel_that_there_is_not_is_refused(vendor: Any, task: Any) -> None:
-    with pytest.raises(AirflowFailException, match="flow: got 'SSM', expected SMS, ") as caught:
+    with pytest.raises(AirflowFailException, match=r"flow\[1\]: got 'SSM', expected SMS, ") as caught:
         with_values(operator(line={"text": "t"}), flow=["LINE", "SSM"]).execute(task.context())
     assert caught.value.__suppress_context__, "bad input stands in the log once"
     assert vendor.bodies == []

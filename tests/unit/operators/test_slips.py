@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
 from airflow_provider_omni.contents import LineText, Sms, Viber
+from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.notifications.omni import OmniNotifier
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.operators.omni import (
@@ -87,8 +89,11 @@ SLIPS: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
     (SENDING, {"notify": "no"}, "notify: got 'no', expected true or false"),
     (SENDING, {"intermediate_report": 1}, "intermediate_report: got 1"),
     (SENDING, {"notify_content_type": "json"}, "notify_content_type: got 'json', expected application/json or"),
-    (SENDING, {"flow": ["SMS", "LIEN"]}, "flow: got 'LIEN', expected SMS, "),
-    (SENDING, {"flow": [{"channel": "SNS"}]}, "flow: got 'SNS', expected SMS, "),
+    (SENDING, {"flow": ["SMS", "LIEN"]}, "flow[1]: got 'LIEN', expected SMS, "),
+    (SENDING, {"flow": [{"channel": "SNS"}]}, "flow[0].channel: got 'SNS', expected SMS, "),
+    (SENDING, {"flow": "SMS;FAX"}, "flow[1]: got 'FAX', expected SMS, "),
+    (SENDING, {"flow": ["{{ params.first }}", "FAX"]}, "flow[1]: got 'FAX', expected SMS, "),
+    (SENDING, {"flow": [5, "SMS"]}, "flow[0]: got a value of type int, expected the name of a channel"),
     (SENDING, {"flow": []}, "flow: got an empty list"),
     (SENDING, {"flow": ["LINE"]}, "flow: tries LINE, but there is content for SMS only"),
     (SENDING, {"send_at": datetime(2026, 12, 1)}, "send_at: got the time 2026-12-01T00:00:00, a time without an"),
@@ -101,11 +106,44 @@ SLIPS: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
     (MANY, {"phone_field": ""}, "phone_field: got ''"),
     (MANY, {"phone_field": "id", "key_field": "id"}, "key_field: is the phone_field"),
     (MANY, {"shard": "17/16"}, "shard: got '17/16'"),
+    (SENDING, {"notify_url": "ftp://x"}, "notify_url: got a string of 7 characters, expected an http or https URL"),
+    (SENDING, {"notify_url": 5}, "notify_url: got "),
+    (SENDING, {"callback_data": "x" * 4001}, "callback_data: got a string of 4,001 characters, expected a"),
+    (SENDING, {"idempotency_key": " "}, "idempotency_key: got an empty text"),
+    (SENDING, {"idempotency_key": "None"}, "idempotency_key: got 'None' (a template that found nothing?)"),
+    (SENDING, {"idempotency_key": 1.5}, "idempotency_key: got a value of type float, expected a text"),
+    (SENDING, {"sms": "Your parcel is here"}, "sms: got a string of 19 characters, expected an object such as"),
+    (SENDING, {"line": "Hi"}, "line: got a string of 2 characters, expected an object such as"),
+    (SENDING, {"line": ["Hi"]}, "line: got a list of 1, expected an object such as"),
+    (SENDING, {"line": 5}, "line: got a value of type int, expected an object such as"),
+    (SENDING, {"other_channels": "Hi"}, "other_channels: got a string of 2 characters, expected an object"),
+    (SENDING, {"other_channels": {"vibr": {}}}, "other_channels.vibr: got an unknown channel, expected one of viber, "),
+    (SENDING, {"other_channels": {"sms": {}}}, "other_channels.sms: got an unknown channel, expected one of viber, "),
+    (SENDING, {"other_channels": {"viber": "Hi"}}, "other_channels.viber: got a string of 2 characters, expected an"),
+    (MANY, {"ledger_path": "ledgers/today"}, "ledger_path: got a relative path, expected an absolute path or a URL"),
+    (MANY, {"ledger_path": Path("ledgers")}, "ledger_path: got a relative path"),
+    (MANY, {"ledger_path": ""}, "ledger_path: got a blank text"),
+    (MANY, {"ledger_path": 5}, "ledger_path: got a value of type int"),
+    ((batch,), {"recipients": "people.xlsx"}, "recipients: got a path that ends in 'xlsx', expected paths that end in"),
+    ((batch,), {"recipients": "/data/people.xlsx"}, "recipients: got a path that ends in 'xlsx'"),
+    ((batch,), {"recipients": "people.csv"}, "recipients: got a relative path, expected an absolute path or a URL"),
+    ((batch,), {"recipients": Path("people.csv")}, "recipients: got a relative path"),
+    ((batch,), {"recipients": "Ann"}, "recipients: got a text, expected paths that end in"),
+    ((batch,), {"recipients": None}, "recipients: got nothing"),
+    ((batch,), {"recipients": 41793026727}, "recipients: got a value of type int"),
+    ((batch,), {"recipients": {"phone": TO}}, "recipients: got a value of type dict"),
+    ((batch,), {"recipients": unreached("ledgers/today")}, "recipients: got unreached(…) of a relative path"),
+    ((batch,), {"recipients": unreached(None)}, "recipients: got unreached(…) of nothing"),  # type: ignore[arg-type]
+    ((sql,), {"sql": " "}, "sql: got an empty text"),
+    ((sql,), {"sql": None}, "sql: got nothing"),
     ((sql,), {"hook_params": "schema=shop"}, "hook_params: got something else"),
     ((scenario,), {"if_exists": "replace"}, "if_exists: got 'replace', expected 'reuse', 'update', 'create'"),
     ((scenario,), {"default": "no"}, "default: got a text"),
-    ((scenario,), {"flow": [{"channel": "LIEN"}]}, "flow: got 'LIEN'"),
-    ((scenario,), {"flow": [{"chanel": "LINE"}]}, "flow: got a step without the name of a channel"),
+    ((scenario,), {"flow": [{"channel": "LIEN"}]}, "flow[0].channel: got 'LIEN'"),
+    ((scenario,), {"flow": [{"channel": "LINE", "form": "x"}]}, "flow[0].form: unknown member, did you mean from?"),
+    ((scenario,), {"flow": [{"channel": "LINE", "from": " "}]}, "flow[0].from: got a blank text, expected a name"),
+    ((scenario,), {"flow": ["LINE"]}, "flow[0]: got a string of 4 characters, expected an object such as"),
+    ((scenario,), {"flow": "LINE"}, "flow[0]: got a string of 4 characters, expected an object such as"),
     ((scenario,), {"flow": []}, "flow: got an empty list"),
     ((scenario,), {"name": " "}, "name: got a blank text"),
 ]  # fmt: skip
@@ -126,11 +164,26 @@ def test_a_slip_shows_when_the_dag_is_read(made: Any, arguments: dict[str, Any],
 
 def test_all_slips_of_a_task_are_told_at_once_with_its_name() -> None:
     with pytest.raises(OmniInputError, match=r"OmniSendBatchOperator 'send' cannot be used as it is") as caught:
-        batch(on_rejected="ignor", chunk_size=0, sms=None, flow=["LIEN"], log_grace=-1)
+        batch(
+            on_rejected="ignor", chunk_size=0, sms=None, flow=["LIEN"], log_grace=-1,
+            encoding="klingon", recipients="people.xlsx", ledger_path="ledgers",
+        )  # fmt: skip
     names = {problem.partition(":")[0] for problem in caught.value.problems}
-    assert names == {"on_rejected", "chunk_size", "no content", "flow", "log_grace"}
+    own = {"encoding", "recipients", "ledger_path"}
+    assert names == {"on_rejected", "chunk_size", "no content", "flow[0]", "log_grace"} | own
+    with pytest.raises(OmniInputError) as caught:
+        sql(chunk_size=0, hook_params="schema=shop", sql="")
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["chunk_size", "hook_params", "sql"]
     with pytest.raises(OmniInputError, match="OmniNotifier cannot be used as it is"):
         notifier(max_sms_parts=0)
+
+
+def test_every_wrong_step_of_a_scenario_is_told_with_its_place_and_its_members() -> None:
+    with pytest.raises(OmniInputError) as caught:
+        scenario(flow=[{"channel": "LIEN", "form": "InfoLine"}, {"chanel": "SMS"}, {"channel": "SMS", "from": 5}])
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "flow[0].channel", "flow[0].form", "flow[1].channel", "flow[1].chanel", "flow[2].from",
+    ]  # fmt: skip
 
 
 def test_default_arguments_of_the_dag_are_looked_at_too() -> None:
@@ -154,6 +207,13 @@ def test_what_is_a_template_may_become_anything(made: Any) -> None:
         {"region": "ZZ"},  # whether there is such a country takes tables
         {"line": "{{ params.line }}", "sms": None},
         {"sms": None, "other_channels": {"viber": {"text": "Hi"}}, "flow": ["VIBER"]},
+        {"sms": '{"text": "Hi"}'},
+        {"sms": "{{ params.sms }}"},
+        {"other_channels": {"{{ params.channel }}": {"text": "Hi"}}},
+        {"notify_url": "{{ params.url }}"},
+        {"callback_data": "{{ params.data }}"},
+        {"idempotency_key": "{{ params.key }}"},
+        {"idempotency_key": 5},
     ):
         assert made(**arguments)
 
@@ -161,6 +221,33 @@ def test_what_is_a_template_may_become_anything(made: Any) -> None:
 @pytest.mark.parametrize("made", MANY)
 def test_a_batchs_templates_may_become_anything(made: Any) -> None:
     assert made(shard="{{ params.shard }}", phone_field="{{ params.field }}", key_field="{{ params.field }}")
+    for path in ("{{ params.folder }}/x", "/ledgers/{{ run_id }}", "s3://bucket/x", "~/ledgers", Path("/ledgers")):
+        assert made(ledger_path=path)
+
+
+@pytest.mark.parametrize(
+    "recipients",
+    [
+        "{{ params.file }}",
+        "people-{{ ds }}.xlsx",
+        "/data/people.csv",
+        "s3://bucket/people.csv.gz",
+        "~/people.jsonl",
+        Path("/data/people.parquet"),
+        TO,
+        f"{TO}, {TO}",
+        f'["{TO}"]',
+        [],
+        iter([TO]),
+        unreached("{{ params.folder }}"),
+        unreached("/ledgers/today"),
+        unreached("~/ledgers"),
+        lambda context: [TO],
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_recipients_that_may_be_meant_are_not_looked_into(recipients: Any) -> None:
+    assert batch(recipients=recipients)
 
 
 def test_what_another_task_returns_is_not_looked_at() -> None:

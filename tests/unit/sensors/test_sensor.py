@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError
 from airflow_provider_omni.sensors.omni import TRIGGERER_GRACE, OmniDeliverySensor
+from tests.unit.operators.rendered import with_values
 
 RECEIPT = {"flow": ["LINE", "SMS"], "bulks": [{"bulk_id": "b", "messages": 2}]}
 SUMMARY = {"total": 2, "delivered": 1, "failed": 1, "pending": 0}
@@ -134,13 +135,46 @@ def test_bad_input_ends_the_task_the_same_way_in_every_mode(
     context = Context()
     context["ti"].get_first_reschedule_date = lambda _: None
     with pytest.raises(exception, match="last_channel"):
-        sensor(last_channel="FAX", **mode | option).execute(context)
+        with_values(sensor(**mode | option), last_channel="FAX").execute(context)
 
 
-@pytest.mark.parametrize("typo", [{"success_when": "most"}, {"success_when": "{{ x }}"}, {"delivered_means": "seen"}])
-def test_a_slip_in_what_is_no_template_shows_when_the_dag_is_read(typo: Any) -> None:
-    with pytest.raises(OmniInputError, match=next(iter(typo))):
+@pytest.mark.parametrize(
+    ("typo", "line"),
+    [
+        ({"success_when": "most"}, "success_when: got 'most', expected 'all', "),
+        ({"success_when": "{{ x }}"}, "success_when: got '{{ x }}'"),
+        ({"delivered_means": "seen"}, "delivered_means: got 'seen', expected 'group' or "),
+        ({"settle": "yes"}, "settle: got a text, expected True or False"),
+        ({"settle": 1}, "settle: got 1, expected True or False"),
+        ({"last_channel": "FAX"}, "last_channel: got 'FAX', expected one of LINE, SMS, "),
+        ({"receipt": None}, "receipt, message_ids, bulk_ids: got none of them, expected exactly one"),
+        ({"bulk_ids": "b"}, "receipt, message_ids, bulk_ids: got receipt and bulk_ids, expected exactly one"),
+    ],
+)
+def test_a_slip_shows_when_the_dag_is_read(typo: Any, line: str) -> None:
+    with pytest.raises(OmniInputError) as caught:
         sensor(**typo)
+    [problem] = caught.value.problems
+    assert problem.startswith(line)
+
+
+def test_all_slips_of_a_sensor_are_told_at_once_with_its_name() -> None:
+    with pytest.raises(OmniInputError, match="OmniDeliverySensor 'wait' cannot be used as it is") as caught:
+        sensor(receipt=None, success_when="most", delivered_means="seen", settle="yes", last_channel="FAX")
+    assert len(caught.value.problems) == 5
+
+
+def test_what_is_a_template_of_a_sensor_may_become_anything() -> None:
+    assert sensor(receipt="{{ ti.xcom_pull('send') }}", last_channel="{{ params.last }}")
+
+
+class Late(OmniDeliverySensor):
+    def execute(self, context: Any) -> Any:
+        raise NotImplementedError
+
+
+def test_a_class_of_the_users_own_may_bring_what_it_waits_for_later() -> None:
+    assert Late(task_id="wait")
 
 
 def test_making_a_sensor_reads_no_connection() -> None:
@@ -149,5 +183,5 @@ def test_making_a_sensor_reads_no_connection() -> None:
 
 def test_airflow_itself_gives_up_after_any_wait_of_ours_could_end() -> None:
     scheduled, steps = 180 * 86400, 4 * 48 * 3600  # the farthest send_at, and four steps that take longest
-    assert sensor(message_ids="m").timeout > scheduled + steps
-    assert sensor(message_ids="m", timeout=60.0).timeout == 60.0
+    assert sensor().timeout > scheduled + steps
+    assert sensor(timeout=60.0).timeout == 60.0
