@@ -36,13 +36,11 @@ def draw_clocks(seed: int) -> Clocks:
     return Clocks(rng.choice((0.0, 20.0, 300.0, MOST)), rng.choice((0.0, 60.0, MOST)))
 
 
-def clock_of(world: World, clocks: Clocks, seed: int, name: str, turn: int = 1, *, off: bool = True) -> Clock:
-    """The clock that a process gives its machine. `turn`: the how many-th it is. `off`: whether it may be wrong
-    from the start, or only steps.
-    """
+def clock_of(world: World, clocks: Clocks, seed: int, name: str, turn: int = 1) -> Clock:
+    """The clock that a process gives its machine. `turn`: the how many-th it is."""
     rng = random.Random(f"{seed}:clock of {name}")
-    wrong = rng.uniform(-clocks.off, clocks.off) if off else 0.0
-    if clocks.by_turns and off:
+    wrong: float = round(rng.uniform(-clocks.off, clocks.off))  # whole, so that sums of times are exact
+    if clocks.by_turns:
         wrong = clocks.by_turns[min(turn, len(clocks.by_turns)) - 1]
     begun = world.now()
     at, step = begun + rng.uniform(0.0, 200.0), rng.uniform(-clocks.steps, clocks.steps)

@@ -10,6 +10,7 @@ from unittest.mock import patch
 from airflow_provider_omni.delivery.messages import status as tracking
 from airflow_provider_omni.delivery.tracking import deliveries, safety
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
+from tests.crash.clocks import Clocks
 from tests.crash.elsewhere import Elsewhere
 from tests.crash.mutating import (
     CALM,
@@ -117,6 +118,19 @@ def _under_way_is_failed() -> Iterator[None]:
 def _logs_do_not_lag_behind() -> Iterator[None]:
     """A look tells everything that has begun until then."""
     with patch.object(tracking, "LOG_LAG", 0.0):
+        yield
+
+
+def _ahead_of_the_vendor(plan: Schedule) -> Schedule:
+    """LINE fails some seconds before the deadline, and the logs do not show the SMS yet."""
+    found = watched("40", timeout=35.0, settings={"reports": "per-step", "log_lag_seconds": 27.0})(plan)
+    return replace(found, clocks=Clocks(by_turns=(900.0,)))
+
+
+@_mutant("wrong", _ahead_of_the_vendor)
+def _all_clocks_are_one() -> Iterator[None]:
+    """How long ago a step has ended is told by the wait's own clock, whatever the vendor's is."""
+    with patch.object(safety, "by_the_vendors_clock", lambda moment, behind: moment):
         yield
 
 

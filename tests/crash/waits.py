@@ -125,11 +125,12 @@ class WaitTask:
             return
         mode, number = self.plan.wait.mode, self.task_state.current
         self.copies += 1
-        # Its deadline is a time of day, so that a clock that is off moves it; that is not judged here.
-        now = clock_of(self.world, self.plan.clocks, self.plan.seed, f"wait {self.copies}", off=False)
+        now = clock_of(self.world, self.plan.clocks, self.plan.seed, f"wait {self.copies}", self.copies)
         if mode == "poke" and self.copies > 1:
             self.watch = self._read_watch()  # a retry of a poking sensor waits as long as the first try
-        watch = in_parts(self.watch) if self.plan.wait.in_parts else self.watch
+        # Its deadline is a time of day, which a clock that is off would move; that is not judged here.
+        watch = replace(self.watch, deadline=self.watch.deadline + now() - self.world.now())
+        watch = in_parts(watch) if self.plan.wait.in_parts else watch
         watch = Watch.from_json(json.loads(json.dumps(watch.to_json())))
         refusals = 1 if mode == "reschedule" else REFUSALS
         account, limits = self._account(), LIMITS if self.bucket is None else self.plan.sizes.limits

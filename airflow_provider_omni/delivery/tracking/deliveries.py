@@ -5,18 +5,19 @@ Nothing is read or written here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.effects import Clock, Steps, offload
-from airflow_provider_omni.delivery.messages.status import NEVER, Outcome, StatusUpdate, Tracker
+from airflow_provider_omni.delivery.messages.status import NEVER, MessageStatus, Outcome, StatusUpdate, Tracker
 from airflow_provider_omni.delivery.tracking import safety
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
 from airflow_provider_omni.delivery.tracking.wait_limits import IN_A_THREAD, WORDS
 from airflow_provider_omni.delivery.tracking.watch import Watch
-from airflow_provider_omni.omni.models import LogRow, Report
+from airflow_provider_omni.omni.models import LogRow, Report, said_at
 from airflow_provider_omni.omni.statuses import StepState
 
 News = Callable[[str, Subscription], None]
@@ -43,6 +44,8 @@ class Deliveries:
         """Time at which the last reads and log queries began; None before."""
         self.last_round = watch.deadline
         """Start of the last round of log queries, after which no subscription is asked for again."""
+        self.behind = 0.0
+        """Seconds by which the vendor's clock is behind ours, as its last answer says; 0 if it is not, or unknown."""
         self.unsent = watch.unsent
         """Messages that count as never sent."""
         self.begin()
@@ -87,6 +90,28 @@ class Deliveries:
         if self.closing_since is not None:
             return self.closing_since + seconds * self.closing_share
         return min(self.clock() + otherwise, self.watch.deadline)
+
+    # -- the vendor's clock ------------------------------------------------------------------------------------------
+
+    def note_time(self, rows: Sequence[Report | LogRow]) -> None:
+        """Note the time that an answer names, by the vendor's clock.
+
+        The times of steps are by that clock. If ours is ahead of it, a step that has just ended would seem to have
+        ended long ago.
+        """
+        said = said_at(rows)
+        if said is not None:
+            self.behind = max(0.0, self.clock() - said)
+
+    def status_of(
+        self, message_id: str, now: float, *, closing: bool = False, looked_at: float = math.inf
+    ) -> MessageStatus:
+        """Return the status of a message, as `Tracker.status_of` does, for times by our clock."""
+        now, looked_at = (
+            safety.by_the_vendors_clock(now, self.behind),
+            safety.by_the_vendors_clock(looked_at, self.behind),
+        )
+        return self.tracker.status_of(message_id, now, closing=closing, looked_at=looked_at)
 
     # -- taking in -----------------------------------------------------------------------------------------------
 
@@ -162,7 +187,7 @@ class Deliveries:
         surplus = subscription.surplus
         for message_id in sorted(subscription.ids):
             looked_at = self.looked_at(subscription, message_id, closing=closing)
-            status = self.tracker.status_of(message_id, now, closing=closing, looked_at=looked_at)
+            status = self.status_of(message_id, now, closing=closing, looked_at=looked_at)
             if status.by is None and status.outcome is Outcome.PENDING:
                 continue
             if not closing and message_id in subscription.unconfirmed_failures:
@@ -190,7 +215,7 @@ class Deliveries:
             for message_id in subscription.ids - self.heard
             if len(steps := set(self.tracker.flow_of(message_id).steps)) > 1
             and sum(step.state is StepState.FAILED for step in self.tracker.steps(message_id)) < len(steps)
-            and self.tracker.status_of(message_id, now).outcome is Outcome.FAILED
+            and self.status_of(message_id, now).outcome is Outcome.FAILED
         }
 
     def looked_at(self, subscription: Subscription, message_id: str, *, closing: bool) -> float:
@@ -238,13 +263,10 @@ class Deliveries:
         """
         for message_id in sorted(subscription.ids):
             looked_at = self.looked_at(subscription, message_id, closing=closing)
-            status = self.tracker.status_of(message_id, now, closing=closing, looked_at=looked_at)
+            status = self.status_of(message_id, now, closing=closing, looked_at=looked_at)
             if status.outcome is not Outcome.FAILED:
                 continue
-            if (
-                status.settled
-                or self.tracker.status_of(message_id, now, looked_at=looked_at).outcome is not Outcome.FAILED
-            ):
+            if status.settled or self.status_of(message_id, now, looked_at=looked_at).outcome is not Outcome.FAILED:
                 yield message_id
 
     @property

@@ -6,7 +6,7 @@ many.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Log, Steps, call_api
@@ -31,12 +31,14 @@ class LogQueries:
     """Queries to the logs.
 
     :param clock: gives seconds since the epoch.
+    :param answered: is told of each answer.
     :param ids_at_once: ids that one call asks for. Falls to 1 for a kind of id once the vendor was seen not to read
         lists of it.
     """
 
-    def __init__(self, clock: Clock, ids_at_once: int) -> None:
+    def __init__(self, clock: Clock, answered: Callable[[Sequence[LogRow]], None], ids_at_once: int) -> None:
         self.clock = clock
+        self._answered = answered
         self.at_once = {BULKS: ids_at_once, MESSAGES: ids_at_once}
         self._lists_read: set[str] = set()
         """Kinds of id of which the vendor was seen to read lists."""
@@ -47,13 +49,13 @@ class LogQueries:
         """Make one call, and wait up to `until` for a place in the account's budget. Returns None if it failed."""
         self.busy = False
         try:
-            return (
-                yield from call_api(
-                    api.get_logs(**{"limit": api.MAX_LIMIT} | query),
-                    patience=max(0.0, until - self.clock()),
-                    label="logs asked",
-                )
+            rows = yield from call_api(
+                api.get_logs(**{"limit": api.MAX_LIMIT} | query),
+                patience=max(0.0, until - self.clock()),
+                label="logs asked",
             )
+            self._answered(rows)
+            return rows
         except OmniBusyError:
             self.busy = True
             return None

@@ -139,6 +139,14 @@ def may_be_overruled(subscription: Subscription) -> bool:
     return subscription.failed_after_others and subscription.heard_since_logs and not subscription.evicted
 
 
+def by_the_vendors_clock(moment: float, behind: float) -> float:
+    """Return a time by our clock as one by the vendor's, by which steps begin and end.
+
+    :param behind: seconds by which the vendor's clock is behind ours; 0 if it is ahead, so that waiting takes longer.
+    """
+    return moment - behind
+
+
 def must_be_followed_singly(*, overlooked: bool, told: bool) -> bool:
     """Return True if messages must be followed by their own ids in place of their request's.
 

@@ -150,7 +150,7 @@ class SingleMessageFollower:
             subscription = self._deliveries.single.get(row.message_id)
             if subscription is not None and subscription.by_time_window:
                 self._deliveries.take(subscription, (StatusUpdate.of(row),), self._journal.news)
-                pending = pending or self._deliveries.tracker.status_of(row.message_id, now).outcome in UNSURE
+                pending = pending or self._deliveries.status_of(row.message_id, now).outcome in UNSURE
         return pending
 
     # -- by their ids ------------------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ class SingleMessageFollower:
         wanted = UNSURE if self._watch.goal.delivered_means == "handset" else UNSURE[:1]
         for subscription in self._open():
             for message_id in sorted(subscription.ids):
-                status = self._deliveries.tracker.status_of(message_id, now)
+                status = self._deliveries.status_of(message_id, now)
                 if status.by is None:
                     unseen.append(message_id)
                     continue
@@ -285,6 +285,8 @@ class SingleMessageFollower:
                 )
             except OmniError as error:
                 yield Log(f"A read of reports failed ({error.why}); it will be repeated.", warning=True)
+            else:
+                self._deliveries.note_time(page)
             failed = failed + 1 if page is None else 0
             if safety.is_heard(page, self._page):
                 self._deliveries.heard.add(message_id)

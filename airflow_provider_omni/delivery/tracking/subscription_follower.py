@@ -108,6 +108,7 @@ class SubscriptionFollower:
                 self._note_read(subscription, heard=safety.is_heard(None, api.MAX_LIMIT))
                 yield Log(f"A read of reports failed ({error.why}); the logs will be asked.", warning=True)
                 return error if isinstance(error, OmniAuthenticationError | OmniRequestError) else None
+            self._deliveries.note_time(page)
             if skipped_in(page):
                 # A report that could not be parsed may be about one of ours: only the logs may still show what it said.
                 subscription.logs_due = subscription.report_read_failed = True
@@ -218,7 +219,8 @@ class SubscriptionFollower:
         if subscription.expected is not None or full:
             return
         now, seen = self._clock(), len(subscription.ids)
-        if seen and now - self._newest(subscription, now) >= ALL_SHOWN:
+        vendors = safety.by_the_vendors_clock(now, self._deliveries.behind)
+        if seen and vendors - self._newest(subscription, vendors) >= ALL_SHOWN:
             subscription.expected = seen
             subscription.counts_outdated = True
         elif subscription.rows_at_last_look is None or subscription.rows_at_last_look[1] != seen:

@@ -139,7 +139,7 @@ class DeliveryWait:
             if watch.ledger_path is None
             else LedgerJournal(deliveries, token or "0", limits, jitter)
         )
-        self.queries = queries = LogQueries(clock, watch.ids_per_look)
+        self.queries = queries = LogQueries(clock, deliveries.note_time, watch.ids_per_look)
         self.single = SingleMessageFollower(deliveries, self.journal, queries, jitter, limits)
         self.followed = SubscriptionFollower(deliveries, self.journal, queries, jitter)
         self._refused_polls = 0

@@ -9,7 +9,7 @@ MAX_PAGES = 100
 IDLE_POLLS = 4
 """Polls without progress after which the logs are asked."""
 ALL_SHOWN = 120.0
-"""Seconds after which the logs show all messages of a request, even if the vendor's clock differs from ours."""
+"""Seconds after which the logs show all messages of a request."""
 CLOSING_READS = 120.0
 """Seconds after the deadline in which the last reads of reports must end."""
 FAILED_READS = 3

@@ -982,6 +982,49 @@ def test_where_the_flow_is_unknown_the_summary_says_what_was_closed_by_the_settl
     assert stage.clock.now() - START < 400.0
 
 
+def dated(stage: Stage, behind: float, *rows: Any) -> Any:
+    """Answers that name the vendor's time, whose clock is behind ours."""
+
+    def answer(_: Any) -> Rows[Any]:
+        page = Rows(rows)
+        page.said_at = stage.clock.now() - behind
+        return page
+
+    return answer
+
+
+@pytest.mark.parametrize("source", ["reports", "logs"])
+def test_a_clock_that_is_ahead_of_the_vendors_closes_no_message_early(source: str) -> None:
+    """By our clock the step has failed a quarter of an hour ago, by the vendor's it has just failed."""
+    ahead = 900.0
+    stage = Stage(start=START + ahead)
+    stage.reports = [dated(stage, ahead, report("m", "failed", "LINE")), dated(stage, ahead)]
+    stage.logs = [dated(stage, ahead, row("m", "failed", "LINE"))]
+    setattr(stage, source, [[]])
+    end = wait(stage, watch(flow=(), timeout=HOUR + ahead))
+    assert end.summary["closed_by_settle_time"] == 1
+    assert stage.clock.now() - ahead > START + 10.0 + 300.0
+
+
+def test_a_clock_that_is_ahead_of_the_vendors_makes_no_failure_old_at_the_deadline() -> None:
+    """The logs may not show yet that the next step has begun."""
+    ahead = 900.0
+    stage = Stage(start=START + ahead)
+    stage.reports = [dated(stage, ahead, report("m", "failed", "LINE", done=15.0)), dated(stage, ahead)]
+    stage.logs = [dated(stage, ahead, row("m", "failed", "LINE", done=15.0))]
+    end = wait(stage, watch(timeout=ahead + 40.0, goal=SuccessCriterion("finished")))
+    assert (end.verdict, end.summary["pending"]) == (Verdict.TIMEOUT, 1)
+
+
+def test_a_request_of_unknown_size_is_not_taken_for_whole_by_a_clock_that_is_ahead() -> None:
+    ahead = 900.0
+    stage = Stage(start=START + ahead)
+    rows = [row("m", "handset", "LINE"), row("n", "handset", "LINE")]
+    stage.logs = [dated(stage, ahead, rows[0]), dated(stage, ahead, *rows)]
+    end = wait(stage, watch(Bulk("hand", None), timeout=HOUR + ahead))
+    assert end.summary["total"] == 2
+
+
 def test_nothing_to_wait_for_is_decided_at_once() -> None:
     stage = Stage()
     machine = DeliveryWait(Watch((), START + HOUR), stage.clock.now)
