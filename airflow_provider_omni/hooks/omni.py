@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -428,9 +428,15 @@ def _unreadable(omni_conn_id: str) -> OmniError:
 def _config_of(connection: Any, omni_conn_id: str) -> OmniConfig:
     from airflow_provider_omni.omni.config import OmniConfig
 
-    config = OmniConfig.from_airflow(connection, os.environ.get(f"AIRFLOW_CONN_{omni_conn_id.upper()}", ""))
-    _guard_of(config)  # a guard that cannot be read is told by the Test of the connection, and before any send
-    return config
+    text = os.environ.get(f"AIRFLOW_CONN_{omni_conn_id.upper()}", "")
+    # A guard that cannot be read is told by the Test of the connection, and before any send.
+    return OmniConfig.from_airflow(connection, text, _guard_problems)
+
+
+def _guard_problems(allowed: Iterable[str], region: str | None) -> list[str]:
+    from airflow_provider_omni.delivery.recipients.guard import guard_problems
+
+    return guard_problems(allowed, region)
 
 
 def _guard_of(config: OmniConfig) -> frozenset[str] | None:

@@ -275,6 +275,7 @@ class OmniNotifier(MaskedFields, BaseNotifier):
         """Return a plan with the contents that can be sent, and the people who can be sent to."""
         from airflow_provider_omni.notifications.wording import mended, reachable, usable
         from airflow_provider_omni.omni.arguments import read_arguments
+        from airflow_provider_omni.operators.account import Account
         from airflow_provider_omni.operators.arguments import numbers_of, read_message
         from airflow_provider_omni.operators.settings import NumberSettings
 
@@ -287,7 +288,7 @@ class OmniNotifier(MaskedFields, BaseNotifier):
             if lines and not quietly:
                 self.log.warning("The alert %s: %s", what, "; ".join(lines))
         given |= {"scenario_key": self.scenario_key, "placeholders": False, **contents}
-        return read_message(config, given, to=to, key="notification")
+        return read_message(Account(config), given, to=to, key="notification")
 
     def _content_name(self, plan: MessageSpec, config: OmniConfig, occasion: Occasion, instead: str) -> str:
         """Return the part of the alert's name that comes from its content."""

@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -36,6 +36,10 @@ class Secrets(tuple[str, ...]):
 
     def __repr__(self) -> str:
         return "<secrets>"
+
+
+def _none(*_: Any) -> list[str]:
+    return []
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,9 @@ class OmniConfig:
         return cls._checked([], host, schema, port, login, password, extra)
 
     @classmethod
-    def from_airflow(cls, connection: Any, text: str = "") -> OmniConfig:
+    def from_airflow(
+        cls, connection: Any, text: str = "", guard_problems: Callable[[Iterable[str], str | None], list[str]] = _none
+    ) -> OmniConfig:
         """Make it from a connection as Airflow hands it out: of the type `omni`, its `extra` still the text that was
         typed.
 
@@ -120,6 +126,7 @@ class OmniConfig:
         `from_connection`.
 
         :param text: what Airflow has read the connection from, where that is known.
+        :param guard_problems: judges entries of `allowed_recipients` by a region, with tables that are not known here.
         """
         problems = dropped_by_airflow(text)
         kind = connection.conn_type
@@ -135,13 +142,27 @@ class OmniConfig:
             connection.login,
             connection.password,
             extra,
+            guard_problems,
         )
 
     @classmethod
     def _checked(
-        cls, problems: list[str], host: Any, schema: Any, port: Any, login: Any, password: Any, extra: Any
+        cls,
+        problems: list[str],
+        host: Any,
+        schema: Any,
+        port: Any,
+        login: Any,
+        password: Any,
+        extra: Any,
+        guard_problems: Callable[[Iterable[str], str | None], list[str]] = _none,
     ) -> OmniConfig:
         given = _read_extra(extra, problems)
+        if allowed := given.allowed_recipients:
+            # If the region cannot be read, nobody knows whose the numbers without a country are.
+            no_region = any(line.startswith("extra.region:") for line in problems)
+            judged = [each for each in sorted(allowed) if each.lstrip().startswith("+") or not no_region]
+            problems += guard_problems(judged, given.region)
         base_url = _base_url(
             _text("host", host, problems),
             _text("schema", schema, problems),

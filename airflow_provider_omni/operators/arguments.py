@@ -6,7 +6,7 @@ Everything that can be known before the first POST is refused here. Pure; knows 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any, TypeVar
@@ -26,7 +26,13 @@ from airflow_provider_omni.delivery.recipients.numbers import NumberRules
 from airflow_provider_omni.delivery.recipients.templates import lookalikes
 from airflow_provider_omni.hooks.scenarios import read_scenario
 from airflow_provider_omni.omni.arguments import read_arguments
-from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, OTHER_CHANNELS, OWN_ARGUMENTS, KnownChannel
+from airflow_provider_omni.omni.channels import (
+    CONTENT_ARGUMENTS,
+    NO_CONTENT,
+    OTHER_CHANNELS,
+    OWN_ARGUMENTS,
+    KnownChannel,
+)
 from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -35,7 +41,8 @@ from airflow_provider_omni.omni.options import Options
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.unfilled import empty_words, is_nothing
 from airflow_provider_omni.omni.validation import check_content
-from airflow_provider_omni.omni.written import MOST_PLACES, read_list, read_object
+from airflow_provider_omni.omni.written import MOST_PLACES, came_out_empty, read_list, read_object
+from airflow_provider_omni.operators.account import Account
 from airflow_provider_omni.operators.masked_fields import unmask
 from airflow_provider_omni.operators.settings import BatchSettings, NumberSettings, SendSettings
 from airflow_provider_omni.operators.slips import ATTRIBUTES
@@ -50,12 +57,21 @@ def collecting(problems: list[str]) -> Iterator[None]:
         problems += error.problems or (error.message,)
 
 
-def refuse(problems: list[str]) -> None:
-    """Raise one OmniInputError that names every problem, if there is any."""
-    if problems:
-        raise OmniInputError(
-            "The message cannot be sent as it is; nothing was sent.", problems=list(dict.fromkeys(problems))
-        )
+REFUSAL = "The message cannot be sent as it is; nothing was sent."
+"""The sentence for arguments that cannot be used."""
+
+
+def without_echoes(problems: Iterable[str], emptied: Collection[str]) -> list[str]:
+    """Return the problems, those of emptied arguments first and once.
+
+    :param problems: what was found after these arguments were taken for not given.
+    :param emptied: names of arguments that were given and came out as None.
+    """
+    echoes = tuple(f"{name}{sign}" for name in emptied for sign in ":[.")
+    rest = [line for line in problems if not line.startswith(echoes)]
+    if any(name in CONTENT_ARGUMENTS for name in emptied):
+        rest = [line for line in rest if line != NO_CONTENT]
+    return [*came_out_empty(emptied), *rest]
 
 
 def _read_key(key: Any) -> str:
@@ -124,24 +140,28 @@ def _read_send(
 
 
 def read_message(
-    config: OmniConfig,
+    account: Account,
     given: Mapping[str, Any],
     *,
     to: Any,
     key: str,
+    emptied: Collection[str] = (),
     may_be_nobody: bool = False,
     now: datetime | None = None,
 ) -> MessageSpec:
-    """Read a user's arguments into an order for one request. Raises one `OmniInputError` that names every problem.
+    """Read a user's arguments into an order for one request. Raises one error that names every problem: an
+    `OmniConfigurationError` if the connection has any, else an `OmniInputError`.
 
     :param given: `SendArguments`; the contents (`line`, `sms`, `other_channels`), each an object, a model, or a text
         that a template has rendered; and the `Options`.
     :param to: a number, a list of numbers, or destinations.
     :param key: name of the send if the user has given none.
+    :param emptied: names of arguments that were given and came out as None.
     :param may_be_nobody: accept an empty list in `to`, as a batch accepts an empty source.
     :param now: time by which `send_at` is judged. Default: the current time.
     """
     problems: list[str] = []
+    config = account.config
     told, contents, options = _read_send(SendArguments, given, problems, problems)
     content, recipients = Content(), Recipients((), 0)
     with collecting(problems):
@@ -149,11 +169,12 @@ def read_message(
     if told.placeholders:
         problems += islice(lookalikes(contents, ""), MOST_PLACES)
     problems += mismatch_problems(told.flow or (), content.channels())
-    with collecting(problems):
-        recipients = read_recipients(
-            to, config.allowed_recipients, numbers_of(config, told), config.region, may_be_nobody=may_be_nobody
-        )
-    refuse(problems)
+    if account.error is None:  # else nobody knows how numbers are read
+        with collecting(problems):
+            recipients = read_recipients(
+                to, config.allowed_recipients, numbers_of(config, told), config.region, may_be_nobody=may_be_nobody
+            )
+    account.refuse(REFUSAL, without_echoes(problems, emptied))
     identity = Identity(told.idempotency_key or key, config.id_secret)
     return MessageSpec(identity, told.scenario_key, content, recipients, told.flow)
 

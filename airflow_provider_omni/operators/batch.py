@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
-from airflow_provider_omni.operators.failing import fail_without_retry, refuse_emptied
+from airflow_provider_omni.operators.failing import fail_without_retry
 from airflow_provider_omni.operators.masked_fields import MaskedFields, MaskedKey, MaskedUrl, TextField, unmask
 from airflow_provider_omni.operators.recipients import RecipientsField, open_rows, recipients_slips
 from airflow_provider_omni.operators.slips import batch_slips, encoding_slips, refuse_slips
@@ -156,13 +156,15 @@ class BatchOperator(MaskedFields, BaseOperator):
         from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt
         from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms
         from airflow_provider_omni.delivery.recipients.contents import RenderedContents
+        from airflow_provider_omni.operators.account import Account
         from airflow_provider_omni.operators.arguments import (
+            REFUSAL,
             BatchArguments,
             collecting,
             given_to,
             read_batch,
             read_rules,
-            refuse,
+            without_echoes,
         )
         from airflow_provider_omni.operators.cancellation import CancellationToken
         from airflow_provider_omni.operators.keys import refuse_within_another_task
@@ -183,12 +185,11 @@ class BatchOperator(MaskedFields, BaseOperator):
             OmniHook(self.omni_conn_id) as hook,
             Workspace() as workspace,
         ):
-            config, now = hook.config, datetime.now(UTC)
+            account, now = Account.of(hook), datetime.now(UTC)
+            config = account.config
             problems: list[str] = []  # with any of these, nobody knows what earlier tries have sent
             besides: list[str] = []
             contents, ledger, folder = None, None, None
-            with collecting(besides):
-                refuse_emptied(self)
             spec, told = read_batch(config, given_to(self, BatchArguments), problems, besides, key=self._key(context))
             rules = read_rules(
                 config,
@@ -206,11 +207,12 @@ class BatchOperator(MaskedFields, BaseOperator):
             if spec.content.contents:  # else they could not be read
                 with collecting(besides):
                     contents = RenderedContents(spec.content, workspace, now)
-            if problems:
-                refuse([*besides, *problems])
+            if problems or account.error is not None:
+                account.refuse(REFUSAL, without_echoes([*besides, *problems], self.emptied))
+            besides = without_echoes(besides, self.emptied)
             terms = None if ledger is None else LedgerTerms(ledger, uuid.uuid4().hex)
             try:
-                refuse(besides)
+                account.refuse(REFUSAL, besides)
                 assert contents is not None
                 with self.open_rows(needed_fields(spec, contents)) as rows:
                     plan = plan_batch(spec, rows, workspace, now, keep_fields=folder is not None, contents=contents)

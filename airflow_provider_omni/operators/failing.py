@@ -4,22 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowFailException
-
-if TYPE_CHECKING:
-    from airflow_provider_omni.operators.masked_fields import MaskedFields
-
-
-def refuse_emptied(operator: MaskedFields) -> None:
-    """Refuse arguments that were given and came out empty. Raises OmniInputError that names each."""
-    from airflow_provider_omni.omni.errors import OmniInputError
-    from airflow_provider_omni.omni.written import came_out_empty
-
-    if operator.emptied:
-        problems = came_out_empty(operator.emptied)
-        raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=problems)
 
 
 @contextlib.contextmanager

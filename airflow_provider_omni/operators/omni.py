@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
-from airflow_provider_omni.operators.failing import fail_without_retry, refuse_emptied
+from airflow_provider_omni.operators.failing import fail_without_retry
 from airflow_provider_omni.operators.keys import default_key, refuse_within_another_task, warning_about_own_key
 from airflow_provider_omni.operators.masked_fields import (
     MaskedField,
@@ -217,6 +217,7 @@ class OmniSendMessageOperator(MaskedFields, BaseOperator):
         from airflow_provider_omni.delivery.outbox.message import send_message
         from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
         from airflow_provider_omni.omni.rate_limits import logs_budget
+        from airflow_provider_omni.operators.account import Account
         from airflow_provider_omni.operators.arguments import SendArguments, given_to, read_message
         from airflow_provider_omni.operators.tries import told_of, trying
         from airflow_provider_omni.storage.receipts import publisher
@@ -233,15 +234,16 @@ class OmniSendMessageOperator(MaskedFields, BaseOperator):
             trying(context, memory, self.log) as this,
             OmniHook(self.omni_conn_id) as hook,
         ):
-            refuse_emptied(self)
-            config = hook.config
+            account = Account.of(hook)
             order = read_message(
-                config,
+                account,
                 given_to(self, SendArguments),
                 to=unmask(self.to),
                 key=default_key(context),
+                emptied=self.emptied,
                 may_be_nobody=True,
             )
+            config = account.config
             rules = SendPolicy.of_one_request(
                 LookPolicy(read_timeout=config.longest_call, grace=self.log_grace),
                 trust_duplicate_rejection=config.trust_duplicate_rejection,

@@ -23,6 +23,7 @@ from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.unfilled import WHY_EMPTY, is_nothing
 from airflow_provider_omni.omni.words import some
 from airflow_provider_omni.omni.written import MOST_PLACES, came_out_empty, read_list, read_object
+from airflow_provider_omni.operators.account import NOBODYS
 from airflow_provider_omni.operators.slips import SOURCES, source_problems
 
 DEFAULT_TIMEOUT = 47 * 3600.0
@@ -89,26 +90,32 @@ class WatchArguments(ArgumentModel):
 def read_watch(
     *,
     started_at: float,
-    flow: Sequence[str] = (),
+    read_flow: Callable[[], Sequence[str]] | None = None,
     logs_only: bool = False,
     account: str = "",
     emptied: Collection[str] = (),
+    problems: Iterable[str] = (),
+    refuse: Callable[[str, Sequence[str]], None] = NOBODYS.refuse,
     warn: Callable[[str], None] = lambda _: None,
     **given: Any,
 ) -> Watch:
-    """Read a user's arguments into a watch. Raises one `OmniInputError` that names every problem.
+    """Read a user's arguments into a watch. Raises one error that names every problem: an `OmniConfigurationError` if
+    the connection has any, else an `OmniInputError`.
 
     Raises OmniConfigurationError if a receipt was made with another account.
 
     :param started_at: begin of the wait, in seconds since the epoch.
-    :param flow: channels of the scenario, if it was read. A receipt's own flow has priority.
+    :param read_flow: reads the channels of the scenario; called when there is no problem. A receipt's own flow has
+        priority.
     :param logs_only: read no reports, because they could not be written down.
     :param account: `OmniConfig.account_mark` of the connection.
     :param emptied: names of arguments that were given and came out as None.
+    :param problems: what is known to be wrong with arguments that are not among `given`.
+    :param refuse: is called with a sentence and all problems, and raises if there are any: `Account.refuse`.
     :param warn: is called with a sentence on anything that may be a mistake, but need not be.
     :param given: `WatchArguments`.
     """
-    problems = came_out_empty(emptied)
+    problems = [*came_out_empty(emptied), *problems]
     named = [name for name in SOURCES if given.get(name) is not None]
     if named or not any(name in emptied for name in SOURCES):
         problems += source_problems(named)
@@ -116,15 +123,15 @@ def read_watch(
     receipts, missing = told.receipt or Receipts()
     parts = [Part(bulks=told.message_ids or told.bulk_ids or ())] if told.receipt is None else _parts(receipts)
     problems += _too_many(parts, logs_only=logs_only, several=len(receipts) > 1)
-    if problems:
-        raise OmniInputError("The sensor cannot wait for this.", problems=problems)
+    refuse("The sensor cannot wait for this.", problems)
     timeout, last_channel = told.timeout, told.last_channel
     for name, each in receipts:
         check_account(account, each.account or "", f"the one that the {name} is from")
     if timeout is not None:
         for words in islice(_time_warnings(receipts, started_at, timeout), MOST_WARNINGS):
             warn(words)
-    otherwise = tuple(flow) or ((last_channel,) if last_channel else ())
+    flow = () if read_flow is None else tuple(read_flow())
+    otherwise = flow or ((last_channel,) if last_channel else ())
     whole = Watch(
         bulks=(),
         deadline=started_at + timeout

@@ -190,6 +190,8 @@ class OmniDeliverySensor(BaseSensorOperator):
             )
 
     def _read_watch(self, hook: OmniHook, context: Context | None = None, memory: Memory | None = None) -> Watch:
+        from airflow_provider_omni.hooks.scenarios import channels_of_flow, read_scenario
+        from airflow_provider_omni.operators.account import Account
         from airflow_provider_omni.sensors.arguments import WatchArguments, read_watch
         from airflow_provider_omni.storage.reschedules import first_poke_at
 
@@ -199,15 +201,20 @@ class OmniDeliverySensor(BaseSensorOperator):
             if (first := first_poke_at(context, self.retries or 0)) is not None:
                 started_at, again = first.timestamp(), True
             logs_only = memory is not None and not memory.durable
-        flow: Sequence[str] = ()
+        problems: list[str] = []
+        read_flow = None
         if self.scenario_key is not None and self.receipt is None:
-            flow = self._read_flow(hook)
+            key, flow = read_scenario(self.scenario_key, None, problems)
+            read_flow = lambda: channels_of_flow(flow) or [step.channel for step in hook.get_scenario(key).flow]  # noqa: E731
+        account = Account.of(hook)
         return read_watch(
             started_at=started_at,
-            flow=flow,
+            read_flow=read_flow,
             logs_only=logs_only,
-            account=hook.config.account_mark,
+            account=account.config.account_mark,
             emptied=[name for name in self._given if getattr(self, name) is None],
+            problems=problems,
+            refuse=account.refuse,
             warn=(lambda _: None) if again else self.log.warning,
             timeout=self.own_timeout,
             poll_interval=self.poke_interval,
@@ -217,16 +224,6 @@ class OmniDeliverySensor(BaseSensorOperator):
                 if name not in ("timeout", "poll_interval")
             },
         )
-
-    def _read_flow(self, hook: OmniHook) -> Sequence[str]:
-        from airflow_provider_omni.hooks.scenarios import channels_of_flow, read_scenario
-        from airflow_provider_omni.omni.errors import OmniInputError
-
-        problems: list[str] = []
-        key, flow = read_scenario(self.scenario_key, None, problems)
-        if problems:
-            raise OmniInputError("The sensor cannot wait for this.", problems=problems)
-        return channels_of_flow(flow) or [step.channel for step in hook.get_scenario(key).flow]
 
     def _finish(self, context: Context, status: str, message: str, summary: dict[str, Any]) -> dict[str, Any]:
         """End the task as the verdict says. The summary goes to XCom first, since a failed task returns nothing."""

@@ -24,18 +24,23 @@ def read_guard(allowed: Iterable[str] | None, region: str | None = None) -> froz
     """
     if allowed is None:
         return None
-    numbers: set[str] = set()
+    allowed = frozenset(allowed)
+    if problems := guard_problems(allowed, region):
+        raise OmniConfigurationError(
+            "The OMNI connection cannot be used as it is; nothing was sent.", problems=problems
+        )
+    return frozenset(normalise(number, NumberRules(region, "possible")) for number in allowed)
+
+
+def guard_problems(allowed: Iterable[str], region: str | None = None) -> list[str]:
+    """Return the problem with every entry of `allowed_recipients` that is no number."""
     problems = []
     for number in sorted(allowed):
         try:
-            numbers.add(normalise(number, NumberRules(region, "possible")))
+            normalise(number, NumberRules(region, "possible"))
         except InvalidNumberError as error:
             problems.append(f"extra.allowed_recipients: {mask_number(number)} is no number: {error}")
-    if problems:
-        raise OmniConfigurationError(
-            "The OMNI connection cannot be used as it is; nothing was sent.", problems=tuple(problems)
-        )
-    return frozenset(numbers)
+    return problems
 
 
 def lets_through(

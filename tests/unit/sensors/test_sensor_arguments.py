@@ -51,11 +51,11 @@ def test_a_receipt_that_a_template_has_made_a_text_is_read() -> None:
 
 
 def test_the_flow_of_the_receipt_tells_the_last_channel() -> None:
-    assert watch(receipt=receipt(), flow=("SMS",), last_channel="VIBER").flow == ("LINE", "SMS")
+    assert watch(receipt=receipt(), read_flow=lambda: ("SMS",), last_channel="VIBER").flow == ("LINE", "SMS")
 
 
 def test_without_a_receipt_the_scenarios_flow_counts_more_than_the_last_channel() -> None:
-    assert watch(bulk_ids="b", flow=("LINE", "SMS"), last_channel="viber").flow == ("LINE", "SMS")
+    assert watch(bulk_ids="b", read_flow=lambda: ("LINE", "SMS"), last_channel="viber").flow == ("LINE", "SMS")
 
 
 def test_the_last_channel_alone_is_enough() -> None:
