@@ -97,6 +97,13 @@ def _three_of_an_alert_speak_for_all() -> Iterator[None]:
         yield
 
 
+@_mutant("twice", _of(Copy("dag", 0.0), Copy("dag", 60.0, off=1200.0)))
+def _the_age_of_an_alert_is_told_by_any_clock() -> Iterator[None]:
+    """The time since an alert of a DAG's own callback is told by the clock of the process, not by the vendor's."""
+    with patch.object(safety, "time_of_rows", lambda said_at, now: now):
+        yield
+
+
 @_mutant("twice", _of(*LOST))
 def _processes_have_names_of_their_own() -> Iterator[None]:
     """Facts that only the worker knows go into the alert's name."""

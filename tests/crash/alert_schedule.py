@@ -30,9 +30,10 @@ STEPS = (0.0, 0.0, 0.0, 0.0, -1800.0, 1800.0)
 class Copy:
     """A run of the callback.
 
-    `process`: `worker`, `processor` or `triggerer`. `after`: seconds after the first begins. `age`: seconds
+    `process`: `worker`, `processor` or `triggerer`; or `dag`, never drawn: the DAG processor with a DAG's own callback,
+    which names no task. `after`: seconds after the first begins. `age`: seconds
     that its task has run by then. `step`: by how much the wall clock of its host has stepped since the task began.
-    `place`: which mapped copy of the task.
+    `place`: which mapped copy of the task. `off`: seconds by which its clock is off; never drawn.
     """
 
     process: str
@@ -41,6 +42,7 @@ class Copy:
     step: float = 0.0
     place: int = -1
     crash_point: CrashPoint | None = None
+    off: float = 0.0
 
 
 @dataclass(frozen=True)

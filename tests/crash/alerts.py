@@ -136,7 +136,7 @@ def machine_of(world: World, plan: AlertSchedule, index: int, copy: Copy) -> Ale
             flow=content.channels(),
         ),
         SendPolicy.of_one_request(LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE, patience=15.0)),
-        clock_of(world, Clocks(), plan.seed, f"alert {index}", index),
+        clock_of(world, Clocks(by_turns=(copy.off,)), plan.seed, f"alert {index}", index),
         world.rng.random,
         may_be_repeat=not first,
         again_after=occasion.again_after,
@@ -147,6 +147,8 @@ def _context(world: World, copy: Copy) -> dict[str, Any]:
     """Return the context that Airflow gives to the callback in this process."""
     if copy.process == "triggerer":
         return {"dag_run": {"dag_id": "dag", "run_id": "run"}, "deadline": {"id": "d"}}
+    if copy.process == "dag":
+        return {"dag": SimpleNamespace(dag_id="dag"), "run_id": "run", "reason": "task_failure"}
     ti = SimpleNamespace(dag_id="dag", run_id="run", task_id="load", map_index=copy.place, try_number=1, max_tries=0)
     if copy.process == "processor":
         return {"ti": ti, "run_id": "run"}

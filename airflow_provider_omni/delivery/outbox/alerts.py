@@ -37,7 +37,7 @@ from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.bulk import BulkResponse
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniError, OmniRequestError, OmniUnknownOutcomeError
-from airflow_provider_omni.omni.models import LogRow
+from airflow_provider_omni.omni.models import LogRow, said_at
 from airflow_provider_omni.omni.statuses import is_duplicate
 from airflow_provider_omni.omni.words import are, some, was
 
@@ -84,6 +84,8 @@ class Alert:
         self.may_be_repeat = may_be_repeat
         self.again_after = again_after
         self._seen_before: set[str] = set()
+        self._said_at: float | None = None
+        """Time of the last answer of the logs, by the vendor's clock; None if it did not say."""
 
     def run(self) -> Steps[SendResult]:
         """Run to the end. Errors come back in the `SendResult`."""
@@ -232,6 +234,7 @@ class Alert:
             )
         except OmniError:
             return False
+        self._said_at = said_at(rows or ())
         for row in rows or ():
             # The vendor may show other rows, too: only a row with the message's own id is about it.
             if row.message_id in ids:
@@ -240,7 +243,8 @@ class Alert:
 
     def _is_of_an_earlier_occasion(self, rows: list[LogRow]) -> bool:
         times = [row.sent_at.timestamp() for row in rows if row.sent_at is not None]
-        return self.again_after is not None and bool(times) and self.clock() - max(times) > self.again_after
+        now = safety.time_of_rows(self._said_at, self.clock())
+        return self.again_after is not None and bool(times) and now - max(times) > self.again_after
 
     # -- the send ----------------------------------------------------------------------------------------------------
 

@@ -120,6 +120,15 @@ def states_of_shown(shown: Iterable[str], earlier: Collection[str]) -> dict[str,
     return {each: MessageState.REFUSED if each in earlier else MessageState.ACCEPTED for each in shown}
 
 
+def time_of_rows(said_at: float | None, now: float) -> float:
+    """Return the time by which the age of a row counts: the vendor's own, which has dated the row, if it is known.
+
+    :param said_at: time of the answer by the vendor's clock; None if it does not say.
+    :param now: time by the clock of this process.
+    """
+    return now if said_at is None else said_at
+
+
 def outdates_refusal(status: Status, reason: str | None) -> bool:
     """Return True if a log row shows that a message was taken which this task has seen refused: another task has sent
     it since, under the same id.

@@ -163,8 +163,19 @@ def test_a_dag_that_fails_again_after_a_clear_is_alerted_about_again_also_where_
     notifier(sms="failed")(dict(OF_A_DAG))
     later = datetime.now(UTC).timestamp() + 3600.0
     monkeypatch.setattr("airflow_provider_omni.notifications.omni.time.time", lambda: later)
+    monkeypatch.setattr("airflow_provider_omni.omni.responses._date_of", lambda headers: later)
     notifier(sms="failed")(dict(OF_A_DAG))
     assert len(set(messages(vendor))) == 2
+
+
+def test_a_clock_that_is_ahead_of_the_vendors_makes_no_other_alert_of_a_dags_own_callback(
+    vendor: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notifier(sms="failed")(dict(OF_A_DAG))
+    ahead = 3600.0
+    monkeypatch.setattr("airflow_provider_omni.delivery.clock.steady_clock", lambda *_: lambda: time.time() + ahead)
+    notifier(sms="failed")(dict(OF_A_DAG))
+    assert len(messages(vendor)) == 1
 
 
 def test_a_dags_own_callback_alerts_again_after_a_clear_that_left_its_task_as_it_was(vendor: RunningSimulator) -> None:
