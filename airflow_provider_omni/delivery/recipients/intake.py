@@ -144,7 +144,7 @@ def ingest(
         except (InvalidNumberError, MissingFieldError, OmniInputError, _BadRowError) as error:
             if shard is not None and not shard.holds(who or _name_of_row(number)):
                 continue
-            detail, reason = _words(error, fields)
+            detail, reason = _all_missing(fields, reading, contents) or _words(error, fields)
             bad.append((place, detail, key))
             intake.reasons[reason] += 1
             intake.requested += 1
@@ -208,6 +208,23 @@ def _json_of(fields: Mapping[str, Any]) -> str:
         return to_json(fields, fallback=str, inf_nan_mode="null").decode()
     except (PydanticSerializationError, ValueError, RecursionError):
         raise _BadRowError("the row has values that cannot be kept") from None
+
+
+def _all_missing(
+    fields: Mapping[str, Any] | None, reading: IntakeOptions, contents: RenderedContents
+) -> tuple[str, str] | None:
+    """Return detail and kind of a row without the number or the key, and without further fields; else None.
+
+    Such a row was refused before its texts were filled.
+    """
+    if fields is None:
+        return None
+    own = [name for name in (reading.phone_field, reading.key_field) if name is not None and name not in fields]
+    missing = dict.fromkeys((*own, *(name for name in contents.fields if name not in fields)))
+    if not own or len(missing) == 1:
+        return None
+    kind = f"the fields {', '.join(map(repr, missing))} are missing"
+    return f"{kind}; there are: {shown_names(fields)}{other_case(missing, fields)}", kind
 
 
 def _words(error: Exception, fields: Mapping[str, Any] | None) -> tuple[str, str]:

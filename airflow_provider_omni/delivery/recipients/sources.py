@@ -318,7 +318,7 @@ def _header(
     if phone_field not in names:
         problems.append(f"phone_field: {phone_field!r} is not among {what}: {found}{other_case((phone_field,), names)}")
     missing = [name for name in needed if name not in names]
-    if missing and phone_field in names:
+    if missing and (phone_field in names or not _is_data(names)):
         listed = ", ".join(map(repr, missing[:20]))
         problems.append(
             f"recipients: {listed}, which texts or the key_field need, {'is' if len(missing) == 1 else 'are'} not "

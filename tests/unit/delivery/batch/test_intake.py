@@ -99,6 +99,25 @@ def test_a_key_field_tells_people_apart_and_names_duplicates(world: World, works
     assert ids == {Identity("run-1").message_id(f"key:{key}") for key in (1, 2)}
 
 
+@pytest.mark.parametrize(
+    ("row", "missing"),
+    [
+        ({"tel": "41793026727"}, "'phone', 'id', 'name'"),
+        ({"phone": "41793026727"}, "'id', 'name'"),
+        ({"id": "7"}, "'phone', 'name'"),
+        ({"name": "Ada"}, "'phone', 'id'"),
+    ],
+)
+def test_a_row_that_lacks_fields_is_told_all_of_them_at_once(
+    row: dict[str, Any], missing: str, world: World, workspace: Workspace
+) -> None:
+    good = {"phone": "41793026728", "id": "8", "name": "Bob"}
+    plan = world.plan([row, good], workspace, NAMED, key_field="id", max_quarantined=1)
+    [(place, reason, _)] = list(plan.quarantined())
+    assert (place, reason) == (0, f"the fields {missing} are missing; there are: {next(iter(row))}")
+    assert dict(plan.intake.reasons) == {f"the fields {missing} are missing": 1}
+
+
 def test_the_same_texts_share_requests(world: World, workspace: Workspace) -> None:
     rows = [{"phone": number, "name": "Ada" if index % 2 else "Bob"} for index, number in enumerate(numbers(50))]
     plan = world.plan(rows, workspace, NAMED)

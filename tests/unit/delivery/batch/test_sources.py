@@ -310,6 +310,22 @@ def refused(text: str, **options: Any) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda needed: rows_of_csv(["a,b\n"], "phone", needed=needed),
+        lambda needed: rows_of_table(["a", "b"], [], "phone", needed),
+    ],
+    ids=["csv", "table"],
+)
+def test_a_missing_phone_column_hides_no_other_missing_column(read: Any) -> None:
+    with pytest.raises(OmniInputError) as caught:
+        next(read(("id", "name")))
+    phone, others = caught.value.problems
+    assert phone.startswith("phone_field: 'phone' is not among")
+    assert others.startswith("recipients: 'id', 'name', which texts or the key_field need, are not among")
+
+
 def test_all_names_that_are_missing_are_told_from_the_header_before_a_row_is_read() -> None:
     told = refused("phone,Name,NAME,city\nnever read", needed=("city", "name", "order", "id"))
     assert "'name', 'order', 'id', which texts or the key_field need, are not among the CSV header" in told
