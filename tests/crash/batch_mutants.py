@@ -23,6 +23,7 @@ from airflow_provider_omni.delivery.outbox import (
     safety,
     task_state_store,
 )
+from airflow_provider_omni.delivery.results import reader
 from airflow_provider_omni.delivery.tracking import (
     id_set,
     single_messages,
@@ -766,6 +767,22 @@ _HEARD_LATE = _followed(
 def _whoever_was_asked_about_was_heard() -> Iterator[None]:
     """A read of reports counts, though it has failed."""
     with patch.object(tracking_safety, "is_heard", lambda page, limit: True):
+        yield
+
+
+_NEVER_HEARD = _followed(
+    *(LATE_BEFORE_THE_FAILURE,) * 3,
+    goal="finished",
+    reports=("refused",) * 1000,
+    wait={"timeout": 600.0},
+    settings=_TOLD_BY_REPORTS_ONLY,
+)
+
+
+@_mutant("wrong", _NEVER_HEARD)
+def _what_nobody_could_confirm_counts_as_failed() -> Iterator[None]:
+    """A reader of the ledger passes over the mark of failures that unread reports may contradict."""
+    with patch.object(reader, "UNCONFIRMED", ""):
         yield
 
 

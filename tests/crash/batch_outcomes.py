@@ -16,6 +16,7 @@ from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.ledger import OutcomeRow, read_outcomes, unreached
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.simulator.engine import Simulator
+from airflow_provider_omni.simulator.fates import Reporting
 from airflow_provider_omni.simulator.messages import Message
 from tests.crash.batch_checker import REFUSED_AGAIN
 from tests.crash.batch_schedule import BatchSchedule
@@ -108,6 +109,33 @@ class Case:
     def forgotten(self, message: Message) -> bool:
         """Return True if the vendor itself may have forgotten it, with nothing of it written down."""
         return message.accepted_at < max(self.horizon, self._followed_from(message) - OLD)
+
+    def has_unread_delivery(self, message: Message) -> bool:
+        """Return True if a report tells that it was delivered before its last step failed, and nobody has read it."""
+        ended_at, last = self.wait.ended_at, flow_of(message)[-1]
+        taken = {(each.message_id, each.channel) for each in self.simulator.record.reports_read if each.at <= ended_at}
+        failed = [
+            each.at for step in message.steps if step.channel == last for each in step.changes if each.status.failed
+        ]
+        return message.reporting is not Reporting.NO_REPORTS and any(
+            change.status.on_handset and change.at <= min((ended_at, *failed))
+            for step in message.steps
+            if (message.message_id, step.channel) not in taken
+            for change in step.changes
+        )
+
+    def unheard(self, message: Message) -> bool:
+        """Return True if the logs show the last step only, and no report could be read since that failed."""
+        moments = [each.at for step in message.steps for each in step.changes if each.status.failed]
+        names = (message.message_id, message.bulk_id)
+        read = (
+            call
+            for call in self.simulator.record.calls_of("reports")
+            if call.effect and call.fault is None and any(name in call.query for name in names)
+        )
+        return self.schedule.settings.log_rows == "last-step" and not any(
+            call.at >= max(moments, default=0.0) for call in read
+        )
 
     def _followed_from(self, message: Message) -> float:
         """From when on the wait surely follows it."""
@@ -290,6 +318,8 @@ def _judge_outcome(case: Case, row: OutcomeRow, message: Message) -> Iterable[st
     unread = case.wait.error is not None or row.message_id in case.posted_late or case.forgotten(message)
     if case.wait.ledger is None or unread or _why_not(case, [row]):
         return
+    if row.outcome == "pending" and case.unheard(message):
+        return
     if not said & case.of_late(message):
         right = " or ".join(sorted(case.of_late(message)))
         yield f"{row.message_id[:8]} is {row.outcome} in the ledger at the wait's end, right would be {right}"
@@ -333,6 +363,9 @@ def _judge_unreached(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
             if any(number in later for later in there[1:]) or number in planned_since:
                 continue  # back again, and the try died before it could say so; or planned by a woken one since then
             wanted = False  # whoever took them out of the source did not want them to get it
+        message = case.known.get(row.message_id) if row is not None else None
+        if selected[number] and message is not None and case.has_unread_delivery(message):
+            yield f"…{number[-7:]} is among the unreached, and a report of the delivery is still to be read"
         if selected[number] != wanted:
             state = f"{row.state}, {row.outcome}" if row else "never tried"
             yield f"…{number[-7:]} ({state}) is {selected[number]} times among the unreached"

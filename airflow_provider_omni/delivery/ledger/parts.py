@@ -23,6 +23,10 @@ ENDING = ".jsonl.gz"
 TRIES, PLAN, SENT, OUTCOMES, QUARANTINE = "tries/", "plan/", "sent/", "outcomes/", "quarantine/"
 ENDS = "ends/"
 """Folder in which a try that is over says which parts of `sent/` there are."""
+UNCONFIRMED = "unconfirmed"
+"""Member of a line in `outcomes/` whose message seems to have failed, while a report that nobody has read may say that
+an earlier step has delivered. Another line that tells the failure without this member confirms it.
+"""
 PURGED = "purged/"
 """Folder whose parts say that `plan/` was removed and must stay so."""
 _MAGIC = b"\x1f\x8b"

@@ -110,6 +110,11 @@ class StatusUpdate:
 _APART = {StepState.PENDING: " (under way)", StepState.OPERATOR: " (with the operator)"}
 
 
+def tells_end(updates: Iterable[StatusUpdate], flow: Flow) -> bool:
+    """Return True if one of a message's updates tells that its last step has failed."""
+    return any(each.state is StepState.FAILED and each.channel == flow.last_channel for each in updates)
+
+
 def kept_apart(flow: Sequence[str]) -> bool:
     """Return True if an unfinished step on a channel may be another step than the finished one there.
 
@@ -282,6 +287,14 @@ class Tracker:
     def fell(self, message_id: str) -> bool:
         """Return True if a step of the message has failed."""
         return any(step.state is StepState.FAILED for step in self._steps.get(message_id, {}).values())
+
+    def rests_on_last_step(self, message_id: str) -> bool:
+        """Return True if a failure of the message would rest on its last step: not every step was seen to fail, so that
+        an earlier one may have delivered.
+        """
+        channels = set(self.flow_of(message_id).steps)
+        failed = sum(step.state is StepState.FAILED for step in self.steps(message_id))
+        return len(channels) > 1 and failed < len(channels)
 
     def under_way(self, steps: Mapping[str, StatusUpdate], flow: Flow) -> StatusUpdate | None:
         """Return the step that was last heard of as under way; None if there is none, or the flow has left it

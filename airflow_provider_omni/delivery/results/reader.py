@@ -20,6 +20,7 @@ from airflow_provider_omni.delivery.ledger.parts import (
     PURGED,
     QUARANTINE,
     SENT,
+    UNCONFIRMED,
     VERSION,
     TryId,
     own_parts,
@@ -31,12 +32,15 @@ from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import MessageState
 from airflow_provider_omni.delivery.messages.status import (
     Flow,
+    MessageStatus,
+    Outcome,
     StatusUpdate,
     Tracker,
     cost_of,
     is_permanent,
     merged,
     place_of,
+    tells_end,
 )
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.omni.errors import OmniStorageError
@@ -150,6 +154,8 @@ class Outcomes:
         self._other_flows: dict[str, Flow] = {}
         self._flow_told = False
         workspace.execute("CREATE TABLE closed (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        workspace.execute("CREATE TABLE unconfirmed (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        workspace.execute("CREATE TABLE confirmed (id TEXT PRIMARY KEY) WITHOUT ROWID")
         workspace.execute("CREATE TABLE gone (id TEXT PRIMARY KEY) WITHOUT ROWID")
         workspace.execute(
             "CREATE TABLE step (id TEXT, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID"
@@ -205,8 +211,11 @@ class Outcomes:
                     self._flow = Flow.of(line.get("flow") or self._flow.steps)
                 continue
             try:
-                for step in line["steps"]:
-                    self._merge(line["id"], step)
+                updates = [update_of(line["id"], step) for step in line["steps"]]
+                for update in updates:
+                    self._merge(update)
+                if tells_end(updates, self._flow_of(line["id"])):
+                    self._note_failure(line["id"], unconfirmed=bool(line.get(UNCONFIRMED)))
                 if line.get("closed"):
                     self._workspace.execute("INSERT OR IGNORE INTO closed (id) VALUES (?)", line["id"])
             except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError):
@@ -215,8 +224,19 @@ class Outcomes:
                     retryable=False,
                 ) from None
 
-    def _merge(self, message_id: str, step: list[Any]) -> None:
-        fresh, apart = update_of(message_id, step), self._flow_of(message_id).kept_apart
+    def _note_failure(self, message_id: str, *, unconfirmed: bool) -> None:
+        table = "unconfirmed" if unconfirmed else "confirmed"
+        self._workspace.execute(f"INSERT OR IGNORE INTO {table} (id) VALUES (?)", message_id)  # noqa: S608  constants
+
+    def _is_unconfirmed(self, message_id: str) -> bool:
+        """Return True if every line that tells the message's failure says that it is not confirmed."""
+        found = self._workspace.scalar(
+            "SELECT 1 FROM unconfirmed WHERE id = ? AND id NOT IN (SELECT id FROM confirmed)", message_id
+        )
+        return found is not None
+
+    def _merge(self, fresh: StatusUpdate) -> None:
+        message_id, apart = fresh.message_id, self._flow_of(fresh.message_id).kept_apart
         place = place_of(fresh, apart=apart)
         known = self._workspace.scalar("SELECT step FROM step WHERE id = ? AND channel = ?", message_id, place)
         if known is not None:
@@ -249,7 +269,9 @@ class Outcomes:
             ]
             row = OutcomeRow(recipient, message_id, bulk, state, reason)
             closed = self._workspace.scalar("SELECT 1 FROM closed WHERE id = ?", identifier) is not None
-            yield _with_steps(row, steps, self._flow_of(message_id), closed=closed) if steps else row, writer
+            unconfirmed = self._is_unconfirmed(message_id)
+            flow = self._flow_of(message_id)
+            yield _with_steps(row, steps, flow, closed=closed, unconfirmed=unconfirmed) if steps else row, writer
 
 
 def _check_version(line: Any, name: str) -> None:
@@ -261,16 +283,21 @@ def _check_version(line: Any, name: str) -> None:
         )
 
 
-def _with_steps(row: OutcomeRow, steps: list[StatusUpdate], flow: Flow, *, closed: bool) -> OutcomeRow:
+def _with_steps(
+    row: OutcomeRow, steps: list[StatusUpdate], flow: Flow, *, closed: bool, unconfirmed: bool
+) -> OutcomeRow:
     """Return the row with the outcome that its steps give.
 
     :param closed: True if a wait has looked until its end, and has written that the failed steps are final.
+    :param unconfirmed: True if no wait could rule out that an earlier step has delivered before the last one failed.
     """
     # Only a wait can tell how much time has passed without news, because a reader does not know if anybody has looked.
     tracker = Tracker(flow.steps, settle_seconds=math.inf)
     for step in steps:
         tracker.observe(step)
     found = tracker.status_of(row.message_id, 0.0, closing=closed)
+    if unconfirmed and found.outcome is Outcome.FAILED and tracker.rests_on_last_step(row.message_id):
+        found = MessageStatus(Outcome.PENDING, found.by)
     by = found.by
     return replace(
         row,

@@ -210,13 +210,16 @@ class Deliveries:
             return subscription.unconfirmed_failures
         if not safety.may_be_contradicted(subscription):
             return set()
-        return {
-            message_id
-            for message_id in subscription.ids - self.heard
-            if len(steps := set(self.tracker.flow_of(message_id).steps)) > 1
-            and sum(step.state is StepState.FAILED for step in self.tracker.steps(message_id)) < len(steps)
+        return {message_id for message_id in subscription.ids if self.is_unconfirmed(subscription, message_id, now)}
+
+    def is_unconfirmed(self, subscription: Subscription, message_id: str, now: float) -> bool:
+        """Return True if a message seems to have failed, and a report that nobody has read may say otherwise."""
+        return (
+            safety.may_be_contradicted(subscription)
+            and message_id not in self.heard
+            and self.tracker.rests_on_last_step(message_id)
             and self.status_of(message_id, now).outcome is Outcome.FAILED
-        }
+        )
 
     def looked_at(self, subscription: Subscription, message_id: str, *, closing: bool) -> float:
         """Return the time of the last round's log query that covers this message; `NEVER` if there was none.

@@ -7,7 +7,7 @@ before anything else. `KeyValueJournal` keeps an entry for each request, in the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Protocol
 
 from airflow_provider_omni.delivery.effects import Clock, Json, Log, Save, Steps, load
@@ -50,6 +50,12 @@ class ReportJournal(Protocol):
 
     def news(self, message_id: str, subscription: Subscription) -> None:
         """Mark a message that has something to be written down."""
+
+    def confirmed(self, subscription: Subscription, message_ids: Container[str] | None = None) -> None:
+        """Mark failures that were written down as unconfirmed: all reports that could have contradicted them are read.
+
+        :param message_ids: the messages; None for all of the subscription.
+        """
 
     def blocked(self, subscription: Subscription) -> bool:
         """Return True while nothing can be written, so that no report may be read."""
@@ -189,6 +195,9 @@ class KeyValueJournal:
     def news(self, message_id: str, subscription: Subscription) -> None:  # noqa: ARG002
         """Mark the subscription."""
         subscription.dirty = True
+
+    def confirmed(self, subscription: Subscription, message_ids: Container[str] | None = None) -> None:
+        """Do nothing: a later copy doubts a failure until it has read the reports itself."""
 
     def blocked(self, subscription: Subscription) -> bool:
         """Return True while the last write of this subscription has failed."""

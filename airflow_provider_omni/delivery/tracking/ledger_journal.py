@@ -9,14 +9,24 @@ Long computations run in threads, some thousand messages at a time, because an e
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from airflow_provider_omni.delivery.accounts import check_account
 from airflow_provider_omni.delivery.effects import Log, Steps, WritePart, list_parts, offload, read_part
-from airflow_provider_omni.delivery.ledger.parts import OUTCOMES, SENT, VERSION, TryId, own_parts, pack, unpack
+from airflow_provider_omni.delivery.ledger.parts import (
+    OUTCOMES,
+    SENT,
+    UNCONFIRMED,
+    VERSION,
+    TryId,
+    own_parts,
+    pack,
+    unpack,
+)
 from airflow_provider_omni.delivery.messages.codec import step_of, update_of
+from airflow_provider_omni.delivery.messages.status import tells_end
 from airflow_provider_omni.delivery.retrying import is_failed_write, retrying
 from airflow_provider_omni.delivery.tracking import safety
 from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
@@ -82,6 +92,8 @@ class LedgerJournal:
         self._outcomes: set[str] = set()
         """Parts of `outcomes/` that were read or written; `_sent` has the parts of `sent/`."""
         self._news: dict[str, Subscription] = {}
+        self._unconfirmed: dict[Subscription, set[str]] = {}
+        """Messages whose failures stand in the ledger as unconfirmed."""
         self._blocked = False
         """True if the last write has failed."""
         self._by_bulk: dict[str, Subscription] = {}
@@ -178,6 +190,8 @@ class LedgerJournal:
                 continue
             if subscription is not None:
                 self._deliveries.take(subscription, updates)
+                if tells_end(updates, self._deliveries.tracker.flow_of(line["id"])):
+                    self._note_unconfirmed(line["id"], subscription, unconfirmed=bool(line.get(UNCONFIRMED)))
 
     def refresh(self) -> Steps[None]:
         """Write what is unsaved. Every few polls, and at the deadline, first read the parts of other copies.
@@ -266,6 +280,18 @@ class LedgerJournal:
         self._news[message_id] = subscription
         subscription.dirty = True
 
+    def confirmed(self, subscription: Subscription, message_ids: Container[str] | None = None) -> None:
+        """Mark messages whose failures stand in the ledger as unconfirmed, to be written without that mark."""
+        for message_id in self._unconfirmed.get(subscription, ()):
+            if message_ids is None or message_id in message_ids:
+                self.news(message_id, subscription)
+
+    def _note_unconfirmed(self, message_id: str, subscription: Subscription, *, unconfirmed: bool) -> None:
+        if unconfirmed:
+            self._unconfirmed.setdefault(subscription, set()).add(message_id)
+        elif subscription in self._unconfirmed:
+            self._unconfirmed[subscription].discard(message_id)
+
     def blocked(self, subscription: Subscription) -> bool:  # noqa: ARG002
         """Return True while the last write has failed, for any subscription."""
         return self._blocked
@@ -293,10 +319,11 @@ class LedgerJournal:
         if not self._news:
             return
         taken, self._news = self._news, {}
+        unconfirmed = set[str]()
         self._sequence += 1
         name = self._name.part(OUTCOMES, self._sequence)
         try:
-            yield WritePart(name, lambda: pack(self._lines(taken)), label="journal written")
+            yield WritePart(name, lambda: pack(self._lines(taken, unconfirmed)), label="journal written")
         except OmniStaleTryError:
             raise
         except OmniStorageError as error:
@@ -307,14 +334,24 @@ class LedgerJournal:
         self._outcomes.add(name)
         self._blocked = False
         self._reach.reached(OUTCOMES)
-        for subscription in taken.values():
+        for message_id, subscription in taken.items():
             subscription.dirty = False
+            self._note_unconfirmed(message_id, subscription, unconfirmed=message_id in unconfirmed)
 
-    def _lines(self, taken: dict[str, Subscription]) -> Iterator[Any]:
+    def _lines(self, taken: dict[str, Subscription], unconfirmed: set[str]) -> Iterator[Any]:
+        """Yield the lines of a part.
+
+        :param unconfirmed: gets the messages whose failures are written as unconfirmed.
+        """
         yield self._header()
+        now = self._deliveries.clock()
         for message_id, subscription in taken.items():
             steps = [step_of(each) for each in self._deliveries.tracker.worth_keeping(message_id)]
-            yield {"id": message_id, "bulk": subscription.bulk.bulk_id, "steps": steps}
+            line: dict[str, Any] = {"id": message_id, "bulk": subscription.bulk.bulk_id, "steps": steps}
+            if self._deliveries.is_unconfirmed(subscription, message_id, now):
+                unconfirmed.add(message_id)
+                line[UNCONFIRMED] = True
+            yield line
 
     def _header(self) -> dict[str, Any]:
         """Return the first line of a part: the steps that this wait judges by, and the account that it has asked."""

@@ -290,6 +290,7 @@ class SingleMessageFollower:
             failed = failed + 1 if page is None else 0
             if safety.is_heard(page, self._page):
                 self._deliveries.heard.add(message_id)
+                self._journal.confirmed(subscription, (message_id,))
                 subscription.counts_outdated = True
             else:
                 self._failed_reads[message_id] += 1

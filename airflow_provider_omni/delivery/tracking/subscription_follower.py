@@ -122,9 +122,10 @@ class SubscriptionFollower:
             subscription.logs_due = True
         return None
 
-    @staticmethod
-    def _note_read(subscription: Subscription, *, heard: bool) -> None:
+    def _note_read(self, subscription: Subscription, *, heard: bool) -> None:
         """Note whether all reports that there were have been read. If so, failures count that did not before."""
+        if heard:
+            self._journal.confirmed(subscription)
         subscription.counts_outdated = subscription.counts_outdated or (heard and subscription.reports_unread)
         subscription.reports_unread = not heard
 

@@ -23,9 +23,11 @@ from airflow_provider_omni.delivery.tracking.verdict import Verdict
 from airflow_provider_omni.delivery.tracking.wait_limits import TrackingLimits
 from airflow_provider_omni.delivery.tracking.watch import Bulk
 from airflow_provider_omni.ledger import read_outcomes, unreached
+from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.statuses import StepState
+from tests.harness.direct import request_of
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.waits import machine_of, saying, wait
 from tests.unit.delivery.updates import held
@@ -426,3 +428,83 @@ def test_each_sample_of_a_request_has_its_turn_whatever_time_lies_between_the_lo
             world.carry_out(machine.followed.doubt_bulk_ids(0.0))
             world.clock.advance(polls * machine.watch.poll_interval)
     assert sorted(asked) == ["a", "b", "c"]
+
+
+# -- a failure that a report which nobody has read may contradict ------------------------------------------------------
+
+MANY = TrackingLimits(many_single=2, single_together=2)
+
+
+def failed_at_last(world: World, fate: str, personal: bool) -> None:
+    """Three messages of a fate, of which the logs show the last step only, which has failed."""
+    rows = [{"phone": number[:-2] + fate, "name": number[4:9]} for number in numbers(3)]
+    assert world.send(rows, saying("Hello {name}" if personal else "Hello")).error is None
+    world.clock.advance(600.0)
+
+
+def unreached_of(world: World) -> int:
+    return len(list(unreached(str(world.folder.path)).rows()))
+
+
+@pytest.mark.parametrize("personal", [False, True])
+def test_whose_reports_could_not_be_read_until_the_deadline_is_not_among_the_unreached(
+    tmp_path: Path, personal: bool
+) -> None:
+    """A report tells that LINE has delivered. The wait gave up before it could read it."""
+    world = World(tmp_path, log_rows="last-step")
+    failed_at_last(world, "48", personal)
+    mend = world.failing("reports")
+    assert wait(world, hours=0.01, success_when="finished", limits=MANY).summary["failed"] == 3
+    assert (outcomes(world), unreached_of(world)) == ({"pending": 3}, 0)
+    mend()
+    assert wait(world, success_when="finished", limits=MANY).summary["delivered"] == 3
+    assert (outcomes(world), unreached_of(world)) == ({"delivered": 3}, 0)
+
+
+@pytest.mark.parametrize("personal", [False, True])
+@pytest.mark.parametrize("waits", [1, 2])
+def test_a_failure_is_confirmed_as_soon_as_the_reports_could_be_read(
+    tmp_path: Path, personal: bool, waits: int
+) -> None:
+    """By the same wait, or by a later one, which finds the failure in the ledger. No report is left that tells it."""
+    world = World(tmp_path, log_rows="last-step")
+    failed_at_last(world, "42", personal)
+    world.simulator.handle(request_of(api.get_reports(limit=1000)))  # somebody else has read them
+    mend = world.failing("reports")
+    machine = machine_of(world, success_when="finished", limits=MANY)
+    assert world.carry_out(machine.poll()) is None
+    assert (outcomes(world), unreached_of(world)) == ({"pending": 3}, 0)
+    mend()
+    last = machine if waits == 1 else machine_of(world, success_when="finished", limits=MANY)
+    assert world.carry_out(last.until_decided()).summary["failed"] == 3
+    assert (outcomes(world), unreached_of(world)) == ({"failed": 3}, 3)
+
+
+def test_a_wait_that_is_decided_by_others_leaves_a_failure_unconfirmed(tmp_path: Path) -> None:
+    world = World(tmp_path, log_rows="last-step")
+    reached, late = numbers(10), [number[:-2] + "48" for number in numbers(2, 10)]
+    world.send(reached + late, SHARED)
+    world.clock.advance(600.0)
+    world.failing("reports")
+    assert wait(world, success_when="any").verdict is Verdict.SUCCESS
+    assert (outcomes(world), unreached_of(world)) == ({"delivered": 10, "pending": 2}, 0)
+
+
+@pytest.mark.parametrize("names", [("aa", "bb"), ("bb", "aa")])
+def test_a_failure_is_confirmed_by_any_copy_of_the_wait(tmp_path: Path, names: tuple[str, str]) -> None:
+    world = sent_to(tmp_path, 1)
+    (row,) = read_outcomes(str(world.folder.path))
+    step = ["SMS", "FAILED", "UNDELIVERABLE_NOT_DELIVERED", 1.0, 2.0, None, None, None]
+    for name, mark in zip(names, ({"unconfirmed": True}, {}), strict=True):
+        line = {"id": row.message_id, "steps": [step]} | mark
+        world.folder.write(f"outcomes/00000-{name}-000001.jsonl.gz", pack([{"v": 1, "flow": ["LINE", "SMS"]}, line]))
+    assert (outcomes(world), unreached_of(world)) == ({"failed": 1}, 1)
+
+
+def test_an_unconfirmed_failure_is_one_if_another_copy_has_seen_every_step_fail(tmp_path: Path) -> None:
+    world = sent_to(tmp_path, 1)
+    (row,) = read_outcomes(str(world.folder.path))
+    for name, channel, mark in (("aa", "SMS", {"unconfirmed": True}), ("bb", "LINE", {})):
+        line = {"id": row.message_id, "steps": [[channel, "FAILED", "EXPIRED", 1.0, 2.0, None, None, None]]} | mark
+        world.folder.write(f"outcomes/00000-{name}-000001.jsonl.gz", pack([{"v": 1, "flow": ["LINE", "SMS"]}, line]))
+    assert (outcomes(world), unreached_of(world)) == ({"failed": 1}, 1)

@@ -245,7 +245,7 @@ def test_a_failure_whose_steps_were_all_seen_to_fail_costs_no_report(tmp_path: P
     assert not [call for call in world.calls if "reports" in call.path]
 
 
-def test_reports_of_the_failed_that_cannot_be_read_leave_them_failed_at_the_deadline(tmp_path: Path) -> None:
+def test_whose_reports_cannot_be_read_fails_at_the_deadline_and_is_pending_in_the_ledger(tmp_path: Path) -> None:
     world = World(tmp_path, log_rows="last-step")
     world.send(people(MANY, "42"), PERSONAL)
     execute = world.execute
@@ -257,7 +257,7 @@ def test_reports_of_the_failed_that_cannot_be_read_leave_them_failed_at_the_dead
 
     world.execute = broken  # type: ignore[method-assign]
     assert wait(world, hours=0.1, success_when="finished").summary["failed"] == MANY
-    assert Counter(row.outcome for row in read_outcomes(str(world.folder.path))) == {"failed": MANY}
+    assert Counter(row.outcome for row in read_outcomes(str(world.folder.path))) == {"pending": MANY}
 
 
 def _reads_fail(world: World, number: int) -> list[str]:
