@@ -86,7 +86,7 @@ def _followed(
     wait: dict[str, Any] | None = None,
     settings: dict[str, Any] | None = None,
     second_reader_every: float | None = None,
-    reports: tuple[str, ...] = (),
+    reports: tuple[str | None, ...] = (),
     **rest: Any,
 ) -> Focus:
     """A batch that is sent without any fault, and a wait of 20 s polls for these fates."""
@@ -767,6 +767,23 @@ _HEARD_LATE = _followed(
 def _whoever_was_asked_about_was_heard() -> Iterator[None]:
     """A read of reports counts, though it has failed."""
     with patch.object(tracking_safety, "is_heard", lambda page, limit: True):
+        yield
+
+
+_BETWEEN_REPORTS_AND_LOGS = _followed(
+    *(LATE_BEFORE_THE_FAILURE,) * 2, *("45",) * 6,
+    mode="reschedule",
+    reports=(None, *("no-connection",) * 3) * 200,
+    wait={"reports_kept": True, "poll_interval": 5.0},
+    settings=_TOLD_BY_REPORTS_ONLY | {"beat_seconds": 2.0},
+)  # fmt: skip
+"""The delivery and the failure after it come while a poll reads the reports of other requests, half a minute long."""
+
+
+@_mutant("wrong", _BETWEEN_REPORTS_AND_LOGS)
+def _reports_that_were_read_before_the_failure_confirm_it() -> Iterator[None]:
+    """The logs show a failure, and reports that were read before that are taken for all there are."""
+    with patch.object(tracking_safety, "are_reports_outdated", lambda *, news: False):
         yield
 
 

@@ -101,6 +101,14 @@ def is_heard(page: Sequence[Report] | None, limit: int) -> bool:
     return page is not None and not skipped_in(page) and len(page) < limit
 
 
+def are_reports_outdated(*, news: bool) -> bool:
+    """Return True if reports that were read count as unread again: the logs have been asked since, and have told news.
+
+    They may show a failure, and a report that came just before it may say that an earlier step has delivered.
+    """
+    return news
+
+
 def may_be_contradicted(subscription: Subscription) -> bool:
     """Return True while failures of a subscription do not count if not every step was seen to fail: there may be
     reports that nobody has read.

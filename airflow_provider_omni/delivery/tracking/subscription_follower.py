@@ -54,14 +54,31 @@ class SubscriptionFollower:
 
         At the deadline a read that fails is repeated: only a report may tell of a delivery before the last step.
         """
+        return (yield from self._read_whole(self._deliveries.subscriptions, closing=closing))
+
+    def settle(self, *, closing: bool) -> Steps[None]:
+        """Write and count what the logs have told. If they show failures that a report may contradict, read the reports
+        once more: it may have come after this poll has read them, and before it asked the logs.
+        """
+        yield from self._journal.settle()
+        doubted = [
+            each
+            for each in self._deliveries.subscriptions
+            if each.unconfirmed_failures and each.reports_unread and self._may_read(each)
+        ]
+        if doubted and not self._watch.logs_only:
+            yield from self._read_whole(doubted, closing=closing)
+            yield from self._journal.settle()
+
+    def _read_whole(self, subscriptions: Sequence[Subscription], *, closing: bool) -> Steps[OmniError | None]:
         refusal: OmniError | None = None
         until = self._deliveries.until(CLOSING_READS, self._watch.deadline)
-        due: list[Subscription] = self._deliveries.subscriptions
+        due = subscriptions
 
         def read() -> Steps[None]:
             nonlocal refusal, due
             refusal = yield from self._read_these(due, until)
-            due = [each for each in self._deliveries.subscriptions if each.reports_unread and self._may_read(each)]
+            due = [each for each in subscriptions if each.reports_unread and self._may_read(each)]
             if due and refusal is None:
                 raise UnfinishedError
 
@@ -206,7 +223,8 @@ class SubscriptionFollower:
         subscription.looked_at = self._clock()
         subscription.shown = frozenset(subscription.bulk.message_ids if alone else (row.message_id for row in rows))
         subscription.unseen = not rows and not subscription.heard
-        yield from self._deliveries.take_rows(subscription, rows, self._journal.news)
+        news = yield from self._deliveries.take_rows(subscription, rows, self._journal.news)
+        subscription.reports_unread = subscription.reports_unread or safety.are_reports_outdated(news=news)
         subscription.heard_since_logs = False  # before the journal tells what another copy has read
         yield from self._journal.save(subscription)
         self._infer_size(subscription, full=len(rows) >= api.MAX_LIMIT or skipped_in(rows) > 0)
@@ -254,7 +272,7 @@ class SubscriptionFollower:
         most = 1 if self._deliveries.closing_since is None else LAST_LOOKS
         with suppress(UnfinishedError):
             yield from retrying(look, most, self._jitter, has_time=lambda _: self._clock() < until)
-        yield from self._journal.settle()
+        yield from self.settle(closing=self._deliveries.closing_since is not None)
         return not any(subscription.logs_due for subscription in subscriptions)
 
     def doubt_bulk_ids(self, until: float) -> Steps[bool]:

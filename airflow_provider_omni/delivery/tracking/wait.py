@@ -238,7 +238,7 @@ class DeliveryWait:
         """Ask the logs about everything that is due."""
         yield from self.single.look(closing=closing)
         yield from self.followed.look(closing=closing)
-        yield from self.journal.settle()
+        yield from self.followed.settle(closing=closing)
         if self.single.any_unconfirmed():
             yield from self.single.confirm_failures(closing=closing)
             yield from self.journal.settle()

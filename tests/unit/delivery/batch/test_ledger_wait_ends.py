@@ -27,6 +27,8 @@ from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.failures import Failure, failure_error
 from airflow_provider_omni.omni.statuses import StepState
+from airflow_provider_omni.simulator import outcomes as steps
+from airflow_provider_omni.simulator.fates import FATES, Fate, Moment, Since
 from tests.harness.direct import request_of
 from tests.unit.delivery.batch.batchworld import World, numbers
 from tests.unit.delivery.batch.waits import machine_of, saying, wait
@@ -508,3 +510,25 @@ def test_an_unconfirmed_failure_is_one_if_another_copy_has_seen_every_step_fail(
         line = {"id": row.message_id, "steps": [[channel, "FAILED", "EXPIRED", 1.0, 2.0, None, None, None]]} | mark
         world.folder.write(f"outcomes/00000-{name}-000001.jsonl.gz", pack([{"v": 1, "flow": ["LINE", "SMS"]}, line]))
     assert (outcomes(world), unreached_of(world)) == ({"failed": 1}, 1)
+
+
+@pytest.mark.parametrize("hours", [0.0, 2.0])
+def test_a_report_that_came_between_the_read_of_reports_and_the_logs_is_read_before_the_failure_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: float
+) -> None:
+    late = (Moment(2, steps.HANDSET, since=Since.EXPIRY),)
+    failing = (Moment(4, steps.NOT_DELIVERED, steps.ABSENT_SUBSCRIBER),)
+    monkeypatch.setitem(FATES, "90", Fate("LINE delivered late, then SMS undeliverable", chat=late, sms=failing))
+    world = World(tmp_path, log_rows="last-step")
+    world.send([number[:-2] + "90" for number in numbers(3)], SHARED)
+    world.clock.advance(61.0)  # LINE has expired; it is delivered a second later, and the SMS fails after that
+    execute = world.execute
+
+    def after_a_while(call: Any) -> Any:
+        if "logs" in call.path:
+            world.clock.advance(10.0)
+        return execute(call)
+
+    world.execute = after_a_while  # type: ignore[method-assign]
+    assert wait(world, hours=hours, success_when="finished").summary["delivered"] == 3
+    assert (outcomes(world), unreached_of(world)) == ({"delivered": 3}, 0)
