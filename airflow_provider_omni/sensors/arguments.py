@@ -75,7 +75,7 @@ class WatchArguments(ArgumentModel):
     receipt: Annotated[Receipts, PlainValidator(_read_receipts)] | None = None
     message_ids: Annotated[tuple[Bulk, ...], PlainValidator(lambda ids: bulks_of_ids(message_ids=ids))] | None = None
     bulk_ids: Annotated[tuple[Bulk, ...], PlainValidator(lambda ids: bulks_of_ids(bulk_ids=ids))] | None = None
-    success_when: Annotated[Any, PlainValidator(lambda goal: SuccessCriterion(goal).success_when)] = "all"
+    success_when: Annotated[Any, PlainValidator(lambda typed: SuccessCriterion(typed).success_when)] = "all"
     delivered_means: Annotated[str, PlainValidator(lambda means: SuccessCriterion("all", means).delivered_means)] = (
         "group"
     )
@@ -137,7 +137,7 @@ def read_watch(
         deadline=started_at + timeout
         if timeout is not None
         else max((_default_deadline(each, started_at) for _, each in receipts), default=started_at + DEFAULT_TIMEOUT),
-        goal=SuccessCriterion(told.success_when, told.delivered_means, told.settle),
+        criterion=SuccessCriterion(told.success_when, told.delivered_means, told.settle),
         poll_interval=max(told.poll_interval, 0.1),
         missing=missing,
     )

@@ -81,7 +81,7 @@ def _people(*fates: str) -> tuple[Rows]:
 def _followed(
     *fates: str,
     mode: str = "trigger",
-    goal: str = "all",
+    success_when: str = "all",
     send: dict[str, Any] | None = None,
     wait: dict[str, Any] | None = None,
     settings: dict[str, Any] | None = None,
@@ -94,7 +94,7 @@ def _followed(
         **B | _LEDGER | rest,
         network=CALM | {"posts": (), "reports": reports, "second_reader_every": second_reader_every},
         send=_SEND | {"sources": _people(*fates), "personal": False, "chunk": 2, "validity": (120, 300)} | (send or {}),
-        wait=mode_of(mode, goal, poll_interval=20.0, timeout=6000.0) | (wait or {}),
+        wait=mode_of(mode, success_when, poll_interval=20.0, timeout=6000.0) | (wait or {}),
         settings=_CLEAR | {"beat_seconds": 20.0} | (settings or {}),
     )
 
@@ -116,7 +116,7 @@ def _frozen_on_the_way(plan: BatchSchedule) -> BatchSchedule:
 
 _FROM_DAYS_AGO = _followed(
     "27", "27", "45", "45",
-    goal="finished",
+    success_when="finished",
     send={"validity": (108_000, 108_000)},
     wait={
         "poll_interval": 1800.0,

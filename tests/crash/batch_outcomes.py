@@ -209,7 +209,7 @@ def _reading_fails(schedule: BatchSchedule) -> bool:
 
 
 def _judge_end(case: Case, ids: list[str]) -> Iterable[str]:
-    wait, goal = case.wait, case.schedule.wait
+    wait, plan = case.wait, case.schedule.wait
     if wait.result is None:
         yield f"the wait ended with {type(wait.error).__name__}" if wait.error else "the wait never ended"
         return
@@ -217,7 +217,7 @@ def _judge_end(case: Case, ids: list[str]) -> Iterable[str]:
     closing = wait.ended_at >= wait.watch.deadline
     messages = [case.known.get(each) for each in ids]
     seen = [case.of_late(message) if message else {"open"} for message in messages]
-    good = {"handset", "operator"} if goal.delivered_means == "group" else {"handset"}
+    good = {"handset", "operator"} if plan.delivered_means == "group" else {"handset"}
     bad = {"failed", "half"} if closing else {"failed"}
     total, delivered, failed = summary["total"], summary["delivered"], summary["failed"]
     if total != len(ids):
@@ -251,13 +251,13 @@ def _count(receipt: dict[str, Any], *names: str, but: tuple[str, ...] = ()) -> i
 def _right_verdicts(
     case: Case, total: int, delivered: int, failed: int, seen: list[set[str]], *, closing: bool
 ) -> set[str]:
-    """The verdicts that the goal asks for, with these counts."""
-    goal = case.schedule.wait
+    """The verdicts that the criterion asks for, with these counts."""
+    plan = case.schedule.wait
     # Somebody was to be sent to, and there is nobody to be followed.
     nobody = _count(case.wait.receipt, "requested", but=("quarantined", "duplicates"))
-    if not total and nobody and goal.success_when != "finished":
+    if not total and nobody and plan.success_when != "finished":
         return {"failure"}
-    operators = sum(each == {"operator"} for each in seen) if goal.delivered_means == "group" else 0
+    operators = sum(each == {"operator"} for each in seen) if plan.delivered_means == "group" else 0
     truth = Truth(total, delivered - operators, operators, failed, 0)
     right = {right_verdict(truth, case.schedule, closing=False)}
     if closing:

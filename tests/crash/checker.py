@@ -327,7 +327,7 @@ def standing_of(message: Message | None, flow: Sequence[str], moment: float, vie
 
 
 def right_verdict(truth: Truth, schedule: Schedule, *, closing: bool) -> str:
-    """The verdict that the goal asks for: open, success, failure; at the deadline with half failed ones as failed."""
+    """The verdict that the criterion asks for: open, success or failure; at the deadline half failed ones have failed."""
     wait = schedule.wait
     group = wait.delivered_means == "group"
     delivered = truth.handset + (truth.operator if group else 0)

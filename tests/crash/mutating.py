@@ -155,11 +155,11 @@ def tried_again(*crash_points: CrashPoint) -> Focus:
     )
 
 
-def mode_of(mode: str, goal: str = "all", **more: Any) -> dict[str, Any]:
+def mode_of(mode: str, success_when: str = "all", **more: Any) -> dict[str, Any]:
     """A wait in a mode, with nothing else special about it."""
     return {
         "mode": mode,
-        "success_when": goal,
+        "success_when": success_when,
         "delivered_means": "group",
         "settle": False,
         "crash_points": (None,),
@@ -175,7 +175,7 @@ def watched(
     *fates: str,
     every: float | None = None,
     settings: dict[str, Any] | None = None,
-    goal: str = "all",
+    success_when: str = "all",
     timeout: float = 1500.0,
     mode: str = "trigger",
     elsewhere: Elsewhere | None = None,
@@ -192,7 +192,9 @@ def watched(
             "validity": (120, 300),
             "texts": ("Hello",),
         },
-        wait=mode_of(mode, goal, poll_interval=poll_interval, timeout=timeout, elsewhere=elsewhere or Elsewhere()),
+        wait=mode_of(
+            mode, success_when, poll_interval=poll_interval, timeout=timeout, elsewhere=elsewhere or Elsewhere()
+        ),
         settings={"beat_seconds": 20.0, "filtered_read": "own", **(settings or {})},
     )
 

@@ -107,7 +107,7 @@ def _any_account_will_do() -> Iterator[None]:
         yield
 
 
-@_mutant("wrong", watched("46", goal="finished", timeout=240.0))
+@_mutant("wrong", watched("46", success_when="finished", timeout=240.0))
 def _under_way_is_failed() -> Iterator[None]:
     """Whoever was heard of as under way when the time is up counts as failed, if a step has."""
     with patch.object(tracking.Tracker, "under_way", lambda self, *_: None):

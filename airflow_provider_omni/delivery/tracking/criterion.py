@@ -1,4 +1,4 @@
-"""The goal of a wait. Sensors check it when a DAG is read, so nothing here loads models."""
+"""The success criterion of a wait. Sensors check it when a DAG is read, so nothing here loads models."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.problems import unexpected
 
 DELIVERED_MEANS = ("group", "handset")
-NAMED_GOALS = ("all", "any", "finished")
+NAMED_CRITERIA = ("all", "any", "finished")
 
 
 @dataclass(frozen=True, slots=True)
 class SuccessCriterion:
-    """The goal of a wait.
+    """The success criterion of a wait.
 
     :param success_when: `all`, `any`, `finished` (every outcome is known, whichever it is), or the ratio in (0, 1] of
         the messages that must be delivered.
@@ -29,17 +29,17 @@ class SuccessCriterion:
     settle: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse values that name no goal. Raises OmniInputError with every problem."""
+        """Refuse values that name no criterion. Raises OmniInputError with every problem."""
         problems = []
-        goal = self.success_when
-        ratio = isinstance(goal, int | float) and not isinstance(goal, bool) and 0 < goal <= 1
-        if ratio and isinstance(goal, int):
+        wanted = self.success_when
+        ratio = isinstance(wanted, int | float) and not isinstance(wanted, bool) and 0 < wanted <= 1
+        if ratio and isinstance(wanted, int):
             problems.append(
                 unexpected("success_when", "1", "1.0 for every message, or 'any' for one of them: 1 reads as either")
             )
-        elif not ratio and goal not in NAMED_GOALS:
+        elif not ratio and wanted not in NAMED_CRITERIA:
             problems.append(
-                unexpected("success_when", describe(goal, True), "'all', 'any', 'finished' or a ratio such as 0.95")
+                unexpected("success_when", describe(wanted, True), "'all', 'any', 'finished' or a ratio such as 0.95")
             )
         if self.delivered_means not in DELIVERED_MEANS:
             problems.append(unexpected("delivered_means", describe(self.delivered_means, True), "'group' or 'handset'"))

@@ -27,7 +27,7 @@ News = Callable[[str, Subscription], None]
 class Deliveries:
     """The messages of a wait with what was heard of them.
 
-    :param watch: the messages to follow, the goal and the deadline.
+    :param watch: the messages to follow, the criterion and the deadline.
     :param clock: gives seconds since the epoch.
     :param account: `OmniConfig.account_mark` of the connection that is asked.
     """
@@ -197,7 +197,7 @@ class Deliveries:
                 continue
             if status.outcome is Outcome.FAILED and len(self.tracker.flow_of(message_id).steps) != 1:
                 subscription.failed_after_others = True
-            counts.add(message_id, status, self.tracker.steps(message_id), self.watch.goal.delivered_means)
+            counts.add(message_id, status, self.tracker.steps(message_id), self.watch.criterion.delivered_means)
         return counts
 
     def _unconfirmed(self, subscription: Subscription, now: float, *, closing: bool) -> set[str]:

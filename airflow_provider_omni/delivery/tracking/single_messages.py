@@ -220,7 +220,7 @@ class SingleMessageFollower:
             outcome: if the first answer shows both, the vendor reads lists, and the unseen need not be asked for alone.
         """
         now, unseen, others, shown = self._clock(), list[str](), list[str](), list[str]()
-        wanted = UNSURE if self._watch.goal.delivered_means == "handset" else UNSURE[:1]
+        wanted = UNSURE if self._watch.criterion.delivered_means == "handset" else UNSURE[:1]
         for subscription in self._open():
             for message_id in sorted(subscription.ids):
                 status = self._deliveries.status_of(message_id, now)

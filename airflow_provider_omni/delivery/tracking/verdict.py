@@ -130,7 +130,7 @@ class DeliveryCounts:
 
 
 def evaluate(
-    counts: DeliveryCounts, goal: SuccessCriterion, *, deadline_passed: bool = False, unsent: int = 0
+    counts: DeliveryCounts, criterion: SuccessCriterion, *, deadline_passed: bool = False, unsent: int = 0
 ) -> Verdict:
     """Return the verdict on these counts.
 
@@ -138,16 +138,16 @@ def evaluate(
     if `unsent` people were refused or not posted to, the verdict is a failure, except for `finished`: a gate must
     not open when nobody who should have been told was told.
     """
-    if not counts.total and unsent and goal.success_when != "finished":
+    if not counts.total and unsent and criterion.success_when != "finished":
         return Verdict.FAILURE
-    needed = goal.needed(counts.total)
-    if goal.settle and counts.unsettled and not deadline_passed:
+    needed = criterion.needed(counts.total)
+    if criterion.settle and counts.unsettled and not deadline_passed:
         return Verdict.OPEN
-    if goal.success_when == "finished":
+    if criterion.success_when == "finished":
         if not counts.pending:
             return Verdict.SUCCESS
         return Verdict.TIMEOUT if deadline_passed else Verdict.OPEN
-    if goal.success_when == "any" and not counts.total:
+    if criterion.success_when == "any" and not counts.total:
         return Verdict.FAILURE
     if counts.delivered >= needed:
         return Verdict.SUCCESS
@@ -165,13 +165,15 @@ def most_common(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(kept.items()))
 
 
-def explain(verdict: Verdict, counts: DeliveryCounts, goal: SuccessCriterion, unsent: int = 0, missing: int = 0) -> str:
+def explain(
+    verdict: Verdict, counts: DeliveryCounts, criterion: SuccessCriterion, unsent: int = 0, missing: int = 0
+) -> str:
     """Return a sentence about the end of the wait, with counts only.
 
     :param verdict: the verdict, not `OPEN`.
     :param counts: the counts it was made from.
-    :param goal: the goal of the wait.
-    :param unsent: number of people who were refused or never posted to. No goal counts them.
+    :param criterion: the success criterion of the wait.
+    :param unsent: number of people who were refused or never posted to. No criterion counts them.
     :param missing: entries of a list of receipts that held no receipt. Nobody knows how many people these sends had.
     """
     if not counts.total and unsent and verdict is Verdict.FAILURE:
@@ -183,10 +185,10 @@ def explain(verdict: Verdict, counts: DeliveryCounts, goal: SuccessCriterion, un
     if missing:
         numbers += f"; sends without a receipt, which are not counted: {missing}"
     if verdict is Verdict.SUCCESS:
-        return f"Delivery goal {goal.success_when!r} reached: {numbers}."
+        return f"Delivery goal {criterion.success_when!r} reached: {numbers}."
     if verdict is Verdict.FAILURE:
-        return f"Delivery goal {goal.success_when!r} cannot be reached any more: {numbers}."
-    return f"The deadline came before delivery goal {goal.success_when!r} was reached: {numbers}."
+        return f"Delivery goal {criterion.success_when!r} cannot be reached any more: {numbers}."
+    return f"The deadline came before delivery goal {criterion.success_when!r} was reached: {numbers}."
 
 
 def percentiles(seconds: list[float]) -> dict[str, float | None]:

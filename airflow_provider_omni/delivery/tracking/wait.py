@@ -110,7 +110,7 @@ def _are_few(subscriptions: Sequence[Subscription]) -> bool:
 class DeliveryWait:
     """Follows the messages of a `Watch` until the verdict falls.
 
-    :param watch: the messages to follow, the goal and the deadline. With a ledger path they come from the ledger.
+    :param watch: the messages to follow, the criterion and the deadline. With a ledger path they come from the ledger.
     :param clock: gives seconds since the epoch.
     :param jitter: gives a number in [0, 1) that spreads the polls of many waits.
     :param refusals: polls in a row that the API may refuse; 1 if each poll is a wait of its own (reschedule mode).
@@ -274,25 +274,25 @@ class DeliveryWait:
         counts = self.deliveries.whole(closing=closing)
         if counts is None:
             return None
-        goal, unsent = self.watch.goal, self.deliveries.unsent
+        criterion, unsent = self.watch.criterion, self.deliveries.unsent
         of_unknown_size = any(subscription.expected is None for subscription in self.deliveries.subscriptions)
         if of_unknown_size:
             verdict = self._of_unknown_size(counts, closing=closing)
         else:
-            verdict = evaluate(counts, goal, deadline_passed=closing, unsent=unsent)
+            verdict = evaluate(counts, criterion, deadline_passed=closing, unsent=unsent)
         if verdict is Verdict.OPEN:
             return None
-        said = explain(verdict, counts, goal, unsent, self.watch.missing)
+        said = explain(verdict, counts, criterion, unsent, self.watch.missing)
         if verdict is Verdict.TIMEOUT and of_unknown_size:
             said += " How many messages its bulk_ids have is not known: the logs did not tell."
         return WaitEnd(verdict, counts.summary(self.watch.ledger_path), said, counts)
 
     def _of_unknown_size(self, counts: DeliveryCounts, *, closing: bool) -> Verdict:
         """Return the verdict while the number of messages is not known: those seen may be the smaller part."""
-        goal = self.watch.goal
-        if goal.success_when == "any" and counts.delivered and (closing or not goal.settle):
+        criterion = self.watch.criterion
+        if criterion.success_when == "any" and counts.delivered and (closing or not criterion.settle):
             return Verdict.SUCCESS
-        if closing and goal.success_when == "all" and counts.failed:
+        if closing and criterion.success_when == "all" and counts.failed:
             return Verdict.FAILURE
         return Verdict.TIMEOUT if closing else Verdict.OPEN
 

@@ -129,15 +129,15 @@ class WaitTogether:
         return WaitEnd(verdict, self._summary(total), self._said(verdict, total), total)
 
     def _evaluate(self, total: DeliveryCounts, *, whole: bool, over: bool) -> Verdict:
-        goal, unsent = self.watch.goal, sum(part.deliveries.unsent for part in self.parts)
-        verdict = evaluate(total, goal, deadline_passed=over, unsent=unsent)
+        criterion, unsent = self.watch.criterion, sum(part.deliveries.unsent for part in self.parts)
+        verdict = evaluate(total, criterion, deadline_passed=over, unsent=unsent)
         if whole:
             return verdict
         # Outcomes that are not known yet can only raise the counts of the delivered and of the failed.
-        clear = (goal.success_when == "any" and verdict is Verdict.SUCCESS) or (
-            goal.success_when == "all" and verdict is Verdict.FAILURE and total.failed > 0
+        clear = (criterion.success_when == "any" and verdict is Verdict.SUCCESS) or (
+            criterion.success_when == "all" and verdict is Verdict.FAILURE and total.failed > 0
         )
-        if clear and (over or not goal.settle):
+        if clear and (over or not criterion.settle):
             return verdict
         return Verdict.TIMEOUT if over else Verdict.OPEN
 
@@ -147,7 +147,7 @@ class WaitTogether:
 
     def _said(self, verdict: Verdict, total: DeliveryCounts) -> str:
         unsent = sum(part.deliveries.unsent for part in self.parts)
-        said = explain(verdict, total, self.watch.goal, unsent, self.watch.missing)
+        said = explain(verdict, total, self.watch.criterion, unsent, self.watch.missing)
         unread = [end.explanation for _, end in sorted(self._ends.items()) if end.unread]
         more = [f"The same of {some(len(unread) - TOLD, 'more ledger')}."] if len(unread) > TOLD else []
         return " ".join([said, *unread[:TOLD], *more])
@@ -164,7 +164,7 @@ def wait_for(
 ) -> Wait:
     """Return the wait for a watch: over several sends if it has parts, else over one.
 
-    :param watch: the messages to follow, the goal and the deadline.
+    :param watch: the messages to follow, the criterion and the deadline.
     :param clock: gives seconds since the epoch.
     :param token: tells this copy of the wait from all others; lower-case hex.
     :param jitter: gives a number in [0, 1) that spreads the polls of many waits.

@@ -58,7 +58,7 @@ class Watch:
 
     :param bulks: the requests and single messages to follow.
     :param deadline: end of the wait, in seconds since the epoch.
-    :param goal: the goal of the wait.
+    :param criterion: the success criterion of the wait.
     :param flow: channels of the scenario, in order; empty if not known.
     :param poll_interval: seconds between two polls.
     :param settle_seconds: seconds after a failed step in which an unknown flow may still take its next step.
@@ -70,7 +70,7 @@ class Watch:
 
     bulks: tuple[Bulk, ...]
     deadline: float
-    goal: SuccessCriterion = field(default_factory=SuccessCriterion)
+    criterion: SuccessCriterion = field(default_factory=SuccessCriterion)
     flow: tuple[str, ...] = ()
     poll_interval: float = 30.0
     settle_seconds: float = 300.0
@@ -87,7 +87,7 @@ class Watch:
     """
     parts: tuple[Watch, ...] = ()
     """Parts of a watch over several sends: one for each ledger, and one for each flow of the sends without a ledger.
-    Such a watch has no `bulks`; its goal, deadline and poll interval are those of the whole.
+    Such a watch has no `bulks`; its criterion, deadline and poll interval are those of the whole.
     """
     missing: int = 0
     """Entries of the list that were no receipt, because their tasks were skipped or marked successful."""
@@ -101,15 +101,17 @@ class Watch:
         """Return this watch as a part of a whole that decides alone. A part is followed until all its outcomes are
         known, or the time is up.
         """
-        return replace(self, goal=SuccessCriterion("finished", self.goal.delivered_means, settle=True), missing=0)
+        return replace(
+            self, criterion=SuccessCriterion("finished", self.criterion.delivered_means, settle=True), missing=0
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON, for a trigger's arguments."""
         whole = {
             "deadline": self.deadline,
-            "success_when": self.goal.success_when,
-            "delivered_means": self.goal.delivered_means,
-            "settle": self.goal.settle,
+            "success_when": self.criterion.success_when,
+            "delivered_means": self.criterion.delivered_means,
+            "settle": self.criterion.settle,
             "flow": list(self.flow),
             "poll_interval": self.poll_interval,
             "settle_seconds": self.settle_seconds,
@@ -138,7 +140,7 @@ class Watch:
             return cls(
                 bulks=tuple(Bulk(bulk_id, messages, tuple(ids)) for bulk_id, messages, ids in data["bulks"]),
                 deadline=float(data["deadline"]),
-                goal=SuccessCriterion(
+                criterion=SuccessCriterion(
                     _goal(data.get("success_when", "all")),
                     data.get("delivered_means", "group"),
                     bool(data.get("settle", False)),

@@ -24,7 +24,7 @@ from tests.unit.delivery.updates import held
 OPEN, SUCCESS, FAILURE, TIMEOUT = Verdict.OPEN, Verdict.SUCCESS, Verdict.FAILURE, Verdict.TIMEOUT
 
 TABLE = [
-    # goal, total, delivered, failed: before the deadline, at the deadline
+    # success_when, total, delivered, failed: before the deadline, at the deadline
     ("all", 3, 3, 0, SUCCESS, SUCCESS),
     ("all", 3, 2, 0, OPEN, TIMEOUT),
     ("all", 3, 2, 1, FAILURE, FAILURE),
@@ -49,23 +49,23 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("goal", "total", "delivered", "failed", "before", "at_the_deadline"), TABLE)
+@pytest.mark.parametrize(("success_when", "total", "delivered", "failed", "before", "at_the_deadline"), TABLE)
 def test_the_verdict_falls_as_soon_as_it_cannot_change(
-    goal: Any, total: int, delivered: int, failed: int, before: Verdict, at_the_deadline: Verdict
+    success_when: Any, total: int, delivered: int, failed: int, before: Verdict, at_the_deadline: Verdict
 ) -> None:
     counts = DeliveryCounts(total=total, delivered=delivered, failed=failed)
-    assert evaluate(counts, SuccessCriterion(goal)) is before
-    assert evaluate(counts, SuccessCriterion(goal), deadline_passed=True) is at_the_deadline
+    assert evaluate(counts, SuccessCriterion(success_when)) is before
+    assert evaluate(counts, SuccessCriterion(success_when), deadline_passed=True) is at_the_deadline
 
 
-@pytest.mark.parametrize(("goal", "total", "delivered", "failed", "before", "at_the_deadline"), TABLE)
+@pytest.mark.parametrize(("success_when", "total", "delivered", "failed", "before", "at_the_deadline"), TABLE)
 def test_settle_waits_for_the_rest_and_then_says_the_same(
-    goal: Any, total: int, delivered: int, failed: int, before: Verdict, at_the_deadline: Verdict
+    success_when: Any, total: int, delivered: int, failed: int, before: Verdict, at_the_deadline: Verdict
 ) -> None:
     counts = DeliveryCounts(total=total, delivered=delivered, failed=failed)
     expected = before if delivered + failed == total else OPEN
-    assert evaluate(counts, SuccessCriterion(goal, settle=True)) is expected
-    assert evaluate(counts, SuccessCriterion(goal, settle=True), deadline_passed=True) is at_the_deadline
+    assert evaluate(counts, SuccessCriterion(success_when, settle=True)) is expected
+    assert evaluate(counts, SuccessCriterion(success_when, settle=True), deadline_passed=True) is at_the_deadline
 
 
 @given(
@@ -77,15 +77,16 @@ def test_settle_waits_for_the_rest_and_then_says_the_same(
     st.integers(0, 30),
 )
 def test_a_verdict_that_has_fallen_stands_whatever_the_rest_turns_out_to_be(
-    goal: Any, delivered: int, failed: int, pending: int, more_delivered: int, more_failed: int
+    success_when: Any, delivered: int, failed: int, pending: int, more_delivered: int, more_failed: int
 ) -> None:
     total = delivered + failed + pending
-    first = evaluate(DeliveryCounts(total=total, delivered=delivered, failed=failed), SuccessCriterion(goal))
+    first = evaluate(DeliveryCounts(total=total, delivered=delivered, failed=failed), SuccessCriterion(success_when))
     delivered += min(more_delivered, pending)
     failed = min(failed + more_failed, total - delivered)
     if first is not OPEN:
         assert (
-            evaluate(DeliveryCounts(total=total, delivered=delivered, failed=failed), SuccessCriterion(goal)) is first
+            evaluate(DeliveryCounts(total=total, delivered=delivered, failed=failed), SuccessCriterion(success_when))
+            is first
         )
 
 
@@ -186,9 +187,9 @@ def test_percentiles_are_nearest_rank_and_none_without_deliveries() -> None:
     assert percentiles([2.0]) == {"p50": 2.0, "p95": 2.0, "max": 2.0}
 
 
-@pytest.mark.parametrize("goal", ["all", "any", 0.95])
-def test_a_gate_stays_shut_when_everybody_was_refused(goal: str | float) -> None:
-    assert evaluate(DeliveryCounts(), SuccessCriterion(goal), unsent=3) is Verdict.FAILURE
+@pytest.mark.parametrize("success_when", ["all", "any", 0.95])
+def test_a_gate_stays_shut_when_everybody_was_refused(success_when: str | float) -> None:
+    assert evaluate(DeliveryCounts(), SuccessCriterion(success_when), unsent=3) is Verdict.FAILURE
 
 
 def test_a_whole_number_is_no_ratio_since_it_reads_as_one_message() -> None:

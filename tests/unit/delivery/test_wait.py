@@ -47,10 +47,10 @@ ALONE = Bulk("bulk", 1, ("m",))
 HOUR = 3600.0
 
 
-def watch(*bulks: Bulk, timeout: float = HOUR, goal: SuccessCriterion | None = None, **more: Any) -> Watch:
+def watch(*bulks: Bulk, timeout: float = HOUR, criterion: SuccessCriterion | None = None, **more: Any) -> Watch:
     more.setdefault("flow", ("LINE", "SMS"))
     more.setdefault("poll_interval", 30.0)
-    return Watch(bulks or (ALONE,), START + timeout, goal or SuccessCriterion(), **more)
+    return Watch(bulks or (ALONE,), START + timeout, criterion or SuccessCriterion(), **more)
 
 
 def wait(stage: Stage, made: Watch | None = None, until: Any = None) -> Any:
@@ -104,7 +104,7 @@ def test_reports_are_never_read_without_a_filter_and_always_a_thousand_at_a_time
 
 def test_the_journal_is_read_first_of_all_and_may_decide_alone() -> None:
     first = Stage(reports=[[report("m")]])
-    wait(first, watch(goal=SuccessCriterion(settle=True)))
+    wait(first, watch(criterion=SuccessCriterion(settle=True)))
     second = Stage(memory=first.memory, reports=[LOST], logs=[LOST])
     assert wait(second).verdict is Verdict.SUCCESS
     assert kinds(second) == ["load"]
@@ -112,7 +112,10 @@ def test_the_journal_is_read_first_of_all_and_may_decide_alone() -> None:
 
 def test_a_journal_with_an_operators_word_alone_decides_only_after_the_logs_were_asked() -> None:
     first = Stage(reports=[[report("m", "operator", "SMS")]], logs=[[row("m", "operator", "SMS")]])
-    assert wait(first, watch(goal=SuccessCriterion(delivered_means="handset"), timeout=1.0)).verdict is Verdict.TIMEOUT
+    assert (
+        wait(first, watch(criterion=SuccessCriterion(delivered_means="handset"), timeout=1.0)).verdict
+        is Verdict.TIMEOUT
+    )
     second = Stage(memory=first.memory, reports=[[]], logs=[[row("m", "failed", "SMS", done=20.0)]])
     assert wait(second).verdict is Verdict.FAILURE
 
@@ -203,7 +206,7 @@ def test_while_a_write_fails_nothing_more_is_taken_from_the_reports() -> None:
 
 def test_a_journal_that_cannot_be_read_at_first_is_read_later() -> None:
     before = Stage(reports=[[report("m")]])
-    wait(before, watch(goal=SuccessCriterion(settle=True)))
+    wait(before, watch(criterion=SuccessCriterion(settle=True)))
     stage = Stage(memory=before.memory, loads=[FAILS, FAILS, None])
     assert wait(stage).verdict is Verdict.SUCCESS
     assert stage.clock.now() - START < 120.0
@@ -238,7 +241,7 @@ def test_nothing_is_decided_while_a_part_of_the_journal_could_not_be_read() -> N
     """One message has failed, so the verdict is clear; but the summary would leave the other one out."""
     bulks = Bulk(None, 1, ("a",)), Bulk(None, 1, ("b",))
     before = Stage(reports=[[report("a", "failed", "SMS")], [report("b")], []])
-    wait(before, watch(*bulks, goal=SuccessCriterion(settle=True)))
+    wait(before, watch(*bulks, criterion=SuccessCriterion(settle=True)))
     stage = Stage(memory=before.memory, loads=[None, FAILS, None])
     end = wait(stage, watch(*bulks))
     assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.FAILURE, 1, 1)
@@ -394,7 +397,7 @@ def test_one_message_whose_report_is_lost_is_found_among_many_that_the_logs_do_n
     """The vendor keeps two days: of the others, sent before, no query shows anything, alone or in a list."""
     for position in range(18):
         stage = Stage(logs=[logs_of(f"m{position}", reads=reads)])
-        (end,) = polls(stage, watch(*singles(18), goal=SuccessCriterion("any")), 1)
+        (end,) = polls(stage, watch(*singles(18), criterion=SuccessCriterion("any")), 1)
         assert end is not None, position
 
 
@@ -408,7 +411,7 @@ def test_one_request_whose_report_is_lost_is_found_among_many_that_the_logs_do_n
             return [row(each, "handset", bulk_id=kept.bulk_id) for each in kept.message_ids] if found else []
 
         heard = [[report(bulk.message_ids[0], "enroute", bulk_id=bulk.bulk_id)] for bulk in bulks]
-        (end,) = polls(Stage(reports=[*heard, []], logs=[logs]), watch(*bulks, goal=SuccessCriterion("any")), 1)
+        (end,) = polls(Stage(reports=[*heard, []], logs=[logs]), watch(*bulks, criterion=SuccessCriterion("any")), 1)
         assert end is not None, kept.bulk_id
 
 
@@ -581,7 +584,7 @@ def test_an_unknown_bulk_is_as_large_as_two_looks_apart_agree() -> None:
 
 def test_an_unknown_bulk_may_succeed_early_for_any() -> None:
     stage = Stage(logs=[[row("a", "handset"), row("b")]])
-    assert wait(stage, watch(Bulk("hand", None), goal=SuccessCriterion("any"))).verdict is Verdict.SUCCESS
+    assert wait(stage, watch(Bulk("hand", None), criterion=SuccessCriterion("any"))).verdict is Verdict.SUCCESS
     assert stage.clock.now() == START
 
 
@@ -599,12 +602,12 @@ def test_an_unknown_bulk_that_was_sent_long_ago_is_as_large_as_one_look_says() -
 
 
 @pytest.mark.parametrize(
-    ("goal", "verdict"),
+    ("success_when", "verdict"),
     [("all", Verdict.TIMEOUT), (0.5, Verdict.TIMEOUT), ("finished", Verdict.TIMEOUT), ("any", Verdict.SUCCESS)],
 )
-def test_at_the_deadline_a_bulk_of_unknown_size_is_a_success_for_any_only(goal: Any, verdict: Verdict) -> None:
+def test_at_the_deadline_a_bulk_of_unknown_size_is_a_success_for_any_only(success_when: Any, verdict: Verdict) -> None:
     stage = Stage(reports=[[report("a")], []], logs=[LOST])
-    end = wait(stage, watch(Bulk("hand", None), timeout=100.0, goal=SuccessCriterion(goal, settle=True)))
+    end = wait(stage, watch(Bulk("hand", None), timeout=100.0, criterion=SuccessCriterion(success_when, settle=True)))
     assert end.verdict is verdict
     assert ("not known" in end.explanation) == (verdict is Verdict.TIMEOUT)
 
@@ -691,11 +694,13 @@ def test_at_the_deadline_the_logs_are_asked_before_a_failure_counts() -> None:
     assert stage.clock.now() >= START + 300.0
 
 
-@pytest.mark.parametrize("goal", [SuccessCriterion("finished"), SuccessCriterion(0.5)], ids=["finished", "a ratio"])
-def test_a_summary_counts_nobody_as_failed_of_whom_the_logs_were_not_asked(goal: SuccessCriterion) -> None:
+@pytest.mark.parametrize(
+    "criterion", [SuccessCriterion("finished"), SuccessCriterion(0.5)], ids=["finished", "a ratio"]
+)
+def test_a_summary_counts_nobody_as_failed_of_whom_the_logs_were_not_asked(criterion: SuccessCriterion) -> None:
     pages = [[report("m", "failed", "LINE"), report("m", "failed", "SMS")], [report("n")], []]
     stage = Stage(reports=[[], [], *pages], logs=[[], [], LATE])
-    end = wait(stage, watch(ALONE, Bulk("other", 1, ("n",)), goal=replace(goal, settle=True), ids_per_look=1))
+    end = wait(stage, watch(ALONE, Bulk("other", 1, ("n",)), criterion=replace(criterion, settle=True), ids_per_look=1))
     assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.SUCCESS, 2, 0)
 
 
@@ -760,9 +765,9 @@ def test_a_wait_that_begins_after_its_deadline_still_looks_once() -> None:
 
 
 def test_an_operator_delivery_waits_for_the_handset_where_that_is_meant() -> None:
-    goal = SuccessCriterion(delivered_means="handset")
+    criterion = SuccessCriterion(delivered_means="handset")
     stage = Stage(reports=[[report("m", "operator", "SMS")], [report("m", "handset", "SMS")]])
-    assert wait(stage, watch(goal=goal)).verdict is Verdict.SUCCESS
+    assert wait(stage, watch(criterion=criterion)).verdict is Verdict.SUCCESS
     assert stage.clock.now() == START + 30.0
 
 
@@ -943,7 +948,7 @@ def test_news_that_cannot_be_written_stays_with_its_request_though_another_copy_
 
 def test_settle_waits_for_every_outcome() -> None:
     stage = Stage(reports=[[report("a")], [], [report("b", "failed", "SMS")]])
-    end = wait(stage, watch(BULK, goal=SuccessCriterion("any", settle=True)))
+    end = wait(stage, watch(BULK, criterion=SuccessCriterion("any", settle=True)))
     assert end.verdict is Verdict.SUCCESS
     assert end.summary["pending"] == 0
 
@@ -958,7 +963,7 @@ def test_where_the_flow_is_unknown_the_logs_are_asked_before_a_failure_closes() 
 
 def test_at_the_deadline_finished_is_not_reached_while_somebody_is_under_way() -> None:
     stage = Stage(reports=[[report("m", "failed", "LINE")], []], logs=[[row("m", "enroute", "SMS")]])
-    end = wait(stage, watch(goal=SuccessCriterion("finished"), timeout=100.0))
+    end = wait(stage, watch(criterion=SuccessCriterion("finished"), timeout=100.0))
     assert end.verdict is Verdict.TIMEOUT
     assert (end.summary["failed"], end.summary["pending"]) == (0, 1)
     assert end.summary["by_status"] == {"PENDING_ENROUTE": 1}
@@ -966,7 +971,7 @@ def test_at_the_deadline_finished_is_not_reached_while_somebody_is_under_way() -
 
 def test_a_later_copy_knows_from_the_journal_who_was_under_way() -> None:
     first = Stage(reports=[[report("m", "failed", "LINE")], []], logs=[[row("m", "enroute", "SMS")]])
-    wait(first, watch(goal=SuccessCriterion("finished"), timeout=100.0))
+    wait(first, watch(criterion=SuccessCriterion("finished"), timeout=100.0))
     (entry,) = first.memory.values()
     assert {(step.channel, step.state) for step in decode(entry)} == {
         ("LINE", StepState.FAILED),
@@ -1132,7 +1137,7 @@ def test_a_message_that_nothing_finds_does_not_hide_that_lists_of_ids_are_not_re
         return [row(asked[reads], "handset")] if asked[reads] != silent else []
 
     stage = Stage(logs=[logs])
-    single = watch(*(Bulk(None, 1, (each,)) for each in ids), goal=SuccessCriterion(success_when=0.75))
+    single = watch(*(Bulk(None, 1, (each,)) for each in ids), criterion=SuccessCriterion(success_when=0.75))
     end = wait(stage, single)
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 3)
 
@@ -1148,7 +1153,8 @@ def test_messages_that_nothing_finds_and_that_stand_together_hide_nobody_else_un
 
     stage = Stage(logs=[logs])
     end = wait(
-        stage, watch(*(Bulk(None, 1, (each,)) for each in ids), timeout=250.0, goal=SuccessCriterion(success_when=0.75))
+        stage,
+        watch(*(Bulk(None, 1, (each,)) for each in ids), timeout=250.0, criterion=SuccessCriterion(success_when=0.75)),
     )
     assert (end.verdict, end.summary["delivered"]) == (Verdict.SUCCESS, 30)
 
@@ -1225,7 +1231,7 @@ def test_a_journal_of_a_version_that_did_not_know_of_accounts_is_read_by_any() -
 
 def test_a_list_of_ids_that_shows_nothing_closes_nobody_as_failed() -> None:
     """Those that are looked for alone besides are found by nothing either: then nobody knows that no list is read."""
-    made = watch(*(Bulk(None, 1, (each,)) for each in "ab"), goal=SuccessCriterion("finished"), timeout=60.0)
+    made = watch(*(Bulk(None, 1, (each,)) for each in "ab"), criterion=SuccessCriterion("finished"), timeout=60.0)
     stage = Stage(reports=[lambda call: [report("a", "failed")] if dict(call.query)["messageId"] == "a" else []])
     end = wait(stage, made)
     assert (end.verdict, end.summary["failed"], end.summary["pending"]) == (Verdict.TIMEOUT, 0, 2)

@@ -19,10 +19,15 @@ from tests.unit.delivery.stage import START, Stage, report, row
 TIMEOUT = 600.0
 
 
-def together(*bulks: tuple[Bulk, ...], goal: SuccessCriterion | None = None, **more: Any) -> Watch:
+def together(*bulks: tuple[Bulk, ...], criterion: SuccessCriterion | None = None, **more: Any) -> Watch:
     flow = ("LINE", "SMS")
     whole = Watch(
-        bulks=(), deadline=START + TIMEOUT, goal=goal or SuccessCriterion(), flow=flow, poll_interval=20.0, **more
+        bulks=(),
+        deadline=START + TIMEOUT,
+        criterion=criterion or SuccessCriterion(),
+        flow=flow,
+        poll_interval=20.0,
+        **more,
     )
     return replace(whole, parts=tuple(replace(whole, bulks=each).as_part() for each in bulks))
 
@@ -54,17 +59,17 @@ def told(**states: str) -> Any:
 
 def test_no_part_decides_alone() -> None:
     stage = Stage(reports=[told(a="handset", b="failed")], logs=[told(a="handset", b="failed")])
-    end = wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion(0.5, settle=True)))
+    end = wait(stage, together(alone("a"), alone("b"), criterion=SuccessCriterion(0.5, settle=True)))
     assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.SUCCESS, 1, 1)
 
 
 @pytest.mark.parametrize(
-    ("goal", "states", "verdict"),
+    ("success_when", "states", "verdict"),
     [("any", {"b": "handset"}, Verdict.SUCCESS), ("all", {"a": "failed"}, Verdict.FAILURE)],
 )
-def test_the_verdict_falls_as_soon_as_no_part_can_change_it(goal: str, states: Any, verdict: Verdict) -> None:
+def test_the_verdict_falls_as_soon_as_no_part_can_change_it(success_when: str, states: Any, verdict: Verdict) -> None:
     stage = Stage(reports=[told(**states)], logs=[told(**states)])
-    assert wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion(goal))).verdict is verdict
+    assert wait(stage, together(alone("a"), alone("b"), criterion=SuccessCriterion(success_when))).verdict is verdict
     assert stage.clock.now() < START + TIMEOUT
 
 
@@ -98,13 +103,13 @@ def test_a_failure_counts_only_once_the_logs_were_asked_though_other_parts_go_on
         return [row("a", "handset"), row("a", "failed", channel="SMS")] if of_a else []
 
     stage = Stage(reports=[reports], logs=[rows])
-    end = wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion("all")))
+    end = wait(stage, together(alone("a"), alone("b"), criterion=SuccessCriterion("all")))
     assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.TIMEOUT, 1, 0)
 
 
 def test_at_the_deadline_all_parts_are_counted() -> None:
     stage = Stage(reports=[told(a="handset")], logs=[told(a="handset")])
-    end = wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion("finished")))
+    end = wait(stage, together(alone("a"), alone("b"), criterion=SuccessCriterion("finished")))
     assert (end.verdict, end.summary["pending"]) == (Verdict.TIMEOUT, 1)
     assert stage.clock.now() < START + TIMEOUT + CLOSING
 
@@ -123,7 +128,7 @@ def test_a_verdict_waits_until_all_that_was_read_is_written_down_and_counted(wri
     states = {"a": "failed", "b": "handset"}
     stage = Stage(reports=[told(**states)], logs=[told(**states)])
     stage.saves = [*[None] * written, OmniStorageError("not now"), OmniStorageError("not now"), None]
-    end = wait(stage, together(alone("a"), alone("b"), goal=SuccessCriterion("all")))
+    end = wait(stage, together(alone("a"), alone("b"), criterion=SuccessCriterion("all")))
     assert (end.verdict, end.summary["delivered"], end.summary["failed"]) == (Verdict.FAILURE, 1, 1)
     assert stage.clock.now() > START
 

@@ -70,7 +70,7 @@ def test_a_watch_is_plain_json_and_comes_back_the_same() -> None:
     watch = Watch(
         bulks=(Bulk("b", 2, ("x", "y")), Bulk(None, 1, ("z",)), Bulk("c", None)),
         deadline=5.5,
-        goal=SuccessCriterion(0.95, "handset", True),
+        criterion=SuccessCriterion(0.95, "handset", True),
         flow=("LINE", "SMS"),
         poll_interval=7.0,
         settle_seconds=8.0,

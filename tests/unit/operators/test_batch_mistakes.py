@@ -121,7 +121,7 @@ def test_unreached_of_a_ledger_that_no_batch_has_used_is_a_mistake_in_recipients
 
 
 def test_an_unusable_ledger_path_of_a_receipt_is_a_mistake_in_the_receipt() -> None:
-    watch = Watch(bulks=(), deadline=0.0, goal=SuccessCriterion("all"), ledger_path="ledgers/today")
+    watch = Watch(bulks=(), deadline=0.0, criterion=SuccessCriterion("all"), ledger_path="ledgers/today")
     with pytest.raises(OmniInputError) as caught:
         watched_folder(watch)
     [problem] = caught.value.problems

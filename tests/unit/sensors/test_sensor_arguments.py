@@ -1,4 +1,4 @@
-"""From what a user typed to a watch: exactly one source, a known goal, a deadline that fits."""
+"""From what a user typed to a watch: exactly one source, a known criterion, a deadline that fits."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_watch_is_plain_json_and_back() -> None:
 
 
 def test_a_wait_that_an_older_version_began_with_a_goal_of_1_goes_on() -> None:
-    assert Watch.from_json(watch(receipt=receipt()).to_json() | {"success_when": 1}).goal.success_when == 1.0
+    assert Watch.from_json(watch(receipt=receipt()).to_json() | {"success_when": 1}).criterion.success_when == 1.0
 
 
 def test_a_watch_on_a_ledger_knows_how_many_the_receipt_says_may_have_been_accepted() -> None:

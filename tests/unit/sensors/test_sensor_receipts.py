@@ -81,8 +81,8 @@ def test_what_has_no_ledger_is_one_wait_and_each_ledger_is_a_part_of_its_own() -
     assert [[bulk.bulk_id for bulk in each.bulks] for each in made.parts] == [["a", "b"], [], []]
     assert made.ledger_paths == ("/one", "/two")
     assert [each.accepted for each in made.parts] == [4, 2, 2]
-    assert made.goal.success_when == 0.5
-    assert {each.goal for each in made.parts} == {SuccessCriterion("finished", settle=True)}
+    assert made.criterion.success_when == 0.5
+    assert {each.criterion for each in made.parts} == {SuccessCriterion("finished", settle=True)}
 
 
 def test_sends_with_other_flows_are_followed_apart() -> None:

@@ -211,8 +211,10 @@ def test_members_know_whom_they_were_made_of() -> None:
     assert "anything" not in IdSet([])
 
 
-@pytest.mark.parametrize("goal", ["all", "finished"])
-def test_refused_recipients_that_a_long_receipt_does_not_name_are_not_waited_for(tmp_path: Path, goal: str) -> None:
+@pytest.mark.parametrize("success_when", ["all", "finished"])
+def test_refused_recipients_that_a_long_receipt_does_not_name_are_not_waited_for(
+    tmp_path: Path, success_when: str
+) -> None:
     """Without a ledger, of more than 100 messages, nobody knows which rows of a request are about refused ones."""
     world = World(tmp_path, refused_in="both")
     refused = [number[:-2] + "06" for number in numbers(5, start=500)]
@@ -220,13 +222,16 @@ def test_refused_recipients_that_a_long_receipt_does_not_name_are_not_waited_for
     receipt = sent.receipt.to_json()
     assert "message_ids" not in receipt
     watch = Watch(
-        bulks_of(Receipt.from_json(receipt)), world.clock.now() + 7200.0, SuccessCriterion(goal), ("LINE", "SMS")
+        bulks_of(Receipt.from_json(receipt)),
+        world.clock.now() + 7200.0,
+        SuccessCriterion(success_when),
+        ("LINE", "SMS"),
     )
     machine = DeliveryWait(watch, world.clock.now, lambda: 0.5)
     end = world.carry_out(machine.until_decided())
-    assert end.verdict is (Verdict.FAILURE if goal == "all" else Verdict.SUCCESS)
+    assert end.verdict is (Verdict.FAILURE if success_when == "all" else Verdict.SUCCESS)
     assert end.summary["total"] == 180
-    assert goal == "all" or (end.summary["delivered"], end.summary["failed"]) == (144, 36)
+    assert success_when == "all" or (end.summary["delivered"], end.summary["failed"]) == (144, 36)
 
 
 def test_news_of_a_message_that_is_followed_apart_hold_nothing_up(tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ def machine_of(
     account: str = "",
     flow: tuple[str, ...] = ("LINE", "SMS"),
     limits: TrackingLimits = LIMITS,
-    **goal: Any,
+    **criterion: Any,
 ) -> DeliveryWait:
     """A wait that has not begun."""
     deadline = world.clock.now() + hours * 3600
-    watch = Watch((), deadline, SuccessCriterion(**goal), flow, ledger_path="memory://ledger", accepted=accepted)
+    watch = Watch((), deadline, SuccessCriterion(**criterion), flow, ledger_path="memory://ledger", accepted=accepted)
     world.tries += 1
     return DeliveryWait(watch, world.clock.now, lambda: 0.5, account=account, token=f"{world.tries:08x}", limits=limits)
 
