@@ -327,7 +327,7 @@ def standing_of(message: Message | None, flow: Sequence[str], moment: float, vie
 
 
 def right_verdict(truth: Truth, schedule: Schedule, *, closing: bool) -> str:
-    """The verdict that the criterion asks for: open, success or failure; at the deadline half failed ones have failed."""
+    """The verdict that the criterion asks for: open, success or failure; at the deadline half failed ones fail."""
     wait = schedule.wait
     group = wait.delivered_means == "group"
     delivered = truth.handset + (truth.operator if group else 0)
