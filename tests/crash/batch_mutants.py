@@ -789,7 +789,7 @@ def _reports_that_were_read_before_the_failure_confirm_it() -> Iterator[None]:
 
 _NEVER_HEARD = _followed(
     *(LATE_BEFORE_THE_FAILURE,) * 3,
-    goal="finished",
+    success_when="finished",
     reports=("refused",) * 1000,
     wait={"timeout": 600.0},
     settings=_TOLD_BY_REPORTS_ONLY,

@@ -1017,7 +1017,7 @@ def test_a_clock_that_is_ahead_of_the_vendors_makes_no_failure_old_at_the_deadli
     stage = Stage(start=START + ahead)
     stage.reports = [dated(stage, ahead, report("m", "failed", "LINE", done=15.0)), dated(stage, ahead)]
     stage.logs = [dated(stage, ahead, row("m", "failed", "LINE", done=15.0))]
-    end = wait(stage, watch(timeout=ahead + 40.0, goal=SuccessCriterion("finished")))
+    end = wait(stage, watch(timeout=ahead + 40.0, criterion=SuccessCriterion("finished")))
     assert (end.verdict, end.summary["pending"]) == (Verdict.TIMEOUT, 1)
 
 
