@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, TextIO, TypeVar, cast
 
 from airflow_provider_omni.delivery.effects import Folder
+from airflow_provider_omni.delivery.ledger.folders import A_FOLDER, LocalFolder
 from airflow_provider_omni.delivery.ledger.layout import Folders, folder_of
 from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
@@ -52,9 +53,13 @@ def storage_path(path: Any) -> Any:
 def ledger_folder(path: Any, name: str = "ledger_path", of: str = "") -> Folder:
     """Return the folder of a ledger. The arguments are those of `ledger_place`.
 
-    Raises OmniInputError for a path that cannot be meant.
+    Raises OmniInputError for a path that cannot be meant, or is that of a file.
     """
-    return folder_of(_reachable(ledger_place(path, name, of), name, of))
+    folder = folder_of(_reachable(ledger_place(path, name, of), name, of), name)
+    if isinstance(folder, LocalFolder) and (found := folder.unusable()):
+        problem = unexpected(name, of + found, A_FOLDER)
+        raise OmniInputError("Nothing was sent: the ledger cannot be used.", problems=(problem,))
+    return folder
 
 
 def watched_folder(watch: Watch) -> Folder | None:

@@ -106,28 +106,31 @@ class Folders:
         return self._folders[int(number)], number, rest
 
 
-def folder_of(ledger: Any) -> Folder:
+def folder_of(ledger: Any, name: str = "ledger_path") -> Folder:
     """Return the folder of a ledger.
 
     :param ledger: a local path, an `ObjectStoragePath` (or another path of universal_pathlib), or a folder.
+    :param name: the argument that has brought it, for errors.
 
     Raises OmniInputError for a URL given as text: only the caller can say which credentials reach it.
     """
     if isinstance(ledger, str):
         if ledger.startswith("file://"):
-            return LocalFolder(ledger.removeprefix("file://"))
+            return LocalFolder(ledger.removeprefix("file://"), name)
         if "://" in ledger:
             raise OmniInputError(
                 "The ledger cannot be opened",
                 problems=(unexpected("path", "the URL of an object store as text", "ObjectStoragePath(url)"),),
             )
-        return LocalFolder(ledger)
+        return LocalFolder(ledger, name)
     if isinstance(ledger, Path):
-        return LocalFolder(ledger)
+        return LocalFolder(ledger, name)
     if hasattr(ledger, "fs") and hasattr(ledger, "path"):
         protocol = getattr(ledger, "protocol", "")
         return (
-            LocalFolder(ledger.path) if protocol in ("", "file", "local") else RemoteFolder(ledger.fs, str(ledger.path))
+            LocalFolder(ledger.path, name)
+            if protocol in ("", "file", "local")
+            else RemoteFolder(ledger.fs, str(ledger.path), name)
         )
     folder: Folder = ledger
     return folder

@@ -10,6 +10,7 @@ import posixpath
 from typing import Any
 
 from airflow_provider_omni.omni.errors import OmniStorageError
+from airflow_provider_omni.omni.problems import unexpected
 
 WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "az", "oci", "ocilake", "oss"})
 """Protocols of object stores. A key there needs no folder, and making one may make a bucket out of a misspelt name."""
@@ -20,10 +21,12 @@ class RemoteFolder:
 
     :param fs: an fsspec file system, or an object with its methods.
     :param path: the folder's path in it, without the scheme.
+    :param name: the argument that has brought the path, for errors.
     """
 
-    def __init__(self, fs: Any, path: str) -> None:
+    def __init__(self, fs: Any, path: str, name: str = "ledger_path") -> None:
         self._fs = fs
+        self.name = name
         self.path = path.rstrip("/")
         protocols = getattr(fs, "protocol", ())
         self._without_folders = not WITHOUT_FOLDERS.isdisjoint([protocols] if isinstance(protocols, str) else protocols)
@@ -44,7 +47,7 @@ class RemoteFolder:
         except FileNotFoundError:
             return []
         except Exception as error:
-            raise _failed("listed", error) from error
+            raise self._failed("listed", error) from error
         base = self._fs._strip_protocol(self.path) if hasattr(self._fs, "_strip_protocol") else self.path
         return sorted(str(name)[len(base) :].lstrip("/") for name in found)
 
@@ -53,7 +56,7 @@ class RemoteFolder:
         try:
             return bytes(self._fs.cat_file(posixpath.join(self.path, name)))
         except Exception as error:
-            raise _failed("read", error) from error
+            raise self._failed("read", error) from error
 
     def write(self, name: str, data: bytes) -> None:
         """Write a part under a name that nobody else uses, in one upload."""
@@ -63,7 +66,7 @@ class RemoteFolder:
                 self._fs.makedirs(posixpath.dirname(target), exist_ok=True)
             self._fs.pipe_file(target, data)
         except Exception as error:
-            raise _failed("written", error) from error
+            raise self._failed("written", error) from error
 
     def delete(self, name: str) -> None:
         """Remove a part, if it is there."""
@@ -72,8 +75,13 @@ class RemoteFolder:
         except FileNotFoundError:
             return
         except Exception as error:
-            raise _failed("removed from", error) from error
+            raise self._failed("removed from", error) from error
 
-
-def _failed(what: str, error: Exception) -> OmniStorageError:
-    return OmniStorageError(f"The ledger could not be {what} ({type(error).__name__}).", retryable=True)
+    def _failed(self, what: str, error: Exception) -> OmniStorageError:
+        found = f"a URL that could not be {what} ({type(error).__name__})"
+        expected = "one of a bucket or folder that its connection may list, read and write"
+        return OmniStorageError(
+            f"The ledger could not be {what} ({type(error).__name__}).",
+            problems=() if what == "read" else (unexpected(self.name, found, expected),),
+            retryable=True,
+        )

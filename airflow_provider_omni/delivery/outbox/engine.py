@@ -144,7 +144,7 @@ class Outbox:
             if not (began or self.rules.dry_run or isinstance(error, OmniStaleTryError)):
                 account = self.rules.account
                 recalled = yield from previous_receipt(
-                    self.plan.spec, self.plan.workspace, self.ledger, self.jitter, account
+                    self.plan.spec, self.plan.workspace, self.ledger, self.jitter, account, error
                 )
                 return SendResult(self.receipt() if recalled is None else recalled, error)
         for reason, count in self.progress.refused.most_common(REASONS_SHOWN):

@@ -46,6 +46,7 @@ from airflow_provider_omni.delivery.outbox.stores import (
     was_kept,
 )
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStaleTryError, OmniStorageError
+from airflow_provider_omni.omni.problems import unexpected
 
 
 class LedgerStore:
@@ -308,15 +309,17 @@ def _of_another_send(*, at_once: bool) -> OmniInputError:
         first.
     """
     found = (
-        "another send has begun in it at the same moment, and it is not known to be this one's"
+        "a ledger in which another send has begun at the same moment, so that it is not known to be this one's"
         if at_once
-        else "its send has another idempotency_key (or shard, or id_secret)"
+        else "the ledger of another send: of another task, run or mapped copy, or with another idempotency_key, shard "
+        "or id_secret"
+    )
+    expected = (
+        "a ledger of its own: name run, task, where mapped {{ ti.map_index }} and in a loop {{ loop.index }} in the "
+        "path, such as …/{{ run_id }}/{{ ti.task_id }}. With a key of your own, keep the try number and the time out "
+        "of it"
     )
     return OmniInputError(
         "Nothing was sent: the ledger belongs to another send",
-        problems=(
-            f"ledger_path: {found}; name run, task, where mapped {{{{ ti.map_index }}}} and in a loop "
-            "{{ loop.index }} in the path, such as …/{{ run_id }}/{{ ti.task_id }}; "
-            "keep the try number and the time out of the key",
-        ),
+        problems=(unexpected("ledger_path", found, expected),),
     )

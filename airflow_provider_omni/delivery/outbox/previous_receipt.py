@@ -19,7 +19,7 @@ from airflow_provider_omni.delivery.outbox.publishing import publish_at_last
 from airflow_provider_omni.delivery.outbox.receipt_builder import account_of, build_receipt
 from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms, make_store
 from airflow_provider_omni.delivery.recipients.intake import IntakeCounts
-from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.omni.errors import OmniError, OmniInputError
 from airflow_provider_omni.omni.words import some
 
 
@@ -29,11 +29,13 @@ def previous_receipt(
     ledger: LedgerTerms | None,
     jitter: Callable[[], float] = random.random,
     account: str = "",
+    ends_with: OmniError | None = None,
 ) -> Steps[Receipt | None]:
     """Publish the receipt of the messages of earlier tries, and return it. None if they sent nothing, or it cannot be
     read.
 
     :param account: `OmniConfig.account_mark` of this try.
+    :param ends_with: the error that this try ends with. It is not told once more.
     """
     known, progress = IntentLog(workspace), SendProgress.listing(ledger=ledger is not None)
     shard = spec.shard.folder if spec.shard else ""
@@ -41,6 +43,11 @@ def previous_receipt(
     store = make_store(about, ledger)
     try:
         yield from store.enter(known, dry_run=True)
+    except OmniInputError as error:
+        # The record is not this send's, so nothing of it is lost.
+        if ends_with is None or ends_with.problems != error.problems:
+            yield Log("; ".join((error.message, *error.problems)), warning=True)
+        return None
     except OmniError as error:
         yield Log(f"What earlier tries have sent could not be read ({type(error).__name__}).", warning=True)
         return None

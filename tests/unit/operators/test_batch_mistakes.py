@@ -120,6 +120,17 @@ def test_unreached_of_a_ledger_that_no_batch_has_used_is_a_mistake_in_recipients
     )
 
 
+@pytest.mark.parametrize(("below", "found"), [("", "the path of a file"), ("/x/y", "a path below a file")])
+def test_a_file_in_place_of_a_ledger_is_told_with_the_other_mistakes_before_anything_is_written(
+    below: str, found: str, tmp_path: Path, task: Any, vendor: Any
+) -> None:
+    (tmp_path / "file").write_text("")
+    told = failure(task, ledger_path=f"{tmp_path}/file{below}", scenario_key="None")
+    assert f"\n - ledger_path: got {found}, expected a folder, or a path" in told
+    assert "\n - scenario_key: got 'None'" in told
+    assert vendor.calls == []
+
+
 def test_an_unusable_ledger_path_of_a_receipt_is_a_mistake_in_the_receipt() -> None:
     watch = Watch(bulks=(), deadline=0.0, criterion=SuccessCriterion("all"), ledger_path="ledgers/today")
     with pytest.raises(OmniInputError) as caught:

@@ -69,8 +69,42 @@ def test_a_local_part_is_whole_or_not_there(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OmniStorageError, match="could not be written"):
-        LocalFolder(tmp_path / "file").write("sent/1", b"")
+    with pytest.raises(OmniStorageError, match="could not be written") as caught:
+        LocalFolder(tmp_path / "file", "receipt").write("sent/1", b"")
+    [problem] = caught.value.problems
+    assert problem.startswith("receipt: got a path that could not be written (")
+    assert not caught.value.retryable, "no retry makes a folder of a file"
+
+
+def test_a_folder_whose_parents_cannot_be_made_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As below /proc, where the system says that something is missing."""
+
+    def missing(*_: Any, **__: Any) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "mkdir", missing)
+    with pytest.raises(OmniStorageError, match="could not be written") as caught:
+        LocalFolder(tmp_path / "ledger").write("sent/1", b"")
+    assert not caught.value.retryable
+
+
+class Refusing:
+    """An object store that lets nobody write."""
+
+    protocol = "s3"
+
+    def pipe_file(self, path: str, data: bytes) -> None:
+        raise PermissionError(path)
+
+
+def test_a_store_that_refuses_is_tried_again_and_names_the_argument() -> None:
+    with pytest.raises(OmniStorageError) as caught:
+        RemoteFolder(Refusing(), "bucket/ledger").write("sent/1", b"")
+    [problem] = caught.value.problems
+    assert problem.startswith("ledger_path: got a URL that could not be written (PermissionError), expected one of a")
+    assert caught.value.retryable
 
 
 def test_any_fsspec_file_system_will_do() -> None:
@@ -355,3 +389,13 @@ def test_a_ledger_of_another_send_says_what_belongs_into_its_path(tmp_path: Path
     error = world.send(numbers(1), identity=Identity("another")).error
     assert isinstance(error, OmniInputError)
     assert "name run, task, where mapped {{ ti.map_index }} and in a loop {{ loop.index }} in the path" in str(error)
+    [problem] = error.problems
+    assert problem.startswith("ledger_path: got the ledger of another send: of another task, run or mapped copy, or ")
+
+
+def test_a_ledger_of_another_send_is_not_said_to_be_an_unreadable_record_of_this_one(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert world.send(numbers(1)).error is None
+    assert world.send(numbers(1), identity=Identity("another")).error is not None
+    assert world.lines
+    assert not any("could not be read" in line for line in world.lines)
