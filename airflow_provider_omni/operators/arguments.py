@@ -213,7 +213,7 @@ def read_batch(
     return spec, told
 
 
-def read_rules(
+def read_policy(
     config: OmniConfig,
     told: BatchArguments,
     tries: Tries,
@@ -223,7 +223,7 @@ def read_rules(
     durable: bool,
     has_ledger: bool,
 ) -> SendPolicy:
-    """Return the rules of a batch's send. What is wrong is added to `problems`.
+    """Return the policy of a batch's send. What is wrong is added to `problems`.
 
     :param tries: earlier tries of this task.
     :param retries: number of further tries that Airflow may make.
@@ -237,7 +237,7 @@ def read_rules(
             problems.append(
                 "ledger_path: an idempotency_key of your own needs one, since another task or run may have used it"
             )
-    rules = SendPolicy(
+    policy = SendPolicy(
         look=LookPolicy(read_timeout=config.longest_call, grace=told.log_grace),
         connections=told.max_connections or config.max_connections,
         requests_per_second=config.requests_per_second,
@@ -253,8 +253,8 @@ def read_rules(
         dry_run=told.dry_run,
     )
     with collecting(problems):
-        rules.check()
-    return rules
+        policy.check()
+    return policy
 
 
 def read_objects(problems: list[str], contents: Mapping[str, Any]) -> dict[str, Any]:

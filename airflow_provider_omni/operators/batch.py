@@ -163,7 +163,7 @@ class BatchOperator(MaskedFields, BaseOperator):
             collecting,
             given_to,
             read_batch,
-            read_rules,
+            read_policy,
             without_echoes,
         )
         from airflow_provider_omni.operators.cancellation import CancellationToken
@@ -191,7 +191,7 @@ class BatchOperator(MaskedFields, BaseOperator):
             besides: list[str] = []
             contents, ledger, folder = None, None, None
             spec, told = read_batch(config, given_to(self, BatchArguments), problems, besides, key=self._key(context))
-            rules = read_rules(
+            policy = read_policy(
                 config,
                 told,
                 this.tries,
@@ -222,10 +222,10 @@ class BatchOperator(MaskedFields, BaseOperator):
                     steps = previous_receipt(spec, workspace, terms, account=config.account_mark)
                     self._run(steps, 1, config, memory, folder, push)
                 raise
-            batch = Outbox(plan, rules, steady_clock(time.time, time.monotonic), ledger=terms)
+            batch = Outbox(plan, policy, steady_clock(time.time, time.monotonic), ledger=terms)
             this.busy = True
             try:
-                end = self._run(batch.run(), rules.connections, config, memory, folder, push)
+                end = self._run(batch.run(), policy.connections, config, memory, folder, push)
             except BaseException:
                 # Airflow ends the task, perhaps for a time-out: requests that wait in a thread are not posted any more,
                 # and everything paid for can be followed.

@@ -244,7 +244,7 @@ class OmniSendMessageOperator(MaskedFields, BaseOperator):
                 may_be_nobody=True,
             )
             config = account.config
-            rules = SendPolicy.of_one_request(
+            policy = SendPolicy.of_one_request(
                 LookPolicy(read_timeout=config.longest_call, grace=self.log_grace),
                 trust_duplicate_rejection=config.trust_duplicate_rejection,
                 on_rejected=self.on_rejected,
@@ -260,7 +260,7 @@ class OmniSendMessageOperator(MaskedFields, BaseOperator):
             )
             this.busy = True
             end = run(
-                send_message(order, rules, steady_clock(time.time, time.monotonic)),
+                send_message(order, policy, steady_clock(time.time, time.monotonic)),
                 client=hook.get_conn(),
                 memory=memory,
                 budget=logs_budget(config.account),

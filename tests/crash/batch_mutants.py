@@ -467,7 +467,7 @@ def _a_try_that_was_overtaken_names_its_own_account() -> Iterator[None]:
     original = engine.Outbox.receipt
 
     def receipt(self: engine.Outbox) -> Any:
-        return replace(original(self), account=self.rules.account)
+        return replace(original(self), account=self.policy.account)
 
     with patch.object(engine.Outbox, "receipt", receipt):
         yield
@@ -500,7 +500,7 @@ def _a_try_that_could_not_read_the_ledger_names_its_own_account() -> Iterator[No
 
     def receipt(self: engine.Outbox) -> Any:
         found = original(self)
-        return replace(found, account=found.account or self.rules.account)
+        return replace(found, account=found.account or self.policy.account)
 
     with patch.object(engine.Outbox, "receipt", receipt):
         yield

@@ -178,7 +178,7 @@ class BatchTask:
         send, world = self.plan.send, self.world
         clock = clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number)
         tries: Tries = yield from begin_try(number, self._began_at, clock)
-        rules = SendPolicy(
+        policy = SendPolicy(
             LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
             connections=send.connections,
             trust_duplicate_rejection=send.trust,
@@ -192,12 +192,12 @@ class BatchTask:
             first_try_at=tries.not_before,
         )
         # An exception in the middle of it is no end that could be told of.
-        end: SendResult = yield from self._steps(number, scratch, rules, token, clock)
+        end: SendResult = yield from self._steps(number, scratch, policy, token, clock)
         yield from end_try(tries, end.writes)
         return end
 
     def _steps(
-        self, number: int, scratch: BreakingWorkspace, rules: SendPolicy, token: str, clock: Clock
+        self, number: int, scratch: BreakingWorkspace, policy: SendPolicy, token: str, clock: Clock
     ) -> Steps[SendResult]:
         """Do what the operator does within its workspace."""
         spec, world = batch_spec(self.plan, self.world, number), self.world
@@ -209,9 +209,9 @@ class BatchTask:
                 rows, now = rows_of_entries(self.rows, "phone"), datetime.fromtimestamp(world.now(), UTC)
                 plan = plan_batch(spec, rows, scratch, now, keep_fields=True)
             except Exception:
-                yield from previous_receipt(spec, scratch, ledger, world.rng.random, rules.account)
+                yield from previous_receipt(spec, scratch, ledger, world.rng.random, policy.account)
                 raise
-            batch = Outbox(plan, rules, clock, world.rng.random, ledger)
+            batch = Outbox(plan, policy, clock, world.rng.random, ledger)
             try:
                 return (yield from batch.run())
             except sqlite3.Error:

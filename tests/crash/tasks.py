@@ -159,7 +159,7 @@ class SendTask:
         """Do what the operator does, from the first thing to the last."""
         send, world, order = self.plan.send, self.world, self.content_plan
         tries: Tries = yield from begin_try(number - self._earlier_tries, first_try_at, clock)
-        rules = SendPolicy.of_one_request(
+        policy = SendPolicy.of_one_request(
             LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
             trust_duplicate_rejection=send.trust,
             on_rejected=send.on_rejected,
@@ -170,7 +170,7 @@ class SendTask:
             shared_key=send.shared_key,
             first_try_at=tries.not_before,
         )
-        end: SendResult = yield from send_message(order, rules, clock, world.rng.random)
+        end: SendResult = yield from send_message(order, policy, clock, world.rng.random)
         yield from end_try(tries, end.writes)
         return end
 

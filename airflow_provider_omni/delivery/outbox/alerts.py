@@ -67,7 +67,7 @@ class Alert:
     def __init__(
         self,
         order: MessageSpec,
-        rules: SendPolicy,
+        policy: SendPolicy,
         clock: Clock,
         jitter: Callable[[], float] = random.random,
         *,
@@ -78,7 +78,7 @@ class Alert:
         self.order = order
         self.plainer = plainer
         # The record of this very run is complete: the look has shown all other messages.
-        self.rules = replace(rules, recallable=True)
+        self.policy = replace(policy, recallable=True)
         self.clock = clock
         self.jitter = jitter
         self.may_be_repeat = may_be_repeat
@@ -168,7 +168,7 @@ class Alert:
     def _record_of(self, states: dict[str, dict[str, MessageState]]) -> TaskStateStore:
         """Return a record of messages, by the requests in which they were found."""
         with _planned(self.order) as plan:
-            store = TaskStateStore(plan.about() | {"account": self.rules.account}, one_request=True)
+            store = TaskStateStore(plan.about() | {"account": self.policy.account}, one_request=True)
         store.flow = self.order.flow
         for bulk_id, messages in states.items():
             attempt = Attempt(bulk_id, self.clock(), bulk_id_conclusive=False, messages=messages)
@@ -251,7 +251,7 @@ class Alert:
     def _carry_out(self, order: MessageSpec) -> Steps[SendResult]:
         """Send, and note the ids that the vendor has seen before."""
         with _planned(order) as plan:
-            send = Outbox(plan, self.rules, self.clock, self.jitter)
+            send = Outbox(plan, self.policy, self.clock, self.jitter)
             steps = send.run()
             reply: object = None
             error: OmniError | None = None

@@ -55,7 +55,7 @@ class Dispatcher:
         self,
         plan: SendPlan,
         chunk: int,
-        rules: SendPolicy,
+        policy: SendPolicy,
         store: IntentStore,
         progress: SendProgress,
         clock: Clock,
@@ -71,7 +71,7 @@ class Dispatcher:
         """
         self.plan = plan
         self.chunk = chunk
-        self.rules = rules
+        self.policy = policy
         self.store = store
         self.progress = progress
         self.clock = clock
@@ -93,7 +93,7 @@ class Dispatcher:
         self._round = 0
         self._alone_refused = 0
         self._controlled = False
-        self._window = rules.at_once
+        self._window = policy.at_once
         self._ahead = 1
         self._last_window_at: float | None = None
 
@@ -147,7 +147,7 @@ class Dispatcher:
 
     def _take(self, most: int) -> list[Request]:
         """Return the next requests, with no more messages than all connections hold at once with full requests."""
-        room = self.rules.at_once * self.chunk
+        room = self.policy.at_once * self.chunk
         taken: list[Request] = []
         while len(taken) < most:
             request = self._waiting.popleft() if self._waiting else next(self._laid_out, None)
@@ -155,7 +155,7 @@ class Dispatcher:
                 break
             if taken and len(request.ids) > room:
                 self._waiting.appendleft(request)
-                self._window = max(len(taken), self.rules.at_once)
+                self._window = max(len(taken), self.policy.at_once)
                 break
             room -= len(request.ids)
             taken.append(request)
@@ -188,7 +188,7 @@ class Dispatcher:
             self.progress.unwritten = outcomes | self.progress.unwritten
             yield from self._window_failed(window, error, "An intent could not be written")
             return
-        if self._last_window_at is not None and not self._ready and len(self._under_way) < self.rules.at_once:
+        if self._last_window_at is not None and not self._ready and len(self._under_way) < self.policy.at_once:
             # The connections ran dry meanwhile: write further ahead.
             self._ahead = min(self._ahead + 1, CONCURRENT_INTENT_WRITES)
         self._measure(self.clock())
@@ -248,7 +248,7 @@ class Dispatcher:
         ones.
         """
         if self._last_window_at is not None and now > self._last_window_at:
-            lasted, at_once = now - self._last_window_at, self.rules.at_once
+            lasted, at_once = now - self._last_window_at, self.policy.at_once
             if lasted < WINDOW_SECONDS / 2:
                 self._window = min(self._window * 2, at_once * MAX_WINDOW_ROUNDS)
             elif lasted > WINDOW_SECONDS * 2:
@@ -258,7 +258,7 @@ class Dispatcher:
     # -- posts -------------------------------------------------------------------------------------------------------
 
     def _start_posts(self) -> Steps[None]:
-        while self._ready and not self._halted and len(self._under_way) < self.rules.at_once:
+        while self._ready and not self._halted and len(self._under_way) < self.policy.at_once:
             now = self.clock()
             if now < self._paused_until:
                 return
@@ -301,7 +301,7 @@ class Dispatcher:
             if not self._controlled and len(request.ids) > 1 and request.bulk_id_conclusive:
                 self._controlled = True
                 self.progress.bulk_filter.controls.append(Control(request.bulk_id, request.ids))
-        if read.foreign and self.rules.stops:
+        if read.foreign and self.policy.stops:
             self._stop(
                 OmniProtocolError(
                     "The answer to a send names only messages that are not ours; it is never posted again, and no "
@@ -309,13 +309,13 @@ class Dispatcher:
                     path=SEND,
                 )
             )
-        if read.stops is not None and self.rules.stops:
+        if read.stops is not None and self.policy.stops:
             self._stop(OmniRejectedError(f"The vendor refuses everybody: {read.stops}.", retryable=True))
 
     def _failed(self, flight: InFlight, error: OmniError, begun_in: int) -> Steps[None]:
         request, attempt = flight.request, flight.attempt
         action = action_for(error, len(request.ids))
-        if action in (ErrorAction.BISECT, ErrorAction.REFUSED) and not self.rules.divides:
+        if action in (ErrorAction.BISECT, ErrorAction.REFUSED) and not self.policy.divides:
             action = ErrorAction.STOP
         if action is ErrorAction.UNKNOWN:
             self.progress.open.append(attempt)
@@ -356,7 +356,7 @@ class Dispatcher:
     def _count_unknown(self, error: OmniError) -> None:
         self.progress.lost = error
         self._unknown += 1
-        if self._unknown >= max(2 * self.rules.at_once, UNKNOWN_IN_A_ROW):
+        if self._unknown >= max(2 * self.policy.at_once, UNKNOWN_IN_A_ROW):
             self.broken = error
 
     def _back_off(self, error: OmniError, begun_in: int) -> Steps[None]:
@@ -364,7 +364,7 @@ class Dispatcher:
         if begun_in == self._round:
             self._round += 1
             self._throttled += 1
-            if self._throttled >= self.rules.attempts:
+            if self._throttled >= self.policy.attempts:
                 self._stop(error)
                 return
             pause = backoff(self._throttled, error.retry_after, self.jitter)
@@ -378,7 +378,7 @@ class Dispatcher:
         self.progress.move(_S.IN_DOUBT, attempt.messages)
         self.progress.learned(attempt)
         # After an answer with foreign ids nothing is posted again; the logs may still show what was taken.
-        doubt = UNRESOLVED if self.rules.stops else UNCERTAIN
+        doubt = UNRESOLVED if self.policy.stops else UNCERTAIN
         if uniform(attempt.messages) is not _S.ACCEPTED and attempt.in_state(*doubt):
             self.progress.open.append(attempt)
 

@@ -31,7 +31,7 @@ class Doubts:
         self,
         plan: SendPlan,
         chunk: int,
-        rules: SendPolicy,
+        policy: SendPolicy,
         store: IntentStore,
         known: IntentLog,
         progress: SendProgress,
@@ -52,7 +52,7 @@ class Doubts:
         """
         self._plan = plan
         self._chunk = chunk
-        self._rules = rules
+        self._policy = policy
         self._store = store
         self._here = store.here
         self._known = known
@@ -78,13 +78,13 @@ class Doubts:
             before = [dict(attempt.messages) for attempt in group]
             found_in = yield from reconcile(
                 group,
-                self._rules.look,
+                self._policy.look,
                 self._clock,
                 self._jitter,
                 self._progress.bulk_filter,
                 self._loaded_at,
                 self._here,
-                conclude=self._conclude if self._rules.asks else None,
+                conclude=self._conclude if self._policy.asks else None,
             )
             for attempt, old in zip(group, before, strict=True):
                 changed = {each: state for each, state in attempt.messages.items() if old[each] is not state}
@@ -109,9 +109,9 @@ class Doubts:
 
     def strangers(self, earlier: list[Attempt]) -> int:
         """Return the number of earlier tries' messages in doubt whose people have left the source."""
-        doubt = UNCERTAIN if not self._rules.trust_duplicate_rejection else UNRESOLVED
+        doubt = UNCERTAIN if not self._policy.trust_duplicate_rejection else UNRESOLVED
         ids = [message_id for attempt in earlier for message_id in attempt.in_state(*doubt)]
-        if self._rules.asks:
+        if self._policy.asks:
             return len(set(ids) - self._attempts.everybody())
         return len(ids) - len(self._known.people_of(ids))
 
@@ -122,7 +122,7 @@ class Doubts:
         as its logs reach.
         """
         again: list[Request] = []
-        others = self._attempts.others() if self._rules.asks else {}
+        others = self._attempts.others() if self._policy.asks else {}
         for attempt in attempts:
             trusted = [
                 each

@@ -90,7 +90,7 @@ class SendResult:
 class Outbox:
     """Sends a `SendPlan` once, however often it is run.
 
-    :param rules: the rules for this try.
+    :param policy: the policy of this try.
     :param jitter: random numbers from 0 to 1, for pauses.
     :param ledger: the place of the record. None keeps it in the task's state, for up to 100 requests.
     """
@@ -98,22 +98,22 @@ class Outbox:
     def __init__(
         self,
         plan: SendPlan,
-        rules: SendPolicy,
+        policy: SendPolicy,
         clock: Clock,
         jitter: Callable[[], float] = random.random,
         ledger: LedgerTerms | None = None,
     ) -> None:
         self.plan = plan
-        self.rules = rules
+        self.policy = policy
         self.clock = clock
         self.jitter = jitter
         self.ledger = ledger
         self.flow = plan.spec.flow
         self.known = IntentLog(plan.workspace)
         self.store: IntentStore = make_store(
-            plan.about() | {"account": rules.account},
+            plan.about() | {"account": policy.account},
             ledger,
-            rules.record_writes if rules.recallable else None,
+            policy.record_writes if policy.recallable else None,
             one_request=plan.spec.one_request,
         )
         self.here = self.store.here
@@ -132,7 +132,7 @@ class Outbox:
         error: OmniError | None = None
         try:
             yield from self._open()
-            if not self.rules.dry_run:
+            if not self.policy.dry_run:
                 if not self.plan.spec.one_request:
                     # Such a plan publishes right before its POST. Until then its record may list messages in doubt that
                     # nobody has ever posted.
@@ -141,8 +141,8 @@ class Outbox:
         except OmniError as caught:
             error = caught
             began = self._entered or self.plan.spec.one_request  # which reads its record first thing
-            if not (began or self.rules.dry_run or isinstance(error, OmniStaleTryError)):
-                account = self.rules.account
+            if not (began or self.policy.dry_run or isinstance(error, OmniStaleTryError)):
+                account = self.policy.account
                 recalled = yield from previous_receipt(
                     self.plan.spec, self.plan.workspace, self.ledger, self.jitter, account, error
                 )
@@ -150,7 +150,7 @@ class Outbox:
         for reason, count in self.progress.refused.most_common(REASONS_SHOWN):
             yield Log(f"Refused: {count:,} × {reason}", warning=True)
         receipt = self.receipt()
-        if self._entered and not self.rules.dry_run and not isinstance(error, OmniStaleTryError):
+        if self._entered and not self.policy.dry_run and not isinstance(error, OmniStaleTryError):
             # A try that was replaced must not write over the receipt of the one that runs now. One that could not read
             # its record would say that nobody was sent to.
             yield from publish_at_last(receipt.to_json(), self.jitter)
@@ -162,14 +162,14 @@ class Outbox:
     def receipt(self) -> Receipt:
         """Return the receipt of this moment."""
         extra: dict[str, Any] = {"sms_parts": self._parts}
-        if self.rules.dry_run:
+        if self.policy.dry_run:
             extra |= {"dry_run": True, "requests": self._requests, "recipients": self._left}
         if self.plan.spec.one_request:
-            extra = {"dry_run": True} if self.rules.dry_run else {}
+            extra = {"dry_run": True} if self.policy.dry_run else {}
             extra |= people_of_receipt(self.plan.workspace, self.progress)
         plan, progress = self.plan, self.progress
         # If this try has posted nothing, others may have, and it has not read of them (yet). A ledger will tell.
-        own = self.rules.account if progress.posted or (self._entered and self.ledger is None) else ""
+        own = self.policy.account if progress.posted or (self._entered and self.ledger is None) else ""
         account = account_of(progress.origins, own)
         receipt = build_receipt(
             plan.spec,
@@ -192,7 +192,7 @@ class Outbox:
         """Refuse all that can be refused, before anything is posted. Replay the record, and mark the people who are
         left.
         """
-        self.rules.check()
+        self.policy.check()
         plan, intake = self.plan, self.plan.intake
         if plan.spec.one_request:
             yield from self._recall()
@@ -216,40 +216,40 @@ class Outbox:
                 problems=(f"ledger_path: is needed for more than {MAX_REQUESTS_WITHOUT_LEDGER} requests",),
             )
         self.store.flow = self.flow
-        if self.rules.asks and not self.rules.dry_run:
+        if self.policy.asks and not self.policy.dry_run:
             self.store.steps = attempted(self.flow or (), plan.spec.content.channels())
             yield from self._doubt_what_is_not_on_record()
-        yield from self.store.enter(self.known, dry_run=self.rules.dry_run)
+        yield from self.store.enter(self.known, dry_run=self.policy.dry_run)
         self._entered, self._loaded_at = True, self.clock()
         self.flow = self.flow or self.store.flow
         # If the record is not complete, a lost try or another task may have posted these people in another request.
-        self.progress.bulk_filter.sole = self.store.complete and not self.rules.shared_key
+        self.progress.bulk_filter.sole = self.store.complete and not self.policy.shared_key
         self.progress.recall(self.known, plan.fingerprint)  # from here on the receipt has what earlier tries have sent
         yield from check_flow(self.flow, plan.spec.content.channels())
         self.store.steps = attempted(self.flow or (), plan.spec.content.channels())
         yield from self._check_ledger(chunk)
         for line in quarantine_lines(plan):
             yield Log(f"Quarantined: {line}", warning=True)
-        if self.ledger is None or self.rules.dry_run:  # else read_quarantine tells
+        if self.ledger is None or self.policy.dry_run:  # else read_quarantine tells
             for line in quarantine_examples(plan):
                 yield Log(f"Quarantined: {line}", warning=True)
-        if (manifest := self.store.manifest) is not None and not self.rules.dry_run:
-            yield from write_manifest(plan, manifest, self.rules.limits.part_rows)
-            yield from write_tombstones(plan.workspace, manifest, self.rules.limits.part_rows)
+        if (manifest := self.store.manifest) is not None and not self.policy.dry_run:
+            yield from write_manifest(plan, manifest, self.policy.limits.part_rows)
+            yield from write_tombstones(plan.workspace, manifest, self.policy.limits.part_rows)
         self._parts = plan.sms_parts()
-        if not self.rules.dry_run:
+        if not self.policy.dry_run:
             self.known.doubt_old_proofs()
-        if self.rules.asks:
+        if self.policy.asks:
             self.attempts.conclude()
         self.known.settle_who_is_left(plan.ids)
         self.progress.recall(self.known, plan.fingerprint)
         self._left, self._requests = plan.left(), plan.requests(chunk)
-        if self.rules.dry_run:
+        if self.policy.dry_run:
             self._parts = plan.sms_parts()
         self.chunk = chunk
         self._check_content(self._left)
         yield from self._check_memory(chunk)
-        self._taken_over = not self.rules.dry_run
+        self._taken_over = not self.policy.dry_run
         certain = frozenset({_S.ACCEPTED})
         if not self._left and (sent := self.known.other_fingerprints(plan.fingerprint, certain)):
             # If tasks are mapped over texts with one ledger for all, only the first text is ever sent.
@@ -287,17 +287,17 @@ class Outbox:
         It may have been in other requests, so no bulk id would surely find it. Earlier tries whose record is lost may
         have posted again to people whom the vendor had refused, under the ids of further attempts.
         """
-        store, rules, doubted = self._amendable, self.rules, False
+        store, policy, doubted = self._amendable, self.policy, False
         self.known.doubt_old_proofs()
-        if rules.shared_key:
+        if policy.shared_key:
             yield from self._forget_outdated_refusals(store)
-        if rules.shared_key or not store.complete:
+        if policy.shared_key or not store.complete:
             for attempt in self.known.doubt_an_older_record():
                 store.doubt(attempt, outcome_line(attempt))
                 doubted = True
             # Of the lost tries the first may have used the current id, and each after it a further one.
-            lost = 1 if store.complete else lost_tries(rules.untold, rules.record_writes, store.saved)
-            found = self.attempts.unrecorded(max(lost - 1, 0), shared_key=rules.shared_key)
+            lost = 1 if store.complete else lost_tries(policy.untold, policy.record_writes, store.saved)
+            found = self.attempts.unrecorded(max(lost - 1, 0), shared_key=policy.shared_key)
             for ids in filter(None, found):
                 doubted = True
                 self._register(store, ids)
@@ -318,10 +318,10 @@ class Outbox:
             look = partial(
                 call_api,
                 api.get_logs(message_ids=ids, limit=api.MAX_LIMIT),
-                patience=self.rules.look.patience,
+                patience=self.policy.look.patience,
                 label="logs asked",
             )
-            rows: list[LogRow] = yield from retrying(look, self.rules.attempts, self.jitter)
+            rows: list[LogRow] = yield from retrying(look, self.policy.attempts, self.jitter)
             outdated |= {
                 row.message_id
                 for row in rows
@@ -336,7 +336,7 @@ class Outbox:
             self.plan.ids.bulk_id(ids),
             self.clock(),
             self.plan.scheduled_at,
-            self.rules.first_try_at or 0.0,
+            self.policy.first_try_at or 0.0,
             bulk_id_conclusive=len(ids) == 1,
             messages=dict.fromkeys(ids, _S.IN_DOUBT),
             origin=store.unrecorded_from,
@@ -347,9 +347,9 @@ class Outbox:
 
     def _check_ledger(self, chunk: int) -> Steps[None]:
         """Ask the logs if the ledger is empty though an earlier try may have sent: it may have used another ledger."""
-        rules = self.rules
-        told = rules.surely_first or (rules.recallable and not rules.record_writes)
-        if self.ledger is None or not self.known.empty() or told or rules.dry_run:
+        policy = self.policy
+        told = policy.surely_first or (policy.recallable and not policy.record_writes)
+        if self.ledger is None or not self.known.empty() or told or policy.dry_run:
             return
         try:
             yield from self._check_record_not_lost(chunk)
@@ -363,12 +363,12 @@ class Outbox:
 
         Refuses the batch if Airflow keeps no state of the task.
         """
-        rules = self.rules
-        if self.store.complete or rules.surely_first or rules.dry_run:
+        policy = self.policy
+        if self.store.complete or policy.surely_first or policy.dry_run:
             return
-        if rules.asks:
+        if policy.asks:
             return  # everybody is in doubt who is not on record
-        if not rules.durable:
+        if not policy.durable:
             raise OmniInputError(
                 "Nothing was sent: an earlier try may have sent some, and there is no record of it",
                 problems=("ledger_path: is needed to retry or clear a batch where Airflow keeps no state of the task "
@@ -377,10 +377,10 @@ class Outbox:
         yield from self._check_record_not_lost(chunk)
 
     def _check_record_not_lost(self, chunk: int) -> Steps[None]:
-        rules, has_ledger = self.rules, self.ledger is not None
-        lost = lost_tries(rules.untold, rules.record_writes, self.store.saved)
+        policy, has_ledger = self.policy, self.ledger is not None
+        lost = lost_tries(policy.untold, policy.record_writes, self.store.saved)
         yield from check_record_not_lost(
-            self.plan, chunk, rules, self.clock, self.jitter, has_ledger=has_ledger, lost=lost
+            self.plan, chunk, policy, self.clock, self.jitter, has_ledger=has_ledger, lost=lost
         )
 
     def _know_the_flow(self) -> Steps[None]:
@@ -389,7 +389,7 @@ class Outbox:
         call = api.get_scenario(self.plan.spec.scenario_key)
         try:
             scenario = yield from retrying(
-                lambda: call_api(call), self.rules.attempts, self.jitter, repeats=lambda error: may_repeat(call, error)
+                lambda: call_api(call), self.policy.attempts, self.jitter, repeats=lambda error: may_repeat(call, error)
             )
         except OmniAuthenticationError as error:
             if error.status != 403:
@@ -433,7 +433,7 @@ class Outbox:
         dispatcher = Dispatcher(
             self.plan,
             self.chunk,
-            self.rules,
+            self.policy,
             self.store,
             self.progress,
             self.clock,
@@ -444,7 +444,7 @@ class Outbox:
         doubts = self._doubts = Doubts(
             self.plan,
             self.chunk,
-            self.rules,
+            self.policy,
             self.store,
             self.known,
             self.progress,
@@ -478,11 +478,11 @@ class Outbox:
         final = final_error_of(
             self.plan,
             self.progress,
-            self.rules,
+            self.policy,
             has_ledger=self.ledger is not None,
             strangers=doubts.strangers(earlier),
             elsewhere=self.known.elsewhere(
-                self.here, UNRESOLVED if self.rules.trust_duplicate_rejection else UNCERTAIN
+                self.here, UNRESOLVED if self.policy.trust_duplicate_rejection else UNCERTAIN
             ),
         )
         if final is not None and self.progress.stop is None and self.plan.spec.one_request:
@@ -518,7 +518,7 @@ class Outbox:
             yield from self._write_outcomes()
             again = yield from doubts.ask(unknown)
             self.progress.open, earlier = [], []
-            if self.rules.trust_duplicate_rejection and not trusted:
+            if self.policy.trust_duplicate_rejection and not trusted:
                 trusted = True
                 again += doubts.on_trust(unknown)
             if not again or number == MAX_ROUNDS:

@@ -64,7 +64,7 @@ def never_arrived(lost: OmniError | None, how_many: str) -> OmniError:
 def final_error_of(
     plan: SendPlan,
     progress: SendProgress,
-    rules: SendPolicy,
+    policy: SendPolicy,
     *,
     has_ledger: bool,
     strangers: int = 0,
@@ -82,7 +82,7 @@ def final_error_of(
     states = progress.states
     accepted, refused = states[_S.ACCEPTED], states[_S.REFUSED]
     unknown, trusted = states[_S.IN_DOUBT] + states[_S.DUPLICATE_ID], 0
-    if rules.trust_duplicate_rejection:
+    if policy.trust_duplicate_rejection:
         trusted = states[_S.UNCONFIRMED]
     else:
         unknown += states[_S.UNCONFIRMED]
@@ -111,7 +111,7 @@ def final_error_of(
             f"them, so not all can be followed; {how_far}.",
             problems=("ledger_path: is needed where so many requests had to be halved, or were sent by earlier tries",),
         )
-    if refused and not _tolerated(rules.on_rejected, refused, sent):
+    if refused and not _tolerated(policy.on_rejected, refused, sent):
         names = ", ".join(f"{count:,} × {name}" for name, count in progress.refused.most_common(10))
         return OmniRejectedError(
             f"{refused:,} of {some(sent, 'message')} {was(refused)} refused: {names}.",

@@ -13,12 +13,12 @@ from airflow_provider_omni.delivery.outbox.policy import SendPolicy
 
 
 def send_message(
-    order: MessageSpec, rules: SendPolicy, clock: Clock, jitter: Callable[[], float] = random.random
+    order: MessageSpec, policy: SendPolicy, clock: Clock, jitter: Callable[[], float] = random.random
 ) -> Steps[SendResult]:
     """Send an order once, however often it is run.
 
-    :param rules: the rules for this try, made by `SendPolicy.of_one_request`.
+    :param policy: the policy of this try, made by `SendPolicy.of_one_request`.
     :param jitter: random numbers from 0 to 1, for pauses.
     """
     with Workspace(in_memory=True) as workspace:
-        return (yield from Outbox(plan_message(order, workspace), rules, clock, jitter).run())
+        return (yield from Outbox(plan_message(order, workspace), policy, clock, jitter).run())

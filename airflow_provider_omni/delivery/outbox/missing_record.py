@@ -42,7 +42,7 @@ failed.
 def check_record_not_lost(
     plan: SendPlan,
     chunk: int,
-    rules: SendPolicy,
+    policy: SendPolicy,
     clock: Clock,
     jitter: Callable[[], float],
     *,
@@ -59,15 +59,15 @@ def check_record_not_lost(
     Raises OmniInputError if something was sent, and OmniUnknownOutcomeError if the logs cannot tell.
     """
     record = _LEDGER if has_ledger else _STATE
-    now, look = clock(), rules.look
+    now, look = clock(), policy.look
     last_look_at = max(now, plan.scheduled_at or 0.0) + INTENT_TTL + look.read_timeout + 2 * look.grace
-    most = rules.limits.all_asked
+    most = policy.limits.all_asked
     ids, later = _some_ids(plan, chunk, most), later_attempts(plan, lost, most)
     if not ids and not later:
         return
     if last_look_at - now > look.patience:
         raise record.cannot_tell("they do not show messages before their send_at", retryable=True)
-    if rules.first_try_at is None or last_look_at - rules.first_try_at >= HORIZON:
+    if policy.first_try_at is None or last_look_at - policy.first_try_at >= HORIZON:
         raise record.cannot_tell("the first try may have been two days ago, and they do not reach back any further")
     asked = some(len(ids) + sum(map(len, later)), "message id")
     yield Log(
@@ -75,9 +75,9 @@ def check_record_not_lost(
         f"{some(plan.left(), 'person', 'people')} who {are(plan.left())} left, before anything is sent; this "
         f"takes {some(round(last_look_at - now), 'second')}."
     )
-    yield from _look(ids, later, record, rules, jitter)
+    yield from _look(ids, later, record, policy, jitter)
     yield Sleep(max(last_look_at - clock(), 0.0))
-    yield from _look(ids, later, record, rules, jitter)
+    yield from _look(ids, later, record, policy, jitter)
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _id_after(plan: SendPlan, further: int, current: str, address: int | str, ke
 
 
 def _look(
-    ids: list[str], later: list[list[str]], record: _Record, rules: SendPolicy, jitter: Callable[[], float]
+    ids: list[str], later: list[list[str]], record: _Record, policy: SendPolicy, jitter: Callable[[], float]
 ) -> Steps[None]:
     groups = [ids, *later]
     lists = [each[start : start + IDS_PER_LOOK] for each in groups for start in range(0, len(each), IDS_PER_LOOK)]
@@ -181,7 +181,7 @@ def _look(
         for one in (each if len(each) <= limit else evenly(each, ALONE))
     ]
     for asked in (*lists, *([one] for one in alone)):
-        rows = yield from _rows_of(asked, record, rules, jitter)
+        rows = yield from _rows_of(asked, record, policy, jitter)
         if found := {row.message_id for row in rows}:
             raise OmniInputError(
                 f"Nothing was sent: {record.knows}, and {len(found):,} of {len(asked):,} that were looked for stand in "
@@ -190,11 +190,11 @@ def _look(
             )
 
 
-def _rows_of(asked: list[str], record: _Record, rules: SendPolicy, jitter: Callable[[], float]) -> Steps[list[LogRow]]:
+def _rows_of(asked: list[str], record: _Record, policy: SendPolicy, jitter: Callable[[], float]) -> Steps[list[LogRow]]:
     def ask() -> Steps[list[LogRow]]:
         try:
             rows = yield from call_api(
-                api.get_logs(message_ids=asked, limit=api.MAX_LIMIT), patience=rules.look.patience, label="logs asked"
+                api.get_logs(message_ids=asked, limit=api.MAX_LIMIT), patience=policy.look.patience, label="logs asked"
             )
         except OmniError as error:
             why = f"they cannot be read ({type(error).__name__})"

@@ -27,7 +27,7 @@ class LookPolicy:
 
 @dataclass(frozen=True, slots=True)
 class SendPolicy:
-    """The rules of a send, to one or to a million.
+    """The policy of a send, to one or to a million.
 
     :param look: the conditions under which absence may be concluded from the logs.
     :param connections: the number of requests under way at one time.
@@ -84,12 +84,12 @@ class SendPolicy:
 
     @classmethod
     def of_one_request(cls, look: LookPolicy, **more: Any) -> SendPolicy:
-        """Return the rules for a plan of one request: whatever becomes of it, there is nobody else to spare.
+        """Return the policy for a plan of one request: whatever becomes of it, there is nobody else to spare.
 
         :param more: fields that differ.
         """
-        rules = {"connections": 1, "attempts": 5, "divides": False, "stops": False, "asks": True}
-        return cls(look, **(rules | more))
+        policy = {"connections": 1, "attempts": 5, "divides": False, "stops": False, "asks": True}
+        return cls(look, **(policy | more))
 
     @property
     def at_once(self) -> int:

@@ -172,7 +172,7 @@ class BulkFilter:
 class Reconciler:
     """Resolves the messages in doubt of a request by log queries.
 
-    :param rules: the conditions under which absence may be concluded.
+    :param policy: the conditions under which absence may be concluded.
     :param jitter: random numbers from 0 to 1, for pauses.
     :param bulk_filter: the knowledge about the filter, shared by all who ask at one time.
     :param one_by_one: messages up to which each is looked for alone, if the filter is not known to work.
@@ -182,7 +182,7 @@ class Reconciler:
     :param found_in: the bulk ids that the logs name for messages that were found.
     """
 
-    rules: LookPolicy
+    policy: LookPolicy
     clock: Clock
     jitter: Callable[[], float] = random.random
     bulk_filter: BulkFilter = field(default_factory=BulkFilter)
@@ -204,7 +204,7 @@ class Reconciler:
         before = dict(attempt.messages)
         self._asked_at = self.clock()
         filters = _filters(attempt, IDS_PER_LOOK if self.bulk_filter.lists_read else 1)
-        give_up_at = self._give_up_at = self._asked_at + self.rules.patience
+        give_up_at = self._give_up_at = self._asked_at + self.policy.patience
         while filters:
             for each in filters:
                 if each.next_at <= self.clock():
@@ -236,7 +236,7 @@ class Reconciler:
 
     def _what_for(self, attempt: Attempt, give_up_at: float) -> Log:
         """Return a note on what is waited for, and until when. Without it the task looks idle."""
-        proof_at = max(self._provable_at(attempt), self.clock()) + self.rules.grace
+        proof_at = max(self._provable_at(attempt), self.clock()) + self.policy.grace
         proof, end = (datetime.fromtimestamp(each, UTC).strftime("%H:%M:%S") for each in (proof_at, give_up_at))
         count = len(attempt.in_state(_S.IN_DOUBT, _S.DUPLICATE_ID))
         return Log(
@@ -266,7 +266,7 @@ class Reconciler:
             each.found = True
             self.bulk_filter.has_found()
         if len(rows) + skipped_in(rows) >= api.MAX_LIMIT or not safety.can_be_proven(
-            attempt, self.rules, self.here, self.clock(), self._provable_at(attempt)
+            attempt, self.policy, self.here, self.clock(), self._provable_at(attempt)
         ):
             each.done = True
         elif skipped_in(rows) or any(row.message_id not in attempt.messages for row in rows):
@@ -279,14 +279,14 @@ class Reconciler:
             self._checked(attempt, each)
         elif started < (provable_at := self._provable_at(attempt)):
             each.next_at = provable_at
-        elif (too_early := safety.seconds_too_early(attempt, self.rules, said_at(rows))) > 0:
+        elif (too_early := safety.seconds_too_early(attempt, self.policy, said_at(rows))) > 0:
             each.next_at = self.clock() + max(RETRY_PAUSE, too_early)
-        elif safety.proves_absence(self.rules, started, each.first_empty_at):
+        elif safety.proves_absence(self.policy, started, each.first_empty_at):
             yield from self._conclude_or_check(attempt, each)
         elif each.first_empty_at is None:
             # The time counts from the answer: the call may have waited for a place in the budget before it was made.
             each.first_empty_at = self.clock()
-            each.next_at = each.first_empty_at + self.rules.grace
+            each.next_at = each.first_empty_at + self.policy.grace
 
     def _conclude_or_check(self, attempt: Attempt, each: _Filter) -> Steps[None]:
         """Conclude absence after two empty queries; but check by message ids first if the filter may be one that finds
@@ -295,7 +295,7 @@ class Reconciler:
         if each.bulk_id is None or (each.found and self.bulk_filter.sole):
             _conclude_absence(attempt, each)
             return
-        yield from self.bulk_filter.try_it(self.clock, self.rules.grace)
+        yield from self.bulk_filter.try_it(self.clock, self.policy.grace)
         each.checks = [] if self.bulk_filter.works else self._looks_by_id(attempt)
         self._checked(attempt, each)
 
@@ -324,12 +324,12 @@ class Reconciler:
 
     def _provable_at(self, attempt: Attempt) -> float:
         taken_over_at = self._asked_at if self.loaded_at is None else self.loaded_at
-        return safety.provable_at(attempt, self.rules, self._asked_at, taken_over_at)
+        return safety.provable_at(attempt, self.policy, self._asked_at, taken_over_at)
 
 
 def reconcile(
     attempts: Sequence[Attempt],
-    rules: LookPolicy,
+    policy: LookPolicy,
     clock: Clock,
     jitter: Any,
     bulk_filter: BulkFilter | None = None,
@@ -356,7 +356,7 @@ def reconcile(
     in_doubt = [attempt for attempt in attempts if attempt.in_state(*UNCERTAIN)]
     count = max(len(in_doubt), 1)
     one_by_one, lists = max(ALONE, min(ONE_BY_ONE, MOST_ALONE // count)), max(1, min(LISTS, MOST_LISTS // count))
-    reconcilers = [Reconciler(rules, clock, jitter, shared, one_by_one, lists, loaded_at, here) for _ in in_doubt]
+    reconcilers = [Reconciler(policy, clock, jitter, shared, one_by_one, lists, loaded_at, here) for _ in in_doubt]
     for reconciler in reconcilers[1:]:
         reconciler.tells = False
     machines = [reconciler.resolve(attempt) for reconciler, attempt in zip(reconcilers, in_doubt, strict=True)]

@@ -27,9 +27,9 @@ NOT_SENT = OmniTransportError("refused", effect=Effect.NONE)
 DOWN = OmniTransportError("down")
 
 
-def lost(stage: Stage, made: Any = None, **rules: Any) -> SendResult:
+def lost(stage: Stage, made: Any = None, **policy: Any) -> SendResult:
     """A later try that nobody has told what the earlier ones have written."""
-    return send(stage, made, **({"first_try_at": START, "told": False, "untold": 1} | rules))
+    return send(stage, made, **({"first_try_at": START, "told": False, "untold": 1} | policy))
 
 
 # -- records that are gone, or older than what was sent ----------------------------------------------------------------

@@ -119,7 +119,7 @@ def test_a_batch_whose_receipt_cannot_be_published_posts_nothing(tmp_path: Path,
 def test_without_a_ledger_a_window_whose_receipt_cannot_be_published_is_written_anew(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.published = Shelf(2, 3)
-    assert world.send(numbers(60), ledger=False, rules={"connections": 1}).error is None
+    assert world.send(numbers(60), ledger=False, policy={"connections": 1}).error is None
     assert Counter(world.accepted()) == Counter(numbers(60))
 
 
@@ -129,7 +129,7 @@ def test_without_a_ledger_what_cannot_be_published_is_not_posted_and_what_is_und
 ) -> None:
     world = World(tmp_path)
     world.published = Shelf(all_from=after)
-    end = world.send(numbers(600), ledger=False, rules={"connections": 4})
+    end = world.send(numbers(600), ledger=False, policy={"connections": 4})
     assert isinstance(end.error, OmniStorageError)
     taken = len(world.accepted())
     assert end.receipt.counts.accepted == taken

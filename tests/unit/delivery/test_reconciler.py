@@ -17,7 +17,7 @@ from airflow_provider_omni.omni.models import Rows
 from tests.unit.delivery.stage import START, Stage, row
 
 S = MessageState
-RULES = LookPolicy(read_timeout=40.0, grace=30.0, patience=900.0)
+POLICY = LookPolicy(read_timeout=40.0, grace=30.0, patience=900.0)
 PROVABLE = START + 70.0
 
 
@@ -27,8 +27,8 @@ def unknown(*ids: str, state: MessageState = S.IN_DOUBT, intent_at: float = STAR
     return attempt
 
 
-def resolve(attempt: Attempt, stage: Stage, rules: LookPolicy = RULES) -> Reconciler:
-    reconciler = Reconciler(rules, stage.clock.now, jitter=lambda: 0.0)
+def resolve(attempt: Attempt, stage: Stage, policy: LookPolicy = POLICY) -> Reconciler:
+    reconciler = Reconciler(policy, stage.clock.now, jitter=lambda: 0.0)
     stage.play(reconciler.resolve(attempt))
     return reconciler
 
@@ -194,7 +194,7 @@ def test_a_budget_that_is_used_up_is_waited_for() -> None:
     resolve(attempt, stage)
     assert attempt.messages == {"m": S.ACCEPTED}
     asks = [effect for effect in stage.effects if isinstance(effect, CallApi)]
-    assert all(ask.patience and 0.0 < ask.patience <= RULES.patience for ask in asks)
+    assert all(ask.patience and 0.0 < ask.patience <= POLICY.patience for ask in asks)
 
 
 def test_messages_of_one_request_are_looked_for_together() -> None:
@@ -341,7 +341,7 @@ def test_a_filter_that_finds_another_request_of_this_try_is_believed() -> None:
         return [row("c")] if dict(call.query).get("bulkId") == "control" else []
 
     attempt, stage = unknown(*MANY), Stage(logs=[logs])
-    reconciler = Reconciler(RULES, stage.clock.now, lambda: 0.0, BulkFilter([Control("control", ("c", "d"))]))
+    reconciler = Reconciler(POLICY, stage.clock.now, lambda: 0.0, BulkFilter([Control("control", ("c", "d"))]))
     stage.play(reconciler.resolve(attempt))
     assert set(attempt.messages.values()) == {S.ABSENT}
     assert len(stage.looks) == 4
@@ -351,11 +351,11 @@ def test_a_filter_that_finds_another_request_of_this_try_is_believed() -> None:
 def test_a_filter_that_has_found_some_of_one_request_is_believed_about_another() -> None:
     stage = Stage(logs=[[row("c")]])
     shared = BulkFilter()
-    stage.play(Reconciler(RULES, stage.clock.now, lambda: 0.0, shared).resolve(unknown("c", "d")))
+    stage.play(Reconciler(POLICY, stage.clock.now, lambda: 0.0, shared).resolve(unknown("c", "d")))
     assert shared.works
     stage.logs, attempt = [[]], unknown(*MANY)
     asked = len(stage.looks)
-    stage.play(Reconciler(RULES, stage.clock.now, lambda: 0.0, shared).resolve(attempt))
+    stage.play(Reconciler(POLICY, stage.clock.now, lambda: 0.0, shared).resolve(attempt))
     assert set(attempt.messages.values()) == {S.ABSENT}
     assert not any("messageId" in look for look in stage.looks[asked:])
 
@@ -368,7 +368,7 @@ def test_where_messages_may_stand_in_other_requests_no_filter_proves_that_they_a
         return [row("a")] if "bulkId" in query else [row(each) for each in ("a", "b") if each in query["messageId"]]
 
     stage, shared, attempt = Stage(logs=[logs]), BulkFilter([Control("bulk", ("a",))], sole=False), unknown("a", "b")
-    stage.play(Reconciler(RULES, stage.clock.now, lambda: 0.0, shared).resolve(attempt))
+    stage.play(Reconciler(POLICY, stage.clock.now, lambda: 0.0, shared).resolve(attempt))
     assert attempt.messages == {"a": S.ACCEPTED, "b": S.ACCEPTED}
     assert not shared.works
 
@@ -378,11 +378,11 @@ def test_controls_that_are_not_found_are_looked_for_a_few_times_only() -> None:
     stage = Stage(logs=[[]])
     shared = BulkFilter([Control(f"control {index}", ("c",)) for index in range(5)])
     for _ in range(20):
-        stage.play(shared.try_it(stage.clock.now, RULES.grace))
+        stage.play(shared.try_it(stage.clock.now, POLICY.grace))
     assert len(stage.looks) == 3
     for _ in range(20):
-        stage.clock.advance(RULES.grace)
-        stage.play(shared.try_it(stage.clock.now, RULES.grace))
+        stage.clock.advance(POLICY.grace)
+        stage.play(shared.try_it(stage.clock.now, POLICY.grace))
     assert len(stage.looks) == 9
     assert not shared.works
 
@@ -392,13 +392,13 @@ def test_one_control_that_is_not_found_does_not_keep_the_next_from_being_looked_
         return [row("c")] if dict(call.query).get("bulkId") == "second" else []
 
     stage, shared = Stage(logs=[logs]), BulkFilter([Control("first", ("a",)), Control("second", ("c",))])
-    stage.play(shared.try_it(stage.clock.now, RULES.grace))
+    stage.play(shared.try_it(stage.clock.now, POLICY.grace))
     assert shared.works
 
 
 def test_a_control_that_shows_only_strangers_messages_is_not_believed() -> None:
     stage, shared = Stage(logs=[[row("stranger")]]), BulkFilter([Control("control", ("c", "d"))])
-    stage.play(shared.try_it(stage.clock.now, RULES.grace))
+    stage.play(shared.try_it(stage.clock.now, POLICY.grace))
     assert not shared.works
 
 
@@ -413,7 +413,7 @@ def test_a_list_of_ids_that_is_refused_is_asked_for_one_by_one() -> None:
     attempt, stage = unknown("a", "b", "c", bulk_id_conclusive=False), Stage(logs=[logs])
     read = BulkFilter()
     read.have_shown(["x", "y"], [row("x"), row("y")])
-    stage.play(Reconciler(RULES, stage.clock.now, jitter=lambda: 0.0, bulk_filter=read).resolve(attempt))
+    stage.play(Reconciler(POLICY, stage.clock.now, jitter=lambda: 0.0, bulk_filter=read).resolve(attempt))
     assert attempt.messages == {"a": S.ACCEPTED, "b": S.ABSENT, "c": S.ABSENT}
 
 
@@ -462,7 +462,7 @@ def test_a_post_of_this_try_is_over_when_it_is_asked_about(asked_after: float, l
 
 def test_what_an_earlier_try_may_have_under_way_counts_from_when_this_one_took_over() -> None:
     stage = Stage(start=START + 60.0)
-    reconciler = Reconciler(RULES, stage.clock.now, jitter=lambda: 0.0, loaded_at=START)
+    reconciler = Reconciler(POLICY, stage.clock.now, jitter=lambda: 0.0, loaded_at=START)
     stage.play(reconciler.resolve(unknown()))
     assert look_times(stage) == [0.0, 15.0, 45.0]
 

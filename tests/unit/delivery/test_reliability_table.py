@@ -36,12 +36,12 @@ def key(run_id: str = "scheduled__1", map_index: int = -1, loop: int | None = No
     return json.dumps(["dag", run_id, "task", map_index, *([] if loop is None else ["loop", loop])])
 
 
-def send(stage: Stage, idempotency_key: str, to: Any = A, **rules: Any) -> SendResult:
+def send(stage: Stage, idempotency_key: str, to: Any = A, **policy: Any) -> SendResult:
     content = Content({"LINE": LineText(text="Hello"), "SMS": Sms(text="Hello")})
     made = MessageSpec(Identity(idempotency_key), "SCENARIO", content, read_recipients(to), ("LINE", "SMS"))
-    first, told = rules.pop("surely_first", False), rules.pop("told", True)
-    rules["recallable"] = told if INDEX in stage.memory else first
-    policy = SendPolicy.of_one_request(LookPolicy(), **rules)
+    first, told = policy.pop("surely_first", False), policy.pop("told", True)
+    policy["recallable"] = told if INDEX in stage.memory else first
+    policy = SendPolicy.of_one_request(LookPolicy(), **policy)
     end: SendResult = stage.play(send_message(made, policy, stage.clock.now, lambda: 0.0))
     return end
 

@@ -60,11 +60,11 @@ def message_id(number: str, attempt: int = 0) -> str:
     return Identity("key").message_id(recipient_key_of_number(number), attempt)
 
 
-def send(stage: Stage, made: MessageSpec | None = None, until: Any = None, **rules: Any) -> SendResult:
+def send(stage: Stage, made: MessageSpec | None = None, until: Any = None, **policy: Any) -> SendResult:
     """One try. A first one unless `first_try_at` is given."""
-    first, told = rules.pop("surely_first", "first_try_at" not in rules), rules.pop("told", True)
-    rules.setdefault("recallable", told if INDEX in stage.memory else first)
-    policy = SendPolicy.of_one_request(rules.pop("look", LOOK), **rules)
+    first, told = policy.pop("surely_first", "first_try_at" not in policy), policy.pop("told", True)
+    policy.setdefault("recallable", told if INDEX in stage.memory else first)
+    policy = SendPolicy.of_one_request(policy.pop("look", LOOK), **policy)
     machine = send_message(made or plan(), policy, stage.clock.now, lambda: 0.0)
     return stage.play(machine, until) if until else stage.play(machine)
 
@@ -845,9 +845,9 @@ def asked(stage: Stage) -> list[list[str]]:
     return [dict(call.query)["messageId"].split(",") for call in calls if "messageId" in dict(call.query)]
 
 
-def shared(stage: Stage, to: Any, **rules: Any) -> SendResult:
+def shared(stage: Stage, to: Any, **policy: Any) -> SendResult:
     """Send as one of several tasks under one key."""
-    return send(stage, plan(to), shared_key=True, first_try_at=START, **rules)
+    return send(stage, plan(to), shared_key=True, first_try_at=START, **policy)
 
 
 def test_whom_another_task_has_sent_to_after_a_refusal_is_not_sent_to_again() -> None:

@@ -93,12 +93,12 @@ class Stopped(Exception):
 
 
 @pytest.fixture
-def rules(monkeypatch: pytest.MonkeyPatch, vendor: Any) -> list[Any]:
-    """The rules of the sends that are begun; none of them is carried out."""
+def policy(monkeypatch: pytest.MonkeyPatch, vendor: Any) -> list[Any]:
+    """The policies of the sends that are begun; none of them is carried out."""
     seen: list[Any] = []
 
-    def begin(_plan: Any, rules: Any, _clock: Any) -> Any:
-        seen.append(rules)
+    def begin(_plan: Any, policy: Any, _clock: Any) -> Any:
+        seen.append(policy)
         raise Stopped
 
     monkeypatch.setattr("airflow_provider_omni.delivery.outbox.message.send_message", begin)
@@ -115,14 +115,14 @@ def send(task: Any, **arguments: Any) -> None:
         operator.execute(context)
 
 
-def test_a_retry_asks_the_logs_where_no_try_has_said_that_it_began(task: Any, rules: list[Any]) -> None:
+def test_a_retry_asks_the_logs_where_no_try_has_said_that_it_began(task: Any, policy: list[Any]) -> None:
     """Airflow has dropped the state of the task, or the first try ran on one below 3.3."""
     send(task)
-    assert not rules[0].recallable
+    assert not policy[0].recallable
 
 
 def test_a_retry_sends_at_once_where_the_first_try_has_ended_before_it_came_to_send(
-    task: Any, rules: list[Any], monkeypatch: pytest.MonkeyPatch
+    task: Any, policy: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri = os.environ["AIRFLOW_CONN_OMNI_DEFAULT"]
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://127.0.0.1")
@@ -132,25 +132,25 @@ def test_a_retry_sends_at_once_where_the_first_try_has_ended_before_it_came_to_s
         )
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", uri)
     send(task)
-    assert rules[0].recallable
+    assert policy[0].recallable
 
 
 def test_a_try_that_something_ended_while_it_was_sending_has_not_said_that_it_ended(
-    task: Any, rules: list[Any]
+    task: Any, policy: list[Any]
 ) -> None:
     send(task)
     send(task)
-    assert not rules[1].recallable
+    assert not policy[1].recallable
 
 
 def test_under_a_key_of_ones_own_the_logs_are_asked_and_can_prove_that_nothing_was_sent(
-    task: Any, rules: list[Any]
+    task: Any, policy: list[Any]
 ) -> None:
     send(task, idempotency_key="order 7")
-    assert rules[0].shared_key
-    assert rules[0].first_try_at is not None
+    assert policy[0].shared_key
+    assert policy[0].first_try_at is not None
 
 
-def test_log_grace_is_how_late_the_logs_may_be(task: Any, rules: list[Any]) -> None:
+def test_log_grace_is_how_late_the_logs_may_be(task: Any, policy: list[Any]) -> None:
     send(task, log_grace=5)
-    assert rules[0].look.grace == 5
+    assert policy[0].look.grace == 5

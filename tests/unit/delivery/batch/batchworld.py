@@ -31,7 +31,7 @@ class World(Worker):
     def plan(
         self, recipients: Iterable[Any], workspace: Workspace, content: dict[str, Any] | None = None, **spec: Any
     ) -> SendPlan:
-        rules = {
+        arguments = {
             "chunk_size": 10,
             "scenario_key": self.scenario_key,
             "identity": Identity("run-1"),
@@ -39,7 +39,7 @@ class World(Worker):
         } | spec
         contents = dict(content or TEXT)
         template = MessageTemplate(contents, options=contents.pop("options", {}))
-        batch = BatchSpec(content=template, **rules)
+        batch = BatchSpec(content=template, **arguments)
         rows = rows_of_entries(recipients, batch.phone_field)
         return plan_batch(batch, rows, workspace, datetime.fromtimestamp(self.clock.now(), UTC), keep_fields=True)
 
@@ -49,7 +49,7 @@ class World(Worker):
         content: dict[str, Any] | None = None,
         *,
         ledger: bool = True,
-        rules: dict[str, Any] | None = None,
+        policy: dict[str, Any] | None = None,
         folder: Any = None,
         budget: WindowLimiter | None = None,
         **spec: Any,
@@ -60,7 +60,7 @@ class World(Worker):
             plan = self.plan(recipients, workspace, content, **spec)
             batch = Outbox(
                 plan,
-                SendPolicy(LookPolicy(), **({"connections": 4} | (rules or {}))),
+                SendPolicy(LookPolicy(), **({"connections": 4} | (policy or {}))),
                 self.clock.now,
                 lambda: 0.5,
                 LedgerTerms("memory://ledger", f"{self.tries:08x}") if ledger else None,

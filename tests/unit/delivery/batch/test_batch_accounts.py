@@ -34,14 +34,14 @@ def _world(tmp_path: Path, **settings: Any) -> World:
 
 def _untold(world: World, recipients: Any, **more: Any) -> Any:
     """A later try on Airflow 3.3 that no earlier one has told that it ended; the run began five minutes ago."""
-    rules = {"recallable": False, "durable": True, "untold": 1, "first_try_at": world.clock.now() - 300}
-    return world.send(recipients, rules=rules | more.pop("rules", {}), **{"ledger": False} | more)
+    policy = {"recallable": False, "durable": True, "untold": 1, "first_try_at": world.clock.now() - 300}
+    return world.send(recipients, policy=policy | more.pop("policy", {}), **{"ledger": False} | more)
 
 
 def _killed(world: World, recipients: Any, post: int, **more: Any) -> None:
     world.fault = lambda number: "kill-after" if number == post else None
     with pytest.raises(KilledError):
-        world.send(recipients, rules={"connections": 1} | more.pop("rules", {}), **more)
+        world.send(recipients, policy={"connections": 1} | more.pop("policy", {}), **more)
     world.fault = lambda number: None
 
 
@@ -96,14 +96,16 @@ def test_after_a_killed_try_whoever_is_not_on_record_is_asked_for_and_then_sent_
 def test_a_record_that_was_restored_to_an_older_state_is_not_believed(tmp_path: Path) -> None:
     world = _world(tmp_path)
     world.fault = lambda post: "refused" if post > 2 else None
-    world.send(numbers(60), ledger=False, rules={"connections": 1, "attempts": 1})
+    world.send(numbers(60), ledger=False, policy={"connections": 1, "attempts": 1})
     older = copy.deepcopy(world.memory._entries)
     world.fault = lambda post: None
     writes = world.send(numbers(60), ledger=False).writes
     assert world.accepted() == numbers(60)
     world.memory._entries = older
     began = world.clock.now() - 300
-    end = world.send(numbers(60), ledger=False, rules={"record_writes": writes, "durable": True, "first_try_at": began})
+    end = world.send(
+        numbers(60), ledger=False, policy={"record_writes": writes, "durable": True, "first_try_at": began}
+    )
     assert isinstance(end.error, OmniInputError)
     assert world.accepted() == numbers(60)
 
@@ -111,7 +113,7 @@ def test_a_record_that_was_restored_to_an_older_state_is_not_believed(tmp_path: 
 def test_a_record_that_is_all_there_is_needs_no_look(tmp_path: Path) -> None:
     world = _world(tmp_path)
     writes = world.send(numbers(5), ledger=False).writes
-    assert world.send(numbers(8), ledger=False, rules={"record_writes": writes}).error is None
+    assert world.send(numbers(8), ledger=False, policy={"record_writes": writes}).error is None
     assert world.accepted() == numbers(8)
     assert not _looks(world)
 
@@ -133,8 +135,8 @@ def test_an_empty_ledger_is_not_believed_where_an_earlier_try_has_said_that_it_h
     writes = world.send(numbers(20)).writes
     assert writes
     world.memory = ProcessMemory()
-    rules = {"record_writes": writes, "first_try_at": world.clock.now() - 300}
-    end = world.send(numbers(20), folder=LocalFolder(tmp_path / "other"), rules=rules)
+    policy = {"record_writes": writes, "first_try_at": world.clock.now() - 300}
+    end = world.send(numbers(20), folder=LocalFolder(tmp_path / "other"), policy=policy)
     assert isinstance(end.error, OmniInputError)
     assert world.accepted() == numbers(20)
 
@@ -151,7 +153,7 @@ def test_whoever_was_refused_and_then_accepted_under_a_further_id_is_found_witho
     world.memory = ProcessMemory()
     other = LocalFolder(tmp_path / "other")
     assert isinstance(
-        _untold(world, numbers(1), ledger=ledger, folder=other, rules={"untold": 2}).error, OmniInputError
+        _untold(world, numbers(1), ledger=ledger, folder=other, policy={"untold": 2}).error, OmniInputError
     )
     assert world.accepted() == numbers(1)
 
@@ -177,8 +179,8 @@ def test_who_is_in_doubt_on_an_older_record_may_have_been_accepted_under_a_furth
     assert world.accepted() == numbers(3)
     world.memory._entries = older
     lost = {"record_writes": writes} if told else {"recallable": False, "untold": refusals + 1}
-    rules = {"durable": True, "first_try_at": world.clock.now() - 600, "trust_duplicate_rejection": trust} | lost
-    end = world.send(numbers(3), ledger=False, rules=rules)
+    policy = {"durable": True, "first_try_at": world.clock.now() - 600, "trust_duplicate_rejection": trust} | lost
+    end = world.send(numbers(3), ledger=False, policy=policy)
     assert isinstance(end.error, OmniInputError)
     assert world.accepted() == numbers(3)
 
@@ -189,31 +191,31 @@ def test_who_is_in_doubt_on_an_older_record_may_have_been_accepted_under_a_furth
 @LEDGERS
 def test_what_is_in_doubt_is_never_proven_absent_by_another_accounts_logs(tmp_path: Path, ledger: bool) -> None:
     first, second = _world(tmp_path), _world(tmp_path)
-    _killed(first, numbers(10), 1, ledger=ledger, rules={"account": "a"})
+    _killed(first, numbers(10), 1, ledger=ledger, policy={"account": "a"})
     second.memory, second.scenario_key = first.memory, first.scenario_key
     second.tries = first.tries
-    end = second.send(numbers(10), ledger=ledger, rules={"account": "b"})
+    end = second.send(numbers(10), ledger=ledger, policy={"account": "b"})
     assert isinstance(end.error, OmniUnknownOutcomeError)
     assert "Restore the account" in str(end.error)
     assert not end.error.retryable
     assert not second.accepted()
     assert not _looks(second)
     first.tries = second.tries
-    assert first.send(numbers(10), ledger=ledger, rules={"account": "a"}).error is None
+    assert first.send(numbers(10), ledger=ledger, policy={"account": "a"}).error is None
     assert first.accepted() == numbers(10)
 
 
 @LEDGERS
 def test_nobody_is_added_from_another_account_once_somebody_may_have_been_sent_to(tmp_path: Path, ledger: bool) -> None:
     world = _world(tmp_path)
-    world.send(numbers(10), ledger=ledger, rules={"account": "a"})
-    end = world.send(numbers(10), ledger=ledger, rules={"account": "b"})
+    world.send(numbers(10), ledger=ledger, policy={"account": "a"})
+    end = world.send(numbers(10), ledger=ledger, policy={"account": "b"})
     assert end.error is None
     assert (end.receipt.account, end.sent, end.receipt.counts.accepted) == ("a", 0, 10)
-    end = world.send(numbers(20), ledger=ledger, rules={"account": "b"})
+    end = world.send(numbers(20), ledger=ledger, policy={"account": "b"})
     assert isinstance(end.error, OmniContentChangedError)
     assert "other account: 10 messages" in str(end.error)
-    assert world.send(numbers(20), ledger=ledger, rules={"account": "a"}).error is None
+    assert world.send(numbers(20), ledger=ledger, policy={"account": "a"}).error is None
     assert world.accepted() == numbers(20)
 
 
@@ -233,17 +235,17 @@ def test_a_batch_is_told_from_the_account_that_has_accepted_some_of_it() -> None
 def test_where_nobody_was_sent_to_another_account_takes_over(tmp_path: Path, ledger: bool) -> None:
     world = _world(tmp_path)
     world.fault = lambda post: "refused"
-    assert world.send(numbers(10), ledger=ledger, rules={"account": "a", "attempts": 1}).error is not None
+    assert world.send(numbers(10), ledger=ledger, policy={"account": "a", "attempts": 1}).error is not None
     world.fault = lambda post: None
-    assert world.send(numbers(10), ledger=ledger, rules={"account": "b"}).error is None
+    assert world.send(numbers(10), ledger=ledger, policy={"account": "b"}).error is None
     assert world.accepted() == numbers(10)
 
 
 @LEDGERS
 def test_another_account_is_not_trusted_to_refuse_what_it_has_never_seen(tmp_path: Path, ledger: bool) -> None:
     world = _world(tmp_path)
-    _killed(world, numbers(10), 1, ledger=ledger, rules={"account": "a"})
-    end = world.send(numbers(10), ledger=ledger, rules={"account": "b", "trust_duplicate_rejection": True})
+    _killed(world, numbers(10), 1, ledger=ledger, policy={"account": "a"})
+    end = world.send(numbers(10), ledger=ledger, policy={"account": "b", "trust_duplicate_rejection": True})
     assert isinstance(end.error, OmniUnknownOutcomeError)
     assert world.accepted() == numbers(10)
 
@@ -273,16 +275,16 @@ def test_a_receipt_names_the_account_that_has_accepted_and_not_the_one_where_a_t
     can do so in a ledger; a record in Airflow's state of the task is that of one try.)
     """
     world = _world(tmp_path)
-    world.send(numbers(10), ledger=ledger, rules={"account": "a"})
+    world.send(numbers(10), ledger=ledger, policy={"account": "a"})
     if ledger:
         header = {"v": 1, "fingerprint": "", "lines": 1, "origin": ["b", world.scenario_key]}
         intent = {"bulk": "bulk", "at": world.clock.now(), "ids": ["message"]}
         world.folder.write(TryId(1, "0").part(TRIES), world.folder.read(world.folder.list(TRIES)[0]))
         world.folder.write(TryId(1, "0").part(SENT, 1), pack([header, intent]))
-    end = world.send(numbers(12), ledger=ledger, rules={"account": "b"})
+    end = world.send(numbers(12), ledger=ledger, policy={"account": "b"})
     assert isinstance(end.error, OmniContentChangedError)
     assert (end.receipt.account, end.receipt.counts.accepted) == ("a", 10)
-    end = world.send(numbers(12), ledger=ledger, rules={"account": "c", "requests_per_second": 0.08})
+    end = world.send(numbers(12), ledger=ledger, policy={"account": "c", "requests_per_second": 0.08})
     assert isinstance(end.error, OmniInputError)
     assert (end.receipt.account, end.receipt.counts.accepted) == ("a", 10), "recalled"
 
@@ -290,14 +292,14 @@ def test_a_receipt_names_the_account_that_has_accepted_and_not_the_one_where_a_t
 def test_a_try_that_could_not_read_the_ledger_names_no_account(tmp_path: Path) -> None:
     """The ledger says who has the messages, and this try does not know of them."""
     world = _world(tmp_path)
-    world.send(numbers(10), rules={"account": "a"})
+    world.send(numbers(10), policy={"account": "a"})
     folder = LocalFolder(world.folder.path)
 
     def unreadable(name: str) -> bytes:
         raise OmniStorageError(f"{name} is away", retryable=True)
 
     folder.read = unreadable  # type: ignore[method-assign]
-    end = world.send(numbers(10), folder=folder, rules={"account": "b"})
+    end = world.send(numbers(10), folder=folder, policy={"account": "b"})
     assert isinstance(end.error, OmniStorageError)
     assert (end.receipt.account, end.receipt.counts.accepted) == (None, 0)
 
@@ -325,9 +327,9 @@ def _written_by_an_older_version(world: World, *, ledger: bool) -> None:
 @LEDGERS
 def test_what_an_older_version_has_left_in_doubt_is_found_where_the_logs_show_it(tmp_path: Path, ledger: bool) -> None:
     world = _world(tmp_path)
-    _killed(world, numbers(20), 1, ledger=ledger, rules={"account": "a"})
+    _killed(world, numbers(20), 1, ledger=ledger, policy={"account": "a"})
     _written_by_an_older_version(world, ledger=ledger)
-    assert world.send(numbers(20), ledger=ledger, rules={"account": "b"}).error is None
+    assert world.send(numbers(20), ledger=ledger, policy={"account": "b"}).error is None
     assert world.accepted() == numbers(20)
 
 
@@ -338,18 +340,18 @@ def test_what_an_older_version_has_left_in_doubt_is_never_proven_absent(
 ) -> None:
     """It may have been posted from another account: nobody has written down from which."""
     first, second = _world(tmp_path), _world(tmp_path)
-    _killed(first, numbers(20), 2, ledger=ledger, rules={"account": "a"})
+    _killed(first, numbers(20), 2, ledger=ledger, policy={"account": "a"})
     _written_by_an_older_version(first, ledger=ledger)
     second.memory, second.scenario_key, second.tries = first.memory, first.scenario_key, first.tries
-    rules = {"account": "b", "trust_duplicate_rejection": trust}
-    end = second.send(numbers(20), ledger=ledger, rules=rules)
+    policy = {"account": "b", "trust_duplicate_rejection": trust}
+    end = second.send(numbers(20), ledger=ledger, policy=policy)
     assert isinstance(end.error, OmniUnknownOutcomeError)
     assert not set(second.accepted()) & set(first.accepted())
 
 
 def test_neither_ledger_nor_state_holds_more_of_an_account_than_its_hash(tmp_path: Path) -> None:
     world = _world(tmp_path)
-    world.send(numbers(3), rules={"account": "a1b2"})
+    world.send(numbers(3), policy={"account": "a1b2"})
     header = next(iter(unpack(world.folder.read(name := world.folder.list(SENT)[0]), name)))
     assert header["origin"] == ["a1b2", world.scenario_key]
 
@@ -389,7 +391,7 @@ def test_a_receipt_has_the_steps_of_what_was_accepted_though_the_scenario_has_ch
 def test_where_nobody_was_sent_to_a_receipt_has_the_steps_of_the_other_scenario(tmp_path: Path, ledger: bool) -> None:
     world = _world(tmp_path)
     world.fault = lambda post: "refused"
-    assert world.send(numbers(10), ledger=ledger, rules={"attempts": 1}).error is not None
+    assert world.send(numbers(10), ledger=ledger, policy={"attempts": 1}).error is not None
     world.fault = lambda post: None
     other = world.simulator.add_scenario([{"channel": "SMS"}, {"channel": "LINE"}], "SMS-LINE")
     end = world.send(numbers(10), ledger=ledger, scenario_key=other)

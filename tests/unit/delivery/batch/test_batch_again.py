@@ -72,8 +72,8 @@ def test_an_old_not_sent_is_not_written_again_after_a_newer_intent(tmp_path: Pat
     ]
     with Workspace() as workspace:
         plan = world.plan(numbers(12), workspace, chunk_size=1)
-        rules, terms = SendPolicy(LookPolicy(), connections=2), LedgerTerms("memory://ledger", "aa")
-        batch = Outbox(plan, rules, world.clock.now, lambda: 0.5, terms)
+        policy, terms = SendPolicy(LookPolicy(), connections=2), LedgerTerms("memory://ledger", "aa")
+        batch = Outbox(plan, policy, world.clock.now, lambda: 0.5, terms)
         with pytest.raises(KilledError):
             Stepped(world, script).run(batch)
     world.clock.advance(600)
@@ -85,9 +85,9 @@ def test_trust_in_refused_ids_ends_when_the_vendor_may_have_forgotten_them(tmp_p
     world = World(tmp_path)
     killed_after_post(world, 1)
     with pytest.raises(KilledError):
-        world.send(numbers(1), rules=TRUST)
+        world.send(numbers(1), policy=TRUST)
     world.clock.advance(72 * HOUR)
-    end = world.send(numbers(1), rules=TRUST)
+    end = world.send(numbers(1), policy=TRUST)
     assert isinstance(end.error, OmniUnknownOutcomeError)
     assert world.posts == 1
 
@@ -96,11 +96,11 @@ def test_posting_again_on_trust_does_not_make_an_old_post_young(tmp_path: Path) 
     world = World(tmp_path)
     killed_after_post(world, 1)
     with pytest.raises(KilledError):
-        world.send(numbers(3), rules=TRUST)
+        world.send(numbers(3), policy=TRUST)
     world.clock.advance(40 * HOUR)
     mend_logs = world.failing("logs")
     mend = world.failing("advanced")
-    assert isinstance(world.send(numbers(3), rules=TRUST).error, OmniUnknownOutcomeError)
+    assert isinstance(world.send(numbers(3), policy=TRUST).error, OmniUnknownOutcomeError)
     mend()
     mend_logs()
     world.clock.advance(20 * HOUR)
@@ -113,7 +113,7 @@ def test_what_is_found_absent_is_not_sent_with_another_text(tmp_path: Path, ledg
     world = World(tmp_path)
     world.fault = lambda post: "kill" if post == 2 else None
     with pytest.raises(KilledError):
-        world.send(numbers(20), {"sms": {"text": "old price"}}, ledger=ledger, rules={"connections": 2})
+        world.send(numbers(20), {"sms": {"text": "old price"}}, ledger=ledger, policy={"connections": 2})
     unkilled(world)
     world.clock.advance(300)
     end = world.send(numbers(20), {"sms": {"text": "new price"}}, ledger=ledger)
@@ -150,7 +150,7 @@ def test_a_try_that_cannot_begin_publishes_the_receipt_of_the_one_before(tmp_pat
     world = World(tmp_path)
     killed_after_post(world, 3)
     with pytest.raises(KilledError):
-        world.send(numbers(40), ledger=ledger, rules={"connections": 1})
+        world.send(numbers(40), ledger=ledger, policy={"connections": 1})
     unkilled(world)
     with Workspace() as workspace:
         spec = world.plan(numbers(1), workspace).spec
@@ -207,7 +207,7 @@ def test_without_a_ledger_more_than_a_hundred_requests_are_followed_all_the_same
     world = World(tmp_path)
     everyone = numbers(60 * 8)
     world.poison = frozenset(everyone[3::8])
-    receipt = world.send(everyone, ledger=False, chunk_size=8, rules={"on_rejected": "ignore"}).receipt.to_json()
+    receipt = world.send(everyone, ledger=False, chunk_size=8, policy={"on_rejected": "ignore"}).receipt.to_json()
     assert len(receipt["bulks"]) > 100
     assert followed(world, receipt)["total"] == receipt["counts"]["accepted"] == 60 * 7
 
@@ -248,7 +248,7 @@ def test_reasons_of_refusals_are_logged_in_the_vendors_words_whatever_is_tolerat
     tmp_path: Path, on_rejected: str
 ) -> None:
     world = World(tmp_path)
-    end = world.send(numbers(2), scenario_key="nosuch", rules={"on_rejected": on_rejected}, flow=("LINE", "SMS"))
+    end = world.send(numbers(2), scenario_key="nosuch", policy={"on_rejected": on_rejected}, flow=("LINE", "SMS"))
     assert (end.error is None) == (on_rejected == "ignore")
     assert "Refused: 2 × BAD_REQUEST (scenarioKey: unknown scenario)" in world.lines
     assert on_rejected == "ignore" or "scenarioKey: unknown scenario" in str(end.error)
@@ -258,7 +258,7 @@ def test_without_a_ledger_the_receipt_of_a_killed_try_lists_whatever_was_posted(
     world = World(tmp_path)
     killed_after_post(world, 4)
     with pytest.raises(KilledError):
-        world.send(numbers(60), ledger=False, rules={"connections": 1})
+        world.send(numbers(60), ledger=False, policy={"connections": 1})
     posted = {json.loads(call.body or b"")["bulkId"] for call in world.calls if call.method == "POST"}
     assert len(posted) == 4
     assert posted <= {each["bulk_id"] for each in world.published[-1]["bulks"]}
@@ -267,7 +267,7 @@ def test_without_a_ledger_the_receipt_of_a_killed_try_lists_whatever_was_posted(
 def test_what_was_written_down_and_then_not_posted_is_not_in_the_receipt(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.failing("advanced")
-    end = world.send(numbers(60), ledger=False, rules={"connections": 1, "attempts": 1})
+    end = world.send(numbers(60), ledger=False, policy={"connections": 1, "attempts": 1})
     assert end.error is not None
     execute = [call for call in world.calls if call.method == "POST"]
     assert not execute

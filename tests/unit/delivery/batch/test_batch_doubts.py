@@ -157,12 +157,12 @@ def test_a_refusal_of_what_was_posted_again_on_trust_says_nothing_about_the_firs
         return _said(call, None, 6, "REJECTED_NETWORK")
 
     _answers(world, accepted_unheard, refused)
-    rules = {"trust_duplicate_rejection": True}
-    end = world.send(numbers(1), rules=rules)
+    policy = {"trust_duplicate_rejection": True}
+    end = world.send(numbers(1), policy=policy)
     assert isinstance(end.error, OmniUnknownOutcomeError)
     assert end.receipt.counts.unconfirmed == 1
     mend()
-    assert world.send(numbers(1), rules=rules).error is None
+    assert world.send(numbers(1), policy=policy).error is None
     assert world.accepted() == numbers(1)
 
 
@@ -226,12 +226,12 @@ def test_messages_posted_again_on_trust_in_another_request_are_followed_once_and
 ) -> None:
     world = World(tmp_path)
     world.fault = lambda post: "kill-after" if post == 1 else None
-    rules = {"trust_duplicate_rejection": True}
+    policy = {"trust_duplicate_rejection": True}
     with pytest.raises(KilledError):
-        world.send(numbers(4), ledger=ledger, rules=rules)
+        world.send(numbers(4), ledger=ledger, policy=policy)
     mend = world.failing("logs")
     # Two have left the source, so the others are posted again in another request than the vendor has them from.
-    receipt = world.send(numbers(2), ledger=ledger, rules=rules).receipt.to_json()
+    receipt = world.send(numbers(2), ledger=ledger, policy=policy).receipt.to_json()
     mend()
     watch = Watch(
         () if ledger else bulks_of(Receipt.from_json(receipt)),
@@ -298,16 +298,16 @@ def test_what_is_unknown_for_two_days_is_not_posted_again_on_trust(
 ) -> None:
     """The account, too, forgets ids. What counts is when they may have been posted for the first time."""
     world, people = World(tmp_path), numbers(3)
-    rules = {"trust_duplicate_rejection": True}
+    policy = {"trust_duplicate_rejection": True}
     began = world.clock.now()
     world.fault = lambda post: "reset-after"
     mend = world.failing("logs")
-    world.send(people, rules=rules)
+    world.send(people, policy=policy)
     for hours in tries_at_hours:
         world.clock.advance(began + hours * 3600.0 - world.clock.now())
         if hours == tries_at_hours[-1]:
             world.fault = lambda post: None
-        world.send(people, rules=rules)
+        world.send(people, policy=policy)
     mend()
     assert world.accepted() == people
 
@@ -321,7 +321,7 @@ def test_an_answer_that_was_lost_costs_nobody_a_second_message_whether_or_not_th
     world = World(tmp_path, duplicates="accept", given_bulk_id=given_bulk_id, id_lists=id_lists)
     world.fault = {2: "kill-after", 3: "reset-after"}.get
     with pytest.raises(KilledError):
-        world.send(numbers(30), ledger=ledger, rules={"connections": 1})
+        world.send(numbers(30), ledger=ledger, policy={"connections": 1})
     assert world.send(numbers(30), ledger=ledger).error is None
     assert world.accepted() == numbers(30)
 
@@ -331,7 +331,7 @@ def test_where_another_request_is_found_by_its_bulk_id_nobody_is_looked_for_by_i
 ) -> None:
     world = _vendor_accepts_repeated_ids(tmp_path)
     world.fault = {2: "reset-before"}.get
-    assert world.send(numbers(30), rules={"connections": 1}).error is None
+    assert world.send(numbers(30), policy={"connections": 1}).error is None
     assert world.accepted() == numbers(30)
     assert not [call for call in world.calls if "messageId" in dict(call.query)]
 
@@ -362,7 +362,7 @@ def test_a_request_that_is_found_by_its_bulk_id_is_as_good_as_one_that_was_answe
     world = _vendor_accepts_repeated_ids(tmp_path)
     world.fault = {1: "reset-after", 2: "kill"}.get
     with pytest.raises(KilledError):
-        world.send(numbers(20), rules={"connections": 1})
+        world.send(numbers(20), policy={"connections": 1})
     before = len(world.calls)
     assert world.send(numbers(20)).error is None
     assert world.accepted() == numbers(20)
@@ -375,10 +375,10 @@ def test_a_bulk_id_of_the_vendors_own_does_not_show_that_the_logs_find_ours(tmp_
     """The logs have named it for messages whose answer was lost, and it stands in the ledger since."""
     world = World(tmp_path, duplicates="accept", given_bulk_id=given_bulk_id)
     world.fault = {1: "reset-after"}.get
-    assert world.send(numbers(10), rules={"connections": 1}).error is None
+    assert world.send(numbers(10), policy={"connections": 1}).error is None
     world.fault = {2: "kill-after"}.get
     with pytest.raises(KilledError):
-        world.send(numbers(20), rules={"connections": 1})
+        world.send(numbers(20), policy={"connections": 1})
     world.fault = lambda post: None
     assert world.send(numbers(20)).error is None
     assert world.accepted() == numbers(20)
@@ -391,14 +391,14 @@ def test_where_the_record_is_lost_a_filter_that_works_does_not_tell_in_which_req
     world = _vendor_accepts_repeated_ids(tmp_path)
     world.fault = {2: "kill"}.get
     with pytest.raises(KilledError):
-        world.send(numbers(20), ledger=False, rules={"connections": 1})
+        world.send(numbers(20), ledger=False, policy={"connections": 1})
     world.fault = lambda post: None
     older = dict(world.memory._entries)
     assert world.send(numbers(19), ledger=False).error is None
     world.memory._entries = older
     began = world.clock.now() - 600
-    rules = {"recallable": False, "durable": True, "untold": 2, "first_try_at": began}
-    world.send(numbers(20), ledger=False, rules=rules)
+    policy = {"recallable": False, "durable": True, "untold": 2, "first_try_at": began}
+    world.send(numbers(20), ledger=False, policy=policy)
     assert world.accepted() == numbers(20)
 
 
@@ -409,7 +409,7 @@ def test_where_others_use_the_logs_too_a_429_holds_all_looks_back(tmp_path: Path
     budget = world.clock.budget()
     for _ in range(4):
         before = len(world.calls)
-        end = world.send(numbers(40), chunk_size=1, budget=budget, rules={"connections": 1})
+        end = world.send(numbers(40), chunk_size=1, budget=budget, policy={"connections": 1})
         refused = sum(each.status == 429 for each in world.simulator.record.calls)
         assert refused <= len(_looks(world, before)) / 2
         if end.error is None:

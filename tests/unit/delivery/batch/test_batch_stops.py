@@ -174,7 +174,7 @@ def test_a_source_without_one_good_row_is_refused(tmp_path: Path) -> None:
 
 def test_a_dry_run_posts_nothing_and_writes_nothing(tmp_path: Path) -> None:
     world = World(tmp_path)
-    end = world.send([*numbers(95), "bad"], {"sms": {"text": "x" * 161}}, rules={"dry_run": True})
+    end = world.send([*numbers(95), "bad"], {"sms": {"text": "x" * 161}}, policy={"dry_run": True})
     assert end.error is None
     assert not world.posts
     assert not world.folder.list("")
@@ -188,14 +188,14 @@ def test_a_dry_run_posts_nothing_and_writes_nothing(tmp_path: Path) -> None:
 def test_refusals_are_tolerated_as_the_user_says(tmp_path: Path, on_rejected: str | float, fails: bool) -> None:
     world = World(tmp_path)
     world.poison = frozenset(numbers(100)[7:9])
-    end = world.send(numbers(100), rules={"on_rejected": on_rejected})
+    end = world.send(numbers(100), policy={"on_rejected": on_rejected})
     assert (end.error is not None) is fails
 
 
 def test_without_record_and_ledger_only_a_first_try_is_sent(tmp_path: Path) -> None:
     world = World(tmp_path)
-    assert isinstance(world.send(numbers(9), ledger=False, rules={"recallable": False}).error, OmniInputError)
-    assert world.send(numbers(9), ledger=False, rules={"recallable": False, "surely_first": True}).error is None
+    assert isinstance(world.send(numbers(9), ledger=False, policy={"recallable": False}).error, OmniInputError)
+    assert world.send(numbers(9), ledger=False, policy={"recallable": False, "surely_first": True}).error is None
 
 
 def test_nothing_that_is_logged_or_published_or_kept_in_memory_holds_a_number(tmp_path: Path) -> None:

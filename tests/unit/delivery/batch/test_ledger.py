@@ -334,7 +334,7 @@ def test_the_unknown_are_resent_to_on_demand_only(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.fault = lambda post: "kill" if post == 2 else None
     with pytest.raises(KilledError):
-        world.send(numbers(20), rules={"connections": 1})
+        world.send(numbers(20), policy={"connections": 1})
     told = str(world.folder.path)
     assert not list(unreached(told).rows())
     assert len(list(unreached(told, include_unknown=True).rows())) == 20
@@ -362,7 +362,7 @@ def test_a_sharded_ledger_is_read_whole(tmp_path: Path) -> None:
 def test_rows_that_were_left_out_are_written_a_part_at_a_time(tmp_path: Path) -> None:
     world = World(tmp_path)
     rows = [*numbers(2), *(f"1{index}" for index in range(7))]
-    assert world.send(rows, rules={"limits": SendLimits(part_rows=3)}).error is None
+    assert world.send(rows, policy={"limits": SendLimits(part_rows=3)}).error is None
     parts = [list(unpack(world.folder.read(name), name)) for name in world.folder.list("quarantine/")]
     assert [len(part) for part in parts] == [3, 3, 1]
     assert [row.row for row in read_quarantine(str(world.folder.path))] == list(range(2, 9))

@@ -42,7 +42,7 @@ def test_a_message_that_was_refused_in_one_request_and_in_another_before_is_not_
     """Its first request is not on record any more, yet the vendor may show its refusal under that one's id."""
     world = World(tmp_path, refused_in="both")
     number = numbers(1)[0][:-2] + "06"
-    world.send([*numbers(2, 1), number], SHARED, rules={"on_rejected": "ignore"})
+    world.send([*numbers(2, 1), number], SHARED, policy={"on_rejected": "ignore"})
     (row,) = [each for each in read_outcomes(str(world.folder.path)) if each.state == "refused"]
     now = world.clock.now()
     write_sent(
@@ -99,7 +99,7 @@ def test_a_refused_recipient_is_listed_once_however_overlapping_tries_have_writt
     """
     world = World(tmp_path)
     number = numbers(1)[0][:-2] + "06"
-    world.send([number, *numbers(2, 1)], SHARED, rules={"on_rejected": "ignore"})
+    world.send([number, *numbers(2, 1)], SHARED, policy={"on_rejected": "ignore"})
     (row,) = [each for each in read_outcomes(str(world.folder.path)) if each.state == "refused"]
     second = {"bulk": "its own", "at": world.clock.now(), "ids": ["second"], "who": {"second": row.recipient}}
     write_sent(world, "00000-aa-000001", second)
@@ -117,12 +117,12 @@ def overtaken_after_a_refusal(world: World, key_field: str | None, *, again: str
     the newer try, and stopped.
     """
     rows = [{"phone": number, "name": "N", "order": f"order {number}"} for number in numbers(4)]
-    rules = {"on_rejected": "ignore"}
+    policy = {"on_rejected": "ignore"}
     world.poison = frozenset({rows[1]["phone"]})
-    world.send(rows, PERSONAL, key_field=key_field, rules=rules)
+    world.send(rows, PERSONAL, key_field=key_field, policy=policy)
     (refused,) = [each for each in read_outcomes(str(world.folder.path)) if each.state == "refused"]
     world.poison = frozenset() if again == "accepted" else world.poison
-    world.send(rows, PERSONAL, key_field=key_field, rules=rules)
+    world.send(rows, PERSONAL, key_field=key_field, policy=policy)
     (first,) = [name for name in world.folder.list("tries/") if name.startswith("tries/00001-")]
     world.folder.write("tries/00001-ff.jsonl.gz", world.folder.read(first))
     name = min(world.folder.list("sent/"))
@@ -154,7 +154,7 @@ def test_an_intent_that_was_overtaken_is_not_posted_by_a_later_try(tmp_path: Pat
     """The person has got the message under the next id; the first id stands in no log."""
     world = World(tmp_path)
     rows = overtaken_after_a_refusal(world, key_field)
-    end = world.send(rows, PERSONAL, key_field=key_field, rules={"on_rejected": "ignore"})
+    end = world.send(rows, PERSONAL, key_field=key_field, policy={"on_rejected": "ignore"})
     assert world.accepted() == numbers(4)
     assert (end.error, end.receipt.counts.accepted, end.receipt.counts.rejected) == (None, 4, 0)
 
@@ -165,12 +165,12 @@ def a_refusal_that_counts_as_accepted(world: World) -> tuple[list[dict[str, Any]
     the ids of both attempts.
     """
     rows = [{"phone": number, "name": "N"} for number in numbers(4)]
-    rules = {"on_rejected": "ignore"}
+    policy = {"on_rejected": "ignore"}
     world.poison = frozenset({rows[1]["phone"]})
-    world.send(rows, PERSONAL, rules=rules)
+    world.send(rows, PERSONAL, policy=policy)
     (refused,) = [each for each in read_outcomes(str(world.folder.path)) if each.state == "refused"]
     world.poison = frozenset()
-    world.send(rows, PERSONAL, rules=rules)
+    world.send(rows, PERSONAL, policy=policy)
     (taken,) = [each for each in read_outcomes(str(world.folder.path)) if each.recipient == refused.recipient]
     for name in world.folder.list("sent/"):
         header, *lines = unpack(world.folder.read(name), name)
@@ -196,7 +196,7 @@ def test_a_later_attempt_in_doubt_is_asked_for_and_nobody_is_posted_to(tmp_path:
     world = World(tmp_path)
     rows, refused, taken = a_refusal_that_counts_as_accepted(world)
     before = list(world.accepted())
-    end = world.send(rows, PERSONAL, rules={"on_rejected": "ignore"})
+    end = world.send(rows, PERSONAL, policy={"on_rejected": "ignore"})
     assert (end.error, end.receipt.counts.accepted) == (None, 4)
     assert world.accepted() == before
     states = {each.message_id: each.state for each in read_outcomes(str(world.folder.path))}
@@ -218,7 +218,7 @@ def test_refused_recipients_that_a_long_receipt_does_not_name_are_not_waited_for
     """Without a ledger, of more than 100 messages, nobody knows which rows of a request are about refused ones."""
     world = World(tmp_path, refused_in="both")
     refused = [number[:-2] + "06" for number in numbers(5, start=500)]
-    sent = world.send([*mixed(180), *refused], SHARED, ledger=False, rules={"on_rejected": "ignore"}, chunk_size=50)
+    sent = world.send([*mixed(180), *refused], SHARED, ledger=False, policy={"on_rejected": "ignore"}, chunk_size=50)
     receipt = sent.receipt.to_json()
     assert "message_ids" not in receipt
     watch = Watch(

@@ -148,7 +148,7 @@ def test_a_row_that_cannot_be_read_hides_nobody_else(tmp_path: Path, personal: b
 def test_refused_recipients_are_not_waited_for(tmp_path: Path) -> None:
     world = World(tmp_path, refused_in="both")
     refused = [number[:-2] + "06" for number in numbers(5, start=500)]
-    world.send([*numbers(45), *refused], SHARED, rules={"on_rejected": "ignore"})
+    world.send([*numbers(45), *refused], SHARED, policy={"on_rejected": "ignore"})
     end = wait(world)
     assert (end.verdict, end.summary["total"], end.summary["delivered"]) == (Verdict.SUCCESS, 45, 45)
 

@@ -400,8 +400,8 @@ def test_a_ledger_says_from_which_accounts_its_tries_have_sent(tmp_path: Path) -
 
 def test_a_try_that_has_sent_nothing_does_not_say_whose_account_is_asked(tmp_path: Path) -> None:
     world = World(tmp_path)
-    assert world.send(numbers(4), SHARED, rules={"account": "ours"}).error is None
-    assert world.send(numbers(4), SHARED, rules={"account": "other"}).error is None
+    assert world.send(numbers(4), SHARED, policy={"account": "ours"}).error is None
+    assert world.send(numbers(4), SHARED, policy={"account": "other"}).error is None
     with pytest.raises(OmniConfigurationError, match="as its ledger says"):
         wait(world, account="other")
     assert wait(world, account="ours").verdict is Verdict.SUCCESS

@@ -147,13 +147,13 @@ def test_a_ledger_of_which_the_oldest_parts_are_gone_is_refused(
     tmp_path: Path, tries: int, expire: Callable[[World], None]
 ) -> None:
     world = World(tmp_path, duplicates="accept")
-    rules = {"connections": 1}
+    policy = {"connections": 1}
     if tries == 2:
         world.fault = lambda post: "kill" if post == 3 else None
         with pytest.raises(KilledError):
-            world.send(numbers(40), rules=rules)
+            world.send(numbers(40), policy=policy)
     world.fault = lambda post: None
-    world.send(numbers(40), rules=rules)
+    world.send(numbers(40), policy=policy)
     world.memory = ProcessMemory()
     expire(world)
     end = world.send(numbers(40))
@@ -249,7 +249,7 @@ def test_whichever_part_of_what_was_sent_is_gone_or_cut_short_nobody_gets_it_twi
     tmp_path: Path, spoil: Callable[[Path], None], part: int
 ) -> None:
     world = _forgetful(tmp_path)
-    assert world.send(numbers(60), rules={"connections": 1}).error is None
+    assert world.send(numbers(60), policy={"connections": 1}).error is None
     parts = _parts(world, "sent/")
     assert len(parts) >= 4
     spoil(world.folder.path / parts[part * (len(parts) - 1) // 3])
@@ -263,7 +263,7 @@ def test_the_parts_of_a_try_that_was_killed_are_missed_by_those_that_came_after_
     world = _forgetful(tmp_path)
     world.fault = {5: "kill-after"}.get
     with pytest.raises(KilledError):
-        world.send(numbers(100), rules={"connections": 1})
+        world.send(numbers(100), policy={"connections": 1})
     spoil(world.folder.path / _parts(world, "sent/")[0])
     _send_again(world, 100)
 
@@ -272,7 +272,7 @@ def test_what_a_killed_try_has_sent_last_the_next_one_says_was_there(tmp_path: P
     world = _forgetful(tmp_path)
     world.fault = {2: "kill-after"}.get
     with pytest.raises(KilledError):
-        world.send(numbers(100), rules={"connections": 1})
+        world.send(numbers(100), policy={"connections": 1})
     last = _parts(world, "sent/")[-1]
     assert world.send(numbers(100)).error is None
     (world.folder.path / last).unlink()
@@ -283,7 +283,7 @@ def test_where_the_part_is_cut_short_that_airflow_remembers_nothing_is_sent(tmp_
     world = _forgetful(tmp_path)
     world.fault = {1: "kill-after"}.get
     with pytest.raises(KilledError):
-        world.send(numbers(10), rules={"connections": 1})  # one request, so that no other part is under way
+        world.send(numbers(10), policy={"connections": 1})  # one request, so that no other part is under way
     remembered: Any = world.memory.load(FENCE)
     _cut(world.folder.path / remembered["part"])
     before = world.accepted()
@@ -294,7 +294,7 @@ def test_where_the_part_is_cut_short_that_airflow_remembers_nothing_is_sent(tmp_
 @pytest.mark.parametrize("kept", range(1, 12))
 def test_a_restore_that_stopped_half_way_stops_the_send(tmp_path: Path, kept: int) -> None:
     world = _forgetful(tmp_path)
-    assert world.send([*numbers(60), "12"], rules={"connections": 1}).error is None
+    assert world.send([*numbers(60), "12"], policy={"connections": 1}).error is None
     names = sorted(name for name in world.folder.list("") if TryId.of(name))
     for name in names[min(kept, len(names) - 1) :]:
         (world.folder.path / name).unlink()
@@ -311,7 +311,7 @@ def test_a_part_that_is_cut_short_and_that_nobody_says_was_there_was_never_finis
 
 def test_readers_and_waits_say_that_parts_are_missing(tmp_path: Path) -> None:
     world = _forgetful(tmp_path)
-    assert world.send(numbers(60), rules={"connections": 1}).error is None
+    assert world.send(numbers(60), policy={"connections": 1}).error is None
     (world.folder.path / _parts(world, "sent/")[0]).unlink()
     told = str(world.folder.path)
     for read in (lambda: list(read_outcomes(told)), lambda: list(unreached(told).rows())):

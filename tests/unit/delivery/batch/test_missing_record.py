@@ -37,7 +37,7 @@ def _later_try(world: World, recipients: Any, folder: Any = None, **more: Any) -
     world.memory = ProcessMemory()
     began = {"first_try_at": world.clock.now() - 300, "surely_first": False, "recallable": False}
     began |= {"untold": world.tries}
-    return world.send(recipients, folder=folder, rules=began | more.pop("rules", {}), **more)
+    return world.send(recipients, folder=folder, policy=began | more.pop("policy", {}), **more)
 
 
 def _looks(world: World) -> list[Call[Any]]:
@@ -47,7 +47,7 @@ def _looks(world: World) -> list[Call[Any]]:
 def _first_try(world: World, recipients: Any, killed_at: int, **more: Any) -> None:
     world.fault = lambda post: "kill-after" if post == killed_at else None
     with pytest.raises(KilledError):
-        world.send(recipients, rules={"connections": 1}, **more)
+        world.send(recipients, policy={"connections": 1}, **more)
     world.fault = lambda post: None
 
 
@@ -63,7 +63,7 @@ def test_a_later_try_with_another_ledger_than_the_first_sends_nothing(tmp_path: 
     assert world.accepted() == sent
     # Nor does the next one, after the refused one has left its file.
     assert isinstance(_later_try(world, numbers(people), LocalFolder(tmp_path / "other")).error, OmniInputError)
-    assert _later_try(world, numbers(people), rules={"limits": SendLimits(all_asked=20)}).error is None
+    assert _later_try(world, numbers(people), policy={"limits": SendLimits(all_asked=20)}).error is None
     assert world.accepted() == numbers(people)
 
 
@@ -82,7 +82,7 @@ def test_where_the_logs_do_not_read_lists_of_ids_a_lost_ledger_is_noticed_all_th
     world = _world(tmp_path, id_lists=id_lists)
     world.fault = {5: "kill"}.get
     with pytest.raises(KilledError):
-        world.send(numbers(60), rules={"connections": 1})
+        world.send(numbers(60), policy={"connections": 1})
     sent = world.accepted()
     end = _later_try(world, numbers(60), LocalFolder(tmp_path / "elsewhere"))
     assert isinstance(end.error, OmniInputError)
@@ -161,11 +161,11 @@ def test_a_ledger_that_knows_of_something_needs_no_look(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "rules", [{"surely_first": True}, {"recallable": True}, {"dry_run": True}], ids=lambda rules: next(iter(rules))
+    "policy", [{"surely_first": True}, {"recallable": True}, {"dry_run": True}], ids=lambda policy: next(iter(policy))
 )
-def test_where_an_empty_ledger_means_nothing_was_sent_nobody_is_asked(tmp_path: Path, rules: dict[str, Any]) -> None:
+def test_where_an_empty_ledger_means_nothing_was_sent_nobody_is_asked(tmp_path: Path, policy: dict[str, Any]) -> None:
     world = _world(tmp_path)
-    assert _later_try(world, numbers(3), rules=rules).error is None
+    assert _later_try(world, numbers(3), policy=policy).error is None
     assert not _looks(world)
 
 
@@ -229,7 +229,7 @@ def test_logs_that_fail_now_and_then_are_asked_again(tmp_path: Path) -> None:
 def test_a_first_try_further_back_than_the_logs_reach_may_have_sent_anything(tmp_path: Path, hours: int | None) -> None:
     world = _world(tmp_path)
     began = None if hours is None else world.clock.now() - hours * 3600
-    end = _later_try(world, numbers(3), rules={"first_try_at": began})
+    end = _later_try(world, numbers(3), policy={"first_try_at": began})
     assert isinstance(end.error, OmniUnknownOutcomeError)
     assert not end.error.retryable
     assert "idempotency_key" in str(end.error)
@@ -259,6 +259,6 @@ def test_up_to_a_thousand_people_everyone_is_asked_for(tmp_path: Path) -> None:
             return execute(call)
 
         world.execute = noting  # type: ignore[method-assign]
-        assert _later_try(world, numbers(people), rules={"limits": SendLimits(all_asked=20)}).error is None
+        assert _later_try(world, numbers(people), policy={"limits": SendLimits(all_asked=20)}).error is None
         told = ",".join(asked).split(",")
         assert (len(set(told)) == people) is (people == 20)

@@ -103,7 +103,7 @@ def test_who_left_the_source_before_being_posted_to_is_not_resent_to(tmp_path: P
     world = World(tmp_path)
     world.fault = lambda post: "kill" if post == 1 else None
     with pytest.raises(KilledError):
-        world.send(numbers(3), chunk_size=1, rules={"connections": 1})
+        world.send(numbers(3), chunk_size=1, policy={"connections": 1})
     world.fault = lambda post: None
     assert world.send(numbers(2)).error is None
     assert [row.number for row in unreached(str(world.folder.path)).rows()] == []
@@ -115,7 +115,7 @@ def test_who_came_back_into_the_source_and_was_not_posted_to_is_resent_to(tmp_pa
     for people in (numbers(3), numbers(2), numbers(3)):
         world.posts = 0
         with pytest.raises(KilledError):
-            world.send(people, chunk_size=1, rules={"connections": 1})
+            world.send(people, chunk_size=1, policy={"connections": 1})
     left_out = [row.number for row in unreached(str(world.folder.path), include_unknown=True).rows()]
     assert sorted(left_out) == numbers(3)
 

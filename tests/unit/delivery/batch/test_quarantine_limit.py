@@ -150,7 +150,7 @@ def test_a_second_send_with_a_region_reads_the_ledgers_numbers_as_international(
     number = "4915112345678"  # without a plus it is a number of Germany with and without its country code
     german = NumberRules("DE")
     world.poison = frozenset({number})
-    world.send([f"+{number}"], numbers=german, rules={"on_rejected": "ignore"})
+    world.send([f"+{number}"], numbers=german, policy={"on_rejected": "ignore"})
     assert world.accepted() == []
     again = BatchSpec(Identity("again"), "K", MessageTemplate({"sms": {"text": "x"}}), ("SMS",), numbers=german)
     plan = plan_batch(again, unreached(str(world.folder.path)).rows(), workspace, datetime.now(UTC))

@@ -105,7 +105,7 @@ def test_while_the_budget_is_spent_nobody_starves(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(single_messages.SingleMessageFollower, "look_by_id", lambda self, *, closing: iter(()))
     world = World(tmp_path)
     world.fault = lambda post: world.clock.advance(1.0)  # type: ignore[func-returns-value]
-    world.send([*people(320, "61"), *people(400)[320:]], PERSONAL, rules={"connections": 1})
+    world.send([*people(320, "61"), *people(400)[320:]], PERSONAL, policy={"connections": 1})
     end = wait(
         world,
         hours=0.25,

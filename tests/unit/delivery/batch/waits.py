@@ -35,7 +35,7 @@ def machine_of(
     return DeliveryWait(watch, world.clock.now, lambda: 0.5, account=account, token=f"{world.tries:08x}", limits=limits)
 
 
-def wait(world: World, hours: float = 2.0, until: float | None = None, **rules: Any) -> WaitEnd:
+def wait(world: World, hours: float = 2.0, until: float | None = None, **more: Any) -> WaitEnd:
     """Wait to the end."""
-    folder = rules.pop("folder", None)
-    return world.carry_out(machine_of(world, hours, **rules).until_decided(), until=until, folder=folder)
+    folder = more.pop("folder", None)
+    return world.carry_out(machine_of(world, hours, **more).until_decided(), until=until, folder=folder)
