@@ -248,7 +248,7 @@ class OmniSendMessageOperator(MaskedFields, BaseOperator):
                 LookPolicy(read_timeout=config.longest_call, grace=self.log_grace),
                 trust_duplicate_rejection=config.trust_duplicate_rejection,
                 on_rejected=self.on_rejected,
-                recallable=this.tries.told,
+                record_complete=this.tries.told,
                 record_writes=this.tries.writes,
                 # If no earlier try has a record, all of them have made the ids of the first attempt.
                 untold=this.tries.untold if memory.durable else min(this.tries.untold, 1),

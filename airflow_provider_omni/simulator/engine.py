@@ -179,7 +179,9 @@ class Simulator:
         after = self.faults.fire_one(Phase.AFTER, call, request) if reply.status < 300 else None
         if after is not None:
             hold = after.kind == "hold-after"
-            reply = self._hold(call, request, done) if hold else response_faults.spoiled(after, reply, self.settings)
+            reply = (
+                self._hold(call, request, done) if hold else response_faults.faulty_reply(after, reply, self.settings)
+            )
         if done.taken and not reply.arrives and self.settings.report_consumption == "written":
             self._account.store.give_back(done.taken)
             done = dataclasses.replace(done, taken=())

@@ -23,7 +23,7 @@ def instead_of_effect(fault: Fault, settings: Settings) -> WireReply:
     return _BEFORE[fault.kind](fault, settings)
 
 
-def spoiled(fault: Fault, reply: WireReply, settings: Settings) -> WireReply:
+def faulty_reply(fault: Fault, reply: WireReply, settings: Settings) -> WireReply:
     """Build what the caller gets from an AFTER fault other than `hold-after`."""
     return _AFTER[fault.kind](fault, reply, settings)
 

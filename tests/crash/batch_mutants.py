@@ -176,7 +176,7 @@ def _replayed_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
             "flow_given": True,
             "crash_points": (CrashPoint("POST", Phase.DURING, nth=4),),
         },
-        scratch=Breaks(tries=(None, Break(20 + 2 * plan.seed, lasts=False), None)),
+        workspace_breaks=Breaks(tries=(None, Break(20 + 2 * plan.seed, lasts=False), None)),
     )(plan)
 
 
@@ -488,7 +488,7 @@ def _cleared_from_a_file_that_fails(plan: BatchSchedule) -> BatchSchedule:
             "clears": (600.0,),
         },
         wait=mode_of("poke", poll_interval=30.0, timeout=3000.0, after_clears=True),
-        scratch=Breaks(tries=(None, Break(4 + 2 * plan.seed, lasts=True))),
+        workspace_breaks=Breaks(tries=(None, Break(4 + 2 * plan.seed, lasts=True))),
         upheavals=Upheavals(accounts=(HOME, OTHER)),
     )(plan)
 

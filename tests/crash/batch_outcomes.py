@@ -205,7 +205,7 @@ def _why_not(case: Case, rows: list[OutcomeRow] | None) -> str:
 
 
 def _reading_fails(schedule: BatchSchedule) -> bool:
-    return bool(schedule.store_failures or schedule.scratch.share)
+    return bool(schedule.store_failures or schedule.workspace_breaks.share)
 
 
 def _judge_end(case: Case, ids: list[str]) -> Iterable[str]:

@@ -61,7 +61,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
 def _workspaces(plan: BatchSchedule) -> Callable[[], BreakingWorkspace]:
     """Makes those of the wait."""
     numbers = itertools.count(1)
-    return lambda: BreakingWorkspace(plan.scratch.of(plan.seed, f"read {next(numbers)}"))
+    return lambda: BreakingWorkspace(plan.workspace_breaks.of(plan.seed, f"read {next(numbers)}"))
 
 
 def _secrets(plan: BatchSchedule) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def _reading(wait: WaitTask) -> float:
     if wait.ledger is None:
         return 0.0
     often = 10 if wait.plan.wait.mode == "reschedule" else wait.copies
-    again = 4 if wait.plan.store_failures or wait.plan.scratch.share else 1
+    again = 4 if wait.plan.store_failures or wait.plan.workspace_breaks.share else 1
     return often * again * (60.0 + SLOW_READ * len(wait.ledger.parts))
 
 

@@ -101,7 +101,7 @@ class BatchSchedule:
     clocks: Clocks = field(default=Clocks())
     publish_failures: float = 0.0
     publish_slowness: float = 0.0
-    scratch: Breaks = field(default=Breaks())
+    workspace_breaks: Breaks = field(default=Breaks())
     upheavals: Upheavals = field(default=Upheavals())
     outside: tuple[str, ...] = ()
 
@@ -144,7 +144,7 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
         clocks=draw_clocks(seed),
         publish_failures=draw_publish_failures(seed),
         publish_slowness=draw_publish_slowness(seed),
-        scratch=draw_breaks(seed),
+        workspace_breaks=draw_breaks(seed),
         upheavals=draw_upheavals(seed, old=ledger),
     )
 

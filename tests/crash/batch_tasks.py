@@ -106,9 +106,9 @@ class BatchTask:
         return {message_id for post in self.posts if post.at >= moment for message_id in post.ids}
 
     def close(self) -> None:
-        """Forget the scratch databases, those of killed tries too."""
-        for scratch in self._workspaces:
-            scratch.close()
+        """Forget the workspaces, those of killed tries too."""
+        for workspace in self._workspaces:
+            workspace.close()
 
     def start_try(self) -> None:
         """Begin the next try: Airflow wipes the task's XCom and believes in this one only."""
@@ -124,7 +124,7 @@ class BatchTask:
         self.lose(self.plan.upheavals.loss_before(number))
         old = self.plan.airflow == "3.2" or number <= self.plan.upheavals.old_until
         memory = (ForgetfulMemory if old else StateMemory)(self.task_state, number)
-        self._workspaces.append(BreakingWorkspace(self.plan.scratch.of(self.plan.seed, f"try {number}")))
+        self._workspaces.append(BreakingWorkspace(self.plan.workspace_breaks.of(self.plan.seed, f"try {number}")))
         token = f"{world.rng.getrandbits(48):012x}"
         self.numbers_of[token] = {row["phone"] for row in self.rows}
         world.say("airflow", f"try {number} begins with {len(self.rows)} rows")
@@ -173,7 +173,7 @@ class BatchTask:
         self._left = self.plan.send.tries - 1
         self.world.after(5.0, self.start_try)
 
-    def _machine(self, number: int, scratch: BreakingWorkspace, token: str, *, durable: bool) -> Steps[SendResult]:
+    def _machine(self, number: int, workspace: BreakingWorkspace, token: str, *, durable: bool) -> Steps[SendResult]:
         """Do what the operator does, from the first thing to the last."""
         send, world = self.plan.send, self.world
         clock = clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number)
@@ -183,8 +183,8 @@ class BatchTask:
             connections=send.connections,
             trust_duplicate_rejection=send.trust,
             on_rejected="ignore",
-            surely_first=number == 1 and tries.told,
-            recallable=tries.told,
+            is_first_try=number == 1 and tries.told,
+            record_complete=tries.told,
             durable=durable,
             record_writes=tries.writes,
             untold=tries.untold if durable else min(tries.untold, 1),
@@ -192,24 +192,24 @@ class BatchTask:
             first_try_at=tries.not_before,
         )
         # An exception in the middle of it is no end that could be told of.
-        end: SendResult = yield from self._steps(number, scratch, policy, token, clock)
+        end: SendResult = yield from self._steps(number, workspace, policy, token, clock)
         yield from end_try(tries, end.writes)
         return end
 
     def _steps(
-        self, number: int, scratch: BreakingWorkspace, policy: SendPolicy, token: str, clock: Clock
+        self, number: int, workspace: BreakingWorkspace, policy: SendPolicy, token: str, clock: Clock
     ) -> Steps[SendResult]:
         """Do what the operator does within its workspace."""
         spec, world = batch_spec(self.plan, self.world, number), self.world
         ledger = LedgerTerms("memory://ledger", token) if self.plan.ledger else None
-        with scratch:
+        with workspace:
             try:
                 # One that was frozen before this reads what the source has become.
                 self.numbers_of[token] = {row["phone"] for row in self.rows}
                 rows, now = rows_of_entries(self.rows, "phone"), datetime.fromtimestamp(world.now(), UTC)
-                plan = plan_batch(spec, rows, scratch, now, keep_fields=True)
+                plan = plan_batch(spec, rows, workspace, now, keep_fields=True)
             except Exception:
-                yield from previous_receipt(spec, scratch, ledger, world.rng.random, policy.account)
+                yield from previous_receipt(spec, workspace, ledger, world.rng.random, policy.account)
                 raise
             batch = Outbox(plan, policy, clock, world.rng.random, ledger)
             try:

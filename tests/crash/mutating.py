@@ -112,8 +112,8 @@ def focused(
             "publish_slowness": 0.0,
             "upheavals": Upheavals(),
         }
-        if hasattr(plan, "scratch"):  # a batch
-            unbroken["scratch"] = Breaks()
+        if hasattr(plan, "workspace_breaks"):  # a batch
+            unbroken["workspace_breaks"] = Breaks()
         return replace(
             plan,
             send=replace(plan.send, **(send or {})),

@@ -163,7 +163,7 @@ class SendTask:
             LookPolicy(read_timeout=CONNECT_TIMEOUT + READ_TIMEOUT, grace=GRACE),
             trust_duplicate_rejection=send.trust,
             on_rejected=send.on_rejected,
-            recallable=tries.told,
+            record_complete=tries.told,
             record_writes=tries.writes,
             untold=tries.untold if durable else min(tries.untold, 1),
             account=of_try(self.plan.upheavals.accounts, number),

@@ -78,7 +78,7 @@ class Alert:
         self.order = order
         self.plainer = plainer
         # The record of this very run is complete: the look has shown all other messages.
-        self.policy = replace(policy, recallable=True)
+        self.policy = replace(policy, record_complete=True)
         self.clock = clock
         self.jitter = jitter
         self.may_be_repeat = may_be_repeat
@@ -259,7 +259,7 @@ class Alert:
                 try:
                     effect = steps.send(reply) if error is None else steps.throw(error)
                 except StopIteration as stop:
-                    return self._judged(send, cast("SendResult", stop.value))
+                    return self._without_error_of_a_copy(send, cast("SendResult", stop.value))
                 reply, error = None, None
                 try:
                     reply = yield effect
@@ -276,7 +276,7 @@ class Alert:
                         each for status, ids in answer.by_status if is_duplicate(status) for each in ids
                     }
 
-    def _judged(self, send: Outbox, end: SendResult) -> SendResult:
+    def _without_error_of_a_copy(self, send: Outbox, end: SendResult) -> SendResult:
         """Drop the error if the vendor has seen all messages in doubt: a copy of this callback has sent them."""
         states = send.progress.each or {}
         doubtful = {message_id for message_id, state in states.items() if state in UNCERTAIN}

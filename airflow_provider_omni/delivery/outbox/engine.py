@@ -113,7 +113,7 @@ class Outbox:
         self.store: IntentStore = make_store(
             plan.about() | {"account": policy.account},
             ledger,
-            policy.record_writes if policy.recallable else None,
+            policy.record_writes if policy.record_complete else None,
             one_request=plan.spec.one_request,
         )
         self.here = self.store.here
@@ -348,7 +348,7 @@ class Outbox:
     def _check_ledger(self, chunk: int) -> Steps[None]:
         """Ask the logs if the ledger is empty though an earlier try may have sent: it may have used another ledger."""
         policy = self.policy
-        told = policy.surely_first or (policy.recallable and not policy.record_writes)
+        told = policy.is_first_try or (policy.record_complete and not policy.record_writes)
         if self.ledger is None or not self.known.empty() or told or policy.dry_run:
             return
         try:
@@ -364,7 +364,7 @@ class Outbox:
         Refuses the batch if Airflow keeps no state of the task.
         """
         policy = self.policy
-        if self.store.complete or policy.surely_first or policy.dry_run:
+        if self.store.complete or policy.is_first_try or policy.dry_run:
             return
         if policy.asks:
             return  # everybody is in doubt who is not on record

@@ -37,9 +37,9 @@ class SendPolicy:
         ids that it has seen.
     :param attempts: POSTs in a row that certainly had no effect (429, no connection), after which the send gives up.
     :param on_rejected: `fail`, `ignore`, or the highest tolerated share of refused recipients.
-    :param surely_first: True if this is known to be the first try ever. An empty record then means that nothing was
+    :param is_first_try: True if this is known to be the first try ever. An empty record then means that nothing was
         posted.
-    :param recallable: True if the record is complete, because the try before has said that it ended (`tries.py`).
+    :param record_complete: True if the record is complete, because the try before has said that it ended (`tries.py`).
         Otherwise the logs are queried for every person who is not on record before anybody is posted to.
     :param durable: True if a record in Airflow's state of the task outlives its try. Otherwise a later try of a batch
         without a ledger is refused.
@@ -68,8 +68,8 @@ class SendPolicy:
     trust_duplicate_rejection: bool = False
     attempts: int = 8
     on_rejected: str | float = "fail"
-    surely_first: bool = False
-    recallable: bool = True
+    is_first_try: bool = False
+    record_complete: bool = True
     durable: bool = False
     record_writes: int = 0
     untold: int = 0

@@ -54,7 +54,7 @@ def test_a_record_that_was_written_less_often_than_the_last_try_has_said_is_not_
     end = send(stage)
     assert end.writes is not None
     stage.memory, stage.logs = older, [[row(message_id(A))]]
-    end = send(stage, first_try_at=START, surely_first=True, record_writes=end.writes)
+    end = send(stage, first_try_at=START, is_first_try=True, record_writes=end.writes)
     assert len(stage.posted) == 2
     assert counts(end) == {"requested": 1, "accepted": 1}
 
@@ -65,7 +65,7 @@ def test_a_record_that_alone_is_gone_is_missed() -> None:
     del stage.memory[INDEX]
     stage.logs = [[row(message_id(A))]]
     assert writes is not None
-    send(stage, first_try_at=START, surely_first=True, record_writes=writes)
+    send(stage, first_try_at=START, is_first_try=True, record_writes=writes)
     assert len(stage.posted) == 1
 
 

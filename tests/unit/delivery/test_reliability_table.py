@@ -39,8 +39,8 @@ def key(run_id: str = "scheduled__1", map_index: int = -1, loop: int | None = No
 def send(stage: Stage, idempotency_key: str, to: Any = A, **policy: Any) -> SendResult:
     content = Content({"LINE": LineText(text="Hello"), "SMS": Sms(text="Hello")})
     made = MessageSpec(Identity(idempotency_key), "SCENARIO", content, read_recipients(to), ("LINE", "SMS"))
-    first, told = policy.pop("surely_first", False), policy.pop("told", True)
-    policy["recallable"] = told if INDEX in stage.memory else first
+    first, told = policy.pop("is_first_try", False), policy.pop("told", True)
+    policy["record_complete"] = told if INDEX in stage.memory else first
     policy = SendPolicy.of_one_request(LookPolicy(), **policy)
     end: SendResult = stage.play(send_message(made, policy, stage.clock.now, lambda: 0.0))
     return end
@@ -59,13 +59,13 @@ def vendor(stage: Stage) -> Any:
 def first_try(to: Any = A, idempotency_key: str | None = None) -> Stage:
     stage = Stage()
     stage.logs = [vendor(stage)]
-    assert send(stage, idempotency_key or key(), to, surely_first=True).error is None
+    assert send(stage, idempotency_key or key(), to, is_first_try=True).error is None
     return stage
 
 
 def test_retry_after_the_answer_was_kept_sends_nothing() -> None:
     stage = first_try()
-    assert send(stage, key(), surely_first=True).error is None
+    assert send(stage, key(), is_first_try=True).error is None
     assert len(stage.posted) == 1
 
 
@@ -79,7 +79,7 @@ def test_retry_of_a_killed_try_that_is_not_on_record_asks_the_logs_first() -> No
 
 def test_retry_after_an_upgrade_finds_in_the_logs_what_was_sent_without_a_record() -> None:
     stage, old = Stage(), Stage()
-    send(old, key(), surely_first=True)
+    send(old, key(), is_first_try=True)
     stage.logs = [vendor(old)]
     end = send(stage, key(), told=False, untold=1, first_try_at=START)
     assert stage.posted == []
@@ -122,7 +122,7 @@ def test_clear_with_the_record_gone_for_two_days_sends_nothing_and_says_unknown(
 def test_another_run_is_another_send(run_id: str) -> None:
     stage = first_try()
     stage.memory.clear()
-    assert send(stage, key(run_id), surely_first=True).error is None
+    assert send(stage, key(run_id), is_first_try=True).error is None
     assert len(stage.posted) == 2
     assert stage.posted[0] != stage.posted[1]
 
@@ -137,7 +137,7 @@ def test_the_same_run_id_again_makes_the_same_ids_so_the_logs_know_them() -> Non
 def test_the_same_run_id_again_is_not_recognised_where_it_looks_like_a_first_try() -> None:
     stage = first_try()
     stage.memory.clear()
-    send(stage, key(), surely_first=True)
+    send(stage, key(), is_first_try=True)
     # The ids are the same, so a vendor that refuses repeated ids refuses it; another sends it.
     assert stage.posted[0] == stage.posted[1]
 
@@ -163,7 +163,7 @@ def test_mapped_tasks_in_another_order_under_a_key_without_index_send_nothing() 
 def test_each_iteration_of_a_loop_is_another_send_and_a_clear_of_it_is_none() -> None:
     stage = first_try(idempotency_key=key(loop=0))
     stage.memory.clear()
-    assert send(stage, key(loop=1), surely_first=True).error is None
+    assert send(stage, key(loop=1), is_first_try=True).error is None
     assert len(stage.posted) == 2
     assert stage.posted[0] != stage.posted[1]
     stage.memory.clear()
@@ -174,7 +174,7 @@ def test_each_iteration_of_a_loop_is_another_send_and_a_clear_of_it_is_none() ->
 def test_a_key_of_ones_own_is_one_send_over_runs_for_as_long_as_the_logs_reach() -> None:
     stage = first_try(idempotency_key="invoice 7")
     stage.memory.clear()
-    assert send(stage, "invoice 7", shared_key=True, surely_first=True, first_try_at=stage.clock.now()).error is None
+    assert send(stage, "invoice 7", shared_key=True, is_first_try=True, first_try_at=stage.clock.now()).error is None
     assert len(stage.posted) == 1
 
 

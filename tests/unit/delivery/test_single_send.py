@@ -62,8 +62,8 @@ def message_id(number: str, attempt: int = 0) -> str:
 
 def send(stage: Stage, made: MessageSpec | None = None, until: Any = None, **policy: Any) -> SendResult:
     """One try. A first one unless `first_try_at` is given."""
-    first, told = policy.pop("surely_first", "first_try_at" not in policy), policy.pop("told", True)
-    policy.setdefault("recallable", told if INDEX in stage.memory else first)
+    first, told = policy.pop("is_first_try", "first_try_at" not in policy), policy.pop("told", True)
+    policy.setdefault("record_complete", told if INDEX in stage.memory else first)
     policy = SendPolicy.of_one_request(policy.pop("look", LOOK), **policy)
     machine = send_message(made or plan(), policy, stage.clock.now, lambda: 0.0)
     return stage.play(machine, until) if until else stage.play(machine)
@@ -789,7 +789,7 @@ def test_the_record_is_read_first_thing() -> None:
 
 def test_under_a_shared_key_everybody_is_asked_for_first_even_in_a_first_try() -> None:
     stage = Stage(logs=[[row(message_id(A), bulk_id="another task's")], []])
-    end = send(stage, plan([A, B]), shared_key=True, surely_first=True, first_try_at=START)
+    end = send(stage, plan([A, B]), shared_key=True, is_first_try=True, first_try_at=START)
     assert stage.posted == [[message_id(B)]]
     assert counts(end) == {"requested": 2, "accepted": 2}
 
@@ -834,7 +834,7 @@ def shown_as(**states: str) -> Any:
 
 def after_lost_tries(stage: Stage, lost: int = 2) -> SendResult:
     """Send as a try that knows nothing of those before it."""
-    return send(stage, first_try_at=AN_HOUR_AGO, told=False, untold=lost, recallable=False)
+    return send(stage, first_try_at=AN_HOUR_AGO, told=False, untold=lost, record_complete=False)
 
 
 def asked(stage: Stage) -> list[list[str]]:
@@ -1043,7 +1043,7 @@ def index_of(state: MessageState) -> Any:
 def test_what_an_earlier_try_found_absent_is_asked_for_again() -> None:
     """A frozen try may have woken up and posted since."""
     stage = Stage(memory={INDEX: index_of(MessageState.ABSENT)}, logs=[[row(message_id(A))]])
-    end = send(stage, surely_first=False)
+    end = send(stage, is_first_try=False)
     assert stage.posted == []
     assert counts(end) == {"requested": 1, "accepted": 1}
 
@@ -1051,10 +1051,10 @@ def test_what_an_earlier_try_found_absent_is_asked_for_again() -> None:
 def test_what_was_found_absent_and_posted_without_effect_is_asked_for_again() -> None:
     """The proof is as old as before: a frozen try may have woken up and posted since."""
     stage = Stage(memory={INDEX: index_of(MessageState.IN_DOUBT)}, posts=[NOT_SENT], logs=[[], []])
-    assert send(stage, surely_first=False).error is not None
+    assert send(stage, is_first_try=False).error is not None
     posted = len(stage.posted)
     stage.posts, stage.logs = [], [[row(message_id(A))]]
-    end = send(stage, surely_first=False)
+    end = send(stage, is_first_try=False)
     assert len(stage.posted) == posted
     assert counts(end) == {"requested": 1, "accepted": 1}
 

@@ -118,7 +118,7 @@ def send(task: Any, **arguments: Any) -> None:
 def test_a_retry_asks_the_logs_where_no_try_has_said_that_it_began(task: Any, policy: list[Any]) -> None:
     """Airflow has dropped the state of the task, or the first try ran on one below 3.3."""
     send(task)
-    assert not policy[0].recallable
+    assert not policy[0].record_complete
 
 
 def test_a_retry_sends_at_once_where_the_first_try_has_ended_before_it_came_to_send(
@@ -132,7 +132,7 @@ def test_a_retry_sends_at_once_where_the_first_try_has_ended_before_it_came_to_s
         )
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", uri)
     send(task)
-    assert policy[0].recallable
+    assert policy[0].record_complete
 
 
 def test_a_try_that_something_ended_while_it_was_sending_has_not_said_that_it_ended(
@@ -140,7 +140,7 @@ def test_a_try_that_something_ended_while_it_was_sending_has_not_said_that_it_en
 ) -> None:
     send(task)
     send(task)
-    assert not policy[1].recallable
+    assert not policy[1].record_complete
 
 
 def test_under_a_key_of_ones_own_the_logs_are_asked_and_can_prove_that_nothing_was_sent(

@@ -34,7 +34,7 @@ def _world(tmp_path: Path, **settings: Any) -> World:
 
 def _untold(world: World, recipients: Any, **more: Any) -> Any:
     """A later try on Airflow 3.3 that no earlier one has told that it ended; the run began five minutes ago."""
-    policy = {"recallable": False, "durable": True, "untold": 1, "first_try_at": world.clock.now() - 300}
+    policy = {"record_complete": False, "durable": True, "untold": 1, "first_try_at": world.clock.now() - 300}
     return world.send(recipients, policy=policy | more.pop("policy", {}), **{"ledger": False} | more)
 
 
@@ -178,7 +178,7 @@ def test_who_is_in_doubt_on_an_older_record_may_have_been_accepted_under_a_furth
     writes = world.send(numbers(3), ledger=False).writes
     assert world.accepted() == numbers(3)
     world.memory._entries = older
-    lost = {"record_writes": writes} if told else {"recallable": False, "untold": refusals + 1}
+    lost = {"record_writes": writes} if told else {"record_complete": False, "untold": refusals + 1}
     policy = {"durable": True, "first_try_at": world.clock.now() - 600, "trust_duplicate_rejection": trust} | lost
     end = world.send(numbers(3), ledger=False, policy=policy)
     assert isinstance(end.error, OmniInputError)

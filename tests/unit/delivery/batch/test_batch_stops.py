@@ -194,8 +194,8 @@ def test_refusals_are_tolerated_as_the_user_says(tmp_path: Path, on_rejected: st
 
 def test_without_record_and_ledger_only_a_first_try_is_sent(tmp_path: Path) -> None:
     world = World(tmp_path)
-    assert isinstance(world.send(numbers(9), ledger=False, policy={"recallable": False}).error, OmniInputError)
-    assert world.send(numbers(9), ledger=False, policy={"recallable": False, "surely_first": True}).error is None
+    assert isinstance(world.send(numbers(9), ledger=False, policy={"record_complete": False}).error, OmniInputError)
+    assert world.send(numbers(9), ledger=False, policy={"record_complete": False, "is_first_try": True}).error is None
 
 
 def test_nothing_that_is_logged_or_published_or_kept_in_memory_holds_a_number(tmp_path: Path) -> None:

@@ -480,5 +480,5 @@ def test_without_a_ledger_the_log_has_the_first_rows_that_were_left_out(world: W
     assert len([line for line in world.lines if line.startswith("Quarantined: row ")]) == 5
     assert "Quarantined: 9 × not a phone number (the letter 'x')" in world.lines
     world.lines.clear()
-    world.send(rows, identity=Identity("other"), policy={"surely_first": True})
+    world.send(rows, identity=Identity("other"), policy={"is_first_try": True})
     assert not any("row 1" in line for line in world.lines)

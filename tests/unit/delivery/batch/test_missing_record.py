@@ -35,7 +35,7 @@ def _world(tmp_path: Path, **settings: Any) -> World:
 def _later_try(world: World, recipients: Any, folder: Any = None, **more: Any) -> Any:
     """A try that is not the first, on an Airflow that remembers nothing; the run began five minutes ago."""
     world.memory = ProcessMemory()
-    began = {"first_try_at": world.clock.now() - 300, "surely_first": False, "recallable": False}
+    began = {"first_try_at": world.clock.now() - 300, "is_first_try": False, "record_complete": False}
     began |= {"untold": world.tries}
     return world.send(recipients, folder=folder, policy=began | more.pop("policy", {}), **more)
 
@@ -161,7 +161,9 @@ def test_a_ledger_that_knows_of_something_needs_no_look(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "policy", [{"surely_first": True}, {"recallable": True}, {"dry_run": True}], ids=lambda policy: next(iter(policy))
+    "policy",
+    [{"is_first_try": True}, {"record_complete": True}, {"dry_run": True}],
+    ids=lambda policy: next(iter(policy)),
 )
 def test_where_an_empty_ledger_means_nothing_was_sent_nobody_is_asked(tmp_path: Path, policy: dict[str, Any]) -> None:
     world = _world(tmp_path)
