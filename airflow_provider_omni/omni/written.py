@@ -13,13 +13,13 @@ from __future__ import annotations
 import ast
 import io
 import json
-import operator
 import re
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.ids import IDS, id_of, may_be_an_id
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.tables import is_table, read_column
 from airflow_provider_omni.omni.unfilled import WHY_EMPTY, empty_words, is_nothing, is_template
@@ -30,10 +30,6 @@ LAZY = frozenset({"LazyXComSequence", "LazyXComSelectSequence"})
 MOST_PLACES = 10
 """Places of mistakes that an error names."""
 
-_ID = re.compile(r"(?!\+[0-9]+$)[^\s,;'\"\[\](){}<>\\]{1,200}")
-"""Form of an id; a number with a plus is somebody's. The logs take a list with commas, and brackets or quotes are left
-over from a list.
-"""
 _ENDS = {"[": "]", "{": "}"}
 _SIDE_BY_SIDE = re.compile(r"['\"]\s*[bBfFrRuU]{0,2}['\"]")
 _LAST_COMMA = re.compile(r"\s*[,;]\s*$")
@@ -124,16 +120,13 @@ def read_ids(name: str, value: Any) -> tuple[str, ...]:
 
     Raises OmniInputError that says which items cannot be ids.
     """
-    expected = (
-        "an id or a list of ids, each of 1 to 200 characters without space, comma, quote or bracket; not a phone number"
-    )
-    items = read_list(name, value, expected, spaces=True)
+    items = read_list(name, value, IDS, spaces=True)
     if not items:
-        raise _unusable(name, "an empty list", expected)
-    ids = [str(operator.index(item)) if _is_number(item) else item for item in items]
-    bad = [index for index, each in enumerate(ids) if not _may_be_an_id(each)]
+        raise _unusable(name, "an empty list", IDS)
+    ids = [id_of(item) for item in items]
+    bad = [index for index, each in enumerate(ids) if not may_be_an_id(each)]
     if bad:
-        problems = [unexpected(f"{name}[{index}]", _kind(ids[index]), expected) for index in bad[:MOST_PLACES]]
+        problems = [unexpected(f"{name}[{index}]", _kind(ids[index]), IDS) for index in bad[:MOST_PLACES]]
         if len(bad) > MOST_PLACES:
             problems.append(f"{name}: {len(bad) - MOST_PLACES:,} more that cannot be ids")
         raise OmniInputError("The ids cannot be used", problems=problems)
@@ -220,10 +213,6 @@ def _has_texts_side_by_side(text: str) -> bool:
     except (tokenize.TokenError, SyntaxError):
         return False  # then it is no Python's notation at all
     return False
-
-
-def _may_be_an_id(value: Any) -> bool:
-    return isinstance(value, str) and not is_nothing(value) and value.isprintable() and bool(_ID.fullmatch(value))
 
 
 def _is_number(value: Any) -> bool:

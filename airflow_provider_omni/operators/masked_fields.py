@@ -9,10 +9,11 @@ dependencies), templates (for rendering), callables. A hidden value keeps its sh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any, ClassVar, overload
 
 from airflow_provider_omni.omni.channels import is_model, model_problems
+from airflow_provider_omni.omni.ids import id_of, may_be_an_id
 from airflow_provider_omni.omni.masking import SHOWN, mask_number, mask_numbers_in
 from airflow_provider_omni.omni.unfilled import is_template
 from airflow_provider_omni.operators.shown_sql import shown_sql
@@ -22,6 +23,7 @@ _WRITTEN_LIST = re.compile(r"\[[\s'\"+0-9,().\-/]*\]")
 """A list of numbers, as a template renders it."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z_/]{0,39}")
 """A word of the API, such as `TEXT` or `application/json`."""
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.+\-Z]*")
 _LONGEST_NAME = 64
 """Characters of a shown member's name, at most. A longer one, or one with a sign or many digits, may be private."""
 _PLACEHOLDER = re.compile(r"(?<!\{)\{([^\W\d][^\s{}]*)\}(?!\})")
@@ -187,6 +189,70 @@ def unmask(value: Any) -> Any:
     return value
 
 
+def mask_ids(value: Any, rendered: bool = False) -> Any:
+    """Hide what is no id, such as a phone number that was given for one; leave the containers and the ids."""
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=repr)
+    if isinstance(value, list | tuple):
+        items = (mask_ids(item, rendered) for item in value)
+        return tuple(items) if isinstance(value, tuple) else list(items)
+    return value if _are_ids(value) else mask(value, rendered)
+
+
+def _are_ids(value: Any) -> bool:
+    """Return True for an id, and for a text with a list of ids."""
+    if not isinstance(value, str) or may_be_an_id(value):
+        return may_be_an_id(id_of(value))
+    from airflow_provider_omni.omni.errors import OmniInputError
+    from airflow_provider_omni.omni.written import read_ids
+
+    try:
+        return bool(read_ids("", value))
+    except OmniInputError:
+        return False
+
+
+def mask_receipt(value: Any, member: Any = "", depth: int = 0) -> Any:
+    """Hide whatever a rendered receipt cannot hold; leave ids, counts, channels, times, and a ledger's path.
+
+    :param member: name of the member that the value stands under.
+    :param depth: level of the value.
+    """
+    if value is None or isinstance(value, bool | Masked) or _is_of_a_receipt(member, value):
+        return value
+    if depth < DEEPEST and isinstance(value, Mapping):
+        return {_masked_name(name): mask_receipt(item, name, depth + 1) for name, item in value.items()}
+    if depth < DEEPEST and isinstance(value, list | tuple):
+        items = (mask_receipt(item, member, depth + 1) for item in value)
+        return tuple(items) if isinstance(value, tuple) else list(items)
+    return MaskedText(value)
+
+
+def _is_of_a_receipt(member: Any, value: Any) -> bool:
+    if isinstance(value, str):
+        is_fit = _OF_RECEIPTS.get(member)
+        return is_fit is not None and is_fit(value)
+    return member in _COUNTS and isinstance(value, int | float) and abs(value) < 10**7
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith(("/", "~")) or "://" in text
+
+
+_COUNTS = frozenset(
+    {
+        "messages", "requested", "accepted", "unconfirmed", "rejected", "quarantined", "duplicates", "validity_seconds",
+    }
+)  # fmt: skip
+_OF_RECEIPTS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("scenario_key", "bulk_id", "message_id", "message_ids", "account"), may_be_an_id),
+    "flow": _WORD.fullmatch,
+    **dict.fromkeys(("sent_at", "send_at"), _TIME.fullmatch),
+    "ledger_path": _is_path,
+}
+"""Members of receipts that are texts, each with what tells that a text is one."""
+
+
 def _is_for_airflow(value: Any) -> bool:
     return callable(value) or callable(getattr(value, "resolve", None))
 
@@ -293,6 +359,32 @@ class TextField(MaskedField):
     def when_rendered(self, value: Any) -> Any:
         """Return the value's shape."""
         return mask_texts(value, self._hidden, self._shown)
+
+
+class IdsField(MaskedField):
+    """A template field with ids, which are shown. Anything else is hidden."""
+
+    def when_given(self, value: Any) -> Any:
+        """Return the form in which a value is kept that Airflow may still have to render."""
+        return mask_ids(value)
+
+    def when_rendered(self, value: Any) -> Any:
+        """Return the form in which a value is kept when nothing in it is a template any more."""
+        return mask_ids(value, rendered=True)
+
+
+class ReceiptField(MaskedField):
+    """A template field with a receipt or a list of them, of which whatever does not belong there is hidden once it is
+    rendered.
+    """
+
+    def when_given(self, value: Any) -> Any:
+        """Return the value: until it is rendered, it is the DAG author's own."""
+        return value
+
+    def when_rendered(self, value: Any) -> Any:
+        """Return the receipt, as far as it is one."""
+        return mask_receipt(value)
 
 
 def _given_by_a_task(operator: Any, context: Any) -> frozenset[str]:

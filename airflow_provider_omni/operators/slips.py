@@ -89,10 +89,26 @@ def wait_slips(sensor: Any) -> list[str]:
     except OmniInputError as error:
         problems += error.problems
     problems += flag_problems("settle", sensor.settle)
+    for name in ("message_ids", "bulk_ids"):
+        problems += _id_slips(name, unmask(getattr(sensor, name)))
     last = sensor.last_channel
     if last is not None and is_ready(last) and not (isinstance(last, str) and last.upper() in CHANNELS):
         problems.append(unexpected("last_channel", describe(last, True), f"one of {', '.join(CHANNELS)}"))
     return problems
+
+
+def _id_slips(name: str, ids: Any) -> list[str]:
+    """Return the mistakes in ids, which Airflow stores with the DAG as they stand: they must be no phone numbers."""
+    if ids is None or not is_ready(ids):
+        return []
+    from airflow_provider_omni.omni.errors import OmniInputError
+    from airflow_provider_omni.omni.written import read_ids
+
+    try:
+        read_ids(name, ids)
+    except OmniInputError as error:
+        return list(error.problems)
+    return []
 
 
 def _send_slips(operator: Any, settings: str) -> list[str]:

@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+from airflow_provider_omni.operators.masked_fields import IdsField, MaskedFields, ReceiptField, unmask
 from airflow_provider_omni.operators.slips import refuse_slips, wait_slips
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ TRIGGERER_GRACE = timedelta(minutes=10)
 """Time by which Airflow gives up later than the trigger, whose own end has the counts."""
 
 
-class OmniDeliverySensor(BaseSensorOperator):
+class OmniDeliverySensor(MaskedFields, BaseSensorOperator):
     """Waits until the outcomes of messages are known, and succeeds when enough of them were delivered.
 
     Returns a summary: how many messages were delivered, failed or are open, by channel and status, their cost and the
@@ -77,6 +78,10 @@ class OmniDeliverySensor(BaseSensorOperator):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"receipt": "json"}
     ui_color = "#e8f5ec"
+
+    receipt = ReceiptField()
+    message_ids = IdsField()
+    bulk_ids = IdsField()
 
     def __init__(
         self,
@@ -219,7 +224,7 @@ class OmniDeliverySensor(BaseSensorOperator):
             timeout=self.own_timeout,
             poll_interval=self.poke_interval,
             **{
-                name: getattr(self, name)
+                name: unmask(getattr(self, name))
                 for name in WatchArguments.model_fields
                 if name not in ("timeout", "poll_interval")
             },

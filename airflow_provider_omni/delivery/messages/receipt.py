@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.ids import IDS, may_be_an_id
 from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.unfilled import WHY_EMPTY, empty_words, is_nothing
+from airflow_provider_omni.omni.words import some
 
 RECEIPT = "what a send operator returned, such as receipt=send.output, or a list of that"
 MAX_IDS = 100
@@ -195,6 +197,9 @@ def _read_bulks(receipt: Mapping[str, Any], name: str) -> tuple[SentBulk, ...]:
         position += messages
         if messages == 1 and isinstance(row.get("message_id"), str):
             ids = (row["message_id"],)
+        if wrong := [each for each in (bulk_id, *ids) if not may_be_an_id(each)]:
+            what = unexpected(f"{name}.bulks[{index}]", some(len(wrong), "text") + " that can be no id", IDS)
+            problems.append(what)
         bulks.append(SentBulk(bulk_id, ids if len(ids) == messages else (), messages))
     if problems:
         raise OmniInputError("The receipt cannot be used", problems=tuple(problems))

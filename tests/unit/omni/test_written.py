@@ -93,6 +93,12 @@ def test_no_ids_at_all_are_an_error_at_once(given: Any) -> None:
         ({"bulks": []}, "[0]: got a receipt, which is given as receipt="),
         (str({"bulks": []}), "[0]: got a receipt, which is given as receipt="),
         (["a", "+41793026727"], "[1]: got a text of 12 characters"),
+        (["a", "41793026727"], "[1]: got a text of 11 characters"),
+        ("0041793026727", "[0]: got a text of 13 characters"),
+        ("a, 41-79-302-67-27", "[1]: got a text of 15 characters"),
+        ("['a', '41793026727']", "[1]: got a text of 11 characters"),
+        (41793026727, "[0]: got a value of type int"),
+        (5, "[0]: got a value of type int"),
         ("['a', 'b'", ": got a text that begins like a list or an object, but does not end with ']'"),
         ("[a, b]", ": got a text that begins like a list or an object, but is neither"),
         ("['a' 'b']", ": got texts side by side without commas"),
@@ -178,3 +184,16 @@ def test_no_error_shows_the_text(secret: str) -> None:
         read_object("sms", secret, "an object")
     assert "302" not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "id_",
+    [
+        "2034072219640523072",
+        "12345678-1234-5678-9012-123456789012",
+        "run-4179302",
+        "123456",
+    ],
+)
+def test_what_is_longer_than_a_number_or_has_a_letter_is_an_id(id_: str) -> None:
+    assert read_ids("message_ids", id_) == (id_,)

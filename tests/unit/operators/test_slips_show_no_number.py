@@ -28,11 +28,14 @@ SEND = ("line", "sms", "other_channels", "flow", "send_at", "notify", "notify_co
         "allowed_countries", "number_check", "on_rejected", "log_grace")  # fmt: skip
 BATCH = (*SEND, "shard", "chunk_size", "max_connections", "max_recipients", "max_quarantined", "encoding")
 ALERT = ("line", "sms", "other_channels", "max_sms_parts", "dedupe", "region", "allowed_countries", "number_check")
+WAIT = ("message_ids", "bulk_ids", "success_when", "delivered_means", "last_channel")
 ARGUMENTS = [
     *itertools.product([OmniSendMessageOperator], ["to", *SEND]),
     *itertools.product([OmniSendBatchOperator], BATCH),
     *itertools.product([OmniNotifier], ["to", *ALERT]),
-    *itertools.product([OmniDeliverySensor], ["success_when", "delivered_means", "last_channel"]),
+    *itertools.product(
+        [OmniDeliverySensor], ["message_ids", "bulk_ids", "success_when", "delivered_means", "last_channel"]
+    ),
 ]
 
 

@@ -220,3 +220,18 @@ def test_a_template_that_found_nothing_is_named_with_the_likely_cause(name: str,
     assert said.startswith(f"{name}: got ")
     assert "a template that found nothing?" in said
     assert "returned None" in said
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bulks": [{"bulk_id": "41793026727", "messages": 1}]},
+        {"bulks": [{"bulk_id": "a", "messages": 1, "message_id": "41793026727"}]},
+        {"bulks": [{"bulk_id": "a", "messages": 2}], "message_ids": ["m", "41793026727"]},
+    ],
+    ids=["bulk id", "message id", "listed"],
+)
+def test_a_number_in_a_receipt_is_no_id_and_is_not_told(changes: Any) -> None:
+    told = problems(receipt("a", **changes))
+    assert "receipt.bulks[0]: got 1 text that can be no id, expected" in told
+    assert "302" not in told
