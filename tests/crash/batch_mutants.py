@@ -787,6 +787,20 @@ def _reports_that_were_read_before_the_failure_confirm_it() -> Iterator[None]:
         yield
 
 
+_READ_BY_ANOTHER_COPY = _followed(
+    *(LATE_BEFORE_THE_FAILURE,) * 2, *("45",) * 2,
+    wait={"reports_kept": True, "second_copy_after": 10.0},
+    settings=_TOLD_BY_REPORTS_ONLY | {"beat_seconds": 5.0},
+)  # fmt: skip
+
+
+@_mutant("wrong", _READ_BY_ANOTHER_COPY)
+def _what_another_copy_has_read_is_not_looked_for() -> Iterator[None]:
+    """A failure counts though the parts that another copy has written since may tell of a delivery."""
+    with patch.object(tracking_safety, "may_others_know_better", lambda *, failures_told: False):
+        yield
+
+
 _NEVER_HEARD = _followed(
     *(LATE_BEFORE_THE_FAILURE,) * 3,
     success_when="finished",

@@ -217,9 +217,13 @@ class Deliveries:
         return (
             safety.may_be_contradicted(subscription)
             and message_id not in self.heard
-            and self.tracker.rests_on_last_step(message_id)
-            and self.status_of(message_id, now).outcome is Outcome.FAILED
+            and self.fails_at_last(message_id, now)
         )
+
+    def fails_at_last(self, message_id: str, now: float) -> bool:
+        """Return True if a message seems to have failed, and an earlier step than the last one may have delivered."""
+        failed = self.status_of(message_id, now).outcome is Outcome.FAILED
+        return failed and self.tracker.rests_on_last_step(message_id)
 
     def looked_at(self, subscription: Subscription, message_id: str, *, closing: bool) -> float:
         """Return the time of the last round's log query that covers this message; `NEVER` if there was none.

@@ -94,6 +94,8 @@ class LedgerJournal:
         self._news: dict[str, Subscription] = {}
         self._unconfirmed: dict[Subscription, set[str]] = {}
         """Messages whose failures stand in the ledger as unconfirmed."""
+        self._failures_told = False
+        """True if failures were written that rest on the last step, since the parts of other copies were read."""
         self._blocked = False
         """True if the last write has failed."""
         self._by_bulk: dict[str, Subscription] = {}
@@ -199,12 +201,17 @@ class LedgerJournal:
         The reports that another copy has read stand there only.
         """
         if self._polls % IDLE_POLLS == 0 or self._deliveries.clock() >= self._watch.deadline:
-            try:
-                yield from self._read_outcomes()
-            except OmniStorageError as error:
-                yield Log(f"The ledger could not be read ({type(error).__name__}); it will be repeated.", warning=True)
+            yield from self._read_others()
             yield from self._count_and_evict()
         yield from self._flush()
+
+    def _read_others(self) -> Steps[None]:
+        try:
+            yield from self._read_outcomes()
+        except OmniStorageError as error:
+            yield Log(f"The ledger could not be read ({type(error).__name__}); it will be repeated.", warning=True)
+        else:
+            self._failures_told = False
 
     def has_grown(self) -> Steps[bool]:
         """Return True if the batch has written more since this wait has read the ledger."""
@@ -306,8 +313,13 @@ class LedgerJournal:
             yield from self.settle()
 
     def settle(self) -> Steps[None]:
-        """Write the news as a part, then count it and forget what is over."""
+        """Write the news as a part, then count it and forget what is over. Before a failure counts, read what other
+        copies have written: one may have read the report of a delivery on an earlier step.
+        """
         yield from self._flush()
+        failed = (each.failed_after_others and not each.evicted for each in self._deliveries.subscriptions)
+        if safety.may_others_know_better(failures_told=self._failures_told or any(failed)):
+            yield from self._read_others()
         yield from self._count_and_evict()
 
     def all_saved(self) -> Steps[bool]:
@@ -348,6 +360,8 @@ class LedgerJournal:
         for message_id, subscription in taken.items():
             steps = [step_of(each) for each in self._deliveries.tracker.worth_keeping(message_id)]
             line: dict[str, Any] = {"id": message_id, "bulk": subscription.bulk.bulk_id, "steps": steps}
+            if self._deliveries.fails_at_last(message_id, now):
+                self._failures_told = True
             if self._deliveries.is_unconfirmed(subscription, message_id, now):
                 unconfirmed.add(message_id)
                 line[UNCONFIRMED] = True

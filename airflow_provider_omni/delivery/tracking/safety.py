@@ -101,6 +101,14 @@ def is_heard(page: Sequence[Report] | None, limit: int) -> bool:
     return page is not None and not skipped_in(page) and len(page) < limit
 
 
+def may_others_know_better(*, failures_told: bool) -> bool:
+    """Return True if other copies' parts are read before failures count: one may have read a report of a delivery.
+
+    :param failures_told: True if a message seems to have failed of which an earlier step may have delivered.
+    """
+    return failures_told
+
+
 def are_reports_outdated(*, news: bool) -> bool:
     """Return True if reports that were read count as unread again: the logs have been asked since, and have told news.
 

@@ -435,6 +435,11 @@ def test_each_sample_of_a_request_has_its_turn_whatever_time_lies_between_the_lo
 # -- a failure that a report which nobody has read may contradict ------------------------------------------------------
 
 MANY = TrackingLimits(many_single=2, single_together=2)
+LATE = Fate(
+    "LINE delivered late, then SMS undeliverable",
+    chat=(Moment(2, steps.HANDSET, since=Since.EXPIRY),),
+    sms=(Moment(4, steps.NOT_DELIVERED, steps.ABSENT_SUBSCRIBER),),
+)
 
 
 def failed_at_last(world: World, fate: str, personal: bool) -> None:
@@ -516,9 +521,7 @@ def test_an_unconfirmed_failure_is_one_if_another_copy_has_seen_every_step_fail(
 def test_a_report_that_came_between_the_read_of_reports_and_the_logs_is_read_before_the_failure_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: float
 ) -> None:
-    late = (Moment(2, steps.HANDSET, since=Since.EXPIRY),)
-    failing = (Moment(4, steps.NOT_DELIVERED, steps.ABSENT_SUBSCRIBER),)
-    monkeypatch.setitem(FATES, "90", Fate("LINE delivered late, then SMS undeliverable", chat=late, sms=failing))
+    monkeypatch.setitem(FATES, "90", LATE)
     world = World(tmp_path, log_rows="last-step")
     world.send([number[:-2] + "90" for number in numbers(3)], SHARED)
     world.clock.advance(61.0)  # LINE has expired; it is delivered a second later, and the SMS fails after that
@@ -532,3 +535,20 @@ def test_a_report_that_came_between_the_read_of_reports_and_the_logs_is_read_bef
     world.execute = after_a_while  # type: ignore[method-assign]
     assert wait(world, hours=hours, success_when="finished").summary["delivered"] == 3
     assert (outcomes(world), unreached_of(world)) == ({"delivered": 3}, 0)
+
+
+@pytest.mark.parametrize("polls", [1, 2])
+def test_before_a_failure_counts_the_wait_reads_what_another_copy_has_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, polls: int
+) -> None:
+    """The other one has read the report of a delivery, which is handed out once."""
+    monkeypatch.setitem(FATES, "90", LATE)
+    world = World(tmp_path, log_rows="last-step")
+    world.send([number[:-2] + "90" for number in numbers(3)], SHARED)
+    first, other = (machine_of(world, success_when=goal) for goal in ("all", "finished"))
+    for _ in range(polls):
+        assert world.carry_out(first.poll()) is None
+    world.clock.advance(63.0)  # LINE was delivered, and the SMS is under way
+    world.carry_out(other.poll())
+    world.clock.advance(3.0)
+    assert world.carry_out(first.until_decided()).verdict is Verdict.SUCCESS
