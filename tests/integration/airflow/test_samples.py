@@ -33,7 +33,7 @@ BUCKET = "my-bucket"
 PEOPLE = "phone\n41793026727\n41793026731\n"
 FILES = ("people/2026-11-23.csv", "people/2026-11-23.csv.gz", "bern.csv", "basel.csv")
 LEDGER = "/data/ledgers/shipped/2026-11-23"
-BULK = "b"
+MESSAGE = "m"
 
 FAILING = """
 from airflow.sdk import task
@@ -100,11 +100,9 @@ def world(account: RunningSimulator, bucket: None, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("AIRFLOW_CONN_SHOP", json.dumps({"conn_type": "sqlite", "host": str(shop)}))
     monkeypatch.setenv("AIRFLOW_VAR_ON_CALL", "41793026727")
     with OmniHook() as hook:
-        destination = {"to": {"phoneNumber": "41793026727"}, "messageId": "m"}
+        destination = {"to": {"phoneNumber": "41793026727"}, "messageId": MESSAGE}
         scenario = "CC9F01A5DC7BEE2C2B829D203482A654"
-        hook.send_advanced(
-            {"bulkId": BULK, "scenarioKey": scenario, "destinations": [destination], "sms": {"text": "Hello"}}
-        )
+        hook.send_advanced({"scenarioKey": scenario, "destinations": [destination], "sms": {"text": "Hello"}})
     return account
 
 
