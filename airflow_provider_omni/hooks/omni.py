@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, mask_secret
 
 from airflow_provider_omni.get_provider_info import UI_FIELD_BEHAVIOUR
+from airflow_provider_omni.omni.masking import shown_id
 from airflow_provider_omni.omni.problems import unexpected
 
 if TYPE_CHECKING:
@@ -95,15 +96,16 @@ class OmniHook(BaseHook):
         Raises `OmniConfigurationError` that names every problem.
         """
         if self._config is None:
-            connection = None
+            connection = failure = None
             _refuse_no_name(self.omni_conn_id)
             try:
                 connection = self.get_connection(self.omni_conn_id)
             except Exception as error:
-                if not _is_about_what_stands_there(error, self.omni_conn_id):
+                failure = _failure_of(error, self.omni_conn_id)
+                if failure is None:
                     raise
             if connection is None:
-                raise _unreadable(self.omni_conn_id)
+                raise failure or _missing(self.omni_conn_id)
             config = _config_of(connection, self.omni_conn_id)
             for secret in _secrets_of(connection.password, config):
                 mask_secret(secret)
@@ -369,15 +371,16 @@ async def _read_config(omni_conn_id: str) -> OmniConfig:
 
     from airflow_provider_omni.storage.threads import in_thread
 
-    connection = None
+    connection = failure = None
     _refuse_no_name(omni_conn_id)
     try:
         connection = await get_async_connection(omni_conn_id)
     except Exception as error:
-        if not _is_about_what_stands_there(error, omni_conn_id):
+        failure = _failure_of(error, omni_conn_id)
+        if failure is None:
             raise
     if connection is None:
-        raise _unreadable(omni_conn_id)
+        raise failure or _missing(omni_conn_id)
     config = _config_of(connection, omni_conn_id)
     # The masker tells the supervisor by a blocking call, which must not happen on the loop.
     for secret in _secrets_of(connection.password, config):
@@ -407,12 +410,30 @@ def _refuse_no_name(omni_conn_id: Any) -> None:
     )
 
 
-def _is_about_what_stands_there(error: Exception, omni_conn_id: str) -> bool:
-    """Return True if Airflow cannot read the connection. False if there is no connection, or nobody to ask for it."""
+def _failure_of(error: Exception, omni_conn_id: str) -> OmniError | None:
+    """Return the error to raise where Airflow cannot read the connection, or finds none; None if nobody can be asked.
+
+    It is raised outside of the `except` clause, so that Airflow's own error, which may quote a secret, is in no chain.
+    """
     if isinstance(error, AirflowNotFoundException):
         # Airflow passes over a variable that it cannot read, and says that there is no connection.
-        return f"AIRFLOW_CONN_{omni_conn_id.upper()}" in os.environ
-    return isinstance(error, (ValueError, TypeError)) or type(error) is AirflowException
+        there = f"AIRFLOW_CONN_{omni_conn_id.upper()}" in os.environ
+        return _unreadable(omni_conn_id) if there else _missing(omni_conn_id)
+    about_it = isinstance(error, (ValueError, TypeError)) or type(error) is AirflowException
+    return _unreadable(omni_conn_id) if about_it else None
+
+
+def _missing(omni_conn_id: str) -> OmniError:
+    """Return the error for a connection that is not there. A retry may help: Airflow passes over a secrets backend that
+    does not answer.
+    """
+    from airflow_provider_omni.omni.errors import OmniConfigurationError
+
+    return OmniConfigurationError(
+        "The connection cannot be found; nothing was sent.",
+        problems=(unexpected("omni_conn_id", shown_id(omni_conn_id), "a connection that exists"),),
+        retryable=True,
+    )
 
 
 def _unreadable(omni_conn_id: str) -> OmniError:

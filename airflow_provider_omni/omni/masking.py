@@ -84,6 +84,14 @@ def describe(value: Any, shown: bool = False) -> str:
     return f"a value of type {type(value).__name__}"
 
 
+def shown_id(name: Any) -> str:
+    """Return an id that people have given, such as a connection's, or words for it if it may be something else: a URI
+    has a password in it.
+    """
+    plain = isinstance(name, str) and re.fullmatch(r"[\w.\-]{1,100}", name)
+    return mask_numbers_in(repr(name)) if plain else describe(name)
+
+
 _CREDENTIALS = re.compile(r"(?i)\b(basic|app|bearer|digest)(\s+)(?=[\w+/=.~\-]*[\d=+/_.~\-])[\w+/=.~\-]{6,}")
 _WHOLE_WORDS = 4
 """A secret that is shorter than this stands in every other word, too, and is hidden where it is a word."""

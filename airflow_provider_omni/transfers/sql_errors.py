@@ -18,6 +18,16 @@ MOST_WORDS = 200
 """Characters of a driver's words that are shown, at most."""
 _FOR_GOOD = {"ProgrammingError", "DataError", "IntegrityError", "NotSupportedError"}
 """Classes of PEP 249 that no retry mends: the query, or the data that it finds, must be changed."""
+_CODES_FOR_GOOD = {
+    # SQLite has one class for a mistake in a query and for a locked file.
+    "sqlite3": {"SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLITE_MISUSE", "SQLITE_TOOBIG", "SQLITE_NOTADB"},
+    # An ambiguous or unknown column, a column out of its group, an unknown function. All drivers but one map what they
+    # do not know to OperationalError.
+    "mysql": {"1052", "1054", "1055", "1305"},
+}
+"""Codes of mistakes that a driver puts into a class which a retry might mend, by a part of the driver's name."""
+_STATES_FOR_GOOD = {"0A", "21", "22", "42"}
+"""Classes of SQLSTATE that no retry mends, whatever class the driver has: not supported, cardinality, data, syntax."""
 _ABOUT_THE_QUERY = {"ProgrammingError", "OperationalError", "InterfaceError"}
 """Classes of PEP 249 that speak of the query or the connection. All others speak of values."""
 _CODES = ("sqlstate", "pgcode", "sqlite_errorname", "errno", "full_code")
@@ -56,7 +66,7 @@ def query_error(error: Exception, sql: str, *, fetching: bool) -> OmniError:
     if not words:
         line += ". The database's own words are left out, since they may show a row; run the query by hand to see them"
     message = "Nothing was sent: the query failed."
-    if classes & _FOR_GOOD:
+    if classes & _FOR_GOOD or _is_mistake(type(error).__module__, code or ""):
         return OmniInputError(message, problems=(line,))
     return OmniStorageError(message, problems=(line,), retryable=True)
 
@@ -72,6 +82,13 @@ def _code_of(error: Exception) -> str | None:
         return str(first) if 0 < first < 100_000 else None
     # ODBC
     return f"SQLSTATE {first}" if isinstance(first, str) and re.fullmatch(r"[0-9A-Z]{5}", first) else None
+
+
+def _is_mistake(module: str, code: str) -> bool:
+    """Return True if the code of an error says that the query, or the data that it finds, must be changed."""
+    if code.startswith("SQLSTATE "):
+        return code.removeprefix("SQLSTATE ")[:2] in _STATES_FOR_GOOD
+    return any(driver in module.lower() and code in codes for driver, codes in _CODES_FOR_GOOD.items())
 
 
 def _words_of(error: Exception, sql: str) -> str:

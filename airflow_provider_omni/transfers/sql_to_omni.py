@@ -9,8 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException, BaseHook
+from airflow.providers.common.compat.sdk import (
+    AirflowNotFoundException,
+    AirflowOptionalProviderFeatureException,
+    BaseHook,
+)
 
+from airflow_provider_omni.omni.masking import shown_id
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.batch import BatchOperator
 from airflow_provider_omni.operators.masked_fields import MaskedSql, TextField, unmask
@@ -95,7 +100,16 @@ class SqlToOmniOperator(BatchOperator):
                 "database."
             ) from error
         # `BaseHook.get_hook` takes no parameters on Airflow 2.11.
-        connection: Any = BaseHook.get_connection(self.conn_id)
+        connection: Any = None
+        with contextlib.suppress(AirflowNotFoundException):
+            connection = BaseHook.get_connection(self.conn_id)
+        if connection is None:
+            # A retry may help: Airflow passes over a secrets backend that does not answer.
+            raise OmniInputError(
+                "Nothing was sent: the recipients cannot be read.",
+                problems=(unexpected("conn_id", shown_id(self.conn_id), "a connection that exists, to a database"),),
+                retryable=True,
+            )
         hook = connection.get_hook(hook_params=dict(self.hook_params or {}))
         if not isinstance(hook, DbApiHook):
             raise OmniInputError(

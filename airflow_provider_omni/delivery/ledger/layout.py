@@ -14,6 +14,7 @@ from airflow_provider_omni.delivery.ledger.parts import TRIES, TryId
 from airflow_provider_omni.delivery.ledger.remote_folders import RemoteFolder
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError
+from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.problems import unexpected
 
 _SHARD = re.compile(r"(shard-\d+-of-\d+)/(.+)")
@@ -134,6 +135,32 @@ def folder_of(ledger: Any, name: str = "ledger_path") -> Folder:
         )
     folder: Folder = ledger
     return folder
+
+
+def used_ledgers(ledger: Any) -> list[Folder]:
+    """Return the folders of a ledger that is to be read: itself, or those of its shards, or both.
+
+    Raises OmniInputError for what is no place of a ledger, and for a place that no batch has used: "nothing" would else
+    be the answer to a slip in a path.
+    """
+    expected = "the ledger_path of a batch that has run: an absolute path, or an ObjectStoragePath"
+    if (isinstance(ledger, str) and "://" not in ledger) or isinstance(ledger, Path):
+        local = Path(ledger).expanduser()
+        if not local.is_absolute():
+            raise _not_read("a relative path", expected)
+        found = list(ledgers_in(local))
+    elif isinstance(ledger, str) or hasattr(ledger, "fs") or callable(getattr(ledger, "list", None)):
+        found = list(ledgers_in(ledger))
+    else:
+        receipt = "; a receipt names it as ['ledger_path']" if isinstance(ledger, Mapping) else ""
+        raise _not_read(describe(ledger), expected + receipt)
+    if not found:
+        raise _not_read("a place that no batch has used", expected)
+    return found
+
+
+def _not_read(got: str, expected: str) -> OmniInputError:
+    return OmniInputError("The ledger cannot be read.", problems=(unexpected("ledger", got, expected),))
 
 
 def ledgers_in(ledger: Any) -> Iterator[Folder]:

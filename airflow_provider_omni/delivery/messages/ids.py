@@ -127,3 +127,8 @@ def fingerprint(content: dict[str, Any]) -> str:
     """
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def short_fingerprint(whole: str) -> str:
+    """Return as much of a fingerprint as people need to compare two in a log."""
+    return whole[:12]

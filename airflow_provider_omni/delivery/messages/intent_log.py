@@ -350,6 +350,16 @@ class IntentLog:
             )
         )
 
+    def fingerprints(self, most: int = 5) -> list[str]:
+        """Return the contents with which requests were posted, the first posted first; of many the first ones.
+
+        :param most: the number of fingerprints, at most.
+        """
+        found = self._workspace.all(
+            "SELECT fingerprint FROM attempt WHERE fingerprint IS NOT NULL GROUP BY 1 ORDER BY min(no) LIMIT ?", most
+        )
+        return [fingerprint for (fingerprint,) in found]
+
     def count(self) -> int:
         """Return the number of messages on record."""
         return int(self._workspace.scalar("SELECT count(*) FROM known"))

@@ -66,6 +66,8 @@ class Doubts:
         self._controlled = False
         self.accepted_earlier = 0
         """Messages that were found accepted, and that earlier tries have posted."""
+        self.by_others: set[str] = set()
+        """Messages that the logs show as accepted, and that this try has not posted, or in vain."""
 
     def ask(self, attempts: list[Attempt]) -> Steps[list[Request]]:
         """Ask the logs about these requests. Return requests for the people whose messages are proven absent."""
@@ -101,6 +103,9 @@ class Doubts:
                     self._progress.move(old[message_id], {message_id: attempt.messages[message_id]})
                     if attempt.messages[message_id] is _S.ACCEPTED and not attempt.ours:
                         self.accepted_earlier += 1
+                        self.by_others.add(message_id)
+                    elif attempt.messages[message_id] is _S.ACCEPTED and old[message_id] is _S.DUPLICATE_ID:
+                        self.by_others.add(message_id)
                 self._progress.learned(attempt, moved)
                 absent = [row for message_id, row in ours.items() if attempt.messages[message_id] is _S.ABSENT]
                 again += self._requests_of(absent, _S.ABSENT)

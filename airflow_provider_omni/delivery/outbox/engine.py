@@ -22,6 +22,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Log, Publish, Steps, call_api
 from airflow_provider_omni.delivery.flows import attempted, check_flow
+from airflow_provider_omni.delivery.messages.ids import short_fingerprint
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, MessageState
@@ -122,6 +123,8 @@ class Outbox:
         self._entered = self._taken_over = False
         self._in_lists_only: set[str] = set()
         """Messages of other tasks that are too many to be asked for one by one."""
+        self._unrecorded: set[str] = set()
+        """Messages that another task, run or try may have posted, without this task's record knowing of it."""
         self._accepted_before: int | None = None
         self._doubts: Doubts | None = None
         self._loaded_at: float | None = None
@@ -254,9 +257,9 @@ class Outbox:
         if not self._left and (sent := self.known.other_fingerprints(plan.fingerprint, certain)):
             # If tasks are mapped over texts with one ledger for all, only the first text is ever sent.
             yield Log(
-                f"Same idempotency_key, other content: {some(sent, 'message')} went out with the earlier content, and "
-                "nobody is left to send this one to. If both are meant, such as in tasks mapped over texts, give each "
-                "an idempotency_key and a ledger_path of its own.",
+                f"Same idempotency_key, other content: {some(sent, 'message')} went out with the earlier content "
+                f"({self._fingerprints()}), and nobody is left to send this one to. If both are meant, such as in "
+                "tasks mapped over texts, give each an idempotency_key and a ledger_path of its own.",
                 warning=True,
             )
         yield Log(
@@ -300,6 +303,7 @@ class Outbox:
             found = self.attempts.unrecorded(max(lost - 1, 0), shared_key=policy.shared_key)
             for ids in filter(None, found):
                 doubted = True
+                self._unrecorded.update(ids)
                 self._register(store, ids)
             if sum(map(len, found)) > ONE_BY_ONE:
                 self._in_lists_only = set(found[1])
@@ -416,9 +420,25 @@ class Outbox:
         if sent:
             raise OmniContentChangedError(
                 f"Same idempotency_key, other content: {some(sent, 'message')} {was(sent)} or may have been "
-                f"sent with the earlier content; not sent: {left:,}.{self.store.changed()} Restore the content, or "
-                f"use another {self._name_of_a_send}."
+                f"sent with the earlier content ({self._fingerprints()}); not sent: {left:,}.{self.store.changed()} "
+                f"Restore the content, or use another {self._name_of_a_send}."
             )
+
+    def _fingerprints(self) -> str:
+        """Return words for the contents of earlier tries and of this one: hashes, no text."""
+        own = self.plan.fingerprint
+        others = ", ".join(short_fingerprint(each) for each in self.known.fingerprints() if each != own)
+        return f"fingerprint {others or 'not known'}; this one's is {short_fingerprint(own)}"
+
+    def _sent_by_others(self, count: int) -> Log:
+        """Return the warning that another task has sent under this key. Its content stands on no record of this one."""
+        return Log(
+            f"Same idempotency_key: another task or run has sent {some(count, 'message')}, so this one did not send "
+            f"{'it' if count == 1 else 'them'} again. With which content is not on record. If it was another than this "
+            f"one's (fingerprint {short_fingerprint(self.plan.fingerprint)}), this one reaches nobody: give it an "
+            "idempotency_key of its own.",
+            warning=True,
+        )
 
     @property
     def _name_of_a_send(self) -> str:
@@ -475,6 +495,8 @@ class Outbox:
         dispatcher.give_back()
         yield from self._write_outcomes()
         yield from self._write_end()
+        if self.policy.shared_key and (theirs := doubts.by_others & self._unrecorded):
+            yield self._sent_by_others(len(theirs))
         final = final_error_of(
             self.plan,
             self.progress,

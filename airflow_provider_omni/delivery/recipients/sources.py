@@ -336,10 +336,14 @@ def as_wanted(names: Iterable[Any], wanted: Iterable[str]) -> list[Any]:
     """Return the names, with wanted names in the wanted spelling. A name that differs from a wanted one only in case is
     replaced, if it is the only such name and the wanted one is missing.
     """
-    found = list(names)
+    found, wanted = list(names), list(wanted)
     for name in wanted:
         if name not in found:
-            near = [index for index, each in enumerate(found) if isinstance(each, str) and _same(each, name)]
+            near = [
+                index
+                for index, each in enumerate(found)
+                if isinstance(each, str) and _same(each, name) and each not in wanted  # or one text takes another's
+            ]
             if len(near) == 1:
                 found[near[0]] = name
     return found
@@ -364,10 +368,10 @@ def shown_names(names: Iterable[object]) -> str:
 
 
 def other_case(missing: Iterable[str], names: Iterable[object]) -> str:
-    """Return a hint if several names differ from a missing one in case or spaces only, so none is meant; else ''."""
+    """Return a hint if names differ from a missing one in case or spaces only, and none is taken for it; else ''."""
     meant = {name.strip().casefold() for name in missing}
     near = [name for name in map(str, names) if name.strip().casefold() in meant]
-    return f"; upper and lower case count: {shown_names(near)}" if len(near) > 1 else ""
+    return f"; upper and lower case count: {shown_names(near)}" if near else ""
 
 
 def _is_data(names: Iterable[str]) -> bool:

@@ -8,11 +8,12 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Folder
 from airflow_provider_omni.delivery.ledger.integrity import Inventory, whole_lines
-from airflow_provider_omni.delivery.ledger.layout import ledgers_in
+from airflow_provider_omni.delivery.ledger.layout import used_ledgers
 from airflow_provider_omni.delivery.ledger.parts import (
     ENDS,
     OUTCOMES,
@@ -103,9 +104,10 @@ def read_outcomes(ledger: Any) -> Iterator[OutcomeRow]:
     """Yield every recipient for whom a POST was intended, of all shards, in no particular order.
 
     :param ledger: a local path, or an `ObjectStoragePath`.
+
+    Raises OmniInputError at once if no batch has used it.
     """
-    for folder in ledgers_in(ledger):
-        yield from read_outcomes_of(folder)
+    return chain.from_iterable(map(read_outcomes_of, used_ledgers(ledger)))
 
 
 def read_outcomes_of(folder: Folder) -> Iterator[OutcomeRow]:
@@ -115,14 +117,17 @@ def read_outcomes_of(folder: Folder) -> Iterator[OutcomeRow]:
 
 
 def read_quarantine(ledger: Any) -> Iterator[QuarantineRow]:
-    """Yield the rows that the last try left out."""
-    for folder in ledgers_in(ledger):
-        names = own_parts(folder.list(QUARANTINE))
-        last = max((each for each in map(TryId.of, names) if each is not None), default=None)
-        for name in names:
-            if TryId.of(name) == last:
-                for line in unpack(folder.read(name), name):
-                    yield QuarantineRow(line["row"], line["reason"], line.get("recipient"))
+    """Yield the rows that the last try left out. Raises OmniInputError at once if no batch has used the ledger."""
+    return chain.from_iterable(map(_quarantine_of, used_ledgers(ledger)))
+
+
+def _quarantine_of(folder: Folder) -> Iterator[QuarantineRow]:
+    names = own_parts(folder.list(QUARANTINE))
+    last = max((each for each in map(TryId.of, names) if each is not None), default=None)
+    for name in names:
+        if TryId.of(name) == last:
+            for line in unpack(folder.read(name), name):
+                yield QuarantineRow(line["row"], line["reason"], line.get("recipient"))
 
 
 def purge_plan(ledger: Any) -> int:
@@ -130,9 +135,11 @@ def purge_plan(ledger: Any) -> int:
 
     After that the batch cannot be resent with `unreached`. A retry still sends nobody a message twice, and does not
     write the private half again. Purge when the send is over, because a send under way may go on writing.
+
+    Raises OmniInputError if no batch has used the ledger.
     """
     removed = 0
-    for folder in ledgers_in(ledger):
+    for folder in used_ledgers(ledger):
         # The mark is written first: if this process dies now, the next purge finds what is left, and no retry adds to
         # it.
         if not own_parts(folder.list(PURGED)):

@@ -63,5 +63,14 @@ def unreached(ledger_path: str, include_unknown: bool = False) -> Unreached:
     :param ledger_path: the ledger of the earlier batch; a template.
     :param include_unknown: include those whose outcome is not known. Some of them may get the message twice. Default
         False.
+
+    Raises OmniInputError if `include_unknown` is neither True nor False: "no" would count as yes.
     """
+    if not isinstance(include_unknown, bool):
+        from airflow_provider_omni.omni.errors import OmniInputError
+        from airflow_provider_omni.omni.masking import describe
+        from airflow_provider_omni.omni.problems import unexpected
+
+        problem = unexpected("include_unknown", describe(include_unknown), "True or False")
+        raise OmniInputError("The unreached cannot be selected; nothing was sent.", problems=(problem,))
     return Unreached(ledger_path, include_unknown)

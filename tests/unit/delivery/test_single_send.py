@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -1097,3 +1098,46 @@ def test_a_try_that_cannot_read_its_record_publishes_no_receipt_that_says_that_n
     end = send(stage, first_try_at=AN_HOUR_AGO)
     assert isinstance(end.error, OmniStorageError)
     assert stage.published == []
+
+
+def other_task_warnings(stage: Stage) -> list[str]:
+    return [note for note in stage.notes if "another task or run has sent" in note]
+
+
+def test_what_another_task_has_sent_under_the_key_is_a_warning_with_the_fingerprint_and_no_text() -> None:
+    stage = Stage(logs=[shown(message_id(A))])
+    send(stage, plan(A, text="Other words"), shared_key=True, first_try_at=START)
+    (warning,) = other_task_warnings(stage)
+    assert re.search("fingerprint [0-9a-f]{12}", warning)
+    assert "Other words" not in warning
+
+
+def test_a_duplicate_of_what_another_task_has_sent_meanwhile_is_a_warning_too() -> None:
+    """Both have asked the logs before the other had sent."""
+    stage = Stage(logs=[[], [], shown(message_id(A))], posts=[[(A, "duplicate")]])
+    shared(stage, A)
+    assert len(other_task_warnings(stage)) == 1
+
+
+def test_a_send_under_a_shared_key_that_nobody_else_has_used_warns_of_nothing() -> None:
+    stage = Stage(logs=[[]])
+    shared(stage, A)
+    assert len(stage.posted) == 1
+    assert other_task_warnings(stage) == []
+
+
+def test_a_retry_that_finds_its_own_message_in_the_logs_warns_of_no_other_task() -> None:
+    stage = Stage(logs=[[], [], DOWN], posts=[LOST])
+    shared(stage, A)
+    stage.logs = [shown(message_id(A))]
+    again = shared(stage, A)
+    assert counts(again) == {"requested": 1, "accepted": 1}
+    assert other_task_warnings(stage) == []
+
+
+def test_the_warning_of_content_that_nobody_is_left_for_names_both_fingerprints() -> None:
+    stage = Stage()
+    send(stage)
+    send(stage, plan(text="Other words"))
+    (warning,) = [note for note in stage.notes if "nobody is left" in note]
+    assert len(set(re.findall("[0-9a-f]{12}", warning))) == 2

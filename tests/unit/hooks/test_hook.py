@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, Connection
+from airflow.providers.common.compat.sdk import AirflowException, Connection
 
 from airflow_provider_omni.get_provider_info import get_provider_info
 from airflow_provider_omni.hooks import omni as module
@@ -306,13 +306,24 @@ async def test_what_names_no_connection_is_one_clear_problem_in_both_halves(conn
             pytest.fail("connected")
 
 
-async def test_a_connection_that_is_not_there_is_airflows_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_is_not_there_is_a_retryable_error_with_a_code_in_both_halves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_OMNI_DEFAULT", raising=False)
-    with pytest.raises(AirflowNotFoundException):
-        _ = OmniHook().config
-    with pytest.raises(AirflowNotFoundException):
+    error = failure_of(lambda: OmniHook().config)
+    assert isinstance(error, OmniConfigurationError)
+    assert error.retryable  # a secrets backend that does not answer looks the same
+    assert error.problems == ("omni_conn_id: got 'omni_default', expected a connection that exists",)
+    assert error.__context__ is None
+    with pytest.raises(OmniConfigurationError, match="OMNI-111"):
         async with shared_async_client("omni_default"):
             pytest.fail("connected")
+
+
+def test_a_uri_in_place_of_a_connections_id_is_not_shown() -> None:
+    error = failure_of(lambda: OmniHook("omni://me:hunter2@example.com").config)
+    assert isinstance(error, OmniConfigurationError)
+    assert "hunter2" not in str(error)
 
 
 def test_a_password_with_the_line_end_of_its_file_is_masked_without_it(

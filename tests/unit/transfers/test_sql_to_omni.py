@@ -17,6 +17,7 @@ from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
 from airflow_provider_omni.operators.masked_fields import unmask
+from airflow_provider_omni.transfers.sql_errors import query_error
 from airflow_provider_omni.transfers.sql_to_omni import FETCH, SqlToOmniOperator, queried, streaming_cursor
 
 
@@ -194,7 +195,7 @@ def test_a_row_that_sqlite_cannot_decode_is_not_shown(shop: Shop) -> None:
     ],
 )
 def test_what_was_filled_into_a_query_is_not_told_when_it_fails(shop: Shop, query: str) -> None:
-    with pytest.raises(OmniStorageError, match="OperationalError") as caught, operator(sql=query).open_rows():
+    with pytest.raises(OmniInputError, match="OperationalError") as caught, operator(sql=query).open_rows():
         pass
     assert "Zaphod" not in str(caught.value)
 
@@ -435,3 +436,39 @@ def test_columns_that_texts_need_are_looked_for_before_a_row_is_read(shop: Shop)
         pytest.raises(OmniInputError, match="'naem', which texts or the key_field need, is not among"),
     ):
         next(iter(rows))
+
+
+@pytest.mark.parametrize(
+    "query", ["SELEC phone FROM orders", "SELECT phone FROM nowhere", "SELECT nothing FROM orders"]
+)
+def test_a_mistake_in_a_query_to_sqlite_fails_for_good(shop: Shop, query: str) -> None:
+    with pytest.raises(OmniInputError, match="SQLITE_ERROR"), operator(sql=query).open_rows():
+        pytest.fail("opened")
+
+
+def driver_error(module: str, name: str, **codes: Any) -> Exception:
+    return type(name, (Exception,), {"__module__": module, **codes})("words")
+
+
+@pytest.mark.parametrize(
+    ("error", "for_good"),
+    [
+        (driver_error("sqlite3", "OperationalError", sqlite_errorname="SQLITE_ERROR"), True),
+        (driver_error("sqlite3", "OperationalError", sqlite_errorname="SQLITE_BUSY"), False),
+        (driver_error("pymysql.err", "OperationalError", errno=1054), True),
+        (driver_error("MySQLdb", "OperationalError", errno=2006), False),
+        (driver_error("a_driver", "OperationalError", errno=1054), False),
+        (driver_error("a_driver", "DatabaseError", sqlstate="42S02"), True),
+        (driver_error("a_driver", "DatabaseError", sqlstate="40001"), False),
+    ],
+    ids=["sqlite mistake", "sqlite locked", "mysql column", "mysql gone", "another driver's", "state", "deadlock"],
+)
+def test_the_code_of_an_error_says_whether_the_query_must_be_changed(error: Exception, for_good: bool) -> None:
+    assert query_error(error, "SELECT 1", fetching=False).retryable is not for_good
+
+
+def test_a_connection_that_is_not_there_is_a_retryable_error_with_a_code() -> None:
+    with pytest.raises(OmniInputError, match="OMNI-112") as caught, operator(conn_id="nowhere").open_rows():
+        pytest.fail("opened")
+    assert caught.value.problems == ("conn_id: got 'nowhere', expected a connection that exists, to a database",)
+    assert caught.value.retryable

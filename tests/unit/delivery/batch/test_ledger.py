@@ -399,3 +399,30 @@ def test_a_ledger_of_another_send_is_not_said_to_be_an_unreadable_record_of_this
     assert world.send(numbers(1), identity=Identity("another")).error is not None
     assert world.lines
     assert not any("could not be read" in line for line in world.lines)
+
+
+@pytest.mark.parametrize("read", [read_outcomes, read_quarantine, purge_plan], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    ("ledger", "got"),
+    [
+        ("ledgers/a", "a relative path"),
+        ("{tmp_path}/nowhere", "a place that no batch has used"),
+        (None, "nothing"),
+        ({"ledger_path": "/a", "message_ids": ["41793026727"]}, "an object"),
+        (7, "a value of type int"),
+    ],
+    ids=["relative", "unused", "nothing", "receipt", "number"],
+)
+def test_what_is_no_ledger_is_one_clear_error_at_once(tmp_path: Path, read: Any, ledger: Any, got: str) -> None:
+    place = ledger.format(tmp_path=tmp_path) if isinstance(ledger, str) else ledger
+    with pytest.raises(OmniInputError) as caught:
+        read(place)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"ledger: got {got}, expected the ledger_path of a batch that has run")
+    assert "4179" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["yes", "no", 1, None], ids=repr)
+def test_include_unknown_is_true_or_false_and_nothing_else(value: Any) -> None:
+    with pytest.raises(OmniInputError, match=r"include_unknown: got .*, expected True or False"):
+        unreached("/a/ledger", include_unknown=value)

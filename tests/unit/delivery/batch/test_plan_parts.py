@@ -174,5 +174,6 @@ def test_what_was_purged_is_not_written_again_by_a_retry(tmp_path: Path) -> None
 
 
 def test_a_purge_of_no_ledger_makes_none(tmp_path: Path) -> None:
-    assert purge_plan(str(tmp_path / "nothing")) == 0
+    with pytest.raises(OmniInputError, match="ledger: got a place that no batch has used"):
+        purge_plan(str(tmp_path / "nothing"))
     assert not (tmp_path / "nothing").exists()
