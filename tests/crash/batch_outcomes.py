@@ -90,7 +90,7 @@ class Case:
         return late | (self.at_any_time(message) & {"failed"})
 
     def closed(self, message_id: str) -> bool:
-        """Whether the wait has said that a message counts as failed since nothing more was heard, and might say so."""
+        """True if the wait has said that a message counts as failed since nothing more was heard, and might say so."""
         wait, flow = self.wait, self.wait.watch.flow
         allowed = wait.ended_at >= wait.watch.deadline or not flow or flow.count(flow[-1]) > 1
         lines = wait.ledger.lines("outcomes/") if wait.ledger is not None and allowed else []
@@ -101,7 +101,7 @@ class Case:
         return any(call.name == "reports" and call.fault == "foreign-ids" for call in self.simulator.record.calls)
 
     def went_on_since(self, moment: float) -> bool:
-        """Whether the send learned or posted anything after a process of the wait had asked what there is to follow."""
+        """True if the send learned or posted anything after a process of the wait had asked what there is to follow."""
         ledger = self.wait.ledger
         written = ledger is not None and any(at >= moment for at in ledger.times("sent/"))
         return written or bool(self.send.posted_since(moment))
@@ -138,7 +138,7 @@ class Case:
         )
 
     def _followed_from(self, message: Message) -> float:
-        """From when on the wait surely follows it."""
+        """The time from which the wait surely follows it."""
         return self.wait.decided_from if message.message_id in self.unknown_at_first else self.wait.began_at
 
 

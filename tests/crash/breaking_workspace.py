@@ -29,7 +29,7 @@ class Break:
 
 @dataclass(frozen=True)
 class Breaks:
-    """Which workspaces of a schedule fail: the share of them, and how late, at the most.
+    """The workspaces of a schedule that fail: the share of them, and how late, at the most.
 
     `tries`: how those of the tries fail, said exactly, as a mutant needs it.
     """
@@ -84,7 +84,7 @@ class _Connection:
         return self._how.error("database or disk is full")
 
     def execute(self, query: str, values: Any = ()) -> Any:
-        """Of a statement that fails perhaps half was done; of what is read the first rows may come."""
+        """A statement that fails may be half done; of what is read the first rows may come."""
         breaks = self._breaks(query)
         if breaks and (self._half.random() < 0.5 or not query.lstrip().upper().startswith("SELECT")):
             raise self._error()
@@ -92,7 +92,7 @@ class _Connection:
         return _Cursor(cursor, self._error()) if breaks else cursor
 
     def executemany(self, query: str, values: Iterable[Any]) -> Any:
-        """Of those that fail the first half is done: there is no journal to roll back by."""
+        """Those that fail have done their first half: there is no journal to roll back by."""
         if not self._breaks(query):
             return self._sql.executemany(query, values)
         each = list(values)

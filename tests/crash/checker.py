@@ -132,7 +132,7 @@ def strange_receipts(world: World, ends: Iterable[tuple[float, Mapping[str, Any]
 
 
 def lost_between(accepted: Sequence[Acceptance], lost_at: Sequence[float], posts: Iterable[Any]) -> bool:
-    """Whether the record of one of these messages may have been lost before another of them was posted. It is there
+    """True if the record of one of these messages may have been lost before another of them was posted. It is there
     from the intent on, which is long before the POST where the process was frozen between them.
     """
     known = list(posts)
@@ -240,7 +240,7 @@ class Truth:
 
 
 class View(enum.Enum):
-    """What of the truth a client can see, where the vendor's documents leave that open."""
+    """The part of the truth that a client can see, where the vendor's documents leave that open."""
 
     ALL = "all"
     NO_STEP_FAILURES = "no step failures"
@@ -299,7 +299,7 @@ def truth_of(standings: Sequence[str]) -> Truth:
 
 
 def standing_of(message: Message | None, flow: Sequence[str], moment: float, view: View = View.ALL) -> str:
-    """Where a message stands at a moment: handset, operator, failed, half (a step, not the last), or open. Whoever has
+    """The state of a message at a moment: handset, operator, failed, half (a step, not the last), or open. Whoever has
     begun another step since, which has not ended, is open: under way is not failed.
     """
     if message is None:
@@ -410,7 +410,7 @@ def _posted_elsewhere(task: WaitTask, known: Mapping[str, Message]) -> bool:
 
 
 def simulator_start(simulator: Simulator) -> float:
-    """When the schedule began."""
+    """The time at which the schedule began."""
     return min((call.at for call in simulator.record.calls), default=0.0)
 
 
@@ -445,6 +445,6 @@ def truths_seen(standings: Sequence[str], gone: Collection[int]) -> Iterable[Tru
 
 
 def changes_of(messages: Sequence[Message | None]) -> set[float]:
-    """When something happens to these messages."""
+    """The times at which something happens to these messages."""
     found = [message for message in messages if message is not None]
     return {change.at for message in found for step in message.steps for change in step.changes}

@@ -10,7 +10,7 @@ HOME, OTHER = "home", "other"
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """When the connection of a wait leads to the other account.
+    """The times at which the connection of a wait leads to the other account.
 
     `since`: seconds after the wait began; None: never. `lasts`: seconds, if nobody restores it before. `told`:
     the receipt says which account it is from; else the wait knows the one that was there when it began.

@@ -157,7 +157,7 @@ def _read(entries: dict[str, str], key: str) -> Any:
 
 
 class Publishing:
-    """Where receipts are published. A failure may come before or after its effect, as with any call.
+    """The place where receipts are published. A failure may come before or after its effect, as with any call.
 
     Its chances come from a random stream of their own. `slowness`: the share of receipts that take longer to publish
     than an intent is fresh.
@@ -209,7 +209,7 @@ class Receipts:
 
     @property
     def counted(self) -> int:
-        """How many messages were or may have been sent, as it was told last: who waits takes all others for unsent."""
+        """Messages that were or may have been sent, as told last: who waits takes all others for unsent."""
         counts = self.told["counts"] if self.told else {}
         return sum(counts.get(name, 0) for name in ("accepted", "unconfirmed"))
 
@@ -257,7 +257,7 @@ class Bucket:
             self.parts[name] = data[: len(data) // 2] if how == "cut" else b""
 
     def times(self, kind: str) -> list[float]:
-        """When the parts of one kind were written."""
+        """The times at which the parts of one kind were written."""
         return [self.written_at[name] for name in self.list(kind)]
 
     def lines(self, kind: str) -> list[Any]:
@@ -266,5 +266,5 @@ class Bucket:
         return [json.loads(line) for text in texts for line in text.splitlines()]
 
     def snapshot(self) -> Bucket:
-        """As it is now: parts are never changed."""
+        """The folder as it is now: parts are never changed."""
         return Bucket(self.rng, 0.0, dict(self.parts), dict(self.written_at))

@@ -52,7 +52,7 @@ FORGIVEN: set[str] = set()
 
 
 class Phase(enum.Enum):
-    """Where in an effect it strikes. After an effect is before the next one."""
+    """The moment of an effect at which it strikes. After an effect is before the next one."""
 
     BEFORE = "before"
     DURING = "during"

@@ -199,12 +199,12 @@ def draw_contradictions(seed: int) -> float:
 
 
 def draw_publish_failures(seed: int) -> float:
-    """How often a receipt cannot be published: mostly never, and sometimes always."""
+    """The share of receipts that cannot be published: mostly never, and sometimes always."""
     return random.Random(f"{seed}:publish failures").choice((0.0,) * 12 + (0.1, 0.3, 0.7, 1.0))
 
 
 def draw_publish_slowness(seed: int) -> float:
-    """How often publishing a receipt takes longer than an intent is fresh: mostly never, and sometimes always."""
+    """The share of publishing that takes longer than an intent is fresh: mostly never, and sometimes always."""
     return random.Random(f"{seed}:publish slowness").choice((0.0,) * 13 + (0.1, 0.5, 1.0))
 
 

@@ -175,7 +175,7 @@ class SendTask:
         return end
 
     def _first_try_at(self, cleared: bool) -> float | None:
-        """What the context tells: without a clear the start of the run, after one perhaps nothing."""
+        """The start that the context tells: without a clear the start of the run, after one perhaps nothing."""
         return self._began_at if self.plan.send.first_try_known or not cleared else None
 
     def _memory(self, number: int) -> StateMemory:

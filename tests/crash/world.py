@@ -127,7 +127,7 @@ class World:
 
     @property
     def record(self) -> Record:
-        """What all accounts have taken and refused, and all calls."""
+        """Everything that all accounts have taken and refused, and all calls."""
         records = [simulator.record for simulator in self.simulators.values()]
         return Record(
             self.now,
@@ -292,6 +292,6 @@ def _without_credit() -> contextlib.AbstractContextManager[Any]:
 
 
 def _shown(call: Call[Any]) -> str:
-    """Which ids a call is about, shortened; for the trace."""
+    """The ids that a call is about, shortened; for the trace."""
     ids = [value for name, value in call.query if name in ("bulkId", "messageId")]
     return " ".join(f"{name}={value[:8]}" for name, value in call.query if value in ids)

@@ -69,11 +69,11 @@ class Run:
         return self.stack.describe_run(self.dag_id, self.run_id)
 
     def returned(self) -> Any:
-        """What the task has pushed: a receipt or a summary."""
+        """The value that the task has pushed: a receipt or a summary."""
         return self.stack.api.xcom(self.dag_id, self.run_id, self.task_id)
 
     def accepted(self) -> Counter[str]:
-        """How many messages the vendor has accepted for each number since the run began."""
+        """The number of messages that the vendor has accepted for each number since the run began."""
         accepted = self.stack.simulator.record("acceptances")["acceptances"][self.sent_before :]
         return Counter(one["to"] for one in accepted)
 
@@ -84,7 +84,7 @@ class Run:
 
 
 def one_each(dag_id: str) -> Counter[str]:
-    """What `Run.messages` must say in the end."""
+    """The end of `Run.messages` that is right."""
     return Counter(people_of(dag_id))
 
 

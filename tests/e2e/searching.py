@@ -45,7 +45,7 @@ class Needle:
 
 @dataclass(frozen=True)
 class Trace:
-    """Where something was found."""
+    """The place where something was found."""
 
     what: str
     where: str

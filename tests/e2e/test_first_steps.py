@@ -41,7 +41,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def simulator(port: str, environment: dict[str, str]) -> Iterator[None]:
-    """What the first block of commands starts, when it is ready."""
+    """Everything that the first block of commands starts, when it is ready."""
     _, (start, _) = after_the_dag()
     with subprocess.Popen(
         f"exec {start.code.strip()} --port {port}", shell=True, env=environment, stdout=subprocess.PIPE, text=True

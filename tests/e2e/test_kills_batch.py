@@ -30,7 +30,7 @@ REFUSED = sum(count for (outcome, _), count in COUNTS.items() if outcome == "ref
 
 @dataclass(frozen=True)
 class Story:
-    """What was seen of the run."""
+    """The observations of the run."""
 
     state: str
     tries: int

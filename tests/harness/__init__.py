@@ -1,4 +1,4 @@
-"""What tests are made with: one clock, one vendor, one loop with hooks. docs/architecture.md: how a test is written.
+"""The means of tests: one clock, one vendor, one loop with hooks. docs/architecture.md: how a test is written.
 
 clock.py    time that passes when somebody sleeps, and at no other time
 driver.py   the loop that steps a machine, with its hooks: what an effect comes to is the test's

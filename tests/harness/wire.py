@@ -1,4 +1,4 @@
-"""What the client puts on the wire, and the answers that it gets, with requests-mock: no server, no socket.
+"""Requests as the client puts them on the wire, and the answers that it gets, with requests-mock: no server, no socket.
 
 `Wire` is for tests of one request and its answer; `Vendor` is the simulator behind it. Faults of the connection want a
 real one (vendor.py).

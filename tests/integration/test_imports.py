@@ -1,4 +1,4 @@
-"""What a DAG file makes Airflow import by using this provider: nothing heavy, since DAG files are read often."""
+"""Imports that a DAG file makes Airflow do by using this provider: nothing heavy, since DAG files are read often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people install: the wheel's content, and what Airflow finds in it through the entry point."""
+"""The distribution that people install: the wheel's content, and what Airflow finds in it through the entry point."""
 
 from __future__ import annotations
 

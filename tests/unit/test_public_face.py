@@ -1,4 +1,4 @@
-"""What users import: a few modules whose names stay. Docs and example DAGs import nothing else of the package."""
+"""Imports of users: a few modules whose names stay. Docs and example DAGs import nothing else of the package."""
 
 from __future__ import annotations
 

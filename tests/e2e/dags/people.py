@@ -1,4 +1,4 @@
-"""Who gets a message in the e2e tests, by DAG. Not in the DAG files: Airflow keeps their source in its database.
+"""Recipients in the e2e tests, by DAG. Not in the DAG files: Airflow keeps their source in its database.
 
 The last two digits are the simulator's fates (docs/simulator.md): 01 gets it on LINE, 40 is not on LINE and gets the
 SMS, 44 gets the SMS when the validity of LINE has ended. No DAG sends to another's people, so each test has its own.

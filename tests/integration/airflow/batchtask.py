@@ -18,7 +18,7 @@ class BatchTask:
         self.state: dict[str, Any] = {}
 
     def context(self, try_number: int = 1, run_id: str = "run", map_index: int = -1) -> Any:
-        """What `execute` is given."""
+        """The context that `execute` is given."""
         ti = SimpleNamespace(
             dag_id="dag",
             run_id=run_id,

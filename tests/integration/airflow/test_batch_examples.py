@@ -18,7 +18,7 @@ from tests.integration.airflow.test_example_dags import run
 
 
 def numbers_kept(database: Path, numbers: set[str]) -> set[str]:
-    """Which of these numbers stand anywhere in Airflow's database, as text."""
+    """The ones of these numbers that stand anywhere in Airflow's database, as text."""
     with sqlite3.connect(database) as connection:
         tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         rows = [repr(row) for table in tables for row in connection.execute(f'SELECT * FROM "{table}"')]

@@ -81,7 +81,7 @@ def posts(monkeypatch: pytest.MonkeyPatch) -> Posts:
 
 @pytest.fixture(params=["ledger", "task state"])
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
-    """Where the record is kept, as arguments."""
+    """The place of the record, as arguments."""
     return {"ledger_path": str(tmp_path / "ledger")} if request.param == "ledger" else {}
 
 
@@ -254,7 +254,7 @@ def test_an_account_without_credit_stops_the_batch_at_once_and_may_be_retried(
 
 
 class TimeOut(BaseException):
-    """What Airflow raises in the middle of anything."""
+    """The exception that Airflow raises in the middle of anything."""
 
 
 @pytest.mark.parametrize("at", [1, 3, 6])

@@ -54,7 +54,7 @@ def dags(tmp_path: Path) -> DagBag:
 
 
 def of_run() -> dict[str, Any]:
-    """What the server tells of the run and the try."""
+    """The server's words about the run and the try."""
     now = datetime.now(UTC)
     times = dict.fromkeys(("logical_date", "run_after", "start_date", "data_interval_start", "data_interval_end"), now)
     run = known.DagRun.model_validate(

@@ -173,7 +173,7 @@ def send(task: Task, code: str) -> dict[str, Any]:
 
 
 def wait(task: Task, mode: str, receipt: dict[str, Any], **arguments: Any) -> tuple[str, dict[str, Any]]:
-    """How the sensor ended, and its summary from XCom."""
+    """The end of the sensor, and its summary from XCom."""
     kind: dict[str, Any] = {"deferrable": True} if mode == "deferrable" else {"mode": mode}
     sensor = OmniDeliverySensor(task_id="wait", receipt=receipt, **{"poke_interval": 1.5} | kind | arguments)
     try:

@@ -1,4 +1,4 @@
-"""What Airflow keeps of sends whose texts come from Variables, XComs, a query's parameters: none of them, anywhere."""
+"""Airflow's tables after sends whose texts come from Variables, XComs, a query's parameters: none of them, anywhere."""
 
 from __future__ import annotations
 

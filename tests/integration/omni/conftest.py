@@ -1,4 +1,4 @@
-"""What the tests of the clients share: both clients, and a certificate for servers on this machine."""
+"""Fixtures of the clients' tests: both clients, and a certificate for servers on this machine."""
 
 from __future__ import annotations
 

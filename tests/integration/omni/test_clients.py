@@ -421,7 +421,7 @@ def test_no_error_holds_a_number_a_text_or_the_password(run: Run, behaviour: Beh
 
 @pytest.mark.parametrize("behaviour", [close, reply(200, b"?"), reply(400, b"{}"), reply(401, b"{}"), reply(302, b"")])
 def test_no_variable_around_an_error_shows_a_number_a_text_or_the_password(run: Run, behaviour: Behaviour) -> None:
-    """As what reports errors with the variables of each frame would."""
+    """Report an error as programs do that report errors with the variables of each frame would."""
     with Trickster([behaviour]) as server:
         [error] = run(config(server.url, id_secret="pepper-word"), SEND)
     frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack

@@ -1,4 +1,4 @@
-"""What goes wrong while a connection is made: nothing had left, in both clients, with words for what it was."""
+"""Failures while a connection is made: nothing had left, in both clients, with words for what it was."""
 
 from __future__ import annotations
 

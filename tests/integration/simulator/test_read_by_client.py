@@ -1,4 +1,4 @@
-"""What the simulator answers is what the client's parsers expect: every fate, every offset, both error envelopes."""
+"""Answers of the simulator are what the client's parsers expect: every fate, every offset, both error envelopes."""
 
 from __future__ import annotations
 

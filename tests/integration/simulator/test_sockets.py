@@ -371,7 +371,7 @@ def test_two_simulators_run_side_by_side(simulator):
 
 
 def test_no_part_of_an_answer_waits_for_the_peers_acknowledgement_of_the_one_before():
-    """As it does on a connection without TCP_NODELAY: 40 ms for each answer, whose head and body are two parts."""
+    """A connection without TCP_NODELAY costs 40 ms for each answer, whose head and body are two parts."""
     from airflow_provider_omni.simulator.running import serving
     from airflow_provider_omni.simulator.server import TRANSPORT
 

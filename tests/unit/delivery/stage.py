@@ -93,7 +93,7 @@ def answered(**states: str) -> Callable[[Call[Any]], SendResponse]:
 
 @dataclass
 class Stage(Driver):
-    """What the machines get for their effects. Each list is a script; its last entry stays for all further calls."""
+    """The results of effects. Each list is a script; its last entry stays for all further calls."""
 
     posts: list[Answer] = field(default_factory=lambda: [accepted])
     logs: list[Answer] = field(default_factory=lambda: [[]])

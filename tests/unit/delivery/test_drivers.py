@@ -24,7 +24,7 @@ LOOK = api.get_logs(message_ids=("m",))
 
 
 class World:
-    """What a driver is given, in its sync and its async form. `answer` is what every call gets."""
+    """Everything that a driver is given, in its sync and its async form. `answer` is what every call gets."""
 
     def __init__(self, answer: Any = None, stored: Any = None) -> None:
         self.answer = answer

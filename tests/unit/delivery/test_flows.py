@@ -47,7 +47,7 @@ def test_a_batch_says_which_content_nobody_gets_and_which_step_has_none(tmp_path
 
 
 def test_a_batchs_receipt_names_the_steps_that_are_attempted_so_that_no_wait_goes_on_for_others(tmp_path: Path) -> None:
-    """As a single send's does: the failure of the last of them is the end of a message."""
+    """End as a single send's flow does: the failure of the last of them is the end of a message."""
     assert World(tmp_path / "a").send(numbers(3), {"line": LINE}).receipt.flow == ("LINE",)
     assert World(tmp_path / "b").send(numbers(3), {"line": LINE, "sms": {"text": "x"}}).receipt.flow == ("LINE", "SMS")
 

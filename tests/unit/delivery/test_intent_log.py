@@ -1,4 +1,4 @@
-"""Which attempt of a person counts, where tries that overlap have written of several."""
+"""The attempt of a person that counts, where tries that overlap have written of several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who was refused, and who is in doubt: errors and receipts say the place in `to`, never a number."""
+"""Places of the refused and of those in doubt: errors and receipts say the place in `to`, never a number."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def resolve(attempt: Attempt, stage: Stage, policy: LookPolicy = POLICY) -> Reco
 
 
 def look_times(stage: Stage) -> list[float]:
-    """When each look was made, in seconds after the start."""
+    """The time of each look, in seconds after the start."""
     times, now = [], 0.0
     for effect in stage.effects:
         if isinstance(effect, Sleep):

@@ -1,4 +1,4 @@
-"""What is known of a message does not depend on the order or the repetition of what told it."""
+"""Knowledge of a message does not depend on the order or the repetition of what told it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people and programs write for a number: read whole or refused, with the character that is in the way."""
+"""Numbers as people and programs write them: read whole or refused, with the character that is in the way."""
 
 from __future__ import annotations
 

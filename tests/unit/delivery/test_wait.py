@@ -75,7 +75,7 @@ def unread(*rows: Any) -> Rows[Any]:
 
 
 def kinds(stage: Stage) -> list[str]:
-    """What was done, in order, in short."""
+    """The effects that were done, in order, in short."""
     names = {Load: "load", Save: "save", Sleep: "pause"}
     return [
         effect.call.path.rsplit("/", 1)[-1] if isinstance(effect, CallApi) else names[type(effect)]
@@ -1144,7 +1144,7 @@ def test_a_message_that_nothing_finds_does_not_hide_that_lists_of_ids_are_not_re
 
 @pytest.mark.parametrize("silent", [slice(0, 10), slice(15, 25), slice(30, 40)])
 def test_messages_that_nothing_finds_and_that_stand_together_hide_nobody_else_until_the_deadline(silent: slice) -> None:
-    """As after a try that was killed: a quarter was about to be posted, and lists of ids find nothing at all."""
+    """Follow what a killed try has left: a quarter was about to be posted, and lists of ids find nothing at all."""
     ids = tuple(f"{index:02d}" for index in range(40))
 
     def logs(call: Any) -> Any:

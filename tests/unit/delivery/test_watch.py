@@ -1,4 +1,4 @@
-"""What is waited for."""
+"""Watches: the messages that are waited for."""
 
 from __future__ import annotations
 

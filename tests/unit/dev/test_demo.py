@@ -1,4 +1,4 @@
-"""What `make demo` prints of the simulator's record."""
+"""The lines that `make demo` prints of the simulator's record."""
 
 from __future__ import annotations
 

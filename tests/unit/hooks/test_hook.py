@@ -642,7 +642,7 @@ def test_logs_are_asked_with_the_names_of_the_api(answering: Any) -> None:
 
 
 def through_xcom(value: Any) -> Any:
-    """What the next task gets of it: Airflow writes it down, and reads it by its own rules."""
+    """The value that the next task gets: Airflow writes it down, and reads it by its own rules."""
     try:
         from airflow.sdk.serde import deserialize, serialize
     except ImportError:

@@ -24,7 +24,7 @@ def run_of(clear_number: int = 0) -> SimpleNamespace:
 def worker(
     *, began: float = 3600.0, exception: BaseException | None = None, clear_number: int = 0, **ti: Any
 ) -> dict[str, Any]:
-    """What the worker gives to a callback of a failed task that began so many seconds ago."""
+    """The context that the worker gives to a callback of a failed task that began so many seconds ago."""
     known = {
         "dag_id": "dag",
         "run_id": "run",
@@ -46,7 +46,7 @@ def worker(
 
 
 def processor(**ti: Any) -> dict[str, Any]:
-    """What the DAG processor gives to the same callback, after the worker was lost: no start, no exception."""
+    """The context of the same callback in the DAG processor, after the worker was lost: no start, no exception."""
     made = worker(**{"state": None} | ti)
     instance = made["ti"]
     del instance.start_date, made["exception"]
@@ -55,7 +55,7 @@ def processor(**ti: Any) -> dict[str, Any]:
 
 
 def deadline() -> dict[str, Any]:
-    """What a triggerer gets for a deadline alert: plain JSON."""
+    """The context that a triggerer gets for a deadline alert: plain JSON."""
     return {
         "dag_run": {"dag_id": "dag", "run_id": "run"},
         "deadline": {"id": "d", "deadline_time": "2026-11-27T10:00:00Z"},
@@ -68,7 +68,7 @@ def messages(account: RunningSimulator) -> list[str]:
 
 
 def texts(account: RunningSimulator, channel: str = "SMS") -> list[str | None]:
-    """What was said on a channel, message for message; None for nothing."""
+    """The texts that were sent on a channel, message for message; None for nothing."""
     return [each.content.by_channel.get(channel, {}).get("text") for each in account.record.messages]
 
 

@@ -31,7 +31,7 @@ from tests.unit.notifications.callbacks import (
 
 NOT_IN_A_LOOP = UUID(int=0)
 OF_A_DAG = {"dag": DAG("dag", schedule=None), "run_id": "run", "reason": "task_failure"}
-"""What the DAG processor gives to a DAG's own callback when it knows of no task."""
+"""The context that the DAG processor gives to a DAG's own callback when it knows of no task."""
 
 
 async def alert(context: dict[str, Any], **arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the environment says about the way: whom `no_proxy` names."""
+"""The environment's words about the way: whom `no_proxy` names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the vendor says in words stays, and what is no word does not."""
+"""Words of the vendor stay, and what is no word does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a status means."""
+"""The meaning of a status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What templates render lists and objects to, given to every argument of the operators that takes one."""
+"""Texts to which templates render lists and objects, given to every argument of the operators that takes one."""
 
 from __future__ import annotations
 

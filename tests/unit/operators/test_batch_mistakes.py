@@ -1,4 +1,4 @@
-"""What users get wrong in a batch's arguments: all is said at once, before a source is opened or a call is made."""
+"""Mistakes of users in a batch's arguments: all is said at once, before a source is opened or a call is made."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def operator(recipients: Any, **arguments: Any) -> OmniSendBatchOperator:
 
 
 def shown(operator: Any) -> str:
-    """What Airflow would store in its table of rendered templates."""
+    """The values that Airflow would store in its table of rendered templates."""
     return json.dumps(serialize_template_field(operator.recipients, "recipients"), ensure_ascii=False)
 
 
@@ -93,7 +93,7 @@ def test_whatever_ending_is_read_is_shown() -> None:
 
 
 class Table:
-    """As a polars.DataFrame: its text shows its rows."""
+    """A stand-in for a polars.DataFrame: its text shows its rows."""
 
     def rows(self) -> list[tuple[str]]:
         return [(NUMBER,)]
@@ -208,7 +208,7 @@ def test_bare_numbers_come_from_any_iterable(recipients: Any) -> None:
 
 
 class Lazy(Sequence[Any]):
-    """As Airflow gives the output of a mapped task: an item for each of its copies."""
+    """A stand-in for Airflow's output of a mapped task: an item for each of its copies."""
 
     def __init__(self, *items: Any) -> None:
         self.items = items
@@ -261,7 +261,7 @@ def test_a_row_that_stands_beside_what_a_task_returned_is_not_taken_apart() -> N
 
 
 class Returned:
-    """As an XComArg: Airflow puts in its place what another task returned."""
+    """A stand-in for an XComArg: Airflow puts in its place what another task returned."""
 
     def __init__(self, value: Any) -> None:
         self.value = value

@@ -1,4 +1,4 @@
-"""What the create operator gives to the tasks after it. What it does to the account is tested in hooks and delivery."""
+"""The create operator's value for the tasks after it. What it does to the account is tested in hooks and delivery."""
 
 from __future__ import annotations
 

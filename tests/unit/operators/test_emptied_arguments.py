@@ -20,7 +20,7 @@ RECEIPT = {"flow": ["SMS"], "bulks": [{"bulk_id": "b", "messages": 2}]}
 
 
 def rendered(operator: Any) -> Any:
-    """As in a DAG of native objects, where a template gives None as an upstream's output does."""
+    """Render as in a DAG of native objects, where a template gives None as an upstream's output does."""
     operator.dag = DAG("native", schedule=None, render_template_as_native_obj=True)
     operator.render_template_fields({"of_an_upstream_that_was_marked_successful": None})
     return operator

@@ -25,7 +25,7 @@ class Operator(BaseOperator):
 
 
 def shown(operator: Any) -> str:
-    """What Airflow would store in its table of rendered templates."""
+    """The values that Airflow would store in its table of rendered templates."""
     return json.dumps(serialize_template_field(operator.to, "to"), ensure_ascii=False)
 
 

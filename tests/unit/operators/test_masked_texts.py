@@ -42,7 +42,7 @@ def rendered(operator: Any, **context: Any) -> Any:
 
 
 def shown(operator: Any) -> dict[str, Any]:
-    """What Airflow would store in its table of rendered templates, by field."""
+    """The values that Airflow would store in its table of rendered templates, by field."""
     fields = {name: serialize_template_field(getattr(operator, name), name) for name in operator.template_fields}
     text = json.dumps(fields, ensure_ascii=False) + repr({name: getattr(operator, name) for name in fields})
     assert [word for word in WORDS if word in text] == []

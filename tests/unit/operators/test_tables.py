@@ -23,7 +23,7 @@ EXPECTED = [(number, {"phone": number, "name": name}) for number, name in CELLS]
 
 
 class DataFrame:
-    """Of pandas. Going over it gives the names of its columns; nobody may ask whether it is true."""
+    """A frame of pandas. Going over it gives the names of its columns; nobody may ask whether it is true."""
 
     def __init__(self, names: Any = NAMES, cells: Any = CELLS) -> None:
         self.columns, self.cells = names, cells
@@ -52,7 +52,7 @@ class DataFrame:
 
 
 class PolarsFrame:
-    """Of polars. Going over it gives its columns."""
+    """A frame of polars. Going over it gives its columns."""
 
     columns = NAMES
 
@@ -84,7 +84,7 @@ class Batch:
 
 
 class ArrowTable:
-    """Of Arrow: in batches."""
+    """A table of Arrow: in batches."""
 
     schema = Batch.schema
 
@@ -111,7 +111,7 @@ class ArrowReader:
 
 
 class Result:
-    """What a query found, in DuckDB (`columns`) or another database (`description`), once."""
+    """The result of a query, in DuckDB (`columns`) or another database (`description`), once."""
 
     def __init__(self, **described: Any) -> None:
         self.__dict__.update(described)
@@ -185,7 +185,7 @@ def test_tables_that_mapped_tasks_returned_are_joined() -> None:
 
 
 class Column:
-    """Of Arrow: going over it gives no plain values."""
+    """A column of Arrow: going over it gives no plain values."""
 
     type = "string"
 
@@ -202,7 +202,7 @@ def test_a_column_of_arrow_gives_its_values() -> None:
 
 
 class LazyFrame:
-    """Of polars: a plan of one."""
+    """A frame of polars: a plan of one."""
 
     def collect_schema(self) -> Any:
         raise AssertionError("nobody asked for it")
@@ -212,7 +212,7 @@ class LazyFrame:
 
 
 class SparkFrame:
-    """Of Spark."""
+    """A frame of Spark."""
 
     columns = NAMES
 

@@ -1,4 +1,4 @@
-"""What an operator knows of earlier tries when there is no record of them."""
+"""An operator's knowledge of earlier tries when there is no record of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def context(try_number: int = 2, clear_number: int = 0, **run: Any) -> Any:
 
 
 class Log:
-    """Of a task; nobody reads it."""
+    """The log of a task; nobody reads it."""
 
     def info(self, *_: Any) -> None: ...
 

@@ -1,4 +1,4 @@
-"""What the sensor makes of Airflow's side: defaults, deferral, the trigger's events."""
+"""The sensor's use of Airflow's side: defaults, deferral, the trigger's events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may use the control calls."""
+"""Access to the control calls."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Seen = tuple[str, int]
 
 @dataclass(frozen=True)
 class Ends:
-    """How a fate ends: reports oldest first (final only, per step), the last status of each row, what was received."""
+    """A fate's end: reports oldest first (final only, per step), the last status of each row, what was received."""
 
     final: tuple[Seen, ...] = ()
     per_step: tuple[Seen, ...] | None = None

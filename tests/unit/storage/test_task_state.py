@@ -18,7 +18,7 @@ from airflow_provider_omni.storage.task_state import TaskStateMemory
 
 
 class Store:
-    """What the context's accessor offers, with an error on demand."""
+    """The methods that the context's accessor offers, with an error on demand."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.entries: dict[str, Any] = {}

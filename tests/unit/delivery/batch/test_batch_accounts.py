@@ -54,7 +54,7 @@ def _looks(world: World) -> int:
 
 @pytest.mark.parametrize("people", [30, 300])
 def test_a_green_batch_whose_state_was_dropped_sends_to_nobody_again(tmp_path: Path, people: int) -> None:
-    """As with [state_store] clear_on_success, and with a clear from Airflow 3.4 on."""
+    """Clear the task's state, as with [state_store] clear_on_success, and with a clear from Airflow 3.4 on."""
     world = _world(tmp_path)
     world.send(numbers(people), ledger=False)
     world.memory = ProcessMemory()

@@ -1,4 +1,4 @@
-"""Where a batch is about to post something again, or to say what earlier tries have sent."""
+"""Batches that are about to post something again, or to say what earlier tries have sent."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_a_message_that_the_vendor_has_in_another_request_is_followed_there(tmp_
 
 
 def test_a_try_that_finds_everybody_told_something_else_says_so(tmp_path: Path) -> None:
-    """As mapping over texts does where all of them share one shard's ledger: the second text is sent to nobody."""
+    """Send as tasks mapped over texts do where all share one shard's ledger: the second text is sent to nobody."""
     world = World(tmp_path)
     assert world.send(numbers(3), {"sms": {"text": "One"}}).error is None
     end = world.send(numbers(3), {"sms": {"text": "Two"}})

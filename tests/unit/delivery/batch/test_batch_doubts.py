@@ -1,4 +1,4 @@
-"""Where a try must not believe what it sees: another place for the record, listings that fail, answers about a repeated
+"""Tries that must not believe what they see: another place for the record, listings that fail, answers about a repeated
 POST, a try that was replaced.
 """
 
@@ -45,7 +45,7 @@ def _vendor_accepts_repeated_ids(tmp_path: Path) -> World:
 
 
 def _answers(world: World, *scripted: Callable[[Call[Any]], Any]) -> None:
-    """What the first POSTs get."""
+    """The answers of the first POSTs."""
     execute, script = world.execute, list(scripted)
 
     def answer(call: Call[Any]) -> Any:
@@ -199,7 +199,7 @@ def test_messages_in_doubt_to_people_who_left_the_source_keep_the_task_from_succ
 
 
 class _Replaced(ProcessMemory):
-    """What a try that was replaced gets: reads look empty, writes are refused."""
+    """The effects of a try that was replaced: reads look empty, writes are refused."""
 
     def load(self, key: str) -> Json:
         return None

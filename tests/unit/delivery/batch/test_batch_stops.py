@@ -1,4 +1,4 @@
-"""What stops a batch, what does not, and what is refused before anything is sent."""
+"""Everything that stops a batch, what does not, and what is refused before anything is sent."""
 
 from __future__ import annotations
 

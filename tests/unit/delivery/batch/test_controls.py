@@ -1,4 +1,4 @@
-"""Which requests of earlier tries can show that the logs find bulk ids of ours."""
+"""Requests of earlier tries that can show that the logs find bulk ids of ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is sent to, who is left out and why; who shares a request with whom."""
+"""People who are sent to, who is left out and why; who shares a request with whom."""
 
 from __future__ import annotations
 
@@ -373,7 +373,7 @@ def test_a_number_that_cannot_be_read_does_not_end_the_batch(
 
 
 class NotATime(datetime):
-    """As pandas' NaT: a date that is none."""
+    """A stand-in for pandas' NaT: a date that is none."""
 
     def __eq__(self, other: object) -> bool:
         return False
@@ -383,7 +383,7 @@ class NotATime(datetime):
 
 
 class Ambiguous:
-    """As pandas' NA: whether it is equal to anything cannot be said."""
+    """A stand-in for pandas' NA: whether it is equal to anything cannot be said."""
 
     def __eq__(self, other: object) -> Any:
         return self

@@ -79,7 +79,7 @@ def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> N
 def test_a_folder_whose_parents_cannot_be_made_is_not_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As below /proc, where the system says that something is missing."""
+    """A folder as below /proc, where the system says that something is missing."""
 
     def missing(*_: Any, **__: Any) -> None:
         raise FileNotFoundError

@@ -1,4 +1,4 @@
-"""Which rows of reports and logs count for a batch, and what its ledger says then: what the crash harness has found."""
+"""Rows of reports and logs that count for a batch, and what its ledger says then: what the crash harness has found."""
 
 from __future__ import annotations
 

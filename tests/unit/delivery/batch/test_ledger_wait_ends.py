@@ -1,4 +1,4 @@
-"""How a wait on a ledger ends where the ledger is not whole, cannot be written, or goes on meanwhile."""
+"""Ends of a wait on a ledger that is not whole, cannot be written, or goes on meanwhile."""
 
 from __future__ import annotations
 

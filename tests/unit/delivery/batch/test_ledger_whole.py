@@ -1,4 +1,4 @@
-"""What a ledger's folder must hold to be believed: files of others do not matter, parts that are gone or damaged do."""
+"""Files for a ledger to be believed: files of others do not matter, parts that are gone or damaged do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a ledger keeps of who is sent to: rows that change from try to try, rows that were left out, who may look."""
+"""The people that a ledger keeps: rows that change from try to try, rows that were left out, who may look."""
 
 from __future__ import annotations
 

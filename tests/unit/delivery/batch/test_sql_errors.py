@@ -1,4 +1,4 @@
-"""What is told of a database's error: enough to know what to do, and nothing of a row."""
+"""Words about a database's error: enough to know what to do, and nothing of a row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SQL = "SELECT phon, name FROM shop.orders WHERE name <> 'x'"
 
 
 def error_of(kind: str, *args: Any, module: str = "psycopg2", **attributes: Any) -> Exception:
-    """As drivers make them: a class of PEP 249, and one of their own below it."""
+    """Errors as drivers make them: a class of PEP 249, and one of their own below it."""
     base = type(kind, (Exception,), {"__module__": module})
     error = type("Own", (base,), {"__module__": f"{module}.errors"} | attributes)(*args)
     assert isinstance(error, Exception)

@@ -23,7 +23,7 @@ NAMED = {"sms": {"text": "Dear {name}"}}
 
 
 class NAType:
-    """As pandas has it: whoever compares it gets an error."""
+    """A value as pandas has it: whoever compares it gets an error."""
 
     def __bool__(self) -> bool:
         raise TypeError("boolean value of NA is ambiguous")
@@ -36,7 +36,7 @@ class NAType:
 
 
 class NaTType(date):
-    """As pandas has it: unequal to itself."""
+    """A value as pandas has it: unequal to itself."""
 
     def __eq__(self, other: object) -> bool:
         return False
@@ -74,7 +74,7 @@ class Float32:
 
 
 def duration(value: Any) -> Any:
-    """As numpy has it: it counts as a whole number, and is a duration."""
+    """A duration as numpy has it: it counts as a whole number, and is a duration."""
 
     def unequal(one: object, other: object) -> bool:
         return value is None or one is not other
