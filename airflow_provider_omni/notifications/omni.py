@@ -30,6 +30,7 @@ from airflow_provider_omni.notifications.occasions import (
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS, OWN_ARGUMENTS
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.keys import warning_about_own_key
+from airflow_provider_omni.operators.known_arguments import KnownArguments
 from airflow_provider_omni.operators.masked_fields import MaskedField, MaskedFields, TextField, unmask
 from airflow_provider_omni.operators.slips import content_slips, refuse_slips, setting_slips
 
@@ -62,7 +63,7 @@ MOST_SMS_PARTS = 255
 """Parts that an SMS can have."""
 
 
-class OmniNotifier(MaskedFields, BaseNotifier):
+class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
     """Tells people what happened, by LINE with SMS failover: `on_failure_callback=OmniNotifier(…)`.
 
     Works as a callback of tasks and DAGs (sync), for deadline alerts in the triggerer (async) and as `notifiers=` of

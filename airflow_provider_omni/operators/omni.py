@@ -14,6 +14,7 @@ from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
 from airflow_provider_omni.operators.failing import fail_without_retry
 from airflow_provider_omni.operators.keys import default_key, refuse_within_another_task, warning_about_own_key
+from airflow_provider_omni.operators.known_arguments import KnownArguments
 from airflow_provider_omni.operators.masked_fields import (
     MaskedField,
     MaskedFields,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["OmniCreateScenarioOperator", "OmniSendBatchOperator", "OmniSendMessageOperator"]
 
 
-class OmniCreateScenarioOperator(BaseOperator):
+class OmniCreateScenarioOperator(KnownArguments, BaseOperator):
     """Makes sure that the account has a scenario: the channels to try, in their order.
 
     Returns `{"key": …, "name": …, "flow": [{"channel": …, "from": …}, …], "default": …}`, and pushes each member under
@@ -85,7 +86,7 @@ class OmniCreateScenarioOperator(BaseOperator):
         return _scenario_to_json(scenario)
 
 
-class OmniSendMessageOperator(MaskedFields, BaseOperator):
+class OmniSendMessageOperator(MaskedFields, KnownArguments, BaseOperator):
     """Sends one content to one or a few recipients, over the channels of a scenario, in one request.
 
     Returns a receipt: ids and counts, no number and no text. Give it to `OmniDeliverySensor`. It stands in XCom before

@@ -42,7 +42,8 @@ DEFAULTS: dict[str, Any] = {
 
 
 def refuse_slips(what: Any, problems: list[str]) -> None:
-    """Raise one OmniInputError that names every problem, if there is any."""
+    """Raise one OmniInputError that names every problem, unknown arguments first, if there is any."""
+    problems = [*getattr(what, "unknown_arguments", ()), *problems]
     if problems:
         from airflow_provider_omni.omni.errors import OmniInputError
 

@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+from airflow_provider_omni.operators.known_arguments import KnownArguments
 from airflow_provider_omni.operators.masked_fields import IdsField, MaskedFields, ReceiptField, unmask
 from airflow_provider_omni.operators.slips import refuse_slips, wait_slips
 
@@ -37,7 +38,7 @@ TRIGGERER_GRACE = timedelta(minutes=10)
 """Time by which Airflow gives up later than the trigger, whose own end has the counts."""
 
 
-class OmniDeliverySensor(MaskedFields, BaseSensorOperator):
+class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
     """Waits until the outcomes of messages are known, and succeeds when enough of them were delivered.
 
     Returns a summary: how many messages were delivered, failed or are open, by channel and status, their cost and the

@@ -1,0 +1,71 @@
+"""Arguments that do not exist: an error of ours, with their names and never their values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_omni.notifications.omni import OmniNotifier
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.operators.omni import (
+    OmniCreateScenarioOperator,
+    OmniSendBatchOperator,
+    OmniSendMessageOperator,
+)
+from airflow_provider_omni.sensors.omni import OmniDeliverySensor
+from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
+
+SECRET = "SECRETTEXT 41793026727"
+SEND: dict[str, Any] = {"task_id": "t", "scenario_key": "K", "sms": {"text": "Hi"}}
+ONE = SEND | {"to": "41793026727"}
+MEANT: dict[type, dict[str, Any]] = {
+    OmniSendMessageOperator: ONE,
+    OmniSendBatchOperator: SEND | {"recipients": ["41793026727"]},
+    SqlToOmniOperator: SEND | {"sql": "SELECT 1", "conn_id": "db"},
+    OmniDeliverySensor: {"task_id": "t", "message_ids": "m"},
+    OmniCreateScenarioOperator: {"task_id": "t", "name": "n", "flow": [{"channel": "SMS"}]},
+    OmniNotifier: {"scenario_key": "K", "to": "41793026727", "sms": "Hi"},
+}
+
+
+@pytest.mark.parametrize("kind", MEANT)
+def test_an_argument_that_does_not_exist_is_named_with_a_code_and_without_its_value(kind: type) -> None:
+    with pytest.raises(OmniInputError) as caught:
+        kind(**MEANT[kind], hello=SECRET)
+    assert "hello: unknown argument" in caught.value.problems
+    assert "OMNI-112" in str(caught.value)
+    assert "SECRETTEXT" not in f"{caught.value} {caught.value!r} {caught.value.__context__!r}"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("text", "sms or line"), ("recipients", "to"), ("viber", "other_channels"), ("placeholder", "placeholders")],
+)
+def test_what_was_meant_is_said(name: str, meant: str) -> None:
+    with pytest.raises(OmniInputError, match=f"{name}: unknown argument, did you mean {meant}"):
+        OmniSendMessageOperator(**ONE, **{name: SECRET})
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(OmniInputError) as caught:
+        OmniSendMessageOperator(**ONE, hello=1, world=2, on_rejected="never")
+    assert [line.partition(":")[0] for line in caught.value.problems] == ["hello", "world", "on_rejected"]
+
+
+def test_default_args_and_mapped_tasks_go_on_as_ever() -> None:
+    with DAG("d", default_args={"owner": "ops", "scenario_key": "K", "hello": SECRET}):
+        operator = OmniSendMessageOperator(task_id="one", to="41793026727", sms={"text": "Hi"}, retries=3)
+        mapped = OmniSendMessageOperator.partial(task_id="many", sms={"text": "Hi"}).expand(to=["41793026727"])
+    assert (operator.scenario_key, operator.owner, operator.retries) == ("K", "ops", 3)
+    assert mapped.unmap({"to": "41793026727"}).scenario_key == "K"
+
+
+def test_a_class_of_the_users_own_may_take_arguments_of_its_own() -> None:
+    class Mine(OmniSendMessageOperator):
+        def __init__(self, **kwargs: Any) -> None:
+            self.mine = kwargs.pop("mine")
+            super().__init__(**kwargs)
+
+    assert Mine(**ONE, mine=1).mine == 1
