@@ -34,6 +34,7 @@ _BEGINS = (
 """Beginnings of files that are no text, each with a name for errors. A beginning that is a word (`ORC`) may also be the
 name of a column.
 """
+_LONGEST_BEGIN = max(len(begins) for begins, _ in _BEGINS)
 _MARKS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -59,8 +60,10 @@ def refuse_no_text(first: str, encoding: str) -> None:
     """Raise OmniInputError if the first line is no text: a known binary file, or UTF-16 that was read in another
     encoding or byte order. Such a line may have no end.
     """
-    if what := _binary(first.encode("latin-1", "replace"), _NO_TEXT.search(first) is not None):
-        raise _other_kind(what)
+    begin = first[:_LONGEST_BEGIN]
+    for codec in (encoding, "latin-1"):  # the file's own bytes; and those of a line whose encoding adds a mark
+        if what := _binary(begin.encode(codec, "replace"), _NO_TEXT.search(first) is not None):
+            raise _other_kind(what)
     name = wide(first.count("\0"), first[::2].count("\0"), first[1::2].count("\0"))
     turned = sum(ord(each) > 0xFF and not ord(each) & 0xFF for each in first[:200])
     if name is None and turned * 2 > len(first[:200]):
