@@ -168,12 +168,13 @@ class BatchOperator(MaskedFields, KnownArguments, BaseOperator):
             without_echoes,
         )
         from airflow_provider_omni.operators.cancellation import CancellationToken
-        from airflow_provider_omni.operators.keys import refuse_within_another_task
+        from airflow_provider_omni.operators.keys import refuse_within_another_task, refuse_without_a_task
         from airflow_provider_omni.operators.tries import told_of, trying
         from airflow_provider_omni.storage.receipts import publisher
         from airflow_provider_omni.storage.worker import worker_memory
 
         with fail_without_retry():
+            refuse_without_a_task(context)
             refuse_within_another_task(self.task_id, context)
         push = publisher(context["ti"])
         self._stop = CancellationToken()

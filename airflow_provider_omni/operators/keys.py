@@ -30,6 +30,24 @@ def shared_key(context: Mapping[str, Any]) -> str:
     return json.dumps([ti.dag_id, ti.run_id, ti.task_id, *_iteration(context)])
 
 
+def refuse_without_a_task(context: Any) -> None:
+    """Raise OmniInputError for a context that is not that of a running task, such as an empty dict."""
+    if isinstance(context, Mapping) and context.get("ti") is not None:
+        return
+    from airflow_provider_omni.omni.errors import OmniInputError
+
+    raise OmniInputError(
+        "Only a running task can do this; nothing was sent.",
+        problems=(
+            unexpected(
+                "context",
+                "no task instance (ti) in it",
+                "what Airflow gives to a running task. Use dag.test() to try a DAG, or OmniHook in code of your own",
+            ),
+        ),
+    )
+
+
 def refuse_within_another_task(task_id: str, context: Mapping[str, Any]) -> None:
     """Raise OmniInputError if an operator's `execute` was called by the function of another task.
 

@@ -13,7 +13,12 @@ from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
 from airflow_provider_omni.operators.batch import OmniSendBatchOperator
 from airflow_provider_omni.operators.failing import fail_without_retry
-from airflow_provider_omni.operators.keys import default_key, refuse_within_another_task, warning_about_own_key
+from airflow_provider_omni.operators.keys import (
+    default_key,
+    refuse_within_another_task,
+    refuse_without_a_task,
+    warning_about_own_key,
+)
 from airflow_provider_omni.operators.known_arguments import KnownArguments
 from airflow_provider_omni.operators.masked_fields import (
     MaskedField,
@@ -225,6 +230,7 @@ class OmniSendMessageOperator(MaskedFields, KnownArguments, BaseOperator):
         from airflow_provider_omni.storage.worker import worker_memory
 
         with fail_without_retry():
+            refuse_without_a_task(context)
             refuse_within_another_task(self.task_id, context)
         own_key = unmask(self.idempotency_key)
         if own_key is not None and (warning := warning_about_own_key(context, own_key)):

@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+from airflow_provider_omni.operators.keys import refuse_without_a_task
 from airflow_provider_omni.operators.known_arguments import KnownArguments
 from airflow_provider_omni.operators.masked_fields import IdsField, MaskedFields, ReceiptField, unmask
 from airflow_provider_omni.operators.slips import refuse_slips, wait_slips
@@ -122,6 +123,8 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait here, or hand over to the triggerer."""
+        with self._airflow_errors():
+            refuse_without_a_task(context)
         self._wait = None
         self._started_at = time.time()
         if not self.deferrable:
