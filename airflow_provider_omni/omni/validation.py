@@ -191,8 +191,10 @@ def _check_channel(findings: _Findings, known: KnownChannel, value: Any, root: s
         return None
     before = len(findings.problems)
     checked = findings.model(typed.models[kind], {**value, "type": kind}, root)
-    if any(problem.endswith(": missing") for problem in findings.problems[before:]):
-        findings.problems.append(f"{root}: a message of type {kind} needs {' and '.join(typed.needed(kind))}")
+    missing = [at for at, line in enumerate(findings.problems) if at >= before and line.endswith(": missing")]
+    needed = typed.needed(kind)
+    if 0 < len(missing) < len(needed):
+        findings.problems[missing[-1]] += f"; a message of type {kind} needs {' and '.join(needed)}"
     return checked
 
 

@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+from airflow_provider_omni.operators.failing import cause_below
 from airflow_provider_omni.operators.keys import refuse_without_a_task
 from airflow_provider_omni.operators.known_arguments import KnownArguments
 from airflow_provider_omni.operators.masked_fields import IdsField, MaskedFields, ReceiptField, unmask
@@ -240,11 +241,9 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
 
         context["ti"].xcom_push(key="return_value", value=summary)
         if status == "timeout":
-            late = OmniDeliveryTimeoutError(message)
-            self._fail_or_skip(AirflowSensorTimeout(str(late)), late)
+            self._fail_or_skip(AirflowSensorTimeout(str(OmniDeliveryTimeoutError(message))))
         if status != "success":
-            undelivered = OmniUndeliveredError(message)
-            self._fail_or_skip(AirflowFailException(str(undelivered)), undelivered)
+            self._fail_or_skip(AirflowFailException(str(OmniUndeliveredError(message))))
         self.log.info("%s", message)
         return summary
 
@@ -258,9 +257,9 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
         except OmniError as error:
             if error.retryable and not self.never_fail:
                 raise
-            self._fail_or_skip(AirflowFailException(str(error)), error)
+            self._fail_or_skip(AirflowFailException(str(error)), cause_below(error))
 
-    def _fail_or_skip(self, failure: Exception, cause: Exception) -> NoReturn:
+    def _fail_or_skip(self, failure: Exception, cause: BaseException | None = None) -> NoReturn:
         if self.soft_fail or self.never_fail:
             # In deferrable mode Airflow's own words replace ours on the way out.
             self.log.warning("%s", failure)

@@ -79,10 +79,13 @@ def read_recipients(
     for index, entry in enumerate(entries):
         try:
             person = (
-                _read_destination(entry, numbers)
+                _read_destination(entry, numbers, f"to[{index}]")
                 if isinstance(entry, dict)
                 else _person(Address(phone_number=normalise(entry, numbers)))
             )
+        except OmniInputError as error:
+            problems += error.problems
+            continue
         except (InvalidNumberError, ValueError) as error:
             problems.append(f"to[{index}]: {error}")
             continue
@@ -108,25 +111,33 @@ _ADDRESS_FIELDS = {
 }
 
 
-def _read_destination(entry: dict[str, Any], numbers: NumberRules) -> Recipient:
+def _read_destination(entry: dict[str, Any], numbers: NumberRules, where: str) -> Recipient:
+    """Return the recipient of a destination dict. Raises OmniInputError for another shape, InvalidNumberError or
+    ValueError for a value.
+
+    :param where: place of the dict in the argument: `to[0]`.
+    """
     if "messageId" in entry:
-        raise ValueError("messageId: is made by the provider, so that every try makes the same; leave it out")
+        raise _misshapen(f"{where}.messageId: is made by the provider, so that every try makes the same; leave it out")
     unknown = sorted(set(map(str, entry)) - {"to"})
     address = entry.get("to")
     if unknown or not isinstance(address, dict):
-        raise ValueError(unexpected("", "a dict of another shape", '{"to": {"phoneNumber": "41793026727"}}'))
+        raise _misshapen(unexpected(where, "a dict of another shape", 'one such as {"to": {"phoneNumber": …}}'))
     strange = sorted(set(map(str, address)) - set(_ADDRESS_FIELDS))
     if strange or not any(address.values()):
-        raise ValueError(
-            unexpected("to", "an address of another shape", f"one or more of {', '.join(_ADDRESS_FIELDS)}")
-        )
+        among = ", ".join(_ADDRESS_FIELDS)
+        raise _misshapen(unexpected(f"{where}.to", "an address of another shape", f"one or more of {among}"))
     bad = [name for name, value in address.items() if name != "phoneNumber" and not isinstance(value, str)]
     if bad:
-        raise ValueError(unexpected(f"to.{bad[0]}", type(address[bad[0]]).__name__, "text"))
+        raise _misshapen(unexpected(f"{where}.to.{bad[0]}", type(address[bad[0]]).__name__, "text"))
     fields = {_ADDRESS_FIELDS[name]: value for name, value in address.items()}
     if address.get("phoneNumber"):
         fields["phone_number"] = normalise(address["phoneNumber"], numbers)
     return _person(Address(**fields))
+
+
+def _misshapen(problem: str) -> OmniInputError:
+    return OmniInputError("A destination cannot be used", problems=(problem,))
 
 
 def _person(address: Address) -> Recipient:

@@ -91,14 +91,17 @@ def test_an_empty_list_of_allowed_recipients_allows_nobody() -> None:
         ("[__import__('os')]", "neither JSON nor Python's notation"),
         (["12"], "to[0]: got …"),
         ([NUMBER, "x", OTHER], "to[1]: "),
-        ([{"phoneNumber": NUMBER}], "to[0]: got a dict of another shape"),
-        ([{"to": {"phoneNumber": NUMBER}, "messageId": "mine"}], "to[0]: messageId: is made by the provider"),
-        ([{"to": {}}], "to[0]: to: got an address of another shape, expected one or more of phoneNumber"),
+        (
+            [{"phoneNumber": NUMBER}],
+            'to[0]: got a dict of another shape, expected one such as {"to": {"phoneNumber": …}}',
+        ),
+        ([{"to": {"phoneNumber": NUMBER}, "messageId": "mine"}], "to[0].messageId: is made by the provider"),
+        ([{"to": {}}], "to[0].to: got an address of another shape, expected one or more of phoneNumber"),
         (
             [{"to": {"phone": NUMBER}}],
-            "to[0]: to: got an address of another shape, expected one or more of phoneNumber",
+            "to[0].to: got an address of another shape, expected one or more of phoneNumber",
         ),
-        ([{"to": {"emailAddress": 5}}], "to[0]: to.emailAddress: got int"),
+        ([{"to": {"emailAddress": 5}}], "to[0].to.emailAddress: got int"),
     ],
 )
 def test_what_cannot_be_sent_to_is_refused_with_its_place(to: Any, problem: str) -> None:
