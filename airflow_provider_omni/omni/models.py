@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from airflow_provider_omni.omni.channels import Channel
+from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.problems import unexpected
+from airflow_provider_omni.omni.words import some
 
 
 class ResponseModel(BaseModel):
@@ -34,7 +37,9 @@ class ResponseModel(BaseModel):
 
 
 class TypedModel(BaseModel):
-    """Base of what users type: unknown members are refused."""
+    """Base of what users type: unknown members are refused. The constructor raises OmniInputError that names every
+    problem and no value; `model_validate` raises pydantic's own error, of which callers make theirs.
+    """
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -44,6 +49,28 @@ class TypedModel(BaseModel):
         hide_input_in_errors=True,
         defer_build=True,
     )
+
+    def __init__(self, *values: Any, **members: Any) -> None:
+        problems = self._problems_of(values, members)
+        if problems:  # raised out here, so that no error with the values hangs on to ours
+            raise OmniInputError(f"{type(self).__name__} cannot be used as it is.", problems=problems)
+
+    # Pydantic would call a constructor of a class's own from `model_validate`, which has errors of its own.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    def _problems_of(self, values: tuple[Any, ...], members: dict[str, Any]) -> list[str]:
+        """Take in the members, and return what is wrong with them."""
+        name = type(self).__name__
+        if values:
+            known = ", ".join(type(self).model_fields)
+            return [unexpected(name, some(len(values), "value") + " without a name", f"members by name: {known}")]
+        try:
+            super().__init__(**members)
+        except ValidationError as error:
+            from airflow_provider_omni.omni.arguments import problems_of
+
+            return problems_of(error, name, type(self))
+        return []
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object of the API: its own names, only what was set."""
