@@ -14,11 +14,14 @@ from typing import Any
 from dev.airflow_stack import AirflowStack, StackError
 from dev.database import CACHE, airflow_version
 from dev.demo import DAG_ID, run_demo
-from dev.settings import examples_connections
+from dev.settings import TESTABLE, dag_folders, examples_connections
 
 STATE = CACHE.parent
 REPOSITORY = STATE.parent
 EXAMPLE_DAGS = REPOSITORY / "example_dags"
+DAGS_TO_TRY = REPOSITORY / "dev" / "dags"
+"""DAGs of `make up` that send to people with a visible mix of fates."""
+TO_TRIGGER = ("omni_mix_of_fates", "omni_batch_of_2000")
 PREFERRED_PORTS = (8080, 8900)
 
 
@@ -39,7 +42,7 @@ def stack_of_up(python: str = sys.executable) -> AirflowStack:
     return AirflowStack(
         folder,
         EXAMPLE_DAGS,
-        environment=examples_connections(folder),
+        environment=examples_connections(folder) | dag_folders(examples=EXAMPLE_DAGS, try_me=DAGS_TO_TRY) | TESTABLE,
         preferred_ports=PREFERRED_PORTS,
         python=python,
         say=_say,
@@ -51,12 +54,13 @@ def up(python: str = sys.executable) -> int:
     stack = stack_of_up(python)
     with _alone(stack.folder.name):
         if not stack.attach():
-            stack.start(DAG_ID)
+            stack.start(DAG_ID, *TO_TRIGGER)
             stack.leave_running()
         _say(
             f"\nAirflow    {stack.api.url}   login {stack.login.username}, password {stack.login.password}"
             f"\nSimulator  {stack.simulator.url}   login demo, password demo; the connection omni_default points to it"
-            f"\nDAGs       {EXAMPLE_DAGS.relative_to(REPOSITORY)}"
+            f"\nDAGs       {EXAMPLE_DAGS.relative_to(REPOSITORY)}, {DAGS_TO_TRY.relative_to(REPOSITORY)}; trigger "
+            f"{' or '.join(TO_TRIGGER)}"
             f"\nLogs       {(stack.folder / 'logs').relative_to(REPOSITORY)}"
             "\n\n`make down` stops both."
         )

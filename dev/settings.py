@@ -147,6 +147,23 @@ def examples_connections(folder: Path) -> dict[str, str]:
     return {"AIRFLOW_CONN_OMNI_SHOP": json.dumps({"conn_type": "sqlite", "host": str(folder / "shop.db")})}
 
 
+TESTABLE = {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}
+"""Lets a person press Test at a connection."""
+
+
+def dag_folders(**folders: Path) -> dict[str, str]:
+    """Return the environment that has Airflow read DAGs from several folders, each under its name."""
+    bundles = [
+        {
+            "name": name,
+            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+            "kwargs": {"path": str(folder)},
+        }
+        for name, folder in folders.items()
+    ]
+    return {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles)}
+
+
 def omni_connection(port: int, extra: Mapping[str, Any] | None = None, password: str = "demo") -> str:
     """The connection to a simulator on this port, as the value of an `AIRFLOW_CONN_…` variable."""
     return json.dumps(

@@ -28,6 +28,7 @@ from airflow_provider_omni.delivery.effects import (
     Offload,
     Publish,
     ReadPart,
+    Report,
     Save,
     Sleep,
     Steps,
@@ -66,6 +67,7 @@ def run(
     memory: Memory,
     budget: WindowLimiter | None = None,
     publish: Callable[[dict[str, Any]], None] | None = None,
+    report: Callable[[dict[str, Any]], None] | None = None,
     log: logging.Logger = _log,
     sleep: Callable[[float], None] = time.sleep,
     folder: Folder | None = None,
@@ -77,6 +79,7 @@ def run(
 
     :param budget: the account's log calls, which `CallApi` waits for; None: no limit.
     :param publish: makes a receipt visible; None: receipts are dropped.
+    :param report: shows a delivery report, and never raises; None: reports are dropped.
     :param sleep: waits so many seconds.
     :param folder: the ledger's folder; None if there is no ledger.
     :param connections: the number of API calls that a batch makes at a time.
@@ -104,6 +107,8 @@ def run(
                 return sleep(seconds)
             case Log():
                 return _write(log, effect)
+            case Report(value):
+                return report(value) if report else None
             case WritePart() | ReadPart() | ListParts():
                 return _in_folder(folder, effect)
             case Offload(function):
@@ -138,6 +143,7 @@ async def arun(
     memory: AsyncMemory,
     budget: WindowLimiter | None = None,
     publish: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
+    report: Callable[[dict[str, Any]], None] | None = None,
     log: logging.Logger = _log,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     folder: Folder | None = None,
@@ -149,6 +155,7 @@ async def arun(
 
     :param budget: the account's log calls, which `CallApi` waits for; None: no limit.
     :param publish: makes a receipt visible; None: receipts are dropped.
+    :param report: shows a delivery report, and never raises; None: reports are dropped.
     :param sleep: waits so many seconds.
     :param folder: the ledger's folder, which is reached in threads; None if there is no ledger.
     :param in_thread: runs a blocking call of the folder in a thread. A folder that reads Airflow's connections needs
@@ -175,6 +182,8 @@ async def arun(
                 return await sleep(seconds)
             case Log():
                 return _write(log, effect)
+            case Report(value):
+                return report(value) if report else None
             case WritePart() | ReadPart() | ListParts():
                 return await in_thread(_in_folder, folder, effect)
             case Offload(function):

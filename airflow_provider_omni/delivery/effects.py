@@ -107,6 +107,16 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """Show progress to whoever looks at the task: a delivery report (`messages/delivery_report.py`). Result: None.
+
+    It never fails and holds nothing up: a report that cannot be shown is dropped.
+    """
+
+    value: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class WritePart:
     """Write a new part into the ledger's folder, whole or not at all.
 
@@ -175,7 +185,19 @@ class Done(NamedTuple):
 
 
 Effect: TypeAlias = (
-    CallApi | Load | Save | Publish | Sleep | Log | WritePart | ReadPart | ListParts | Offload | Submit | Gather
+    CallApi
+    | Load
+    | Save
+    | Publish
+    | Sleep
+    | Log
+    | Report
+    | WritePart
+    | ReadPart
+    | ListParts
+    | Offload
+    | Submit
+    | Gather
 )
 Steps: TypeAlias = Generator[Effect, Any, T]
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_omni.omni.line import Line
     from airflow_provider_omni.omni.sms import Sms
     from airflow_provider_omni.operators.cancellation import CancellationToken
+    from airflow_provider_omni.storage.send_reports import SendReports
 
 T = TypeVar("T")
 
@@ -170,19 +171,20 @@ class BatchOperator(MaskedFields, KnownArguments, BaseOperator):
         from airflow_provider_omni.operators.cancellation import CancellationToken
         from airflow_provider_omni.operators.keys import refuse_within_another_task, refuse_without_a_task
         from airflow_provider_omni.operators.tries import told_of, trying
-        from airflow_provider_omni.storage.receipts import publisher
+        from airflow_provider_omni.storage.send_reports import SendReports
         from airflow_provider_omni.storage.worker import worker_memory
 
         with fail_without_retry():
             refuse_without_a_task(context)
             refuse_within_another_task(self.task_id, context)
-        push = publisher(context["ti"])
+        reports = SendReports(context["ti"], self.log)
         self._stop = CancellationToken()
         memory = worker_memory(context)
         # A ledger knows all shards, and refuses another division.
         divided = self.shard is not None and self.ledger_path is None
         with (
             fail_without_retry(),
+            reports,
             trying(context, memory, self.log, divided=divided) as this,
             OmniHook(self.omni_conn_id) as hook,
             Workspace() as workspace,
@@ -222,20 +224,20 @@ class BatchOperator(MaskedFields, KnownArguments, BaseOperator):
                 if not self.post_nothing:
                     # The sends of an earlier try can be followed all the same.
                     steps = previous_receipt(spec, workspace, terms, account=config.account_mark)
-                    self._run(steps, 1, config, memory, folder, push)
+                    self._run(steps, 1, config, memory, folder, reports)
                 raise
             batch = Outbox(plan, policy, steady_clock(time.time, time.monotonic), ledger=terms)
             this.busy = True
             try:
-                end = self._run(batch.run(), policy.connections, config, memory, folder, push)
+                end = self._run(batch.run(), policy.connections, config, memory, folder, reports)
             except BaseException:
                 # Airflow ends the task, perhaps for a time-out: requests that wait in a thread are not posted any more,
                 # and everything paid for can be followed.
                 self._stop.told = True
-                self._publish_at_last(batch, push)
+                self._publish_at_last(batch, reports)
                 raise
             this.busy, this.writes = False, end.writes
-            receipt = end.receipt.to_json()
+            receipt = reports.receipt = end.receipt.to_json()
             self.log.info("%s", told_of(receipt["counts"], end.sent, dry_run=self.post_nothing))
             if end.error is not None:
                 raise end.error
@@ -282,7 +284,7 @@ class BatchOperator(MaskedFields, KnownArguments, BaseOperator):
         config: OmniConfig,
         memory: Memory,
         folder: Folder | None,
-        publish: Callable[[dict[str, Any]], None],
+        reports: SendReports,
     ) -> T:
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.omni.client import OmniClient
@@ -296,18 +298,19 @@ class BatchOperator(MaskedFields, KnownArguments, BaseOperator):
                 client=CancellableClient(client, self._stop),
                 memory=memory,
                 budget=logs_budget(config.account),
-                publish=publish,
+                publish=reports.publish,
+                report=reports.report,
                 log=cast("Any", self.log),
                 sleep=self._stop.sleep,
                 folder=folder,
                 connections=connections,
             )
 
-    def _publish_at_last(self, batch: Outbox, publish: Callable[[dict[str, Any]], None]) -> None:
+    def _publish_at_last(self, batch: Outbox, reports: SendReports) -> None:
         if self.post_nothing:
             return
         try:
-            publish(batch.receipt().to_json())
+            reports.publish(batch.receipt().to_json())
         except Exception as error:  # noqa: BLE001  the error that ends the task counts more
             self.log.warning("The receipt could not be pushed (%s).", type(error).__name__)
 

@@ -226,7 +226,7 @@ class OmniSendMessageOperator(MaskedFields, KnownArguments, BaseOperator):
         from airflow_provider_omni.operators.account import Account
         from airflow_provider_omni.operators.arguments import SendArguments, given_to, read_message
         from airflow_provider_omni.operators.tries import told_of, trying
-        from airflow_provider_omni.storage.receipts import publisher
+        from airflow_provider_omni.storage.send_reports import SendReports
         from airflow_provider_omni.storage.worker import worker_memory
 
         with fail_without_retry():
@@ -235,9 +235,10 @@ class OmniSendMessageOperator(MaskedFields, KnownArguments, BaseOperator):
         own_key = unmask(self.idempotency_key)
         if own_key is not None and (warning := warning_about_own_key(context, own_key)):
             self.log.warning("%s", warning)
-        push, memory = publisher(context["ti"]), worker_memory(context)
+        reports, memory = SendReports(context["ti"], self.log), worker_memory(context)
         with (
             fail_without_retry(),
+            reports,
             trying(context, memory, self.log) as this,
             OmniHook(self.omni_conn_id) as hook,
         ):
@@ -271,12 +272,13 @@ class OmniSendMessageOperator(MaskedFields, KnownArguments, BaseOperator):
                 client=hook.get_conn(),
                 memory=memory,
                 budget=logs_budget(config.account),
-                publish=push,
+                publish=reports.publish,
+                report=reports.report,
                 log=cast("Any", self.log),
                 sleep=time.sleep,
             )
             this.busy, this.writes = False, end.writes
-            receipt = end.receipt.to_json()
+            receipt = reports.receipt = end.receipt.to_json()
             self.log.info("%s", told_of(receipt["counts"], end.sent, dry_run=self.post_nothing))
             if end.error is not None:
                 raise end.error

@@ -139,6 +139,7 @@ def read_watch(
         else max((_default_deadline(each, started_at) for _, each in receipts), default=started_at + DEFAULT_TIMEOUT),
         criterion=SuccessCriterion(told.success_when, told.delivered_means, told.settle),
         poll_interval=max(told.poll_interval, 0.1),
+        begun_at=started_at,
         missing=missing,
     )
     watches = [

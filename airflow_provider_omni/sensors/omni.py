@@ -133,8 +133,9 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
         from airflow_provider_omni.triggers.omni import OmniDeliveryTrigger
 
         ti = context["ti"]
-        with self._airflow_errors(), OmniHook(self.omni_conn_id) as hook:
+        with self._airflow_errors(context), OmniHook(self.omni_conn_id) as hook:
             watch = self._read_watch(hook)
+        self._log_begin(watch)
         self.defer(
             trigger=OmniDeliveryTrigger(
                 watch=watch.to_json(),
@@ -153,18 +154,22 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
         """Read once everything there is to read; used in poke and reschedule mode."""
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run
+        from airflow_provider_omni.delivery.tracking.reported_wait import ReportedWait
         from airflow_provider_omni.delivery.tracking.wait_limits import REFUSALS
         from airflow_provider_omni.delivery.tracking.wait_together import wait_for
         from airflow_provider_omni.omni.rate_limits import logs_budget
+        from airflow_provider_omni.storage.delivery_reports import Reporter
         from airflow_provider_omni.storage.object_storage import watched_folder
         from airflow_provider_omni.storage.worker import worker_memory
 
-        memory = worker_memory(context)
-        with self._airflow_errors(), OmniHook(self.omni_conn_id) as hook:
+        memory, report = worker_memory(context), Reporter(context["ti"], self.log)
+        with self._airflow_errors(context), OmniHook(self.omni_conn_id) as hook:
             if self._wait is None:
                 watch = self._read_watch(hook, context, memory)
+                self._log_begin(watch)
                 clock = steady_clock(time.time, time.monotonic)
-                self._wait = wait_for(watch, clock, uuid.uuid4().hex, refusals=1 if self.reschedule else REFUSALS)
+                wait = wait_for(watch, clock, uuid.uuid4().hex, refusals=1 if self.reschedule else REFUSALS)
+                self._wait = ReportedWait(wait, clock, one_poll=self.reschedule)
             self._wait.account = hook.config.account_mark  # the connection may have changed since the last look
             folder = watched_folder(self._wait.watch)
             end = None
@@ -176,12 +181,13 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
                     client=hook.get_conn(),
                     memory=memory,
                     budget=logs_budget(hook.config.account),
+                    report=report,
                     log=cast("Any", self.log),
                     folder=folder,
                 )
                 if end is None and (late or time.time() < self._wait.watch.deadline):
                     return False
-        return PokeReturnValue(True, self._finish(context, end.verdict.value, end.explanation, end.summary))
+        return PokeReturnValue(True, self._finish(context, end.verdict.value, end.explanation, end.summary, end.report))
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Take over from the triggerer. The event is checked: an unknown event is never a success."""
@@ -190,8 +196,8 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
         known = event if isinstance(event, dict) else {}
         status, message = known.get("status"), str(known.get("message", ""))
         if status in ("success", "failure", "timeout") and isinstance(known.get("summary"), dict):
-            return self._finish(context, status, message, known["summary"])
-        with self._airflow_errors():
+            return self._finish(context, status, message, known["summary"], known.get("delivery"))
+        with self._airflow_errors(context, known.get("delivery")):
             if status == "error":
                 error = errors.error_class(known.get("error"))(message, retryable=bool(known.get("retryable")))
                 raise error
@@ -235,11 +241,26 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
             },
         )
 
-    def _finish(self, context: Context, status: str, message: str, summary: dict[str, Any]) -> dict[str, Any]:
-        """End the task as the verdict says. The summary goes to XCom first, since a failed task returns nothing."""
+    def _log_begin(self, watch: Watch) -> None:
+        from airflow_provider_omni.delivery.tracking.wait_report import begin_line
+
+        # A later poke of reschedule mode goes on with a wait that has begun before.
+        if self._started_at is None or watch.begun_at >= self._started_at:
+            self.log.info("%s", begin_line(watch))
+
+    def _finish(
+        self, context: Context, status: str, message: str, summary: dict[str, Any], delivery: Any = None
+    ) -> dict[str, Any]:
+        """End the task as the verdict says. The summary goes to XCom first, since a failed task returns nothing.
+
+        :param delivery: the delivery report of the end; None from a trigger of an older version.
+        """
         from airflow_provider_omni.omni.errors import OmniDeliveryTimeoutError, OmniUndeliveredError
+        from airflow_provider_omni.storage.delivery_reports import Reporter
 
         context["ti"].xcom_push(key="return_value", value=summary)
+        if isinstance(delivery, dict):
+            Reporter(context["ti"], self.log)(delivery)
         if status == "timeout":
             self._fail_or_skip(AirflowSensorTimeout(str(OmniDeliveryTimeoutError(message))))
         if status != "success":
@@ -248,13 +269,21 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
         return summary
 
     @contextlib.contextmanager
-    def _airflow_errors(self) -> Iterator[None]:
-        """End the task for good, or skip it, at an error that no retry can mend. Other errors may be retried."""
+    def _airflow_errors(self, context: Context, delivery: Any = None) -> Iterator[None]:
+        """End the task for good, or skip it, at an error that no retry can mend. Other errors may be retried.
+
+        :param delivery: the delivery report for an error, if the trigger has made one.
+        """
+        from airflow_provider_omni.delivery.tracking.wait_report import report_of_error
         from airflow_provider_omni.omni.errors import OmniError
+        from airflow_provider_omni.storage.delivery_reports import Reporter
 
         try:
             yield
         except OmniError as error:
+            known = (None, None) if self._wait is None else (self._wait.watch, self._wait.counts)
+            report, ended = Reporter(context["ti"], self.log), error
+            report.show(lambda: delivery if isinstance(delivery, dict) else report_of_error(ended, time.time(), *known))
             if error.retryable and not self.never_fail:
                 raise
             self._fail_or_skip(AirflowFailException(str(error)), cause_below(error))

@@ -14,6 +14,7 @@ from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, shared_async_clien
 
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.effects import AsyncMemory
+    from airflow_provider_omni.storage.xcom import XComMemory
 
 
 EVENT_NOT_BEFORE = 5.0
@@ -28,8 +29,9 @@ task queued again, takes the worker's end for a kill from outside, and says "sta
 class OmniDeliveryTrigger(BaseTrigger):
     """Waits until the verdict about some messages falls, and fires exactly one event.
 
-    The event is `{"status": "success" | "failure" | "timeout" | "error", "message": …, "summary": {…}}`: ids and
-    counts, never a number or a text, since Airflow writes events to the log.
+    The event is `{"status": "success" | "failure" | "timeout" | "error", "message": …, "summary": {…}, "delivery":
+    {…}}`: ids and counts, never a number or a text, since Airflow writes events to the log. `delivery` is the delivery
+    report of the end. Meanwhile such reports stand in the task's XCom `omni_delivery`.
 
     A trigger may be run again from its first arguments at any time, and twice at once. Reports are handed out once. So
     everything read from them is written to a journal before anything is decided from it, and the journal is read back
@@ -88,42 +90,71 @@ class OmniDeliveryTrigger(BaseTrigger):
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import arun
+        from airflow_provider_omni.delivery.tracking.reported_wait import ReportedWait
+        from airflow_provider_omni.delivery.tracking.wait_report import report_of_error
         from airflow_provider_omni.delivery.tracking.wait_together import wait_for
         from airflow_provider_omni.delivery.tracking.watch import Watch
         from airflow_provider_omni.omni.errors import OmniError
         from airflow_provider_omni.omni.rate_limits import logs_budget
+        from airflow_provider_omni.storage.delivery_reports import BackgroundReporter
         from airflow_provider_omni.storage.object_storage import watched_folder
         from airflow_provider_omni.storage.threads import in_thread
 
+        memory = self._memory()
+        report = BackgroundReporter(self._xcoms(), self.log)
+        watch = wait = None
         try:
             watch = Watch.from_json(self.watch)
             # This reads a connection, and may import the package of a file system.
             folder = await in_thread(watched_folder, watch) if watch.ledger_paths else None
             async with shared_async_client(self.omni_conn_id) as client:
                 clock, account = steady_clock(time.time, time.monotonic), client.config.account_mark
+                wait = ReportedWait(wait_for(watch, clock, uuid.uuid4().hex, account=account), clock)
                 end = await arun(
-                    wait_for(watch, clock, uuid.uuid4().hex, account=account).until_decided(),
+                    wait.until_decided(),
                     client=client,
-                    memory=self._memory(),
+                    memory=memory,
                     budget=logs_budget(client.config.account),
+                    report=report,
                     log=cast("Any", self.log),
                     folder=folder,
                     in_thread=in_thread,
                 )
         except OmniError as error:
             kind = type(error).__name__
-            return {"status": "error", "error": kind, "message": error.text, "retryable": error.retryable}
-        return {"status": end.verdict.value, "message": end.explanation, "summary": end.summary}
+            return {
+                "status": "error",
+                "error": kind,
+                "message": error.text,
+                "retryable": error.retryable,
+                "delivery": report_of_error(error, time.time(), watch, None if wait is None else wait.counts),
+            }
+        finally:
+            await report.close()
+        return {
+            "status": end.verdict.value,
+            "message": end.explanation,
+            "summary": end.summary,
+            "delivery": end.report,
+        }
 
     def _memory(self) -> AsyncMemory:
         from airflow_provider_omni.storage.process import AsyncProcessMemory
+
+        if (xcoms := self._xcoms()) is not None:
+            return xcoms
+        if self.journal_dag_id is not None:
+            self.log.warning("No supervisor answers here (dag.test()): the journal lasts as long as this process.")
+        return AsyncProcessMemory()
+
+    def _xcoms(self) -> XComMemory | None:
+        """Return the XComs of the waiting task; None if it is not known, or they cannot be reached."""
         from airflow_provider_omni.storage.xcom import TaskKey, XComMemory, anybody_answers
 
         if self.journal_dag_id is None or self.journal_run_id is None or self.journal_task_id is None:
-            return AsyncProcessMemory()
+            return None
         if not anybody_answers():
-            self.log.warning("No supervisor answers here (dag.test()): the journal lasts as long as this process.")
-            return AsyncProcessMemory()
+            return None
         return XComMemory(
             TaskKey(self.journal_dag_id, self.journal_run_id, self.journal_task_id, self.journal_map_index)
         )

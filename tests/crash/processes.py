@@ -20,6 +20,7 @@ from airflow_provider_omni.delivery.effects import (
     Offload,
     Publish,
     ReadPart,
+    Report,
     Save,
     Sleep,
     Steps,
@@ -292,6 +293,9 @@ class Process:
                     self.publish(receipt)
                 seconds = 0.05 if self.publishing is None else self.publishing.seconds()
                 world.after(seconds, lambda: then(None, failure))
+            case Report(value):
+                world.shows(self.name, str(value))
+                world.after(0.0, lambda: then(None, None))
             case WritePart() | ReadPart() | ListParts():
                 self._reach(effect, then)
             case _:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_omni.delivery.effects import Clock, Sleep, Steps
+from airflow_provider_omni.delivery.tracking.reported_wait import ReportedWait
 from airflow_provider_omni.delivery.tracking.wait import Wait, WaitEnd
 from airflow_provider_omni.delivery.tracking.wait_limits import LIMITS, REFUSALS
 from airflow_provider_omni.delivery.tracking.wait_together import wait_for
@@ -134,7 +135,9 @@ class WaitTask:
         watch = Watch.from_json(json.loads(json.dumps(watch.to_json())))
         refusals = 1 if mode == "reschedule" else REFUSALS
         account, limits = self._account(), LIMITS if self.bucket is None else self.plan.sizes.limits
-        machine = wait_for(watch, now, f"{self.copies:08x}", self.world.rng.random, refusals, account, limits)
+        jitter = self.world.rng.random
+        wait = wait_for(watch, now, f"{self.copies:08x}", jitter, refusals, account, limits)
+        machine = ReportedWait(wait, now, jitter, one_poll=mode == "reschedule")
 
         def connect() -> None:
             process.account = machine.account = self._account()

@@ -4,7 +4,7 @@ A report is gone once it was read, so it is written before anything is decided f
 with message ids, statuses and times: no number, no text. A repeated string stands once, in a table.
 
 `{"v": 1,
-  "s": [[channel, state, status, currency], …],
+  "s": [[channel, state, status, currency, error], …],
   "m": {message_id: [[s, sent_ms, done_ms, cost, permanent], …]},
   "account": a hash that tells accounts apart}`
 
@@ -38,12 +38,14 @@ def step_of(update: StatusUpdate) -> list[Any]:
         update.cost,
         update.currency,
         update.permanent,
+        update.error,
     ]
 
 
 def update_of(message_id: str, step: list[Any]) -> StatusUpdate:
     """Read an update from such a list. Raises ValueError, KeyError or TypeError for anything else."""
-    channel, state, status, sent_at, done_at, cost, currency, permanent = step
+    # What was written before errors were kept has none.
+    channel, state, status, sent_at, done_at, cost, currency, permanent, error = (*step, None)[:9]
     return StatusUpdate(
         message_id=message_id,
         channel=channel,
@@ -54,6 +56,7 @@ def update_of(message_id: str, step: list[Any]) -> StatusUpdate:
         cost=cost,
         currency=currency,
         permanent=permanent,
+        error=error,
     )
 
 
@@ -62,10 +65,10 @@ def encode(updates: Iterable[StatusUpdate], account: str = "") -> dict[str, Json
 
     :param account: the account that they were read from (`OmniConfig.account_mark`); left out if empty.
     """
-    kinds: dict[tuple[str, str, str, str | None], int] = {}
+    kinds: dict[tuple[str, str, str, str | None, str | None], int] = {}
     messages: dict[str, list[Any]] = {}
     for update in sorted(updates, key=lambda each: (each.message_id, each.channel, each.state.value, each.status)):
-        kind = (update.channel, update.state.name, update.status, update.currency)
+        kind = (update.channel, update.state.name, update.status, update.currency, update.error)
         row = [
             kinds.setdefault(kind, len(kinds)),
             _milliseconds(update.sent_at),
@@ -100,7 +103,10 @@ def decode(entry: Json) -> Iterator[StatusUpdate]:
         kinds: Any = entry["s"]
         messages: Any = entry["m"]
         rows = [
-            update_of(message_id, [*kinds[kind][:3], _seconds(sent), _seconds(done), cost, kinds[kind][3], permanent])
+            update_of(
+                message_id,
+                [*kinds[kind][:3], _seconds(sent), _seconds(done), cost, kinds[kind][3], permanent, *kinds[kind][4:]],
+            )
             for message_id, each in messages.items()
             for kind, sent, done, cost, permanent in each
         ]

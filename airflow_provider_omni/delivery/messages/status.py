@@ -38,6 +38,8 @@ MAX_LABEL = 60
 """Characters of a status's or a channel's name that are kept. The longest in the registry has 40."""
 UNNAMED = "(unknown)"
 """Label for a status without a usable name. No name of the vendor's has brackets."""
+NO_ERROR = "NO_ERROR"
+"""Name of the error of a message that has none."""
 MAX_CURRENCY = 10
 MAX_EXPONENT = 12
 """Limit on an amount's digits before and after the point."""
@@ -58,6 +60,8 @@ class StatusUpdate:
     cost: str | None = None
     currency: str | None = None
     permanent: bool | None = None
+    error: str | None = None
+    """The vendor's name for the error, such as `EC_ABSENT_SUBSCRIBER`; None for none."""
 
     @classmethod
     def of(cls, row: Report | LogRow) -> StatusUpdate:
@@ -75,6 +79,7 @@ class StatusUpdate:
             cost=cost,
             currency=currency_label(row.price.currency) if cost is not None and row.price else None,
             permanent=error.permanent if error is not None else None,
+            error=error_label(error.name) if error is not None else None,
         )
 
     def merge(self, other: StatusUpdate) -> StatusUpdate:
@@ -84,15 +89,16 @@ class StatusUpdate:
         one of them has is kept: logs have no error, and round times in their own way.
 
         This is the join of a semilattice: states form a chain, and within a state each detail forms one (the status
-        with its time, the cost with its currency, the permanence). The send time is the earliest of both.
+        with its time, the cost with its currency, the permanence, the error). The send time is the earliest of both.
         """
         ranks = _RANK[self.state], _RANK[other.state]
         if ranks[0] == ranks[1]:
             ended, paid = max(self, other, key=_ended), max(self, other, key=_paid)
             permanent = max(self.permanent, other.permanent, key=_told)
+            error = max(self.error, other.error, key=lambda name: (name is not None, name or ""))
         else:
             ended = paid = self if ranks[0] > ranks[1] else other
-            permanent = ended.permanent
+            permanent, error = ended.permanent, ended.error
         sent = [each.sent_at for each in (self, other) if each.sent_at is not None]
         return StatusUpdate(
             message_id=self.message_id,
@@ -104,6 +110,7 @@ class StatusUpdate:
             cost=paid.cost,
             currency=paid.currency,
             permanent=permanent,
+            error=error,
         )
 
 
@@ -370,6 +377,15 @@ def status_label(status: Status) -> str:
     """
     names = (each.strip() for each in (status.name, status.group_name) if each)
     return _label(next((each for each in names if _NAME.fullmatch(each)), UNNAMED))
+
+
+def error_label(name: str | None) -> str | None:
+    """Return the name of an error, short and without a number; None if the vendor names none, or says `NO_ERROR`.
+
+    A value that does not look like a name may be a text that the vendor repeats: it counts as none.
+    """
+    name = (name or "").strip()
+    return None if name in ("", NO_ERROR) or not _NAME.fullmatch(name) else _label(name)
 
 
 def channel_label(channel: str | None) -> str:

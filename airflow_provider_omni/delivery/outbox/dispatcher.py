@@ -12,7 +12,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import CallApi, Clock, Done, Gather, Log, Publish, Sleep, Steps, Submit
+from airflow_provider_omni.delivery.effects import (
+    CallApi,
+    Clock,
+    Done,
+    Gather,
+    Log,
+    Publish,
+    Report,
+    Sleep,
+    Steps,
+    Submit,
+)
 from airflow_provider_omni.delivery.messages.intent_log import uniform
 from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, Control, Event, MessageState
 from airflow_provider_omni.delivery.outbox import safety
@@ -60,13 +71,13 @@ class Dispatcher:
         progress: SendProgress,
         clock: Clock,
         jitter: Callable[[], float],
-        note: Callable[[], Log | None],
+        notes: Callable[[], Iterable[Log | Report]],
         publish: Callable[[], Publish] | None = None,
     ) -> None:
         """Prepare to post the plan's requests.
 
         :param chunk: messages in one request.
-        :param note: returns a note of progress when it is time for one.
+        :param notes: returns notes of progress when it is time for some.
         :param publish: makes the effect that publishes the receipt, if nothing else tells what to follow after a death.
         """
         self.plan = plan
@@ -76,7 +87,7 @@ class Dispatcher:
         self.progress = progress
         self.clock = clock
         self.jitter = jitter
-        self.note = note
+        self.notes = notes
         self.publish = publish
         self.broken: OmniError | None = None
         self._waiting: deque[Request] = deque()
@@ -123,8 +134,7 @@ class Dispatcher:
                     yield from self._window_written(each)
                 else:
                     yield from self._answered(each)
-            if (note := self.note()) is not None:
-                yield note
+            yield from self.notes()
         if self._failure is not None:
             raise self._failure
 

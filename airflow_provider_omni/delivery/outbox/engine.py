@@ -15,12 +15,12 @@ state, and only people without a state are sent to.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Clock, Log, Publish, Steps, call_api
+from airflow_provider_omni.delivery.effects import Clock, Log, Publish, Report, Steps, call_api
 from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.messages.ids import short_fingerprint
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
@@ -48,6 +48,7 @@ from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish, publish_at_last
 from airflow_provider_omni.delivery.outbox.receipt_builder import account_of, build_receipt
 from airflow_provider_omni.delivery.outbox.reconciler import LISTS, ONE_BY_ONE, looks_by_id
+from airflow_provider_omni.delivery.outbox.send_report import report_of_send
 from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms, make_store
 from airflow_provider_omni.delivery.outbox.stores import AmendableStore, IntentStore, intent_line
 from airflow_provider_omni.delivery.outbox.tries import lost_tries
@@ -118,6 +119,7 @@ class Outbox:
             one_request=plan.spec.one_request,
         )
         self.here = self.store.here
+        self._begun_at = clock()
         self.progress = SendProgress.listing(ledger=ledger is not None, each=plan.spec.one_request)
         self.attempts = Attempts(plan, self.known)
         self._entered = self._taken_over = False
@@ -164,7 +166,7 @@ class Outbox:
 
     def receipt(self) -> Receipt:
         """Return the receipt of this moment."""
-        extra: dict[str, Any] = {"sms_parts": self._parts}
+        extra: dict[str, Any] = {"sms_parts": self._parts} | self._reasons()
         if self.policy.dry_run:
             extra |= {"dry_run": True, "requests": self._requests, "recipients": self._left}
         if self.plan.spec.one_request:
@@ -188,6 +190,12 @@ class Outbox:
         if plan.spec.one_request:
             return replace(receipt, bulks=in_order(receipt.bulks, plan.workspace))
         return receipt
+
+    def _reasons(self) -> dict[str, Any]:
+        """Return the statuses of the refused and the reasons for quarantine, each with its count."""
+        refused, quarantined = self.progress.refused, self.plan.intake.reasons
+        shown = {"rejected_by_status": refused, "quarantined_by_reason": quarantined}
+        return {name: dict(counts.most_common(REASONS_SHOWN)) for name, counts in shown.items() if counts}
 
     # -- before the first post -------------------------------------------------------------------------------------
 
@@ -267,8 +275,16 @@ class Outbox:
             f"{some(intake.people, 'person', 'people')}, "
             f"{intake.quarantined:,} quarantined, "
             f"{some(intake.duplicates, 'duplicate')}. {self._left:,} left to send, in "
-            f"{some(self._requests, 'request')}."
+            f"{some(self._requests, 'request')}{self._way()}."
         )
+
+    def _way(self) -> str:
+        """Return by which channels it goes, and how many SMS parts that may take; empty if nobody is left."""
+        if not self._left:
+            return ""
+        by = f" by {' -> '.join(self.flow)}" if self.flow else ""
+        parts = self.plan.sms_parts()
+        return by + (f", up to {some(parts, 'SMS part')} if everybody gets the SMS" if parts else "")
 
     def _recall(self) -> Steps[None]:
         """Read the record first thing: it knows the flow, and a receipt must list its messages whatever comes next."""
@@ -458,7 +474,7 @@ class Outbox:
             self.progress,
             self.clock,
             self.jitter,
-            notes.note,
+            lambda: self._notes(notes),
             None if self.ledger is not None else lambda: Publish(self.receipt().to_json(), label="receipt published"),
         )
         doubts = self._doubts = Doubts(
@@ -510,6 +526,13 @@ class Outbox:
         if final is not None and self.progress.stop is None and self.plan.spec.one_request:
             final.problems += names_of(self.plan.workspace, self.progress)
         return final
+
+    def _notes(self, notes: ProgressNotes) -> Iterable[Log | Report]:
+        """Return a line on how far the send has got, and a delivery report, when it is time for them."""
+        if (note := notes.note()) is None:
+            return ()
+        now, receipt = self.clock(), self.receipt().to_json()
+        return note, Report(report_of_send(receipt, "sending", now, begun_at=self._begun_at))
 
     def _post_all(self, dispatcher: Dispatcher, doubts: Doubts) -> Steps[None]:
         """Post everything that waits. If many outcomes in a row are unknown, ask the logs first and then go on."""

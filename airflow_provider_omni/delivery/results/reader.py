@@ -66,6 +66,7 @@ class OutcomeRow:
     :param cost: cost of all steps as the vendor reported it, a decimal string for each currency.
     :param permanent: True if the same message would fail again, False if not, as the vendor said; None if it did not
         say.
+    :param error: the vendor's name for the error that ended that step, such as `EC_ABSENT_SUBSCRIBER`; None for none.
     """
 
     recipient: str
@@ -80,6 +81,7 @@ class OutcomeRow:
     done_at: float | None = None
     cost: dict[str, str] | None = None
     permanent: bool | None = None
+    error: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict, for tables."""
@@ -317,4 +319,5 @@ def _with_steps(
         # A failed step that is not the last ended nothing: its error says nothing about the next step, which nobody
         # heard of.
         permanent=None if closed and by and by.channel != flow.last_channel else is_permanent(found),
+        error=by.error if by else None,
     )

@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_omni.delivery.messages.receipt import MAX_IDS
 from airflow_provider_omni.delivery.messages.status import UNNAMED, MessageStatus, Outcome, StatusUpdate
 from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
+from airflow_provider_omni.omni.reasons import reason_in_words
 from airflow_provider_omni.omni.statuses import StepState
 from airflow_provider_omni.omni.words import some
 
@@ -23,6 +24,9 @@ MAX_NAMES = 100
 """Statuses, channels and currencies that a summary lists, at most. Their names are the vendor's, which may send any
 number of them.
 """
+TOLD_REASONS = 5
+TOLD_IDS = 5
+"""Reasons and failed message ids that an explanation names, at most."""
 OTHER = "(other)"
 NOT_SEEN = "(not seen)"
 """Names of ours among the vendor's, whose names have no brackets."""
@@ -35,6 +39,20 @@ class Verdict(enum.Enum):
     SUCCESS = "success"
     FAILURE = "failure"
     TIMEOUT = "timeout"
+
+
+class Reason(NamedTuple):
+    """The reason of a failure, by the vendor's names.
+
+    :param channel: the step that ended the message.
+    :param error: name of the error, such as `EC_ABSENT_SUBSCRIBER`; None if the vendor gave none.
+    :param permanent: True if the same message would fail again, as the vendor said; None if it did not say.
+    """
+
+    channel: str
+    status: str
+    error: str | None = None
+    permanent: bool | None = None
 
 
 @dataclass
@@ -51,6 +69,12 @@ class DeliveryCounts:
     failed_message_ids: list[str] = field(default_factory=list)
     by_channel: Counter[str] = field(default_factory=Counter)
     by_status: Counter[str] = field(default_factory=Counter)
+    failed_at: Counter[str] = field(default_factory=Counter)
+    """Failed messages by the channel that ended them."""
+    pending_at: Counter[str] = field(default_factory=Counter)
+    """Pending messages that something was heard of, by the channel that they have got to."""
+    reasons: Counter[Reason] = field(default_factory=Counter)
+    """Failed messages by the reason."""
     cost: dict[str, Decimal] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
 
@@ -88,10 +112,15 @@ class DeliveryCounts:
         elif status.outcome is Outcome.FAILED:
             self.failed += 1
             self.settled += status.settled
+            if (by := status.by) is not None:
+                self.failed_at[by.channel or UNNAMED] += 1
+                self.reasons[Reason(by.channel or UNNAMED, by.status, by.error, by.permanent)] += 1
             if len(self.failed_message_ids) < MAX_IDS:
                 self.failed_message_ids.append(message_id)
         else:
             self.pending_after_failed_step += any(step.state is StepState.FAILED for step in steps)
+            if status.by is not None:
+                self.pending_at[status.by.channel or UNNAMED] += 1
 
     def merge(self, other: DeliveryCounts) -> None:
         """Add another wait's counts to these."""
@@ -102,8 +131,14 @@ class DeliveryCounts:
         self.settled += other.settled
         self.pending_after_failed_step += other.pending_after_failed_step
         self.failed_message_ids = sorted(self.failed_message_ids + other.failed_message_ids)[:MAX_IDS]
-        self.by_channel += other.by_channel
-        self.by_status += other.by_status
+        for mine, theirs in (
+            (self.by_channel, other.by_channel),
+            (self.by_status, other.by_status),
+            (self.failed_at, other.failed_at),
+            (self.pending_at, other.pending_at),
+        ):
+            mine.update(theirs)
+        self.reasons.update(other.reasons)
         for currency, cost in other.cost.items():
             self.cost[currency] = self.cost.get(currency, Decimal(0)) + cost
         self.seconds += other.seconds
@@ -179,16 +214,42 @@ def explain(
     if not counts.total and unsent and verdict is Verdict.FAILURE:
         everybody = some(unsent, "recipient")
         return f"Nobody was sent to: the vendor refused, or the send never reached, everybody ({everybody})."
-    numbers = f"{counts.delivered} of {counts.total} delivered, {counts.failed} failed, {counts.pending} open"
+    numbers = (
+        f"{counts.delivered:,} of {counts.total:,} delivered{per_channel(counts.by_channel)}, "
+        f"{counts.failed:,} failed, {counts.pending:,} open"
+    )
     if unsent:
         numbers += f"; not counted: {unsent} who were refused or never sent to"
     if missing:
         numbers += f"; sends without a receipt, which are not counted: {missing}"
+    numbers = ". ".join(filter(None, [numbers, failures_in_words(counts)]))
     if verdict is Verdict.SUCCESS:
         return f"Delivery goal {criterion.success_when!r} reached: {numbers}."
     if verdict is Verdict.FAILURE:
         return f"Delivery goal {criterion.success_when!r} cannot be reached any more: {numbers}."
     return f"The deadline came before delivery goal {criterion.success_when!r} was reached: {numbers}."
+
+
+def per_channel(counts: Counter[str]) -> str:
+    """Return counts by channel in brackets, after a blank; empty if there are none."""
+    known = [f"{channel} {count:,}" for channel, count in sorted(counts.items()) if count]
+    return f" ({', '.join(known)})" if known else ""
+
+
+def failures_in_words(counts: DeliveryCounts) -> str:
+    """Return why messages failed, and the ids of the first of them; empty if nothing is known of that."""
+    reasons = counts.reasons.most_common(TOLD_REASONS)
+    if not reasons:
+        return ""
+    told = [
+        f"{reason.channel} {reason.status} ({reason_in_words(reason.status, reason.error)}) x {count:,}"
+        for reason, count in reasons
+    ]
+    rest = counts.failed - sum(count for _, count in reasons)
+    told += [f"other reasons x {rest:,}"] if rest > 0 else []
+    ids = counts.failed_message_ids[:TOLD_IDS]
+    more = f" and {counts.failed - len(ids):,} more" if counts.failed > len(ids) else ""
+    return f"Failed: {'; '.join(told)}. Their message ids: {', '.join(ids)}{more}"
 
 
 def percentiles(seconds: list[float]) -> dict[str, float | None]:

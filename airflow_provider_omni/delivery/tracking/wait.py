@@ -58,6 +58,8 @@ class WaitEnd:
     """The counts behind the summary."""
     unread: bool = False
     """True if the list of messages to wait for could not be read in full. The counts are then those of the receipt."""
+    report: dict[str, Any] = field(default_factory=dict)
+    """The delivery report (`messages/delivery_report.py`) of the end, where somebody asks for it."""
 
 
 class Wait(Protocol):
@@ -68,6 +70,10 @@ class Wait(Protocol):
     """`OmniConfig.account_mark` of the connection that is asked. A caller that reads the connection anew between two
     polls sets it anew.
     """
+
+    @property
+    def counts(self) -> DeliveryCounts | None:
+        """The counts of the latest poll, from what is written down; None while none are known."""
 
     def poll(self) -> Steps[WaitEnd | None]:
         """Read once everything there is to read. Returns the end, or None while it is not decided."""
@@ -142,6 +148,7 @@ class DeliveryWait:
         self.queries = queries = LogQueries(clock, deliveries.note_time, watch.ids_per_look)
         self.single = SingleMessageFollower(deliveries, self.journal, queries, jitter, limits)
         self.followed = SubscriptionFollower(deliveries, self.journal, queries, jitter)
+        self.counts: DeliveryCounts | None = None
         self._refused_polls = 0
         self._started = False
         self.journal.begin()
@@ -274,6 +281,7 @@ class DeliveryWait:
         counts = self.deliveries.whole(closing=closing)
         if counts is None:
             return None
+        self.counts = counts
         criterion, unsent = self.watch.criterion, self.deliveries.unsent
         of_unknown_size = any(subscription.expected is None for subscription in self.deliveries.subscriptions)
         if of_unknown_size:

@@ -50,6 +50,7 @@ class WaitTogether:
         self.jitter = jitter
         self.account = account
         self.parts = tuple(parts)
+        self.counts: DeliveryCounts | None = None
         self._ends: dict[int, WaitEnd] = {}
         self._last_since: float | None = None
         """Time at which the last reads and log queries began."""
@@ -119,6 +120,7 @@ class WaitTogether:
             counts = yield from _in(number, part.present_counts())
             whole = whole and counts is not None
             total.merge(DeliveryCounts(total=part.least) if counts is None else counts)
+        self.counts = total
         over = safety.are_over(len(self._ends), len(self.parts))
         verdict = self._evaluate(total, whole=whole, over=over)
         if verdict is Verdict.OPEN:

@@ -89,6 +89,8 @@ class Watch:
     """Parts of a watch over several sends: one for each ledger, and one for each flow of the sends without a ledger.
     Such a watch has no `bulks`; its criterion, deadline and poll interval are those of the whole.
     """
+    begun_at: float = 0.0
+    """Begin of the wait, in seconds since the epoch; 0 if not known. For the delivery report only."""
     missing: int = 0
     """Entries of the list that were no receipt, because their tasks were skipped or marked successful."""
 
@@ -120,6 +122,7 @@ class Watch:
             "unsent": self.unsent,
             "accepted": self.accepted,
             "account": self.account,
+            "begun_at": self.begun_at,
         } | ({"missing": self.missing} if self.missing else {})
         if self.parts:
             # "bulks" is left out, so that a version that knows no parts fails instead of waiting for nothing.
@@ -153,6 +156,7 @@ class Watch:
                 unsent=int(data.get("unsent", 0)),
                 accepted=int(data.get("accepted", 0)),
                 account=str(data.get("account") or ""),
+                begun_at=float(data.get("begun_at", 0.0)),
                 missing=int(data.get("missing", 0)),
             )
         except OmniInputError:

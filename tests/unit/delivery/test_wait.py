@@ -755,7 +755,7 @@ def test_the_deadline_is_wall_clock_time_and_says_how_many_are_open() -> None:
     stage = Stage(reports=[[report("a")], []])
     end = wait(stage, watch(BULK, timeout=100.0))
     assert end.verdict is Verdict.TIMEOUT
-    assert "1 of 2 delivered, 0 failed, 1 open" in end.explanation
+    assert "1 of 2 delivered (LINE 1), 0 failed, 1 open" in end.explanation
     assert stage.clock.now() == START + 100.0
 
 

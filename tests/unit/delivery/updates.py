@@ -24,6 +24,7 @@ updates = st.builds(
     cost=st.none() | st.sampled_from(["0", "0.02", "1"]),
     currency=st.none() | st.sampled_from(["EUR", "USD"]),
     permanent=st.none() | st.booleans(),
+    error=st.none() | st.sampled_from(["EC_A", "EC_B"]),
 )
 stories = st.lists(updates, max_size=12)
 flows = st.sampled_from([(), ("LINE", "SMS"), ("SMS",), ("LINE", "SMS", "VIBER"), ("SMS", "LINE", "SMS")])

@@ -185,3 +185,33 @@ def test_airflow_itself_gives_up_after_any_wait_of_ours_could_end() -> None:
     scheduled, steps = 180 * 86400, 4 * 48 * 3600  # the farthest send_at, and four steps that take longest
     assert sensor().timeout > scheduled + steps
     assert sensor(timeout=60.0).timeout == 60.0
+
+
+def test_the_delivery_report_of_the_trigger_is_that_of_the_task() -> None:
+    context = Context()
+    event = {"status": "success", "message": "", "summary": SUMMARY, "delivery": {"state": "delivered"}}
+    sensor().execute_complete(context, event)  # type: ignore[arg-type]
+    assert context.xcoms["omni_delivery"] == {"state": "delivered"}
+
+
+def test_an_error_from_the_trigger_is_reported_with_what_it_knew() -> None:
+    context = Context()
+    delivery = {"state": "error", "total": 3}
+    event = {"status": "error", "error": "OmniTransportError", "message": "", "retryable": True, "delivery": delivery}
+    with pytest.raises(OmniError):
+        sensor().execute_complete(context, event)  # type: ignore[arg-type]
+    assert context.xcoms["omni_delivery"] == delivery
+
+
+def test_a_trigger_of_an_older_version_ends_the_task_without_a_report() -> None:
+    context = Context()
+    sensor().execute_complete(context, {"status": "success", "message": "", "summary": SUMMARY})  # type: ignore[arg-type]
+    assert "omni_delivery" not in context.xcoms
+
+
+def test_arguments_that_cannot_be_used_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://login:long-password@127.0.0.1:1/http")
+    context = Context()
+    with pytest.raises(AirflowFailException):
+        sensor(receipt="nonsense").execute(context)  # type: ignore[arg-type]
+    assert context.xcoms["omni_delivery"]["state"] == "error"

@@ -66,9 +66,12 @@ async def test_an_error_becomes_an_event_so_that_the_task_decides_about_retry_an
         yield
 
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_OTHER", "omni://login:long-password@127.0.0.1:1/http")
-    monkeypatch.setattr(DeliveryWait, "until_decided", refused)
+    monkeypatch.setattr(DeliveryWait, "poll", refused)
     events = [event.payload async for event in trigger().run()]
     (event,) = events
+    delivery = event.pop("delivery")
+    assert (delivery["kind"], delivery["state"]) == ("wait", "error")
+    assert delivery["error"] == {"code": "OMNI-121", "message": "wrong password [HTTP 401]"}
     assert event == {
         "status": "error",
         "error": "OmniAuthenticationError",

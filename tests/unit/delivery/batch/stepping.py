@@ -15,6 +15,7 @@ from airflow_provider_omni.delivery.effects import (
     Log,
     Publish,
     ReadPart,
+    Report,
     Save,
     Sleep,
     Submit,
@@ -104,6 +105,6 @@ class Stepped(Driver):
                 return world.folder.list(prefix)
             case Sleep(seconds):
                 return world.clock.advance(seconds)
-            case Publish() | Log():
+            case Publish() | Log() | Report():
                 return None
         raise TypeError(effect)
