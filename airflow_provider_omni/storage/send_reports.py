@@ -1,4 +1,4 @@
-"""What a sending task shows of itself: its receipt as `return_value`, and its delivery report beside it."""
+"""The receipt of a sending task as its `return_value`, and its delivery report beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a wait tells of itself: its delivery report, and its lines in the task log. Pure.
+"""The words of a wait about itself: its delivery report, and its lines in the task log. Pure.
 
 All of it is ids, counts and the vendor's names for statuses and errors.
 """
