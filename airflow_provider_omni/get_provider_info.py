@@ -6,75 +6,124 @@ from typing import Any
 
 _INTEGRATION = "Infobip OMNI"
 
-# The form of the connection, field by field; `omni/config.py` reads the same names and refuses every other.
+# The form of the connection, field by field; `omni/config.py` reads the same names and refuses every other. Each field
+# shows its default; a cleared one (null) stands for it, too. `minimum`, `maximum` and `maxLength` are the limits that
+# Airflow's form keeps to. A type without null is a field that must not be emptied.
 _FIELDS: dict[str, dict[str, Any]] = {
     "auth_type": {
-        "label": "Authentication",
-        "description": "basic (login and password), or app / bearer, which take the key or token from the password.",
-        "schema": {"type": ["string", "null"], "default": None, "enum": ["basic", "app", "bearer", None]},
-    },
-    "connect_timeout": {
-        "label": "Connect time-out (s)",
-        "description": "Seconds until a connection must stand. Default 10.",
-        "schema": {"type": ["number", "null"], "default": None, "exclusiveMinimum": 0},
-    },
-    "read_timeout": {
-        "label": "Read time-out (s)",
-        "description": "Seconds until the answer must have come. Default 30.",
-        "schema": {"type": ["number", "null"], "default": None, "exclusiveMinimum": 0},
-    },
-    "requests_per_second": {
-        "label": "Requests per second",
-        "description": "The most that one process sends. Empty: no limit. Airflow pools limit several processes.",
-        "schema": {"type": ["number", "null"], "default": None, "exclusiveMinimum": 0},
-    },
-    "max_connections": {
-        "label": "Connections",
-        "description": "The most that one process keeps open. Default 8.",
-        "schema": {"type": ["integer", "null"], "default": None, "minimum": 1},
+        "label": "Sign in with",
+        "description": "Which of Infobip's three ways. An API key or a token goes into the password field above.",
+        "schema": {
+            "type": ["string", "null"],
+            "default": "basic",
+            "enum": ["basic", "app", "bearer"],
+            "values_display": {
+                "basic": "basic: login and password",
+                "app": "app: an API key",
+                "bearer": "bearer: a token",
+            },
+        },
     },
     "allowed_recipients": {
         "label": "Allowed recipients",
-        "description": "For test environments: the numbers that may be sent to, nobody else. * is everybody.",
-        # Not null: that is what an emptied field is saved as, and a guard is not taken away by emptying it.
-        "schema": {"type": ["string", "array", "null"], "default": "*"},
-    },
-    "region": {
-        "label": "Region",
-        "description": "Whose numbers without a country are, such as TH. Empty: all must have a country code.",
-        "schema": {"type": ["string", "null"], "default": None},
+        "description": (
+            "Who may be sent to, one number a line, with country code. Everybody else is left out: use it in test "
+            "environments. * is everybody, [] nobody."
+        ),
+        # A text with lines, not a list: Airflow shows an empty field for a list that was saved as a text.
+        "schema": {"type": "string", "default": "*", "format": "multiline"},
     },
     "allowed_countries": {
         "label": "Allowed countries",
-        "description": "Where may be sent at all, such as TH, SG. * is everywhere.",
-        "schema": {"type": ["string", "array", "null"], "default": "*"},
+        "description": "Where may be sent to, by two letters with commas between, such as TH, SG. * is everywhere.",
+        "schema": {"type": "string", "default": "*"},
+    },
+    "region": {
+        "label": "Default country",
+        "description": (
+            "Two letters such as TH, for numbers that are written without a country code. Empty: such numbers are "
+            "refused."
+        ),
+        "schema": {"type": ["string", "null"], "default": None, "maxLength": 2},
     },
     "number_check": {
         "label": "Number check",
-        "description": "valid (default), or possible: for ranges of numbers that are newer than the library's tables.",
-        "schema": {"type": ["string", "null"], "default": None, "enum": ["valid", "possible", None]},
+        "description": (
+            "Which numbers are sent to. Choose possible if a new range of numbers is refused although it exists."
+        ),
+        "schema": {
+            "type": ["string", "null"],
+            "default": "valid",
+            "enum": ["valid", "possible"],
+            "values_display": {
+                "valid": "valid: of a range that its country uses",
+                "possible": "possible: of the right length",
+            },
+        },
+    },
+    "connect_timeout": {
+        "label": "Connect time-out (seconds)",
+        "description": "How long making a connection may take. Nothing was sent then. 0.1 to 3600; default 10.",
+        "schema": {"type": ["number", "null"], "default": 10, "minimum": 0.1, "maximum": 3600},
+    },
+    "read_timeout": {
+        "label": "Read time-out (seconds)",
+        "description": (
+            "How long an answer may take. After it the logs are asked whether the message was taken. 0.1 to 3600; "
+            "default 30."
+        ),
+        "schema": {"type": ["number", "null"], "default": 30, "minimum": 0.1, "maximum": 3600},
+    },
+    "requests_per_second": {
+        "label": "Requests per second",
+        "description": (
+            "The most that one worker process makes, 0.01 or more. Empty: no limit. For all workers together use an "
+            "Airflow pool."
+        ),
+        "schema": {"type": ["number", "null"], "default": None, "minimum": 0.01},
+    },
+    "max_connections": {
+        "label": "Connections",
+        "description": "How many requests one worker process may have under way at a time. 1 to 1000; default 8.",
+        "schema": {"type": ["integer", "null"], "default": 8, "minimum": 1, "maximum": 1000},
     },
     "id_secret": {
-        "label": "Id secret",
-        "description": "Goes into message ids: nobody can guess numbers from them. Must outlive password changes.",
+        "label": "Secret of message ids",
+        "description": (
+            "Any text, made once and kept for ever, also when the password changes. Without it, numbers can be guessed "
+            "from message ids by who knows your DAGs. Empty: none."
+        ),
         "schema": {"type": ["string", "null"], "default": None, "format": "password"},
     },
     "trust_duplicate_rejection": {
-        "label": "Trust duplicate rejection",
-        "description": "Only for accounts that have verified that OMNI refuses a repeated messageId (status 23).",
-        "schema": {"type": ["boolean", "null"], "default": None},
+        "label": "Infobip refuses repeated ids",
+        "description": (
+            "Switch on only if you have checked that your account answers a repeated messageId with status 23. What is "
+            "in doubt is then sent again under its id instead of failing the task. Default: off."
+        ),
+        "schema": {"type": ["boolean", "null"], "default": False},
     },
     "allow_plain_http": {
-        "label": "Allow plain http",
-        "description": "For a simulator on another machine. Never for an Infobip address.",
-        "schema": {"type": ["boolean", "null"], "default": None},
+        "label": "Allow http to other machines",
+        "description": "For a simulator in a container: the password can be read on its way. Default: off.",
+        "schema": {"type": ["boolean", "null"], "default": False},
     },
 }
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "hidden-fields": [],
-    "relabeling": {"host": "Base URL", "schema": "Scheme (https)", "password": "Password, API key or token"},
-    "placeholders": {"host": "xxxxx.api.infobip.com", "schema": "https", "login": "the account's user name"},
+    "relabeling": {
+        "host": "Base URL of the account",
+        "schema": "Scheme",
+        "login": "Login",
+        "password": "Password, API key or token",
+    },
+    "placeholders": {
+        "host": "xyz123.api.infobip.com",
+        "schema": "https",
+        "port": "443",
+        "login": "user name; not needed for an API key or token",
+    },
 }
 """Shared with `OmniHook.get_ui_field_behaviour`, which Airflow before 3.2 asks instead."""
 

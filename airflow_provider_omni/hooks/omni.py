@@ -72,21 +72,30 @@ class OmniHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the extra fields of the connection form, for Airflow before 3.2. They are those of `conn-fields`."""
+        from flask_appbuilder.fieldwidgets import (  # type: ignore[import-not-found, unused-ignore]
+            BS3PasswordFieldWidget,
+            BS3TextAreaFieldWidget,
+            BS3TextFieldWidget,
+        )
         from wtforms import BooleanField, PasswordField, StringField  # type: ignore[import-untyped, unused-ignore]
 
         from airflow_provider_omni.get_provider_info import get_provider_info
-        from airflow_provider_omni.omni.config import NEVER_NULL
 
-        kinds = {"password": PasswordField, "boolean": BooleanField}
         widgets: dict[str, Any] = {}
         for name, spec in get_provider_info()["connection-types"][0]["conn-fields"].items():
             schema = spec["schema"]
-            kind = kinds.get(schema.get("format", ""), kinds.get(schema["type"][0], StringField))
-            # Airflow 2 saves an emptied field as an option that is not set.
-            validators = [_not_emptied] if name in NEVER_NULL else []
-            widgets[name] = kind(
-                spec["label"], validators, description=spec["description"], default=schema["default"] or None
-            )
+            words = {"description": spec["description"]}
+            if "boolean" in schema["type"]:
+                field = BooleanField(spec["label"], default=schema["default"], **words)
+            else:
+                kind, widget = {
+                    "password": (PasswordField, BS3PasswordFieldWidget),
+                    "multiline": (StringField, BS3TextAreaFieldWidget),
+                }.get(schema.get("format", ""), (StringField, BS3TextFieldWidget))
+                default = None if schema["default"] is None else str(schema["default"])
+                field = kind(spec["label"], [_checked_as(name)], default=default, widget=widget(), **words)
+            _make_parameter(field, spec)
+            widgets[name] = field
         return widgets
 
     @property
@@ -388,12 +397,36 @@ async def _read_config(omni_conn_id: str) -> OmniConfig:
     return config
 
 
-def _not_emptied(form: Any, field: Any) -> None:
-    """Refuse an emptied guard in the form of Airflow 2, which holds the fields of all types of connections at once."""
-    if form.data.get("conn_type") == OmniHook.conn_type and not str(field.data or "").strip():
+def _checked_as(name: str) -> Callable[[Any, Any], None]:
+    """Return what refuses a value of this option in the form of Airflow 2, which holds the fields of all types of
+    connections at once.
+    """
+
+    def check(form: Any, field: Any) -> None:
         from wtforms import ValidationError
 
-        raise ValidationError("Empty says neither 'everybody' nor 'nobody': write * for everybody, [] for nobody.")
+        from airflow_provider_omni.omni.config import NEVER_NULL, option_problems
+
+        if form.data.get("conn_type") != OmniHook.conn_type:
+            return
+        value = field.data or ""
+        if name in NEVER_NULL and not str(value).strip():
+            # Airflow 2 saves an emptied field as an option that is not set.
+            raise ValidationError("Empty says neither 'everybody' nor 'nobody': write * for everybody, [] for nobody.")
+        if value and (problems := option_problems(name, value)):
+            raise ValidationError("; ".join(problems))
+
+    return check
+
+
+def _make_parameter(field: Any, spec: Mapping[str, Any]) -> None:
+    """Give the field the rules of `conn-fields` in Airflow 3.0 and 3.1, whose form makes a parameter of each field, but
+    knows texts, whole numbers and switches only.
+    """
+    parameter: Any = getattr(field, "param", None)
+    if isinstance(getattr(parameter, "schema", None), dict):
+        parameter.schema = {**spec["schema"], "title": spec["label"]}
+        parameter.value = spec["schema"]["default"]
 
 
 def _refuse_no_name(omni_conn_id: Any) -> None:

@@ -438,6 +438,13 @@ def _read_extra(extra: Mapping[str, Any] | None, problems: list[str]) -> Connect
     return read_arguments(ConnectionExtras, said, problems, "extra")
 
 
+def option_problems(name: str, value: Any) -> list[str]:
+    """Return what is wrong with one option of `extra`: what a form may ask before it saves it."""
+    problems: list[str] = []
+    _read_extra({name: value}, problems)
+    return problems
+
+
 def _name(name: Any) -> str:
     """Return an unknown option's name, where it can be one: what has slipped here may be anything."""
     return name if isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z_.\-]{0,59}", name) else "…"
@@ -528,10 +535,10 @@ Flag = Annotated[StrictBool, BeforeValidator(_flag), Field(description="true or 
 Seconds = Annotated[
     float | None,
     BeforeValidator(_no_flag),
-    Field(gt=0, le=3600, allow_inf_nan=False, description="a number of seconds, above 0 and up to 3600"),
+    Field(ge=0.1, le=3600, allow_inf_nan=False, description="a number of seconds from 0.1 to 3600"),
 ]
 Pace = Annotated[
-    float | None, BeforeValidator(_no_flag), Field(gt=0, allow_inf_nan=False, description="a number above 0")
+    float | None, BeforeValidator(_no_flag), Field(ge=0.01, allow_inf_nan=False, description="a number of 0.01 or more")
 ]
 Connections = Annotated[
     int | None,

@@ -375,34 +375,133 @@ def test_the_form_has_every_extra_of_the_connection_and_no_other() -> None:
     assert set(form["conn-fields"]) == set(EXTRAS)
 
 
-def test_a_form_that_nobody_has_touched_is_a_connection_that_can_be_used(connected: Any) -> None:
+FORM: dict[str, dict[str, Any]] = get_provider_info()["connection-types"][0]["conn-fields"]
+KINDS: dict[str, tuple[type, ...]] = {
+    "string": (str,), "number": (int, float), "integer": (int,), "boolean": (bool,), "null": (type(None),)
+}  # fmt: skip
+
+
+def takes(name: str, value: Any) -> bool:
+    """Return True if the form saves this value: by type, choice, limits and length, as Airflow's pages read them."""
+    schema = FORM[name]["schema"]
+    types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    if not any(type(value) in KINDS[each] for each in types):
+        return False
+    if value is None:
+        return True
+    if "enum" in schema:
+        return value in schema["enum"]
+    if isinstance(value, str):
+        return len(value) <= schema.get("maxLength", len(value)) and (value != "" or "null" in types)
+    return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
+
+
+NUMBERS = (-1, 0, 0.009, 0.01, 0.05, 0.099, 0.1, 0.5, 1, 1.5, 8, 999, 1000, 1001, 3599.5, 3600, 3600.1, 100_000)
+TYPED: list[tuple[str, Any]] = [
+    *((name, value) for name in ("connect_timeout", "read_timeout", "requests_per_second", "max_connections")
+      for value in (*NUMBERS, None, True, "soon")),
+    *(("auth_type", value) for value in ("basic", "app", "bearer", "oauth", None, 1)),
+    *(("number_check", value) for value in ("valid", "possible", "none", None, True)),
+    *((name, value) for name in ("trust_duplicate_rejection", "allow_plain_http")
+      for value in (True, False, None, 1, "yes")),
+    *((name, value) for name in ("allowed_recipients", "allowed_countries") for value in ("*", None, "")),
+    ("allowed_recipients", "+41793026727\n+41793026728\n"), ("allowed_countries", "TH, SG"),
+    ("region", "TH"), ("region", None), ("region", "Thailand"), ("id_secret", "made once"), ("id_secret", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), TYPED, ids=str)
+def test_the_form_and_the_connection_take_the_same_values(connected: Any, name: str, value: Any) -> None:
+    """Where the form has no rule for a text, such as of a number's digits, Test and the first call tell."""
+    connected(extra={name: value})
+    refused = ""
+    try:
+        _ = OmniHook().config
+    except OmniConfigurationError as error:
+        refused = str(error)
+    assert takes(name, value) is (refused == "")
+    assert refused == "" or f"extra.{name}: " in refused
+
+
+def test_what_the_form_shows_is_what_counts_without_it(connected: Any) -> None:
     """Airflow up to 3.3 saves every field, with its default or as null; later ones those that were touched."""
-    (form,) = get_provider_info()["connection-types"]
-    connected(extra={name: spec["schema"]["default"] for name, spec in form["conn-fields"].items()})
-    assert OmniHook().config.allowed_recipients is None
+    connected(extra={name: spec["schema"]["default"] for name, spec in FORM.items()})
+    untouched = OmniHook().config
+    connected(extra={})
+    assert untouched == OmniHook().config
 
 
-def test_the_form_of_airflow_2_does_not_take_an_emptied_guard_which_it_would_leave_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class Field:
-        def __init__(self, label: str, validators: Any = (), **options: Any) -> None:
-            self.label, self.validators, self.options = label, validators, options
+def test_no_field_of_the_form_shows_null_and_each_has_words() -> None:
+    for spec in FORM.values():
+        schema = spec["schema"]
+        assert None not in schema.get("enum", ())
+        assert set(schema.get("values_display", ())) == set(schema.get("enum", ()))
+        assert spec["label"]
+        assert spec["description"].endswith(".")
 
+
+class AirflowsField:
+    """What Airflow 3.0 and 3.1 make of a field; Airflow 2 has `options` only."""
+
+    def __init__(self, label: str, validators: Any = (), **options: Any) -> None:
+        self.label, self.validators, self.options = label, validators, options
+        self.param = SimpleNamespace(schema={"type": ["string", "null"], "title": label}, value=options["default"])
+
+
+@pytest.fixture
+def older_form(monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], type[Exception]]:
+    """The fields for Airflow before 3.2, and the error by which one is refused."""
     refused = type("ValidationError", (ValueError,), {})
-    fields = dict.fromkeys(("BooleanField", "PasswordField", "StringField"), Field)
-    monkeypatch.setitem(sys.modules, "wtforms", SimpleNamespace(**fields, ValidationError=refused))
-    widgets = OmniHook.get_connection_form_widgets()
-    guards = {"allowed_recipients": "41793026727", "allowed_countries": "TH"}
-    for name, value in guards.items():
-        assert widgets[name].options["default"] == "*"
-        (check,) = widgets[name].validators
+    kinds = {each: type(each, (AirflowsField,), {}) for each in ("BooleanField", "PasswordField", "StringField")}
+    looks = {each: type(each, (), {}) for each in ("BS3TextFieldWidget", "BS3TextAreaFieldWidget",
+                                                   "BS3PasswordFieldWidget")}  # fmt: skip
+    monkeypatch.setitem(sys.modules, "wtforms", SimpleNamespace(**kinds, ValidationError=refused))
+    monkeypatch.setitem(sys.modules, "flask_appbuilder", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "flask_appbuilder.fieldwidgets", SimpleNamespace(**looks))
+    return OmniHook.get_connection_form_widgets(), refused
+
+
+def test_the_form_of_airflow_3_1_has_the_rules_of_later_ones(older_form: Any) -> None:
+    fields, _ = older_form
+    assert list(fields) == list(FORM)
+    for name, spec in FORM.items():
+        assert fields[name].param.schema == {**spec["schema"], "title": spec["label"]}
+        assert fields[name].param.value == spec["schema"]["default"]
+        assert fields[name].options["description"] == spec["description"]
+
+
+def test_the_form_of_airflow_2_shows_lines_passwords_and_switches_as_such(older_form: Any) -> None:
+    fields, _ = older_form
+    assert type(fields["allowed_recipients"].options["widget"]).__name__ == "BS3TextAreaFieldWidget"
+    assert type(fields["id_secret"]).__name__ == "PasswordField"
+    assert type(fields["allow_plain_http"]).__name__ == "BooleanField"
+    assert fields["read_timeout"].options["default"] == "30"
+
+
+def test_the_form_of_airflow_2_does_not_take_an_emptied_guard_which_it_would_leave_out(older_form: Any) -> None:
+    fields, refused = older_form
+    for name, value in {"allowed_recipients": "41793026727", "allowed_countries": "TH"}.items():
+        assert fields[name].options["default"] == "*"
+        (check,) = fields[name].validators
         for emptied in ("", " ", None):
             with pytest.raises(refused, match=r"\* for everybody"):
                 check(SimpleNamespace(data={"conn_type": "omni"}), SimpleNamespace(data=emptied))
             check(SimpleNamespace(data={"conn_type": "postgres"}), SimpleNamespace(data=emptied))
         check(SimpleNamespace(data={"conn_type": "omni"}), SimpleNamespace(data=value))
-    assert not any(widget.validators for name, widget in widgets.items() if name not in guards)
+
+
+def test_the_form_of_airflow_2_refuses_what_the_connection_refuses_and_no_other_type_of_connection(
+    older_form: Any,
+) -> None:
+    fields, refused = older_form
+    wrong = {"auth_type": "oauth", "read_timeout": "soon", "max_connections": "1.5", "region": "Thailand",
+             "number_check": "none", "requests_per_second": "0", "id_secret": " "}  # fmt: skip
+    for name, value in wrong.items():
+        (check,) = fields[name].validators
+        with pytest.raises(refused, match=name):
+            check(SimpleNamespace(data={"conn_type": "omni"}), SimpleNamespace(data=value))
+        check(SimpleNamespace(data={"conn_type": "postgres"}), SimpleNamespace(data=value))
+        check(SimpleNamespace(data={"conn_type": "omni"}), SimpleNamespace(data=""))
 
 
 def test_the_labels_for_older_airflow_are_the_same() -> None:
