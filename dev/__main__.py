@@ -44,6 +44,7 @@ def stack_of_up(python: str = sys.executable) -> AirflowStack:
         EXAMPLE_DAGS,
         environment=examples_connections(folder) | dag_folders(examples=EXAMPLE_DAGS, try_me=DAGS_TO_TRY) | TESTABLE,
         preferred_ports=PREFERRED_PORTS,
+        listed=True,
         python=python,
         say=_say,
     )
@@ -58,7 +59,8 @@ def up(python: str = sys.executable) -> int:
             stack.leave_running()
         _say(
             f"\nAirflow    {stack.api.url}   login {stack.login.username}, password {stack.login.password}"
-            f"\nSimulator  {stack.simulator.url}   login demo, password demo; the connection omni_default points to it"
+            f"\nSimulator  {stack.simulator.url}   login demo, password demo"
+            f"\nConnection {stack.api.url}/connections has omni_default, which points to the simulator"
             f"\nDAGs       {EXAMPLE_DAGS.relative_to(REPOSITORY)}, {DAGS_TO_TRY.relative_to(REPOSITORY)}; trigger "
             f"{' or '.join(TO_TRIGGER)}"
             f"\nLogs       {(stack.folder / 'logs').relative_to(REPOSITORY)}"

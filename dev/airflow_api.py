@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -133,6 +134,15 @@ class AirflowApi:
         if task_ids is not None:
             body["task_ids"] = task_ids
         self._call("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
+
+    def keep_connection(self, connection_id: str, fields: dict[str, Any]) -> None:
+        """Have this connection in Airflow's list. One that is there stays as it is, but for the port of its host."""
+        body = {**fields, "connection_id": connection_id, "extra": json.dumps(fields["extra"])}
+        answer = self._request("GET", f"/connections/{connection_id}")
+        if answer.status_code == 404:
+            self._call("POST", "/connections", json=body)
+        elif self._content(answer)["host"] == fields["host"]:
+            self._call("PATCH", f"/connections/{connection_id}", params={"update_mask": "port"}, json=body)
 
     def call(self, method: str, path: str, **arguments: Any) -> Any:
         """Any other call: `path` after `/api/v2`; the answer's JSON, or None where it has no body."""

@@ -55,6 +55,8 @@ class AirflowStack:
     simulator_options: more arguments for the simulator's command line.
     connection_extra: the extra of the connection `omni_default`.
     connections: extras of further connections to the simulator, by their ids.
+    listed: these connections stand in Airflow's list, where a person can see, edit and test them; else in environment
+        variables, which hide them. What somebody has edited there stays, but for the simulator's port.
     password: the simulator's, and so these connections'.
     python: the Python whose Airflow runs; that of another venv makes a stack of another version. The simulator always
         runs on ours.
@@ -75,6 +77,7 @@ class AirflowStack:
         simulator_options: tuple[str, ...] = (),
         connection_extra: Mapping[str, Any] | None = None,
         connections: Mapping[str, Mapping[str, Any]] | None = None,
+        listed: bool = False,
         password: str = "demo",
         python: str = sys.executable,
         say: Callable[[str], None] = lambda _line: None,
@@ -86,10 +89,12 @@ class AirflowStack:
         self._preferred = preferred_ports
         self._simulator_options = simulator_options
         self._connections = {**(connections or {}), "omni_default": dict(connection_extra or {})}
+        self._listed = listed
         self._password = password
         self._python = python
         self._say = say
         self._environment: dict[str, str] = {}
+        self._began = 0.0
         self._api: AirflowApi | None = None
         self._simulator: SimulatorApi | None = None
 
@@ -111,16 +116,18 @@ class AirflowStack:
             self._reach(airflow_port, simulator_port)
             self._environment = {
                 **self._settings(airflow_port),
-                **{
-                    f"AIRFLOW_CONN_{name.upper()}": omni_connection(simulator_port, extra, self._password)
-                    for name, extra in self._connections.items()
-                },
+                **({} if self._listed else self._connection_variables(simulator_port)),
                 **self._more,
             }
             self._start_simulator(simulator_port)
             self._prepare_database()
+            self._began = time.time()
             for name in self.parts:
                 self.start_component(name)
+            self._wait_for_the_api(timeout - (time.monotonic() - began))
+            if self._listed:
+                for name, extra in self._connections.items():
+                    self.api.keep_connection(name, omni_connection(simulator_port, extra, self._password))
             self._wait_until_healthy(set(dag_ids), timeout - (time.monotonic() - began))
         except BaseException:
             self.stop()
@@ -297,6 +304,12 @@ class AirflowStack:
     def _settings(self, airflow_port: int) -> dict[str, str]:
         return airflow_environment(self.folder, self.dags, airflow_port)
 
+    def _connection_variables(self, simulator_port: int) -> dict[str, str]:
+        return {
+            f"AIRFLOW_CONN_{name.upper()}": json.dumps(omni_connection(simulator_port, extra, self._password))
+            for name, extra in self._connections.items()
+        }
+
     def _command(self, name: str) -> list[str]:
         return COMPONENTS.get(name) or COMPONENTS[name.rpartition("-")[0]]
 
@@ -326,16 +339,17 @@ class AirflowStack:
         else:
             place_empty_database(database, self._environment, python=self._python)
 
-    def _wait_until_healthy(self, dag_ids: set[str], timeout: float) -> None:
+    def _wait_for_the_api(self, timeout: float) -> None:
         self._say(f"Starting Airflow on {self.api.url}")
-        began = time.time()
+        self.wait_until(self.api.health, "Airflow's API server", timeout)
+        self.api.warm_up()
+
+    def _wait_until_healthy(self, dag_ids: set[str], timeout: float) -> None:
 
         def healthy() -> bool:
             # A database that was there before knows heartbeats of processes that are gone.
-            return self._is_healthy() and self._jobs_since(began) >= self.jobs
+            return self._is_healthy() and self._jobs_since(self._began) >= self.jobs
 
-        self.wait_until(self.api.health, "Airflow's API server", timeout)
-        self.api.warm_up()
         self.wait_until(healthy, "a healthy Airflow", timeout)
 
         def read() -> bool:

@@ -164,16 +164,14 @@ def dag_folders(**folders: Path) -> dict[str, str]:
     return {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles)}
 
 
-def omni_connection(port: int, extra: Mapping[str, Any] | None = None, password: str = "demo") -> str:
-    """The connection to a simulator on this port, as the value of an `AIRFLOW_CONN_…` variable."""
-    return json.dumps(
-        {
-            "conn_type": "omni",
-            "schema": "http",
-            "host": "127.0.0.1",
-            "port": port,
-            "login": "demo",
-            "password": password,
-            "extra": dict(extra or {}),
-        }
-    )
+def omni_connection(port: int, extra: Mapping[str, Any] | None = None, password: str = "demo") -> dict[str, Any]:
+    """The connection to a simulator on this port, by the names that an `AIRFLOW_CONN_…` variable has."""
+    return {
+        "conn_type": "omni",
+        "schema": "http",
+        "host": "127.0.0.1",
+        "port": port,
+        "login": "demo",
+        "password": password,
+        "extra": dict(extra or {}),
+    }
