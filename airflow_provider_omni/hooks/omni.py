@@ -143,23 +143,18 @@ class OmniHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """List one scenario: costs nothing, changes nothing, takes no report. Returns success and a sentence."""
+        from airflow_provider_omni.hooks.diagnosis import ALL_IS_WELL, diagnose
         from airflow_provider_omni.omni import api
-        from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniError
+        from airflow_provider_omni.omni.errors import OmniError
 
+        call = api.list_scenarios(limit=1)
         try:
-            self.get_conn().execute(api.list_scenarios(limit=1))
-        except OmniAuthenticationError as error:
-            if error.status == 403:
-                return (
-                    True,
-                    "Signed in, but without the right to manage scenarios: sending may work, scenarios will not.",
-                )
-            return False, "Not signed in: the login, password or auth_type is wrong."
+            self.get_conn().execute(call)
         except OmniError as error:
-            return False, str(error)
+            return diagnose(error, call, self._config)
         finally:
             self.close()
-        return True, "Signed in; scenarios can be listed."
+        return True, ALL_IS_WELL
 
     # -- scenarios ---------------------------------------------------------------------------------------------------
 
@@ -425,7 +420,10 @@ def _make_parameter(field: Any, spec: Mapping[str, Any]) -> None:
     """
     parameter: Any = getattr(field, "param", None)
     if isinstance(getattr(parameter, "schema", None), dict):
-        parameter.schema = {**spec["schema"], "title": spec["label"]}
+        rules = {**spec["schema"], "title": spec["label"]}
+        if spec["schema"]["default"] is None:
+            rules.pop("minimum", None)  # an empty number is 0 there, and would be shown in red
+        parameter.schema = rules
         parameter.value = spec["schema"]["default"]
 
 

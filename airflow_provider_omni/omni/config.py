@@ -6,6 +6,7 @@ Knows the names of Airflow's connection fields, but not Airflow. Opens nothing.
 from __future__ import annotations
 
 import base64
+import difflib
 import hashlib
 import ipaddress
 import json
@@ -429,7 +430,7 @@ def _read_extra(extra: Mapping[str, Any] | None, problems: list[str]) -> Connect
         problems.append(unexpected("extra", describe(extra), "a JSON object"))
         extra = None
     given = extra or {}
-    problems += [unknown(f"extra.{_name(name)}", EXTRAS, "option") for name in given if name not in EXTRAS]
+    problems += [_unknown_option(name) for name in given if name not in EXTRAS]
     said = {
         name: value
         for name, value in given.items()
@@ -443,6 +444,16 @@ def option_problems(name: str, value: Any) -> list[str]:
     problems: list[str] = []
     _read_extra({name: value}, problems)
     return problems
+
+
+def _unknown_option(name: Any) -> str:
+    shown = _name(name)
+    close = difflib.get_close_matches(shown.lower(), EXTRAS, n=1)
+    return (
+        f"extra.{shown}: unknown option, did you mean {close[0]}?"
+        if close
+        else (unknown(f"extra.{shown}", EXTRAS, "option"))
+    )
 
 
 def _name(name: Any) -> str:

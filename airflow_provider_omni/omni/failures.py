@@ -21,17 +21,33 @@ class Failure(enum.Enum):
     """Every way in which an exchange breaks: what it is called, and what the request may have done by then."""
 
     NO_NAME = ("the host's name could not be resolved: check the connection's host", Effect.NONE)
-    CONNECT_TIMEOUT = ("no connection within connect_timeout", Effect.NONE)
+    CONNECT_TIMEOUT = (
+        "no connection within connect_timeout: check the connection's host and port, and what is in between",
+        Effect.NONE,
+    )
     REFUSED = ("the connection was refused: check the connection's host and port", Effect.NONE)
-    CERTIFICATE = ("the TLS certificate could not be verified: check the connection's host", Effect.NONE)
+    CERTIFICATE = (
+        "the TLS certificate could not be verified: check the connection's host, or name its authority in "
+        "REQUESTS_CA_BUNDLE",
+        Effect.NONE,
+    )
     TLS = ("the TLS handshake failed: check the connection's host and scheme", Effect.NONE)
     CUT_SHORT = ("the connection was closed before it stood: check the connection's host and port", Effect.NONE)
-    PROXY = ("the proxy did not make the connection", Effect.NONE)
-    PROXY_DOWN = ("the proxy could not be reached", Effect.NONE)
+    PROXY = (
+        "the proxy did not make the connection: check the connection's host, and whether the proxy lets it through",
+        Effect.NONE,
+    )
+    PROXY_DOWN = (
+        "the proxy could not be reached: check its address, or name the connection's host in no_proxy",
+        Effect.NONE,
+    )
     PROXY_LOGIN = ("the proxy wants a login (HTTP 407): it belongs into the proxy's URL", Effect.NONE)
-    PROXY_LOGIN_REFUSED = ("the proxy refuses the login in its URL (HTTP 407)", Effect.NONE)
-    NOT_CONNECTED = ("no connection could be made", Effect.NONE)
-    READ_TIMEOUT = ("no complete answer within read_timeout", Effect.UNKNOWN)
+    PROXY_LOGIN_REFUSED = ("the proxy refuses the login in its URL (HTTP 407): check it", Effect.NONE)
+    NOT_CONNECTED = ("no connection could be made: check the connection's host and port", Effect.NONE)
+    READ_TIMEOUT = (
+        "no complete answer within read_timeout: if it stays so, check the connection's host, or wait longer",
+        Effect.UNKNOWN,
+    )
     BROKEN = ("the connection broke before the answer was complete", Effect.UNKNOWN)
     TOO_LONG = (f"the answer is longer than {MAX_ANSWER_BYTES // 2**20} MiB", Effect.UNKNOWN)
     NOT_HTTP = ("what came back is not HTTP, or cannot be decompressed", Effect.UNKNOWN)

@@ -267,9 +267,10 @@ def test_a_bad_region_hides_no_bad_entry_of_the_guard() -> None:
     assert [line.partition(":")[0] for line in found] == ["extra.allowed_recipients[1]", "extra.region"]
 
 
-def test_an_unknown_extra_is_told_with_the_known_ones() -> None:
-    [line] = problems(timeout=5)
-    assert line == f"extra.timeout: got an unknown option, expected one of {', '.join(EXTRAS)}"
+def test_an_unknown_extra_is_told_with_the_one_that_was_meant_or_else_with_the_known_ones() -> None:
+    assert problems(timeout=5) == ["extra.timeout: unknown option, did you mean read_timeout?"]
+    [line] = problems(timezone=5)
+    assert line == f"extra.timezone: got an unknown option, expected one of {', '.join(EXTRAS)}"
 
 
 def test_every_problem_is_named_at_once() -> None:
