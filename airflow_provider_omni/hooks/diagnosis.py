@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 ALL_IS_WELL = "Signed in; scenarios can be listed."
 
+_BASIC = "a login and its password need 'Sign in with' (auth_type) basic"
 _CHECK = {
-    "Basic": "check login and password; an API key or a token needs auth_type app or bearer",
-    "App": "check the API key in the password; a login and its password need auth_type basic",
-    "Bearer": "check the token in the password, which may have expired; a login and its password need auth_type basic",
+    "Basic": "check login and password; an API key or a token needs 'Sign in with' (auth_type) app or bearer",
+    "App": f"check the API key in the password; {_BASIC}",
+    "Bearer": f"check the token in the password, which may have expired; {_BASIC}",
 }
 """Advice for a login that is refused, by the way of signing in."""
 

@@ -49,7 +49,7 @@ def test_a_login_that_is_taken_is_well(tested: Test, omni_simulator: RunningSimu
 
 
 @pytest.mark.parametrize(("extra", "words"), [
-    ({}, "check login and password; an API key or a token needs auth_type app or bearer"),
+    ({}, "check login and password; an API key or a token needs 'Sign in with' (auth_type) app or bearer"),
     ({"auth_type": "app"}, "check the API key in the password"),
     ({"auth_type": "bearer"}, "check the token in the password"),
 ], ids=["basic", "app", "bearer"])  # fmt: skip

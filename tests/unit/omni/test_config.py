@@ -268,7 +268,7 @@ def test_a_bad_region_hides_no_bad_entry_of_the_guard() -> None:
 
 
 def test_an_unknown_extra_is_told_with_the_one_that_was_meant_or_else_with_the_known_ones() -> None:
-    assert problems(timeout=5) == ["extra.timeout: unknown option, did you mean read_timeout?"]
+    assert problems(timeout=5) == ("extra.timeout: unknown option, did you mean read_timeout?",)
     [line] = problems(timezone=5)
     assert line == f"extra.timezone: got an unknown option, expected one of {', '.join(EXTRAS)}"
 
