@@ -124,7 +124,7 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait here, or hand over to the triggerer."""
-        with self._airflow_errors():
+        with self._airflow_errors(context):
             refuse_without_a_task(context)
         self._wait = None
         self._started_at = time.time()
@@ -282,7 +282,8 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
             yield
         except OmniError as error:
             known = (None, None) if self._wait is None else (self._wait.watch, self._wait.counts)
-            report, ended = Reporter(context["ti"], self.log), error
+            ti = context.get("ti") if isinstance(context, Mapping) else None
+            report, ended = Reporter(ti, self.log), error
             report.show(lambda: delivery if isinstance(delivery, dict) else report_of_error(ended, time.time(), *known))
             if error.retryable and not self.never_fail:
                 raise

@@ -23,7 +23,7 @@ CLOSING = 5.0
 class Reporter:
     """A worker's function that makes and writes reports. It never raises: nothing depends on a report.
 
-    :param ti: the context's task instance.
+    :param ti: the context's task instance; None without a running task: then nothing is written.
     :param log: the task's log.
     """
 
@@ -38,6 +38,8 @@ class Reporter:
 
     def show(self, make: Callable[[], dict[str, Any]]) -> None:
         """Make a report and write it."""
+        if self._ti is None:
+            return
         try:
             self._ti.xcom_push(key=DELIVERY_KEY, value=make())
         except Exception as error:  # noqa: BLE001
