@@ -65,7 +65,7 @@ def peak_mebibytes(people: int, url: str) -> float:
     """Peak memory of this process above what it had after its imports, for a whole batch."""
     gc.collect()
     port = int(url.rsplit(":", 1)[1])
-    config = OmniConfig.from_connection("127.0.0.1", "http", port, "demo", "demo", {})
+    config = OmniConfig.from_connection("127.0.0.1", "http", port, "demo", "demo-password", {})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "people.csv"
         write_csv(path, people)

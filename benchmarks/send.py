@@ -71,7 +71,7 @@ def bare(url: str, posts: list[bytes], connections: int) -> float:
     def post(body: bytes) -> None:
         if not hasattr(local, "session"):
             local.session = requests.Session()
-            local.session.auth = ("demo", "demo")
+            local.session.auth = ("demo", "demo-password")
         answer = local.session.post(
             url + "/omni/1/advanced", data=body, headers={"Content-Type": "application/json"}, timeout=30
         )
@@ -94,7 +94,7 @@ def ours(url: str, plan: SendPlan, connections: int) -> float:
         "http",
         int(url.rsplit(":", 1)[1]),
         "demo",
-        "demo",
+        "demo-password",
         {"max_connections": connections},
     )
     with tempfile.TemporaryDirectory() as folder, OmniClient(config) as client:

@@ -120,7 +120,7 @@ def write_ledger(folder: LocalFolder, wait: int) -> None:
 async def waits(url: str, count: int, ledgers: Path | None) -> None:
     """Run them all and print what was measured."""
     port = int(url.rsplit(":", 1)[1])
-    config = OmniConfig.from_connection("127.0.0.1", "http", port, "demo", "demo", {})
+    config = OmniConfig.from_connection("127.0.0.1", "http", port, "demo", "demo-password", {})
     supervisor, lags = Supervisor(), list[float]()
     budget = WindowLimiter()
     quiet = logging.getLogger("benchmark")

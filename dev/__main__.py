@@ -59,7 +59,7 @@ def up(python: str = sys.executable) -> int:
             stack.leave_running()
         _say(
             f"\nAirflow    {stack.api.url}   login {stack.login.username}, password {stack.login.password}"
-            f"\nSimulator  {stack.simulator.url}   login demo, password demo"
+            f"\nSimulator  {stack.simulator.url}   login demo, password demo-password"
             f"\nConnection {stack.api.url}/connections has omni_default, which points to the simulator"
             f"\nDAGs       {EXAMPLE_DAGS.relative_to(REPOSITORY)}, {DAGS_TO_TRY.relative_to(REPOSITORY)}; trigger "
             f"{' or '.join(TO_TRIGGER)}"

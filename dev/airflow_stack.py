@@ -78,7 +78,7 @@ class AirflowStack:
         connection_extra: Mapping[str, Any] | None = None,
         connections: Mapping[str, Mapping[str, Any]] | None = None,
         listed: bool = False,
-        password: str = "demo",
+        password: str = "demo-password",
         python: str = sys.executable,
         say: Callable[[str], None] = lambda _line: None,
     ) -> None:

@@ -40,7 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--port", type=int, default=8900, help="port to listen on; 0: a free one (default: %(default)s)"
     )
     parser.add_argument("--login", default="demo", help="login of the account (default: %(default)s)")
-    parser.add_argument("--password", default="demo", help="password of the account (default: demo)")
+    parser.add_argument("--password", default="demo-password", help="password of the account (default: demo-password)")
     parser.add_argument("--app-key", default="demo", help="API key that is taken (default: demo)")
     parser.add_argument("--bearer-token", default="demo", help="bearer token that is taken (default: demo)")
     parser.add_argument("--allow-host", action="append", default=[], help="name under which control calls may be made")

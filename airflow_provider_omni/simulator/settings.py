@@ -35,7 +35,7 @@ class Settings:
     """Callers, and behaviour of the simulated account. Frozen: `Simulator.configure` puts another in its place."""
 
     login: str = "demo"
-    password: str = dataclasses.field(default="demo", repr=False)
+    password: str = dataclasses.field(default="demo-password", repr=False)
     app_key: str = dataclasses.field(default="demo", repr=False)
     bearer_token: str = dataclasses.field(default="demo", repr=False)
     seed: int = 0

@@ -20,7 +20,7 @@ from airflow_provider_omni.simulator.wire import Ending, WireReply, WireRequest
 from tests.harness.clock import SkippingClock
 from tests.harness.driver import KilledError
 
-AUTHORIZATION = {"authorization": "Basic " + base64.b64encode(b"demo:demo").decode()}
+AUTHORIZATION = {"authorization": "Basic " + base64.b64encode(b"demo:demo-password").decode()}
 """Of the simulator's first account."""
 
 

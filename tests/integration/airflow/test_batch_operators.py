@@ -235,7 +235,7 @@ def test_a_retry_after_a_failure_in_the_middle_sends_the_rest_only(
     sent = accepted(account)
     assert 0 < len(sent) < 60
     assert batch_task.xcoms["return_value"]["counts"]["accepted"] == len(sent)
-    account.configure(password="demo")
+    account.configure(password="demo-password")
     receipt = send.execute(batch_task.context(try_number=2))
     assert accepted(account) == numbers(60)
     assert receipt["counts"]["accepted"] == 60
@@ -325,7 +325,7 @@ def test_a_source_that_changed_between_two_tries_sends_to_the_new_only(
     posts.before[3] = lambda: account.configure(password="changed")
     with pytest.raises(AirflowFailException):
         operator(recipients=numbers(60), chunk_size=10, max_connections=1, **kept).execute(batch_task.context())
-    account.configure(password="demo")
+    account.configure(password="demo-password")
     changed = list(reversed(numbers(60, 5)))
     operator(recipients=changed, chunk_size=10, **kept).execute(batch_task.context(try_number=2))
     assert max(Counter(accepted(account)).values()) == 1
@@ -338,7 +338,7 @@ def test_the_same_key_with_another_text_is_refused_while_somebody_is_left(
     posts.before[2] = lambda: account.configure(password="changed")
     with pytest.raises(AirflowFailException):
         operator(recipients=numbers(30), chunk_size=10, max_connections=1, **kept).execute(batch_task.context())
-    account.configure(password="demo")
+    account.configure(password="demo-password")
     with pytest.raises(AirflowFailException, match="Same idempotency_key, other content"):
         operator(recipients=numbers(30), chunk_size=10, sms={"text": "Other"}, **kept).execute(
             batch_task.context(try_number=2)
@@ -395,7 +395,7 @@ def test_before_airflow_3_3_a_retry_that_finds_another_ledger_than_the_first_try
     arguments: dict[str, Any] = {"recipients": numbers(60), "chunk_size": 10, "max_connections": 1, "retries": 3}
     with pytest.raises(AirflowFailException):
         operator(ledger_path=str(tmp_path / "worker 1"), **arguments).execute(BatchTask(durable=False).context())
-    account.configure(password="demo")
+    account.configure(password="demo-password")
     with pytest.raises(AirflowFailException, match="one that all workers see"):
         operator(ledger_path=str(tmp_path / "worker 2"), **arguments).execute(_later_try_before_3_3())
     assert accepted(account) == numbers(30)

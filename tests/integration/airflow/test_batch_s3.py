@@ -100,7 +100,7 @@ def test_a_retry_goes_on_from_the_ledger_on_s3_also_before_airflow_3_3(
     with pytest.raises(AirflowFailException, match="goes on with who is left"):
         send.execute(old.context())
     assert 0 < len(accepted(account)) < 60
-    account.configure(password="demo")
+    account.configure(password="demo-password")
     receipt = send.execute(old.context(try_number=2))
     assert accepted(account) == numbers(60)
     assert receipt["counts"]["accepted"] == 60

@@ -49,7 +49,7 @@ def test_it_says_where_it_listens_and_stops_cleanly(number):
 def test_it_stops_although_an_answer_is_held_back():
     with program("--fault", "hold-before") as (process, line):
         with pytest.raises(requests.ReadTimeout):
-            requests.get(f"{address(line)}/omni/1/logs", auth=("demo", "demo"), timeout=0.2)
+            requests.get(f"{address(line)}/omni/1/logs", auth=("demo", "demo-password"), timeout=0.2)
         process.terminate()
         assert process.wait(20) == 0
 
@@ -60,8 +60,8 @@ def test_flags_set_login_switches_and_faults():
         url = address(line)
         switches = requests.get(f"{url}/simulator/switches", timeout=10).json()
         assert (switches["create_status"], switches["time_scale"]) == (200, 60.0)
-        assert requests.get(f"{url}/omni/1/logs", auth=("demo", "demo"), timeout=10).status_code == 403
-        assert requests.get(f"{url}/omni/1/scenarios", auth=("demo", "demo"), timeout=10).status_code == 401
+        assert requests.get(f"{url}/omni/1/logs", auth=("demo", "demo-password"), timeout=10).status_code == 403
+        assert requests.get(f"{url}/omni/1/scenarios", auth=("demo", "demo-password"), timeout=10).status_code == 401
         assert requests.get(f"{url}/omni/1/scenarios", auth=("me", "secret"), timeout=10).status_code == 200
         assert "secret" not in line
 
@@ -161,5 +161,5 @@ def test_beyond_loopback_control_calls_want_the_login():
     with program("--host", "0.0.0.0") as (_, line):
         url = f"{address(line)}/simulator/health"
         assert requests.get(url, timeout=10).status_code == 401
-        assert requests.get(url, auth=("demo", "demo"), timeout=10).json()["status"] == "ok"
-        assert json.loads(requests.get(url, auth=("demo", "demo"), timeout=10).text)["held"] == 0
+        assert requests.get(url, auth=("demo", "demo-password"), timeout=10).json()["status"] == "ok"
+        assert json.loads(requests.get(url, auth=("demo", "demo-password"), timeout=10).text)["held"] == 0

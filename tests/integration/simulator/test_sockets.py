@@ -17,7 +17,7 @@ import requests
 from airflow_provider_omni.simulator.faults import FAULT_KINDS
 from airflow_provider_omni.simulator.settings import SOURCE_SCENARIO_KEY
 
-LOGIN = ("demo", "demo")
+LOGIN = ("demo", "demo-password")
 ENDS_WITHOUT_ANSWER = ("reset-before", "close-before", "reset-after", "close-after")
 
 
@@ -70,7 +70,7 @@ class TestCalls:
         answer = raw_exchange(
             simulator,
             f"GET {simulator.url}/omni/1/scenarios?limit=1 HTTP/1.1\r\nHost: {simulator.host}\r\n"
-            "Authorization: Basic ZGVtbzpkZW1v\r\nConnection: close\r\n\r\n",
+            "Authorization: Basic ZGVtbzpkZW1vLXBhc3N3b3Jk\r\nConnection: close\r\n\r\n",
         )
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b'"scenarios"' in answer
@@ -403,5 +403,5 @@ def test_a_running_simulator_stops_with_an_answer_held_back(simulator):
 
 def test_the_connection_can_be_given_to_airflow(simulator):
     described = json.loads(simulator.airflow_connection_json)
-    assert described == {"conn_type": "omni", "host": simulator.url, "login": "demo", "password": "demo"}
-    assert simulator.connection_uri == f"omni://demo:demo@127.0.0.1:{simulator.port}/http"
+    assert described == {"conn_type": "omni", "host": simulator.url, "login": "demo", "password": "demo-password"}
+    assert simulator.connection_uri == f"omni://demo:demo-password@127.0.0.1:{simulator.port}/http"

@@ -16,7 +16,7 @@ from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.simulator.wire import WireReply, WireRequest
 
-DEMO = "Basic " + base64.b64encode(b"demo:demo").decode()
+DEMO = "Basic " + base64.b64encode(b"demo:demo-password").decode()
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,9 @@ class TestTheSourceDocument:
 
 
 class TestAuthorization:
-    @pytest.mark.parametrize("header", ["App demo", "Bearer demo", "basic " + base64.b64encode(b"demo:demo").decode()])
+    @pytest.mark.parametrize(
+        "header", ["App demo", "Bearer demo", "basic " + base64.b64encode(b"demo:demo-password").decode()]
+    )
     def test_each_scheme_is_taken(self, account, header):
         assert account.call("GET", "/omni/1/scenarios", authorization=header).status == 200
 
