@@ -130,12 +130,15 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
         self._started_at = time.time()
         if not self.deferrable:
             return super().execute(context)
+        from airflow_provider_omni.delivery.tracking.journals import empty_entries
+        from airflow_provider_omni.storage.xcom import write_first
         from airflow_provider_omni.triggers.omni import OmniDeliveryTrigger
 
         ti = context["ti"]
         with self._airflow_errors(context), OmniHook(self.omni_conn_id) as hook:
             watch = self._read_watch(hook)
         self._log_begin(watch)
+        write_first(ti, empty_entries(watch))
         self.defer(
             trigger=OmniDeliveryTrigger(
                 watch=watch.to_json(),

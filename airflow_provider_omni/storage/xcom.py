@@ -8,7 +8,8 @@ supervisor does not know is never answered, so each access has a time-out of its
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +85,23 @@ class XComMemory:
         self._running = asyncio.ensure_future(in_thread(function, **names))
         # Shielded: the write goes on even if its caller stops waiting.
         return await asyncio.shield(self._running)
+
+
+def write_first(ti: Any, entries: Mapping[str, Json]) -> None:
+    """Write entries that say nothing, in a worker, before a trigger reads them: Airflow 3 logs an error for each XCom
+    that is not there. Never raises: a trigger reads an entry that is not there as one that says nothing.
+
+    In the first try only: in a later one, a trigger of the try before may have written something. A worker that was
+    frozen just here may still empty an entry that a later try has written; the logs make up for it.
+
+    :param ti: the context's task instance.
+    :param entries: the empty entries, each with its key.
+    """
+    if getattr(ti, "try_number", None) != 1 or not _xcom_class().__module__.startswith("airflow.sdk."):
+        return
+    with contextlib.suppress(Exception):
+        for key, entry in entries.items():
+            ti.xcom_push(key=key, value=entry)
 
 
 def _xcom_class() -> Any:

@@ -17,7 +17,7 @@ from airflow_provider_omni.delivery.tracking.deliveries import Deliveries
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
 from airflow_provider_omni.delivery.tracking.wait_limits import JOURNAL_PATIENCE, JOURNAL_TRIES
-from airflow_provider_omni.delivery.tracking.watch import Bulk
+from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
 
 
@@ -93,6 +93,16 @@ class ReportJournal(Protocol):
 
         :param closing: True at the deadline.
         """
+
+
+def empty_entries(watch: Watch) -> dict[str, Json]:
+    """Return the entries of a wait that has read nothing yet, each with its key. A ledger needs none."""
+    return {
+        bulk.journal_key: encode(())
+        for part in watch.parts or (watch,)
+        if part.ledger_path is None
+        for bulk in part.bulks
+    }
 
 
 class OutOfReach:

@@ -31,6 +31,16 @@ def test_omni_line_sms_ends_well_with_its_default_numbers(account: RunningSimula
     assert deliveries == [(LINE_ONLY, "LINE"), (LINE_REJECTED, "SMS")]
 
 
+def test_airflow_logs_no_error_and_no_warning_about_our_xcoms_and_secrets(
+    account: RunningSimulator, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    run("omni_line_sms")
+    said = "".join(capfd.readouterr()) + caplog.text
+    assert "Delivery goal" in said  # the log was read
+    assert "XCom not found" not in said
+    assert "too short" not in said
+
+
 def test_omni_line_sms_fails_when_somebody_got_nothing(account: RunningSimulator) -> None:
     states = run("omni_line_sms", to=[LINE_ONLY, NEITHER])
     assert states == {"scenario": "success", "send": "success", "delivered": "failed"}

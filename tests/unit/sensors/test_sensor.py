@@ -16,8 +16,10 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
+from airflow_provider_omni.delivery.messages.codec import decode
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError
 from airflow_provider_omni.sensors.omni import TRIGGERER_GRACE, OmniDeliverySensor
+from airflow_provider_omni.storage import xcom
 from tests.unit.operators.rendered import with_values
 
 RECEIPT = {"flow": ["LINE", "SMS"], "bulks": [{"bulk_id": "b", "messages": 2}]}
@@ -117,6 +119,15 @@ def test_deferring_asks_nothing_of_the_vendor_and_hands_plain_json_over(deferred
     assert json.loads(json.dumps(arguments)) == arguments
     assert (arguments["dag_id"], arguments["run_id"], arguments["task_id"]) == ("dag", "run", "wait")
     assert arguments["map_index"] == 4
+
+
+def test_deferring_writes_an_entry_that_says_nothing_for_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OMNI_DEFAULT", "omni://login:long-password@127.0.0.1:1/http")
+    monkeypatch.setattr(xcom, "_xcom_class", lambda: type("XCom", (), {"__module__": "airflow.sdk.bases.xcom"}))
+    context = Context()
+    with pytest.raises(TaskDeferred):
+        sensor(deferrable=True).execute(context)
+    assert {key: list(decode(entry)) for key, entry in context.xcoms.items()} == {"omni_journal_b": []}
 
 
 def test_airflow_gives_up_later_than_the_trigger_whose_end_has_the_counts(deferred: TaskDeferred) -> None:

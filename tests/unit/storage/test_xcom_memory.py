@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_omni.omni.errors import OmniStorageError
 from airflow_provider_omni.storage import xcom as module
-from airflow_provider_omni.storage.xcom import TaskKey, XComMemory
+from airflow_provider_omni.storage.xcom import TaskKey, XComMemory, write_first
 
 KEY = TaskKey("dag", "run", "task", 3)
 
@@ -156,3 +156,45 @@ def test_in_a_dag_test_nothing_answers_the_async_half(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", object(), raising=False)
     assert not module._speaks_async(BaseXCom)
+
+
+class TaskInstance:
+    def __init__(self, try_number: int, broken: bool = False) -> None:
+        self.try_number = try_number
+        self.broken = broken
+        self.entries: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        if self.broken:
+            raise ConnectionError
+        self.entries[key] = value
+
+
+@pytest.fixture
+def airflow_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_xcom_class", lambda: type("XCom", (), {"__module__": "airflow.sdk.bases.xcom"}))
+
+
+@pytest.mark.usefixtures("airflow_3")
+def test_a_first_try_writes_the_entries_before_anybody_reads_them() -> None:
+    ti = TaskInstance(1)
+    write_first(ti, {"journal": {"v": 1}})
+    assert ti.entries == {"journal": {"v": 1}}
+
+
+@pytest.mark.usefixtures("airflow_3")
+def test_a_later_try_overwrites_nothing_that_an_earlier_trigger_may_have_written() -> None:
+    ti = TaskInstance(2)
+    write_first(ti, {"journal": {"v": 1}})
+    assert ti.entries == {}
+
+
+@pytest.mark.usefixtures("airflow_3")
+def test_entries_that_cannot_be_written_first_do_not_end_the_wait() -> None:
+    write_first(TaskInstance(1, broken=True), {"journal": {"v": 1}})
+
+
+def test_airflow_2_says_nothing_about_absent_xcoms_and_gets_no_entries(threaded: type[ThreadedXCom]) -> None:
+    ti = TaskInstance(1)
+    write_first(ti, {"journal": {"v": 1}})
+    assert ti.entries == {}
