@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_omni.delivery.messages.codec import decode
 from airflow_provider_omni.delivery.messages.receipt import Counts, Receipt, SentBulk
 from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
+from airflow_provider_omni.delivery.tracking.journals import empty_entries
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch, bulks_of, bulks_of_ids
 from airflow_provider_omni.omni.errors import OmniInputError
 
@@ -93,3 +95,13 @@ def test_the_people_of_a_receipt_who_got_nothing_are_counted() -> None:
     counts = {"requested": 7, "accepted": 1, "unconfirmed": 1, "rejected": 2, "quarantined": 1, "duplicates": 1}
     assert read({"bulks": [], "counts": counts}).unsent == 3  # two refused, one never posted
     assert read({"bulks": [], "counts": counts, "dry_run": True}).unsent == 0
+
+
+def test_each_request_without_a_ledger_has_an_empty_entry_that_tells_nothing() -> None:
+    parts = (Watch((Bulk("a", 2),), 5.0), Watch((), 5.0, ledger_path="file:///ledger"), Watch((Bulk("b", 2),), 5.0))
+    entries = empty_entries(Watch((), 5.0, parts=parts))
+    assert {key: list(decode(entry)) for key, entry in entries.items()} == {"omni_journal_a": [], "omni_journal_b": []}
+
+
+def test_a_batch_that_is_followed_in_its_ledger_has_no_empty_entries() -> None:
+    assert empty_entries(Watch((Bulk("a", 2),), 5.0, ledger_path="file:///ledger")) == {}
