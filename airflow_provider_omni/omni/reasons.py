@@ -64,6 +64,12 @@ def reason_in_words(status: str, error: str | None = None) -> str:
     return STATUS_WORDS.get(status) or _of_the_name(status)
 
 
+def refusal_in_words(reason: str) -> str:
+    """Return a refusal's name with its meaning in brackets; the name alone where it is not in the table."""
+    words = STATUS_WORDS.get(reason)
+    return reason if words is None else f"{reason} ({words})"
+
+
 def _of_the_name(name: str) -> str:
     """Return `EC_PROVIDER_TIMEOUT` as `provider timeout`."""
     return name.removeprefix("EC_").replace("_", " ").strip().lower()[:MAX_WORDS]

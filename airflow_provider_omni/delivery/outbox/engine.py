@@ -64,6 +64,7 @@ from airflow_provider_omni.omni.errors import (
 )
 from airflow_provider_omni.omni.models import LogRow
 from airflow_provider_omni.omni.problems import unexpected
+from airflow_provider_omni.omni.reasons import refusal_in_words
 from airflow_provider_omni.omni.retries import may_repeat
 from airflow_provider_omni.omni.words import some, was
 
@@ -153,7 +154,7 @@ class Outbox:
                 )
                 return SendResult(self.receipt() if recalled is None else recalled, error)
         for reason, count in self.progress.refused.most_common(REASONS_SHOWN):
-            yield Log(f"Refused: {count:,} × {reason}", warning=True)
+            yield Log(f"Refused: {count:,} × {refusal_in_words(reason)}", warning=True)
         receipt = self.receipt()
         if self._entered and not self.policy.dry_run and not isinstance(error, OmniStaleTryError):
             # A try that was replaced must not write over the receipt of the one that runs now. One that could not read

@@ -14,6 +14,7 @@ from airflow_provider_omni.omni.errors import (
     OmniRejectedError,
     OmniUnknownOutcomeError,
 )
+from airflow_provider_omni.omni.reasons import refusal_in_words
 from airflow_provider_omni.omni.words import some, was
 
 _S = MessageState
@@ -112,7 +113,7 @@ def final_error_of(
             problems=("ledger_path: is needed where so many requests had to be halved, or were sent by earlier tries",),
         )
     if refused and not _tolerated(policy.on_rejected, refused, sent):
-        names = ", ".join(f"{count:,} × {name}" for name, count in progress.refused.most_common(10))
+        names = ", ".join(f"{count:,} × {refusal_in_words(name)}" for name, count in progress.refused.most_common(10))
         return OmniRejectedError(
             f"{refused:,} of {some(sent, 'message')} {was(refused)} refused: {names}.",
             retryable=progress.may_succeed_later,

@@ -18,7 +18,7 @@ from airflow_provider_omni.delivery.messages.status import UNNAMED, MessageStatu
 from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
 from airflow_provider_omni.omni.reasons import reason_in_words
 from airflow_provider_omni.omni.statuses import StepState
-from airflow_provider_omni.omni.words import some
+from airflow_provider_omni.omni.words import some, was
 
 MAX_NAMES = 100
 """Statuses, channels and currencies that a summary lists, at most. Their names are the vendor's, which may send any
@@ -216,10 +216,10 @@ def explain(
         return f"Nobody was sent to: the vendor refused, or the send never reached, everybody ({everybody})."
     numbers = (
         f"{counts.delivered:,} of {counts.total:,} delivered{per_channel(counts.by_channel)}, "
-        f"{counts.failed:,} failed, {counts.pending:,} open"
+        f"{counts.failed:,} failed, {counts.pending:,} pending"
     )
     if unsent:
-        numbers += f"; not counted: {unsent} who were refused or never sent to"
+        numbers += f"; not counted: {unsent:,} who {was(unsent)} refused or never sent to"
     if missing:
         numbers += f"; sends without a receipt, which are not counted: {missing}"
     numbers = ". ".join(filter(None, [numbers, failures_in_words(counts)]))

@@ -81,7 +81,7 @@ def test_under_way_in_one_of_the_sends_is_not_failed_when_the_time_is_up(
     account: RunningSimulator, task: Task, tmp_path: Path, mode: str
 ) -> None:
     receipts = [batch("first", numbers(3), tmp_path), batch("second", with_fate(2, "44"), tmp_path)]
-    with pytest.raises(AirflowSensorTimeout, match=r"3 of 5 delivered \(.*\), 0 failed, 2 open"):
+    with pytest.raises(AirflowSensorTimeout, match=r"3 of 5 delivered \(.*\), 0 failed, 2 pending"):
         wait(task, mode, receipts, success_when="finished", timeout=30)
     assert {row.outcome for row in read_outcomes(str(tmp_path / "second"))} <= {"pending", None}
 
@@ -98,7 +98,9 @@ def test_a_ledger_that_cannot_be_read_is_never_taken_for_delivered(
 ) -> None:
     receipts = [batch("first", numbers(3), tmp_path), batch("second", numbers(2, 900), tmp_path)]
     shutil.rmtree(tmp_path / "second")
-    with pytest.raises(AirflowSensorTimeout, match=r"3 of 5 delivered \(.*\), 0 failed, 2 open.* There is no ledger"):
+    with pytest.raises(
+        AirflowSensorTimeout, match=r"3 of 5 delivered \(.*\), 0 failed, 2 pending.* There is no ledger"
+    ):
         wait(task, mode, receipts, success_when=0.5, timeout=30)
     assert wait(task, mode, receipts, success_when="any", timeout=30)["delivered"] >= 1
 
@@ -115,5 +117,5 @@ def test_a_batch_that_goes_on_sending_is_waited_for_to_its_end(
 def test_a_send_without_a_receipt_is_told_of(account: RunningSimulator, task: Task) -> None:
     wait(task, "deferrable", [single("alone", "41793026727"), None])
     (event,) = task.events
-    told = "1 of 1 delivered (LINE 1), 0 failed, 0 open; sends without a receipt, which are not counted: 1."
+    told = "1 of 1 delivered (LINE 1), 0 failed, 0 pending; sends without a receipt, which are not counted: 1."
     assert told in event["message"]

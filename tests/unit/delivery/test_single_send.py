@@ -379,7 +379,7 @@ def test_refused_recipients_fail_the_task_with_their_reasons_and_are_not_in_the_
     stage = Stage(posts=[answered(d27="refused", d31="refused")])
     end = send(stage, plan([A, B, C]))
     assert isinstance(end.error, OmniRejectedError)
-    assert "2 of 3 messages were refused: 2 × REJECTED_NETWORK" in str(end.error)
+    assert "2 of 3 messages were refused: 2 × REJECTED_NETWORK (the network is not covered, " in str(end.error)
     assert not end.error.retryable
     assert counts(end) == {"requested": 3, "accepted": 1, "rejected": 2}
     assert end.receipt.to_json()["message_ids"] == [message_id(C)]

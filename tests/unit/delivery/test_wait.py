@@ -755,7 +755,7 @@ def test_the_deadline_is_wall_clock_time_and_says_how_many_are_open() -> None:
     stage = Stage(reports=[[report("a")], []])
     end = wait(stage, watch(BULK, timeout=100.0))
     assert end.verdict is Verdict.TIMEOUT
-    assert "1 of 2 delivered (LINE 1), 0 failed, 1 open" in end.explanation
+    assert "1 of 2 delivered (LINE 1), 0 failed, 1 pending" in end.explanation
     assert stage.clock.now() == START + 100.0
 
 
@@ -1090,9 +1090,10 @@ def test_killed_after_the_write_the_next_copy_decides_without_a_call() -> None:
 def test_whoever_was_refused_or_never_sent_to_is_named_beside_a_goal_that_was_reached_without_them() -> None:
     counts = DeliveryCounts(total=3, delivered=3)
     assert explain(Verdict.SUCCESS, counts, SuccessCriterion("all"), 7) == (
-        "Delivery goal 'all' reached: 3 of 3 delivered, 0 failed, 0 open; not counted: 7 who were refused or never "
+        "Delivery goal 'all' reached: 3 of 3 delivered, 0 failed, 0 pending; not counted: 7 who were refused or never "
         "sent to."
     )
+    assert "; not counted: 1 who was refused" in explain(Verdict.SUCCESS, counts, SuccessCriterion("all"), 1)
     assert "not counted" not in explain(Verdict.SUCCESS, counts, SuccessCriterion("all"))
 
 

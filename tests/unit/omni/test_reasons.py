@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_omni.omni.reasons import MAX_WORDS, STATUS_WORDS, reason_in_words
+from airflow_provider_omni.omni.reasons import MAX_WORDS, STATUS_WORDS, reason_in_words, refusal_in_words
 from airflow_provider_omni.omni.statuses import KNOWN_STATUSES, Group
 
 
@@ -31,3 +31,12 @@ def test_every_refusal_and_failure_of_line_and_sms_in_the_registry_has_words() -
 
 def test_words_made_of_a_long_name_are_short() -> None:
     assert len(reason_in_words("X_" * 500)) <= MAX_WORDS
+
+
+def test_a_refusal_that_the_registry_has_is_named_with_its_meaning() -> None:
+    assert refusal_in_words("REJECTED_DND") == "REJECTED_DND (the recipient is on a do-not-disturb list)"
+
+
+def test_a_refusal_that_says_itself_what_it_is_stays_as_it_is() -> None:
+    own = "BAD_REQUEST (scenarioKey: unknown scenario)"
+    assert refusal_in_words(own) == own

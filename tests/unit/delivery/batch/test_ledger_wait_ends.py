@@ -186,7 +186,7 @@ def test_what_was_proven_absent_once_and_doubted_again_is_waited_for(tmp_path: P
     world.folder.write("sent/00001-aa-000001.jsonl.gz", pack([*lines, {"bulk": "b", "all": "absent"}]))
     end = wait(world, accepted=2)
     assert (end.verdict, end.summary["total"]) == (Verdict.TIMEOUT, 2)
-    assert "0 of 2 delivered, 0 failed, 2 open" in end.explanation
+    assert "0 of 2 delivered, 0 failed, 2 pending" in end.explanation
     assert wait(world).summary["total"] == 0
 
 
