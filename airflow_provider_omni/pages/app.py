@@ -4,13 +4,17 @@ The files hold no data, so anybody may read them. What they show comes from Airf
 session, and from `ledger_rows.py`, which asks for the right to read that task's XComs.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.core_api.security import requires_access_dag
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
+
+from airflow_provider_omni.pages.ledger_rows import MOST, LedgerError, csv_of, ledger_path_of, page_of
 
 FILES = Path(__file__).parent / "static"
 
@@ -49,5 +53,31 @@ class PagesApp(FastAPI):
 def make_app() -> FastAPI:
     """Return the application. Its own documentation pages are off: they load scripts from other hosts."""
     app = PagesApp(title="OMNI deliveries", docs_url=None, redoc_url=None, openapi_url=None)
+    may_read = requires_access_dag(method="GET", access_entity=DagAccessEntity.XCOM)
+
+    # The permission is asked for by `dag_id`. Airflow checks it once more when the XCom is read.
+    @app.get("/ledger/rows", dependencies=[Depends(may_read)])
+    async def ledger_rows(
+        request: Request,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        map_index: Annotated[int, Query(ge=-1)] = -1,
+        only: Literal["unreached", "pending", "all"] = "unreached",
+        limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
+        offset: Annotated[int, Query(ge=0)] = 0,
+        format: Literal["json", "csv"] = "json",
+    ) -> Response:
+        where = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+        try:
+            if "~" in (dag_id, run_id, task_id):
+                raise LedgerError(404, "There is no such task.")
+            path = await ledger_path_of(request.scope[AIRFLOW], request.headers, where)
+            if format == "csv":
+                return StreamingResponse(await run_in_threadpool(csv_of, path, only), media_type="text/csv")
+            return JSONResponse(await run_in_threadpool(page_of, path, only, limit, offset))
+        except LedgerError as error:
+            raise HTTPException(error.status, str(error)) from None
+
     app.mount("/", StaticFiles(directory=FILES, html=True), name="files")
     return app

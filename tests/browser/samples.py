@@ -178,7 +178,7 @@ BARE: dict[str, Any] = {"v": 1, "kind": "send", "state": "sending"}
 def put(
     api: AirflowApi, dag_id: str, run_id: str, reports: Mapping[str, Any], key: str = KEY, *, new_run: bool = True
 ) -> None:
-    """Make a run, which nobody executes, and put one XCom into each of the named tasks; or change those of an old run."""
+    """Make a run, which nobody executes, and put one XCom into each of the named tasks; or change old ones."""
     if new_run:
         api.call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "dag_run_id": run_id})
     for task_id, value in reports.items():
