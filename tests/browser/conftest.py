@@ -1,100 +1,40 @@
-"""Debian's chromium, and an Airflow of each version whose page is looked at.
-
-Airflow is started once for all tests of a version. Nothing is executed there: the tests put XComs into task instances,
-as sends and waits leave them, so that API server and DAG processor are all that must run.
-"""
+"""One browser for all tests of a process, and the inbox opened in it."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.airflow_pages import AirflowPages, PagesStack, Viewer
-
-HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
-LIMIT = 300
-"""Seconds for a test. The first one starts Airflow."""
-
-VERSIONS = {"3.1": ".venv-airflow-3.1", "3.3": ".venv"}
-BELOW = {"3.1": "", "3.3": "/airflow"}
-"""The path below which each is reached, as behind a proxy."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests of this folder time, and keep those of one Airflow together."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.timeout(LIMIT))
-            item.add_marker(pytest.mark.browser)
+from airflow_provider_omni.simulator.running import RunningSimulator
+from tests.harness.browser import running_browser, watched_page
 
 
 @pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    """The driver."""
-    with sync_playwright() as playwright:
-        yield playwright
-
-
-@pytest.fixture(scope="session")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """The browser. It fails where there is none: these tests are never left out."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.fail("There is no chromium. Debian, Ubuntu: apt-get install --no-install-recommends chromium")
-    # A root has no user namespaces for the sandbox; /dev/shm is small in containers.
-    options = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    browser = playwright.chromium.launch(executable_path=program, args=options)
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="session", params=list(VERSIONS))
-def airflow(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, chromium: Browser
-) -> Iterator[AirflowPages]:
-    """A running Airflow with the page, whose users are an administrator and a viewer who may not see each DAG."""
-    version = request.param
-    folder, dags = tmp_path_factory.mktemp(f"stack-{version}"), tmp_path_factory.mktemp(f"dags-{version}")
-    for file in (HERE / "dags").glob("*.py"):
-        shutil.copy(file, dags)
-    passwords = folder / "both.json"
-    stack = PagesStack(
-        folder,
-        dags,
-        below=BELOW[version],
-        environment={
-            "AIRFLOW__CORE__AUTH_MANAGER": "tests.browser.auth.RestrictedAuthManager",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-            "AIRFLOW__OMNI__DELIVERY_TABS": "True",
-            "PYTHONPATH": str(REPOSITORY),
-        },
-        python=str(REPOSITORY / VERSIONS[version] / "bin" / "python"),
-    )
-    passwords.write_text(json.dumps({"admin": stack.login.password, "viewer": "viewer"}))
-    stack.start("shop_newsletter", "order_shipped", "payroll_secret", "nasty")
-    try:
-        yield AirflowPages(version, stack, chromium)
-    finally:
-        stack.stop()
+def browser() -> Iterator[Browser]:
+    with running_browser() as started:
+        yield started
 
 
 @pytest.fixture
-def admin(airflow: AirflowPages) -> Iterator[Viewer]:
-    """A browser's page of the administrator."""
-    with airflow.viewer("admin", airflow.stack.login.password) as viewer:
-        yield viewer
+def open_inbox(browser: Browser, omni_simulator: RunningSimulator) -> Iterator[Callable[..., Page]]:
+    """Return how to open the inbox. At the end no page has had an error, or has asked another host for anything."""
+    with ExitStack() as opened:
+        pages = []
 
+        def open_one(path: str = "", url: str | None = None, **options: Any) -> Page:
+            address = url or omni_simulator.url
+            watched = opened.enter_context(watched_page(browser, **options))
+            pages.append((watched, urlsplit(address).netloc))
+            watched.page.goto(f"{address}/{path}")
+            expect(watched.page.locator("#live")).to_have_attribute("data-on", "yes")
+            return watched.page
 
-@pytest.fixture
-def viewer(airflow: AirflowPages) -> Iterator[Viewer]:
-    """A browser's page of somebody who may not see the DAG `payroll_secret`."""
-    with airflow.viewer("viewer", "viewer") as viewer:
-        yield viewer
+        yield open_one
+        for watched, host in pages:
+            assert watched.errors == []
+            assert watched.foreign_requests(host) == []

@@ -58,6 +58,7 @@ const newestFirst = (entries) => entries.every((one, index) => index === 0 || en
 export class Reader {
   // What an XCom said, by its place and the time of its writing: it is read once.
   #reports = new Map();
+  #tasks = new Map();
 
   // The newest entries, without what they say. Airflow 3.1 knows no order but names: there all are listed, up to a limit.
   // `wanted`: dag, run, since (an ISO time); null is any.
@@ -79,7 +80,7 @@ export class Reader {
     } while (offset < total && found.size < (ordered ? atLeast : MOST));
     const entries = [...found.values()].sort((a, b) => b.changed - a.changed);
     const shown = entries.slice(0, atLeast);
-    return { entries: shown, total, more: shown.length < total, cut: !ordered && total > MOST };
+    return { entries: shown, total, pages: offset / PAGE, cut: !ordered && total > MOST };
   }
 
   // Read what the entries say; `told` is called now and then, with what is there so far.
@@ -128,11 +129,14 @@ export class Reader {
     const silent = open.filter((entry) => now - Math.max(entry.changed, entry.report.nextLook ?? 0) > 60000);
     await Promise.all(
       silent.slice(0, 50).map(async (entry) => {
+        const known = this.#tasks.get(keyOf(entry));
+        if (known && now - known.at < 30000) return (entry.taskState = known.state);
         try {
           entry.taskState = (await get(entry.map < 0 ? task(entry) : `${task(entry)}/${entry.map}`)).state;
         } catch {
           entry.taskState = null;
         }
+        return this.#tasks.set(keyOf(entry), { at: now, state: entry.taskState });
       }),
     );
   }

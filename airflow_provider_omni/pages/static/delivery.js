@@ -25,17 +25,22 @@ function amounts(found) {
   return Object.fromEntries(pairs.filter(([, one]) => text(one) !== null));
 }
 
-// Every member may be absent, or of a kind that this page does not know.
-export function readReport(found) {
-  let raw = found;
-  if (typeof raw === "string") {
+// Airflow 3.1 hands out as text what its REST API has written, and as a text of a text what that has changed.
+function parsed(found) {
+  let value = found;
+  for (let layer = 0; layer < 2 && typeof value === "string"; layer++) {
     try {
-      raw = JSON.parse(raw);
+      value = JSON.parse(value);
     } catch {
-      raw = {};
+      return null;
     }
   }
-  raw = record(raw);
+  return value;
+}
+
+// Every member may be absent, or of a kind that this page does not know.
+export function readReport(found) {
+  const raw = record(parsed(found));
   const kind = raw.kind === "wait" ? "wait" : "send";
   const error = record(raw.error);
   const times = record(raw.seconds_to_delivery);
@@ -46,6 +51,7 @@ export function readReport(found) {
     begunAt: time(raw.begun_at),
     until: time(raw.until),
     nextLook: time(raw.next_look),
+    every: number(raw.looks_every),
     scenario: text(raw.scenario_key),
     flow: texts(raw.flow),
     counts: numbers(raw.counts),
@@ -87,6 +93,7 @@ export function readReport(found) {
     bulkIds: texts(raw.bulk_ids),
     requests: number(raw.requests),
     ledger: text(raw.ledger_path),
+    ledgers: [...texts([raw.ledger_path]), ...texts(raw.ledger_paths)].filter(Boolean),
     success: ["string", "number"].includes(typeof raw.success_when) ? raw.success_when : null,
     error: text(error.code) || text(error.message) ? { code: text(error.code), message: text(error.message) } : null,
   };
@@ -95,8 +102,8 @@ export function readReport(found) {
 export const keyOf = (entry) => JSON.stringify([entry.dag, entry.run, entry.task, entry.map]);
 
 function marks(report) {
-  const ids = [...report.bulkIds.map((id) => `b${id}`), ...report.messageIds.map((id) => `m${id}`)];
-  return report.ledger === null ? ids : [...ids, `l${report.ledger}`];
+  const named = (kind, found) => found.map((one) => kind + one);
+  return [...named("b", report.bulkIds), ...named("m", report.messageIds), ...named("l", report.ledgers)];
 }
 
 // Sends and waits of one run that are about the same requests, messages or ledger are one delivery.
@@ -150,6 +157,7 @@ function together(entries) {
     begun: Number.isFinite(begun) ? begun : first.changed,
     asOf: last.report?.at ?? last.changed,
     nextLook: OPEN.has(state) ? (last.report?.nextLook ?? null) : null,
+    every: OPEN.has(state) ? (last.report?.every ?? null) : null,
     until: wait?.until ?? null,
     flow: channels,
     requested: of("requested"),
@@ -176,7 +184,7 @@ function together(entries) {
     ids: new Set(reports.flatMap((report) => [...report.messageIds, ...report.bulkIds, ...report.failedIds])),
     requests: sum(sends.map((entry) => entry.report.requests)) ?? wait?.requests ?? null,
     scenario: reports.map((report) => report.scenario).find(Boolean) ?? null,
-    ledgers: [...new Set(reports.map((report) => report.ledger).filter(Boolean))],
+    ledgers: [...new Set(reports.flatMap((report) => report.ledgers))],
     success: wait?.success ?? null,
     errors: reports.map((report) => report.error).filter(Boolean),
   };
@@ -186,7 +194,12 @@ function stateOf(sends, waits) {
   const states = sends.map(told);
   // Mapped sends are one delivery: it is being sent while one of them sends.
   if (states.includes("sending")) return "sending";
-  if (waits.length) return told(waits.at(-1));
+  if (waits.length) {
+    const found = told(waits.at(-1));
+    const { failed, pending } = waits.at(-1).report;
+    // What was wanted may be less than everybody.
+    return found === "delivered" && (failed || pending) ? "reached" : found;
+  }
   if (states.includes("stopped")) return "stopped";
   if (states.includes("failed")) return "failed";
   return states.at(-1) ?? "unknown";
@@ -203,7 +216,7 @@ function added(counts) {
 
 export const GROUPS = {
   open: ["sending", "waiting"],
-  delivered: ["delivered"],
+  delivered: ["delivered", "reached"],
   undelivered: ["undelivered", "timeout"],
   failed: ["failed", "error", "stopped"],
   sent: ["sent", "dry_run"],

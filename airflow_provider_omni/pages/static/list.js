@@ -16,7 +16,7 @@ const GROUP_WORDS = {
 export const SPANS = { day: ["Last 24 hours", 1], week: ["Last 7 days", 7], month: ["Last 30 days", 30], all: ["All", null] };
 
 export const badge = (state) => {
-  const { words, look } = STATES[state] ?? STATES.unknown;
+  const { words, look } = Object.hasOwn(STATES, state) ? STATES[state] : STATES.unknown;
   return h("span", { class: `badge badge-${look}` }, words);
 };
 
@@ -115,16 +115,16 @@ export function makeList(wanted, { open, changed, more }) {
     oninput: () => change("text", search.value),
   });
   search.value = wanted.text;
-  const pick = (name, pairs) => {
-    const select = h("select", { id: name, "data-focus": name, onchange: () => change(name, select.value) });
+  const pick = (name, label, pairs) => {
+    const select = h("select", { id: name, "aria-label": label, "data-focus": name, onchange: () => change(name, select.value) });
     options(select, pairs);
     select.value = wanted[name] ?? "";
     return select;
   };
-  const state = pick("state", [["", "All states"], ...Object.keys(GROUPS).map((id) => [id, GROUP_WORDS[id]])]);
-  const span = pick("span", Object.entries(SPANS).map(([id, [words]]) => [id, words]));
-  const dag = pick("dag", [["", "All DAGs"]]);
-  const run = pick("run", [["", "All runs"]]);
+  const state = pick("state", "State", [["", "All states"], ...Object.keys(GROUPS).map((id) => [id, GROUP_WORDS[id]])]);
+  const span = pick("span", "Runs of", Object.entries(SPANS).map(([id, [words]]) => [id, words]));
+  const dag = pick("dag", "DAG", [["", "All DAGs"]]);
+  const run = pick("run", "Run", [["", "All runs"]]);
   const field = (label, control) => h("label", { class: "field" }, h("span", { class: "quiet" }, label), control);
   const body = h("tbody");
   const table = h(

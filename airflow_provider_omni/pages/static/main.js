@@ -17,6 +17,7 @@ const wanted = { text: "", dag: "", run: "", state: "", span: "week" };
 let atLeast = PAGE;
 let timer = null;
 let turn = 0;
+let pause = SOON;
 let last = { deliveries: [], total: 0, more: 0, cut: false };
 
 // As they stand in an address. Airflow 3.1 puts them there raw, later ones encoded; none writes a blank as "+".
@@ -122,17 +123,19 @@ async function look(fresh = false) {
     else list.update({ ...last, problem, loading: false });
     if (error instanceof AirflowError && error.status === 401) return;
   }
-  if (current() && !document.hidden) timer = setTimeout(look, 1000 * (open ? SOON : LATER));
+  if (current() && !document.hidden) timer = setTimeout(look, 1000 * (open ? pause : LATER));
 }
 
 async function lookAtAll(current, fresh) {
   if (fresh) list.update({ ...last, loading: true });
   const found = await reader.entries({ dag: wanted.dag || null, run: null, since: since() }, atLeast);
+  // The more there is to list, the less often it is listed.
+  pause = Math.max(SOON, 2 * found.pages);
   const update = (loading) => {
     if (!current()) return false;
     const deliveries = deliveriesOf(found.entries);
     const open = deliveries.some((delivery) => delivery.open);
-    last = { deliveries, total: found.total, more: found.total - found.entries.length, cut: found.cut, looked: Date.now(), next: open ? SOON : LATER };
+    last = { deliveries, total: found.total, more: found.total - found.entries.length, cut: found.cut, looked: Date.now(), next: open ? pause : LATER };
     list.update({ ...last, loading });
     return open;
   };
@@ -141,6 +144,7 @@ async function lookAtAll(current, fresh) {
 }
 
 async function lookAtOne(place, current, fresh) {
+  pause = SOON;
   if (fresh) one.update({ delivery: null, loading: true, wanted: place });
   const found = await reader.entries({ dag: place.dag, run: place.run, since: null }, MOST);
   await reader.fill(found.entries);

@@ -12,10 +12,10 @@ const ROWS = 100;
 const section = (id, title, ...children) =>
   h("section", { "aria-labelledby": `about-${id}` }, h("h2", { id: `about-${id}` }, title), children);
 
-const table = (caption, heads, rows) =>
+const table = (caption, heads, rows, look = "scroll") =>
   h(
     "div",
-    { class: "scroll" },
+    { class: look, tabindex: look === "scroll" ? null : 0 },
     h(
       "table",
       null,
@@ -121,7 +121,7 @@ function timesSection(delivery) {
       figure("95 % within", duration(p95)),
       figure("Longest", duration(max)),
     ),
-    delivery.spread.some((one) => one.count) ? spreadPicture(delivery.spread) : null,
+    delivery.spread.filter((one) => one.count).length > 1 ? spreadPicture(delivery.spread) : null,
   );
 }
 
@@ -190,7 +190,7 @@ function ledgerSection(delivery) {
   const entry = [...delivery.waits, ...delivery.sends].find((one) => one.report.ledger);
   if (!entry) return null;
   const place = h("div", { "aria-live": "polite" });
-  const only = h("select", { id: "only", "data-focus": "only" }, Object.entries(ONLY).map(([id, words]) => h("option", { value: id }, words)));
+  const only = h("select", { id: "only", "aria-label": "Show", "data-focus": "only" }, Object.entries(ONLY).map(([id, words]) => h("option", { value: id }, words)));
   const problem = (error) => place.replaceChildren(h("p", { class: "notice" }, error.message));
   const show = async (offset) => {
     place.replaceChildren(h("p", { class: "quiet" }, "Reading the ledger…"));
@@ -232,7 +232,7 @@ function rowsOf(found, offset, show) {
   );
   const button = (words, to, can) => h("button", { type: "button", class: "button", disabled: !can, onclick: () => show(to) }, words);
   return [
-    table("Recipients", [["Recipient"], ["Outcome"], ["Channel"], ["Status"], ["Done"], ["Message id"]], rows),
+    table("Recipients", [["Recipient"], ["Outcome"], ["Channel"], ["Status"], ["Done"], ["Message id"]], rows, "scroll rows"),
     h(
       "div",
       { class: "buttons" },
@@ -249,12 +249,14 @@ export function codeToSendAgain(delivery) {
   const [ledger] = delivery.ledgers;
   return [
     "from airflow_provider_omni.ledger import unreached",
+    "from airflow_provider_omni.operators.omni import OmniSendBatchOperator",
     "",
     "OmniSendBatchOperator(",
     '    task_id="send_again",',
     `    scenario_key=${quoted(delivery.scenario ?? "...")},`,
     `    recipients=unreached(${quoted(ledger)}),`,
     '    sms={"text": "..."},',
+    `    ledger_path=${quoted(`${ledger.replace(/\/+$/, "")}-again`)},`,
     ")",
   ].join("\n");
 }
@@ -305,7 +307,10 @@ function tasksSection(delivery) {
 
 function stamp(delivery) {
   const parts = [["as of ", clock(delivery.asOf), " (", age(delivery.asOf), ")"]];
-  if (delivery.nextLook) parts.push([delivery.nextLook > Date.now() ? "next look " : "next look was due ", age(delivery.nextLook)]);
+  // A look that brought nothing new writes nothing: then the next one is not known, but how often there is one.
+  if (delivery.nextLook > Date.now()) parts.push(["next look ", age(delivery.nextLook)]);
+  else if (delivery.every) parts.push(`nothing new since, looks every ${duration(delivery.every)}`);
+  else if (delivery.nextLook) parts.push(["next look was due ", age(delivery.nextLook)]);
   if (delivery.open && delivery.until) parts.push(["until ", clock(delivery.until)]);
   if (delivery.state === "stopped") parts.push(["the task has ended without a last report"]);
   return parts.map((part, index) => [index ? " · " : "", part]);
@@ -351,7 +356,7 @@ export function makeOne(back) {
       parts("where", delivery.key, () =>
         h("p", { class: "where" }, "DAG ", outside(first.dagName, places.dag, first), " · run ", outside(first.run, places.run, first), " · task ", outside(delivery.last.taskName, places.task, delivery.last)),
       ),
-      parts("stamp", [delivery.asOf, delivery.nextLook, delivery.state], () => h("p", { class: "quiet stamp" }, stamp(delivery))),
+      parts("stamp", [delivery.asOf, delivery.nextLook, delivery.nextLook > Date.now(), delivery.state], () => h("p", { class: "quiet stamp" }, stamp(delivery))),
     ]);
     if (delivery.denied) return replace(body, [h("p", { class: "notice" }, delivery.denied === "reading" ? "Reading…" : delivery.denied)]);
     const shown = (...names) => names.map((name) => (delivery[name] instanceof Set ? null : delivery[name]));
@@ -363,10 +368,10 @@ export function makeOne(back) {
       ["reasons", shown("reasons", "refused", "quarantined"), () => reasonsSection(delivery)],
       ["times", shown("times", "spread"), () => timesSection(delivery)],
       ["facts", shown("flow", "byChannel", "success", "requests", "parts", "cost", "scenario", "ledgers"), () => factsSection(delivery)],
+      ["tasks", delivery.entries.map((entry) => [entry.stamp, entry.report?.state, entry.problem]), () => tasksSection(delivery)],
       ["failed", shown("failedIds", "failed"), () => failedSection(delivery)],
       ["again", shown("failed", "rejected", "open", "ledgers", "scenario"), () => againSection(delivery)],
       ["ledger", [delivery.ledgers, delivery.key], () => ledgerSection(delivery)],
-      ["tasks", delivery.entries.map((entry) => [entry.stamp, entry.report?.state, entry.problem]), () => tasksSection(delivery)],
     ];
     return replace(body, made.map(([name, signature, build]) => parts(name, signature, build)).filter(Boolean));
   }

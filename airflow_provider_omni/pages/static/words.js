@@ -48,6 +48,7 @@ export const STATES = {
   dry_run: { words: "Dry run", look: "off" },
   waiting: { words: "Waiting", look: "open" },
   delivered: { words: "Delivered", look: "ok" },
+  reached: { words: "Goal reached", look: "ok" },
   undelivered: { words: "Undelivered", look: "bad" },
   timeout: { words: "Timed out", look: "late" },
   failed: { words: "Send failed", look: "bad" },
@@ -56,39 +57,42 @@ export const STATES = {
   unknown: { words: "Unknown", look: "off" },
 };
 
+// The words of omni/reasons.py, for refusals and for rows of a ledger.
 const STATUSES = {
-  REJECTED_DND: "on the operator's do-not-disturb list",
-  REJECTED_DESTINATION_BLOCKLISTED: "has opted out, or is on the account's block list",
+  UNDELIVERABLE_REJECTED_OPERATOR: "the operator refused it",
+  UNDELIVERABLE_NOT_DELIVERED: "the operator could not deliver it",
+  UNDELIVERABLE_NOT_SENT: "it was never sent",
+  UNDELIVERABLE_NO_DESTINATION: "the recipient has no address on this channel",
+  UNDELIVERABLE_REJECTED_PLATFORM: "the request was malformed, or the vendor was out of service",
+  EXPIRED_EXPIRED: "the validity period ended before it could be delivered",
+  EXPIRED_UNKNOWN: "the validity period ended, for a reason that the vendor does not know",
+  EXPIRED_DLR_UNKNOWN: "the validity period ended, and the operator never said what became of it",
+  SIGNALS_BLOCKED: "the vendor's fraud protection blocked it",
+  REJECTED_NETWORK: "the network is not covered, or not enabled for the account",
+  REJECTED_PREFIX_MISSING: "the number's prefix or length is not known",
+  REJECTED_DND: "the recipient is on a do-not-disturb list",
+  REJECTED_SOURCE: "the sender is not registered for the account",
+  REJECTED_SENDER: "the sender is blocked for the account",
   REJECTED_NOT_ENOUGH_CREDITS: "the account has no credit left",
   REJECTED_PREPAID_PACKAGE_EXPIRED: "the account's prepaid package has expired",
-  REJECTED_DESTINATION_NOT_REGISTERED: "not among the numbers that a trial account may send to",
-  REJECTED_DESTINATION: "the destination was refused",
-  REJECTED_NETWORK: "the network is not covered",
-  REJECTED_PREFIX_MISSING: "the number's prefix belongs to no network",
-  REJECTED_SOURCE: "the sender is on the block list",
-  REJECTED_SENDER: "the sender is on the block list",
-  REJECTED_NOT_REACHABLE: "not reachable",
-  REJECTED_ROUTE_NOT_AVAILABLE: "no route to this network",
-  REJECTED_FLOODING_FILTER: "too many like it in a short time",
-  REJECTED_SYSTEM_ERROR: "an error at the vendor's",
-  REJECTED_INTERNAL_ERROR: "an error at the vendor's",
+  REJECTED_DESTINATION_BLOCKLISTED: "the recipient is on the account's block list",
+  REJECTED_DESTINATION_NOT_REGISTERED: "the account may only send to its test numbers, and this is none",
+  REJECTED_DESTINATION: "the recipient's number is not valid",
+  REJECTED_NOT_REACHABLE: "the recipient cannot be reached",
+  REJECTED_ROUTE_NOT_AVAILABLE: "the account has no route to the recipient",
+  REJECTED_FLOODING_FILTER: "too many messages to this number within an hour",
+  REJECTED_SYSTEM_ERROR: "an error of the vendor's",
+  REJECTED_INTERNAL_ERROR: "an error of the vendor's",
   REJECTED_DUPLICATE_MESSAGE_ID: "the vendor has seen this message id before",
+  REJECTED_INVALID_UDH: "a malformed header",
+  REJECTED_INVALID_VALIDITY_PERIOD: "the validity period is not valid",
   REJECTED_MESSAGE_TOO_LONG: "the text is too long",
-  REJECTED_INVALID_VALIDITY_PERIOD: "the validity period is not allowed",
-  UNDELIVERABLE_REJECTED_OPERATOR: "refused by the operator",
-  UNDELIVERABLE_NOT_DELIVERED: "not delivered",
-  UNDELIVERABLE_NOT_SENT: "not sent by the vendor",
-  UNDELIVERABLE_NO_DESTINATION: "there is no such destination",
-  UNDELIVERABLE_REJECTED_PLATFORM: "refused by the platform",
-  EXPIRED_EXPIRED: "not reached within the validity period",
-  EXPIRED_UNKNOWN: "expired, the operator does not say why",
-  EXPIRED_DLR_UNKNOWN: "expired without a delivery report",
-  MISSING_TO: "no recipient",
-  SIGNALS_BLOCKED: "blocked as artificial traffic",
+  MISSING_TO: "the recipient is missing",
 };
 
 // A status in plain words; one that nobody knows here is told by its own name.
-export const status = (name) => STATUSES[name] ?? String(name).toLowerCase().replaceAll("_", " ");
+export const status = (name) =>
+  Object.hasOwn(STATUSES, name) ? STATUSES[name] : String(name).toLowerCase().replaceAll("_", " ");
 
 export function money(cost) {
   const parts = Object.entries(cost ?? {}).map(([currency, amount]) => `${trimmed(amount)} ${currency}`);

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.airflow_pages import SECOND, AirflowPages, Viewer
-from tests.browser.dags.deliveries import SCRIPT
-from tests.browser.samples import (
+from tests.browser.deliveries.airflow_pages import SECOND, AirflowPages, Viewer
+from tests.browser.deliveries.dags.deliveries import SCRIPT
+from tests.browser.deliveries.samples import (
     BARE,
     BATCH_SENT,
     BATCH_UNDELIVERED,
@@ -208,6 +208,7 @@ def test_a_task_instance_of_ours_has_a_link_to_its_delivery(airflow: AirflowPage
 
     expect(admin.frame.get_by_role("heading", name="send → wait")).to_be_visible()
     expect(admin.frame.get_by_text(run_id)).to_be_visible()
+    admin.wrong = [one for one in admin.wrong if "/tries/" not in one]  # Airflow's own page: this task has never begun
 
 
 def test_the_tab_of_a_task_shows_its_delivery_whatever_the_placeholders_look_like(
@@ -308,7 +309,7 @@ def test_a_script_and_a_right_to_left_mark_in_names_and_xcoms_stay_text(airflow:
         "scenario_key": SCRIPT,
         "flow": [evil],
         "counts": {"requested": 3, "accepted": 1, "rejected": 1, "quarantined": 1},
-        "refused": {evil: 1},
+        "refused": {evil: 1, "constructor": 1},
         "quarantined": {f"{SCRIPT}\u202eevil": 1},
         "ledger_path": f"/{SCRIPT}",
         "error": {"code": evil, "message": SCRIPT},
@@ -330,7 +331,8 @@ def test_a_script_and_a_right_to_left_mark_in_names_and_xcoms_stay_text(airflow:
 
 
 @pytest.mark.parametrize(
-    "value", ["text", 3, [1, 2], {"v": 2, "kind": 7, "counts": "many", "steps": [None, {"channel": 3}]}]
+    "value",
+    ["text", 3, [1, 2], {"v": 2, "kind": 7, "state": "constructor", "counts": "many", "steps": [None, {"channel": 3}]}],
 )
 def test_an_xcom_of_another_shape_does_no_harm(airflow: AirflowPages, admin: Viewer, value: Any) -> None:
     run_id = airflow.run("order_shipped", send=value)
@@ -484,4 +486,4 @@ def test_the_page_is_small_and_asks_for_few_files(airflow: AirflowPages, admin: 
     admin.open()
     admin.page.locator("tbody tr").first.wait_for()
     assert len(sizes) <= 14
-    assert sum(sizes.values()) < 80_000
+    assert sum(sizes.values()) < 90_000

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
-from playwright.sync_api import Browser, FrameLocator, Locator, Page
+from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 from dev.airflow_api import AirflowApi
 from dev.airflow_stack import AirflowStack
-from tests.browser.samples import put
+from tests.browser.deliveries.samples import KEY, put
 
 SECOND = 1000
+
+# Airflow's own pages are 7 MB of scripts, which a machine that is busy takes its time to read.
+expect.set_options(timeout=20 * SECOND)
 
 
 class PagesStack(AirflowStack):
@@ -84,11 +89,11 @@ class Viewer:
 class AirflowPages:
     """One Airflow, and who looks at it. Each test makes runs of its own."""
 
-    def __init__(self, version: str, stack: PagesStack, chromium: Browser) -> None:
+    def __init__(self, version: str, stack: PagesStack, browser: Browser) -> None:
         self.version = version
         self.stack = stack
         self.root = stack.api.url
-        self._chromium = chromium
+        self._browser = browser
         self._sessions: dict[str, Any] = {}
 
     def run(self, dag_id: str, **reports: Any) -> str:
@@ -101,15 +106,17 @@ class AirflowPages:
     def change(self, dag_id: str, run_id: str, **reports: Any) -> None:
         """Write XComs of a run anew."""
         put(self.stack.api, dag_id, run_id, reports, new_run=False)
+        # What a task writes has a time of its own; what the REST API of 3.1 changes has that of the first writing.
+        with contextlib.closing(sqlite3.connect(self.stack.folder / "airflow.db", timeout=30)) as db, db:
+            now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+            db.execute("UPDATE xcom SET timestamp = ? WHERE run_id = ? AND key = ?", (now, run_id, KEY))
 
     @contextlib.contextmanager
     def viewer(self, name: str, password: str) -> Iterator[Viewer]:
         """Sign in, once for all tests, and have a page of one's own. Whatever went wrong there fails the test."""
         if name not in self._sessions:
             self._sessions[name] = self._sign_in(name, password)
-        context = self._chromium.new_context(
-            storage_state=self._sessions[name], viewport={"width": 1280, "height": 900}
-        )
+        context = self._browser.new_context(storage_state=self._sessions[name], viewport={"width": 1280, "height": 900})
         context.set_default_timeout(20 * SECOND)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         try:
@@ -120,7 +127,7 @@ class AirflowPages:
             context.close()
 
     def _sign_in(self, name: str, password: str) -> Any:
-        context = self._chromium.new_context()
+        context = self._browser.new_context()
         page = context.new_page()
         page.goto(f"{self.root}/")
         page.fill("[name=username]", name)
