@@ -37,6 +37,7 @@ COMPONENTS: dict[str, list[str]] = {
 }
 """Airflow's processes, by the name they have in our files, with their command."""
 
+
 class StackError(Exception):
     """The stack did not do what was waited for. The message holds what is known, with the end of the logs."""
 
