@@ -138,7 +138,8 @@ def _turn() -> Iterator[None]:
 def _rows(path: str, only: str) -> Iterator[OutcomeRow]:
     """Yield the rows that are asked for, in an order that is the same while nobody writes."""
     from airflow_provider_omni.delivery.ledger.layout import ledgers_in
-    from airflow_provider_omni.storage.object_storage import ledger_place, storage_path
+    from airflow_provider_omni.storage.object_storage import storage_path
+    from airflow_provider_omni.storage.places import ledger_place
 
     try:
         place = storage_path(ledger_place(path))
