@@ -164,17 +164,21 @@ export function makeList(wanted, { open, changed, more }) {
     changed(name);
   }
 
-  function update({ deliveries, total, more: left, cut, problem, loading, looked, next }) {
-    for (const delivery of deliveries) {
-      known.dags.set(delivery.first.dag, delivery.first.dagName);
-      known.runs.set(delivery.first.run, delivery.first.dag);
+  function learn(entries) {
+    for (const entry of entries) {
+      known.dags.set(entry.dag, entry.dagName);
+      known.runs.set(JSON.stringify([entry.dag, entry.run]), entry);
     }
-    if (wanted.dag) known.dags.set(wanted.dag, known.dags.get(wanted.dag) ?? wanted.dag);
     options(dag, [["", "All DAGs"], ...[...known.dags].sort((a, b) => a[1].localeCompare(b[1]))]);
-    const runs = [...known.runs].filter(([, of]) => !wanted.dag || of === wanted.dag).map(([id]) => [id, id]);
-    options(run, [["", "All runs"], ...runs.sort((a, b) => b[0].localeCompare(a[0])).slice(0, 200)]);
+    const found = [...known.runs.values()].filter((entry) => !wanted.dag || entry.dag === wanted.dag);
+    const runs = [...new Set(found.sort((a, b) => b.changed - a.changed).map((entry) => entry.run))];
+    options(run, [["", "All runs"], ...runs.slice(0, 200).map((id) => [id, id])]);
     dag.value = wanted.dag;
     run.value = wanted.run;
+  }
+
+  function update({ deliveries, total, more: left, cut, problem, loading, looked, next }) {
+    learn(deliveries.map((delivery) => delivery.first));
     const shown = deliveries.filter((delivery) => matches(delivery, wanted));
     replace(
       body,
@@ -188,7 +192,7 @@ export function makeList(wanted, { open, changed, more }) {
     const notes = [];
     if (problem) notes.push(h("p", { class: "notice notice-bad", role: "alert" }, problem));
     if (cut) notes.push(h("p", { class: "notice" }, `This Airflow lists XComs by name, and there are ${count(total)}: the newest may be missing. Choose a DAG, or fewer days.`));
-    const filtered = wanted.text || wanted.state || wanted.run;
+    const filtered = wanted.text || wanted.state;
     if (left && filtered) notes.push(h("p", { class: "notice" }, `Searched are the newest ${count(total - left)} of ${some(total, "report")}.`));
     notice.replaceChildren(...notes);
     if (shown.length) empty.replaceChildren();
@@ -203,7 +207,7 @@ export function makeList(wanted, { open, changed, more }) {
     if (!loading) say(`${some(shown.length, "delivery", "deliveries")} shown, ${going} under way`);
   }
 
-  return { element, update };
+  return { element, update, learn };
 }
 
 export const outside = (words, href, entry) =>

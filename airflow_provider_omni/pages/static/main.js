@@ -87,7 +87,7 @@ const list = makeList(wanted, {
   },
   changed: (name) => {
     clearTimeout(typing);
-    if (name === "dag" || name === "span") {
+    if (name === "dag" || name === "run" || name === "span") {
       atLeast = PAGE;
       look(true);
     } else typing = setTimeout(() => list.update(last), name === "text" ? TYPING : 0);
@@ -128,7 +128,7 @@ async function look(fresh = false) {
 
 async function lookAtAll(current, fresh) {
   if (fresh) list.update({ ...last, loading: true });
-  const found = await reader.entries({ dag: wanted.dag || null, run: null, since: since() }, atLeast);
+  const found = await reader.entries({ dag: wanted.dag || null, run: wanted.run || null, since: since() }, atLeast);
   // The more there is to list, the less often it is listed.
   pause = Math.max(SOON, 2 * found.pages);
   const update = (loading) => {
@@ -140,7 +140,15 @@ async function lookAtAll(current, fresh) {
     return open;
   };
   await reader.fill(found.entries, () => update(true));
-  return update(false);
+  const open = update(false);
+  if (current() && fresh && last.more && !wanted.dag && !wanted.run) await learn();
+  return open;
+}
+
+// The names to filter by are those of more deliveries than are shown: listed, but not read.
+async function learn() {
+  const found = await reader.entries({ dag: null, run: null, since: since() }, MOST);
+  list.learn(found.entries);
 }
 
 async function lookAtOne(place, current, fresh) {

@@ -30,6 +30,10 @@ SOON = 15 * SECOND
 """The page looks every five seconds while something is under way."""
 
 
+ONCE = pytest.mark.parametrize("airflow", ["3.3"], indirect=True)
+"""For what is the page's own, whatever Airflow it is on."""
+
+
 # The list
 
 
@@ -59,6 +63,7 @@ def test_a_send_and_its_wait_are_one_row_and_two_sends_of_one_run_are_two(airflo
     expect(admin.row(apart)).to_have_count(2)
 
 
+@ONCE
 def test_the_newest_comes_first(airflow: AirflowPages, admin: Viewer) -> None:
     older = airflow.run("order_shipped", send=ONE_SENT | {"begun_at": "2026-01-02T00:00:00+00:00"})
     newer = airflow.run("order_shipped", send=ONE_SENT | {"begun_at": "2026-01-03T00:00:00+00:00"})
@@ -147,6 +152,7 @@ def test_one_delivery_says_what_became_of_whom_and_why(airflow: AirflowPages, ad
     expect(picture).to_be_visible()
 
 
+@ONCE
 def test_the_table_of_the_way_has_who_went_over_to_the_next_step(airflow: AirflowPages, admin: Viewer) -> None:
     run_id = airflow.run("shop_newsletter", send=BATCH_SENT, wait=BATCH_WAITING)
     admin.open_delivery("shop_newsletter", run_id, "wait")
@@ -158,6 +164,7 @@ def test_the_table_of_the_way_has_who_went_over_to_the_next_step(airflow: Airflo
     assert rows == ["LINE 1,941 1,164 641 0 136", "SMS 641 448 – 73 120"]
 
 
+@ONCE
 def test_a_wait_that_is_under_way_says_as_of_when_and_when_it_looks_next(airflow: AirflowPages, admin: Viewer) -> None:
     run_id = airflow.run("shop_newsletter", send=BATCH_SENT, wait=BATCH_WAITING)
     admin.open_delivery("shop_newsletter", run_id, "wait")
@@ -165,6 +172,7 @@ def test_a_wait_that_is_under_way_says_as_of_when_and_when_it_looks_next(airflow
     expect(admin.page.get_by_role("heading", name="Send again")).to_have_count(0)
 
 
+@ONCE
 def test_the_failed_go_to_the_clipboard_by_their_ids(airflow: AirflowPages, admin: Viewer) -> None:
     run_id = airflow.run("shop_newsletter", send=BATCH_SENT, wait=BATCH_UNDELIVERED)
     admin.open_delivery("shop_newsletter", run_id, "wait")
@@ -221,6 +229,7 @@ def test_the_tab_of_a_task_shows_its_delivery_whatever_the_placeholders_look_lik
     expect(admin.frame.get_by_role("link", name="All deliveries")).to_have_count(0)
 
 
+@ONCE
 def test_a_task_without_a_report_says_so(airflow: AirflowPages, admin: Viewer) -> None:
     run_id = airflow.run("order_shipped", send=ONE_SENT)
     admin.open_delivery("order_shipped", run_id, "wait")
@@ -397,6 +406,7 @@ def test_it_follows_the_theme_of_the_page_around_it_and_can_be_read_in_both(
     assert inside == outside
 
 
+@ONCE
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_list_can_be_read_in_both_themes(airflow: AirflowPages, admin: Viewer, theme: Any) -> None:
     run_id = airflow.run("shop_newsletter", send=BATCH_SENT, wait=BATCH_WAITING)
@@ -407,6 +417,7 @@ def test_the_list_can_be_read_in_both_themes(airflow: AirflowPages, admin: Viewe
     assert admin.page.evaluate(CONTRASTS) == []
 
 
+@ONCE
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(airflow: AirflowPages, admin: Viewer) -> None:
     run_id = airflow.run("order_shipped", send=ONE_SENT, wait=ONE_DELIVERED)
     admin.open()
@@ -425,6 +436,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(airflow: AirflowP
     assert page.evaluate("document.activeElement.id") == "page"
 
 
+@ONCE
 def test_the_focus_stays_where_it_is_when_news_come(airflow: AirflowPages, admin: Viewer) -> None:
     run_id = airflow.run("shop_newsletter", send=BATCH_SENT, wait=BATCH_WAITING)
     admin.open()
@@ -455,6 +467,7 @@ def nameless(page: Page) -> list[str]:
     )
 
 
+@ONCE
 def test_what_can_be_touched_is_large_and_has_a_name(airflow: AirflowPages, admin: Viewer) -> None:
     run_id = airflow.run("shop_newsletter", send=BATCH_SENT, wait=BATCH_UNDELIVERED)
     admin.open()
@@ -466,6 +479,7 @@ def test_what_can_be_touched_is_large_and_has_a_name(airflow: AirflowPages, admi
     assert (small(admin.page), nameless(admin.page)) == ([], [])
 
 
+@ONCE
 @pytest.mark.parametrize("width", [1280, 900, 420])
 def test_nothing_is_wider_than_the_page(airflow: AirflowPages, admin: Viewer, width: int) -> None:
     run_id = airflow.run("shop_newsletter", send=BATCH_SENT, wait=BATCH_UNDELIVERED)
@@ -477,6 +491,7 @@ def test_nothing_is_wider_than_the_page(airflow: AirflowPages, admin: Viewer, wi
         assert wide <= 0
 
 
+@ONCE
 def test_the_page_is_small_and_asks_for_few_files(airflow: AirflowPages, admin: Viewer) -> None:
     sizes: dict[str, int] = {}
     admin.page.on(
@@ -487,3 +502,22 @@ def test_the_page_is_small_and_asks_for_few_files(airflow: AirflowPages, admin: 
     admin.page.locator("tbody tr").first.wait_for()
     assert len(sizes) <= 14
     assert sum(sizes.values()) < 90_000
+
+
+def test_older_ones_are_there_for_who_asks_and_their_dags_can_be_chosen(airflow: AirflowPages, admin: Viewer) -> None:
+    """The last test: its hundred runs would be in the way of the others."""
+    oldest = airflow.run("payroll_secret", send=FAILED)
+    for _ in range(100):
+        airflow.run("order_shipped", send=ONE_SENT)
+    admin.open()
+    page = admin.page
+    expect(page.locator("tbody tr")).to_have_count(100)
+    expect(admin.row(oldest)).to_have_count(0)
+
+    page.get_by_label("DAG", exact=True).select_option("payroll_secret")
+    expect(admin.row(oldest)).to_have_count(1)
+    page.get_by_label("DAG", exact=True).select_option("")
+    expect(admin.row(oldest)).to_have_count(0)
+
+    page.get_by_role("button", name="Show older").click()
+    expect(admin.row(oldest)).to_have_count(1)
