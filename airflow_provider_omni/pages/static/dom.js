@@ -18,14 +18,18 @@ export const s = (tag, attributes, ...children) => fill(document.createElementNS
 // A value that somebody else wrote. Its direction stays its own, whatever marks are in it.
 export const value = (text, attributes) => h("bdi", attributes, text);
 
-// Put children into an element only where they differ from what is there, and leave the focus where it was.
+// Put children into an element. Those that stay are not touched, so that no click falls between two of them, and the focus
+// stays at what has the same name.
 export function replace(element, children) {
-  const kept = [...element.childNodes];
-  if (kept.length === children.length && kept.every((one, index) => one === children[index])) return;
   const focused = element.contains(document.activeElement) ? document.activeElement.closest("[data-focus]") : null;
-  const again = focused?.dataset.focus;
-  element.replaceChildren(...children);
-  if (again) [...element.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === again)?.focus();
+  const wanted = new Set(children);
+  for (const one of [...element.childNodes]) if (!wanted.has(one)) one.remove();
+  children.forEach((child, place) => {
+    if (element.childNodes[place] !== child) element.insertBefore(child, element.childNodes[place] ?? null);
+  });
+  if (!focused || focused.contains(document.activeElement)) return;
+  const again = focused.dataset.focus;
+  [...element.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === again)?.focus();
 }
 
 // Builds a part anew only where what it shows has changed.

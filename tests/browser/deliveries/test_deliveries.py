@@ -205,7 +205,9 @@ def test_the_failed_are_a_csv_file_where_a_frame_may_download_and_in_the_clipboa
 # Where it is
 
 
-def test_a_task_instance_of_ours_has_a_link_to_its_delivery(airflow: AirflowPages, admin: Viewer) -> None:
+def test_a_task_instance_of_ours_has_a_link_to_its_delivery_which_has_one_to_the_dag(
+    airflow: AirflowPages, admin: Viewer
+) -> None:
     run_id = airflow.run("order_shipped", send=ONE_SENT, wait=ONE_DELIVERED)
     admin.open(f"dags/order_shipped/runs/{run_id.replace('+', '%2B')}/tasks/wait/details")
     link = admin.page.get_by_role("link", name="OMNI delivery")
@@ -216,6 +218,10 @@ def test_a_task_instance_of_ours_has_a_link_to_its_delivery(airflow: AirflowPage
 
     expect(admin.frame.get_by_role("heading", name="send → wait")).to_be_visible()
     expect(admin.frame.get_by_text(run_id)).to_be_visible()
+
+    admin.frame.get_by_role("link", name="order_shipped").click()
+
+    admin.page.wait_for_url(re.compile(r"/dags/order_shipped\b"))
     admin.wrong = [one for one in admin.wrong if "/tries/" not in one]  # Airflow's own page: this task has never begun
 
 
