@@ -78,7 +78,7 @@ function waySection(delivery) {
   return section(
     "way",
     "Way of the messages",
-    wayPicture(way),
+    h("div", { class: "scroll" }, wayPicture(way)),
     delivery.steps.length ? wayTable(way) : h("p", { class: "quiet" }, "What became of them is known as soon as a task waits for them: OmniDeliverySensor, in this run."),
   );
 }
