@@ -90,7 +90,7 @@ class Viewer:
 class AirflowPages:
     """One Airflow, and who looks at it. Each test makes runs of its own."""
 
-    def __init__(self, version: str, stack: PagesStack, browser: Browser) -> None:
+    def __init__(self, version: str, stack: AirflowStack, browser: Browser) -> None:
         self.version = version
         self.stack = stack
         self.root = stack.api.url
