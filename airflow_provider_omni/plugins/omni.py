@@ -23,7 +23,7 @@ else:
         AirflowPlugin = sys.modules[_LOADER].AirflowPlugin
 
 URL_PREFIX = "/omni"
-"""Where the API server serves the page's files and its one route."""
+"""Path below which the API server serves the page's files and its one route."""
 PAGE = "omni-deliveries"
 """The name of the page in Airflow's own addresses: `plugin/omni-deliveries`."""
 TAB = "omni-delivery"
