@@ -179,6 +179,17 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "False",
                     },
+                    "delivery_tabs": {
+                        "description": (
+                            "Show the tab 'Delivery' on Airflow 3.1 to 3.3, too. There it stands on the page of every "
+                            "task instance, whatever its operator. Airflow 3.4 and later show it for ours only, and "
+                            "need no option."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                    },
                 },
             },
         },

@@ -37,9 +37,6 @@ COMPONENTS: dict[str, list[str]] = {
 }
 """Airflow's processes, by the name they have in our files, with their command."""
 
-HEALTHY = {"metadatabase", "scheduler", "triggerer", "dag_processor"}
-"""What must be healthy before a stack counts as started."""
-
 
 class StackError(Exception):
     """The stack did not do what was waited for. The message holds what is known, with the end of the logs."""
@@ -66,6 +63,8 @@ class AirflowStack:
     """Airflow's processes by name; `triggerer-2` is a second triggerer."""
     jobs: ClassVar[int] = 3
     """How many of them have a heartbeat in the database."""
+    healthy: ClassVar[frozenset[str]] = frozenset({"metadatabase", "scheduler", "triggerer", "dag_processor"})
+    """What must be healthy before the stack counts as started."""
 
     def __init__(
         self,
@@ -361,7 +360,7 @@ class AirflowStack:
 
     def _is_healthy(self) -> bool:
         health = self.api.health()
-        return all(health.get(part) == "healthy" for part in HEALTHY)
+        return all(health.get(part) == "healthy" for part in self.healthy)
 
     def _jobs_since(self, began: float) -> int:
         rows = self.rows(

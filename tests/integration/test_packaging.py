@@ -64,6 +64,17 @@ def test_wheel_holds_example_dags_where_airflow_looks_for_them(wheel: zipfile.Zi
     assert "omni_line_sms.py" in found
 
 
+def test_wheel_holds_the_page_of_airflow_and_its_entry_point(wheel: zipfile.ZipFile) -> None:
+    folder = PACKAGE / "pages" / "static"
+    inside = "airflow_provider_omni/pages/static/"
+
+    found = {name.removeprefix(inside): wheel.read(name) for name in wheel.namelist() if name.startswith(inside)}
+
+    assert found == {file.name: file.read_bytes() for file in folder.iterdir()}
+    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
+    assert "[airflow.plugins]\nomni = airflow_provider_omni.plugins.omni:OmniPlugin" in wheel.read(name).decode()
+
+
 def test_wheel_carries_the_licence(wheel: zipfile.ZipFile) -> None:
     (licence,) = [name for name in wheel.namelist() if name.endswith("licenses/LICENSE")]
 

@@ -1,0 +1,1 @@
+"""Airflow plugins, found by the entry point `airflow.plugins`."""

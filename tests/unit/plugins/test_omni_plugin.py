@@ -1,0 +1,107 @@
+"""The plugin: what it adds to which Airflow, and that it costs nothing where no page is served."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from airflow_provider_omni.pages.links import DeliveryLink
+from airflow_provider_omni.plugins import omni
+from airflow_provider_omni.plugins.omni import LINKED, OmniPlugin, views
+from tests.harness.fresh import FreshPython, fresh_python
+
+
+@pytest.fixture(scope="module")
+def python() -> Iterator[FreshPython]:
+    with fresh_python() as python:
+        yield python
+
+
+LOADED = """
+import sys
+import {manager} as manager
+before = set(sys.modules)
+import airflow_provider_omni.plugins.omni as ours
+plugin = ours.OmniPlugin()
+assert manager.is_valid_plugin(ours.OmniPlugin)
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+@pytest.mark.parametrize("manager", ["airflow.plugins_manager", "airflow.sdk.plugins_manager"])
+def test_importing_and_making_it_loads_nothing_but_its_own_module(python: FreshPython, manager: str) -> None:
+    loaded = python.run(LOADED.format(manager=manager)).splitlines()[-1].split()
+    assert set(loaded) <= {
+        "airflow_provider_omni",
+        "airflow_provider_omni.plugins",
+        "airflow_provider_omni.plugins.omni",
+    }
+
+
+def test_airflow_finds_it_by_its_entry_point() -> None:
+    (entry,) = [one for one in entry_points(group="airflow.plugins") if one.module.startswith("airflow_provider_omni")]
+    assert entry.load() is OmniPlugin
+
+
+def test_the_page_is_in_the_navigation_and_no_tab_shows_where_it_would_show_for_every_task() -> None:
+    for version in ((3, 1), (3, 2), (3, 3)):
+        (page,) = views(version, tabs=False)
+        assert (page["destination"], page["url_route"], page["href"]) == ("nav", "omni-deliveries", "omni/")
+
+
+def test_the_tab_shows_for_our_operators_only_since_airflow_3_4() -> None:
+    _, tab = views((3, 4), tabs=False)
+    assert tab["destination"] == "task_instance"
+    assert set(tab["applies_to"]["operator_name"]) == {name for names in LINKED.values() for name in names}
+
+
+def test_the_tab_shows_for_every_task_before_3_4_if_the_configuration_says_so() -> None:
+    _, tab = views((3, 3), tabs=True)
+    assert "applies_to" not in tab
+
+
+@pytest.mark.parametrize("version", [(2, 11), (3, 0)])
+def test_nothing_is_added_to_an_airflow_without_pages(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(omni, "airflow_version", lambda: version)
+    plugin = OmniPlugin()
+    assert (plugin.fastapi_apps, plugin.external_views, plugin.operator_extra_links) == ([], [], [])
+
+
+def test_addresses_are_relative_so_that_they_hold_below_any_path() -> None:
+    for view in views((3, 4), tabs=True):
+        for name in ("href", "icon", "icon_dark_mode"):
+            assert not view[name].startswith("/")
+            assert "://" not in view[name]
+
+
+def test_a_list_that_airflow_takes_views_out_of_stays_the_same_list() -> None:
+    plugin = OmniPlugin()
+    assert plugin.external_views is plugin.external_views
+    assert plugin.fastapi_apps is plugin.fastapi_apps
+
+
+def test_the_linked_operators_are_where_they_are_said_to_be() -> None:
+    for module, names in LINKED.items():
+        for name in names:
+            assert getattr(importlib.import_module(module), name).__module__ == module
+
+
+def test_the_link_leads_to_the_page_with_this_task_instance() -> None:
+    key = SimpleNamespace(dag_id="a b", run_id="manual__2026-11-28T15:00:00+00:00", task_id="t&1", map_index=3)
+    address = urlsplit(DeliveryLink().get_link(None, ti_key=key))
+    assert address.path == "plugin/omni-deliveries"
+    assert parse_qs(address.query) == {
+        "dag_id": ["a b"],
+        "run_id": ["manual__2026-11-28T15:00:00+00:00"],
+        "task_id": ["t&1"],
+        "map_index": ["3"],
+    }
+    # The page takes a "+" for what it is: Airflow 3.1 does not encode the one of a run's time zone.
+    assert "+" not in address.query
