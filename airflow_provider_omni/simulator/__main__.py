@@ -8,7 +8,9 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
+from airflow_provider_omni.simulator import demo
 from airflow_provider_omni.simulator.access import LOOPBACK_NAMES, ControlAccess, is_loopback
+from airflow_provider_omni.simulator.accounts import Accounts
 from airflow_provider_omni.simulator.clock import ManualClock, RealClock
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.faults import FAULT_KINDS, parse_fault
@@ -46,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--allow-host", action="append", default=[], help="name under which control calls may be made")
     parser.add_argument("--seed", type=int, default=0, help="for made-up ids and random orders (default: %(default)s)")
     parser.add_argument("--manual-clock", action="store_true", help="time moves only by POST /simulator/clock")
+    parser.add_argument("--demo", action="store_true", help="fill the inbox with messages of every kind")
     for flag, name in SHORTCUTS.items():
         parser.add_argument(f"--{flag}", dest=f"shortcut_{name}", metavar="VALUE", help=SWITCHES[name].what)
     parser.add_argument(
@@ -77,6 +80,8 @@ def read_arguments(arguments: argparse.Namespace) -> tuple[Simulator, ControlAcc
     simulator = Simulator(settings, ManualClock(RealClock().now()) if arguments.manual_clock else RealClock())
     for text in arguments.fault:
         simulator.faults.add(parse_fault(text))
+    if arguments.demo:
+        demo.fill(simulator)
     names = {arguments.host, *arguments.allow_host} | LOOPBACK_NAMES
     credentials = None if is_loopback(arguments.host) else f"{settings.login}:{settings.password}"
     return simulator, ControlAccess(frozenset(names), credentials)
@@ -107,10 +112,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     def announce() -> None:
         print(f"OMNI simulator listening on {address} (login {arguments.login})", flush=True)
 
-    running = server.make_server(server.build_app(simulator, access), announce)
+    accounts = Accounts(simulator)
+    running = server.make_server(server.build_app(accounts, access), announce)
 
     def stop() -> None:
-        simulator.drop_held()
+        accounts.drop_held()
         running.should_exit = True
 
     asyncio.run(_serve(lambda: running.serve(sockets=[listening]), stop))

@@ -8,11 +8,12 @@ Calls may come from several threads; they are taken one at a time. `server.py` p
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,8 +21,11 @@ from typing import Any
 from airflow_provider_omni.simulator import response_faults
 from airflow_provider_omni.simulator.account import Account, Done, route
 from airflow_provider_omni.simulator.clock import Clock, RealClock
+from airflow_provider_omni.simulator.deciding import decide
 from airflow_provider_omni.simulator.faults import FaultPlan, Phase
+from airflow_provider_omni.simulator.inbox import Inbox
 from airflow_provider_omni.simulator.messages import ReportEntry
+from airflow_provider_omni.simulator.queries import MessageQuery
 from airflow_provider_omni.simulator.record import CallMade, Record, ReportRead
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.simulator.wire import Ending, WireReply, WireRequest
@@ -50,7 +54,8 @@ class Held:
 class Simulator:
     """A local OMNI account.
 
-    `settings`: the switches. `clock`: where time comes from. `record`: what happened. `faults`: what will go wrong.
+    `settings`: the switches. `clock`: where time comes from. `record`: what happened. `messages`: what people were
+    sent. `faults`: what will go wrong.
     """
 
     def __init__(self, settings: Settings | None = None, clock: Clock | None = None) -> None:
@@ -58,10 +63,15 @@ class Simulator:
         self.clock: Clock = clock or RealClock()
         self.faults = FaultPlan()
         self._changed = threading.Condition(threading.RLock())
+
+        self._starts = 0
+        self._jumped = 0.0
+        self.messages = Inbox(self)
         self._start()
 
     def _start(self) -> None:
-        self.record = Record(self.clock.now)
+        self._starts += 1
+        self.record = Record(lambda: self.clock.now())
         self._account = Account(self.record, self.settings)
         self._held: dict[int, Held] = {}
         self._held_ids = itertools.count(1)
@@ -100,7 +110,47 @@ class Simulator:
         """Jump ahead in time."""
         with self._changed:
             self.clock.advance(seconds)
+            self._jumped += seconds
             self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[Account]:
+        """Look at the account while nothing happens to it; its index of messages is up to date."""
+        with self._changed:
+            self._account.index.look(self.clock.now())
+            yield self._account
+
+    @property
+    def version(self) -> str:
+        """A text that is another one whenever a list of messages would show something else."""
+        with self.looking() as account:
+            return f"{self._starts}.{account.index.version}.{self._jumped:g}"
+
+    def decide(self, outcome: str, query: MessageQuery, number: int | None = None) -> int:
+        """Decide what becomes of the messages under way that a query means; return how many they were.
+
+        `number`: only the message with it.
+        """
+        with self.looking() as account:
+            now = self.clock.now()
+            decided = 0
+            one = account.index.get(number) if number is not None else None
+            candidates = account.index.oldest_first() if number is None else [one] if one else []
+            for message in candidates:
+                if query.matches(message) and decide(message, outcome, now, account.store, self.settings):
+                    account.index.touch(message, now)
+                    decided += 1
+            self._changed.notify_all()
+            return decided
+
+    def delete_messages(self, query: MessageQuery) -> int:
+        """Forget the messages that a query means, as if they had never been sent; return how many they were."""
+        with self.looking() as account:
+            gone = [message for message in account.index.oldest_first() if query.matches(message)]
+            account.forget(gone)
+            self.record.forget(gone)
+            self._changed.notify_all()
+            return len(gone)
 
     def unread_reports(self) -> int:
         """Return how many reports could be read now."""

@@ -72,6 +72,10 @@ class ScenarioStore:
         """Return the account's default scenario."""
         return next((scenario for scenario in self._scenarios.values() if scenario.default), None)
 
+    def all(self) -> list[Scenario]:
+        """Return every scenario, in the order in which they were made."""
+        return list(self._scenarios.values())
+
     def page(self, query: Mapping[str, list[str]]) -> list[Scenario]:
         """Return one page: `isDefault` (or the older `default`), `limit` (100), `page` (from 0)."""
         wanted = (query.get("isDefault") or query.get("default") or [""])[0].lower()
