@@ -12,7 +12,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo up down test lint types layers test-fast test-e2e test-distributed soak format constraints build clean
+.PHONY: help .venv demo up down test lint types layers test-fast test-browser test-e2e test-distributed soak format constraints build clean
 
 help: ## This list
 	@sed -n 's/^\([a-z.][a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -38,7 +38,7 @@ up: .venv/.ready $(if $(OTHER),$(OTHER)/.ready) ## Start the simulator and Airfl
 down: .venv/.ready ## Stop what `make up` has started
 	$(PY) -m dev down
 
-test: lint types layers test-fast test-e2e ## Everything that .ci/run checks
+test: lint types layers test-fast test-browser test-e2e ## Everything that .ci/run checks
 
 lint: .venv/.ready
 	.venv/bin/ruff check .
@@ -51,7 +51,11 @@ layers: .venv/.ready
 	.venv/bin/lint-imports
 
 test-fast: .venv/.ready ## Unit and integration tests
-	$(PY) -m pytest -m "not e2e and not distributed" --ignore tests/e2e --ignore tests/distributed -n $(WORKERS) --dist worksteal
+	$(PY) -m pytest -m "not e2e and not distributed" --ignore tests/e2e --ignore tests/distributed --ignore tests/browser -n $(WORKERS) --dist worksteal
+
+test-browser: .venv/.ready ## The tests of pages, in Chromium (installed when root)
+	sh dev/install_chromium.sh
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile tests/browser
 
 test-e2e: .venv/.ready .venv-airflow-3.1/.ready ## The tests that drive a real Airflow
 	$(PY) -m pytest -m e2e -n 0 tests/e2e

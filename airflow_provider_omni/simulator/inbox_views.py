@@ -120,11 +120,18 @@ def detail(simulator: Simulator, number: int) -> dict[str, Any]:
             "steps": [_step(step, now) for step in message.steps],
             "next_change": next_change(message, now),
             "decisions": OUTCOMES if message.state in OPEN else {},
-            "others": sum(1 for _ in account.store.of_bulk(message.bulk_id)) - 1 if message.bulk_id else 0,
+            "others": _others(account, message),
             "request": _request(message),
             "reports": list(_reports(simulator, account, message, now)),
             "logs": [log_row(*found, settings) for found in logs if found[0] is message],
         }
+
+
+def _others(account: Account, message: Message) -> int:
+    """Return how many other messages were sent or refused under the same bulk id."""
+    if not message.bulk_id:
+        return 0
+    return sum(1 for other in account.index.oldest_first() if other.bulk_id == message.bulk_id) - 1
 
 
 def _text(channel: str, content: Any) -> dict[str, Any]:

@@ -164,10 +164,6 @@ class MessageStore:
         waiting = self._unread_by_id.get(message.message_id, {}).values()
         return [entry for entry in waiting if entry.message is message]
 
-    def of_bulk(self, bulk_id: str) -> Sequence[Message]:
-        """Return the messages of one bulk."""
-        return self._by_bulk.get(bulk_id, ())
-
     def all(self) -> Iterator[Message]:
         """Yield every message."""
         return itertools.chain.from_iterable(self._by_id.values())
