@@ -17,7 +17,7 @@ OUTCOMES: dict[str, str] = {
     "expired": "that channel's validity ends, and the next one takes over",
     "all-failed": "that channel fails, and so does every later one",
 }
-"""What can be decided about a message that is under way."""
+"""Ends that can be decided for a message that is under way."""
 _STATUSES: dict[str, tuple[Status, StepError]] = {
     "delivered": (outcomes.HANDSET, outcomes.NO_ERROR),
     "operator": (outcomes.OPERATOR, outcomes.NO_ERROR),

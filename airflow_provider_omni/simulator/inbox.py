@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SentMessage:
-    """What one person was sent, and where it stands.
+    """One message to one person, and where it stands.
 
     `channel`: the one that has delivered it, else the one that it is on. `text`: what the person reads there, None
     where the content has no text. `texts`: channel → text. `content`: channel → content, as it was sent. `at`: seconds

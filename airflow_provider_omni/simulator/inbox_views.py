@@ -1,4 +1,4 @@
-"""What the page shows, as plain JSON: the overview, a page of the list, one message with all that happened to it."""
+"""Views of the inbox as plain JSON: the overview, a page of the list, one message with all that happened to it."""
 
 from __future__ import annotations
 

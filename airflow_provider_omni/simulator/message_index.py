@@ -1,4 +1,4 @@
-"""What was sent, in the order in which it came, and where each of it stands now.
+"""Index of all messages in the order in which they came, with the state of each.
 
 A message's whole future is known, so its next change waits in a heap: to know the counts costs what has changed since
 the last look, not what there is.
@@ -30,7 +30,7 @@ STATES: dict[str, str] = {
     FAILED: "no channel has delivered it",
     REFUSED: "refused in the answer, never sent",
 }
-"""Where a message can stand, in the order of its life."""
+"""States of a message, in the order of its life."""
 OPEN = frozenset({PENDING, OPERATOR})
 """States of messages whose fate can be decided."""
 

@@ -27,7 +27,7 @@ PREFIXES = {
 
 @dataclass(frozen=True)
 class MessageQuery:
-    """What a message must be to be meant; nothing is said by None.
+    """Criteria for the messages that are meant; None says nothing.
 
     `to`: the whole number, however it is written, or another address. `text`: a part of any text of any channel, in
     any case. `state`: one of `STATES`, several with commas. `channel`: the one that has delivered it, or that it is on.
@@ -122,7 +122,7 @@ _PART: Mapping[str, Callable[[str], Callable[[Message], bool]]] = {
     "message_id": lambda value: lambda message: value in message.message_id,
     "scenario_key": lambda value: lambda message: value in message.content.scenario_key,
 }
-"""How a search text looks at it: a part is enough."""
+"""Looks of a search text, for which a part is enough."""
 
 
 def _part_of_address(value: str) -> Callable[[Message], bool]:

@@ -60,7 +60,7 @@ class RunningSimulator:
 
     @property
     def messages(self) -> Inbox:
-        """What people were sent: to find, wait for, decide and delete."""
+        """Messages that people were sent: to find, wait for, decide and delete."""
         return self.simulator.messages
 
     @property

@@ -16,7 +16,7 @@ GSM_PART, GSM_PARTS, UCS_PART, UCS_PARTS = 160, 153, 70, 67
 
 @dataclass(frozen=True)
 class SmsParts:
-    """How a text is cut. `alphabet`: GSM-7 or UCS-2. `units`: of all parts, as they are charged."""
+    """A text, cut into SMS. `alphabet`: GSM-7 or UCS-2. `units`: of all parts, as they are charged."""
 
     alphabet: str
     units: int

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.harness.browser import running_browser, watched_page
@@ -31,7 +31,7 @@ def open_inbox(browser: Browser, omni_simulator: RunningSimulator) -> Iterator[C
             watched = opened.enter_context(watched_page(browser, **options))
             pages.append((watched, urlsplit(address).netloc))
             watched.page.goto(f"{address}/{path}")
-            watched.page.wait_for_function("document.querySelector('#live').dataset.on === 'yes'")
+            expect(watched.page.locator("#live")).to_have_attribute("data-on", "yes")
             return watched.page
 
         yield open_one

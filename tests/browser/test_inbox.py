@@ -185,8 +185,9 @@ def test_a_text_stays_a_text(open_inbox: OpenInbox, omni_simulator: RunningSimul
     send(omni_simulator, "41793026731", key=key, callbackData=text)
     send(omni_simulator, "41793026727", key=key, line={"type": "TEXT", "text": text}, sms={"text": text}, bulkId=text)
     send(omni_simulator, "41793026732", key=key, line={"type": "FLEX", "altText": text, "contents": flex})
+    omni_simulator.advance(10)
     page = open_inbox()
-    expect(page.locator(".row")).to_have_count(3)
+    expect(page.locator(".row .side .tone-delivered")).to_have_count(3)
 
     row = page.locator('[data-number="2"]')
     assert row.locator(".text bdi").text_content() == text
@@ -270,6 +271,7 @@ def test_time_moves_to_the_next_change(open_inbox: OpenInbox, omni_simulator: Ru
 
     page.get_by_role("button", name="Advance to its next change").click()
 
+    expect(page.locator("#toast")).to_have_text("Time has moved ahead")
     expect(page.locator(".way")).to_contain_text("LINE expired")
     assert 3590 < omni_simulator.simulator.clock.now() - before < 3700
     assert omni_simulator.messages.find()[0].channel == "SMS"

@@ -119,17 +119,26 @@ function problem(words) {
 function drawList() {
   const { messages, matched, next } = view.page;
   const list = $("list");
-  const focused = document.activeElement?.closest?.(".row")?.dataset.number;
   const fresh = view.known.size > 0 && !view.before;
-  const rows = messages.map((message) => el("li", {}, rowOf(message, fresh && !view.known.has(message.number))));
+  // Rows that show the same stay the same elements: a click must not fall between two of them.
+  const standing = new Map([...list.children].map((item) => [item.dataset.drawn, item]));
+  messages.forEach((message, place) => {
+    const drawn = JSON.stringify(message);
+    const item = standing.get(drawn) ?? el("li", { "data-drawn": drawn }, rowOf(message, fresh && !view.known.has(message.number)));
+    const older = list.querySelector(`.row[data-number="${message.number}"]`)?.parentElement;
+    if (older && older !== item) {
+      const isFocused = older.contains(document.activeElement);
+      older.replaceWith(item);
+      if (isFocused) item.firstElementChild.focus({ preventScroll: true });
+    }
+    if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
+  });
+  while (list.children.length > messages.length) list.lastElementChild.remove();
   view.known = new Set(messages.map((message) => message.number));
-  list.replaceChildren(...rows);
+  markOpened();
   const links = [...list.querySelectorAll(".row")];
-  const selected = links.find((link) => link.dataset.number === String(openedNumber()));
-  for (const link of links) link.tabIndex = -1;
-  const first = links.find((link) => link.dataset.number === focused) ?? selected ?? links[0];
-  if (first) first.tabIndex = 0;
-  if (focused && first?.dataset.number === focused) first.focus({ preventScroll: true });
+  const first = links.find((link) => link === document.activeElement) ?? links.find((link) => link.hasAttribute("aria-current")) ?? links[0];
+  for (const link of links) link.tabIndex = link === first ? 0 : -1;
   $("news").hidden = true;
   $("empty").hidden = messages.length > 0;
   if (!messages.length) drawEmpty();
@@ -149,7 +158,7 @@ function rowOf(message, fresh) {
   const words = message.text ?? message.hint ?? "No text";
   return el(
     "a",
-    { class: fresh ? "row fresh" : "row", href: `#${message.number}`, "data-number": message.number, "aria-current": message.number === openedNumber() ? "true" : null },
+    { class: fresh ? "row fresh" : "row", href: `#${message.number}`, "data-number": message.number },
     icon(message.state, message.state),
     el(
       "span",
@@ -190,13 +199,17 @@ function drawEmpty() {
 function drawStates() {
   const { counts, total } = view.overview;
   const shown = Object.entries(STATES).filter(([state]) => !["operator", "scheduled"].includes(state) || counts[state] || filters.state === state);
-  const tabs = shown.map(([state, words]) =>
-    el("button", { type: "button", class: "state-tab", "data-state": state, "aria-pressed": String(filters.state === state), onclick: () => setFilters({ state }) }, SHORT[state] ?? words, " ", el("span", { class: "n", text: number(state ? counts[state] : total) })),
-  );
-  const focused = document.activeElement?.dataset?.state;
-  const isHere = document.activeElement?.classList?.contains("state-tab");
-  $("states").replaceChildren(...tabs);
-  if (isHere) tabs.find((tab) => tab.dataset.state === focused)?.focus({ preventScroll: true });
+  const standing = [...$("states").children];
+  if (standing.map((tab) => tab.dataset.state).join() !== shown.map(([state]) => state).join()) {
+    $("states").replaceChildren(...shown.map(([state, words]) =>
+      el("button", { type: "button", class: "state-tab", "data-state": state, onclick: () => setFilters({ state }) }, SHORT[state] ?? words, " ", el("span", { class: "n" })),
+    ));
+  }
+  for (const tab of $("states").children) {
+    const { state } = tab.dataset;
+    tab.setAttribute("aria-pressed", String(filters.state === state));
+    tab.lastElementChild.textContent = number(state ? counts[state] : total);
+  }
 }
 
 function drawChips() {
@@ -241,15 +254,19 @@ function setFilters(changes) {
 
 const openedNumber = () => Number(/^#(\d+)$/.exec(location.hash)?.[1] ?? 0);
 
+function markOpened() {
+  for (const link of document.querySelectorAll(".row")) {
+    if (link.dataset.number === String(openedNumber())) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
 let askedDetail = 0;
 async function refreshDetail() {
   const wanted = openedNumber();
   const mine = ++askedDetail;
   $("panes").dataset.open = wanted ? "yes" : "no";
-  for (const link of document.querySelectorAll(".row")) {
-    if (link.dataset.number === String(wanted)) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
-  }
+  markOpened();
   if (!wanted) {
     view.detail = null;
     drawNothing("Choose a message", "It is shown as on the phone, with all that happened to it.");

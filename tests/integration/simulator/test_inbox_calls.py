@@ -21,9 +21,8 @@ LINE_SMS = {"line": {"type": "TEXT", "text": "by LINE"}, "sms": {"text": "by SMS
 
 
 def send(simulator: RunningSimulator, *numbers: str, **members: object) -> requests.Response:
-    key = simulator.simulator.find_default_scenario() or simulator.add_scenario()
     body = {
-        "scenarioKey": key,
+        "scenarioKey": simulator.add_scenario(),
         "destinations": [{"to": {"phoneNumber": one}} for one in numbers],
         **LINE_SMS,
         **members,
