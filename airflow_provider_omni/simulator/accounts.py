@@ -6,7 +6,7 @@ import base64
 import binascii
 import dataclasses
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.simulator.clock import ManualClock, RealClock
@@ -20,8 +20,12 @@ class Accounts:
 
     def __init__(self, first: Simulator) -> None:
         self.first = first
+        self._by_hand = isinstance(first.clock, ManualClock)
         self._by_login = {first.settings.login: first}
         self._lock = threading.Lock()
+        self._reopened: set[str] = set()
+        self.opened: Callable[[Simulator], None] = lambda _simulator: None
+        """Told of every account that is opened."""
 
     def add(self, login: str, password: str) -> Simulator:
         """Open an account with the first one's switches; its password is its API key and its bearer token too.
@@ -34,14 +38,26 @@ class Accounts:
             self.first.settings, login=login, password=password, app_key=password, bearer_token=password
         )
         with self._lock:
+            if login in self._reopened:
+                self._reopened.remove(login)
+                self._by_login[login].settings = dataclasses.replace(
+                    self._by_login[login].settings, password=password, app_key=password, bearer_token=password
+                )
+                return self._by_login[login]
             if login in self._by_login:
                 raise ValueError(f"login: {login} has an account already")
             if len(self._by_login) >= MOST_ACCOUNTS:
                 raise ValueError(f"login: there are {MOST_ACCOUNTS} accounts already")
-            by_hand = isinstance(self.first.clock, ManualClock)
-            clock = ManualClock(self.first.clock.now()) if by_hand else RealClock()
+            clock = ManualClock(self.first.now()) if self._by_hand else RealClock()
             self._by_login[login] = Simulator(settings, clock)
+            self.opened(self._by_login[login])
             return self._by_login[login]
+
+    def reopen(self, login: str) -> Simulator:
+        """Open an account that a state file knows; its password is the first one's until somebody opens it anew."""
+        reopened = self.add(login, self.first.settings.password)
+        self._reopened.add(login)
+        return reopened
 
     def logins(self) -> list[str]:
         """Return the login of every account, in the order in which they were opened."""

@@ -53,6 +53,11 @@ class MessageQuery:
         tests += _search(self.query or "")
         object.__setattr__(self, "_tests", tuple(tests))
 
+    def members(self) -> dict[str, str]:
+        """Return what it was built from, without what says nothing."""
+        found = {name: getattr(self, name) for name in MEMBERS}
+        return {name: value for name, value in found.items() if value is not None}
+
     @property
     def is_empty(self) -> bool:
         """True when every message is meant."""

@@ -43,10 +43,11 @@ class ScenarioStore:
         if settings.source_scenario:
             self._store(Scenario(SOURCE_SCENARIO_KEY, "My LINE-SMS scenario", SOURCE_FLOW, True))
 
-    def create(self, body: Any, settings: Settings) -> Scenario:
+    def create(self, body: Any, settings: Settings, key: str | None = None) -> Scenario:
         """Store a new scenario; the account's first one becomes the default. Equal names make two scenarios."""
         name, flow, default = read_scenario(body, settings)
-        key = f"{self._rng.getrandbits(128):032X}" if self._scenarios else SOURCE_SCENARIO_KEY
+        if key is None:
+            key = f"{self._rng.getrandbits(128):032X}" if self._scenarios else SOURCE_SCENARIO_KEY
         return self._store(Scenario(key, name, flow, default or not self._scenarios))
 
     def update(self, key: str, body: Any, settings: Settings) -> Scenario:

@@ -240,3 +240,10 @@ def test_no_message_of_that_number():
 
     with pytest.raises(ValueError, match="no message 1"):
         inbox_views.detail(Simulator(), 1)
+
+
+def test_a_scenario_has_the_key_that_a_dag_has_in_it(driven):
+    account = driven()
+    assert account.simulator.add_scenario(key="0123456789ABCDEF") == "0123456789ABCDEF"
+    account.send("41793026727", scenarioKey="0123456789ABCDEF")
+    assert [message.scenario_key for message in account.simulator.messages] == ["0123456789ABCDEF"]
