@@ -11,7 +11,7 @@ from airflow_provider_omni.simulator.clock import RealClock
 from airflow_provider_omni.simulator.deciding import OUTCOMES
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.inbox import text_of
-from airflow_provider_omni.simulator.message_index import OPEN, next_change
+from airflow_provider_omni.simulator.message_index import OPEN, standing
 from airflow_provider_omni.simulator.messages import Message, ReportEntry
 from airflow_provider_omni.simulator.queries import MessageQuery
 from airflow_provider_omni.simulator.reading import log_row, report_row
@@ -47,22 +47,23 @@ def page(simulator: Simulator, query: MessageQuery, before: int | None, limit: i
     """Build a page of the list, newest first: `before` a number, at most `limit` rows. `matched`: of all pages."""
     with simulator.looking() as account:
         rows: list[dict[str, Any]] = []
-        more = False
+        matched, is_more = len(account.index), False
         if query.is_empty:
-            matched = len(account.index)
+            found = account.index.newest_first(before)
         else:
-            matched = sum(1 for message in account.index.oldest_first() if query.matches(message))
-        for message in account.index.newest_first(before):
-            if query.matches(message):
-                if len(rows) == limit:
-                    more = True
-                    break
-                rows.append(row(message))
+            meant = [message for message in account.index.oldest_first() if query.matches(message)]
+            matched = len(meant)
+            found = (message for message in reversed(meant) if before is None or message.number < before)
+        for message in found:
+            if len(rows) == limit:
+                is_more = True
+                break
+            rows.append(row(message))
         return {
             **overview(simulator),
             "messages": rows,
             "matched": matched,
-            "next": rows[-1]["number"] if more else None,
+            "next": rows[-1]["number"] if is_more else None,
         }
 
 
@@ -118,7 +119,7 @@ def detail(simulator: Simulator, number: int) -> dict[str, Any]:
             "notify_url": message.content.notify_url,
             "refusal": None if message.refusal is None else message.refusal.to_wire(),
             "steps": [_step(step, now) for step in message.steps],
-            "next_change": next_change(message, now),
+            "next_change": standing(message, now)[2],
             "decisions": OUTCOMES if message.state in OPEN else {},
             "others": _others(account, message),
             "request": _request(message),

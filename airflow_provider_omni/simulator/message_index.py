@@ -35,39 +35,37 @@ OPEN = frozenset({PENDING, OPERATOR})
 """States of messages whose fate can be decided."""
 
 
-def state_at(message: Message, now: float) -> str:
-    """Return where a message stands at a time."""
+def standing(message: Message, now: float) -> tuple[str, str, float | None]:
+    """Return where a message stands at a time: its state, its channel, and when the next thing will happen to it.
+
+    The channel is the one that has delivered it, else the one that it is on; empty before the first.
+    """
     if message.refusal is not None:
-        return REFUSED
+        return REFUSED, "", None
     if message.starts_at > now:
-        return SCHEDULED
-    latest = [step.at(now) for step in message.steps if step.started_at <= now]
-    if any(change.at <= now and change.status.on_handset for step in message.steps for change in step.changes):
-        return DELIVERED
-    last = latest[-1] if latest else None
-    if last is not None and last.status.failed and len(latest) == len(message.steps):
-        return FAILED
-    return OPERATOR if last is not None and last.status.at_operator else PENDING
-
-
-def channel_at(message: Message, now: float) -> str:
-    """Return the channel that has delivered a message, else the one that it is on; empty before the first."""
-    begun = [step for step in message.steps if step.started_at <= now]
-    for step in begun:
-        if any(change.at <= now and change.status.on_handset for change in step.changes):
-            return step.channel
-    return begun[-1].channel if begun else ""
-
-
-def next_change(message: Message, now: float) -> float | None:
-    """Return when something will happen to a message after a time, None when nothing will."""
-    if message.refusal is not None:
-        return None
-    times = [message.starts_at]
+        return SCHEDULED, "", message.starts_at
+    upcoming: float | None = None
+    delivered_by = channel = ""
+    last = None
+    all_begun = True
     for step in message.steps:
-        times.append(step.started_at)
-        times += [change.at for change in step.changes]
-    return min((at for at in times if at > now), default=None)
+        if step.started_at > now:
+            all_begun = False
+            upcoming = step.started_at if upcoming is None else min(upcoming, step.started_at)
+            break
+        channel, last = step.channel, None
+        for change in step.changes:
+            if change.at > now:
+                upcoming = change.at if upcoming is None else min(upcoming, change.at)
+                continue
+            last = change.status
+            if not delivered_by and last.on_handset:
+                delivered_by = channel
+    if delivered_by:
+        return DELIVERED, delivered_by, upcoming
+    if last is not None and last.failed and all_begun:
+        return FAILED, channel, upcoming
+    return (OPERATOR if last is not None and last.at_operator else PENDING), channel, upcoming
 
 
 class MessageIndex:
@@ -134,10 +132,9 @@ class MessageIndex:
         self.version += 1
 
     def _place(self, message: Message, now: float) -> None:
-        message.state, message.channel = state_at(message, now), channel_at(message, now)
+        message.state, message.channel, at = standing(message, now)
         self._counts[message.state] += 1
         self.version += 1
-        at = next_change(message, now)
         if at is not None:
             heapq.heappush(self._changing, (at, message.number, message))
 

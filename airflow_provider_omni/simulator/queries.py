@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -42,7 +42,10 @@ class MessageQuery:
     message_id: str | None = None
     scenario_key: str | None = None
     query: str | None = None
-    _tests: tuple[Callable[[Message], bool], ...] = field(init=False, repr=False, compare=False, default=())
+    is_empty: bool = field(init=False, repr=False, compare=False, default=True)
+    """True when every message is meant."""
+    matches: Callable[[Message], bool] = field(init=False, repr=False, compare=False, default=bool)
+    """Tells whether a message is meant."""
 
     def __post_init__(self) -> None:
         members = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
@@ -51,21 +54,13 @@ class MessageQuery:
             raise ValueError("; ".join(problems))
         tests = [_EXACT[name](value) for name, value in members.items() if value is not None and name != "query"]
         tests += _search(self.query or "")
-        object.__setattr__(self, "_tests", tuple(tests))
+        object.__setattr__(self, "is_empty", not tests)
+        object.__setattr__(self, "matches", _all_of(tests))
 
     def members(self) -> dict[str, str]:
         """Return what it was built from, without what says nothing."""
         found = {name: getattr(self, name) for name in MEMBERS}
         return {name: value for name, value in found.items() if value is not None}
-
-    @property
-    def is_empty(self) -> bool:
-        """True when every message is meant."""
-        return not self._tests
-
-    def matches(self, message: Message) -> bool:
-        """Return whether a message is meant."""
-        return all(test(message) for test in self._tests)
 
 
 MEMBERS = tuple(one.name for one in fields(MessageQuery) if one.init)
@@ -74,6 +69,13 @@ MEMBERS = tuple(one.name for one in fields(MessageQuery) if one.init)
 def read_query(members: Mapping[str, Any]) -> MessageQuery:
     """Build a query from the members of a call. Raises ValueError."""
     return MessageQuery(**{name: members[name] for name in MEMBERS if name in members})
+
+
+def _all_of(tests: Sequence[Callable[[Message], bool]]) -> Callable[[Message], bool]:
+    """Return one test for all; there may be a hundred thousand messages."""
+    if not tests:
+        return lambda _message: True
+    return tests[0] if len(tests) == 1 else lambda message: all(test(message) for test in tests)
 
 
 def _fits(value: Any) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_omni.simulator.message_index import STATES, channel_at, state_at
+from airflow_provider_omni.simulator.message_index import STATES, standing
 
 
-def standing(account):
+def shown(account):
     return [(message.state, message.channel) for message in account.simulator.messages.find()]
 
 
@@ -36,16 +36,16 @@ def test_a_message_goes_through_its_states(driven, ending, story):
     for at, state, channel in story:
         account.advance(at - passed)
         passed = at
-        assert standing(account) == [(state, channel)]
+        assert shown(account) == [(state, channel)]
         assert counts(account) == {state: 1}
 
 
 def test_a_message_of_later_is_scheduled_until_then(driven):
     account = driven()
     account.send(sendAt="2026-01-01T01:00:00.000+0000")
-    assert standing(account) == [("scheduled", "")]
+    assert shown(account) == [("scheduled", "")]
     account.advance(3600)
-    assert standing(account) == [("pending", "LINE")]
+    assert shown(account) == [("pending", "LINE")]
 
 
 def test_counts_are_those_of_every_message_looked_at_alone(driven):
@@ -56,9 +56,9 @@ def test_counts_are_those_of_every_message_looked_at_alone(driven):
         with account.simulator.looking() as inside:
             now = account.clock.now()
             messages = list(inside.index.oldest_first())
-            alone = {state: sum(state_at(message, now) == state for message in messages) for state in STATES}
+            alone = {state: sum(standing(message, now)[0] == state for message in messages) for state in STATES}
             assert inside.index.counts(now) == alone
-            assert [message.channel for message in messages] == [channel_at(message, now) for message in messages]
+            assert [message.channel for message in messages] == [standing(message, now)[1] for message in messages]
 
 
 def test_numbers_stay_when_others_are_forgotten(driven):
