@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.simulator import inbox_views
+from airflow_provider_omni.simulator.accounts import Accounts
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.envelopes import MOST_DIGITS
 from airflow_provider_omni.simulator.fates import DEFAULT_FATE, FATES
@@ -29,18 +30,22 @@ PAGE = 50
 """Messages of a page unless told otherwise."""
 
 Members = Mapping[str, Any]
-Handler = Callable[[Simulator, Members], Awaitable[Any]]
+Handler = Callable[[Any, Members], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
 class ControlCall:
-    """One row of the table in docs/simulator.md. `members`: of the JSON body, or of the query for a GET."""
+    """One row of the table in docs/simulator.md. `members`: of the JSON body, or of the query for a GET.
+
+    `handler` gets the simulator of the account that is asked about; where `of_all`, all accounts.
+    """
 
     method: str
     path: str
     members: tuple[str, ...]
     what: str
     handler: Handler
+    of_all: bool = False
 
 
 async def _health(simulator: Simulator, _members: Members) -> Any:
@@ -215,6 +220,18 @@ def _whole(members: Members, name: str, default: int | None) -> int | None:
     return value
 
 
+async def _accounts(accounts: Accounts, _members: Members) -> Any:
+    return {"accounts": accounts.logins()}
+
+
+async def _open_account(accounts: Accounts, members: Members) -> Any:
+    login, password = members.get("login"), members.get("password")
+    if not isinstance(login, str) or not isinstance(password, str):
+        raise ValueError("login and password: must be texts")
+    accounts.add(login, password)
+    return {"accounts": accounts.logins()}
+
+
 async def _reset(simulator: Simulator, _members: Members) -> Any:
     simulator.reset()
     return {"status": "ok"}
@@ -280,6 +297,10 @@ CONTROL_CALLS: tuple[ControlCall, ...] = (
         (*MEMBERS, "all"),
         "forget the messages that are meant, as if they had never been sent",
         _delete_messages,
+    ),
+    ControlCall("GET", "/simulator/accounts", (), "the login of every account", _accounts, of_all=True),
+    ControlCall(
+        "POST", "/simulator/accounts", ("login", "password"), "open another account", _open_account, of_all=True
     ),
     ControlCall("POST", "/simulator/reset", (), "forget messages, scenarios, record and faults", _reset),
 )

@@ -171,7 +171,6 @@ def build_app(accounts: Accounts, access: ControlAccess) -> ASGIApp:
         Route("/", _page_endpoint(access), methods=["GET"]),
         Route("/simulator/pages/{name}", _page_endpoint(access), methods=["GET"]),
         Route("/simulator/events", EventStreams(accounts, access).endpoint, methods=["GET"]),
-        Route("/simulator/accounts", _accounts_endpoint(accounts, access), methods=["GET", "POST"]),
     ]
     return Starlette(routes=[*routes, Mount("/", app=VendorCalls(accounts))])
 
@@ -228,21 +227,8 @@ def _control_endpoint(call: ControlCall, accounts: Accounts, access: ControlAcce
     async def answer(request: Request) -> Any:
         members = await _members(request)
         _check_names(members, call.members)
-        return await call.handler(accounts.get(request.query_params.get("account")), members)
-
-    return _guarded(access, answer)
-
-
-def _accounts_endpoint(accounts: Accounts, access: ControlAccess) -> Callable[..., Any]:
-    async def answer(request: Request) -> Any:
-        members = await _members(request)
-        if request.method == "POST":
-            _check_names(members, ("login", "password"))
-            login, password = members.get("login"), members.get("password")
-            if not isinstance(login, str) or not isinstance(password, str):
-                raise ValueError("login and password: must be texts")
-            accounts.add(login, password)
-        return {"accounts": accounts.logins()}
+        asked = accounts if call.of_all else accounts.get(request.query_params.get("account"))
+        return await call.handler(asked, members)
 
     return _guarded(access, answer)
 
