@@ -390,7 +390,9 @@ def test_nothing_is_cut_off_or_too_small(
     open_inbox: OpenInbox, omni_simulator: RunningSimulator, theme: str, size: dict[str, int]
 ) -> None:
     demo.fill(omni_simulator.simulator)
+    omni_simulator.add_account("an-account-with-a-rather-long-name")
     page = open_inbox(color_scheme=theme, viewport=size)
+    expect(page.get_by_label("Account")).to_be_visible()
     expect(page.locator(".row").first).to_be_visible()
 
     for number in ("", *(message.number for message in omni_simulator.messages)):

@@ -64,6 +64,13 @@ def test_wheel_holds_example_dags_where_airflow_looks_for_them(wheel: zipfile.Zi
     assert "omni_line_sms.py" in found
 
 
+def test_wheel_holds_the_pages(wheel: zipfile.ZipFile) -> None:
+    pages = {file for file in PACKAGE.rglob("pages/*") if file.is_file() and file.suffix != ".pyc"}
+
+    assert {str(file.relative_to(REPOSITORY)) for file in pages} <= set(wheel.namelist())
+    assert {"inbox.html", "inbox.css", "inbox.js"} <= {file.name for file in pages}
+
+
 def test_wheel_carries_the_licence(wheel: zipfile.ZipFile) -> None:
     (licence,) = [name for name in wheel.namelist() if name.endswith("licenses/LICENSE")]
 

@@ -10,6 +10,8 @@ const STATES = {
 };
 const SHORT = { scheduled: "Later" };
 const DECISIONS = { delivered: "Delivered", operator: "At operator", failed: "Failed", expired: "Expired", "all-failed": "All channels failed" };
+const HAPPENED = { delivered: "delivered", operator: "handed to the operator", failed: "failed", expired: "expired", pending: "under way" };
+const TO_COME = { delivered: "delivers", operator: "hands over to the operator", failed: "fails", expired: "expires", pending: "goes on" };
 const JUMPS = { "1 min": 60, "10 min": 600, "1 h": 3600, "24 h": 86400, "48 h": 172800 };
 const FILTERS = ["account", "query", "state", "scenario_key", "bulk_id", "to"];
 const $ = (id) => document.getElementById(id);
@@ -391,11 +393,12 @@ function wayOf(one) {
     if (one.starts_at > one.at) add(one.starts_at, "scheduled", "scheduled", "To be sent", "as sendAt says", one.starts_at > one.time);
   }
   for (const step of one.refusal ? [] : one.steps) {
-    add(step.started_at, "sent", "pending", `Sent by ${step.channel}`, step.sender ? `from ${step.sender}` : "", !step.begun);
+    add(step.started_at, "sent", "pending", step.begun ? `Sent by ${step.channel}` : `${step.channel} begins`, step.sender ? `from ${step.sender}` : "", !step.begun);
     for (const change of step.changes) {
       const tone = change.status.groupId === 3 ? (change.status.id === 2 ? "operator" : "delivered") : [2, 4, 5].includes(change.status.groupId) ? "failed" : "pending";
       const error = change.error ? `, ${change.error.name} (${change.error.description})` : "";
-      const words = { delivered: "delivered", operator: "handed to the operator", failed: change.status.groupId === 4 ? "expired" : "failed", pending: "under way" }[tone];
+      const end = tone === "failed" && change.status.groupId === 4 ? "expired" : tone;
+      const words = (change.happened ? HAPPENED : TO_COME)[end];
       add(change.at, tone, tone, `${step.channel} ${words}`, `${change.status.name}${error}`, !change.happened);
     }
   }
@@ -406,7 +409,7 @@ function wayOf(one) {
       "li",
       { class: item.planned ? "planned" : beforePlanned ? "before-planned" : null },
       icon(item.planned ? "planned" : item.mark, item.planned ? "scheduled" : item.tone),
-      el("span", { class: "what", text: item.planned ? `${item.what}, unless something happens before` : item.what }),
+      el("span", { class: "what" }, item.what, item.planned ? el("span", { class: "planned-mark", text: "to come" }) : null),
       timeOf(item.at),
       item.why ? el("span", { class: "why" }, el("bdi", { text: item.why })) : null,
     );
