@@ -104,10 +104,10 @@ def fill(accounts: Accounts, arguments: argparse.Namespace) -> StateFile | None:
     if arguments.state is not None:
         state = StateFile(Path(arguments.state))
         state.restore(accounts)
-    for fault in faults:
-        accounts.first.faults.add(fault)
     if arguments.demo and not len(accounts.first.messages):
         demo.fill(accounts.first)
+    for fault in faults:  # last, since they are not meant for the demo
+        accounts.first.faults.add(fault)
     return state
 
 

@@ -186,3 +186,10 @@ def test_a_state_that_cannot_be_read_is_one_clear_error(tmp_path: Path, capsys):
     with pytest.raises(SystemExit):
         main(["--state", str(tmp_path / "state.db")])
     assert "file is not a database" in capsys.readouterr().err
+
+
+def test_faults_of_the_command_line_do_not_strike_the_demo():
+    with program("--demo", "--fault", "error-before,call=send,times=forever") as (_, line):
+        (fault,) = requests.get(f"{address(line)}/simulator/faults", timeout=10).json()["planned"]
+        assert fault["fired"] == 0
+        assert requests.get(f"{address(line)}/simulator/messages", timeout=10).json()["total"] > 40
