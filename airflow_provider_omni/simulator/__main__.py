@@ -7,12 +7,16 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from airflow_provider_omni.simulator import demo
 from airflow_provider_omni.simulator.access import LOOPBACK_NAMES, ControlAccess, is_loopback
+from airflow_provider_omni.simulator.accounts import Accounts
 from airflow_provider_omni.simulator.clock import ManualClock, RealClock
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.faults import FAULT_KINDS, parse_fault
 from airflow_provider_omni.simulator.settings import SWITCHES, Settings, read_switch
+from airflow_provider_omni.simulator.state_file import StateFile
 
 MISSING_EXTRA = "The simulator's server needs an extra: pip install 'airflow-provider-omni[simulator]'"
 LAST_PORT = 65_535
@@ -46,6 +50,15 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--allow-host", action="append", default=[], help="name under which control calls may be made")
     parser.add_argument("--seed", type=int, default=0, help="for made-up ids and random orders (default: %(default)s)")
     parser.add_argument("--manual-clock", action="store_true", help="time moves only by POST /simulator/clock")
+    parser.add_argument(
+        "--account",
+        action="append",
+        default=[],
+        metavar="LOGIN[:PASSWORD]",
+        help="open another account; repeatable; its password is the first one's unless given",
+    )
+    parser.add_argument("--state", metavar="FILE", help="keep everything in this file, and go on from it")
+    parser.add_argument("--demo", action="store_true", help="fill the inbox with messages of every kind")
     for flag, name in SHORTCUTS.items():
         parser.add_argument(f"--{flag}", dest=f"shortcut_{name}", metavar="VALUE", help=SWITCHES[name].what)
     parser.add_argument(
@@ -61,8 +74,8 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def read_arguments(arguments: argparse.Namespace) -> tuple[Simulator, ControlAccess]:
-    """Build the simulator that the flags describe. Raises ValueError with what is wrong."""
+def read_arguments(arguments: argparse.Namespace) -> tuple[Accounts, ControlAccess]:
+    """Build the accounts that the flags describe, still empty. Raises ValueError with what is wrong."""
     given = {name: getattr(arguments, f"shortcut_{name}") for name in SHORTCUTS.values()}
     switches = dict(read_switch(f"{name}={value}") for name, value in given.items() if value is not None)
     switches.update(read_switch(text) for text in arguments.switch)
@@ -75,11 +88,27 @@ def read_arguments(arguments: argparse.Namespace) -> tuple[Simulator, ControlAcc
         **switches,
     )
     simulator = Simulator(settings, ManualClock(RealClock().now()) if arguments.manual_clock else RealClock())
-    for text in arguments.fault:
-        simulator.faults.add(parse_fault(text))
+    accounts = Accounts(simulator)
+    for text in arguments.account:
+        login, _, password = text.partition(":")
+        accounts.add(login, password or settings.password)
     names = {arguments.host, *arguments.allow_host} | LOOPBACK_NAMES
     credentials = None if is_loopback(arguments.host) else f"{settings.login}:{settings.password}"
-    return simulator, ControlAccess(frozenset(names), credentials)
+    return accounts, ControlAccess(frozenset(names), credentials)
+
+
+def fill(accounts: Accounts, arguments: argparse.Namespace) -> StateFile | None:
+    """Put into the accounts what the flags say: a kept state, faults, a demo. Raises ValueError with what is wrong."""
+    faults = [parse_fault(text) for text in arguments.fault]
+    state = None
+    if arguments.state is not None:
+        state = StateFile(Path(arguments.state))
+        state.restore(accounts)
+    if arguments.demo and not len(accounts.first.messages):
+        demo.fill(accounts.first)
+    for fault in faults:  # last, since they are not meant for the demo
+        accounts.first.faults.add(fault)
+    return state
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,7 +118,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not 0 <= arguments.port <= LAST_PORT:
         parser.error(f"--port: {arguments.port}, must be 0 to {LAST_PORT}")
     try:
-        simulator, access = read_arguments(arguments)
+        accounts, access = read_arguments(arguments)
+        state = fill(accounts, arguments)
     except ValueError as problem:
         parser.error(str(problem))
     try:
@@ -107,13 +137,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     def announce() -> None:
         print(f"OMNI simulator listening on {address} (login {arguments.login})", flush=True)
 
-    running = server.make_server(server.build_app(simulator, access), announce)
+    running = server.make_server(server.build_app(accounts, access), announce)
 
     def stop() -> None:
-        simulator.drop_held()
+        accounts.drop_held()
         running.should_exit = True
 
     asyncio.run(_serve(lambda: running.serve(sockets=[listening]), stop))
+    if state is not None:
+        state.close()
     return 0
 
 

@@ -31,6 +31,8 @@ class ControlAccess:
         origin = headers.get("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             return 403, "Origin: control calls from pages of other sites are refused"
+        if method != "GET" and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            return 403, "Sec-Fetch-Site: control calls from pages of other sites are refused"
         if method != "GET" and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return 415, "Content-Type: must be application/json"
         if self.credentials is not None:

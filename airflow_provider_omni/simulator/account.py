@@ -17,8 +17,10 @@ from typing import Any
 
 from airflow_provider_omni.simulator import reading
 from airflow_provider_omni.simulator.envelopes import ApiProblem, error_reply, json_reply
-from airflow_provider_omni.simulator.messages import MessageStore, ReportEntry
+from airflow_provider_omni.simulator.message_index import MessageIndex
+from airflow_provider_omni.simulator.messages import Message, MessageStore, ReportEntry
 from airflow_provider_omni.simulator.record import Record
+from airflow_provider_omni.simulator.requests_kept import RequestsKept
 from airflow_provider_omni.simulator.scenarios import ScenarioStore
 from airflow_provider_omni.simulator.sending import Sender
 from airflow_provider_omni.simulator.settings import Settings
@@ -65,7 +67,9 @@ class Account:
         rng = random.Random(settings.seed)  # noqa: S311
         self.scenarios = ScenarioStore(rng, settings)
         self.store = MessageStore(rng)
-        self._sender = Sender(self.store, self.scenarios, record, rng)
+        self.index = MessageIndex()
+        self.requests = RequestsKept()
+        self.sender = Sender(self.store, self.index, self.scenarios, record, rng)
         self._throttled: dict[str, collections.deque[float]] = collections.defaultdict(collections.deque)
         self._calls: Mapping[str, Callable[[WireRequest, float, Settings], Done]] = {
             "send": self._send,
@@ -89,8 +93,14 @@ class Account:
         except ApiProblem as problem:
             return Done(error_reply(problem, settings))
 
+    def forget(self, messages: Sequence[Message]) -> None:
+        """Forget messages, as if they had never been sent."""
+        self.store.remove(messages)
+        self.sender.forget(messages)
+        self.index.remove(messages)
+
     def _send(self, request: WireRequest, now: float, settings: Settings) -> Done:
-        body = self._sender.send(_json(request.body), now, settings)
+        body = self.sender.send(_json(request.body), now, settings, self.requests.keep(request, now))
         return Done(json_reply(200, body), len(body["messages"]))
 
     def _reports(self, request: WireRequest, now: float, settings: Settings) -> Done:
@@ -116,7 +126,7 @@ class Account:
     def _update_scenario(self, request: WireRequest, now: float, settings: Settings) -> Done:
         updated = self.scenarios.update(_key(request), _json(request.body), settings)
         if settings.scenario_update == "in-flight":
-            self._sender.follow(updated, now, settings)
+            self.sender.follow(updated, now, settings)
         return Done(json_reply(200, updated.to_wire()))
 
     def _unknown(self, request: WireRequest, _now: float, _settings: Settings) -> Done:

@@ -1,4 +1,4 @@
-"""The control calls under `/simulator/`: health, record, faults, switches, time, held answers. None is the vendor's.
+"""The control calls under `/simulator/`: health, record, messages, faults, switches, time. None is the vendor's.
 
 A table of calls, each a function from simulator and JSON to JSON; `server.py` puts them on the socket.
 """
@@ -13,28 +13,39 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_omni.omni.problems import unexpected
+from airflow_provider_omni.simulator import inbox_views
+from airflow_provider_omni.simulator.accounts import Accounts
 from airflow_provider_omni.simulator.engine import Simulator
+from airflow_provider_omni.simulator.envelopes import MOST_DIGITS
 from airflow_provider_omni.simulator.fates import DEFAULT_FATE, FATES
 from airflow_provider_omni.simulator.faults import CALLS, FAULT_KINDS, read_fault
+from airflow_provider_omni.simulator.inbox import read_outcome
+from airflow_provider_omni.simulator.queries import MEMBERS, read_query
 from airflow_provider_omni.simulator.settings import SWITCHES
 
 WAITABLE = ("held", "acceptances", "calls", "reports_read", "deliveries", "unread")
 LONGEST_WAIT = 600.0
 LARGEST_NUMBER = 1e12
+PAGE = 50
+"""Messages of a page unless told otherwise."""
 
 Members = Mapping[str, Any]
-Handler = Callable[[Simulator, Members], Awaitable[Any]]
+Handler = Callable[[Any, Members], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
 class ControlCall:
-    """One row of the table in docs/simulator.md. `members`: of the JSON body, or of the query for a GET."""
+    """One row of the table in docs/simulator.md. `members`: of the JSON body, or of the query for a GET.
+
+    `handler` gets the simulator of the account that is asked about; where `of_all`, all accounts.
+    """
 
     method: str
     path: str
     members: tuple[str, ...]
     what: str
     handler: Handler
+    of_all: bool = False
 
 
 async def _health(simulator: Simulator, _members: Members) -> Any:
@@ -78,7 +89,10 @@ async def _fates(_simulator: Simulator, _members: Members) -> Any:
 
 
 async def _faults(simulator: Simulator, _members: Members) -> Any:
-    kinds = {kind.name: {"phase": kind.phase.value, "what": kind.what} for kind in FAULT_KINDS.values()}
+    kinds = {
+        kind.name: {"phase": kind.phase.value, "what": kind.what, "parameters": kind.parameters}
+        for kind in FAULT_KINDS.values()
+    }
     return {"planned": [armed.to_json() for armed in simulator.faults.planned()], "kinds": kinds}
 
 
@@ -149,6 +163,75 @@ def _count(simulator: Simulator, what: str, call: str | None) -> int:
     return len(getattr(record, what))
 
 
+async def _messages(simulator: Simulator, members: Members) -> Any:
+    before = _whole(members, "before", None)
+    limit = _whole(members, "limit", PAGE)
+    if not 1 <= (limit or 0) <= inbox_views.LARGEST_PAGE:
+        raise ValueError(unexpected("limit", str(limit), f"1 to {inbox_views.LARGEST_PAGE}"))
+    query = read_query(members)
+    return await asyncio.to_thread(inbox_views.page, simulator, query, before, limit or PAGE)
+
+
+async def _message(simulator: Simulator, members: Members) -> Any:
+    return inbox_views.detail(simulator, _whole(members, "number", None) or 0)
+
+
+async def _wait_for_messages(simulator: Simulator, members: Members) -> Any:
+    criteria = _criteria(members)
+    count, timeout = _number(members, "count", 1), min(_number(members, "timeout", 10.0), LONGEST_WAIT)
+    reached = True
+    try:
+        await asyncio.to_thread(simulator.messages.wait_for, math.ceil(count), timeout, **criteria)
+    except TimeoutError:
+        reached = False
+    answer = await asyncio.to_thread(inbox_views.page, simulator, read_query(criteria), None, inbox_views.LARGEST_PAGE)
+    return {"reached": reached, "count": answer["matched"], "messages": answer["messages"]}
+
+
+async def _delete_messages(simulator: Simulator, members: Members) -> Any:
+    criteria = _criteria(members)
+    if not criteria and members.get("all") is not True:
+        raise ValueError(f"which messages? {', '.join(MEMBERS)}, or all: true")
+    return {"deleted": await asyncio.to_thread(lambda: simulator.messages.delete(**criteria))}
+
+
+async def _decide(simulator: Simulator, members: Members) -> Any:
+    outcome, number = read_outcome(members.get("outcome")), members.get("number")
+    criteria = _criteria(members)
+    if number is None and not criteria and members.get("all") is not True:
+        raise ValueError(f"which messages? number, {', '.join(MEMBERS)}, or all: true")
+    if number is not None:
+        return {"decided": simulator.decide(outcome, read_query(criteria), _whole(members, "number", None))}
+    return {"decided": await asyncio.to_thread(lambda: simulator.messages.decide(outcome, **criteria))}
+
+
+def _criteria(members: Members) -> dict[str, str]:
+    read_query(members)
+    return {name: members[name] for name in MEMBERS if members.get(name) is not None}
+
+
+def _whole(members: Members, name: str, default: int | None) -> int | None:
+    """Return a whole number of 1 or more; in a query it is a text."""
+    value = members.get(name, default)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS:
+        value = int(value)
+    if value is not None and (type(value) is not int or value < 1):
+        raise ValueError(unexpected(name, repr(value)[:40], "a whole number of 1 or more"))
+    return value
+
+
+async def _accounts(accounts: Accounts, _members: Members) -> Any:
+    return {"accounts": accounts.logins()}
+
+
+async def _open_account(accounts: Accounts, members: Members) -> Any:
+    login, password = members.get("login"), members.get("password")
+    if not isinstance(login, str) or not isinstance(password, str):
+        raise ValueError("login and password: must be texts")
+    accounts.add(login, password)
+    return {"accounts": accounts.logins()}
+
+
 async def _reset(simulator: Simulator, _members: Members) -> Any:
     simulator.reset()
     return {"status": "ok"}
@@ -185,6 +268,39 @@ CONTROL_CALLS: tuple[ControlCall, ...] = (
         ("for", "call", "count", "timeout"),
         "return when there are `count` (1) of `for`, or after `timeout` (10) seconds",
         _wait,
+    ),
+    ControlCall(
+        "GET",
+        "/simulator/messages",
+        (*MEMBERS, "before", "limit"),
+        "a page of the messages that are meant, newest first: `limit` (50, up to 200) of those before a number",
+        _messages,
+    ),
+    ControlCall("GET", "/simulator/message", ("number",), "everything about one message", _message),
+    ControlCall(
+        "POST",
+        "/simulator/messages/wait",
+        (*MEMBERS, "count", "timeout"),
+        "return when `count` (1) messages are meant, or after `timeout` (10) seconds",
+        _wait_for_messages,
+    ),
+    ControlCall(
+        "POST",
+        "/simulator/messages/decide",
+        ("outcome", "number", *MEMBERS, "all"),
+        "decide what becomes of the messages under way that are meant",
+        _decide,
+    ),
+    ControlCall(
+        "DELETE",
+        "/simulator/messages",
+        (*MEMBERS, "all"),
+        "forget the messages that are meant, as if they had never been sent",
+        _delete_messages,
+    ),
+    ControlCall("GET", "/simulator/accounts", (), "the login of every account", _accounts, of_all=True),
+    ControlCall(
+        "POST", "/simulator/accounts", ("login", "password"), "open another account", _open_account, of_all=True
     ),
     ControlCall("POST", "/simulator/reset", (), "forget messages, scenarios, record and faults", _reset),
 )

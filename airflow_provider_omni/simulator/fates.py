@@ -73,6 +73,8 @@ LATE = (Moment(3, outcomes.HANDSET, since=Since.EXPIRY),)
 
 DEFAULT_FATE = Fate("LINE delivered", chat=DELIVERED, sms=DELIVERED)
 """The fate of every pair of digits that is not in the table, and of addresses without a phone number."""
+UNDECIDED = Fate("silent until somebody decides")
+"""The fate of every message while fates are decided by hand."""
 
 
 def _refused(status_id: int) -> Fate:

@@ -10,7 +10,7 @@ import enum
 import itertools
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,7 +222,9 @@ class ArmedFault:
 class FaultPlan:
     """The faults to come, in the order in which they were added."""
 
-    def __init__(self) -> None:
+    def __init__(self, planned: Callable[[Fault | None], None] = lambda _fault: None) -> None:
+        """Build an empty plan. `planned`: told of every fault, and with None when all are forgotten."""
+        self._planned = planned
         self._numbers = itertools.count(1)
         self._armed: list[ArmedFault] = []
 
@@ -231,11 +233,14 @@ class FaultPlan:
         planned = fault if isinstance(fault, Fault) else Fault(fault, **parameters)
         armed = ArmedFault(next(self._numbers), planned, planned.times, planned.skip, random.Random(planned.seed))  # noqa: S311
         self._armed.append(armed)
+        self._planned(planned)
         return armed
 
     def clear(self) -> None:
         """Forget every fault."""
-        self._armed.clear()
+        if self._armed:
+            self._armed.clear()
+            self._planned(None)
 
     def planned(self) -> list[ArmedFault]:
         """Return the faults that can still fire."""

@@ -7,6 +7,7 @@ returns.
 from __future__ import annotations
 
 import bisect
+import functools
 import heapq
 import itertools
 import random
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_omni.simulator.fates import Reporting
+from airflow_provider_omni.simulator.outcomes import Status
+from airflow_provider_omni.simulator.requests_kept import SentRequest
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.simulator.timeline import Change, FlowStep, Step, milliseconds, reported
 
@@ -29,11 +32,22 @@ class Content:
     notify: bool | None
     notify_url: str | None
     digest: str
+    request: SentRequest | None = None
+
+    @functools.cached_property
+    def words(self) -> str:
+        """Every text of every channel, folded for a search that does not look at case."""
+        return "\n".join(_texts(self.by_channel)).casefold()
 
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message that the account knows of. `to` is digits only; `steps` is its whole future."""
+    """A message that the account knows of. `to` is digits only; `steps` is its whole future.
+
+    `number`: its place among all that was ever sent, from 1; 0 while nobody lists it. `state` and `channel`: where it
+    stood, and on which channel, when it was last looked at, see `message_index.py`. `refusal`: the status with which it
+    was refused in the 200 answer.
+    """
 
     message_id: str
     bulk_id: str
@@ -47,6 +61,10 @@ class Message:
     in_logs: bool = True
     in_reports: bool = True
     queued: list[ReportEntry] = field(default_factory=list)
+    number: int = 0
+    state: str = ""
+    channel: str = ""
+    refusal: Status | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -83,8 +101,20 @@ class MessageStore:
         self._plan_rows(message, message.steps)
         self._plan_reports(message, settings)
 
-    def replan(self, message: Message, kept: int, later: list[Step], now: float, settings: Settings) -> None:
-        """Keep the first `kept` steps and put others in place of the rest; reports already out stay out."""
+    def replan(
+        self,
+        message: Message,
+        kept: int,
+        later: list[Step],
+        now: float,
+        settings: Settings,
+        news: Change | None = None,
+    ) -> None:
+        """Keep the first `kept` steps and put others in place of the rest; reports already out stay out.
+
+        `news`: a change of this very moment, which has no report yet.
+        """
+        self._ripen(now, settings)
         for step in message.steps[kept:]:
             step.cancelled = True
         for entry in message.queued:
@@ -92,22 +122,47 @@ class MessageStore:
         message.queued.clear()
         message.steps = message.steps[:kept] + later
         self._plan_rows(message, later)
-        self._plan_reports(message, settings, after=now)
+        self._plan_reports(message, settings, after=now, news=news)
 
     def _plan_rows(self, message: Message, steps: Iterable[Step]) -> None:
         if message.in_logs:
             for step in steps:
                 bisect.insort(self._rows, (step.logged_ms, next(self._numbers), message, step))
 
-    def _plan_reports(self, message: Message, settings: Settings, after: float = 0.0) -> None:
+    def _plan_reports(
+        self, message: Message, settings: Settings, after: float = 0.0, news: Change | None = None
+    ) -> None:
         if not message.in_reports:
             return
         for available_at, step, change in reported(message.steps, message.reporting, settings):
-            if available_at <= after:
+            if available_at <= after and change is not news:
                 continue
             entry = ReportEntry(next(self._numbers), available_at, message, step, change)
             message.queued.append(entry)
             heapq.heappush(self._due, (available_at, entry.number, entry))
+
+    def remove(self, messages: Sequence[Message]) -> None:
+        """Forget messages, their reports and their log rows."""
+        gone = {id(message) for message in messages}
+        for message in messages:
+            for entry in message.queued:
+                entry.cancelled = True
+            message.queued.clear()
+            for entry in list(self._unread_by_id.get(message.message_id, {}).values()):
+                if entry.message is message:
+                    self._forget(entry)
+            for index, key in ((self._by_id, message.message_id), (self._by_bulk, message.bulk_id)):
+                if key in index:
+                    index[key] = [other for other in index[key] if id(other) not in gone]
+                    if not index[key]:
+                        del index[key]
+        self._rows = [row for row in self._rows if id(row[2]) not in gone]
+
+    def unread_of(self, message: Message, now: float, settings: Settings) -> list[ReportEntry]:
+        """Return the reports of one message that could be read now, without reading them."""
+        self._ripen(now, settings)
+        waiting = self._unread_by_id.get(message.message_id, {}).values()
+        return [entry for entry in waiting if entry.message is message]
 
     def all(self) -> Iterator[Message]:
         """Yield every message."""
@@ -236,3 +291,16 @@ class MessageStore:
             ):
                 continue
             yield message, step, step.at(seen_at)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text inside a value of JSON."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, Mapping):
+            waiting.extend(reversed(list(one.values())))
+        elif isinstance(one, list):
+            waiting.extend(reversed(one))

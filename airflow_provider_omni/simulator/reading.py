@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_omni.simulator import outcomes
+from airflow_provider_omni.simulator import outcomes, sms_parts
 from airflow_provider_omni.simulator.envelopes import MOST_DIGITS, ApiProblem, format_time, read_time
 from airflow_provider_omni.simulator.fates import Reporting
 from airflow_provider_omni.simulator.messages import Message, MessageStore, ReportEntry
@@ -18,7 +18,6 @@ from airflow_provider_omni.simulator.timeline import CONTENT_MEMBERS, Change, St
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000
 MCC_MNC = "22801"
-GSM_PART, GSM_PARTS, UCS_PART, UCS_PARTS = 160, 153, 70, 67
 
 Query = Mapping[str, list[str]]
 
@@ -147,12 +146,8 @@ def _common(message: Message, step: Step, change: Change | None, settings: Setti
 
 
 def _parts(step: Step) -> int:
-    """Return how many SMS a text needs, by its length alone; 1 for other channels."""
-    if step.channel != "SMS" or not step.text:
-        return 1
-    units = len(step.text.encode("utf-16-le")) // 2
-    one, more = (GSM_PART, GSM_PARTS) if step.text.isascii() else (UCS_PART, UCS_PARTS)
-    return 1 if units <= one else -(-units // more)
+    """Return how many SMS a text needs; 1 for other channels."""
+    return len(sms_parts.cut(step.text).parts) if step.channel == "SMS" and step.text else 1
 
 
 def _one(query: Query, name: str) -> str | None:

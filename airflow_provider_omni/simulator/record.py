@@ -5,7 +5,7 @@ It grows until `reset`. It holds numbers, since that is what it is for; it never
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from airflow_provider_omni.simulator.messages import Message
@@ -113,6 +113,16 @@ class Record:
             if change.status.on_handset and change.at <= now
         ]
         return sorted(found, key=lambda delivery: delivery.at)
+
+    def forget(self, messages: Sequence[Message]) -> None:
+        """Forget what happened to messages. The calls stay."""
+        gone = {id(message) for message in messages}
+        ids = {(message.message_id, message.to) for message in messages}
+        self.messages = [message for message in self.messages if id(message) not in gone]
+        self.acceptances = [one for one in self.acceptances if (one.message_id, one.to) not in ids]
+        self.refusals = [one for one in self.refusals if (one.message_id, one.to) not in ids]
+        names = {message_id for message_id, _ in ids}
+        self.reports_read = [one for one in self.reports_read if one.message_id not in names]
 
     def duplicates(self) -> list[Duplicate]:
         """Return everybody for whom the same content, or the same messageId, was accepted more than once."""

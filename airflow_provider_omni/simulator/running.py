@@ -16,9 +16,11 @@ from urllib.parse import quote
 from starlette.types import ASGIApp
 
 from airflow_provider_omni.simulator.access import ControlAccess
+from airflow_provider_omni.simulator.accounts import Accounts
 from airflow_provider_omni.simulator.clock import Clock
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.faults import FaultPlan
+from airflow_provider_omni.simulator.inbox import Inbox
 from airflow_provider_omni.simulator.record import Record
 from airflow_provider_omni.simulator.server import base_url, bind, build_app, make_server
 from airflow_provider_omni.simulator.settings import Settings
@@ -30,8 +32,9 @@ START_SECONDS = 10.0
 class RunningSimulator:
     """A simulator that listens. `simulator` is the engine; `record`, `faults`, `configure`, … are the engine's own."""
 
-    def __init__(self, simulator: Simulator, host: str, port: int) -> None:
+    def __init__(self, simulator: Simulator, host: str, port: int, accounts: Accounts | None = None) -> None:
         self.simulator = simulator
+        self.accounts = accounts or Accounts(simulator)
         self.host = host
         self.port = port
 
@@ -56,6 +59,11 @@ class RunningSimulator:
         return self.simulator.record
 
     @property
+    def messages(self) -> Inbox:
+        """Messages that people were sent: to find, wait for, decide and delete."""
+        return self.simulator.messages
+
+    @property
     def faults(self) -> FaultPlan:
         """Faults that are to come."""
         return self.simulator.faults
@@ -70,6 +78,15 @@ class RunningSimulator:
     def airflow_connection_json(self) -> str:
         """An Airflow connection to it, as JSON: for `AIRFLOW_CONN_OMNI_DEFAULT`."""
         return json.dumps({"conn_type": "omni", "host": self.url, "login": self.login, "password": self.password})
+
+    def add_account(self, login: str, password: str | None = None) -> RunningSimulator:
+        """Open another account of the same server: with its own messages, scenarios, faults, record and time.
+
+        Its password is this account's unless told otherwise.
+        """
+        return RunningSimulator(
+            self.accounts.add(login, password or self.password), self.host, self.port, self.accounts
+        )
 
     def configure(self, **changes: Any) -> None:
         """Change switches."""
@@ -102,11 +119,12 @@ def running_simulator(
 ) -> Iterator[RunningSimulator]:
     """Run a simulator while the block runs; on a free port unless told otherwise."""
     simulator = Simulator(settings, clock)
-    with serving(build_app(simulator, ControlAccess()), host, port) as listens_on:
+    accounts = Accounts(simulator)
+    with serving(build_app(accounts, ControlAccess()), host, port) as listens_on:
         try:
-            yield RunningSimulator(simulator, host, listens_on)
+            yield RunningSimulator(simulator, host, listens_on, accounts)
         finally:
-            simulator.drop_held()
+            accounts.drop_held()
 
 
 @contextlib.contextmanager

@@ -43,10 +43,11 @@ class ScenarioStore:
         if settings.source_scenario:
             self._store(Scenario(SOURCE_SCENARIO_KEY, "My LINE-SMS scenario", SOURCE_FLOW, True))
 
-    def create(self, body: Any, settings: Settings) -> Scenario:
+    def create(self, body: Any, settings: Settings, key: str | None = None) -> Scenario:
         """Store a new scenario; the account's first one becomes the default. Equal names make two scenarios."""
         name, flow, default = read_scenario(body, settings)
-        key = f"{self._rng.getrandbits(128):032X}" if self._scenarios else SOURCE_SCENARIO_KEY
+        if key is None:
+            key = f"{self._rng.getrandbits(128):032X}" if self._scenarios else SOURCE_SCENARIO_KEY
         return self._store(Scenario(key, name, flow, default or not self._scenarios))
 
     def update(self, key: str, body: Any, settings: Settings) -> Scenario:
@@ -71,6 +72,10 @@ class ScenarioStore:
     def default(self) -> Scenario | None:
         """Return the account's default scenario."""
         return next((scenario for scenario in self._scenarios.values() if scenario.default), None)
+
+    def all(self) -> list[Scenario]:
+        """Return every scenario, in the order in which they were made."""
+        return list(self._scenarios.values())
 
     def page(self, query: Mapping[str, list[str]]) -> list[Scenario]:
         """Return one page: `isDefault` (or the older `default`), `limit` (100), `page` (from 0)."""

@@ -7,16 +7,18 @@ import json
 import math
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_omni.simulator import outcomes
 from airflow_provider_omni.simulator.envelopes import ApiProblem, read_time
-from airflow_provider_omni.simulator.fates import DEFAULT_FATE, Fate, Reporting, fate_of
+from airflow_provider_omni.simulator.fates import DEFAULT_FATE, UNDECIDED, Fate, Reporting, fate_of
+from airflow_provider_omni.simulator.message_index import MessageIndex
 from airflow_provider_omni.simulator.messages import Content, Message, MessageStore
 from airflow_provider_omni.simulator.outcomes import Status
 from airflow_provider_omni.simulator.record import Acceptance, Record, Refusal, digits
+from airflow_provider_omni.simulator.requests_kept import SentRequest
 from airflow_provider_omni.simulator.scenarios import Scenario, ScenarioStore
 from airflow_provider_omni.simulator.settings import Settings
 from airflow_provider_omni.simulator.timeline import (
@@ -64,17 +66,20 @@ class _Request:
 class Sender:
     """Takes send requests in."""
 
-    def __init__(self, store: MessageStore, scenarios: ScenarioStore, record: Record, rng: random.Random) -> None:
+    def __init__(
+        self, store: MessageStore, index: MessageIndex, scenarios: ScenarioStore, record: Record, rng: random.Random
+    ) -> None:
         self._store = store
+        self._index = index
         self._scenarios = scenarios
         self._record = record
         self._rng = rng
         self._seen: dict[tuple[str, str], float] = {}
         self._bulk_ids: set[str] = set()
 
-    def send(self, body: Any, now: float, settings: Settings) -> dict[str, Any]:
+    def send(self, body: Any, now: float, settings: Settings, sent: SentRequest | None = None) -> dict[str, Any]:
         """Accept or refuse every destination and build the answer. Raises ApiProblem for the whole request."""
-        request = self._read(body, now, settings)
+        request = self._read(body, now, settings, sent)
         self._bulk_ids.add(request.bulk_id)
         entries = [self._take(request, destination, now, settings) for destination in request.destinations]
         if settings.answer_order == "reversed":
@@ -88,7 +93,7 @@ class Sender:
         )
         return {"bulkId": request.bulk_id, "messages": entries} if echo else {"messages": entries}
 
-    def _read(self, body: Any, now: float, settings: Settings) -> _Request:
+    def _read(self, body: Any, now: float, settings: Settings, sent: SentRequest | None) -> _Request:
         if not isinstance(body, dict):
             raise ApiProblem(400, {"body": ["must be an object"]})
         raw = body.get("destinations")
@@ -127,6 +132,7 @@ class Sender:
             notify=body.get("notify"),
             notify_url=body.get("notifyUrl"),
             digest=_digest(contents),
+            request=sent,
         )
         send_at = body.get("sendAt")
         starts_at = now if send_at is None else max(now, read_time(send_at))
@@ -148,6 +154,13 @@ class Sender:
             fate = fate_of(message.to) if message.to.isdigit() else DEFAULT_FATE
             later = plan(scenario.flow[kept:], message.content.by_channel, fate, begin, settings)
             self._store.replan(message, kept, later, now, settings)
+            self._index.touch(message, now)
+
+    def forget(self, messages: Sequence[Message]) -> None:
+        """Let ids be sent again as if they had never been seen."""
+        ids = {message.message_id for message in messages}
+        self._seen = {key: at for key, at in self._seen.items() if key[0] not in ids}
+        self._bulk_ids -= {message.bulk_id for message in messages}
 
     def _scenario(self, key: str | None, settings: Settings) -> Scenario | None:
         scenario = self._scenarios.find(key)
@@ -166,7 +179,7 @@ class Sender:
         message_id = destination.get("messageId") or self._made_up_id()
         phone_number = address.get("phoneNumber")
         to = digits(phone_number) if isinstance(phone_number, str) else ""
-        fate = fate_of(to) if to else DEFAULT_FATE
+        fate = UNDECIDED if settings.fates == "by-hand" else fate_of(to) if to else DEFAULT_FATE
         if len(request.destinations) == 1:
             forgotten = settings.single_bulk_id == "dropped"
         else:
@@ -226,6 +239,7 @@ class Sender:
             or (content.notify_url is not None and settings.pushed_reports == "hide")
         )
         self._store.add(message, settings)
+        self._index.add(message, now)
         self._record.messages.append(message)
         self._record.acceptances.append(
             Acceptance(message.message_id, message.bulk_id, message.to, content.scenario_key, now, content.digest)
@@ -242,6 +256,8 @@ class Sender:
         return outcomes.ENROUTE
 
     def _refuse(self, message: Message, status: Status, now: float, settings: Settings) -> None:
+        message.refusal = status
+        self._index.add(message, now)
         self._record.refusals.append(Refusal(message.message_id, message.to, status.id, now))
         message.in_logs = settings.refused_in in ("logs", "both")
         message.in_reports = settings.refused_in in ("reports", "both")

@@ -12,22 +12,26 @@ import dataclasses
 import json
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.simulator.access import ControlAccess
+from airflow_provider_omni.simulator.accounts import Accounts
 from airflow_provider_omni.simulator.control import CONTROL_CALLS, ControlCall
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.envelopes import ApiProblem, error_reply
+from airflow_provider_omni.simulator.inbox_views import overview
+from airflow_provider_omni.simulator.page_files import CAREFUL, HEADERS, ROOT, page_file
 from airflow_provider_omni.simulator.wire import Ending, WireReply, WireRequest
 
 TRANSPORT = "omni_simulator.transport"
@@ -37,6 +41,11 @@ SHUTDOWN_SECONDS = 1
 LARGEST_BODY = 16 * 2**20
 """Bytes of a request, which are read before anybody is asked for a login. A thousand recipients take a tenth of it."""
 LARGEST_CONTROL_BODY = 2**20
+EVENT_SECONDS = 0.25
+"""Changes that are closer together than this are one event."""
+HEARTBEAT_SECONDS = 15.0
+RECONNECT_MS = 2000
+MOST_STREAMS = 64
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -52,14 +61,14 @@ class ConnectionInScope(HttpToolsProtocol):
 class VendorCalls:
     """The ASGI application that answers as the vendor does."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request to its end, whatever that is."""
         body = await _body(scope, receive, LARGEST_BODY)
         if body is None:
-            reply = error_reply(ApiProblem(413), self._simulator.settings)
+            reply = error_reply(ApiProblem(413), self._accounts.first.settings)
             headers = {**reply.headers, "connection": "close"}
             await _complete(dataclasses.replace(reply, headers=headers), scope[TRANSPORT], receive, send)
             return
@@ -70,7 +79,7 @@ class VendorCalls:
             headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
             body=body,
         )
-        reply = self._simulator.handle(request)
+        reply = self._accounts.of_request(request.headers).handle(request)
         if reply.released is not None:
             reply = await asyncio.shield(asyncio.wrap_future(reply.released))
         if reply.delay:
@@ -153,39 +162,133 @@ _DELIVERIES: Mapping[Ending, Callable[[WireReply, asyncio.Transport, Receive, Se
 }
 
 
-def build_app(simulator: Simulator, access: ControlAccess) -> ASGIApp:
-    """Build the application: control calls under `/simulator/`, everything else is the vendor's."""
+def build_app(accounts: Accounts, access: ControlAccess) -> ASGIApp:
+    """Build the application: the page, control calls under `/simulator/`, everything else is the vendor's."""
     routes: list[Route | Mount] = [
-        Route(call.path, _control_endpoint(call, simulator, access), methods=[call.method]) for call in CONTROL_CALLS
+        Route(call.path, _control_endpoint(call, accounts, access), methods=[call.method]) for call in CONTROL_CALLS
     ]
-    return Starlette(routes=[*routes, Mount("/", app=VendorCalls(simulator))])
+    routes += [
+        Route("/", _page_endpoint(access), methods=["GET"]),
+        Route("/simulator/pages/{name}", _page_endpoint(access), methods=["GET"]),
+        Route("/simulator/events", EventStreams(accounts, access).endpoint, methods=["GET"]),
+    ]
+    return Starlette(routes=[*routes, Mount("/", app=VendorCalls(accounts))])
 
 
-def _control_endpoint(call: ControlCall, simulator: Simulator, access: ControlAccess) -> Callable[..., Any]:
+def _refused(access: ControlAccess, request: Request) -> JSONResponse | None:
+    refusal = access.refusal(request.method, request.headers)
+    if refusal is None:
+        return None
+    status, reason = refusal
+    headers = {**CAREFUL, **({"www-authenticate": 'Basic realm="OMNI simulator"'} if status == 401 else {})}
+    return JSONResponse({"error": reason}, status, headers)
+
+
+async def _members(request: Request) -> dict[str, Any]:
+    """Return the members of a control call. Raises ValueError, and HTTPException for what is too long."""
+    body = await _body(request.scope, request.receive, LARGEST_CONTROL_BODY)
+    if body is None:
+        raise HTTPException(413, f"body: longer than {LARGEST_CONTROL_BODY:,} bytes")
+    if request.method == "GET":
+        return {name: value for name, value in request.query_params.items() if name != "account"}
+    members = json.loads(body or b"{}")
+    if not isinstance(members, dict):
+        raise ValueError("body: must be an object")
+    return members
+
+
+def _check_names(members: Mapping[str, Any], known: Sequence[str]) -> None:
+    if "any" not in " ".join(known) and (unknown := [name for name in members if name not in known]):
+        raise ValueError(unexpected(", ".join(unknown), "an unknown member", f"one of {', '.join(known) or 'none'}"))
+
+
+def _guarded(
+    access: ControlAccess, answer: Callable[[Request], Awaitable[Any]]
+) -> Callable[[Request], Awaitable[JSONResponse]]:
+    """Let only those in who may, and answer what is wrong as JSON."""
+
     async def endpoint(request: Request) -> JSONResponse:
-        refusal = access.refusal(request.method, request.headers)
-        if refusal is not None:
-            return JSONResponse({"error": refusal[1]}, refusal[0])
+        refused = _refused(access, request)
+        if refused is not None:
+            return refused
         try:
-            body = await _body(request.scope, request.receive, LARGEST_CONTROL_BODY)
-            if body is None:
-                return JSONResponse({"error": f"body: longer than {LARGEST_CONTROL_BODY:,} bytes"}, 413)
-            members = dict(request.query_params) if call.method == "GET" else json.loads(body or b"{}")
-            if not isinstance(members, dict):
-                raise ValueError("body: must be an object")
-            if "any" not in " ".join(call.members) and (
-                unknown := [name for name in members if name not in call.members]
-            ):
-                raise ValueError(
-                    unexpected(", ".join(unknown), "an unknown member", f"one of {', '.join(call.members) or 'none'}")
-                )
-            return JSONResponse(await call.handler(simulator, members))
+            return JSONResponse(await answer(request), headers=CAREFUL)
+        except HTTPException as problem:
+            return JSONResponse({"error": problem.detail}, problem.status_code, CAREFUL)
         except RecursionError:
-            return JSONResponse({"error": "body: nested too deeply"}, 400)
+            return JSONResponse({"error": "body: nested too deeply"}, 400, CAREFUL)
         except ValueError as problem:
-            return JSONResponse({"error": str(problem)}, 400)
+            return JSONResponse({"error": str(problem)}, 400, CAREFUL)
 
     return endpoint
+
+
+def _control_endpoint(call: ControlCall, accounts: Accounts, access: ControlAccess) -> Callable[..., Any]:
+    async def answer(request: Request) -> Any:
+        members = await _members(request)
+        _check_names(members, call.members)
+        asked = accounts if call.of_all else accounts.get(request.query_params.get("account"))
+        return await call.handler(asked, members)
+
+    return _guarded(access, answer)
+
+
+def _page_endpoint(access: ControlAccess) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        refused = _refused(access, request)
+        if refused is not None:
+            return refused
+        file = page_file(request.path_params.get("name", ROOT))
+        if file is None:
+            return JSONResponse({"error": "no such file"}, 404, CAREFUL)
+        return Response(file.body, headers=HEADERS, media_type=file.kind)
+
+    return endpoint
+
+
+class EventStreams:
+    """Tells pages when what they show has changed: the overview, at once and with every change.
+
+    Nothing is queued for a page that reads slowly: it gets the newest overview next.
+    """
+
+    def __init__(self, accounts: Accounts, access: ControlAccess) -> None:
+        self._accounts = accounts
+        self._access = access
+        self._open = 0
+
+    async def endpoint(self, request: Request) -> Response:
+        """Answer with a stream of events."""
+        refused = _refused(self._access, request)
+        if refused is not None:
+            return refused
+        if self._open >= MOST_STREAMS:
+            return JSONResponse({"error": f"{MOST_STREAMS} pages are open already"}, 503, CAREFUL)
+        try:
+            simulator = self._accounts.get(request.query_params.get("account"))
+        except ValueError as problem:
+            return JSONResponse({"error": str(problem)}, 400, CAREFUL)
+        headers = {**CAREFUL, "cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(self._events(simulator), headers=headers, media_type="text/event-stream")
+
+    async def _events(self, simulator: Simulator) -> AsyncIterator[str]:
+        self._open += 1
+        try:
+            shown: Any = None
+            quiet = 0.0
+            while True:
+                now = {**overview(simulator), "accounts": self._accounts.logins()}
+                changed = {name: value for name, value in now.items() if name != "time"}
+                if changed != shown:
+                    shown, quiet = changed, 0.0
+                    yield f"retry: {RECONNECT_MS}\nevent: overview\ndata: {json.dumps(now)}\n\n"
+                elif quiet >= HEARTBEAT_SECONDS:
+                    quiet = 0.0
+                    yield ": still here\n\n"
+                await asyncio.sleep(EVENT_SECONDS)
+                quiet += EVENT_SECONDS
+        finally:
+            self._open -= 1
 
 
 class Server(uvicorn.Server):

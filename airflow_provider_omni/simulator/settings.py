@@ -151,6 +151,12 @@ class Settings:
     creates_per_10_minutes: int = _switch(20, "throttle of POST /omni/1/scenarios")
     updates_per_10_minutes: int = _switch(40, "throttle of PUT /omni/1/scenarios/{key}")
     logs_per_minute: int = _switch(120, "throttle of GET /omni/1/logs")
+    fates: str = _switch(
+        "by-number",
+        "what becomes of a message: what the last two digits of its number say, or nothing until it is decided",
+        "by-number",
+        "by-hand",
+    )
     latency_seconds: float = _switch(0.0, "every answer comes this much later, in real seconds")
     beat_seconds: float = _switch(1.0, "the unit of the fates: how long a delivery takes")
     time_scale: float = _switch(1.0, "validity periods and beats pass this many times as fast; dates stay as they are")

@@ -13,6 +13,9 @@ from playwright.sync_api import Browser, Page, expect
 from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.harness.browser import running_browser, watched_page
 
+# The machine may be busy; a test that passes is as fast as before.
+expect.set_options(timeout=30_000)
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:

@@ -72,7 +72,7 @@ class WatchedPage:
 def watched_page(browser: Browser, **options: Any) -> Iterator[WatchedPage]:
     """Open a page in a context of its own."""
     context = browser.new_context(**options)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     try:
         yield WatchedPage(context.new_page())
     finally:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_omni.omni import rate_limits
 from airflow_provider_omni.simulator.access import ControlAccess
+from airflow_provider_omni.simulator.accounts import Accounts
 from airflow_provider_omni.simulator.clock import Clock
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.running import LOOPBACK, RunningSimulator, serving
@@ -35,14 +36,15 @@ class SharedServer:
         """Answer for a new simulator while the block runs. This process has called no account of it before."""
         assert self._app is None, "the server has one place"
         simulator = Simulator(settings, clock)
-        self._app = build_app(simulator, ControlAccess())
+        accounts = Accounts(simulator)
+        self._app = build_app(accounts, ControlAccess())
         rate_limits._budgets.clear()
         rate_limits._paces.clear()
         try:
-            yield RunningSimulator(simulator, LOOPBACK, self.port)
+            yield RunningSimulator(simulator, LOOPBACK, self.port, accounts)
         finally:
             self._app = None
-            simulator.drop_held()
+            accounts.drop_held()
 
 
 @contextlib.contextmanager

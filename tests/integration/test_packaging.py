@@ -75,6 +75,13 @@ def test_wheel_holds_the_page_of_airflow_and_its_entry_point(wheel: zipfile.ZipF
     assert "[airflow.plugins]\nomni = airflow_provider_omni.plugins.omni:OmniPlugin" in wheel.read(name).decode()
 
 
+def test_wheel_holds_the_pages_of_the_simulator(wheel: zipfile.ZipFile) -> None:
+    pages = {file for file in PACKAGE.rglob("pages/*") if file.is_file() and file.suffix != ".pyc"}
+
+    assert {str(file.relative_to(REPOSITORY)) for file in pages} <= set(wheel.namelist())
+    assert {"inbox.html", "inbox.css", "inbox.js"} <= {file.name for file in pages}
+
+
 def test_wheel_carries_the_licence(wheel: zipfile.ZipFile) -> None:
     (licence,) = [name for name in wheel.namelist() if name.endswith("licenses/LICENSE")]
 

@@ -163,3 +163,33 @@ def test_beyond_loopback_control_calls_want_the_login():
         assert requests.get(url, timeout=10).status_code == 401
         assert requests.get(url, auth=("demo", "demo-password"), timeout=10).json()["status"] == "ok"
         assert json.loads(requests.get(url, auth=("demo", "demo-password"), timeout=10).text)["held"] == 0
+
+
+def test_what_was_sent_outlives_a_kill(tmp_path: Path):
+    flags = ["--state", str(tmp_path / "state.db"), "--account", "ann:secret"]
+    with program(*flags, "--demo") as (process, line):
+        url = f"{address(line)}/simulator/messages"
+        before = requests.get(url, timeout=10).json()
+        sent = requests.post(f"{address(line)}/omni/1/scenarios", json={}, auth=("ann", "secret"), timeout=10)
+        assert sent.status_code == 400
+        process.kill()
+        process.wait(20)
+    with program(*flags, "--demo") as (_, line):
+        after = requests.get(f"{address(line)}/simulator/messages", timeout=10).json()
+        assert [one["message_id"] for one in after["messages"]] == [one["message_id"] for one in before["messages"]]
+        assert after["total"] == before["total"] > 40
+        assert requests.get(f"{address(line)}/omni/1/logs", auth=("ann", "secret"), timeout=10).status_code == 200
+
+
+def test_a_state_that_cannot_be_read_is_one_clear_error(tmp_path: Path, capsys):
+    (tmp_path / "state.db").write_text("no database, but longer than the header of one would be: " * 20)
+    with pytest.raises(SystemExit):
+        main(["--state", str(tmp_path / "state.db")])
+    assert "file is not a database" in capsys.readouterr().err
+
+
+def test_faults_of_the_command_line_do_not_strike_the_demo():
+    with program("--demo", "--fault", "error-before,call=send,times=forever") as (_, line):
+        (fault,) = requests.get(f"{address(line)}/simulator/faults", timeout=10).json()["planned"]
+        assert fault["fired"] == 0
+        assert requests.get(f"{address(line)}/simulator/messages", timeout=10).json()["total"] > 40

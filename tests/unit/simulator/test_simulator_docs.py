@@ -12,8 +12,11 @@ import requests
 
 from airflow_provider_omni.simulator.__main__ import make_parser, read_arguments
 from airflow_provider_omni.simulator.control import CONTROL_CALLS, WAITABLE
+from airflow_provider_omni.simulator.deciding import OUTCOMES
 from airflow_provider_omni.simulator.fates import DEFAULT_FATE, FATES
 from airflow_provider_omni.simulator.faults import CALLS, FAULT_KINDS
+from airflow_provider_omni.simulator.message_index import STATES
+from airflow_provider_omni.simulator.queries import PREFIXES
 from airflow_provider_omni.simulator.running import RunningSimulator
 from airflow_provider_omni.simulator.settings import SWITCHES
 
@@ -73,6 +76,19 @@ def test_control_calls_are_those_of_the_code():
     assert table("Control calls") == [
         plain(f"{call.method} {call.path}", ", ".join(call.members) or "none", call.what) for call in CONTROL_CALLS
     ]
+
+
+def test_states_are_those_of_the_code():
+    assert table("See what was sent") == list(STATES.items())
+
+
+def test_outcomes_are_those_of_the_code():
+    assert re.findall(r"^- `([a-z-]+)`: (.*)$", TEXT, re.MULTILINE) == list(OUTCOMES.items())
+
+
+@pytest.mark.parametrize("word", PREFIXES)
+def test_words_of_a_search_are_named(word):
+    assert f"`{word}:`" in TEXT
 
 
 @pytest.mark.parametrize("name", [*CALLS, *WAITABLE])

@@ -516,3 +516,11 @@ class TestSettingThem:
         account.send("41793026744", line={"text": "x"})
         account.advance(41)
         assert channels(account.logs()) == ["SMS", "LINE"]
+
+
+@shows("fates", "by-number", "by-hand")
+def _(account, value):
+    account.send("41793026740")
+    account.advance(10)
+    shown = {"by-number": ["DELIVERED_TO_HANDSET", "UNDELIVERABLE_REJECTED_PLATFORM"], "by-hand": ["PENDING_ENROUTE"]}
+    assert [row["status"]["name"] for row in account.logs()] == shown[value]
