@@ -164,7 +164,9 @@ def dag_folders(**folders: Path) -> dict[str, str]:
     return {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles)}
 
 
-def omni_connection(port: int, extra: Mapping[str, Any] | None = None, password: str = "demo-password") -> dict[str, Any]:
+def omni_connection(
+    port: int, extra: Mapping[str, Any] | None = None, password: str = "demo-password"
+) -> dict[str, Any]:
     """The connection to a simulator on this port, by the names that an `AIRFLOW_CONN_…` variable has."""
     return {
         "conn_type": "omni",
