@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omni.omni.problems import unexpected
+from airflow_provider_omni.omni.words import some
 from airflow_provider_omni.simulator import deciding
 from airflow_provider_omni.simulator.messages import Message
 from airflow_provider_omni.simulator.queries import MessageQuery
@@ -103,7 +104,7 @@ class Inbox:
         except TimeoutError:
             wanted = ", ".join(f"{name}={value!r}" for name, value in criteria.items()) or "of any kind"
             raise TimeoutError(
-                f"{len(found)} of {count} messages after {timeout:g} s: {wanted}; {len(self)} in all"
+                f"{some(len(found), 'message')} instead of {count} after {timeout:g} s: {wanted}; {len(self)} in all"
             ) from None
         return found
 

@@ -44,7 +44,7 @@ def tested(environment: Any) -> Test:
 
 
 def test_a_login_that_is_taken_is_well(tested: Test, omni_simulator: RunningSimulator) -> None:
-    good, said = tested(omni_simulator.url, password="demo")
+    good, said = tested(omni_simulator.url, password="demo-password")
     assert (good, said) == (True, "Signed in; scenarios can be listed.")
 
 
@@ -65,7 +65,7 @@ def test_a_login_without_the_right_to_scenarios_can_be_used_for_sending(
     tested: Test, omni_simulator: RunningSimulator
 ) -> None:
     omni_simulator.faults.add(Fault("forbid"))
-    good, said = tested(omni_simulator.url, password="demo")
+    good, said = tested(omni_simulator.url, password="demo-password")
     assert good
     assert "without the right to manage scenarios" in said
     assert "give operators the flow" in said
