@@ -104,7 +104,7 @@ class Inbox:
         except TimeoutError:
             wanted = ", ".join(f"{name}={value!r}" for name, value in criteria.items()) or "of any kind"
             raise TimeoutError(
-                f"{some(len(found), 'message')} instead of {count} after {timeout:g} s: {wanted}; {len(self)} in all"
+                f"found {len(found)}, wanted {some(count, 'message')}, after {timeout:g} s: {wanted}; {len(self)} in all"
             ) from None
         return found
 
