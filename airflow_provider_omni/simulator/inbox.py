@@ -103,9 +103,8 @@ class Inbox:
             self._simulator.wait_until(there, timeout)
         except TimeoutError:
             wanted = ", ".join(f"{name}={value!r}" for name, value in criteria.items()) or "of any kind"
-            raise TimeoutError(
-                f"found {len(found)}, wanted {some(count, 'message')}, after {timeout:g} s: {wanted}; {len(self)} in all"
-            ) from None
+            told = f"found {len(found)}, wanted {some(count, 'message')}, after {timeout:g} s"
+            raise TimeoutError(f"{told}: {wanted}; {len(self)} in all") from None
         return found
 
     def delete(self, **criteria: str) -> int:
