@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_omni.delivery.messages.status import LOG_LAG
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.messages import Message
 from airflow_provider_omni.simulator.record import Acceptance, Record
@@ -298,14 +299,32 @@ def truth_of(standings: Sequence[str]) -> Truth:
     return Truth(len(standings), counts["handset"], counts["operator"], counts["failed"], counts["half"])
 
 
-def standing_of(message: Message | None, flow: Sequence[str], moment: float, view: View = View.ALL) -> str:
+def before_late_logs(
+    messages: Sequence[Message | None], flow: Sequence[str], ended_at: float, view: View, lag: float
+) -> Truth:
+    """The truth of the end for a wait whose logs lag behind by more than it reckons with: steps under way that no
+    report has told of have not begun for it. docs/waiting.md says by how much logs may lag.
+    """
+    logged = ended_at - lag if lag > LOG_LAG else math.inf
+    return truth_of([standing_of(message, flow, ended_at, view, logged=logged) for message in messages])
+
+
+def standing_of(
+    message: Message | None, flow: Sequence[str], moment: float, view: View = View.ALL, logged: float = math.inf
+) -> str:
     """The state of a message at a moment: handset, operator, failed, half (a step, not the last), or open. Whoever has
     begun another step since, which has not ended, is open: under way is not failed.
+
+    `logged`: steps that began later count only if something has become of them.
     """
     if message is None:
         return "open"
     steps = {}
-    begun = [step for step in message.steps if step.started_at <= moment]
+    begun = [
+        step
+        for step in message.steps
+        if step.started_at <= moment and (step.started_at <= logged or step.at(moment) is not None)
+    ]
     for step in begun[-1:] if view is View.LAST_STEP else begun:
         so_far = [change.status for change in step.changes if change.at <= moment]
         if any(status.id == 5 for status in so_far):
@@ -383,6 +402,9 @@ def judge_wait(schedule: Schedule, simulator: Simulator, task: WaitTask, patienc
         ]
     right = {right_verdict(truth, schedule, closing=closing) for truth in truths}
     if closing:
+        lag = schedule.settings.log_lag_seconds
+        truths += [before_late_logs(messages, flow, ended_at, view, lag) for view in views]
+        right |= {right_verdict(truth, schedule, closing=True) for truth in truths}
         right |= {right_verdict(truth, schedule, closing=False) for truth in truths}
         right = {"timeout" if each == "open" else each for each in right}
         if ended_at < simulator_start(simulator) + schedule.network.logs_down[1] + patience:
