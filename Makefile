@@ -12,7 +12,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo up down test lint types layers test-fast test-browser test-e2e test-distributed soak format constraints build clean
+.PHONY: help .venv demo up down screenshots test lint types layers test-fast test-browser test-e2e test-distributed soak format constraints build clean
 
 help: ## This list
 	@sed -n 's/^\([a-z.][a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -37,6 +37,10 @@ up: .venv/.ready $(if $(OTHER),$(OTHER)/.ready) ## Start the simulator and Airfl
 
 down: .venv/.ready ## Stop what `make up` has started
 	$(PY) -m dev down
+
+screenshots: .venv/.ready ## Take the pictures of docs/images anew, from the running software
+	sh dev/install_chromium.sh
+	$(PY) -m dev screenshots
 
 test: lint types layers test-fast test-browser test-e2e ## Everything that .ci/run checks
 

@@ -1,4 +1,4 @@
-"""`python -m dev demo|up|down`: what `make demo`, `make up` and `make down` run."""
+"""`python -m dev demo|up|down|screenshots`: what the make targets of these names run."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ REPOSITORY = STATE.parent
 EXAMPLE_DAGS = REPOSITORY / "example_dags"
 DAGS_TO_TRY = REPOSITORY / "dev" / "dags"
 """DAGs of `make up` that send to people with a visible mix of fates."""
+PICTURES = REPOSITORY / "docs" / "images"
 TO_TRIGGER = ("omni_mix_of_fates", "omni_batch_of_2000")
 PREFERRED_PORTS = (8080, 8900)
 
@@ -79,7 +80,24 @@ def down() -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"demo": demo, "up": up, "down": down}
+def screenshots() -> int:
+    """Write the pictures of the docs from a running stack; stop it if it was not running before."""
+    from dev.screenshots import take_screenshots
+
+    stack = stack_of_up()
+    with _alone(stack.folder.name):
+        running = stack.attach()
+        if not running:
+            stack.start(DAG_ID, *TO_TRIGGER)
+        try:
+            take_screenshots(stack, PICTURES, _say)
+        finally:
+            if not running:
+                stack.stop()
+    return 0
+
+
+COMMANDS: dict[str, Callable[..., int]] = {"demo": demo, "up": up, "down": down, "screenshots": screenshots}
 
 
 @contextlib.contextmanager

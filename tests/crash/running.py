@@ -92,7 +92,7 @@ def patience(plan: Any, world: World, wait: WaitTask) -> float:
         polls *= 3
     logs_down = plan.network.logs_down[1] - plan.network.logs_down[0]
     reports = 5 * plan.settings.beat_seconds
-    return SLACK + polls + faults + logs_down + reports + plan.settings.log_lag_seconds + wait.downtime
+    return SLACK + polls + faults + logs_down + reports + plan.settings.log_lag_seconds + wait.downtime + wait.behind
 
 
 def _count(plan: Schedule, world: World, send: SendTask, waits: list[WaitTask]) -> Counter[str]:

@@ -73,6 +73,8 @@ class WaitTask:
     ledger: Bucket | None = None
     """The content of the ledger at the end."""
     downtime: float = 0.0
+    behind: float = 0.0
+    """Seconds by which a copy's clock was behind. It looks into time windows of the logs so much later."""
 
     copies: int = 0
     """The number of processes that have begun."""
@@ -127,6 +129,7 @@ class WaitTask:
         mode, number = self.plan.wait.mode, self.task_state.current
         self.copies += 1
         now = clock_of(self.world, self.plan.clocks, self.plan.seed, f"wait {self.copies}", self.copies)
+        self.behind = max(self.behind, self.world.now() - now())
         if mode == "poke" and self.copies > 1:
             self.watch = self._read_watch()  # a retry of a poking sensor waits as long as the first try
         # Its deadline is a time of day, which a clock that is off would move; that is not judged here.

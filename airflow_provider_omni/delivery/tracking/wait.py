@@ -206,12 +206,14 @@ class DeliveryWait:
             self._started = True
             end = yield from self._decision(closing=False)
             # The earlier copy may have read, and lost, a report that contradicts an operator delivery, or a failure. So
-            # the logs are asked before that end counts.
+            # the logs are asked before that end counts. So they are where failures are not confirmed yet in this process:
+            # its counts would leave them out.
             on_its_word = any(subscription.counts.operator_only for subscription in self.deliveries.subscriptions)
             if (
                 end is not None
                 and not (end.verdict is Verdict.SUCCESS and on_its_word)
                 and not any(safety.may_be_overruled(each) for each in self.deliveries.subscriptions)
+                and not any(each.unconfirmed_failures for each in self.deliveries.subscriptions)
             ):
                 return end
         began = self.clock()
