@@ -24,7 +24,7 @@ from airflow_provider_omni.simulator.clock import Clock, RealClock
 from airflow_provider_omni.simulator.deciding import decide
 from airflow_provider_omni.simulator.faults import Fault, FaultPlan, Phase
 from airflow_provider_omni.simulator.inbox import Inbox
-from airflow_provider_omni.simulator.messages import ReportEntry
+from airflow_provider_omni.simulator.messages import Message, ReportEntry
 from airflow_provider_omni.simulator.queries import MessageQuery
 from airflow_provider_omni.simulator.record import CallMade, Record, ReportRead
 from airflow_provider_omni.simulator.requests_kept import SECRET_HEADERS
@@ -220,6 +220,11 @@ class Simulator:
         """Return how many reports could be read now."""
         with self._changed:
             return self._account.store.unread(self.now(), self.settings)
+
+    def unread_reports_of(self, message: Message) -> list[ReportEntry]:
+        """Return the reports of a message that are ready, and that nobody has read."""
+        with self._changed:
+            return self._account.store.unread_of(message, self.now(), self.settings)
 
     @property
     def held(self) -> list[Held]:

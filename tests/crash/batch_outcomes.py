@@ -111,16 +111,19 @@ class Case:
         return message.accepted_at < max(self.horizon, self._followed_from(message) - OLD)
 
     def has_unread_delivery(self, message: Message) -> bool:
-        """Return True if a report tells that it was delivered before its last step failed, and nobody has read it."""
+        """Return True if a report tells that it was delivered before its last step failed, and can still be read.
+
+        One that another reader of the account has taken cannot.
+        """
         ended_at, last = self.wait.ended_at, flow_of(message)[-1]
-        taken = {(each.message_id, each.channel) for each in self.simulator.record.reports_read if each.at <= ended_at}
+        unread = {entry.step.channel for entry in self.simulator.unread_reports_of(message)}
         failed = [
             each.at for step in message.steps if step.channel == last for each in step.changes if each.status.failed
         ]
         return message.reporting is not Reporting.NO_REPORTS and any(
             change.status.on_handset and change.at <= min((ended_at, *failed))
             for step in message.steps
-            if (message.message_id, step.channel) not in taken
+            if step.channel in unread
             for change in step.changes
         )
 
