@@ -137,7 +137,9 @@ class AirflowApi:
 
     def keep_connection(self, connection_id: str, fields: dict[str, Any]) -> None:
         """Have this connection in Airflow's list. One that is there stays as it is, but for the port of its host."""
-        body = {**fields, "connection_id": connection_id, "extra": json.dumps(fields["extra"])}
+        # Without an extra there is none: Airflow would warn in each task log that "{}" is too short to be masked.
+        extra = {"extra": json.dumps(fields["extra"])} if fields["extra"] else {"extra": None}
+        body = {**fields, "connection_id": connection_id, **extra}
         answer = self._request("GET", f"/connections/{connection_id}")
         if answer.status_code == 404:
             self._call("POST", "/connections", json=body)

@@ -73,7 +73,8 @@ def _of_airflow(stack: AirflowStack, browser: Browser, folder: Path, theme: str,
         page.goto(f"{url}/connections")
         page.get_by_text("omni_default").first.wait_for()
         page.get_by_role("button", name="Edit Connection").first.click()
-        page.get_by_text("Extra Fields").first.wait_for()
+        page.get_by_text("Extra Fields").first.click()
+        page.get_by_label("Sign in with").first.scroll_into_view_if_needed()
         take("connection")
     return taken
 

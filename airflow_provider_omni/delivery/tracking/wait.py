@@ -206,8 +206,8 @@ class DeliveryWait:
             self._started = True
             end = yield from self._decision(closing=False)
             # The earlier copy may have read, and lost, a report that contradicts an operator delivery, or a failure. So
-            # the logs are asked before that end counts; also where failures are not confirmed in this process yet, since
-            # its counts leave them out.
+            # the logs are asked before that end counts. The same holds for failures that this process has not confirmed
+            # yet, since its counts leave them out.
             on_its_word = any(subscription.counts.operator_only for subscription in self.deliveries.subscriptions)
             if (
                 end is not None
