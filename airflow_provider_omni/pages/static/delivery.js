@@ -196,14 +196,15 @@ function stateOf(sends, waits) {
   if (states.includes("sending")) return "sending";
   if (waits.length) {
     const found = told(waits.at(-1));
-    const { failed, pending } = waits.at(-1).report;
-    // What was wanted may be less than everybody.
-    return found === "delivered" && (failed || pending) ? "reached" : found;
+    return found === "stopped" ? found : endOf(waits.at(-1).report);
   }
   if (states.includes("stopped")) return "stopped";
   if (states.includes("failed")) return "failed";
   return states.at(-1) ?? "unknown";
 }
+
+// What was wanted may be less than everybody.
+export const endOf = (report) => (report.state === "delivered" && (report.failed || report.pending) ? "reached" : report.state);
 
 // A report that says "waiting" is the last one of a task that has died, too.
 const told = (entry) => (OPEN.has(entry.report.state) && ENDED.has(entry.taskState) ? "stopped" : entry.report.state);

@@ -2,7 +2,7 @@
 
 import { ledgerRows, openInAirflow, places } from "./airflow.js";
 import { lookOf, spreadPicture, wayPicture } from "./charts.js";
-import { csv, wayOf } from "./delivery.js";
+import { csv, endOf, wayOf } from "./delivery.js";
 import { cache, copy, download, h, mayDownload, replace, value } from "./dom.js";
 import { age, badge, channels, outside, tasksOf } from "./list.js";
 import { NONE, clock, count, duration, goal, money, share, some, status } from "./words.js";
@@ -291,7 +291,7 @@ function tasksSection(delivery) {
       null,
       h("th", { scope: "row" }, outside(name, places.task, entry)),
       h("td", null, report ? (report.kind === "wait" ? "Wait" : "Send") : ""),
-      h("td", null, report ? badge(report.state) : h("span", { class: "quiet" }, entry.problem ?? "Reading…")),
+      h("td", null, report ? badge(endOf(report)) : h("span", { class: "quiet" }, entry.problem ?? "Reading…")),
       h("td", { class: "number" }, count(report?.counts.accepted ?? report?.total ?? null)),
       h("td", { class: "quiet nowrap" }, clock(report?.at ?? entry.changed)),
     );
