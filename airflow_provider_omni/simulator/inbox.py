@@ -103,7 +103,7 @@ class Inbox:
             self._simulator.wait_until(there, timeout)
         except TimeoutError:
             wanted = ", ".join(f"{name}={value!r}" for name, value in criteria.items()) or "of any kind"
-            told = f"found {len(found)}, wanted {some(count, 'message')}, after {timeout:g} s"
+            told = f"{some(len(found), 'message')} of {count} wanted, after {timeout:g} s"
             raise TimeoutError(f"{told}: {wanted}; {len(self)} in all") from None
         return found
 

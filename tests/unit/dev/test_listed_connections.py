@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -26,12 +25,12 @@ def keep(found: dict[str, Any] | None) -> list[Any]:
         return [call for call in airflow.request_history if call.method != "GET" and "token" not in call.path]
 
 
-def test_a_connection_that_is_not_there_is_made_with_its_extra_as_text() -> None:
+def test_a_connection_that_is_not_there_is_made_without_an_empty_extra() -> None:
     [call] = keep(None)
     assert call.method == "POST"
     assert call.json()["connection_id"] == "omni_default"
     assert (call.json()["host"], call.json()["port"]) == ("127.0.0.1", 8901)
-    assert json.loads(call.json()["extra"]) == {}
+    assert call.json()["extra"] is None  # "{}" would be told as too short to be masked in each task log
 
 
 def test_a_connection_that_somebody_has_edited_gets_the_simulators_port_and_no_more() -> None:

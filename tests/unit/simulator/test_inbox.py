@@ -88,7 +88,7 @@ def test_waiting_ends_when_enough_are_there(account):
 
 
 def test_waiting_in_vain_says_what_was_there(account):
-    with pytest.raises(TimeoutError, match=r"^found 1, wanted 2 messages, after 0 s: to='41793026727'; 3 in all$"):
+    with pytest.raises(TimeoutError, match=r"^1 message of 2 wanted, after 0 s: to='41793026727'; 3 in all$"):
         account.simulator.messages.wait_for(2, 0, to="41793026727")
 
 
