@@ -122,9 +122,8 @@ async def test_a_triggers_report_holds_nothing_up_and_the_latest_of_those_that_w
     for _ in range(5):
         await asyncio.sleep(0)
     assert memory.saved == [1, 3]
-    report({"n": 4})
     await report.close()
-    assert 4 in memory.saved or memory.saved == [1, 3]
+    assert memory.saved == [1, 3]
 
 
 @pytest.mark.asyncio
