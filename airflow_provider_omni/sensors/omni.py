@@ -131,7 +131,7 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
         if not self.deferrable:
             return super().execute(context)
         from airflow_provider_omni.delivery.tracking.journals import empty_entries
-        from airflow_provider_omni.storage.xcom import write_first
+        from airflow_provider_omni.storage.xcom import try_of, write_first
         from airflow_provider_omni.triggers.omni import OmniDeliveryTrigger
 
         ti = context["ti"]
@@ -147,6 +147,7 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
                 run_id=ti.run_id,
                 task_id=ti.task_id,
                 map_index=ti.map_index if ti.map_index is not None else -1,
+                try_number=try_of(ti),
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=max(watch.deadline - time.time(), 0.0)) + TRIGGERER_GRACE,

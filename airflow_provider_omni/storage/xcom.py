@@ -40,20 +40,25 @@ class XComMemory:
     """Keeps entries as XComs of `task`, one XCom per key. Use it from an event loop.
 
     Accesses of one memory never overlap, even when one timed out and still runs in its thread: a late old write must
-    not undo a newer one.
+    not undo a newer one. Tries that may overlap never share an entry, if their `try_number` is given.
+
+    :param task: the task instance.
+    :param timeout: seconds for one access.
+    :param try_number: the try whose entries are meant. Default None: the entries of the task, whichever its try.
     """
 
     durable = True
 
-    def __init__(self, task: TaskKey, timeout: float = TIMEOUT) -> None:
+    def __init__(self, task: TaskKey, timeout: float = TIMEOUT, try_number: int | None = None) -> None:
         self._task = task
         self._timeout = timeout
+        self._try_number = try_number
         self._running: asyncio.Future[Any] | None = None
 
     async def load(self, key: str) -> Json:
         """Return the value that any copy of the trigger saved under `key`, else None. Raises `OmniStorageError`."""
         xcom = _xcom_class()
-        names = self._task.names
+        names, key = self._task.names, key_of_try(key, self._try_number)
         if _speaks_async(xcom):
             value: Json = await self._within(lambda: xcom.aget_one(key=key, **names), "read")
         else:
@@ -63,7 +68,7 @@ class XComMemory:
     async def save(self, key: str, value: Json) -> None:
         """Write `value`. Returns only when it is stored. Raises `OmniStorageError`."""
         xcom = _xcom_class()
-        names = self._task.names
+        names, key = self._task.names, key_of_try(key, self._try_number)
         if _speaks_async(xcom):
             await self._within(lambda: xcom.aset(key=key, value=value, **names), "written")
         else:
@@ -87,21 +92,32 @@ class XComMemory:
         return await asyncio.shield(self._running)
 
 
+def key_of_try(key: str, try_number: int | None) -> str:
+    """Return the XCom key of an entry that belongs to one try; `key` itself if the try is not known."""
+    return key if try_number is None else f"{key}_try_{try_number}"
+
+
 def write_first(ti: Any, entries: Mapping[str, Json]) -> None:
     """Write entries that say nothing, in a worker, before a trigger reads them: Airflow 3 logs an error for each XCom
     that is not there. Never raises: a trigger reads an entry that is not there as one that says nothing.
 
-    In the first try only: in a later one, a trigger of the try before may have written something. A worker that was
-    frozen just here may still empty an entry that a later try has written; the logs make up for it.
+    The entries are those of this try only. A worker that is frozen here and wakes in a later try cannot empty what that
+    try's trigger has written.
 
-    :param ti: the context's task instance.
+    :param ti: the context's task instance. Nothing is written if its try is not known.
     :param entries: the empty entries, each with its key.
     """
-    if getattr(ti, "try_number", None) != 1 or not _xcom_class().__module__.startswith("airflow.sdk."):
+    if (number := try_of(ti)) is None or not _xcom_class().__module__.startswith("airflow.sdk."):
         return
     with contextlib.suppress(Exception):
         for key, entry in entries.items():
-            ti.xcom_push(key=key, value=entry)
+            ti.xcom_push(key=key_of_try(key, number), value=entry)
+
+
+def try_of(ti: Any) -> int | None:
+    """Return the number of the try that runs, from 1; None if Airflow does not tell."""
+    number = getattr(ti, "try_number", None)
+    return number if type(number) is int and number > 0 else None
 
 
 def _xcom_class() -> Any:

@@ -45,6 +45,8 @@ class OmniDeliveryTrigger(BaseTrigger):
     :param run_id: the run of that task.
     :param task_id: the id of that task.
     :param map_index: the map index of that task. Default -1: not mapped.
+    :param try_number: the try that waits. Each try has a journal of its own, since Airflow removes XComs between tries,
+        and a trigger of an earlier try may still run. Default None: from a version that did not tell.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class OmniDeliveryTrigger(BaseTrigger):
         run_id: str | None = None,
         task_id: str | None = None,
         map_index: int = -1,
+        try_number: int | None = None,
         **_: Any,  # what a newer or older version has written must not stop a wait that is under way
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -64,6 +67,7 @@ class OmniDeliveryTrigger(BaseTrigger):
         self.journal_run_id = run_id
         self.journal_task_id = task_id
         self.journal_map_index = map_index
+        self.journal_try_number = try_number
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments: plain JSON, without numbers and texts."""
@@ -76,6 +80,7 @@ class OmniDeliveryTrigger(BaseTrigger):
                 "run_id": self.journal_run_id,
                 "task_id": self.journal_task_id,
                 "map_index": self.journal_map_index,
+                "try_number": self.journal_try_number,
             },
         )
 
@@ -141,14 +146,14 @@ class OmniDeliveryTrigger(BaseTrigger):
     def _memory(self) -> AsyncMemory:
         from airflow_provider_omni.storage.process import AsyncProcessMemory
 
-        if (xcoms := self._xcoms()) is not None:
+        if (xcoms := self._xcoms(self.journal_try_number)) is not None:
             return xcoms
         if self.journal_dag_id is not None:
             self.log.warning("No supervisor answers here (dag.test()): the journal lasts as long as this process.")
         return AsyncProcessMemory()
 
-    def _xcoms(self) -> XComMemory | None:
-        """Return the XComs of the waiting task; None if it is not known, or they cannot be reached."""
+    def _xcoms(self, try_number: int | None = None) -> XComMemory | None:
+        """Return the XComs of the waiting task, or of one try of it; None if they are not known, or out of reach."""
         from airflow_provider_omni.storage.xcom import TaskKey, XComMemory, anybody_answers
 
         if self.journal_dag_id is None or self.journal_run_id is None or self.journal_task_id is None:
@@ -156,5 +161,6 @@ class OmniDeliveryTrigger(BaseTrigger):
         if not anybody_answers():
             return None
         return XComMemory(
-            TaskKey(self.journal_dag_id, self.journal_run_id, self.journal_task_id, self.journal_map_index)
+            TaskKey(self.journal_dag_id, self.journal_run_id, self.journal_task_id, self.journal_map_index),
+            try_number=try_number,
         )

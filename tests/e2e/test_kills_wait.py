@@ -50,7 +50,7 @@ def wait_until_read(stack: AirflowStack, dag_id: str) -> None:
 
 def wait_until_written(run: Run) -> None:
     """Wait until what was read stands in the journal."""
-    key = f"omni_journal_{bulk_of(run.dag_id)}"
+    key = f"omni_journal_{bulk_of(run.dag_id)}_try_1"
     stack = run.stack
 
     def written() -> bool:

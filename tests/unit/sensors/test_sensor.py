@@ -119,6 +119,7 @@ def test_deferring_asks_nothing_of_the_vendor_and_hands_plain_json_over(deferred
     assert json.loads(json.dumps(arguments)) == arguments
     assert (arguments["dag_id"], arguments["run_id"], arguments["task_id"]) == ("dag", "run", "wait")
     assert arguments["map_index"] == 4
+    assert arguments["try_number"] == 1
 
 
 def test_deferring_writes_an_entry_that_says_nothing_for_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +128,7 @@ def test_deferring_writes_an_entry_that_says_nothing_for_each_request(monkeypatc
     context = Context()
     with pytest.raises(TaskDeferred):
         sensor(deferrable=True).execute(context)
-    assert {key: list(decode(entry)) for key, entry in context.xcoms.items()} == {"omni_journal_b": []}
+    assert {key: list(decode(entry)) for key, entry in context.xcoms.items()} == {"omni_journal_b_try_1": []}
 
 
 def test_airflow_gives_up_later_than_the_trigger_whose_end_has_the_counts(deferred: TaskDeferred) -> None:

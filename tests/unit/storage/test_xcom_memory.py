@@ -179,14 +179,33 @@ def airflow_3(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_first_try_writes_the_entries_before_anybody_reads_them() -> None:
     ti = TaskInstance(1)
     write_first(ti, {"journal": {"v": 1}})
-    assert ti.entries == {"journal": {"v": 1}}
+    assert ti.entries == {"journal_try_1": {"v": 1}}
 
 
 @pytest.mark.usefixtures("airflow_3")
-def test_a_later_try_overwrites_nothing_that_an_earlier_trigger_may_have_written() -> None:
-    ti = TaskInstance(2)
+def test_a_worker_that_wakes_in_a_later_try_cannot_empty_what_that_try_has_written() -> None:
+    frozen, ti = TaskInstance(1), TaskInstance(2)
+    write_first(ti, {"journal": {"read": []}})
+    ti.entries["journal_try_2"] = {"read": ["m"]}
+    frozen.entries = ti.entries  # they are two tries of one task instance
+    write_first(frozen, {"journal": {"read": []}})
+    assert ti.entries["journal_try_2"] == {"read": ["m"]}
+
+
+@pytest.mark.usefixtures("airflow_3")
+def test_nothing_is_written_if_the_try_is_not_known() -> None:
+    ti = TaskInstance(0)
     write_first(ti, {"journal": {"v": 1}})
     assert ti.entries == {}
+
+
+async def test_a_trigger_of_an_earlier_try_cannot_write_into_the_journal_of_a_later_one(
+    threaded: type[ThreadedXCom],
+) -> None:
+    earlier, later = XComMemory(KEY, try_number=1), XComMemory(KEY, try_number=2)
+    await later.save("journal", {"v": 2})
+    await earlier.save("journal", {"v": 1})
+    assert await XComMemory(KEY, try_number=2).load("journal") == {"v": 2}
 
 
 @pytest.mark.usefixtures("airflow_3")

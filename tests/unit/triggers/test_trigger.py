@@ -20,7 +20,7 @@ WATCH = Watch((Bulk("b", 2),), deadline=1_800_000_000.0, flow=("LINE", "SMS")).t
 
 
 def trigger(**arguments: Any) -> OmniDeliveryTrigger:
-    task = {"dag_id": "dag", "run_id": "run", "task_id": "wait", "map_index": 3}
+    task = {"dag_id": "dag", "run_id": "run", "task_id": "wait", "map_index": 3, "try_number": 2}
     return OmniDeliveryTrigger(**{"watch": WATCH, "omni_conn_id": "omni_other"} | task | arguments)
 
 
@@ -46,6 +46,14 @@ def test_the_journal_stands_in_the_waiting_tasks_xcoms(monkeypatch: pytest.Monke
     memory = trigger()._memory()
     assert isinstance(memory, XComMemory)
     assert memory._task.names == {"dag_id": "dag", "run_id": "run", "task_id": "wait", "map_index": 3}
+    assert memory._try_number == 2
+
+
+def test_delivery_reports_of_every_try_stand_under_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", object(), raising=False)
+    reports = trigger()._xcoms()
+    assert reports is not None
+    assert reports._try_number is None
 
 
 def test_a_trigger_that_knows_no_task_keeps_its_journal_in_memory() -> None:
