@@ -166,6 +166,8 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
         from airflow_provider_omni.storage.object_storage import watched_folder
         from airflow_provider_omni.storage.worker import worker_memory
 
+        with self._airflow_errors(context):
+            refuse_without_a_task(context)
         memory, report = worker_memory(context), Reporter(context["ti"], self.log)
         with self._airflow_errors(context), OmniHook(self.omni_conn_id) as hook:
             if self._wait is None:
@@ -197,6 +199,8 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
         """Take over from the triggerer. The event is checked: an unknown event is never a success."""
         from airflow_provider_omni.omni import errors
 
+        with self._airflow_errors(context):
+            refuse_without_a_task(context)
         known = event if isinstance(event, dict) else {}
         status, message = known.get("status"), str(known.get("message", ""))
         if status in ("success", "failure", "timeout") and isinstance(known.get("summary"), dict):

@@ -36,6 +36,19 @@ def test_execute_without_a_task_is_one_clear_error_with_a_code(case: str, contex
     assert not vendor.calls
 
 
+EVENT = {"status": "success", "message": "", "summary": {}}
+
+
+@pytest.mark.parametrize("context", [{}, {"ti": None}, None], ids=["empty", "no task", "nothing"])
+@pytest.mark.parametrize("method", ["poke", "execute_complete"])
+def test_the_other_halves_of_a_sensor_say_the_same(method: str, context: Any, vendor: Vendor) -> None:
+    sensor = OmniDeliverySensor(task_id="t", message_ids="m")
+    with pytest.raises(AirflowFailException, match=r"context: got no task instance \(ti\) in it") as caught:
+        getattr(sensor, method)(context, *([EVENT] if method == "execute_complete" else []))
+    assert "OMNI-112" in str(caught.value)
+    assert not vendor.calls
+
+
 def test_a_sensor_that_skips_instead_of_failing_does_so_here_too(vendor: Vendor) -> None:
     with pytest.raises(AirflowSkipException, match="OMNI-112"):
         OmniDeliverySensor(task_id="t", message_ids="m", soft_fail=True).execute({})
