@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -23,18 +21,18 @@ from airflow_provider_omni.operators.slips import batch_slips, encoding_slips, r
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_omni.delivery.effects import Folder, Memory, Steps
     from airflow_provider_omni.delivery.ledger.shards import Shard
+    from airflow_provider_omni.delivery.messages.workspace import Workspace
     from airflow_provider_omni.delivery.outbox.engine import Outbox
+    from airflow_provider_omni.delivery.outbox.plan import SendPlan
     from airflow_provider_omni.delivery.recipients.sources import Row
     from airflow_provider_omni.delivery.results.unreached import Unreached
-    from airflow_provider_omni.omni.config import OmniConfig
     from airflow_provider_omni.omni.line import Line
     from airflow_provider_omni.omni.sms import Sms
+    from airflow_provider_omni.operators.account import Account
+    from airflow_provider_omni.operators.batch_order import BatchOrder
+    from airflow_provider_omni.operators.batch_run import BatchRun
     from airflow_provider_omni.operators.cancellation import CancellationToken
-    from airflow_provider_omni.storage.send_reports import SendReports
-
-T = TypeVar("T")
 
 
 class BatchOperator(MaskedFields, KnownArguments, BaseOperator):
@@ -131,7 +129,7 @@ class BatchOperator(MaskedFields, KnownArguments, BaseOperator):
         self.log_grace = log_grace
         self.omni_conn_id = omni_conn_id
         refuse_slips(self, [*batch_slips(self), *self.source_slips()])
-        self._stop: CancellationToken | None = None
+        self._cancellation: CancellationToken | None = None
 
     def source_slips(self) -> list[str]:
         """Return the mistakes in a subclass's own arguments that show when a DAG is read. It sets them before it calls
@@ -151,26 +149,13 @@ class BatchOperator(MaskedFields, KnownArguments, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to everybody who was not sent to yet, and return the receipt."""
-        from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.messages.workspace import Workspace
-        from airflow_provider_omni.delivery.outbox.engine import Outbox
-        from airflow_provider_omni.delivery.outbox.plan import needed_fields, plan_batch
-        from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt
-        from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms
-        from airflow_provider_omni.delivery.recipients.contents import RenderedContents
         from airflow_provider_omni.operators.account import Account
-        from airflow_provider_omni.operators.arguments import (
-            REFUSAL,
-            BatchArguments,
-            collecting,
-            given_to,
-            read_batch,
-            read_policy,
-            without_echoes,
-        )
+        from airflow_provider_omni.operators.batch_order import read_order
+        from airflow_provider_omni.operators.batch_run import BatchRun
         from airflow_provider_omni.operators.cancellation import CancellationToken
         from airflow_provider_omni.operators.keys import refuse_within_another_task, refuse_without_a_task
-        from airflow_provider_omni.operators.tries import told_of, trying
+        from airflow_provider_omni.operators.tries import finish, trying
         from airflow_provider_omni.storage.send_reports import SendReports
         from airflow_provider_omni.storage.worker import worker_memory
 
@@ -178,7 +163,7 @@ class BatchOperator(MaskedFields, KnownArguments, BaseOperator):
             refuse_without_a_task(context)
             refuse_within_another_task(self.task_id, context)
         reports = SendReports(context["ti"], self.log)
-        self._stop = CancellationToken()
+        self._cancellation = CancellationToken()
         memory = worker_memory(context)
         # A ledger knows all shards, and refuses another division.
         divided = self.shard is not None and self.ledger_path is None
@@ -189,64 +174,17 @@ class BatchOperator(MaskedFields, KnownArguments, BaseOperator):
             OmniHook(self.omni_conn_id) as hook,
             Workspace() as workspace,
         ):
-            account, now = Account.of(hook), datetime.now(UTC)
-            config = account.config
-            problems: list[str] = []  # with any of these, nobody knows what earlier tries have sent
-            besides: list[str] = []
-            contents, ledger, folder = None, None, None
-            spec, told = read_batch(config, given_to(self, BatchArguments), problems, besides, key=self._key(context))
-            policy = read_policy(
-                config,
-                told,
-                this.tries,
-                problems,
-                retries=self.retries or 0,
-                durable=memory.durable,
-                has_ledger=self.ledger_path is not None,
-            )
-            with collecting(problems):
-                ledger, folder = self._open_ledger(spec.shard)
-            with collecting(besides):
-                self.check_source()
-            if spec.content.contents:  # else they could not be read
-                with collecting(besides):
-                    contents = RenderedContents(spec.content, workspace, now)
-            if problems or account.error is not None:
-                account.refuse(REFUSAL, without_echoes([*besides, *problems], self.emptied))
-            besides = without_echoes(besides, self.emptied)
-            terms = None if ledger is None else LedgerTerms(ledger, uuid.uuid4().hex)
-            try:
-                account.refuse(REFUSAL, besides)
-                assert contents is not None
-                with self.open_rows(needed_fields(spec, contents)) as rows:
-                    plan = plan_batch(spec, rows, workspace, now, keep_fields=folder is not None, contents=contents)
-            except Exception:
-                if not self.post_nothing:
-                    # The sends of an earlier try can be followed all the same.
-                    steps = previous_receipt(spec, workspace, terms, account=config.account_mark)
-                    self._run(steps, 1, config, memory, folder, reports)
-                raise
-            batch = Outbox(plan, policy, steady_clock(time.time, time.monotonic), ledger=terms)
+            account, key = Account.of(hook), self._key(context)
+            order = read_order(self, account, this.tries, workspace, key=key, durable=memory.durable)
+            run = BatchRun(account.config, memory, order.folder, reports, self._cancellation, self.log)
+            outbox = self._outbox(order, account, workspace, run)
             this.busy = True
-            try:
-                end = self._run(batch.run(), policy.connections, config, memory, folder, reports)
-            except BaseException:
-                # Airflow ends the task, perhaps for a time-out: requests that wait in a thread are not posted any more,
-                # and everything paid for can be followed.
-                self._stop.told = True
-                self._publish_at_last(batch, reports)
-                raise
-            this.busy, this.writes = False, end.writes
-            receipt = reports.receipt = end.receipt.to_json()
-            self.log.info("%s", told_of(receipt["counts"], end.sent, dry_run=self.post_nothing))
-            if end.error is not None:
-                raise end.error
-        return receipt
+            return finish(run.send(outbox), this, reports, self.log, dry_run=self.post_nothing)
 
     def on_kill(self) -> None:
         """Post nothing more. Requests under way are still answered, if Airflow gives them the time."""
-        if self._stop is not None:
-            self._stop.told = True
+        if self._cancellation is not None:
+            self._cancellation.cancel()
 
     # -- from arguments to values ------------------------------------------------------------------------------------
 
@@ -259,60 +197,33 @@ class BatchOperator(MaskedFields, KnownArguments, BaseOperator):
             self.log.warning("%s", warning)
         return lambda shard: default_key(context) if shard is None else shared_key(context)
 
-    def _open_ledger(self, shard: Shard | None) -> tuple[str | None, Folder | None]:
-        """Return the ledger's path for the receipt, and its folder. A shard has a folder of its own."""
-        from airflow_provider_omni.delivery.ledger.layout import DividedFolder
-        from airflow_provider_omni.storage.object_storage import ledger_folder, text_of
-        from airflow_provider_omni.storage.places import ledger_place
+    def _outbox(self, order: BatchOrder, account: Account, workspace: Workspace, run: BatchRun) -> Outbox:
+        """Read the source, and return the send. If that fails, what earlier tries have sent can be followed all the
+        same.
+        """
+        from airflow_provider_omni.delivery.clock import steady_clock
+        from airflow_provider_omni.delivery.outbox.engine import Outbox
+        from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt
 
-        if self.ledger_path is None:
-            return None, None
-        place = ledger_place(self.ledger_path)
-        path = text_of(place)
-        folder = ledger_folder(place)
-        if shard is not None:
-            return f"{path.rstrip('/')}/{shard.folder}", DividedFolder(folder, shard)
-        # If the shard cannot be read, nobody knows how the batch is divided.
-        return path, folder if self.shard is not None else DividedFolder(folder, None)
-
-    # -- sending -----------------------------------------------------------------------------------------------------
-
-    def _run(
-        self,
-        steps: Steps[T],
-        connections: int,
-        config: OmniConfig,
-        memory: Memory,
-        folder: Folder | None,
-        reports: SendReports,
-    ) -> T:
-        from airflow_provider_omni.delivery.drivers import run
-        from airflow_provider_omni.omni.client import OmniClient
-        from airflow_provider_omni.omni.rate_limits import logs_budget
-        from airflow_provider_omni.operators.cancellation import CancellableClient
-
-        assert self._stop is not None
-        with OmniClient(replace(config, max_connections=connections), sleep=self._stop.sleep) as client:
-            return run(
-                steps,
-                client=CancellableClient(client, self._stop),
-                memory=memory,
-                budget=logs_budget(config.account),
-                publish=reports.publish,
-                report=reports.report,
-                log=cast("Any", self.log),
-                sleep=self._stop.sleep,
-                folder=folder,
-                connections=connections,
-            )
-
-    def _publish_at_last(self, batch: Outbox, reports: SendReports) -> None:
-        if self.post_nothing:
-            return
         try:
-            reports.publish(batch.receipt().to_json())
-        except Exception as error:  # noqa: BLE001  the error that ends the task counts more
-            self.log.warning("The receipt could not be pushed (%s).", type(error).__name__)
+            plan = self._plan(order, account, workspace)
+        except Exception:
+            if not self.post_nothing:
+                run.carry_out(
+                    previous_receipt(order.spec, workspace, order.ledger, account=account.config.account_mark)
+                )
+            raise
+        return Outbox(plan, order.policy, steady_clock(time.time, time.monotonic), ledger=order.ledger)
+
+    def _plan(self, order: BatchOrder, account: Account, workspace: Workspace) -> SendPlan:
+        from airflow_provider_omni.delivery.outbox.plan import needed_fields, plan_batch
+        from airflow_provider_omni.operators.arguments import REFUSAL
+
+        spec, contents = order.spec, order.contents
+        account.refuse(REFUSAL, order.mistakes)
+        assert contents is not None
+        with self.open_rows(needed_fields(spec, contents)) as rows:
+            return plan_batch(spec, rows, workspace, order.now, keep_fields=order.folder is not None, contents=contents)
 
 
 class OmniSendBatchOperator(BatchOperator):

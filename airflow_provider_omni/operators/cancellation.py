@@ -20,11 +20,15 @@ class CancellationToken:
     """A flag. It has no lock, since it is set in a signal handler, in which the same thread may hold locks."""
 
     def __init__(self) -> None:
-        self.told = False
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """Set the flag."""
+        self._cancelled = True
 
     def check(self) -> None:
         """Raise OmniStoppedError once the flag is set."""
-        if self.told:
+        if self._cancelled:
             raise OmniStoppedError("Airflow ended this task.")
 
     def sleep(self, seconds: float) -> None:
@@ -41,11 +45,11 @@ class CancellationToken:
 class CancellableClient:
     """A client that makes no call once the flag is set."""
 
-    def __init__(self, client: Any, stop: CancellationToken) -> None:
+    def __init__(self, client: Any, cancellation: CancellationToken) -> None:
         self._client = client
-        self._stop = stop
+        self._cancellation = cancellation
 
     def execute(self, call: Call[Any]) -> Any:
         """Execute the call, or raise an error of `omni/errors.py`."""
-        self._stop.check()
+        self._cancellation.check()
         return self._client.execute(call)

@@ -225,7 +225,7 @@ class OmniSendMessageOperator(MaskedFields, KnownArguments, BaseOperator):
         from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.operators.account import Account
         from airflow_provider_omni.operators.arguments import SendArguments, given_to, read_message
-        from airflow_provider_omni.operators.tries import told_of, trying
+        from airflow_provider_omni.operators.tries import finish, trying
         from airflow_provider_omni.storage.send_reports import SendReports
         from airflow_provider_omni.storage.worker import worker_memory
 
@@ -277,12 +277,7 @@ class OmniSendMessageOperator(MaskedFields, KnownArguments, BaseOperator):
                 log=cast("Any", self.log),
                 sleep=time.sleep,
             )
-            this.busy, this.writes = False, end.writes
-            receipt = reports.receipt = end.receipt.to_json()
-            self.log.info("%s", told_of(receipt["counts"], end.sent, dry_run=self.post_nothing))
-            if end.error is not None:
-                raise end.error
-        return receipt
+            return finish(end, this, reports, self.log, dry_run=self.post_nothing)
 
 
 def _scenario_to_json(scenario: Any) -> dict[str, Any]:

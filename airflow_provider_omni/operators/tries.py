@@ -16,7 +16,9 @@ from airflow_provider_omni.operators.keys import loop_index, public_map_index
 
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.effects import Memory, Steps
+    from airflow_provider_omni.delivery.outbox.engine import SendResult
     from airflow_provider_omni.delivery.outbox.tries import Tries
+    from airflow_provider_omni.storage.send_reports import SendReports
 
 
 @dataclass
@@ -59,17 +61,31 @@ def trying(context: Any, memory: Memory, log: Any, *, divided: bool = False) -> 
     _carried_out(end_try(tries, this.writes), memory, log)
 
 
-def told_of(counts: Mapping[str, int], sent: int, *, dry_run: bool) -> str:
+def finish(end: SendResult, this: Trying, reports: SendReports, log: Any, *, dry_run: bool) -> dict[str, Any]:
+    """Return the receipt of a send that has ended in this try, and log its counts. Raises the error that the send ended
+    with.
+
+    :param dry_run: True if nothing was posted.
+    """
+    this.busy, this.writes = False, end.writes
+    receipt = reports.receipt = end.receipt.to_json()
+    log.info("%s", counts_in_words(receipt["counts"], end.sent, dry_run=dry_run))
+    if end.error is not None:
+        raise end.error
+    return receipt
+
+
+def counts_in_words(counts: Mapping[str, int], sent: int, *, dry_run: bool) -> str:
     """Return a receipt's counts as a sentence for the log.
 
     :param counts: the receipt's counts.
     :param sent: accepted messages that this very try has posted.
     :param dry_run: True if nothing was posted.
     """
-    told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    listed = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     if dry_run:
-        return f"Dry run, nothing was sent: {told}."
-    return f"Receipt: {told}. Sent by this try: {sent:,}; accepted by earlier tries: {counts['accepted'] - sent:,}."
+        return f"Dry run, nothing was sent: {listed}."
+    return f"Receipt: {listed}. Sent by this try: {sent:,}; accepted by earlier tries: {counts['accepted'] - sent:,}."
 
 
 def first_try_at(context: Any) -> float | None:

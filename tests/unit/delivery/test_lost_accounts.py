@@ -358,7 +358,7 @@ def test_the_flow_of_another_scenario_is_read_where_nothing_was_sent_with_the_on
 
 
 def test_the_log_tells_apart_what_this_try_has_sent_and_what_earlier_ones_have() -> None:
-    from airflow_provider_omni.operators.tries import told_of
+    from airflow_provider_omni.operators.tries import counts_in_words
 
     stage = Stage(posts=[answered(d31="no credit"), accepted])
     assert send(stage, plan([A, B])).sent == 1
@@ -366,5 +366,5 @@ def test_the_log_tells_apart_what_this_try_has_sent_and_what_earlier_ones_have()
     assert (counts(end)["accepted"], end.sent) == (2, 1)
     end = send(stage, plan([A, B]), first_try_at=START)
     assert (counts(end)["accepted"], end.sent) == (2, 0)
-    told = told_of(end.receipt.to_json()["counts"], end.sent, dry_run=False)
+    told = counts_in_words(end.receipt.to_json()["counts"], end.sent, dry_run=False)
     assert told.endswith("Sent by this try: 0; accepted by earlier tries: 2.")
