@@ -1,22 +1,26 @@
 """The hook: an Airflow connection on one side, the OMNI client on the other.
 
-`omni/` builds requests and reads answers; `hooks/scenarios.py` decides which scenario to use. Nothing here reads a
-connection, or imports anything heavy, before the first call.
+`omni/` builds requests and reads answers; `hooks/connection.py` reads the connection; `hooks/scenarios.py` decides
+which scenario to use. Nothing here reads a connection, or imports anything heavy, before the first call.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_omni.get_provider_info import UI_FIELD_BEHAVIOUR
-from airflow_provider_omni.omni.masking import shown_id
+from airflow_provider_omni.hooks.connection import (
+    CONNECTION_TYPE,
+    DEFAULT_CONN_ID,
+    read_connection,
+    read_connection_async,
+)
 from airflow_provider_omni.omni.problems import unexpected
 
 if TYPE_CHECKING:
@@ -26,12 +30,10 @@ if TYPE_CHECKING:
     from airflow_provider_omni.omni.client import OmniClient
     from airflow_provider_omni.omni.config import OmniConfig
     from airflow_provider_omni.omni.content import AdvancedRequest
-    from airflow_provider_omni.omni.errors import OmniError
     from airflow_provider_omni.omni.models import Scenario
 
 T = TypeVar("T")
 
-DEFAULT_CONN_ID = "omni_default"
 SCENARIO_PAGE = 100
 """Scenarios asked for at a time. A shorter page is the last one."""
 MAX_SCENARIO_PAGES = 1000
@@ -53,7 +55,7 @@ class OmniHook(BaseHook):
 
     conn_name_attr = "omni_conn_id"
     default_conn_name = DEFAULT_CONN_ID
-    conn_type = "omni"
+    conn_type = CONNECTION_TYPE
     hook_name = "Infobip OMNI"
 
     def __init__(self, omni_conn_id: str = DEFAULT_CONN_ID) -> None:
@@ -72,31 +74,9 @@ class OmniHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the extra fields of the connection form, for Airflow before 3.2. They are those of `conn-fields`."""
-        from flask_appbuilder.fieldwidgets import (  # type: ignore[import-not-found, unused-ignore]
-            BS3PasswordFieldWidget,
-            BS3TextAreaFieldWidget,
-            BS3TextFieldWidget,
-        )
-        from wtforms import BooleanField, PasswordField, StringField  # type: ignore[import-untyped, unused-ignore]
+        from airflow_provider_omni.hooks.connection_form import widgets
 
-        from airflow_provider_omni.get_provider_info import get_provider_info
-
-        widgets: dict[str, Any] = {}
-        for name, spec in get_provider_info()["connection-types"][0]["conn-fields"].items():
-            schema = spec["schema"]
-            words = {"description": spec["description"]}
-            if "boolean" in schema["type"]:
-                field = BooleanField(spec["label"], default=schema["default"], **words)
-            else:
-                kind, widget = {
-                    "password": (PasswordField, BS3PasswordFieldWidget),
-                    "multiline": (StringField, BS3TextAreaFieldWidget),
-                }.get(schema.get("format", ""), (StringField, BS3TextFieldWidget))
-                default = None if schema["default"] is None else str(schema["default"])
-                field = kind(spec["label"], [_checked_as(name)], default=default, widget=widget(), **words)
-            _make_parameter(field, spec)
-            widgets[name] = field
-        return widgets
+        return widgets()
 
     @property
     def config(self) -> OmniConfig:
@@ -105,20 +85,7 @@ class OmniHook(BaseHook):
         Raises `OmniConfigurationError` that names every problem.
         """
         if self._config is None:
-            connection = failure = None
-            _refuse_no_name(self.omni_conn_id)
-            try:
-                connection = self.get_connection(self.omni_conn_id)
-            except Exception as error:
-                failure = _failure_of(error, self.omni_conn_id)
-                if failure is None:
-                    raise
-            if connection is None:
-                raise failure or _missing(self.omni_conn_id)
-            config = _config_of(connection, self.omni_conn_id)
-            for secret in _secrets_of(connection.password, config):
-                mask_secret(secret)
-            self._config = config
+            self._config = read_connection(self.omni_conn_id, self.get_connection)
         return self._config
 
     def get_conn(self) -> OmniClient:
@@ -365,130 +332,8 @@ async def shared_async_client(omni_conn_id: str) -> AsyncIterator[AsyncOmniClien
     """
     from airflow_provider_omni.omni.aio import shared_client
 
-    async with shared_client(await _read_config(omni_conn_id)) as client:
+    async with shared_client(await read_connection_async(omni_conn_id)) as client:
         yield client
-
-
-async def _read_config(omni_conn_id: str) -> OmniConfig:
-    """Read the connection in an event loop, without a blocking call in it."""
-    from airflow.providers.common.compat.connection import get_async_connection
-
-    from airflow_provider_omni.storage.threads import in_thread
-
-    connection = failure = None
-    _refuse_no_name(omni_conn_id)
-    try:
-        connection = await get_async_connection(omni_conn_id)
-    except Exception as error:
-        failure = _failure_of(error, omni_conn_id)
-        if failure is None:
-            raise
-    if connection is None:
-        raise failure or _missing(omni_conn_id)
-    config = _config_of(connection, omni_conn_id)
-    # The masker tells the supervisor by a blocking call, which must not happen on the loop.
-    for secret in _secrets_of(connection.password, config):
-        await in_thread(mask_secret, secret)
-    return config
-
-
-def _checked_as(name: str) -> Callable[[Any, Any], None]:
-    """Return what refuses a value of this option in the form of Airflow 2, which holds the fields of all types of
-    connections at once.
-    """
-
-    def check(form: Any, field: Any) -> None:
-        from wtforms import ValidationError
-
-        from airflow_provider_omni.omni.config import NEVER_NULL, option_problems
-
-        if form.data.get("conn_type") != OmniHook.conn_type:
-            return
-        value = field.data or ""
-        if name in NEVER_NULL and not str(value).strip():
-            # Airflow 2 saves an emptied field as an option that is not set.
-            raise ValidationError("Empty says neither 'everybody' nor 'nobody': write * for everybody, [] for nobody.")
-        if value and (problems := option_problems(name, value)):
-            raise ValidationError("; ".join(problems))
-
-    return check
-
-
-def _make_parameter(field: Any, spec: Mapping[str, Any]) -> None:
-    """Give the field the rules of `conn-fields` in Airflow 3.0 and 3.1, whose form makes a parameter of each field, but
-    knows texts, whole numbers and switches only.
-    """
-    parameter: Any = getattr(field, "param", None)
-    if isinstance(getattr(parameter, "schema", None), dict):
-        rules = {**spec["schema"], "title": spec["label"]}
-        if spec["schema"]["default"] is None:
-            rules.pop("minimum", None)  # an empty number is 0 there, and would be shown in red
-        parameter.schema = rules
-        parameter.value = spec["schema"]["default"]
-
-
-def _refuse_no_name(omni_conn_id: Any) -> None:
-    """Refuse a value that names no connection, before Airflow fails with words of its own."""
-    if isinstance(omni_conn_id, str) and omni_conn_id.strip().lower() not in ("", "none", "null"):
-        return
-    from airflow_provider_omni.omni.errors import OmniConfigurationError
-    from airflow_provider_omni.omni.unfilled import empty_words, is_nothing
-
-    found = empty_words(omni_conn_id) if is_nothing(omni_conn_id) else f"a value of type {type(omni_conn_id).__name__}"
-    raise OmniConfigurationError(
-        "The connection cannot be read; nothing was sent.",
-        problems=(unexpected("omni_conn_id", found, f"the id of a connection, such as {DEFAULT_CONN_ID!r}"),),
-    )
-
-
-def _failure_of(error: Exception, omni_conn_id: str) -> OmniError | None:
-    """Return the error to raise where Airflow cannot read the connection, or finds none; None if nobody can be asked.
-
-    It is raised outside of the `except` clause, so that Airflow's own error, which may quote a secret, is in no chain.
-    """
-    if isinstance(error, AirflowNotFoundException):
-        # Airflow passes over a variable that it cannot read, and says that there is no connection.
-        there = f"AIRFLOW_CONN_{omni_conn_id.upper()}" in os.environ
-        return _unreadable(omni_conn_id) if there else _missing(omni_conn_id)
-    about_it = isinstance(error, (ValueError, TypeError)) or type(error) is AirflowException
-    return _unreadable(omni_conn_id) if about_it else None
-
-
-def _missing(omni_conn_id: str) -> OmniError:
-    """Return the error for a connection that is not there. A retry may help: Airflow passes over a secrets backend that
-    does not answer.
-    """
-    from airflow_provider_omni.omni.errors import OmniConfigurationError
-
-    return OmniConfigurationError(
-        "The connection cannot be found; nothing was sent.",
-        problems=(unexpected("omni_conn_id", shown_id(omni_conn_id), "a connection that exists"),),
-        retryable=True,
-    )
-
-
-def _unreadable(omni_conn_id: str) -> OmniError:
-    """Return the error for a connection that Airflow cannot read. Airflow's own may quote a part of the password."""
-    from airflow_provider_omni.omni.errors import OmniConfigurationError
-
-    return OmniConfigurationError(
-        f"The connection {omni_conn_id!r} cannot be read: it is neither a JSON object nor a URI that Airflow knows. In "
-        "a URI login and password must be percent-encoded, and a port must be a whole number. Nothing was sent."
-    )
-
-
-def _config_of(connection: Any, omni_conn_id: str) -> OmniConfig:
-    from airflow_provider_omni.omni.config import OmniConfig
-
-    text = os.environ.get(f"AIRFLOW_CONN_{omni_conn_id.upper()}", "")
-    # A guard that cannot be read is told by the Test of the connection, and before any send.
-    return OmniConfig.from_airflow(connection, text, _guard_problems)
-
-
-def _guard_problems(allowed: Iterable[str], region: str | None) -> list[str]:
-    from airflow_provider_omni.delivery.recipients.guard import guard_problems
-
-    return guard_problems(allowed, region)
 
 
 def _guard_of(config: OmniConfig) -> frozenset[str] | None:
@@ -498,16 +343,6 @@ def _guard_of(config: OmniConfig) -> frozenset[str] | None:
     from airflow_provider_omni.delivery.recipients.guard import read_guard
 
     return read_guard(config.allowed_recipients, config.region)
-
-
-def _secrets_of(password: Any, config: OmniConfig) -> list[str]:
-    """Return the texts that must never be shown: each secret itself, and the form in which it is sent."""
-    from airflow_provider_omni.omni.config import authorization_header
-
-    header = authorization_header(config)
-    typed = str(password or "")
-    found = [typed.rstrip("\r\n"), typed, header, header.partition(" ")[2], config.id_secret]
-    return [each for each in dict.fromkeys(found) if each]
 
 
 def _request_of(request: AdvancedRequest | Mapping[str, Any]) -> AdvancedRequest:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.notifier import BaseNotifier
 
-from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook, shared_async_client
+from airflow_provider_omni.hooks.connection import DEFAULT_CONN_ID
+from airflow_provider_omni.hooks.omni import OmniHook, shared_async_client
 from airflow_provider_omni.notifications.occasions import (
     DEDUPE,
     KNOWN_TO_ONE,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+from airflow_provider_omni.hooks.connection import DEFAULT_CONN_ID
+from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
 from airflow_provider_omni.operators.failing import fail_without_retry
 from airflow_provider_omni.operators.known_arguments import KnownArguments

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class BatchRun:
-    """What a batch's machines need of a worker.
+    """The worker's side of a batch: all that its machines need to be carried out.
 
     :param config: the connection.
     :param memory: memory of the task.

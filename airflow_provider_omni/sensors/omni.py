@@ -18,7 +18,8 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, OmniHook
+from airflow_provider_omni.hooks.connection import DEFAULT_CONN_ID
+from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.operators.failing import cause_below
 from airflow_provider_omni.operators.keys import refuse_without_a_task
 from airflow_provider_omni.operators.known_arguments import KnownArguments

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_omni.hooks.omni import DEFAULT_CONN_ID, shared_async_client
+from airflow_provider_omni.hooks.connection import DEFAULT_CONN_ID
+from airflow_provider_omni.hooks.omni import shared_async_client
 
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.effects import AsyncMemory

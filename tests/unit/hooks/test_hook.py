@@ -18,7 +18,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, Connection
 
 from airflow_provider_omni.get_provider_info import get_provider_info
-from airflow_provider_omni.hooks import omni as module
+from airflow_provider_omni.hooks import connection as connection_module
 from airflow_provider_omni.hooks.omni import OmniHook, shared_async_client
 from airflow_provider_omni.omni.config import EXTRAS
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniTransportError
@@ -76,7 +76,7 @@ def test_every_problem_of_the_connection_is_named(connected: Any) -> None:
 
 def test_password_header_and_id_secret_are_masked(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     masked: list[str] = []
-    monkeypatch.setattr(module, "mask_secret", masked.append)
+    monkeypatch.setattr(connection_module, "mask_secret", masked.append)
     connected(extra={"id_secret": "pepper-pepper"})
     _ = OmniHook().config
     header = "c29tZWJvZHk6bG9uZy1wYXNzd29yZA=="
@@ -221,7 +221,7 @@ def test_the_test_refuses_what_a_task_refuses_though_airflow_hands_it_a_uri(
     tested, said = OmniHook("transient").test_connection()
     config = None
     with contextlib.suppress(OmniConfigurationError):
-        config = module._config_of(
+        config = connection_module._config_of(
             SimpleNamespace(**({"schema": None, "port": None, "extra": None} | fields)), "of_a_test"
         )
     assert tested is (config is not None), said
@@ -330,7 +330,7 @@ def test_a_password_with_the_line_end_of_its_file_is_masked_without_it(
     connected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     masked: list[str] = []
-    monkeypatch.setattr(module, "mask_secret", masked.append)
+    monkeypatch.setattr(connection_module, "mask_secret", masked.append)
     connected(password="long-password\n")
     _ = OmniHook().config
     assert masked[0] == "long-password"

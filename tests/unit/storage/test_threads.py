@@ -12,7 +12,7 @@ from asgiref.sync import async_to_sync
 
 from airflow_provider_omni.delivery.drivers import arun
 from airflow_provider_omni.delivery.effects import ListParts
-from airflow_provider_omni.hooks import omni as hook_module
+from airflow_provider_omni.hooks import connection
 from airflow_provider_omni.storage import threads
 from airflow_provider_omni.storage import xcom as xcom_module
 from airflow_provider_omni.storage.threads import in_thread
@@ -56,9 +56,9 @@ async def test_the_journal_asks_the_supervisor_on_the_triggers_own_loop(monkeypa
 async def test_the_masker_tells_the_supervisor_on_the_triggers_own_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     supervisor = Supervisor()
     monkeypatch.setenv("AIRFLOW_CONN_OMNI_MASKED", "omni://demo:a-long-password@127.0.0.1:1/http")
-    monkeypatch.setattr(hook_module, "mask_secret", supervisor.send)
+    monkeypatch.setattr(connection, "mask_secret", supervisor.send)
 
-    await hook_module._read_config("omni_masked")
+    await connection.read_connection_async("omni_masked")
 
     assert_asked_on_this_loop(supervisor)
 
