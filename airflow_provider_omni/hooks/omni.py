@@ -21,6 +21,7 @@ from airflow_provider_omni.hooks.connection import (
     read_connection,
     read_connection_async,
 )
+from airflow_provider_omni.omni.known_arguments import refusing_unknown
 from airflow_provider_omni.omni.problems import unexpected
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class OmniHook(BaseHook):
     conn_type = CONNECTION_TYPE
     hook_name = "Infobip OMNI"
 
+    @refusing_unknown
     def __init__(self, omni_conn_id: str = DEFAULT_CONN_ID) -> None:
         super().__init__()
         self.omni_conn_id = omni_conn_id

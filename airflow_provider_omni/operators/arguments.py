@@ -45,7 +45,7 @@ from airflow_provider_omni.omni.written import MOST_PLACES, came_out_empty, read
 from airflow_provider_omni.operators.account import Account
 from airflow_provider_omni.operators.masked_fields import unmask
 from airflow_provider_omni.operators.settings import BatchSettings, NumberSettings, SendSettings
-from airflow_provider_omni.operators.slips import ATTRIBUTES
+from airflow_provider_omni.operators.unrendered import ATTRIBUTES
 
 
 @contextlib.contextmanager

@@ -1,56 +1,87 @@
-"""Names of arguments that do not exist, found before Airflow's own constructors see them: their error shows the values,
-which may be numbers and texts.
+"""Names of arguments that do not exist or are missing, found before Airflow's own constructors see them: their errors
+have no code, come one by one, and show values, which may be numbers and texts.
 """
 
 from __future__ import annotations
 
-import difflib
+import functools
 import inspect
+from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
 
-from airflow_provider_omni.omni.channels import OTHER_CHANNELS
-from airflow_provider_omni.omni.masking import shown_name
+from airflow_provider_omni.omni.known_arguments import unknown_argument
 
-_MEANT = {
-    **{"text": ("sms", "line"), "message": ("sms", "line"), "content": ("sms", "line")},
-    **{"recipients": ("to",), "to": ("recipients",), "number": ("to", "recipients"), "phone": ("to", "phone_field")},
-    **{"conn_id": ("omni_conn_id",), "scenario": ("scenario_key",)},
-    **dict.fromkeys(map(str.lower, OTHER_CHANNELS), ("other_channels",)),
-}
-"""Arguments that somebody may have meant, by names that are unlike them."""
+OURS = __name__.partition(".")[0]
+"""The package. Constructors of other classes are none of our business."""
 
 
 class KnownArguments:
-    """Base of operators, sensor and notifier, to stand before Airflow's base class. Keeps unknown arguments from it;
-    `refuse_slips` names them with all other mistakes.
+    """Base of operators, sensor and notifier, to stand before Airflow's base class. Keeps unknown arguments from it,
+    and takes None for missing ones; `refuse_slips` names them with all other mistakes.
     """
 
-    unknown_arguments: tuple[str, ...] = ()
-    """A line for each argument that does not exist."""
+    misnamed_arguments: tuple[str, ...] = ()
+    """A line for each argument that does not exist, or is missing."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Airflow wraps the constructor after this, and asks its signature which arguments are needed.
+        if "__init__" in vars(cls) and cls.__module__.partition(".")[0] == OURS:
+            cls.__init__ = _with_missing_told(vars(cls)["__init__"])  # type: ignore[method-assign]
 
     def __init__(self, **kwargs: Any) -> None:
         known = _names(cast("Any", type(self)))
         # Airflow's own marks of a mapped task stand in no signature.
         unknown = [name for name in kwargs if name not in known and not name.startswith("_airflow")]
         if unknown:
-            self.__dict__["unknown_arguments"] = tuple(_line(name, known) for name in unknown)
+            _tell(self, [unknown_argument(name, known) for name in unknown])
             kwargs = {name: value for name, value in kwargs.items() if name not in unknown}
         super().__init__(**kwargs)
 
 
+def own_arguments(kind: type[Any]) -> frozenset[str]:
+    """Return the names of the arguments that this package's constructors of a class take, without Airflow's."""
+    return _names(cast("Any", kind), ours=True)
+
+
+def _with_missing_told(init: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that needs no argument: it notes those that are missing, and takes None for them."""
+    signature = inspect.signature(init)
+    needed = [
+        name
+        for name, each in signature.parameters.items()
+        if each.kind is each.KEYWORD_ONLY and each.default is each.empty
+    ]
+    if not needed:
+        return init
+
+    @functools.wraps(init)
+    def told(self: Any, *args: Any, **kwargs: Any) -> None:
+        missing = [name for name in needed if name not in kwargs]
+        if missing:
+            _tell(self, [f"{name}: missing" for name in missing])
+        init(self, *args, **dict.fromkeys(missing), **kwargs)
+
+    optional = [each.replace(default=...) if name in needed else each for name, each in signature.parameters.items()]
+    told.__signature__ = signature.replace(parameters=optional)  # type: ignore[attr-defined]
+    return told
+
+
+def _tell(what: Any, lines: list[str]) -> None:
+    # Airflow's operators do things of their own when an attribute is set.
+    what.__dict__["misnamed_arguments"] = (*what.misnamed_arguments, *lines)
+
+
 @cache
-def _names(kind: type[Any]) -> frozenset[str]:
-    """Return the names of all arguments that the constructors of a class and of its bases take."""
+def _names(kind: type[Any], *, ours: bool = False) -> frozenset[str]:
+    """Return the names of all arguments that the constructors of a class and of its bases take.
+
+    :param ours: those of this package's classes only.
+    """
     found: set[str] = set()
     for each in kind.__mro__:
-        if "__init__" in vars(each) and each is not object:
+        if "__init__" in vars(each) and each is not object and (not ours or each.__module__.partition(".")[0] == OURS):
             parameters = inspect.signature(vars(each)["__init__"]).parameters.values()
             found.update(one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY))
     return frozenset(found - {"self"})
-
-
-def _line(name: str, known: frozenset[str]) -> str:
-    meant = [each for each in _MEANT.get(name.lower(), ()) if each in known]
-    meant = meant or difflib.get_close_matches(name, sorted(known), n=1)
-    return f"{shown_name(name)}: unknown argument" + (f", did you mean {' or '.join(meant)}?" if meant else "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_omni.omni.channels import (
@@ -24,11 +24,10 @@ from airflow_provider_omni.omni.channels import (
 )
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.unfilled import is_template
+from airflow_provider_omni.operators.known_arguments import OURS
 from airflow_provider_omni.operators.masked_fields import unmask
+from airflow_provider_omni.operators.unrendered import ATTRIBUTES, unrendered_slips, waiting_words
 
-_OURS = __name__.partition(".")[0]
-ATTRIBUTES = {"dry_run": "post_nothing"}
-"""Arguments that operators keep under another name: `dry_run` is a method of Airflow's."""
 OPTIONS = ("notify", "notify_url", "notify_content_type", "callback_data", "intermediate_report", "send_at")
 SOURCES = ("receipt", "message_ids", "bulk_ids")
 """Arguments of a sensor of which exactly one is given."""
@@ -42,8 +41,12 @@ DEFAULTS: dict[str, Any] = {
 
 
 def refuse_slips(what: Any, problems: list[str]) -> None:
-    """Raise one OmniInputError that names every problem, unknown arguments first, if there is any."""
-    problems = [*getattr(what, "unknown_arguments", ()), *problems]
+    """Raise one OmniInputError that names every problem, if there is any: first arguments that do not exist or are
+    missing, then those that are never rendered.
+    """
+    first = [*getattr(what, "misnamed_arguments", ()), *unrendered_slips(what)]
+    echoes = tuple(f"{line.partition(':')[0]}{sign}" for line in first for sign in ":[.")
+    problems = [*first, *(line for line in problems if not line.startswith(echoes))]
     if problems:
         from airflow_provider_omni.omni.errors import OmniInputError
 
@@ -96,6 +99,25 @@ def wait_slips(sensor: Any) -> list[str]:
     if last is not None and is_ready(last) and not (isinstance(last, str) and last.upper() in CHANNELS):
         problems.append(unexpected("last_channel", describe(last, True), f"one of {', '.join(CHANNELS)}"))
     return problems
+
+
+def time_slips(**times: Any) -> list[str]:
+    """Return the mistakes in times that Airflow reads, before it fails at the first with words of its own."""
+    from airflow_provider_omni.omni.masking import describe
+
+    expected = "0 or more seconds, or a timedelta"
+    return [
+        unexpected(name, waiting_words(value) or describe(value, True), expected)
+        for name, value in times.items()
+        if not _is_time(value)
+    ]
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return (value if isinstance(value, timedelta) else timedelta(seconds=value)) >= timedelta(0)
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _id_slips(name: str, ids: Any) -> list[str]:
@@ -261,7 +283,7 @@ def _is_final(value: Any, sender: Any) -> bool:
 
 
 def _is_of_a_user(what: Any) -> bool:
-    return type(what).__module__.partition(".")[0] != _OURS
+    return type(what).__module__.partition(".")[0] != OURS
 
 
 def _is_empty(content: Any) -> bool:

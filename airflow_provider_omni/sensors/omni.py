@@ -24,7 +24,7 @@ from airflow_provider_omni.operators.failing import cause_below
 from airflow_provider_omni.operators.keys import refuse_without_a_task
 from airflow_provider_omni.operators.known_arguments import KnownArguments
 from airflow_provider_omni.operators.masked_fields import IdsField, MaskedFields, ReceiptField, unmask
-from airflow_provider_omni.operators.slips import refuse_slips, wait_slips
+from airflow_provider_omni.operators.slips import refuse_slips, time_slips, wait_slips
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -105,7 +105,9 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         from_airflow = AIRFLOWS_OWN if timeout is None else timeout
-        super().__init__(poke_interval=poke_interval, timeout=from_airflow, **kwargs)
+        slips = time_slips(poke_interval=poke_interval, timeout=from_airflow)
+        times: dict[str, Any] = {} if slips else {"poke_interval": poke_interval, "timeout": from_airflow}
+        super().__init__(**times, **kwargs)
         self.receipt = receipt
         self.message_ids = message_ids
         self.bulk_ids = bulk_ids
@@ -121,7 +123,7 @@ class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
         self._wait: Wait | None = None
         self._started_at: float | None = None
         # A mistake shows when the DAG is read, and not after the send.
-        refuse_slips(self, wait_slips(self))
+        refuse_slips(self, [*slips, *wait_slips(self)])
 
     def execute(self, context: Context) -> Any:
         """Wait here, or hand over to the triggerer."""

@@ -1,4 +1,4 @@
-"""Arguments that do not exist: an error of ours, with their names and never their values."""
+"""Arguments that do not exist or are missing: an error of ours, with their names and never their values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.notifications.omni import OmniNotifier
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.operators.omni import (
@@ -52,6 +53,45 @@ def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(OmniInputError) as caught:
         OmniSendMessageOperator(**ONE, hello=1, world=2, on_rejected="never")
     assert [line.partition(":")[0] for line in caught.value.problems] == ["hello", "world", "on_rejected"]
+
+
+NEEDED = {
+    OmniSendMessageOperator: {"scenario_key", "to"},
+    OmniSendBatchOperator: {"scenario_key", "recipients"},
+    SqlToOmniOperator: {"scenario_key", "sql", "conn_id"},
+    OmniCreateScenarioOperator: {"name", "flow"},
+    OmniNotifier: {"scenario_key", "to"},
+}
+
+
+@pytest.mark.parametrize("kind", NEEDED)
+def test_every_argument_that_is_missing_is_named_with_a_code_and_with_all_other_mistakes(kind: type) -> None:
+    rest = {name: value for name, value in MEANT[kind].items() if name not in NEEDED[kind]}
+    with pytest.raises(OmniInputError) as caught:
+        kind(**rest, hello=SECRET)
+    assert sorted(caught.value.problems) == sorted(
+        [*(f"{name}: missing" for name in NEEDED[kind]), "hello: unknown argument"]
+    )
+    assert "OMNI-112" in str(caught.value)
+
+
+def test_a_missing_argument_under_another_name_is_told_with_that_name() -> None:
+    with pytest.raises(OmniInputError) as caught:
+        OmniSendMessageOperator(**SEND, recipients=SECRET)
+    assert set(caught.value.problems) == {"to: missing", "recipients: unknown argument, did you mean to?"}
+
+
+def test_a_copy_of_a_mapped_task_is_told_what_is_missing() -> None:
+    with DAG("d"):
+        mapped = OmniSendMessageOperator.partial(task_id="many", sms={"text": "Hi"}).expand(to=["41793026727"])
+    with pytest.raises(OmniInputError, match="scenario_key: missing"):
+        mapped.unmap({"to": "41793026727"})
+
+
+def test_a_hook_says_which_argument_was_meant() -> None:
+    with pytest.raises(OmniInputError, match=r"OmniHook cannot be used as it is. \(OMNI-112") as caught:
+        OmniHook(conn_id=SECRET)  # type: ignore[call-arg]
+    assert caught.value.problems == ("conn_id: unknown argument, did you mean omni_conn_id?",)
 
 
 def test_default_args_and_mapped_tasks_go_on_as_ever() -> None:

@@ -154,7 +154,12 @@ def test_bad_input_ends_the_task_the_same_way_in_every_mode(
     ("typo", "line"),
     [
         ({"success_when": "most"}, "success_when: got 'most', expected 'all', "),
-        ({"success_when": "{{ x }}"}, "success_when: got '{{ x }}'"),
+        ({"success_when": "{{ x }}"}, "success_when: got a template, expected a plain value"),
+        ({"timeout": "{{ x }}"}, "timeout: got a template, expected 0 or more seconds, or a timedelta"),
+        ({"timeout": "1h"}, "timeout: got '1h', expected 0 or more seconds, or a timedelta"),
+        ({"timeout": float("inf")}, "timeout: got inf, expected 0 or more seconds"),
+        ({"poke_interval": None}, "poke_interval: got nothing, expected 0 or more seconds"),
+        ({"poke_interval": timedelta(seconds=-1)}, "poke_interval: got a value of type timedelta, expected 0 or more"),
         ({"delivered_means": "seen"}, "delivered_means: got 'seen', expected 'group' or "),
         ({"settle": "yes"}, "settle: got a text, expected True or False"),
         ({"settle": 1}, "settle: got 1, expected True or False"),
