@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.providers.common.compat.notifier import BaseNotifier
 
 from airflow_provider_omni.hooks.connection import DEFAULT_CONN_ID
-from airflow_provider_omni.hooks.omni import OmniHook, shared_async_client
+from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.notifications.occasions import (
     DEDUPE,
     KNOWN_TO_ONE,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from airflow_provider_omni.omni.config import OmniConfig
     from airflow_provider_omni.omni.line import Line
     from airflow_provider_omni.omni.sms import Sms
+    from airflow_provider_omni.operators.account import Account
 
 PATIENCE = 15.0
 """Seconds that a notification may spend on log queries about its own message, because callbacks must not hold their
@@ -192,16 +193,19 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.omni.client import OmniClient
         from airflow_provider_omni.omni.rate_limits import logs_budget
+        from airflow_provider_omni.operators.account import Account
         from airflow_provider_omni.storage.process import ProcessMemory
 
-        with OmniHook(self.omni_conn_id) as hook, OmniClient(_hasty(hook.config)) as hasty:
-            end = run(
-                self._alert(context, hook.config).run(),
-                client=_TwoClients(hook.get_conn(), hasty),
-                memory=ProcessMemory(),
-                budget=logs_budget(hook.config.account),
-                log=cast("Any", self.log),
-            )
+        with OmniHook(self.omni_conn_id) as hook:
+            alert = self._alert(context, Account.of(hook))
+            with OmniClient(_hasty(hook.config)) as hasty:
+                end = run(
+                    alert.run(),
+                    client=_TwoClients(hook.get_conn(), hasty),
+                    memory=ProcessMemory(),
+                    budget=logs_budget(hook.config.account),
+                    log=cast("Any", self.log),
+                )
         self._report(end)
 
     async def async_notify(self, context: Context) -> None:
@@ -210,17 +214,17 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
         from airflow_provider_omni.delivery.drivers import arun
         from airflow_provider_omni.omni.aio import shared_client
         from airflow_provider_omni.omni.rate_limits import logs_budget
+        from airflow_provider_omni.operators.account import Account
         from airflow_provider_omni.storage.process import AsyncProcessMemory
 
-        async with (
-            shared_async_client(self.omni_conn_id) as client,
-            shared_client(_hasty(client.config)) as hasty,
-        ):
+        account = await Account.of_async(self.omni_conn_id)
+        alert, config = self._alert(context, account), account.config
+        async with shared_client(config) as client, shared_client(_hasty(config)) as hasty:
             end = await arun(
-                self._alert(context, client.config).run(),
+                alert.run(),
                 client=_TwoClients(client, hasty),
                 memory=AsyncProcessMemory(),
-                budget=logs_budget(client.config.account),
+                budget=logs_budget(config.account),
                 log=cast("Any", self.log),
             )
         self._report(end)
@@ -233,7 +237,7 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
 
     # -- what is sent ------------------------------------------------------------------------------------------------
 
-    def _alert(self, context: Context, config: OmniConfig) -> Alert:
+    def _alert(self, context: Context, account: Account) -> Alert:
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.messages.ids import Identity
         from airflow_provider_omni.delivery.outbox.alerts import Alert
@@ -241,11 +245,11 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
         from airflow_provider_omni.notifications.wording import in_plain_words
 
         instead = f"Airflow: {subject_of(context)}"
-        plan = self._plan(config, self._said, instead)
+        plan, config = self._plan(account, self._said, instead), account.config
         key, occasion = self.idempotency_key, Occasion(())
         if key is None:
             occasion = occasion_of(context, self.dedupe)
-            key = json.dumps([*occasion.names, self._content_name(plan, config, occasion, instead)])
+            key = json.dumps([*occasion.names, self._content_name(plan, account, occasion, instead)])
         elif warning := warning_about_own_key(context, key):
             self.log.warning("%s", warning)
         plan = replace(
@@ -271,28 +275,29 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
             again_after=occasion.again_after,
         )
 
-    def _plan(
-        self, config: OmniConfig, contents: dict[str, Any], instead: str, *, quietly: bool = False
-    ) -> MessageSpec:
-        """Return a plan with the contents that can be sent, and the people who can be sent to."""
+    def _plan(self, account: Account, contents: dict[str, Any], instead: str, *, quietly: bool = False) -> MessageSpec:
+        """Return a plan with the contents that can be sent, and the people who can be sent to. If the connection cannot
+        be used, raise one error that names what is wrong with all contents as well.
+        """
         from airflow_provider_omni.notifications.wording import mended, reachable, usable
         from airflow_provider_omni.omni.arguments import read_arguments
-        from airflow_provider_omni.operators.account import Account
         from airflow_provider_omni.operators.arguments import numbers_of, read_message
         from airflow_provider_omni.operators.settings import NumberSettings
 
         contents, done = mended(contents, self.max_sms_parts, instead)
-        contents, problems = usable(contents)
         given = {name: getattr(self, name) for name in NumberSettings.model_fields}
-        # `read_message` below names the problems of these arguments with all others.
-        to, nobody = reachable(unmask(self.to), numbers_of(config, read_arguments(NumberSettings, given, [])))
-        for what, lines in (("was changed to go out", done), ("goes out without", [*problems, *nobody])):
-            if lines and not quietly:
-                self.log.warning("The alert %s: %s", what, "; ".join(lines))
+        to = unmask(self.to)
+        if account.error is None:
+            contents, problems = usable(contents)
+            # `read_message` below names the problems of these arguments with all others.
+            to, nobody = reachable(to, numbers_of(account.config, read_arguments(NumberSettings, given, [])))
+            for what, lines in (("was changed to go out", done), ("goes out without", [*problems, *nobody])):
+                if lines and not quietly:
+                    self.log.warning("The alert %s: %s", what, "; ".join(lines))
         given |= {"scenario_key": self.scenario_key, "placeholders": False, **contents}
-        return read_message(Account(config), given, to=to, key="notification")
+        return read_message(account, given, to=to, key="notification")
 
-    def _content_name(self, plan: MessageSpec, config: OmniConfig, occasion: Occasion, instead: str) -> str:
+    def _content_name(self, plan: MessageSpec, account: Account, occasion: Occasion, instead: str) -> str:
         """Return the part of the alert's name that comes from its content."""
         from airflow_provider_omni.notifications.rendering import name_of_content, name_of_templates
         from airflow_provider_omni.omni.errors import OmniInputError
@@ -304,7 +309,7 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
         try:
             content = check_content(**named_by)
         except OmniInputError:
-            content = self._plan(config, named_by, instead, quietly=True).content
+            content = self._plan(account, named_by, instead, quietly=True).content
         return name_of_content(plan, content)
 
     # -- rendering ---------------------------------------------------------------------------------------------------

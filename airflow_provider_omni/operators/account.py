@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_omni.hooks.connection import read_connection_async
 from airflow_provider_omni.omni.config import OmniConfig
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError
 
 if TYPE_CHECKING:
     from airflow_provider_omni.hooks.omni import OmniHook
+
+_STAND_IN = OmniConfig(base_url="", authorization="")
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,15 @@ class Account:
         try:
             return cls(hook.config)
         except OmniConfigurationError as error:
-            return cls(OmniConfig(base_url="", authorization=""), error)
+            return cls(_STAND_IN, error)
+
+    @classmethod
+    async def of_async(cls, omni_conn_id: str) -> Account:
+        """Read a connection in an event loop."""
+        try:
+            return cls(await read_connection_async(omni_conn_id))
+        except OmniConfigurationError as error:
+            return cls(_STAND_IN, error)
 
     def refuse(self, message: str, problems: Sequence[str]) -> None:
         """Raise one error that names every problem, if there is any: those of the connection, then the others.
@@ -48,5 +59,5 @@ class Account:
             raise OmniInputError(message, problems=others)
 
 
-NOBODYS = Account(OmniConfig(base_url="", authorization=""))
+NOBODYS = Account(_STAND_IN)
 """A stand-in where it does not matter which account is asked."""

@@ -15,7 +15,12 @@ from pydantic import PlainValidator
 
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.ids import Identity
-from airflow_provider_omni.delivery.options import channels_of, flow_problems, mismatch_problems
+from airflow_provider_omni.delivery.options import (
+    channels_of,
+    flow_problems,
+    if_exists_problems,
+    mismatch_problems,
+)
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, MessageSpec
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.tries import Tries
@@ -40,7 +45,7 @@ from airflow_provider_omni.omni.masking import describe
 from airflow_provider_omni.omni.options import Options
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.unfilled import empty_words, is_nothing
-from airflow_provider_omni.omni.validation import check_content
+from airflow_provider_omni.omni.validation import check_content, check_scenario
 from airflow_provider_omni.omni.written import MOST_PLACES, came_out_empty, read_list, read_object
 from airflow_provider_omni.operators.account import Account
 from airflow_provider_omni.operators.masked_fields import unmask
@@ -177,6 +182,23 @@ def read_message(
     account.refuse(REFUSAL, without_echoes(problems, emptied))
     identity = Identity(told.idempotency_key or key, config.id_secret)
     return MessageSpec(identity, told.scenario_key, content, recipients, told.flow)
+
+
+def read_new_scenario(account: Account, name: Any, flow: Any, default: Any, if_exists: Any) -> list[Any]:
+    """Return the steps of a scenario that is to be, once nothing is wrong with it. Raises one error that names every
+    problem, as `read_message` does.
+    """
+    problems: list[str] = []
+    steps = None
+    with collecting(problems):
+        steps = read_list("flow", flow, "steps such as {'channel': 'LINE', 'from': 'InfoLine'}")
+    found: list[str] = []
+    with collecting(found):
+        check_scenario(name, steps, default)
+    problems += [line for line in found if steps is not None or not line.startswith("scenario.flow")]
+    problems += if_exists_problems(if_exists)
+    account.refuse("The scenario cannot be used as it is; nothing was sent.", problems)
+    return steps or []
 
 
 def read_batch(

@@ -83,10 +83,11 @@ class OmniCreateScenarioOperator(KnownArguments, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Find the scenario, or make it, and return it."""
-        from airflow_provider_omni.omni.written import read_list
+        from airflow_provider_omni.operators.account import Account
+        from airflow_provider_omni.operators.arguments import read_new_scenario
 
         with fail_without_retry(), OmniHook(self.omni_conn_id) as hook:
-            flow = read_list("flow", self.flow, "steps such as {'channel': 'LINE', 'from': 'InfoLine'}")
+            flow = read_new_scenario(Account.of(hook), self.name, self.flow, self.default, self.if_exists)
             scenario = hook.ensure_scenario(self.name, flow, self.default, self.if_exists)
         self.log.info("Scenario %r has the key %s.", scenario.name, scenario.key)
         return _scenario_to_json(scenario)

@@ -9,7 +9,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_omni.hooks.omni import OmniHook
+from airflow_provider_omni.notifications.omni import OmniNotifier
 from airflow_provider_omni.omni.errors import OmniConfigurationError
+from airflow_provider_omni.operators.omni import OmniCreateScenarioOperator
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
 from tests.harness.wire import Vendor
@@ -69,6 +71,40 @@ def test_a_problem_of_the_connection_hides_none_of_a_sensors_arguments(
     sentence, *lines = told(with_values(sensor, receipt={"counts": {}}, last_channel="FAX"), task)
     assert "OMNI-111" in sentence
     assert [line.partition(":")[0] for line in lines] == ["extra.read_timeout", "receipt", "last_channel"]
+
+
+def test_a_problem_of_the_connection_hides_none_of_a_scenarios(
+    vendor: Vendor, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection(monkeypatch, read_timeout="x")
+    flow = [{"channel": "LINE"}]
+    made = with_values(OmniCreateScenarioOperator(task_id="s", name="n", flow=flow), name="", flow=[{"chanel": "SMS"}])
+    sentence, *lines = told(made, task)
+    assert "OMNI-111" in sentence
+    assert [line.partition(":")[0] for line in lines] == [
+        "extra.read_timeout", "scenario.name", "scenario.flow[0].channel", "scenario.flow[0].chanel",
+    ]  # fmt: skip
+    _, *lines = told(with_values(made, name="n", flow="[{"), task)
+    assert [line.partition(":")[0] for line in lines] == ["extra.read_timeout", "flow"]
+    assert vendor.calls == []
+
+
+@pytest.mark.parametrize("half", ["notify", "async_notify"])
+async def test_a_problem_of_the_connection_hides_none_of_an_alerts(
+    half: str, vendor: Vendor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection(monkeypatch, read_timeout="x")
+    alert = OmniNotifier(
+        scenario_key="{{ nothing or '' }}", to="41793026727", sms="Hi", line={"type": "IMAGE"}, region="XX"
+    )
+    context: Any = {"nothing": None}
+    with pytest.raises(OmniConfigurationError) as caught:
+        alert.notify(context) if half == "notify" else await alert.async_notify(context)
+    names = [line.partition(":")[0] for line in caught.value.problems]
+    assert names[0] == "extra.read_timeout"
+    assert set(names) == {"extra.read_timeout", "scenario_key", "region", "line.url", "line.thumbnailUrl"}
+    assert not caplog.messages, "nothing goes out, so that nothing is left out"
+    assert vendor.calls == []
 
 
 def test_a_sensors_scenario_is_not_read_while_another_argument_is_wrong(vendor: Vendor, task: Task) -> None:
