@@ -10,6 +10,7 @@ after each. Bytes are real: `omni/api.py` builds them, `omni/responses.py` reads
     schedule.py     what a seed means
     tasks.py        Airflow's part in a send: tries, retries, clears
     waits.py        Airflow's part in a wait: triggers that are run again, pokes, reschedules
+    reports.py      delivery reports: where a task shows them, what is promised of them
     checker.py      what is right, by the simulator's record alone
     running.py      a seed in, a result out
     mutating.py     rules that are taken out, and schedules led to where they matter

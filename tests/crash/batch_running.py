@@ -40,7 +40,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
             world.after(0.0, send.start_try)
             came_to_an_end = world.run(MOST_EVENTS)
         judgement = judge_batch_send(plan, world, send)
-        judgement.wrong += sorted(world.leaks)
+        judgement.wrong += sorted(world.leaks | world.report_faults)
         if not came_to_an_end:
             judgement.wrong.append("the schedule does not come to an end")
         events = _count(plan, world, send, waits)

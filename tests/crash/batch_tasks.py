@@ -27,6 +27,7 @@ from tests.crash.breaking_workspace import BreakingWorkspace
 from tests.crash.clocks import clock_of
 from tests.crash.fake_stores import Bucket, FakeTaskState, ForgetfulMemory, Publishing, Receipts, StateMemory
 from tests.crash.processes import Process
+from tests.crash.reports import SendingInstance
 from tests.crash.upheavals import GONE, of_try
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
@@ -128,17 +129,21 @@ class BatchTask:
         token = f"{world.rng.getrandbits(48):012x}"
         self.numbers_of[token] = {row["phone"] for row in self.rows}
         world.say("airflow", f"try {number} begins with {len(self.rows)} rows")
+        name = f"batch #{number}"
+        clock = clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number)
+        ti = SendingInstance(world, name, self.plan.seed, lambda receipt: self.receipts.put(receipt, memory), clock)
         self._running = process = Process(
             world,
-            f"batch #{number}",
+            name,
             self._machine(number, self._workspaces[-1], token, durable=memory.durable),
             memory,
-            ended=self._ended,
+            ended=lambda process, end, error: self._ended(process, end, error, ti),
             lost=self._lost,
             crash_point=send.crash_points[number - 1] if number <= len(send.crash_points) else None,
             account=of_try(self.plan.upheavals.accounts, number),
             bucket=self.bucket,
-            publish=lambda receipt: self.receipts.put(receipt, memory),
+            publish=ti.reports.publish,
+            report=ti.reports.report,
             publishing=self._publishing,
             posted=lambda process, call, decided_at: self._posted(process, number, call, decided_at),
         ).begin()
@@ -248,7 +253,8 @@ class BatchTask:
             self.world.say("airflow", f"{process.name} is given up")
             self._over(retry=True)
 
-    def _ended(self, process: Process, end: SendResult | None, error: OmniError | None) -> None:
+    def _ended(self, process: Process, end: SendResult | None, error: OmniError | None, ti: SendingInstance) -> None:
+        ti.end(end, error)
         error = end.error if end is not None else error
         self.world.say(process.name, f"ended: {f'{type(error).__name__} {error}' if error else 'green'}")
         if "Nothing was sent by this try" in str(error) and any(post.by is process for post in self.posts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 from airflow_provider_omni.delivery.effects import Steps
@@ -32,6 +32,7 @@ from airflow_provider_omni.omni.errors import (
     OmniTransportError,
 )
 from airflow_provider_omni.omni.statuses import is_refusal
+from airflow_provider_omni.storage import send_reports
 from tests.crash import clocks, fake_stores, tasks
 from tests.crash.clocks import Clocks
 from tests.crash.elsewhere import HOME, OTHER
@@ -49,6 +50,7 @@ from tests.crash.mutating import (
     focused,
     forgiven,
     registering,
+    reports_that_must_be_written,
     spared,
     tried_again,
     unsettled,
@@ -744,4 +746,58 @@ def _the_attempt_that_was_accepted_first_counts() -> Iterator[None]:
 def _whatever_the_logs_show_was_taken() -> Iterator[None]:
     """After a message that the logs show nothing was posted, though it may be a refused one."""
     with patch.object(safety, "shows_acceptance", lambda statuses: True):
+        yield
+
+
+@_mutant("wrong", answer_lost())
+def _a_report_that_cannot_be_written_ends_its_send() -> Iterator[None]:
+    """Whoever writes a delivery report lets Airflow's errors through."""
+    with reports_that_must_be_written():
+        yield
+
+
+@_mutant("wrong", answer_lost())
+def _a_report_tells_whom_it_was_sent_to() -> Iterator[None]:
+    """The delivery report of a send lists the numbers beside the ids."""
+    original, plan_of = send_reports.report_of_send, tasks.send_plan
+    people: list[str] = []
+
+    def send_plan(plan: Any, world: Any, number: int) -> Any:
+        made = plan_of(plan, world, number)
+        people[:] = [each.address.phone_number or "" for each in made.recipients.people]
+        return made
+
+    def report_of_send(*args: Any, **more: Any) -> dict[str, Any]:
+        return original(*args, **more) | {"to": list(people)}
+
+    with (
+        patch.object(tasks, "send_plan", send_plan),
+        patch.object(send_reports, "report_of_send", report_of_send),
+    ):
+        yield
+
+
+@_mutant("wrong", answer_lost())
+def _the_report_of_the_end_has_the_counts_of_the_receipt_before() -> Iterator[None]:
+    """The last report of a send shows what was known before it was posted."""
+    original = send_reports.report_of_send
+    first: dict[str, Any] = {}
+
+    def report_of_send(receipt: Mapping[str, Any], *rest: Any, **more: Any) -> dict[str, Any]:
+        known = first.setdefault(receipt["bulks"][0]["bulk_id"] if receipt["bulks"] else "", dict(receipt))
+        return original(known, *rest, **more)
+
+    with patch.object(send_reports, "report_of_send", report_of_send):
+        yield
+
+
+@_mutant("wrong", answer_lost(people=(("41793020020", "41793020127"),), on_rejected="fail"))
+def _whoever_fails_reports_that_it_was_sent() -> Iterator[None]:
+    """The delivery report of a send that an error has ended says nothing of that."""
+    original = send_reports.report_of_send
+
+    def report_of_send(receipt: Mapping[str, Any], state: str, *rest: Any, **more: Any) -> dict[str, Any]:
+        return original(receipt, "sent" if state == "failed" else cast("Any", state), *rest, **more | {"error": None})
+
+    with patch.object(send_reports, "report_of_send", report_of_send):
         yield

@@ -12,8 +12,10 @@ from typing import Any
 from unittest.mock import patch
 
 from airflow_provider_omni.delivery.effects import Label
+from airflow_provider_omni.delivery.messages.delivery_report import DELIVERY_KEY
 from airflow_provider_omni.delivery.messages.states import Attempt, Origin
 from airflow_provider_omni.delivery.outbox import tries
+from airflow_provider_omni.storage.delivery_reports import Reporter
 from tests.crash import processes
 from tests.crash.breaking_workspace import Breaks
 from tests.crash.clocks import Clocks
@@ -46,6 +48,15 @@ def forgiven(label: Label) -> Iterator[None]:
         yield
     finally:
         processes.FORGIVEN.discard(label)
+
+
+def reports_that_must_be_written() -> contextlib.AbstractContextManager[Any]:
+    """Whoever writes a delivery report lets the errors of that through."""
+
+    def show(self: Any, make: Callable[[], dict[str, Any]]) -> None:
+        self._ti.xcom_push(key=DELIVERY_KEY, value=make())
+
+    return patch.object(Reporter, "show", show)
 
 
 def as_known(attempt: Attempt, here: Origin | None) -> bool:

@@ -30,6 +30,7 @@ from airflow_provider_omni.delivery.effects import (
 from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from tests.crash.elsewhere import HOME
 from tests.crash.fake_stores import Bucket, Publishing, StateMemory
+from tests.crash.reports import KEY, strange_counts, told
 from tests.crash.world import World
 
 Then = Callable[[Any, OmniError | None], None]
@@ -109,6 +110,7 @@ class Process:
     account: str = HOME
     """Which account its connection leads to."""
     publish: Callable[[dict[str, Any]], None] = lambda receipt: None
+    report: Callable[[dict[str, Any]], None] = lambda value: None
     publishing: Publishing | None = None
     posted: Callable[[Process, Any, float], None] = lambda process, call, decided_at: None
     saved: Callable[[Process], None] = lambda process: None
@@ -267,6 +269,8 @@ class Process:
             return
         if label in FORGIVEN:
             then = _forgiving(then)
+        if isinstance(effect, Save) and effect.key == KEY:
+            then = self._held_up(then)
         if self.failing.get(label, 0):
             self.failing[label] -= 1
             world.say(self.name, f"“{label}” fails")
@@ -290,16 +294,29 @@ class Process:
                 world.say(self.name, f"publish {receipt['counts']}{' !!' if failure else ''}")
                 world.shows(self.name, str(receipt))
                 if happens:
-                    self.publish(receipt)
+                    told(world, self.name, lambda: self.publish(receipt))
                 seconds = 0.05 if self.publishing is None else self.publishing.seconds()
                 world.after(seconds, lambda: then(None, failure))
             case Report(value):
                 world.shows(self.name, str(value))
+                world.report_faults.update(strange_counts(value))
+                told(world, self.name, lambda: self.report(value))
                 world.after(0.0, lambda: then(None, None))
             case WritePart() | ReadPart() | ListParts():
                 self._reach(effect, then)
             case _:
                 raise TypeError(effect)
+
+    def _held_up(self, then: Then) -> Then:
+        """What is saved is waited for, and may fail: a report must not be."""
+        began = self.world.now()
+
+        def held_up(value: Any, error: OmniError | None) -> None:
+            if error is not None or self.world.now() > began:
+                self.world.report_faults.add(f"{self.name} waits for a delivery report, or fails with it")
+            then(value, error)
+
+        return held_up
 
     def _store(self, what: str, access: Callable[[], Any], then: Then) -> None:
         value, error = None, None

@@ -47,7 +47,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule]
     world.after(0.0, send.start_try)
     came_to_an_end = world.run()
     judgement = judge_send(plan, world, send)
-    judgement.wrong += sorted(world.leaks)
+    judgement.wrong += sorted(world.leaks | world.report_faults)
     if not came_to_an_end:
         judgement.wrong.append("the schedule does not come to an end")
     events = _count(plan, world, send, waits)

@@ -28,6 +28,7 @@ from tests.crash import schedule as plans
 from tests.crash.clocks import clock_of
 from tests.crash.fake_stores import FakeTaskState, ForgetfulMemory, Publishing, Receipts, StateMemory
 from tests.crash.processes import Process
+from tests.crash.reports import SendingInstance
 from tests.crash.upheavals import GONE, of_try
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
@@ -109,16 +110,19 @@ class SendTask:
         machine = self._machine(number, self._first_try_at(cleared), clock, durable=memory.durable)
         world.say("airflow", f"try {number} of the send begins")
         crash_point = send.crash_points[number - 1] if number <= len(send.crash_points) else None
+        name = f"send #{number}"
+        ti = SendingInstance(world, name, self.plan.seed, lambda receipt: self.receipts.put(receipt, memory), clock)
         self._running = Process(
             world,
-            f"send #{number}",
+            name,
             machine,
             memory,
-            ended=self._ended,
+            ended=lambda process, end, error: self._ended(process, end, error, ti),
             lost=self._lost,
             crash_point=crash_point,
             account=of_try(self.plan.upheavals.accounts, number),
-            publish=lambda receipt: self.receipts.put(receipt, memory),
+            publish=ti.reports.publish,
+            report=ti.reports.report,
             publishing=self._publishing,
             posted=lambda process, call, decided_at: self._posted(process, number, call, decided_at),
             saved=lambda process: self._saved(number),
@@ -214,7 +218,8 @@ class SendTask:
             self.world.say("airflow", f"{process.name} is given up")
             self._over(retryable=True)
 
-    def _ended(self, process: Process, value: Any, error: OmniError | None) -> None:
+    def _ended(self, process: Process, value: Any, error: OmniError | None, ti: SendingInstance) -> None:
+        ti.end(value, error)
         if process is not self._running:
             self.world.say("airflow", f"the end of {process.name} is ignored: {error or value.error or 'success'}")
             return

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
+from airflow_provider_omni.delivery.effects import Save
 from airflow_provider_omni.delivery.messages import status as tracking
-from airflow_provider_omni.delivery.tracking import deliveries, safety
+from airflow_provider_omni.delivery.messages.delivery_report import DELIVERY_KEY
+from airflow_provider_omni.delivery.tracking import deliveries, reported_wait, safety, wait_report
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from tests.crash.clocks import Clocks
 from tests.crash.elsewhere import Elsewhere
@@ -23,6 +26,7 @@ from tests.crash.mutating import (
     focused,
     mode_of,
     registering,
+    reports_that_must_be_written,
     spared,
     watched,
 )
@@ -206,4 +210,54 @@ def _an_operators_word_is_asked_for_once_in_a_poll() -> Iterator[None]:
         return [each for each in subscriptions if safety.rests_on_words(each, began)]
 
     with patch.object(safety, "on_older_words", older):
+        yield
+
+
+@_mutant("wrong", watched("27", "40"))
+def _a_report_is_written_like_the_journal() -> Iterator[None]:
+    """The delivery report of a wait is saved before the wait goes on."""
+    with patch.object(reported_wait, "Report", lambda value: Save(DELIVERY_KEY, value)):
+        yield
+
+
+@_mutant("wrong", watched("27", "40", mode="poke"))
+def _a_report_that_cannot_be_written_ends_its_wait() -> Iterator[None]:
+    """Whoever writes a delivery report lets Airflow's errors through."""
+    with reports_that_must_be_written():
+        yield
+
+
+@_mutant("wrong", watched("27", "40"))
+def _the_report_of_the_end_has_the_counts_of_the_look_before() -> Iterator[None]:
+    """The last report shows what was known when the one before it was made."""
+    original = reported_wait.report_of_wait
+    known: dict[int, Any] = {}
+
+    def report_of_wait(watch: Any, counts: Any, state: str, *rest: Any, **more: Any) -> Any:
+        if state != "waiting":
+            counts = known.get(id(watch), counts)
+        known[id(watch)] = copy.deepcopy(counts)
+        return original(watch, counts, cast("Any", state), *rest, **more)
+
+    with patch.object(reported_wait, "report_of_wait", report_of_wait):
+        yield
+
+
+@_mutant("wrong", watched("40", "27"))
+def _a_step_of_a_report_counts_its_own_failures_only() -> Iterator[None]:
+    """Whoever failed on a step and went on to the next one counts as failed nowhere, or on the next one only."""
+
+    def funnel(counts: Any, flow: Sequence[str]) -> list[dict[str, Any]]:
+        return [
+            {
+                "channel": each,
+                "asked": counts.total,
+                "delivered": counts.by_channel[each],
+                "failed": counts.failed_at[each],
+                "pending": counts.pending_at[each],
+            }
+            for each in flow
+        ]
+
+    with patch.object(wait_report, "funnel", funnel):
         yield

@@ -22,6 +22,7 @@ from tests.crash.clocks import clock_of
 from tests.crash.elsewhere import HOME, OTHER
 from tests.crash.fake_stores import Bucket, FakeTaskState, ForgetfulMemory, StateMemory, XComMemory
 from tests.crash.processes import CrashPoint, Process
+from tests.crash.reports import TaskInstance, strange_end_of_wait, told
 from tests.crash.world import World
 
 TAKEN_OVER = 30.0
@@ -145,14 +146,17 @@ class WaitTask:
         def connect() -> None:
             process.account = machine.account = self._account()
 
+        name = f"{mode} #{self.copies}"
+        ti = TaskInstance(self.world, name, self.plan.seed)
         ways = {"trigger": machine.until_decided, "poke": lambda: poke_on(machine, now, connect)}
         process = Process(
             self.world,
-            f"{mode} #{self.copies}",
+            name,
             ways.get(mode, lambda: poke(machine, now))(),
             self._memory(number),
-            ended=self._ended,
+            ended=lambda process, value, error: self._ended(process, value, error, ti),
             lost=self._lost,
+            report=ti.reporter,
             crash_point=self._crash_points.pop(0) if self._crash_points else None,
             bucket=self.bucket,
             account=account,
@@ -184,7 +188,11 @@ class WaitTask:
         self.downtime += self.world.now() - self.began_at + TAKEN_OVER
         self.world.after(TAKEN_OVER, self._start_copy)
 
-    def _ended(self, process: Process, value: Any, error: OmniError | None) -> None:
+    def _ended(self, process: Process, value: Any, error: OmniError | None, ti: TaskInstance) -> None:
+        if value is not None:
+            told(self.world, process.name, lambda: ti.reporter(value.report))
+            strange = strange_end_of_wait(value.report, value.summary, value.verdict.value)
+            self.world.report_faults.update(f"{process.name}: {line}" for line in strange)
         if self.result is not None or self.error is not None:
             return
         if self.plan.wait.mode != "trigger" and process.memory.try_number != self.task_state.current:

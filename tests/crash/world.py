@@ -93,6 +93,8 @@ class World:
     """The flows of the further scenarios that each account has."""
     trace: list[str] = field(default_factory=list)
     leaks: set[str] = field(default_factory=set)
+    report_faults: set[str] = field(default_factory=set)
+    """What was wrong with a delivery report when it was made or written."""
     faults_so_far: int = 0
     crash_points: int = 0
     """Processes killed or frozen so far."""
