@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from airflow_provider_omni.delivery.effects import Save
 from airflow_provider_omni.delivery.ledger import integrity
 from airflow_provider_omni.delivery.messages import intent_log, states
+from airflow_provider_omni.delivery.messages.delivery_report import DELIVERY_KEY
 from airflow_provider_omni.delivery.messages.states import Attempt, MessageState
 from airflow_provider_omni.delivery.outbox import (
     dispatcher,
@@ -986,4 +988,29 @@ def _told_by_the_copy_beside(plan: BatchSchedule) -> BatchSchedule:
 def _what_the_copy_beside_has_seen_is_not_heeded() -> Iterator[None]:
     """A copy that runs goes on to follow requests, though another one has written that messages are followed singly."""
     with patch.object(tracking_safety, "must_be_followed_singly", lambda *, overlooked, told: overlooked):
+        yield
+
+
+def _slowly(plan: BatchSchedule) -> BatchSchedule:
+    """Each request takes so long that the batch tells on the way how far it has got."""
+    made = _followed(*["27"] * 6, send={"connections": 1, "chunk": 1})(plan)
+    return replace(made, network=replace(made.network, posts=("slow",) * 4))
+
+
+@_mutant("wrong", _slowly)
+def _a_report_is_written_before_the_batch_goes_on() -> Iterator[None]:
+    """The delivery report of a batch that is under way is saved like a part of its record."""
+    with patch.object(engine, "Report", lambda value: Save(DELIVERY_KEY, value)):
+        yield
+
+
+@_mutant("wrong", _slowly)
+def _a_report_on_the_way_tells_whom_it_was_sent_to() -> Iterator[None]:
+    """The delivery report of a batch that is under way lists numbers."""
+    original = engine.report_of_send
+
+    def report_of_send(*args: Any, **more: Any) -> dict[str, Any]:
+        return original(*args, **more) | {"to": [row["phone"] for row in _people(*["27"] * 6)[0]]}
+
+    with patch.object(engine, "report_of_send", report_of_send):
         yield
