@@ -56,7 +56,7 @@ def made(workspace: Workspace, rows: Iterable[Any], content: dict[str, Any]) -> 
 
 
 def bodies(plan: SendPlan, chunk: int) -> list[bytes]:
-    """The same bodies as the batch posts."""
+    """Bodies as the batch posts them."""
     found = []
     for content, people in plan.chunks(chunk):
         bulk_id = plan.ids.bulk_id(people.ids)

@@ -89,7 +89,7 @@ class AirflowApi:
         return {dag["dag_id"] for dag in self._call("GET", "/dags", params={"limit": 100})["dags"]}
 
     def import_errors(self) -> list[str]:
-        """What went wrong with DAG files: one text per file, with the stack trace."""
+        """Errors of DAG files: one text per file, with the stack trace."""
         answer = self._call("GET", "/importErrors", params={"limit": 100})
         return [f"{entry['filename']}: {entry['stack_trace']}" for entry in answer["import_errors"]]
 

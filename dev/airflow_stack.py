@@ -62,9 +62,9 @@ class AirflowStack:
     parts: ClassVar[tuple[str, ...]] = tuple(COMPONENTS)
     """Airflow's processes by name; `triggerer-2` is a second triggerer."""
     jobs: ClassVar[int] = 3
-    """How many of them have a heartbeat in the database."""
+    """Number of them that have a heartbeat in the database."""
     healthy: ClassVar[frozenset[str]] = frozenset({"metadatabase", "scheduler", "triggerer", "dag_processor"})
-    """What must be healthy before the stack counts as started."""
+    """Parts that must be healthy before the stack counts as started."""
 
     def __init__(
         self,
@@ -370,7 +370,7 @@ class AirflowStack:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody takes connections on this port of loopback."""
+    """Return True if somebody takes connections on this port of loopback."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

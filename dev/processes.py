@@ -26,7 +26,7 @@ MARKER = "OMNI_DEV_STACK"
 """Environment variable that marks a stack's processes. Its value is the stack's folder."""
 
 KEEP = b"keep"
-"""What the guard reads when the stack is meant to live on."""
+"""Word that the guard reads when the stack is meant to live on."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Processes:
         return started
 
     def known(self) -> list[Started]:
-        """What is on file, whether it still runs or not."""
+        """All that is on file, whether it still runs or not."""
         try:
             return [Started(**entry) for entry in json.loads(self._file.read_text())]
         except (FileNotFoundError, ValueError, TypeError):
@@ -90,7 +90,7 @@ class Processes:
         return next((started.process() for started in self.known() if started.name == name), None)
 
     def dead(self) -> list[Started]:
-        """What is on file and runs no longer."""
+        """Processes on file that run no longer."""
         self._reap()
         return [started for started in self.known() if started.process() is None]
 

@@ -105,7 +105,7 @@ def _as_user() -> list[str]:
 
 
 def _program(name: str) -> str:
-    """Where a program is. Debian keeps PostgreSQL's out of PATH; the newest version counts. Raises MissingServer."""
+    """Path of a program. Debian keeps PostgreSQL's out of PATH; the newest version counts. Raises MissingServer."""
     debian = {int(path.parts[4]): path for path in Path("/usr/lib/postgresql").glob(f"[1-9][0-9]/bin/{name}")}
     found = str(debian[max(debian)]) if debian else shutil.which(name)
     if found is None:

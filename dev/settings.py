@@ -54,7 +54,7 @@ LEFT_OUT = ("AIRFLOW", "PYTHONDONTWRITEBYTECODE", "PYTEST_")
 
 @dataclass(frozen=True)
 class Login:
-    """What a person or a client needs to sign in to Airflow."""
+    """All that a person or a client needs to sign in to Airflow."""
 
     username: str
     password: str
@@ -140,7 +140,7 @@ def airflow_environment(home: Path, dags: Path, port: int, parallelism: int = 8)
 
 
 def examples_connections(folder: Path) -> dict[str, str]:
-    """What the example DAGs need besides `omni_default`, as environment variables. SQLite's file lies in `folder`.
+    """Connections of the example DAGs besides `omni_default`, as environment variables. SQLite's file lies in `folder`.
 
     JSON, since a URI with an absolute path is refused by the SQLite provider.
     """

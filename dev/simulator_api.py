@@ -16,7 +16,7 @@ class SimulatorApi:
         self._session.trust_env = False  # a proxy of this machine has no business on loopback
 
     def record(self, *parts: str) -> dict[str, list[dict[str, Any]]]:
-        """What happened so far: `acceptances`, `refusals`, `deliveries`, `duplicates`, `calls`, `reports_read`."""
+        """Events so far: `acceptances`, `refusals`, `deliveries`, `duplicates`, `calls`, `reports_read`."""
         answer: dict[str, list[dict[str, Any]]] = self.call("GET", "record", params={"what": ",".join(parts)})
         return answer
 
@@ -35,7 +35,7 @@ class SimulatorApi:
         self.call("POST", "faults", json={"kind": kind, **parameters})
 
     def count_faults(self, kind: str) -> int:
-        """How many calls were struck by faults of this kind."""
+        """Number of calls that were struck by faults of this kind."""
         return sum(call["fault"] == kind for call in self.record("calls")["calls"])
 
     def clear_faults(self) -> None:

@@ -85,7 +85,7 @@ def run(
     :param connections: the number of API calls that a batch makes at a time.
     """
     pool = _Pool(connections)
-    told: set[str] = set()
+    warned: set[str] = set()
 
     def perform(effect: Effect) -> Any:
         match effect:
@@ -95,8 +95,8 @@ def run(
                         patience -= wait
                         sleep(wait)
                     with _told_of_429(budget):
-                        return _whole(client.execute(call), call, told, log)
-                return _whole(client.execute(call), call, told, log)
+                        return _whole(client.execute(call), call, warned, log)
+                return _whole(client.execute(call), call, warned, log)
             case Load(key):
                 return memory.load(key)
             case Save(key, value):
@@ -161,7 +161,7 @@ async def arun(
     :param in_thread: runs a blocking call of the folder in a thread. A folder that reads Airflow's connections needs
         one that leads back to the loop.
     """
-    told: set[str] = set()
+    warned: set[str] = set()
     tasks = _Tasks()
 
     async def perform(effect: Effect) -> Any:
@@ -172,8 +172,8 @@ async def arun(
                         patience -= wait
                         await sleep(wait)
                     with _told_of_429(budget):
-                        return _whole(await client.execute(call), call, told, log)
-                return _whole(await client.execute(call), call, told, log)
+                        return _whole(await client.execute(call), call, warned, log)
+                return _whole(await client.execute(call), call, warned, log)
             case Load(key):
                 return await memory.load(key)
             case Save(key, value):
@@ -332,12 +332,12 @@ def _told_of_429(budget: WindowLimiter) -> Iterator[None]:
         raise
 
 
-def _whole(answer: Any, call: Call[Any], told: set[str], logger: logging.Logger) -> Any:
+def _whole(answer: Any, call: Call[Any], warned: set[str], logger: logging.Logger) -> Any:
     """Return the answer. Warn once for each kind of call that rows could not be read: one such row may come for
     hours.
     """
-    if call.method == "GET" and call.name not in told and (skipped := skipped_in(answer)):
-        told.add(call.name)
+    if call.method == "GET" and call.name not in warned and (skipped := skipped_in(answer)):
+        warned.add(call.name)
         logger.warning(
             "%s row(s) of an answer to %s could not be read and were passed over; nothing is concluded from what is "
             "not among the others. Further ones are not mentioned.",

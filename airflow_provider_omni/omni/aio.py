@@ -40,13 +40,13 @@ class AsyncOmniClient:
     Time-outs are always set, TLS is always verified; redirects, netrc and cookies are not used.
 
     :param config: the account.
-    :param sleep: waits for the pace; for tests.
+    :param sleep: waits for the rate limiter; for tests.
     """
 
     def __init__(self, config: OmniConfig, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self.config = config
         self._sleep = sleep
-        self._pace = rate_limiter_of(config.account, config.requests_per_second)
+        self._rate_limiter = rate_limiter_of(config.account, config.requests_per_second)
         self._slots = asyncio.Semaphore(config.max_connections)
         self._session: aiohttp.ClientSession | None = None
         self._way = Way()
@@ -55,7 +55,7 @@ class AsyncOmniClient:
     async def execute(self, call: Call[T]) -> T:
         """Return the call's model, or one of `errors.py`. Made once, whatever happens."""
         async with self._slots:
-            if wait := self._pace.reserve():
+            if wait := self._rate_limiter.reserve():
                 await self._sleep(wait)
             answer = await self._exchange(call)
         return read(call, answer, self._secrets)

@@ -47,13 +47,13 @@ class OmniClient:
     Time-outs are always set, TLS is always verified; redirects, netrc and cookies are not used.
 
     :param config: the account.
-    :param sleep: waits for the pace; for tests.
+    :param sleep: waits for the rate limiter; for tests.
     """
 
     def __init__(self, config: OmniConfig, sleep: Callable[[float], None] = time.sleep) -> None:
         self.config = config
         self._sleep = sleep
-        self._pace = rate_limiter_of(config.account, config.requests_per_second)
+        self._rate_limiter = rate_limiter_of(config.account, config.requests_per_second)
         self._adapter: _Adapter | None = None
         self._opening = threading.Lock()
         self._secrets = config.secrets
@@ -66,7 +66,7 @@ class OmniClient:
 
     def execute(self, call: Call[T]) -> T:
         """Return the call's model, or one of `errors.py`. Made once, whatever happens."""
-        if wait := self._pace.reserve():
+        if wait := self._rate_limiter.reserve():
             self._sleep(wait)
         return read(call, self._exchange(call), self._secrets)
 

@@ -51,7 +51,7 @@ class OmniConfig:
     :param authorization: the whole value of the Authorization header.
     :param connect_timeout: seconds for making a connection: the name, all addresses of the host, a proxy and TLS.
     :param read_timeout: seconds from the sent request to the end of its answer; no call takes longer than both.
-    :param requests_per_second: pace of this process; None is as fast as it goes.
+    :param requests_per_second: limit of this process; None is as fast as it goes.
     :param max_connections: connections, and so requests under way, of this process.
     :param allowed_recipients: when set, everybody else is quarantined; as typed in the connection.
     :param region: of which country numbers without one are (`TH`); None: every number must have its country code.
@@ -82,11 +82,11 @@ class OmniConfig:
 
     @property
     def longest_call(self) -> float:
-        """Seconds within which a call is over for certain, from when it is to be made: its place in the pace, the
+        """Seconds within which a call is over for certain, from when it is to be made: its turn at the rate limit, the
         connection, whichever of the host's addresses takes it, and the answer.
         """
-        pace = 0.0 if self.requests_per_second is None else 1.0 / self.requests_per_second
-        return self.connect_timeout + self.read_timeout + pace
+        turn = 0.0 if self.requests_per_second is None else 1.0 / self.requests_per_second
+        return self.connect_timeout + self.read_timeout + turn
 
     @property
     def secrets(self) -> Secrets:
@@ -548,7 +548,7 @@ Seconds = Annotated[
     BeforeValidator(_no_flag),
     Field(ge=0.1, le=3600, allow_inf_nan=False, description="a number of seconds from 0.1 to 3600"),
 ]
-Pace = Annotated[
+RequestRate = Annotated[
     float | None, BeforeValidator(_no_flag), Field(ge=0.01, allow_inf_nan=False, description="a number of 0.01 or more")
 ]
 Connections = Annotated[
@@ -575,7 +575,7 @@ class ConnectionExtras(ArgumentModel):
     ] = "basic"
     connect_timeout: Seconds = None
     read_timeout: Seconds = None
-    requests_per_second: Pace = None
+    requests_per_second: RequestRate = None
     max_connections: Connections = None
     allowed_recipients: Annotated[frozenset[str] | None, PlainValidator(_recipients)] = Field(
         None, repr=False, description="a list of phone numbers; [] lets nobody through, '*' everybody"

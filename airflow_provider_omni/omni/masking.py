@@ -128,7 +128,7 @@ class Private:
                     self._bare_parts.setdefault(least, set()).update(_slices(_bare(each)[0], least))
         self._words.discard("")
 
-    def hide(self, words: str) -> str:
+    def redact(self, words: str) -> str:
         """Return the words, decoded, with an ellipsis for each thing that is private, and for what stands where a login
         stands (`Basic ZGVtbzpkZW1v`), whosesoever it is. Numbers stay.
         """
@@ -149,7 +149,7 @@ class Private:
 
     def holds(self, words: str) -> bool:
         """Return True if anything private is in the words."""
-        return self.hide(words) != _decoded(words)
+        return self.redact(words) != _decoded(words)
 
     def _places(self, words: str) -> Iterator[tuple[int, int]]:
         for (plain, places), known in ((_plain(words), self._parts), (_bare(words), self._bare_parts)):

@@ -64,25 +64,30 @@ def send_response(body: bytes) -> SendResponse:
 def _sent(entry: Any, statuses: dict[tuple[Any, ...], Status]) -> SentMessage:
     if not isinstance(entry, dict):
         raise UnreadableResponseError("messages.n is no object")
-    message_id, told, to = _text(entry.get("messageId")), entry.get("status"), entry.get("to")
+    message_id, given, to = _text(entry.get("messageId")), entry.get("status"), entry.get("to")
     if not message_id:
         raise UnreadableResponseError("messages.n.messageId is missing")
-    if not isinstance(told, dict):
+    if not isinstance(given, dict):
         raise UnreadableResponseError("messages.n.status is missing")
-    key = (told.get("groupId"), told.get("groupName"), told.get("id"), told.get("name"))
+    key = (
+        given.get("groupId"),
+        given.get("groupName"),
+        given.get("id"),
+        given.get("name"),
+    )
     try:
         status = statuses.get(key)
     except TypeError:  # a member is a list or an object
         status = None
     if status is None:
-        status = _status(told)
+        status = _status(given)
         statuses[key] = status
     return SentMessage(message_id, status, to if isinstance(to, dict) else None)
 
 
-def _status(told: dict[str, Any]) -> Status:
+def _status(given: dict[str, Any]) -> Status:
     try:
-        return Status.model_validate(told)
+        return Status.model_validate(given)
     except ValidationError as error:
         problem = _first_problem(error)
     raise UnreadableResponseError(f"messages.n.status.{problem}")

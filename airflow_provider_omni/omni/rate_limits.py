@@ -1,4 +1,4 @@
-"""Limits of this process: the pace of a connection, and the budget of logs calls. Per account, thread-safe.
+"""Limits of this process: the rate limit of a connection, and the budget of logs calls. Per account, thread-safe.
 
 Nothing here waits: each says how long to, so that a thread, an event loop and a test can do it their own way.
 """
@@ -122,6 +122,6 @@ def logs_budget(account: str) -> WindowLimiter:
 
 
 def rate_limiter_of(account: str, per_second: float | None) -> RateLimiter:
-    """Return the one pace that all clients of this process keep for the account, sync and async."""
+    """Return the one rate limit that all clients of this process keep for the account, sync and async."""
     with _lock:
         return _paces.setdefault((account, per_second), RateLimiter(per_second))

@@ -183,14 +183,14 @@ def _vendor_details(call: Call[Any], body: bytes, secrets: Sequence[str]) -> _De
         document = parsing.load(body)
     except UnreadableResponseError:
         return _Details()
-    hide = _Redactor(call, secrets)
+    redact = _Redactor(call, secrets)
     old = _dig(document, "requestError", "serviceException")
     if isinstance(old, dict):
-        problems = _lines(hide, _validation_errors(old.get("validationErrors")))
-        return _Details(hide.code(old.get("messageId")), hide(old.get("text")), problems)
+        problems = _lines(redact, _validation_errors(old.get("validationErrors")))
+        return _Details(redact.code(old.get("messageId")), redact(old.get("text")), problems)
     if isinstance(document, dict):
-        problems = _lines(hide, _violations(document.get("violations")))
-        return _Details(hide.code(document.get("errorCode")), hide(document.get("description")), problems)
+        problems = _lines(redact, _violations(document.get("violations")))
+        return _Details(redact.code(document.get("errorCode")), redact(document.get("description")), problems)
     return _Details()
 
 
@@ -220,13 +220,13 @@ def _violations(value: Any) -> Iterator[tuple[str, Any]]:
             yield str(entry.get("property") or ""), entry.get("violation")
 
 
-def _lines(hide: _Redactor, found: Iterator[tuple[str, Any]]) -> tuple[str, ...]:
+def _lines(redact: _Redactor, found: Iterator[tuple[str, Any]]) -> tuple[str, ...]:
     lines: list[str] = []
     for where, text in found:
         if len(lines) == MAX_DETAILS:
             lines.append("and more")
             break
-        lines.append(": ".join(part for part in (hide(where), hide(text)) if part) or "(no words)")
+        lines.append(": ".join(part for part in (redact(where), redact(text)) if part) or "(no words)")
     return tuple(lines)
 
 
@@ -243,7 +243,7 @@ class _Redactor:
     def __call__(self, said: object) -> str:
         if not isinstance(said, str) or not said:
             return ""
-        words = only_words(mask_numbers_in(self._all().hide(said)[: 4 * MAX_DETAIL_LENGTH]))
+        words = only_words(mask_numbers_in(self._all().redact(said)[: 4 * MAX_DETAIL_LENGTH]))
         words = "".join(character if character.isprintable() else " " for character in words)
         return words if len(words) <= MAX_DETAIL_LENGTH else words[:MAX_DETAIL_LENGTH] + "…"
 

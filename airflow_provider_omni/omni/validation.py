@@ -42,7 +42,7 @@ M = TypeVar("M", bound=BaseModel)
 _TEXT_OBJECT = 'an object such as {"text": "Your parcel is here."}'
 
 
-class _Findings:
+class _ProblemCollector:
     """Collects problems over several fields."""
 
     def __init__(self) -> None:
@@ -88,30 +88,30 @@ def check_content(*, now: datetime | None = None, **given: Any) -> Content:
         API's field names or a model; `other_channels`, the other channels' objects or models by their member's name
         (`whatsApp`, `viber`, …). All else are `Options`, under the names of arguments or of the API.
     """
-    findings = _Findings()
+    collector = _ProblemCollector()
     contents = {name: given.pop(name) for name in CONTENT_ARGUMENTS if name in given}
-    by_channel = _check_contents(findings, contents)
-    options = read_arguments(Options, given, findings.problems, now=now or datetime.now(UTC))
+    by_channel = _check_contents(collector, contents)
+    options = read_arguments(Options, given, collector.problems, now=now or datetime.now(UTC))
     if not by_channel and all(map(_is_empty, contents, contents.values())):
-        findings.problems.append(NO_CONTENT)
-    if findings.problems:
-        raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=findings.problems)
+        collector.problems.append(NO_CONTENT)
+    if collector.problems:
+        raise OmniInputError("The message cannot be sent as it is; nothing was sent.", problems=collector.problems)
     return Content(by_channel, options)
 
 
 def check_scenario(name: Any, flow: Any, default: Any = None) -> NewScenario:
     """Check a scenario to create or to store. Raises OmniInputError that names every problem."""
-    findings = _Findings()
+    collector = _ProblemCollector()
     steps = list(flow) if isinstance(flow, Sequence) and not isinstance(flow, str) else flow
-    scenario = findings.model(NewScenario, {"name": name, "flow": steps, "default": default}, "scenario")
+    scenario = collector.model(NewScenario, {"name": name, "flow": steps, "default": default}, "scenario")
     if scenario is not None:
-        _check_names(findings, scenario)
-    if scenario is None or findings.problems:
-        raise OmniInputError("The scenario cannot be used as it is; nothing was sent.", problems=findings.problems)
+        _check_names(collector, scenario)
+    if scenario is None or collector.problems:
+        raise OmniInputError("The scenario cannot be used as it is; nothing was sent.", problems=collector.problems)
     return scenario
 
 
-def _check_names(findings: _Findings, scenario: NewScenario) -> None:
+def _check_names(collector: _ProblemCollector, scenario: NewScenario) -> None:
     """Find names that phones cannot show. A sender is shown by phones, a scenario by its name."""
     names = {"scenario.name": scenario.name}
     names |= {
@@ -119,17 +119,17 @@ def _check_names(findings: _Findings, scenario: NewScenario) -> None:
     }
     for field, name in names.items():
         if is_blank(name):
-            findings.add(field, "a blank text", "a name")
+            collector.add(field, "a blank text", "a name")
         elif unfit := unfit_character(name, lines=False):
-            findings.add(field, f"a text with {unfit}", "a name without any")
+            collector.add(field, f"a text with {unfit}", "a name without any")
 
 
 def check_destination(value: Any, root: str = "to") -> Destination:
     """Check a destination object in the API's field names. Raises OmniInputError. Judges no number."""
-    findings = _Findings()
-    destination = findings.model(Destination, value, root)
+    collector = _ProblemCollector()
+    destination = collector.model(Destination, value, root)
     if destination is None:
-        raise OmniInputError("A destination cannot be used as it is; nothing was sent.", problems=findings.problems)
+        raise OmniInputError("A destination cannot be used as it is; nothing was sent.", problems=collector.problems)
     return destination
 
 
@@ -140,26 +140,26 @@ def steps_without_content(flow: Sequence[str], channels: Collection[str]) -> tup
     return tuple(channel for channel in flow if channel in Channel.__members__ and channel not in channels)
 
 
-def _check_contents(findings: _Findings, contents: Mapping[str, Any]) -> dict[str, ChannelContent]:
+def _check_contents(collector: _ProblemCollector, contents: Mapping[str, Any]) -> dict[str, ChannelContent]:
     """Return the contents by channel, those with arguments of their own first."""
     good: dict[str, ChannelContent] = {}
     for name, known in OWN_ARGUMENTS.items():
         value = contents.get(name)
-        if value is not None and (checked := _check_channel(findings, known, value, name)) is not None:
+        if value is not None and (checked := _check_channel(collector, known, value, name)) is not None:
             good[known.name] = checked
     others = contents.get("other_channels")
     if others is None:
         return good
     if not isinstance(others, Mapping):
-        findings.problems += model_problems("other_channels", others) or [
+        collector.problems += model_problems("other_channels", others) or [
             unexpected("other_channels", kind_of(others), "an object")
         ]
         return good
     for name, value in others.items():
         other, root = OTHER_CHANNELS.get(name), f"other_channels.{shown_name(name)}"
         if other is None:
-            findings.problems.append(unknown_channel(name))
-        elif (checked := _check_channel(findings, other, value, root)) is not None:
+            collector.problems.append(unknown_channel(name))
+        elif (checked := _check_channel(collector, other, value, root)) is not None:
             good[other.name] = checked
     return good
 
@@ -168,46 +168,46 @@ def _is_empty(name: str, value: Any) -> bool:
     return value is None if name in OWN_ARGUMENTS else not value
 
 
-def _check_channel(findings: _Findings, known: KnownChannel, value: Any, root: str) -> ChannelContent | None:
+def _check_channel(collector: _ProblemCollector, known: KnownChannel, value: Any, root: str) -> ChannelContent | None:
     """Return one channel's content; None, with a problem, for what cannot be it."""
     if problem := known.model_problem(root, value):
-        findings.problems.append(problem)
+        collector.problems.append(problem)
         return None
     typed = known.typed
     if typed is None:
-        return _pass_through(findings, value, root)
+        return _pass_through(collector, value, root)
     if not isinstance(value, Mapping):
         if isinstance(value, WithValidity):
             return value
-        findings.add(root, kind_of(value), _TEXT_OBJECT)
+        collector.add(root, kind_of(value), _TEXT_OBJECT)
         return None
     if known.text_type is None:
-        return findings.model(typed.models[None], dict(value), root)
+        return collector.model(typed.models[None], dict(value), root)
     kind = value.get("type")
     if kind is None and value and typed.foreign[known.text_type].isdisjoint(value):
         kind = known.text_type
     if not isinstance(kind, str) or kind not in typed.models:
-        findings.add(f"{root}.type", describe(kind, True), "one of " + ", ".join(map(str, typed.models)))
+        collector.add(f"{root}.type", describe(kind, True), "one of " + ", ".join(map(str, typed.models)))
         return None
-    before = len(findings.problems)
-    checked = findings.model(typed.models[kind], {**value, "type": kind}, root)
-    missing = [at for at, line in enumerate(findings.problems) if at >= before and line.endswith(": missing")]
+    before = len(collector.problems)
+    checked = collector.model(typed.models[kind], {**value, "type": kind}, root)
+    missing = [at for at, line in enumerate(collector.problems) if at >= before and line.endswith(": missing")]
     needed = typed.needed(kind)
     if 0 < len(missing) < len(needed):
-        findings.problems[missing[-1]] += f"; a message of type {kind} needs {' and '.join(needed)}"
+        collector.problems[missing[-1]] += f"; a message of type {kind} needs {' and '.join(needed)}"
     return checked
 
 
-def _pass_through(findings: _Findings, value: Any, root: str) -> dict[str, Any] | None:
+def _pass_through(collector: _ProblemCollector, value: Any, root: str) -> dict[str, Any] | None:
     if not isinstance(value, Mapping):
-        findings.add(root, kind_of(value), "an object")
+        collector.add(root, kind_of(value), "an object")
         return None
     content = dict(value)
     if isinstance(text := value.get("text"), str) and (word := word_for_nothing(text)):
-        findings.add(f"{root}.text", f"{word!r} (a template that found nothing?)", "a text")
-    findings.problems += not_json(content, root)
+        collector.add(f"{root}.text", f"{word!r} (a template that found nothing?)", "a text")
+    collector.problems += not_json(content, root)
     for where, found in islice(unfit_in(content, root), MAX_PROBLEMS):
-        findings.add(where, found, "a text without any")
+        collector.add(where, found, "a text without any")
     return content
 
 

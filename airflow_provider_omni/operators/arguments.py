@@ -125,9 +125,9 @@ def given_to(operator: Any, model: type[SendArguments]) -> dict[str, Any]:
     return {name: unmask(getattr(operator, ATTRIBUTES.get(name, name))) for name in names}
 
 
-def numbers_of(config: OmniConfig, told: NumberSettings) -> NumberRules:
+def numbers_of(config: OmniConfig, arguments: NumberSettings) -> NumberRules:
     """Return the rules by which a send has its numbers read."""
-    return narrowed(rules_of(config), told.region, told.allowed_countries, told.number_check)
+    return narrowed(rules_of(config), arguments.region, arguments.allowed_countries, arguments.number_check)
 
 
 def _read_send(
@@ -167,21 +167,21 @@ def read_message(
     """
     problems: list[str] = []
     config = account.config
-    told, contents, options = _read_send(SendArguments, given, problems, problems)
+    arguments, contents, options = _read_send(SendArguments, given, problems, problems)
     content, recipients = Content(), Recipients((), 0)
     with collecting(problems):
         content = check_content(now=now, **contents, **options)
-    if told.placeholders:
+    if arguments.placeholders:
         problems += islice(lookalikes(contents, ""), MOST_PLACES)
-    problems += mismatch_problems(told.flow or (), content.channels())
+    problems += mismatch_problems(arguments.flow or (), content.channels())
     if account.error is None:  # else nobody knows how numbers are read
         with collecting(problems):
             recipients = read_recipients(
-                to, config.allowed_recipients, numbers_of(config, told), config.region, may_be_nobody=may_be_nobody
+                to, config.allowed_recipients, numbers_of(config, arguments), config.region, may_be_nobody=may_be_nobody
             )
     account.refuse(REFUSAL, without_echoes(problems, emptied))
-    identity = Identity(told.idempotency_key or key, config.id_secret)
-    return MessageSpec(identity, told.scenario_key, content, recipients, told.flow)
+    identity = Identity(arguments.idempotency_key or key, config.id_secret)
+    return MessageSpec(identity, arguments.scenario_key, content, recipients, arguments.flow)
 
 
 def read_new_scenario(account: Account, name: Any, flow: Any, default: Any, if_exists: Any) -> list[Any]:
@@ -215,29 +215,29 @@ def read_batch(
     :param given: `BatchArguments`, and contents and options as for `read_message`.
     :param key: the name of the send if the user has given none.
     """
-    told, contents, options = _read_send(BatchArguments, given, problems, of_contents)
+    arguments, contents, options = _read_send(BatchArguments, given, problems, of_contents)
     spec = BatchSpec(
-        identity=Identity(told.idempotency_key or key(told.shard), config.id_secret),
-        scenario_key=told.scenario_key,
-        content=MessageTemplate({} if of_contents else contents, options=options, placeholders=told.placeholders),
-        flow=told.flow,
-        phone_field=told.phone_field,
-        key_field=told.key_field,
-        chunk_size=told.chunk_size,
-        max_recipients=told.max_recipients,
-        shard=told.shard,
+        identity=Identity(arguments.idempotency_key or key(arguments.shard), config.id_secret),
+        scenario_key=arguments.scenario_key,
+        content=MessageTemplate({} if of_contents else contents, options=options, placeholders=arguments.placeholders),
+        flow=arguments.flow,
+        phone_field=arguments.phone_field,
+        key_field=arguments.key_field,
+        chunk_size=arguments.chunk_size,
+        max_recipients=arguments.max_recipients,
+        shard=arguments.shard,
         allowed_recipients=read_guard(config.allowed_recipients, config.region),
-        numbers=numbers_of(config, told),
-        max_quarantined=told.max_quarantined,
+        numbers=numbers_of(config, arguments),
+        max_quarantined=arguments.max_quarantined,
     )
     problems += spec.chunk_problems(spec.flow)
     problems += mismatch_problems(spec.flow or (), spec.content.channels())
-    return spec, told
+    return spec, arguments
 
 
 def read_policy(
     config: OmniConfig,
-    told: BatchArguments,
+    arguments: BatchArguments,
     tries: Tries,
     problems: list[str],
     *,
@@ -251,28 +251,28 @@ def read_policy(
     :param retries: number of further tries that Airflow may make.
     :param durable: True if the next try can read what this try writes into Airflow's memory.
     """
-    if not has_ledger and not told.dry_run:
+    if not has_ledger and not arguments.dry_run:
         if retries and not durable:
             problems.append("ledger_path: a batch with retries needs one on Airflow before 3.3")
-        if told.idempotency_key is not None:
+        if arguments.idempotency_key is not None:
             # Tasks and runs with one key share the ledger, which knows of all of them.
             problems.append(
                 "ledger_path: an idempotency_key of your own needs one, since another task or run may have used it"
             )
     policy = SendPolicy(
-        look=LookPolicy(read_timeout=config.longest_call, grace=told.log_grace),
-        connections=told.max_connections or config.max_connections,
+        look=LookPolicy(read_timeout=config.longest_call, grace=arguments.log_grace),
+        connections=arguments.max_connections or config.max_connections,
         requests_per_second=config.requests_per_second,
         trust_duplicate_rejection=config.trust_duplicate_rejection,
-        on_rejected=told.on_rejected,
-        is_first_try=tries.number == 1 and tries.told,
-        record_complete=tries.told,
+        on_rejected=arguments.on_rejected,
+        is_first_try=tries.number == 1 and tries.record_complete,
+        record_complete=tries.record_complete,
         durable=durable,
         record_writes=tries.writes,
-        untold=tries.untold,
+        unaccounted=tries.unaccounted,
         account=config.account_mark,
         first_try_at=tries.not_before,
-        dry_run=told.dry_run,
+        dry_run=arguments.dry_run,
     )
     with collecting(problems):
         policy.check()

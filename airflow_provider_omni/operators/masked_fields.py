@@ -134,7 +134,7 @@ def texts_are_shown() -> bool:
 
 
 def mask(value: Any, rendered: bool = False) -> Any:
-    """Hide every final value that may be a number; leave the containers.
+    """Mask every final value that may be a number; leave the containers.
 
     :param value: a value, or containers of values.
     :param rendered: True if Airflow has rendered the value, so that no text is a template any more. False: values that
@@ -158,7 +158,7 @@ def mask_texts(
     member: Any = "",
     depth: int = 0,
 ) -> Any:
-    """Hide every value in a rendered object; leave the containers, and plain values of members that hold nothing
+    """Mask every value in a rendered object; leave the containers, and plain values of members that hold nothing
     personal.
 
     :param value: a value, or containers of values.
@@ -190,7 +190,7 @@ def unmask(value: Any) -> Any:
 
 
 def mask_ids(value: Any, rendered: bool = False) -> Any:
-    """Hide what is no id, such as a phone number that was given for one; leave the containers and the ids."""
+    """Mask what is no id, such as a phone number that was given for one; leave the containers and the ids."""
     if isinstance(value, set | frozenset):
         value = sorted(value, key=repr)
     if isinstance(value, list | tuple):
@@ -213,7 +213,7 @@ def _are_ids(value: Any) -> bool:
 
 
 def mask_receipt(value: Any, member: Any = "", depth: int = 0) -> Any:
-    """Hide whatever a rendered receipt cannot hold; leave ids, counts, channels, times, and a ledger's path.
+    """Mask whatever a rendered receipt cannot hold; leave ids, counts, channels, times, and a ledger's path.
 
     :param member: name of the member that the value stands under.
     :param depth: level of the value.
@@ -333,7 +333,7 @@ class MaskedField:
         return any(id(value) in seen_oids for value in kept if value is not None)
 
     def finish(self, instance: object) -> None:
-        """Hide everything that is left."""
+        """Mask everything that is left."""
         instance.__dict__.pop(f"{self._attribute}_given", None)
         if self._attribute in instance.__dict__:
             instance.__dict__[self._attribute] = self.when_rendered(instance.__dict__[self._attribute])
@@ -417,7 +417,7 @@ class MaskedFields:
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Any, jinja_env: Any, seen_oids: set[int]
     ) -> None:
-        """Render as Airflow does, and hide the outcome. All versions of Airflow come by here, also for mapped tasks."""
+        """Render as Airflow does, and mask the outcome. All versions of Airflow come by here, also for mapped tasks."""
         given: Any = super()
         template_fields = list(template_fields)
         fields = [getattr(type(parent), name, None) for name in template_fields] if parent is self else []

@@ -258,10 +258,10 @@ class OmniSendMessageOperator(MaskedFields, KnownArguments, BaseOperator):
                 LookPolicy(read_timeout=config.longest_call, grace=self.log_grace),
                 trust_duplicate_rejection=config.trust_duplicate_rejection,
                 on_rejected=self.on_rejected,
-                record_complete=this.tries.told,
+                record_complete=this.tries.record_complete,
                 record_writes=this.tries.writes,
                 # If no earlier try has a record, all of them have made the ids of the first attempt.
-                untold=this.tries.untold if memory.durable else min(this.tries.untold, 1),
+                unaccounted=this.tries.unaccounted if memory.durable else min(this.tries.unaccounted, 1),
                 account=config.account_mark,
                 # With a key of the user's own, another task or run may have sent before.
                 shared_key=own_key is not None,

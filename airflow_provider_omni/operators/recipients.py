@@ -68,7 +68,7 @@ class RecipientsField(MaskedField):
 
 
 def mask_recipients(value: Any, rendered: bool = False) -> Any:
-    """Hide values that hold numbers; leave paths.
+    """Mask values that hold numbers; leave paths.
 
     :param value: the argument.
     :param rendered: True if Airflow has rendered the value. False: values that Airflow still has to render or resolve

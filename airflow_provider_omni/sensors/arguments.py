@@ -119,12 +119,16 @@ def read_watch(
     named = [name for name in SOURCES if given.get(name) is not None]
     if named or not any(name in emptied for name in SOURCES):
         problems += source_problems(named)
-    told = read_arguments(WatchArguments, given, problems)
-    receipts, missing = told.receipt or Receipts()
-    parts = [Part(bulks=told.message_ids or told.bulk_ids or ())] if told.receipt is None else _parts(receipts)
+    arguments = read_arguments(WatchArguments, given, problems)
+    receipts, missing = arguments.receipt or Receipts()
+    parts = (
+        [Part(bulks=arguments.message_ids or arguments.bulk_ids or ())]
+        if arguments.receipt is None
+        else _parts(receipts)
+    )
     problems += _too_many(parts, logs_only=logs_only, several=len(receipts) > 1)
     refuse("The sensor cannot wait for this.", problems)
-    timeout, last_channel = told.timeout, told.last_channel
+    timeout, last_channel = arguments.timeout, arguments.last_channel
     for name, each in receipts:
         check_account(account, each.account or "", f"the one that the {name} is from")
     if timeout is not None:
@@ -137,8 +141,8 @@ def read_watch(
         deadline=started_at + timeout
         if timeout is not None
         else max((_default_deadline(each, started_at) for _, each in receipts), default=started_at + DEFAULT_TIMEOUT),
-        criterion=SuccessCriterion(told.success_when, told.delivered_means, told.settle),
-        poll_interval=max(told.poll_interval, 0.1),
+        criterion=SuccessCriterion(arguments.success_when, arguments.delivered_means, arguments.settle),
+        poll_interval=max(arguments.poll_interval, 0.1),
         begun_at=started_at,
         missing=missing,
     )

@@ -103,8 +103,8 @@ class Inbox:
             self._simulator.wait_until(there, timeout)
         except TimeoutError:
             wanted = ", ".join(f"{name}={value!r}" for name, value in criteria.items()) or "of any kind"
-            told = f"{some(len(found), 'message')} of {count} wanted, after {timeout:g} s"
-            raise TimeoutError(f"{told}: {wanted}; {len(self)} in all") from None
+            said = f"{some(len(found), 'message')} of {count} wanted, after {timeout:g} s"
+            raise TimeoutError(f"{said}: {wanted}; {len(self)} in all") from None
         return found
 
     def delete(self, **criteria: str) -> int:

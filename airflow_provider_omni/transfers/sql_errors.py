@@ -56,13 +56,13 @@ def query_error(error: Exception, sql: str, *, fetching: bool) -> OmniError:
     """
     classes = {each.__name__ for each in type(error).__mro__}
     code = _code_of(error)
-    told = [f"{type(error).__module__}.{type(error).__name__}".removeprefix("builtins.")]
+    facts = [f"{type(error).__module__}.{type(error).__name__}".removeprefix("builtins.")]
     if code is not None:
-        told.append(code)
+        facts.append(code)
     words = "" if fetching or not classes & _ABOUT_THE_QUERY or classes & {"DataError"} else _words_of(error, sql)
     hint = _HINTS.get(code.removeprefix("SQLSTATE ")[:2]) if code and code.startswith("SQLSTATE ") else None
     what = "its rows could not be read" if fetching else "it could not be run"
-    line = f"sql: {what} ({', '.join(told)})" + (f"; {hint}" if hint else "") + (f": {words}" if words else "")
+    line = f"sql: {what} ({', '.join(facts)})" + (f"; {hint}" if hint else "") + (f": {words}" if words else "")
     if not words:
         line += ". The database's own words are left out, since they may show a row; run the query by hand to see them"
     message = "Nothing was sent: the query failed."

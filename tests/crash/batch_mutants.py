@@ -627,7 +627,7 @@ def _any_account_proves_absence() -> Iterator[None]:
     """Messages that may have been posted from one account are looked for in another one's logs."""
     with (
         patch.object(Attempt, "is_from", lambda self, here: True),
-        patch.object(intent_log.IntentLog, "elsewhere", lambda *_: ("", 0)),
+        patch.object(intent_log.IntentLog, "from_another_origin", lambda *_: ("", 0)),
     ):
         yield
 
@@ -799,7 +799,7 @@ _READ_BY_ANOTHER_COPY = _followed(
 @_mutant("wrong", _READ_BY_ANOTHER_COPY)
 def _what_another_copy_has_read_is_not_looked_for() -> Iterator[None]:
     """A failure counts though the parts that another copy has written since may tell of a delivery."""
-    with patch.object(tracking_safety, "may_others_know_better", lambda *, failures_told: False):
+    with patch.object(tracking_safety, "may_others_know_better", lambda *, doubtful_failures: False):
         yield
 
 
@@ -885,7 +885,7 @@ def _one_of_late(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _one_of_late)
 def _a_list_that_shows_nothing_is_believed() -> Iterator[None]:
     """Of a list of ids that shows nothing, a few are asked for alone, and their absence speaks for all."""
-    with patch.object(tracking_safety, "told_by_list", lambda found, asked_alone, *, lists_read: list(found)):
+    with patch.object(tracking_safety, "answered_by_list", lambda found, asked_alone, *, lists_read: list(found)):
         yield
 
 
@@ -987,7 +987,7 @@ def _told_by_the_copy_beside(plan: BatchSchedule) -> BatchSchedule:
 @_mutant("wrong", _told_by_the_copy_beside)
 def _what_the_copy_beside_has_seen_is_not_heeded() -> Iterator[None]:
     """A copy that runs goes on to follow requests, though another one has written that messages are followed singly."""
-    with patch.object(tracking_safety, "must_be_followed_singly", lambda *, overlooked, told: overlooked):
+    with patch.object(tracking_safety, "must_be_followed_singly", lambda *, overlooked, marked: overlooked):
         yield
 
 

@@ -72,12 +72,12 @@ class Sizes:
     many_single: int = 100
     single_together: int = 1000
     page: int = 1000
-    flush_messages: int = 5000
+    news_in_a_part: int = 5000
 
     @property
     def limits(self) -> TrackingLimits:
         """The value that a wait takes."""
-        return TrackingLimits(self.many_single, self.single_together, self.page, self.flush_messages)
+        return TrackingLimits(self.many_single, self.single_together, self.page, self.news_in_a_part)
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
             many_single=rng.choice((3, 8, 100)),
             single_together=rng.choice((2, 5, 1000)),
             page=rng.choice((12, 30, 1000)),
-            flush_messages=rng.choice((2, 5000)),
+            news_in_a_part=rng.choice((2, 5000)),
         ),
         ids_listed=rng.random() < 0.6,
         clocks=draw_clocks(seed),

@@ -37,7 +37,7 @@ class Story:
     state: str
     """The end of the DAG run."""
     lost_sends: list[Task]
-    """What ran on the worker when it was lost."""
+    """Tasks that ran on the worker when it was lost."""
     lost_waits: list[Task]
     """The sensors whose triggers ran in the triggerer when it was lost."""
     lost_reports: int

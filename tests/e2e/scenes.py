@@ -39,7 +39,7 @@ class Run:
         return cls(stack, dag_id, stack.api.trigger(dag_id, conf), task_id, sent_before)
 
     def of_task(self, task_id: str) -> Run:
-        """The same run, seen from another task."""
+        """One run, seen from another task."""
         return replace(self, task_id=task_id)
 
     def task(self) -> Task:
@@ -78,7 +78,7 @@ class Run:
         return Counter(one["to"] for one in accepted)
 
     def messages(self) -> Counter[str]:
-        """The same for the DAG's people."""
+        """Accepted messages of the DAG's people, by number."""
         mine = people_of(self.dag_id)
         return Counter({number: count for number, count in self.accepted().items() if number in mine})
 

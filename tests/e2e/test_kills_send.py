@@ -134,7 +134,7 @@ def frozen(stack: AirflowStack) -> dict[str, tuple[Run, Frozen]]:
 
 @pytest.fixture(scope="module")
 def woken(stack: AirflowStack, frozen: dict[str, tuple[Run, Frozen]]) -> dict[str, Woken]:
-    """The same after the next try of all of them has run, and the first one has gone on to its end."""
+    """All that holds after the next try of all of them has run, and the first one has gone on to its end."""
     receipts = {}
     for dag_id, (run, _) in frozen.items():
         run.wait_for_task("success", "failed", try_number=2)

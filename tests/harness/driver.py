@@ -21,7 +21,7 @@ class KilledError(Exception):
 
 
 class Driver:
-    """Does what a machine asks for. A kill is a KilledError, raised by any of the methods below."""
+    """Carries out a machine: does all that it asks for. A kill is a KilledError, raised by any of the methods below."""
 
     def __init__(self) -> None:
         self._ended: list[Done] = []

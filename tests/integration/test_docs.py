@@ -1,8 +1,8 @@
 """Every code block of README.md and docs/ is run or checked, and every link leads somewhere.
 
-Python that Airflow runs is in `airflow/test_samples.py`. Here pytest runs what holds test functions, and shell commands
-are checked by what they call: see COMMANDS. The README's are typed by `tests/e2e/test_first_steps.py`. A language or a
-command that nothing here knows fails, so that nobody forgets it.
+Python that Airflow runs is in `airflow/test_docs_samples.py`. Here pytest runs what holds test functions, and shell
+commands are checked by what they call: see COMMANDS. The README's are typed by `tests/e2e/test_first_steps.py`. A
+language or a command that nothing here knows fails, so that nobody forgets it.
 """
 
 from __future__ import annotations

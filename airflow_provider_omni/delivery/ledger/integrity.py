@@ -140,7 +140,7 @@ def check_integrity(tries: Iterable[str], sent: Iterable[str], others: Iterable[
         )
 
 
-def owner_of(data: bytes, name: str) -> str | None:
+def send_of(data: bytes, name: str) -> str | None:
     """Return the send that a part of `tries/` names as the ledger's; None for a part that was never finished.
 
     Raises OmniStorageError for a part that is damaged.

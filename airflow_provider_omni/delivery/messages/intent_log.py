@@ -33,7 +33,7 @@ from airflow_provider_omni.delivery.messages.workspace import PERSON, Workspace
 from airflow_provider_omni.omni.errors import OmniStorageError
 
 _S = MessageState
-_TOLD = "coalesce(known.state, attempt.state)"
+_STATE = "coalesce(known.state, attempt.state)"
 _JOINED = "known JOIN attempt ON attempt.no = known.attempt"
 
 
@@ -148,13 +148,13 @@ class IntentLog:
         if number is None:
             return
         common, kept = MessageState(line["all"]).value, _listed(NEVER_UNDONE)
-        if workspace.scalar("SELECT told FROM attempt WHERE no = ?", number):
+        if workspace.scalar("SELECT has_outcome FROM attempt WHERE no = ?", number):
             workspace.execute(
-                f"UPDATE known SET state = (SELECT {_TOLD} FROM attempt WHERE no = known.attempt "
-                f"AND {_TOLD} IN ({kept})), reason = NULL WHERE attempt = ?",
+                f"UPDATE known SET state = (SELECT {_STATE} FROM attempt WHERE no = known.attempt "
+                f"AND {_STATE} IN ({kept})), reason = NULL WHERE attempt = ?",
                 number,
             )
-        workspace.execute("UPDATE attempt SET state = ?, told = 1 WHERE no = ?", common, number)
+        workspace.execute("UPDATE attempt SET state = ?, has_outcome = 1 WHERE no = ?", common, number)
         for state, message_ids in line.get("but", {}).items():
             workspace.executemany(
                 f"UPDATE known SET state = ? WHERE id = ? AND attempt = ? AND coalesce(state, '') NOT IN ({kept})",
@@ -171,7 +171,7 @@ class IntentLog:
         workspace = self._workspace
         # So far the message shared its request's state. Now it needs one of its own.
         workspace.execute(
-            f"UPDATE known SET state = (SELECT {_TOLD} FROM attempt WHERE no = known.attempt) WHERE id = ?", message_id
+            f"UPDATE known SET state = (SELECT {_STATE} FROM attempt WHERE no = known.attempt) WHERE id = ?", message_id
         )
         there = workspace.scalar("SELECT max(no) FROM attempt WHERE bulk = ?", bulk)
         if there is None:
@@ -211,19 +211,19 @@ class IntentLog:
             "SELECT label FROM known WHERE label IS NOT NULL AND label IN (SELECT id FROM known))"
         )
         others = workspace.all(
-            "SELECT id, told FROM (SELECT id, first, told, row_number() OVER of_person AS place, "
+            "SELECT id, state FROM (SELECT id, first, state, row_number() OVER of_person AS place, "
             "first_value(first) OVER of_person AS kept, "
-            f"max(CASE WHEN told IN ({_listed(UNCERTAIN)}) THEN first END) OVER (PARTITION BY label) AS doubted "
-            f"FROM (SELECT known.id, known.first, sibling.label, {_TOLD} AS told "
+            f"max(CASE WHEN state IN ({_listed(UNCERTAIN)}) THEN first END) OVER (PARTITION BY label) AS doubted "
+            f"FROM (SELECT known.id, known.first, sibling.label, {_STATE} AS state "
             f"FROM {_JOINED} JOIN sibling ON sibling.id = known.id) WINDOW of_person AS "
-            f"(PARTITION BY label ORDER BY told = '{_S.ACCEPTED.value}' DESC, first DESC)) "
-            f"WHERE told != '{refused}' AND "
+            f"(PARTITION BY label ORDER BY state = '{_S.ACCEPTED.value}' DESC, first DESC)) "
+            f"WHERE state != '{refused}' AND "
             "CASE place WHEN 1 THEN NOT ? AND doubted > kept ELSE NOT (first > kept AND first IS doubted) END",
             posts,
         )
         workspace.executemany(
             "UPDATE known SET state = ?, reason = NULL WHERE id = ?",
-            ((TRANSITIONS[MessageState(told), Event.SUPERSEDED].value, message_id) for message_id, told in others),
+            ((TRANSITIONS[MessageState(state), Event.SUPERSEDED].value, message_id) for message_id, state in others),
         )
 
     def has_another_attempt(self, message_id: str) -> bool:
@@ -233,7 +233,7 @@ class IntentLog:
         found = self._workspace.scalar(
             "SELECT 1 FROM sibling AS this JOIN sibling AS other ON other.label = this.label AND other.id != this.id "
             "JOIN known ON known.id = other.id JOIN attempt ON attempt.no = known.attempt WHERE this.id = ? "
-            f"AND ({_TOLD} != '{_S.REFUSED.value}' OR known.attempt > (SELECT attempt FROM known WHERE id = this.id))",
+            f"AND ({_STATE} != '{_S.REFUSED.value}' OR known.attempt > (SELECT attempt FROM known WHERE id = this.id))",
             message_id,
         )
         return found is not None
@@ -262,7 +262,7 @@ class IntentLog:
         requests with such messages.
         """
         self._change(Event.PROOF_OUTDATED, _S.NOT_SENT)
-        doubted = f"SELECT attempt.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(UNRESOLVED)})"
+        doubted = f"SELECT attempt.no FROM {_JOINED} WHERE {_STATE} IN ({_listed(UNRESOLVED)})"
         self._workspace.execute(f"UPDATE attempt SET conclusive = 0 WHERE no IN ({doubted})")
         return [each for each in self.open_attempts() if each.in_state(*UNRESOLVED)]
 
@@ -274,7 +274,7 @@ class IntentLog:
 
     def states(self, message_ids: Sequence[str] | None = None) -> dict[str, MessageState]:
         """Return the states of these messages, or of all, as far as they are on record."""
-        query = f"SELECT known.id, {_TOLD} FROM {_JOINED}"
+        query = f"SELECT known.id, {_STATE} FROM {_JOINED}"
         if message_ids is None:
             rows = self._workspace.all(query)
         else:
@@ -289,7 +289,7 @@ class IntentLog:
         """Drop messages that are known never to have been posted."""
         self._workspace.executemany("DELETE FROM known WHERE id = ?", ((each,) for each in message_ids))
 
-    def settle_who_is_left(self, ids: Identity) -> None:
+    def mark_who_is_left(self, ids: Identity) -> None:
         """Mark the people whom this try may post to: never tried, certainly not sent, or refused (under their
         next id).
         """
@@ -299,18 +299,18 @@ class IntentLog:
         self._raise_attempts(ids)
         workspace.execute(
             f"UPDATE person SET todo = 0 WHERE EXISTS (SELECT 1 FROM {_JOINED} WHERE known.id = person.id "
-            f"AND {_TOLD} NOT IN ({_listed(MAY_BE_POSTED)}))"
+            f"AND {_STATE} NOT IN ({_listed(MAY_BE_POSTED)}))"
         )
 
     def _raise_attempts(self, ids: Identity) -> None:
         """Give each person who was refused in an earlier try the id of the first attempt that was not refused."""
         workspace, after = self._workspace, -1
-        refused = f"SELECT 1 FROM {_JOINED} WHERE known.id = ? AND {_TOLD} = '{_S.REFUSED.value}'"
+        refused = f"SELECT 1 FROM {_JOINED} WHERE known.id = ? AND {_STATE} = '{_S.REFUSED.value}'"
         while True:
             page = list(
                 workspace.rows(
                     f"SELECT person.seq, person.address, person.key FROM person JOIN {_JOINED} "
-                    f"WHERE known.id = person.id AND {_TOLD} = '{_S.REFUSED.value}' AND person.seq > ? "
+                    f"WHERE known.id = person.id AND {_STATE} = '{_S.REFUSED.value}' AND person.seq > ? "
                     "ORDER BY person.seq LIMIT 1000",
                     after,
                 )
@@ -335,7 +335,7 @@ class IntentLog:
         if self.empty():
             return Counter()
         source = _JOINED if everybody else f"person JOIN {_JOINED} WHERE known.id = person.id"
-        found = self._workspace.rows(f"SELECT {_TOLD}, count(*) FROM {source} GROUP BY 1")
+        found = self._workspace.rows(f"SELECT {_STATE}, count(*) FROM {source} GROUP BY 1")
         return Counter({MessageState(state): count for state, count in found})
 
     def other_fingerprints(self, fingerprint: str, states: frozenset[MessageState] = MAY_HAVE_ARRIVED) -> int:
@@ -345,7 +345,8 @@ class IntentLog:
         """
         return int(
             self._workspace.scalar(
-                f"SELECT count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) AND attempt.fingerprint IS NOT ?",
+                f"SELECT count(*) FROM {_JOINED} WHERE {_STATE} IN ({_listed(states)}) "
+                "AND attempt.fingerprint IS NOT ?",
                 fingerprint,
             )
         )
@@ -371,7 +372,7 @@ class IntentLog:
         """
         for states in (frozenset({_S.ACCEPTED}), MAY_HAVE_ARRIVED):
             found = self._workspace.all(
-                f"SELECT attempt.origin FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
+                f"SELECT attempt.origin FROM {_JOINED} WHERE {_STATE} IN ({_listed(states)}) "
                 "AND attempt.origin IS NOT NULL GROUP BY attempt.origin ORDER BY min(attempt.no)"
             )
             if found:
@@ -390,14 +391,14 @@ class IntentLog:
             return None
         for states in (frozenset({_S.ACCEPTED}), MAY_HAVE_ARRIVED):
             found = self._workspace.scalar(
-                f"SELECT attempt.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
+                f"SELECT attempt.steps FROM {_JOINED} WHERE {_STATE} IN ({_listed(states)}) "
                 "AND attempt.steps IS NOT NULL AND attempt.fingerprint IS NOT ? ORDER BY attempt.no LIMIT 1",
                 fingerprint,
             )
             if found is not None:
                 return tuple(map(str, json.loads(found)))
             if (
-                self._workspace.scalar(f"SELECT 1 FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) LIMIT 1")
+                self._workspace.scalar(f"SELECT 1 FROM {_JOINED} WHERE {_STATE} IN ({_listed(states)}) LIMIT 1")
                 is not None
             ):
                 break  # accepted messages go before those in doubt
@@ -412,7 +413,7 @@ class IntentLog:
         found = self._workspace.all("SELECT DISTINCT steps FROM attempt")
         if len(found) > 1:
             found = self._workspace.all(
-                f"SELECT attempt.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
+                f"SELECT attempt.steps FROM {_JOINED} WHERE {_STATE} IN ({_listed(MAY_HAVE_ARRIVED)}) "
                 "GROUP BY 1 ORDER BY count(*) DESC, 1"
             )
         read = {steps: tuple(map(str, json.loads(steps))) if steps else () for (steps,) in found}
@@ -422,13 +423,13 @@ class IntentLog:
         if len(found) == 1:
             return read[most], {}
         others = self._workspace.rows(
-            f"SELECT known.id, attempt.steps FROM {_JOINED} WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
+            f"SELECT known.id, attempt.steps FROM {_JOINED} WHERE {_STATE} IN ({_listed(MAY_HAVE_ARRIVED)}) "
             "AND attempt.steps IS NOT ?",
             most,
         )
         return read[most], {message_id: read[steps] for message_id, steps in others}
 
-    def elsewhere(self, here: Origin, states: frozenset[MessageState] = MAY_HAVE_ARRIVED) -> tuple[str, int]:
+    def from_another_origin(self, here: Origin, states: frozenset[MessageState] = MAY_HAVE_ARRIVED) -> tuple[str, int]:
         """Return the noun for another origin ("account" or "scenario"; '' if there is none) and the number of its
         messages.
 
@@ -436,7 +437,7 @@ class IntentLog:
         :param states: the states that count; by default those in which a message may have reached its person.
         """
         found = self._workspace.all(
-            f"SELECT attempt.origin, count(*) FROM {_JOINED} WHERE {_TOLD} IN ({_listed(states)}) "
+            f"SELECT attempt.origin, count(*) FROM {_JOINED} WHERE {_STATE} IN ({_listed(states)}) "
             "AND attempt.origin IS NOT NULL AND attempt.origin IS NOT ? GROUP BY 1",
             json.dumps(here),
         )
@@ -455,7 +456,7 @@ class IntentLog:
         self._workspace.sql.create_function("is_control", 2, is_control, deterministic=True)
         found = self._workspace.all(
             f"SELECT attempt.no, attempt.bulk, attempt.at, attempt.not_before, attempt.scheduled FROM {_JOINED} "
-            f"WHERE {_TOLD} = '{_S.ACCEPTED.value}' AND attempt.origin IS ? "
+            f"WHERE {_STATE} = '{_S.ACCEPTED.value}' AND attempt.origin IS ? "
             "GROUP BY attempt.no HAVING count(*) > 1 AND is_control(conclusive, found) "
             "ORDER BY attempt.at DESC, attempt.no DESC LIMIT ?",
             json.dumps(here),
@@ -473,7 +474,7 @@ class IntentLog:
     def open_attempts(self) -> Iterator[Attempt]:
         """Yield the requests of earlier tries with messages that are still in doubt, the oldest first."""
         numbers = self._workspace.rows(
-            f"SELECT DISTINCT attempt.no FROM {_JOINED} WHERE {_TOLD} IN ({_listed(UNCERTAIN)}) ORDER BY 1"
+            f"SELECT DISTINCT attempt.no FROM {_JOINED} WHERE {_STATE} IN ({_listed(UNCERTAIN)}) ORDER BY 1"
         )
         for (number,) in list(numbers):
             yield self._attempt(number)
@@ -496,7 +497,7 @@ class IntentLog:
             )
         )
         rows = self._workspace.rows(
-            f"SELECT known.id, {_TOLD}, known.reason FROM {_JOINED} WHERE attempt.no = ? ORDER BY known.id", number
+            f"SELECT known.id, {_STATE}, known.reason FROM {_JOINED} WHERE attempt.no = ? ORDER BY known.id", number
         )
         attempt = Attempt(bulk, at, scheduled, not_before, bool(conclusive))
         attempt.origin = None if origin is None else Origin(*json.loads(origin))
@@ -515,13 +516,13 @@ class IntentLog:
         for number, bulk, conclusive in list(
             self._workspace.rows(
                 f"SELECT DISTINCT attempt.no, attempt.bulk, attempt.conclusive FROM {_JOINED} "
-                f"WHERE {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY attempt.no LIMIT ?",
+                f"WHERE {_STATE} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY attempt.no LIMIT ?",
                 limit,
             )
         ):
             rows = self._workspace.rows(
                 f"SELECT known.id FROM {_JOINED} WHERE attempt.no = ? "
-                f"AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY 1",
+                f"AND {_STATE} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY 1",
                 number,
             )
             yield bulk, [message_id for (message_id,) in rows], bool(conclusive)
@@ -533,7 +534,7 @@ class IntentLog:
         Only requests whose id finds their messages.
         """
         rows = self._workspace.rows(
-            f"SELECT attempt.no, attempt.bulk, known.id, {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) FROM {_JOINED} "
+            f"SELECT attempt.no, attempt.bulk, known.id, {_STATE} IN ({_listed(MAY_HAVE_ARRIVED)}) FROM {_JOINED} "
             "WHERE attempt.conclusive ORDER BY attempt.no, known.id"
         )
         for _, group in groupby(rows, key=itemgetter(0)):
@@ -547,8 +548,8 @@ class IntentLog:
         find them.
         """
         for (message_id,) in self._workspace.rows(
-            f"SELECT known.id FROM {_JOINED} WHERE NOT attempt.conclusive AND {_TOLD} IN ({_listed(MAY_HAVE_ARRIVED)}) "
-            "ORDER BY attempt.no, known.id"
+            f"SELECT known.id FROM {_JOINED} WHERE NOT attempt.conclusive "
+            f"AND {_STATE} IN ({_listed(MAY_HAVE_ARRIVED)}) ORDER BY attempt.no, known.id"
         ):
             yield message_id
 

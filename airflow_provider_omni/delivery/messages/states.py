@@ -34,7 +34,7 @@ cannot be resolved stays IN_DOUBT (from DUPLICATE_ID it becomes UNCONFIRMED), an
 so.
 
 Refusal. A refused message is sent again by a later try only, and under the next attempt's id
-(`IntentLog.settle_who_is_left`). For its own id a refusal is final. A try that overlaps and has not read of it may
+(`IntentLog.mark_who_is_left`). For its own id a refusal is final. A try that overlaps and has not read of it may
 write an intent of that id into the ledger once more; it was replaced before it posts, so the next attempt's intent
 settles that (`IntentLog.keep_one_attempt`). It may also take the refusal's row in the logs for an acceptance; then a
 next attempt that is in doubt stays so, and is asked about.
@@ -220,7 +220,7 @@ class Attempt:
         """
         return self.origin == here
 
-    def is_elsewhere(self, here: Origin | None) -> bool:
+    def is_from_another_origin(self, here: Origin | None) -> bool:
         """Return True if it is known to have been posted from another account or scenario than `here`: these logs do
         not show it.
         """

@@ -94,7 +94,7 @@ class StatusUpdate:
         ranks = _RANK[self.state], _RANK[other.state]
         if ranks[0] == ranks[1]:
             ended, paid = max(self, other, key=_ended), max(self, other, key=_paid)
-            permanent = max(self.permanent, other.permanent, key=_told)
+            permanent = max(self.permanent, other.permanent, key=_known_first)
             error = max(self.error, other.error, key=lambda name: (name is not None, name or ""))
         else:
             ended = paid = self if ranks[0] > ranks[1] else other
@@ -167,7 +167,7 @@ def _paid(step: StatusUpdate) -> tuple[Any, ...]:
     return (cost is not None, Decimal(cost or 0), cost or "", step.currency is not None, step.currency or "")
 
 
-def _told(said: bool | None) -> tuple[bool, bool]:
+def _known_first(said: bool | None) -> tuple[bool, bool]:
     return (said is not None, bool(said))
 
 
@@ -186,7 +186,7 @@ class MessageStatus:
 
     outcome: Outcome
     by: StatusUpdate | None = None
-    settled: bool = False
+    closed_by_settle_time: bool = False
     """True if the settle time has closed the message, because the flow is unknown."""
 
 
@@ -354,7 +354,7 @@ class Tracker:
                 return MessageStatus(Outcome.FAILED, failed)
             closable = quiet and not flow.last_channel and failed.done_at is not None
             if closable and now - (failed.done_at or now) >= self.settle_seconds:
-                return MessageStatus(Outcome.FAILED, failed, settled=True)
+                return MessageStatus(Outcome.FAILED, failed, closed_by_settle_time=True)
             return MessageStatus(Outcome.PENDING, failed)
         return MessageStatus(Outcome.PENDING, best[StepState.PENDING])
 

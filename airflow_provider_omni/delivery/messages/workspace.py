@@ -50,7 +50,7 @@ CREATE TABLE attempt (
     no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL NOT NULL, not_before REAL, scheduled REAL,
     conclusive INTEGER NOT NULL,  -- 1: its bulk id finds all its messages
     state TEXT NOT NULL,          -- of its messages that have none of their own
-    told INTEGER NOT NULL DEFAULT 0,
+    has_outcome INTEGER NOT NULL DEFAULT 0,  -- 1: a line about its outcome was replayed
     fingerprint TEXT,
     origin TEXT,                  -- where it was posted from, as a JSON list; NULL: not known
     steps TEXT,                   -- the flow's steps that it has content for, as a JSON list; NULL: not known

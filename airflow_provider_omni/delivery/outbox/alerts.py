@@ -188,8 +188,8 @@ class Alert:
             if (yield from self._ask(ids, found, until)):
                 answered += ids
                 read = read or proves_lists(sum(each in found for each in ids))
-        told = frozenset(answered) if read else frozenset[str]()
-        missing = [each for each in message_ids if each not in found and each not in told]
+        not_there = frozenset(answered) if read else frozenset[str]()
+        missing = [each for each in message_ids if each not in found and each not in not_there]
         queries = looks_by_id(missing, one_by_one=ONE_BY_ONE, lists=0)
         whole = yield from self._ask_each(queries, found, until)
         rest = [(each,) for each in missing if (each,) not in queries]

@@ -329,7 +329,7 @@ class Dispatcher:
             action = ErrorAction.STOP
         if action is ErrorAction.UNKNOWN:
             self.progress.open.append(attempt)
-            self.progress.learned(attempt)
+            self.progress.note_outcome(attempt)
             self._count_unknown(error)
             if len(self.progress.open) == 1:
                 yield Log(f"The outcome of a POST is unknown ({error.label}): the logs will be asked.", warning=True)
@@ -354,7 +354,7 @@ class Dispatcher:
         self.progress.posted -= len(request.ids)
         flight.had_no_effect()
         self.progress.move(_S.IN_DOUBT, attempt.messages)
-        self.progress.learned(attempt)
+        self.progress.note_outcome(attempt)
         if action is ErrorAction.STOP:
             self._stop(error)
         elif action is ErrorAction.BISECT:
@@ -386,7 +386,7 @@ class Dispatcher:
     def _settled(self, attempt: Attempt) -> None:
         """Take note of an answer. Messages that it left open are asked about later."""
         self.progress.move(_S.IN_DOUBT, attempt.messages)
-        self.progress.learned(attempt)
+        self.progress.note_outcome(attempt)
         # After an answer with foreign ids nothing is posted again; the logs may still show what was taken.
         doubt = UNRESOLVED if self.policy.stops else UNCERTAIN
         if uniform(attempt.messages) is not _S.ACCEPTED and attempt.in_state(*doubt):

@@ -106,7 +106,7 @@ class Doubts:
                         self.by_others.add(message_id)
                     elif attempt.messages[message_id] is _S.ACCEPTED and old[message_id] is _S.DUPLICATE_ID:
                         self.by_others.add(message_id)
-                self._progress.learned(attempt, moved)
+                self._progress.note_outcome(attempt, moved)
                 absent = [row for message_id, row in ours.items() if attempt.messages[message_id] is _S.ABSENT]
                 again += self._requests_of(absent, _S.ABSENT)
             yield from self._write()
@@ -160,7 +160,7 @@ class Doubts:
                 self._progress.follow(attempt.bulk_id, ())
         asked_about = {message_id for attempt in group for message_id in attempt.messages}
         for attempt in self._known.attempts_with(set(concluded.superseded) - asked_about):
-            self._progress.learned(attempt)
+            self._progress.note_outcome(attempt)
         if concluded.gone:
             self._store.forget(concluded.gone)
 

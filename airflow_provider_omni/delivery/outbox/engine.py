@@ -207,7 +207,7 @@ class Outbox:
         self.policy.check()
         plan, intake = self.plan, self.plan.intake
         if plan.spec.one_request:
-            yield from self._recall()
+            yield from self._read_record()
         yield from self._know_the_flow()
         if problems := plan.spec.chunk_problems(self.flow):
             raise OmniInputError("Nothing was sent: it cannot be sent as it is.", problems=problems)
@@ -236,7 +236,9 @@ class Outbox:
         self.flow = self.flow or self.store.flow
         # If the record is not complete, a lost try or another task may have posted these people in another request.
         self.progress.bulk_filter.sole = self.store.complete and not self.policy.shared_key
-        self.progress.recall(self.known, plan.fingerprint)  # from here on the receipt has what earlier tries have sent
+        self.progress.take_over(
+            self.known, plan.fingerprint
+        )  # from here on the receipt has what earlier tries have sent
         yield from check_flow(self.flow, plan.spec.content.channels())
         self.store.steps = attempted(self.flow or (), plan.spec.content.channels())
         yield from self._check_ledger(chunk)
@@ -253,8 +255,8 @@ class Outbox:
             self.known.doubt_old_proofs()
         if self.policy.asks:
             self.attempts.conclude()
-        self.known.settle_who_is_left(plan.ids)
-        self.progress.recall(self.known, plan.fingerprint)
+        self.known.mark_who_is_left(plan.ids)
+        self.progress.take_over(self.known, plan.fingerprint)
         self._left, self._requests = plan.left(), plan.requests(chunk)
         if self.policy.dry_run:
             self._parts = plan.sms_parts()
@@ -287,10 +289,10 @@ class Outbox:
         parts = self.plan.sms_parts()
         return by + (f", up to {some(parts, 'SMS part')} if everybody gets the SMS" if parts else "")
 
-    def _recall(self) -> Steps[None]:
+    def _read_record(self) -> Steps[None]:
         """Read the record first thing: it knows the flow, and a receipt must list its messages whatever comes next."""
-        yield from self._amendable.recall(self.known)
-        self.progress.recall(self.known, self.plan.fingerprint)
+        yield from self._amendable.replay(self.known)
+        self.progress.take_over(self.known, self.plan.fingerprint)
         self._entered, self._loaded_at = True, self.clock()
         self.flow = self.flow or self.store.flow
 
@@ -316,7 +318,7 @@ class Outbox:
                 store.doubt(attempt, outcome_line(attempt))
                 doubted = True
             # Of the lost tries the first may have used the current id, and each after it a further one.
-            lost = 1 if store.complete else lost_tries(policy.untold, policy.record_writes, store.saved)
+            lost = 1 if store.complete else lost_tries(policy.unaccounted, policy.record_writes, store.saved)
             found = self.attempts.unrecorded(max(lost - 1, 0), shared_key=policy.shared_key)
             for ids in filter(None, found):
                 doubted = True
@@ -369,8 +371,8 @@ class Outbox:
     def _check_ledger(self, chunk: int) -> Steps[None]:
         """Ask the logs if the ledger is empty though an earlier try may have sent: it may have used another ledger."""
         policy = self.policy
-        told = policy.is_first_try or (policy.record_complete and not policy.record_writes)
-        if self.ledger is None or not self.known.empty() or told or policy.dry_run:
+        nothing_posted = policy.is_first_try or (policy.record_complete and not policy.record_writes)
+        if self.ledger is None or not self.known.empty() or nothing_posted or policy.dry_run:
             return
         try:
             yield from self._check_record_not_lost(chunk)
@@ -399,7 +401,7 @@ class Outbox:
 
     def _check_record_not_lost(self, chunk: int) -> Steps[None]:
         policy, has_ledger = self.policy, self.ledger is not None
-        lost = lost_tries(policy.untold, policy.record_writes, self.store.saved)
+        lost = lost_tries(policy.unaccounted, policy.record_writes, self.store.saved)
         yield from check_record_not_lost(
             self.plan, chunk, policy, self.clock, self.jitter, has_ledger=has_ledger, lost=lost
         )
@@ -426,10 +428,10 @@ class Outbox:
         """
         if not left:
             return
-        changed, elsewhere = self.known.elsewhere(self.here)
-        if elsewhere:
+        changed, count = self.known.from_another_origin(self.here)
+        if count:
             raise OmniContentChangedError(
-                f"Same idempotency_key, other {changed}: {some(elsewhere, 'message')} {was(elsewhere)} or may "
+                f"Same idempotency_key, other {changed}: {some(count, 'message')} {was(count)} or may "
                 f"have been sent from another one; not sent: {left:,}. {RESTORE[changed]}, or use another "
                 f"{self._name_of_a_send}."
             )
@@ -493,9 +495,9 @@ class Outbox:
             write=self._write_outcomes,
         )
         doubtful = list(self.known.open_attempts())
-        earlier = [attempt for attempt in doubtful if not attempt.is_elsewhere(self.here)]
+        earlier = [attempt for attempt in doubtful if not attempt.is_from_another_origin(self.here)]
         for attempt in doubtful:
-            if attempt.origin is not None and attempt.is_elsewhere(self.here):
+            if attempt.origin is not None and attempt.is_from_another_origin(self.here):
                 yield not_asked_note(len(attempt.in_state(*UNCERTAIN)), attempt.origin, self.here)
         try:
             yield from self._post_all(dispatcher, doubts)
@@ -520,7 +522,7 @@ class Outbox:
             self.policy,
             has_ledger=self.ledger is not None,
             strangers=doubts.strangers(earlier),
-            elsewhere=self.known.elsewhere(
+            at_another_origin=self.known.from_another_origin(
                 self.here, UNRESOLVED if self.policy.trust_duplicate_rejection else UNCERTAIN
             ),
         )

@@ -26,7 +26,7 @@ RESTORE = {
 """The remedy, by the noun for what has changed since messages were posted."""
 
 
-def unknown_elsewhere(count: int, of: str, changed: str) -> OmniUnknownOutcomeError:
+def unknown_at_another_origin(count: int, of: str, changed: str) -> OmniUnknownOutcomeError:
     """Return the error for messages in doubt that another account, or scenario, may have.
 
     :param of: the number of all messages, in words.
@@ -69,14 +69,14 @@ def final_error_of(
     *,
     has_ledger: bool,
     strangers: int = 0,
-    elsewhere: tuple[str, int] = ("", 0),
+    at_another_origin: tuple[str, int] = ("", 0),
 ) -> OmniError | None:
     """Return the error that the task must fail with, or None.
 
     :param has_ledger: True if the send has a ledger, so that every request can be followed.
     :param strangers: the number of messages in doubt to people who have left the source.
-    :param elsewhere: "account" or "scenario", whichever has changed since messages in doubt were posted, and their
-        number.
+    :param at_another_origin: "account" or "scenario", whichever has changed since messages in doubt were posted, and
+        their number.
 
     With `trust_duplicate_rejection` the vendor's word that it has seen an id is enough.
     """
@@ -94,8 +94,8 @@ def final_error_of(
     )
     if progress.stop is not None:
         return _stopped(progress.stop, how_far)
-    if elsewhere[1]:
-        return unknown_elsewhere(elsewhere[1], some(people, "message"), elsewhere[0])
+    if at_another_origin[1]:
+        return unknown_at_another_origin(at_another_origin[1], some(people, "message"), at_another_origin[0])
     if unknown + strangers:
         return OmniUnknownOutcomeError(
             f"{some(unknown + strangers, 'message')} may or may not have been sent, and the logs did not tell; "

@@ -13,7 +13,7 @@ from airflow_provider_omni.delivery.ledger.integrity import (
     Inventory,
     check_integrity,
     key_field_of,
-    owner_of,
+    send_of,
     whole_lines,
 )
 from airflow_provider_omni.delivery.ledger.parts import (
@@ -41,7 +41,7 @@ from airflow_provider_omni.delivery.outbox.stores import (
     Writes,
     flow_in,
     intent_line,
-    kept_elsewhere,
+    kept_in_another_store,
     origin_of,
     was_kept,
 )
@@ -180,11 +180,11 @@ class LedgerStore:
         The write of the fence shows that this try is the current one, before its file under `tries/` stops any other.
         """
         if (yield from was_kept(INDEX, "bulks")) is not None:
-            raise kept_elsewhere("an earlier try of this task had none, and kept its record in Airflow")
+            raise kept_in_another_store("an earlier try of this task had none, and kept its record in Airflow")
         last: Any = yield from was_kept(FENCE, "part")
         ours = last is not None and last.get("send") == self.about["send"]
         if ours and last["part"] not in (yield from list_parts(SENT)):
-            raise kept_elsewhere("what an earlier try of this task has sent is not in it")
+            raise kept_in_another_store("what an earlier try of this task has sent is not in it")
         if ours:
             self._inventory.claim_part(last["part"])
         if not dry_run:
@@ -203,7 +203,7 @@ class LedgerStore:
         others: set[TryId | None] = set()
         for name in tries:
             data = yield from read_part(name)
-            owner = owner_of(data, name)
+            owner = send_of(data, name)
             if owner == self.about["send"]:
                 if not own:
                     self._key_field = key_field_of(data, name)
@@ -234,7 +234,7 @@ class LedgerStore:
             if name in before or name == self._try.part(TRIES):
                 continue
             data = yield from read_part(name)
-            if safety.is_of_another_send(owner_of(data, name), str(self.about["send"])):
+            if safety.is_of_another_send(send_of(data, name), str(self.about["send"])):
                 raise _of_another_send(at_once=True)
         self.written((), [names])
 

@@ -319,7 +319,7 @@ def plan_batch(
     """
     contents = contents or RenderedContents(spec.content, workspace, now)
     allowed = spec.allowed_recipients
-    reading = IntakeOptions(
+    options = IntakeOptions(
         spec.phone_field,
         spec.key_field,
         None if allowed is None else frozenset(normalise(each, _AS_ALLOWED) for each in allowed),
@@ -328,7 +328,7 @@ def plan_batch(
         numbers=spec.numbers,
         count_other_shards=spec.max_recipients is not None,
     )
-    intake = ingest(rows, reading, contents, spec.identity, workspace)
+    intake = ingest(rows, options, contents, spec.identity, workspace)
     plan = SendPlan(
         spec, intake, workspace, options=contents.options, only=contents.same_for_all, fields=contents.fields
     )

@@ -31,8 +31,8 @@ class SendPolicy:
 
     :param look: the conditions under which absence may be concluded from the logs.
     :param connections: the number of requests under way at one time.
-    :param requests_per_second: the client's pace. No more requests are begun than it lets through in time. None: no
-        limit.
+    :param requests_per_second: the client's rate limit. No more requests are begun than it lets through in time. None:
+        no limit.
     :param trust_duplicate_rejection: post messages that stay unknown again, with their ids, since the account refuses
         ids that it has seen.
     :param attempts: POSTs in a row that certainly had no effect (429, no connection), after which the send gives up.
@@ -45,7 +45,7 @@ class SendPolicy:
         without a ledger is refused.
     :param record_writes: the number of times that the record was written when the try before ended. A record that was
         written less often is not complete.
-    :param untold: the number of earlier tries that may have sent something that is not on record.
+    :param unaccounted: the number of earlier tries that may have sent something that is not on record.
     :param account: `OmniConfig.account_mark`, which tells accounts apart.
     :param first_try_at: for a later try, seconds since the epoch before which no try of this send can have begun. If it
         is None (not known) and the record may be lost, the logs cannot prove that nothing was sent, and the task fails.
@@ -72,7 +72,7 @@ class SendPolicy:
     record_complete: bool = True
     durable: bool = False
     record_writes: int = 0
-    untold: int = 0
+    unaccounted: int = 0
     account: str = ""
     first_try_at: float | None = None
     dry_run: bool = False
@@ -93,7 +93,7 @@ class SendPolicy:
 
     @property
     def at_once(self) -> int:
-        """The number of requests under way: no more than the pace lets begin while an intent is fresh."""
+        """The number of requests under way: no more than the rate limit lets begin while an intent is fresh."""
         if self.requests_per_second is None:
             return max(1, self.connections)
         return max(1, min(self.connections, int(self.requests_per_second * INTENT_TTL)))

@@ -51,7 +51,7 @@ def previous_receipt(
     except OmniError as error:
         yield Log(f"What earlier tries have sent could not be read ({type(error).__name__}).", warning=True)
         return None
-    progress.recall(known, everybody=True)
+    progress.take_over(known, everybody=True)
     sent = sum(progress.states[state] for state in MAY_HAVE_ARRIVED)
     if not sent:
         return None

@@ -69,7 +69,7 @@ class SendProgress:
         """
         return cls(most=MAX_IDS if ledger else MOST_WITHOUT_LEDGER, each={} if each else None)
 
-    def recall(self, known: IntentLog, fingerprint: str | None = None, *, everybody: bool = False) -> None:
+    def take_over(self, known: IntentLog, fingerprint: str | None = None, *, everybody: bool = False) -> None:
         """Take over the messages of earlier tries: those of this send's people, or all on record.
 
         :param fingerprint: of this try's content; None if not known.
@@ -112,7 +112,7 @@ class SendProgress:
             if (state := each.get(message_id)) is not None:
                 self.states[state] += by
 
-    def learned(self, attempt: Attempt, moved: dict[str, str] | None = None) -> None:
+    def note_outcome(self, attempt: Attempt, moved: dict[str, str] | None = None) -> None:
         """Have a request's states written with the next write.
 
         :param moved: the requests in which the logs have found messages, by message id.
@@ -127,11 +127,11 @@ class SendProgress:
             else attempt.in_state(*MAY_HAVE_ARRIVED)
         )
         if moved:
-            elsewhere: dict[str, list[str]] = {}
+            by_request: dict[str, list[str]] = {}
             for message_id in followed:
                 if message_id in moved:
-                    elsewhere.setdefault(moved[message_id], []).append(message_id)
-            for bulk_id, ids in elsewhere.items():
+                    by_request.setdefault(moved[message_id], []).append(message_id)
+            for bulk_id, ids in by_request.items():
                 there = self.sent[bulk_id].message_ids if bulk_id in self.sent else ()
                 self.follow(bulk_id, (*there, *(each for each in ids if each not in there)))
             followed = [each for each in followed if each not in moved]

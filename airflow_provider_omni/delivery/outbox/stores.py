@@ -103,7 +103,7 @@ class IntentStore(Protocol):
 class AmendableStore(IntentStore, Protocol):
     """Keeps a record that a try can amend by what other tries or tasks may have posted."""
 
-    def recall(self, known: IntentLog) -> Steps[None]:
+    def replay(self, known: IntentLog) -> Steps[None]:
         """Read and replay the record before this try begins. `enter` does it, unless it was done."""
         ...
 
@@ -183,7 +183,7 @@ def was_kept(key: str, what: str) -> Steps[Any]:
     return entry if isinstance(entry, dict) and entry.get(what) else None
 
 
-def kept_elsewhere(why: str) -> OmniInputError:
+def kept_in_another_store(why: str) -> OmniInputError:
     """Return the error for a store that is not the one of earlier tries."""
     return OmniInputError(
         "Nothing was sent: this is not where the record of this send is kept",

@@ -16,7 +16,7 @@ from airflow_provider_omni.delivery.outbox.stores import (
     Writes,
     flow_in,
     intent_line,
-    kept_elsewhere,
+    kept_in_another_store,
     origin_of,
     was_kept,
 )
@@ -57,29 +57,29 @@ class TaskStateStore:
         self._inside: set[str] = set()
         """Requests whose entries stand in the index itself."""
         self._one_request = one_request
-        self._recalled = False
+        self._replayed = False
         self._origins: list[Origin] = []
         """Origins from which earlier tries were about to post; of a plan of one request."""
         self._flow_before: tuple[Json, Json] | None = None
-        """The flow on record, and the scenario that it belongs to, if what was sent came from elsewhere."""
+        """The flow on record, and the scenario that it belongs to, if what was sent came from another."""
 
-    def recall(self, known: IntentLog) -> Steps[None]:
+    def replay(self, known: IntentLog) -> Steps[None]:
         """Read the index and the entries that it names, and replay them. `enter` does it, unless it was done."""
         index: Any = yield from load(INDEX, label="record read")
         if not self._one_request and (yield from was_kept(FENCE, "part")) is not None:
-            raise kept_elsewhere("an earlier try of this task had one, and its record is there")
+            raise kept_in_another_store("an earlier try of this task had one, and its record is there")
         if index is not None:
             yield from self._read(index, known)
         self.complete = self._expects is not None and self.saved >= self._expects
         if self._one_request and not self.complete and (yield from was_kept(FENCE, "part")) is not None:
             # Its ids may be made of a `key_field`, so that the logs show nothing by those of this try.
-            raise kept_elsewhere("an earlier try of this task had one, as a batch, and its record is there")
-        self._recalled = True
+            raise kept_in_another_store("an earlier try of this task had one, as a batch, and its record is there")
+        self._replayed = True
 
     def enter(self, known: IntentLog, *, dry_run: bool) -> Steps[None]:
-        """Recall, then write the index, which shows that this try is the current one."""
-        if not self._recalled:
-            yield from self.recall(known)
+        """Replay the record, then write the index, which shows that this try is the current one."""
+        if not self._replayed:
+            yield from self.replay(known)
         if self._flow_before is None:  # else this try posts nothing
             self._origins = list(dict.fromkeys((*(() if self.complete else self._origins), self.here)))
         if not dry_run:
@@ -93,8 +93,8 @@ class TaskStateStore:
     @property
     def unrecorded_from(self) -> Origin:
         """The origin of messages that are missing from the record."""
-        elsewhere = [] if self.complete else [each for each in self._origins if each != self.here]
-        return elsewhere[-1] if elsewhere else self.here
+        others = [] if self.complete else [each for each in self._origins if each != self.here]
+        return others[-1] if others else self.here
 
     def register(self, attempt: Attempt, learned: Sequence[dict[str, Any]] = ()) -> None:
         """Put a request on the record that another try, or another task, may have posted. The next write has it.
@@ -179,10 +179,10 @@ class TaskStateStore:
         if not self._one_request:
             self.flow = self.flow or flow_in(index)
             return
-        elsewhere = bool(known.elsewhere(self.here)[1])  # then this try posts nothing
-        if elsewhere:
+        from_another = bool(known.from_another_origin(self.here)[1])  # then this try posts nothing
+        if from_another:
             self._flow_before = index.get("flow"), index.get("flow_of")
-        if elsewhere or index.get("flow_of") in (None, self.here.scenario):
+        if from_another or index.get("flow_of") in (None, self.here.scenario):
             self.flow = self.flow or flow_in(index)
 
     def _add(self, attempt: Attempt) -> dict[str, Any]:

@@ -30,38 +30,38 @@ class Tries:
 
     :param number: the number of this try, from 1.
     :param not_before: seconds since the epoch before which none of them can have begun; None if not known.
-    :param last_told: the last of them that has said that it ended; 0 if none has.
+    :param last_ended: the last of them that has said that it ended; 0 if none has.
     :param writes: the number of times that the record had been written by then. An older record is not complete.
     """
 
     number: int
     not_before: float | None
-    last_told: int = 0
+    last_ended: int = 0
     writes: int = 0
 
     @property
-    def told(self) -> bool:
+    def record_complete(self) -> bool:
         """True if there was no earlier try, or the one just before has said that it ended. Then a record is
         complete.
         """
-        return self.untold == 0
+        return self.unaccounted == 0
 
     @property
-    def untold(self) -> int:
+    def unaccounted(self) -> int:
         """The number of earlier tries that may have sent something that is not on record."""
-        return self.number - 1 - self.last_told
+        return self.number - 1 - self.last_ended
 
 
-def lost_tries(untold: int, expected: int, written: int) -> int:
+def lost_tries(unaccounted: int, expected: int, written: int) -> int:
     """Return the number of earlier tries that may have sent something of which a record does not know.
 
     Each of them may have come to a further id of somebody whom the one before it saw refused.
 
-    :param untold: the number of tries that have not said that they ended.
+    :param unaccounted: the number of tries that have not said that they ended.
     :param expected: the number of the record's writes, as the last try that ended has said.
     :param written: the number of writes of the record at hand. Each lost try has written it at least once.
     """
-    return untold + min(max(expected - written, 0), OTHERS)
+    return unaccounted + min(max(expected - written, 0), OTHERS)
 
 
 def begin_try(number: int, first_try_at: float | None, clock: Clock, *, perhaps_anew: bool = False) -> Steps[Tries]:
@@ -76,16 +76,16 @@ def begin_try(number: int, first_try_at: float | None, clock: Clock, *, perhaps_
     Raises OmniStorageError if it cannot be written: what this try posts could not be written down either.
     """
     entry: Any = yield from load(KEY)
-    not_before, last_told, writes = _read(entry)
+    not_before, last_ended, writes = _read(entry)
     not_before = not_before or first_try_at
     if number == 1 and entry is None and not perhaps_anew:
         not_before = clock()
-    elif last_told >= number or number == 1:
+    elif last_ended >= number or number == 1:
         # There are other tries, or those of another run with this name: nothing is known of them.
-        last_told, writes = number - 1 - OTHERS, 0
+        last_ended, writes = number - 1 - OTHERS, 0
     elif entry is None and perhaps_anew:
-        last_told -= OTHERS
-    tries = Tries(number, not_before, last_told, writes)
+        last_ended -= OTHERS
+    tries = Tries(number, not_before, last_ended, writes)
     yield Save(KEY, _entry(tries))
     return tries
 
@@ -97,11 +97,11 @@ def end_try(tries: Tries, writes: int | None) -> Steps[None]:
         was not known of the earlier ones; None if it did not come to that.
     """
     if writes is None:
-        if not tries.told:
+        if not tries.record_complete:
             return  # the next try must doubt everything that this one has doubted
         writes = tries.writes
     try:
-        yield Save(KEY, _entry(replace(tries, last_told=tries.number, writes=writes)))
+        yield Save(KEY, _entry(replace(tries, last_ended=tries.number, writes=writes)))
     except OmniStaleTryError:
         return
     except OmniStorageError:
@@ -109,7 +109,7 @@ def end_try(tries: Tries, writes: int | None) -> Steps[None]:
 
 
 def _read(entry: Any) -> tuple[float | None, int, int]:
-    """Return `not_before`, `last_told` and `writes` of an entry. An entry that cannot be read counts as gone."""
+    """Return `not_before`, `last_ended` and `writes` of an entry. An entry that cannot be read counts as gone."""
     try:
         if entry["v"] != VERSION:
             return None, 0, 0
@@ -120,4 +120,4 @@ def _read(entry: Any) -> tuple[float | None, int, int]:
 
 
 def _entry(tries: Tries) -> Json:
-    return {"v": VERSION, "not_before": tries.not_before, "told": tries.last_told, "writes": tries.writes}
+    return {"v": VERSION, "not_before": tries.not_before, "told": tries.last_ended, "writes": tries.writes}

@@ -144,7 +144,7 @@ class RenderedContents:
         except OmniInputError as error:
             open_ = (*self._template.places, *(line.partition(":")[0] for line in braces))
             # There is content, though it cannot be used.
-            return [line for line in _elsewhere(error.problems, open_) if line != NO_CONTENT]
+            return [line for line in _not_about(error.problems, open_) if line != NO_CONTENT]
         return []
 
     def _check_template(self, problems: list[str]) -> Content:
@@ -158,7 +158,7 @@ class RenderedContents:
             except OmniInputError as error:
                 found.append(list(error.problems))
         fixed = [line for line in found[0] if all(line in other for other in found[1:])]
-        fixed = _elsewhere(fixed, self._template.places)
+        fixed = _not_about(fixed, self._template.places)
         if fixed or not self._template.fields:
             raise _unusable(fixed or found[0])
         # All problems are at placeholders, since one stand-in cannot be a URL and a short text at once. The rows will
@@ -185,7 +185,7 @@ def store_content(content: Content, workspace: Workspace) -> int:
     return int(number)
 
 
-def _elsewhere(problems: Iterable[str], places: Iterable[str]) -> list[str]:
+def _not_about(problems: Iterable[str], places: Iterable[str]) -> list[str]:
     """Return the problems that are not about the values at these places. A member that does not exist is a problem
     whatever it holds.
     """

@@ -36,7 +36,7 @@ from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.nothing import is_a_time, is_nothing, word_for_nothing
 from airflow_provider_omni.omni.problems import unexpected
 
-_FLUSH = 2000
+_ROWS_TOGETHER = 2000
 """Rows that are written to the workspace at once."""
 
 NOT_ALLOWED = "not among the connection's allowed_recipients"
@@ -101,16 +101,16 @@ class _BadRowError(ValueError):
 
 
 def ingest(
-    rows: Iterable[Row], reading: IntakeOptions, contents: RenderedContents, ids: Identity, workspace: Workspace
+    rows: Iterable[Row], options: IntakeOptions, contents: RenderedContents, ids: Identity, workspace: Workspace
 ) -> IntakeCounts:
     """Read all rows into the workspace, and return the counts."""
     intake = IntakeCounts()
     people: list[tuple[Any, ...]] = []
     bad: list[tuple[int, str, str | None]] = []
     others: list[tuple[int]] = []
-    key_field, allowed, shard = reading.key_field, reading.allowed, reading.shard
+    key_field, allowed, shard = options.key_field, options.allowed, options.shard
     same = contents.same_for_all
-    numbers = reading.numbers
+    numbers = options.numbers
     normalise, everywhere = normaliser(numbers), numbers.countries is None
     for row in rows:
         place, number, fields, problem, normalised = row
@@ -128,11 +128,11 @@ def ingest(
                 here = spread(who)
                 if not shard.holds_spread(here):
                     may = (allowed is None or digits in allowed) and numbers.allows(digits)
-                    if reading.count_other_shards and may:
+                    if options.count_other_shards and may:
                         # SQLite's integers are signed.
                         others.append((here >> 1,))
-                        if len(others) >= _FLUSH:
-                            _flush_others(workspace, others)
+                        if len(others) >= _ROWS_TOGETHER:
+                            _insert_others(workspace, others)
                     continue
             if allowed is not None and digits not in allowed:
                 raise _BadRowError(NOT_ALLOWED)
@@ -140,25 +140,25 @@ def ingest(
                 raise _BadRowError(f"{NOT_ALLOWED_COUNTRY}: {country_of(digits)}", NOT_ALLOWED_COUNTRY)
             content = same if same is not None else contents.of(fields if fields is not None else {})
             message_id = ids.message_id_of_number(digits) if key is None or who is None else ids.message_id(who)
-            kept = _json_of(fields) if reading.keep_fields and fields is not None else None
+            kept = _json_of(fields) if options.keep_fields and fields is not None else None
         except (InvalidNumberError, MissingFieldError, OmniInputError, _BadRowError) as error:
             if shard is not None and not shard.holds(who or _name_of_row(number)):
                 continue
-            detail, reason = _all_missing(fields, reading, contents) or _words(error, fields)
+            detail, reason = _all_missing(fields, options, contents) or _words(error, fields)
             bad.append((place, detail, key))
             intake.reasons[reason] += 1
             intake.requested += 1
-            if len(bad) >= _FLUSH:
-                _flush_bad(workspace, bad)
+            if len(bad) >= _ROWS_TOGETHER:
+                _insert_quarantined(workspace, bad)
             continue
         intake.requested += 1
         people.append((place, message_id, int(digits), key, content, 1, kept))
-        if len(people) >= _FLUSH:
-            _flush_people(workspace, people)
-    _flush_people(workspace, people)
-    _flush_bad(workspace, bad)
-    _flush_others(workspace, others)
-    _find_duplicates(workspace, reading, intake)
+        if len(people) >= _ROWS_TOGETHER:
+            _insert_people(workspace, people)
+    _insert_people(workspace, people)
+    _insert_quarantined(workspace, bad)
+    _insert_others(workspace, others)
+    _find_duplicates(workspace, options, intake)
     intake.people = workspace.scalar("SELECT count(*) FROM person")
     intake.quarantined = workspace.scalar("SELECT count(*) FROM quarantine")
     intake.other_shards = workspace.scalar("SELECT count(*) FROM (SELECT 1 FROM other_shards GROUP BY spread)")
@@ -211,7 +211,7 @@ def _json_of(fields: Mapping[str, Any]) -> str:
 
 
 def _all_missing(
-    fields: Mapping[str, Any] | None, reading: IntakeOptions, contents: RenderedContents
+    fields: Mapping[str, Any] | None, options: IntakeOptions, contents: RenderedContents
 ) -> tuple[str, str] | None:
     """Return detail and kind of a row without the number or the key, and without further fields; else None.
 
@@ -219,7 +219,7 @@ def _all_missing(
     """
     if fields is None:
         return None
-    own = [name for name in (reading.phone_field, reading.key_field) if name is not None and name not in fields]
+    own = [name for name in (options.phone_field, options.key_field) if name is not None and name not in fields]
     missing = dict.fromkeys((*own, *(name for name in contents.fields if name not in fields)))
     if not own or len(missing) == 1:
         return None
@@ -243,24 +243,24 @@ def _words(error: Exception, fields: Mapping[str, Any] | None) -> tuple[str, str
     return str(error), str(error)
 
 
-def _flush_people(workspace: Workspace, people: list[tuple[Any, ...]]) -> None:
+def _insert_people(workspace: Workspace, people: list[tuple[Any, ...]]) -> None:
     workspace.executemany(
         "INSERT INTO person (seq, id, address, key, content, todo, fields) VALUES (?, ?, ?, ?, ?, ?, ?)", people
     )
     people.clear()
 
 
-def _flush_bad(workspace: Workspace, bad: list[tuple[int, str, str | None]]) -> None:
+def _insert_quarantined(workspace: Workspace, bad: list[tuple[int, str, str | None]]) -> None:
     workspace.executemany("INSERT INTO quarantine (place, reason, key) VALUES (?, ?, ?)", bad)
     bad.clear()
 
 
-def _flush_others(workspace: Workspace, others: list[tuple[int]]) -> None:
+def _insert_others(workspace: Workspace, others: list[tuple[int]]) -> None:
     workspace.executemany("INSERT INTO other_shards (spread) VALUES (?)", others)
     others.clear()
 
 
-def _find_duplicates(workspace: Workspace, reading: IntakeOptions, intake: IntakeCounts) -> None:
+def _find_duplicates(workspace: Workspace, options: IntakeOptions, intake: IntakeCounts) -> None:
     """Sort by id on disk, and keep the first row of each group.
 
     A later row that may be another message is quarantined with its reason, not counted as a duplicate, which nobody
@@ -268,7 +268,7 @@ def _find_duplicates(workspace: Workspace, reading: IntakeOptions, intake: Intak
     """
     other, reason = (
         ("later.content IS NOT first.content", OTHER_TEXT)
-        if reading.key_field is None
+        if options.key_field is None
         else ("later.address IS NOT first.address", OTHER_NUMBER)
     )
     workspace.execute("CREATE INDEX person_id ON person (id)")

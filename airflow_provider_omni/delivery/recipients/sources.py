@@ -123,8 +123,8 @@ def rows_of_csv(
     except UnicodeError as error:
         raise not_text(0, error, encoding) from None
     above = 0
-    if told := _SEPARATOR_LINE.fullmatch(first):
-        delimiter, above = told[1].replace("\\t", "\t"), 1
+    if separator := _SEPARATOR_LINE.fullmatch(first):
+        delimiter, above = separator[1].replace("\\t", "\t"), 1
     else:
         refuse_other_kinds(first, "csv")
         source = chain((first,), source)

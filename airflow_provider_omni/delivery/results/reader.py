@@ -161,7 +161,7 @@ class Outcomes:
         self._known = IntentLog(workspace)
         self._flow = Flow()
         self._other_flows: dict[str, Flow] = {}
-        self._flow_told = False
+        self._flow_known = False
         workspace.execute("CREATE TABLE closed (id TEXT PRIMARY KEY) WITHOUT ROWID")
         workspace.execute("CREATE TABLE unconfirmed (id TEXT PRIMARY KEY) WITHOUT ROWID")
         workspace.execute("CREATE TABLE confirmed (id TEXT PRIMARY KEY) WITHOUT ROWID")
@@ -194,8 +194,8 @@ class Outcomes:
                 self._note_left(line)
         self._known.keep_one_attempt(posts=False)
         inventory.check("What became of whom is not known in full.", retryable=False)
-        told, others = self._known.flows()
-        self._flow, self._flow_told = Flow.of(told or ()), told is not None
+        steps, others = self._known.flows()
+        self._flow, self._flow_known = Flow.of(steps or ()), steps is not None
         self._other_flows = {message_id: Flow.of(steps) for message_id, steps in others.items()}
 
     def _flow_of(self, message_id: str) -> Flow:
@@ -216,7 +216,7 @@ class Outcomes:
     def _read_seen(self) -> None:
         for _, line in self._lines(OUTCOMES):
             if "v" in line:
-                if not self._flow_told:  # an older version wrote sent/: the wait has it from the receipt
+                if not self._flow_known:  # an older version wrote sent/: the wait has it from the receipt
                     self._flow = Flow.of(line.get("flow") or self._flow.steps)
                 continue
             try:
@@ -259,10 +259,10 @@ class Outcomes:
 
     def rows(self) -> Iterator[OutcomeRow]:
         """Yield every recipient once, with the last message that was intended for them."""
-        for row, _ in self.told():
+        for row, _ in self.with_writers():
             yield row
 
-    def told(self) -> Iterator[tuple[OutcomeRow, str]]:
+    def with_writers(self) -> Iterator[tuple[OutcomeRow, str]]:
         """Yield the rows of `rows`, each with the try that intended to post its message."""
         for identifier, state, reason, bulk, writer, label in self._workspace.rows(
             "SELECT known.id, coalesce(known.state, attempt.state), known.reason, attempt.bulk, attempt.writer, "

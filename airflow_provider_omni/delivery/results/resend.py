@@ -52,7 +52,7 @@ def rows_of_unreached(
         with Workspace() as workspace, Workspace() as sent:
             _read_plan(folder, names, workspace)
             outcomes = Outcomes(folder, sent)
-            for outcome, writer in outcomes.told():
+            for outcome, writer in outcomes.with_writers():
                 if is_unreached(outcome, include_unknown=include_unknown):
                     person = _person(workspace, outcome, writer)
                     if person is None:

@@ -273,7 +273,10 @@ class Deliveries:
             status = self.status_of(message_id, now, closing=closing, looked_at=looked_at)
             if status.outcome is not Outcome.FAILED:
                 continue
-            if status.settled or self.status_of(message_id, now, looked_at=looked_at).outcome is not Outcome.FAILED:
+            if (
+                status.closed_by_settle_time
+                or self.status_of(message_id, now, looked_at=looked_at).outcome is not Outcome.FAILED
+            ):
                 yield message_id
 
     @property

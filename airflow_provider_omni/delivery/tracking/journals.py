@@ -66,7 +66,7 @@ class ReportJournal(Protocol):
     def save_if_much(self) -> Steps[None]:
         """Write the news if there is much of it."""
 
-    def settle(self) -> Steps[None]:
+    def commit(self) -> Steps[None]:
         """Write the news, and let go of what is over."""
 
     def all_saved(self) -> Steps[bool]:
@@ -244,7 +244,7 @@ class KeyValueJournal:
         """Do nothing: each subscription is written when it was read."""
         yield from ()
 
-    def settle(self) -> Steps[None]:
+    def commit(self) -> Steps[None]:
         """Count the news: it is written already, or the failure of that is noted."""
         self._deliveries.counts()
         yield from ()

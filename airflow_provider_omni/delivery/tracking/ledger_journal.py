@@ -70,7 +70,7 @@ class LedgerJournal:
         self._polls = 0
         self._overlooked: list[Subscription] = []
         """Requests whose bulk ids do not find their messages, as this copy has seen."""
-        self._told_singly = self._singly = False
+        self._marked_singly = self._singly = False
         """True if each message is to be followed by its own id: as an earlier copy says, and as is done."""
         self._reach = OutOfReach(deliveries.clock, deliveries.watch.deadline)
 
@@ -94,7 +94,7 @@ class LedgerJournal:
         self._news: dict[str, Subscription] = {}
         self._unconfirmed: dict[Subscription, set[str]] = {}
         """Messages whose failures stand in the ledger as unconfirmed."""
-        self._failures_told = False
+        self._doubtful_failures = False
         """True if failures were written that rest on the last step, since the parts of other copies were read."""
         self._blocked = False
         """True if the last write has failed."""
@@ -125,7 +125,7 @@ class LedgerJournal:
             yield from offload(lambda: self._follow(followed))
             self._made = True
         yield from self._read_outcomes()
-        if self._told_singly and not self._singly:
+        if self._marked_singly and not self._singly:
             self._singly = True
             self.begin()
             yield from self._load()
@@ -184,7 +184,7 @@ class LedgerJournal:
             try:
                 if "steps" not in line:
                     self._deliveries.check_account(str(line.get("account") or ""), "the one that was asked so far")
-                    self._told_singly = self._told_singly or bool(line.get("one_by_one"))
+                    self._marked_singly = self._marked_singly or bool(line.get("one_by_one"))
                     continue
                 subscription = self._deliveries.single.get(line["id"]) or self._by_bulk.get(line.get("bulk") or "")
                 updates = [update_of(line["id"], step) for step in line["steps"]]
@@ -203,7 +203,7 @@ class LedgerJournal:
         if self._polls % IDLE_POLLS == 0 or self._deliveries.clock() >= self._watch.deadline:
             yield from self._read_others()
             yield from self._count_and_evict()
-        yield from self._flush()
+        yield from self._write_news()
 
     def _read_others(self) -> Steps[None]:
         try:
@@ -211,7 +211,7 @@ class LedgerJournal:
         except OmniStorageError as error:
             yield Log(f"The ledger could not be read ({type(error).__name__}); it will be repeated.", warning=True)
         else:
-            self._failures_told = False
+            self._doubtful_failures = False
 
     def has_grown(self) -> Steps[bool]:
         """Return True if the batch has written more since this wait has read the ledger."""
@@ -243,11 +243,11 @@ class LedgerJournal:
         overlooked, self._overlooked = self._overlooked, []
         if self._singly:
             return False
-        if not safety.must_be_followed_singly(overlooked=bool(overlooked), told=self._told_singly):
+        if not safety.must_be_followed_singly(overlooked=bool(overlooked), marked=self._marked_singly):
             return False
-        yield from self._flush()
+        yield from self._write_news()
         if safety.may_begin_anew(self._deliveries.subscriptions) and (
-            self._told_singly or (yield from self._mark_singles(closing=closing))
+            self._marked_singly or (yield from self._mark_singles(closing=closing))
         ):
             self._singly = True
             return True
@@ -309,25 +309,25 @@ class LedgerJournal:
 
     def save_if_much(self) -> Steps[None]:
         """Write a part if there is much news."""
-        if len(self._news) >= self._limits.flush_messages and not self._blocked:
-            yield from self.settle()
+        if len(self._news) >= self._limits.news_in_a_part and not self._blocked:
+            yield from self.commit()
 
-    def settle(self) -> Steps[None]:
+    def commit(self) -> Steps[None]:
         """Write the news as a part, then count it and forget what is over. Before a failure counts, read what other
         copies have written: one may have read the report of a delivery on an earlier step.
         """
-        yield from self._flush()
+        yield from self._write_news()
         failed = (each.failed_after_others and not each.evicted for each in self._deliveries.subscriptions)
-        if safety.may_others_know_better(failures_told=self._failures_told or any(failed)):
+        if safety.may_others_know_better(doubtful_failures=self._doubtful_failures or any(failed)):
             yield from self._read_others()
         yield from self._count_and_evict()
 
     def all_saved(self) -> Steps[bool]:
         """Write all news, and return True if that is done."""
-        yield from self.settle()
+        yield from self.commit()
         return not self._news
 
-    def _flush(self) -> Steps[None]:
+    def _write_news(self) -> Steps[None]:
         if not self._news:
             return
         taken, self._news = self._news, {}
@@ -361,7 +361,7 @@ class LedgerJournal:
             steps = [step_of(each) for each in self._deliveries.tracker.worth_keeping(message_id)]
             line: dict[str, Any] = {"id": message_id, "bulk": subscription.bulk.bulk_id, "steps": steps}
             if self._deliveries.fails_at_last(message_id, now):
-                self._failures_told = True
+                self._doubtful_failures = True
             if self._deliveries.is_unconfirmed(subscription, message_id, now):
                 unconfirmed.add(message_id)
                 line[UNCONFIRMED] = True

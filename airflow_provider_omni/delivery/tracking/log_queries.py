@@ -96,14 +96,14 @@ class LogQueries:
             for unseen in self._some_of(missing, 1 if safety.proves_lists(len(ids) - len(missing)) else SAMPLES):
                 alone = yield from self.ask(until, **{kind: (unseen,)})
                 if alone is None:
-                    told = safety.told_by_list(found, asked_alone, lists_read=False)
-                    return {each: found[each] for each in told} or None
+                    answered = safety.answered_by_list(found, asked_alone, lists_read=False)
+                    return {each: found[each] for each in answered} or None
                 asked_alone.add(unseen)
                 if alone:
                     self.at_once[kind] = 1
                     return {unseen: alone}
-        told = safety.told_by_list(found, asked_alone, lists_read=kind in self._lists_read)
-        return {each: found[each] for each in told}
+        answered = safety.answered_by_list(found, asked_alone, lists_read=kind in self._lists_read)
+        return {each: found[each] for each in answered}
 
     def _some_of(self, ids: Sequence[str], most: int) -> list[str]:
         """Pick a few ids from all over the list. The pick changes with the time, also if each poll is a process of its

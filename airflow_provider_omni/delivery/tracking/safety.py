@@ -51,7 +51,7 @@ def proves_lists(shown: int) -> bool:
     return shown >= LISTED
 
 
-def told_by_list(found: Mapping[str, Sized], asked_alone: Collection[str], *, lists_read: bool) -> list[str]:
+def answered_by_list(found: Mapping[str, Sized], asked_alone: Collection[str], *, lists_read: bool) -> list[str]:
     """Return the ids that this list query answers. Query the others again.
 
     An empty answer is no proof that there are no rows: the vendor may not read the list. It is one about the ids that
@@ -101,12 +101,12 @@ def is_heard(page: Sequence[Report] | None, limit: int) -> bool:
     return page is not None and not skipped_in(page) and len(page) < limit
 
 
-def may_others_know_better(*, failures_told: bool) -> bool:
+def may_others_know_better(*, doubtful_failures: bool) -> bool:
     """Return True if other copies' parts are read before failures count: one may have read a report of a delivery.
 
-    :param failures_told: True if a message seems to have failed of which an earlier step may have delivered.
+    :param doubtful_failures: True if a message seems to have failed of which an earlier step may have delivered.
     """
-    return failures_told
+    return doubtful_failures
 
 
 def are_reports_outdated(*, news: bool) -> bool:
@@ -163,13 +163,13 @@ def by_the_vendors_clock(moment: float, behind: float) -> float:
     return moment - behind
 
 
-def must_be_followed_singly(*, overlooked: bool, told: bool) -> bool:
+def must_be_followed_singly(*, overlooked: bool, marked: bool) -> bool:
     """Return True if messages must be followed by their own ids in place of their request's.
 
     :param overlooked: True if this copy of the wait has seen that a bulk id does not find its messages.
-    :param told: True if the journal says so: another copy writes what it reads under the messages' ids.
+    :param marked: True if the journal says so: another copy writes what it reads under the messages' ids.
     """
-    return overlooked or told
+    return overlooked or marked
 
 
 def may_be_followed_singly(*, marked: bool) -> bool:

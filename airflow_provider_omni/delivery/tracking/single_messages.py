@@ -194,10 +194,10 @@ class SingleMessageFollower:
                 if subscription := self._deliveries.single.get(message_id):
                     yield from self._deliveries.take_rows(subscription, rows, self._journal.news)
             yield from self._journal.save_if_much()
-            untold = [each for each in group if each not in found]
+            unanswered = [each for each in group if each not in found]
             # After a full page the same are asked for again, fewer at once. Those of which an answer tells nothing come
             # last: a later list may show that the vendor reads lists.
-            open_ = open_[len(group) :] + untold if found else untold + open_[len(group) :]
+            open_ = open_[len(group) :] + unanswered if found else unanswered + open_[len(group) :]
             if self._clock() >= until:
                 break
         return open_ + unshown

@@ -56,11 +56,11 @@ class SubscriptionFollower:
         """
         return (yield from self._read_whole(self._deliveries.subscriptions, closing=closing))
 
-    def settle(self, *, closing: bool) -> Steps[None]:
+    def confirm_failures(self, *, closing: bool) -> Steps[None]:
         """Write and count what the logs have told. If they show failures that a report may contradict, read the reports
         once more: it may have come after this poll has read them, and before it asked the logs.
         """
-        yield from self._journal.settle()
+        yield from self._journal.commit()
         doubted = [
             each
             for each in self._deliveries.subscriptions
@@ -68,7 +68,7 @@ class SubscriptionFollower:
         ]
         if doubted and not self._watch.logs_only:
             yield from self._read_whole(doubted, closing=closing)
-            yield from self._journal.settle()
+            yield from self._journal.commit()
 
     def _read_whole(self, subscriptions: Sequence[Subscription], *, closing: bool) -> Steps[OmniError | None]:
         refusal: OmniError | None = None
@@ -272,7 +272,7 @@ class SubscriptionFollower:
         most = 1 if self._deliveries.closing_since is None else LAST_LOOKS
         with suppress(UnfinishedError):
             yield from retrying(look, most, self._jitter, has_time=lambda _: self._clock() < until)
-        yield from self.settle(closing=self._deliveries.closing_since is not None)
+        yield from self.confirm_failures(closing=self._deliveries.closing_since is not None)
         return not any(subscription.logs_due for subscription in subscriptions)
 
     def doubt_bulk_ids(self, until: float) -> Steps[bool]:

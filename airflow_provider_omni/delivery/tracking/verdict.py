@@ -24,8 +24,8 @@ MAX_NAMES = 100
 """Statuses, channels and currencies that a summary lists, at most. Their names are the vendor's, which may send any
 number of them.
 """
-TOLD_REASONS = 5
-TOLD_IDS = 5
+SHOWN_REASONS = 5
+SHOWN_IDS = 5
 """Reasons and failed message ids that an explanation names, at most."""
 OTHER = "(other)"
 NOT_SEEN = "(not seen)"
@@ -63,7 +63,7 @@ class DeliveryCounts:
     delivered: int = 0
     operator_only: int = 0
     failed: int = 0
-    settled: int = 0
+    closed_by_settle_time: int = 0
     pending_after_failed_step: int = 0
     """Pending messages that have a failed step."""
     failed_message_ids: list[str] = field(default_factory=list)
@@ -111,7 +111,7 @@ class DeliveryCounts:
                 self.seconds.append(max(0.0, status.by.done_at - started))
         elif status.outcome is Outcome.FAILED:
             self.failed += 1
-            self.settled += status.settled
+            self.closed_by_settle_time += status.closed_by_settle_time
             if (by := status.by) is not None:
                 self.failed_at[by.channel or UNNAMED] += 1
                 self.reasons[Reason(by.channel or UNNAMED, by.status, by.error, by.permanent)] += 1
@@ -128,7 +128,7 @@ class DeliveryCounts:
         self.delivered += other.delivered
         self.operator_only += other.operator_only
         self.failed += other.failed
-        self.settled += other.settled
+        self.closed_by_settle_time += other.closed_by_settle_time
         self.pending_after_failed_step += other.pending_after_failed_step
         self.failed_message_ids = sorted(self.failed_message_ids + other.failed_message_ids)[:MAX_IDS]
         for mine, theirs in (
@@ -159,7 +159,7 @@ class DeliveryCounts:
             "cost": {currency: format(total, "f") for currency, total in sorted(self.cost.items())[:MAX_NAMES]},
             "seconds_to_delivery": percentiles(self.seconds),
             "failed_message_ids": sorted(self.failed_message_ids),
-            "closed_by_settle_time": self.settled,
+            "closed_by_settle_time": self.closed_by_settle_time,
             "ledger_path": ledger_path,
         }
 
@@ -238,18 +238,18 @@ def per_channel(counts: Counter[str]) -> str:
 
 def failures_in_words(counts: DeliveryCounts) -> str:
     """Return why messages failed, and the ids of the first of them; empty if nothing is known of that."""
-    reasons = counts.reasons.most_common(TOLD_REASONS)
+    reasons = counts.reasons.most_common(SHOWN_REASONS)
     if not reasons:
         return ""
-    told = [
+    listed = [
         f"{reason.channel} {reason.status} ({reason_in_words(reason.status, reason.error)}) x {count:,}"
         for reason, count in reasons
     ]
     rest = counts.failed - sum(count for _, count in reasons)
-    told += [f"other reasons x {rest:,}"] if rest > 0 else []
-    ids = counts.failed_message_ids[:TOLD_IDS]
+    listed += [f"other reasons x {rest:,}"] if rest > 0 else []
+    ids = counts.failed_message_ids[:SHOWN_IDS]
     more = f" and {counts.failed - len(ids):,} more" if counts.failed > len(ids) else ""
-    return f"Failed: {'; '.join(told)}. Their message ids: {', '.join(ids)}{more}"
+    return f"Failed: {'; '.join(listed)}. Their message ids: {', '.join(ids)}{more}"
 
 
 def percentiles(seconds: list[float]) -> dict[str, float | None]:

@@ -223,7 +223,7 @@ class DeliveryWait:
         refusal = yield from self.followed.read_all(closing=closing)
         yield from self._look(closing=closing)
         if closing:
-            yield from self._flush()
+            yield from self._save_at_deadline()
         self._refused_polls = self._refused_polls + 1 if refusal is not None else 0
         if refusal is not None and self._refused_polls >= self.refusals:
             raise refusal
@@ -239,7 +239,7 @@ class DeliveryWait:
             if not asked and not closing:
                 return None  # in the next poll, or at the deadline
             if closing:
-                yield from self._flush()
+                yield from self._save_at_deadline()
             end = yield from self._decision(closing=closing)
         return end
 
@@ -247,12 +247,12 @@ class DeliveryWait:
         """Ask the logs about everything that is due."""
         yield from self.single.look(closing=closing)
         yield from self.followed.look(closing=closing)
-        yield from self.followed.settle(closing=closing)
+        yield from self.followed.confirm_failures(closing=closing)
         if self.single.any_unconfirmed():
             yield from self.single.confirm_failures(closing=closing)
-            yield from self.journal.settle()
+            yield from self.journal.commit()
 
-    def _flush(self) -> Steps[None]:
+    def _save_at_deadline(self) -> Steps[None]:
         """Write down at the deadline what is still unsaved. Raises OmniStorageError if that fails: even then nothing is
         decided from it.
         """

@@ -47,7 +47,7 @@ class TrackingLimits:
     :param many_single: number of single messages above which they are followed through time windows of the logs.
     :param single_together: single messages whose counts are kept together.
     :param page: rows of a page of the logs in a time window. A shorter page is the last one.
-    :param flush_messages: messages with news after which a part is written before more is read.
+    :param news_in_a_part: messages with news after which a part is written before more is read.
     :param count_together: messages that are counted in one computation.
     :param looks_by_id: calls for messages that no time window has shown, in a round before the deadline.
     """
@@ -55,7 +55,7 @@ class TrackingLimits:
     many_single: int = 100
     single_together: int = 1000
     page: int = 1000
-    flush_messages: int = 5000
+    news_in_a_part: int = 5000
     count_together: int = 2000
     looks_by_id: int = 20
 

@@ -30,7 +30,7 @@ from airflow_provider_omni.delivery.tracking.watch import Watch
 from airflow_provider_omni.omni.errors import OmniError
 from airflow_provider_omni.omni.words import some
 
-TOLD = 3
+SHOWN_LEDGERS = 3
 """Unreadable ledgers that the explanation quotes, at most."""
 
 
@@ -151,8 +151,10 @@ class WaitTogether:
         unsent = sum(part.deliveries.unsent for part in self.parts)
         said = explain(verdict, total, self.watch.criterion, unsent, self.watch.missing)
         unread = [end.explanation for _, end in sorted(self._ends.items()) if end.unread]
-        more = [f"The same of {some(len(unread) - TOLD, 'more ledger')}."] if len(unread) > TOLD else []
-        return " ".join([said, *unread[:TOLD], *more])
+        more = (
+            [f"The same of {some(len(unread) - SHOWN_LEDGERS, 'more ledger')}."] if len(unread) > SHOWN_LEDGERS else []
+        )
+        return " ".join([said, *unread[:SHOWN_LEDGERS], *more])
 
 
 def wait_for(

@@ -80,7 +80,7 @@ class Viewer:
         return self.page.locator("tbody tr").filter(has_text=run_id)
 
     def cells(self, run_id: str) -> list[str]:
-        """What the row of a run says, without how long ago it began."""
+        """Cells of the row of a run, without how long ago it began."""
         row = self.row(run_id)
         row.wait_for()
         said = [" ".join(cell.split()) for cell in row.locator("td").all_inner_texts()]

@@ -1,4 +1,4 @@
-"""How reports are read and put together: the page's own functions, called in the browser. No Airflow is needed."""
+"""Reading reports and putting them together: the page's own functions, called in the browser. No Airflow is needed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def asked(page: Page, code: str, *given: Any) -> Any:
-    """What a piece of code returns that has the module as `m`, and `given`."""
+    """Value of a piece of code that has the module as `m`, and `given`."""
     body = f"const m = await import('./delivery.js'); {ENTRY} const given = {json.dumps(given)}; return {code};"
     return page.evaluate(f"async () => {{ {body} }}")
 

@@ -31,7 +31,7 @@ CROWD_FATES: Mapping[str, tuple[str, str | None]] = {
     "43": ("failed", "SMS"),
     "18": ("refused", None),
 }
-"""What becomes of them, on which channel, by the last two digits."""
+"""Fates of people, and on which channel, by the last two digits."""
 
 SENT = (*KILLED, *FROZEN, "restarted")
 """DAGs that send, and some of them wait."""
@@ -47,7 +47,7 @@ LEAKING: Mapping[str, list[str]] = {
 """Numbers by the tasks of the DAG `leaking`; 18 is refused, `told` is who is told of that. As people type them."""
 
 SAID: Mapping[str, str] = {"name": "Zaphod Beeblebrox", "code": "QX-918-273", "token": "t0k3n-of-a-hook"}
-"""What the messages of the DAG `leaking` say, and where their reports are pushed to. No source of a DAG holds it."""
+"""Texts of the messages of the DAG `leaking`, and where their reports are pushed to. No source of a DAG holds it."""
 
 WAITED = ("waiting_killed", "waiting_terminated", "waiting_twice")
 """DAGs that only wait: the test sends."""

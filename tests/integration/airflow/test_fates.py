@@ -62,7 +62,7 @@ ENDS = {
     "83": LINE,
     "84": LINE,
 }
-"""How a wait for the handset ends: delivered on a channel, failed, or not known until the deadline."""
+"""End of a wait for the handset: delivered on a channel, failed, or not known until the deadline."""
 
 REFUSED = {code for code, fate in FATES.items() if fate.refused is not None}
 

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_omni.omni.errors import Effect, OmniTransportError
 from tests.integration.omni.calling import Run, config
-from tests.integration.omni.test_ways import REPORTS, SEND
+from tests.integration.omni.test_proxies_and_certificates import REPORTS, SEND
 from tests.integration.omni.trickster import Trickster, reply
 from tests.integration.omni.tunnel import Tunnel
 

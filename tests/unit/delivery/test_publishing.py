@@ -36,7 +36,7 @@ def test_a_receipt_that_cannot_be_published_for_a_moment_is_published_again_and_
 
 
 def test_a_receipt_counts_what_is_about_to_be_posted_as_unconfirmed() -> None:
-    """If the process dies right after its POST, a wait by that receipt takes nobody for unsent."""
+    """A wait by that receipt takes nobody for unsent if the process dies right after its POST."""
     stage = Stage(posts=[NOT_SENT, answered(d27="refused")])
     end = send(stage, plan([A, B]))
     for each in map(Receipt.from_json, stage.published[:2]):

@@ -39,8 +39,8 @@ def key(run_id: str = "scheduled__1", map_index: int = -1, loop: int | None = No
 def send(stage: Stage, idempotency_key: str, to: Any = A, **policy: Any) -> SendResult:
     content = Content({"LINE": LineText(text="Hello"), "SMS": Sms(text="Hello")})
     made = MessageSpec(Identity(idempotency_key), "SCENARIO", content, read_recipients(to), ("LINE", "SMS"))
-    first, told = policy.pop("is_first_try", False), policy.pop("told", True)
-    policy["record_complete"] = told if INDEX in stage.memory else first
+    first, ended = policy.pop("is_first_try", False), policy.pop("ended", True)
+    policy["record_complete"] = ended if INDEX in stage.memory else first
     policy = SendPolicy.of_one_request(LookPolicy(), **policy)
     end: SendResult = stage.play(send_message(made, policy, stage.clock.now, lambda: 0.0))
     return end
@@ -71,7 +71,7 @@ def test_retry_after_the_answer_was_kept_sends_nothing() -> None:
 
 def test_retry_of_a_killed_try_that_is_not_on_record_asks_the_logs_first() -> None:
     stage = Stage()
-    assert send(stage, key(), told=False, untold=1, first_try_at=START).error is None
+    assert send(stage, key(), ended=False, unaccounted=1, first_try_at=START).error is None
     asked = [isinstance(each, CallApi) and each.call.method for each in stage.effects]
     assert asked.index("GET") < asked.index("POST")
     assert len(stage.posted) == 1
@@ -81,7 +81,7 @@ def test_retry_after_an_upgrade_finds_in_the_logs_what_was_sent_without_a_record
     stage, old = Stage(), Stage()
     send(old, key(), is_first_try=True)
     stage.logs = [vendor(old)]
-    end = send(stage, key(), told=False, untold=1, first_try_at=START)
+    end = send(stage, key(), ended=False, unaccounted=1, first_try_at=START)
     assert stage.posted == []
     assert end.receipt.counts.accepted == 1
 

@@ -63,8 +63,8 @@ def message_id(number: str, attempt: int = 0) -> str:
 
 def send(stage: Stage, made: MessageSpec | None = None, until: Any = None, **policy: Any) -> SendResult:
     """One try. A first one unless `first_try_at` is given."""
-    first, told = policy.pop("is_first_try", "first_try_at" not in policy), policy.pop("told", True)
-    policy.setdefault("record_complete", told if INDEX in stage.memory else first)
+    first, ended = policy.pop("is_first_try", "first_try_at" not in policy), policy.pop("ended", True)
+    policy.setdefault("record_complete", ended if INDEX in stage.memory else first)
     policy = SendPolicy.of_one_request(policy.pop("look", LOOK), **policy)
     machine = send_message(made or plan(), policy, stage.clock.now, lambda: 0.0)
     return stage.play(machine, until) if until else stage.play(machine)
@@ -835,7 +835,7 @@ def shown_as(**states: str) -> Any:
 
 def after_lost_tries(stage: Stage, lost: int = 2) -> SendResult:
     """Send as a try that knows nothing of those before it."""
-    return send(stage, first_try_at=AN_HOUR_AGO, told=False, untold=lost, record_complete=False)
+    return send(stage, first_try_at=AN_HOUR_AGO, ended=False, unaccounted=lost, record_complete=False)
 
 
 def asked(stage: Stage) -> list[list[str]]:

@@ -255,7 +255,7 @@ def test_where_the_flow_is_unknown_a_failure_closes_after_the_settle_time_and_sa
     tracker.observe(StatusUpdate.of(report("m", "failed", done=10.0)))
     assert tracker.status_of("m", START + 309.0).outcome is P
     standing = tracker.status_of("m", START + 310.0)
-    assert (standing.outcome, standing.settled) == (F, True)
+    assert (standing.outcome, standing.closed_by_settle_time) == (F, True)
 
 
 def test_where_the_flow_is_unknown_a_step_that_is_alive_keeps_the_message_open() -> None:

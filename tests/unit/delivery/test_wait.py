@@ -661,7 +661,7 @@ def test_a_copy_reads_the_reports_before_a_failure_counts_that_an_earlier_one_ha
 
 
 LATE = [row("m", "handset", channel="LINE"), row("m", "failed", channel="SMS")]
-"""What the logs show of a message whose first step was delivered before its last one failed."""
+"""Log rows of a message whose first step was delivered before its last one failed."""
 
 
 def test_a_failure_that_an_earlier_copy_has_written_counts_only_once_the_logs_were_asked() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.delivery.tracking.safety import (
+    answered_by_list,
     is_bulk_id_doubted,
     is_due,
     is_heard,
@@ -22,7 +23,6 @@ from airflow_provider_omni.delivery.tracking.safety import (
     proves_lists,
     rests_on_words,
     samples_from,
-    told_by_list,
 )
 from airflow_provider_omni.delivery.tracking.subscriptions import Subscription
 from airflow_provider_omni.delivery.tracking.verdict import DeliveryCounts
@@ -61,11 +61,11 @@ def test_a_wait_does_not_begin_anew_while_something_that_was_read_is_not_written
 
 
 @pytest.mark.parametrize("overlooked", [False, True])
-@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize("marked", [False, True])
 def test_messages_are_followed_singly_if_this_copy_or_another_has_seen_the_need(
-    *, overlooked: bool, told: bool
+    *, overlooked: bool, marked: bool
 ) -> None:
-    assert must_be_followed_singly(overlooked=overlooked, told=told) is (overlooked or told)
+    assert must_be_followed_singly(overlooked=overlooked, marked=marked) is (overlooked or marked)
 
 
 def test_reports_are_heard_once_a_short_page_was_read_whole() -> None:
@@ -166,8 +166,8 @@ def test_a_list_is_proven_to_be_read_by_two_of_its_ids() -> None:
 
 def test_a_list_tells_of_what_it_shows_and_of_what_was_asked_alone_and_once_lists_are_read_of_all() -> None:
     found: dict[str, list[int]] = {"shown": [1], "alone": [], "neither": []}
-    assert told_by_list(found, {"alone"}, lists_read=False) == ["shown", "alone"]
-    assert told_by_list(found, {"alone"}, lists_read=True) == ["shown", "alone", "neither"]
+    assert answered_by_list(found, {"alone"}, lists_read=False) == ["shown", "alone"]
+    assert answered_by_list(found, {"alone"}, lists_read=True) == ["shown", "alone", "neither"]
 
 
 def test_a_request_is_left_to_its_samples_while_its_bulk_id_is_doubted() -> None:

@@ -404,7 +404,7 @@ TYPED: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("name", "value"), TYPED, ids=str)
 def test_the_form_and_the_connection_take_the_same_values(connected: Any, name: str, value: Any) -> None:
-    """Where the form has no rule for a text, such as of a number's digits, Test and the first call tell."""
+    """Test and the first call tell where the form has no rule for a text, such as of a number's digits."""
     connected(extra={name: value})
     refused = ""
     try:
@@ -433,7 +433,7 @@ def test_no_field_of_the_form_shows_null_and_each_has_words() -> None:
 
 
 class AirflowsField:
-    """What Airflow 3.0 and 3.1 make of a field; Airflow 2 has `options` only."""
+    """Field as Airflow 3.0 and 3.1 make it; Airflow 2 has `options` only."""
 
     def __init__(self, label: str, validators: Any = (), **options: Any) -> None:
         self.label, self.validators, self.options = label, validators, options

@@ -1,4 +1,4 @@
-"""The budget of logs calls and the pace of a connection, with a clock of our own."""
+"""The budget of logs calls and the limiter of a connection, with a clock of our own."""
 
 from __future__ import annotations
 
@@ -126,15 +126,15 @@ def test_a_budget_of_nothing_is_refused() -> None:
 
 def test_slots_of_a_pace_are_evenly_spaced() -> None:
     clock = Clock()
-    pace = RateLimiter(4.0, clock)
-    assert [pace.reserve() for _ in range(3)] == [0.0, 0.25, 0.5]
+    limiter = RateLimiter(4.0, clock)
+    assert [limiter.reserve() for _ in range(3)] == [0.0, 0.25, 0.5]
     clock.now += 10
-    assert [pace.reserve() for _ in range(2)] == [0.0, 0.25]
+    assert [limiter.reserve() for _ in range(2)] == [0.0, 0.25]
 
 
 def test_no_pace_is_no_wait() -> None:
-    pace = RateLimiter(None, Clock())
-    assert [pace.reserve() for _ in range(3)] == [0.0, 0.0, 0.0]
+    limiter = RateLimiter(None, Clock())
+    assert [limiter.reserve() for _ in range(3)] == [0.0, 0.0, 0.0]
 
 
 def test_an_account_has_one_pace_in_the_process() -> None:

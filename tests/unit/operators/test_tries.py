@@ -54,15 +54,15 @@ def test_a_first_try_that_a_clear_has_made_anew_is_not_surely_the_first(
     made = context(1, clear_number) | more
     made["ti"] = SimpleNamespace(try_number=1, **ti)
     with trying(made, ProcessMemory(), Log()) as this:
-        assert this.tries.told is surely
+        assert this.tries.record_complete is surely
         assert ((this.tries.not_before or 0.0) > DUE.timestamp()) is surely
         # How many tries were put aside is not known: refusals in them made further ids.
-        assert surely or this.tries.untold == OTHERS
+        assert surely or this.tries.unaccounted == OTHERS
 
 
 def test_a_try_before_which_nothing_was_written_knows_how_many_there_were() -> None:
     with trying(context(4), ProcessMemory(), Log()) as this:
-        assert this.tries.untold == 3
+        assert this.tries.unaccounted == 3
 
 
 def test_no_try_began_before_the_run() -> None:

@@ -35,7 +35,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 class Airflow:
-    """What our route asks of Airflow: the permission of a viewer, and an XCom."""
+    """Airflow as far as our route asks it: the permission of a viewer, and an XCom."""
 
     def __init__(self, xcom: Any) -> None:
         self.xcom = xcom

@@ -1,4 +1,4 @@
-"""What Airflow's table of rendered templates shows of a sensor: ids and counts, and nothing that was given for them."""
+"""A sensor in Airflow's table of rendered templates: ids and counts, and nothing that was given for them."""
 
 from __future__ import annotations
 

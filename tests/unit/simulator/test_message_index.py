@@ -1,4 +1,4 @@
-"""Where messages stand, and how many of each: as time passes, without looking at all of them."""
+"""Standing of messages, and their number: as time passes, without looking at all of them."""
 
 from __future__ import annotations
 

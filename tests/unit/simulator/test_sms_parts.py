@@ -1,4 +1,4 @@
-"""How a text is cut into SMS."""
+"""Cutting of a text into SMS."""
 
 from __future__ import annotations
 

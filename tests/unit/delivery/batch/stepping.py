@@ -27,8 +27,8 @@ from tests.harness.driver import Driver, KilledError
 from tests.unit.delivery.batch.batchworld import World
 
 Step = tuple[str, OmniError | str | float | None]
-"""What ends next, by a part of its words; an error that it ends with, `kill` to kill the process after its effect, or
-how many seconds it takes.
+"""Effect that ends next, by a part of its words; an error that it ends with, `kill` to kill the process after its
+effect, or how many seconds it takes.
 """
 
 

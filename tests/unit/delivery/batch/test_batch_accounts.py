@@ -32,9 +32,9 @@ def _world(tmp_path: Path, **settings: Any) -> World:
     return World(tmp_path, duplicates="accept", **settings)
 
 
-def _untold(world: World, recipients: Any, **more: Any) -> Any:
+def _unaccounted(world: World, recipients: Any, **more: Any) -> Any:
     """A later try on Airflow 3.3 that no earlier one has told that it ended; the run began five minutes ago."""
-    policy = {"record_complete": False, "durable": True, "untold": 1, "first_try_at": world.clock.now() - 300}
+    policy = {"record_complete": False, "durable": True, "unaccounted": 1, "first_try_at": world.clock.now() - 300}
     return world.send(recipients, policy=policy | more.pop("policy", {}), **{"ledger": False} | more)
 
 
@@ -58,7 +58,7 @@ def test_a_green_batch_whose_state_was_dropped_sends_to_nobody_again(tmp_path: P
     world = _world(tmp_path)
     world.send(numbers(people), ledger=False)
     world.memory = ProcessMemory()
-    end = _untold(world, numbers(people))
+    end = _unaccounted(world, numbers(people))
     assert isinstance(end.error, OmniInputError)
     assert "clear_on_success" in str(end.error)
     assert end.writes is None
@@ -72,13 +72,13 @@ def test_up_to_a_hundred_people_each_is_asked_for_alone(tmp_path: Path, id_lists
     _killed(world, numbers(100), 1, ledger=False)
     world.memory = ProcessMemory()
     sent = world.accepted()
-    assert isinstance(_untold(world, list(reversed(numbers(100)))).error, OmniInputError)
+    assert isinstance(_unaccounted(world, list(reversed(numbers(100)))).error, OmniInputError)
     assert world.accepted() == sent
 
 
 def test_a_batch_whose_first_try_never_came_to_send_is_sent_by_the_next(tmp_path: Path) -> None:
     world = _world(tmp_path)
-    end = _untold(world, numbers(30))
+    end = _unaccounted(world, numbers(30))
     assert end.error is None
     assert world.accepted() == numbers(30)
     assert any("does not tell what the earlier tries have sent" in line for line in world.lines)
@@ -87,7 +87,7 @@ def test_a_batch_whose_first_try_never_came_to_send_is_sent_by_the_next(tmp_path
 def test_after_a_killed_try_whoever_is_not_on_record_is_asked_for_and_then_sent_to(tmp_path: Path) -> None:
     world = _world(tmp_path)
     _killed(world, numbers(60), 3, ledger=False)
-    end = _untold(world, numbers(60))
+    end = _unaccounted(world, numbers(60))
     assert end.error is None
     assert world.accepted() == numbers(60)
     assert end.sent == 30
@@ -121,12 +121,12 @@ def test_a_record_that_is_all_there_is_needs_no_look(tmp_path: Path) -> None:
 def test_where_the_logs_cannot_tell_nobody_is_sent_to_without_a_record(tmp_path: Path) -> None:
     world = _world(tmp_path)
     mend = world.failing("logs")
-    end = _untold(world, numbers(3))
+    end = _unaccounted(world, numbers(3))
     assert isinstance(end.error, OmniUnknownOutcomeError)
     assert end.error.retryable
     assert world.posts == 0
     mend()
-    assert _untold(world, numbers(3)).error is None
+    assert _unaccounted(world, numbers(3)).error is None
 
 
 def test_an_empty_ledger_is_not_believed_where_an_earlier_try_has_said_that_it_has_sent(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_whoever_was_refused_and_then_accepted_under_a_further_id_is_found_witho
     world.memory = ProcessMemory()
     other = LocalFolder(tmp_path / "other")
     assert isinstance(
-        _untold(world, numbers(1), ledger=ledger, folder=other, policy={"untold": 2}).error, OmniInputError
+        _unaccounted(world, numbers(1), ledger=ledger, folder=other, policy={"unaccounted": 2}).error, OmniInputError
     )
     assert world.accepted() == numbers(1)
 
@@ -178,7 +178,7 @@ def test_who_is_in_doubt_on_an_older_record_may_have_been_accepted_under_a_furth
     writes = world.send(numbers(3), ledger=False).writes
     assert world.accepted() == numbers(3)
     world.memory._entries = older
-    lost = {"record_writes": writes} if told else {"record_complete": False, "untold": refusals + 1}
+    lost = {"record_writes": writes} if told else {"record_complete": False, "unaccounted": refusals + 1}
     policy = {"durable": True, "first_try_at": world.clock.now() - 600, "trust_duplicate_rejection": trust} | lost
     end = world.send(numbers(3), ledger=False, policy=policy)
     assert isinstance(end.error, OmniInputError)

@@ -397,7 +397,7 @@ def test_where_the_record_is_lost_a_filter_that_works_does_not_tell_in_which_req
     assert world.send(numbers(19), ledger=False).error is None
     world.memory._entries = older
     began = world.clock.now() - 600
-    policy = {"record_complete": False, "durable": True, "untold": 2, "first_try_at": began}
+    policy = {"record_complete": False, "durable": True, "unaccounted": 2, "first_try_at": began}
     world.send(numbers(20), ledger=False, policy=policy)
     assert world.accepted() == numbers(20)
 

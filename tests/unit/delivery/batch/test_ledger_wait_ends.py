@@ -284,7 +284,7 @@ def test_outcomes_are_counted_in_threads_and_forgotten_as_soon_as_they_are_writt
     world = World(tmp_path)
     world.send(numbers(3000), SHARED, chunk_size=400)
     world.clock.advance(600.0)
-    machine = machine_of(world, success_when="finished", limits=TrackingLimits(flush_messages=500))
+    machine = machine_of(world, success_when="finished", limits=TrackingLimits(news_in_a_part=500))
     known, kinds = [], Counter[str]()
 
     def seen(effect: Any) -> None:

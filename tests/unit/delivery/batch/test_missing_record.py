@@ -36,7 +36,7 @@ def _later_try(world: World, recipients: Any, folder: Any = None, **more: Any) -
     """A try that is not the first, on an Airflow that remembers nothing; the run began five minutes ago."""
     world.memory = ProcessMemory()
     began = {"first_try_at": world.clock.now() - 300, "is_first_try": False, "record_complete": False}
-    began |= {"untold": world.tries}
+    began |= {"unaccounted": world.tries}
     return world.send(recipients, folder=folder, policy=began | more.pop("policy", {}), **more)
 
 

@@ -29,7 +29,7 @@ DOWN = OmniTransportError("down")
 
 def lost(stage: Stage, made: Any = None, **policy: Any) -> SendResult:
     """A later try that nobody has told what the earlier ones have written."""
-    return send(stage, made, **({"first_try_at": START, "told": False, "untold": 1} | policy))
+    return send(stage, made, **({"first_try_at": START, "ended": False, "unaccounted": 1} | policy))
 
 
 # -- records that are gone, or older than what was sent ----------------------------------------------------------------
@@ -95,7 +95,7 @@ def test_whoever_was_refused_and_then_accepted_under_a_further_id_is_found_witho
     assert stage.posted == [[message_id(A)], [message_id(A, 1)]]
     stage.memory.clear()
     stage.logs = [lambda call: [row(message_id(A, 1))] if message_id(A, 1) in str(call.query) else []]
-    end = lost(stage, untold=2)
+    end = lost(stage, unaccounted=2)
     assert len(stage.posted) == 2
     assert end.error is None
     assert counts(end) == {"requested": 1, "accepted": 1}
@@ -113,21 +113,21 @@ def test_after_an_older_record_each_lost_try_may_have_made_a_further_id(told: bo
     assert stage.posted == [[message_id(A, attempt)] for attempt in range(3)]
     stage.memory = older
     stage.logs = [lambda call: [row(message_id(A, 2))] if message_id(A, 2) in str(call.query) else []]
-    end = lost(stage, untold=2) if not told else send(stage, first_try_at=START, record_writes=writes)
+    end = lost(stage, unaccounted=2) if not told else send(stage, first_try_at=START, record_writes=writes)
     assert len(stage.posted) == 3
     assert (end.error, counts(end)) == (None, {"requested": 1, "accepted": 1})
 
 
 def test_ids_of_further_attempts_that_nobody_has_used_leave_nothing_behind() -> None:
     stage = Stage()
-    assert lost(stage, untold=3).error is None
+    assert lost(stage, unaccounted=3).error is None
     assert stage.posted == [[message_id(A)]]
     assert on_record(stage) == {message_id(A): "accepted"}
 
 
 def test_while_one_attempt_is_in_doubt_no_other_is_posted_not_even_on_trust() -> None:
     stage = Stage(logs=[DOWN])
-    end = lost(stage, untold=2, trust_duplicate_rejection=True)
+    end = lost(stage, unaccounted=2, trust_duplicate_rejection=True)
     assert isinstance(end.error, OmniUnknownOutcomeError)
     assert "1 message may or may not have been sent" in str(end.error)
     assert stage.posted == []
@@ -140,20 +140,20 @@ def test_a_further_attempt_that_a_lost_try_may_have_made_is_not_posted_on_trust(
         return DOWN if message_id(A, 1) in str(call.query) else []
 
     stage = Stage(logs=[logs])
-    end = lost(stage, untold=2, trust_duplicate_rejection=True)
+    end = lost(stage, unaccounted=2, trust_duplicate_rejection=True)
     assert isinstance(end.error, OmniUnknownOutcomeError)
     assert end.error.retryable
     assert stage.posted == []
     # When the logs can tell, it is sent under the first id.
     stage.logs = [[]]
-    assert lost(stage, untold=2, trust_duplicate_rejection=True).error is None
+    assert lost(stage, unaccounted=2, trust_duplicate_rejection=True).error is None
     assert stage.posted == [[message_id(A)]]
 
 
 def test_what_the_vendor_has_seen_before_is_not_posted_under_a_further_id_on_trust() -> None:
     stage = Stage(posts=[LOST, answered(d27="seen"), accepted], logs=[DOWN])
     assert counts(send(stage, trust_duplicate_rejection=True)) == {"requested": 1, "unconfirmed": 1}
-    assert isinstance(lost(stage, untold=2, trust_duplicate_rejection=True).error, OmniUnknownOutcomeError)
+    assert isinstance(lost(stage, unaccounted=2, trust_duplicate_rejection=True).error, OmniUnknownOutcomeError)
     assert stage.posted == [[message_id(A)]] * 2
 
 

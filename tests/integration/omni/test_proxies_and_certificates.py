@@ -341,7 +341,7 @@ def test_each_variable_that_may_name_a_bundle_is_read(
 
 
 HASH = "88d0bdcb.0"
-"""What `openssl rehash` calls the tests' authority: made of its name alone, which is the same each time."""
+"""Name that `openssl rehash` gives the tests' authority: made of its name alone, which is the same each time."""
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def _first_try_expired(world: World) -> None:
 
 
 def _begin_expired(world: World) -> None:
-    """What was written last is still there, of the only try."""
+    """The last thing written, by the only try, is still there."""
     for name in (*world.folder.list("tries/"), *world.folder.list("sent/")[:2]):
         if "/00001-" in name:
             world.folder.delete(name)

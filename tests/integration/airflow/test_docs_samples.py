@@ -47,7 +47,7 @@ RUN_BY = {
     "def find_scenario(": "find_scenario()",
     "def not_reached(": 'not_reached({"recipients": [{"to": 0, "message_id": "m"}]}, {"failed_message_ids": ["m"]})',
 }
-"""What a sample is made of → what its reader adds to it, so that it is run."""
+"""Sign of a sample → text that its reader adds to it, so that it is run."""
 READS = "read_outcomes("
 """A sample with this is no task: it is run where it stands."""
 OF_AIRFLOW_3_4 = "loop.index"
