@@ -14,7 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
 
-from airflow_provider_omni.pages.ledger_rows import MOST, LedgerError, csv_of, ledger_path_of, page_of
+from airflow_provider_omni.pages.ledger_rows import MOST, LedgerError, Only, csv_of, ledger_path_of, page_of
 
 FILES = Path(__file__).parent / "static"
 
@@ -63,7 +63,7 @@ def make_app() -> FastAPI:
         run_id: str,
         task_id: str,
         map_index: Annotated[int, Query(ge=-1)] = -1,
-        only: Literal["unreached", "pending", "all"] = "unreached",
+        only: Only = "unreached",
         limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
         offset: Annotated[int, Query(ge=0)] = 0,
         format: Literal["json", "csv"] = "json",

@@ -15,11 +15,14 @@ import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
 from urllib.parse import quote
 
-from airflow_provider_omni.delivery.results.reader import OutcomeRow, read_outcomes
+from airflow_provider_omni.delivery.results.reader import OutcomeRow, QuarantineRow, read_outcomes, read_quarantine
 from airflow_provider_omni.omni.errors import OmniError
+from airflow_provider_omni.omni.reasons import reason_in_words
 
 KEY = "omni_delivery"
 MOST = 1000
@@ -31,6 +34,11 @@ LARGEST = 200_000
 SIDE_BY_SIDE = 2
 """Ledgers that one API server reads at a time. Each takes a core while it is read."""
 
+Only = Literal["unreached", "failed", "pending", "all", "quarantined"]
+"""The rows that are asked for: who was not reached (`failed` and who was refused or never posted to), whose delivery
+failed, whose outcome is open, everybody, or the rows of the source that were left out.
+"""
+
 COLUMNS = (
     "recipient",
     "message_id",
@@ -40,11 +48,17 @@ COLUMNS = (
     "outcome",
     "channel",
     "status",
+    "error",
+    "words",
+    "permanent",
     "sent_at",
     "done_at",
     "cost",
-    "permanent",
+    "currency",
 )
+"""Columns of the CSV file. Times are ISO 8601 in UTC; `words` is why it failed or was refused, in plain words."""
+QUARANTINE_COLUMNS = ("row", "recipient", "reason")
+"""Columns of the CSV file of those who were left out; `row` is the place in the source."""
 
 _NOT_REACHED = frozenset({"refused", "not_sent", "absent"})
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
@@ -100,28 +114,29 @@ def _read(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def page_of(path: str, only: str, limit: int, offset: int) -> dict[str, Any]:
+def page_of(path: str, only: Only, limit: int, offset: int) -> dict[str, Any]:
     """Return some rows of a ledger, and whether there are more. Its parts are read anew for each page."""
     with _turn():
         rows = list(itertools.islice(_rows(path, only), offset, offset + limit + 1))
     return {"rows": [_shown(row) for row in rows[:limit]], "more": len(rows) > limit}
 
 
-def csv_of(path: str, only: str) -> Iterator[str]:
+def csv_of(path: str, only: Only) -> Iterator[str]:
     """Return the parts of a CSV file with all rows of a ledger. What goes wrong before its first row is raised here."""
     parts = _csv_parts(path, only)
     # Begun here: a generator that nobody has begun would not give its place back if nobody wanted it any more.
     return itertools.chain([next(parts)], parts)
 
 
-def _csv_parts(path: str, only: str) -> Iterator[str]:
+def _csv_parts(path: str, only: Only) -> Iterator[str]:
+    columns = QUARANTINE_COLUMNS if only == "quarantined" else COLUMNS
     with _turn():
         rows = _rows(path, only)
         first = list(itertools.islice(rows, 1))
-        yield _lines([COLUMNS])
-        shown = (_shown(row) for row in itertools.chain(first, rows))
+        yield _lines([columns])
+        shown = (_with_money(_shown(row)) for row in itertools.chain(first, rows))
         while batch := list(itertools.islice(shown, AT_ONCE)):
-            yield _lines([_cell(row[name]) for name in COLUMNS] for row in batch)
+            yield _lines([_cell(row[name]) for name in columns] for row in batch)
 
 
 @contextlib.contextmanager
@@ -135,7 +150,7 @@ def _turn() -> Iterator[None]:
         _free.release()
 
 
-def _rows(path: str, only: str) -> Iterator[OutcomeRow]:
+def _rows(path: str, only: Only) -> Iterator[OutcomeRow | QuarantineRow]:
     """Yield the rows that are asked for, in an order that is the same while nobody writes."""
     from airflow_provider_omni.delivery.ledger.layout import ledgers_in
     from airflow_provider_omni.storage.object_storage import storage_path
@@ -145,7 +160,10 @@ def _rows(path: str, only: str) -> Iterator[OutcomeRow]:
         place = storage_path(ledger_place(path))
         if next(ledgers_in(place), None) is None:
             raise LedgerError(404, _nothing_there(path))
-        yield from (row for row in read_outcomes(place) if _is_wanted(row, only))
+        if only == "quarantined":
+            yield from read_quarantine(place)
+        else:
+            yield from (row for row in read_outcomes(place) if _is_wanted(row, only))
     except LedgerError:
         raise
     except OmniError as error:
@@ -169,8 +187,10 @@ def _needs(path: str) -> str:
     )
 
 
-def _is_wanted(row: OutcomeRow, only: str) -> bool:
+def _is_wanted(row: OutcomeRow, only: Only) -> bool:
     not_reached = row.outcome == "failed" or (row.outcome is None and row.state in _NOT_REACHED)
+    if only == "failed":
+        return row.outcome == "failed"
     if only == "unreached":
         return not_reached
     if only == "pending":
@@ -178,10 +198,41 @@ def _is_wanted(row: OutcomeRow, only: str) -> bool:
     return True
 
 
-def _shown(row: OutcomeRow) -> dict[str, Any]:
+def _shown(row: OutcomeRow | QuarantineRow) -> dict[str, Any]:
+    """Return a row as JSON. What it says of a person is masked, times are ISO 8601 in UTC."""
     shown = asdict(row)
-    shown["recipient"] = shown_key(row.recipient)
+    if row.recipient is not None:
+        shown["recipient"] = shown_key(row.recipient)
+    if isinstance(row, OutcomeRow):
+        shown |= {"sent_at": _iso_time(row.sent_at), "done_at": _iso_time(row.done_at), "words": _words_of(row)}
     return shown
+
+
+def _iso_time(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _words_of(row: OutcomeRow) -> str | None:
+    """Return why the recipient was not reached, in the words of logs and errors; None for who was, or may be yet."""
+    if row.outcome == "failed" and row.status is not None:
+        return reason_in_words(row.status, row.error)
+    return reason_in_words(row.reason) if row.outcome is None and row.reason is not None else None
+
+
+def _with_money(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row whose cost is a number that a spreadsheet adds up, and beside it the currency."""
+    cost = row.get("cost") or {}
+    return row | {"cost": " + ".join(map(_amount, cost.values())), "currency": " + ".join(cost)}
+
+
+def _amount(amount: str) -> str:
+    """Return an amount with at least two places: `0` as `0.00`."""
+    try:
+        number = Decimal(amount)
+    except InvalidOperation:
+        return amount
+    places = -int(number.normalize().as_tuple().exponent) if number.is_finite() else 0
+    return f"{number:.{max(places, 2)}f}" if number.is_finite() else amount
 
 
 def shown_key(key: str) -> str:
@@ -215,8 +266,6 @@ def _lines(rows: Iterable[Iterable[Any]]) -> str:
 
 def _cell(value: Any) -> Any:
     """Return a cell that no spreadsheet takes for a formula."""
-    if isinstance(value, dict):
-        value = " ".join(f"{amount} {currency}" for currency, amount in value.items())
     if isinstance(value, str) and value.startswith(_FORMULAS):
         return f"'{value}"
     return value

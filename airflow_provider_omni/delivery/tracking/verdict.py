@@ -67,6 +67,8 @@ class DeliveryCounts:
     pending_after_failed_step: int = 0
     """Pending messages that have a failed step."""
     failed_message_ids: list[str] = field(default_factory=list)
+    failed_by_reason: dict[Reason, list[str]] = field(default_factory=dict)
+    """Ids of `failed_message_ids` by the reason of the failure, as far as one is known."""
     by_channel: Counter[str] = field(default_factory=Counter)
     by_status: Counter[str] = field(default_factory=Counter)
     failed_at: Counter[str] = field(default_factory=Counter)
@@ -112,11 +114,15 @@ class DeliveryCounts:
         elif status.outcome is Outcome.FAILED:
             self.failed += 1
             self.closed_by_settle_time += status.closed_by_settle_time
+            is_named = len(self.failed_message_ids) < MAX_IDS
+            if is_named:
+                self.failed_message_ids.append(message_id)
             if (by := status.by) is not None:
                 self.failed_at[by.channel or UNNAMED] += 1
-                self.reasons[Reason(by.channel or UNNAMED, by.status, by.error, by.permanent)] += 1
-            if len(self.failed_message_ids) < MAX_IDS:
-                self.failed_message_ids.append(message_id)
+                reason = Reason(by.channel or UNNAMED, by.status, by.error, by.permanent)
+                self.reasons[reason] += 1
+                if is_named:
+                    self.failed_by_reason.setdefault(reason, []).append(message_id)
         else:
             self.pending_after_failed_step += any(step.state is StepState.FAILED for step in steps)
             if status.by is not None:
@@ -130,7 +136,7 @@ class DeliveryCounts:
         self.failed += other.failed
         self.closed_by_settle_time += other.closed_by_settle_time
         self.pending_after_failed_step += other.pending_after_failed_step
-        self.failed_message_ids = sorted(self.failed_message_ids + other.failed_message_ids)[:MAX_IDS]
+        self._name_failed_of(other)
         for mine, theirs in (
             (self.by_channel, other.by_channel),
             (self.by_status, other.by_status),
@@ -142,6 +148,18 @@ class DeliveryCounts:
         for currency, cost in other.cost.items():
             self.cost[currency] = self.cost.get(currency, Decimal(0)) + cost
         self.seconds += other.seconds
+
+    def _name_failed_of(self, other: DeliveryCounts) -> None:
+        if not other.failed_message_ids:
+            return
+        self.failed_message_ids = sorted(self.failed_message_ids + other.failed_message_ids)[:MAX_IDS]
+        named = set(self.failed_message_ids)
+        by_reason: dict[Reason, list[str]] = {}
+        for counts in (self, other):
+            for reason, ids in counts.failed_by_reason.items():
+                if kept := [each for each in ids if each in named]:
+                    by_reason.setdefault(reason, []).extend(kept)
+        self.failed_by_reason = by_reason
 
     def summary(self, ledger_path: str | None = None) -> dict[str, Any]:
         """Return the JSON that the sensor returns: ids and counts, no number and no text."""

@@ -92,7 +92,10 @@ def _members_of(counts: DeliveryCounts, flow: Sequence[str]) -> dict[str, Any]:
     taken = ("total", "delivered", "failed", "pending", "by_channel", "cost", "seconds_to_delivery")
     return {name: summary[name] for name in taken} | {
         "steps": funnel(counts, flow),
-        "reasons": [_reason_to_json(reason, count) for reason, count in counts.reasons.most_common(MAX_REASONS)],
+        "reasons": [
+            _reason_to_json(reason, count, counts.failed_by_reason.get(reason, ()))
+            for reason, count in counts.reasons.most_common(MAX_REASONS)
+        ],
         "delivery_times": delivery_times(counts.seconds),
         "failed_message_ids": summary["failed_message_ids"],
     }
@@ -141,8 +144,9 @@ def delivery_times(seconds: Sequence[float]) -> list[dict[str, Any]]:
     return [{"up_to": ends[place], "count": classes[place]} for place in range(max(classes) + 1)]
 
 
-def _reason_to_json(reason: Reason, count: int) -> dict[str, Any]:
-    return reason._asdict() | {"words": reason_in_words(reason.status, reason.error), "count": count}
+def _reason_to_json(reason: Reason, count: int, ids: Sequence[str]) -> dict[str, Any]:
+    words = reason_in_words(reason.status, reason.error)
+    return reason._asdict() | {"words": words, "count": count, "message_ids": sorted(ids)}
 
 
 # -- lines of the log -------------------------------------------------------------------------------------------------

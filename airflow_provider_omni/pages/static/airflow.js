@@ -1,12 +1,16 @@
 // Airflow's REST API, read with the viewer's own session. Relative addresses: it works below any path.
 
-import { keyOf, readReport } from "./delivery.js";
+import { queryOf } from "./address.js";
+import { deliveriesOf, keyOf, readReport } from "./delivery.js";
 
 const ROOT = new URL("../", document.baseURI);
 const KEY = "omni_delivery";
 export const PAGE = 100;
 export const MOST = 1000;
 const SIDE_BY_SIDE = 6;
+const DONE = new Set(["success", "failed"]);
+// The name of this page in Airflow's addresses.
+const OWN = "omni-deliveries";
 
 export class AirflowError extends Error {
   constructor(status) {
@@ -50,6 +54,7 @@ const entryOf = (raw) => ({
   changed: Date.parse(raw.timestamp),
   report: null,
   taskState: null,
+  runState: null,
   problem: null,
 });
 
@@ -59,6 +64,7 @@ export class Reader {
   // What an XCom said, by its place and the time of its writing: it is read once.
   #reports = new Map();
   #tasks = new Map();
+  #runs = new Map();
 
   // The newest entries, without what they say. Airflow 3.1 knows no order but names: there all are listed, up to a limit.
   // `wanted`: dag, run, since (an ISO time); null is any.
@@ -105,6 +111,7 @@ export class Reader {
     };
     await Promise.all(Array.from({ length: SIDE_BY_SIDE }, work));
     await this.#askTasks(entries);
+    await this.#askRuns(entries);
   }
 
   async #read(entry) {
@@ -129,16 +136,37 @@ export class Reader {
     const silent = open.filter((entry) => now - Math.max(entry.changed, entry.report.nextLook ?? 0) > 60000);
     await Promise.all(
       silent.slice(0, 50).map(async (entry) => {
-        const known = this.#tasks.get(keyOf(entry));
-        if (known && now - known.at < 30000) return (entry.taskState = known.state);
-        try {
-          entry.taskState = (await get(entry.map < 0 ? task(entry) : `${task(entry)}/${entry.map}`)).state;
-        } catch {
-          entry.taskState = null;
-        }
-        return this.#tasks.set(keyOf(entry), { at: now, state: entry.taskState });
+        const path = entry.map < 0 ? task(entry) : `${task(entry)}/${entry.map}`;
+        entry.taskState = await this.#stateOf(this.#tasks, keyOf(entry), path, 30000);
       }),
     );
+  }
+
+  // What nobody waits for may be waited for soon, as long as its run goes on.
+  async #askRuns(entries) {
+    const alone = deliveriesOf(entries).filter((delivery) => delivery.state === "sent" && !delivery.waits.length);
+    const runs = new Map(alone.map(({ first }) => [JSON.stringify([first.dag, first.run]), first]));
+    await Promise.all(
+      [...runs].slice(0, 50).map(async ([key, { dag, run }]) => {
+        const state = await this.#stateOf(this.#runs, key, `dags/${part(dag)}/dagRuns/${part(run)}`, 15000);
+        for (const entry of entries) if (entry.dag === dag && entry.run === run) entry.runState = state;
+      }),
+    );
+  }
+
+  // The state of a task or a run, asked for anew when the last answer is older than so many milliseconds; what has ended
+  // is asked for a tenth as often, since it may be cleared.
+  async #stateOf(known, key, path, atMost) {
+    const before = known.get(key);
+    if (before && Date.now() - before.at < (DONE.has(before.state) ? 10 * atMost : atMost)) return before.state;
+    let state = null;
+    try {
+      ({ state } = await get(path));
+    } catch {
+      // It is not known, then.
+    }
+    known.set(key, { at: Date.now(), state });
+    return state;
   }
 }
 
@@ -150,11 +178,26 @@ export const places = {
     const mapped = entry.map < 0 ? "" : `/mapped/${entry.map}`;
     return new URL(`dags/${part(entry.dag)}/runs/${part(entry.run)}/tasks/${part(entry.task)}${mapped}`, ROOT).href;
   },
-  delivery: (entry) => new URL(`plugin/omni-deliveries${queryOf(entry)}`, ROOT).href,
+  delivery: (entry) => new URL(`plugin/${OWN}${queryOf(entry)}`, ROOT).href,
 };
 
-export const queryOf = (entry) =>
-  `?dag_id=${part(entry.dag)}&run_id=${part(entry.run)}&task_id=${part(entry.task)}&map_index=${entry.map}`;
+function outerWindow() {
+  try {
+    return window.parent !== window && window.parent.location.pathname ? window.parent : null;
+  } catch {
+    return null; // a page of another origin around this one
+  }
+}
+
+export const outerAddress = () => outerWindow()?.location ?? null;
+
+// Airflow's own address names what is shown, too: so a reload shows the same, and it can be handed on. Its path stays, and
+// what its router keeps beside it.
+export function tellOuterAddress(query) {
+  const outer = outerWindow();
+  if (!outer || !new RegExp(`/plugin/${OWN}(/|$)`).test(outer.location.pathname)) return;
+  if (outer.location.search !== query) outer.history.replaceState(outer.history.state, "", outer.location.pathname + query);
+}
 
 // Airflow's frame is sandboxed: its pages cannot be opened from inside of it, but by a link of the outer page.
 export function openInAirflow(event) {

@@ -1,7 +1,7 @@
 // Pictures as plain SVG: shares of channels, the way of the messages, the time to delivery.
 
 import { s } from "./dom.js";
-import { count, duration, share } from "./words.js";
+import { count, duration, shares } from "./words.js";
 
 const LOOKS = { LINE: "line", SMS: "sms", VIBER: "viber", WHATSAPP: "whatsapp" };
 export const lookOf = (channel) => LOOKS[channel] ?? "other";
@@ -23,10 +23,11 @@ export function shareBar(parts, whole, width = 96) {
 }
 
 // The way of the messages, from left to right: a bar for who was asked at each step, a band for where they went.
-const [WIDE, TALL, TOP, BAR, GAP, SLOT] = [960, 190, 34, 14, 16, 40];
+const [WIDE, NARROW, TALL, TOP, BAR, GAP, SLOT] = [960, 640, 190, 34, 14, 16, 40];
 const FEW = 20;
 
-export function wayPicture(way) {
+export function wayPicture(way, narrow = false) {
+  const wide = narrow ? NARROW : WIDE;
   const whole = Math.max(way.requested, 1);
   const tall = whole < FEW ? TALL / 2 : TALL;
   const size = (number) => (number > 0 ? Math.max((tall * number) / whole, 2) : 0);
@@ -42,7 +43,7 @@ export function wayPicture(way) {
   const unsent = way.unsentCount ? end("unsent", "Not sent", "off") : null;
 
   const left = 4;
-  const right = WIDE - 236;
+  const right = wide - 230;
   const columns = way.steps.length + 1;
   const bars = [{ label: "Requested", number: way.requested, x: left, y: TOP, out: 0 }];
   let lower = TOP;
@@ -96,14 +97,15 @@ export function wayPicture(way) {
     s("text", { class: "label", x: bar.x, y: index < 2 ? TOP - 20 : bar.y + size(bar.number) + 14 }, bar.label),
     s("text", { class: "number", x: bar.x, y: index < 2 ? TOP - 6 : bar.y + size(bar.number) + 29 }, `${count(bar.number)}${index ? " asked" : ""}`),
   ]);
-  const outcomes = ends.map((one) => {
+  const parts = shares(ends.map((one) => one.number), whole);
+  const outcomes = ends.map((one, place) => {
     const height = Math.max(size(one.number), 2);
     const middle = one.y + Math.max(height, SLOT - GAP) / 2;
     const at = height < SLOT - GAP ? one.y + 8 : middle - 2;
     return [
       s("rect", { class: `fill-${one.look}`, x: one.x, y: one.y, width: BAR, height, rx: 2 }),
       s("text", { class: "label", x: one.x + BAR + 10, y: at }, one.label),
-      s("text", { class: "number", x: one.x + BAR + 10, y: at + 16 }, `${count(one.number)}  ·  ${share(one.number, whole)}`),
+      s("text", { class: "number", x: one.x + BAR + 10, y: at + 16 }, `${count(one.number)}  ·  ${parts[place]} of requested`),
     ];
   });
   const told = ends.map((one) => `${one.label.toLowerCase()}: ${count(one.number)}`).join(", ");
@@ -111,7 +113,7 @@ export function wayPicture(way) {
     "svg",
     {
       class: "way",
-      viewBox: `0 0 ${WIDE} ${Math.ceil(deepest + 8)}`,
+      viewBox: `0 0 ${wide} ${Math.ceil(deepest + 8)}`,
       role: "img",
       "aria-label": `The way of the messages. Requested: ${count(way.requested)}. ${told}.`,
     },

@@ -1,6 +1,7 @@
 // What the XComs `omni_delivery` of sends and waits say, read and put together. Pure: no page, no network.
 
-const OPEN = new Set(["sending", "waiting"]);
+const OPEN = new Set(["sending", "waiting", "sent_open"]);
+const RUNS_ON = new Set(["running", "queued"]);
 const ENDED = new Set(["success", "failed", "skipped", "upstream_failed", "removed"]);
 
 const record = (found) => (found !== null && typeof found === "object" && !Array.isArray(found) ? found : {});
@@ -80,6 +81,7 @@ export function readReport(found) {
         words: text(reason.words),
         permanent: typeof reason.permanent === "boolean" ? reason.permanent : null,
         count: number(reason.count) ?? 0,
+        ids: texts(reason.message_ids),
       })),
     cost: amounts(raw.cost),
     estimate: amounts(raw.estimated_cost ?? raw.estimate),
@@ -200,7 +202,9 @@ function stateOf(sends, waits) {
   }
   if (states.includes("stopped")) return "stopped";
   if (states.includes("failed")) return "failed";
-  return states.at(-1) ?? "unknown";
+  const state = states.at(-1) ?? "unknown";
+  // A task of this run may yet begin to wait.
+  return state === "sent" && RUNS_ON.has(sends.at(-1).runState) ? "sent_open" : state;
 }
 
 // What was wanted may be less than everybody.
@@ -215,24 +219,34 @@ function added(counts) {
   return [...all].sort((a, b) => b[1] - a[1]);
 }
 
-export const GROUPS = {
-  open: ["sending", "waiting"],
-  delivered: ["delivered", "reached"],
-  undelivered: ["undelivered", "timeout"],
-  failed: ["failed", "error", "stopped"],
-  sent: ["sent", "dry_run"],
+// What deliveries of several states may have.
+export const KINDS = {
+  "any-open": (delivery) => delivery.open,
+  "any-failed": (delivery) => (delivery.failed ?? 0) + (delivery.rejected ?? 0) > 0,
+  "any-quarantined": (delivery) => delivery.quarantinedCount > 0,
 };
 
-// `wanted`: text, dag, run, state (a member of GROUPS); an empty one is anything.
+// `wanted`: text, dag, run, state (a state, or a member of KINDS); an empty one is anything.
 export function matches(delivery, wanted) {
   if (wanted.dag && delivery.first.dag !== wanted.dag) return false;
   if (wanted.run && delivery.first.run !== wanted.run) return false;
-  if (wanted.state && !GROUPS[wanted.state].includes(delivery.state)) return false;
+  const { state } = wanted;
+  if (state && !(Object.hasOwn(KINDS, state) ? KINDS[state](delivery) : state === delivery.state)) return false;
   const words = wanted.text.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return true;
   const told = delivery.entries.flatMap((entry) => [entry.dag, entry.dagName, entry.run, entry.task, entry.taskName]);
   const all = [...told, delivery.scenario ?? "", ...delivery.ledgers].join("\n").toLowerCase();
   return words.every((word) => all.includes(word) || [...delivery.ids].some((id) => id.toLowerCase().includes(word)));
+}
+
+// Why messages failed, as far as it is told of each by its id: a row for each, with the names of a ledger's columns.
+export const FAILED_COLUMNS = ["message_id", "channel", "status", "error", "words", "permanent"];
+export function failedRows(delivery) {
+  const why = new Map(delivery.reasons.flatMap((reason) => reason.ids.map((id) => [id, reason])));
+  return delivery.failedIds.map((id) => {
+    const { channel = null, status = null, error = null, words = null, permanent = null } = why.get(id) ?? {};
+    return [id, channel, status, error, words, permanent === null ? null : permanent ? "True" : "False"];
+  });
 }
 
 // The way of the messages: who was asked, and what became of them at each step.

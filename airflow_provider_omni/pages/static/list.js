@@ -1,18 +1,15 @@
 // The list of deliveries.
 
-import { openInAirflow, queryOf } from "./airflow.js";
+import { queryOf } from "./address.js";
+import { openInAirflow } from "./airflow.js";
 import { lookOf, shareBar } from "./charts.js";
-import { GROUPS, matches } from "./delivery.js";
+import { KINDS, matches } from "./delivery.js";
 import { cache, h, replace, say, value } from "./dom.js";
-import { NONE, STATES, ago, clock, count, money, share, some } from "./words.js";
+import { NONE, STATES, ago, clock, count, money, shares, some } from "./words.js";
 
-const GROUP_WORDS = {
-  open: "Under way",
-  delivered: "Delivered",
-  undelivered: "Undelivered",
-  failed: "Failed",
-  sent: "Sent, not waited for",
-};
+const KIND_WORDS = { "any-open": "Under way", "any-failed": "With failed or refused messages", "any-quarantined": "With quarantined rows" };
+// What the list can be filtered by: each state, and what several states may have.
+export const STATE_FILTERS = [...Object.keys(KINDS), ...Object.keys(STATES)];
 export const SPANS = { day: ["Last 24 hours", 1], week: ["Last 7 days", 7], month: ["Last 30 days", 30], all: ["All", null] };
 
 export const badge = (state) => {
@@ -36,13 +33,17 @@ export const channels = (delivery) => {
   return known.sort((a, b) => place(a) - place(b));
 };
 
+export const beside = (words) => [" ", h("span", { class: "quiet small beside" }, words)];
+
 function rowOf(delivery, open) {
   const { first } = delivery;
-  const wasReached = delivery.delivered !== null;
   const by = channels(delivery);
   const whole = by.reduce((all, [, one]) => all + one, 0);
-  const number = (found, look) =>
-    h("td", { class: `number ${found > 0 && look ? `text-${look}` : ""}` }, count(found));
+  const parts = shares(by.map(([, one]) => one), whole);
+  const [reached] = shares([delivery.delivered, delivery.failed, delivery.pending], delivery.total);
+  const cell = (place, look, ...children) => h("td", { class: look, "data-head": headOf(place) }, children);
+  const number = (place, found, look, more = null) =>
+    cell(place, `number ${found > 0 && look ? `text-${look}` : ""}`, count(found), more ? beside(more) : null);
   const link = h(
     "a",
     { class: "row-link", href: queryOf(first), "data-focus": delivery.key, onclick: (event) => open(event, first) },
@@ -52,32 +53,29 @@ function rowOf(delivery, open) {
   if (delivery.denied) {
     return h("tr", null, h("th", { scope: "row" }, link), h("td", { colspan: 8, class: "quiet" }, delivery.denied === "reading" ? "Reading…" : delivery.denied));
   }
+  const { accepted, requested, rejected, failed } = delivery;
+  const wasWaited = delivery.delivered !== null;
   return h(
     "tr",
     null,
     h("th", { scope: "row" }, link),
-    h("td", null, badge(delivery.state)),
-    h("td", { class: "quiet nowrap" }, age(delivery.begun)),
-    number(delivery.accepted),
-    h(
-      "td",
-      { class: "number" },
-      count(delivery.delivered),
-      wasReached && delivery.total ? h("span", { class: "quiet small" }, ` ${share(delivery.delivered, delivery.total)}`) : null,
-    ),
-    number(delivery.failed ?? (delivery.rejected || null), "bad"),
-    number(delivery.pending, "open"),
-    h(
-      "td",
-      null,
+    cell(1, "", badge(delivery.state)),
+    cell(2, "quiet nowrap", age(delivery.begun)),
+    number(3, accepted, "", requested !== null && requested !== accepted ? `of ${count(requested)}` : null),
+    number(4, delivery.delivered, "", wasWaited && delivery.total ? reached : null),
+    number(5, failed ?? (rejected || null), "bad", failed !== null && rejected ? `+ ${count(rejected)} refused` : null),
+    number(6, delivery.pending, "open"),
+    cell(
+      7,
+      "",
       by.length
         ? [
             shareBar(by.map(([channel, one]) => [lookOf(channel), one]), whole),
-            h("span", { class: "small nowrap" }, by.map(([channel, one], index) => [index ? " · " : "", `${channel} ${share(one, whole)}`])),
+            h("span", { class: "small nowrap" }, by.map(([channel], index) => [index ? " · " : "", `${channel} ${parts[index]}`])),
           ]
         : h("span", { class: "quiet" }, NONE),
     ),
-    h("td", { class: "number nowrap" }, money(delivery.cost)),
+    cell(8, "number nowrap", money(delivery.cost)),
   );
 }
 
@@ -86,12 +84,14 @@ const HEADS = [
   ["State", ""],
   ["Began", ""],
   ["Accepted", "number"],
-  ["Delivered", "number"],
+  ["Delivered", "number", "of accepted"],
   ["Failed", "number"],
   ["Open", "number"],
-  ["By channel", ""],
+  ["By channel", "", "of delivered"],
   ["Cost", "number"],
 ];
+
+const headOf = (place) => [HEADS[place][0], HEADS[place][2]].filter(Boolean).join(", ");
 
 const options = (select, pairs) => {
   const before = select.value;
@@ -111,6 +111,7 @@ export function makeList(wanted, { open, changed, more }) {
     "data-focus": "text",
     placeholder: "Search DAG, run, task, message id, bulk id",
     autocomplete: "off",
+    maxlength: 200,
     spellcheck: "false",
     oninput: () => change("text", search.value),
   });
@@ -121,7 +122,9 @@ export function makeList(wanted, { open, changed, more }) {
     select.value = wanted[name] ?? "";
     return select;
   };
-  const state = pick("state", "State", [["", "All states"], ...Object.keys(GROUPS).map((id) => [id, GROUP_WORDS[id]])]);
+  const state = pick("state", "State", [["", "All states"], ...Object.entries(KIND_WORDS)]);
+  state.append(h("optgroup", { label: "One state" }, Object.entries(STATES).map(([id, { words }]) => h("option", { value: id }, words))));
+  state.value = wanted.state;
   const span = pick("span", "Runs of", Object.entries(SPANS).map(([id, [words]]) => [id, words]));
   const dag = pick("dag", "DAG", [["", "All DAGs"]]);
   const run = pick("run", "Run", [["", "All runs"]]);
@@ -131,7 +134,7 @@ export function makeList(wanted, { open, changed, more }) {
     "table",
     { class: "list" },
     h("caption", { class: "unseen" }, "Deliveries, newest first"),
-    h("thead", null, h("tr", null, HEADS.map(([words, look]) => h("th", { scope: "col", class: look }, words)))),
+    h("thead", null, h("tr", null, HEADS.map(([words, look, more]) => h("th", { scope: "col", class: look }, words, more ? h("span", { class: "of" }, more) : null)))),
     body,
   );
   const title = h("h1", null, "OMNI deliveries");
@@ -164,15 +167,25 @@ export function makeList(wanted, { open, changed, more }) {
     changed(name);
   }
 
+  // Show the filters that are in force.
+  function choose() {
+    search.value = wanted.text;
+    for (const select of [state, span, dag, run]) select.value = wanted[select.id];
+  }
+
   function learn(entries) {
     for (const entry of entries) {
       known.dags.set(entry.dag, entry.dagName);
       known.runs.set(JSON.stringify([entry.dag, entry.run]), entry);
     }
-    options(dag, [["", "All DAGs"], ...[...known.dags].sort((a, b) => a[1].localeCompare(b[1]))]);
+    const dags = new Map(known.dags);
+    // One that is filtered by can be seen and taken back, though nothing of it is listed.
+    if (wanted.dag && !dags.has(wanted.dag)) dags.set(wanted.dag, wanted.dag);
+    options(dag, [["", "All DAGs"], ...[...dags].sort((a, b) => a[1].localeCompare(b[1]))]);
     const found = [...known.runs.values()].filter((entry) => !wanted.dag || entry.dag === wanted.dag);
-    const runs = [...new Set(found.sort((a, b) => b.changed - a.changed).map((entry) => entry.run))];
-    options(run, [["", "All runs"], ...runs.slice(0, 200).map((id) => [id, id])]);
+    const runs = [...new Set(found.sort((a, b) => b.changed - a.changed).map((entry) => entry.run))].slice(0, 200);
+    if (wanted.run && !runs.includes(wanted.run)) runs.unshift(wanted.run);
+    options(run, [["", "All runs"], ...runs.map((id) => [id, id])]);
     dag.value = wanted.dag;
     run.value = wanted.run;
   }
@@ -207,7 +220,7 @@ export function makeList(wanted, { open, changed, more }) {
     if (!loading) say(`${some(shown.length, "delivery", "deliveries")} shown, ${going} under way`);
   }
 
-  return { element, update, learn };
+  return { element, update, learn, choose };
 }
 
 export const outside = (words, href, entry) =>

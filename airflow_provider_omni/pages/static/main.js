@@ -1,9 +1,10 @@
 // The page: what it shows, and when it looks again.
 
-import { AirflowError, MOST, PAGE, Reader } from "./airflow.js";
+import { decoded, filtersIn, queryOf, whereIn } from "./address.js";
+import { AirflowError, MOST, outerAddress, PAGE, Reader, tellOuterAddress } from "./airflow.js";
 import { deliveriesOf, keyOf } from "./delivery.js";
 import { followTheme } from "./theme.js";
-import { makeList, SPANS } from "./list.js";
+import { makeList, SPANS, STATE_FILTERS } from "./list.js";
 import { makeOne } from "./one.js";
 import { ago } from "./words.js";
 
@@ -13,39 +14,11 @@ const [PAGES, TYPING] = [/\/dags\/([^/]+)\/runs\/([^/]+)\/tasks\/([^/]+)(?:\/map
 
 const reader = new Reader();
 const page = document.getElementById("page");
-const wanted = { text: "", dag: "", run: "", state: "", span: "week" };
 let atLeast = PAGE;
 let timer = null;
 let turn = 0;
 let pause = SOON;
 let last = { deliveries: [], total: 0, more: 0, cut: false };
-
-// As they stand in an address. Airflow 3.1 puts them there raw, later ones encoded; none writes a blank as "+".
-function decoded(found) {
-  try {
-    return decodeURIComponent(found);
-  } catch {
-    return found;
-  }
-}
-
-function whereIn(search) {
-  const pairs = search.replace(/^\?/, "").split("&").map((pair) => pair.split(/=(.*)/s).map(decoded));
-  const found = Object.fromEntries(pairs.filter(([name]) => name));
-  const told = [found.dag_id, found.run_id, found.task_id];
-  // A placeholder that nobody has filled, such as {DAG_ID}, is nothing.
-  if (told.some((one) => !one || /^\{[A-Z_]+\}$/.test(one))) return null;
-  const map = Number.parseInt(found.map_index, 10);
-  return { dag: told[0], run: told[1], task: told[2], map: Number.isNaN(map) ? -1 : map };
-}
-
-function outerAddress() {
-  try {
-    return window.parent === window ? null : window.parent.location;
-  } catch {
-    return null;
-  }
-}
 
 // A tab of a task, or a page of a task's: what Airflow's own address says is right whatever the placeholders are.
 function whereOfTask() {
@@ -56,25 +29,37 @@ function whereOfTask() {
 }
 
 const inTask = whereOfTask();
-let where = inTask ?? whereIn(location.search) ?? whereIn(outerAddress()?.search ?? "");
-if (where) history.replaceState(null, "", search(where));
+// Airflow before 3.3.2 opens this page without what stands in its own address.
+const told = whereIn(location.search) || queryOf(null, filters(location.search)) ? location.search : (outerAddress()?.search ?? "");
+const wanted = filters(told);
+let where = inTask ?? whereIn(told);
+tell("replaceState");
 
-function search({ dag, run, task, map }) {
-  return `?dag_id=${encodeURIComponent(dag)}&run_id=${encodeURIComponent(run)}&task_id=${encodeURIComponent(task)}&map_index=${map}`;
+function filters(search) {
+  return filtersIn(search, { state: STATE_FILTERS, span: Object.keys(SPANS) });
+}
+
+function tell(change) {
+  const query = queryOf(where, wanted);
+  history[change](null, "", query || location.pathname);
+  if (!inTask) tellOuterAddress(query);
 }
 
 function go(event, to) {
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.button > 0) return;
   event.preventDefault();
-  history.pushState(null, "", to ? search(to) : location.pathname);
   where = to;
+  tell("pushState");
   show();
   page.focus({ preventScroll: true });
   window.scrollTo(0, 0);
 }
 
 window.addEventListener("popstate", () => {
-  where = whereIn(location.search);
+  where = inTask ?? whereIn(location.search);
+  Object.assign(wanted, filters(location.search));
+  list.choose();
+  tell("replaceState");
   show();
 });
 
@@ -87,6 +72,7 @@ const list = makeList(wanted, {
   },
   changed: (name) => {
     clearTimeout(typing);
+    tell("replaceState");
     if (name === "dag" || name === "run" || name === "span") {
       atLeast = PAGE;
       look(true);
@@ -99,7 +85,7 @@ function show() {
   clearTimeout(timer);
   if (where) one = makeOne(inTask ? null : (event) => go(event, null));
   page.replaceChildren(where ? one.element : list.element);
-  document.title = where ? `${where.task} · OMNI deliveries` : "OMNI deliveries";
+  document.title = where ? `${where.dag} · OMNI deliveries` : "OMNI deliveries";
   look(true);
 }
 

@@ -10,13 +10,26 @@ export const count = (number) => (number === null || number === undefined ? NONE
 
 export const some = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 
-export function share(part, whole) {
-  if (!whole) return NONE;
-  const percent = (100 * part) / whole;
-  if (part > 0 && percent < 1) return "< 1 %";
-  if (part < whole && percent > 99) return "> 99 %";
-  return `${Math.round(percent)} %`;
+// The shares of some parts in a whole, in words: whole percents that together are no more than what all parts have together.
+export function shares(parts, whole) {
+  if (!whole) return parts.map(() => NONE);
+  const exact = parts.map((part) => (100 * (part ?? 0)) / whole);
+  const tiny = exact.map((one) => one > 0 && one < 1);
+  const given = exact.map((one, place) => (tiny[place] ? 1 : Math.floor(one)));
+  const sum = (numbers) => numbers.reduce((before, one) => before + one, 0);
+  const left = Math.round(sum(exact)) - sum(given);
+  const rest = (place) => (tiny[place] ? 0 : exact[place] - Math.floor(exact[place]));
+  const places = [...exact.keys()].filter((place) => rest(place) > 0).sort((a, b) => rest(b) - rest(a));
+  for (const place of places.slice(0, Math.max(left, 0))) given[place] += 1;
+  // More tiny ones than their shares make room for: the largest part gives it.
+  if (left < 0) given[given.indexOf(Math.max(...given))] += left;
+  return exact.map((one, place) => {
+    if (tiny[place]) return "< 1 %";
+    return one > 99 && one < 100 ? "> 99 %" : `${given[place]} %`;
+  });
 }
+
+export const share = (part, whole) => shares([part], whole)[0];
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return NONE;
@@ -44,6 +57,7 @@ export function clock(time, now = Date.now()) {
 
 export const STATES = {
   sending: { words: "Sending", look: "open" },
+  sent_open: { words: "Sent, run goes on", look: "open" },
   sent: { words: "Sent", look: "sent" },
   dry_run: { words: "Dry run", look: "off" },
   waiting: { words: "Waiting", look: "open" },
@@ -99,8 +113,11 @@ export function money(cost) {
   return parts.length ? parts.join(" + ") : NONE;
 }
 
-// 0.1000 is 0.10, and 41.8840 is 41.884: what was reported, with at least two places.
-const trimmed = (amount) => String(amount).replace(/^(-?\d+\.\d{2}\d*?)0+$/, "$1");
+// 0 is 0.00, 0.1000 is 0.10, and 41.8840 is 41.884: what was reported, with at least two places.
+function trimmed(amount) {
+  const [, whole, places] = String(amount).match(/^(-?\d+)(?:\.(\d*))?$/) ?? [];
+  return whole === undefined ? String(amount) : `${whole}.${(places ?? "").replace(/0+$/, "").padEnd(2, "0")}`;
+}
 
 export function goal(success) {
   if (success === "all" || success === 1) return "all delivered";

@@ -74,6 +74,7 @@ BATCH_WAITING: dict[str, Any] = {
             "words": "absent subscriber",
             "permanent": False,
             "count": 41,
+            "message_ids": ids("newsletter-failed", 73)[:41],
         },
         {
             "channel": "SMS",
@@ -82,6 +83,7 @@ BATCH_WAITING: dict[str, Any] = {
             "words": "unknown subscriber",
             "permanent": True,
             "count": 24,
+            "message_ids": ids("newsletter-failed", 73)[41:65],
         },
         {
             "channel": "SMS",
@@ -90,6 +92,7 @@ BATCH_WAITING: dict[str, Any] = {
             "words": "expired",
             "permanent": None,
             "count": 8,
+            "message_ids": ids("newsletter-failed", 73)[65:],
         },
     ],
     "cost": {"EUR": "41.8840"},

@@ -159,14 +159,16 @@ def test_failed_ids_are_listed_up_to_a_hundred_whatever_the_order() -> None:
     counts_of_parts = [
         counts_of(*(report(f"m{n:03}", "failed", "SMS") for n in part)) for part in (range(90), range(90, 200))
     ]
-    listed = []
+    listed, by_reason = [], []
     for order in (counts_of_parts, counts_of_parts[::-1]):
         total = DeliveryCounts()
         for each in order:
             total.merge(each)
         assert total.failed == 200
         listed.append(total.summary()["failed_message_ids"])
+        by_reason.append({reason.channel: sorted(ids) for reason, ids in total.failed_by_reason.items()})
     assert listed[0] == listed[1] == [f"m{n:03}" for n in range(100)]
+    assert by_reason[0] == by_reason[1] == {"SMS": listed[0]}
 
 
 def test_a_summary_stays_small_however_many_names_the_vendor_has() -> None:

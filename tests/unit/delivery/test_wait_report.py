@@ -107,9 +107,21 @@ def test_a_report_says_when_it_looks_again_and_why_messages_failed() -> None:
     made = report_of_wait(WATCH, counts, "waiting", START, next_look=START + 20)
     assert (made["at"], made["next_look"]) == ("2027-01-15T08:00:00+00:00", "2027-01-15T08:00:20+00:00")
     (reason,) = made["reasons"]
+    assert reason["message_ids"] == []  # an older version has not kept which failed for what
     assert reason["words"].startswith("absent subscriber")
     assert (reason["status"], reason["permanent"], reason["count"]) == (ABSENT.status, False, 1)
     assert made["failed_message_ids"] == ["m1"]
+
+
+def test_each_reason_names_the_messages_that_failed_for_it() -> None:
+    made = report_of_wait(WATCH, MIX, "waiting", START)
+    (reason,) = made["reasons"]
+    assert (reason["channel"], reason["message_ids"]) == ("SMS", ["c"])
+    both = DeliveryCounts()
+    both.merge(MIX)
+    both.merge(counts_of(2, ("x", "failed", "LINE"), ("x", "failed", "SMS"), ("y", "handset", "LINE")))
+    (reason,) = report_of_wait(WATCH, both, "waiting", START)["reasons"]
+    assert reason["message_ids"] == made["failed_message_ids"] + ["x"]
 
 
 def test_a_wait_that_could_not_begin_reports_its_error_with_its_code() -> None:

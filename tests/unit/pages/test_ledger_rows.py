@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from airflow_provider_omni.pages import app as pages
+from airflow_provider_omni.pages import ledger_rows
 from airflow_provider_omni.pages.ledger_rows import LedgerError, csv_of, page_of, shown_key
 from tests.unit.delivery.batch.batchworld import World
 from tests.unit.delivery.batch.test_ledger_wait import wait
 
 WHERE = {"dag_id": "shop", "run_id": "manual__2026-11-28T15:00:00+00:00", "task_id": "send"}
+TIMES = ("sent_at", "done_at")
 FATES = ("00", "40", "41", "42", "43")
 
 
@@ -173,6 +176,43 @@ async def test_the_csv_file_has_a_line_for_each_row(monkeypatch: pytest.MonkeyPa
     assert answer.headers["content-type"].startswith("text/csv")
     assert len(rows) == 20
     assert {row["outcome"] for row in rows} == {"failed"}
+    assert {row["error"] for row in rows} >= {"EC_ABSENT_SUBSCRIBER", "EC_UNKNOWN_SUBSCRIBER"}
+    assert all(row["words"] for row in rows)
+    # In a spreadsheet's own forms: times with their zone, money as a number.
+    assert all(datetime.fromisoformat(row[name]).utcoffset() == timedelta(0) for row in rows for name in TIMES)
+    assert {(row["cost"], row["currency"]) for row in rows} == {("0.00", "EUR")}
+
+
+async def test_rows_as_json_have_the_error_and_times_in_utc(monkeypatch: pytest.MonkeyPatch, ledger: str) -> None:
+    async with Airflow({"ledger_path": ledger}).client(monkeypatch, **ANN) as client:
+        rows = (await client.get("/omni/ledger/rows", params={**WHERE, "only": "failed"})).json()["rows"]
+    assert len(rows) == 20
+    assert all(row["error"].startswith("EC_") for row in rows)
+    assert all(datetime.fromisoformat(row[name]).utcoffset() == timedelta(0) for row in rows for name in TIMES)
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+async def test_the_rows_that_were_left_out_have_their_place_and_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
+) -> None:
+    world = World(tmp_path)
+    world.send(
+        [{"phone": "41790000000", "id": "good"}, {"phone": "12", "id": "bad"}, {"phone": "", "id": "+41791234567"}],
+        key_field="id",
+    )
+    query = {**WHERE, "only": "quarantined", "format": form}
+    async with Airflow({"ledger_path": str(world.folder.path)}).client(monkeypatch, **ANN) as client:
+        answer = await client.get("/omni/ledger/rows", params=query)
+    rows = answer.json()["rows"] if form == "json" else list(csv.DictReader(io.StringIO(answer.text)))
+    assert [(int(row["row"]), row["recipient"].lstrip("'")) for row in rows] == [(1, "bad"), (2, "4179…567")]
+    assert all(row["reason"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"), [("0", "0.00"), ("0.1000", "0.10"), ("41.884", "41.884"), ("1E+2", "100.00"), ("n/a", "n/a")]
+)
+def test_an_amount_has_at_least_two_places(amount: str, shown: str) -> None:
+    assert ledger_rows._amount(amount) == shown
 
 
 def test_no_more_ledgers_are_read_at_a_time_than_there_are_places_and_each_gives_its_place_back(ledger: str) -> None:
@@ -220,7 +260,7 @@ def test_nothing_in_the_files_reads_html_or_names_another_host() -> None:
 
 def test_all_files_together_are_small() -> None:
     sizes = [file.stat().st_size for file in pages.FILES.glob("*")]
-    assert sum(sizes) < 90_000
+    assert sum(sizes) < 100_000
     assert len(sizes) <= 14
 
 
