@@ -94,7 +94,7 @@ def run(
                     while wait := _place(budget, patience):
                         patience -= wait
                         sleep(wait)
-                    with _told_of_429(budget):
+                    with _report_429s(budget):
                         return _whole(client.execute(call), call, warned, log)
                 return _whole(client.execute(call), call, warned, log)
             case Load(key):
@@ -171,7 +171,7 @@ async def arun(
                     while wait := _place(budget, patience):
                         patience -= wait
                         await sleep(wait)
-                    with _told_of_429(budget):
+                    with _report_429s(budget):
                         return _whole(await client.execute(call), call, warned, log)
                 return _whole(await client.execute(call), call, warned, log)
             case Load(key):
@@ -323,7 +323,7 @@ def _place(budget: WindowLimiter, patience: float) -> float:
 
 
 @contextlib.contextmanager
-def _told_of_429(budget: WindowLimiter) -> Iterator[None]:
+def _report_429s(budget: WindowLimiter) -> Iterator[None]:
     """Hold everybody back if the vendor says that the account's calls are used up."""
     try:
         yield

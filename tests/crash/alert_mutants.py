@@ -85,7 +85,7 @@ def _one_clock_tells_the_age() -> Iterator[None]:
 
 @_mutant("twice", _of(*LOST, people=5, id_lists="none"))
 def _lists_are_believed() -> Iterator[None]:
-    """Whoever is not found by a list of ids is not looked for alone."""
+    """A person who is not found by a list of ids is not looked for alone."""
     with patch.object(alerts, "looks_by_id", lambda *_, **__: []):
         yield
 

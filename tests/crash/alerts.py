@@ -38,7 +38,7 @@ from tests.harness.driver import watched
 
 TEXT = "load failed"
 KEPT = 47 * 3600.0
-"""What the vendor has taken so long before a look, the logs may not show."""
+"""Seconds before a look. Messages that the vendor took earlier the logs may not show."""
 SLOW = 5.0
 """Seconds after which nobody looks any more: the alert must go out."""
 OVERLAP = "the logs could not show it yet when the later run looked"
@@ -64,7 +64,7 @@ class Run:
     began_at: float = 0.0
     looks: list[Look] = field(default_factory=list)
     posts: list[tuple[float, frozenset[str]]] = field(default_factory=list)
-    """When a POST was decided on, and of which ids."""
+    """Time at which each POST was decided on, and its ids."""
     end: Any = None
 
 
@@ -79,7 +79,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[AlertSchedule], Aler
     for index, each in enumerate(runs):
         world.after(each.copy.after, _starter(world, plan, index, each))
     came_to_an_end = world.run()
-    judgement = _judged(plan, world, runs)
+    judgement = _judge_alerts(plan, world, runs)
     judgement.wrong += sorted(world.leaks)
     if not came_to_an_end:
         judgement.wrong.append("the schedule does not come to an end")
@@ -170,7 +170,7 @@ def _watched(world: World, each: Run, steps: Any) -> Steps[Any]:
 # -- the judge -----------------------------------------------------------------------------------------------------
 
 
-def _judged(plan: AlertSchedule, world: World, runs: list[Run]) -> Judgement:
+def _judge_alerts(plan: AlertSchedule, world: World, runs: list[Run]) -> Judgement:
     record = world.simulator.record
     refused = {refusal.to for refusal in record.refusals if refusal.status_id != 23}
     judgement = Judgement()
@@ -190,7 +190,9 @@ def _judged(plan: AlertSchedule, world: World, runs: list[Run]) -> Judgement:
 
 
 def _exception(plan: AlertSchedule, runs: list[Run], taken: list[Acceptance]) -> str | None:
-    """Why a second message is not against the promise: nobody who posted it had been shown that it was there."""
+    """Return the reason why a second message is not against the promise: nobody who posted it had been shown that it
+    was there.
+    """
     message_id, first_at = taken[0].message_id, taken[0].at
     if plan.guarantee == "A":
         return FORGOTTEN if taken[1].at >= first_at + KEPT else None

@@ -242,7 +242,7 @@ def _a_try_that_was_given_up_has_the_last_word() -> Iterator[None]:
 
 @_mutant("twice", _frozen_on_the_way)
 def _without_reconciling() -> Iterator[None]:
-    """Whatever is unknown is taken for absent."""
+    """Unknown messages are taken for absent."""
 
     def reconcile(attempts: Any, *_: Any, **__: Any) -> Any:
         for attempt in attempts:
@@ -432,8 +432,8 @@ def _whose_the_ledger_is_is_asked_once() -> Iterator[None]:
     ),
 )
 def _an_overtaken_intent_is_asked_for_and_posted() -> Iterator[None]:
-    """Whoever was sent to under the next id is sent to under the first one, too: a try that had not read of the refusal
-    wrote it down once more, and then saw that it was overtaken.
+    """A person who was sent to under the next id is sent to under the first one, too: a try that had not read of the
+    refusal wrote it down once more, and then saw that it was overtaken.
     """
     with patch.object(intent_log.IntentLog, "keep_one_attempt", lambda self, **_: None):
         yield
@@ -465,7 +465,7 @@ def _overtaken_from_another_account(plan: BatchSchedule) -> BatchSchedule:
 
 @_mutant("wrong", _overtaken_from_another_account)
 def _a_try_that_was_overtaken_names_its_own_account() -> Iterator[None]:
-    """Where messages on record were posted from two accounts, a receipt names its try's, whoever has accepted them."""
+    """A receipt names its try's account, whichever of two has accepted the messages on record."""
     original = engine.Outbox.receipt
 
     def receipt(self: engine.Outbox) -> Any:
@@ -509,7 +509,7 @@ def _a_try_that_could_not_read_the_ledger_names_its_own_account() -> Iterator[No
 
 
 def _cleared_with_another_scenario(plan: BatchSchedule) -> BatchSchedule:
-    """The same, with a scenario that tries the channels in another order. Whoever fails on LINE gets an SMS."""
+    """A second scenario tries the channels in another order. Whoever fails on LINE gets an SMS."""
     found = _cleared_from_a_file_that_fails(plan)
     return replace(
         found,
@@ -605,14 +605,14 @@ def _refused_and_then_lost(plan: BatchSchedule) -> BatchSchedule:
 
 @_mutant("twice", _refused_and_then_lost)
 def _a_lost_try_has_made_no_further_ids() -> Iterator[None]:
-    """Where the record does not know of some tries, nobody is looked for under a further id."""
+    """Nobody is looked for under a further id, though the record does not know of some tries."""
     with patch.object(engine, "lost_tries", lambda *_: 0):
         yield
 
 
 @_mutant("twice", _refused_and_then_lost)
 def _who_is_in_doubt_has_got_no_further_id() -> Iterator[None]:
-    """Where the record does not know of some tries, whoever is in doubt on it is looked for under that id only."""
+    """A person in doubt is looked for under that id only, though the record does not know of some tries."""
     original = missing_record.later_attempts
 
     def later(plan: Any, tries: int, most: int) -> Any:
@@ -655,7 +655,7 @@ def _a_receipt_names_the_steps_of_the_try() -> Iterator[None]:
 
 @_mutant("twice", _killed_at_the_first_request)
 def _lists_of_ids_prove_absence() -> Iterator[None]:
-    """Where a record is lost, some are asked for alone, though the logs may not read lists of ids."""
+    """Some are asked for alone after the record was lost, though the logs may not read lists of ids."""
     with patch.object(missing_record, "ONE_BY_ONE", 0), patch.object(missing_record, "ALONE", 3):
         yield
 
@@ -867,7 +867,7 @@ def _in_doubt_at_another_account(plan: BatchSchedule) -> BatchSchedule:
 
 @_mutant("wrong", _in_doubt_at_another_account)
 def _one_message_stands_for_all_of_a_request() -> Iterator[None]:
-    """Where a bulk id finds nothing, the same message is looked for each time, though it may have been refused."""
+    """One message is looked for each time that a bulk id finds nothing, though it may have been refused."""
     with patch.object(tracking_safety, "samples_from", lambda turn, samples: [samples[0]]):
         yield
 

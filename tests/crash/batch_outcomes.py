@@ -52,7 +52,7 @@ class Case:
         self.woken = {message_id for post in self.send.posts if post.woken for message_id in post.ids}
         self.posted_late = self.send.posted_since(wait.decided_from)
         self.unknown_at_first = self.send.posted_since(wait.began_at)
-        """What the first of the wait's processes may not follow: the user has cleared the send meanwhile."""
+        """Messages that the first of the wait's processes may not follow: the user has cleared the send meanwhile."""
         self.ids_of_receipt = [each for bulk in wait.watch.bulks for each in self._ids_of(bulk)]
         self.views = views_of(self.schedule.settings, reports_kept=self.schedule.wait.reports_kept)
         trigger = self.schedule.wait.mode == "trigger"
@@ -177,7 +177,7 @@ def judge_batch_wait(case: Case) -> tuple[list[str], str]:
 
 
 def _why_not(case: Case, rows: list[OutcomeRow] | None) -> str:
-    """Why there is no one truth about the verdict of this wait."""
+    """Return the reason why there is no one truth about the verdict of this wait."""
     wait, send = case.wait, case.send
     if wait.error is not None:
         unreadable = type(wait.error).__name__ == "OmniStorageError" and _reading_fails(case.schedule)
@@ -270,7 +270,7 @@ def _right_verdicts(
 
 
 def _judge_written(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
-    """Whatever is counted was written down before."""
+    """All that is counted was written down before."""
     assert case.wait.result is not None
     if case.wait.ended_at >= case.wait.watch.deadline:
         return  # nothing is waited for any more, not even a store that does not answer
@@ -288,7 +288,7 @@ OUTCOMES |= {"failed": {"failed"}}
 
 
 def _judge_rows(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
-    """Whoever was accepted stands in one row, with an outcome that was true, and as fresh as it has to be."""
+    """Every accepted person stands in one row, with an outcome that was true, and as fresh as it has to be."""
     for recipient, count in Counter(row.recipient for row in rows).items():
         if count > 1:
             yield f"{recipient[:12]} is listed {count} times"

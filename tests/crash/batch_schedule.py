@@ -96,7 +96,7 @@ class BatchSchedule:
     wait: Wait
     sizes: Sizes
     ids_listed: bool = True
-    """Whether the receipt lists the message ids; it does not, where there are more than 100."""
+    """True if the receipt lists the message ids: there are up to 100."""
     flow: tuple[str, ...] = ("LINE", "SMS")
     clocks: Clocks = field(default=Clocks())
     publish_failures: float = 0.0

@@ -45,7 +45,7 @@ class BatchPost:
 
     at: float
     intended_at: float
-    """When it was decided on, its intent having been written just before."""
+    """Time at which it was decided on, its intent having been written just before."""
     try_number: int
     try_began_at: float
     ids: frozenset[str]
@@ -70,10 +70,10 @@ class BatchTask:
     receipts: Receipts = field(default_factory=Receipts)
     rows: Rows = ()
     ends: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
-    """When its tries came to an end, and with which receipt."""
+    """Times at which its tries came to an end, each with its receipt."""
     posts: list[BatchPost] = field(default_factory=list)
     spoilt_at: float | None = None
-    """When a part of the ledger was taken away, or damaged."""
+    """Time at which a part of the ledger was taken away, or damaged."""
     numbers: dict[str, str] = field(default_factory=dict)
     """To whom each message id was posted."""
     false_words: list[str] = field(default_factory=list)

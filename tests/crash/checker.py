@@ -83,7 +83,7 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
 
 
 def hidden_by_refusals(record: Record, ends: Iterable[tuple[float, Mapping[str, Any]]], lag: float) -> Iterable[str]:
-    """Whoever follows a refused message of somebody who has got another one is told of a failure, and sends again.
+    """A reader who follows a refused message of somebody who has got another one is told of a failure, and sends again.
 
     `ends`: when tries have ended, and with which receipt. `lag`: of the logs, in seconds.
     """
@@ -100,14 +100,14 @@ def hidden_by_refusals(record: Record, ends: Iterable[tuple[float, Mapping[str, 
 
 
 def posted_in_the_dark(posts: Iterable[Any]) -> Iterable[str]:
-    """What is paid for can be followed, whatever dies next: a receipt told of it before it was posted."""
+    """All that is paid for can be followed, whatever dies next: a receipt told of it before it was posted."""
     dark = sum(not post.followed and not post.stale for post in posts)
     if dark:
         yield f"{dark} requests were posted before a published receipt told of them"
 
 
 def strange_receipts(world: World, ends: Iterable[tuple[float, Mapping[str, Any]]], *, lost: bool) -> Iterable[str]:
-    """Whoever waits asks the account that the receipt names, and goes by the steps that it names: those of messages
+    """A wait asks the account that the receipt names, and goes by the steps that it names: those of messages
     that were taken.
 
     `ends`: when tries have ended, and with which receipt. `lost`: what was written down may be gone, so that what
@@ -147,8 +147,8 @@ def lost_between(accepted: Sequence[Acceptance], lost_at: Sequence[float], posts
 
 
 def switched(schedule: Any, world: World, number: str) -> str | None:
-    """Why a second message from another account, or under another `id_secret`, is not against the promise where there
-    is no record of the first. Within one account and under one secret it is.
+    """Return the reason why a second message from another account, or under another `id_secret`, is not against the
+    promise where there is no record of the first. Within one account and under one secret it is.
     """
     for simulator in world.simulators.values():
         ids = [each.message_id for each in simulator.record.messages_for(number)]
@@ -158,8 +158,8 @@ def switched(schedule: Any, world: World, number: str) -> str | None:
 
 
 def another_send(accepted: Sequence[Acceptance], others_began_at: Iterable[float]) -> str | None:
-    """Why a second message under a key that tasks share is not against the promise: such a key is one send for two
-    days, and whoever sends under it after that sends anew.
+    """Return the reason why a second message under a key that tasks share is not against the promise: such a key is one
+    send for two days, and whoever sends under it after that sends anew.
     """
     times = sorted(each.at for each in accepted)
     anew = (
@@ -171,7 +171,7 @@ def another_send(accepted: Sequence[Acceptance], others_began_at: Iterable[float
 
 
 def _exception(schedule: Schedule, task: SendTask, message_ids: set[str]) -> str | None:
-    """Why a second message is not against the promise: a try posted that Airflow had given up before."""
+    """Return the reason why a second message keeps the promise: a try posted that Airflow had given up before."""
     if schedule.guarantee == "A":
         return None
     stale = [post for post in task.posts if post.stale and post.ids & message_ids]
@@ -268,7 +268,7 @@ def truth_at(messages: Sequence[Message | None], flow: Sequence[str], moment: fl
 def seen_to_fail(
     messages: Sequence[Message | None], flow: Sequence[str], moment: float, view: View, since: float
 ) -> Truth:
-    """The same, where whoever had failed for good on the last step, while it was waited for, was not looked at again:
+    """Standings if whoever had failed for good on the last step, while it was waited for, was not looked at again:
     that an earlier or a later word is of a delivery after all, a wait need not notice.
     """
     moments = [at for at in changes_of(messages) if since <= at <= moment]
@@ -457,7 +457,7 @@ def too_late(schedule: Schedule, task: WaitTask, messages: Sequence[Message | No
 
 
 def truths_seen(standings: Sequence[str], gone: Collection[int]) -> Iterable[Truth]:
-    """Whatever may be seen of messages of which each that is `gone` (by its place) may still be taken for failed."""
+    """All that may be seen of messages of which each that is `gone` (by its place) may still be taken for failed."""
     sure = Counter(standing for index, standing in enumerate(standings) if index not in gone)
     unsure = Counter(standing for index, standing in enumerate(standings) if index in gone)
     for numbers in itertools.product(*(range(count + 1) for count in unsure.values())):

@@ -30,7 +30,7 @@ class FakeTaskState:
     past: list[dict[str, str]] = field(default_factory=list)
     """The state as it was before each write."""
     lost_at: list[float] = field(default_factory=list)
-    """When something of the state was lost."""
+    """Times at which something of the state was lost."""
 
     def lose(self, what: str, rng: random.Random, now: float) -> None:
         """Lose some of the state, or all of it."""

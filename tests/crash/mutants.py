@@ -640,7 +640,7 @@ def _refused_twice_and_then_lost(plan: Schedule) -> Schedule:
 
 @_mutant("twice", _refused_twice_and_then_lost)
 def _lost_tries_have_made_one_further_id_at_the_most() -> Iterator[None]:
-    """Where the record does not know of some tries, people are looked for under the next id only."""
+    """People are looked for under the next id only, though the record does not know of some tries."""
     with patch.object(engine, "lost_tries", lambda *_: 1):
         yield
 
@@ -751,7 +751,7 @@ def _whatever_the_logs_show_was_taken() -> Iterator[None]:
 
 @_mutant("wrong", answer_lost())
 def _a_report_that_cannot_be_written_ends_its_send() -> Iterator[None]:
-    """Whoever writes a delivery report lets Airflow's errors through."""
+    """The writer of a delivery report lets Airflow's errors through."""
     with reports_that_must_be_written():
         yield
 

@@ -51,7 +51,7 @@ def forgiven(label: Label) -> Iterator[None]:
 
 
 def reports_that_must_be_written() -> contextlib.AbstractContextManager[Any]:
-    """Whoever writes a delivery report lets the errors of that through."""
+    """The writer of a delivery report lets the errors of that through."""
 
     def show(self: Any, make: Callable[[], dict[str, Any]]) -> None:
         self._ti.xcom_push(key=DELIVERY_KEY, value=make())

@@ -108,7 +108,7 @@ class Process:
     crash_point: CrashPoint | None = None
     bucket: Bucket | None = None
     account: str = HOME
-    """Which account its connection leads to."""
+    """Account that its connection leads to."""
     publish: Callable[[dict[str, Any]], None] = lambda receipt: None
     report: Callable[[dict[str, Any]], None] = lambda value: None
     publishing: Publishing | None = None
@@ -308,7 +308,7 @@ class Process:
                 raise TypeError(effect)
 
     def _held_up(self, then: Then) -> Then:
-        """What is saved is waited for, and may fail: a report must not be."""
+        """A save is waited for, and may fail: a report must not be."""
         began = self.world.now()
 
         def held_up(value: Any, error: OmniError | None) -> None:

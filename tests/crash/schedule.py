@@ -54,7 +54,7 @@ class Send:
     validity: tuple[int, int]
     """Seconds, of LINE and of SMS."""
     other_tasks: bool = False
-    """What begins instead of a clear is another task that sends under the same key. Only with `shared_key`."""
+    """True if another task begins instead of a clear, one that sends under the same key. Only with `shared_key`."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Schedule:
     """The share of receipts that take longer to publish than an intent is fresh."""
     upheavals: Upheavals = field(default=Upheavals())
     outside: tuple[str, ...] = field(default=())
-    """What lies outside of any promise in this schedule."""
+    """Reason why this schedule lies outside of any promise."""
 
 
 def schedule_of(seed: int) -> Schedule:

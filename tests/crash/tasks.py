@@ -33,7 +33,7 @@ from tests.crash.upheavals import GONE, of_try
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
 FENCE_SECONDS = 5.0
-"""How old the fence may be when a POST is decided on: said again here, so that the product cannot move it alone."""
+"""Highest age of the fence when a POST is decided on: said again here, so that the product cannot move it alone."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Posted:
 
     at: float
     intended_at: float
-    """When its intent was written last."""
+    """Time at which its intent was written last."""
     ids: frozenset[str]
     try_number: int
     stale: bool
@@ -67,7 +67,7 @@ class SendTask:
     error: OmniError | None = None
     receipts: Receipts = field(default_factory=Receipts)
     ends: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
-    """When its tries came to an end, and with which receipt."""
+    """Times at which its tries came to an end, each with its receipt."""
     posts: list[Posted] = field(default_factory=list)
     try_number: int = 0
     downtime: float = 0.0
@@ -82,14 +82,16 @@ class SendTask:
         self._left = self.plan.send.retries
         self._clears = list(self.plan.send.clears)
         self._running: Process | None = None
-        """What Airflow takes for the running process; None between tries and after the end."""
+        """Process that Airflow takes for the running one; None between tries and after the end."""
         self._began_at = self.world.now()
         self._earlier_tries = 0
         """Those of other tasks under the same key."""
         self._first_task: tuple[FakeTaskState, int, float] | None = None
-        """What the first of several tasks under the same key has kept, the number of its tries, and when it began."""
+        """State that the first of several tasks under the same key has kept, the number of its tries, and when it
+        began.
+        """
         self.others_began_at: list[float] = []
-        """When other tasks under the same key began."""
+        """Times at which other tasks under the same key began."""
 
     @property
     def cleared(self) -> bool:

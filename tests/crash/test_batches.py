@@ -16,7 +16,7 @@ SLICES = 5
 ENOUGH = 16
 """Schedules within which the harness must notice that a rule is missing."""
 FROZEN_ENOUGH = 60
-"""The same where the moment matters at which a try is frozen."""
+"""Batches where the moment matters at which a try is frozen."""
 
 
 def seeds_of(mutant: Mutant) -> range:

@@ -35,7 +35,7 @@ def _single(label: Any, phase: Phase) -> tuple[str, ...]:
 
 
 def _batch(label: Any, phase: Phase) -> tuple[str, ...]:
-    """The same of a batch with a ledger."""
+    """Points of a batch with a ledger."""
     crash_points = (CrashPoint(label, phase),)
     focus = focused(
         **B | _LEDGER,

@@ -11,7 +11,7 @@ from tests.crash.elsewhere import HOME, OTHER
 T = TypeVar("T")
 
 GONE, OLDER, PARTLY = "gone", "older", "partly"
-"""What can become of the state that Airflow keeps of a task: all of it goes, or one entry; or it is as it was once."""
+"""Losses of the state that Airflow keeps of a task: all of it goes, or one entry; or it is as it was once."""
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def _any_account_will_do() -> Iterator[None]:
 
 @_mutant("wrong", watched("46", success_when="finished", timeout=240.0))
 def _under_way_is_failed() -> Iterator[None]:
-    """Whoever was heard of as under way when the time is up counts as failed, if a step has."""
+    """A message that was heard of as under way when the time is up counts as failed, if a step has."""
     with patch.object(tracking.Tracker, "under_way", lambda self, *_: None):
         yield
 
@@ -133,7 +133,7 @@ def _ahead_of_the_vendor(plan: Schedule) -> Schedule:
 
 @_mutant("wrong", _ahead_of_the_vendor)
 def _all_clocks_are_one() -> Iterator[None]:
-    """How long ago a step has ended is told by the wait's own clock, whatever the vendor's is."""
+    """The wait's own clock says how long ago a step has ended, whatever the vendor's says."""
     with patch.object(safety, "by_the_vendors_clock", lambda moment, behind: moment):
         yield
 
@@ -222,7 +222,7 @@ def _a_report_is_written_like_the_journal() -> Iterator[None]:
 
 @_mutant("wrong", watched("27", "40", mode="poke"))
 def _a_report_that_cannot_be_written_ends_its_wait() -> Iterator[None]:
-    """Whoever writes a delivery report lets Airflow's errors through."""
+    """The writer of a delivery report lets Airflow's errors through."""
     with reports_that_must_be_written():
         yield
 
@@ -245,7 +245,7 @@ def _the_report_of_the_end_has_the_counts_of_the_look_before() -> Iterator[None]
 
 @_mutant("wrong", watched("40", "27"))
 def _a_step_of_a_report_counts_its_own_failures_only() -> Iterator[None]:
-    """Whoever failed on a step and went on to the next one counts as failed nowhere, or on the next one only."""
+    """A message that failed on a step and went on to the next one counts as failed nowhere, or on the next one only."""
 
     def funnel(counts: Any, flow: Sequence[str]) -> list[dict[str, Any]]:
         return [

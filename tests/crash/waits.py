@@ -47,7 +47,7 @@ def poke_on(machine: Wait, clock: Clock, connect: Callable[[], None]) -> Steps[W
 
 
 def in_parts(watch: Watch) -> Watch:
-    """The same wait as one for several sends: what they have together must come out the same."""
+    """One wait as one for several sends: what they have together must come out the same."""
     half = len(watch.bulks) // 2
     first = replace(watch, bulks=watch.bulks[:half], unsent=0)
     parts = (first, replace(watch, bulks=watch.bulks[half:])) if half else (watch,)
@@ -70,7 +70,7 @@ class WaitTask:
     error: OmniError | None = None
     ended_at: float = 0.0
     decided_from: float = 0.0
-    """When the process began that came to the result."""
+    """Time at which the process began that came to the result."""
     ledger: Bucket | None = None
     """The content of the ledger at the end."""
     downtime: float = 0.0
@@ -96,7 +96,7 @@ class WaitTask:
         self._second_copy = wait.second_copy_after
 
     def _who_has_them(self) -> str:
-        """Where a receipt does not say so, the user knows."""
+        """The user knows, if a receipt does not say so."""
         simulators = self.world.simulators.items()
         return next((name for name, simulator in simulators if simulator.record.messages), HOME)
 

@@ -46,7 +46,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "logs": (*NOT_SENT, *LOST, *SPOILT),
     "scenario": (*NOT_SENT, *LOST, *SPOILT),
 }
-"""What can happen to a call. `late`: the caller gives up, then the vendor takes it in. `slow`: the other way round."""
+"""Faults of a call. `late`: the caller gives up, then the vendor takes it in. `slow`: the other way round."""
 
 
 LATE_BEFORE_THE_FAILURE = "90"
@@ -88,13 +88,13 @@ class World:
     flow: tuple[str, ...] = ("LINE", "SMS")
     tracing: bool = False
     secrets: tuple[str, ...] = ()
-    """What may be kept, published and noted nowhere: the numbers of everybody, and the texts."""
+    """Texts that may be kept, published and noted nowhere: the numbers of everybody, and the texts."""
     others: tuple[tuple[str, ...], ...] = ()
     """The flows of the further scenarios that each account has."""
     trace: list[str] = field(default_factory=list)
     leaks: set[str] = field(default_factory=set)
     report_faults: set[str] = field(default_factory=set)
-    """What was wrong with a delivery report when it was made or written."""
+    """Faults of a delivery report when it was made or written."""
     faults_so_far: int = 0
     crash_points: int = 0
     """Processes killed or frozen so far."""
@@ -200,7 +200,7 @@ class World:
                 self.after(wait, lambda: self.exchange(who, call, patience - wait, deliver, account))
             return
         if patience is not None:
-            deliver = self._told_of_429(self.budgets[account], deliver)
+            deliver = self._report_429s(self.budgets[account], deliver)
         name = NAMES.get(call.path, "scenario")
         fault = self._fault(name)
         request = request_of(call)
@@ -226,7 +226,7 @@ class World:
             self.after(transit, lambda: self._answer(call, name, request, fault, transit, deliver, simulator))
 
     @staticmethod
-    def _told_of_429(budget: WindowLimiter, deliver: Deliver) -> Deliver:
+    def _report_429s(budget: WindowLimiter, deliver: Deliver) -> Deliver:
         """Do as the drivers do."""
 
         def told(value: Any, error: OmniError | None) -> None:

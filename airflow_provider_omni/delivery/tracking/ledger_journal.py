@@ -289,7 +289,7 @@ class LedgerJournal:
 
     def confirmed(self, subscription: Subscription, message_ids: Container[str] | None = None) -> None:
         """Mark messages whose failures stand in the ledger as unconfirmed, to be written without that mark."""
-        for message_id in self._unconfirmed.get(subscription, ()):
+        for message_id in sorted(self._unconfirmed.get(subscription, ())):  # one schedule, one order of writes
             if message_ids is None or message_id in message_ids:
                 self.news(message_id, subscription)
 
