@@ -57,15 +57,15 @@ def _with_missing_told(init: Callable[..., None]) -> Callable[..., None]:
         return init
 
     @functools.wraps(init)
-    def told(self: Any, *args: Any, **kwargs: Any) -> None:
+    def checked_init(self: Any, *args: Any, **kwargs: Any) -> None:
         missing = [name for name in needed if name not in kwargs]
         if missing:
             _tell(self, [f"{name}: missing" for name in missing])
         init(self, *args, **dict.fromkeys(missing), **kwargs)
 
     optional = [each.replace(default=...) if name in needed else each for name, each in signature.parameters.items()]
-    told.__signature__ = signature.replace(parameters=optional)  # type: ignore[attr-defined]
-    return told
+    checked_init.__signature__ = signature.replace(parameters=optional)  # type: ignore[attr-defined]
+    return checked_init
 
 
 def _tell(what: Any, lines: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""What the page makes of reports: filters and addresses, shares, times, CSV files, the code to send again."""
+"""The page of reports: filters and addresses, shares, times, CSV files, the code to send again."""
 
 from __future__ import annotations
 
@@ -314,7 +314,7 @@ def test_no_column_is_hidden_on_a_narrow_page(alone: PageAlone, ledger: str, wid
 
 
 def csv_rows(alone: PageAlone, section: str) -> list[dict[str, str]]:
-    """What the button of a section downloads."""
+    """Download by the button of a section."""
     part = alone.page.get_by_role("region", name=section)
     with alone.page.expect_download() as download:
         part.get_by_role("button", name="Download CSV").click()
@@ -400,7 +400,7 @@ def made_by(code: str) -> list[Any]:
 
 
 def run(code: str) -> list[dict[str, Any]]:
-    """What the tasks of this code return, run in a thread: Playwright has a loop in this one."""
+    """Return values of the tasks of this code, run in a thread: Playwright has a loop in this one."""
     with ThreadPoolExecutor(1) as other:
         tasks = made_by(code)
         return [other.submit(task.execute, BatchTask().context(run_id="again")).result() for task in tasks]
