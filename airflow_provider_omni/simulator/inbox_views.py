@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_omni.simulator import sms_parts
@@ -11,7 +13,7 @@ from airflow_provider_omni.simulator.clock import RealClock
 from airflow_provider_omni.simulator.deciding import OUTCOMES
 from airflow_provider_omni.simulator.engine import Simulator
 from airflow_provider_omni.simulator.inbox import text_of
-from airflow_provider_omni.simulator.message_index import OPEN, standing
+from airflow_provider_omni.simulator.message_index import OPEN, STATES, standing
 from airflow_provider_omni.simulator.messages import Message, ReportEntry
 from airflow_provider_omni.simulator.queries import MessageQuery
 from airflow_provider_omni.simulator.reading import log_row, report_row
@@ -44,14 +46,23 @@ def overview(simulator: Simulator) -> dict[str, Any]:
 
 
 def page(simulator: Simulator, query: MessageQuery, before: int | None, limit: int) -> dict[str, Any]:
-    """Build a page of the list, newest first: `before` a number, at most `limit` rows. `matched`: of all pages."""
+    """Build a page of the list, newest first: `before` a number, at most `limit` rows.
+
+    `matched`: messages of all pages. `matched_by_state`: how many the same query would mean in each state.
+    """
+    in_any_state = replace(query, state=None)
     with simulator.looking() as account:
         rows: list[dict[str, Any]] = []
         matched, is_more = len(account.index), False
+        by_state: Mapping[str, int] = account.index.counts(simulator.clock.now())
         if query.is_empty:
             found = account.index.newest_first(before)
         else:
-            meant = [message for message in account.index.oldest_first() if query.matches(message)]
+            meant = [message for message in account.index.oldest_first() if in_any_state.matches(message)]
+            if not in_any_state.is_empty:
+                by_state = Counter(message.state for message in meant)
+            if query.state is not None:
+                meant = [message for message in meant if query.matches(message)]
             matched = len(meant)
             found = (message for message in reversed(meant) if before is None or message.number < before)
         for message in found:
@@ -63,6 +74,7 @@ def page(simulator: Simulator, query: MessageQuery, before: int | None, limit: i
             **overview(simulator),
             "messages": rows,
             "matched": matched,
+            "matched_by_state": {state: by_state.get(state, 0) for state in STATES},
             "next": rows[-1]["number"] if is_more else None,
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -293,6 +294,7 @@ def test_controls_set_time_faults_and_fates(open_inbox: OpenInbox, omni_simulato
     expect(page.locator(".planned li")).to_have_count(0)
     assert omni_simulator.faults.planned() == []
 
+    page.get_by_role("button", name="Time and fates").click()
     page.get_by_role("button", name="+ 24 h").click()
     expect(page.locator("#toast")).to_contain_text("24 h")
     assert omni_simulator.simulator.clock.now() - before > 86_000
@@ -300,6 +302,35 @@ def test_controls_set_time_faults_and_fates(open_inbox: OpenInbox, omni_simulato
     page.get_by_label("By hand").check()
     expect(page.locator("#toast")).to_have_text("New messages wait for your decision")
     assert omni_simulator.simulator.settings.fates == "by-hand"
+
+
+@pytest.mark.parametrize(("button", "head"), [("Faults", "Plan a fault"), ("Simulated time", "Time")])
+@pytest.mark.parametrize("height", [800, 600])
+def test_controls_open_at_the_top_of_what_was_asked_for(
+    open_inbox: OpenInbox, omni_simulator: RunningSimulator, button: str, head: str, height: int
+) -> None:
+    page = open_inbox(viewport={"width": 1280, "height": height})
+    page.get_by_role("button", name=button).click()
+
+    heading = page.locator("#controls").get_by_role("heading", name=head, exact=True)
+    expect(heading).to_be_in_viewport()
+    scrolled = "document.getElementById('controls-body').scrollTop"
+    assert page.evaluate(scrolled) == 0
+    if height == 800:
+        assert page.evaluate("(b => b.scrollHeight <= b.clientHeight)(document.getElementById('controls-body'))")
+
+
+def test_what_is_planned_comes_below_the_form_and_moves_nothing(
+    open_inbox: OpenInbox, omni_simulator: RunningSimulator
+) -> None:
+    page = open_inbox()
+    page.get_by_role("button", name="Faults").click()
+    button = page.get_by_role("button", name="Add fault")
+    before = button.bounding_box()
+    button.click()
+    button.click()
+    expect(page.locator(".planned li")).to_have_count(2)
+    assert button.bounding_box() == before
 
 
 def test_held_answers_are_released(open_inbox: OpenInbox, omni_simulator: RunningSimulator) -> None:
@@ -358,6 +389,55 @@ def test_it_is_used_from_the_keyboard(open_inbox: OpenInbox, omni_simulator: Run
     page.keyboard.press("Escape")
     expect(page.locator("article")).to_have_count(0)
     assert page.evaluate("document.activeElement.dataset.number") == "2"
+
+
+def test_arrows_go_through_the_list_without_a_click_into_it(
+    open_inbox: OpenInbox, omni_simulator: RunningSimulator
+) -> None:
+    send(omni_simulator, "41793026727", "41793026731")
+    page = open_inbox()
+    expect(page.locator(".row")).to_have_count(2)
+    assert page.evaluate("document.activeElement === document.body")
+    for key, number in (("ArrowDown", "2"), ("ArrowDown", "1"), ("ArrowUp", "2")):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.dataset.number") == number
+    page.keyboard.press("Enter")
+    page.locator("#detail").focus()
+    page.keyboard.press("ArrowDown")  # which scrolls the message
+    assert page.evaluate("document.activeElement.id") == "detail"
+
+
+def test_escape_leaves_the_search_as_it_is(open_inbox: OpenInbox, omni_simulator: RunningSimulator) -> None:
+    send(omni_simulator, "41793026727", "41793026731")
+    page = open_inbox()
+    page.get_by_label("Search messages").fill("to:731")
+    expect(page.locator(".row")).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.dataset.number") == "2"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator(".row")).to_have_count(1)
+    assert page.get_by_label("Search messages").input_value() == "to:731"
+
+
+def test_tabs_count_what_is_searched_for(open_inbox: OpenInbox, omni_simulator: RunningSimulator) -> None:
+    demo.fill(omni_simulator.simulator)
+    page = open_inbox()
+    expect(page.locator(".row").first).to_be_visible()
+    page.get_by_label("Search messages").fill("parcel")
+    expect(page.locator("#range")).not_to_contain_text(f"of {len(omni_simulator.messages)}")
+
+    tabs = {tab.get_attribute("data-state"): tab.locator(".n").inner_text() for tab in page.locator(".state-tab").all()}
+    found = omni_simulator.messages.find(query="parcel")
+    assert tabs.pop("") == str(len(found))
+    counts = Counter(message.state for message in found)
+    assert {state: int(count) for state, count in tabs.items() if int(count)} == counts
+
+    page.locator('.state-tab[data-state="failed"]').click()
+    expect(page.locator('.state-tab[data-state="delivered"] .n')).to_have_text(str(counts["delivered"]))
+    omni_simulator.advance(1)  # news, which know nothing of the search
+    expect(page.locator('.state-tab[data-state="delivered"] .n')).to_have_text(str(counts["delivered"]))
 
 
 def test_everything_has_a_name(open_inbox: OpenInbox, omni_simulator: RunningSimulator) -> None:

@@ -199,7 +199,10 @@ function drawEmpty() {
 }
 
 function drawStates() {
-  const { counts, total } = view.overview;
+  // A tab says how many there are of its state in what is searched for.
+  const isSearched = FILTERS.some((name) => !["account", "state"].includes(name) && filters[name]);
+  const counts = (isSearched && view.page?.matched_by_state) || view.overview.counts;
+  const total = Object.values(counts).reduce((all, one) => all + one, 0);
   const shown = Object.entries(STATES).filter(([state]) => !["operator", "scheduled"].includes(state) || counts[state] || filters.state === state);
   const standing = [...$("states").children];
   if (standing.map((tab) => tab.dataset.state).join() !== shown.map(([state]) => state).join()) {
@@ -580,12 +583,15 @@ async function drawFaults() {
     $("fault-call").replaceChildren(...["any", "send", "reports", "logs", "create_scenario", "list_scenarios", "get_scenario", "update_scenario"].map((name) => el("option", { value: name, text: name })));
     drawParameters();
   }
+  $("clear-faults").disabled = !planned.length;
+  const drawn = JSON.stringify(planned);
+  if ($("planned").dataset.drawn === drawn) return;
+  $("planned").dataset.drawn = drawn;
   $("planned").replaceChildren(...planned.map((fault) => {
     const extras = (kinds[fault.kind]?.parameters ?? []).filter((name) => fault[name] !== null && fault[name] !== undefined && fault[name] !== 0).map((name) => `${name} ${fault[name]}`);
     const left = fault.left === null ? "for ever" : `${fault.left} to come`;
     return el("li", {}, el("strong", { text: fault.kind }), ` on ${fault.call}, ${[left, `${fault.fired} struck`, ...extras].join(", ")}`);
   }));
-  $("clear-faults").disabled = !planned.length;
 }
 
 const NUMERIC = { seconds: "any", retry_after: "any", fraction: "any", status: "1", count: "1", mebibytes: "1" };
@@ -602,14 +608,25 @@ function drawParameters() {
   $("fault-parameters").replaceChildren(...fields);
 }
 
-async function openControls(section) {
+async function openControls(part) {
   try {
     await drawFaults();
   } catch (failure) {
     say(failure.message);
   }
   if (!$("controls").open) $("controls").showModal();
-  $(section).scrollIntoView({ block: "start" });
+  showControls(part);
+}
+
+// One part at a time, each from its top: what was asked for is not somewhere in a long page.
+function showControls(part) {
+  for (const section of document.querySelectorAll("#controls-body > section")) section.classList.toggle("aside", section.dataset.part !== part);
+  for (const tab of document.querySelectorAll("#controls-parts button")) {
+    const isChosen = tab.dataset.part === part;
+    tab.setAttribute("aria-pressed", String(isChosen));
+    if (isChosen) tab.focus();
+  }
+  $("controls-body").scrollTop = 0;
 }
 
 function ask(title, words, yes) {
@@ -669,8 +686,9 @@ for (const button of document.querySelectorAll("[data-close]")) {
 }
 for (const dialog of document.querySelectorAll("dialog")) dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 
-$("open-time").addEventListener("click", () => openControls("time-title"));
-$("open-faults").addEventListener("click", () => openControls("faults-title"));
+$("open-time").addEventListener("click", () => openControls("time"));
+$("open-faults").addEventListener("click", () => openControls("faults"));
+for (const tab of document.querySelectorAll("#controls-parts button")) tab.addEventListener("click", () => showControls(tab.dataset.part));
 $("open-help").addEventListener("click", () => {
   $("help").showModal();
   drawFates().catch((failure) => say(failure.message));
@@ -762,7 +780,7 @@ document.addEventListener("keydown", (event) => {
   const inField = event.target.closest("input, select, textarea");
   if (event.key === "Escape") {
     if (event.target === $("search")) {
-      if (filters.query) setFilters({ query: "" });
+      event.preventDefault(); // the browser would empty the field
       $("search").blur();
     } else if (openedNumber()) close();
     return;
@@ -775,7 +793,8 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const keys = { "/": () => $("search").focus(), j: () => step(1), k: () => step(-1) };
-  if (event.target.closest(".list-pane")) Object.assign(keys, { ArrowDown: () => step(1), ArrowUp: () => step(-1) });
+  // In a message they scroll it; anywhere else they go through the list, whether it has the focus or not.
+  if (!event.target.closest(".detail-pane")) Object.assign(keys, { ArrowDown: () => step(1), ArrowUp: () => step(-1) });
   if (keys[event.key]) {
     event.preventDefault();
     keys[event.key]();

@@ -247,3 +247,15 @@ def test_a_scenario_has_the_key_that_a_dag_has_in_it(driven):
     assert account.simulator.add_scenario(key="0123456789ABCDEF") == "0123456789ABCDEF"
     account.send("41793026727", scenarioKey="0123456789ABCDEF")
     assert [message.scenario_key for message in account.simulator.messages] == ["0123456789ABCDEF"]
+
+
+def test_a_page_counts_each_state_in_what_is_searched_for(account):
+    simulator = account.simulator
+
+    def counted(**criteria):
+        page = inbox_views.page(simulator, MessageQuery(**criteria), None, 50)
+        return {state: count for state, count in page["matched_by_state"].items() if count}
+
+    assert counted() == counted(state="refused") == {"delivered": 2, "refused": 1}
+    assert counted(query="to:6740") == counted(query="to:6740", state="failed") == {"delivered": 1}
+    assert counted(bulk_id="bulk-b", state="delivered") == {"delivered": 1, "refused": 1}
