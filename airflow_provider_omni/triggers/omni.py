@@ -27,11 +27,25 @@ task queued again, takes the worker's end for a kill from outside, and says "sta
 """
 
 
+class DeliveryEvent(TriggerEvent):
+    """The event of the end of a wait. Airflow writes it into the task's log: there it is one line of words, without
+    the ids in it.
+    """
+
+    def __init__(self, payload: dict[str, Any], **_: Any) -> None:
+        super().__init__(payload)  # type: ignore[no-untyped-call]
+
+    def __repr__(self) -> str:
+        return f"TriggerEvent<{self.payload['status']}: {self.payload['message']}>"
+
+    __str__ = __repr__
+
+
 class OmniDeliveryTrigger(BaseTrigger):
     """Waits until the verdict about some messages falls, and fires exactly one event.
 
     The event is `{"status": "success" | "failure" | "timeout" | "error", "message": …, "summary": {…}, "delivery":
-    {…}}`: ids and counts, never a number or a text, since Airflow writes events to the log. `delivery` is the delivery
+    {…}}`: ids and counts, never a number or a text, since Airflow may write events to logs. `delivery` is the delivery
     report of the end. Meanwhile such reports stand in the task's XCom `omni_delivery`.
 
     A trigger may be run again from its first arguments at any time, and twice at once. Reports are handed out once. So
@@ -91,7 +105,7 @@ class OmniDeliveryTrigger(BaseTrigger):
         event = await self._wait()
         if EVENT_NOT_BEFORE:
             await asyncio.sleep(max(0.0, EVENT_NOT_BEFORE - (time.monotonic() - started_at)))
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+        yield DeliveryEvent(event)
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_omni.delivery.clock import steady_clock

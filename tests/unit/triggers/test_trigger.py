@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from airflow.models.trigger import Trigger
 from airflow.sdk.execution_time import task_runner
+from airflow.triggers.base import DiscrimatedTriggerEvent, TriggerEvent
+from pydantic import TypeAdapter
 
 from airflow_provider_omni.delivery.tracking.wait import DeliveryWait
 from airflow_provider_omni.delivery.tracking.watch import Bulk, Watch
 from airflow_provider_omni.omni.errors import OmniAuthenticationError
 from airflow_provider_omni.storage.process import AsyncProcessMemory
 from airflow_provider_omni.storage.xcom import XComMemory
-from airflow_provider_omni.triggers.omni import OmniDeliveryTrigger
+from airflow_provider_omni.triggers.omni import DeliveryEvent, OmniDeliveryTrigger
 
 WATCH = Watch((Bulk("b", 2),), deadline=1_800_000_000.0, flow=("LINE", "SMS")).to_json()
 
@@ -64,6 +66,17 @@ def test_where_no_supervisor_answers_the_journal_is_kept_in_the_process(monkeypa
     """`dag.test()` of Airflow 3.0, where every XCom access of a trigger raises ImportError."""
     monkeypatch.delattr(task_runner, "SUPERVISOR_COMMS", raising=False)
     assert isinstance(trigger()._memory(), AsyncProcessMemory)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_event_is_a_line_of_words_in_the_log_and_reaches_the_task_whole() -> None:
+    """Airflow writes `repr(event)` into the task's log, and carries the event from process to process by its fields."""
+    payload = {"status": "success", "message": "60 of 60 delivered", "summary": {"failed_message_ids": ["m" * 36]}}
+    event = DeliveryEvent(payload)
+    assert repr(event) == str(event) == "TriggerEvent<success: 60 of 60 delivered>"
+    carried = TypeAdapter(DiscrimatedTriggerEvent)
+    written = carried.dump_json(carried.validate_python(event), exclude_unset=True)
+    assert carried.validate_json(written) == TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
 
 async def test_an_error_becomes_an_event_so_that_the_task_decides_about_retry_and_skip(
