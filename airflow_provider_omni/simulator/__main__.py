@@ -13,64 +13,25 @@ from airflow_provider_omni.simulator import demo
 from airflow_provider_omni.simulator.access import LOOPBACK_NAMES, ControlAccess, is_loopback
 from airflow_provider_omni.simulator.accounts import Accounts
 from airflow_provider_omni.simulator.clock import ManualClock, RealClock
+from airflow_provider_omni.simulator.command_line import FATES, OPTIONS, SHORTCUTS, WHAT
 from airflow_provider_omni.simulator.engine import Simulator
-from airflow_provider_omni.simulator.faults import FAULT_KINDS, parse_fault
-from airflow_provider_omni.simulator.settings import SWITCHES, Settings, read_switch
+from airflow_provider_omni.simulator.faults import parse_fault
+from airflow_provider_omni.simulator.settings import Settings, read_switch
 from airflow_provider_omni.simulator.state_file import StateFile
 
 MISSING_EXTRA = "The simulator's server needs an extra: pip install 'airflow-provider-omni[simulator]'"
 LAST_PORT = 65_535
-SHORTCUTS: dict[str, str] = {
-    "time-scale": "time_scale",
-    "beat": "beat_seconds",
-    "latency": "latency_seconds",
-    "validity": "default_validity_seconds",
-    "duplicates": "duplicates",
-    "reports": "reports",
-    "log-lag": "log_lag_seconds",
-}
-"""Flags of their own for the switches that people use most; every switch works with `--switch name=value`."""
+
+
+class CommandLineError(ValueError):
+    """Something is wrong with the flags; nothing was started."""
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m airflow_provider_omni.simulator",
-        description="A local OMNI server: Infobip's OMNI failover API for development and tests, offline.",
-        epilog="The last two digits of a phone number decide what becomes of a message; see docs/simulator.md.",
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument(
-        "--port", type=int, default=8900, help="port to listen on; 0: a free one (default: %(default)s)"
-    )
-    parser.add_argument("--login", default="demo", help="login of the account (default: %(default)s)")
-    parser.add_argument("--password", default="demo-password", help="password of the account (default: demo-password)")
-    parser.add_argument("--app-key", default="demo", help="API key that is taken (default: demo)")
-    parser.add_argument("--bearer-token", default="demo", help="bearer token that is taken (default: demo)")
-    parser.add_argument("--allow-host", action="append", default=[], help="name under which control calls may be made")
-    parser.add_argument("--seed", type=int, default=0, help="for made-up ids and random orders (default: %(default)s)")
-    parser.add_argument("--manual-clock", action="store_true", help="time moves only by POST /simulator/clock")
-    parser.add_argument(
-        "--account",
-        action="append",
-        default=[],
-        metavar="LOGIN[:PASSWORD]",
-        help="open another account; repeatable; its password is the first one's unless given",
-    )
-    parser.add_argument("--state", metavar="FILE", help="keep everything in this file, and go on from it")
-    parser.add_argument("--demo", action="store_true", help="fill the inbox with messages of every kind")
-    for flag, name in SHORTCUTS.items():
-        parser.add_argument(f"--{flag}", dest=f"shortcut_{name}", metavar="VALUE", help=SWITCHES[name].what)
-    parser.add_argument(
-        "--switch", action="append", default=[], metavar="NAME=VALUE", help="set any switch; repeatable"
-    )
-    parser.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="KIND[,NAME=VALUE…]",
-        help=f"plan a fault, such as reset-after,call=send; repeatable; kinds: {', '.join(FAULT_KINDS)}",
-    )
+    parser = argparse.ArgumentParser(prog="python -m airflow_provider_omni.simulator", description=WHAT, epilog=FATES)
+    for flag, settings in OPTIONS:
+        parser.add_argument(flag, **settings)
     return parser
 
 
@@ -114,14 +75,21 @@ def fill(accounts: Accounts, arguments: argparse.Namespace) -> StateFile | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; return the exit status."""
     parser = make_parser()
-    arguments = parser.parse_args(argv)
+    try:
+        return run(parser.parse_args(argv))
+    except CommandLineError as problem:
+        parser.error(str(problem))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT; return the exit status. Raises CommandLineError."""
     if not 0 <= arguments.port <= LAST_PORT:
-        parser.error(f"--port: {arguments.port}, must be 0 to {LAST_PORT}")
+        raise CommandLineError(f"--port: {arguments.port}, must be 0 to {LAST_PORT}")
     try:
         accounts, access = read_arguments(arguments)
         state = fill(accounts, arguments)
     except ValueError as problem:
-        parser.error(str(problem))
+        raise CommandLineError(str(problem)) from None
     try:
         from airflow_provider_omni.simulator import server
     except ModuleNotFoundError as missing:
