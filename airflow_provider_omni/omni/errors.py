@@ -47,6 +47,10 @@ class OmniError(Exception):
     default_retryable: ClassVar[bool] = False
     default_effect: ClassVar[Effect] = Effect.NONE
 
+    failure: str | None = None
+    """Name of the broken exchange, such as `NO_NAME` (`omni/failures.py`); None where an answer came, or no call was
+    made."""
+
     def __init__(
         self,
         message: str = "",

@@ -83,12 +83,14 @@ def failure_error(call: Call[Any], failure: Failure, way: Way | None = None) -> 
     if way is not None and failure.effect is Effect.NONE:
         named += [f"the proxy is {way.proxy.shown}"] if way.proxy else []
         named += [f"the authorities are {way.authorities}"] if failure in _OF_THE_BUNDLE and way.authorities else []
-    return kind(
+    error = kind(
         f"{words}{'; ' if named else ''}{', '.join(named)}. {after_effect(call, failure.effect)}",
         path=call.name,
         effect=failure.effect,
         retryable=False if failure in _FOR_GOOD else None,
     )
+    error.failure = failure.name
+    return error
 
 
 def through_a_proxy(failure: Failure, status: int | None = None) -> Failure:
