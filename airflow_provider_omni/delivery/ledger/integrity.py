@@ -111,8 +111,8 @@ def whole_lines(data: bytes, name: str, inventory: Inventory) -> Iterator[Any]:
     inventory.stands(name)
 
 
-def check_integrity(tries: Iterable[str], sent: Iterable[str], others: Iterable[str] = ()) -> None:
-    """Refuse a ledger from which the files of tries are gone: what these tries have sent may be gone, too.
+def gone_tries(tries: Iterable[str], sent: Iterable[str], others: Iterable[str] = ()) -> set[int]:
+    """Return the generations of tries whose files are gone; empty for a ledger that is whole.
 
     Each try writes its file before anything else, with a generation one above all that it sees. So generations have no
     gap, and nothing was sent by a try that has no file.
@@ -121,8 +121,6 @@ def check_integrity(tries: Iterable[str], sent: Iterable[str], others: Iterable[
     :param sent: names of the parts in `sent/`.
     :param others: names of the parts in `plan/`, `quarantine/` and `ends/`, which a try writes after its file, and in
         `outcomes/`, which a wait writes after there was a try.
-
-    Raises OmniStorageError.
     """
     known = {each for each in map(TryId.of, tries) if each is not None}
     there = {each.generation for each in known}
@@ -131,7 +129,17 @@ def check_integrity(tries: Iterable[str], sent: Iterable[str], others: Iterable[
     gone |= {each.generation for each in written if each.generation and each not in known}
     if written and not known:
         gone.add(1)
-    if gone:
+    return gone
+
+
+def check_integrity(tries: Iterable[str], sent: Iterable[str], others: Iterable[str] = ()) -> None:
+    """Refuse a ledger from which the files of tries are gone: what these tries have sent may be gone, too.
+
+    The arguments are those of `gone_tries`.
+
+    Raises OmniStorageError.
+    """
+    if gone := gone_tries(tries, sent, others):
         raise OmniStorageError(
             f"Parts of the ledger are gone: tries/ has no file of try {min(gone)}. Nothing was sent: what that try has "
             "sent may not be known any more. Restore the parts (a bucket's life-cycle rule may have removed them), or, "

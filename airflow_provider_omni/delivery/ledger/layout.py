@@ -27,6 +27,11 @@ class SubFolder:
         self._folder = folder
         self._prefix = f"{name.strip('/')}/"
 
+    @property
+    def place(self) -> str:
+        """Its name inside the other one."""
+        return self._prefix.rstrip("/")
+
     def list(self, prefix: str) -> list[str]:
         """Return the names below `prefix`, as this folder sees them."""
         return [name.removeprefix(self._prefix) for name in self._folder.list(self._prefix + prefix)]
