@@ -163,6 +163,8 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": _FIELDS,
             }
         ],
+        # Read by Airflow 3.2 and later; older ones pass over it.
+        "cli": ["airflow_provider_omni.cli.definitions.get_omni_cli_commands"],
         "notifications": ["airflow_provider_omni.notifications.omni.OmniNotifier"],
         "config": {
             "omni": {

@@ -118,7 +118,7 @@ def page_of(path: str, only: Only, limit: int, offset: int) -> dict[str, Any]:
     """Return some rows of a ledger, and whether there are more. Its parts are read anew for each page."""
     with _turn():
         rows = list(itertools.islice(_rows(path, only), offset, offset + limit + 1))
-    return {"rows": [_shown(row) for row in rows[:limit]], "more": len(rows) > limit}
+    return {"rows": [shown(row) for row in rows[:limit]], "more": len(rows) > limit}
 
 
 def csv_of(path: str, only: Only) -> Iterator[str]:
@@ -134,9 +134,9 @@ def _csv_parts(path: str, only: Only) -> Iterator[str]:
         rows = _rows(path, only)
         first = list(itertools.islice(rows, 1))
         yield _lines([columns])
-        shown = (_with_money(_shown(row)) for row in itertools.chain(first, rows))
-        while batch := list(itertools.islice(shown, AT_ONCE)):
-            yield _lines([_cell(row[name]) for name in columns] for row in batch)
+        lines = (with_money(shown(row)) for row in itertools.chain(first, rows))
+        while batch := list(itertools.islice(lines, AT_ONCE)):
+            yield _lines([cell(row[name]) for name in columns] for row in batch)
 
 
 @contextlib.contextmanager
@@ -198,14 +198,17 @@ def _is_wanted(row: OutcomeRow, only: Only) -> bool:
     return True
 
 
-def _shown(row: OutcomeRow | QuarantineRow) -> dict[str, Any]:
-    """Return a row as JSON. What it says of a person is masked, times are ISO 8601 in UTC."""
-    shown = asdict(row)
-    if row.recipient is not None:
-        shown["recipient"] = shown_key(row.recipient)
+def shown(row: OutcomeRow | QuarantineRow, *, whole: bool = False) -> dict[str, Any]:
+    """Return a row as JSON. Times are ISO 8601 in UTC.
+
+    :param whole: show a key that is a number or an address as it is. Default False: masked.
+    """
+    members = asdict(row)
+    if row.recipient is not None and not whole:
+        members["recipient"] = shown_key(row.recipient)
     if isinstance(row, OutcomeRow):
-        shown |= {"sent_at": _iso_time(row.sent_at), "done_at": _iso_time(row.done_at), "words": _words_of(row)}
-    return shown
+        members |= {"sent_at": _iso_time(row.sent_at), "done_at": _iso_time(row.done_at), "words": _words_of(row)}
+    return members
 
 
 def _iso_time(seconds: float | None) -> str | None:
@@ -219,7 +222,7 @@ def _words_of(row: OutcomeRow) -> str | None:
     return reason_in_words(row.reason) if row.outcome is None and row.reason is not None else None
 
 
-def _with_money(row: dict[str, Any]) -> dict[str, Any]:
+def with_money(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row whose cost is a number that a spreadsheet adds up, and beside it the currency."""
     cost = row.get("cost") or {}
     return row | {"cost": " + ".join(map(_amount, cost.values())), "currency": " + ".join(cost)}
@@ -264,7 +267,7 @@ def _lines(rows: Iterable[Iterable[Any]]) -> str:
     return text.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """Return a cell that no spreadsheet takes for a formula."""
     if isinstance(value, str) and value.startswith(_FORMULAS):
         return f"'{value}"

@@ -101,6 +101,11 @@ def check_pip(words: list[str]) -> None:
 
 
 def check_python(words: list[str]) -> None:
+    if words[:2] == ["-m", "airflow_provider_omni"]:
+        from airflow_provider_omni.cli.program import make_parser as make_parser_of_commands
+
+        make_parser_of_commands().parse_args(words[2:])
+        return
     assert words[:2] == ["-m", "airflow_provider_omni.simulator"]
     from airflow_provider_omni.simulator.__main__ import make_parser, read_arguments
 
