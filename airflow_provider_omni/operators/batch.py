@@ -15,6 +15,7 @@ from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
 from airflow_provider_omni.operators.failing import fail_without_retry
 from airflow_provider_omni.operators.known_arguments import KnownArguments
+from airflow_provider_omni.operators.linked import LinkedToDelivery
 from airflow_provider_omni.operators.masked_fields import MaskedFields, MaskedKey, MaskedUrl, TextField, unmask
 from airflow_provider_omni.operators.recipients import RecipientsField, open_rows, recipients_slips
 from airflow_provider_omni.operators.slips import batch_slips, encoding_slips, refuse_slips
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_omni.operators.cancellation import CancellationToken
 
 
-class BatchOperator(MaskedFields, KnownArguments, BaseOperator):
+class BatchOperator(LinkedToDelivery, MaskedFields, KnownArguments, BaseOperator):
     """Base of the operators that send to many people. A subclass gives the rows.
 
     The arguments are described at `OmniSendBatchOperator`.

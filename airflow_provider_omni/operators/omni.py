@@ -21,6 +21,7 @@ from airflow_provider_omni.operators.keys import (
     warning_about_own_key,
 )
 from airflow_provider_omni.operators.known_arguments import KnownArguments
+from airflow_provider_omni.operators.linked import LinkedToDelivery
 from airflow_provider_omni.operators.masked_fields import (
     MaskedField,
     MaskedFields,
@@ -93,7 +94,7 @@ class OmniCreateScenarioOperator(KnownArguments, BaseOperator):
         return _scenario_to_json(scenario)
 
 
-class OmniSendMessageOperator(MaskedFields, KnownArguments, BaseOperator):
+class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, KnownArguments, BaseOperator):
     """Sends one content to one or a few recipients, over the channels of a scenario, in one request.
 
     Returns a receipt: ids and counts, no number and no text. Give it to `OmniDeliverySensor`. It stands in XCom before

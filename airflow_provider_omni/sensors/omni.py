@@ -23,6 +23,7 @@ from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.operators.failing import cause_below
 from airflow_provider_omni.operators.keys import refuse_without_a_task
 from airflow_provider_omni.operators.known_arguments import KnownArguments
+from airflow_provider_omni.operators.linked import LinkedToDelivery
 from airflow_provider_omni.operators.masked_fields import IdsField, MaskedFields, ReceiptField, unmask
 from airflow_provider_omni.operators.slips import refuse_slips, time_slips, wait_slips
 
@@ -41,7 +42,7 @@ TRIGGERER_GRACE = timedelta(minutes=10)
 """Time by which Airflow gives up later than the trigger, whose own end has the counts."""
 
 
-class OmniDeliverySensor(MaskedFields, KnownArguments, BaseSensorOperator):
+class OmniDeliverySensor(LinkedToDelivery, MaskedFields, KnownArguments, BaseSensorOperator):
     """Waits until the outcomes of messages are known, and succeeds when enough of them were delivered.
 
     Returns a summary: how many messages were delivered, failed or are open, by channel and status, their cost and the

@@ -106,7 +106,7 @@ class AirflowPages:
 
     def change(self, dag_id: str, run_id: str, **reports: Any) -> None:
         """Write XComs of a run anew."""
-        put(self.stack.api, dag_id, run_id, reports, new_run=False)
+        put(self.stack.api, dag_id, run_id, reports, is_new_run=False)
         # What a task writes has a time of its own; what the REST API of 3.1 changes has that of the first writing.
         with contextlib.closing(sqlite3.connect(self.stack.folder / "airflow.db", timeout=30)) as db, db:
             now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

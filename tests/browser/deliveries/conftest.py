@@ -57,7 +57,7 @@ def airflow(
         python=str(REPOSITORY / VERSIONS[version] / "bin" / "python"),
     )
     passwords.write_text(json.dumps({"admin": stack.login.password, "viewer": "viewer"}))
-    stack.start("shop_newsletter", "order_shipped", "payroll_secret", "nasty")
+    stack.start("shop_newsletter", "order_shipped", "payroll_secret", "own_class", "nasty")
     try:
         yield AirflowPages(version, stack, browser)
     finally:

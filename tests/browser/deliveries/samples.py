@@ -179,14 +179,16 @@ BARE: dict[str, Any] = {"v": 1, "kind": "send", "state": "sending"}
 
 
 def put(
-    api: AirflowApi, dag_id: str, run_id: str, reports: Mapping[str, Any], key: str = KEY, *, new_run: bool = True
+    api: AirflowApi, dag_id: str, run_id: str, reports: Mapping[str, Any], key: str = KEY, *, is_new_run: bool = True
 ) -> None:
-    """Make a run, which nobody executes, and put one XCom into each of the named tasks; or change old ones."""
-    if new_run:
+    """Make a run, which nobody executes, and put one XCom into each of the named tasks. Of an old run they are written
+    anew.
+    """
+    if is_new_run:
         api.call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "dag_run_id": run_id})
     for task_id, value in reports.items():
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/xcomEntries"
-        if new_run:
+        if is_new_run or key != KEY:
             api.call("POST", path, json={"key": key, "value": value})
         else:
             api.call("PATCH", f"{path}/{key}", json={"value": value})

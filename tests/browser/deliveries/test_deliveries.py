@@ -6,12 +6,14 @@ import csv
 import io
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from airflow_provider_omni.operators.delivery_link import TaskLink
 from tests.browser.deliveries.airflow_pages import SECOND, AirflowPages, Viewer
 from tests.browser.deliveries.dags.deliveries import SCRIPT
 from tests.browser.deliveries.samples import (
@@ -23,6 +25,7 @@ from tests.browser.deliveries.samples import (
     ONE_DELIVERED,
     ONE_SENT,
     ids,
+    put,
 )
 from tests.unit.delivery.batch.batchworld import World
 from tests.unit.delivery.batch.test_ledger_wait import wait
@@ -261,6 +264,23 @@ def test_a_task_instance_of_ours_has_a_link_to_its_delivery_which_has_one_to_the
     admin.frame.get_by_role("link", name="order_shipped").click()
 
     admin.page.wait_for_url(re.compile(r"/dags/order_shipped\b"))
+    admin.wrong = [one for one in admin.wrong if "/tries/" not in one]  # Airflow's own page: this task has never begun
+
+
+def test_a_task_instance_of_a_class_of_the_users_own_has_the_link_that_its_task_has_left(
+    airflow: AirflowPages, admin: Viewer
+) -> None:
+    run_id = airflow.run("own_class", send=ONE_SENT)
+    link = TaskLink()
+    address = link.get_link(
+        None, ti_key=SimpleNamespace(dag_id="own_class", run_id=run_id, task_id="send", map_index=-1)
+    )
+    put(airflow.stack.api, "own_class", run_id, {"send": address}, link.xcom_key, is_new_run=False)
+
+    admin.open(f"dags/own_class/runs/{run_id.replace('+', '%2B')}/tasks/send/details")
+
+    shown = admin.page.get_by_role("link", name="OMNI delivery")
+    assert shown.evaluate("link => link.href") == f"{admin.root}/{address}"
     admin.wrong = [one for one in admin.wrong if "/tries/" not in one]  # Airflow's own page: this task has never begun
 
 

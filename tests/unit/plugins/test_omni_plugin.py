@@ -6,13 +6,20 @@ import importlib
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG, BaseOperatorLink
+from airflow.serialization.serialized_objects import DagSerialization
 
+from airflow_provider_omni.operators.delivery_link import PAGE, TaskLink
+from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 from airflow_provider_omni.pages.links import DeliveryLink
 from airflow_provider_omni.plugins import omni
 from airflow_provider_omni.plugins.omni import LINKED, OmniPlugin, views
+from airflow_provider_omni.sensors.omni import OmniDeliverySensor
+from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
 from tests.harness.fresh import FreshPython, fresh_python
 
 
@@ -105,3 +112,60 @@ def test_the_link_leads_to_the_page_with_this_task_instance() -> None:
     }
     # The page takes a "+" for what it is: Airflow 3.1 does not encode the one of a run's time zone.
     assert "+" not in address.query
+
+
+# Users' own subclasses, whose names the plugin cannot know
+
+KINDS = (OmniSendMessageOperator, OmniSendBatchOperator, SqlToOmniOperator, OmniDeliverySensor)
+
+
+def linked_kinds(task: Any) -> list[str]:
+    return [type(link).__name__ for link in task.operator_extra_links]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_subclass_brings_the_link_and_our_own_class_leaves_it_to_the_plugin(kind: type[Any]) -> None:
+    own = type("ShopsOwn", (kind,), {"__module__": "shop.operators"})
+    assert linked_kinds(own) == linked_kinds(type("Grandchild", (own,), {"__module__": "shop.more"})) == ["TaskLink"]
+    assert linked_kinds(kind) == []
+    assert PAGE == omni.PAGE
+
+
+def test_a_subclass_keeps_the_links_that_it_has() -> None:
+    class ShopLink(TaskLink):
+        @property
+        def name(self) -> str:
+            return "shop"
+
+    class Other(BaseOperatorLink):
+        name = "other"
+
+        def get_link(self, operator: Any, *, ti_key: Any) -> str:
+            return "elsewhere"
+
+    def own(links: Any) -> Any:
+        return type("ShopsOwn", (OmniDeliverySensor,), {"__module__": "shop", "operator_extra_links": links})
+
+    assert linked_kinds(own([Other()])) == ["Other", "TaskLink"]
+    assert linked_kinds(own((ShopLink(),))) == ["ShopLink"]
+    computed = property(lambda _self: ())
+    assert own(computed).operator_extra_links is computed
+
+
+def test_a_subclass_has_none_on_an_airflow_without_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow.__version__", "2.11.2")
+    assert not type("ShopsOwn", (OmniDeliverySensor,), {"__module__": "shop"}).operator_extra_links  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("is_mapped", [False, True])
+def test_airflow_stores_the_link_of_a_subclass_and_asks_its_xcom_for_the_address(is_mapped: bool) -> None:
+    own = type("ShopsOwn", (OmniSendMessageOperator,), {"__module__": "shop"})
+    common = {"scenario_key": "K", "sms": {"text": "Hello"}}
+    with DAG("shop", schedule=None) as dag:
+        if is_mapped:
+            own.partial(task_id="send", **common).expand(to=["41793026727"])
+        else:
+            own(task_id="send", to="41793026727", **common)
+    task = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("send")
+    assert task.extra_links == ["OMNI delivery"]
+    assert task.operator_extra_link_dict["OMNI delivery"].xcom_key == TaskLink().xcom_key

@@ -28,6 +28,14 @@ with DAG("order_shipped", **COMMON):
 with DAG("payroll_secret", **COMMON):
     OmniSendMessageOperator(task_id="send", scenario_key="KEY", to="41793026700", sms={"text": "Hello"})
 
+
+class ShopsOwnOperator(OmniSendMessageOperator):
+    """A class of the users' own."""
+
+
+with DAG("own_class", **COMMON):
+    ShopsOwnOperator(task_id="send", scenario_key="KEY", to="41793026700", sms={"text": "Hello"})
+
 with DAG("nasty", dag_display_name=f"{SCRIPT}‮evil", **COMMON):
     OmniSendMessageOperator(
         task_id="send", task_display_name=SCRIPT, scenario_key="KEY", to="41793026700", sms={"text": "Hello"}
