@@ -72,8 +72,9 @@ test-distributed: .venv-distributed/.ready ## The test of several machines: Cele
 	sh dev/install_servers.sh
 	.venv-distributed/bin/python -m pytest -m distributed -n 0 tests/distributed
 
-soak: .venv/.ready ## The crash harness for SCHEDULES schedules (20000) of single sends, of batches and of alerts, on all cores
+soak: .venv/.ready ## The crash harness for SCHEDULES schedules (20000) of each family, on all cores
 	$(PY) -m tests.crash --schedules $(or $(SCHEDULES),20000)
+	$(PY) -m tests.crash --one-task --schedules $(or $(SCHEDULES),20000)
 	$(PY) -m tests.crash --batches --schedules $(or $(SCHEDULES),20000)
 	$(PY) -m tests.crash --alerts --schedules $(or $(SCHEDULES),20000)
 

@@ -8,17 +8,15 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_omni.hooks.connection import DEFAULT_CONN_ID
 from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
 from airflow_provider_omni.operators.failing import fail_without_retry
-from airflow_provider_omni.operators.known_arguments import KnownArguments
 from airflow_provider_omni.operators.linked import LinkedToDelivery
 from airflow_provider_omni.operators.masked_fields import MaskedFields, MaskedKey, MaskedUrl, TextField, unmask
 from airflow_provider_omni.operators.recipients import RecipientsField, open_rows, recipients_slips
 from airflow_provider_omni.operators.slips import batch_slips, encoding_slips, refuse_slips
+from airflow_provider_omni.operators.waiting_send import WaitingSend
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_omni.operators.cancellation import CancellationToken
 
 
-class BatchOperator(LinkedToDelivery, MaskedFields, KnownArguments, BaseOperator):
+class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
     """Base of the operators that send to many people. A subclass gives the rows.
 
     The arguments are described at `OmniSendBatchOperator`.
@@ -130,7 +128,7 @@ class BatchOperator(LinkedToDelivery, MaskedFields, KnownArguments, BaseOperator
         self.on_rejected = on_rejected
         self.log_grace = log_grace
         self.omni_conn_id = omni_conn_id
-        refuse_slips(self, [*batch_slips(self), *self.source_slips()])
+        refuse_slips(self, [*batch_slips(self), *self.wait_slips(), *self.source_slips()])
         self._cancellation: CancellationToken | None = None
 
     def source_slips(self) -> list[str]:
@@ -149,7 +147,7 @@ class BatchOperator(LinkedToDelivery, MaskedFields, KnownArguments, BaseOperator
         """
         raise NotImplementedError
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def send(self, context: Context) -> dict[str, Any]:
         """Send to everybody who was not sent to yet, and return the receipt."""
         from airflow_provider_omni.delivery.messages.workspace import Workspace
         from airflow_provider_omni.operators.account import Account
@@ -286,6 +284,14 @@ class OmniSendBatchOperator(BatchOperator):
     :param on_rejected: `fail` (default): the task fails if the vendor refused anybody, after the receipt was pushed.
         `ignore`: it succeeds. A ratio such as 0.02: it fails above that share.
     :param log_grace: seconds that the vendor's logs may be late. Default 30.
+    :param wait_for_delivery: True: the task waits, too. It ends when enough messages were delivered, fails if they
+        cannot be, and returns the receipt with the sensor's summary as `delivery`. Default False: it ends when the
+        messages are sent.
+    :param deferrable: wait in the triggerer, without a worker. Default: `[operators] default_deferrable`.
+    :param success_when: what is enough, as for `OmniDeliverySensor`. Default `all`.
+    :param poke_interval: seconds between two polls of the wait. Default 30.
+    :param timeout: seconds of the wait. Default: the channels' validity periods and an hour, if the receipt knows them
+        all, else 47 hours.
     :param omni_conn_id: the connection. Default `omni_default`.
     """
 

@@ -31,6 +31,7 @@ from airflow_provider_omni.operators.masked_fields import (
     unmask,
 )
 from airflow_provider_omni.operators.slips import message_slips, refuse_slips, scenario_slips
+from airflow_provider_omni.operators.waiting_send import WaitingSend
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -94,7 +95,7 @@ class OmniCreateScenarioOperator(KnownArguments, BaseOperator):
         return _scenario_to_json(scenario)
 
 
-class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, KnownArguments, BaseOperator):
+class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
     """Sends one content to one or a few recipients, over the channels of a scenario, in one request.
 
     Returns a receipt: ids and counts, no number and no text. Give it to `OmniDeliverySensor`. It stands in XCom before
@@ -143,6 +144,14 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, KnownArguments, Ba
         request any more that we gave up on. Default 30. It matters only while nobody knows if a request arrived: then
         the request is sent again when the logs did not show it for this long, twice. Less is faster, and risks a second
         message if the vendor is slower than that.
+    :param wait_for_delivery: True: the task waits, too. It ends when enough messages were delivered, fails if they
+        cannot be, and returns the receipt with the sensor's summary as `delivery`. Default False: it ends when the
+        messages are sent.
+    :param deferrable: wait in the triggerer, without a worker. Default: `[operators] default_deferrable`.
+    :param success_when: what is enough, as for `OmniDeliverySensor`. Default `all`.
+    :param poke_interval: seconds between two polls of the wait. Default 30.
+    :param timeout: seconds of the wait. Default: the channels' validity periods and an hour, if the receipt knows them
+        all, else 47 hours.
     :param omni_conn_id: the connection. Default `omni_default`.
     """
 
@@ -217,9 +226,9 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, KnownArguments, Ba
         self.on_rejected = on_rejected
         self.log_grace = log_grace
         self.omni_conn_id = omni_conn_id
-        refuse_slips(self, message_slips(self))
+        refuse_slips(self, [*message_slips(self), *self.wait_slips()])
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def send(self, context: Context) -> dict[str, Any]:
         """Send what is not yet sent, and return the receipt."""
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import run

@@ -113,6 +113,25 @@ def time_slips(**times: Any) -> list[str]:
     ]
 
 
+def send_wait_slips(sender: Any) -> list[str]:
+    """Return the mistakes in what a send that waits is told about its wait."""
+    from airflow_provider_omni.delivery.options import flag_problems
+    from airflow_provider_omni.delivery.tracking.criterion import SuccessCriterion
+    from airflow_provider_omni.omni.errors import OmniInputError
+
+    problems = flag_problems("wait_for_delivery", sender.wait_for_delivery)
+    if not sender.wait_for_delivery:
+        return problems
+    problems += flag_problems("deferrable", sender.deferrable)
+    times = {"poke_interval": sender.poke_interval}
+    problems += time_slips(**times if sender.timeout is None else times | {"timeout": sender.timeout})
+    try:
+        SuccessCriterion(sender.success_when)
+    except OmniInputError as error:
+        problems += error.problems
+    return problems
+
+
 def _is_time(value: Any) -> bool:
     try:
         return (value if isinstance(value, timedelta) else timedelta(seconds=value)) >= timedelta(0)

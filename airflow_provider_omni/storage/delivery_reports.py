@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_omni.delivery.messages.delivery_report import DELIVERY_KEY
@@ -25,11 +25,13 @@ class Reporter:
 
     :param ti: the context's task instance; None without a running task: then nothing is written.
     :param log: the task's log.
+    :param besides: members that each report has besides its own.
     """
 
-    def __init__(self, ti: Any, log: Any) -> None:
+    def __init__(self, ti: Any, log: Any, besides: Mapping[str, Any] | None = None) -> None:
         self._ti = ti
         self._log = log
+        self._besides = besides or {}
         self._failed = False
 
     def __call__(self, value: dict[str, Any]) -> None:
@@ -41,7 +43,7 @@ class Reporter:
         if self._ti is None:
             return
         try:
-            self._ti.xcom_push(key=DELIVERY_KEY, value=make())
+            self._ti.xcom_push(key=DELIVERY_KEY, value={**make(), **self._besides})
         except Exception as error:  # noqa: BLE001
             if not self._failed:
                 self._failed = True
@@ -57,11 +59,13 @@ class BackgroundReporter:
 
     :param memory: the XComs of the waiting task; None where they cannot be reached.
     :param log: the trigger's log.
+    :param besides: members that each report has besides its own.
     """
 
-    def __init__(self, memory: XComMemory | None, log: Any) -> None:
+    def __init__(self, memory: XComMemory | None, log: Any, besides: Mapping[str, Any] | None = None) -> None:
         self._memory = memory
         self._log = log
+        self._besides = besides or {}
         self._waiting: dict[str, Any] | None = None
         self._writing: asyncio.Task[None] | None = None
         self._failed = False
@@ -78,7 +82,7 @@ class BackgroundReporter:
         while (value := self._waiting) is not None:
             self._waiting = None
             try:
-                await memory.save(DELIVERY_KEY, value)
+                await memory.save(DELIVERY_KEY, {**value, **self._besides})
             except Exception as error:  # noqa: BLE001  nothing depends on it
                 if not self._failed:
                     self._failed = True

@@ -62,6 +62,8 @@ class OmniDeliveryTrigger(BaseTrigger):
     :param map_index: the map index of that task. Default -1: not mapped.
     :param try_number: the try that waits. Each try has a journal of its own, since Airflow removes XComs between tries,
         and a trigger of an earlier try may still run. Default None: from a version that did not tell.
+    :param reported: members that each delivery report has besides the wait's own: `send`, if the task has sent, too.
+        Default: none.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class OmniDeliveryTrigger(BaseTrigger):
         task_id: str | None = None,
         map_index: int = -1,
         try_number: int | None = None,
+        reported: dict[str, Any] | None = None,
         **_: Any,  # what a newer or older version has written must not stop a wait that is under way
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -83,6 +86,7 @@ class OmniDeliveryTrigger(BaseTrigger):
         self.journal_task_id = task_id
         self.journal_map_index = map_index
         self.journal_try_number = try_number
+        self.reported = reported or {}
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments: plain JSON, without numbers and texts."""
@@ -96,6 +100,7 @@ class OmniDeliveryTrigger(BaseTrigger):
                 "task_id": self.journal_task_id,
                 "map_index": self.journal_map_index,
                 "try_number": self.journal_try_number,
+                "reported": self.reported,
             },
         )
 
@@ -121,7 +126,7 @@ class OmniDeliveryTrigger(BaseTrigger):
         from airflow_provider_omni.storage.threads import in_thread
 
         memory = self._memory()
-        report = BackgroundReporter(self._xcoms(), self.log)
+        report = BackgroundReporter(self._xcoms(), self.log, self.reported)
         watch = wait = None
         try:
             watch = Watch.from_json(self.watch)

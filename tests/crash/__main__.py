@@ -1,6 +1,7 @@
 """The soak: `python -m tests.crash --schedules 20000`. One: `--seed N --trace`. The harness itself: `--mutants`.
 
-`--batches`, `--alerts`: the same for batches, and for alerts whose callbacks run more than once.
+`--one-task`, `--batches`, `--alerts`: the same for single sends that wait in their own task (`wait_for_delivery`), for
+batches, and for alerts whose callbacks run more than once.
 
 `--digest`: a hash of everything that happens in each hundred schedules. A change that is to change no behaviour, such
 as a move of code, must leave all of them as they were.
@@ -26,11 +27,16 @@ from tests.crash.batch_schedule import batch_schedule_of
 from tests.crash.checker import FROZEN, NO_FENCE, SWITCHED
 from tests.crash.mutating import Mutant
 from tests.crash.running import Result
-from tests.crash.schedule import schedule_of
+from tests.crash.schedule import one_task_schedule_of, schedule_of
 
 SLICE = 100
-SENDS, BATCHES, ALERTS = "sends", "batches", "alerts"
-NAMES = {SENDS: "schedules", BATCHES: "schedules of batches", ALERTS: "schedules of alerts"}
+SENDS, ONE_TASK, BATCHES, ALERTS = "sends", "sends that wait", "batches", "alerts"
+NAMES = {
+    SENDS: "schedules",
+    ONE_TASK: "schedules of sends that wait",
+    BATCHES: "schedules of batches",
+    ALERTS: "schedules of alerts",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument(
         "--batches", dest="kind", action="store_const", const=BATCHES, default=SENDS, help="batches, not single sends"
+    )
+    kinds.add_argument(
+        "--one-task", dest="kind", action="store_const", const=ONE_TASK, help="single sends that wait in the same task"
     )
     kinds.add_argument("--alerts", dest="kind", action="store_const", const=ALERTS, help="alerts, not single sends")
     parser.add_argument("--schedules", type=int, default=20_000, help="how many (default 20000)")
@@ -59,7 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
 def one(seed: int, kind: str, *, trace: bool) -> int:
     """Run one schedule and show it."""
     result = _run(kind)(seed, trace=trace)
-    plan: Any = {SENDS: schedule_of, BATCHES: batch_schedule_of, ALERTS: alert_schedule_of}[kind](seed)
+    schedules = {SENDS: schedule_of, ONE_TASK: one_task_schedule_of, BATCHES: batch_schedule_of}
+    plan: Any = (schedules | {ALERTS: alert_schedule_of})[kind](seed)
     print(f"seed {seed}, guarantee {plan.guarantee}, flow {' → '.join(plan.flow)}")
     if kind == ALERTS:
         parts = [f"one message per {plan.dedupe}, {len(plan.people)} people", *plan.copies, plan.network]
@@ -129,12 +139,13 @@ def _slices(seeds: range) -> list[range]:
 
 
 def _run(kind: str) -> Callable[..., Result]:
-    return {SENDS: running.run, BATCHES: batch_running.run, ALERTS: alerts.run}[kind]
+    runs = {SENDS: running.run, ONE_TASK: running.run_in_one_task, BATCHES: batch_running.run, ALERTS: alerts.run}
+    return runs[kind]
 
 
 def _mutants(kind: str) -> dict[str, Mutant]:
     single = mutants.MUTANTS | wait_mutants.MUTANTS
-    return {SENDS: single, BATCHES: batch_mutants.MUTANTS, ALERTS: alert_mutants.MUTANTS}[kind]
+    return {SENDS: single, ONE_TASK: single, BATCHES: batch_mutants.MUTANTS, ALERTS: alert_mutants.MUTANTS}[kind]
 
 
 def _mutated(name: str, seeds: range, kind: str) -> tuple[int, int]:

@@ -104,7 +104,7 @@ class StateMemory:
 
 
 class XComMemory(StateMemory):
-    """XComs of the waiting task as a trigger sees them: no fence."""
+    """XComs of the waiting task as a trigger sees them: no fence, and keys of each try's own."""
 
     @property
     def stale(self) -> bool:
@@ -115,14 +115,14 @@ class XComMemory(StateMemory):
         """Read."""
         if self.task_state.fails():
             raise OmniStorageError("reading failed")
-        return _read(self.task_state.xcom, key)
+        return _read(self.task_state.xcom, f"{key} of try {self.try_number}")
 
     def save(self, key: str, value: Any) -> None:
         """Write."""
         early, late = self.task_state.fails(), self.task_state.fails()
         if early:
             raise OmniStorageError("writing failed", retryable=True)
-        self.task_state.xcom[key] = json.dumps(value, allow_nan=False)
+        self.task_state.xcom[f"{key} of try {self.try_number}"] = json.dumps(value, allow_nan=False)
         if late:
             raise OmniStorageError("whether it was written is not known", retryable=True)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.crash.checker import Judgement, judge_send, judge_wait
-from tests.crash.schedule import Schedule, schedule_of
+from tests.crash.schedule import Schedule, one_task_schedule_of, schedule_of
 from tests.crash.tasks import SendTask
 from tests.crash.waits import WaitTask
 from tests.crash.world import CONNECT_TIMEOUT, READ_TIMEOUT, World
@@ -37,7 +37,23 @@ class Result:
 
 def run(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule] | None = None) -> Result:
     """Run the schedule of a seed to its end and judge it. `focus` changes the schedule first."""
-    plan = schedule_of(seed)
+    return run_plan(schedule_of(seed), trace=trace, focus=focus)
+
+
+def run_in_one_task(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule] | None = None) -> Result:
+    """Run the schedule of a seed whose send waits in the same task, and judge it."""
+    return run_plan(one_task_schedule_of(seed), trace=trace, focus=focus, options="--one-task ")
+
+
+def run_plan(
+    plan: Schedule,
+    *,
+    trace: bool = False,
+    focus: Callable[[Schedule], Schedule] | None = None,
+    options: str = "",
+) -> Result:
+    """Run a schedule to its end and judge it."""
+    seed = plan.seed
     if focus is not None:
         plan = focus(plan)
     rng, others = random.Random(f"omni world {seed}"), plan.upheavals.other_flows(plan.flow)
@@ -56,7 +72,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[Schedule], Schedule]
         if not judgement.twice and one_account(world):
             simulator = world.account(wait.home)
             judgement.wrong += judge_wait(plan, simulator, wait, patience(plan, world, wait))
-    return Result(seed, plan.guarantee, judgement, events, tuple(world.trace))
+    return Result(seed, plan.guarantee, judgement, events, tuple(world.trace), options)
 
 
 def _secrets(plan: Schedule) -> tuple[str, ...]:
@@ -65,6 +81,9 @@ def _secrets(plan: Schedule) -> tuple[str, ...]:
 
 def _follow(world: World, plan: Schedule, task: SendTask, waits: list[WaitTask]) -> None:
     """The wait begins at an end of the sending task, also after a failure: there is a receipt."""
+    if plan.wait.one_task:
+        _go_on(world, plan, task, waits)
+        return
     if waits or (plan.wait.after_clears and not task.cleared):
         return
     receipt = task.receipts.standing
@@ -76,6 +95,25 @@ def _follow(world: World, plan: Schedule, task: SendTask, waits: list[WaitTask])
         world.over = True
 
     waits.append(WaitTask(world, plan, receipt, done))
+    waits[0].start()
+
+
+def _go_on(world: World, plan: Schedule, task: SendTask, waits: list[WaitTask]) -> None:
+    """The task itself waits when all is sent. What counts is its last wait: Airflow believes in no earlier one."""
+    waits.clear()
+    if not task.succeeded:
+        world.over = task.cleared
+        return
+
+    def done() -> None:
+        world.over = task.ended_waiting()
+
+    assert task.end is not None
+    receipt = task.end.receipt.to_json()
+    if not receipt["bulks"]:
+        done()  # nobody was sent to: there is nothing to wait for
+        return
+    waits.append(WaitTask(world, plan, receipt, done, task=task))
     waits[0].start()
 
 
@@ -102,5 +140,5 @@ def _count(plan: Schedule, world: World, send: SendTask, waits: list[WaitTask]) 
     events["sends green"] = send.succeeded
     events[f"sends ended: {type(send.error).__name__ if send.error else 'green' if send.succeeded else 'lost'}"] = 1
     events["waits"] = len(waits)
-    events["waits that refused to ask another account"] = sum(wait.restored for wait in waits)
+    events["waits that refused to ask another account"] = sum(wait.restored for wait in waits if wait.task is None)
     return events

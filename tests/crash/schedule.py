@@ -84,6 +84,10 @@ class Wait:
     """
     in_parts: bool = False
     """Waits as for several sends at once: for each half of the receipt's requests, or the ledger, as a part."""
+    one_task: bool = False
+    """The sending task waits itself: it begins to wait when all is sent, and a retry of it sends and waits."""
+    cleared_waiting: float | None = None
+    """The user clears such a task so many seconds after it began to wait."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,32 @@ def schedule_of(seed: int) -> Schedule:
         publish_slowness=draw_publish_slowness(seed),
         upheavals=draw_upheavals(seed, old=True),
         outside=outside,
+    )
+
+
+def one_task_schedule_of(seed: int) -> Schedule:
+    """Draw a schedule of a send with `wait_for_delivery`, in the triggerer or in the worker."""
+    return in_one_task(schedule_of(seed))
+
+
+def in_one_task(plan: Schedule) -> Schedule:
+    """Return the schedule with the send and its wait in one task. The wait asks the account that the send has used."""
+    mode = "trigger" if plan.wait.mode == "trigger" else "poke"
+    rng = random.Random(f"{plan.seed}:one task")
+    # Most are killed or cleared while they wait: that is what is new.
+    killed = tuple(draw_crash_point(rng, 0.8, most=12) for _ in range(4)) if mode == "poke" else plan.wait.crash_points
+    cleared = rng.uniform(0.0, 900.0) if rng.random() < 0.3 else None
+    return replace(
+        plan,
+        wait=replace(
+            plan.wait,
+            one_task=True,
+            mode=mode,
+            crash_points=killed,
+            cleared_waiting=cleared,
+            after_clears=False,
+            elsewhere=Elsewhere(),
+        ),
     )
 
 

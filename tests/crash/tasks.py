@@ -84,6 +84,7 @@ class SendTask:
         self._running: Process | None = None
         """Process that Airflow takes for the running one; None between tries and after the end."""
         self._began_at = self.world.now()
+        self._waiting_for_clear = False
         self._earlier_tries = 0
         """Those of other tasks under the same key."""
         self._first_task: tuple[FakeTaskState, int, float] | None = None
@@ -104,6 +105,7 @@ class SendTask:
         self.try_number += 1
         number = self.task_state.current = self.try_number
         self.receipts.wipe()
+        self.task_state.xcom.clear()
         self.lose(self.plan.upheavals.loss_before(number))
         memory = self._memory(number)
         cleared = len(self._clears) < len(send.clears)
@@ -239,9 +241,42 @@ class SendTask:
             if self.plan.upheavals.dropped_on_success:
                 self.lose(GONE)
             self.receipts.put(value.receipt.to_json(), process.memory)
-            self._final()
+            if self.plan.wait.one_task:
+                self._running = None
+                self.finished(self)
+            else:
+                self._final()
         else:
             self._over(retryable=value.error.retryable)
+
+    def lost_waiting(self) -> None:
+        """Notice later that the process that waited is dead, or frozen, and retry. Losses while it waits cost none of
+        its retries, so that there is an end to judge.
+        """
+        number, heartbeat = self.try_number, self.plan.send.heartbeat
+        self.downtime += heartbeat
+        self.world.after(heartbeat, lambda: self._wait_anew(number, "the waiting try is given up"))
+
+    def cleared_waiting(self, end: Callable[[], None]) -> None:
+        """The user clears the task while it waits. Its process is ended a little later."""
+        self.world.after(self.plan.upheavals.killed_after, end)
+        self._left = self.plan.send.retries
+        if self.plan.airflow == "3.4":
+            self.lose(GONE)
+        self._wait_anew(self.try_number, "the user clears the task while it waits")
+
+    def ended_waiting(self) -> bool:
+        """Note that the wait has ended. Return True if the task is not cleared any more."""
+        self._final()
+        return not self._waiting_for_clear
+
+    def _wait_anew(self, number: int, why: str) -> None:
+        if number != self.task_state.current:
+            return
+        self.world.say("airflow", why)
+        self.succeeded = False
+        self.task_state.current = -number
+        self.world.after(self.plan.send.retry_delay, self.start_try)
 
     def _over(self, *, retryable: bool) -> None:
         self._running = None
@@ -256,7 +291,9 @@ class SendTask:
 
     def _final(self) -> None:
         self._running = None
-        self.finished(self)
+        if not (self.plan.wait.one_task and self.succeeded):
+            self.finished(self)
+        self._waiting_for_clear = bool(self._clears)
         if self._clears:
             self.world.after(self._clears.pop(0), self._clear)
 

@@ -66,6 +66,8 @@ class WaitTask:
     receipt: dict[str, Any]
     finished: Callable[[], None]
     bucket: Bucket | None = None
+    task: Any = None
+    """The sending task, if it is that which waits."""
     result: WaitEnd | None = None
     error: OmniError | None = None
     ended_at: float = 0.0
@@ -84,16 +86,33 @@ class WaitTask:
 
     def __post_init__(self) -> None:
         wait = self.plan.wait
-        self.task_state = FakeTaskState(self.world.rng, self.plan.store_failures, self.plan.store_slowness, current=1)
+        if self.task is None:
+            self.task_state = FakeTaskState(
+                self.world.rng, self.plan.store_failures, self.plan.store_slowness, current=1
+            )
+        else:
+            self.task_state = self.task.task_state
+            # What an earlier try has read is gone: XComs with the retry, the state with a clear or a loss.
+            self.restored = self.task.try_number > 1 and (wait.mode == "trigger" or bool(self.task_state.lost_at))
         self.began_at = self.world.now()
         self.home: str = self.receipt.get("account") or self._who_has_them()
         """The account that has the messages."""
         self.watch = self._read_watch()
-        self._crash_points: list[CrashPoint | None] = list(wait.crash_points)
+        # Of a task that also sends, each try has its own.
+        died = 0 if self.task is None or wait.mode == "trigger" else self.task.try_number - 1
+        self._crash_points: list[CrashPoint | None] = list(wait.crash_points)[died:]
         self._failing = dict(self.plan.wait.failing)
         self._lost_events = wait.lost_events if wait.mode == "trigger" else 0
         self._processes: list[Process] = []
         self._second_copy = wait.second_copy_after
+        self._given_up = False
+        if self.task is not None and wait.cleared_waiting is not None and self.task.try_number == 1:
+            self.world.after(wait.cleared_waiting, self._cleared)
+
+    def _cleared(self) -> None:
+        if not self._given_up and self.result is None and self.error is None:
+            self._given_up = True
+            self.task.cleared_waiting(lambda: [copy.kill() for copy in self._processes])
 
     def _who_has_them(self) -> str:
         """The user knows, if a receipt does not say so."""
@@ -125,7 +144,7 @@ class WaitTask:
             self.world.after(self._second_copy, self._start_copy)
 
     def _start_copy(self) -> None:
-        if self.result is not None or self.error is not None:
+        if self.result is not None or self.error is not None or self._given_up:
             return
         mode, number = self.plan.wait.mode, self.task_state.current
         self.copies += 1
@@ -171,6 +190,11 @@ class WaitTask:
 
     def _lost(self, process: Process) -> None:
         """The triggerer is dead, or the worker is: it takes a while until somebody else takes over."""
+        if self.task is not None and self.plan.wait.mode != "trigger":
+            if not self._given_up:
+                self._given_up = True
+                self.task.lost_waiting()
+            return
         self.downtime += TAKEN_OVER
         if self.plan.wait.mode != "trigger":
             self.task_state.current += 1
@@ -193,7 +217,7 @@ class WaitTask:
             told(self.world, process.name, lambda: ti.reporter(value.report))
             strange = strange_end_of_wait(value.report, value.summary, value.verdict.value)
             self.world.report_faults.update(f"{process.name}: {line}" for line in strange)
-        if self.result is not None or self.error is not None:
+        if self.result is not None or self.error is not None or self._given_up:
             return
         if self.plan.wait.mode != "trigger" and process.memory.try_number != self.task_state.current:
             return

@@ -12,8 +12,8 @@ import signal
 import psutil
 
 from dev.airflow_stack import AirflowStack
-from tests.e2e.dags.people import LINE_VALIDITY, bulk_of, messages_of
-from tests.e2e.scenes import PATIENCE, Run, hold, send_by_hand, wait_until_held
+from tests.e2e.dags.people import LINE_VALIDITY, bulk_of, messages_of, people_of
+from tests.e2e.scenes import PATIENCE, Run, hold, one_each, send_by_hand, wait_until_held
 
 TRIGGERERS = ("triggerer", "triggerer-2")
 
@@ -108,3 +108,24 @@ def test_report_that_was_read_before_the_triggerer_was_stopped_is_not_forgotten(
     triggerer_of(run, other_than=triggerer)
 
     assert_that_both_outcomes_are_known(run)
+
+
+def test_task_that_is_killed_while_it_waits_for_what_it_sent_goes_on_waiting_and_sends_nothing_again(
+    stack: AirflowStack,
+) -> None:
+    run = Run.of(stack, "sends_and_waits")
+    first = people_of(run.dag_id)[0]
+
+    def read() -> bool:
+        sent = {one["message_id"] for one in stack.simulator.record("acceptances")["acceptances"] if one["to"] == first}
+        return any(one["message_id"] in sent for one in stack.simulator.record("reports_read")["reports_read"])
+
+    stack.wait_until(read, "the first report to be read", PATIENCE)
+    run.process().kill()
+
+    stack.simulator.advance(LINE_VALIDITY + 2)
+    assert run.end() == "success", run.described()
+    assert run.task().try_number == 2
+    delivery = run.returned()["delivery"]
+    assert (delivery["delivered"], delivery["by_channel"]) == (2, {"LINE": 1, "SMS": 1})
+    assert run.messages() == one_each(run.dag_id)

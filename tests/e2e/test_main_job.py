@@ -24,6 +24,7 @@ def run(stack: AirflowStack, dag_id: str) -> tuple[str, list[dict[str, Any]]]:
     [
         ("omni_line_sms", {"41793026727", "41793026740"}),
         ("order_shipped", {"41793026727", "41793026731"}),
+        ("omni_send_and_wait", {"41793026727", "41793026740"}),
     ],
 )
 def test_everybody_gets_one_message(stack: AirflowStack, dag_id: str, numbers: set[str]) -> None:
@@ -38,6 +39,15 @@ def test_sensor_tells_who_was_reached_on_which_channel(stack: AirflowStack) -> N
     summary = stack.api.xcom("omni_line_sms", run_id, "delivered")
 
     assert (summary["delivered"], summary["by_channel"]) == (2, {"LINE": 1, "SMS": 1})
+
+
+def test_task_that_sends_and_waits_returns_its_receipt_and_who_was_reached(stack: AirflowStack) -> None:
+    run_id, _ = run(stack, "omni_send_and_wait")
+
+    receipt = stack.api.xcom("omni_send_and_wait", run_id, "send")
+
+    assert receipt["counts"]["accepted"] == 2
+    assert receipt["delivery"]["by_channel"] == {"LINE": 1, "SMS": 1}
 
 
 def test_next_run_is_a_new_send(stack: AirflowStack) -> None:

@@ -47,6 +47,19 @@ def report_of_send(
     )
 
 
+def send_within_wait(receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the delivery report of a wait tells of the send, if one task sends and waits: the report of the send
+    without what stands in that of the wait, too.
+
+    :param receipt: the receipt, as JSON.
+    """
+    report = report_of_send(receipt, "sent", 0.0, begun_at=0.0)
+    return {name: value for name, value in report.items() if name not in _OF_BOTH}
+
+
+_OF_BOTH = ("v", "kind", "at", "begun_at", "message_ids", "bulk_ids", "ledger_path")
+
+
 def report_of_error(error: OmniError | None, at: float, *, begun_at: float) -> dict[str, Any]:
     """Return the delivery report of a send that has failed before anything was known of it.
 

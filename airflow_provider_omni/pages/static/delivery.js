@@ -47,6 +47,7 @@ export function readReport(found) {
   const times = record(raw.seconds_to_delivery);
   return {
     kind,
+    send: kind === "wait" && raw.send ? readReport(sendWithin(raw)) : null,
     state: text(raw.state) ?? "unknown",
     at: time(raw.at),
     begunAt: time(raw.begun_at),
@@ -101,6 +102,12 @@ export function readReport(found) {
   };
 }
 
+// A task that sends and then waits has one report: what it tells of its send is below `send`.
+function sendWithin(raw) {
+  const { begun_at, message_ids, bulk_ids, ledger_path } = raw;
+  return { ...record(raw.send), kind: "send", at: begun_at, begun_at, message_ids, bulk_ids, ledger_path };
+}
+
 export const keyOf = (entry) => JSON.stringify([entry.dag, entry.run, entry.task, entry.map]);
 
 function marks(report) {
@@ -133,7 +140,8 @@ export function deliveriesOf(entries) {
 function together(entries) {
   const sorted = [...entries].sort((a, b) => a.changed - b.changed);
   const told = sorted.filter((entry) => entry.report);
-  const sends = told.filter((entry) => entry.report.kind === "send");
+  const within = told.filter((entry) => entry.report.send).map((entry) => ({ ...entry, report: entry.report.send }));
+  const sends = [...told.filter((entry) => entry.report.kind === "send"), ...within];
   const waits = told.filter((entry) => entry.report.kind === "wait");
   const wait = waits.at(-1)?.report ?? null;
   const reports = told.map((entry) => entry.report);

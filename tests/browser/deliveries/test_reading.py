@@ -106,3 +106,14 @@ def test_no_cell_of_a_csv_file_is_a_formula(page: Page) -> None:
     cells = ["=1+1", "@x", "+x", "-x", "-5", "+1.5", 'a "b", c', "plain", None]
     found = asked(page, "m.csv(given)", cells)
     assert found == '\'=1+1,\'@x,\'+x,\'-x,-5,+1.5,"a ""b"", c",plain,\r\n'
+
+
+def test_a_task_that_sends_and_waits_is_one_delivery_with_the_numbers_of_both(page: Page) -> None:
+    sent = {"state": "sent", "counts": {"accepted": 4, "rejected": 1}, "scenario_key": "key", "flow": ["LINE", "SMS"]}
+    report = waits(send=sent, bulk_ids=ids("b", 1), total=4, delivered=3, failed=1, pending=0)
+    found = asked(
+        page,
+        "put(...given).map((one) => [one.entries.length, one.accepted, one.total, one.state])",
+        ("send", -1, report),
+    )
+    assert found == [[1, 4, 4, "delivered"]]

@@ -49,6 +49,9 @@ with dag("restarted"):
     receipt = send("restarted", omni_conn_id="omni_patient").output
     OmniDeliverySensor(task_id="wait", receipt=receipt, deferrable=True, poke_interval=1)
 
+with dag("sends_and_waits"):
+    send("sends_and_waits", omni_conn_id="omni_patient", wait_for_delivery=True, deferrable=False, poke_interval=1)
+
 for name in WAITED:
     with dag(name):
         OmniDeliverySensor(

@@ -33,7 +33,7 @@ CROWD_FATES: Mapping[str, tuple[str, str | None]] = {
 }
 """Fates of people, and on which channel, by the last two digits."""
 
-SENT = (*KILLED, *FROZEN, "restarted")
+SENT = (*KILLED, *FROZEN, "restarted", "sends_and_waits")
 """DAGs that send, and some of them wait."""
 
 LEAKING: Mapping[str, list[str]] = {
@@ -57,7 +57,7 @@ def people_of(dag_id: str) -> list[str]:
     """The numbers of a DAG's two people: one is reached soon, one takes the way over SMS."""
     place = (*SENT, *WAITED).index(dag_id)
     begin = f"491511{55310 + place}"
-    return [f"{begin}01", f"{begin}{'44' if dag_id in WAITED else '40'}"]
+    return [f"{begin}01", f"{begin}{'44' if dag_id in (*WAITED, 'sends_and_waits') else '40'}"]
 
 
 def bulk_of(dag_id: str) -> str:

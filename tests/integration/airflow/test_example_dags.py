@@ -31,6 +31,11 @@ def test_omni_line_sms_ends_well_with_its_default_numbers(account: RunningSimula
     assert deliveries == [(LINE_ONLY, "LINE"), (LINE_REJECTED, "SMS")]
 
 
+def test_omni_send_and_wait_ends_well_with_its_default_numbers(account: RunningSimulator) -> None:
+    assert set(run("omni_send_and_wait").values()) == {"success"}
+    assert [each.channel for each in account.record.deliveries] == ["LINE", "SMS"]
+
+
 def test_airflow_logs_no_error_and_no_warning_about_our_xcoms_and_secrets(
     account: RunningSimulator, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

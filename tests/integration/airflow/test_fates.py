@@ -18,7 +18,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSen
 from airflow.sdk.bases import sensor as sensor_base
 from airflow.sdk.exceptions import AirflowRescheduleException
 
+from airflow_provider_omni.operators import waiting_send
 from airflow_provider_omni.operators.omni import OmniSendMessageOperator
+from airflow_provider_omni.sensors import delivery_wait
 from airflow_provider_omni.sensors import omni as sensors
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.simulator.fates import FATES
@@ -80,6 +82,12 @@ class Task:
         self.xcoms: dict[str, Any] = {}
         self.state: dict[str, Any] = {}
         self.events: list[Any] = []
+        self.try_number = 1
+
+    def begin_next_try(self) -> None:
+        """Begin a retry: Airflow wipes the XComs, and keeps the state."""
+        self.try_number += 1
+        self.xcoms.clear()
 
     @property
     def context(self) -> Any:
@@ -88,7 +96,7 @@ class Task:
             run_id="run",
             task_id="wait",
             map_index=-1,
-            try_number=1,
+            try_number=self.try_number,
             max_tries=0,
             xcom_push=lambda key, value: self.xcoms.__setitem__(key, value),
             get_first_reschedule_date=lambda _: datetime.fromtimestamp(self.started_at, UTC),
@@ -100,7 +108,7 @@ class Task:
 
     # What runs in Airflow, mode by mode ------------------------------------------------------------------------------
 
-    def poke(self, sensor: OmniDeliverySensor) -> Any:
+    def poke(self, sensor: Any) -> Any:
         return sensor.execute(self.context)
 
     def reschedule(self, sensor: OmniDeliverySensor) -> Any:
@@ -110,7 +118,7 @@ class Task:
             except AirflowRescheduleException:
                 self.clock.advance(sensor.poke_interval)
 
-    def deferrable(self, sensor: OmniDeliverySensor) -> Any:
+    def deferrable(self, sensor: Any) -> Any:
         try:
             sensor.execute(self.context)
         except TaskDeferred as deferred:
@@ -118,7 +126,8 @@ class Task:
             stored = json.loads(json.dumps(arguments))
             event = asyncio.run(self._first_event(OmniDeliveryTrigger(**stored)))
             self.events.append(event)
-            return getattr(sensor, deferred.method_name)(self.context, event=json.loads(json.dumps(event)))
+            kept = json.loads(json.dumps({"event": event} | (deferred.kwargs or {})))
+            return getattr(sensor, deferred.method_name)(self.context, **kept)
         raise AssertionError("not deferred")
 
     async def _first_event(self, trigger: OmniDeliveryTrigger) -> Any:
@@ -154,7 +163,7 @@ def task(clock: SkippingClock, monkeypatch: pytest.MonkeyPatch) -> Task:
         def get_one(*, key: str, **_: Any) -> Any:
             return task.xcoms.get(key)
 
-    clock.rule(monkeypatch, sensors, triggers, sensor_base)
+    clock.rule(monkeypatch, sensors, delivery_wait, waiting_send, triggers, sensor_base)
     clock.rule_drivers(monkeypatch)
     monkeypatch.setattr(xcom, "_xcom_class", lambda: XCom)
     return task

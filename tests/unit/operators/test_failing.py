@@ -24,8 +24,8 @@ def ended(by: str) -> Iterator[list[str]]:
     """Collects the traceback of what ends a task."""
     ends = {
         "operator": fail_without_retry,
-        "sensor": lambda: sensor()._airflow_errors({}),
-        "skipped sensor": lambda: sensor(soft_fail=True)._airflow_errors({}),
+        "sensor": lambda: sensor()._new_wait().airflow_errors({}),
+        "skipped sensor": lambda: sensor(soft_fail=True)._new_wait().airflow_errors({}),
     }
     told: list[str] = []
     with pytest.raises((AirflowFailException, AirflowSkipException)) as caught, ends[by]():

@@ -18,7 +18,8 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_omni.delivery.messages.codec import decode
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError
-from airflow_provider_omni.sensors.omni import TRIGGERER_GRACE, OmniDeliverySensor
+from airflow_provider_omni.sensors.delivery_wait import TRIGGERER_GRACE
+from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.storage import xcom
 from tests.unit.operators.rendered import with_values
 
