@@ -35,7 +35,10 @@ _FIELDS: dict[str, dict[str, Any]] = {
     },
     "allowed_countries": {
         "label": "Allowed countries",
-        "description": "Where may be sent to, by two letters with commas between, such as TH, SG. * is everywhere.",
+        "description": (
+            "Where may be sent to, by two letters with commas between, such as TH, SG. Numbers of other countries are "
+            "left out. * is everywhere, [] nowhere."
+        ),
         "schema": {"type": "string", "default": "*"},
     },
     "region": {

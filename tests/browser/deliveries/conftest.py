@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from dev.settings import TESTABLE
 from tests.browser.deliveries.airflow_pages import AirflowPages, PagesStack, Viewer
 
 HERE = Path(__file__).resolve().parent
@@ -48,6 +49,7 @@ def airflow(
         dags,
         below=BELOW[version],
         environment={
+            **TESTABLE,
             "AIRFLOW__CORE__AUTH_MANAGER": "tests.browser.deliveries.auth.RestrictedAuthManager",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
