@@ -489,15 +489,15 @@ export function makeOne(back) {
     const counts = ["requested", "accepted", "unconfirmed", "rejected", "quarantinedCount", "duplicates", "total", "delivered", "failed", "pending"];
     const made = [
       ["errors", shown("errors"), () => errorsOf(delivery)],
-      ["figures", shown(...counts, "cost", "estimate"), () => figures(delivery)],
+      ["figures", shown(...counts, "cost", "estimate", "parts"), () => figures(delivery)],
       ["way", [isNarrow(), ...shown(...counts, "steps", "state")], () => waySection(delivery)],
       ["reasons", shown("reasons", "refused", "quarantined"), () => reasonsSection(delivery)],
       ["times", shown("times", "spread"), () => timesSection(delivery)],
-      ["facts", shown("flow", "byChannel", "success", "requests", "parts", "cost", "scenario", "ledgers"), () => factsSection(delivery)],
+      ["facts", shown("flow", "byChannel", "success", "requests", "duplicates", "times", "spread", "parts", "steps", "cost", "estimate", "scenario", "ledgers"), () => factsSection(delivery)],
       ["tasks", delivery.entries.map((entry) => [entry.stamp, entry.report?.state, entry.problem]), () => tasksSection(delivery)],
-      ["failed", shown("failedIds", "failed"), () => failedSection(delivery)],
-      ["again", shown("failed", "rejected", "open", "ledgers", "scenario"), () => againSection(delivery)],
-      ["ledger", [delivery.ledgers, delivery.key], () => ledgerSection(delivery)],
+      ["failed", shown("failedIds", "failed", "reasons", "ledgers"), () => failedSection(delivery)],
+      ["again", shown("failed", "rejected", "reasons", "open", "ledgers", "flow", "scenario"), () => againSection(delivery)],
+      ["ledger", [delivery.ledgers, delivery.key, delivery.quarantinedCount], () => ledgerSection(delivery)],
     ];
     return replace(body, made.map(([name, signature, build]) => parts(name, signature, build)).filter(Boolean));
   }

@@ -289,6 +289,24 @@ def test_the_estimate_stands_beside_the_cost(alone: PageAlone) -> None:
     expect(facts).to_contain_text("up to 3,882, if everybody were sent the SMS; 641 messages went out as SMS")
 
 
+def test_every_part_follows_what_it_shows(alone: PageAlone) -> None:
+    alone.put("shop", "one", send=BATCH_SENT, wait=BATCH_WAITING | {"reasons": [], "delivery_times": []})
+    alone.open_delivery("shop", "one", "wait")
+    page = alone.page
+    page.get_by_role("region", name="Facts").wait_for()
+    expect(page.get_by_role("heading", name="Why not")).to_be_visible()
+    expect(page.get_by_role("region", name="Failed messages")).not_to_contain_text("absent subscriber")
+
+    left = BATCH_SENT | {"sms_parts": 77, "counts": BATCH_SENT["counts"] | {"quarantined": 39}}
+    alone.put("shop", "one", send=left, wait=BATCH_WAITING)
+
+    expect(page.get_by_role("region", name="Failed messages")).to_contain_text("absent subscriber", timeout=SOON)
+    expect(page.get_by_role("region", name="Recipients in the ledger")).to_contain_text("39 quarantined rows")
+    expect(page.get_by_role("heading", name="Time to delivery")).to_be_visible()
+    expect(page.get_by_role("region", name="Facts")).to_contain_text("up to 77")
+    expect(page.locator(".figures").first).to_contain_text("up to 77 SMS parts")
+
+
 @pytest.mark.parametrize("width", [700, 420])
 def test_no_column_is_hidden_on_a_narrow_page(alone: PageAlone, ledger: str, width: int) -> None:
     alone.ledger = ledger
