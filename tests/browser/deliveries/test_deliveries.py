@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -67,6 +67,18 @@ def test_a_send_and_its_wait_are_one_row_and_two_sends_of_one_run_are_two(airflo
     expect(admin.row(together)).to_have_count(1)
     expect(admin.row(together)).to_contain_text("send → wait")
     expect(admin.row(apart)).to_have_count(2)
+
+
+def test_a_send_is_told_from_one_whose_run_goes_on(airflow: AirflowPages, admin: Viewer) -> None:
+    """Nobody executes these runs: one waits to be, the other is said to have ended."""
+    open_run, ended = (airflow.run("order_shipped", send=ONE_SENT) for _ in range(2))
+    path = f"/dags/order_shipped/dagRuns/{quote(ended, safe='')}"
+    airflow.stack.api.call("PATCH", path, json={"state": "success"})
+
+    admin.open()
+
+    expect(admin.row(open_run)).to_contain_text("Sent, run goes on")
+    assert admin.cells(ended)[0] == "Sent"
 
 
 @ONCE
