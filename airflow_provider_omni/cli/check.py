@@ -20,7 +20,7 @@ from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.omni import api
 from airflow_provider_omni.omni.errors import OmniAuthenticationError, OmniConfigurationError, OmniError
 from airflow_provider_omni.omni.models import said_at
-from airflow_provider_omni.omni.words import are, some
+from airflow_provider_omni.omni.words import some
 
 if TYPE_CHECKING:
     from airflow_provider_omni.omni.config import OmniConfig
@@ -252,7 +252,7 @@ def answer_of(conn_id: str, lines: Sequence[Line]) -> Answer:
         "ok": not failed,
         "lines": [{"what": line.what, "result": line.result, "words": line.words} for line in lines],
     }
-    words = f"{some(failed, 'line')} {are(failed)} failed." if failed else "This connection can be used."
+    words = f"Lines that failed: {failed}." if failed else "This connection can be used."
     return Answer(data, (Table(rows),), (words,), NO if failed else DONE)
 
 

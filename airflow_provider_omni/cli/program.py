@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from airflow_provider_omni.cli.exit_codes import DONE
@@ -37,8 +39,20 @@ def _add(parser: argparse.ArgumentParser, group: Group) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command. Returns the exit code; argparse and commands may exit by themselves."""
     arguments = make_parser().parse_args(argv)
-    load(arguments.carried_out_by)(arguments)
+    with _quiet():
+        load(arguments.carried_out_by)(arguments)
     return DONE
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Let logs begin with warnings: an older Airflow logs a lot while it is loaded."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.INFO))
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def load(name: str) -> Callable[[argparse.Namespace], Any]:

@@ -105,3 +105,15 @@ def test_help_of_the_program_loads_neither_airflow_nor_a_client() -> None:
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     heavy = ("airflow", "aiohttp", "pydantic", "requests", "rich", "sqlalchemy", "starlette")
     assert [name for name in heavy if f"'{name}'" in done.stdout] == []
+
+
+def test_the_simulator_needs_no_airflow() -> None:
+    code = (
+        "import sys; sys.modules['airflow'] = None; from airflow_provider_omni.cli.program import main;"
+        "main(['simulator', '--port', '0'])"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("OMNI simulator listening on http://127.0.0.1:")
+        process.terminate()
+        assert process.wait(20) == 0
