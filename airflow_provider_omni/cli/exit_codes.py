@@ -12,3 +12,5 @@ NO = 3
 """Done, and the answer is no: something is wrong with the connection, the ledger is not whole, ids are not refused."""
 NOT_KNOWN = 4
 """Done, and there is no answer (yet): the logs say nothing, or not enough."""
+INTERRUPTED = 130
+"""Somebody pressed Ctrl-C."""

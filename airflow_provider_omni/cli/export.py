@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniStorageError
+from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniError, OmniInputError, OmniStorageError
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.pages.ledger_rows import cell
 
@@ -66,12 +66,7 @@ def export(file: str, rows: Iterable[Row], columns: Sequence[str], *, overwrite:
 @contextlib.contextmanager
 def _opened(file: str, *, overwrite: bool, private: bool) -> Iterator[BinaryIO]:
     if "://" in file:
-        from airflow_provider_omni.storage.object_storage import storage_path
-
-        place = storage_path(file)
-        if not overwrite and place.exists():
-            raise _there()
-        with place.open("wb") as out:
+        with _opened_there(file, overwrite=overwrite) as out:
             yield out
         return
     target = Path(file).expanduser()
@@ -85,6 +80,27 @@ def _opened(file: str, *, overwrite: bool, private: bool) -> Iterator[BinaryIO]:
         unfinished.rename(target)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _opened_there(url: str, *, overwrite: bool) -> Iterator[BinaryIO]:
+    from airflow_provider_omni.storage.object_storage import storage_path
+
+    try:
+        place = storage_path(url)
+        if not overwrite and place.exists():
+            raise _there()
+        with place.open("wb") as out:
+            yield out
+    except OmniError:
+        raise
+    except Exception as error:
+        # Whatever a store's library raises: its words may hold what nobody should see.
+        raise OmniStorageError(
+            f"The file could not be written ({type(error).__name__}): it needs the store's provider, and a connection "
+            "that may write there.",
+            retryable=False,
+        ) from error
 
 
 def _there() -> OmniInputError:

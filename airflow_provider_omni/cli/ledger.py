@@ -21,6 +21,7 @@ from airflow_provider_omni.delivery.ledger.layout import SubFolder, missing_shar
 from airflow_provider_omni.delivery.recipients.sources import Row
 from airflow_provider_omni.delivery.results.reader import OutcomeRow, purge_plan, read_outcomes, read_quarantine
 from airflow_provider_omni.delivery.results.unreached import Unreached
+from airflow_provider_omni.omni.errors import OmniError, OmniStorageError
 from airflow_provider_omni.omni.masking import mask_number
 from airflow_provider_omni.omni.words import some
 from airflow_provider_omni.pages.ledger_rows import COLUMNS, shown, with_money
@@ -33,9 +34,19 @@ PHONE = "phone"
 def folder_of(path: str) -> Folder:
     """Return the folder of a ledger. A relative path is one below this folder: nobody else reads it.
 
-    Raises OmniInputError for what can be no ledger, and for a place that no batch has used.
+    Raises OmniInputError for what can be no ledger, and for a place that no batch has used. Raises OmniStorageError for
+    a store that cannot be reached.
     """
-    folder = ledger_folder(path if "://" in path else str(Path(path).expanduser().absolute()), "PATH")
+    try:
+        folder = ledger_folder(path if "://" in path else str(Path(path).expanduser().absolute()), "PATH")
+    except OmniError:
+        raise
+    except Exception as error:
+        # Whatever a store's library raises: its words may hold what nobody should see.
+        raise OmniStorageError(
+            f"The ledger's store cannot be reached ({type(error).__name__}): it needs the same provider and connection "
+            "as the workers."
+        ) from error
     used_ledgers(folder)
     return folder
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from airflow_provider_omni.cli.exit_codes import DONE, FAILED
+from airflow_provider_omni.cli.exit_codes import DONE, FAILED, INTERRUPTED
 from airflow_provider_omni.omni.errors import OmniError
 
 WIDE = 10_000
@@ -74,6 +74,9 @@ def command(work: Callable[[argparse.Namespace], Answer]) -> Callable[[argparse.
         except OmniError as error:
             print(error, file=sys.stderr)
             sys.exit(FAILED)
+        except KeyboardInterrupt:
+            print("Interrupted.", file=sys.stderr)
+            sys.exit(INTERRUPTED)
         try:
             show(answer, arguments.output, sys.stdout)
             sys.stdout.flush()

@@ -52,6 +52,7 @@ def send_test(arguments: argparse.Namespace) -> Answer:
         message = prepare(hook, arguments.to, arguments.text, arguments.scenario)
         ask(question_of(message, arguments.show_numbers), yes=arguments.yes)
         bulk_id = str(uuid.uuid4())
+        print(f"Posting message {message.message_id} …", file=sys.stderr)
         try:
             answer = hook.send_advanced(message.body(bulk_id))
         except OmniError as error:

@@ -89,6 +89,16 @@ def test_check_names_the_stage_that_fails(
     assert result(said, "name") == "ok"
 
 
+def test_check_names_the_stage_that_a_wrong_host_or_scheme_fails_at(
+    shell: Shell, account: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = json.loads(account.airflow_connection_json)
+    for host, stage in ((account.url.replace("http:", "https:"), "TLS"), ("https://no-such-host.invalid", "name")):
+        monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps(fields | {"host": host}))
+        said = shell.json("check", "other")
+        assert (said.code, result(said, stage), result(said, "sign-in")) == (3, "failed", "skipped")
+
+
 def test_check_tells_a_clock_that_is_wrong(shell: Shell, account: RunningSimulator, monkeypatch: Any) -> None:
     from airflow_provider_omni.cli import check
 
@@ -353,6 +363,17 @@ def test_an_export_goes_to_an_object_store_too(ledger: Path, s3: Any, shell: She
     lines = s3.get_object(Bucket="people", Key="out.jsonl")["Body"].read().splitlines()
     assert len(lines) == 50
     assert shell("ledger", "export", str(ledger), "--to", f"{HOME}/out.jsonl").code == 1
+
+
+def test_a_store_that_cannot_be_reached_is_an_error_without_a_traceback(
+    ledger: Path, s3: Any, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for url in ("nothing://bucket/key", "s3://no_such_connection@people/key"):
+        assert shell("ledger", "show", url).code == 1
+    for url in ("nothing://bucket/key.csv", f"{HOME.replace('people', 'nowhere')}/key.csv"):
+        said = shell("ledger", "export", str(ledger), "--to", url)
+        assert (said.code, "OMNI-142" in said.err) == (1, True)
+        assert "a-secret" not in said.err
 
 
 def test_the_unreached_are_listed_masked_or_written_whole(place: str, shell: Shell, tmp_path: Path) -> None:

@@ -75,6 +75,14 @@ def test_an_error_goes_to_stderr_with_its_code(error: Exception, capsys: pytest.
     assert said.err.strip() == str(error)
 
 
+def test_ctrl_c_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def work(_: argparse.Namespace) -> Answer:
+        raise KeyboardInterrupt
+
+    assert ended(work) == 130
+    assert capsys.readouterr() == ("", "Interrupted.\n")
+
+
 def test_stdout_is_the_answer_alone(capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.getLogger("test_output")
     handler = logging.StreamHandler(sys.stdout)
