@@ -184,6 +184,17 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "False",
                     },
+                    "callback_data": {
+                        "description": (
+                            "Give the ids of DAG, run and task to Infobip as the callback data of messages for which "
+                            "the task names none, so that its portal and pushed reports can be searched by DAG. Phone "
+                            "numbers in the ids are masked. Off: no callback data but what tasks name."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
+                    },
                     "delivery_tabs": {
                         "description": (
                             "Show the tab 'Delivery' on Airflow 3.1 to 3.3, too. There it stands on the page of every "

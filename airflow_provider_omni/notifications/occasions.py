@@ -136,6 +136,14 @@ def subject_of(context: Mapping[str, Any]) -> str:
     return f"{dag_id}, run {run_id}" if dag_id or run_id else "a DAG"
 
 
+def ids_of(context: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """Return the ids of DAG, run and task of the occasion; None for what the context does not say.
+
+    A DAG's own callback names no task: the one that it comes with is any of the run's.
+    """
+    return (*_run_of(context), None if "reason" in context else _member(_ti(context), "task_id"))
+
+
 def _each_time(context: Mapping[str, Any]) -> Occasion:
     ti = _ti(context)
     if ti is not None:

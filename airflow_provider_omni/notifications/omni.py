@@ -24,6 +24,7 @@ from airflow_provider_omni.notifications.occasions import (
     Occasion,
     cannot_be_repeat,
     completed,
+    ids_of,
     known_to_all,
     occasion_of,
     subject_of,
@@ -243,6 +244,7 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
         from airflow_provider_omni.delivery.outbox.alerts import Alert
         from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
         from airflow_provider_omni.notifications.wording import in_plain_words
+        from airflow_provider_omni.operators.callback_data import callback_data_of
 
         instead = f"Airflow: {subject_of(context)}"
         plan, config = self._plan(account, self._said, instead), account.config
@@ -257,6 +259,7 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
             identity=Identity(key, config.id_secret),
             # To read the scenario's own flow would cost a call, and only a follower of the messages needs it.
             flow=plan.flow or plan.content.channels(),
+            callback_data=callback_data_of(*ids_of(context)),
         )
         first = (
             self.idempotency_key is None

@@ -153,6 +153,7 @@ def read_message(
     emptied: Collection[str] = (),
     may_be_nobody: bool = False,
     now: datetime | None = None,
+    callback_data: str | None = None,
 ) -> MessageSpec:
     """Read a user's arguments into an order for one request. Raises one error that names every problem: an
     `OmniConfigurationError` if the connection has any, else an `OmniInputError`.
@@ -164,6 +165,7 @@ def read_message(
     :param emptied: names of arguments that were given and came out as None.
     :param may_be_nobody: accept an empty list in `to`, as a batch accepts an empty source.
     :param now: time by which `send_at` is judged. Default: the current time.
+    :param callback_data: that of the task, if the user has given none.
     """
     problems: list[str] = []
     config = account.config
@@ -181,7 +183,7 @@ def read_message(
             )
     account.refuse(REFUSAL, without_echoes(problems, emptied))
     identity = Identity(arguments.idempotency_key or key, config.id_secret)
-    return MessageSpec(identity, arguments.scenario_key, content, recipients, arguments.flow)
+    return MessageSpec(identity, arguments.scenario_key, content, recipients, arguments.flow, callback_data)
 
 
 def read_new_scenario(account: Account, name: Any, flow: Any, default: Any, if_exists: Any) -> list[Any]:
@@ -208,12 +210,14 @@ def read_batch(
     of_contents: list[str],
     *,
     key: Callable[[Shard | None], str],
+    callback_data: str | None = None,
 ) -> tuple[BatchSpec, BatchArguments]:
     """Read a user's arguments into an order for a batch, as far as they can be read. What is wrong with contents is
     added to `of_contents`, all else to `problems`.
 
     :param given: `BatchArguments`, and contents and options as for `read_message`.
     :param key: the name of the send if the user has given none.
+    :param callback_data: that of the task, if the user has given none.
     """
     arguments, contents, options = _read_send(BatchArguments, given, problems, of_contents)
     spec = BatchSpec(
@@ -229,6 +233,7 @@ def read_batch(
         allowed_recipients=read_guard(config.allowed_recipients, config.region),
         numbers=numbers_of(config, arguments),
         max_quarantined=arguments.max_quarantined,
+        callback_data=callback_data,
     )
     problems += spec.chunk_problems(spec.flow)
     problems += mismatch_problems(spec.flow or (), spec.content.channels())

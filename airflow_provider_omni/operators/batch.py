@@ -153,6 +153,7 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         from airflow_provider_omni.operators.account import Account
         from airflow_provider_omni.operators.batch_order import read_order
         from airflow_provider_omni.operators.batch_run import BatchRun
+        from airflow_provider_omni.operators.callback_data import callback_data_of_task
         from airflow_provider_omni.operators.cancellation import CancellationToken
         from airflow_provider_omni.operators.keys import refuse_within_another_task, refuse_without_a_task
         from airflow_provider_omni.operators.tries import finish, trying
@@ -175,7 +176,15 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
             Workspace() as workspace,
         ):
             account, key = Account.of(hook), self._key(context)
-            order = read_order(self, account, this.tries, workspace, key=key, durable=memory.durable)
+            order = read_order(
+                self,
+                account,
+                this.tries,
+                workspace,
+                key=key,
+                durable=memory.durable,
+                callback_data=callback_data_of_task(context),
+            )
             run = BatchRun(account.config, memory, order.folder, reports, self._cancellation, self.log)
             outbox = self._outbox(order, account, workspace, run)
             this.busy = True

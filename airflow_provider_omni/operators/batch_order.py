@@ -62,6 +62,7 @@ def read_order(
     *,
     key: Callable[[Shard | None], str],
     durable: bool,
+    callback_data: str | None = None,
 ) -> BatchOrder:
     """Read the rendered arguments of an operator. Raises one error that names every problem if any of them hides what
     earlier tries have sent: a key, a ledger or an account that is not known.
@@ -69,12 +70,14 @@ def read_order(
     :param tries: earlier tries of this task.
     :param key: the name of the send if the user has given none.
     :param durable: True if the next try can read what this try writes into Airflow's memory.
+    :param callback_data: that of the task, if the user has given none.
     """
     config, now = account.config, datetime.now(UTC)
     problems: list[str] = []  # with any of these, nobody knows what earlier tries have sent
     mistakes: list[str] = []
     place, folder, contents = None, None, None
-    spec, arguments = read_batch(config, given_to(operator, BatchArguments), problems, mistakes, key=key)
+    given = given_to(operator, BatchArguments)
+    spec, arguments = read_batch(config, given, problems, mistakes, key=key, callback_data=callback_data)
     policy = read_policy(
         config,
         arguments,

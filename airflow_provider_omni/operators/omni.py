@@ -123,7 +123,8 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
     :param notify: False suppresses delivery reports; then a sensor has only the logs. Default: the account's setting.
     :param notify_url: URL that the vendor pushes reports to. Default: the account's setting.
     :param notify_content_type: `application/json` or `application/xml`, for pushed reports.
-    :param callback_data: up to 4,000 characters that come back in reports.
+    :param callback_data: up to 4,000 characters that come back in reports; an empty text for none. Default: the ids of
+        DAG, run and task as JSON, with phone numbers in them masked; none if `[omni] callback_data` is off.
     :param intermediate_report: also push reports that are not final. Default False.
     :param dry_run: check everything and post nothing; the receipt then says `"dry_run": true`. Default False. No
         template.
@@ -237,6 +238,7 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.operators.account import Account
         from airflow_provider_omni.operators.arguments import SendArguments, given_to, read_message
+        from airflow_provider_omni.operators.callback_data import callback_data_of_task
         from airflow_provider_omni.operators.tries import finish, trying
         from airflow_provider_omni.storage.send_reports import SendReports
         from airflow_provider_omni.storage.worker import worker_memory
@@ -262,6 +264,7 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
                 key=default_key(context),
                 emptied=self.emptied,
                 may_be_nobody=True,
+                callback_data=callback_data_of_task(context),
             )
             config = account.config
             policy = SendPolicy.of_one_request(

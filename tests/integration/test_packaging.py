@@ -132,12 +132,15 @@ def test_airflow_providers_command_shows_us(command: str, shown: str, capsys: py
     assert shown in capsys.readouterr().out
 
 
-def test_airflow_knows_our_option_and_its_default() -> None:
-    code = "from airflow.configuration import conf; print(conf.getboolean('omni', 'show_texts'))"
+def test_airflow_knows_our_options_and_their_defaults() -> None:
+    code = """
+from airflow.configuration import conf
+print(*(conf.getboolean('omni', name) for name in ('show_texts', 'delivery_tabs', 'callback_data')))
+"""
 
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
-    assert done.stdout.split()[-1] == "False"
+    assert done.stdout.splitlines()[-1] == "False False True"
 
 
 def test_airflow_takes_our_examples_out_of_an_installed_wheel_when_it_loads_examples(

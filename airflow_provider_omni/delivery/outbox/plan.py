@@ -71,6 +71,7 @@ class MessageSpec:
     :param identity: key and secret of the send.
     :param content: as it goes out: braces in it stand for themselves.
     :param flow: the scenario's channels. None: the scenario is read before the POST.
+    :param callback_data: text for requests whose options have none; no part of the fingerprint. None: no text.
     """
 
     identity: Identity
@@ -78,6 +79,7 @@ class MessageSpec:
     content: Content = field(repr=False)
     recipients: Recipients
     flow: tuple[str, ...] | None = None
+    callback_data: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class BatchSpec:
     :param max_quarantined: a batch with more unusable rows is refused before anything is sent. A count, or a share of
         the rows.
     :param one_request: True if all people are sent to in one request; more than it can hold are refused.
+    :param callback_data: text for requests whose options have none; no part of the fingerprint. None: no text.
     """
 
     identity: Identity
@@ -114,6 +117,7 @@ class BatchSpec:
     numbers: NumberRules = ANYWHERE
     max_quarantined: float = MAX_QUARANTINED
     one_request: bool = False
+    callback_data: str | None = field(default=None, repr=False)
 
     def chunk_problems(self, flow: tuple[str, ...] | None) -> list[str]:
         """Return the problems of `chunk_size` with a flow; none while the flow is not known."""
@@ -292,8 +296,15 @@ class SendPlan:
     def tail(self, content: int) -> str:
         """Return the members of a request that hold this content."""
         if content != self._tail[0]:
-            self._tail = content, str(self.workspace.scalar("SELECT tail FROM content WHERE id = ?", content))
+            stored = str(self.workspace.scalar("SELECT tail FROM content WHERE id = ?", content))
+            self._tail = content, ",".join(filter(None, (stored, self._callback_data())))
         return self._tail[1]
+
+    def _callback_data(self) -> str:
+        """Return the member for a request whose options have no callback data; empty if there is none."""
+        if self.spec.callback_data is None or self.options.callback_data is not None:
+            return ""
+        return f'"callbackData":{json.dumps(self.spec.callback_data, ensure_ascii=False)}'
 
     def quarantined(self) -> Iterator[tuple[int, str, str | None]]:
         """Yield place, reason and the user's own key (or None) of every row that is left out."""
@@ -340,7 +351,14 @@ def plan_message(order: MessageSpec, workspace: Workspace) -> SendPlan:
     """Make the plan of an order for one request."""
     content, to = order.content, order.recipients
     template = MessageTemplate(content.arguments(), placeholders=False)
-    spec = BatchSpec(order.identity, order.scenario_key, template, order.flow, one_request=True)
+    spec = BatchSpec(
+        order.identity,
+        order.scenario_key,
+        template,
+        order.flow,
+        one_request=True,
+        callback_data=order.callback_data,
+    )
     only, ids = store_content(content, workspace), order.identity
     workspace.executemany(
         "INSERT INTO person (seq, id, address, content, todo) VALUES (?, ?, ?, ?, 1)",

@@ -172,6 +172,8 @@ class RenderedContents:
 def store_content(content: Content, workspace: Workspace) -> int:
     """Keep a content in the workspace, once. Return its number."""
     wire = content.to_wire() | content.options.to_wire()
+    if not wire.get("callbackData"):  # an empty text is the user's "none"
+        wire.pop("callbackData", None)
     tail = to_json(wire)
     digest = hashlib.blake2b(tail, digest_size=16).digest()
     number = workspace.scalar("SELECT id FROM content WHERE hash = ?", digest)

@@ -104,6 +104,44 @@ def test_a_fingerprint_tells_contents_scenarios_options_and_secrets_apart_and_no
     assert fingerprint() == fingerprint(key="another")
 
 
+def test_callback_data_of_the_task_is_in_the_body_and_in_no_id_and_no_fingerprint() -> None:
+    # An upgrade, or a turn of the switch, would be "same key, other content" for every retry across it.
+    content, to = Content({"SMS": Sms(text="Hello")}), read_recipients([A, B])
+    bodies, fingerprints = [], set()
+    for data in (None, '{"dag": "a", "run": "ก\\""}', "other"):
+        with Workspace(in_memory=True) as workspace:
+            plan = plan_message(MessageSpec(Identity("key", "secret"), "S", content, to, callback_data=data), workspace)
+            fingerprints.add(plan.fingerprint)
+            bodies.append(body_of(plan))
+        assert bodies[-1].pop("callbackData", None) == data
+    assert fingerprints == {GOLDEN_FINGERPRINT}
+    assert bodies[0] == bodies[1] == bodies[2]
+    assert bodies[0]["bulkId"] == GOLDEN_PAIR
+
+
+def test_callback_data_of_the_task_is_in_every_request_of_a_batch_and_not_in_its_fingerprint() -> None:
+    fingerprints = set()
+    for data in (None, "task"):
+        with Workspace(in_memory=True) as workspace:
+            template = MessageTemplate({"sms": {"text": "Hello {n}"}})
+            spec = BatchSpec(Identity("key", "secret"), "S", template, ("SMS",), callback_data=data)
+            rows = rows_of_entries([{"phone": A, "n": "Ada"}, {"phone": B, "n": "Bob"}], "phone")
+            plan = plan_batch(spec, rows, workspace, datetime(2027, 1, 1, tzinfo=UTC))
+            fingerprints.add(plan.fingerprint)
+            plan.lay_out(100)
+            tails = [json.loads(f"{{{plan.tail(request.content)}}}") for request in plan.laid_out()]
+            assert [each.get("callbackData") for each in tails] == [data, data]
+    assert fingerprints == {GOLDEN_BATCH_FINGERPRINT}
+
+
+def test_the_users_own_callback_data_stands_and_an_empty_text_is_none() -> None:
+    for own, sent in (("load 7", "load 7"), ("", None)):
+        content = Content({"SMS": Sms(text="Hello")}, Options(callback_data=own))
+        order = MessageSpec(Identity("key"), "S", content, read_recipients(A), callback_data="task")
+        with Workspace(in_memory=True) as workspace:
+            assert body_of(plan_message(order, workspace)).get("callbackData") == sent
+
+
 GOLDEN_BULK = "2954bd61-496c-51fa-98c4-825320c92408"
 GOLDEN_MESSAGES = [
     "db245ce7-29dc-5ec3-ad0e-cc11d1cba34f",
@@ -113,3 +151,5 @@ GOLDEN_MESSAGES = [
     "5a7f6ea6-16bf-5033-989a-3ef942776bff",
 ]
 GOLDEN_PAIR = "3c2e2abe-2a39-5f87-bf31-45c6e0814374"
+GOLDEN_FINGERPRINT = "f4406f12fdaf06cc66bc0b343ae21047"
+GOLDEN_BATCH_FINGERPRINT = "5796b7d198ea2d2d36f725bc100151aa"

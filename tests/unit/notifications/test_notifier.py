@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -136,3 +137,34 @@ def test_a_text_that_was_rendered_is_shown_by_its_shape_only(account: RunningSim
 
 def test_the_lower_case_name_is_the_same() -> None:
     assert send_omni_notification is OmniNotifier
+
+
+def callback_data(account: RunningSimulator) -> list[Any]:
+    said = [each.content.callback_data for each in account.record.messages]
+    return [None if each is None else json.loads(each) for each in said]
+
+
+def test_an_alert_names_the_dag_run_and_task_that_it_is_about(account: RunningSimulator) -> None:
+    notifier()(context("load"))
+    assert callback_data(account) == [{"dag": "dag", "run": "run", "task": "load"}]
+
+
+async def test_an_alert_about_a_deadline_names_dag_and_run(account: RunningSimulator) -> None:
+    await notifier(line="late").async_notify(deadline())
+    assert callback_data(account) == [{"dag": "dag", "run": "run"}]
+
+
+def test_an_alert_of_a_dags_own_callback_names_no_task_since_airflow_gives_any(account: RunningSimulator) -> None:
+    notifier()(context("load") | {"reason": "task_failure"})
+    assert callback_data(account) == [{"dag": "dag", "run": "run"}]
+
+
+def test_an_alert_keeps_its_ids_whether_it_says_where_it_comes_from_or_not(
+    account: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notifier()(worker())
+    monkeypatch.setenv("AIRFLOW__OMNI__CALLBACK_DATA", "False")
+    notifier()(worker())
+    assert len(ids(account)) == 1
+    notifier()(worker(task_id="other"))
+    assert callback_data(account)[-1] is None

@@ -1,6 +1,6 @@
 """The requests of the source document out of the operators, member for member, under the document's headings.
 
-Our `messageId` and `bulkId` come besides. The texts are ours; keys, ids and URLs are the document's.
+Our `messageId`, `bulkId` and `callbackData` come besides. The texts are ours; keys, ids and URLs are the document's.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def body_of(vendor: Any, task: Any) -> Any:
         (body,) = vendor.bodies
         assert body.pop("bulkId")
         assert body["destinations"][0].pop("messageId")
+        assert body.pop("callbackData")
         return body  # type: ignore[no-any-return]
 
     return send
