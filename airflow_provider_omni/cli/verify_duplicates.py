@@ -322,7 +322,7 @@ def answer_of(message_id: str, other_request: Finding, same_request: Finding | N
 def verify_duplicates(arguments: argparse.Namespace) -> Answer:
     """Tell what the account does with a repeated messageId."""
     if not 0 <= arguments.wait <= LONGEST_WAIT:
-        problem = unexpected("--wait", f"{arguments.wait:g}", f"0 to {LONGEST_WAIT:g} seconds")
+        problem = unexpected("--wait", f"{arguments.wait:g}", f"seconds from 0 to {LONGEST_WAIT:g}")
         raise OmniInputError("Nothing was sent.", problems=(problem,))
     with OmniHook(arguments.conn_id) as hook:
         message = prepare(hook, arguments.to, arguments.text, arguments.scenario)
