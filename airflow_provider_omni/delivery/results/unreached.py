@@ -60,6 +60,8 @@ def unreached(ledger_path: str, include_unknown: bool = False) -> Unreached:
     * those who were reached, and those still under way;
     * those who left the source before a message of theirs was accepted.
 
+    It is no list: the ledger is read when the task runs. `sum(1 for _ in unreached(path).rows())` counts them there.
+
     :param ledger_path: the ledger of the earlier batch; a template.
     :param include_unknown: include those whose outcome is not known. Some of them may get the message twice. Default
         False.
