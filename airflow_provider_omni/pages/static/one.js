@@ -105,7 +105,7 @@ function waySection(delivery) {
 
 function nobodyWaits(delivery) {
   if (delivery.state === "sent_open") return "Nothing waits for them yet. The run goes on: as soon as an OmniDeliverySensor in it begins, this page shows what became of them.";
-  return "What became of them is known as soon as a task waits for them: OmniDeliverySensor, in this run.";
+  return "What became of them is known as soon as a task of this run waits for them: OmniDeliverySensor, or the send itself with wait_for_delivery=True.";
 }
 
 const lasting = (permanent) => ({ true: "would fail again", false: "may succeed later", null: NONE })[String(permanent)];
@@ -406,6 +406,8 @@ function againSection(delivery) {
   );
 }
 
+const kindOf = (report) => (report.kind === "send" ? "Send" : report.send ? "Send and wait" : "Wait");
+
 function tasksSection(delivery) {
   if (delivery.entries.length < 2) return null;
   const rows = delivery.entries.slice(0, 100).map((entry) => {
@@ -415,7 +417,7 @@ function tasksSection(delivery) {
       "tr",
       null,
       h("th", { scope: "row" }, outside(name, places.task, entry)),
-      h("td", null, report ? (report.kind === "wait" ? "Wait" : "Send") : ""),
+      h("td", null, report ? kindOf(report) : ""),
       h("td", null, report ? badge(endOf(report)) : h("span", { class: "quiet" }, entry.problem ?? "Reading…")),
       h("td", { class: "number" }, count(report?.counts.accepted ?? report?.total ?? null)),
       h("td", { class: "quiet nowrap" }, clock(report?.at ?? entry.changed)),

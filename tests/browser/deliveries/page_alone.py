@@ -72,8 +72,9 @@ class PageAlone:
                 return {"value": self.reports[dag, run, task]}
             case ["dags", _, "dagRuns", run]:
                 return {"state": self.run_states[run]}
-            case ["dags", _, "dagRuns", run, "taskInstances", _]:
-                return {"state": self.run_states[run]}
+            case ["dags", dag, "dagRuns", run, "taskInstances", task]:
+                is_at_it = self.reports[dag, run, task].get("state") in ("sending", "waiting")
+                return {"state": "deferred" if is_at_it else "success"}
         return None
 
     def _entry(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:

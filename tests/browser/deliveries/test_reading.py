@@ -116,4 +116,4 @@ def test_a_task_that_sends_and_waits_is_one_delivery_with_the_numbers_of_both(pa
         "put(...given).map((one) => [one.entries.length, one.accepted, one.total, one.state])",
         ("send", -1, report),
     )
-    assert found == [[1, 4, 4, "delivered"]]
+    assert found == [[1, 4, 4, "reached"]]
