@@ -61,8 +61,8 @@ def answer_of_show(path: str, summary: Summary, shards_missing: Sequence[str]) -
         {"": words, "recipients": count, "share": f"{100 * count / whole:.1f} %"} for words, count in summary.funnel()
     ]
     states = [{"state": state, "recipients": count} for state, count in summary.states.most_common()]
-    if summary.quarantine:
-        states.append({"state": "quarantined (not tried)", "recipients": summary.quarantine.total()})
+    left_out = {"quarantined": summary.quarantined, "suppressed": summary.suppressed}
+    states += [{"state": f"{name} (not tried)", "recipients": count} for name, count in left_out.items() if count]
     tables = [Table(counts, "Funnel"), Table(states, "What the vendor said to the send")]
     if reasons := summary.listed_reasons():
         tables.append(Table(reasons, "Why not", ("count", "outcome", "channel", "status", "error", "words")))

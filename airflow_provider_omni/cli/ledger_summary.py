@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_omni.delivery.messages.delivery_report import iso_time
+from airflow_provider_omni.delivery.recipients.suppression import SUPPRESSED
 from airflow_provider_omni.delivery.results.reader import OutcomeRow, QuarantineRow
 from airflow_provider_omni.omni.reasons import reason_in_words
 
@@ -66,6 +67,16 @@ class Summary:
         """Number of recipients for whom a message was to be posted."""
         return self.states.total()
 
+    @property
+    def suppressed(self) -> int:
+        """Number of rows that were left out since they are on the suppression list."""
+        return self.quarantine[SUPPRESSED]
+
+    @property
+    def quarantined(self) -> int:
+        """Number of rows that were left out for another reason."""
+        return self.quarantine.total() - self.suppressed
+
     def funnel(self) -> list[tuple[str, int]]:
         """Return the way from the batch to the phone: words and counts, in order."""
         ways = [
@@ -104,8 +115,11 @@ class Summary:
                 if any(each == outcome for each, _ in self.channels)
             },
             "reasons": self.listed_reasons(),
-            "quarantined": self.quarantine.total(),
-            "quarantine_reasons": dict(self.quarantine.most_common(MOST_REASONS)),
+            "quarantined": self.quarantined,
+            "suppressed": self.suppressed,
+            "quarantine_reasons": dict(
+                each for each in self.quarantine.most_common(MOST_REASONS + 1) if each[0] != SUPPRESSED
+            ),
             "cost": {currency: format(amount, "f") for currency, amount in sorted(self.cost.items())},
             "first_sent_at": iso_time(self.first_sent),
             "last_done_at": iso_time(self.last_done),

@@ -15,7 +15,8 @@ from airflow_provider_omni.operators.failing import fail_without_retry
 from airflow_provider_omni.operators.linked import LinkedToDelivery
 from airflow_provider_omni.operators.masked_fields import MaskedFields, MaskedKey, MaskedUrl, TextField, unmask
 from airflow_provider_omni.operators.recipients import RecipientsField, open_rows, recipients_slips
-from airflow_provider_omni.operators.slips import batch_slips, encoding_slips, refuse_slips
+from airflow_provider_omni.operators.slips import batch_slips, encoding_slips, refuse_slips, suppress_slips
+from airflow_provider_omni.operators.suppression import SuppressField, open_list, suppress_problems
 from airflow_provider_omni.operators.waiting_send import WaitingSend
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from airflow_provider_omni.delivery.ledger.shards import Shard
     from airflow_provider_omni.delivery.messages.workspace import Workspace
     from airflow_provider_omni.delivery.outbox.engine import Outbox
-    from airflow_provider_omni.delivery.outbox.plan import SendPlan
+    from airflow_provider_omni.delivery.outbox.plan import BatchSpec, SendPlan
     from airflow_provider_omni.delivery.recipients.sources import Row
+    from airflow_provider_omni.delivery.recipients.suppression import Suppression
     from airflow_provider_omni.delivery.results.unreached import Unreached
     from airflow_provider_omni.omni.line import Line
     from airflow_provider_omni.omni.sms import Sms
@@ -47,6 +49,7 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         "flow",
         "phone_field",
         "key_field",
+        "suppress",
         "ledger_path",
         "shard",
         "send_at",
@@ -59,9 +62,13 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(CONTENT_ARGUMENTS, "json")
     ui_color = "#e8f5ec"
 
+    suppress_queries: ClassVar[bool] = False
+    """True if `suppress` may be a query."""
+
     line = TextField()
     sms = TextField()
     other_channels = TextField()
+    suppress = SuppressField()
     notify_url = TextField(MaskedUrl)
     callback_data = TextField()
     idempotency_key = TextField(MaskedKey)
@@ -77,6 +84,7 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         flow: Sequence[str] | XComArg | None = None,
         phone_field: str = "phone",
         key_field: str | None = None,
+        suppress: Any = None,
         ledger_path: Any = None,
         shard: str | None = None,
         chunk_size: int | None = None,
@@ -108,6 +116,7 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         self.flow = flow
         self.phone_field = phone_field
         self.key_field = key_field
+        self.suppress = suppress
         self.ledger_path = ledger_path
         self.shard = shard
         self.chunk_size = chunk_size
@@ -128,7 +137,8 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         self.on_rejected = on_rejected
         self.log_grace = log_grace
         self.omni_conn_id = omni_conn_id
-        refuse_slips(self, [*batch_slips(self), *self.wait_slips(), *self.source_slips()])
+        of_list = suppress_slips(suppress, queries=self.suppress_queries)
+        refuse_slips(self, [*batch_slips(self), *of_list, *self.wait_slips(), *self.source_slips()])
         self._cancellation: CancellationToken | None = None
 
     def source_slips(self) -> list[str]:
@@ -146,6 +156,17 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         :param needed: fields that rows must have. A source with a header can check them at once.
         """
         raise NotImplementedError
+
+    def check_suppress(self) -> None:
+        """Raise OmniInputError for a suppression list that cannot be meant, without opening it."""
+        if problems := suppress_problems(unmask(self.suppress), queries=self.suppress_queries):
+            from airflow_provider_omni.omni.errors import OmniInputError
+
+            raise OmniInputError("Nothing was sent: the suppression list cannot be used.", problems=problems)
+
+    def open_suppressed(self) -> AbstractContextManager[Iterable[Row]]:
+        """Open the suppression list while it is read."""
+        return open_list(unmask(self.suppress), self.phone_field)
 
     def send(self, context: Context) -> dict[str, Any]:
         """Send to everybody who was not sent to yet, and return the receipt."""
@@ -231,8 +252,31 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         spec, contents = order.spec, order.contents
         account.refuse(REFUSAL, order.mistakes)
         assert contents is not None
+        suppression = self._read_suppression(spec, workspace)
         with self.open_rows(needed_fields(spec, contents)) as rows:
-            return plan_batch(spec, rows, workspace, order.now, keep_fields=order.folder is not None, contents=contents)
+            return plan_batch(
+                spec,
+                rows,
+                workspace,
+                order.now,
+                keep_fields=order.folder is not None,
+                contents=contents,
+                suppression=suppression,
+            )
+
+    def _read_suppression(self, spec: BatchSpec, workspace: Workspace) -> Suppression | None:
+        """Read the whole suppression list, before anybody of the source is looked at."""
+        if self.suppress is None:
+            return None
+        from airflow_provider_omni.delivery.recipients.suppression import read_suppression, reading_the_list
+        from airflow_provider_omni.omni.words import some
+
+        with reading_the_list(), self.open_suppressed() as entries:
+            found = read_suppression(entries, workspace, spec.numbers)
+        tell = self.log.info if found.numbers or found.hashes else self.log.warning
+        listed = f"{some(found.numbers, 'number')} and {some(found.hashes, 'hash', 'hashes')}"
+        tell("Suppression list: %s.", listed)
+        return found
 
 
 class OmniSendBatchOperator(BatchOperator):
@@ -262,6 +306,10 @@ class OmniSendBatchOperator(BatchOperator):
     :param key_field: another field that tells people apart, such as a customer's id. Then outcomes are listed under it,
         and two rows with one number and different keys are two messages. Text, a whole number, a decimal, a date or a
         UUID. Default: the number tells people apart, however it is written.
+    :param suppress: a file of people who must not be sent to, as path or URL, a template: `.csv`, `.jsonl`, `.parquet`,
+        or `.txt` with an entry a line, the text ones also with `.gz`. An entry is a phone number, or the SHA-256 of
+        one. They are left out and counted (`suppressed`). The whole list is read before anything is sent; one that
+        cannot be read refuses the send. Default: nobody.
     :param ledger_path: an absolute path or a URL such as `s3://aws_default@bucket/ledgers/{{ run_id }}`: a folder for
         this run's ledger, which holds what was sent, each outcome, and the recipients. A template. Each run, and each
         mapped task without `shard`, needs a ledger of its own; so does each iteration of a loop (`{{ loop.index }}`).

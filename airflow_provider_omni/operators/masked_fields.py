@@ -241,7 +241,8 @@ def _is_path(text: str) -> bool:
 
 _COUNTS = frozenset(
     {
-        "messages", "requested", "accepted", "unconfirmed", "rejected", "quarantined", "duplicates", "validity_seconds",
+        "messages", "requested", "accepted", "unconfirmed", "rejected", "quarantined", "duplicates", "suppressed",
+        "validity_seconds",
     }
 )  # fmt: skip
 _OF_RECEIPTS: dict[str, Callable[[str], Any]] = {

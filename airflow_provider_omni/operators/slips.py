@@ -183,6 +183,18 @@ def setting_slips(sender: Any, settings: str = "NumberSettings") -> list[str]:
     return problems
 
 
+def suppress_slips(value: Any, *, queries: bool) -> list[str]:
+    """Return the mistakes in a plain path or query of a suppression list."""
+    value = unmask(value)
+    if value is None or (isinstance(value, str) and not is_ready(value)) or callable(getattr(value, "resolve", None)):
+        return []
+    if queries and isinstance(value, str) and value.endswith(".sql"):
+        return []
+    from airflow_provider_omni.operators.suppression import suppress_problems
+
+    return suppress_problems(value, queries=queries)
+
+
 def encoding_slips(encoding: Any) -> list[str]:
     """Return the mistakes in the name of a file's encoding."""
     if encoding is None:

@@ -21,6 +21,7 @@ from airflow_provider_omni.operators.batch import BatchOperator
 from airflow_provider_omni.operators.masked_fields import MaskedSql, TextField, unmask
 from airflow_provider_omni.operators.shown_sql import shown_sql
 from airflow_provider_omni.operators.slips import is_ready
+from airflow_provider_omni.operators.suppression import is_query
 
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.recipients.sources import Row
@@ -45,9 +46,20 @@ class SqlToOmniOperator(BatchOperator):
     :param parameters: values for the query's own placeholders, in the driver's style; a template. Their values are
         hidden among the rendered templates. Default: none.
     :param hook_params: further arguments of the database's hook, such as `{"schema": "shop"}`. Default: none.
+    :param suppress: a file as at `OmniSendBatchOperator`, or a query whose column `phone_field`, or only column, has
+        the numbers or hashes. It has no `parameters`, and runs before `sql`.
+    :param suppress_conn_id: the connection of that query; a template. Default: `conn_id`, with its `hook_params`.
     """
 
-    template_fields: Sequence[str] = ("sql", "conn_id", "parameters", *BatchOperator.template_fields)
+    suppress_queries: ClassVar[bool] = True
+
+    template_fields: Sequence[str] = (
+        "sql",
+        "conn_id",
+        "parameters",
+        "suppress_conn_id",
+        *BatchOperator.template_fields,
+    )
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **BatchOperator.template_fields_renderers,
@@ -65,12 +77,14 @@ class SqlToOmniOperator(BatchOperator):
         conn_id: str,
         parameters: Mapping[str, Any] | Sequence[Any] | None = None,
         hook_params: Mapping[str, Any] | None = None,
+        suppress_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.sql = sql
         self.conn_id = conn_id
         self.parameters = parameters
         self.hook_params = hook_params
+        self.suppress_conn_id = suppress_conn_id
         super().__init__(**kwargs)
 
     def source_slips(self) -> list[str]:
@@ -89,7 +103,14 @@ class SqlToOmniOperator(BatchOperator):
         """Run the query, and open its rows."""
         return queried(self._hook(), unmask(self.sql), unmask(self.parameters), self.phone_field, needed)
 
-    def _hook(self) -> Any:
+    def open_suppressed(self) -> AbstractContextManager[Iterable[Row]]:
+        """Open the file, or run the query of those who must not be sent to."""
+        if not is_query(query := unmask(self.suppress)):
+            return super().open_suppressed()
+        hook = self._hook() if self.suppress_conn_id is None else self._hook("suppress_conn_id")
+        return queried(hook, query, None, self.phone_field, alone=True)
+
+    def _hook(self, argument: str = "conn_id") -> Any:
         from airflow_provider_omni.omni.errors import OmniInputError
 
         try:
@@ -100,28 +121,30 @@ class SqlToOmniOperator(BatchOperator):
                 "database."
             ) from error
         # `BaseHook.get_hook` takes no parameters on Airflow 2.11.
+        conn_id = getattr(self, argument)
         connection: Any = None
         with contextlib.suppress(AirflowNotFoundException):
-            connection = BaseHook.get_connection(self.conn_id)
+            connection = BaseHook.get_connection(conn_id)
         if connection is None:
             # A retry may help: Airflow passes over a secrets backend that does not answer.
             raise OmniInputError(
                 "Nothing was sent: the recipients cannot be read.",
-                problems=(unexpected("conn_id", shown_id(self.conn_id), "a connection that exists, to a database"),),
+                problems=(unexpected(argument, shown_id(conn_id), "a connection that exists, to a database"),),
                 retryable=True,
             )
-        hook = connection.get_hook(hook_params=dict(self.hook_params or {}))
+        own = dict(self.hook_params or {}) if argument == "conn_id" else {}
+        hook = connection.get_hook(hook_params=own)
         if not isinstance(hook, DbApiHook):
             raise OmniInputError(
                 "Nothing was sent: the recipients cannot be read.",
-                problems=(unexpected("conn_id", f"a connection with a {type(hook).__name__}", "one to a database"),),
+                problems=(unexpected(argument, f"a connection with a {type(hook).__name__}", "one to a database"),),
             )
         return hook
 
 
 @contextlib.contextmanager
 def queried(
-    hook: Any, sql: Any, parameters: Any, phone_field: str, needed: Sequence[str] = ()
+    hook: Any, sql: Any, parameters: Any, phone_field: str, needed: Sequence[str] = (), *, alone: bool = False
 ) -> Iterator[Iterable[Row]]:
     """Run a query, and open its rows, which are fetched as they are asked for. Nothing is committed.
 
@@ -133,6 +156,7 @@ def queried(
     :param parameters: values for its placeholders, or None.
     :param phone_field: name of the column with the phone number.
     :param needed: further columns that the query must have.
+    :param alone: True if an only column is the phone column, whatever its name.
     """
     from airflow_provider_omni.delivery.recipients.sources import rows_of_table
     from airflow_provider_omni.omni.errors import OmniInputError
@@ -159,7 +183,7 @@ def queried(
         columns = columns or _columns(source)
         if not columns:
             raise _no_result()
-        yield rows_of_table(_plain_names(columns), _fetched(fetch, first, columns), phone_field, needed)
+        yield rows_of_table(_plain_names(columns), _fetched(fetch, first, columns), phone_field, needed, alone=alone)
 
 
 def _sql_problems(sql: Any) -> list[str]:

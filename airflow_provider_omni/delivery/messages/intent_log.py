@@ -302,6 +302,25 @@ class IntentLog:
             f"AND {_STATE} NOT IN ({_listed(MAY_BE_POSTED)}))"
         )
 
+    def count_among_people_who_was_sent_to(self) -> tuple[int, int]:
+        """Count people on the suppression list among the people of the send if a message of theirs was accepted before:
+        what was sent stays sent. This try posts to none of them. Returns their number, and that of their rows.
+        """
+        workspace = self._workspace
+        if self.empty() or workspace.scalar("SELECT 1 FROM suppressed LIMIT 1") is None:
+            return 0, 0
+        accepted = f"SELECT coalesce(known.label, known.id) FROM {_JOINED} WHERE {_STATE} = '{_S.ACCEPTED.value}'"
+        rows = workspace.execute(
+            "UPDATE suppressed SET sent = 1 WHERE NOT sent AND id NOT IN (SELECT id FROM person) "
+            f"AND coalesce(key, id) IN ({accepted})"
+        )
+        people = workspace.execute(
+            "INSERT INTO person (seq, id, address, key, content, todo) "
+            "SELECT min(seq), id, address, key, 0, 0 FROM suppressed WHERE sent AND id NOT IN (SELECT id FROM person) "
+            "GROUP BY id"
+        )
+        return people, rows
+
     def _raise_attempts(self, ids: Identity) -> None:
         """Give each person who was refused in an earlier try the id of the first attempt that was not refused."""
         workspace, after = self._workspace, -1

@@ -37,6 +37,7 @@ class Counts:
     :param rejected: certainly not taken.
     :param quarantined: not tried (a bad row, or a number that is not among `allowed_recipients`).
     :param duplicates: asked for twice, sent once.
+    :param suppressed: not tried, since they are on the suppression list; None if there is no list.
     """
 
     requested: int = 0
@@ -45,6 +46,7 @@ class Counts:
     rejected: int = 0
     quarantined: int = 0
     duplicates: int = 0
+    suppressed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ class Receipt:
     def unsent(self) -> int:
         """Number of people who were refused or never posted. 0 for a dry run, which posts nobody."""
         counts = self.counts
-        settled = counts.accepted + counts.unconfirmed + counts.quarantined + counts.duplicates
+        left_out = counts.quarantined + counts.duplicates + (counts.suppressed or 0)
+        settled = counts.accepted + counts.unconfirmed + left_out
         return 0 if self.dry_run else max(0, counts.requested - settled)
 
     def to_json(self) -> dict[str, Any]:
@@ -124,7 +127,7 @@ class Receipt:
                 for bulk in self.bulks
                 if bulk.size
             ][:most],
-            "counts": {name: getattr(self.counts, name) for name in Counts.__slots__},
+            "counts": {name: count for name in Counts.__slots__ if (count := getattr(self.counts, name)) is not None},
             "sent_at": None if self.sent_at is None else _time(self.sent_at),
             "ledger_path": self.ledger_path,
         }

@@ -45,6 +45,10 @@ CREATE TABLE request (            -- laid out before the first POST, for everybo
     labels TEXT                   -- a JSON list; NULL: nobody has one
 );
 CREATE TABLE quarantine (place INTEGER NOT NULL, reason TEXT NOT NULL, key TEXT);
+CREATE TABLE suppressed (         -- rows of people on the suppression list, with the columns of person
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, address NOT NULL, key TEXT,
+    sent INTEGER NOT NULL         -- 1: a message of theirs was accepted before, so they count among the people
+);
 CREATE TABLE other_shards (spread INTEGER NOT NULL);  -- people of other shards, where these are counted
 CREATE TABLE attempt (
     no INTEGER PRIMARY KEY, bulk TEXT NOT NULL, at REAL NOT NULL, not_before REAL, scheduled REAL,

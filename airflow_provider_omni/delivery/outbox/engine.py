@@ -233,6 +233,7 @@ class Outbox:
             yield from self._doubt_what_is_not_on_record()
         yield from self.store.enter(self.known, dry_run=self.policy.dry_run)
         self._entered, self._loaded_at = True, self.clock()
+        self._count_suppressed_who_were_sent_to()
         self.flow = self.flow or self.store.flow
         # If the record is not complete, a lost try or another task may have posted these people in another request.
         self.progress.bulk_filter.sole = self.store.complete and not self.policy.shared_key
@@ -277,6 +278,7 @@ class Outbox:
             f"{some(intake.requested, 'recipient' if plan.spec.one_request else 'row')}: "
             f"{some(intake.people, 'person', 'people')}, "
             f"{intake.quarantined:,} quarantined, "
+            f"{'' if intake.suppressed is None else f'{intake.suppressed:,} on the suppression list, '}"
             f"{some(intake.duplicates, 'duplicate')}. {self._left:,} left to send, in "
             f"{some(self._requests, 'request')}{self._way()}."
         )
@@ -295,6 +297,19 @@ class Outbox:
         self.progress.take_over(self.known, self.plan.fingerprint)
         self._entered, self._loaded_at = True, self.clock()
         self.flow = self.flow or self.store.flow
+
+    def _count_suppressed_who_were_sent_to(self) -> int:
+        """Count people on the suppression list whose message was accepted before among the people of the send. Return
+        their number.
+        """
+        intake = self.plan.intake
+        if not intake.suppressed:
+            return 0
+        people, rows = self.known.count_among_people_who_was_sent_to()
+        intake.people += people
+        intake.suppressed -= rows
+        intake.duplicates += rows - people
+        return people
 
     @property
     def _amendable(self) -> AmendableStore:
@@ -503,6 +518,9 @@ class Outbox:
             yield from self._post_all(dispatcher, doubts)
             if self.progress.stop is None:
                 yield from self._resolve(dispatcher, doubts, earlier)
+                found = self._count_suppressed_who_were_sent_to()  # the logs have shown it just now
+                self.progress.states[_S.ACCEPTED] += found
+                doubts.accepted_earlier += found
         except OmniStaleTryError:
             dispatcher.give_back()
             raise

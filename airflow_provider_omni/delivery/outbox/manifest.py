@@ -5,7 +5,8 @@ moved to another number, and fields change. After a purge it is not written agai
 
 It only grows, since it must name everybody whom any try may have sent to. So a later try writes tombstones into
 `sent/`, before its first POST: the ids of the planned people who are not among its own. A second send must not reach
-them by itself. The last try's word counts: a person who comes back has not left any more.
+them by itself. It says who of them is on the suppression list: a second send reaches these in no case. The last try's
+word counts: a person who comes back has not left any more.
 """
 
 # The SQL that is put together here is a constant; values are always bound.
@@ -71,11 +72,13 @@ def write_tombstones(workspace: Workspace, store: ManifestStore, most: int) -> S
         return
     begins, after = True, ""
     while True:
-        ids = [each for (each,) in workspace.all(_LEFT, after, most)]
+        found = workspace.all(_LEFT, after, most)
+        ids, suppressed = [each for each, _ in found], [each for each, is_suppressed in found if is_suppressed]
         if ids or begins:
             header = {"v": VERSION, "fingerprint": store.fingerprint, "lines": 1}
+            line = {"left": ids, "begins": begins} | ({"suppressed": suppressed} if suppressed else {})
             name = store.part(SENT)
-            yield WritePart(name, partial(pack, (header, {"left": ids, "begins": begins})))
+            yield WritePart(name, partial(pack, (header, line)))
             store.stands(name)
         if len(ids) < most:
             return
@@ -112,7 +115,7 @@ def _parts(plan: SendPlan, store: ManifestStore, rows: int, *, purged: bool) -> 
     while not purged:
         last, lines = plan.workspace.all(
             f"SELECT max(seq), group_concat({_LINE}, char(10)) FROM (SELECT seq, id, address, key, fields FROM person "
-            f"WHERE seq > ? {unknown} ORDER BY seq LIMIT ?)",
+            f"WHERE seq > ? AND {_OWN} {unknown} ORDER BY seq LIMIT ?)",
             after,
             rows,
         )[0]
@@ -143,4 +146,12 @@ The id is that of the first message.
 
 _UNKNOWN = f"AND row_hash({_LINE}) IS NOT (SELECT hash FROM planned WHERE planned.id = person.id)"
 
-_LEFT = "SELECT id FROM planned WHERE id > ? AND id NOT IN (SELECT id FROM person) ORDER BY id LIMIT ?"
+_OWN = "todo = 1"
+"""Condition for people who are in the source and may be sent to. Nobody was taken off yet, but for those who are on the
+suppression list.
+"""
+
+_LEFT = (
+    "SELECT id, id IN (SELECT id FROM suppressed) FROM planned "
+    f"WHERE id > ? AND id NOT IN (SELECT id FROM person WHERE {_OWN}) ORDER BY id LIMIT ?"
+)

@@ -30,6 +30,7 @@ from airflow_provider_omni.delivery.recipients.intake import (
 )
 from airflow_provider_omni.delivery.recipients.numbers import ANYWHERE, NumberRules, normalise
 from airflow_provider_omni.delivery.recipients.sources import Row
+from airflow_provider_omni.delivery.recipients.suppression import SUPPRESSED, Suppression
 from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.options import Options
@@ -308,7 +309,11 @@ class SendPlan:
 
     def quarantined(self) -> Iterator[tuple[int, str, str | None]]:
         """Yield place, reason and the user's own key (or None) of every row that is left out."""
-        yield from self.workspace.rows("SELECT place, reason, key FROM quarantine ORDER BY place")
+        yield from self.workspace.rows(
+            "SELECT place, reason, key FROM quarantine UNION ALL "
+            "SELECT seq, ?, key FROM suppressed WHERE NOT sent ORDER BY 1",
+            SUPPRESSED,
+        )
 
 
 def plan_batch(
@@ -319,12 +324,14 @@ def plan_batch(
     *,
     keep_fields: bool = False,
     contents: RenderedContents | None = None,
+    suppression: Suppression | None = None,
 ) -> SendPlan:
     """Read the whole source and make the plan.
 
     :param now: the time against which times in the options are checked.
     :param keep_fields: keep the rows themselves, for a ledger.
     :param contents: those of the order, if they were checked before the source was opened.
+    :param suppression: the list of those who must not be sent to, if there is one.
 
     Raises OmniInputError for contents, options and guards, before anything is sent. Bad rows are quarantined.
     """
@@ -338,6 +345,7 @@ def plan_batch(
         keep_fields,
         numbers=spec.numbers,
         count_other_shards=spec.max_recipients is not None,
+        suppression=suppression,
     )
     intake = ingest(rows, options, contents, spec.identity, workspace)
     plan = SendPlan(

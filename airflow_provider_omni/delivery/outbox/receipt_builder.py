@@ -62,6 +62,7 @@ def build_receipt(
             rejected=states[_S.REFUSED],
             quarantined=intake.quarantined,
             duplicates=intake.duplicates,
+            suppressed=intake.suppressed,
         ),
         sent_at=progress.first_post_at,
         ledger_path=None if ledger is None else ledger.path,

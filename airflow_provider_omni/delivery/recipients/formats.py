@@ -22,11 +22,13 @@ class FileOptions(NamedTuple):
     :param phone_field: the field with the phone number.
     :param needed: further names that a header must have.
     :param encoding: the encoding that the file was opened in, for errors; '' for a binary file.
+    :param alone: True if an only column is the phone column, whatever its name.
     """
 
     phone_field: str
     needed: Sequence[str] = ()
     encoding: str = "utf-8"
+    alone: bool = False
 
 
 class Format(NamedTuple):
@@ -48,7 +50,7 @@ class Format(NamedTuple):
 def _read_csv(file: Any, options: FileOptions) -> Iterator[Row]:
     from airflow_provider_omni.delivery.recipients.sources import rows_of_csv
 
-    return rows_of_csv(file, options.phone_field, needed=options.needed, encoding=options.encoding)
+    return rows_of_csv(file, options.phone_field, needed=options.needed, encoding=options.encoding, alone=options.alone)
 
 
 def _read_json_lines(file: Any, options: FileOptions) -> Iterator[Row]:
@@ -60,7 +62,13 @@ def _read_json_lines(file: Any, options: FileOptions) -> Iterator[Row]:
 def _read_parquet(file: Any, options: FileOptions) -> Iterator[Row]:
     from airflow_provider_omni.delivery.recipients.parquet import rows_of_parquet
 
-    return rows_of_parquet(file, options.phone_field, options.needed)
+    return rows_of_parquet(file, options.phone_field, options.needed, alone=options.alone)
+
+
+def _read_lines(file: Any, options: FileOptions) -> Iterator[Row]:
+    from airflow_provider_omni.delivery.recipients.sources import rows_of_lines
+
+    return rows_of_lines(file, options.encoding)
 
 
 FORMATS = (
@@ -68,6 +76,8 @@ FORMATS = (
     Format("jsonl", ("jsonl", "ndjson", "jsonlines"), _read_json_lines),
     Format("parquet", ("parquet",), _read_parquet, binary=True),
 )
+LINES = Format("txt", ("txt",), _read_lines)
+"""A number in each line. Lists of numbers are kept so; recipients are not, since such a file says nothing of itself."""
 COMPRESSED = ("gz", "bz2", "xz", "zst", "zip")
 """Endings behind that of a text format."""
 _BY_ENDING = {ending: each for each in FORMATS for ending in each.endings}
@@ -86,30 +96,34 @@ def is_path(text: str) -> bool:
     return text.isprintable() and _PATH.fullmatch(text) is not None
 
 
-def format_of(path: str) -> Format:
-    """Return the format that a path's ending names (`people.csv`, `people.jsonl.gz`). Raises OmniInputError."""
+def format_of(path: str, *also: Format) -> Format:
+    """Return the format that a path's ending names (`people.csv`, `people.jsonl.gz`). Raises OmniInputError.
+
+    :param also: formats that may be named beside `FORMATS`.
+    """
     from airflow_provider_omni.delivery.recipients.file_kinds import unusable
 
     endings = path.lower().rsplit("/", 1)[-1].split(".")[1:]
     ending = endings[-1] if endings else ""
     if ending in COMPRESSED and len(endings) > 1 and not _is_binary(endings[-2]):
         ending = endings[-2]
-    if ending in _BY_ENDING:
-        return _BY_ENDING[ending]
+    by_ending = _BY_ENDING | {each_ending: each for each in also for each_ending in each.endings}
+    if ending in by_ending:
+        return by_ending[ending]
     # A text that is no path may be a number, or hold one, so it is not shown.
     said = "a path without an ending" if "/" in path and not endings else "a text"
     if ending.isalpha() and len(ending) <= 10:
         said = f"a path that ends in {ending!r}"
-    raise unusable(unexpected("recipients", said, f"paths that end in {all_endings()}"))
+    raise unusable(unexpected("recipients", said, f"paths that end in {all_endings(*also)}"))
 
 
 def _is_binary(ending: str) -> bool:
     return ending in _BY_ENDING and _BY_ENDING[ending].binary
 
 
-def all_endings() -> str:
-    """Return the endings of all formats as words."""
-    texts = [f".{ending}" for each in FORMATS if not each.binary for ending in each.endings]
+def all_endings(*also: Format) -> str:
+    """Return the endings of all formats, and of those besides, as words."""
+    texts = [f".{ending}" for each in (*FORMATS, *also) if not each.binary for ending in each.endings]
     binaries = [f".{ending}" for each in FORMATS if each.binary for ending in each.endings]
     *first, last = texts
     return f"{', '.join(first)} or {last}, also with .gz" + "".join(f"; or in {each}" for each in binaries)

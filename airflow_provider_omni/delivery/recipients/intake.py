@@ -31,6 +31,7 @@ from airflow_provider_omni.delivery.recipients.numbers import (
     normaliser,
 )
 from airflow_provider_omni.delivery.recipients.sources import Row, other_case, shown_names
+from airflow_provider_omni.delivery.recipients.suppression import Suppression
 from airflow_provider_omni.delivery.recipients.templates import MissingFieldError
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.nothing import is_a_time, is_nothing, word_for_nothing
@@ -38,6 +39,8 @@ from airflow_provider_omni.omni.problems import unexpected
 
 _ROWS_TOGETHER = 2000
 """Rows that are written to the workspace at once."""
+_KEPT_OUT = -1
+"""Mark of a row whose person is on the suppression list, until all rows are read."""
 
 NOT_ALLOWED = "not among the connection's allowed_recipients"
 NOT_ALLOWED_COUNTRY = "its country is not among allowed_countries"
@@ -58,6 +61,7 @@ class IntakeCounts:
     :param other_shards: people of other shards; 0 unless they are counted.
     :param quarantined: rows that were left out with a reason.
     :param duplicates: later rows of a person.
+    :param suppressed: rows of people on the suppression list; None if there is no list.
     :param reasons: kinds of reasons for quarantine, without values, each with its count.
     """
 
@@ -66,6 +70,7 @@ class IntakeCounts:
     other_shards: int = 0
     quarantined: int = 0
     duplicates: int = 0
+    suppressed: int | None = None
     reasons: Counter[str] = field(default_factory=Counter)
 
 
@@ -81,6 +86,7 @@ class IntakeOptions:
     :param count_other_shards: True to count the people of other shards: those with a possible number who are allowed,
         whatever their texts.
     :param numbers: rules for reading numbers, and the countries that may be sent to.
+    :param suppression: the list of those who must not be sent to. None: there is none.
     """
 
     phone_field: str = "phone"
@@ -90,6 +96,7 @@ class IntakeOptions:
     keep_fields: bool = False
     count_other_shards: bool = False
     numbers: NumberRules = ANYWHERE
+    suppression: Suppression | None = None
 
 
 class _BadRowError(ValueError):
@@ -112,6 +119,7 @@ def ingest(
     same = contents.same_for_all
     numbers = options.numbers
     normalise, everywhere = normaliser(numbers), numbers.countries is None
+    suppression = options.suppression
     for row in rows:
         place, number, fields, problem, normalised = row
         key: str | None = None
@@ -128,12 +136,20 @@ def ingest(
                 here = spread(who)
                 if not shard.holds_spread(here):
                     may = (allowed is None or digits in allowed) and numbers.allows(digits)
-                    if options.count_other_shards and may:
+                    if options.count_other_shards and may and not (suppression and suppression.holds(digits)):
                         # SQLite's integers are signed.
                         others.append((here >> 1,))
                         if len(others) >= _ROWS_TOGETHER:
                             _insert_others(workspace, others)
                     continue
+            if suppression is not None and suppression.holds(digits):
+                # They take part in the search for duplicates, for the sake of those who have the same key.
+                message_id = ids.message_id_of_number(digits) if key is None or who is None else ids.message_id(who)
+                intake.requested += 1
+                people.append((place, message_id, int(digits), key, 0, _KEPT_OUT, None))
+                if len(people) >= _ROWS_TOGETHER:
+                    _insert_people(workspace, people)
+                continue
             if allowed is not None and digits not in allowed:
                 raise _BadRowError(NOT_ALLOWED)
             if not everywhere and not numbers.allows(digits):
@@ -159,6 +175,8 @@ def ingest(
     _insert_quarantined(workspace, bad)
     _insert_others(workspace, others)
     _find_duplicates(workspace, options, intake)
+    if suppression is not None:
+        intake.suppressed = _set_apart_the_suppressed(workspace)
     intake.people = workspace.scalar("SELECT count(*) FROM person")
     intake.quarantined = workspace.scalar("SELECT count(*) FROM quarantine")
     intake.other_shards = workspace.scalar("SELECT count(*) FROM (SELECT 1 FROM other_shards GROUP BY spread)")
@@ -260,6 +278,16 @@ def _insert_others(workspace: Workspace, others: list[tuple[int]]) -> None:
     others.clear()
 
 
+def _set_apart_the_suppressed(workspace: Workspace) -> int:
+    """Move the rows of people on the suppression list out of the people of the send. Return their number."""
+    workspace.execute(
+        "INSERT INTO suppressed (seq, id, address, key, sent) SELECT seq, id, address, key, 0 FROM person "
+        f"WHERE todo = {_KEPT_OUT}"
+    )
+    workspace.execute(f"DELETE FROM person WHERE todo = {_KEPT_OUT}")
+    return int(workspace.scalar("SELECT count(*) FROM suppressed"))
+
+
 def _find_duplicates(workspace: Workspace, options: IntakeOptions, intake: IntakeCounts) -> None:
     """Sort by id on disk, and keep the first row of each group.
 
@@ -276,7 +304,8 @@ def _find_duplicates(workspace: Workspace, options: IntakeOptions, intake: Intak
         f"CREATE TEMP TABLE later AS SELECT later.seq AS seq, later.key AS key, {other} AS other "
         "FROM (SELECT id, min(seq) AS seq FROM person GROUP BY id HAVING count(*) > 1) AS twice "
         "JOIN person AS first ON first.seq = twice.seq "
-        "JOIN person AS later ON later.id = twice.id AND later.seq > twice.seq"
+        "JOIN person AS later ON later.id = twice.id AND later.seq > twice.seq "
+        f"WHERE later.todo != {_KEPT_OUT}"  # of these every row is left out for one reason
     )
     workspace.execute("INSERT INTO quarantine (place, reason, key) SELECT seq, ?, key FROM later WHERE other", reason)
     others = workspace.scalar("SELECT count(*) FROM later WHERE other")

@@ -13,7 +13,9 @@ from airflow_provider_omni.omni.tables import AT_A_TIME, read_table
 COLUMNS = "the file's columns"
 
 
-def rows_of_parquet(file: BinaryIO, phone_field: str, needed: Sequence[str] = ()) -> Iterator[Row]:
+def rows_of_parquet(
+    file: BinaryIO, phone_field: str, needed: Sequence[str] = (), *, alone: bool = False
+) -> Iterator[Row]:
     """Yield the rows of a Parquet file; their places count from 0.
 
     Only the file's row group at hand and some thousand of its rows are in memory.
@@ -21,6 +23,7 @@ def rows_of_parquet(file: BinaryIO, phone_field: str, needed: Sequence[str] = ()
     :param file: the file, opened as bytes. It is read in any order.
     :param phone_field: the column with the phone number.
     :param needed: further columns that the file must have.
+    :param alone: True if an only column is the phone column, whatever its name.
 
     Raises OmniInputError if pyarrow is missing, for a file that is not Parquet or is damaged, and for a missing column.
     """
@@ -41,7 +44,7 @@ def rows_of_parquet(file: BinaryIO, phone_field: str, needed: Sequence[str] = ()
         with ParquetFile(file) as source:
             table = read_table(_Batches(source, AT_A_TIME))
             assert table is not None
-            yield from rows_of_table(table.columns, table.rows, phone_field, needed, COLUMNS)
+            yield from rows_of_table(table.columns, table.rows, phone_field, needed, COLUMNS, alone=alone)
     except (arrow.ArrowException, OSError) as error:
         # Arrow raises OSError without a number for damage, and lets those of the file system through.
         if getattr(error, "errno", None) is not None:

@@ -85,14 +85,17 @@ def rows_of_table(
     phone_field: str,
     needed: Sequence[str] = (),
     what: str = "the query's columns",
+    *,
+    alone: bool = False,
 ) -> Iterator[Row]:
     """Yield rows from the tuples of a database cursor, with the names of their columns.
 
     Raises OmniInputError if the phone column, or a column in `needed`, is missing.
 
     :param what: name of the columns in errors.
+    :param alone: True if an only column is the phone column, whatever its name.
     """
-    names = _header(list(columns), phone_field, what, needed)
+    names = _header(list(columns), phone_field, what, needed, alone=alone)
     at = names.index(phone_field)
     empty = f"the field {phone_field} is empty"
     for place, values in enumerate(rows):
@@ -106,8 +109,12 @@ def rows_of_csv(
     delimiter: str = ",",
     needed: Sequence[str] = (),
     encoding: str = DEFAULT,
+    *,
+    alone: bool = False,
 ) -> Iterator[Row]:
     """Yield the rows of a CSV with a header.
+
+    :param alone: True if an only column is the phone column, whatever its name.
 
     Rows without a value are skipped. Cells that are missing at the end of a row count as empty, because spreadsheets
     leave them out; a row with more cells than the header is a problem, unless the further cells are blank. Columns at
@@ -157,7 +164,7 @@ def rows_of_csv(
             width, names = len(cells), list(map(trimmed, cells))
             while names and not names[-1]:
                 names.pop()
-            names = _header(names, phone_field, "the CSV header", needed, delimiter)
+            names = _header(names, phone_field, "the CSV header", needed, delimiter, alone=alone)
             at, named = names.index(phone_field), len(names)
         elif line > before + 1 and any(_has_swallowed(cell, delimiter) for cell in cells):
             yield Row(line, None, None, SWALLOWED)
@@ -213,6 +220,25 @@ def rows_of_json_lines(
             yield Row(place, None, None, "the line is not JSON")
         for entry in entries:
             yield _row_of_value(place, entry, wanted)
+
+
+def rows_of_lines(lines: Iterable[str], encoding: str = DEFAULT) -> Iterator[Row]:
+    """Yield the rows of a text with a number in each line. Blank lines are skipped.
+
+    Raises OmniInputError for text in another encoding, for another kind of file, and for a line that is too long.
+    """
+    place = 0
+    source = _bounded(lines, encoding)
+    while True:
+        try:
+            line = next(source)
+        except StopIteration:
+            return
+        except UnicodeError as error:
+            raise not_text(place, error, encoding) from None
+        place += 1
+        if line := line.strip():
+            yield Row(place, line)
 
 
 def _row_of_value(place: int, entry: Any, wanted: Sequence[str]) -> Row:
@@ -302,12 +328,20 @@ def _is_a_number(part: str) -> bool:
 
 
 def _header(
-    names: list[str], phone_field: str, what: str, needed: Sequence[str] = (), delimiter: str | None = None
+    names: list[str],
+    phone_field: str,
+    what: str,
+    needed: Sequence[str] = (),
+    delimiter: str | None = None,
+    *,
+    alone: bool = False,
 ) -> list[str]:
     """Check the names of columns before any row is read, and return them. A column whose name differs from a wanted
     name only in case (databases give `PHONE` for `phone`) gets the wanted name, unless two columns could be meant.
     """
     problems = []
+    if alone and len(names) == 1 and _is_a_name(names[0]):
+        return [phone_field]
     names = as_wanted(names, (phone_field, *needed))
     found = "what looks like a person's data; is the header missing?" if _is_data(names) else shown_names(names)
     if delimiter is not None and len(names) == 1 and re.search("[;\t|]", names[0]):

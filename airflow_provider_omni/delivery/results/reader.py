@@ -165,7 +165,7 @@ class Outcomes:
         workspace.execute("CREATE TABLE closed (id TEXT PRIMARY KEY) WITHOUT ROWID")
         workspace.execute("CREATE TABLE unconfirmed (id TEXT PRIMARY KEY) WITHOUT ROWID")
         workspace.execute("CREATE TABLE confirmed (id TEXT PRIMARY KEY) WITHOUT ROWID")
-        workspace.execute("CREATE TABLE gone (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        workspace.execute("CREATE TABLE gone (id TEXT PRIMARY KEY, suppressed INTEGER NOT NULL) WITHOUT ROWID")
         workspace.execute(
             "CREATE TABLE step (id TEXT, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID"
         )
@@ -204,7 +204,11 @@ class Outcomes:
     def _note_left(self, line: Any) -> None:
         if line.get("begins"):  # a later try says it anew
             self._workspace.execute("DELETE FROM gone")
-        self._workspace.executemany("INSERT OR IGNORE INTO gone (id) VALUES (?)", ((each,) for each in line["left"]))
+        suppressed = frozenset(line.get("suppressed", ()))
+        self._workspace.executemany(
+            "INSERT OR IGNORE INTO gone (id, suppressed) VALUES (?, ?)",
+            ((each, each in suppressed) for each in line["left"]),
+        )
 
     def has_left(self, first_id: str) -> bool:
         """Return True if a planned recipient was missing from the source at the last try.
@@ -212,6 +216,13 @@ class Outcomes:
         :param first_id: the recipient's first message id.
         """
         return self._workspace.scalar("SELECT 1 FROM gone WHERE id = ?", first_id) is not None
+
+    def is_suppressed(self, first_id: str) -> bool:
+        """Return True if a planned recipient was on the suppression list at the last try.
+
+        :param first_id: the recipient's first message id.
+        """
+        return self._workspace.scalar("SELECT 1 FROM gone WHERE id = ? AND suppressed", first_id) is not None
 
     def _read_seen(self) -> None:
         for _, line in self._lines(OUTCOMES):

@@ -126,13 +126,13 @@ def is_unreached(row: OutcomeRow, *, include_unknown: bool = False) -> bool:
 
 
 def _was_taken_out(outcomes: Outcomes, person: str, row: OutcomeRow | None = None) -> bool:
-    """Return True if the recipient has left the source before a message of theirs was accepted: somebody took them out
-    so that they do not get it.
+    """Return True if the recipient is on the suppression list, or has left the source before a message of theirs was
+    accepted: somebody took them out so that they do not get it.
 
     :param row: outcome of the recipient; None if no POST was ever intended.
     """
-    accepted = row is not None and row.state == _S.ACCEPTED.value
-    return not accepted and outcomes.has_left(from_json(person)["id"])
+    accepted, first_id = row is not None and row.state == _S.ACCEPTED.value, from_json(person)["id"]
+    return outcomes.is_suppressed(first_id) or (not accepted and outcomes.has_left(first_id))
 
 
 def _phone_field(folder: Any) -> str:

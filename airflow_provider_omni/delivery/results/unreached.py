@@ -58,7 +58,8 @@ def unreached(ledger_path: str, include_unknown: bool = False) -> Unreached:
 
     * those with a permanent error: the vendor said of the step that ended it that it would fail again;
     * those who were reached, and those still under way;
-    * those who left the source before a message of theirs was accepted.
+    * those who left the source before a message of theirs was accepted;
+    * those whom the batch's last try found on its suppression list.
 
     It is no list: the ledger is read when the task runs. `sum(1 for _ in unreached(path).rows())` counts them there.
 

@@ -7,6 +7,7 @@ DAG is put into one. A sample of which nothing is run fails, so that nobody forg
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import logging
 import sqlite3
@@ -97,7 +98,12 @@ def world(account: RunningSimulator, bucket: None, tmp_path: Path, monkeypatch: 
         database.execute("CREATE TABLE shipped (order_id, phone, name)")
         rows = [(1, "41793026727", "Ford"), (2, "41793026743", "Arthur")]
         database.executemany("INSERT INTO shipped VALUES (?, ?, ?)", rows)
-    monkeypatch.setenv("AIRFLOW_CONN_SHOP", json.dumps({"conn_type": "sqlite", "host": str(shop)}))
+        database.execute("CREATE TABLE customers (customer_id, phone)")
+        database.executemany("INSERT INTO customers VALUES (?, ?)", [row[:2] for row in rows])
+        database.execute("CREATE TABLE opted_out (number_hash)")
+        database.execute("INSERT INTO opted_out VALUES (?)", (hashlib.sha256(b"41793026743").hexdigest(),))
+    for name in ("SHOP", "CRM"):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps({"conn_type": "sqlite", "host": str(shop)}))
     monkeypatch.setenv("AIRFLOW_VAR_ON_CALL", "41793026727")
     with OmniHook() as hook:
         destination = {"to": {"phoneNumber": "41793026727"}, "messageId": MESSAGE}

@@ -15,6 +15,7 @@ from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
 from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
+from airflow_provider_omni.delivery.recipients.suppression import read_suppression
 from airflow_provider_omni.omni.rate_limits import WindowLimiter
 from tests.harness.worker import Worker
 
@@ -29,7 +30,13 @@ class World(Worker):
         self.tries = 0
 
     def plan(
-        self, recipients: Iterable[Any], workspace: Workspace, content: dict[str, Any] | None = None, **spec: Any
+        self,
+        recipients: Iterable[Any],
+        workspace: Workspace,
+        content: dict[str, Any] | None = None,
+        *,
+        suppress: Iterable[Any] | None = None,
+        **spec: Any,
     ) -> SendPlan:
         arguments = {
             "chunk_size": 10,
@@ -41,7 +48,11 @@ class World(Worker):
         template = MessageTemplate(contents, options=contents.pop("options", {}))
         batch = BatchSpec(content=template, **arguments)
         rows = rows_of_entries(recipients, batch.phone_field)
-        return plan_batch(batch, rows, workspace, datetime.fromtimestamp(self.clock.now(), UTC), keep_fields=True)
+        listed = None
+        if suppress is not None:
+            listed = read_suppression(rows_of_entries(suppress, batch.phone_field), workspace, batch.numbers)
+        now = datetime.fromtimestamp(self.clock.now(), UTC)
+        return plan_batch(batch, rows, workspace, now, keep_fields=True, suppression=listed)
 
     def send(
         self,
@@ -52,12 +63,13 @@ class World(Worker):
         policy: dict[str, Any] | None = None,
         folder: Any = None,
         budget: WindowLimiter | None = None,
+        suppress: Iterable[Any] | None = None,
         **spec: Any,
     ) -> SendResult:
         """One try of the task."""
         self.tries += 1
         with Workspace() as workspace:
-            plan = self.plan(recipients, workspace, content, **spec)
+            plan = self.plan(recipients, workspace, content, suppress=suppress, **spec)
             batch = Outbox(
                 plan,
                 SendPolicy(LookPolicy(), **({"connections": 4} | (policy or {}))),
