@@ -168,6 +168,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         # Read by Airflow 3.2 and later; older ones pass over it.
         "cli": ["airflow_provider_omni.cli.definitions.get_omni_cli_commands"],
+        "task-decorators": [
+            {"name": name, "class-name": f"airflow_provider_omni.decorators.omni.{name}"}
+            for name in ("omni_send", "omni_batch")
+        ],
         "notifications": ["airflow_provider_omni.notifications.omni.OmniNotifier"],
         "config": {
             "omni": {

@@ -396,15 +396,23 @@ def _given_by_a_task(operator: Any, context: Any) -> frozenset[str]:
     """
     dag = getattr(operator, "dag", None) if getattr(operator, "has_dag", lambda: True)() else None
     mapped: Any = getattr(dag, "task_dict", {}).get(getattr(operator, "task_id", None))
-    given: Any = getattr(getattr(mapped, "expand_input", None), "value", None)
-    if given is None or isinstance(given, Mapping):
+    if not is_of_a_task(getattr(getattr(mapped, "expand_input", None), "value", None), context):
         return frozenset()
-    if isinstance(given, Sized):
-        index = getattr(context.get("ti"), "map_index", -1)
-        entries: Any = given
-        if not 0 <= index < len(entries) or isinstance(entries[index], Mapping):
-            return frozenset()
     return frozenset(operator.template_fields) - frozenset(mapped.partial_kwargs)
+
+
+def is_of_a_task(given: Any, context: Any) -> bool:
+    """Return True if what `expand_kwargs` was given for this copy of a mapped task comes from another task.
+
+    :param given: the argument of `expand_kwargs`, or of `expand`; None if the task is not mapped.
+    """
+    if given is None or isinstance(given, Mapping):
+        return False
+    if not isinstance(given, Sized):
+        return True
+    index = getattr(context.get("ti"), "map_index", -1)
+    entries: Any = given
+    return 0 <= index < len(entries) and not isinstance(entries[index], Mapping)
 
 
 class MaskedFields:
@@ -433,3 +441,12 @@ class MaskedFields:
             self.emptied = tuple(name for name in filled if getattr(parent, name, None) is None)
         for field in private:
             field.finish(parent)
+
+    def set_rendered(self, values: Mapping[str, Any]) -> None:
+        """Set template fields to values that are no templates, and hide them."""
+        for name, value in values.items():
+            setattr(self, name, value)
+            field = getattr(type(self), name, None)
+            if isinstance(field, MaskedField):
+                field.finish(self)
+        self.emptied = tuple(name for name in self.emptied if name not in values)

@@ -229,6 +229,9 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         self.omni_conn_id = omni_conn_id
         refuse_slips(self, [*message_slips(self), *self.wait_slips()])
 
+    def bring_contents(self, context: Context) -> None:
+        """Set arguments that a subclass knows only when the task runs. Each try calls it once, before they are read."""
+
     def send(self, context: Context) -> dict[str, Any]:
         """Send what is not yet sent, and return the receipt."""
         from airflow_provider_omni.delivery.clock import steady_clock
@@ -257,6 +260,7 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
             OmniHook(self.omni_conn_id) as hook,
         ):
             account = Account.of(hook)
+            self.bring_contents(context)
             order = read_message(
                 account,
                 given_to(self, SendArguments),

@@ -51,7 +51,9 @@ def refuse_slips(what: Any, problems: list[str]) -> None:
         from airflow_provider_omni.omni.errors import OmniInputError
 
         name = getattr(what, "task_id", None)
-        named = type(what).__name__ + (f" {name!r}" if isinstance(name, str) else "")
+        named = getattr(what, "custom_operator_name", type(what).__name__) + (
+            f" {name!r}" if isinstance(name, str) else ""
+        )
         raise OmniInputError(f"{named} cannot be used as it is.", problems=problems)
 
 
@@ -225,7 +227,8 @@ def content_slips(sender: Any) -> list[str]:
     """
     contents = {name: getattr(sender, name) for name in CONTENT_ARGUMENTS}
     if all(map(_is_empty, contents.values())):
-        return [] if _is_of_a_user(sender) else [NO_CONTENT]
+        later = _is_of_a_user(sender) or getattr(sender, "contents_come_later", False)
+        return [] if later else [NO_CONTENT]
     return [line for name, value in contents.items() for line in model_problems(name, value)]
 
 

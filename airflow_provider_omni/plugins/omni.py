@@ -38,9 +38,12 @@ LINKED = {
     "airflow_provider_omni.operators.omni": ("OmniSendMessageOperator",),
     "airflow_provider_omni.operators.batch": ("OmniSendBatchOperator",),
     "airflow_provider_omni.transfers.sql_to_omni": ("SqlToOmniOperator",),
+    "airflow_provider_omni.decorators.omni": ("OmniSendTask", "OmniBatchTask"),
     "airflow_provider_omni.sensors.omni": ("OmniDeliverySensor",),
 }
 """The operators whose task instances have a delivery to show, by module. Named, since importing them costs."""
+DECORATORS = ("@task.omni_send", "@task.omni_batch")
+"""Names by which Airflow shows the tasks of decorated functions."""
 
 
 class OmniPlugin(AirflowPlugin):
@@ -101,7 +104,7 @@ def views(version: tuple[int, int], *, tabs: bool) -> list[dict[str, Any]]:
             **icons,
         }
         if scoped:
-            tab["applies_to"] = {"operator_name": [name for names in LINKED.values() for name in names]}
+            tab["applies_to"] = {"operator_name": [*(name for names in LINKED.values() for name in names), *DECORATORS]}
         found.append(tab)
     return found
 

@@ -17,6 +17,7 @@ STATEMENTS = (UNREACHED, CONTENTS)
 IMPORTS = """
 import sys
 before = set(sys.modules)
+import airflow_provider_omni.decorators.omni
 import airflow_provider_omni.hooks.omni
 import airflow_provider_omni.notifications.omni
 import airflow_provider_omni.operators.omni

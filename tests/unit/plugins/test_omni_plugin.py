@@ -13,6 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperatorLink
 from airflow.serialization.serialized_objects import DagSerialization
 
+from airflow_provider_omni.decorators.omni import OmniBatchTask, OmniSendTask
 from airflow_provider_omni.operators.delivery_link import PAGE, TaskLink
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 from airflow_provider_omni.pages.links import DeliveryLink
@@ -64,7 +65,8 @@ def test_the_page_is_in_the_navigation_and_no_tab_shows_where_it_would_show_for_
 def test_the_tab_shows_for_our_operators_only_since_airflow_3_4() -> None:
     _, tab = views((3, 4), tabs=False)
     assert tab["destination"] == "task_instance"
-    assert set(tab["applies_to"]["operator_name"]) == {name for names in LINKED.values() for name in names}
+    named = {name for names in LINKED.values() for name in names}
+    assert set(tab["applies_to"]["operator_name"]) == named | {kind.custom_operator_name for kind in DECORATED}
 
 
 def test_the_tab_shows_for_every_task_before_3_4_if_the_configuration_says_so() -> None:
@@ -117,6 +119,7 @@ def test_the_link_leads_to_the_page_with_this_task_instance() -> None:
 # Users' own subclasses, whose names the plugin cannot know
 
 KINDS = (OmniSendMessageOperator, OmniSendBatchOperator, SqlToOmniOperator, OmniDeliverySensor)
+DECORATED = (OmniSendTask, OmniBatchTask)
 
 
 def linked_kinds(task: Any) -> list[str]:

@@ -1,0 +1,1 @@
+"""TaskFlow: functions whose return value is what is sent."""
