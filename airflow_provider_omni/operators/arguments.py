@@ -23,6 +23,7 @@ from airflow_provider_omni.delivery.options import (
 )
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, MessageSpec
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
+from airflow_provider_omni.delivery.outbox.send_window import SendWindow
 from airflow_provider_omni.delivery.outbox.tries import Tries
 from airflow_provider_omni.delivery.recipients.addresses import Recipients, read_recipients
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
@@ -49,7 +50,7 @@ from airflow_provider_omni.omni.validation import check_content, check_scenario
 from airflow_provider_omni.omni.written import MOST_PLACES, came_out_empty, read_list, read_object
 from airflow_provider_omni.operators.account import Account
 from airflow_provider_omni.operators.masked_fields import unmask
-from airflow_provider_omni.operators.settings import BatchSettings, NumberSettings, SendSettings
+from airflow_provider_omni.operators.settings import BatchSettings, NumberSettings, SendSettings, window_problems
 from airflow_provider_omni.operators.unrendered import ATTRIBUTES
 
 
@@ -176,6 +177,7 @@ def read_message(
     if arguments.placeholders:
         problems += islice(lookalikes(contents, ""), MOST_PLACES)
     problems += mismatch_problems(arguments.flow or (), content.channels())
+    window = read_window(arguments, options, problems)
     if account.error is None:  # else nobody knows how numbers are read
         with collecting(problems):
             recipients = read_recipients(
@@ -183,7 +185,7 @@ def read_message(
             )
     account.refuse(REFUSAL, without_echoes(problems, emptied))
     identity = Identity(arguments.idempotency_key or key, config.id_secret)
-    return MessageSpec(identity, arguments.scenario_key, content, recipients, arguments.flow, callback_data)
+    return MessageSpec(identity, arguments.scenario_key, content, recipients, arguments.flow, callback_data, window)
 
 
 def read_new_scenario(account: Account, name: Any, flow: Any, default: Any, if_exists: Any) -> list[Any]:
@@ -234,10 +236,21 @@ def read_batch(
         numbers=numbers_of(config, arguments),
         max_quarantined=arguments.max_quarantined,
         callback_data=callback_data,
+        window=read_window(arguments, options, problems),
+        zone_field=arguments.timezone_field,
     )
     problems += spec.chunk_problems(spec.flow)
     problems += mismatch_problems(spec.flow or (), spec.content.channels())
     return spec, arguments
+
+
+def read_window(arguments: SendSettings, options: Mapping[str, Any], problems: list[str]) -> SendWindow | None:
+    """Return the hours in which messages may go out; None for any time. What is wrong is added to `problems`."""
+    found = window_problems(arguments, problems, has_send_at=options.get("send_at") is not None)
+    problems += found
+    if found or arguments.send_window is None or arguments.timezone is None:
+        return None
+    return SendWindow(*arguments.send_window, arguments.timezone)
 
 
 def read_policy(

@@ -91,6 +91,9 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         max_connections: int | None = None,
         max_recipients: int | None = None,
         send_at: datetime | str | None = None,
+        send_window: tuple[str, str] | None = None,
+        timezone: str | None = None,
+        timezone_field: str | None = None,
         notify: bool | None = None,
         notify_url: str | None = None,
         notify_content_type: str | None = None,
@@ -123,6 +126,9 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         self.max_connections = max_connections
         self.max_recipients = max_recipients
         self.send_at = send_at
+        self.send_window = send_window
+        self.timezone = timezone
+        self.timezone_field = timezone_field
         self.notify = notify
         self.notify_url = notify_url
         self.notify_content_type = notify_content_type
@@ -322,6 +328,12 @@ class OmniSendBatchOperator(BatchOperator):
         all shards together. Default: no limit.
     :param send_at: as at `OmniSendMessageOperator`, without placeholders; so are `notify`, `notify_url`,
         `notify_content_type`, `callback_data` and `intermediate_report`.
+    :param send_window: hours of the day in which messages go out, such as `("09:00", "20:00")`, at least 15 minutes. A
+        message outside of them is posted at once, and Infobip is asked to send it when they begin. Default: at any
+        time. No template, like the next two.
+    :param timezone: time zone of these hours, such as `Asia/Bangkok`. Needed with `send_window`.
+    :param timezone_field: the field with each recipient's own time zone. One that is empty means `timezone`; a row with
+        what is no time zone is left out and counted (`quarantined`). Default: none.
     :param region: country of numbers without a country code, as two letters such as `TH`; the 0 that is dialled before
         them may stand there or not. Default: the connection's `region`. Without either, each number must begin with its
         country code.

@@ -95,7 +95,7 @@ def read_order(
         operator.check_suppress()
     if spec.content.contents:  # else they could not be read
         with collecting(mistakes):
-            contents = RenderedContents(spec.content, workspace, now)
+            contents = RenderedContents(spec.content, workspace, now, spec.zone_field)
     if problems or account.error is not None:
         account.refuse(REFUSAL, without_echoes([*mistakes, *problems], operator.emptied))
     ledger = None if place is None else LedgerTerms(place, uuid.uuid4().hex)

@@ -1,4 +1,4 @@
-"""What a request says to the vendor about the task that it comes from, if the user gives no `callback_data`.
+"""The words of a request about the task that it comes from, if the user gives no `callback_data`.
 
 The vendor repeats it in its portal and in pushed reports, so that both can be searched by DAG. It is no part of ids and
 fingerprints: a retry after an upgrade, or with the switch turned, is the same send.

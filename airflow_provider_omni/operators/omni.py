@@ -120,6 +120,10 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
     :param flow: the scenario's channels, such as `["LINE", "SMS"]`. Default: the scenario is read once.
     :param send_at: a time with its offset, less than 180 days ahead: the first step waits until then. Default: at once.
         It cannot be taken back.
+    :param send_window: hours of the day in which messages go out, such as `("09:00", "20:00")`, at least 15 minutes. A
+        message outside of them is posted at once, and Infobip is asked to send it when they begin. Default: at any
+        time. No template, like the next.
+    :param timezone: time zone of these hours, such as `Asia/Bangkok`. Needed with `send_window`.
     :param notify: False suppresses delivery reports; then a sensor has only the logs. Default: the account's setting.
     :param notify_url: URL that the vendor pushes reports to. Default: the account's setting.
     :param notify_content_type: `application/json` or `application/xml`, for pushed reports.
@@ -190,6 +194,8 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         placeholders: bool = True,
         flow: Sequence[str] | XComArg | None = None,
         send_at: datetime | str | None = None,
+        send_window: tuple[str, str] | None = None,
+        timezone: str | None = None,
         notify: bool | None = None,
         notify_url: str | None = None,
         notify_content_type: str | None = None,
@@ -214,6 +220,8 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         self.placeholders = placeholders
         self.flow = flow
         self.send_at = send_at
+        self.send_window = send_window
+        self.timezone = timezone
         self.notify = notify
         self.notify_url = notify_url
         self.notify_content_type = notify_content_type

@@ -6,17 +6,24 @@ contents, tables of numbers or clients.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import time
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, StrictBool, StrictStr, ValidationInfo
 
 from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.recipients.time_zones import is_zone
 from airflow_provider_omni.omni.arguments import ArgumentModel
 from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.masking import describe
+from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.omni.regions import read_check, read_countries, read_region
 
 MOST_LOG_GRACE = 300
 """Seconds. Two of them must fit into the time that a try gives the logs."""
+SHORTEST_WINDOW = 15
+"""Minutes. In the last two of them nothing is sent at once."""
 _FLAG = "True or False; it is no template"
 _FIELD = "the name of a field"
 _WHOLE = "a whole number from 1"
@@ -46,6 +53,26 @@ def _key_field(value: object, info: ValidationInfo) -> object:
     return value or None
 
 
+def _hours(value: object) -> object:
+    wanted = "two times of a day such as ('09:00', '20:00')"
+    try:
+        opens, closes = [time.fromisoformat(each) for each in value]  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        raise ValueError(unexpected("", describe(value), wanted)) from None
+    if isinstance(value, str) or opens == closes or opens.tzinfo or closes.tzinfo:
+        raise ValueError(unexpected("", describe(value, True), f"{wanted}, which differ, without an offset"))
+    length = (closes.hour * 60 + closes.minute - opens.hour * 60 - opens.minute) % (24 * 60)
+    if length < SHORTEST_WINDOW:
+        raise ValueError(unexpected("", f"{length} minutes", f"hours of at least {SHORTEST_WINDOW} minutes"))
+    return opens, closes
+
+
+def _zone(value: object) -> object:
+    if not isinstance(value, str) or not is_zone(value):
+        raise ValueError(unexpected("", describe(value), "the name of a time zone such as Asia/Bangkok"))
+    return value
+
+
 class NumberSettings(ArgumentModel):
     """Settings by which numbers are read. None: as the connection says."""
 
@@ -60,7 +87,28 @@ class SendSettings(NumberSettings):
     placeholders: StrictBool = Field(True, repr=False, description=_FLAG)
     dry_run: StrictBool = Field(False, repr=False, description=_FLAG)
     on_rejected: Literal["fail", "ignore"] = Field("fail", description="'fail' or 'ignore'")
+    send_window: Annotated[tuple[time, time], PlainValidator(_hours)] | None = None
+    timezone: Annotated[str, PlainValidator(_zone)] | None = None
     log_grace: float = Field(30.0, strict=True, ge=0, le=MOST_LOG_GRACE, description=f"0 to {MOST_LOG_GRACE} seconds")
+
+
+def window_problems(settings: SendSettings, known: Iterable[str], *, has_send_at: bool) -> list[str]:
+    """Return the problems of the hours in which messages may go out, together with what belongs to them.
+
+    :param known: problems with each of these arguments alone.
+    """
+    if any(line.startswith(("send_window", "timezone")) for line in known):
+        return []
+    zone_field = getattr(settings, "timezone_field", None)
+    given = [name for name, value in (("timezone", settings.timezone), ("timezone_field", zone_field)) if value]
+    if settings.send_window is None:
+        return [f"{name}: given without a send_window, whose hours it is about" for name in given]
+    problems = []
+    if settings.timezone is None:
+        problems.append("timezone: missing; the hours of a send_window are those of a time zone such as Asia/Bangkok")
+    if has_send_at:
+        problems.append("send_at: given together with a send_window; one of them says when messages go out")
+    return problems
 
 
 class BatchSettings(SendSettings):
@@ -76,5 +124,8 @@ class BatchSettings(SendSettings):
     max_recipients: Whole | None = Field(None, description=_WHOLE)
     max_quarantined: Annotated[int, Field(strict=True, ge=0)] | Annotated[float, Field(strict=True, ge=0, le=1)] = (
         Field(0.1, description="a count of rows such as 20, or a share of them such as 0.1")
+    )
+    timezone_field: Annotated[StrictStr | None, BeforeValidator(lambda name: name or None)] = Field(
+        None, description=_FIELD
     )
     shard: Annotated[Shard | None, PlainValidator(Shard.parse)] = None

@@ -33,6 +33,7 @@ SOURCES = ("receipt", "message_ids", "bulk_ids")
 """Arguments of a sensor of which exactly one is given."""
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("region", "allowed_countries", "number_check", "key_field", "shard")),
+    **dict.fromkeys(("send_window", "timezone", "timezone_field")),
     **dict.fromkeys(("chunk_size", "max_connections", "max_recipients")),
     **{"placeholders": True, "dry_run": False, "on_rejected": "fail", "log_grace": 30.0},
     **{"phone_field": "phone", "max_quarantined": 0.1},
@@ -181,7 +182,9 @@ def setting_slips(sender: Any, settings: str = "NumberSettings") -> list[str]:
     from airflow_provider_omni.operators import settings as models
 
     problems: list[str] = []
-    read_arguments(getattr(models, settings), ready, problems, by_shape=True)
+    read = read_arguments(getattr(models, settings), ready, problems, by_shape=True)
+    if isinstance(read, models.SendSettings):
+        problems += models.window_problems(read, problems, has_send_at=sender.send_at is not None)
     return problems
 
 

@@ -20,8 +20,11 @@ from tests.crash.checker import (
     strange_receipts,
     switched,
 )
+from tests.crash.clocks import Clocks
 from tests.crash.world import World
 
+STOPPED = 10.0
+"""Seconds between a decision to post and the POST, above which the process must have been stopped."""
 REFUSED_AGAIN = 23
 """The status of an id that was seen before: it says nothing about the message that had it first."""
 
@@ -47,6 +50,7 @@ def judge_batch_send(schedule: BatchSchedule, world: World, task: BatchTask) -> 
         judgement.twice, judgement.excepted = [line for line, _ in excepted], excepted[0][1]
     judgement.wrong += posted_in_the_dark(task.posts)
     judgement.wrong += task.false_words
+    judgement.wrong += in_shut_hours(schedule, world, task)
     lost = bool(task.spoilt_at or schedule.send.moved_at or not schedule.ledger)
     judgement.wrong += strange_receipts(world, task.ends, lost=lost)
     if len(world.simulators) == 1 and len(set(schedule.upheavals.secrets)) == 1:
@@ -55,6 +59,24 @@ def judge_batch_send(schedule: BatchSchedule, world: World, task: BatchTask) -> 
         judgement.never += _never(record, task)
         judgement.wrong += _false_claims(schedule, record, task)
     return judgement
+
+
+def in_shut_hours(schedule: BatchSchedule, world: World, task: BatchTask) -> Iterable[str]:
+    """Nobody is woken up: no message begins in hours in which none may, as far as the clocks are right. What a process
+    that was stopped has decided before may come later.
+    """
+    shut = schedule.send.shut
+    if shut is None or schedule.clocks != Clocks():
+        return
+    stopped = {each for post in task.posts if post.at - post.intended_at > STOPPED for each in post.ids}
+    since, until = (world.start + each for each in shut)
+    found = sum(
+        since <= message.starts_at < until and message.message_id not in stopped
+        for simulator in world.simulators.values()
+        for message in simulator.record.messages
+    )
+    if found:
+        yield f"{found} messages began in hours in which none may"
 
 
 def woken_meanwhile(accepted: list[Acceptance], posts: list[BatchPost]) -> bool:

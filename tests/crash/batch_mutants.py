@@ -25,6 +25,7 @@ from airflow_provider_omni.delivery.outbox import (
     safety,
     task_state_store,
 )
+from airflow_provider_omni.delivery.outbox.send_window import SendWindow
 from airflow_provider_omni.delivery.results import reader
 from airflow_provider_omni.delivery.tracking import (
     id_set,
@@ -54,7 +55,7 @@ from tests.crash.mutating import (
 )
 from tests.crash.processes import CrashPoint, Phase
 from tests.crash.schedule import HOUR
-from tests.crash.upheavals import Upheavals
+from tests.crash.upheavals import GONE, Upheavals
 from tests.crash.world import LATE_BEFORE_THE_FAILURE, NO_CREDIT
 
 MUTANTS: dict[str, Mutant] = {}
@@ -1013,4 +1014,55 @@ def _a_report_on_the_way_tells_whom_it_was_sent_to() -> Iterator[None]:
         return original(*args, **more) | {"to": [row["phone"] for row in _people(*["27"] * 6)[0]]}
 
     with patch.object(engine, "report_of_send", report_of_send):
+        yield
+
+
+@_mutant("wrong", focused(**A, network=CALM | {"posts": ()}, send=FAULTLESS | {"shut": (-100.0, 600.0)}))
+def _nobody_waits_for_the_hours() -> Iterator[None]:
+    """A message goes out at once, whatever the hour."""
+    with patch.object(SendWindow, "opening", lambda *_: None):
+        yield
+
+
+def _over_the_end_of_the_hours(plan: BatchSchedule) -> BatchSchedule:
+    """A batch begins well within the hours, and is not through at their end."""
+    rows = tuple(_people(*["27"] * 12)[0])
+    send = FAULTLESS | {"sources": (rows,), "chunk": 1, "connections": 1, "shut": (150.0, 900.0)}
+    made = focused(**A, network=CALM, send=send)(plan)
+    return replace(made, network=replace(made.network, posts=("slow",) * 12))
+
+
+@_mutant("wrong", _over_the_end_of_the_hours)
+def _the_hour_of_the_beginning_counts() -> Iterator[None]:
+    """The hour at which the batch begins decides for all of its messages."""
+    original, began = SendWindow.opening, {}
+
+    def opening(window: SendWindow, now: float, zone: str | None = None) -> float | None:
+        return original(window, began.setdefault(id(window), now), zone)
+
+    with patch.object(SendWindow, "opening", opening):
+        yield
+
+
+@_mutant(
+    "twice",
+    focused(
+        **B,
+        ledger=False,
+        network=CALM | {"posts": ()},
+        settings={"scheduled_in_logs": False},
+        send=FAULTLESS
+        | {
+            "shut": (-100.0, 900.0),
+            "tries": 2,
+            "retry_delay": 1.0,
+            "heartbeat": 30.0,
+            "crash_points": (CrashPoint("POST", Phase.DURING),),
+        },
+        upheavals=Upheavals(losses=(None, GONE)),
+    ),
+)
+def _what_others_have_asked_for_later_is_absent() -> Iterator[None]:
+    """The record is lost, and the logs do not show yet what it told of: that is taken for never sent."""
+    with patch.object(SendWindow, "latest_of_others", lambda *_: None):
         yield

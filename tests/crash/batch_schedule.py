@@ -63,6 +63,8 @@ class Outbox:
     moved_at: int | None = None
     spoilt: str | None = None
     """The fate of a part of the ledger's sent/ before a clear: it is gone, cut, or empty."""
+    shut: tuple[float, float] | None = None
+    """Seconds from the start between which nothing may go out (`send_window`)."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,17 @@ def _send(rng: random.Random, seed: int, settings: Settings, validity: tuple[int
         flow_given=rng.random() < 0.7,
         validity=validity,
         spoilt=random.Random(f"{seed}:spoilt").choice((None,) * 5 + SPOILT),
+        shut=_draw_shut(seed),
     )
+
+
+def _draw_shut(seed: int) -> tuple[float, float] | None:
+    """Return hours that nothing may go out in: mostly none, or from before the start on, or from a little later on."""
+    rng = random.Random(f"{seed}:shut")
+    if rng.random() < 0.8:
+        return None
+    since = rng.choice((-100, rng.randint(121, 150), rng.randint(0, 400)))
+    return float(since), float(max(since, 0) + rng.randint(150, 900))
 
 
 def _sources(rng: random.Random, *, long: bool) -> tuple[Rows, ...]:

@@ -17,6 +17,7 @@ from airflow_provider_omni.delivery.outbox.engine import Outbox, SendResult
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, plan_batch
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.previous_receipt import previous_receipt
+from airflow_provider_omni.delivery.outbox.send_window import SendWindow
 from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms
 from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
@@ -320,4 +321,11 @@ def batch_spec(plan: BatchSchedule, world: World, number: int) -> BatchSpec:
         world.flow_of(scenario) if send.flow_given else None,
         key_field="order" if send.keyed else None,
         chunk_size=send.chunk,
+        window=None if send.shut is None else window_of(world, send.shut),
     )
+
+
+def window_of(world: World, shut: tuple[float, float]) -> SendWindow:
+    """Return the hours in which messages may go out."""
+    closes, opens = (datetime.fromtimestamp(world.start + each, UTC).time() for each in shut)
+    return SendWindow(opens, closes, "UTC")

@@ -37,7 +37,10 @@ CREATE TABLE person (
     todo INTEGER NOT NULL,        -- 1: this try may post to them
     fields TEXT                   -- the row as JSON; NULL: nothing but a number
 );
-CREATE TABLE content (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, tail TEXT NOT NULL, parts INTEGER NOT NULL);
+CREATE TABLE content (
+    id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, tail TEXT NOT NULL, parts INTEGER NOT NULL,
+    zone TEXT                     -- the recipients' own time zone; NULL: that of the send
+);
 CREATE TABLE request (            -- laid out before the first POST, for everybody whom this try may post to
     no INTEGER PRIMARY KEY, content INTEGER NOT NULL, bulk TEXT NOT NULL,
     ids TEXT NOT NULL,            -- with commas

@@ -173,7 +173,8 @@ class Dispatcher:
 
     def _write_window(self, requests: list[Request]) -> Steps[None]:
         now = self.clock()
-        window = [request.begin(now, self.plan.scheduled_at, self.store.here) for request in requests]
+        scheduled, here = self.plan.scheduled_at, self.store.here
+        window = [request.begin(now, scheduled(request.content, now), here) for request in requests]
         for request in requests:
             request.intent_written = True
             for _, carried in self._writing.values():
@@ -286,7 +287,7 @@ class Dispatcher:
             # From here on it may arrive, even if this process dies before it is answered.
             self.progress.follow(request.bulk_id, request.ids, bulk_id_conclusive=request.bulk_id_conclusive)
             self.progress.posted += len(request.ids)
-            to, tail = request.people.destinations, self.plan.tail(request.content)
+            to, tail = request.people.destinations, self.plan.tail(request.content, attempt.scheduled_at)
             call = send_bulk(self.plan.spec.scenario_key, request.bulk_id, to, tail)
             yield Submit(self._tags, (CallApi(call, label="POST"),))
 

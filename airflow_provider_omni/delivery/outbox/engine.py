@@ -185,7 +185,7 @@ class Outbox:
             ledger=self.ledger,
             account=account,
             contents=plan.spec.content.by_channel(),
-            send_at=plan.scheduled_at,
+            send_at=plan.latest_schedule(self.clock()),
             extra=extra,
         )
         if plan.spec.one_request:
@@ -213,6 +213,7 @@ class Outbox:
             raise OmniInputError("Nothing was sent: it cannot be sent as it is.", problems=problems)
         chunk = plan.spec.chunk(self.flow)
         self._requests = plan.requests(chunk)
+        plan.spread_over(self._requests)
         if plan.spec.one_request and self._requests > 1:
             raise OmniInputError(
                 "Nothing was sent: too many recipients for one request",
@@ -373,7 +374,7 @@ class Outbox:
         attempt = Attempt(
             self.plan.ids.bulk_id(ids),
             self.clock(),
-            self.plan.scheduled_at,
+            self.plan.latest_schedule_of_others(self.clock()),
             self.policy.first_try_at or 0.0,
             bulk_id_conclusive=len(ids) == 1,
             messages=dict.fromkeys(ids, _S.IN_DOUBT),

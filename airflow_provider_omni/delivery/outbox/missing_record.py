@@ -60,7 +60,8 @@ def check_record_not_lost(
     """
     record = _LEDGER if has_ledger else _STATE
     now, look = clock(), policy.look
-    last_look_at = max(now, plan.scheduled_at or 0.0) + INTENT_TTL + look.read_timeout + 2 * look.grace
+    scheduled_at = plan.latest_schedule_of_others(now) or 0.0
+    last_look_at = max(now, scheduled_at) + INTENT_TTL + look.read_timeout + 2 * look.grace
     most = policy.limits.all_asked
     ids, later = _some_ids(plan, chunk, most), later_attempts(plan, lost, most)
     if not ids and not later:

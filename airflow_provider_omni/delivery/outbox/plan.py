@@ -12,13 +12,16 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+
+from pydantic_core import to_json
 
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.ids import Identity, fingerprint
 from airflow_provider_omni.delivery.messages.workspace import PERSON, RecipientChunk, Workspace
 from airflow_provider_omni.delivery.outbox.requests import Request
+from airflow_provider_omni.delivery.outbox.send_window import SPACING, SPREAD, SendWindow
 from airflow_provider_omni.delivery.recipients.addresses import Recipient, Recipients
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate, RenderedContents, store_content
 from airflow_provider_omni.delivery.recipients.intake import (
@@ -73,6 +76,7 @@ class MessageSpec:
     :param content: as it goes out: braces in it stand for themselves.
     :param flow: the scenario's channels. None: the scenario is read before the POST.
     :param callback_data: text for requests whose options have none; no part of the fingerprint. None: no text.
+    :param window: the hours in which it may go out. None: at any time.
     """
 
     identity: Identity
@@ -81,6 +85,7 @@ class MessageSpec:
     recipients: Recipients
     flow: tuple[str, ...] | None = None
     callback_data: str | None = field(default=None, repr=False)
+    window: SendWindow | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,8 @@ class BatchSpec:
         the rows.
     :param one_request: True if all people are sent to in one request; more than it can hold are refused.
     :param callback_data: text for requests whose options have none; no part of the fingerprint. None: no text.
+    :param window: the hours in which messages may go out. None: at any time.
+    :param zone_field: the field with the recipient's time zone, by which these hours are meant.
     """
 
     identity: Identity
@@ -119,6 +126,8 @@ class BatchSpec:
     max_quarantined: float = MAX_QUARANTINED
     one_request: bool = False
     callback_data: str | None = field(default=None, repr=False)
+    window: SendWindow | None = None
+    zone_field: str | None = None
 
     def chunk_problems(self, flow: tuple[str, ...] | None) -> list[str]:
         """Return the problems of `chunk_size` with a flow; none while the flow is not known."""
@@ -165,12 +174,50 @@ class SendPlan:
         self.options = options
         self.fields = fields
         self._only = only
-        self._tail = (0, "")
+        self._tail: tuple[int, str, str | None] = (0, "", None)
+        self._zones: tuple[str | None, ...] | None = None
+        self._waiting = 0
+        self._spacing = SPACING
+
+    def scheduled_at(self, content: int, now: float) -> float | None:
+        """Return the time at which the vendor is asked to send a content; None for at once. In seconds since the epoch.
+
+        :param content: the content's number.
+        :param now: the time at which it is posted.
+        """
+        if self.spec.window is None:
+            return self._send_at
+        opening = self.spec.window.opening(now, self._content(content)[1])
+        if opening is None:
+            return None
+        self._waiting += 1
+        return round(opening + self._waiting * self._spacing % SPREAD, 3)
+
+    def spread_over(self, requests: int) -> None:
+        """Spread requests that wait for the hours to begin.
+
+        :param requests: the number of requests of this try.
+        """
+        self._spacing = min(SPREAD / max(requests, 1), SPACING)
+
+    def latest_schedule(self, now: float) -> float | None:
+        """Return the latest time that the vendor is asked to send anything at; None if all goes out at once."""
+        window = self.spec.window
+        return self._send_at if window is None else window.latest(now, self._all_zones())
+
+    def latest_schedule_of_others(self, now: float) -> float | None:
+        """Return the same for what other tries may have posted, whose clocks may be others."""
+        window = self.spec.window
+        return self._send_at if window is None else window.latest_of_others(now, self._all_zones())
 
     @property
-    def scheduled_at(self) -> float | None:
-        """The time at which the vendor is asked to send, in seconds since the epoch; None for at once."""
+    def _send_at(self) -> float | None:
         return self.options.send_at.timestamp() if self.options.send_at else None
+
+    def _all_zones(self) -> tuple[str | None, ...]:
+        if self._zones is None:
+            self._zones = tuple(row[0] for row in self.workspace.all("SELECT DISTINCT zone FROM content"))
+        return self._zones
 
     @property
     def fingerprint(self) -> str:
@@ -294,12 +341,22 @@ class SendPlan:
             for _, content, bulk_id, *people in page:
                 yield Request(content, RecipientChunk.from_stored(*people), bulk_id)
 
-    def tail(self, content: int) -> str:
-        """Return the members of a request that hold this content."""
+    def tail(self, content: int, scheduled_at: float | None = None) -> str:
+        """Return the members of a request that hold this content and its time.
+
+        :param scheduled_at: what `scheduled_at` has returned for it.
+        """
+        tail, _ = self._content(content)
+        if self.spec.window is None or scheduled_at is None:
+            return tail  # a time of the user's own is among the options
+        send_at = Options(send_at=datetime.fromtimestamp(scheduled_at, UTC)).to_wire()
+        return ",".join(filter(None, (tail, to_json(send_at).decode()[1:-1])))
+
+    def _content(self, content: int) -> tuple[str, str | None]:
         if content != self._tail[0]:
-            stored = str(self.workspace.scalar("SELECT tail FROM content WHERE id = ?", content))
-            self._tail = content, ",".join(filter(None, (stored, self._callback_data())))
-        return self._tail[1]
+            ((tail, zone),) = self.workspace.all("SELECT tail, zone FROM content WHERE id = ?", content)
+            self._tail = content, ",".join(filter(None, (tail, self._callback_data()))), zone
+        return self._tail[1], self._tail[2]
 
     def _callback_data(self) -> str:
         """Return the member for a request whose options have no callback data; empty if there is none."""
@@ -335,7 +392,7 @@ def plan_batch(
 
     Raises OmniInputError for contents, options and guards, before anything is sent. Bad rows are quarantined.
     """
-    contents = contents or RenderedContents(spec.content, workspace, now)
+    contents = contents or RenderedContents(spec.content, workspace, now, spec.zone_field)
     allowed = spec.allowed_recipients
     options = IntakeOptions(
         spec.phone_field,
@@ -366,6 +423,7 @@ def plan_message(order: MessageSpec, workspace: Workspace) -> SendPlan:
         order.flow,
         one_request=True,
         callback_data=order.callback_data,
+        window=order.window,
     )
     only, ids = store_content(content, workspace), order.identity
     workspace.executemany(

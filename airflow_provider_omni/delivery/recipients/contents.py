@@ -17,7 +17,14 @@ from pydantic_core import to_json
 
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.recipients.sms_parts import sms_parts
-from airflow_provider_omni.delivery.recipients.templates import Template, compile_template, literal, sample
+from airflow_provider_omni.delivery.recipients.templates import (
+    MissingFieldError,
+    Template,
+    compile_template,
+    literal,
+    sample,
+)
+from airflow_provider_omni.delivery.recipients.time_zones import is_zone
 from airflow_provider_omni.omni.channels import (
     CONTENT_ARGUMENTS,
     NO_CONTENT,
@@ -29,7 +36,7 @@ from airflow_provider_omni.omni.content import Content
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.omni.masking import SHOWN
 from airflow_provider_omni.omni.models import TypedModel
-from airflow_provider_omni.omni.problems import is_about_a_name, with_other_value
+from airflow_provider_omni.omni.problems import is_about_a_name, unexpected, with_other_value
 from airflow_provider_omni.omni.sms import Sms
 from airflow_provider_omni.omni.validation import check_content, not_json
 
@@ -83,10 +90,16 @@ class RenderedContents:
     """Fills, checks and numbers the contents of a batch. They are kept in the workspace.
 
     Raises OmniInputError with every mistake that does not depend on a row.
+
+    :param zone_field: the field with the recipient's time zone. Recipients in different zones share no content, so that
+        each request is for one zone. None: all are in one.
     """
 
-    def __init__(self, content: MessageTemplate, workspace: Workspace, now: datetime) -> None:
+    def __init__(
+        self, content: MessageTemplate, workspace: Workspace, now: datetime, zone_field: str | None = None
+    ) -> None:
         self._workspace = workspace
+        self._zone_field = zone_field
         self._options = dict(content.options) | {"now": now}
         foreign = {name: model_problems(name, value) for name, value in content.contents.items()}
         typed = {name: value for name, value in content.typed().items() if not foreign[name]}
@@ -101,13 +114,14 @@ class RenderedContents:
             problems = [*self._besides(typed, problems), *problems]
         base = self._check_template(problems)
         self.options = base.options
-        self._recent: OrderedDict[tuple[str, ...], int] = OrderedDict()
-        self._only = None if self._template.fields else self._number(base)
+        self._recent: OrderedDict[tuple[str | None, ...], int] = OrderedDict()
+        self._only = None if self._template.fields or zone_field is not None else self._number(base, None)
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The fields that texts need."""
-        return self._template.fields
+        """The fields that texts need, and that with the time zone."""
+        zone = () if self._zone_field is None else (self._zone_field,)
+        return tuple(dict.fromkeys((*self._template.fields, *zone)))
 
     @property
     def same_for_all(self) -> int | None:
@@ -119,7 +133,8 @@ class RenderedContents:
 
         Raises MissingFieldError if the row lacks a field, and OmniInputError if its values make the content unusable.
         """
-        values = self._template.values(row)
+        zone = None if self._zone_field is None else _zone_of(row, self._zone_field)
+        values = (zone, *self._template.values(row))
         known = self._recent.get(values)
         if known is not None:
             self._recent.move_to_end(values)
@@ -129,7 +144,7 @@ class RenderedContents:
             content = check_content(**filled, **self._options)
         except OmniInputError as error:
             raise _unusable([_without_value(line, self._template.places) for line in error.problems]) from None
-        number = self._number(content)
+        number = self._number(content, zone)
         self._recent[values] = number
         if len(self._recent) > REMEMBERED:
             self._recent.popitem(last=False)
@@ -165,26 +180,44 @@ class RenderedContents:
         # tell.
         return Content(options=check_content(sms={"text": "x"}, **self._options).options)
 
-    def _number(self, content: Content) -> int:
-        return store_content(content, self._workspace)
+    def _number(self, content: Content, zone: str | None) -> int:
+        return store_content(content, self._workspace, zone)
 
 
-def store_content(content: Content, workspace: Workspace) -> int:
-    """Keep a content in the workspace, once. Return its number."""
+def store_content(content: Content, workspace: Workspace, zone: str | None = None) -> int:
+    """Keep a content in the workspace, once for each time zone. Return its number."""
     wire = content.to_wire() | content.options.to_wire()
     if not wire.get("callbackData"):  # an empty text is the user's "none"
         wire.pop("callbackData", None)
     tail = to_json(wire)
-    digest = hashlib.blake2b(tail, digest_size=16).digest()
+    digest = hashlib.blake2b(tail, digest_size=16, key=(zone or "").encode()).digest()
     number = workspace.scalar("SELECT id FROM content WHERE hash = ?", digest)
     if number is None:
         sms = content.by_channel.get("SMS")
         parts = sms_parts(sms.text) if isinstance(sms, Sms) else 0
         workspace.execute(
-            "INSERT INTO content (hash, tail, parts) VALUES (?, ?, ?)", digest, tail.decode()[1:-1], parts
+            "INSERT INTO content (hash, tail, parts, zone) VALUES (?, ?, ?, ?)",
+            digest,
+            tail.decode()[1:-1],
+            parts,
+            zone,
         )
         number = workspace.scalar("SELECT last_insert_rowid()")
     return int(number)
+
+
+def _zone_of(row: Mapping[str, Any], name: str) -> str | None:
+    """Return a row's time zone; None if it has none of its own. Raises OmniInputError for what is no time zone."""
+    if name not in row:
+        raise MissingFieldError(f"the field {name!r} is missing", (name,))
+    value = row[name]
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not is_zone(value):
+        # Its column may have been taken for another one: the value may be anything.
+        line = unexpected(name, "something else", "a time zone such as Asia/Bangkok")
+        raise OmniInputError("The row cannot be used.", problems=[line])
+    return value
 
 
 def _not_about(problems: Iterable[str], places: Iterable[str]) -> list[str]:

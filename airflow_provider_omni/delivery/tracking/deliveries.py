@@ -198,6 +198,8 @@ class Deliveries:
             if status.outcome is Outcome.FAILED and len(self.tracker.flow_of(message_id).steps) != 1:
                 subscription.failed_after_others = True
             counts.add(message_id, status, self.tracker.steps(message_id), self.watch.criterion.delivered_means)
+        # An answer may have named strangers' messages, and no receipt lists which are ours: there are at least so many.
+        counts.total = max(counts.total, sum(counts.by_status.values()))
         return counts
 
     def _unconfirmed(self, subscription: Subscription, now: float, *, closing: bool) -> set[str]:

@@ -145,5 +145,5 @@ def test_the_fingerprint_tells_scenario_content_and_options_apart_but_not_recipi
 
 def test_send_at_is_when_it_is_scheduled() -> None:
     moment = datetime(2030, 1, 1, tzinfo=UTC)
-    assert planned(send_at=moment).scheduled_at == moment.timestamp()
-    assert planned().scheduled_at is None
+    assert planned(send_at=moment).scheduled_at(1, 0.0) == moment.timestamp()
+    assert planned().scheduled_at(1, 0.0) is None

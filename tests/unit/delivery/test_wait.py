@@ -574,6 +574,13 @@ def test_a_foreign_report_among_a_lone_messages_reports_is_not_counted() -> None
     assert wait(stage).summary["total"] == 1
 
 
+def test_messages_of_strangers_under_a_bulk_id_never_make_less_than_nobody_pending() -> None:
+    strangers = [report(name) for name in ("x", "y", "z")]
+    end = wait(Stage(reports=[strangers]), watch(Bulk("bulk", 2), criterion=SuccessCriterion("all")))
+    assert end.summary["pending"] == 0
+    assert (end.summary["total"], end.summary["delivered"]) == (3, 3)
+
+
 def test_an_unknown_bulk_is_as_large_as_two_looks_apart_agree() -> None:
     stage = Stage(logs=[[row("a", "handset")], [row("a", "handset"), row("b", "handset")]])
     end = wait(stage, watch(Bulk("hand", None)))

@@ -1,4 +1,4 @@
-"""What requests say of the task that they come from, in the vendor's `callbackData`."""
+"""The vendor's `callbackData` of requests: words about the task that they come from."""
 
 from __future__ import annotations
 

@@ -1,0 +1,16 @@
+"""Names of time zones."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+
+@lru_cache(maxsize=1024)
+def is_zone(name: str) -> bool:
+    """Return True for the IANA name of a time zone."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):  # a path, a folder, a name that there is not
+        return False
+    return bool(name)
