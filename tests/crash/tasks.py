@@ -274,7 +274,7 @@ class SendTask:
         if number != self.task_state.current:
             return
         self.world.say("airflow", why)
-        self.succeeded = False
+        self.succeeded, self.end, self.error = False, None, None
         self.task_state.current = -number
         self.world.after(self.plan.send.retry_delay, self.start_try)
 
