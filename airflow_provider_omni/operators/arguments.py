@@ -21,6 +21,7 @@ from airflow_provider_omni.delivery.options import (
     if_exists_problems,
     mismatch_problems,
 )
+from airflow_provider_omni.delivery.outbox.budget import Budget, lone_problems
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, MessageSpec
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
 from airflow_provider_omni.delivery.outbox.send_window import SendWindow
@@ -238,7 +239,10 @@ def read_batch(
         callback_data=callback_data,
         window=read_window(arguments, options, problems),
         zone_field=arguments.timezone_field,
+        budget=_budget_of(arguments),
     )
+    # One that cannot be used has a line of its own.
+    problems += lone_problems(given.get("max_cost"), given.get("prices"))
     problems += spec.chunk_problems(spec.flow)
     problems += mismatch_problems(spec.flow or (), spec.content.channels())
     return spec, arguments
@@ -251,6 +255,11 @@ def read_window(arguments: SendSettings, options: Mapping[str, Any], problems: l
     if found or arguments.send_window is None or arguments.timezone is None:
         return None
     return SendWindow(*arguments.send_window, arguments.timezone)
+
+
+def _budget_of(arguments: BatchArguments) -> Budget | None:
+    limit, prices = arguments.max_cost, arguments.prices
+    return None if limit is None or prices is None else Budget(limit, prices)
 
 
 def read_policy(

@@ -50,6 +50,8 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         "phone_field",
         "key_field",
         "suppress",
+        "max_cost",
+        "prices",
         "ledger_path",
         "shard",
         "send_at",
@@ -90,6 +92,8 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         chunk_size: int | None = None,
         max_connections: int | None = None,
         max_recipients: int | None = None,
+        max_cost: Mapping[str, Any] | str | None = None,
+        prices: Mapping[str, Any] | str | None = None,
         send_at: datetime | str | None = None,
         send_window: tuple[str, str] | None = None,
         timezone: str | None = None,
@@ -125,6 +129,8 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         self.chunk_size = chunk_size
         self.max_connections = max_connections
         self.max_recipients = max_recipients
+        self.max_cost = max_cost
+        self.prices = prices
         self.send_at = send_at
         self.send_window = send_window
         self.timezone = timezone
@@ -326,6 +332,12 @@ class OmniSendBatchOperator(BatchOperator):
     :param max_connections: requests under way at the same time. Default: the connection's `max_connections`.
     :param max_recipients: more people than this are refused before anything is sent; with `shard`, more than this in
         all shards together. Default: no limit.
+    :param max_cost: the most that the batch may cost, such as `{"EUR": 50}`; with `shard`, this part of it. Needs
+        `prices`. A batch that could cost more is refused before anything is sent; so is a later try, by what reports
+        have told since. Default: no limit.
+    :param prices: prices by channel, such as `{"LINE": 0.01, "SMS": {"49": 0.08, "": 0.1}}`: for everybody, or by the
+        first digits of international numbers, of which the longest count; `""` is for all others. An SMS costs that for
+        each of its parts. All in the currency of `max_cost`. A price that is missing for somebody refuses the batch.
     :param send_at: as at `OmniSendMessageOperator`, without placeholders; so are `notify`, `notify_url`,
         `notify_content_type`, `callback_data` and `intermediate_report`.
     :param send_window: hours of the day in which messages go out, such as `("09:00", "20:00")`, at least 15 minutes. A

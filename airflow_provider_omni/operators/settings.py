@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PlainValidator, StrictBool, StrictStr, ValidationInfo
 
 from airflow_provider_omni.delivery.ledger.shards import Shard
+from airflow_provider_omni.delivery.outbox.budget import Limit, PriceTable, read_limit, read_prices
 from airflow_provider_omni.delivery.recipients.time_zones import is_zone
 from airflow_provider_omni.omni.arguments import ArgumentModel
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -128,4 +129,6 @@ class BatchSettings(SendSettings):
     timezone_field: Annotated[StrictStr | None, BeforeValidator(lambda name: name or None)] = Field(
         None, description=_FIELD
     )
+    max_cost: Annotated[Limit, PlainValidator(read_limit)] | None = None
+    prices: Annotated[PriceTable, PlainValidator(read_prices)] | None = None
     shard: Annotated[Shard | None, PlainValidator(Shard.parse)] = None

@@ -34,7 +34,7 @@ SOURCES = ("receipt", "message_ids", "bulk_ids")
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("region", "allowed_countries", "number_check", "key_field", "shard")),
     **dict.fromkeys(("send_window", "timezone", "timezone_field")),
-    **dict.fromkeys(("chunk_size", "max_connections", "max_recipients")),
+    **dict.fromkeys(("chunk_size", "max_connections", "max_recipients", "max_cost", "prices")),
     **{"placeholders": True, "dry_run": False, "on_rejected": "fail", "log_grace": 30.0},
     **{"phone_field": "phone", "max_quarantined": 0.1},
 }
@@ -65,7 +65,11 @@ def message_slips(operator: Any) -> list[str]:
 
 def batch_slips(operator: Any) -> list[str]:
     """Return the mistakes in an operator that sends to many."""
-    return [*_send_slips(operator, "BatchSettings"), *_ledger_slips(operator.ledger_path)]
+    return [
+        *_send_slips(operator, "BatchSettings"),
+        *_budget_slips(operator.max_cost, operator.prices),
+        *_ledger_slips(operator.ledger_path),
+    ]
 
 
 def sources_of(sensor: Any) -> list[str]:
@@ -265,6 +269,15 @@ def _object_slips(place: str, value: Any, sender: Any) -> list[str]:
     from airflow_provider_omni.omni.arguments import kind_of
 
     return [unexpected(place, kind_of(value), OBJECTS.get(place, "an object"))]
+
+
+def _budget_slips(max_cost: Any, prices: Any) -> list[str]:
+    """Return the mistake in a limit without prices, or in prices without a limit."""
+    if max_cost is None and prices is None:
+        return []
+    from airflow_provider_omni.delivery.outbox.budget import lone_problems
+
+    return lone_problems(max_cost, prices)
 
 
 def _ledger_slips(path: Any) -> list[str]:

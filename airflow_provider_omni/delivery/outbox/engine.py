@@ -17,6 +17,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -26,8 +27,11 @@ from airflow_provider_omni.delivery.messages.ids import short_fingerprint
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, MessageState
+from airflow_provider_omni.delivery.messages.status import Flow
 from airflow_provider_omni.delivery.outbox import safety
 from airflow_provider_omni.delivery.outbox.attempts import Attempts
+from airflow_provider_omni.delivery.outbox.budget import shown_amount
+from airflow_provider_omni.delivery.outbox.cost import Estimate, estimate_cost, refuse_beyond, told_cost
 from airflow_provider_omni.delivery.outbox.dispatcher import Dispatcher
 from airflow_provider_omni.delivery.outbox.doubts import Doubts
 from airflow_provider_omni.delivery.outbox.final_error import RESTORE, final_error_of
@@ -132,6 +136,7 @@ class Outbox:
         self._doubts: Doubts | None = None
         self._loaded_at: float | None = None
         self._left = self._requests = self._parts = 0
+        self._estimate: Estimate | None = None
 
     def run(self) -> Steps[SendResult]:
         """Run to the end. Errors come back in the `SendResult`, so that the receipt is never lost with them."""
@@ -173,6 +178,8 @@ class Outbox:
         if self.plan.spec.one_request:
             extra = {"dry_run": True} if self.policy.dry_run else {}
             extra |= people_of_receipt(self.plan.workspace, self.progress)
+        if self.plan.spec.budget is not None and self._estimate is not None and not self._estimate.missing:
+            extra["estimated_cost"] = {self.plan.spec.budget.currency: shown_amount(self._estimate.amount)}
         plan, progress = self.plan, self.progress
         # If this try has posted nothing, others may have, and it has not read of them (yet). A ledger will tell.
         own = self.policy.account if progress.posted or (self._entered and self.ledger is None) else ""
@@ -244,6 +251,7 @@ class Outbox:
         yield from check_flow(self.flow, plan.spec.content.channels())
         self.store.steps = attempted(self.flow or (), plan.spec.content.channels())
         yield from self._check_ledger(chunk)
+        yield from self._estimate_cost()
         for line in quarantine_lines(plan):
             yield Log(f"Quarantined: {line}", warning=True)
         if self.ledger is None or self.policy.dry_run:  # else read_quarantine tells
@@ -264,6 +272,7 @@ class Outbox:
             self._parts = plan.sms_parts()
         self.chunk = chunk
         self._check_content(self._left)
+        yield from self._check_cost_so_far()
         yield from self._check_memory(chunk)
         self._taken_over = not self.policy.dry_run
         certain = frozenset({_S.ACCEPTED})
@@ -421,6 +430,33 @@ class Outbox:
         yield from check_record_not_lost(
             self.plan, chunk, policy, self.clock, self.jitter, has_ledger=has_ledger, lost=lost
         )
+
+    def _estimate_cost(self) -> Steps[None]:
+        """Estimate the cost of everybody. Refuse a send of which nothing was posted yet if it could cost too much."""
+        plan, budget = self.plan, self.plan.spec.budget
+        if budget is None:
+            return
+        steps = self.store.steps or plan.spec.content.channels()
+        everybody = self._estimate = estimate_cost(plan.workspace, budget, steps)
+        if self.known.empty() and everybody.people:
+            refuse_beyond(budget, everybody, everybody, {})
+        if not everybody.missing:
+            yield Log(
+                f"Estimated cost, if every step is tried for everybody: up to {everybody.in_words(budget.currency)}; "
+                f"max_cost is {shown_amount(budget.limit.amount)} {budget.currency}."
+            )
+
+    def _check_cost_so_far(self) -> Steps[None]:
+        """Refuse to post more if the send could then cost too much, by what reports have told since it began."""
+        plan, budget, everybody = self.plan, self.plan.spec.budget, self._estimate
+        if budget is None or everybody is None or not self._left or self.known.empty():
+            return
+        told: dict[str, Decimal] = {}
+        if self.ledger is not None:
+            steps, _ = self.known.flows()
+            told = yield from told_cost(plan.workspace, apart=Flow.of(steps or ()).kept_apart)
+        left = estimate_cost(plan.workspace, budget, self.store.steps or plan.spec.content.channels(), left=True)
+        refuse_beyond(budget, everybody, left, told)
 
     def _know_the_flow(self) -> Steps[None]:
         if self.flow is not None:

@@ -20,6 +20,7 @@ from pydantic_core import to_json
 from airflow_provider_omni.delivery.ledger.shards import Shard
 from airflow_provider_omni.delivery.messages.ids import Identity, fingerprint
 from airflow_provider_omni.delivery.messages.workspace import PERSON, RecipientChunk, Workspace
+from airflow_provider_omni.delivery.outbox.budget import Budget
 from airflow_provider_omni.delivery.outbox.requests import Request
 from airflow_provider_omni.delivery.outbox.send_window import SPACING, SPREAD, SendWindow
 from airflow_provider_omni.delivery.recipients.addresses import Recipient, Recipients
@@ -106,6 +107,7 @@ class BatchSpec:
     :param numbers: how numbers are read, and the countries that may be sent to.
     :param max_quarantined: a batch with more unusable rows is refused before anything is sent. A count, or a share of
         the rows.
+    :param budget: the most that the send may cost, with the prices to estimate it by. None: no limit.
     :param one_request: True if all people are sent to in one request; more than it can hold are refused.
     :param callback_data: text for requests whose options have none; no part of the fingerprint. None: no text.
     :param window: the hours in which messages may go out. None: at any time.
@@ -124,6 +126,7 @@ class BatchSpec:
     allowed_recipients: frozenset[str] | None = field(default=None, repr=False)
     numbers: NumberRules = ANYWHERE
     max_quarantined: float = MAX_QUARANTINED
+    budget: Budget | None = None
     one_request: bool = False
     callback_data: str | None = field(default=None, repr=False)
     window: SendWindow | None = None

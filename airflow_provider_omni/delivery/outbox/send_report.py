@@ -37,6 +37,7 @@ def report_of_send(
             "refused": receipt.get("rejected_by_status") or _refused(receipt),
             "quarantined": receipt.get("quarantined_by_reason"),
             "sms_parts": receipt.get("sms_parts"),
+            "estimated_cost": receipt.get("estimated_cost"),
             # A ledger's receipt lists no more than so many requests.
             "requests": receipt.get("requests") if rehearsal else (len(bulks) if len(bulks) < MAX_IDS else None),
             "message_ids": receipt.get("message_ids", [])[:MAX_IDS],

@@ -22,7 +22,7 @@ from phonenumbers.phonenumberutil import region_code_for_country_code
 from airflow_provider_omni.delivery.recipients.typed_numbers import RANGE, TWO, InvalidNumberError, read_typed
 from airflow_provider_omni.omni.masking import mask_number
 
-__all__ = ["ANYWHERE", "InvalidNumberError", "NumberRules", "country_of", "normalise", "normaliser"]
+__all__ = ["ANYWHERE", "InvalidNumberError", "NumberRules", "country_code_of", "country_of", "normalise", "normaliser"]
 
 Normalise: TypeAlias = Callable[[object], str]
 
@@ -116,6 +116,11 @@ def judged(number: object, rules: NumberRules = ANYWHERE) -> str:
     if rules.region is None:
         return _international(digits, rules)
     return _national(digits, rules, rules.region)
+
+
+def country_code_of(digits: str) -> str:
+    """Return the country code that a normalised number begins with, such as `66`; empty if it begins with none."""
+    return _country_code(digits[:3])
 
 
 def country_of(digits: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import uuid
@@ -28,7 +27,7 @@ from airflow_provider_omni.delivery.ledger.parts import (
     pack,
     unpack,
 )
-from airflow_provider_omni.delivery.messages.codec import step_of, update_of
+from airflow_provider_omni.delivery.messages.codec import update_of
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog
 from airflow_provider_omni.delivery.messages.states import MessageState
 from airflow_provider_omni.delivery.messages.status import (
@@ -39,10 +38,9 @@ from airflow_provider_omni.delivery.messages.status import (
     Tracker,
     cost_of,
     is_permanent,
-    merged,
-    place_of,
     tells_end,
 )
+from airflow_provider_omni.delivery.messages.step_table import StepTable
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.omni.errors import OmniStorageError
 
@@ -166,9 +164,7 @@ class Outcomes:
         workspace.execute("CREATE TABLE unconfirmed (id TEXT PRIMARY KEY) WITHOUT ROWID")
         workspace.execute("CREATE TABLE confirmed (id TEXT PRIMARY KEY) WITHOUT ROWID")
         workspace.execute("CREATE TABLE gone (id TEXT PRIMARY KEY, suppressed INTEGER NOT NULL) WITHOUT ROWID")
-        workspace.execute(
-            "CREATE TABLE step (id TEXT, channel TEXT, step TEXT, PRIMARY KEY (id, channel)) WITHOUT ROWID"
-        )
+        self._steps = StepTable(workspace)
         self._read_sent()
         self._read_seen()
 
@@ -232,8 +228,9 @@ class Outcomes:
                 continue
             try:
                 updates = [update_of(line["id"], step) for step in line["steps"]]
+                apart = self._flow_of(line["id"]).kept_apart
                 for update in updates:
-                    self._merge(update)
+                    self._steps.merge(update, apart=apart)
                 if tells_end(updates, self._flow_of(line["id"])):
                     self._note_failure(line["id"], unconfirmed=bool(line.get(UNCONFIRMED)))
                 if line.get("closed"):
@@ -255,19 +252,6 @@ class Outcomes:
         )
         return found is not None
 
-    def _merge(self, fresh: StatusUpdate) -> None:
-        message_id, apart = fresh.message_id, self._flow_of(fresh.message_id).kept_apart
-        place = place_of(fresh, apart=apart)
-        known = self._workspace.scalar("SELECT step FROM step WHERE id = ? AND channel = ?", message_id, place)
-        if known is not None:
-            fresh = merged(update_of(message_id, json.loads(known)), fresh, apart=apart)
-        self._workspace.execute(
-            "INSERT OR REPLACE INTO step (id, channel, step) VALUES (?, ?, ?)",
-            message_id,
-            place,
-            json.dumps(step_of(fresh)),
-        )
-
     def rows(self) -> Iterator[OutcomeRow]:
         """Yield every recipient once, with the last message that was intended for them."""
         for row, _ in self.with_writers():
@@ -283,10 +267,7 @@ class Outcomes:
             recipient = label or message_id
             if state == MessageState.REFUSED.value and self._known.has_another_attempt(message_id):
                 continue
-            steps = [
-                update_of(message_id, json.loads(step))
-                for (step,) in self._workspace.rows("SELECT step FROM step WHERE id = ?", identifier)
-            ]
+            steps = self._steps.of(identifier)
             row = OutcomeRow(recipient, message_id, bulk, state, reason)
             closed = self._workspace.scalar("SELECT 1 FROM closed WHERE id = ?", identifier) is not None
             unconfirmed = self._is_unconfirmed(message_id)

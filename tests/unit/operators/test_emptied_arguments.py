@@ -35,6 +35,8 @@ def said(operator: Any, task: Task) -> str:
 SEND = [name for name in OmniSendMessageOperator.template_fields if name != "omni_conn_id"]
 BATCH = [name for name in OmniSendBatchOperator.template_fields if name not in ("omni_conn_id", "recipients")]
 SQL = [name for name in SqlToOmniOperator.template_fields if name not in ("omni_conn_id", "recipients")]
+TOGETHER = {"max_cost": {"prices": {"SMS": 1}}, "prices": {"max_cost": {"EUR": 50}}}
+"""Arguments that need another one."""
 CASES = [
     *((single, name) for name in SEND),
     *((batch, name) for name in BATCH),
@@ -47,7 +49,7 @@ def test_an_argument_that_came_out_empty_is_not_taken_for_one_that_was_not_given
     make: Any, name: str, vendor: Vendor, task: Task
 ) -> None:
     """A key that is none would be the default one, a ledger none, a send_at now: each sends what nobody asked for."""
-    arguments = {"sms": {"text": "Hi"}, "flow": ["SMS"]} | {name: EMPTY}
+    arguments = {"sms": {"text": "Hi"}, "flow": ["SMS"]} | TOGETHER.get(name, {}) | {name: EMPTY}
     text = said(make(**arguments), task)
     assert f"{name}: got nothing, though it was given" in text
     assert "that one returned None, or it pushed nothing" in text  # nobody knows which

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_omni.delivery.messages.ids import Identity
 from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.outbox.budget import Budget, read_limit, read_prices
 from airflow_provider_omni.delivery.outbox.engine import Outbox, SendResult
 from airflow_provider_omni.delivery.outbox.plan import BatchSpec, SendPlan, plan_batch
 from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
@@ -36,8 +37,12 @@ class World(Worker):
         content: dict[str, Any] | None = None,
         *,
         suppress: Iterable[Any] | None = None,
+        max_cost: Any = None,
+        prices: Any = None,
         **spec: Any,
     ) -> SendPlan:
+        if max_cost is not None:
+            spec["budget"] = Budget(read_limit(max_cost), read_prices(prices))
         arguments = {
             "chunk_size": 10,
             "scenario_key": self.scenario_key,
