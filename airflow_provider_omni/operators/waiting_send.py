@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
+from airflow_provider_omni.operators.asset_events import tell_assets
 from airflow_provider_omni.operators.known_arguments import KnownArguments
 from airflow_provider_omni.operators.slips import send_wait_slips
 
@@ -69,6 +70,7 @@ class WaitingSend(KnownArguments, BaseOperator):
         """Send what is not yet sent, wait if that is asked for, and return the receipt."""
         receipt = self.send(context)
         if not self.wait_for_delivery:
+            tell_assets(self, context, receipt=receipt)
             return receipt
         # Airflow writes what a task returns when it ends: this one goes on.
         context["ti"].xcom_push(key="return_value", value=receipt)
@@ -78,7 +80,7 @@ class WaitingSend(KnownArguments, BaseOperator):
             self.defer(trigger=trigger, method_name="execute_complete", kwargs={"receipt": receipt}, timeout=timeout)
         while (value := wait.poll(context)) is None:
             time.sleep(_seconds(self.poke_interval))
-        return value
+        return self._delivered(context, value)
 
     def execute_complete(
         self, context: Context, event: Any = None, receipt: dict[str, Any] | None = None
@@ -87,7 +89,12 @@ class WaitingSend(KnownArguments, BaseOperator):
 
         :param receipt: the receipt of what this task has sent.
         """
-        return self._wait(receipt or {}).complete(context, event)
+        wait = self._wait(_pushed_receipt(context) if receipt is None else receipt)
+        return self._delivered(context, wait.complete(context, event))
+
+    def _delivered(self, context: Context, value: dict[str, Any]) -> dict[str, Any]:
+        tell_assets(self, context, receipt=value, summary=value["delivery"])
+        return value
 
     def _wait(self, receipt: Mapping[str, Any]) -> DeliveryWait:
         from airflow_provider_omni.delivery.outbox.send_report import send_within_wait
@@ -119,6 +126,15 @@ class WaitingSend(KnownArguments, BaseOperator):
             sent=sent,
         )
         return wait
+
+
+def _pushed_receipt(context: Any) -> dict[str, Any]:
+    """Return the receipt that stands in XCom since the wait began: `dag.test()` resumes a task with the event alone."""
+    pushed: Any = None
+    with contextlib.suppress(Exception):  # nothing depends on it: the trigger knows what it waits for
+        ti = context["ti"]
+        pushed = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index)
+    return pushed if isinstance(pushed, dict) else {}
 
 
 def _seconds(duration: timedelta | float) -> float:

@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_omni.hooks.connection import DEFAULT_CONN_ID
+from airflow_provider_omni.operators.asset_events import tell_assets
 from airflow_provider_omni.operators.keys import refuse_without_a_task
 from airflow_provider_omni.operators.known_arguments import KnownArguments
 from airflow_provider_omni.operators.linked import LinkedToDelivery
@@ -133,11 +134,16 @@ class OmniDeliverySensor(LinkedToDelivery, MaskedFields, KnownArguments, BaseSen
         """Read once everything there is to read; used in poke and reschedule mode."""
         self._wait = self._wait or self._new_wait()
         summary = self._wait.poll(context)
-        return False if summary is None else PokeReturnValue(True, summary)
+        if summary is None:
+            return False
+        tell_assets(self, context, summary=summary)
+        return PokeReturnValue(True, summary)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Take over from the triggerer. The event is checked: an unknown event is never a success."""
-        return self._new_wait().complete(context, event)
+        summary = self._new_wait().complete(context, event)
+        tell_assets(self, context, summary=summary)
+        return summary
 
     def _new_wait(self) -> DeliveryWait:
         return DeliveryWait(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,26 @@ def test_omni_gate_goes_on_only_when_the_message_was_delivered(
 ) -> None:
     states = run("omni_gate", to=number)
     assert (states["told"], states["publish"], states["open_ticket"]) == (told, publish, ticket)
+
+
+def test_omni_when_delivered_runs_when_omni_taskflow_has_delivered_and_knows_the_counts(
+    account: RunningSimulator, airflow_db: Path
+) -> None:
+    assert set(run("omni_when_delivered").values()) == {"success"}  # by hand: nobody was told yet
+    with sqlite3.connect(airflow_db) as database:
+        database.execute("update dag set is_paused = 0 where dag_id = 'omni_when_delivered'")
+    assert set(run("omni_taskflow").values()) == {"success"}
+    assert {each.to for each in account.record.acceptances} == {LINE_ONLY, LINE_REJECTED, "41793026731"}
+    with sqlite3.connect(airflow_db) as database:
+        queued = database.execute("select target_dag_id from asset_dag_run_queue").fetchall()
+        events = database.execute("select extra from asset_event where source_task_id = 'tell_customers'").fetchall()
+    assert ("omni_when_delivered",) in queued
+    ((told,),) = events  # one task, one event
+    extra = json.loads(told)["omni"]
+    assert (extra["counts"]["accepted"], extra["delivery"]["delivered"]) == (2, 2)
+    assert not [number for number in (LINE_ONLY, LINE_REJECTED) if number in told]
+    run("omni_when_delivered")
+    with sqlite3.connect(airflow_db) as database:
+        said = database.execute("select value from xcom where dag_id = 'omni_when_delivered'").fetchall()
+    assert "Nobody was told yet" in repr(said)
+    assert "2 of 2 were told" in repr(said)

@@ -82,6 +82,8 @@ class Task:
         self.xcoms: dict[str, Any] = {}
         self.state: dict[str, Any] = {}
         self.events: list[Any] = []
+        self.more: dict[str, Any] = {}
+        """Further members of the context."""
         self.try_number = 1
 
     def begin_next_try(self) -> None:
@@ -101,7 +103,7 @@ class Task:
             xcom_push=lambda key, value: self.xcoms.__setitem__(key, value),
             get_first_reschedule_date=lambda _: datetime.fromtimestamp(self.started_at, UTC),
         )
-        return {"ti": ti, "task_state_store": SimpleNamespace(get=self.state.get, set=self._set)}
+        return {"ti": ti, "task_state_store": SimpleNamespace(get=self.state.get, set=self._set)} | self.more
 
     def _set(self, key: str, value: Any, retention: Any) -> None:
         self.state[key] = json.loads(json.dumps(value))

@@ -28,7 +28,7 @@ from tests.harness.clock import SkippingClock
 from tests.integration.airflow.batchtask import BatchTask, numbers
 from tests.integration.airflow.test_hidden_texts import kept
 
-NUMBER, OTHER = "41793026727", "41793026731"
+NUMBER, OTHER = "41793026735", "41793026736"
 TRAP = "{{ var.value.name }} of Betelgeuse"
 COMMON: dict[str, Any] = {"scenario_key": "CC9F01A5DC7BEE2C2B829D203482A654", "flow": ["SMS"]}
 

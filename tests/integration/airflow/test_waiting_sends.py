@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, Asset, TaskDeferred
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
+from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.integration.airflow.test_fates import NUMBER, REFUSED, Task, account, clock, task
 
@@ -161,3 +163,42 @@ def test_arguments_of_a_wait_are_not_looked_at_without_one() -> None:
     one("poke", "27", wait_for_delivery=False, timeout=None, poke_interval=1)
     with pytest.raises(OmniInputError, match="wait_for_delivery"):
         one("poke", "27", wait_for_delivery="yes")
+
+
+TOLD = Asset("x-shop://told")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_event_of_an_asset_tells_the_counts_of_send_and_delivery(
+    account: RunningSimulator, task: Task, mode: str
+) -> None:
+    task.more["outlet_events"] = OutletEventAccessors()
+    value = getattr(task, mode)(one(mode, "27", "41", outlets=[TOLD]))
+    told = task.more["outlet_events"][TOLD].extra["omni"]
+    assert told["counts"] == value["counts"]
+    assert told["delivery"] == {name: each for name, each in value["delivery"].items() if name != "ledger_path"}
+    assert NUMBER not in json.dumps(told)
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule", "deferrable"])
+def test_the_event_of_a_sensor_tells_the_delivery(account: RunningSimulator, task: Task, mode: str) -> None:
+    receipt = one("poke", "27", "41", wait_for_delivery=False).execute(task.context)
+    task.more["outlet_events"] = OutletEventAccessors()
+    kind: dict[str, Any] = {"deferrable": True} if mode == "deferrable" else {"mode": mode}
+    getattr(task, mode)(OmniDeliverySensor(task_id="wait", receipt=receipt, poke_interval=1.5, outlets=[TOLD], **kind))
+    told = task.more["outlet_events"][TOLD].extra["omni"]
+    assert told["delivery"]["delivered"] == 2
+    assert list(told) == ["delivery"]
+
+
+def test_a_wait_that_is_resumed_with_the_event_alone_takes_its_receipt_from_xcom(
+    account: RunningSimulator, task: Task
+) -> None:
+    with pytest.raises(TaskDeferred):
+        one("deferrable", "27").execute(task.context)
+    receipt = task.xcoms["return_value"]
+    context = task.context
+    context["ti"].xcom_pull = lambda task_ids, map_indexes: task.xcoms["return_value"]
+    event = {"status": "success", "message": "done", "summary": {"delivered": 1}}
+    value = one("deferrable", "27").execute_complete(context, event=event)
+    assert value == receipt | {"delivery": {"delivered": 1}}
