@@ -64,6 +64,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
         # The worst vendor: it takes a message id as often as it comes.
         simulator_options=("--switch", "source_scenario=true", "--duplicates", "accept"),
     )
-    stack.start("omni_line_sms", "omni_send_and_wait", "order_shipped", "leaking", "crowd", *SENT, *WAITED)
+    examples = ("omni_line_sms", "omni_send_and_wait", "omni_taskflow", "omni_when_delivered", "order_shipped")
+    stack.start(*examples, "leaking", "crowd", *SENT, *WAITED)
     yield stack
     stack.stop()

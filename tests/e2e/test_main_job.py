@@ -50,6 +50,21 @@ def test_task_that_sends_and_waits_returns_its_receipt_and_who_was_reached(stack
     assert receipt["delivery"]["by_channel"] == {"LINE": 1, "SMS": 1}
 
 
+def test_delivered_messages_of_one_dag_run_another_that_knows_their_counts(stack: AirflowStack) -> None:
+    run_id, acceptances = run(stack, "omni_taskflow")
+
+    def runs() -> list[Any] | None:
+        found = stack.rows("select run_id from dag_run where dag_id = 'omni_when_delivered' and state = 'success'")
+        return found or None
+
+    ((next_run,),) = stack.wait_until(runs, "omni_when_delivered runs by itself")
+    assert Counter(one["to"] for one in acceptances) == Counter(["41793026727", "41793026740", "41793026731"])
+    said = stack.api.xcom("omni_when_delivered", next_run, "hand_over_to_the_courier")
+    assert said == "2 of 2 were told: {'LINE': 1, 'SMS': 1}"
+    extras = stack.rows("select extra from asset_event where source_run_id = ?", run_id)
+    assert len(extras) == 1
+
+
 def test_next_run_is_a_new_send(stack: AirflowStack) -> None:
     _, first = run(stack, "omni_line_sms")
     _, second = run(stack, "omni_line_sms")

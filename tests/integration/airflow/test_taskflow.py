@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
 from collections import Counter
@@ -280,7 +281,7 @@ def test_rows_are_streamed_and_never_all_in_memory(account: RunningSimulator, ba
 
 
 def test_one_dict_that_a_function_fills_anew_for_each_row_is_read_before_it_goes_on(
-    account: RunningSimulator, batch_task: BatchTask, texts: list[str]
+    account: RunningSimulator, batch_task: BatchTask, texts: list[str], tmp_path: Path
 ) -> None:
     def rows() -> Iterator[Any]:
         row: dict[str, str] = {}
@@ -288,7 +289,9 @@ def test_one_dict_that_a_function_fills_anew_for_each_row_is_read_before_it_goes
             row.update(phone=number, name=str(index))
             yield row
 
-    many(rows).execute(batch_task.context())
+    many(rows, ledger_path=str(tmp_path)).execute(batch_task.context())
+    plan = b"".join(gzip.decompress(part.read_bytes()) for part in (tmp_path / "plan").glob("*.gz")).decode()
+    assert [plan.count(f'"name": "{index}"') + plan.count(f'"name":"{index}"') for index in range(4)] == [1] * 4
     assert sorted(texts) == [f"Dear {index}" for index in range(4)]
     assert accepted(account) == Counter(numbers(4))
 
@@ -356,10 +359,16 @@ with DAG("taskflow", schedule=None) as dag:
         return {"sms": f"{name}: {TRAP} 1"}
 
     @task.omni_send(placeholders=False, **COMMON)
-    def each(person: Any) -> Any:
+    def each(person: Any, greeting: str) -> Any:
         """Return who and what."""
         CALLS.append("each")
-        return {"to": person["phone"], "sms": person["name"]}
+        return {"to": person["phone"], "sms": f"{greeting} {person['name']}"}
+
+    @task.omni_send(to=NUMBER, **COMMON)
+    def written(texts: Any) -> Any:
+        """Return a text that the DAG's author has written."""
+        CALLS.append("written")
+        return texts["first"]
 
     @task.omni_batch(
         sms={"text": "Dear {name} on {{ 'a day' }}"},
@@ -376,7 +385,8 @@ with DAG("taskflow", schedule=None) as dag:
         yield {"phone": OTHER, "name": f"{TRAP} 2"}
 
     one("{{ var.value.name }}")
-    each.expand_kwargs(found)
+    each.partial(greeting="I am {{ var.value.name }},").expand_kwargs(found)
+    written.expand_kwargs([{"texts": {"first": "From {{ var.value.name }}"}}])
     batch(found)
 
 
@@ -396,8 +406,16 @@ def test_what_functions_get_and_return_is_sent_and_kept_nowhere(
     run = dag.test()
     states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
     assert set(states.values()) == {"success"}, states
-    assert sorted(CALLS) == ["batch", "each", "one"]  # though the batch came back from a wait
-    assert sorted(texts) == sorted([f"Zaphod: {TRAP} 1", TRAP, f"Dear {TRAP} on a day", f"Dear {TRAP} 2 on a day"])
+    assert sorted(CALLS) == ["batch", "each", "one", "written"]  # though the batch came back from a wait
+    assert Counter(texts) == Counter(
+        [
+            f"Zaphod: {TRAP} 1",
+            f"I am Zaphod, {TRAP}",
+            "From Zaphod",
+            f"Dear {TRAP} on a day",
+            f"Dear {TRAP} 2 on a day",
+        ]
+    )
     found = kept(airflow_db)
     with sqlite3.connect(airflow_db) as database:
         rendered = repr(
