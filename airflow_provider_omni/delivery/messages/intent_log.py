@@ -577,6 +577,11 @@ class IntentLog:
         found: float | None = self._workspace.scalar("SELECT min(at) FROM attempt")
         return found
 
+    def scheduled_until(self) -> float | None:
+        """Return the latest time that earlier tries have asked the vendor to send at; None if all went out at once."""
+        found: float | None = self._workspace.scalar("SELECT max(scheduled) FROM attempt")
+        return found
+
     def people_of(self, message_ids: list[str]) -> dict[str, tuple[Any, ...]]:
         """Return those of the messages that belong to this send's people: the columns of `PERSON` and the content's
         number.

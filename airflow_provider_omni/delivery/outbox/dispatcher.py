@@ -175,6 +175,8 @@ class Dispatcher:
         now = self.clock()
         scheduled, here = self.plan.scheduled_at, self.store.here
         window = [request.begin(now, scheduled(request.content, now), here) for request in requests]
+        for each in window:
+            self.progress.schedule(each.attempt.scheduled_at)
         for request in requests:
             request.intent_written = True
             for _, carried in self._writing.values():

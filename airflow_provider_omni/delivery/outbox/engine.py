@@ -192,7 +192,7 @@ class Outbox:
             ledger=self.ledger,
             account=account,
             contents=plan.spec.content.by_channel(),
-            send_at=plan.latest_schedule(self.clock()),
+            send_at=plan.latest_schedule(self.clock()) if self.policy.dry_run else progress.scheduled_until,
             extra=extra,
         )
         if plan.spec.one_request:

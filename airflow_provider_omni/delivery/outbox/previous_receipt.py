@@ -58,7 +58,13 @@ def previous_receipt(
     intake = IntakeCounts(requested=progress.states.total())
     flow = spec.flow or store.flow or ()
     receipt = build_receipt(
-        spec, intake, progress, flow=flow, ledger=ledger, account=account_of(known.origins(), account)
+        spec,
+        intake,
+        progress,
+        flow=flow,
+        ledger=ledger,
+        account=account_of(known.origins(), account),
+        send_at=progress.scheduled_until,
     )
     yield Log(
         f"Earlier tries have sent {some(sent, 'message')}, or may have: the receipt lists what. This try sends "

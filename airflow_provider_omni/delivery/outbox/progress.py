@@ -57,6 +57,8 @@ class SendProgress:
     reasons: dict[str, str] = field(default_factory=dict)
     """Status names of the refused messages, by message id, where `each` is kept."""
     first_post_at: float | None = None
+    scheduled_until: float | None = None
+    """The latest time that this try or an earlier one has asked the vendor to send at; None if all went out at once."""
     posted: int = 0
     """Messages posted by this try."""
 
@@ -76,12 +78,16 @@ class SendProgress:
         :param everybody: take over all messages on record.
         """
         self.states = known.counts(everybody=everybody)
-        self.first_post_at = known.oldest()
+        self.first_post_at, self.scheduled_until = known.oldest(), known.scheduled_until()
         self.origins, self.steps = known.origins(), known.steps(fingerprint)
         if self.each is not None:
             self.each, self.reasons = known.states(), known.reasons()
         for bulk_id, ids, bulk_id_conclusive in known.followed_bulks(self.most + 1):
             self.follow(bulk_id, ids, bulk_id_conclusive=bulk_id_conclusive)
+
+    def schedule(self, at: float | None) -> None:
+        """Note the time that the vendor is asked to send a request at; None for at once."""
+        self.scheduled_until = max((each for each in (self.scheduled_until, at) if each is not None), default=None)
 
     def move(self, old: MessageState | None, messages: dict[str, MessageState]) -> None:
         """Count messages under their present states.

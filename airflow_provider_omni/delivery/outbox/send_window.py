@@ -22,6 +22,8 @@ no more than a page of them at one time. The shortest hours are longer.
 """
 SPACING = 1.0
 """Seconds between two such requests, if they are few."""
+DAYS_AHEAD = 4
+"""Days within which hours begin, although short ones may be left out on a day on which clocks are changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,9 @@ class SendWindow:
 
         :param zone: the recipient's own time zone.
         """
-        there = ZoneInfo(zone or self.zone)
-        if self._holds(now, there) and self._holds(now + CLOSING, there):
-            return None
-        return self._next(now, there)
+        hours = self._hours(now, zone)
+        begin = next(begin for begin, end in hours if now < end - CLOSING)
+        return begin if begin > now else None
 
     def latest(self, now: float, zones: Iterable[str | None]) -> float | None:
         """Return the latest time that anybody's messages wait for now; None if nobody's do."""
@@ -53,35 +54,33 @@ class SendWindow:
         """Return the latest time that other processes can have asked for until now, by clocks that may be ahead of ours
         by `CLOCKS`; None if it is over.
         """
-        day = timedelta(days=1)
-        shut = (_since_midnight(self.opens) - _since_midnight(self.closes)) % day
-        zones = tuple(zones)
-        openings = [self._next(now, ZoneInfo(zone or self.zone)) for zone in zones]
-        # Nobody asks for an opening before the hours before it are over, nor for more than it and its spread.
-        asked = (at + SPREAD for at in openings if now + CLOCKS >= at - shut.total_seconds() - CLOSING)
-        return max((*asked, *self._just_begun(now, zones)), default=None)
+        latest = max((self._last_asked(now + CLOCKS, zone) + SPREAD for zone in zones), default=now)
+        return latest if latest > now else None
 
-    def _just_begun(self, now: float, zones: Iterable[str | None]) -> Iterator[float]:
-        """Yield the ends of the spreads that have begun and not ended."""
-        for zone in zones:
-            begun = self._next(now - SPREAD, ZoneInfo(zone or self.zone))
-            if begun <= now:
-                yield begun + SPREAD
+    def _last_asked(self, until: float, zone: str | None) -> float:
+        """Return the latest opening that anybody can have waited for whose clock has come to `until`; 0 if that is over
+        a day ago.
+        """
+        waits_for = self.opening(until, zone)
+        if waits_for is not None:
+            return waits_for
+        # These are the hours: who came before them has waited for their beginning.
+        return max((begin for begin, _ in self._hours(until, zone) if begin <= until), default=0.0)
 
-    def _next(self, now: float, there: ZoneInfo) -> float:
-        """Return the next time at which the hours begin."""
+    def _hours(self, now: float, zone: str | None) -> Iterator[tuple[float, float]]:
+        """Yield begin and end of the hours about now, from those that may have begun yesterday on."""
+        there = ZoneInfo(zone or self.zone)
         today = datetime.fromtimestamp(now, there).date()
-        # By the clock there: days may have 23 or 25 hours.
-        days = (today + timedelta(days=ahead) for ahead in range(3))
-        openings = (datetime.combine(day, self.opens, tzinfo=there).timestamp() for day in days)
-        return next(at for at in openings if at > now)
-
-    def _holds(self, moment: float, there: ZoneInfo) -> bool:
-        clock = datetime.fromtimestamp(moment, there).time()
-        if self.opens < self.closes:
-            return self.opens <= clock < self.closes
-        return clock >= self.opens or clock < self.closes
+        for days in range(-1, DAYS_AHEAD):
+            # By the clock there: days may have 23 or 25 hours.
+            day, over_midnight = today + timedelta(days=days), timedelta(days=self.opens > self.closes)
+            begin = max(_moments(day, self.opens, there))
+            end = min(_moments(day + over_midnight, self.closes, there))
+            if end - begin > SPREAD + CLOSING:
+                yield begin, end
 
 
-def _since_midnight(clock: time) -> timedelta:
-    return datetime.combine(date.min, clock) - datetime.min
+def _moments(day: date, clock: time, there: ZoneInfo) -> Iterator[float]:
+    """Yield the moments that a clock may mean: two where it is put back past them, or forward over them."""
+    for fold in (0, 1):
+        yield datetime.combine(day, clock.replace(fold=fold), tzinfo=there).timestamp()

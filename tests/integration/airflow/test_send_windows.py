@@ -123,3 +123,36 @@ def test_mistakes_show_when_the_dag_is_read(given: dict[str, Any], expected: str
         batch(["41793026727"], OPEN, **given)
     (problem,) = caught.value.problems
     assert problem.startswith(expected)
+
+
+def seconds_ahead(receipt: dict[str, Any]) -> float:
+    return (datetime.fromisoformat(receipt["send_at"]) - datetime.now(UTC)).total_seconds()
+
+
+@pytest.mark.parametrize("given", [{}, {"send_window": None, "timezone": None}], ids=["other hours", "no hours"])
+@pytest.mark.parametrize("ledger", [False, True], ids=["no ledger", "ledger"])
+def test_a_receipt_tells_when_messages_go_out_by_what_was_asked_for_and_not_by_the_hours_of_a_retry(
+    account: RunningSimulator, batch_task: BatchTask, tmp_path: Path, given: dict[str, Any], ledger: bool
+) -> None:
+    path = {"ledger_path": str(tmp_path)} if ledger else {}
+    first = batch(numbers(2), SHUT, **path).execute(batch_task.context())
+    again = batch(numbers(2), OPEN, **path | given).execute(batch_task.context(try_number=2))
+    assert again["send_at"] == first["send_at"]
+    assert 3 * 3600 - 120 < seconds_ahead(again) < 3 * 3600 + 600
+
+
+def test_a_retry_at_night_does_not_say_of_what_went_out_by_day_that_it_waits(
+    account: RunningSimulator, batch_task: BatchTask
+) -> None:
+    batch(numbers(2), OPEN).execute(batch_task.context())
+    assert "send_at" not in batch(numbers(2), SHUT).execute(batch_task.context(try_number=2))
+
+
+def test_a_receipt_of_earlier_tries_tells_when_their_messages_go_out(
+    account: RunningSimulator, batch_task: BatchTask, tmp_path: Path
+) -> None:
+    first = batch(numbers(2), SHUT, ledger_path=str(tmp_path)).execute(batch_task.context())
+    with pytest.raises(Exception, match="recipients"):
+        batch(str(tmp_path / "gone.csv"), OPEN, ledger_path=str(tmp_path)).execute(batch_task.context(try_number=2))
+    assert batch_task.xcoms["return_value"]["counts"]["accepted"] == 2
+    assert batch_task.xcoms["return_value"]["send_at"] == first["send_at"]

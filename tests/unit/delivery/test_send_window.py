@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+import random
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from airflow_provider_omni.delivery.messages.states import CLOCKS
 from airflow_provider_omni.delivery.outbox.send_window import CLOSING, SPREAD, SendWindow
 
 DAY = SendWindow(time(9), time(20), "Asia/Bangkok")
@@ -91,3 +93,68 @@ def test_that_holds_for_a_short_night_too() -> None:
 
 def test_what_others_have_asked_for_is_over_once_the_hours_are_well_begun() -> None:
     assert DAY.latest_of_others(at("2026-11-28 12:00"), [None]) is None
+
+
+def test_another_process_whose_clock_is_past_short_hours_may_have_asked_for_the_next_ones() -> None:
+    """Its clock has left hours that have not begun by ours."""
+    short = SendWindow(time(12, 50), time(13, 5), "Asia/Bangkok")
+    assert short.latest_of_others(at("2026-11-28 12:20"), [None]) == at("2026-11-29 12:50") + SPREAD
+
+
+@pytest.mark.parametrize("clock", [0.0, CLOCKS / 2, CLOCKS])
+def test_that_holds_where_the_clocks_go_back_in_the_night(clock: float) -> None:
+    window = SendWindow(time(9), time(20), "Antarctica/Troll")  # two hours back
+    began = at("2026-10-24 20:30", "Antarctica/Troll")
+    asked = window.opening(began)
+    assert asked is not None
+    latest = window.latest_of_others(began - clock, [None])
+    assert latest is not None
+    assert latest >= asked
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes"), [("02:00", "02:15"), ("02:15", "03:15"), ("02:50", "03:20")], ids=["all", "most", "some"]
+)
+def test_short_hours_that_a_change_of_clocks_leaves_out_wait_for_the_day_after(opens: str, closes: str) -> None:
+    window = SendWindow(time.fromisoformat(opens), time.fromisoformat(closes), "Europe/Berlin")
+    assert window.opening(at("2026-03-28 12:00", "Europe/Berlin")) == at(f"2026-03-30 {opens}", "Europe/Berlin")
+
+
+ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Antarctica/Troll", "Africa/Cairo", "Asia/Bangkok"]
+CHANGES = [
+    "2026-03-08",
+    "2026-03-29",
+    "2026-04-05",
+    "2026-04-24",
+    "2026-10-04",
+    "2026-10-25",
+    "2026-10-30",
+    "2026-11-01",
+]
+
+
+def is_within(window: SendWindow, moment: float, zone: str) -> bool:
+    clock = datetime.fromtimestamp(moment, ZoneInfo(zone)).time()
+    if window.opens < window.closes:
+        return window.opens <= clock < window.closes
+    return clock >= window.opens or clock < window.closes
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_around_changes_of_clocks_nobody_is_woken_and_no_other_process_is_overlooked(zone: str) -> None:
+    chance = random.Random(zone)
+    for _ in range(1500):
+        opens = time(chance.randrange(24), chance.choice((0, 10, 30, 50)))
+        minutes = chance.choice((15, 20, 60, 660, 1300, 1439))
+        closes = (datetime.combine(date(2026, 1, 1), opens) + timedelta(minutes=minutes)).time()
+        window = SendWindow(opens, closes, zone)
+        now = at(f"{chance.choice(CHANGES)} 02:00", zone) + chance.uniform(-30, 30) * 3600
+        begin = window.opening(now) or now
+        told = window, zone, now
+        assert all(is_within(window, begin + after, zone) for after in (0.0, CLOSING - 1)), told
+        assert begin == now or is_within(window, begin + SPREAD, zone), told
+        for ahead in (-CLOCKS, 0.0, CLOCKS):
+            asked, latest = window.opening(now + ahead), window.latest_of_others(now, [None])
+            if asked is not None and asked + SPREAD > now:
+                assert latest is not None, told
+                assert latest >= asked + SPREAD, told
