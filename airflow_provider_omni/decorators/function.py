@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from airflow.providers.common.compat.sdk import context_merge, determine_kwargs
+from airflow.providers.common.compat.sdk import Asset, context_merge, determine_kwargs
 
 from airflow_provider_omni.operators.masked_fields import Masked, MaskedField, MaskedFields, MaskedText, is_of_a_task
 
@@ -69,7 +69,8 @@ class CallsFunction(MaskedFields):
 
 
 def _hidden(value: Any) -> Any:
-    return value if value is None or isinstance(value, bool | Masked) else HiddenArgument(value)
+    # Airflow looks for assets among the arguments: they are inlets.
+    return value if value is None or isinstance(value, bool | Masked | Asset) else HiddenArgument(value)
 
 
 def _shown(value: Any) -> Any:

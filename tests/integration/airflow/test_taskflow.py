@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
     DAG,
     AirflowFailException,
     AirflowSkipException,
+    Asset,
     BaseOperator,
     TaskDeferred,
     task,
@@ -95,6 +97,14 @@ def test_a_function_gets_its_own_arguments_and_the_context(account: RunningSimul
     assert "dag_run" in seen["context"]
 
 
+def test_an_asset_among_the_arguments_is_an_inlet(account: RunningSimulator, batch_task: BatchTask) -> None:
+    asset = Asset("x-shop://people")
+    send = made("omni_send", lambda people: {"to": NUMBER, "sms": people.uri}, asset)
+    send._do_render_template_fields(send, ("op_args",), batch_task.context(), None, set())
+    send.execute(batch_task.context())
+    assert send.inlets == [asset]
+
+
 def test_arguments_named_like_airflows_own_change_nothing_but_what_the_function_gets(
     account: RunningSimulator, batch_task: BatchTask
 ) -> None:
@@ -116,6 +126,32 @@ def test_a_retry_of_a_send_whose_function_returns_another_text_sends_nothing_aga
     first = made("omni_send", lambda: next(answers), to=NUMBER).execute(batch_task.context())
     second = made("omni_send", lambda: next(answers), to=NUMBER).execute(batch_task.context(try_number=2))
     assert second["message_ids"] == first["message_ids"]
+    assert accepted(account) == {NUMBER: 1}
+
+
+@pytest.mark.parametrize("fault", ["reset-before", "reset-after"])
+def test_a_retry_after_a_lost_answer_whose_function_returns_another_text_sends_nothing_twice(
+    account: RunningSimulator, batch_task: BatchTask, skipping: SkippingClock, texts: list[str], fault: str
+) -> None:
+    account.configure(duplicates="accept")  # a vendor that would send twice
+    account.faults.add(fault, call="send")
+    account.faults.add("forbid", call="logs", times=None)
+    with pytest.raises(OmniError):
+        made("omni_send", lambda: "Hello", to=NUMBER).execute(batch_task.context())
+    account.faults.clear()
+    texts.clear()
+    receipt = made("omni_send", lambda: "Hello again", to=NUMBER).execute(batch_task.context(try_number=2))
+    assert texts == (["Hello again"] if fault == "reset-before" else [])
+    assert receipt["counts"]["accepted"] == 1
+    assert accepted(account) == {NUMBER: 1}
+
+
+def test_a_retry_with_another_text_is_refused_while_some_have_got_the_earlier_one_and_somebody_is_left(
+    account: RunningSimulator, batch_task: BatchTask, skipping: SkippingClock
+) -> None:
+    made("omni_send", lambda: {"to": [NUMBER], "sms": "Hello"}).execute(batch_task.context())
+    with pytest.raises(AirflowFailException, match="OMNI-113"):
+        made("omni_send", lambda: {"to": [NUMBER, OTHER], "sms": "Bye"}).execute(batch_task.context(try_number=2))
     assert accepted(account) == {NUMBER: 1}
 
 
@@ -228,21 +264,47 @@ def test_a_retry_after_the_function_gave_other_rows_in_another_order_sends_nothi
 
 
 @pytest.mark.parametrize("ledger", [False, True], ids=["no ledger", "ledger"])
+@pytest.mark.parametrize("fault", ["reset-before", "reset-after"])
+@pytest.mark.parametrize("post", range(3))
 def test_a_retry_after_an_answer_was_lost_and_the_rows_changed_sends_nothing_twice(
-    account: RunningSimulator, batch_task: BatchTask, tmp_path: Path, skipping: SkippingClock, ledger: bool
+    account: RunningSimulator,
+    batch_task: BatchTask,
+    tmp_path: Path,
+    skipping: SkippingClock,
+    ledger: bool,
+    fault: str,
+    post: int,
 ) -> None:
     path = {"ledger_path": str(tmp_path)} if ledger else {}
     text = {"sms": {"text": "Hello"}, "chunk_size": 20, "max_connections": 1}
     account.configure(duplicates="accept")  # a vendor that would send twice
-    account.faults.add("reset-after", call="send", skip=1)
+    account.faults.add(fault, call="send", skip=post)
     account.faults.add("forbid", call="logs", times=None)
     with pytest.raises(OmniError):
         many(lambda: numbers(60), **text, **path).execute(batch_task.context())
     account.faults.clear()
-    changed = [*reversed(numbers(60)), *numbers(5, start=60)][5:]
+    changed = [*numbers(60), *numbers(5, start=60)][5:]
+    random.Random(post).shuffle(changed)
     many(lambda: iter(changed), **text, **path).execute(batch_task.context(try_number=2))
     assert set(accepted(account).values()) == {1}
     assert set(accepted(account)) >= set(changed)
+
+
+def test_who_is_left_is_sent_to_with_the_fields_that_a_later_try_has_given(
+    account: RunningSimulator, batch_task: BatchTask, skipping: SkippingClock, texts: list[str]
+) -> None:
+    def named(name: str) -> Any:
+        return many(lambda: [{"phone": number, "name": name} for number in numbers(2)], chunk_size=1, max_connections=1)
+
+    account.faults.add("reset-before", call="send", skip=1)
+    account.faults.add("forbid", call="logs", times=None)
+    with pytest.raises(OmniError):
+        named("Ann").execute(batch_task.context())
+    account.faults.clear()
+    texts.clear()
+    named("Ben").execute(batch_task.context(try_number=2))
+    assert texts == ["Dear Ben"]
+    assert accepted(account) == Counter(numbers(2))
 
 
 def test_a_function_that_fails_half_way_has_sent_nothing(account: RunningSimulator, batch_task: BatchTask) -> None:
