@@ -26,6 +26,8 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow_provider_omni.decorators.omni import OmniBatchTask, OmniSendTask
 from airflow_provider_omni.omni.client import OmniClient
 from airflow_provider_omni.omni.errors import OmniError, OmniInputError
+from airflow_provider_omni.operators.known_arguments import own_arguments
+from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.harness.clock import SkippingClock
 from tests.integration.airflow.batchtask import BatchTask, numbers
@@ -376,6 +378,20 @@ def test_mistakes_show_when_the_dag_is_read_under_the_decorators_name() -> None:
         made("omni_batch", lambda: [])
     with pytest.raises(OmniInputError, match="scenario_key: missing"):
         task.omni_send(task_id="send")(lambda: "Hello")()
+
+
+@pytest.mark.parametrize(
+    ("decorated", "operator", "replaced"),
+    [
+        (OmniSendTask, OmniSendMessageOperator, set()),
+        (OmniBatchTask, OmniSendBatchOperator, {"recipients", "encoding"}),
+    ],
+)
+def test_every_argument_of_the_operator_is_the_decorators_but_for_what_the_function_gives(
+    decorated: Any, operator: Any, replaced: set[str]
+) -> None:
+    assert own_arguments(operator) - own_arguments(decorated) == replaced
+    assert set(operator.template_fields) - set(decorated.template_fields) == replaced - {"encoding"}
 
 
 @pytest.mark.parametrize("annotation", [dict[str, Any], "dict[str, str]", str])
