@@ -103,7 +103,7 @@ def _never(record: Record, task: BatchTask) -> Iterable[str]:
     assert task.end is not None
     people = {row["phone"] for row in task.rows}
     got = {number for number in people if record.messages_for(number)}
-    never = people - got - refused_numbers(record)
+    never = people - got - refused_numbers(record) - task.listed
     if never and not task.end.receipt.counts.unconfirmed:
         yield f"{len(never)} got nothing, and the task is green"
 
@@ -116,8 +116,11 @@ def _false_claims(schedule: BatchSchedule, record: Record, task: BatchTask) -> I
     if counts.accepted > len(got | (people & refused_numbers(record))):
         yield f"the receipt says that {counts.accepted} were accepted, the vendor has {len(got)}"
     known = counts.accepted + counts.unconfirmed
-    if schedule.settings.refused_in == "nothing" and known < len(got):
-        yield f"the receipt knows of {known} messages, the vendor has {len(got)}"
+    # Who is on the suppression list is nobody's business any more, but counts if an earlier try has sent to them.
+    if schedule.settings.refused_in == "nothing" and known < len(got - task.listed):
+        yield f"the receipt knows of {known} messages, the vendor has {len(got - task.listed)}"
+    if (left_out := counts.suppressed or 0) > len(task.listed & people):
+        yield f"the receipt says that {left_out} are on the suppression list, which has {len(task.listed & people)}"
 
 
 def refused_numbers(record: Record) -> set[str]:

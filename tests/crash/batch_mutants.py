@@ -1066,3 +1066,56 @@ def _what_others_have_asked_for_later_is_absent() -> Iterator[None]:
     """The record is lost, and the logs do not show yet what it told of: that is taken for never sent."""
     with patch.object(SendWindow, "latest_of_others", lambda *_: None):
         yield
+
+
+_OPTED_OUT = _people("27", "27", "27", "27")
+
+
+@_mutant(
+    "wrong",
+    focused(
+        **B | _LEDGER,
+        network=CALM | {"posts": ()},
+        send=_SEND
+        | {
+            "sources": _OPTED_OUT,
+            "suppressed": (frozenset(), frozenset(row["phone"] for row in _OPTED_OUT[0])),
+            "crash_points": (CrashPoint("POST", Phase.BEFORE),),
+            "shut": None,
+        },
+    ),
+)
+def _who_may_have_been_sent_to_before_is_sent_to_whatever_the_list_says() -> Iterator[None]:
+    """People on the suppression list who are in doubt stand among the people of the send."""
+
+    def count(self: intent_log.IntentLog) -> tuple[int, int]:
+        workspace = self._workspace
+        people = workspace.execute(
+            "INSERT INTO person (seq, id, address, key, content, todo) SELECT seq, id, address, key, 1, 0 "
+            "FROM suppressed WHERE id IN (SELECT id FROM known) AND id NOT IN (SELECT id FROM person)"
+        )
+        workspace.execute("DELETE FROM suppressed WHERE id IN (SELECT id FROM person)")
+        return people, people
+
+    with patch.object(intent_log.IntentLog, "count_among_people_who_was_sent_to", count):
+        yield
+
+
+@_mutant(
+    "wrong",
+    _followed(
+        "42",
+        "42",
+        "27",
+        success_when="finished",
+        send={
+            "suppressed": (frozenset(), frozenset(row["phone"] for row in _people("42")[0])),
+            "clears": (20.0,),
+            "shut": None,
+        },
+    ),
+)
+def _an_earlier_message_makes_up_for_the_list() -> Iterator[None]:
+    """A second send goes to people on the suppression list too, if an earlier message to them was accepted."""
+    with patch.object(reader.Outcomes, "is_suppressed", lambda *_: False):
+        yield

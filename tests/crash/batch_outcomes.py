@@ -366,6 +366,10 @@ def _judge_unreached(case: Case, rows: list[OutcomeRow]) -> Iterable[str]:
             if any(number in later for later in there[1:]) or number in planned_since:
                 continue  # back again, and the try died before it could say so; or planned by a woken one since then
             wanted = False  # whoever took them out of the source did not want them to get it
+        if said is not None and number in case.send.listed_by.get(said.split("-")[1], ()):
+            if any(number in later for later in there[1:]) or number in planned_since:
+                continue
+            wanted = False  # whatever became of an earlier message
         message = case.known.get(row.message_id) if row is not None else None
         if selected[number] and message is not None and case.has_unread_delivery(message):
             yield f"…{number[-7:]} is among the unreached, and a report of the delivery is still to be read"

@@ -65,6 +65,12 @@ class Outbox:
     """The fate of a part of the ledger's sent/ before a clear: it is gone, cut, or empty."""
     shut: tuple[float, float] | None = None
     """Seconds from the start between which nothing may go out (`send_window`)."""
+    suppressed: tuple[frozenset[str], ...] = ()
+    """Numbers on the suppression list, by try; the last holds for all later ones. Empty: there is no list."""
+
+    def suppressed_at(self, number: int) -> frozenset[str]:
+        """Return the numbers on the list at a try."""
+        return self.suppressed[min(number, len(self.suppressed)) - 1] if self.suppressed else frozenset()
 
 
 @dataclass(frozen=True)
@@ -153,8 +159,9 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
 
 def _send(rng: random.Random, seed: int, settings: Settings, validity: tuple[int, int], *, long: bool) -> Outbox:
     tries = rng.randint(1, 5)
+    sources = _sources(rng, long=long)
     return Outbox(
-        sources=_sources(rng, long=long),
+        sources=sources,
         personal=rng.random() < 0.4,
         keyed=rng.random() < 0.3,
         chunk=rng.choice((1, 2, 3, 5)),
@@ -172,7 +179,18 @@ def _send(rng: random.Random, seed: int, settings: Settings, validity: tuple[int
         validity=validity,
         spoilt=random.Random(f"{seed}:spoilt").choice((None,) * 5 + SPOILT),
         shut=_draw_shut(seed),
+        suppressed=_draw_suppressed(seed, sources),
     )
+
+
+def _draw_suppressed(seed: int, sources: tuple[Rows, ...]) -> tuple[frozenset[str], ...]:
+    """Draw a list that changes from try to try; mostly none."""
+    rng = random.Random(f"{seed}:suppressed")
+    if rng.random() < 0.7:
+        return ()
+    everybody = sorted({row["phone"] for rows in sources for row in rows})
+    shares = [rng.choice((0.0, 0.2, 0.5)) for _ in range(rng.randint(1, 4))]
+    return tuple(frozenset(each for each in everybody if rng.random() < share) for share in shares)
 
 
 def _draw_shut(seed: int) -> tuple[float, float] | None:

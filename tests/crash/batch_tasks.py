@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +22,8 @@ from airflow_provider_omni.delivery.outbox.send_window import SendWindow
 from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms
 from airflow_provider_omni.delivery.outbox.tries import Tries, begin_try, end_try
 from airflow_provider_omni.delivery.recipients.contents import MessageTemplate
-from airflow_provider_omni.delivery.recipients.sources import rows_of_entries
+from airflow_provider_omni.delivery.recipients.sources import Row, rows_of_entries
+from airflow_provider_omni.delivery.recipients.suppression import read_suppression
 from airflow_provider_omni.omni.errors import OmniError, OmniStaleTryError
 from tests.crash.batch_schedule import BatchSchedule, Rows
 from tests.crash.breaking_workspace import BreakingWorkspace
@@ -81,7 +83,10 @@ class BatchTask:
     """Errors that say what is not true."""
     began_with: dict[int, Rows] = field(default_factory=dict)
     numbers_of: dict[str, set[str]] = field(default_factory=dict)
-    """The people in the source of each try, by the try's token."""
+    """The people in the source of each try, by the try's token. Without those on its suppression list."""
+    listed: frozenset[str] = frozenset()
+    listed_by: dict[str, frozenset[str]] = field(default_factory=dict)
+    """The suppression list that each try has read, by the try's token."""
 
     def __post_init__(self) -> None:
         self.task_state = FakeTaskState(self.world.rng, self.plan.store_failures)
@@ -120,6 +125,7 @@ class BatchTask:
         self.end = self.error = None
         self.receipts.wipe()
         self.rows = self.began_with[number] = send.sources[min(number, len(send.sources)) - 1]
+        self.listed = send.suppressed_at(number)
         if number == send.moved_at:
             world.say("airflow", "the ledger's path leads to another place")
             self.bucket = Bucket(world.rng, self.plan.store_failures)
@@ -128,7 +134,7 @@ class BatchTask:
         memory = (ForgetfulMemory if old else StateMemory)(self.task_state, number)
         self._workspaces.append(BreakingWorkspace(self.plan.workspace_breaks.of(self.plan.seed, f"try {number}")))
         token = f"{world.rng.getrandbits(48):012x}"
-        self.numbers_of[token] = {row["phone"] for row in self.rows}
+        self.numbers_of[token] = {row["phone"] for row in self.rows} - self.listed
         world.say("airflow", f"try {number} begins with {len(self.rows)} rows")
         name = f"batch #{number}"
         clock = clock_of(world, self.plan.clocks, self.plan.seed, f"batch {number}", number)
@@ -146,7 +152,7 @@ class BatchTask:
             publish=ti.reports.publish,
             report=ti.reports.report,
             publishing=self._publishing,
-            posted=lambda process, call, decided_at: self._posted(process, number, call, decided_at),
+            posted=lambda process, call, decided_at: self._posted(process, number, token, call, decided_at),
         ).begin()
         if number == 1 and send.presumed_dead_after is not None:
             world.after(send.presumed_dead_after, lambda: self._give_up(process))
@@ -211,9 +217,13 @@ class BatchTask:
         with workspace:
             try:
                 # One that was frozen before this reads what the source has become.
-                self.numbers_of[token] = {row["phone"] for row in self.rows}
+                self.numbers_of[token] = {row["phone"] for row in self.rows} - self.listed
+                self.listed_by[token] = self.listed
+                listed = None
+                if self.plan.send.suppressed:
+                    listed = read_suppression(_entries(self.listed), workspace, spec.numbers)
                 rows, now = rows_of_entries(self.rows, "phone"), datetime.fromtimestamp(world.now(), UTC)
-                plan = plan_batch(spec, rows, workspace, now, keep_fields=True)
+                plan = plan_batch(spec, rows, workspace, now, keep_fields=True, suppression=listed)
             except Exception:
                 yield from previous_receipt(spec, workspace, ledger, world.rng.random, policy.account)
                 raise
@@ -225,9 +235,11 @@ class BatchTask:
                     yield Publish(batch.receipt().to_json())
                 raise
 
-    def _posted(self, process: Process, number: int, call: Any, decided_at: float) -> None:
+    def _posted(self, process: Process, number: int, token: str, call: Any, decided_at: float) -> None:
         body = json.loads(call.body)
         destinations = body["destinations"]
+        if self.listed_by[token].intersection(each["to"]["phoneNumber"] for each in destinations):
+            self.false_words.append("somebody is posted to who is on the suppression list")
         self.numbers |= {each["messageId"]: each["to"]["phoneNumber"] for each in destinations}
         stale, now = self.task_state.current != number, self.world.now()
         woken = stale and now - decided_at > ONE_WRITE
@@ -306,6 +318,12 @@ class BatchTask:
         self.world.say("airflow", f"{name} is {self.plan.send.spoilt}")
         self.spoilt_at = self.world.now() if self.spoilt_at is None else self.spoilt_at
         self.bucket.spoil(name, self.plan.send.spoilt)
+
+
+def _entries(listed: frozenset[str]) -> Iterator[Row]:
+    """Yield the entries of a suppression list: numbers, and hashes of every other one."""
+    for place, number in enumerate(sorted(listed)):
+        yield Row(place, hashlib.sha256(f"+{number}".encode()).hexdigest() if place % 2 else number)
 
 
 def batch_spec(plan: BatchSchedule, world: World, number: int) -> BatchSpec:

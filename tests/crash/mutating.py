@@ -123,11 +123,13 @@ def focused(
             "publish_slowness": 0.0,
             "upheavals": Upheavals(),
         }
+        others: dict[str, Any] = {}
         if hasattr(plan, "workspace_breaks"):  # a batch
             unbroken["workspace_breaks"] = Breaks()
+            others = {"suppressed": (), "shut": None}
         return replace(
             plan,
-            send=replace(plan.send, **(send or {})),
+            send=replace(plan.send, **others | (send or {})),
             wait=replace(plan.wait, **(wait or {})),
             network=replace(plan.network, **(network or {})),
             settings=plan.settings.changed(switches),

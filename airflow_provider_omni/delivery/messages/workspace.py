@@ -73,7 +73,10 @@ CREATE TABLE known (
 CREATE INDEX known_attempt ON known (attempt);
 CREATE TABLE sibling (id TEXT PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID;  -- attempts of one recipient, if several
 CREATE INDEX sibling_label ON sibling (label);
-CREATE TABLE planned (id TEXT PRIMARY KEY, hash INTEGER NOT NULL) WITHOUT ROWID;  -- as earlier tries wrote them last
+CREATE TABLE planned (            -- as earlier tries wrote them last
+    id TEXT PRIMARY KEY, hash INTEGER NOT NULL,
+    suppressed INTEGER NOT NULL   -- 1: they are on the suppression list now
+) WITHOUT ROWID;
 """
 
 

@@ -25,6 +25,7 @@ from airflow_provider_omni.delivery.ledger.parts import PLAN, PURGED, SENT, VERS
 from airflow_provider_omni.delivery.messages.workspace import Workspace
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 from airflow_provider_omni.delivery.outbox.stores import ManifestStore
+from airflow_provider_omni.delivery.recipients.suppression import Suppression
 
 CONCURRENT_WRITES = 3
 """Parts that are written at one time."""
@@ -39,7 +40,7 @@ def write_manifest(plan: SendPlan, store: ManifestStore, rows: int) -> Steps[Non
     """
     purged = bool(own_parts((yield from list_parts(PURGED))))
     if not purged:
-        yield from _read_planned(plan.workspace)
+        yield from _read_planned(plan.workspace, plan.suppression)
     writes = iter(_parts(plan, store, rows, purged=purged))
     under_way = 0
     failure = None
@@ -85,14 +86,19 @@ def write_tombstones(workspace: Workspace, store: ManifestStore, most: int) -> S
         begins, after = False, ids[-1]
 
 
-def _read_planned(workspace: Workspace) -> Steps[None]:
+def _read_planned(workspace: Workspace, suppression: Suppression | None) -> Steps[None]:
     """Read everybody in the plans of earlier tries into the workspace, as the last of these has written them."""
+    holds = suppression.holds if suppression is not None else lambda _: False
     workspace.sql.create_function("row_hash", 1, _hash, deterministic=True)
     for name in own_parts((yield from list_parts(PLAN))):
         data = yield from read_part(name)
         workspace.executemany(
-            "INSERT OR REPLACE INTO planned (id, hash) VALUES (?, ?)",
-            ((_id_in(line, name), _hash(line)) for line in lines_of(data, name)),
+            "INSERT OR REPLACE INTO planned (id, hash, suppressed) VALUES (?, ?, ?)",
+            (
+                (message_id, _hash(line), holds(number))
+                for line in lines_of(data, name)
+                for message_id, number in (_id_and_number_in(line, name),)
+            ),
         )
 
 
@@ -102,9 +108,10 @@ def _hash(line: bytes | str) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
 
 
-def _id_in(line: bytes, name: str) -> str:
+def _id_and_number_in(line: bytes, name: str) -> tuple[str, str]:
     try:
-        return str(from_json(line)["id"])
+        person = from_json(line)
+        return str(person["id"]), str(person["to"])
     except (ValueError, KeyError, TypeError):
         raise damaged(name) from None
 
@@ -152,6 +159,6 @@ suppression list.
 """
 
 _LEFT = (
-    "SELECT id, id IN (SELECT id FROM suppressed) FROM planned "
+    "SELECT id, suppressed OR id IN (SELECT id FROM suppressed) FROM planned "
     f"WHERE id > ? AND id NOT IN (SELECT id FROM person WHERE {_OWN}) ORDER BY id LIMIT ?"
 )

@@ -158,6 +158,7 @@ class SendPlan:
     :param options: of all requests.
     :param only: the number of everybody's content, if all have the same.
     :param fields: the fields that texts need.
+    :param suppression: the list of those who must not be sent to; None if there is none.
     """
 
     def __init__(
@@ -169,8 +170,10 @@ class SendPlan:
         options: Options,
         only: int | None,
         fields: tuple[str, ...] = (),
+        suppression: Suppression | None = None,
     ) -> None:
         self.spec = spec
+        self.suppression = suppression
         self.intake = intake
         self.workspace = workspace
         self.ids = spec.identity
@@ -409,7 +412,13 @@ def plan_batch(
     )
     intake = ingest(rows, options, contents, spec.identity, workspace)
     plan = SendPlan(
-        spec, intake, workspace, options=contents.options, only=contents.same_for_all, fields=contents.fields
+        spec,
+        intake,
+        workspace,
+        options=contents.options,
+        only=contents.same_for_all,
+        fields=contents.fields,
+        suppression=suppression,
     )
     _guard(plan)
     return plan

@@ -53,6 +53,8 @@ class Suppression:
     def holds(self, digits: str) -> bool:
         """Return True if a normalised number is on the list."""
         scalar = self._workspace.scalar
+        if not digits.isdecimal():
+            return False
         if self.numbers and scalar("SELECT 1 FROM listed_number WHERE number = ?", int(digits)) is not None:
             return True
         return bool(self.hashes) and (

@@ -209,6 +209,14 @@ def test_somebody_whose_message_failed_and_who_has_opted_out_before_the_last_try
     assert chosen(world) == people[3:]
 
 
+def test_somebody_who_has_left_the_source_and_opted_out_is_not_chosen(world: World) -> None:
+    people = [*numbers(2), FAILING, "41793000142"]
+    world.send(people, saying("Hello"))
+    wait(world, success_when="finished")
+    world.send(people[:2], saying("Hello"), suppress=[hashed(FAILING)])
+    assert chosen(world) == people[3:]
+
+
 def test_the_last_try_has_the_last_word_on_who_is_on_the_list(world: World) -> None:
     people = [*numbers(2), FAILING]
     world.send(people, saying("Hello"))
