@@ -79,7 +79,7 @@ class WaitingSend(KnownArguments, BaseOperator):
             trigger, timeout = wait.trigger(context)
             self.defer(trigger=trigger, method_name="execute_complete", kwargs={"receipt": receipt}, timeout=timeout)
         while (value := wait.poll(context)) is None:
-            time.sleep(_seconds(self.poke_interval))
+            time.sleep(wait.pause())
         return self._delivered(context, value)
 
     def execute_complete(

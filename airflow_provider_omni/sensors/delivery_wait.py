@@ -133,6 +133,13 @@ class DeliveryWait:
                     return None
         return self._end(context, end.verdict.value, end.explanation, end.summary, end.report)
 
+    def pause(self) -> float:
+        """Return the seconds until the next poll, for who polls in a loop. The deadline is never slept over."""
+        assert self._wait is not None  # it has polled
+        watch = self._wait.watch
+        left = watch.deadline - time.time()
+        return min(watch.poll_interval, left) if left > 0 else watch.poll_interval
+
     def complete(self, context: Context, event: Any) -> dict[str, Any]:
         """Take over from the triggerer. The event is checked: an unknown event is never a success."""
         from airflow_provider_omni.omni import errors

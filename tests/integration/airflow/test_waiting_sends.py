@@ -15,6 +15,7 @@ from airflow_provider_omni.omni.errors import OmniError, OmniInputError
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.simulator.running import RunningSimulator
+from tests.harness.clock import SkippingClock
 from tests.integration.airflow.test_fates import NUMBER, REFUSED, Task, account, clock, task
 
 __all__ = ["account", "clock", "task"]
@@ -85,6 +86,25 @@ def test_a_wait_in_vain_fails_for_good_with_receipt_and_summary_in_xcom(
         getattr(task, mode)(one(mode, code, timeout=100))
     value = task.xcoms["return_value"]
     assert (value["counts"]["accepted"], value["delivery"]["delivered"]) == (1, 0)
+
+
+def test_a_long_pause_between_polls_does_not_sleep_over_the_deadline(
+    account: RunningSimulator, task: Task, clock: SkippingClock
+) -> None:
+    with pytest.raises(AirflowSensorTimeout):
+        task.poke(one("poke", "73", timeout=100, poke_interval=3600))
+    assert clock.now() - task.started_at < 100 + 300  # the last reads take up to five minutes
+
+
+def test_without_a_pause_between_polls_the_vendor_is_not_asked_in_a_circle(
+    account: RunningSimulator, task: Task, clock: SkippingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    sleep = clock.sleep
+    monkeypatch.setattr(clock, "sleep", lambda seconds: (pauses.append(seconds), sleep(seconds)))
+    task.poke(one("poke", "27", poke_interval=0))
+    assert pauses
+    assert min(pauses) >= 0.1
 
 
 @pytest.mark.parametrize("mode", MODES)
