@@ -169,12 +169,9 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         """
         raise NotImplementedError
 
-    def check_suppress(self) -> None:
-        """Raise OmniInputError for a suppression list that cannot be meant, without opening it."""
-        if problems := suppress_problems(unmask(self.suppress), queries=self.suppress_queries):
-            from airflow_provider_omni.omni.errors import OmniInputError
-
-            raise OmniInputError("Nothing was sent: the suppression list cannot be used.", problems=problems)
+    def suppress_problems(self) -> list[str]:
+        """Return the problems with a suppression list that is rendered, without opening it."""
+        return suppress_problems(unmask(self.suppress), queries=self.suppress_queries)
 
     def open_suppressed(self) -> AbstractContextManager[Iterable[Row]]:
         """Open the suppression list while it is read."""

@@ -91,8 +91,7 @@ def read_order(
         place, folder = _open_ledger(operator, spec.shard)
     with collecting(mistakes):
         operator.check_source()
-    with collecting(mistakes):
-        operator.check_suppress()
+    mistakes += operator.suppress_problems()
     if spec.content.contents:  # else they could not be read
         with collecting(mistakes):
             contents = RenderedContents(spec.content, workspace, now, spec.zone_field)

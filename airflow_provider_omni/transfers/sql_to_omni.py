@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_omni.omni.errors import OmniInputError
 
 _NO_PARAMS = unexpected("hook_params", "something else", "a dict of the hook's arguments such as {'schema': 'shop'}")
+_NO_QUERY = unexpected("suppress_conn_id", "a connection, and no query in suppress", "none: a file needs no database")
 FETCH = 5000
 """Rows that are taken from the cursor at a time."""
 
@@ -90,7 +91,18 @@ class SqlToOmniOperator(BatchOperator):
     def source_slips(self) -> list[str]:
         """Return the mistakes in arguments that need no rendering."""
         no_params = self.hook_params is not None and not isinstance(self.hook_params, Mapping)
-        return [*([_NO_PARAMS] if no_params else []), *(_sql_problems(self.sql) if is_ready(self.sql) else [])]
+        listed = self.suppress
+        no_query = listed is None or (is_ready(listed) and not is_query(listed) and not str(listed).endswith(".sql"))
+        return [
+            *([_NO_PARAMS] if no_params else []),
+            *([_NO_QUERY] if self.suppress_conn_id is not None and no_query else []),
+            *(_sql_problems(self.sql) if is_ready(self.sql) else []),
+        ]
+
+    def suppress_problems(self) -> list[str]:
+        """Return the problems with the suppression list, and with a connection that it does not need."""
+        no_query = self.suppress_conn_id is not None and not is_query(unmask(self.suppress))
+        return [*super().suppress_problems(), *([_NO_QUERY] if no_query else [])]
 
     def check_source(self) -> None:
         """Raise OmniInputError if there is no query."""

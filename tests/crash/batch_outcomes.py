@@ -257,7 +257,7 @@ def _right_verdicts(
     """The verdicts that the criterion asks for, with these counts."""
     plan = case.schedule.wait
     # Somebody was to be sent to, and there is nobody to be followed.
-    nobody = _count(case.wait.receipt, "requested", but=("quarantined", "duplicates"))
+    nobody = _count(case.wait.receipt, "requested", but=("quarantined", "duplicates", "suppressed"))
     if not total and nobody and plan.success_when != "finished":
         return {"failure"}
     operators = sum(each == {"operator"} for each in seen) if plan.delivered_means == "group" else 0

@@ -25,6 +25,7 @@ from airflow_provider_omni.cli.ledger_summary import Summary
 from airflow_provider_omni.cli.output import Answer, show
 from airflow_provider_omni.delivery.ledger.audit import Audit
 from airflow_provider_omni.delivery.recipients.sources import Row
+from airflow_provider_omni.delivery.recipients.suppression import SUPPRESSED
 from airflow_provider_omni.delivery.results.reader import OutcomeRow, QuarantineRow
 from airflow_provider_omni.omni.errors import OmniConfigurationError, OmniInputError, OmniStorageError
 from airflow_provider_omni.pages.ledger_rows import COLUMNS
@@ -51,7 +52,7 @@ def text_of(answer: Answer) -> str:
 
 
 def test_rows_add_up_to_counts_a_funnel_and_reasons() -> None:
-    summary = Summary.of(ROWS, QUARANTINED)
+    summary = Summary.of(ROWS, [*QUARANTINED, QuarantineRow(5, SUPPRESSED, "y")])
     assert summary.funnel() == [
         ("to be posted", 6),
         ("accepted", 4),
@@ -65,6 +66,7 @@ def test_rows_add_up_to_counts_a_funnel_and_reasons() -> None:
     assert data["by_channel"] == {"delivered": {"LINE": 1, "SMS": 1}}
     assert data["cost"] == {"EUR": "0.07"}
     assert data["quarantine_reasons"] == {"no number": 2}
+    assert (data["quarantined"], data["suppressed"]) == (2, 1)
     assert data["first_sent_at"] == "1970-01-01T00:00:05+00:00"
     assert data["last_done_at"] == "1970-01-01T00:00:30+00:00"
     assert [(each["outcome"], each["words"]) for each in data["reasons"]] == [

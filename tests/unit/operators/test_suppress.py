@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_omni.omni.errors import OmniInputError, OmniStorageError
-from airflow_provider_omni.operators.omni import OmniSendBatchOperator
+from airflow_provider_omni.operators.omni import OmniCreateScenarioOperator, OmniSendBatchOperator
 from airflow_provider_omni.simulator.running import RunningSimulator
 from airflow_provider_omni.simulator.settings import SOURCE_SCENARIO_KEY
 from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
@@ -239,6 +239,36 @@ def test_what_can_be_no_list_is_refused_when_the_task_runs(
         with_values(made("/lists/gone.csv"), suppress=value).execute(task.context())
     assert words in str(caught.value)
     assert reached(account) == set()
+
+
+@pytest.mark.parametrize("value", [None, "/lists/gone.csv"])
+def test_a_connection_without_a_query_is_a_mistake(account: RunningSimulator, task: Any, value: Any) -> None:
+    with pytest.raises(OmniInputError, match="suppress_conn_id: got a connection, and no query in suppress"):
+        sql(value, suppress_conn_id="crm")
+    with pytest.raises(AirflowFailException, match="suppress_conn_id: got a connection, and no query in suppress"):
+        with_values(sql("SELECT 1 AS phone"), suppress=value, suppress_conn_id="crm").execute(task.context())
+
+
+def test_the_output_of_a_task_may_be_the_list(account: RunningSimulator, task: Any, tmp_path: Path) -> None:
+    with DAG("offer", schedule=None):
+        path = OmniCreateScenarioOperator(task_id="export", name="any", flow=[{"channel": "SMS"}]).output["key"]
+        operator = batch(path)
+    assert operator.upstream_task_ids == {"export"}
+    with_values(operator, suppress=write(tmp_path / "gone.txt", BOB)).execute(task.context())
+    assert reached(account) == {ANN, EVE}
+
+
+def test_what_was_sent_can_be_followed_though_a_retry_finds_no_list(
+    account: RunningSimulator, task: Any, tmp_path: Path
+) -> None:
+    ledger, path = str(tmp_path / "ledger"), tmp_path / "gone.txt"
+    batch(write(path, EVE), ledger_path=ledger).execute(task.context())
+    path.unlink()
+    task.xcoms.clear()
+    with pytest.raises(OmniStorageError):
+        batch(str(path), ledger_path=ledger).execute(task.context(2))
+    assert task.xcoms["return_value"]["counts"]["accepted"] == 2
+    assert len(account.record.acceptances) == 2
 
 
 @pytest.mark.parametrize("value", ["{{ params.gone }}", "/lists/{{ ds }}.txt", "s3://crm@bucket/gone.txt.gz"])
