@@ -35,7 +35,11 @@ def said(operator: Any, task: Task) -> str:
 SEND = [name for name in OmniSendMessageOperator.template_fields if name != "omni_conn_id"]
 BATCH = [name for name in OmniSendBatchOperator.template_fields if name not in ("omni_conn_id", "recipients")]
 SQL = [name for name in SqlToOmniOperator.template_fields if name not in ("omni_conn_id", "recipients")]
-TOGETHER = {"max_cost": {"prices": {"SMS": 1}}, "prices": {"max_cost": {"EUR": 50}}}
+TOGETHER: dict[str, dict[str, Any]] = {
+    "max_cost": {"prices": {"SMS": 1}},
+    "prices": {"max_cost": {"EUR": 50}},
+    "suppress_conn_id": {"suppress": "SELECT phone FROM gone"},
+}
 """Arguments that need another one."""
 CASES = [
     *((single, name) for name in SEND),
