@@ -510,3 +510,17 @@ def test_what_functions_get_and_return_is_sent_and_kept_nowhere(
 def test_airflow_finds_both_decorators_and_their_operators() -> None:
     assert type(made("omni_send", lambda: "Hello", to=NUMBER)) is OmniSendTask
     assert type(made("omni_batch", lambda: [], sms={"text": "Hello"})) is OmniBatchTask
+
+
+def test_the_guards_of_a_batch_hold_for_rows_that_a_function_returns(
+    account: RunningSimulator, batch_task: BatchTask, tmp_path: Path
+) -> None:
+    listed, people = tmp_path / "gone.txt", [NUMBER, f"{NUMBER[:-1]}1"]
+    listed.write_text(people[1])
+    guards = {"suppress": str(listed), "max_cost": {"EUR": 0.1}, "prices": {"LINE": 0, "SMS": 0.1}}
+    receipt = made("omni_batch", lambda: people, sms={"text": "Hello"}, **guards).execute(batch_task.context())
+    assert (receipt["counts"]["suppressed"], receipt["estimated_cost"]) == (1, {"EUR": "0.1"})
+    assert accepted(account) == {NUMBER: 1}
+    listed.write_text("nobody")
+    with pytest.raises(AirflowFailException, match="suppress: got 1 entry that cannot be read"):
+        made("omni_batch", lambda: people, sms={"text": "Hello"}, **guards).execute(batch_task.context(2))

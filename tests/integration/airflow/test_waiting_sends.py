@@ -222,3 +222,39 @@ def test_a_wait_that_is_resumed_with_the_event_alone_takes_its_receipt_from_xcom
     event = {"status": "success", "message": "done", "summary": {"delivered": 1}}
     value = one("deferrable", "27").execute_complete(context, event=event)
     assert value == receipt | {"delivery": {"delivered": 1}}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_waiting_batch_has_heard_counts_before_its_next_try_posts_more(
+    account: RunningSimulator, task: Task, tmp_path: Path, mode: str
+) -> None:
+    """The prices that the user has given are lower than those that the reports tell."""
+    people = [f"{NUMBER[:-1]}{index}{code}" for index in range(3) for code in ("27", "41")]
+    cheap = {"max_cost": {"EUR": "0.03"}, "prices": {"LINE": 0.001, "SMS": 0.001}, "success_when": "finished"}
+    value = getattr(task, mode)(many(mode, people, tmp_path, **cheap))
+    assert value["estimated_cost"] == {"EUR": "0.012"}
+    assert float(value["delivery"]["cost"]["EUR"]) > 0.03
+    task.begin_next_try()
+    again = getattr(task, mode)(many(mode, people, tmp_path, **cheap))  # nobody is left: it waits
+    assert again["delivery"]["delivered"] == 6
+    task.begin_next_try()
+    with pytest.raises(AirflowFailException, match=r"EUR that reports have told of it so far, and up to 0\.002 EUR"):
+        getattr(task, mode)(many(mode, [*people, f"{NUMBER[:-1]}927"], tmp_path, **cheap))
+    assert sum(accepted(account).values()) == 6
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_waiting_batch_follows_who_was_sent_to_before_the_list_named_them(
+    account: RunningSimulator, task: Task, tmp_path: Path, mode: str
+) -> None:
+    people = [f"{NUMBER[:-1]}{index}{code}" for index in range(2) for code in ("27", "41")]
+    (tmp_path / "gone.txt").write_text(people[0])
+    listed = {"suppress": str(tmp_path / "gone.txt"), "success_when": "finished"}
+    first = getattr(task, mode)(many(mode, people, tmp_path / "ledger", **listed))
+    assert (first["counts"]["suppressed"], first["delivery"]["delivered"]) == (1, 3)
+    (tmp_path / "gone.txt").write_text(people[1])
+    task.begin_next_try()
+    then = getattr(task, mode)(many(mode, people, tmp_path / "ledger", **listed))
+    assert (then["counts"]["accepted"], then["counts"]["suppressed"]) == (4, 0)
+    assert then["delivery"]["delivered"] == 4
+    assert accepted(account) == Counter(people)
