@@ -75,6 +75,7 @@ test-distributed: .venv-distributed/.ready ## The test of several machines: Cele
 soak: .venv/.ready ## The crash harness for SCHEDULES schedules (20000) of each family, on all cores
 	$(PY) -m tests.crash --schedules $(or $(SCHEDULES),20000)
 	$(PY) -m tests.crash --one-task --schedules $(or $(SCHEDULES),20000)
+	$(PY) -m tests.crash --one-task-batches --schedules $(or $(SCHEDULES),20000)
 	$(PY) -m tests.crash --batches --schedules $(or $(SCHEDULES),20000)
 	$(PY) -m tests.crash --alerts --schedules $(or $(SCHEDULES),20000)
 

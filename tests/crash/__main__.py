@@ -1,7 +1,7 @@
 """The soak: `python -m tests.crash --schedules 20000`. One: `--seed N --trace`. The harness itself: `--mutants`.
 
-`--one-task`, `--batches`, `--alerts`: the same for single sends that wait in their own task (`wait_for_delivery`), for
-batches, and for alerts whose callbacks run more than once.
+`--batches`, `--alerts`: the same for batches, and for alerts whose callbacks run more than once. `--one-task`,
+`--one-task-batches`: the same for single sends and batches that wait in the same task (`wait_for_delivery`).
 
 `--digest`: a hash of everything that happens in each hundred schedules. A change that is to change no behaviour, such
 as a move of code, must leave all of them as they were.
@@ -23,7 +23,7 @@ from typing import Any
 
 from tests.crash import alert_mutants, alerts, batch_mutants, batch_running, mutants, running, wait_mutants
 from tests.crash.alert_schedule import alert_schedule_of
-from tests.crash.batch_schedule import batch_schedule_of
+from tests.crash.batch_schedule import batch_schedule_of, one_task_batch_of
 from tests.crash.checker import FROZEN, NO_FENCE, SWITCHED
 from tests.crash.mutating import Mutant
 from tests.crash.running import Result
@@ -31,10 +31,12 @@ from tests.crash.schedule import one_task_schedule_of, schedule_of
 
 SLICE = 100
 SENDS, ONE_TASK, BATCHES, ALERTS = "sends", "sends that wait", "batches", "alerts"
+ONE_TASK_BATCHES = "batches that wait"
 NAMES = {
     SENDS: "schedules",
     ONE_TASK: "schedules of sends that wait",
     BATCHES: "schedules of batches",
+    ONE_TASK_BATCHES: "schedules of batches that wait",
     ALERTS: "schedules of alerts",
 }
 
@@ -48,6 +50,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     kinds.add_argument(
         "--one-task", dest="kind", action="store_const", const=ONE_TASK, help="single sends that wait in the same task"
+    )
+    kinds.add_argument(
+        "--one-task-batches",
+        dest="kind",
+        action="store_const",
+        const=ONE_TASK_BATCHES,
+        help="batches that wait in the same task",
     )
     kinds.add_argument("--alerts", dest="kind", action="store_const", const=ALERTS, help="alerts, not single sends")
     parser.add_argument("--schedules", type=int, default=20_000, help="how many (default 20000)")
@@ -68,14 +77,19 @@ def main(arguments: list[str] | None = None) -> int:
 def one(seed: int, kind: str, *, trace: bool) -> int:
     """Run one schedule and show it."""
     result = _run(kind)(seed, trace=trace)
-    schedules = {SENDS: schedule_of, ONE_TASK: one_task_schedule_of, BATCHES: batch_schedule_of}
+    schedules = {
+        SENDS: schedule_of,
+        ONE_TASK: one_task_schedule_of,
+        BATCHES: batch_schedule_of,
+        ONE_TASK_BATCHES: one_task_batch_of,
+    }
     plan: Any = (schedules | {ALERTS: alert_schedule_of})[kind](seed)
     print(f"seed {seed}, guarantee {plan.guarantee}, flow {' → '.join(plan.flow)}")
     if kind == ALERTS:
         parts = [f"one message per {plan.dedupe}, {len(plan.people)} people", *plan.copies, plan.network]
     else:
         parts = [f"Airflow {plan.airflow}", plan.send, plan.wait, plan.network]
-    if kind == BATCHES:
+    if kind in (BATCHES, ONE_TASK_BATCHES):
         parts.append(f"ledger: {plan.ledger}, store failures: {plan.store_failures}, {plan.sizes}")
     for part in (*parts, plan.settings.switches()):
         print(f"  {part}")
@@ -139,13 +153,25 @@ def _slices(seeds: range) -> list[range]:
 
 
 def _run(kind: str) -> Callable[..., Result]:
-    runs = {SENDS: running.run, ONE_TASK: running.run_in_one_task, BATCHES: batch_running.run, ALERTS: alerts.run}
+    runs = {
+        SENDS: running.run,
+        ONE_TASK: running.run_in_one_task,
+        BATCHES: batch_running.run,
+        ONE_TASK_BATCHES: batch_running.run_in_one_task,
+        ALERTS: alerts.run,
+    }
     return runs[kind]
 
 
 def _mutants(kind: str) -> dict[str, Mutant]:
     single = mutants.MUTANTS | wait_mutants.MUTANTS
-    return {SENDS: single, ONE_TASK: single, BATCHES: batch_mutants.MUTANTS, ALERTS: alert_mutants.MUTANTS}[kind]
+    return {
+        SENDS: single,
+        ONE_TASK: single,
+        BATCHES: batch_mutants.MUTANTS,
+        ONE_TASK_BATCHES: batch_mutants.MUTANTS,
+        ALERTS: alert_mutants.MUTANTS,
+    }[kind]
 
 
 def _mutated(name: str, seeds: range, kind: str) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from unittest.mock import patch
 from airflow_provider_omni.delivery.tracking import ledger_watch
 from tests.crash.batch_checker import judge_batch_send
 from tests.crash.batch_outcomes import Case, judge_batch_wait
-from tests.crash.batch_schedule import BatchSchedule, batch_schedule_of
+from tests.crash.batch_schedule import BatchSchedule, batch_schedule_of, one_task_batch_of
 from tests.crash.batch_tasks import BatchTask
 from tests.crash.breaking_workspace import BreakingWorkspace
 from tests.crash.checker import wrong_account
@@ -27,7 +27,25 @@ SLOW_READ = 1.5
 
 def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], BatchSchedule] | None = None) -> Result:
     """Run the schedule of a seed to its end and judge it. `focus` changes the schedule first."""
-    plan = batch_schedule_of(seed)
+    return run_plan(batch_schedule_of(seed), trace=trace, focus=focus, options="--batches ")
+
+
+def run_in_one_task(
+    seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], BatchSchedule] | None = None
+) -> Result:
+    """Run the schedule of a seed whose batch waits in the same task, and judge it."""
+    return run_plan(one_task_batch_of(seed), trace=trace, focus=focus, options="--one-task-batches ")
+
+
+def run_plan(
+    plan: BatchSchedule,
+    *,
+    trace: bool = False,
+    focus: Callable[[BatchSchedule], BatchSchedule] | None = None,
+    options: str = "",
+) -> Result:
+    """Run a schedule to its end and judge it."""
+    seed = plan.seed
     if focus is not None:
         plan = focus(plan)
     rng = random.Random(f"omni batch world {seed}")
@@ -55,7 +73,7 @@ def run(seed: int, *, trace: bool = False, focus: Callable[[BatchSchedule], Batc
             events[f"waits whose verdict is not judged: {reason}"] += bool(reason)
     finally:
         send.close()
-    return Result(seed, plan.guarantee, judgement, +events, tuple(world.trace), "--batches ")
+    return Result(seed, plan.guarantee, judgement, +events, tuple(world.trace), options)
 
 
 def _workspaces(plan: BatchSchedule) -> Callable[[], BreakingWorkspace]:
@@ -71,6 +89,9 @@ def _secrets(plan: BatchSchedule) -> tuple[str, ...]:
 
 def _follow(world: World, plan: BatchSchedule, task: BatchTask, waits: list[WaitTask]) -> None:
     """The wait begins at an end of the sending task, also after a failure: there is a receipt."""
+    if plan.wait.one_task:
+        _go_on(world, plan, task, waits)
+        return
     if waits or (plan.wait.after_clears and not task.cleared):
         return
     moved = plan.send.moved_at is not None and task.try_number >= plan.send.moved_at  # what to follow is not in it
@@ -84,6 +105,26 @@ def _follow(world: World, plan: BatchSchedule, task: BatchTask, waits: list[Wait
 
     receipt = {name: value for name, value in standing.items() if name != "message_ids" or plan.ids_listed}
     waits.append(WaitTask(world, plan, receipt, done, task.bucket if plan.ledger else None))
+    waits[0].start()
+
+
+def _go_on(world: World, plan: BatchSchedule, task: BatchTask, waits: list[WaitTask]) -> None:
+    """The task itself waits when all is sent. What counts is its last wait: Airflow believes in no earlier one."""
+    waits.clear()
+    moved = plan.send.moved_at is not None and task.try_number >= plan.send.moved_at
+    if task.end is None or moved:
+        world.over = task.cleared
+        return
+
+    def done() -> None:
+        world.over = task.ended_waiting()
+
+    receipt = task.end.receipt.to_json()
+    if not (receipt["bulks"] or receipt["ledger_path"]):
+        done()  # nobody was sent to: there is nothing to wait for
+        return
+    receipt = {name: value for name, value in receipt.items() if name != "message_ids" or plan.ids_listed}
+    waits.append(WaitTask(world, plan, receipt, done, task.bucket if plan.ledger else None, task))
     waits[0].start()
 
 
@@ -105,6 +146,6 @@ def _count(plan: BatchSchedule, world: World, send: BatchTask, waits: list[WaitT
     events["sends green"] = send.end is not None
     events[f"sends ended: {type(send.error).__name__ if send.error else 'green' if send.end else 'lost'}"] = 1
     events["waits"] = len(waits)
-    events["waits that refused to ask another account"] = sum(wait.restored for wait in waits)
+    events["waits that refused to ask another account"] = sum(wait.restored for wait in waits if wait.task is None)
     events["waits from a ledger"] = sum(wait.bucket is not None for wait in waits)
     return events

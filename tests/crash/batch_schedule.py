@@ -28,6 +28,7 @@ from tests.crash.schedule import (
     draw_settings,
     draw_validity,
     draw_wait,
+    in_one_task,
 )
 from tests.crash.upheavals import Upheavals, draw_upheavals
 from tests.crash.world import FAULTS, LATEST, NetworkFaults
@@ -155,6 +156,11 @@ def batch_schedule_of(seed: int) -> BatchSchedule:
         workspace_breaks=draw_breaks(seed),
         upheavals=draw_upheavals(seed, old=ledger),
     )
+
+
+def one_task_batch_of(seed: int) -> BatchSchedule:
+    """Draw a schedule of a batch with `wait_for_delivery`."""
+    return in_one_task(batch_schedule_of(seed))
 
 
 def _send(rng: random.Random, seed: int, settings: Settings, validity: tuple[int, int], *, long: bool) -> Outbox:

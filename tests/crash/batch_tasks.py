@@ -32,6 +32,7 @@ from tests.crash.fake_stores import Bucket, FakeTaskState, ForgetfulMemory, Publ
 from tests.crash.processes import Process
 from tests.crash.reports import SendingInstance
 from tests.crash.upheavals import GONE, of_try
+from tests.crash.waiting_task import WaitingTask
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
 ONE_WRITE = 2.0
@@ -59,7 +60,7 @@ class BatchPost:
 
 
 @dataclass
-class BatchTask:
+class BatchTask(WaitingTask):
     """The sending task from its first try to its last, clears included. `finished` is called at each end."""
 
     world: World
@@ -124,6 +125,7 @@ class BatchTask:
         number = self.task_state.current = self.try_number
         self.end = self.error = None
         self.receipts.wipe()
+        self.task_state.xcom.clear()
         self.rows = self.began_with[number] = send.sources[min(number, len(send.sources)) - 1]
         self.listed = send.suppressed_at(number)
         if number == send.moved_at:
@@ -282,9 +284,28 @@ class BatchTask:
             if self.plan.upheavals.dropped_on_success:
                 self.lose(GONE)
             self.receipts.put(end.receipt.to_json(), process.memory)  # what it returns
-            self._over(retry=False)
+            if self.plan.wait.one_task:
+                self._running = None
+                self.finished(self)
+            else:
+                self._over(retry=False)
         else:
             self._over(retry=isinstance(error, OmniStaleTryError) or (error is not None and error.retryable))
+
+    def forget_end(self) -> None:
+        """Forget how the try before has ended."""
+        self.end = self.error = None
+
+    def give_retries(self) -> None:
+        """Have as many retries as at first."""
+        self._left = self.plan.send.tries - 1
+
+    def ended_waiting(self) -> bool:
+        """Note that the wait has ended. Return True if the task is not cleared any more."""
+        cleared = self.cleared
+        if self._clears:
+            self.world.after(self._clears.pop(0), self._clear)
+        return cleared
 
     def _over(self, *, retry: bool) -> None:
         self._running = None

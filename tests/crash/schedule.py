@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_omni.delivery.effects import Label
 from airflow_provider_omni.simulator.fates import FATES
@@ -163,17 +163,21 @@ def one_task_schedule_of(seed: int) -> Schedule:
     return in_one_task(schedule_of(seed))
 
 
-def in_one_task(plan: Schedule) -> Schedule:
+S = TypeVar("S")
+
+
+def in_one_task(plan: S) -> S:
     """Return the schedule with the send and its wait in one task. The wait asks the account that the send has used."""
-    mode = "trigger" if plan.wait.mode == "trigger" else "poke"
-    rng = random.Random(f"{plan.seed}:one task")
+    wait: Wait = plan.wait  # type: ignore[attr-defined]
+    mode = "trigger" if wait.mode == "trigger" else "poke"
+    rng = random.Random(f"{plan.seed}:one task")  # type: ignore[attr-defined]
     # Most are killed or cleared while they wait: that is what is new.
-    killed = tuple(draw_crash_point(rng, 0.8, most=12) for _ in range(4)) if mode == "poke" else plan.wait.crash_points
+    killed = tuple(draw_crash_point(rng, 0.8, most=12) for _ in range(4)) if mode == "poke" else wait.crash_points
     cleared = rng.uniform(0.0, 900.0) if rng.random() < 0.3 else None
-    return replace(
+    return replace(  # type: ignore[type-var]
         plan,
         wait=replace(
-            plan.wait,
+            wait,
             one_task=True,
             mode=mode,
             crash_points=killed,

@@ -30,6 +30,7 @@ from tests.crash.fake_stores import FakeTaskState, ForgetfulMemory, Publishing, 
 from tests.crash.processes import Process
 from tests.crash.reports import SendingInstance
 from tests.crash.upheavals import GONE, of_try
+from tests.crash.waiting_task import WaitingTask
 from tests.crash.world import CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, World
 
 FENCE_SECONDS = 5.0
@@ -56,7 +57,7 @@ class Posted:
 
 
 @dataclass
-class SendTask:
+class SendTask(WaitingTask):
     """The sending task from its first try to its last, clears included. `finished` is called at each end."""
 
     world: World
@@ -249,34 +250,18 @@ class SendTask:
         else:
             self._over(retryable=value.error.retryable)
 
-    def lost_waiting(self) -> None:
-        """Notice later that the process that waited is dead, or frozen, and retry. Losses while it waits cost none of
-        its retries, so that there is an end to judge.
-        """
-        number, heartbeat = self.try_number, self.plan.send.heartbeat
-        self.downtime += heartbeat
-        self.world.after(heartbeat, lambda: self._wait_anew(number, "the waiting try is given up"))
+    def forget_end(self) -> None:
+        """Forget how the try before has ended."""
+        self.succeeded, self.end, self.error = False, None, None
 
-    def cleared_waiting(self, end: Callable[[], None]) -> None:
-        """The user clears the task while it waits. Its process is ended a little later."""
-        self.world.after(self.plan.upheavals.killed_after, end)
+    def give_retries(self) -> None:
+        """Have as many retries as at first."""
         self._left = self.plan.send.retries
-        if self.plan.airflow == "3.4":
-            self.lose(GONE)
-        self._wait_anew(self.try_number, "the user clears the task while it waits")
 
     def ended_waiting(self) -> bool:
         """Note that the wait has ended. Return True if the task is not cleared any more."""
         self._final()
         return not self._waiting_for_clear
-
-    def _wait_anew(self, number: int, why: str) -> None:
-        if number != self.task_state.current:
-            return
-        self.world.say("airflow", why)
-        self.succeeded, self.end, self.error = False, None, None
-        self.task_state.current = -number
-        self.world.after(self.plan.send.retry_delay, self.start_try)
 
     def _over(self, *, retryable: bool) -> None:
         self._running = None

@@ -159,7 +159,9 @@ class WaitTask:
         refusals = 1 if mode == "reschedule" else REFUSALS
         account, limits = self._account(), LIMITS if self.bucket is None else self.plan.sizes.limits
         jitter = self.world.rng.random
-        wait = wait_for(watch, now, f"{self.copies:08x}", jitter, refusals, account, limits)
+        # No two waits of a task have one name.
+        name = f"{self.copies + 0x10000 * (0 if self.task is None else self.task.try_number):08x}"
+        wait = wait_for(watch, now, name, jitter, refusals, account, limits)
         machine = ReportedWait(wait, now, jitter, one_poll=mode == "reschedule")
 
         def connect() -> None:
