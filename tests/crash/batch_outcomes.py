@@ -248,7 +248,7 @@ def _nobody_could_look(case: Case) -> bool:
 def _count(receipt: dict[str, Any], *names: str, but: tuple[str, ...] = ()) -> int:
     """Return the number of people in these members of a receipt's counts, `but` those of others."""
     counts = receipt["counts"]
-    return sum(counts[name] for name in names) - sum(counts[name] for name in but)
+    return sum(counts[name] for name in names) - sum(counts.get(name, 0) for name in but)
 
 
 def _right_verdicts(
