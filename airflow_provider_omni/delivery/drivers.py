@@ -24,6 +24,7 @@ from airflow_provider_omni.delivery.effects import (
     ListParts,
     Load,
     Log,
+    Measure,
     Memory,
     Offload,
     Publish,
@@ -35,6 +36,7 @@ from airflow_provider_omni.delivery.effects import (
     Submit,
     WritePart,
 )
+from airflow_provider_omni.delivery.metrics import LOG_BUDGET_WAIT, Measurement, Recorder
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRateLimitError
 from airflow_provider_omni.omni.models import skipped_in
@@ -71,6 +73,7 @@ def run(
     log: logging.Logger = _log,
     sleep: Callable[[float], None] = time.sleep,
     folder: Folder | None = None,
+    metrics: Recorder | None = None,
     connections: int = 1,
 ) -> T:
     """Carry out a machine to its end in a worker and return its result.
@@ -82,6 +85,7 @@ def run(
     :param report: shows a delivery report, and never raises; None: reports are dropped.
     :param sleep: waits so many seconds.
     :param folder: the ledger's folder; None if there is no ledger.
+    :param metrics: records measurements; None: they are dropped.
     :param connections: the number of API calls that a batch makes at a time.
     """
     pool = _Pool(connections)
@@ -91,8 +95,10 @@ def run(
         match effect:
             case CallApi(call, patience):
                 if patience is not None and budget is not None:
-                    while wait := _place(budget, patience):
+                    waited = 0.0
+                    while wait := _place(budget, patience, waited, metrics):
                         patience -= wait
+                        waited += wait
                         sleep(wait)
                     with _report_429s(budget):
                         return _whole(client.execute(call), call, warned, log)
@@ -109,6 +115,8 @@ def run(
                 return _write(log, effect)
             case Report(value):
                 return report(value) if report else None
+            case Measure(measurements):
+                return metrics.record(measurements) if metrics else None
             case WritePart() | ReadPart() | ListParts():
                 return _in_folder(folder, effect)
             case Offload(function):
@@ -147,6 +155,7 @@ async def arun(
     log: logging.Logger = _log,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     folder: Folder | None = None,
+    metrics: Recorder | None = None,
     in_thread: Callable[..., Awaitable[Any]] = asyncio.to_thread,
 ) -> T:
     """Carry out a machine to its end in a triggerer's event loop and return its result.
@@ -158,6 +167,7 @@ async def arun(
     :param report: shows a delivery report, and never raises; None: reports are dropped.
     :param sleep: waits so many seconds.
     :param folder: the ledger's folder, which is reached in threads; None if there is no ledger.
+    :param metrics: records measurements; None: they are dropped.
     :param in_thread: runs a blocking call of the folder in a thread. A folder that reads Airflow's connections needs
         one that leads back to the loop.
     """
@@ -168,8 +178,10 @@ async def arun(
         match effect:
             case CallApi(call, patience):
                 if patience is not None and budget is not None:
-                    while wait := _place(budget, patience):
+                    waited = 0.0
+                    while wait := _place(budget, patience, waited, metrics):
                         patience -= wait
+                        waited += wait
                         await sleep(wait)
                     with _report_429s(budget):
                         return _whole(await client.execute(call), call, warned, log)
@@ -184,6 +196,8 @@ async def arun(
                 return _write(log, effect)
             case Report(value):
                 return report(value) if report else None
+            case Measure(measurements):
+                return metrics.record(measurements) if metrics else None
             case WritePart() | ReadPart() | ListParts():
                 return await in_thread(_in_folder, folder, effect)
             case Offload(function):
@@ -311,13 +325,19 @@ def _in_folder(folder: Folder | None, effect: WritePart | ReadPart | ListParts) 
             return folder.list(prefix)
 
 
-def _place(budget: WindowLimiter, patience: float) -> float:
+def _place(budget: WindowLimiter, patience: float, waited: float, metrics: Recorder | None) -> float:
     """Take a place in the budget. Return 0.0 if it was taken, else the seconds to wait for one.
 
     Raises OmniBusyError if that is longer than `patience`.
+
+    :param waited: seconds that this call has waited so far.
+    :param metrics: records the whole wait, also that for a place which would come too late.
     """
     wait = budget.try_take()
-    if wait > patience:
+    too_long = wait > patience
+    if metrics is not None and (too_long or not wait) and waited + wait:
+        metrics.record((Measurement(LOG_BUDGET_WAIT, (waited + wait,), {}),))
+    if too_long:
         raise OmniBusyError("the account's budget of log calls is used up for now")
     return wait
 

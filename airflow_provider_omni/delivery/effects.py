@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from airflow_provider_omni.delivery.metrics import Measurement
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniError
 
@@ -117,6 +118,16 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """Add to the metrics of whoever runs the machine (`metrics.py`). Result: None.
+
+    It never fails and holds nothing up.
+    """
+
+    measurements: tuple[Measurement, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WritePart:
     """Write a new part into the ledger's folder, whole or not at all.
 
@@ -192,6 +203,7 @@ Effect: TypeAlias = (
     | Sleep
     | Log
     | Report
+    | Measure
     | WritePart
     | ReadPart
     | ListParts

@@ -93,9 +93,10 @@ class OmniHook(BaseHook):
     def get_conn(self) -> OmniClient:
         """Return the client. Each hook has one, made at the first call. `close` ends its connections."""
         if self._client is None:
+            from airflow_provider_omni.hooks.metrics import observer_of_calls
             from airflow_provider_omni.omni.client import OmniClient
 
-            self._client = OmniClient(self.config)
+            self._client = OmniClient(self.config, observe=observer_of_calls())
         return self._client
 
     def close(self) -> None:
@@ -332,9 +333,10 @@ async def shared_async_client(omni_conn_id: str) -> AsyncIterator[AsyncOmniClien
     So all triggers of a connection in a triggerer use one session and its kept-alive connections. The last to leave
     closes it. A changed connection gets a client of its own.
     """
+    from airflow_provider_omni.hooks.metrics import observer_of_calls
     from airflow_provider_omni.omni.aio import shared_client
 
-    async with shared_client(await read_connection_async(omni_conn_id)) as client:
+    async with shared_client(await read_connection_async(omni_conn_id), observer_of_calls()) as client:
         yield client
 
 

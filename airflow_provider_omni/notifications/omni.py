@@ -192,6 +192,7 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
         """Send, from a worker or the DAG processor."""
         self._render_once(context)
         from airflow_provider_omni.delivery.drivers import run
+        from airflow_provider_omni.hooks.metrics import observer_of_calls, recorder
         from airflow_provider_omni.omni.client import OmniClient
         from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.operators.account import Account
@@ -199,13 +200,14 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
 
         with OmniHook(self.omni_conn_id) as hook:
             alert = self._alert(context, Account.of(hook))
-            with OmniClient(_hasty(hook.config)) as hasty:
+            with OmniClient(_hasty(hook.config), observe=observer_of_calls()) as hasty:
                 end = run(
                     alert.run(),
                     client=_TwoClients(hook.get_conn(), hasty),
                     memory=ProcessMemory(),
                     budget=logs_budget(hook.config.account),
                     log=cast("Any", self.log),
+                    metrics=recorder(),
                 )
         self._report(end)
 
@@ -213,6 +215,7 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
         """Send, from a triggerer."""
         self._render_once(context)
         from airflow_provider_omni.delivery.drivers import arun
+        from airflow_provider_omni.hooks.metrics import observer_of_calls, recorder
         from airflow_provider_omni.omni.aio import shared_client
         from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.operators.account import Account
@@ -220,13 +223,15 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
 
         account = await Account.of_async(self.omni_conn_id)
         alert, config = self._alert(context, account), account.config
-        async with shared_client(config) as client, shared_client(_hasty(config)) as hasty:
+        observe = observer_of_calls()
+        async with shared_client(config, observe) as client, shared_client(_hasty(config), observe) as hasty:
             end = await arun(
                 alert.run(),
                 client=_TwoClients(client, hasty),
                 memory=AsyncProcessMemory(),
                 budget=logs_budget(config.account),
                 log=cast("Any", self.log),
+                metrics=recorder(),
             )
         self._report(end)
 
@@ -350,8 +355,11 @@ class OmniNotifier(MaskedFields, KnownArguments, BaseNotifier):
         return {name: _as_object(name, rendered(name)) for name in CONTENT_ARGUMENTS}
 
     def _report(self, end: SendResult) -> None:
+        from airflow_provider_omni.hooks.metrics import recorder
         from airflow_provider_omni.omni.words import some
 
+        if (metrics := recorder()) is not None:
+            metrics.record(end.measured)
         counts = end.receipt.counts
         self.log.info("Notification: %d of %s accepted.", counts.accepted, some(counts.requested, "recipient"))
         if end.error is not None:

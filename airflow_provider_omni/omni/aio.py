@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ import aiohttp
 from yarl import URL
 
 from airflow_provider_omni import __version__
-from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.api import Call, Observer
 from airflow_provider_omni.omni.config import OmniConfig, authorization_header
 from airflow_provider_omni.omni.environment import Way, find_way, load_context
 from airflow_provider_omni.omni.failures import CUT_SHORT, Failure, chain, failure_error, through_a_proxy
@@ -41,10 +42,17 @@ class AsyncOmniClient:
 
     :param config: the account.
     :param sleep: waits for the rate limiter; for tests.
+    :param observe: sees each call when it has ended. Default: nobody does.
     """
 
-    def __init__(self, config: OmniConfig, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        config: OmniConfig,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        observe: Observer | None = None,
+    ) -> None:
         self.config = config
+        self._observe = observe
         self._sleep = sleep
         self._rate_limiter = rate_limiter_of(config.account, config.requests_per_second)
         self._slots = asyncio.Semaphore(config.max_connections)
@@ -57,7 +65,7 @@ class AsyncOmniClient:
         async with self._slots:
             if wait := self._rate_limiter.reserve():
                 await self._sleep(wait)
-            answer = await self._exchange(call)
+            answer = await self._observed(call)
         return read(call, answer, self._secrets)
 
     async def close(self) -> None:
@@ -73,6 +81,17 @@ class AsyncOmniClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def _observed(self, call: Call[Any]) -> Response:
+        if self._observe is None:
+            return await self._exchange(call)
+        began, status = time.monotonic(), None
+        try:
+            response = await self._exchange(call)
+            status = response.status
+            return response
+        finally:
+            self._observe(call, status, time.monotonic() - began)
 
     async def _exchange(self, call: Call[Any]) -> Response:
         session = await self._open()
@@ -234,13 +253,15 @@ _shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[OmniConfig, _
 
 
 @asynccontextmanager
-async def shared_client(config: OmniConfig) -> AsyncIterator[AsyncOmniClient]:
+async def shared_client(config: OmniConfig, observe: Observer | None = None) -> AsyncIterator[AsyncOmniClient]:
     """Return the one client that this event loop has for the account, as all triggers of a connection use it.
 
     It is made for the first user and closed after the last.
+
+    :param observe: sees each call when it has ended. That of the first user counts.
     """
     clients = _shared.setdefault(asyncio.get_running_loop(), {})
-    entry = clients.setdefault(config, _Shared(AsyncOmniClient(config)))
+    entry = clients.setdefault(config, _Shared(AsyncOmniClient(config, observe=observe)))
     entry.users += 1
     try:
         yield entry.client

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -60,6 +60,15 @@ class Call(Generic[T]):
         return f"{self.method} {self.path}"
 
     @property
+    def kind(self) -> str:
+        """For metrics: `send`, `reports`, `logs`, or what is done to scenarios. No id is in it."""
+        if self.path.startswith(f"{SCENARIOS}/"):
+            return "update_scenario" if self.method == "PUT" else "get_scenario"
+        if self.path == SCENARIOS:
+            return "create_scenario" if self.method == "POST" else "list_scenarios"
+        return {ADVANCED: "send", REPORTS: "reports", LOGS: "logs"}.get(self.path, "other")
+
+    @property
     def target(self) -> str:
         """Path and query as they go over the wire; `+` in times is `%2B`."""
         return self.path + ("?" + urlencode(self.query, quote_via=quote) if self.query else "")
@@ -68,6 +77,12 @@ class Call(Generic[T]):
     def repeatable(self) -> bool:
         """True if it may be made again when nobody knows if it took effect: not for a send and a read-once read."""
         return self.method in ("GET", "PUT") and not self.consumes
+
+
+Observer = Callable[[Call[Any], int | None, float], None]
+"""Sees each call of a client when it has ended: the call, the status of its answer (None: there was none), and the
+seconds that it took. Must neither raise nor wait.
+"""
 
 
 def create_scenario(scenario: NewScenario) -> Call[Scenario]:

@@ -26,7 +26,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.connection import allowed_gai_family
 
 from airflow_provider_omni import __version__
-from airflow_provider_omni.omni.api import Call
+from airflow_provider_omni.omni.api import Call, Observer
 from airflow_provider_omni.omni.config import OmniConfig, authorization_header
 from airflow_provider_omni.omni.environment import Way, find_way
 from airflow_provider_omni.omni.failures import CUT_SHORT, Failure, chain, failure_error, through_a_proxy
@@ -48,10 +48,14 @@ class OmniClient:
 
     :param config: the account.
     :param sleep: waits for the rate limiter; for tests.
+    :param observe: sees each call when it has ended. Default: nobody does.
     """
 
-    def __init__(self, config: OmniConfig, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, config: OmniConfig, sleep: Callable[[float], None] = time.sleep, observe: Observer | None = None
+    ) -> None:
         self.config = config
+        self._observe = observe
         self._sleep = sleep
         self._rate_limiter = rate_limiter_of(config.account, config.requests_per_second)
         self._adapter: _Adapter | None = None
@@ -68,7 +72,7 @@ class OmniClient:
         """Return the call's model, or one of `errors.py`. Made once, whatever happens."""
         if wait := self._rate_limiter.reserve():
             self._sleep(wait)
-        return read(call, self._exchange(call), self._secrets)
+        return read(call, self._observed(call), self._secrets)
 
     def close(self) -> None:
         """Close the connections that are kept alive. The client can be used again."""
@@ -89,6 +93,17 @@ class OmniClient:
             if self._adapter is None:
                 self._adapter = _Adapter(find_way(self.config.base_url), self.config.max_connections)
             return self._adapter
+
+    def _observed(self, call: Call[Any]) -> Response:
+        if self._observe is None:
+            return self._exchange(call)
+        began, status = time.monotonic(), None
+        try:
+            response = self._exchange(call)
+            status = response.status
+            return response
+        finally:
+            self._observe(call, status, time.monotonic() - began)
 
     def _exchange(self, call: Call[Any]) -> Response:
         adapter = self._adapter or self._open()

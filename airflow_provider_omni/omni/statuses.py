@@ -101,6 +101,11 @@ _GROUPS_BY_NAME = {group.name: group for group in Group}
 _IDS_BY_NAME = {known.name: number for number, known in KNOWN_STATUSES.items()}
 
 
+def status_names() -> frozenset[str]:
+    """Return the names in the vendor's registry."""
+    return frozenset(_IDS_BY_NAME)
+
+
 class StepState(Enum):
     """Progress of one step of a flow."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow_provider_omni.delivery.drivers import run
+from airflow_provider_omni.hooks.metrics import observer_of_calls, recorder
 from airflow_provider_omni.omni import rate_limits
 from airflow_provider_omni.omni.client import OmniClient
 from airflow_provider_omni.operators.cancellation import CancellableClient, CancellationToken
@@ -46,7 +47,8 @@ class BatchRun:
         :param connections: requests under way at the same time.
         """
         sleep = self.cancellation.sleep
-        with OmniClient(replace(self.config, max_connections=connections), sleep=sleep) as client:
+        config = replace(self.config, max_connections=connections)
+        with OmniClient(config, sleep=sleep, observe=observer_of_calls()) as client:
             return run(
                 steps,
                 client=CancellableClient(client, self.cancellation),
@@ -57,6 +59,7 @@ class BatchRun:
                 log=cast("Any", self.log),
                 sleep=sleep,
                 folder=self.folder,
+                metrics=recorder(),
                 connections=connections,
             )
 
@@ -70,6 +73,8 @@ class BatchRun:
             self.cancellation.cancel()
             if not outbox.policy.dry_run:
                 self._publish_at_last(outbox)
+                if (metrics := recorder()) is not None:
+                    metrics.record(outbox.measure())
             raise
 
     def _publish_at_last(self, outbox: Outbox) -> None:

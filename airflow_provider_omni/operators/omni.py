@@ -246,6 +246,7 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.delivery.outbox.message import send_message
         from airflow_provider_omni.delivery.outbox.policy import LookPolicy, SendPolicy
+        from airflow_provider_omni.hooks.metrics import recorder
         from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.operators.account import Account
         from airflow_provider_omni.operators.arguments import SendArguments, given_to, read_message
@@ -303,6 +304,7 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
                 report=reports.report,
                 log=cast("Any", self.log),
                 sleep=time.sleep,
+                metrics=recorder(),
             )
             return finish(end, this, reports, self.log, dry_run=self.post_nothing)
 

@@ -62,12 +62,16 @@ def trying(context: Any, memory: Memory, log: Any, *, divided: bool = False) -> 
 
 
 def finish(end: SendResult, this: Trying, reports: SendReports, log: Any, *, dry_run: bool) -> dict[str, Any]:
-    """Return the receipt of a send that has ended in this try, and log its counts. Raises the error that the send ended
-    with.
+    """Return the receipt of a send that has ended in this try, log its counts and add to metrics. Raises the error that
+    the send ended with.
 
     :param dry_run: True if nothing was posted.
     """
+    from airflow_provider_omni.hooks.metrics import recorder
+
     this.busy, this.writes = False, end.writes
+    if (metrics := recorder()) is not None:
+        metrics.record(end.measured)
     receipt = reports.receipt = end.receipt.to_json()
     log.info("%s", counts_in_words(receipt["counts"], end.sent, dry_run=dry_run))
     if end.error is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_omni.delivery.effects import Memory
+    from airflow_provider_omni.delivery.metrics import Measurement
     from airflow_provider_omni.delivery.tracking.reported_wait import ReportedWait
     from airflow_provider_omni.delivery.tracking.watch import Watch
     from airflow_provider_omni.triggers.omni import OmniDeliveryTrigger
@@ -99,14 +100,22 @@ class DeliveryWait:
         from airflow_provider_omni.delivery.drivers import run
         from airflow_provider_omni.delivery.tracking.reported_wait import ReportedWait
         from airflow_provider_omni.delivery.tracking.wait_limits import REFUSALS
+        from airflow_provider_omni.delivery.tracking.wait_metrics import measure_wait
         from airflow_provider_omni.delivery.tracking.wait_together import wait_for
+        from airflow_provider_omni.hooks.metrics import recorder, show_age
         from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.storage.object_storage import watched_folder
         from airflow_provider_omni.storage.worker import worker_memory
 
         with self.airflow_errors(context):
             refuse_without_a_task(context)
-        memory, report = worker_memory(context), self._reporter(context)
+        memory, report, metrics = worker_memory(context), self._reporter(context), recorder()
+
+        def shown(value: dict[str, Any]) -> None:
+            report(value)
+            if self._wait is not None:
+                show_age(metrics, self._wait.watch.begun_at)
+
         with self.airflow_errors(context), OmniHook(self._conn_id) as hook:
             if self._wait is None:
                 watch = self._read_watch(hook, context, memory)
@@ -125,13 +134,15 @@ class DeliveryWait:
                     client=hook.get_conn(),
                     memory=memory,
                     budget=logs_budget(hook.config.account),
-                    report=report,
+                    report=shown,
                     log=cast("Any", self._log),
                     folder=folder,
+                    metrics=metrics,
                 )
                 if end is None and (late or time.time() < self._wait.watch.deadline):
                     return None
-        return self._end(context, end.verdict.value, end.explanation, end.summary, end.report)
+        measured = [] if metrics is None else measure_wait(end.counts)
+        return self._end(context, end.verdict.value, end.explanation, end.summary, end.report, measured)
 
     def pause(self) -> float:
         """Return the seconds until the next poll, for who polls in a loop. The deadline is never slept over."""
@@ -142,6 +153,7 @@ class DeliveryWait:
 
     def complete(self, context: Context, event: Any) -> dict[str, Any]:
         """Take over from the triggerer. The event is checked: an unknown event is never a success."""
+        from airflow_provider_omni.delivery.metrics import from_json
         from airflow_provider_omni.omni import errors
 
         with self.airflow_errors(context):
@@ -149,7 +161,8 @@ class DeliveryWait:
         known = event if isinstance(event, dict) else {}
         status, message = known.get("status"), str(known.get("message", ""))
         if status in ("success", "failure", "timeout") and isinstance(known.get("summary"), dict):
-            return self._end(context, status, message, known["summary"], known.get("delivery"))
+            measured = from_json(known.get("metrics"))
+            return self._end(context, status, message, known["summary"], known.get("delivery"), measured)
         with self.airflow_errors(context, known.get("delivery")):
             if status == "error":
                 error = errors.error_class(known.get("error"))(message, retryable=bool(known.get("retryable")))
@@ -178,18 +191,28 @@ class DeliveryWait:
             self._fail(AirflowFailException(str(error)), cause_below(error))
 
     def _end(
-        self, context: Context, status: str, message: str, summary: dict[str, Any], delivery: Any
+        self,
+        context: Context,
+        status: str,
+        message: str,
+        summary: dict[str, Any],
+        delivery: Any,
+        measured: Sequence[Measurement],
     ) -> dict[str, Any]:
         """End the task as the verdict says. What it returns goes to XCom first, since a failed task returns nothing.
 
         :param delivery: the delivery report of the end; None from a trigger of an older version.
+        :param measured: what the wait adds to metrics. The task counts it, since a trigger may run twice.
         """
+        from airflow_provider_omni.hooks.metrics import recorder
         from airflow_provider_omni.omni.errors import OmniDeliveryTimeoutError, OmniUndeliveredError
 
         value = self._returned(summary)
         context["ti"].xcom_push(key="return_value", value=value)
         if isinstance(delivery, dict):
             self._reporter(context)(delivery)
+        if (metrics := recorder()) is not None:
+            metrics.record(measured)
         if status == "timeout":
             self._fail(AirflowSensorTimeout(str(OmniDeliveryTimeoutError(message))), None)
         if status != "success":

@@ -115,36 +115,49 @@ class OmniDeliveryTrigger(BaseTrigger):
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_omni.delivery.clock import steady_clock
         from airflow_provider_omni.delivery.drivers import arun
+        from airflow_provider_omni.delivery.metrics import to_json
         from airflow_provider_omni.delivery.tracking.reported_wait import ReportedWait
+        from airflow_provider_omni.delivery.tracking.wait_limits import IN_A_THREAD
+        from airflow_provider_omni.delivery.tracking.wait_metrics import measure_wait
         from airflow_provider_omni.delivery.tracking.wait_report import report_of_error
         from airflow_provider_omni.delivery.tracking.wait_together import wait_for
         from airflow_provider_omni.delivery.tracking.watch import Watch
+        from airflow_provider_omni.hooks.metrics import OPEN_WAITS, recorder, show_age
         from airflow_provider_omni.omni.errors import OmniError
         from airflow_provider_omni.omni.rate_limits import logs_budget
         from airflow_provider_omni.storage.delivery_reports import BackgroundReporter
         from airflow_provider_omni.storage.object_storage import watched_folder
         from airflow_provider_omni.storage.threads import in_thread
 
-        memory = self._memory()
+        memory, metrics = self._memory(), recorder()
         report = BackgroundReporter(self._xcoms(), self.log, self.reported)
         watch = wait = None
+
+        def shown(value: dict[str, Any]) -> None:
+            report(value)
+            OPEN_WAITS.show(metrics)
+            if watch is not None:
+                show_age(metrics, watch.begun_at)
+
         try:
             watch = Watch.from_json(self.watch)
             # This reads a connection, and may import the package of a file system.
             folder = await in_thread(watched_folder, watch) if watch.ledger_paths else None
-            async with shared_async_client(self.omni_conn_id) as client:
-                clock, account = steady_clock(time.time, time.monotonic), client.config.account_mark
-                wait = ReportedWait(wait_for(watch, clock, uuid.uuid4().hex, account=account), clock)
-                end = await arun(
-                    wait.until_decided(),
-                    client=client,
-                    memory=memory,
-                    budget=logs_budget(client.config.account),
-                    report=report,
-                    log=cast("Any", self.log),
-                    folder=folder,
-                    in_thread=in_thread,
-                )
+            with OPEN_WAITS.one(metrics):
+                async with shared_async_client(self.omni_conn_id) as client:
+                    clock, account = steady_clock(time.time, time.monotonic), client.config.account_mark
+                    wait = ReportedWait(wait_for(watch, clock, uuid.uuid4().hex, account=account), clock)
+                    end = await arun(
+                        wait.until_decided(),
+                        client=client,
+                        memory=memory,
+                        budget=logs_budget(client.config.account),
+                        report=shown,
+                        metrics=metrics,
+                        log=cast("Any", self.log),
+                        folder=folder,
+                        in_thread=in_thread,
+                    )
         except OmniError as error:
             kind = type(error).__name__
             return {
@@ -156,11 +169,17 @@ class OmniDeliveryTrigger(BaseTrigger):
             }
         finally:
             await report.close()
+        measured = []
+        if metrics is not None:
+            # In a thread: there may be a million times to sort.
+            large = end.counts.total > IN_A_THREAD
+            measured = await asyncio.to_thread(measure_wait, end.counts) if large else measure_wait(end.counts)
         return {
             "status": end.verdict.value,
             "message": end.explanation,
             "summary": end.summary,
             "delivery": end.report,
+            "metrics": to_json(measured),
         }
 
     def _memory(self) -> AsyncMemory:

@@ -14,6 +14,7 @@ from tests.crash.checker import (
     FROZEN,
     UNDER_WAY,
     Judgement,
+    counted_twice,
     hidden_by_refusals,
     lost_between,
     posted_in_the_dark,
@@ -53,6 +54,10 @@ def judge_batch_send(schedule: BatchSchedule, world: World, task: BatchTask) -> 
     judgement.wrong += in_shut_hours(schedule, world, task)
     lost = bool(task.spoilt_at or schedule.send.moved_at or not schedule.ledger)
     judgement.wrong += strange_receipts(world, task.ends, lost=lost)
+    state_lost = not schedule.ledger and bool(task.task_state.lost_at)
+    judgement.wrong += counted_twice(
+        world, task.posts, lost=bool(task.spoilt_at or schedule.send.moved_at or state_lost)
+    )
     if len(world.simulators) == 1 and len(set(schedule.upheavals.secrets)) == 1:
         judgement.wrong += hidden_by_refusals(record, task.ends, schedule.settings.log_lag_seconds)
     if task.end is not None:

@@ -73,13 +73,27 @@ def judge_send(schedule: Schedule, world: World, task: SendTask) -> Judgement:
     if task.succeeded:
         judgement.never += _never(schedule, record, task)
     judgement.wrong += _false_claims(record, task)
-    judgement.wrong += strange_receipts(
-        world, task.ends, lost=bool(task.unrecorded or task.task_state.lost_at or task.others_began_at)
-    )
+    lost = bool(task.unrecorded or task.task_state.lost_at or task.others_began_at)
+    judgement.wrong += strange_receipts(world, task.ends, lost=lost)
     judgement.wrong += posted_in_the_dark(task.posts)
+    judgement.wrong += counted_twice(world, task.posts, lost=lost)
     if len(world.simulators) == 1 and len(set(schedule.upheavals.secrets)) == 1:
         judgement.wrong += hidden_by_refusals(record, task.ends, schedule.settings.log_lag_seconds)
     return judgement
+
+
+def counted_twice(world: World, posts: Iterable[Any], *, lost: bool) -> Iterable[str]:
+    """A message is counted once as accepted, however many tries the send takes, unless two tries run at once and hear
+    of it both. A refusal whose answer was lost shows up like a message.
+
+    `lost`: what was written down may be gone.
+    """
+    if lost or any(post.stale for post in posts):
+        return
+    taken = len(world.record.acceptances) + sum(each.status_id != 23 for each in world.record.refusals)
+    counted = sum(sum(each.values) for each in world.measured if each.tags.get("state") == "accepted")
+    if counted > taken:
+        yield f"metrics count {counted:.0f} accepted messages, the vendor has taken {taken}"
 
 
 def hidden_by_refusals(record: Record, ends: Iterable[tuple[float, Mapping[str, Any]]], lag: float) -> Iterable[str]:

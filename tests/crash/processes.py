@@ -17,6 +17,7 @@ from airflow_provider_omni.delivery.effects import (
     ListParts,
     Load,
     Log,
+    Measure,
     Offload,
     Publish,
     ReadPart,
@@ -301,6 +302,9 @@ class Process:
                 world.shows(self.name, str(value))
                 world.report_faults.update(strange_counts(value))
                 told(world, self.name, lambda: self.report(value))
+                world.after(0.0, lambda: then(None, None))
+            case Measure(measurements):
+                world.measured.extend(measurements)
                 world.after(0.0, lambda: then(None, None))
             case WritePart() | ReadPart() | ListParts():
                 self._reach(effect, then)

@@ -180,6 +180,7 @@ class SendTask(WaitingTask):
             first_try_at=tries.not_before,
         )
         end: SendResult = yield from send_message(order, policy, clock, world.rng.random)
+        world.measured.extend(end.measured)
         yield from end_try(tries, end.writes)
         return end
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
+from airflow_provider_omni.delivery.metrics import Measurement
 from airflow_provider_omni.omni.api import Call
 from airflow_provider_omni.omni.errors import OmniBusyError, OmniError, OmniRateLimitError
 from airflow_provider_omni.omni.failures import Failure, failure_error
@@ -95,6 +96,8 @@ class World:
     leaks: set[str] = field(default_factory=set)
     report_faults: set[str] = field(default_factory=set)
     """Faults of a delivery report when it was made or written."""
+    measured: list[Measurement] = field(default_factory=list)
+    """Measurements of tries, whether Airflow believed in their end or not."""
     faults_so_far: int = 0
     crash_points: int = 0
     """Processes killed or frozen so far."""

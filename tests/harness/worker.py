@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from airflow_provider_omni.delivery.drivers import run
 from airflow_provider_omni.delivery.effects import Folder, Memory, Steps
 from airflow_provider_omni.delivery.ledger.folders import LocalFolder
+from airflow_provider_omni.delivery.metrics import Recorder
 from airflow_provider_omni.omni.rate_limits import WindowLimiter
 from airflow_provider_omni.storage.process import ProcessMemory
 from tests.harness.clock import SkippingClock
@@ -35,6 +36,7 @@ class Worker(DirectVendor):
         self.lines: list[str] = []
         self._logger = logging.Logger("worker", logging.INFO)
         self._logger.addHandler(_Lines(self.lines))
+        self.metrics: Recorder | None = None
 
     def carry_out(
         self,
@@ -69,6 +71,7 @@ class Worker(DirectVendor):
             sleep=sleep,
             folder=folder or self.folder,
             connections=connections,
+            metrics=self.metrics,
         )
 
 

@@ -118,7 +118,11 @@ def check_airflow(words: list[str]) -> None:
     get_parser().parse_args(words)
 
 
-OF_AIRFLOW = {"AIRFLOW_HOME", "AIRFLOW__CORE__DAGS_FOLDER"}
+OF_AIRFLOW = {
+    "AIRFLOW_HOME",
+    "AIRFLOW__CORE__DAGS_FOLDER",
+    *(f"AIRFLOW__METRICS__STATSD_{name}" for name in ("ON", "HOST", "PORT", "INFLUXDB_ENABLED")),
+}
 """Variables of Airflow's own."""
 
 

@@ -22,6 +22,7 @@ from airflow_provider_omni.delivery.effects import Clock, Done, Log, Save, Steps
 from airflow_provider_omni.delivery.messages.intent_log import outcome_line
 from airflow_provider_omni.delivery.messages.states import UNCERTAIN, Attempt, MessageState
 from airflow_provider_omni.delivery.messages.workspace import Workspace
+from airflow_provider_omni.delivery.metrics import Measurement
 from airflow_provider_omni.delivery.outbox import safety
 from airflow_provider_omni.delivery.outbox.engine import Outbox, SendResult
 from airflow_provider_omni.delivery.outbox.plan import MessageSpec, SendPlan, plan_message
@@ -84,6 +85,7 @@ class Alert:
         self.may_be_repeat = may_be_repeat
         self.again_after = again_after
         self._seen_before: set[str] = set()
+        self._measured: list[Measurement] = []
         self._said_at: float | None = None
         """Time of the last answer of the logs, by the vendor's clock; None if it did not say."""
 
@@ -94,7 +96,7 @@ class Alert:
         end = yield from self._carry_out(self.order)
         if _is_refused_as_a_whole(end):
             end = yield from self._otherwise(end)
-        return end
+        return replace(end, measured=tuple(self._measured))
 
     # -- a request that the vendor refuses ---------------------------------------------------------------------------
 
@@ -259,7 +261,9 @@ class Alert:
                 try:
                     effect = steps.send(reply) if error is None else steps.throw(error)
                 except StopIteration as stop:
-                    return self._without_error_of_a_copy(send, cast("SendResult", stop.value))
+                    end = cast("SendResult", stop.value)
+                    self._measured += end.measured
+                    return self._without_error_of_a_copy(send, end)
                 reply, error = None, None
                 try:
                     reply = yield effect

@@ -8,7 +8,7 @@ has begun.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -18,6 +18,7 @@ from airflow_provider_omni.delivery.effects import (
     Done,
     Gather,
     Log,
+    Measure,
     Publish,
     Report,
     Sleep,
@@ -25,7 +26,14 @@ from airflow_provider_omni.delivery.effects import (
     Submit,
 )
 from airflow_provider_omni.delivery.messages.intent_log import uniform
-from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, Control, Event, MessageState
+from airflow_provider_omni.delivery.messages.states import (
+    UNCERTAIN,
+    UNRESOLVED,
+    Attempt,
+    Control,
+    Event,
+    MessageState,
+)
 from airflow_provider_omni.delivery.outbox import safety
 from airflow_provider_omni.delivery.outbox.plan import SendPlan
 from airflow_provider_omni.delivery.outbox.policy import SendPolicy
@@ -71,7 +79,7 @@ class Dispatcher:
         progress: SendProgress,
         clock: Clock,
         jitter: Callable[[], float],
-        notes: Callable[[], Iterable[Log | Report]],
+        notes: Callable[[], Iterable[Log | Report | Measure]],
         publish: Callable[[], Publish] | None = None,
     ) -> None:
         """Prepare to post the plan's requests.
@@ -93,6 +101,7 @@ class Dispatcher:
         self._waiting: deque[Request] = deque()
         self._laid_out: Iterator[Request] = plan.laid_out()
         self._writing: dict[int, tuple[list[InFlight], dict[str, dict[str, Any]]]] = {}
+        self._learned: dict[int, Counter[MessageState]] = {}
         self._ready: deque[InFlight] = deque()
         self._under_way: dict[int, tuple[InFlight, int]] = {}
         self._tags = 0
@@ -184,13 +193,13 @@ class Dispatcher:
                 carried.pop(request.bulk_id, None)
         self._tags += 1
         outcomes, self.progress.unwritten = self.progress.unwritten, {}
-        self._writing[self._tags] = window, outcomes
+        self._writing[self._tags], self._learned[self._tags] = (window, outcomes), self.progress.learned()
         attempts = [each.attempt for each in window]
         writes = self.store.writes(attempts, list(outcomes.values()), [request.labels() for request in requests])
         yield Submit(self._tags, writes)
 
     def _window_written(self, done: Done) -> Steps[None]:
-        window, outcomes = self._writing.pop(done.tag)
+        (window, outcomes), learned = self._writing.pop(done.tag), self._learned.pop(done.tag)
         attempts = [each.attempt for each in window]
         try:
             if done.error is not None:
@@ -201,6 +210,8 @@ class Dispatcher:
             self.progress.unwritten = outcomes | self.progress.unwritten
             yield from self._window_failed(window, error, "An intent could not be written")
             return
+        if outcomes:
+            self.progress.on_record(learned)
         if self._last_window_at is not None and not self._ready and len(self._under_way) < self.policy.at_once:
             # The connections ran dry meanwhile: write further ahead.
             self._ahead = min(self._ahead + 1, CONCURRENT_INTENT_WRITES)

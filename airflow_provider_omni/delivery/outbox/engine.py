@@ -21,13 +21,14 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from airflow_provider_omni.delivery.effects import Clock, Log, Publish, Report, Steps, call_api
+from airflow_provider_omni.delivery.effects import Clock, Log, Measure, Publish, Report, Steps, call_api
 from airflow_provider_omni.delivery.flows import attempted, check_flow
 from airflow_provider_omni.delivery.messages.ids import short_fingerprint
 from airflow_provider_omni.delivery.messages.intent_log import IntentLog, outcome_line
 from airflow_provider_omni.delivery.messages.receipt import Receipt
 from airflow_provider_omni.delivery.messages.states import UNCERTAIN, UNRESOLVED, Attempt, MessageState
 from airflow_provider_omni.delivery.messages.status import Flow
+from airflow_provider_omni.delivery.metrics import Measurement
 from airflow_provider_omni.delivery.outbox import safety
 from airflow_provider_omni.delivery.outbox.attempts import Attempts
 from airflow_provider_omni.delivery.outbox.budget import shown_amount
@@ -52,6 +53,7 @@ from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.publishing import publish, publish_at_last
 from airflow_provider_omni.delivery.outbox.receipt_builder import account_of, build_receipt
 from airflow_provider_omni.delivery.outbox.reconciler import LISTS, ONE_BY_ONE, looks_by_id
+from airflow_provider_omni.delivery.outbox.send_metrics import SendMetrics
 from airflow_provider_omni.delivery.outbox.send_report import report_of_send
 from airflow_provider_omni.delivery.outbox.store_factory import LedgerTerms, make_store
 from airflow_provider_omni.delivery.outbox.stores import AmendableStore, IntentStore, intent_line
@@ -86,12 +88,14 @@ class SendResult:
     :param sent: accepted messages that this very try has posted.
     :param writes: the number of times that the record was written, once this try has taken over all that was not known
         of the earlier ones; None before. From then on the record is complete.
+    :param measured: what this try adds to metrics.
     """
 
     receipt: Receipt
     error: OmniError | None = None
     sent: int = 0
     writes: int | None = None
+    measured: tuple[Measurement, ...] = ()
 
 
 class Outbox:
@@ -134,6 +138,9 @@ class Outbox:
         """Messages that another task, run or try may have posted, without this task's record knowing of it."""
         self._accepted_before: int | None = None
         self._doubts: Doubts | None = None
+        self._metrics: SendMetrics | None = None
+        self._is_new = False
+        """True if there was no record, and none is missed: no earlier try has sent, or left anybody out."""
         self._loaded_at: float | None = None
         self._left = self._requests = self._parts = 0
         self._estimate: Estimate | None = None
@@ -168,7 +175,10 @@ class Outbox:
         before, doubts = self._accepted_before, self._doubts
         earlier = 0 if doubts is None else doubts.accepted_earlier
         sent = 0 if before is None else self.progress.states[_S.ACCEPTED] - before - earlier
-        return SendResult(receipt, error, sent, self.store.saved if self._taken_over else None)
+        writes = self.store.saved if self._taken_over else None
+        # Of a try that was replaced, the one that runs now finds out what is in doubt.
+        measured = self.measure(ended=not isinstance(error, OmniStaleTryError))
+        return SendResult(receipt, error, sent, writes, tuple(measured))
 
     def receipt(self) -> Receipt:
         """Return the receipt of this moment."""
@@ -215,6 +225,7 @@ class Outbox:
         plan, intake = self.plan, self.plan.intake
         if plan.spec.one_request:
             yield from self._read_record()
+            self._is_new = self.policy.record_complete and self.known.empty()
         yield from self._know_the_flow()
         if problems := plan.spec.chunk_problems(self.flow):
             raise OmniInputError("Nothing was sent: it cannot be sent as it is.", problems=problems)
@@ -242,6 +253,8 @@ class Outbox:
         yield from self.store.enter(self.known, dry_run=self.policy.dry_run)
         self._entered, self._loaded_at = True, self.clock()
         self._count_suppressed_who_were_sent_to()
+        if not plan.spec.one_request:
+            self._is_new = self.policy.record_complete and self.known.empty()
         self.flow = self.flow or self.store.flow
         # If the record is not complete, a lost try or another task may have posted these people in another request.
         self.progress.bulk_filter.sole = self.store.complete and not self.policy.shared_key
@@ -519,6 +532,10 @@ class Outbox:
 
     def _send(self) -> Steps[OmniError | None]:
         self._accepted_before = self.progress.states[_S.ACCEPTED]
+        uncounted = sum(self.progress.states[state] for state in UNCERTAIN) if self.policy.unaccounted else 0
+        self._metrics = SendMetrics(
+            self.progress, self.plan.intake, is_new=self._is_new, doubted=uncounted or len(self._unrecorded)
+        )
         self.plan.lay_out(self.chunk)
         notes = ProgressNotes(self._left, self.progress, self.clock)
         dispatcher = Dispatcher(
@@ -585,12 +602,30 @@ class Outbox:
             final.problems += names_of(self.plan.workspace, self.progress)
         return final
 
-    def _notes(self, notes: ProgressNotes) -> Iterable[Log | Report]:
-        """Return a line on how far the send has got, and a delivery report, when it is time for them."""
+    def _notes(self, notes: ProgressNotes) -> Iterable[Log | Report | Measure]:
+        """Return a line on how far the send has got, a delivery report and metrics, when it is time for them."""
         if (note := notes.note()) is None:
             return ()
         now, receipt = self.clock(), self.receipt().to_json()
-        return note, Report(report_of_send(receipt, "sending", now, begun_at=self._begun_at))
+        report = Report(report_of_send(receipt, "sending", now, begun_at=self._begun_at))
+        return note, report, Measure(tuple(self.measure()))
+
+    def _by_others(self) -> int:
+        """Return the number of accepted messages that another task, run or try has sent, which has counted them."""
+        if self._doubts is None or not self._unrecorded:
+            return 0
+        return len(self._doubts.by_others & self._unrecorded)
+
+    def measure(self, *, ended: bool = False) -> list[Measurement]:
+        """Return what this try adds to metrics, and was not returned before.
+
+        :param ended: True if the try has ended by itself, so that what is in doubt stays so.
+        """
+        if self._metrics is None or self.policy.dry_run:
+            return []
+        if not ended:
+            return self._metrics.news(self._by_others())
+        return self._metrics.at_end(self._by_others(), trusted=self.policy.trust_duplicate_rejection)
 
     def _post_all(self, dispatcher: Dispatcher, doubts: Doubts) -> Steps[None]:
         """Post everything that waits. If many outcomes in a row are unknown, ask the logs first and then go on."""
@@ -651,10 +686,13 @@ class Outbox:
         if not self.progress.unwritten:
             return
 
+        learned = self.progress.learned()
+
         def write() -> Steps[None]:
             yield from self.store.writes((), list(self.progress.unwritten.values()), ())
             self.store.written((), ())
             self.progress.unwritten = {}
+            self.progress.on_record(learned)
 
         try:
             yield from retrying(write, OUTCOME_ATTEMPTS, self.jitter, repeats=is_failed_write)

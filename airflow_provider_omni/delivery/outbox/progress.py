@@ -61,6 +61,8 @@ class SendProgress:
     """The latest time that this try or an earlier one has asked the vendor to send at; None if all went out at once."""
     posted: int = 0
     """Messages posted by this try."""
+    recorded: Counter[MessageState] | None = None
+    """Messages by state, as far as outcomes are on record; None while this try has written none."""
 
     @classmethod
     def listing(cls, *, ledger: bool, each: bool = False) -> SendProgress:
@@ -70,6 +72,14 @@ class SendProgress:
         :param each: keep the state of every message, for a few people.
         """
         return cls(most=MAX_IDS if ledger else MOST_WITHOUT_LEDGER, each={} if each else None)
+
+    def learned(self) -> Counter[MessageState]:
+        """Return the states of this moment, to be passed to `on_record` once all outcomes so far are written."""
+        return Counter(self.states)
+
+    def on_record(self, learned: Counter[MessageState]) -> None:
+        """Note that these states are on record."""
+        self.recorded = learned if self.recorded is None else self.recorded | learned
 
     def take_over(self, known: IntentLog, fingerprint: str | None = None, *, everybody: bool = False) -> None:
         """Take over the messages of earlier tries: those of this send's people, or all on record.

@@ -78,7 +78,8 @@ class DeliveryCounts:
     reasons: Counter[Reason] = field(default_factory=Counter)
     """Failed messages by the reason."""
     cost: dict[str, Decimal] = field(default_factory=dict)
-    seconds: list[float] = field(default_factory=list)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds from the first step to the delivery, by channel."""
 
     @property
     def pending(self) -> int:
@@ -89,6 +90,11 @@ class DeliveryCounts:
     def unsettled(self) -> int:
         """Number of messages about which something final may still come."""
         return self.pending + self.operator_only
+
+    @property
+    def every_second(self) -> list[float]:
+        """The times to delivery over all channels."""
+        return [each for seconds in self.seconds.values() for each in seconds]
 
     def add(self, message_id: str, status: MessageStatus, steps: Iterable[StatusUpdate], delivered_means: str) -> None:
         """Count one message that was seen. The caller adds messages in the order of their ids.
@@ -107,10 +113,11 @@ class DeliveryCounts:
             self.delivered += 1
             self.operator_only += operator
             assert status.by is not None
-            self.by_channel[status.by.channel or UNNAMED] += 1
+            channel = status.by.channel or UNNAMED
+            self.by_channel[channel] += 1
             started = min((step.sent_at for step in steps if step.sent_at is not None), default=None)
             if started is not None and status.by.done_at is not None:
-                self.seconds.append(max(0.0, status.by.done_at - started))
+                self.seconds.setdefault(channel, []).append(max(0.0, status.by.done_at - started))
         elif status.outcome is Outcome.FAILED:
             self.failed += 1
             self.closed_by_settle_time += status.closed_by_settle_time
@@ -147,7 +154,8 @@ class DeliveryCounts:
         self.reasons.update(other.reasons)
         for currency, cost in other.cost.items():
             self.cost[currency] = self.cost.get(currency, Decimal(0)) + cost
-        self.seconds += other.seconds
+        for channel, seconds in other.seconds.items():
+            self.seconds.setdefault(channel, []).extend(seconds)
 
     def _name_failed_of(self, other: DeliveryCounts) -> None:
         if not other.failed_message_ids:
@@ -175,7 +183,7 @@ class DeliveryCounts:
             "by_channel": most_common(self.by_channel),
             "by_status": by_status,
             "cost": {currency: format(total, "f") for currency, total in sorted(self.cost.items())[:MAX_NAMES]},
-            "seconds_to_delivery": percentiles(self.seconds),
+            "seconds_to_delivery": percentiles(self.every_second),
             "failed_message_ids": sorted(self.failed_message_ids),
             "closed_by_settle_time": self.closed_by_settle_time,
             "ledger_path": ledger_path,

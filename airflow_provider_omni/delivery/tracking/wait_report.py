@@ -96,7 +96,7 @@ def _members_of(counts: DeliveryCounts, flow: Sequence[str]) -> dict[str, Any]:
             _reason_to_json(reason, count, counts.failed_by_reason.get(reason, ()))
             for reason, count in counts.reasons.most_common(MAX_REASONS)
         ],
-        "delivery_times": delivery_times(counts.seconds),
+        "delivery_times": delivery_times(counts.every_second),
         "failed_message_ids": summary["failed_message_ids"],
     }
 

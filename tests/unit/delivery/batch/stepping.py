@@ -13,6 +13,7 @@ from airflow_provider_omni.delivery.effects import (
     ListParts,
     Load,
     Log,
+    Measure,
     Publish,
     ReadPart,
     Report,
@@ -105,6 +106,6 @@ class Stepped(Driver):
                 return world.folder.list(prefix)
             case Sleep(seconds):
                 return world.clock.advance(seconds)
-            case Publish() | Log() | Report():
+            case Publish() | Log() | Report() | Measure():
                 return None
         raise TypeError(effect)
