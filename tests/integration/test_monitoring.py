@@ -25,7 +25,7 @@ NAME = re.compile(r"\bomni_[a-z_]+")
 SELECTED = re.compile(r"(omni_[a-z_]+)\{([^}]*)\}")
 LABEL = re.compile(r'(\w+)(=~|!=|=)"([^"]*)"')
 VALUES = {
-    "state": {"accepted", "rejected", "unconfirmed", "quarantined", "duplicate"},
+    "state": {"accepted", "rejected", "unconfirmed", "quarantined", "duplicate", "suppressed"},
     "outcome": {"delivered", "failed", "pending"},
     "channel": set(Channel.__members__),
     "status_class": {"2xx", "4xx", "5xx", "none", "401", "403", "429"},

@@ -33,7 +33,7 @@ class SendMetrics:
         self._so_far = Counter({tag: progress.states[state] for tag, state in _COUNTED.items()})
         self._in_doubt = max(0, _uncertain(progress) - doubted)
         self._refused: Counter[str] = Counter()
-        self._rows = {"quarantined": intake.quarantined, "duplicate": intake.duplicates} if is_new else {}
+        self._left_out = intake if is_new else None
 
     def news(self, by_others: int = 0) -> list[Measurement]:
         """Return what is on record, and was not counted yet.
@@ -59,9 +59,11 @@ class SendMetrics:
         :param trusted: True if the vendor's word that it has seen an id is enough.
         """
         found = self.news(by_others)
-        for tag, count in self._rows.items():
-            found += counted(MESSAGES, count, state=tag)
-        self._rows = {}
+        if (rows := self._left_out) is not None:
+            self._left_out = None
+            found += counted(MESSAGES, rows.quarantined, state="quarantined")
+            found += counted(MESSAGES, rows.duplicates, state="duplicate")
+            found += counted(MESSAGES, rows.suppressed or 0, state="suppressed")
         uncertain = _uncertain(self._progress) - self._in_doubt
         unknown = uncertain - (self._progress.states[_S.UNCONFIRMED] if trusted else 0)
         self._in_doubt = max(self._in_doubt, _uncertain(self._progress))

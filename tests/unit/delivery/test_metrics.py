@@ -138,6 +138,12 @@ def test_a_batch_counts_its_messages_and_rows_once_and_a_retry_none_of_them(tmp_
     assert states(world.send(rows, max_quarantined=1.0).measured) == {}
 
 
+def test_who_is_on_the_suppression_list_is_counted_once(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert states(world.send(numbers(3), suppress=numbers(1)).measured) == {"accepted": 2, "suppressed": 1}
+    assert states(world.send(numbers(3), suppress=numbers(1)).measured) == {}
+
+
 def test_a_batch_that_is_killed_is_counted_by_the_try_that_finds_out(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.fault = lambda post: "kill-after" if post == 2 else None
