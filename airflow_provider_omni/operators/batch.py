@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_omni.delivery.results.unreached import Unreached
 from airflow_provider_omni.hooks.connection import DEFAULT_CONN_ID
 from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
@@ -16,7 +19,7 @@ from airflow_provider_omni.operators.linked import LinkedToDelivery
 from airflow_provider_omni.operators.masked_fields import MaskedFields, MaskedKey, MaskedUrl, TextField, unmask
 from airflow_provider_omni.operators.recipients import RecipientsField, open_rows, recipients_slips
 from airflow_provider_omni.operators.slips import batch_slips, encoding_slips, refuse_slips, suppress_slips
-from airflow_provider_omni.operators.suppression import SuppressField, open_list, suppress_problems
+from airflow_provider_omni.operators.suppression import SuppressField, is_query, open_list, suppress_problems
 from airflow_provider_omni.operators.waiting_send import WaitingSend
 
 if TYPE_CHECKING:
@@ -28,13 +31,13 @@ if TYPE_CHECKING:
     from airflow_provider_omni.delivery.outbox.plan import BatchSpec, SendPlan
     from airflow_provider_omni.delivery.recipients.sources import Row
     from airflow_provider_omni.delivery.recipients.suppression import Suppression
-    from airflow_provider_omni.delivery.results.unreached import Unreached
     from airflow_provider_omni.omni.line import Line
     from airflow_provider_omni.omni.sms import Sms
     from airflow_provider_omni.operators.account import Account
     from airflow_provider_omni.operators.batch_order import BatchOrder
     from airflow_provider_omni.operators.batch_run import BatchRun
     from airflow_provider_omni.operators.cancellation import CancellationToken
+    from airflow_provider_omni.operators.lineage import Lineage
 
 
 class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
@@ -193,7 +196,7 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         with fail_without_retry():
             refuse_without_a_task(context)
             refuse_within_another_task(self.task_id, context)
-        reports = SendReports(context["ti"], self.log)
+        self._reports = reports = SendReports(context["ti"], self.log)
         self._cancellation = CancellationToken()
         memory = worker_memory(context)
         # A ledger knows all shards, and refuses another division.
@@ -224,6 +227,16 @@ class BatchOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         """Post nothing more. Requests under way are still answered, if Airflow gives them the time."""
         if self._cancellation is not None:
             self._cancellation.cancel()
+
+    def lineage(self) -> Lineage:
+        """Return what is known of the batch: the suppression file, the ledger, the receipt."""
+        known, suppress = super().lineage(), unmask(self.suppress)
+        return replace(
+            known,
+            files=() if suppress is None or is_query(suppress) else (suppress,),
+            ledgers_written=known.ledgers_written
+            or (() if self.ledger_path is None or self.post_nothing else (self.ledger_path,)),
+        )
 
     # -- from arguments to values ------------------------------------------------------------------------------------
 
@@ -387,6 +400,14 @@ class OmniSendBatchOperator(BatchOperator):
     def source_slips(self) -> list[str]:
         """Return the mistakes in recipients that need no rendering, and in the name of their encoding."""
         return [*recipients_slips(unmask(self.recipients)), *encoding_slips(self.encoding)]
+
+    def lineage(self) -> Lineage:
+        """Return what is known of the batch, and the file or the ledger that its recipients are from."""
+        known, source = super().lineage(), self.recipients
+        if isinstance(source, Unreached):
+            return replace(known, ledgers_read=(source.ledger_path,))
+        is_file = isinstance(source, str | os.PathLike) or hasattr(source, "fs")
+        return replace(known, files=(source, *known.files)) if is_file else known
 
     def check_source(self) -> None:
         """Raise OmniInputError for an encoding that does not exist."""

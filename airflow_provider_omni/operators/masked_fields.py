@@ -121,6 +121,15 @@ class MaskedSql(MaskedText):
         return shown_sql(self._value) if isinstance(self._value, str) else super().describe()
 
 
+class MaskedParameter(MaskedText):
+    """A parameter's value of a query. Never shown: Airflow's OpenLineage provider reports what an operator has under
+    the name `parameters`, to systems that others run.
+    """
+
+    __slots__ = ()
+    may_be_shown = False
+
+
 def texts_are_shown() -> bool:
     """Return True if the configuration wants texts among the rendered templates. A setting that is no flag counts as
     False, and fails no task, because it is read while something is shown.

@@ -261,7 +261,8 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
         own_key = unmask(self.idempotency_key)
         if own_key is not None and (warning := warning_about_own_key(context, own_key)):
             self.log.warning("%s", warning)
-        reports, memory = SendReports(context["ti"], self.log), worker_memory(context)
+        self._reports = reports = SendReports(context["ti"], self.log)
+        memory = worker_memory(context)
         with (
             fail_without_retry(),
             reports,

@@ -21,6 +21,7 @@ somebody's name, so all that follows may belong to it.
 """
 _COMMENTS = (r"--[^\n]*", r"/\*(?:(?!/\*|\*/).)*\*/", r"/\*.*")
 """Comments. A comment within another, which only some databases know, hides everything that follows."""
+_MASKED_NUMBER = re.compile(r"(?<![\w'])\+?\d+…\d*")
 _DOLLARS = r"\$(\w*)\$.*?(?:\$\1\$|\Z)"
 _ORACLE = (r"[qQ]'\[.*?(?:\]'|\Z)", r"[qQ]'\{.*?(?:\}'|\Z)", r"[qQ]'\(.*?(?:\)'|\Z)", r"[qQ]'<.*?(?:>'|\Z)")
 _ORACLE_ANY = r"[qQ]'([^\s\w'])(?:.*?(?:\2'|\Z))"
@@ -56,3 +57,10 @@ def shown_sql(sql: str) -> str:
         piece = sql[places[0] : places[-1] + 1]
         shown.append(piece if not is_hidden else "/*…*/" if piece.startswith(("--", "/*", "#")) else "'…'")
     return mask_numbers_in("".join(shown))
+
+
+def sql_without_values(sql: str) -> str:
+    """Return the query for systems that others run, and that read it: as `shown_sql` has it, with a 0 for each number
+    that it masks, since a masked one is no SQL.
+    """
+    return _MASKED_NUMBER.sub("0", shown_sql(sql))

@@ -12,18 +12,20 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_omni.operators.asset_events import tell_assets
 from airflow_provider_omni.operators.known_arguments import KnownArguments
+from airflow_provider_omni.operators.lineage import Lineage, TellsLineage
 from airflow_provider_omni.operators.slips import send_wait_slips
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_omni.sensors.delivery_wait import DeliveryWait
+    from airflow_provider_omni.storage.send_reports import SendReports
 
 POKE_INTERVAL = 30.0
 """Seconds between two polls, as the sensor has it."""
 
 
-class WaitingSend(KnownArguments, BaseOperator):
+class WaitingSend(TellsLineage, KnownArguments, BaseOperator):
     """Base of operators that send and may then wait. A subclass sends.
 
     The receipt stands in XCom before the wait begins. A retry sends nothing again that was accepted: it finds out what
@@ -40,6 +42,9 @@ class WaitingSend(KnownArguments, BaseOperator):
     """
 
     omni_conn_id: str
+    _reports: SendReports | None = None
+    """The reports of the send, which know the latest receipt. A subclass sets them when it begins to send."""
+    _delivery: DeliveryWait | None = None
 
     def __init__(
         self,
@@ -96,6 +101,18 @@ class WaitingSend(KnownArguments, BaseOperator):
         tell_assets(self, context, receipt=value, summary=value["delivery"])
         return value
 
+    def lineage(self) -> Lineage:
+        """Return what is known of the send and of its wait. A subclass adds what it has read."""
+        # In objects, and not as it is: who asks OpenLineage for all of an operator gets its attributes.
+        followed = None if self._delivery is None else self._delivery.receipt
+        receipt = followed or (None if self._reports is None else self._reports.receipt)
+        ledger = receipt.get("ledger_path") if receipt and not receipt.get("dry_run") else None
+        return Lineage(
+            ledgers_written=() if ledger is None else (ledger,),
+            receipt=receipt,
+            summary=None if self._delivery is None else self._delivery.summary,
+        )
+
     def _wait(self, receipt: Mapping[str, Any]) -> DeliveryWait:
         from airflow_provider_omni.delivery.outbox.send_report import send_within_wait
         from airflow_provider_omni.operators.account import Account
@@ -124,7 +141,9 @@ class WaitingSend(KnownArguments, BaseOperator):
             read,
             returned=lambda summary: {**receipt, "delivery": summary},
             sent=sent,
+            receipt=receipt or None,
         )
+        self._delivery = wait
         return wait
 
 

@@ -178,6 +178,15 @@ class Part:
     account: str = ""
 
 
+def ledgers_of(receipt: Any) -> tuple[str, ...]:
+    """Return the paths of the ledgers that receipts name. Raises OmniInputError for what are no receipts.
+
+    :param receipt: the argument, rendered and unmasked.
+    """
+    read = [each for _, each in _read_receipts(receipt).named if not each.dry_run]
+    return tuple(each.ledger_path for each in read if each.ledger_path is not None)
+
+
 def _receipts(receipt: Any) -> tuple[list[tuple[str, Any]], int]:
     """Return the receipts, each once and with its name in errors, and the number of empty entries in the list.
 

@@ -46,6 +46,7 @@ class DeliveryWait:
     :param one_poll: True if each process polls once.
     :param returned: makes the task's return value from the summary.
     :param sent: the part of the delivery report that tells of the send, if the same task has sent.
+    :param receipt: the receipt of what the same task has sent; None if it has not.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class DeliveryWait:
         one_poll: bool = False,
         returned: Callable[[dict[str, Any]], dict[str, Any]] = lambda summary: summary,
         sent: Mapping[str, Any] | None = None,
+        receipt: Mapping[str, Any] | None = None,
     ) -> None:
+        self.receipt = receipt
         self.started_at = time.time()
         self._log = log
         self._conn_id = conn_id
@@ -70,6 +73,8 @@ class DeliveryWait:
         self._returned = returned
         self._sent = {} if sent is None else {"send": dict(sent)}
         self._wait: ReportedWait | None = None
+        self.summary: dict[str, Any] | None = None
+        """The summary, once the wait has ended."""
 
     def trigger(self, context: Context) -> tuple[OmniDeliveryTrigger, timedelta]:
         """Return the trigger that waits from now on, and the time after which Airflow gives it up."""
@@ -207,6 +212,7 @@ class DeliveryWait:
         from airflow_provider_omni.hooks.metrics import recorder
         from airflow_provider_omni.omni.errors import OmniDeliveryTimeoutError, OmniUndeliveredError
 
+        self.summary = summary
         value = self._returned(summary)
         context["ti"].xcom_push(key="return_value", value=value)
         if isinstance(delivery, dict):

@@ -18,6 +18,7 @@ from airflow_provider_omni.hooks.connection import DEFAULT_CONN_ID
 from airflow_provider_omni.operators.asset_events import tell_assets
 from airflow_provider_omni.operators.keys import refuse_without_a_task
 from airflow_provider_omni.operators.known_arguments import KnownArguments
+from airflow_provider_omni.operators.lineage import Lineage, TellsLineage
 from airflow_provider_omni.operators.linked import LinkedToDelivery
 from airflow_provider_omni.operators.masked_fields import IdsField, MaskedFields, ReceiptField, unmask
 from airflow_provider_omni.operators.slips import refuse_slips, time_slips, wait_slips
@@ -36,7 +37,7 @@ that is scheduled 180 days ahead, and whose steps run for 48 hours each.
 """
 
 
-class OmniDeliverySensor(LinkedToDelivery, MaskedFields, KnownArguments, BaseSensorOperator):
+class OmniDeliverySensor(LinkedToDelivery, MaskedFields, TellsLineage, KnownArguments, BaseSensorOperator):
     """Waits until the outcomes of messages are known, and succeeds when enough of them were delivered.
 
     Returns a summary: how many messages were delivered, failed or are open, by channel and status, their cost and the
@@ -141,9 +142,18 @@ class OmniDeliverySensor(LinkedToDelivery, MaskedFields, KnownArguments, BaseSen
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Take over from the triggerer. The event is checked: an unknown event is never a success."""
-        summary = self._new_wait().complete(context, event)
+        self._wait = self._new_wait()
+        summary = self._wait.complete(context, event)
         tell_assets(self, context, summary=summary)
         return summary
+
+    def lineage(self) -> Lineage:
+        """Return the ledgers that are followed, which the wait reads and adds outcomes to, and the summary."""
+        from airflow_provider_omni.sensors.arguments import ledgers_of
+
+        ledgers = () if self.receipt is None else ledgers_of(unmask(self.receipt))
+        summary = None if self._wait is None else self._wait.summary
+        return Lineage(ledgers_read=ledgers, ledgers_written=ledgers, summary=summary)
 
     def _new_wait(self) -> DeliveryWait:
         return DeliveryWait(

@@ -7,6 +7,7 @@ import importlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
@@ -18,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_omni.omni.masking import shown_id
 from airflow_provider_omni.omni.problems import unexpected
 from airflow_provider_omni.operators.batch import BatchOperator
-from airflow_provider_omni.operators.masked_fields import MaskedSql, TextField, unmask
+from airflow_provider_omni.operators.masked_fields import MaskedParameter, MaskedSql, TextField, unmask
 from airflow_provider_omni.operators.shown_sql import shown_sql
 from airflow_provider_omni.operators.slips import is_ready
 from airflow_provider_omni.operators.suppression import is_query
@@ -26,6 +27,7 @@ from airflow_provider_omni.operators.suppression import is_query
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.recipients.sources import Row
     from airflow_provider_omni.omni.errors import OmniInputError
+    from airflow_provider_omni.operators.lineage import Lineage
 
 _NO_PARAMS = unexpected("hook_params", "something else", "a dict of the hook's arguments such as {'schema': 'shop'}")
 _NO_QUERY = unexpected("suppress_conn_id", "a connection, and no query in suppress", "none: a file needs no database")
@@ -69,7 +71,7 @@ class SqlToOmniOperator(BatchOperator):
     }
 
     sql = TextField(MaskedSql)
-    parameters = TextField(shown=frozenset())  # whatever its name is: it is a value of the user's
+    parameters = TextField(MaskedParameter, shown=frozenset())  # whatever its name is: it is a value of the user's
 
     def __init__(
         self,
@@ -119,8 +121,19 @@ class SqlToOmniOperator(BatchOperator):
         """Open the file, or run the query of those who must not be sent to."""
         if not is_query(query := unmask(self.suppress)):
             return super().open_suppressed()
-        hook = self._hook() if self.suppress_conn_id is None else self._hook("suppress_conn_id")
-        return queried(hook, query, None, self.phone_field, alone=True)
+        return queried(self._suppress_hook(), query, None, self.phone_field, alone=True)
+
+    def lineage(self) -> Lineage:
+        """Return what is known of the batch, and the queries. Their parameters are no part of it."""
+        from airflow_provider_omni.operators.lineage import Query
+
+        queries = [Query(unmask(self.sql), self._hook)]
+        if is_query(suppress := unmask(self.suppress)):
+            queries.append(Query(suppress, self._suppress_hook))
+        return replace(super().lineage(), queries=tuple(queries))
+
+    def _suppress_hook(self) -> Any:
+        return self._hook() if self.suppress_conn_id is None else self._hook("suppress_conn_id")
 
     def _hook(self, argument: str = "conn_id") -> Any:
         from airflow_provider_omni.omni.errors import OmniInputError
@@ -172,6 +185,7 @@ def queried(
     """
     from airflow_provider_omni.delivery.recipients.sources import rows_of_table
     from airflow_provider_omni.omni.errors import OmniInputError
+    from airflow_provider_omni.transfers.hook_lineage import tell_query
 
     with _closing(hook.get_conn()) as connection, _closing(streaming_cursor(connection)) as cursor:
         with contextlib.suppress(Exception):
@@ -182,6 +196,7 @@ def queried(
         )
         # Some drivers put the result into an object of its own.
         source = cursor if _can_fetch(cursor) or not _can_fetch(result) else result
+        tell_query(hook, sql, source)
         fetch = _fetcher(source, sql)
         # A cursor on the server's side knows its columns after the first rows; other cursors refuse to fetch if there
         # is no result.

@@ -27,7 +27,7 @@ import airflow_provider_omni.triggers.omni
 from airflow_provider_omni.ledger import unreached
 print("\\n".join(sorted(set(sys.modules) - before)))
 """
-HEAVY = ("aiohttp", "phonenumbers", "requests", "tenacity", "urllib3", "yarl")
+HEAVY = ("aiohttp", "openlineage", "phonenumbers", "requests", "tenacity", "urllib3", "yarl")
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +36,12 @@ def python() -> Iterator[FreshPython]:
         yield python
 
 
-def test_a_dag_file_imports_neither_http_clients_nor_models_nor_number_tables(python: FreshPython) -> None:
+def test_a_dag_file_imports_neither_http_clients_nor_models_nor_number_tables_nor_openlineage(
+    python: FreshPython,
+) -> None:
     modules = python.run(IMPORTS).split()
     assert [name for name in modules if name.partition(".")[0] in HEAVY] == []
+    assert [name for name in modules if "openlineage" in name] == []
     light = {
         f"airflow_provider_omni.omni.{name}"
         for name in ("channels", "ids", "known_arguments", "masking", "problems", "unfilled", "words")
@@ -82,7 +85,7 @@ from datetime import UTC, datetime
 from airflow_provider_omni.notifications.omni import OmniNotifier
 from airflow_provider_omni.operators.omni import *
 from airflow_provider_omni.transfers.sql_to_omni import SqlToOmniOperator
-heavy = ("aiohttp", "phonenumbers", "requests", "tenacity", "urllib3", "yarl")
+heavy = ("aiohttp", "openlineage", "phonenumbers", "requests", "tenacity", "urllib3", "yarl")
 before = set(sys.modules)
 told = {"scenario_key": "K", "sms": {"text": "Hi"}, "line": {"text": "Hi"}, "region": "TH",
         "allowed_countries": ["TH", "SG"], "number_check": "valid"}

@@ -67,6 +67,18 @@ def test_a_batch_that_waits_returns_its_receipt_with_the_summary(
     assert value["counts"]["accepted"] == 9
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_openlineage_is_told_what_was_sent_and_what_came_of_it(
+    account: RunningSimulator, task: Task, tmp_path: Path, mode: str
+) -> None:
+    operator = many(mode, [NUMBER[:-1] + f"0{code}" for code in ("27", "41")], tmp_path)
+    getattr(task, mode)(operator)
+    lineage = operator.get_openlineage_facets_on_complete(None)
+    facet = lineage.run_facets["omni_delivery"]
+    assert (facet.counts["accepted"], facet.delivered, facet.by_channel) == (2, 2, {"LINE": 1, "SMS": 1})
+    assert [(each.namespace, each.name) for each in lineage.outputs] == [("file", str(tmp_path))]
+
+
 def test_the_receipt_stands_in_xcom_before_the_wait_begins(account: RunningSimulator, task: Task) -> None:
     with pytest.raises(TaskDeferred) as caught:
         one("deferrable", "27").execute(task.context)

@@ -316,6 +316,13 @@ def test_texts_are_shown_where_the_configuration_wants_it(monkeypatch: pytest.Mo
     assert serialize_template_field(sending.to, "to") == "4179…727"
 
 
+def test_parameters_of_a_query_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__OMNI__SHOW_TEXTS", "True")
+    sending = rendered(sql(sql="SELECT phone FROM t WHERE name = ?", sms={"text": "Hi"}, parameters=["Zaphod"]))
+    assert str(sending.parameters) == "[<text, 6 characters>]"  # what Airflow's OpenLineage provider reports
+    assert unmask(sending.parameters) == ["Zaphod"]
+
+
 @pytest.mark.parametrize("setting", ["", "yes", "maybe", "2"])
 def test_a_setting_that_is_no_flag_shows_nothing_and_fails_no_task(
     monkeypatch: pytest.MonkeyPatch, setting: str
