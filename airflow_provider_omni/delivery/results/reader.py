@@ -220,6 +220,16 @@ class Outcomes:
         """
         return self._workspace.scalar("SELECT 1 FROM gone WHERE id = ? AND suppressed", first_id) is not None
 
+    def is_sent_later(self, message_id: str, now: float) -> bool:
+        """Return True if the vendor was asked to send the message at a time that has not come yet."""
+        found = self._workspace.scalar(
+            "SELECT 1 FROM known JOIN attempt ON attempt.no = known.attempt "
+            "WHERE known.id = ? AND attempt.scheduled > ?",
+            message_id,
+            now,
+        )
+        return found is not None
+
     def _read_seen(self) -> None:
         for _, line in self._lines(OUTCOMES):
             if "v" in line:

@@ -28,10 +28,14 @@ def rows_of_unreached(
     phone_field: str,
     *,
     include_unknown: bool,
+    now: float,
     tell: Callable[[str], None] = lambda _: None,
     needed: Sequence[str] = (),
 ) -> Iterator[Row]:
-    """Yield the recipients of a ledger, or of all its shards, who count as not reached. See `unreached`."""
+    """Yield the recipients of a ledger, or of all its shards, who count as not reached. See `unreached`.
+
+    :param now: seconds since the epoch. Messages that are to be sent later are no unknown ones.
+    """
     if missing := missing_shards(ledger):
         raise _unreadable(
             f"of which {some(len(missing), 'shard')} ({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}) "
@@ -53,7 +57,8 @@ def rows_of_unreached(
             _read_plan(folder, names, workspace)
             outcomes = Outcomes(folder, sent)
             for outcome, writer in outcomes.with_writers():
-                if is_unreached(outcome, include_unknown=include_unknown):
+                unknown_too = include_unknown and not outcomes.is_sent_later(outcome.message_id, now)
+                if is_unreached(outcome, include_unknown=unknown_too):
                     person = _person(workspace, outcome, writer)
                     if person is None:
                         raise _unreadable(

@@ -5,6 +5,7 @@ It is light, since DAG files are read often; `resend.py` does the reading.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -47,7 +48,7 @@ class Unreached:
 
         source = self.ledger_path if ledger is None else ledger
         yield from rows_of_unreached(
-            source, phone_field, include_unknown=self.include_unknown, tell=tell, needed=needed
+            source, phone_field, include_unknown=self.include_unknown, now=time.time(), tell=tell, needed=needed
         )
 
 
@@ -64,8 +65,8 @@ def unreached(ledger_path: str, include_unknown: bool = False) -> Unreached:
     It is no list: the ledger is read when the task runs. `sum(1 for _ in unreached(path).rows())` counts them there.
 
     :param ledger_path: the ledger of the earlier batch; a template.
-    :param include_unknown: include those whose outcome is not known. Some of them may get the message twice. Default
-        False.
+    :param include_unknown: include those whose outcome is not known. Some of them may get the message twice. Those
+        whose message waits for its time (`send_window`, `send_at`) are left out all the same. Default False.
 
     Raises OmniInputError if `include_unknown` is neither True nor False: "no" would count as yes.
     """

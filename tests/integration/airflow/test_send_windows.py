@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_omni.ledger import unreached
 from airflow_provider_omni.omni.errors import OmniInputError
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 from airflow_provider_omni.simulator.running import RunningSimulator
@@ -156,3 +157,24 @@ def test_a_receipt_of_earlier_tries_tells_when_their_messages_go_out(
         batch(str(tmp_path / "gone.csv"), OPEN, ledger_path=str(tmp_path)).execute(batch_task.context(try_number=2))
     assert batch_task.xcoms["return_value"]["counts"]["accepted"] == 2
     assert batch_task.xcoms["return_value"]["send_at"] == first["send_at"]
+
+
+@pytest.mark.parametrize("include_unknown", [False, True])
+def test_a_second_send_leaves_out_those_whose_message_waits_for_its_hours(
+    account: RunningSimulator, batch_task: BatchTask, tmp_path: Path, include_unknown: bool
+) -> None:
+    first, second = str(tmp_path / "first"), str(tmp_path / "second")
+    batch(numbers(3), SHUT, ledger_path=first).execute(batch_task.context())
+    again = batch(unreached(first, include_unknown=include_unknown), OPEN, task_id="again", ledger_path=second)
+    receipt = again.execute(batch_task.context(run_id="second"))
+    assert receipt["counts"]["requested"] == 0
+    assert set(Counter(each.to for each in account.record.acceptances).values()) == {1}
+
+
+def test_once_their_hours_have_come_they_are_unknown_like_others(
+    account: RunningSimulator, batch_task: BatchTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch(numbers(3), SHUT, ledger_path=str(tmp_path)).execute(batch_task.context())
+    later = time.time() + 4 * 3600
+    monkeypatch.setattr("airflow_provider_omni.delivery.results.unreached.time.time", lambda: later)
+    assert len(list(unreached(str(tmp_path), include_unknown=True).rows())) == 3
