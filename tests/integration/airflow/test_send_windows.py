@@ -166,7 +166,7 @@ def test_a_second_send_leaves_out_those_whose_message_waits_for_its_hours(
     first, second = str(tmp_path / "first"), str(tmp_path / "second")
     batch(numbers(3), SHUT, ledger_path=first).execute(batch_task.context())
     again = batch(unreached(first, include_unknown=include_unknown), OPEN, task_id="again", ledger_path=second)
-    receipt = again.execute(batch_task.context(run_id="second"))
+    receipt = again.execute(BatchTask().context(run_id="second"))
     assert receipt["counts"]["requested"] == 0
     assert set(Counter(each.to for each in account.record.acceptances).values()) == {1}
 
