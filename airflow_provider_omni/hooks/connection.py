@@ -9,8 +9,9 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, mask_secret
+from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException
 
+from airflow_provider_omni.hooks.masker import mask_secret
 from airflow_provider_omni.omni.masking import shown_id
 from airflow_provider_omni.omni.problems import unexpected
 

@@ -1,4 +1,4 @@
-"""What a task tells OpenLineage: what it has read, the ledger, and counts.
+"""The facts of a task for OpenLineage: what it has read, the ledger, and counts.
 
 Light, since DAG files are read often. What knows OpenLineage is `operators/openlineage_facets.py`, which is loaded when
 OpenLineage asks.
@@ -25,7 +25,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Lineage:
-    """What a task has read and written, and what came of it.
+    """Facts of a task: what it has read and written, and what came of it.
 
     :param files: files that were read: paths, URLs, or `ObjectStoragePath`s.
     :param queries: queries that were read.

@@ -38,7 +38,7 @@ _COUNTS = ("total", "delivered", "failed", "pending")
 
 @define
 class OmniDeliveryRunFacet(RunFacet):
-    """What a task has sent, and what became of it, in counts.
+    """Counts of what a task has sent, and of what became of it.
 
     :param counts: the receipt's counts by their names: `requested`, `accepted` and so on.
     :param dry_run: True if nothing was posted.

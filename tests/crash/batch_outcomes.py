@@ -115,16 +115,14 @@ class Case:
 
         One that another reader of the account has taken cannot.
         """
-        ended_at, last = self.wait.ended_at, flow_of(message)[-1]
-        unread = {entry.step.channel for entry in self.simulator.unread_reports_of(message)}
+        last = flow_of(message)[-1]
         failed = [
             each.at for step in message.steps if step.channel == last for each in step.changes if each.status.failed
         ]
+        until = min((self.wait.ended_at, *failed))
+        unread = self.simulator.unread_reports_of(message)
         return message.reporting is not Reporting.NO_REPORTS and any(
-            change.status.on_handset and change.at <= min((ended_at, *failed))
-            for step in message.steps
-            if step.channel in unread
-            for change in step.changes
+            entry.change.status.on_handset and entry.change.at <= until for entry in unread
         )
 
     def unheard(self, message: Message) -> bool:

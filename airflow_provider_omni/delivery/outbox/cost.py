@@ -96,7 +96,7 @@ def refuse_beyond(budget: Budget, everybody: Estimate, left: Estimate, told: Map
         problems.append(unexpected("max_cost", got, f"{allowed}. That is if every step is tried for everybody"))
     elif so_far + left.amount > limit.amount:
         got = (
-            f"{shown_amount(so_far)} {currency} that reports have told of it so far, and up to "
+            f"{shown_amount(so_far)} {currency} of it as told by reports so far, and up to "
             f"{left.in_words(currency)} who are left"
         )
         problems.append(unexpected("max_cost", got, f"{allowed} together"))

@@ -250,7 +250,7 @@ def test_what_a_waiting_batch_has_heard_counts_before_its_next_try_posts_more(
     again = getattr(task, mode)(many(mode, people, tmp_path, **cheap))  # nobody is left: it waits
     assert again["delivery"]["delivered"] == 6
     task.begin_next_try()
-    with pytest.raises(AirflowFailException, match=r"EUR that reports have told of it so far, and up to 0\.002 EUR"):
+    with pytest.raises(AirflowFailException, match=r"EUR of it as told by reports so far, and up to 0\.002 EUR"):
         getattr(task, mode)(many(mode, [*people, f"{NUMBER[:-1]}927"], tmp_path, **cheap))
     assert sum(accepted(account).values()) == 6
 

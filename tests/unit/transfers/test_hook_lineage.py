@@ -31,7 +31,7 @@ class Shop(DbApiHook):
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What the collector of hook lineage is told."""
+    """Lineage of a query, for the collector of hook lineage."""
     extras: list[dict[str, Any]] = []
 
     class Collector:

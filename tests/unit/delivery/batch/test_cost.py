@@ -186,7 +186,7 @@ def test_what_reports_have_told_counts_before_more_is_posted(tmp_path: Path) -> 
     world = half_sent(tmp_path, prices={"LINE": 0.2, "SMS": 0.05})
     end = world.send(numbers(30), saying("Hello"), **budget(4))
     assert refused(end) == (
-        "max_cost: got 4 EUR that reports have told of it so far, and up to 1.1 EUR for 10 people (10 by LINE, 10 SMS "
+        "max_cost: got 4 EUR of it as told by reports so far, and up to 1.1 EUR for 10 people (10 by LINE, 10 SMS "
         "parts) who are left, expected at most 4 EUR together",
     )
     assert len(world.accepted()) == 20
