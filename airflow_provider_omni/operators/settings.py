@@ -56,6 +56,12 @@ def _key_field(value: object, info: ValidationInfo) -> object:
 
 def _hours(value: object) -> object:
     wanted = "two times of a day such as ('09:00', '20:00')"
+    if (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and (wrong := [each for each in value if not _is_time(each)])
+    ):
+        raise ValueError(unexpected("", " and ".join(describe(each, True) for each in wrong), wanted))
     try:
         opens, closes = [time.fromisoformat(each) for each in value]  # type: ignore[attr-defined]
     except (TypeError, ValueError):
@@ -66,6 +72,14 @@ def _hours(value: object) -> object:
     if length < SHORTEST_WINDOW:
         raise ValueError(unexpected("", f"{length} minutes", f"hours of at least {SHORTEST_WINDOW} minutes"))
     return opens, closes
+
+
+def _is_time(value: object) -> bool:
+    try:
+        time.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _zone(value: object) -> object:
