@@ -176,6 +176,7 @@ function together(entries) {
     rejected: of("rejected"),
     quarantinedCount: of("quarantined"),
     duplicates: of("duplicates"),
+    suppressed: of("suppressed"),
     refused: added(sends.map((entry) => entry.report.refused)),
     quarantined: added(sends.map((entry) => entry.report.quarantined)),
     total: wait?.total ?? null,
@@ -263,6 +264,7 @@ export function wayOf(delivery) {
     ["Quarantined", delivery.quarantinedCount],
     ["Refused", delivery.rejected],
     ["Duplicates", delivery.duplicates],
+    ["Suppressed", delivery.suppressed],
   ].filter(([, one]) => one);
   const accepted = delivery.total ?? delivery.accepted ?? 0;
   const unsentCount = unsent.reduce((all, [, one]) => all + one, 0);

@@ -169,6 +169,7 @@ function factsSection(delivery) {
     ["Time to delivery", timesInWords(delivery)],
     ["SMS parts", partsAgainst(delivery)],
     ["Duplicates left out", delivery.duplicates ? count(delivery.duplicates) : null],
+    ["On the suppression list", delivery.suppressed ? count(delivery.suppressed) : null],
     ["Cost", Object.keys(delivery.cost).length ? `${money(delivery.cost)}${Object.keys(delivery.estimate).length ? ` of ${money(delivery.estimate)} estimated` : ""}` : null],
     ["Scenario", delivery.scenario ? value(delivery.scenario, { class: "code" }) : null],
     ["Ledger", delivery.ledgers.length ? delivery.ledgers.map((path) => value(path, { class: "code" })) : null],
@@ -488,14 +489,14 @@ export function makeOne(back) {
     ]);
     if (delivery.denied) return replace(body, [h("p", { class: "notice" }, delivery.denied === "reading" ? "Reading…" : delivery.denied)]);
     const shown = (...names) => names.map((name) => (delivery[name] instanceof Set ? null : delivery[name]));
-    const counts = ["requested", "accepted", "unconfirmed", "rejected", "quarantinedCount", "duplicates", "total", "delivered", "failed", "pending"];
+    const counts = ["requested", "accepted", "unconfirmed", "rejected", "quarantinedCount", "duplicates", "suppressed", "total", "delivered", "failed", "pending"];
     const made = [
       ["errors", shown("errors"), () => errorsOf(delivery)],
       ["figures", shown(...counts, "cost", "estimate", "parts"), () => figures(delivery)],
       ["way", [isNarrow(), ...shown(...counts, "steps", "state")], () => waySection(delivery)],
       ["reasons", shown("reasons", "refused", "quarantined"), () => reasonsSection(delivery)],
       ["times", shown("times", "spread"), () => timesSection(delivery)],
-      ["facts", shown("flow", "byChannel", "success", "requests", "duplicates", "times", "spread", "parts", "steps", "cost", "estimate", "scenario", "ledgers"), () => factsSection(delivery)],
+      ["facts", shown("flow", "byChannel", "success", "requests", "duplicates", "suppressed", "times", "spread", "parts", "steps", "cost", "estimate", "scenario", "ledgers"), () => factsSection(delivery)],
       ["tasks", delivery.entries.map((entry) => [entry.stamp, entry.report?.state, entry.problem]), () => tasksSection(delivery)],
       ["failed", shown("failedIds", "failed", "reasons", "ledgers"), () => failedSection(delivery)],
       ["again", shown("failed", "rejected", "reasons", "open", "ledgers", "flow", "scenario"), () => againSection(delivery)],

@@ -117,3 +117,9 @@ def test_a_task_that_sends_and_waits_is_one_delivery_with_the_numbers_of_both(pa
         ("send", -1, report),
     )
     assert found == [[1, 4, 4, "reached"]]
+
+
+def test_the_suppressed_are_counted_apart(page: Page) -> None:
+    report = send(counts={"requested": 5, "accepted": 3, "suppressed": 2})
+    found = asked(page, "put(...given).map((one) => [one.suppressed, m.wayOf(one).unsent])", ("send", -1, report))
+    assert found == [[2, [["Suppressed", 2]]]]
