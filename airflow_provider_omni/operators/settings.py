@@ -25,6 +25,8 @@ MOST_LOG_GRACE = 300
 """Seconds. Two of them must fit into the time that a try gives the logs."""
 SHORTEST_WINDOW = 15
 """Minutes. In the last two of them nothing is sent at once."""
+LONGEST_TIME = 12
+"""Characters of what may be a time, and is shown in errors. A longer text may be somebody's."""
 _FLAG = "True or False; it is no template"
 _FIELD = "the name of a field"
 _WHOLE = "a whole number from 1"
@@ -56,12 +58,10 @@ def _key_field(value: object, info: ValidationInfo) -> object:
 
 def _hours(value: object) -> object:
     wanted = "two times of a day such as ('09:00', '20:00')"
-    if (
-        isinstance(value, list | tuple)
-        and len(value) == 2
-        and (wrong := [each for each in value if not _is_time(each)])
-    ):
-        raise ValueError(unexpected("", " and ".join(describe(each, True) for each in wrong), wanted))
+    if isinstance(value, list | tuple) and len(value) == 2:
+        wrong = [describe(each, len(str(each)) <= LONGEST_TIME) for each in value if not _is_time(each)]
+        if wrong:
+            raise ValueError(unexpected("", " and ".join(wrong), wanted))
     try:
         opens, closes = [time.fromisoformat(each) for each in value]  # type: ignore[attr-defined]
     except (TypeError, ValueError):

@@ -114,6 +114,7 @@ def test_a_single_send_has_hours_too(account: RunningSimulator, batch_task: Batc
         ({"send_window": ("9:00", "20:00")}, "send_window: got '9:00', expected two times of a day such as ('09:00'"),
         ({"send_window": ("41793026727", "20:00")}, "send_window: got '4179…727', expected"),
         ({"send_window": ("09:00", None)}, "send_window: got nothing, expected"),
+        ({"send_window": ("Dear Ms Smith", "20:00")}, "send_window: got a string of 13 characters, expected"),
         ({"timezone": "localtime"}, "timezone: got"),
         ({"send_window": ("09:00", "09:00")}, "send_window: got"),
         ({"send_window": ("09:00", "09:10")}, "send_window: got 10 minutes"),
