@@ -16,6 +16,7 @@ from airflow_provider_omni.operators.keys import loop_index, public_map_index
 
 if TYPE_CHECKING:
     from airflow_provider_omni.delivery.effects import Memory, Steps
+    from airflow_provider_omni.delivery.metrics import Measurement
     from airflow_provider_omni.delivery.outbox.engine import SendResult
     from airflow_provider_omni.delivery.outbox.tries import Tries
     from airflow_provider_omni.storage.send_reports import SendReports
@@ -28,11 +29,13 @@ class Trying:
     :param tries: the earlier tries.
     :param writes: number of writes of the record once the record is complete; None before.
     :param busy: True while it is sending. Then an exception does not mean that the try has ended.
+    :param measured: what it adds to metrics at its end, unless another try has taken over and counts for itself.
     """
 
     tries: Tries
     writes: int | None = None
     busy: bool = False
+    measured: tuple[Measurement, ...] = ()
 
 
 @contextlib.contextmanager
@@ -46,7 +49,7 @@ def trying(context: Any, memory: Memory, log: Any, *, divided: bool = False) -> 
     :param divided: True if mapped tasks share the send's key, and each has a share of its people. In another division
         some people belong to other tasks.
     """
-    from airflow_provider_omni.delivery.outbox.tries import begin_try, end_try
+    from airflow_provider_omni.delivery.outbox.tries import begin_try
 
     perhaps_anew = _may_be_made_anew(context, divided)
     steps = begin_try(context["ti"].try_number, first_try_at(context), time.time, perhaps_anew=perhaps_anew)
@@ -56,22 +59,27 @@ def trying(context: Any, memory: Memory, log: Any, *, divided: bool = False) -> 
         yield this
     except Exception:
         if not this.busy:
-            _carried_out(end_try(tries, this.writes), memory, log)
+            _end(this, memory, log)
         raise
-    _carried_out(end_try(tries, this.writes), memory, log)
+    _end(this, memory, log)
+
+
+def _end(this: Trying, memory: Memory, log: Any) -> None:
+    from airflow_provider_omni.delivery.outbox.tries import end_try
+    from airflow_provider_omni.hooks.metrics import recorder
+
+    is_current = _carried_out(end_try(this.tries, this.writes), memory, log)
+    if is_current and (metrics := recorder()) is not None:
+        metrics.record(this.measured)
 
 
 def finish(end: SendResult, this: Trying, reports: SendReports, log: Any, *, dry_run: bool) -> dict[str, Any]:
-    """Return the receipt of a send that has ended in this try, log its counts and add to metrics. Raises the error that
-    the send ended with.
+    """Return the receipt of a send that has ended in this try, and log its counts. Raises the error that the send ended
+    with.
 
     :param dry_run: True if nothing was posted.
     """
-    from airflow_provider_omni.hooks.metrics import recorder
-
-    this.busy, this.writes = False, end.writes
-    if (metrics := recorder()) is not None:
-        metrics.record(end.measured)
+    this.busy, this.writes, this.measured = False, end.writes, end.measured
     receipt = reports.receipt = end.receipt.to_json()
     log.info("%s", counts_in_words(receipt["counts"], end.sent, dry_run=dry_run))
     if end.error is not None:

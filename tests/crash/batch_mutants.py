@@ -25,6 +25,7 @@ from airflow_provider_omni.delivery.outbox import (
     safety,
     task_state_store,
 )
+from airflow_provider_omni.delivery.outbox.progress import SendProgress
 from airflow_provider_omni.delivery.outbox.send_window import SendWindow
 from airflow_provider_omni.delivery.results import reader
 from airflow_provider_omni.delivery.tracking import (
@@ -1118,4 +1119,17 @@ def _who_may_have_been_sent_to_before_is_sent_to_whatever_the_list_says() -> Ite
 def _an_earlier_message_makes_up_for_the_list() -> Iterator[None]:
     """A second send goes to people on the suppression list too, if an earlier message to them was accepted."""
     with patch.object(reader.Outcomes, "is_suppressed", lambda *_: False):
+        yield
+
+
+def _killed_before_it_writes(plan: BatchSchedule) -> BatchSchedule:
+    """A slow batch tells on the way how far it has got, and dies before it has written down its last answers."""
+    made = _slowly(plan)
+    return replace(made, send=replace(made.send, crash_points=(CrashPoint("outcome written", Phase.BEFORE),), tries=2))
+
+
+@_mutant("wrong", _killed_before_it_writes)
+def _metrics_count_what_is_not_on_record() -> Iterator[None]:
+    """An answer is counted when it comes. The next try finds its message in doubt, and counts it once more."""
+    with patch.object(SendProgress, "recorded", property(lambda self: self.states, lambda self, _: None)):
         yield

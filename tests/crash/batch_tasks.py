@@ -207,8 +207,8 @@ class BatchTask(WaitingTask):
         )
         # An exception in the middle of it is no end that could be told of.
         end: SendResult = yield from self._steps(number, workspace, policy, token, clock)
-        world.measured.extend(end.measured)
-        yield from end_try(tries, end.writes)
+        if (yield from end_try(tries, end.writes)):
+            world.measured.extend(end.measured)
         return end
 
     def _steps(

@@ -180,8 +180,8 @@ class SendTask(WaitingTask):
             first_try_at=tries.not_before,
         )
         end: SendResult = yield from send_message(order, policy, clock, world.rng.random)
-        world.measured.extend(end.measured)
-        yield from end_try(tries, end.writes)
+        if (yield from end_try(tries, end.writes)):
+            world.measured.extend(end.measured)
         return end
 
     def _first_try_at(self, cleared: bool) -> float | None:

@@ -90,22 +90,24 @@ def begin_try(number: int, first_try_at: float | None, clock: Clock, *, perhaps_
     return tries
 
 
-def end_try(tries: Tries, writes: int | None) -> Steps[None]:
-    """Say that a try has ended. A failure to write it is only noted: a later try then asks the logs.
+def end_try(tries: Tries, writes: int | None) -> Steps[bool]:
+    """Say that a try has ended. A failure to write it is only noted: a later try then asks the logs. Return False if
+    another try has taken over.
 
     :param writes: the number of times that the record was written in all tries, once this one has taken over all that
         was not known of the earlier ones; None if it did not come to that.
     """
     if writes is None:
         if not tries.record_complete:
-            return  # the next try must doubt everything that this one has doubted
+            return True  # the next try must doubt everything that this one has doubted
         writes = tries.writes
     try:
         yield Save(KEY, _entry(replace(tries, last_ended=tries.number, writes=writes)))
     except OmniStaleTryError:
-        return
+        return False
     except OmniStorageError:
         yield Log("That this try has ended could not be written down; a later one will ask the logs.", warning=True)
+    return True
 
 
 def _read(entry: Any) -> tuple[float | None, int, int]:
