@@ -109,6 +109,7 @@ def total(samples: list[Sample], name: str, *tags: str) -> Counter[tuple[str, ..
 @pytest.fixture
 def account(account: RunningSimulator) -> RunningSimulator:
     account.add_scenario(key="K")
+    account.configure(beat_seconds=0.5)  # so that a wait looks more than once, and tells how old it is
     return account
 
 

@@ -56,7 +56,7 @@ with DAG(os.environ.get("DAG_ID", "metrics"), schedule=None, start_date=datetime
 def main() -> None:
     """Run the DAG. Log queries have to wait for each other, and an alert gives up soon."""
     limiter: Any = rate_limits.WindowLimiter.__init__
-    rate_limits.WINDOW, limiter.__defaults__ = 0.3, (1, *limiter.__defaults__[1:])
+    rate_limits.WINDOW, limiter.__defaults__ = 1.0, (1, *limiter.__defaults__[1:])
     notifications.PATIENCE = 1.0
     dag.test()
 
