@@ -342,23 +342,25 @@ function rowsOf(found, offset, show, only) {
 
 const quoted = (found) => JSON.stringify(found);
 
-// A whole DAG file: what has to be filled in are the texts. It is read by people, so it says whom it sends to.
+// A whole DAG file: what has to be filled in are the texts, which the operator refuses as long as they are empty. It is
+// read by people, so it says whom it sends to.
 export function codeToSendAgain(delivery) {
   const many = delivery.ledgers.length > 1;
   const name = (index) => quoted(many ? `send_again_${index + 1}` : "send_again");
   const texts = {
-    LINE: ['        line={"type": "TEXT", "text": "..."},  # fill in, or leave the line out: then only SMS goes out'],
-    SMS: ['        sms={"text": "..."},  # fill in; {field} is filled with the field of each'],
+    LINE: ['        line={"type": "TEXT", "text": ""},  # fill in, or leave the line out: then only SMS goes out'],
+    SMS: ['        sms={"text": ""},  # fill in; {field} is filled with the field of each'],
   };
   const channels = delivery.flow.filter((channel) => Object.hasOwn(texts, channel));
   const contents = (channels.length ? channels : ["SMS"]).flatMap((channel) => texts[channel]);
   const sends = delivery.ledgers.flatMap((ledger, index) => [
     "    OmniSendBatchOperator(",
     `        task_id=${name(index)},`,
-    `        scenario_key=${quoted(delivery.scenario ?? "...")},`,
+    `        scenario_key=${quoted(delivery.scenario ?? "")},`,
     `        recipients=unreached(${quoted(ledger)}),`,
     ...contents,
     `        ledger_path=${quoted(`${ledger.replace(/\/+$/, "")}-again`)},`,
+    '        on_rejected="ignore",  # who is refused once more is counted, and the task succeeds',
     "    )",
   ]);
   // In a task or a shell that reaches the ledger; a URL is opened by Airflow's connection.

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 from playwright.sync_api import Browser, expect
 
 from airflow_provider_omni.ledger import unreached
@@ -447,7 +448,9 @@ def test_the_code_to_send_again_says_whom_it_means_and_runs(
     expect(part).to_contain_text("20 failed, without 10 for whom the same message would fail again")
     code = part.locator("pre").inner_text()
 
-    (receipt,) = run(code.replace("...", "Hello"))
+    with pytest.raises(AirflowFailException, match=r"sms\.text: got a blank text"):
+        run(code)  # nobody is sent a text that was not filled in
+    (receipt,) = run(code.replace('"text": ""', '"text": "Hello"'))
     assert receipt["counts"]["requested"] == 10
     assert receipt["ledger_path"] == f"{copied}-again"
     counted = re.search(r"sum\(.*\)", code)
