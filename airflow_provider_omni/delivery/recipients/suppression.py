@@ -159,13 +159,16 @@ def reading_the_list() -> Iterator[None]:
     except OmniInputError as error:
         problems = tuple(map(_about_the_list, error.problems))
         failure: OmniError = OmniInputError(UNUSABLE, problems=problems, retryable=error.retryable)
+        cause = error.__cause__
     except OmniStorageError as error:
         message = error.message.replace("file of recipients", "suppression list").replace("query", "list's query")
         problems = tuple(map(_about_the_list, error.problems))
         failure = OmniStorageError(message, problems=problems, retryable=error.retryable)
+        cause = error.__cause__
     else:
         return
-    raise failure
+    # Not from the error itself: it speaks of recipients, and would stand in the task log before this one.
+    raise failure from cause
 
 
 def _about_the_list(problem: str) -> str:

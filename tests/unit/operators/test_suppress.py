@@ -131,6 +131,22 @@ def test_a_connection_that_is_not_there_is_told_by_the_argument_that_names_it(
     with pytest.raises(OmniInputError, match=r"suppress_conn_id: got 'crm'") as caught:
         operator.execute(task.context())
     assert "the suppression list cannot be used" in str(caught.value)
+    assert chain_of(caught.value) == ["OmniInputError"]
+
+
+def chain_of(error: BaseException | None) -> list[str]:
+    """The classes of the errors that a task log shows with this one, the last first."""
+    found = []
+    while error is not None:
+        found.append(type(error).__name__)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return found
+
+
+def test_a_query_that_fails_is_told_once(account: RunningSimulator, task: Any) -> None:
+    with pytest.raises((AirflowFailException, OmniInputError), match=r"list's query failed|cannot be used") as caught:
+        sql("SELECT who FROM nowhere").execute(task.context())
+    assert len(chain_of(caught.value)) == 1
 
 
 REFUSED = {
@@ -158,6 +174,7 @@ def test_a_list_that_is_no_list_refuses_the_send_before_anything_is_posted(
     assert "Nothing was sent: the suppression list cannot be used. (OMNI-112" in told
     assert words in told
     assert "recipients" not in told
+    assert not any(name.startswith("Omni") for name in chain_of(caught.value)[1:])
     assert not any(number in told for number in (ANN, BOB, EVE))
     assert reached(account) == set()
 
@@ -176,8 +193,10 @@ def test_a_file_that_is_not_there_refuses_the_send_and_a_retry_may_find_it(
     account: RunningSimulator, task: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "gone.txt"
-    with pytest.raises(OmniStorageError, match=r"The suppression list is not there: .*gone\.txt\. Nothing was sent"):
+    told = r"The suppression list is not there: .*gone\.txt\. Nothing was sent"
+    with pytest.raises(OmniStorageError, match=told) as caught:
         batch(str(path)).execute(task.context())
+    assert chain_of(caught.value) == ["OmniStorageError", "FileNotFoundError"]
     assert reached(account) == set()
     write(path, BOB)
     batch(str(path)).execute(task.context(2))
