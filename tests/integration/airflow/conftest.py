@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from airflow_provider_omni.operators import batch, cancellation, omni, tries
 from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.harness.clock import SkippingClock
 from tests.integration.airflow.batchtask import BatchTask
+
+S3_CONNECTION = "omni_tests_s3"
 
 
 @pytest.fixture
@@ -33,3 +41,33 @@ def skipping(account: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> Skip
 def batch_task() -> BatchTask:
     """A task on Airflow 3.3, which keeps its state over tries."""
     return BatchTask()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[Any]:
+    """A client of an S3 that lives as long as the tests: Airflow keeps the file system of a connection."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    extra = {"endpoint_url": url, "region_name": "us-east-1"}
+    connection = {"conn_type": "aws", "login": "a-key", "password": "a-secret", "extra": extra}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(f"AIRFLOW_CONN_{S3_CONNECTION.upper()}", json.dumps(connection))
+        yield boto3.client(
+            "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+        )
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: Any) -> Any:
+    """An empty bucket `people`."""
+    buckets = [bucket["Name"] for bucket in s3_server.list_buckets()["Buckets"]]
+    if "people" in buckets:
+        for found in s3_server.list_objects_v2(Bucket="people").get("Contents", []):
+            s3_server.delete_object(Bucket="people", Key=found["Key"])
+    else:
+        s3_server.create_bucket(Bucket="people")
+    return s3_server

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
-import logging
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
-from moto.server import ThreadedMotoServer
 
 from airflow_provider_omni.ledger import purge_plan, read_outcomes, read_quarantine, unreached
 from airflow_provider_omni.omni.errors import OmniStaleTryError, OmniStorageError
 from airflow_provider_omni.sensors.omni import OmniDeliverySensor
 from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.integration.airflow.batchtask import BatchTask, numbers
+from tests.integration.airflow.conftest import S3_CONNECTION as CONNECTION
 from tests.integration.airflow.test_batch_operators import BOTH_FAIL, Posts, accepted, operator
 from tests.integration.airflow.test_batch_operators import account as account
 from tests.integration.airflow.test_batch_operators import posts as posts
@@ -29,38 +26,7 @@ from tests.integration.airflow.test_fates import task as task
 
 __all__ = ["slow_account"]
 
-CONNECTION = "omni_tests_s3"
 HOME = f"s3://{CONNECTION}@people"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
-    """A client of an S3 that lives as long as the module: Airflow keeps the file system of a connection."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    extra = {"endpoint_url": url, "region_name": "us-east-1"}
-    connection = {"conn_type": "aws", "login": "a-key", "password": "a-secret", "extra": extra}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", json.dumps(connection))
-        yield boto3.client(
-            "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
-        )
-    server.stop()
-
-
-@pytest.fixture
-def s3(server: Any) -> Any:
-    """An empty bucket `people`."""
-    buckets = [bucket["Name"] for bucket in server.list_buckets()["Buckets"]]
-    if "people" in buckets:
-        for found in server.list_objects_v2(Bucket="people").get("Contents", []):
-            server.delete_object(Bucket="people", Key=found["Key"])
-    else:
-        server.create_bucket(Bucket="people")
-    return server
 
 
 def keys(s3: Any) -> list[str]:

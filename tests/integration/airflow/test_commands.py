@@ -17,8 +17,6 @@ from airflow_provider_omni.simulator.running import RunningSimulator
 from tests.harness.clock import SkippingClock
 from tests.integration.airflow.commands import Said, Shell
 from tests.integration.airflow.test_batch_s3 import HOME
-from tests.integration.airflow.test_batch_s3 import s3 as s3
-from tests.integration.airflow.test_batch_s3 import server as server
 from tests.unit.delivery.batch.batchworld import World
 from tests.unit.delivery.batch.test_ledger_wait import wait
 

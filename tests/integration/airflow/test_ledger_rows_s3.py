@@ -9,8 +9,6 @@ import pytest
 
 from airflow_provider_omni.pages.ledger_rows import LedgerError, csv_of, page_of
 from tests.integration.airflow.test_batch_s3 import CONNECTION, HOME
-from tests.integration.airflow.test_batch_s3 import s3 as s3
-from tests.integration.airflow.test_batch_s3 import server as server
 from tests.unit.delivery.batch.batchworld import World
 from tests.unit.delivery.batch.test_ledger_wait import wait
 
