@@ -17,6 +17,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -67,6 +68,7 @@ from airflow_provider_omni.omni.errors import (
     OmniInputError,
     OmniStaleTryError,
     OmniStorageError,
+    OmniUnknownOutcomeError,
 )
 from airflow_provider_omni.omni.models import LogRow
 from airflow_provider_omni.omni.problems import unexpected
@@ -358,6 +360,8 @@ class Outbox:
             # Of the lost tries the first may have used the current id, and each after it a further one.
             lost = 1 if store.complete else lost_tries(policy.unaccounted, policy.record_writes, store.saved)
             found = self.attempts.unrecorded(max(lost - 1, 0), shared_key=policy.shared_key)
+            if store.complete and any(found):
+                self._refuse_a_shared_key_ahead_of_time()
             for ids in filter(None, found):
                 doubted = True
                 self._unrecorded.update(ids)
@@ -366,6 +370,22 @@ class Outbox:
                 self._in_lists_only = set(found[1])
         if doubted:
             yield Log("These messages may have been sent before: the logs are asked first.")
+
+    def _refuse_a_shared_key_ahead_of_time(self) -> None:
+        """Raise OmniUnknownOutcomeError if the logs cannot show for long what another task may have posted under the
+        user's own key: they have no message before its time.
+        """
+        now = self.clock()
+        at = self.plan.latest_schedule_of_others(now)
+        if at is None or at - now <= self.policy.look.patience:
+            return
+        when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        raise OmniUnknownOutcomeError(
+            "Nothing was sent by this try. Under an idempotency_key of your own another task or run may have sent, and "
+            f"the logs do not show messages before their time, which may be until {when}. Leave the key out, or send a "
+            "batch with a ledger_path, which knows; or retry after that time.",
+            retryable=True,
+        )
 
     def _forget_outdated_refusals(self, store: AmendableStore) -> Steps[None]:
         """Take refusals off the record whose messages another task has sent since, under the very same ids. They are

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_omni.ledger import unreached
-from airflow_provider_omni.omni.errors import OmniInputError
+from airflow_provider_omni.omni.errors import OmniInputError, OmniUnknownOutcomeError
 from airflow_provider_omni.operators.omni import OmniSendBatchOperator, OmniSendMessageOperator
 from airflow_provider_omni.simulator.running import RunningSimulator
+from tests.harness.clock import SkippingClock
 from tests.integration.airflow.batchtask import TEXT, BatchTask, numbers
 
 SCENARIO = "CC9F01A5DC7BEE2C2B829D203482A654"
@@ -102,6 +103,34 @@ def test_a_single_send_has_hours_too(account: RunningSimulator, batch_task: Batc
     receipt = operator.execute(batch_task.context())
     assert all(each > 3 * 3600 - 120 for each in waits(account).values())
     assert receipt["send_at"]
+
+
+@pytest.mark.parametrize("later", ["send_window", "send_at"])
+def test_a_key_of_ones_own_and_a_later_time_are_told_what_nobody_can_know_and_nothing_is_sent(
+    account: RunningSimulator, batch_task: BatchTask, later: str
+) -> None:
+    ahead = {"send_at": datetime.now(UTC) + timedelta(hours=5)}
+    given: Any = ahead if later == "send_at" else {"send_window": hours(*SHUT), "timezone": "UTC"}
+    send = OmniSendMessageOperator(
+        task_id="send", scenario_key=SCENARIO, to=numbers(1)[0], idempotency_key="order-7", **given, **TEXT
+    )
+    with pytest.raises(OmniUnknownOutcomeError, match="Under an idempotency_key of your own") as caught:
+        send.execute(batch_task.context())
+    assert "ledger_path" in str(caught.value)
+    assert not account.record.acceptances
+
+
+def test_a_key_of_ones_own_within_the_hours_is_sent(account: RunningSimulator, skipping: SkippingClock) -> None:
+    send = OmniSendMessageOperator(
+        task_id="send",
+        scenario_key=SCENARIO,
+        to=numbers(1)[0],
+        idempotency_key="order-7",
+        send_window=hours(*OPEN),
+        timezone="UTC",
+        **TEXT,
+    )
+    assert send.execute(BatchTask().context())["counts"]["accepted"] == 1
 
 
 @pytest.mark.parametrize(
