@@ -5,7 +5,7 @@ A function's return value goes to the send, and nowhere else: it is no template,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -83,6 +83,11 @@ class OmniBatchTask(CallsFunction, DecoratedOperator, BatchOperator):
         **BatchOperator.template_fields_renderers,
     }
     custom_operator_name = "@task.omni_batch"
+    arguments_elsewhere: ClassVar[Mapping[str, str]] = {
+        **BatchOperator.arguments_elsewhere,
+        **dict.fromkeys(("recipients", "to"), "the function yields or returns the recipients"),
+        "encoding": "only OmniSendBatchOperator has it, for files",
+    }
 
     def send(self, context: Context) -> dict[str, Any]:
         """Send to everybody who was not sent to yet, and return the receipt."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ParamSpec
 
 from airflow_provider_omni.omni.channels import OTHER_CHANNELS
@@ -22,11 +22,14 @@ _MEANT = {
 """Arguments that somebody may have meant, by names that are unlike them."""
 
 
-def unknown_argument(name: str, known: Collection[str]) -> str:
+def unknown_argument(name: str, known: Collection[str], elsewhere: Mapping[str, str] | None = None) -> str:
     """Return the line about an argument that does not exist, with the one that was meant, if any is like it.
 
     :param known: the arguments that exist.
+    :param elsewhere: what to say of arguments that only others have, by their names.
     """
+    if elsewhere and name in elsewhere:
+        return f"{name}: unknown argument, {elsewhere[name]}"
     meant = [each for each in _MEANT.get(name.lower(), ()) if each in known]
     meant = meant or difflib.get_close_matches(name, sorted(known), n=1)
     return f"{shown_name(name)}: unknown argument" + (f", did you mean {' or '.join(meant)}?" if meant else "")

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from airflow_provider_omni.omni.known_arguments import unknown_argument
 
@@ -23,6 +23,8 @@ class KnownArguments:
 
     misnamed_arguments: tuple[str, ...] = ()
     """A line for each argument that does not exist, or is missing."""
+    arguments_elsewhere: ClassVar[Mapping[str, str]] = {}
+    """Words about arguments that only other classes have, by their names."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -35,7 +37,7 @@ class KnownArguments:
         # Airflow's own marks of a mapped task stand in no signature.
         unknown = [name for name in kwargs if name not in known and not name.startswith("_airflow")]
         if unknown:
-            _tell(self, [unknown_argument(name, known) for name in unknown])
+            _tell(self, [unknown_argument(name, known, self.arguments_elsewhere) for name in unknown])
             kwargs = {name: value for name, value in kwargs.items() if name not in unknown}
         super().__init__(**kwargs)
 

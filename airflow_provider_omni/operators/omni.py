@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_omni.hooks.connection import DEFAULT_CONN_ID
 from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.omni.channels import CONTENT_ARGUMENTS
-from airflow_provider_omni.operators.batch import OmniSendBatchOperator
+from airflow_provider_omni.operators.batch import BatchOperator, OmniSendBatchOperator
 from airflow_provider_omni.operators.failing import fail_without_retry
 from airflow_provider_omni.operators.keys import (
     default_key,
@@ -20,7 +20,7 @@ from airflow_provider_omni.operators.keys import (
     refuse_without_a_task,
     warning_about_own_key,
 )
-from airflow_provider_omni.operators.known_arguments import KnownArguments
+from airflow_provider_omni.operators.known_arguments import KnownArguments, own_arguments
 from airflow_provider_omni.operators.linked import LinkedToDelivery
 from airflow_provider_omni.operators.masked_fields import (
     MaskedField,
@@ -174,6 +174,14 @@ class OmniSendMessageOperator(LinkedToDelivery, MaskedFields, WaitingSend):
     )
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(CONTENT_ARGUMENTS, "json")
     ui_color = "#e8f5ec"
+
+    arguments_elsewhere: ClassVar[Mapping[str, str]] = {
+        **WaitingSend.arguments_elsewhere,
+        **dict.fromkeys(
+            sorted(own_arguments(BatchOperator)),
+            "only operators that send to many have it, such as OmniSendBatchOperator",
+        ),
+    }
 
     to = MaskedField()
     line = TextField()

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
@@ -45,6 +45,10 @@ class WaitingSend(TellsLineage, KnownArguments, BaseOperator):
     _reports: SendReports | None = None
     """The reports of the send, which know the latest receipt. A subclass sets them when it begins to send."""
     _delivery: DeliveryWait | None = None
+
+    arguments_elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("mode", "soft_fail", "delivered_means", "settle", "last_channel"), "only OmniDeliverySensor has it"
+    )
 
     def __init__(
         self,

@@ -55,6 +55,11 @@ class SqlToOmniOperator(BatchOperator):
     """
 
     suppress_queries: ClassVar[bool] = True
+    arguments_elsewhere: ClassVar[Mapping[str, str]] = {
+        **BatchOperator.arguments_elsewhere,
+        **dict.fromkeys(("recipients", "to"), "the rows that the query in sql finds are the recipients"),
+        "encoding": "only OmniSendBatchOperator has it, for files",
+    }
 
     template_fields: Sequence[str] = (
         "sql",

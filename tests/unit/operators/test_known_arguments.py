@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_omni.decorators.omni import omni_batch
 from airflow_provider_omni.hooks.omni import OmniHook
 from airflow_provider_omni.notifications.omni import OmniNotifier
 from airflow_provider_omni.omni.errors import OmniInputError
@@ -47,6 +48,40 @@ def test_an_argument_that_does_not_exist_is_named_with_a_code_and_without_its_va
 def test_what_was_meant_is_said(name: str, meant: str) -> None:
     with pytest.raises(OmniInputError, match=f"{name}: unknown argument, did you mean {meant}"):
         OmniSendMessageOperator(**ONE, **{name: SECRET})
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        (
+            OmniSendMessageOperator,
+            "max_cost",
+            "only operators that send to many have it, such as OmniSendBatchOperator",
+        ),
+        (
+            OmniSendMessageOperator,
+            "suppress",
+            "only operators that send to many have it, such as OmniSendBatchOperator",
+        ),
+        (OmniSendMessageOperator, "mode", "only OmniDeliverySensor has it"),
+        (OmniSendBatchOperator, "soft_fail", "only OmniDeliverySensor has it"),
+        (SqlToOmniOperator, "recipients", "the rows that the query in sql finds are the recipients"),
+        (SqlToOmniOperator, "mode", "only OmniDeliverySensor has it"),
+    ],
+)
+def test_of_what_only_others_have_it_is_said_who_has_it(kind: type, name: str, words: str) -> None:
+    with pytest.raises(OmniInputError) as caught:
+        kind(**MEANT[kind], **{name: SECRET})
+    assert caught.value.problems == (f"{name}: unknown argument, {words}",)
+
+
+def test_recipients_of_a_function_are_what_it_yields() -> None:
+    def people() -> list[str]:
+        return []
+
+    with pytest.raises(OmniInputError) as caught, DAG("d"):
+        omni_batch(scenario_key="K", sms={"text": "Hi"}, recipients=SECRET)(people)()
+    assert caught.value.problems == ("recipients: unknown argument, the function yields or returns the recipients",)
 
 
 def test_all_mistakes_are_told_at_once() -> None:
