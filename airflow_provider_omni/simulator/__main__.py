@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -98,7 +99,12 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         listening = server.bind(arguments.host, arguments.port)
     except OSError as problem:
-        print(f"Cannot listen on {arguments.host}:{arguments.port}: {problem.strerror or problem}", file=sys.stderr)
+        told = f"Cannot listen on {arguments.host}:{arguments.port}: {problem.strerror or problem}."
+        # A simulator that is left running is the likely one.
+        hint = (
+            " Stop what runs there (`make down` for what `make up` started), or choose another --port; 0 is a free one."
+        )
+        print(told + (hint if problem.errno == errno.EADDRINUSE else ""), file=sys.stderr)
         return 1
     address = server.base_url(arguments.host, listening.getsockname()[1])
 

@@ -93,7 +93,10 @@ def test_bad_flags_are_one_clear_error(capsys, flags, complaint):
 
 def test_a_taken_port_is_one_clear_error(omni_simulator, capsys):
     assert main(["--port", str(omni_simulator.port)]) == 1
-    assert capsys.readouterr().err.startswith(f"Cannot listen on 127.0.0.1:{omni_simulator.port}: ")
+    told = capsys.readouterr().err
+    assert told.startswith(f"Cannot listen on 127.0.0.1:{omni_simulator.port}: ")
+    assert "`make down`" in told
+    assert "--port" in told
 
 
 def test_without_the_extra_the_program_says_what_to_install():
